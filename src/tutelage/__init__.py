@@ -1,0 +1,57 @@
+"""tutelage: teach a small model what a big one knows, prove what was lost and gained, and ship it.
+
+The public names, in the order of the flow. Each loads its module when first touched, so that `import tutelage`
+needs neither torch nor anything else that is optional.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tutelage.core.errors import TutelageError as TutelageError
+    from tutelage.data.datasets import load_fashion_mnist as load_fashion_mnist
+    from tutelage.data.datasets import load_mnist as load_mnist
+    from tutelage.evaluation.significance import paired_difference as paired_difference
+    from tutelage.export.parity import export_onnx as export_onnx
+    from tutelage.objectives.losses import soft_cross_entropy as soft_cross_entropy
+    from tutelage.objectives.targets import soften as soften
+    from tutelage.objectives.targets import temper as temper
+    from tutelage.objectives.targets import untemper as untemper
+    from tutelage.students.kept import load_student as load_student
+    from tutelage.students.kept import save_student as save_student
+    from tutelage.students.torch_student import TorchStudent as TorchStudent
+    from tutelage.students.trees import SoftTree as SoftTree
+    from tutelage.teachers.adapt import as_teacher as as_teacher
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "TutelageError": "core.errors",
+    "load_mnist": "data.datasets",
+    "load_fashion_mnist": "data.datasets",
+    "as_teacher": "teachers.adapt",
+    "soften": "objectives.targets",
+    "temper": "objectives.targets",
+    "untemper": "objectives.targets",
+    "soft_cross_entropy": "objectives.losses",
+    "SoftTree": "students.trees",
+    "TorchStudent": "students.torch_student",
+    "save_student": "students.kept",
+    "load_student": "students.kept",
+    "paired_difference": "evaluation.significance",
+    "export_onnx": "export.parity",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are those above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tutelage' has no attribute {name!r}")
+    return getattr(import_module(f"tutelage.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

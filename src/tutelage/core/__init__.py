@@ -1,0 +1,1 @@
+"""What every stage may lean on: errors, array checks, frozen records, whole-file writes, stages with a clock."""

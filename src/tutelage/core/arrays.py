@@ -1,0 +1,99 @@
+"""The one place that checks probabilities, logits and class order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+
+
+def softmax(logits: ArrayLike) -> Floats:
+    """Probabilities from logits, over the last axis. Shape and float dtype are kept.
+
+    A row that holds NaN, or +inf twice, gives NaN, as in torch.
+    """
+    z = np.asarray(logits)
+    z = z if np.issubdtype(z.dtype, np.floating) else z.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        shifted = np.exp(z - z.max(axis=-1, keepdims=True))
+        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def one_hot(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
+    """(rows,) integers in [0, classes) -> (rows, classes) probabilities in {0, 1}.
+
+    Raises:
+        BadInput: labels that are not integers, or outside the range.
+    """
+    y = np.asarray(labels)
+    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
+        raise BadInput(f"labels are {y.dtype} of shape {y.shape}; expected one integer a row.")
+    if y.size and (y.min() < 0 or y.max() >= classes):
+        raise BadInput(f"labels run from {y.min()} to {y.max()}; expected 0 to {classes - 1} for {classes} classes.")
+    return np.asarray(np.eye(classes, dtype=np.float32)[y])
+
+
+def as_matrix(values: ArrayLike, what: str) -> NDArray[Any]:
+    """A (rows, columns) array with at least one row, or an error that names `what`."""
+    array = np.asarray(values)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ShapeError(f"{what} has shape {array.shape}; expected (rows, columns) with at least one of each.")
+    return array
+
+
+def check_probabilities(values: ArrayLike, what: str = "probabilities", *, tolerance: float = 1e-3) -> Floats:
+    """Return `values` as (rows, classes) floats after proving that every row is a distribution.
+
+    Args:
+        values: (rows, classes).
+        what: the name used in the error.
+        tolerance: how far a row's sum may be from one (half-precision logs need 1e-3).
+
+    Raises:
+        ShapeError: not a matrix.
+        NotProbabilities: NaN, inf, a negative entry or a row that does not sum to one.
+    """
+    p = as_matrix(values, what)
+    p = p if np.issubdtype(p.dtype, np.floating) else p.astype(np.float64)
+    bad = ~np.isfinite(p).all(axis=1)
+    if not bad.any():
+        bad = (p < 0).any(axis=1) | (np.abs(p.sum(axis=1, dtype=np.float64) - 1) > tolerance)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise NotProbabilities(
+            f"{what}: {int(bad.sum())} of {len(p)} rows are not probabilities (row {row} is {_short(p[row])}). "
+            "Each row must be non-negative and sum to one; if these are logits, pass them through softmax once."
+        )
+    return p
+
+
+def check_finite(values: ArrayLike, what: str) -> Floats:
+    """Return `values` as floats after proving that none is NaN or infinite.
+
+    Raises:
+        BadInput: names the first row that is not finite.
+    """
+    array = np.asarray(values)
+    array = array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)
+    bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+    if bad.any():
+        raise BadInput(f"{what}: {int(bad.sum())} of {len(array)} rows hold NaN or inf (first: row {int(np.flatnonzero(bad)[0])}).")
+    return array
+
+
+def same_length(first: ArrayLike, second: ArrayLike, names: str) -> None:
+    """Raise ShapeError unless both have as many rows; `names` is "inputs and labels"."""
+    a, b = len(np.asarray(first)), len(np.asarray(second))
+    if a != b:
+        raise ShapeError(f"{names} have {a} and {b} rows; they must be the same rows in the same order.")
+
+
+def _short(row: Floats) -> str:
+    shown = ", ".join(f"{value:.3g}" for value in row[:4])
+    return f"[{shown}{', ...' if len(row) > 4 else ''}]"

@@ -1,0 +1,110 @@
+"""Every error tutelage raises on purpose.
+
+TutelageError
+├── MissingExtra        an optional package is not installed (also an ImportError)
+├── BadInput            what was given cannot be used (also a ValueError)
+│   ├── ShapeError          two arrays do not fit each other
+│   ├── NotProbabilities    rows that should be probabilities are not
+│   └── LabelMismatch       soft labels recorded on other rows, or other classes
+├── DamagedFile         a file is not what its checksum says
+├── StaleCache          kept by a version whose answers this one would not give
+├── CannotWrite         a place that cannot be written
+├── ParityError         an exported file disagrees with its student
+└── SelfCheckFailed     training produced something no one should use (NaN loss)
+
+Each message is one or two sentences: what was seen, what was expected, what to do.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from importlib.util import find_spec
+from types import ModuleType
+
+
+class TutelageError(Exception):
+    """The root: catch this to catch everything tutelage raises on purpose."""
+
+
+class MissingExtra(TutelageError, ImportError):
+    """An optional package is needed and not installed; the message names the extra."""
+
+
+class BadInput(TutelageError, ValueError):
+    """What was given cannot be used."""
+
+
+class ShapeError(BadInput):
+    """Two arrays do not fit each other."""
+
+
+class NotProbabilities(BadInput):
+    """Rows that should be probabilities are negative, not finite or do not sum to one."""
+
+
+class LabelMismatch(BadInput):
+    """Soft labels recorded on other rows, or for other classes, than those given."""
+
+
+class DamagedFile(TutelageError):
+    """A file's bytes are not those its checksum promises."""
+
+
+class StaleCache(TutelageError):
+    """A kept entry was made by a version whose answers this version would not give."""
+
+
+class CannotWrite(TutelageError):
+    """A folder or file that cannot be written."""
+
+
+class ParityError(TutelageError):
+    """An exported file does not answer as its student does."""
+
+
+class SelfCheckFailed(TutelageError):
+    """A check during the run failed; nothing was written."""
+
+
+# The modules behind each extra of pyproject.toml, in the order a user would install them.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "torch": ("torch",),
+    "onnx": ("onnx", "onnxruntime", "onnxscript", "skl2onnx"),
+    "boosting": ("lightgbm",),
+    "report": ("jinja2", "matplotlib"),
+}
+
+
+def require(module: str) -> ModuleType:
+    """Import an optional module, or say which extra brings it.
+
+    Args:
+        module: dotted name, such as "torch" or "onnxruntime".
+
+    Raises:
+        MissingExtra: it, or what it imports, is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        top = module.partition(".")[0]
+        extra = next((name for name, modules in EXTRAS.items() if top in modules), top)
+        raise MissingExtra(_sentence([missing.name or module], [extra])) from missing
+
+
+def require_extras(extras: Iterable[str]) -> None:
+    """Check, without importing anything, that the packages behind these extras are installed.
+
+    Raises:
+        MissingExtra: names every missing package and the one command that installs them all.
+    """
+    absent = {extra: [m for m in EXTRAS[extra] if find_spec(m) is None] for extra in extras}
+    lacking = [extra for extra, modules in absent.items() if modules]
+    if lacking:
+        raise MissingExtra(_sentence([m for extra in lacking for m in absent[extra]], lacking))
+
+
+def _sentence(modules: list[str], extras: list[str]) -> str:
+    verb = "is" if len(modules) == 1 else "are"
+    return f'{", ".join(modules)} {verb} needed here and not installed: pip install "tutelage[{",".join(extras)}]"'

@@ -1,0 +1,142 @@
+"""Files and folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tutelage.core.errors import CannotWrite
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing."""
+    return not any(folder.iterdir())
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; on success it takes the target's place, on any error it is gone.
+
+    Raises:
+        CannotWrite: the folder cannot be made or written.
+    """
+    draft = _draft(target, folder=False)
+    try:
+        yield draft
+        _replace(draft, target)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> Iterator[Path]:
+    """Yield a temporary folder beside `target`; on success it takes the target's place, on any error it is gone.
+
+    Args:
+        target: the folder to make.
+        may_replace: asked about a folder that is already there; False leaves it untouched.
+            By default only an empty folder gives way.
+
+    Raises:
+        CannotWrite: the place cannot be written, or holds something that may not be replaced.
+    """
+    check_place(target, may_replace=may_replace)
+    draft = _draft(target, folder=True)
+    try:
+        yield draft
+        draft.chmod(0o777 & ~_umask())
+        _replace_folder(draft, target)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def check_place(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> None:
+    """Prove, before any long work, that a folder can later be written at `target`.
+
+    Raises:
+        CannotWrite: says why not.
+    """
+    if target.exists():
+        if not target.is_dir():
+            raise CannotWrite(f"{target} is a file; a folder is to be written there. Choose another place.")
+        if not may_replace(target):
+            raise CannotWrite(f"{target} already holds other files, which would be lost. Choose another folder or empty it.")
+    shutil.rmtree(_draft(target, folder=True), ignore_errors=True)
+
+
+def check_file_place(target: Path) -> None:
+    """Prove, before any long work, that a file can later be written at `target`.
+
+    Raises:
+        CannotWrite: says why not.
+    """
+    if target.is_dir():
+        raise CannotWrite(f"{target} is a folder; a file is to be written there. Name a file.")
+    _draft(target, folder=False).unlink()
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a text file whole (UTF-8) or not at all."""
+    with whole_file(target) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def _draft(target: Path, *, folder: bool) -> Path:
+    """A new empty draft beside the target, so that a rename never crosses file systems."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{target.name}.draft-"
+        if folder:
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
+        handle, name = tempfile.mkstemp(prefix=prefix, dir=target.parent)
+        os.close(handle)
+        Path(name).chmod(0o666 & ~_umask())
+        return Path(name)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+
+
+def _replace(draft: Path, target: Path) -> None:
+    _sync(draft)
+    draft.replace(target)
+
+
+def _replace_folder(draft: Path, target: Path) -> None:
+    """Swap the draft in. A folder cannot be replaced in one step, so the old one steps aside first and returns on failure."""
+    for path in sorted(draft.rglob("*")):
+        _sync(path)
+    if not target.exists():
+        draft.replace(target)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
+    target.replace(aside)
+    try:
+        draft.replace(target)
+    except BaseException:
+        aside.replace(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    if path.is_file():
+        with path.open("rb") as handle:
+            os.fsync(handle.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _cannot_write(target: Path, error: OSError) -> CannotWrite:
+    return CannotWrite(f"{target} cannot be written ({error.strerror or error}). Free the place or choose another.")

@@ -1,0 +1,62 @@
+"""Device habits of torch that every stage must share: seeds, eval mode, batched answers.
+
+Torch loads when one of these is called, never on import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tutelage.core.errors import require
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Run a block under a torch seed and give back the caller's random state afterwards.
+
+    Initial weights, dropout masks and shuffles inside the block depend on `seed` alone.
+    """
+    torch = require("torch")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Eval mode and no gradient for a block; every submodule's own mode comes back afterwards.
+
+    Restoring module by module matters: a caller may keep some norm layers frozen in eval mode.
+    """
+    torch = require("torch")
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def answers_of(network: nn.Module, inputs: Tensor, *, batch_size: int = 1000) -> Tensor:
+    """The network's raw outputs for every row, in eval mode, without gradient.
+
+    Args:
+        network: maps (batch, ...) to (batch, classes), or to (copies, batch, classes) for a stack.
+        inputs: (rows, ...).
+        batch_size: rows per call; bounds the memory that activations take.
+
+    Returns:
+        (rows, classes) or (copies, rows, classes).
+    """
+    torch = require("torch")
+    with evaluating(network):
+        parts = [network(batch) for batch in torch.split(inputs, batch_size)]
+    answers: Tensor = torch.cat(parts, dim=-2)
+    return answers

@@ -1,0 +1,1 @@
+"""What was lost: scores, intervals, paired differences and cost."""

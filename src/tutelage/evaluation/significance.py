@@ -1,0 +1,100 @@
+"""How sure: intervals over seeds and test rows, and the verdict that they allow."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.records import Interval, Verdict
+
+LEVEL = 0.95
+
+
+def mean_interval(values: ArrayLike) -> Interval:
+    """Student's t interval of a mean over seeds.
+
+    Args:
+        values: (seeds,), at least two.
+
+    Raises:
+        BadInput: fewer than two seeds; one value says nothing of its spread.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    if x.ndim != 1 or len(x) < 2:
+        raise BadInput(f"an interval over seeds needs at least 2 seeds; got values of shape {x.shape}.")
+    return _t_interval(x.mean(), x.var(ddof=1) / len(x), len(x) - 1, "seeds")
+
+
+def proportion_interval(right: int, rows: int) -> Interval:
+    """Wilson's interval of one model's accuracy over test rows.
+
+    Source:
+        Wilson 1927; Brown, Cai, DasGupta 2001, "Interval estimation for a binomial proportion".
+    """
+    interval = stats.binomtest(right, rows).proportion_ci(LEVEL, method="wilson")
+    return Interval(float(interval.low), float(interval.high), "test rows")
+
+
+def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool) -> tuple[float, Interval]:
+    """The mean of a - b over seeds and test rows, with an interval that allows for what may vary.
+
+    Args:
+        a: (seeds, rows) one score a row, such as 1 for right and 0 for wrong. An arm that was trained once has
+            shape (1, rows); it stands for every seed, and the interval is conditional on that one model.
+        b: the same for the other arm.
+        shared_rows: True where all seeds are measured on the same test rows. Then both the seeds and the rows
+            are samples, and the interval allows for both: the variance of a crossed random-effects mean, by
+            moments, with Satterthwaite's degrees of freedom. False where each seed has test rows of its own;
+            then the spread over seeds holds the spread over rows already, and this is the paired t interval.
+
+    Returns:
+        The difference, and its interval.
+
+    Raises:
+        ShapeError: rows differ. BadInput: fewer than two seeds.
+
+    Source:
+        Searle, Casella, McCulloch 1992, "Variance Components", chapter 4 (crossed classification by moments);
+        Satterthwaite 1946.
+    """
+    x, y = np.atleast_2d(np.asarray(a, dtype=np.float64)), np.atleast_2d(np.asarray(b, dtype=np.float64))
+    if x.shape[1] != y.shape[1] or (len(x) != len(y) and 1 not in (len(x), len(y))):
+        raise ShapeError(f"scores of shape {x.shape} and {y.shape} cannot be paired; expected (seeds, rows) of the same test rows.")
+    differences = x - y
+    seeds, rows = differences.shape
+    if seeds < 2:
+        raise BadInput("a paired difference needs at least 2 seeds of one of the two arms.")
+    mean = float(differences.mean())
+    of_seeds = float(differences.mean(axis=1).var(ddof=1) / seeds)
+    if not shared_rows:
+        return mean, _t_interval(mean, of_seeds, seeds - 1, "seeds")
+    of_rows = float(differences.mean(axis=0).var(ddof=1) / rows)
+    return mean, _t_interval(mean, *_crossed(differences, of_seeds, of_rows), "seeds and test rows")
+
+
+def verdict(difference: float, interval: Interval, *, lower_is_better: bool = False) -> Verdict:
+    """What may be said of a - b: "beats", "worse", or "no difference" where the interval holds zero."""
+    if interval.low <= 0 <= interval.high:
+        return "no difference"
+    return "beats" if (difference > 0) != lower_is_better else "worse"
+
+
+def _crossed(differences: NDArray[Any], of_seeds: float, of_rows: float) -> tuple[float, float]:
+    """Variance of the grand mean and its degrees of freedom, seeds and rows both random."""
+    seeds, rows = differences.shape
+    residual = differences - differences.mean(axis=0) - differences.mean(axis=1, keepdims=True) + differences.mean()
+    # Both parts hold the interaction of seed and row once; it is taken off once, never below the larger part.
+    interaction = float((residual**2).sum() / ((seeds - 1) * (rows - 1))) / (seeds * rows)
+    variance = max(of_seeds + of_rows - interaction, of_seeds, of_rows)
+    spread = of_seeds**2 / (seeds - 1) + of_rows**2 / (rows - 1)
+    return variance, (of_seeds + of_rows) ** 2 / spread if spread > 0 else seeds - 1
+
+
+def _t_interval(mean: float, variance: float, freedom: float, over: str) -> Interval:
+    half = float(stats.t.ppf(0.5 + LEVEL / 2, freedom)) * math.sqrt(variance)
+    return Interval(float(mean) - half, float(mean) + half, over)

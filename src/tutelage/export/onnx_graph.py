@@ -1,0 +1,116 @@
+"""A student as an ONNX graph: torch's exporter for networks, skl2onnx for scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tutelage.core.errors import BadInput, require
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+INPUT = "inputs"
+PROBABILITIES = "probabilities"
+PREDICTION = "prediction"
+
+
+def onnx_graph(student: Any, features: int) -> ModelProto:
+    """The student as an ONNX model: `inputs` (rows, features) float32 to one output.
+
+    A classifier's output is `probabilities` (rows, classes) at temperature 1, with its labels as JSON in the
+    model's metadata under "classes"; a regressor's is `prediction` (rows, 1).
+
+    Args:
+        student: a TorchStudent, a SoftTree, or a fitted scikit-learn regressor.
+        features: columns of its input.
+
+    Raises:
+        BadInput: a student of another kind. MissingExtra: onnx, onnxscript or skl2onnx is not installed.
+    """
+    require("onnx")
+    if hasattr(student, "network"):
+        model = _network_graph(student.network, features)
+    elif hasattr(student, "classes_") and hasattr(student, "tree_"):
+        model = _estimator_graph(student.tree_, features, PROBABILITIES, outputs=len(student.classes_))
+    elif hasattr(student, "predict") and not hasattr(student, "classes_"):
+        model = _estimator_graph(student, features, PREDICTION, outputs=1)
+    else:
+        raise BadInput(f"cannot export a {type(student).__name__}; expected a TorchStudent, a SoftTree or a fitted scikit-learn regressor.")
+    if hasattr(student, "classes_"):
+        model.metadata_props.add(key="classes", value=json.dumps(student.classes_.tolist()))
+    return model
+
+
+def _network_graph(network: Any, features: int) -> ModelProto:
+    require("onnxscript")
+    torch = require("torch")
+    from tutelage import engine
+
+    whole = torch.nn.Sequential(network, torch.nn.Softmax(dim=-1))
+    with engine.evaluating(whole), _quiet():
+        program = torch.onnx.export(
+            whole,
+            (torch.zeros(2, features),),
+            dynamo=True,
+            verbose=False,
+            input_names=[INPUT],
+            output_names=[PROBABILITIES],
+            dynamic_shapes=({0: torch.export.Dim("rows")},),
+        )
+    model: ModelProto = program.model_proto
+    # The exporter notes source lines of this machine on every node; a shipped file has no use for them.
+    for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
+        del part.metadata_props[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+    return model
+
+
+def _estimator_graph(estimator: Any, features: int, output: str, *, outputs: int) -> ModelProto:
+    skl2onnx = require("skl2onnx")
+    columns = skl2onnx.common.data_types.FloatTensorType([None, features])
+    model: ModelProto = skl2onnx.to_onnx(estimator, initial_types=[(INPUT, columns)])
+    _rename_output(model, output)
+    # skl2onnx declares one column even for a multi-output tree.
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = outputs
+    return model
+
+
+def _rename_output(model: ModelProto, name: str) -> None:
+    old = model.graph.output[0].name
+    for node in model.graph.node:
+        node.output[:] = [name if out == old else out for out in node.output]
+    model.graph.output[0].name = name
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what torch's exporter says about optional packages and its own deprecations."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def thresholds_of(student: Any) -> list[tuple[int, np.float32]]:
+    """(feature, threshold) of every split of a tree student, as float32; empty for other students."""
+    grown = getattr(student, "tree_", None)
+    tree = getattr(grown, "tree_", grown)
+    if tree is None:
+        return []
+    inner = tree.children_left != -1
+    return list(zip(tree.feature[inner].tolist(), tree.threshold[inner].astype(np.float32), strict=True))

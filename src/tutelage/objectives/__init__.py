@@ -1,0 +1,1 @@
+"""What a student is asked to match: targets (NumPy) and losses (torch)."""

@@ -1,0 +1,34 @@
+"""Whole runs as values: data in, a measured record out."""
+
+from __future__ import annotations
+
+import importlib
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from tutelage.core.errors import BadInput, require_extras
+
+if TYPE_CHECKING:
+    from tutelage.recipes.recipe import Recipe
+
+RECIPES = {
+    "moons": ("torch", "onnx", "report"),
+    "mnist": ("torch", "onnx", "report"),
+    "friedman": ("onnx", "report"),
+}
+"""The extras behind each recipe: a module of this folder with a value RECIPE, which loads when asked for."""
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of this name.
+
+    Raises:
+        BadInput: there is none; the message offers the closest. MissingExtra: it needs packages that are not installed.
+    """
+    if name not in RECIPES:
+        close = get_close_matches(name, list(RECIPES), n=1)
+        meant = f" Did you mean {close[0]}?" if close else ""
+        raise BadInput(f"no recipe named {name!r}; there are {', '.join(RECIPES)}.{meant}")
+    require_extras(RECIPES[name])
+    recipe: Recipe = importlib.import_module(f"tutelage.recipes.{name}").RECIPE
+    return recipe

@@ -1,0 +1,376 @@
+"""mnist: the origin's second experiment, done right, and beside it as it was published.
+
+Source: the notebook "Neural network distillation" of tsitsimis/neural-network-distillation, after Hinton, Vinyals,
+Dean 2015, arXiv 1503.02531.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tutelage.core.arrays import Floats, one_hot
+from tutelage.core.records import Figures
+from tutelage.core.stages import Advance, Stages
+from tutelage.data.datasets import Images, load_mnist
+from tutelage.data.fingerprint import fingerprint
+from tutelage.evaluation.scorecard import ClassificationTest, Measured
+from tutelage.objectives.losses import soft_cross_entropy
+from tutelage.objectives.targets import harden, smooth, soften
+from tutelage.recipes.figures import confusion, mean_soft_labels
+from tutelage.recipes.recipe import Outcome, Plan, Recipe
+from tutelage.recipes.teaching import kept_labels, kept_network
+from tutelage.search import best_setting
+from tutelage.softlabels.recording import SoftLabels
+from tutelage.softlabels.store import Store, key_of
+from tutelage.students.networks import MLPStack, parameters_of
+from tutelage.students.torch_student import TorchStudent, Validation, fit, steps_of
+
+CLASSES = 10
+TRAIN_ROWS = 50_000  # the last 10 000 of the 60 000 validate
+SIZES = {"": (784, 10, 10, 10), "-784-10-10": (784, 10, 10)}
+"""Student sizes by the suffix of their arms: the page's two hidden layers of 10, and the one that its code has."""
+SMOOTHINGS = (0.0, 0.05, 0.1, 0.2)
+TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
+STUDENT_BATCH, STUDENT_RATE = 256, 1e-2
+"""The peak of the students' one-cycle schedule was the best of 0.001, 0.003 and 0.01 on validation for hard labels."""
+PUBLISHED_ERRORS = {"teacher": 248, "student-hard": 1366, "student-soft": 696}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the teacher is trained: Adam under a one-cycle schedule."""
+
+    epochs: int
+    batch_size: int
+    peak_rate: float
+
+
+FULL, QUICK = Schedule(3, 256, 1e-3), Schedule(2, 128, 2e-3)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One candidate of one arm: what its targets are, and the temperature at which student and teacher meet."""
+
+    arm: str
+    smoothing: float = 0.0
+    temperature: float = 1.0
+
+    @property
+    def chosen(self) -> dict[str, float]:
+        """What a reader would call the choice."""
+        return {"temperature": self.temperature} if self.arm == "student-soft" else {"label smoothing": self.smoothing}
+
+
+# Four candidates for every arm, trained for the same steps: the hard-label arms are tuned as hard as the soft one.
+SETTINGS = (
+    *(Setting("student-hard", smoothing=amount) for amount in SMOOTHINGS),
+    *(Setting("student-soft", temperature=temperature) for temperature in TEMPERATURES),
+    *(Setting("student-argmax", smoothing=amount) for amount in SMOOTHINGS),
+)
+MEANINGS = {
+    "student-hard": "the same student on the labels, label smoothing chosen on validation",
+    "student-soft": "the student on the teacher's probabilities, temperature chosen on validation",
+    "student-argmax": "control: the student on the teacher's decisions alone, label smoothing chosen on validation",
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pixels in [0, 1] and labels, split once: training rows, validation rows, test rows."""
+
+    images: Images
+    train_rows: int
+    epochs: int
+
+    @cached_property
+    def inputs(self) -> NDArray[np.float32]:
+        """(train_rows, 784)."""
+        return _pixels(self.images.train_images[: self.train_rows])
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """(train_rows,)."""
+        return self.images.train_labels[: self.train_rows]
+
+    @cached_property
+    def validation(self) -> Validation:
+        """The last 10 000 of the 60 000 rows."""
+        images, labels = self.images.train_images[TRAIN_ROWS:], self.images.train_labels[TRAIN_ROWS:]
+        return Validation(torch.from_numpy(_pixels(images)), torch.from_numpy(labels))
+
+    @cached_property
+    def test_inputs(self) -> NDArray[np.float32]:
+        """(10 000, 784)."""
+        return _pixels(self.images.test_images)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the training and validation rows and their labels."""
+        return fingerprint(self.images.train_images[: self.train_rows], self.images.train_labels, self.images.train_images[TRAIN_ROWS:])
+
+
+def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return images.astype(np.float32) / np.float32(255)
+
+
+def teacher_network() -> nn.Sequential:
+    """The origin's teacher: 32 convolutions of 3 x 3, two layers of 1200, dropout; 27.4 million weights."""
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 28, 28)),
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32 * 26 * 26, 1200),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(1200, 1200),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(1200, CLASSES),
+    )
+
+
+def one_cycle(network: nn.Module, *, peak: float, steps: int) -> dict[str, Any]:
+    """Adam under a one-cycle schedule, as `fit` takes them. Source: Smith, Topin 2017, arXiv 1708.07120."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=peak, fused=True)
+    return {"optimizer": optimizer, "schedule": torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps)}
+
+
+def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, schedule: Schedule) -> tuple[nn.Module, dict[str, Any]]:
+    """The teacher, trained at temperature 1, its epoch chosen on validation; and what it was made from."""
+    made_from = {
+        "what": "mnist teacher",
+        "data": split.fingerprint,
+        **asdict(schedule),
+        "seed": seed,
+    }
+    steps = steps_of(len(split.inputs), batch_size=schedule.batch_size, epochs=schedule.epochs)
+
+    def train(network: nn.Module) -> Mapping[str, NDArray[Any]]:
+        report = fit(
+            network,
+            soft_cross_entropy,
+            inputs=torch.from_numpy(split.inputs),
+            targets=torch.from_numpy(one_hot(split.labels, CLASSES)),
+            epochs=schedule.epochs,
+            batch_size=schedule.batch_size,
+            validation=split.validation,
+            advance=advance,
+            **one_cycle(network, peak=schedule.peak_rate, steps=steps),
+        )
+        return {"best_epoch": report.best_epoch}
+
+    with stages.stage("teacher", steps) as advance:
+        network, _ = kept_network(store, made_from, teacher_network, train)
+    return network, made_from
+
+
+def targets_of(setting: Setting, labels: NDArray[np.int64], taught: SoftLabels) -> Floats:
+    """(rows, classes) what a candidate is asked to match."""
+    if setting.arm == "student-soft":
+        return soften(taught.logits, setting.temperature)
+    hard = one_hot(labels, CLASSES) if setting.arm == "student-hard" else harden(taught.probabilities)
+    return smooth(hard, setting.smoothing)
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """Every candidate of every seed, for one student size.
+
+    Attributes:
+        networks: one stack of `SETTINGS` a seed.
+        errors: (seeds, settings) validation errors at each candidate's best epoch.
+    """
+
+    networks: tuple[MLPStack, ...]
+    errors: NDArray[np.float64]
+
+    def students(self, setting: int) -> tuple[TorchStudent, ...]:
+        """One candidate, a student a seed."""
+        return tuple(TorchStudent(stack.copy(setting), range(CLASSES)) for stack in self.networks)
+
+
+def _students(
+    sizes: tuple[int, ...], split: Split, *, taught: SoftLabels, taught_by: str, store: Store, seeds: tuple[int, ...], advance: Advance
+) -> Stacks:
+    """Train all candidates of a size, one stack a seed: same initial weights, same batches, other targets."""
+    # (rows, candidates, classes), so that one index a step fetches every candidate's targets.
+    targets = torch.from_numpy(np.stack([targets_of(setting, split.labels, taught) for setting in SETTINGS], axis=1).astype(np.float32))
+    inputs = torch.from_numpy(split.inputs)
+    temperature = torch.tensor([setting.temperature for setting in SETTINGS])[:, None, None]
+    steps = steps_of(len(inputs), batch_size=STUDENT_BATCH, epochs=split.epochs)
+
+    def losses(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        return soft_cross_entropy(logits, wanted.transpose(0, 1), temperature=temperature)
+
+    def train(network: nn.Module) -> Mapping[str, NDArray[Any]]:
+        report = fit(
+            network,
+            losses,
+            inputs=inputs,
+            targets=targets,
+            epochs=split.epochs,
+            batch_size=STUDENT_BATCH,
+            validation=split.validation,
+            advance=advance,
+            **one_cycle(network, peak=STUDENT_RATE, steps=steps),
+        )
+        return {"errors": report.scores.min(axis=0)}
+
+    made_from = {
+        "what": "mnist students",
+        "data": split.fingerprint,
+        "labels": taught_by,
+        "sizes": sizes,
+        "settings": [[setting.arm, setting.smoothing, setting.temperature] for setting in SETTINGS],
+        "epochs": split.epochs,
+        "batch_size": STUDENT_BATCH,
+        "peak_rate": STUDENT_RATE,
+    }
+    kept = [kept_network(store, {**made_from, "seed": seed}, lambda: MLPStack(sizes, len(SETTINGS)), train) for seed in seeds]
+    return Stacks(tuple(stack for stack, _ in kept), np.stack([report["errors"] for _, report in kept]))  # type: ignore[misc]
+
+
+def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
+    """One teacher, its answers, and per seed every candidate student of two sizes; the chosen ones are measured."""
+    with stages.stage("data"):
+        split = Split(load_mnist(), train_rows=10_000 if plan.quick else TRAIN_ROWS, epochs=10 if plan.quick else 20)
+    teacher, made_from = _teacher(split, store, stages, seed=plan.seeds[0], schedule=QUICK if plan.quick else FULL)
+    with stages.stage("answers"):
+        taught = kept_labels(store, teacher, made_from, split.inputs, tuple(range(CLASSES)))
+        taught = taught.for_rows(fingerprint(split.inputs), len(split.inputs))
+        told = kept_labels(store, teacher, made_from, split.test_inputs, tuple(range(CLASSES)))
+    steps = steps_of(len(split.inputs), batch_size=STUDENT_BATCH, epochs=split.epochs)
+    models: dict[str, tuple[Any, ...]] = {"teacher": (TorchStudent(teacher, range(CLASSES)),)}
+    chosen: dict[str, Setting] = {}
+    with stages.stage("students", steps * len(SIZES) * len(plan.seeds)) as advance:
+        for suffix, sizes in SIZES.items():
+            stacks = _students(sizes, split, taught=taught, taught_by=key_of(made_from), store=store, seeds=plan.seeds, advance=advance)
+            for arm in MEANINGS:
+                candidates = [index for index, setting in enumerate(SETTINGS) if setting.arm == arm]
+                best = candidates[best_setting(stacks.errors[:, candidates])]
+                models[arm + suffix], chosen[arm + suffix] = stacks.students(best), SETTINGS[best]
+    outcome = _measure(plan, split, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
+    if plan.as_published:
+        from tutelage.recipes.as_published import add_published
+
+        return add_published(outcome, plan, store=store, stages=stages, split=split, right_labels=taught)
+    return outcome
+
+
+def _measure(
+    plan: Plan,
+    split: Split,
+    *,
+    models: Mapping[str, tuple[Any, ...]],
+    chosen: Mapping[str, Setting],
+    taught: SoftLabels,
+    told: SoftLabels,
+    stages: Stages,
+) -> Outcome:
+    labels = split.images.test_labels
+    with stages.stage("evaluation"):
+        predictions = {name: np.stack([model.predict(split.test_inputs) for model in models[name]]) for name in chosen}
+        predictions["teacher"] = told.logits.argmax(axis=1)[None]
+        arms = [measured_network("teacher", "the origin's network, trained at temperature 1", plan.seeds[:1], predictions, models)]
+        for name, setting in chosen.items():
+            meaning = MEANINGS[setting.arm] + (" (784-10-10)" if name != setting.arm else " (784-10-10-10)")
+            arms.append(measured_network(name, meaning, plan.seeds, predictions, models, chosen=setting.chosen))
+        shown = ("teacher", "student-hard", "student-soft")
+        figures = Figures(
+            matrices=(
+                *(mean_soft_labels(soften(taught.logits, t), split.labels, split.images.classes, temperature=t) for t in (1.0, 4.0)),
+                *(confusion(name, predictions[name], labels, split.images.classes) for name in shown),
+            )
+        )
+    return Outcome(
+        arms=tuple(arms),
+        models=models,
+        test=ClassificationTest(labels, predictions["teacher"][0]),
+        pairs=_pairs(),
+        protocol=_protocol(plan, split),
+        data={
+            "name": split.images.name,
+            "attribution": split.images.attribution,
+            "training rows": split.train_rows,
+            "validation rows": len(split.validation.labels),
+            "test rows": len(labels),
+            "fingerprint of the training rows": split.fingerprint,
+        },
+        figures=figures,
+    )
+
+
+def measured_network(
+    name: str,
+    meaning: str,
+    seeds: tuple[int, ...],
+    predictions: Mapping[str, NDArray[Any]],
+    models: Mapping[str, tuple[Any, ...]],
+    *,
+    chosen: Mapping[str, Any] | None = None,
+) -> Measured:
+    """One arm of networks, with the origin's figure where the origin has one for it."""
+    errors = next((count for stem, count in PUBLISHED_ERRORS.items() if name in (stem, f"{stem}-784-10-10", f"{stem}-as-published")), None)
+    return Measured(
+        name=name,
+        meaning=meaning,
+        seeds=seeds,
+        predictions=predictions[name],
+        parameters=tuple(parameters_of(model.network) for model in models[name]),
+        published=None if errors is None else {"test_errors": errors, "test_accuracy": 1 - errors / 10_000},
+        chosen=chosen or {},
+    )
+
+
+def _pairs() -> tuple[tuple[str, str, str], ...]:
+    questions: tuple[Callable[[str], tuple[str, str, str]], ...] = (
+        lambda s: (
+            f"student-soft{s}",
+            f"student-hard{s}",
+            "Does the student gain from the teacher's probabilities, against tuned hard labels?",
+        ),
+        lambda s: (f"student-soft{s}", f"student-argmax{s}", "Is it the softness of the labels, or only the teacher's decisions?"),
+        lambda s: (f"student-argmax{s}", f"student-hard{s}", "Are the teacher's decisions better to learn from than the labels?"),
+    )
+    within = tuple(question(suffix) for suffix in SIZES for question in questions)
+    return (*within, ("student-soft", "teacher", "How much of the teacher's accuracy is left behind?"))
+
+
+def _protocol(plan: Plan, split: Split) -> tuple[str, ...]:
+    rows = len(split.validation.labels)
+    return (
+        f"The first {split.train_rows} training rows train, the last {rows} of the 60 000 validate, the 10 000 test rows choose nothing.",
+        "Teacher: the origin's network, trained once at temperature 1 (Adam, one-cycle); validation chooses its epoch.",
+        "The teacher is asked once, in eval mode; its logits are kept, and softened only afterwards.",
+        f"{len(plan.seeds)} seeds of students. Within a seed all arms share initial weights and batches (Adam, one-cycle peak "
+        f"{STUDENT_RATE}, batches of {STUDENT_BATCH}, {split.epochs} epochs).",
+        f"Every arm has four candidates: temperatures {', '.join(f'{t:g}' for t in TEMPERATURES)} for soft labels, label smoothing "
+        f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard ones. Validation chooses the epoch of each student and, by its mean over "
+        "seeds, one candidate an arm.",
+        "Differences are paired by seed and test row; intervals allow for both (crossed random effects). "
+        "They hold for this one teacher: another might teach better or worse.",
+    )
+
+
+RECIPE = Recipe(
+    name="mnist",
+    title="A convolutional network distilled into ten hidden units",
+    summary="The origin's second experiment: 27 million weights teach 8 000, against tuned students that saw only the labels.",
+    seeds=5,
+    quick_seeds=2,
+    student="student-soft",
+    headline="test_accuracy",
+    run=run,
+    check_rows=lambda seed: _pixels(load_mnist().test_images),
+    has_published_protocol=True,
+)

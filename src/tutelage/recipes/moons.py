@@ -1,0 +1,222 @@
+"""moons: the origin's first experiment, with the controls that it lacked.
+
+Source: the notebook "Soft labels as regularizers" of tsitsimis/neural-network-distillation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import make_moons
+from sklearn.model_selection import GridSearchCV
+from torch import nn
+
+from tutelage.core.arrays import Floats, one_hot
+from tutelage.core.records import Figures, Matrix, Region, Regions
+from tutelage.core.stages import Stages
+from tutelage.data.fingerprint import fingerprint
+from tutelage.evaluation.scorecard import ClassificationTest, Measured
+from tutelage.objectives.losses import soft_cross_entropy
+from tutelage.objectives.targets import harden
+from tutelage.recipes.figures import mean_soft_labels
+from tutelage.recipes.recipe import Outcome, Plan, Recipe
+from tutelage.recipes.teaching import kept_labels, kept_network
+from tutelage.softlabels.store import Store
+from tutelage.students.networks import mlp, parameters_of
+from tutelage.students.torch_student import TorchStudent, Validation, fit
+from tutelage.students.trees import SoftTree
+
+SIZES = (2, 128, 128, 2)
+ROWS, NOISE = 2400, 0.3
+FIT_ROWS = 1920  # the first 80 % train the teacher's weights, the rest choose its epoch, as the origin's validation_split
+LEAF_SIZES = (1, 2, 5, 10, 20, 30, 50, 80, 120, 200)
+
+ARMS = {
+    "teacher": "a 2-128-128-2 network on the labels, its epoch chosen on a fifth of the rows",
+    "tree-hard": "an unpruned tree on the labels",
+    "tree-soft": "an unpruned tree on the teacher's probabilities",
+    "tree-argmax": "control: an unpruned tree on the teacher's decisions alone",
+    "tree-hard-tuned": "control: a tree on the labels, its leaf size chosen by 5-fold cross-validation",
+    "tree-soft-transfer": "an unpruned tree on the teacher's probabilities for the rows and a pool of unlabelled ones",
+}
+PUBLISHED = {"teacher": 0.900, "tree-hard": 0.865, "tree-soft": 0.900}
+PAIRS = (
+    ("tree-soft", "tree-hard-tuned", "Does a tree taught by the network beat a tree on the labels whose leaf size was tuned?"),
+    ("tree-soft", "tree-hard", "Does it beat the origin's baseline, an unpruned tree on the labels?"),
+    ("tree-soft", "tree-argmax", "Is it the softness of the labels, or only the teacher's cleaner decisions?"),
+    ("tree-soft-transfer", "tree-hard-tuned", "Does it beat the tuned tree with a pool of unlabelled rows to ask the teacher about?"),
+    ("tree-soft-transfer", "tree-soft", "Do the unlabelled rows add to what the teacher's probabilities give?"),
+    ("tree-soft-transfer", "teacher", "Is anything of the teacher's accuracy left behind?"),
+)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One seed's rows: (rows, 2) float32 points, (rows,) labels 0 and 1."""
+
+    train: NDArray[np.float32]
+    train_labels: NDArray[np.int64]
+    pool: NDArray[np.float32]
+    test: NDArray[np.float32]
+    test_labels: NDArray[np.int64]
+
+
+def _draw(seed: int, *, further: int) -> Draw:
+    """2400 training rows, `further` unlabelled ones and as many test rows, all drawn apart."""
+    states = np.random.SeedSequence(seed).generate_state(3)
+    (train, labels), (pool, _), (test, test_labels) = (
+        make_moons(rows, noise=NOISE, random_state=int(state)) for rows, state in zip((ROWS, further, further), states, strict=True)
+    )
+    return Draw(train.astype(np.float32), labels, pool.astype(np.float32), test.astype(np.float32), test_labels)
+
+
+def _teach(network: nn.Module, *, draw: Draw, epochs: int) -> Mapping[str, NDArray[Any]]:
+    rows, targets = torch.from_numpy(draw.train), torch.from_numpy(one_hot(draw.train_labels, 2))
+    report = fit(
+        network,
+        soft_cross_entropy,
+        inputs=rows[:FIT_ROWS],
+        targets=targets[:FIT_ROWS],
+        optimizer=torch.optim.Adam(network.parameters(), lr=1e-3, fused=True),
+        epochs=epochs,
+        batch_size=100,
+        validation=Validation(rows[FIT_ROWS:], torch.from_numpy(draw.train_labels[FIT_ROWS:]), by="loss"),
+    )
+    return {"best_epoch": report.best_epoch}
+
+
+def _grow(seed: int, draw: Draw, taught: Floats, pooled: Floats) -> dict[str, SoftTree]:
+    """Every tree of one seed: `taught` and `pooled` are the teacher's probabilities for training rows and pool."""
+    tree = SoftTree(random_state=seed)
+    tuned = GridSearchCV(tree, {"min_samples_leaf": LEAF_SIZES}, cv=5, scoring="accuracy")
+    return {
+        "tree-hard": SoftTree(random_state=seed).fit(draw.train, draw.train_labels),
+        "tree-soft": SoftTree(random_state=seed).fit(draw.train, taught),
+        "tree-argmax": SoftTree(random_state=seed).fit(draw.train, harden(taught)),
+        "tree-hard-tuned": tuned.fit(draw.train, draw.train_labels).best_estimator_,
+        "tree-soft-transfer": SoftTree(random_state=seed).fit(np.concatenate([draw.train, draw.pool]), np.concatenate([taught, pooled])),
+    }
+
+
+def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
+    """Train a teacher and five trees a seed, each seed on rows of its own, and measure them."""
+    further, epochs = (5000, 30) if plan.quick else (20_000, 100)
+    draws = [_draw(seed, further=further) for seed in plan.seeds]
+    teachers, answers = [], []
+    with stages.stage("teachers", len(plan.seeds)) as advance:
+        for seed, draw in zip(plan.seeds, draws, strict=True):
+            made_from = {
+                "what": "moons teacher",
+                "data": fingerprint(draw.train, draw.train_labels),
+                "sizes": SIZES,
+                "epochs": epochs,
+                "seed": seed,
+            }
+            network, _ = kept_network(store, made_from, lambda: mlp(SIZES), partial(_teach, draw=draw, epochs=epochs))
+            rows = np.concatenate([draw.train, draw.pool, draw.test])
+            labels = kept_labels(store, network, made_from, rows, (0, 1))
+            answers.append(np.split(labels.probabilities, [ROWS, ROWS + further]))
+            teachers.append(TorchStudent(network, (0, 1)))
+            advance()
+    grown = []
+    with stages.stage("trees", len(plan.seeds)) as advance:
+        for seed, draw, (taught, pooled, _) in zip(plan.seeds, draws, answers, strict=True):
+            grown.append(_grow(seed, draw, taught, pooled))
+            advance()
+    with stages.stage("evaluation"):
+        models: dict[str, tuple[Any, ...]] = {"teacher": tuple(teachers)}
+        predictions = {"teacher": np.stack([answer[2].argmax(axis=1) for answer in answers])}
+        for name in list(ARMS)[1:]:
+            models[name] = tuple(trees[name] for trees in grown)
+            predictions[name] = np.stack([tree.predict(draw.test) for tree, draw in zip(models[name], draws, strict=True)])
+        test = ClassificationTest(np.stack([draw.test_labels for draw in draws]), predictions["teacher"])
+        figures = Figures(
+            matrices=(_knowledge(draws[0], answers[0][0]),),
+            regions=(_regions(draws[0], {name: models[name][0] for name in ("teacher", "tree-hard", "tree-soft")}),),
+        )
+    return Outcome(
+        arms=tuple(_measured(name, plan.seeds, predictions[name], models[name]) for name in ARMS),
+        models=models,
+        test=test,
+        pairs=PAIRS,
+        protocol=_protocol(plan, further, epochs),
+        data={
+            "name": "two moons (scikit-learn), noise 0.3",
+            "training rows": ROWS,
+            "unlabelled rows": further,
+            "test rows": further,
+            "fingerprint of the first seed": fingerprint(draws[0].train, draws[0].train_labels),
+        },
+        figures=figures,
+    )
+
+
+def _measured(name: str, seeds: tuple[int, ...], predictions: NDArray[Any], models: tuple[Any, ...]) -> Measured:
+    network = name == "teacher"
+    return Measured(
+        name=name,
+        meaning=ARMS[name],
+        seeds=seeds,
+        predictions=predictions,
+        parameters=tuple(parameters_of(m.network) if network else m.tree_.tree_.node_count for m in models),
+        unit="weights" if network else "nodes",
+        published={"test_accuracy": PUBLISHED[name]} if name in PUBLISHED else None,
+        chosen={"min_samples_leaf": [m.min_samples_leaf for m in models]} if name == "tree-hard-tuned" else {},
+    )
+
+
+def _protocol(plan: Plan, further: int, epochs: int) -> tuple[str, ...]:
+    return (
+        f"{len(plan.seeds)} seeds; each draws {ROWS} training rows, {further} unlabelled rows and {further} test rows of its own.",
+        f"Teacher: Adam at 0.001, batches of 100, {epochs} epochs on 80 % of the training rows; the other 20 % choose the epoch "
+        "by their cross-entropy.",
+        "The teacher is asked once, in eval mode, at temperature 1; trees learn from those answers.",
+        f"tree-hard-tuned chooses its leaf size among {', '.join(map(str, LEAF_SIZES))} by 5-fold cross-validation on the training rows.",
+        "Test rows choose nothing. Differences are paired by seed; intervals are Student's t over seeds.",
+        "Deviations from the origin: linear logits instead of ReLU ones, probabilities instead of raw outputs, "
+        "many seeds and test rows instead of one and 600.",
+    )
+
+
+def _knowledge(draw: Draw, taught: Floats) -> Matrix:
+    return mean_soft_labels(taught, draw.train_labels, ("0", "1"), temperature=1.0)
+
+
+def _regions(draw: Draw, models: Mapping[str, Any]) -> Regions:
+    """Probability of class 1 over the plane, a panel a model, for the first seed."""
+    low, high = draw.train.min(axis=0) - 0.3, draw.train.max(axis=0) + 0.3
+    x, y = np.linspace(low[0], high[0], 121), np.linspace(low[1], high[1], 91)
+    plane = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
+    shown = slice(None, None, 4)
+    return Regions(
+        title="Decision regions",
+        caption="Probability of the second moon over the plane, first seed; points are a quarter of the training rows.",
+        x=tuple(x.round(4).tolist()),
+        y=tuple(y.round(4).tolist()),
+        panels=tuple(
+            Region(name, tuple(map(tuple, model.predict_proba(plane)[:, 1].reshape(len(y), len(x)).round(3).tolist())))
+            for name, model in models.items()
+        ),
+        points=tuple(
+            (round(float(a), 3), round(float(b), 3), int(c)) for (a, b), c in zip(draw.train[shown], draw.train_labels[shown], strict=True)
+        ),
+    )
+
+
+RECIPE = Recipe(
+    name="moons",
+    title="A network distilled into a decision tree",
+    summary="The origin's first experiment on two noisy moons, over seeds, with the controls that it lacked.",
+    seeds=20,
+    quick_seeds=4,
+    student="tree-soft",
+    headline="test_accuracy",
+    run=run,
+    check_rows=lambda seed: _draw(seed, further=20_000).test[:10_000],
+)

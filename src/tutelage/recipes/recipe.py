@@ -1,0 +1,76 @@
+"""What a recipe is: a plan goes in, an outcome comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.records import Figures, PublishedTable
+from tutelage.core.stages import Stages
+from tutelage.evaluation.scorecard import Measured, Test
+from tutelage.softlabels.store import Store
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a user may choose of a run.
+
+    Attributes:
+        seeds: every seed of the run.
+        quick: fewer rows and seeds, for a look; the figures are not those of the full run.
+        as_published: also run the origin's own protocol, mistakes included.
+    """
+
+    seeds: tuple[int, ...]
+    quick: bool = False
+    as_published: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a recipe measured, before costs are added.
+
+    Attributes:
+        arms: in the order of the table.
+        models: per arm one model a seed, teacher included.
+        pairs: (a, b, question): which arms to compare; the first is the run's answer.
+        others as in `RunRecord`.
+    """
+
+    arms: tuple[Measured, ...]
+    models: Mapping[str, tuple[Any, ...]]
+    test: Test
+    pairs: tuple[tuple[str, str, str], ...]
+    protocol: tuple[str, ...]
+    data: Mapping[str, Any]
+    figures: Figures = field(default_factory=Figures)
+    published: PublishedTable | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole run as a value.
+
+    Attributes:
+        seeds, quick_seeds: how many seeds by default.
+        student: the arm that `tutelage export` takes by default.
+        headline: the metric its table speaks of.
+        run: does the work.
+        check_rows: (10 000, features) test rows of a seed, on which exported files are compared with their students.
+        has_published_protocol: whether `as_published` means anything to it.
+    """
+
+    name: str
+    title: str
+    summary: str
+    seeds: int
+    quick_seeds: int
+    student: str
+    headline: str
+    run: Callable[[Plan, Store, Stages], Outcome]
+    check_rows: Callable[[int], NDArray[np.float32]]
+    has_published_protocol: bool = False

@@ -1,0 +1,66 @@
+"""What the torch recipes share: a network trained once and kept, and its answers asked once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tutelage import engine
+from tutelage.data.fingerprint import fingerprint
+from tutelage.softlabels.recording import SoftLabels, from_arrays, record
+from tutelage.softlabels.store import Store, key_of
+from tutelage.teachers.adapt import as_teacher
+
+
+def kept_network(
+    store: Store,
+    made_from: Mapping[str, Any],
+    build: Callable[[], nn.Module],
+    train: Callable[[nn.Module], Mapping[str, NDArray[Any]]],
+) -> tuple[nn.Module, dict[str, NDArray[Any]]]:
+    """A network and what its training reported, trained now only if it is not kept already.
+
+    Args:
+        store: where it is kept.
+        made_from: everything that settles its weights; must hold "seed".
+        build: makes it with initial weights.
+        train: trains it in place and reports arrays to keep beside the weights.
+    """
+
+    def make() -> dict[str, NDArray[Any]]:
+        with engine.seeded(made_from["seed"]):
+            network = build()
+            report = train(network)
+        weights = {f"weight:{name}": value.detach().contiguous().numpy() for name, value in network.state_dict().items()}
+        return weights | {f"report:{name}": np.asarray(value) for name, value in report.items()}
+
+    arrays = store.keep(made_from, make)
+    with engine.seeded(made_from["seed"]):
+        network = build()
+    weights = {name.removeprefix("weight:"): torch.from_numpy(value) for name, value in arrays.items() if name.startswith("weight:")}
+    network.load_state_dict(weights)
+    return network, {name.removeprefix("report:"): value for name, value in arrays.items() if name.startswith("report:")}
+
+
+def kept_labels(
+    store: Store, network: nn.Module, taught_by: Mapping[str, Any], inputs: NDArray[Any], classes: tuple[Any, ...]
+) -> SoftLabels:
+    """The network's answers to these rows, asked now only if they are not kept already.
+
+    Args:
+        store: where they are kept.
+        network: asked if they are not.
+        taught_by: what the network was made from; the labels are kept under it and the rows' fingerprint.
+        inputs: (rows, features) as the network takes them.
+        classes: the label of each logit.
+    """
+    teacher = as_teacher(network, classes=classes)
+    data = fingerprint(inputs)
+    made_from = {"what": "answers", "teacher": key_of(taught_by), "data": data}
+    arrays = store.keep(made_from, lambda: {"answers": record(teacher, inputs, data=data).answers})
+    return from_arrays(arrays, kind=teacher.kind, classes=teacher.classes, data=data, rows=len(inputs))

@@ -1,0 +1,1 @@
+"""Show it: the terminal table, the pictures, the page. Reads records, never models."""

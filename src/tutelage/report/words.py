@@ -1,0 +1,81 @@
+"""Figures as a reader wants them: shared by the terminal and the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tutelage.core.records import Arm, Comparison, Interval, RunRecord
+
+METRIC_NAMES = {"test_accuracy": "accuracy", "test_errors": "errors", "test_r2": "R2", "test_mse": "MSE", "fidelity": "fidelity"}
+SECOND_METRIC = {"test_accuracy": "test_errors", "test_r2": "test_mse"}
+
+
+def score(metric: str, value: float) -> str:
+    """One figure: accuracies in per cent, errors whole, the rest with three decimals."""
+    if metric in ("test_accuracy", "fidelity"):
+        return f"{100 * value:.2f} %"
+    return f"{value:.0f}" if metric == "test_errors" else f"{value:.3f}"
+
+
+def span(metric: str, interval: Interval | None) -> str:
+    """An interval, or a dash where there is none."""
+    if interval is None:
+        return "-"
+    scale = 100 if metric == "test_accuracy" else 1
+    digits = 2 if metric == "test_accuracy" else 3
+    return f"{scale * interval.low:.{digits}f}-{scale * interval.high:.{digits}f}"
+
+
+def published(arm: Arm, metric: str) -> str:
+    """The origin's figure for this arm, or nothing."""
+    figures = arm.published or {}
+    return score(metric, figures[metric]) if metric in figures else ""
+
+
+def difference(comparison: Comparison) -> str:
+    """A signed difference with its interval: points of per cent for accuracies."""
+    scale, unit = (100, " points") if comparison.metric == "test_accuracy" else (1, f" {METRIC_NAMES[comparison.metric]}")
+    difference, low, high = (scale * value for value in (comparison.difference, *comparison.ci95))
+    digits = 2 if min(abs(low), abs(high)) >= 0.01 else 3  # a bound near zero decides the verdict: show on which side it lies
+    return f"{difference:+.{digits}f}{unit} ({low:+.{digits}f} to {high:+.{digits}f})"
+
+
+def answer(record: RunRecord) -> str:
+    """The run's first comparison, in one or two plain sentences."""
+    first = record.comparisons[0]
+    seeds = len(record.arm(first.a).seeds)
+    told = f"{difference(first)}, over {seeds} seeds"
+    if first.verdict == "no difference":
+        return f"No difference detected at this precision between {first.a} and {first.b}: {told}."
+    verb = "beats" if first.verdict == "beats" else "is worse than"
+    return f"{first.a} {verb} {first.b}: {told}."
+
+
+def size(size_bytes: int) -> str:
+    """Bytes as kB or MB (powers of ten)."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
+
+
+def milliseconds(latency_us: float) -> str:
+    """Microseconds as milliseconds with two digits that count, never in powers of ten."""
+    value = latency_us / 1000
+    decimals = max(0, 1 - math.floor(math.log10(value))) if value > 0 else 0
+    return f"{value:.{decimals}f}"
+
+
+def chosen(arm: Arm) -> str:
+    """What validation chose, such as "temperature 2"; the range where seeds chose apart."""
+    parts = []
+    for name, value in arm.chosen.items():
+        values: Sequence[float] = value if isinstance(value, list | tuple) else [value]
+        low, high = min(values), max(values)
+        parts.append(f"{name.replace('_', ' ')} {low:g}" + (f" to {high:g}" if high > low else ""))
+    return ", ".join(parts)
+
+
+def time_spent(record: RunRecord) -> list[tuple[str, float]]:
+    """Seconds a stage, in order, then what no stage explains."""
+    stages = [(name, seconds) for name, seconds in record.seconds.items() if name != "total"]
+    rest = record.seconds["total"] - sum(seconds for _, seconds in stages)
+    return [*stages, ("rest", max(rest, 0.0))]

@@ -1,0 +1,125 @@
+"""Students on disk, in formats that hold no code: safetensors for networks, skops for scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.errors import BadInput, DamagedFile, require
+from tutelage.students.trees import SoftTree
+
+# skops asks before it loads these: SoftTree is ours; Tree is safe once `_check_tree` has seen its node numbers.
+TRUSTED = ["sklearn.tree._tree.Tree", "tutelage.students.trees.SoftTree"]
+
+
+def save_student(student: Any, stem: Path) -> Path:
+    """Write a student beside `stem`, with the suffix of its format.
+
+    Args:
+        student: a TorchStudent around an `mlp`, or a fitted scikit-learn estimator.
+        stem: path without suffix.
+
+    Returns:
+        The file written.
+
+    Raises:
+        BadInput: a network that is not an `mlp`; its shape could not be told from its file.
+    """
+    if hasattr(student, "network"):
+        return _save_mlp(student, _with_suffix(stem, ".safetensors"))
+    import skops.io
+
+    path = _with_suffix(stem, ".skops")
+    skops.io.dump(student, path, compression=zipfile.ZIP_DEFLATED)
+    return path
+
+
+def load_student(path: Path) -> Any:
+    """Read a student that `save_student` wrote; nothing in the file is executed.
+
+    Raises:
+        DamagedFile: not such a file, or one that was tampered with. MissingExtra: a network, without torch.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return _load_mlp(path)
+        return _load_estimator(path)
+    except OSError as error:
+        raise DamagedFile(f"{path} cannot be read ({error.strerror or error}). Run the recipe again.") from error
+
+
+def _with_suffix(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)  # not Path.with_suffix: a name may hold a dot
+
+
+def _save_mlp(student: Any, path: Path) -> Path:
+    from safetensors.torch import save_file
+    from torch import nn
+
+    layers = list(student.network)
+    linears = layers[::2]
+    if not all(isinstance(layer, nn.Linear) for layer in linears) or not all(isinstance(layer, nn.ReLU) for layer in layers[1::2]):
+        raise BadInput("only networks made by mlp() can be kept; export any other as ONNX.")
+    sizes = [linears[0].in_features, *(layer.out_features for layer in linears)]
+    about = {"kind": "mlp", "sizes": sizes, "classes": student.classes_.tolist()}
+    save_file({name: value.contiguous() for name, value in student.network.state_dict().items()}, path, {"tutelage": json.dumps(about)})
+    return path
+
+
+def _load_mlp(path: Path) -> Any:
+    torch = require("torch")
+    from safetensors import SafetensorError, safe_open
+
+    from tutelage.students.networks import mlp
+    from tutelage.students.torch_student import TorchStudent
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})["tutelage"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
+        network = mlp([int(size) for size in about["sizes"]])
+        shapes = {name: value.shape for name, value in network.state_dict().items()}
+        if {name: value.shape for name, value in tensors.items()} != shapes or len(about["classes"]) != about["sizes"][-1]:
+            raise ValueError(f"weights do not fit sizes {list(pairwise(about['sizes']))}")
+        network.load_state_dict(tensors)
+    except (SafetensorError, ValueError, KeyError, TypeError, torch.cuda.OutOfMemoryError) as error:
+        raise DamagedFile(f"{path} is not a student that tutelage kept ({error}). Run the recipe again.") from error
+    return TorchStudent(network, about["classes"])
+
+
+def _load_estimator(path: Path) -> Any:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        student = skops.io.load(path, trusted=TRUSTED)
+    except (UntrustedTypesFoundException, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DamagedFile(f"{path} is not a student that tutelage kept ({reason}). Run the recipe again.") from error
+    estimator = student.tree_ if isinstance(student, SoftTree) else student
+    if hasattr(estimator, "tree_"):
+        _check_tree(estimator.tree_, path)
+    return student
+
+
+def _check_tree(tree: Any, path: Path) -> None:
+    """Refuse node numbers that would make scikit-learn read outside its arrays (it does not check them itself)."""
+    left, right, feature = tree.children_left, tree.children_right, tree.feature
+    nodes = np.arange(tree.node_count)
+    leaf = left == -1
+    inner = ~leaf
+    sound = (
+        len(left) == len(right) == len(feature) == len(nodes) > 0
+        and bool((right[leaf] == -1).all())
+        and bool((left[inner] > nodes[inner]).all() and (left[inner] < len(nodes)).all())
+        and bool((right[inner] > nodes[inner]).all() and (right[inner] < len(nodes)).all())
+        and bool((feature[inner] >= 0).all() and (feature[inner] < tree.n_features).all())
+        and tree.value.shape[0] == len(nodes)
+    )
+    if not sound:
+        raise DamagedFile(f"{path} holds a tree whose nodes point outside it; it was damaged or tampered with. Do not use it.")

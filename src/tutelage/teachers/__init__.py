@@ -1,0 +1,1 @@
+"""Who knows: adapters that make any fitted model answer rows in one way."""

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.records import Interval
+from tutelage.evaluation.significance import mean_interval, paired_difference, proportion_interval, verdict
+
+
+def test_the_interval_of_a_mean_is_students():
+    values = [0.90, 0.92, 0.94, 0.91]
+    interval = mean_interval(values)
+    expected = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
+    np.testing.assert_allclose((interval.low, interval.high), expected)
+    assert interval.over == "seeds"
+
+
+def test_one_seed_has_no_interval():
+    with pytest.raises(BadInput, match="at least 2 seeds"):
+        mean_interval([0.9])
+    with pytest.raises(BadInput, match="at least 2 seeds"):
+        paired_difference(np.ones((1, 5)), np.zeros((1, 5)), shared_rows=True)
+
+
+def test_the_interval_of_a_proportion_is_wilsons():
+    interval = proportion_interval(8, 10)
+    np.testing.assert_allclose((interval.low, interval.high), (0.4901625, 0.9433178), atol=1e-6)
+    assert interval.over == "test rows"
+
+
+def test_with_rows_of_their_own_seeds_are_compared_by_a_paired_t():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 6, 40))
+    difference, interval = paired_difference(a, b, shared_rows=False)
+    test = stats.ttest_rel(a.mean(axis=1), b.mean(axis=1)).confidence_interval()
+    np.testing.assert_allclose((difference, interval.low, interval.high), ((a - b).mean(), test.low, test.high))
+
+
+def test_an_arm_trained_once_stands_for_every_seed():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(5, 40)), rng.normal(size=(1, 40))
+    assert paired_difference(a, b, shared_rows=True) == paired_difference(a, np.repeat(b, 5, axis=0), shared_rows=True)
+
+
+def test_shared_rows_count_as_a_sample_too():
+    # Every seed gives the same scores: nothing varies but the rows, so this is the interval over rows.
+    rows = np.random.default_rng(0).normal(size=500)
+    _, interval = paired_difference(np.tile(rows, (4, 1)), np.zeros((4, 500)), shared_rows=True)
+    expected = stats.t.interval(0.95, 499, loc=rows.mean(), scale=stats.sem(rows))
+    np.testing.assert_allclose((interval.low, interval.high), expected, rtol=1e-6)
+    assert interval.over == "seeds and test rows"
+
+
+def test_equal_scores_have_a_difference_of_zero_and_no_width():
+    difference, interval = paired_difference(np.ones((3, 10)), np.ones((3, 10)), shared_rows=True)
+    assert (difference, interval.low, interval.high) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("of_seeds", "of_rows", "shared"), [(0.5, 0.0, False), (0.05, 1.0, True), (0.5, 1.0, True), (0.0, 1.0, True)])
+def test_intervals_hold_the_truth_about_as_often_as_they_say(of_seeds, of_rows, shared):
+    rng = np.random.default_rng(1)
+    held = []
+    for _ in range(600):
+        effects = of_seeds * rng.normal(size=(5, 1)) + of_rows * rng.normal(size=(1, 60)) + 0.5 * rng.normal(size=(5, 60))
+        _, interval = paired_difference(effects, np.zeros((5, 60)), shared_rows=shared)
+        held.append(interval.low <= 0 <= interval.high)
+    assert 0.92 <= np.mean(held) <= 0.985
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "lower_is_better", "expected"),
+    [
+        (1.0, 0.5, 1.5, False, "beats"),
+        (-1.0, -1.5, -0.5, False, "worse"),
+        (-1.0, -1.5, -0.5, True, "beats"),
+        (1.0, 0.5, 1.5, True, "worse"),
+        (1.0, -0.5, 2.5, False, "no difference"),
+        (0.0, 0.0, 0.0, False, "no difference"),
+    ],
+)
+def test_the_verdict_follows_the_interval_and_the_direction(difference, low, high, lower_is_better, expected):
+    assert verdict(difference, Interval(low, high, "seeds"), lower_is_better=lower_is_better) == expected
+
+
+def test_scores_of_other_rows_cannot_be_paired():
+    with pytest.raises(ShapeError, match=r"\(2, 5\) and \(2, 6\)"):
+        paired_difference(np.ones((2, 5)), np.ones((2, 6)), shared_rows=True)
+    with pytest.raises(ShapeError, match="cannot be paired"):
+        paired_difference(np.ones((2, 5)), np.ones((3, 5)), shared_rows=True)

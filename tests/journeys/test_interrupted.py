@@ -1,0 +1,50 @@
+"""Stopped at any moment: nothing half-written, and the next run comes to the same result."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+
+def _started(recipe: str, tmp_path, *options: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tutelage.cli", "run", recipe, "--quick", "--out", "run", "--cache", "cache", *options]
+    return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _until(process: subprocess.Popen, stage: str) -> None:
+    for line in process.stderr:
+        if line.startswith(stage):
+            return
+    raise AssertionError(f"the run ended before {stage}")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_says_so_in_one_sentence_and_leaves_nothing_half_written(number, status, tmp_path):
+    process = _started("mnist", tmp_path)
+    _until(process, "teacher ...")
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert said.strip().splitlines() == [
+        "tutelage: stopped; nothing half-written is left behind, and the next run starts from what is kept."
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) in ([], ["cache"])
+    assert list(tmp_path.glob("cache/*")) == []
+
+
+def test_a_killed_run_resumes_to_the_same_result(moons, tmp_path):
+    process = _started("moons", tmp_path)
+    _until(process, "teachers ...")
+    while not list(tmp_path.glob("cache/*/manifest.json")):
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "run").exists()
+    again = _started("moons", tmp_path)
+    again.communicate(timeout=300)
+    assert again.returncode == 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    scores = {arm["name"]: arm["test_errors"] for arm in results["arms"]}
+    assert scores == {arm["name"]: arm["test_errors"] for arm in moons.results["arms"]}

@@ -1,0 +1,107 @@
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import skops.io
+from safetensors.numpy import save_file
+from sklearn.linear_model import LinearRegression
+from sklearn.tree import DecisionTreeRegressor
+from torch import nn
+
+from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.students.kept import load_student, save_student
+from tutelage.students.networks import mlp
+from tutelage.students.torch_student import TorchStudent
+from tutelage.students.trees import SoftTree
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(80, 3))
+P = RNG.dirichlet(np.ones(2), 80)
+STUDENTS = {
+    "network": TorchStudent(mlp((3, 5, 2)), ("no", "yes")),
+    "soft tree": SoftTree().fit(X, P),
+    "tree": DecisionTreeRegressor().fit(X, P),
+    "line": LinearRegression().fit(X, P[:, 0]),
+}
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_a_student_comes_back_as_it_was_kept(name, tmp_path):
+    student = STUDENTS[name]
+    path = save_student(student, tmp_path / "v1.2-student")
+    assert path.name == "v1.2-student" + (".safetensors" if name == "network" else ".skops")
+    again = load_student(path)
+    answers = "predict_proba" if hasattr(student, "predict_proba") else "predict"
+    np.testing.assert_array_equal(getattr(again, answers)(X), getattr(student, answers)(X))
+    assert type(again) is type(student)
+    if name == "network":
+        assert again.predict(X).tolist() == student.predict(X).tolist()
+
+
+def test_a_network_that_is_no_mlp_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="only networks made by mlp"):
+        save_student(TorchStudent(nn.Sequential(nn.Linear(3, 2), nn.Dropout()), (0, 1)), tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("array", "value"), [("left_child", 10_000), ("right_child", 0), ("left_child", -7), ("feature", 99), ("feature", -5)]
+)
+def test_a_tree_whose_nodes_point_outside_it_is_refused(array, value, tmp_path):
+    tree = DecisionTreeRegressor(max_depth=3).fit(X, P)
+    state = tree.tree_.__getstate__()
+    state["nodes"][array][0] = value
+    tree.tree_.__setstate__(state)
+    skops.io.dump(tree, tmp_path / "tree.skops")
+    with pytest.raises(DamagedFile, match=r"tree.skops holds a tree whose nodes point outside it"):
+        load_student(tmp_path / "tree.skops")
+
+
+class Trap:
+    """Something a file must not be able to make."""
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: skops.io.dump(Trap(), path),
+        lambda path: path.write_bytes(pickle.dumps(STUDENTS["tree"])),
+        lambda path: path.write_bytes(b""),
+        lambda path: zipfile.ZipFile(path, "w").close(),
+    ],
+)
+def test_a_file_that_is_no_kept_estimator_is_refused(write, tmp_path):
+    write(tmp_path / "student.skops")
+    with pytest.raises(DamagedFile, match=r"student.skops is not a student that tutelage kept"):
+        load_student(tmp_path / "student.skops")
+
+
+def about(**changes):
+    return {"tutelage": json.dumps({"kind": "mlp", "sizes": [3, 2], "classes": [0, 1]} | changes)}
+
+
+WEIGHTS = {"0.weight": np.zeros((2, 3), np.float32), "0.bias": np.zeros(2, np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata"),
+    [
+        (WEIGHTS, None),
+        (WEIGHTS, {"tutelage": "{"}),
+        (WEIGHTS, about(sizes=[3, 4, 2])),
+        (WEIGHTS, about(classes=[0, 1, 2])),
+        (WEIGHTS, about(sizes="many")),
+        ({"0.weight": WEIGHTS["0.weight"]}, about()),
+        (WEIGHTS | {"0.bias": np.zeros(5, np.float32)}, about()),
+    ],
+)
+def test_a_file_that_is_no_kept_network_is_refused(tensors, metadata, tmp_path):
+    save_file(tensors, tmp_path / "student.safetensors", metadata)
+    with pytest.raises(DamagedFile, match="Run the recipe again"):
+        load_student(tmp_path / "student.safetensors")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DamagedFile, match=r"gone.skops cannot be read"):
+        load_student(tmp_path / "gone.skops")

@@ -1,0 +1,113 @@
+"""Every mistake is one sentence on stderr with its exit status, and leaves nothing behind."""
+
+import gzip
+import json
+import shutil
+from importlib.resources import files
+
+import pytest
+
+from tutelage.cli import main
+from tutelage.data import datasets
+
+
+def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
+    """The sentence on stderr, after proving that it is one line and no traceback."""
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("tutelage: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "mnits"], "Did you mean mnist?"),
+        (["run", "zebra"], "there are moons, mnist, friedman"),
+        (["rum", "mnist"], "Did you mean"),
+        (["run", "mnist", "--sed", "3"], "--seed"),
+        (["run", "moons", "--seeds", "1"], "1 is not in the range"),
+        (["run", "moons", "--seed", "x"], "'x' is not a valid integer"),
+        (["run", "moons", "--as-published"], "no separate published protocol"),
+        (["run", "mnist", "--as-published", "--quick"], "choose one of them"),
+        (["run"], "Missing argument 'RECIPE'"),
+        (["export", "nowhere", "student.onnx"], "nowhere is not a run"),
+        (["export", "nowhere", "student.pmml"], "does not end in .onnx"),
+    ],
+)
+def test_a_mistaken_command_is_one_sentence(arguments, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert said in _complaint(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback():
+    with pytest.raises(Exception, match="mnits"):
+        main(["run", "mnits", "--debug"])
+
+
+def test_a_place_that_is_a_file_is_refused_before_any_work(capsys, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    assert main(["run", "moons", "--quick", "--out", str(tmp_path / "taken"), "--cache", str(tmp_path / "cache")]) == 2
+    assert "is a file; a folder is to be written there" in _complaint(capsys)
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_folder_with_other_files_is_left_alone(capsys, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["run", "moons", "--quick", "--out", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 2
+    assert "already holds other files" in _complaint(capsys)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("option", ["--out", "--cache", "--json"])
+def test_a_place_below_a_file_cannot_be_written(option, capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    places = {"--out": tmp_path / "run", "--cache": tmp_path / "cache"} | {option: tmp_path / "file" / "below"}
+    assert main(["run", "moons", "--quick", *(str(part) for pair in places.items() for part in pair)]) == 2
+    assert "cannot be written" in _complaint(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_damaged_data_is_named_before_training(capsys, tmp_path, monkeypatch):
+    shutil.copytree(files("tutelage.data") / "mnist", tmp_path / "mnist")
+    labels = tmp_path / "mnist" / "train-labels-idx1-ubyte.gz"
+    content = bytearray(gzip.decompress(labels.read_bytes()))
+    content[100] ^= 1
+    labels.write_bytes(gzip.compress(content))
+    monkeypatch.setattr(datasets, "files", lambda package: tmp_path)
+    assert main(["run", "mnist", "--quick", "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "train-labels-idx1-ubyte.gz is damaged" in said
+    assert "Install tutelage again" in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [(lambda m: m | {"schema": 99}, "cache schema 99"), (lambda m: m | {"sha256": "0" * 64}, "is damaged")]
+)
+def test_a_cache_entry_that_cannot_be_trusted_names_the_way_out(change, said, moons, capsys, tmp_path):
+    cache = tmp_path / "cache"
+    shutil.copytree(moons.cache, cache)
+    for manifest in cache.glob("*/manifest.json"):
+        manifest.write_text(json.dumps(change(json.loads(manifest.read_text()))))
+    assert main(["run", *moons.options, "--out", str(tmp_path / "run"), "--cache", str(cache)]) == 2
+    complaint = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said in complaint
+    assert "--fresh" in complaint
+    assert not (tmp_path / "run").exists()
+
+
+def test_json_to_standard_output_is_json_and_nothing_else(moons, capsys, tmp_path):
+    options = ["run", *moons.options, "--out", str(tmp_path / "run"), "--cache", str(moons.cache), "--json", "-"]
+    assert main(options) == 0
+    assert json.loads(capsys.readouterr().out)["arms"] == json.loads((tmp_path / "run" / "results.json").read_text())["arms"]
+
+
+def test_the_version_and_the_help_are_there(capsys):
+    assert main(["--version"]) == 0
+    assert main(["run", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("tutelage 0.")
+    assert all(option in said for option in ("--quick", "--as-published", "--seed", "--seeds", "--out", "--json", "--fresh"))

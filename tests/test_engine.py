@@ -1,0 +1,41 @@
+import pytest
+import torch
+from torch import nn
+
+from tutelage import engine
+
+
+def network():
+    return nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 3))
+
+
+def test_a_seed_settles_the_block_and_leaves_the_callers_state():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    with engine.seeded(1):
+        first = torch.rand(3)
+    with engine.seeded(1):
+        assert torch.equal(first, torch.rand(3))
+    assert torch.equal(expected, torch.rand(3))
+
+
+def test_eval_mode_without_gradient_and_every_mode_given_back_even_after_an_error():
+    net = network()
+    net[1].eval()  # a norm layer that its owner keeps frozen
+    with pytest.raises(RuntimeError), engine.evaluating(net):
+        assert not any(module.training for module in net.modules())
+        assert not net(torch.ones(2, 2)).requires_grad
+        raise RuntimeError
+    assert [module.training for module in net] == [True, False, True, True]
+    assert net.training
+
+
+def test_answers_do_not_depend_on_the_batch_size_nor_move_running_statistics():
+    net = network()
+    before = net[1].running_mean.clone()
+    inputs = torch.randn(11, 2)
+    whole = engine.answers_of(net, inputs)
+    torch.testing.assert_close(engine.answers_of(net, inputs, batch_size=4), whole)
+    assert whole.shape == (11, 3)
+    assert torch.equal(net[1].running_mean, before)

@@ -1,0 +1,46 @@
+"""The table of contents: every name is reachable and documented, and `import tutelage` stays light."""
+
+import subprocess
+import sys
+
+import pytest
+
+import tutelage
+
+
+def test_import_loads_nothing_optional_and_no_heavy_package():
+    heavy = ("torch", "onnx", "onnxruntime", "matplotlib", "jinja2", "sklearn", "scipy", "skl2onnx")
+    code = f"import sys, tutelage; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", [name for name in tutelage.__all__ if name != "__version__"])
+def test_every_public_name_is_reachable_and_documented(name):
+    assert len(getattr(tutelage, name).__doc__) > 40
+    assert name in dir(tutelage)
+
+
+def test_the_public_list_is_this():
+    assert sorted(tutelage.__all__) == [
+        "SoftTree",
+        "TorchStudent",
+        "TutelageError",
+        "__version__",
+        "as_teacher",
+        "export_onnx",
+        "load_fashion_mnist",
+        "load_mnist",
+        "load_student",
+        "paired_difference",
+        "save_student",
+        "soft_cross_entropy",
+        "soften",
+        "temper",
+        "untemper",
+    ]
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'teach'"):
+        tutelage.teach  # noqa: B018

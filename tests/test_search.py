@@ -1,0 +1,16 @@
+import numpy as np
+import pytest
+
+from tutelage.core.errors import BadInput
+from tutelage.search import best_setting
+
+
+def test_the_fewest_errors_over_seeds_win_and_the_earliest_of_equals():
+    assert best_setting([[9, 5, 1], [1, 2, 9]]) == 1
+    assert best_setting([[3, 3], [3, 3]]) == 0
+
+
+@pytest.mark.parametrize("errors", [[], [1, 2], np.empty((3, 0))])
+def test_errors_without_seeds_or_settings_are_refused(errors):
+    with pytest.raises(BadInput, match=r"expected \(seeds, settings\)"):
+        best_setting(errors)

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from tutelage.core.errors import CannotWrite
@@ -75,3 +77,15 @@ def test_other_peoples_files_are_not_replaced(tmp_path):
     with pytest.raises(CannotWrite, match="cannot be written"):
         check_file_place(tmp_path / "thesis" / "below")
     assert names(tmp_path) == ["thesis"]
+
+
+def test_drafts_that_a_killed_process_left_are_swept_and_live_ones_are_not(tmp_path):
+    stale, live, others = (tmp_path / name for name in (".run.draft-dead", ".run.draft-live", ".other.draft-dead"))
+    for draft in (stale, live, others):
+        draft.mkdir()
+        (draft / "half").write_text("")
+    for draft in (stale, others):
+        os.utime(draft, (0, 0))
+    with whole_folder(tmp_path / "run"):
+        pass
+    assert names(tmp_path) == [".other.draft-dead", ".run.draft-live", "run"]

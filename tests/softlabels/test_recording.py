@@ -59,7 +59,7 @@ def test_answers_that_are_not_what_the_teacher_declares_are_refused(says, kind, 
         record(Fake(says, kind=kind), np.zeros((3, 4)), data="")
 
 
-@pytest.mark.parametrize(("data", "rows"), [("abd", 3), ("abc", 2)])
+@pytest.mark.parametrize(("data", "rows"), [("abe", 3), ("abc", 2)])
 def test_labels_are_refused_for_other_rows(data, rows):
     labels = SoftLabels(LOGITS, "logits", ("a", "b"), "abc")
     assert labels.for_rows("abc", 3) is labels

@@ -108,3 +108,12 @@ def test_a_place_that_cannot_be_written_is_found_before_any_work(tmp_path):
         check_store(tmp_path / "file")
     check_store(tmp_path / "kept")
     assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_what_another_run_kept_meanwhile_is_left_alone(store):
+    def slow():
+        kept(store)
+        return {"answers": np.zeros(1)}
+
+    np.testing.assert_array_equal(store.keep(MADE_FROM, slow)["answers"], [0.0])
+    assert store.keep(MADE_FROM, unasked)["epoch"] == 3

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tutelage.core.errors import CannotWrite
+
+STALE_SECONDS = 3600
 
 
 def is_empty(folder: Path) -> bool:
@@ -94,6 +98,7 @@ def _draft(target: Path, *, folder: bool) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{target.name}.draft-"
+        _sweep(target.parent, prefix)
         if folder:
             return Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
         handle, name = tempfile.mkstemp(prefix=prefix, dir=target.parent)
@@ -102,6 +107,14 @@ def _draft(target: Path, *, folder: bool) -> Path:
         return Path(name)
     except OSError as error:
         raise _cannot_write(target, error) from error
+
+
+def _sweep(folder: Path, prefix: str) -> None:
+    """Remove drafts of the same target that a killed process left; a live one is never an hour old."""
+    for stale in folder.glob(f"{glob.escape(prefix)}*"):
+        with suppress(OSError):
+            if time.time() - stale.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
 
 
 def _replace(draft: Path, target: Path) -> None:

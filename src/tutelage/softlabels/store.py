@@ -51,7 +51,8 @@ class Store:
         if entry.exists() and not self.fresh:
             return _read(entry)
         arrays = make()
-        _write(entry, made_from, arrays)
+        if self.fresh or not entry.exists():  # another run may have kept the same thing meanwhile
+            _write(entry, made_from, arrays)
         return arrays
 
 

@@ -156,7 +156,7 @@ class TorchStudent:
 
     def __init__(self, network: nn.Module, classes: Sequence[Any]) -> None:
         self.network = network
-        self.classes_: NDArray[Any] = np.asarray(classes)
+        self.classes_: NDArray[Any] = np.asarray(list(classes))
 
     def predict_proba(self, inputs: NDArray[Any]) -> Floats:
         """(rows, features) -> (rows, classes) float32 probabilities at temperature 1.

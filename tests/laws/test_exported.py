@@ -1,0 +1,48 @@
+"""The exported file is the student, on edge rows too."""
+
+import numpy as np
+import pytest
+from sklearn.tree import DecisionTreeRegressor
+
+from tutelage.export.parity import OnnxStudent, export_onnx
+from tutelage.students.networks import mlp
+from tutelage.students.torch_student import TorchStudent
+from tutelage.students.trees import SoftTree
+
+RNG = np.random.default_rng(0)
+
+
+def test_ties_at_a_split_go_the_same_way_in_float32(tmp_path):
+    # Thresholds half way between neighbouring float32 values are the hardest to carry over; below 4, such neighbours
+    # lie closer than scikit-learn is willing to split.
+    base = RNG.uniform(4, 8, size=500).astype(np.float32)
+    X = np.concatenate([base, np.nextafter(base, np.float32(np.inf))])[:, None]
+    y = np.repeat([0.0, 1.0], 500)
+    tree = DecisionTreeRegressor(random_state=0).fit(X, y)
+    assert export_onnx(tree, tmp_path / "tree.onnx", check_on=X).worst_difference == 0
+    np.testing.assert_array_equal(OnnxStudent.load(tmp_path / "tree.onnx").answer(X)[:, 0], y)
+
+
+def test_a_large_unpruned_soft_tree_is_exported_whole(tmp_path):
+    X = RNG.normal(size=(5000, 4)).astype(np.float32)
+    tree = SoftTree(random_state=0).fit(X, RNG.dirichlet(np.ones(3), 5000))
+    parity = export_onnx(tree, tmp_path / "tree.onnx", check_on=X)
+    assert tree.tree_.get_n_leaves() > 4900
+    assert parity.edge_rows > 3000
+    assert parity.worst_difference < 1e-6
+
+
+def test_a_network_answers_nan_and_infinity_as_its_file_does(tmp_path):
+    student = TorchStudent(mlp((4, 6, 3)), range(3))
+    rows = RNG.normal(size=(50, 4)).astype(np.float32)
+    export_onnx(student, tmp_path / "net.onnx", check_on=rows)
+    odd = np.array([[np.nan, 0, 0, 0], [np.inf, 0, 0, 0], [-np.inf, 1, 1, 1], [3e38, 3e38, 3e38, 3e38]], dtype=np.float32)
+    ours, theirs = student.predict_proba(odd), OnnxStudent.load(tmp_path / "net.onnx").answer(odd)
+    np.testing.assert_allclose(theirs, ours, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_extreme_but_finite_features_agree(scale, tmp_path):
+    X = (RNG.normal(size=(300, 2)) * scale).astype(np.float32)
+    tree = SoftTree(random_state=0).fit(X, RNG.dirichlet(np.ones(2), 300))
+    assert export_onnx(tree, tmp_path / "tree.onnx", check_on=X).worst_difference < 1e-6

@@ -1,0 +1,83 @@
+"""A record that holds every case a report must show."""
+
+from dataclasses import replace
+
+import pytest
+
+from tutelage.core.records import (
+    Arm,
+    Comparison,
+    Cost,
+    Figures,
+    Interval,
+    Matrix,
+    Parity,
+    PublishedRow,
+    PublishedTable,
+    Region,
+    Regions,
+    RunRecord,
+    Scatter,
+)
+
+TEACHER = Arm(
+    "teacher",
+    "a big <script>alert(1)</script> network",
+    27_413_130,
+    "weights",
+    (0,),
+    {"test_accuracy": (0.984,), "test_errors": (160,), "fidelity": (1.0,)},
+    Interval(0.9813, 0.9863, "test rows"),
+    published={"test_errors": 248, "test_accuracy": 0.9752},
+    cost=Cost(109_700_000, 1234.5, 900.0, 500),
+    parity=Parity(500, 13, 0.0, 1e-5, 0),
+)
+STUDENT = Arm(
+    "student-soft",
+    "a small one",
+    8070,
+    "weights",
+    (0, 1),
+    {"test_accuracy": (0.94, 0.95), "test_errors": (600, 500), "fidelity": (0.95, 0.96)},
+    Interval(0.93, 0.96, "seeds"),
+    chosen={"temperature": 2.0},
+    cost=Cost(36_000, 5.21, 0.023, 1000),
+    parity=Parity(10_000, 13, 3e-7, 1e-5, 0),
+)
+HARD = replace(STUDENT, name="student-hard", interval=None, cost=None, parity=None, chosen={"min_samples_leaf": [5, 20]})
+COMPARISONS = (
+    Comparison("student-soft", "student-hard", "test_accuracy", 0.0021, (-0.001, 0.0052), "no difference", "Does it gain?", "seeds"),
+    Comparison("student-soft", "teacher", "test_accuracy", -0.0381, (-0.042, -0.034), "worse", "What is lost?", "seeds and test rows"),
+    Comparison("teacher", "student-hard", "test_accuracy", 0.04, (0.00004, 0.08), "beats", "Is the teacher better?", "seeds"),
+)
+
+
+@pytest.fixture
+def record() -> RunRecord:
+    return RunRecord(
+        recipe="mnist",
+        title="A title & more",
+        summary="A summary.",
+        headline="test_accuracy",
+        options={"seed": 0, "seeds": 2, "quick": False, "as_published": True},
+        protocol=("First this.", "Then that."),
+        data={"name": "MNIST", "attribution": "LeCun, CC BY-SA 3.0"},
+        environment={"python": "3.11.7"},
+        arms=(TEACHER, STUDENT, HARD),
+        comparisons=COMPARISONS,
+        seconds={"total": 12.0, "teacher": 8.0, "students": 3.0},
+        published=PublishedTable((PublishedRow("Student on hard labels", 1366, (1300, 1500), (610, 612)),), "Because of two mistakes."),
+    )
+
+
+@pytest.fixture
+def figures() -> Figures:
+    return Figures(
+        matrices=(Matrix("Knows", "A caption.", "true class", "mean soft label", ("a", "b"), ((0.9, 0.1), (0.0002, 0.9998))),),
+        regions=(
+            Regions(
+                "Regions", "Where.", (0.0, 1.0, 2.0), (0.0, 1.0), (Region("tree", ((0.1, 0.6, 0.9), (0.2, 0.4, 0.8))),), ((0.5, 0.5, 1),)
+            ),
+        ),
+        scatters=(Scatter("Scatter", "How well.", {"tree": ((0.0, 0.1), (2.0, 1.9)), "line": ((0.0, 0.5),), "third": ((1.0, 1.0),)}),),
+    )

@@ -1,0 +1,34 @@
+import io
+
+from rich.console import Console
+
+from tutelage.report.table import terminal_table
+
+
+def printed(record, width):
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(terminal_table(record))
+    return console.export_text()
+
+
+def test_arms_comparisons_published_figures_and_time_are_there(record):
+    text = printed(record, 120)
+    for expected in ("98.40 %", "98.13-98.63", "160", "109.7 MB", "97.52 %", "94.50 %", "550"):
+        assert expected in text
+    assert "student-soft - student-hard" in text
+    assert "+0.21 points (-0.10 to +0.52)" in text
+    assert "1366" in text
+    assert "1400 (1300 to 1500)" in text
+    assert "Because of two mistakes." in text
+    assert "12.0 s in all: teacher 8.0 s, students 3.0 s, rest 1.0 s" in text
+
+
+def test_it_fits_eighty_columns_without_losing_a_verdict(record):
+    text = printed(record, 80)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert all(verdict in text for verdict in ("beats", "no difference", "worse"))
+
+
+def test_an_arm_without_interval_or_cost_has_dashes(record):
+    line = next(line for line in printed(record, 120).splitlines() if line.strip().startswith("student-hard"))
+    assert line.split() == ["student-hard", "94.50", "%", "-", "550", "-", "-"]

@@ -39,3 +39,11 @@ def test_answers_do_not_depend_on_the_batch_size_nor_move_running_statistics():
     torch.testing.assert_close(engine.answers_of(net, inputs, batch_size=4), whole)
     assert whole.shape == (11, 3)
     assert torch.equal(net[1].running_mean, before)
+
+
+def test_coarse_products_last_for_the_block_alone():
+    before = torch.get_float32_matmul_precision()
+    with pytest.raises(RuntimeError), engine.coarse_products():
+        assert torch.get_float32_matmul_precision() == "medium"
+        raise RuntimeError
+    assert torch.get_float32_matmul_precision() == before

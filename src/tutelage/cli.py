@@ -69,13 +69,9 @@ def run(
     if json_path is not None and not to_stdout:
         check_file_place(json_path)
     known = recipe_named(recipe)
-    count = seeds if seeds is not None else known.quick_seeds if quick else known.seeds
+    count = seeds or (known.quick_seeds if quick else known.seeds)
     plan = Plan(tuple(range(seed, seed + count)), quick=quick, as_published=as_published)
-    folder = (
-        out
-        if out is not None
-        else Path("runs") / "-".join([recipe, *(["quick"] if quick else []), *(["as-published"] if as_published else [])])
-    )
+    folder = out or Path("runs") / "-".join([recipe, *["quick"] * quick, *["as-published"] * as_published])
     record = run_recipe(known, plan, out=folder, store=Store(cache or _user_cache(), fresh=fresh), stages=ShownStages())
     Console(stderr=to_stdout).print(terminal_table(record))
     if json_path is not None:

@@ -44,6 +44,22 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+@contextmanager
+def coarse_products() -> Iterator[None]:
+    """Let float32 matrix products of a block round their inputs to bfloat16 where the processor has units for it.
+
+    Elsewhere it changes nothing. Good for training large layers, about twice as fast on such processors; not for
+    answers that are kept.
+    """
+    torch = require("torch")
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def answers_of(network: nn.Module, inputs: Tensor, *, batch_size: int = 1000) -> Tensor:
     """The network's raw outputs for every row, in eval mode, without gradient.
 

@@ -43,7 +43,7 @@ def test_folds_go_on_with_the_weights_and_the_optimizer_of_the_fold_before(monke
         seen.append((id(network), id(options["optimizer"]), options["epochs"], options["batch_size"], len(options["inputs"])))
 
     monkeypatch.setattr(recipe, "fit", noted)
-    recipe._train_students(MLPStack((4, 3, 2), 3), torch.zeros(90, 4), torch.zeros(90, 2, 2), lambda: None)
+    recipe._train_students(MLPStack((4, 3, 2), 3), inputs=torch.zeros(90, 4), targets=torch.zeros(90, 2, 2), advance=lambda: None)
     assert len({(network, optimizer) for network, optimizer, *_ in seen}) == 1
     assert [call[2:] for call in seen] == [(3, 32, 60)] * 3 + [(3, 32, 90)]
 
@@ -63,7 +63,7 @@ def test_the_explanation_speaks_of_this_runs_figures():
     published["student-hard-one-softmax"] = wrong(7, 9)
     right = {"teacher": wrong(1), "student-hard-784-10-10": wrong(5, 6), "student-soft-784-10-10": wrong(4, 4)}
     answers = SoftLabels(rng.normal(size=(50, 10)) * 5, "logits", tuple(range(10)), "")
-    table = recipe._table(published, right, labels, np.full((50, 10), 0.1), answers)
+    table = recipe._table(published, right, labels, soft=np.full((50, 10), 0.1), right_labels=answers)
     assert [(row.published, row.as_published, row.done_right) for row in table.rows] == [
         (248, (3,), (1,)),
         (1366, (20, 40), (5, 6)),

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,29 +25,30 @@ from tutelage.core.records import PublishedRow, PublishedTable
 from tutelage.core.stages import Advance, Stages
 from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.targets import soften
-from tutelage.recipes.teaching import kept_labels, kept_network
+from tutelage.recipes.mnist_setting import CLASSES, PUBLISHED_ERRORS, Split, measured_network, pixels, teacher_network
+from tutelage.recipes.recipe import Outcome, Plan
+from tutelage.recipes.teaching import Network, kept_labels, kept_network
 from tutelage.softlabels.recording import SoftLabels
 from tutelage.softlabels.store import Store, key_of
 from tutelage.students.networks import MLPStack
 from tutelage.students.torch_student import TorchStudent, fit, steps_of
 
-if TYPE_CHECKING:
-    from tutelage.recipes.mnist import Split
-    from tutelage.recipes.recipe import Outcome, Plan
-
 TEMPERATURE = 3.5
 BATCH, FOLDS, EPOCHS = 32, 3, 3
-TEACHER_ROWS, ROWS, CLASSES = 48_000, 60_000, 10
+TEACHER_ROWS, ROWS = 48_000, 60_000
 SIZES = (784, 10, 10)
+TEACHER = "teacher-as-published"
 ARMS = {
+    TEACHER: "the origin's network, trained through softmax(z / 3.5)",
     "student-hard-as-published": "784-10-10 on the labels, softmax twice, folds never re-initialised",
     "student-soft-as-published": "784-10-10 on the published teacher's softmax(z / 3.5), the same schedule",
     "student-hard-one-softmax": "control: the published baseline with softmax once, everything else unchanged",
 }
-"""In the order of the copies of the stack."""
+STUDENTS = tuple(ARMS)[1:]
+"""In the order of the copies of a stack."""
 
 
-def keras_weights(network: nn.Module) -> nn.Module:
+def keras_weights(network: Network) -> Network:
     """Start as Keras does: Glorot-uniform weights, zero biases; copies of a stack alike. Returns the network."""
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -63,7 +65,7 @@ def _adam(network: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.Adam(network.parameters(), lr=1e-3, eps=1e-7, fused=True)  # Keras' epsilon
 
 
-def _train_teacher(network: nn.Module, inputs: Tensor, targets: Tensor, advance: Advance) -> Mapping[str, NDArray[Any]]:
+def _train_teacher(network: nn.Module, *, inputs: Tensor, targets: Tensor, advance: Advance) -> Mapping[str, NDArray[Any]]:
     fit(
         network,
         lambda logits, wanted: soft_cross_entropy(logits / TEMPERATURE, wanted),
@@ -89,7 +91,7 @@ def _losses(logits: Tensor, wanted: Tensor) -> Tensor:
     )
 
 
-def _train_students(network: nn.Module, inputs: Tensor, targets: Tensor, advance: Advance) -> Mapping[str, NDArray[Any]]:
+def _train_students(network: nn.Module, *, inputs: Tensor, targets: Tensor, advance: Advance) -> Mapping[str, NDArray[Any]]:
     """Three epochs on each of three folds, then three on all rows, with one optimizer and no new start."""
     optimizer = _adam(network)
     folds = [torch.from_numpy(rows) for rows, _ in KFold(FOLDS).split(inputs)]
@@ -123,42 +125,9 @@ def add_published(outcome: Outcome, plan: Plan, *, store: Store, stages: Stages,
         split: the data.
         right_labels: the default run's teacher's answers, for comparing how soft they are.
     """
-    from tutelage.recipes.mnist import _pixels, measured_network, teacher_network
-
-    pixels = _pixels(split.images.train_images)
-    inputs, labels = torch.from_numpy(pixels), torch.from_numpy(one_hot(split.images.train_labels, CLASSES))
-    made_from = {"what": "mnist teacher as published", "data": split.fingerprint, "seed": plan.seeds[0]}
-    classes = tuple(range(CLASSES))
-    with stages.stage("published teacher", steps_of(TEACHER_ROWS, batch_size=BATCH, epochs=1)) as advance:
-        teacher, _ = kept_network(
-            store, made_from, lambda: keras_weights(teacher_network()), lambda n: _train_teacher(n, inputs, labels, advance)
-        )
-    with stages.stage("published answers"):
-        taught = kept_labels(store, teacher, made_from, pixels, classes)
-        told = kept_labels(store, teacher, made_from, split.test_inputs, classes)
-    soft = soften(taught.logits, TEMPERATURE)
-    targets = torch.stack([labels, torch.from_numpy(soft)], dim=1)
-    stacks = []
-    with stages.stage("published students", _student_steps() * len(plan.seeds)) as advance:
-        for seed in plan.seeds:
-            of_seed = {"what": "mnist students as published", "labels": key_of(made_from), "seed": seed}
-            stack, _ = kept_network(
-                store,
-                of_seed,
-                lambda: keras_weights(MLPStack(SIZES, len(ARMS))),
-                lambda n: _train_students(n, inputs, targets, advance),
-            )
-            stacks.append(stack)
-    name = "teacher-as-published"
-    models: dict[str, tuple[Any, ...]] = {name: (TorchStudent(teacher, classes),)}
-    predictions = {name: told.logits.argmax(axis=1)[None]}
-    for copy, arm in enumerate(ARMS):
-        models[arm] = tuple(TorchStudent(stack.copy(copy), classes) for stack in stacks)  # type: ignore[operator]
-        predictions[arm] = np.stack([student.predict(split.test_inputs) for student in models[arm]])
-    arms = [measured_network(name, "the origin's network, trained through softmax(z / 3.5)", plan.seeds[:1], predictions, models)]
-    arms += [measured_network(arm, meaning, plan.seeds, predictions, models) for arm, meaning in ARMS.items()]
+    models, predictions, soft = _published(plan, split, store=store, stages=stages)
+    arms = [measured_network(name, meaning, plan.seeds[: len(models[name])], predictions, models) for name, meaning in ARMS.items()]
     right = {arm.name: arm.predictions for arm in outcome.arms}
-    table = _table(predictions, right, outcome.test.labels, soft, right_labels)  # type: ignore[union-attr]
     return replace(
         outcome,
         arms=(*outcome.arms, *arms),
@@ -173,29 +142,64 @@ def add_published(outcome: Outcome, plan: Plan, *, store: Store, stages: Stages,
             "As published: one teacher, 1 epoch on 48 000 rows through softmax(z / 3.5); students 3 epochs on each of 3 folds and 3 on "
             "all 60 000 rows without a new start; Adam at 0.001, batches of 32, Keras' initial weights; no validation.",
         ),
-        published=table,
+        published=_table(predictions, right, split.images.test_labels, soft=soft, right_labels=right_labels),
     )
 
 
+def _published(
+    plan: Plan, split: Split, *, store: Store, stages: Stages
+) -> tuple[dict[str, tuple[TorchStudent, ...]], dict[str, NDArray[Any]], Floats]:
+    """Models and test predictions of every published arm, and the teacher's soft labels as its students met them."""
+    rows, labels = pixels(split.images.train_images), torch.from_numpy(one_hot(split.images.train_labels, CLASSES))
+    inputs, classes = torch.from_numpy(rows), tuple(range(CLASSES))
+    made_from = {"what": "mnist teacher as published", "data": split.fingerprint, "seed": plan.seeds[0]}
+    with stages.stage("published teacher", steps_of(TEACHER_ROWS, batch_size=BATCH, epochs=1)) as advance:
+        train_teacher = partial(_train_teacher, inputs=inputs, targets=labels, advance=advance)
+        teacher, _ = kept_network(store, made_from, lambda: keras_weights(teacher_network()), train_teacher)
+    with stages.stage("published answers"):
+        taught = kept_labels(store, teacher, made_from, rows, classes)
+        told = kept_labels(store, teacher, made_from, split.test_inputs, classes)
+    soft = soften(taught.logits, TEMPERATURE)
+    targets = torch.stack([labels, torch.from_numpy(soft)], dim=1)
+    with stages.stage("published students", _student_steps() * len(plan.seeds)) as advance:
+        train = partial(_train_students, inputs=inputs, targets=targets, advance=advance)
+        of_students = {"what": "mnist students as published", "labels": key_of(made_from)}
+        stacks = [
+            kept_network(store, {**of_students, "seed": seed}, lambda: keras_weights(MLPStack(SIZES, len(STUDENTS))), train)[0]
+            for seed in plan.seeds
+        ]
+    models: dict[str, tuple[TorchStudent, ...]] = {TEACHER: (TorchStudent(teacher, classes),)}
+    models |= {arm: tuple(TorchStudent(stack.copy(copy), classes) for stack in stacks) for copy, arm in enumerate(STUDENTS)}
+    predictions = {TEACHER: told.logits.argmax(axis=1)[None]}
+    predictions |= {arm: np.stack([student.predict(split.test_inputs) for student in models[arm]]) for arm in STUDENTS}
+    return models, predictions, soft
+
+
 def _table(
-    published: Mapping[str, NDArray[Any]], right: Mapping[str, NDArray[Any]], labels: NDArray[Any], soft: Floats, right_labels: SoftLabels
+    published: Mapping[str, NDArray[Any]],
+    right: Mapping[str, NDArray[Any]],
+    labels: NDArray[Any],
+    *,
+    soft: Floats,
+    right_labels: SoftLabels,
 ) -> PublishedTable:
     def errors(predictions: NDArray[Any]) -> tuple[int, ...]:
         return tuple((predictions != labels).sum(axis=1).tolist())
 
-    rows = (
-        PublishedRow("Teacher", 248, errors(published["teacher-as-published"]), errors(right["teacher"])),
-        PublishedRow(
-            "Student on hard labels", 1366, errors(published["student-hard-as-published"]), errors(right["student-hard-784-10-10"])
-        ),
-        PublishedRow(
-            "Student on soft labels", 696, errors(published["student-soft-as-published"]), errors(right["student-soft-784-10-10"])
-        ),
+    named = (
+        ("Teacher", "teacher", ""),
+        ("Student on hard labels", "student-hard", "-784-10-10"),
+        ("Student on soft labels", "student-soft", "-784-10-10"),
     )
-    return PublishedTable(rows, _explanation(rows, errors(published["student-hard-one-softmax"]), soft, right_labels))
+    rows = tuple(
+        PublishedRow(name, PUBLISHED_ERRORS[arm], errors(published[f"{arm}-as-published"]), errors(right[arm + size]))
+        for name, arm, size in named
+    )
+    once = errors(published["student-hard-one-softmax"])
+    return PublishedTable(rows, _explanation(rows, once=once, soft=soft, right=right_labels))
 
 
-def _explanation(rows: tuple[PublishedRow, ...], once: tuple[int, ...], soft: Floats, right: SoftLabels) -> str:
+def _explanation(rows: tuple[PublishedRow, ...], *, once: tuple[int, ...], soft: Floats, right: SoftLabels) -> str:
     """Why the columns differ, in the figures of this run."""
     teacher, hard, student = rows
     real = soften(right.logits, TEMPERATURE)

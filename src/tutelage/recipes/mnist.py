@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,32 +15,32 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from tutelage import engine
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.records import Figures
 from tutelage.core.stages import Advance, Stages
-from tutelage.data.datasets import Images, load_mnist
+from tutelage.data.datasets import load_mnist
 from tutelage.data.fingerprint import fingerprint
-from tutelage.evaluation.scorecard import ClassificationTest, Measured
+from tutelage.evaluation.scorecard import ClassificationTest
 from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.targets import harden, smooth, soften
+from tutelage.recipes.as_published import add_published
 from tutelage.recipes.figures import confusion, mean_soft_labels
+from tutelage.recipes.mnist_setting import CLASSES, TRAIN_ROWS, Split, measured_network, pixels, teacher_network
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network
 from tutelage.search import best_setting
 from tutelage.softlabels.recording import SoftLabels
 from tutelage.softlabels.store import Store, key_of
-from tutelage.students.networks import MLPStack, parameters_of
-from tutelage.students.torch_student import TorchStudent, Validation, fit, steps_of
+from tutelage.students.networks import MLPStack
+from tutelage.students.torch_student import TorchStudent, fit, steps_of
 
-CLASSES = 10
-TRAIN_ROWS = 50_000  # the last 10 000 of the 60 000 validate
 SIZES = {"": (784, 10, 10, 10), "-784-10-10": (784, 10, 10)}
 """Student sizes by the suffix of their arms: the page's two hidden layers of 10, and the one that its code has."""
 SMOOTHINGS = (0.0, 0.05, 0.1, 0.2)
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
 STUDENT_BATCH, STUDENT_RATE = 256, 1e-2
 """The peak of the students' one-cycle schedule was the best of 0.001, 0.003 and 0.01 on validation for hard labels."""
-PUBLISHED_ERRORS = {"teacher": 248, "student-hard": 1366, "student-soft": 696}
 
 
 @dataclass(frozen=True)
@@ -83,62 +82,6 @@ MEANINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Split:
-    """Pixels in [0, 1] and labels, split once: training rows, validation rows, test rows."""
-
-    images: Images
-    train_rows: int
-    epochs: int
-
-    @cached_property
-    def inputs(self) -> NDArray[np.float32]:
-        """(train_rows, 784)."""
-        return _pixels(self.images.train_images[: self.train_rows])
-
-    @cached_property
-    def labels(self) -> NDArray[np.int64]:
-        """(train_rows,)."""
-        return self.images.train_labels[: self.train_rows]
-
-    @cached_property
-    def validation(self) -> Validation:
-        """The last 10 000 of the 60 000 rows."""
-        images, labels = self.images.train_images[TRAIN_ROWS:], self.images.train_labels[TRAIN_ROWS:]
-        return Validation(torch.from_numpy(_pixels(images)), torch.from_numpy(labels))
-
-    @cached_property
-    def test_inputs(self) -> NDArray[np.float32]:
-        """(10 000, 784)."""
-        return _pixels(self.images.test_images)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of the training and validation rows and their labels."""
-        return fingerprint(self.images.train_images[: self.train_rows], self.images.train_labels, self.images.train_images[TRAIN_ROWS:])
-
-
-def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return images.astype(np.float32) / np.float32(255)
-
-
-def teacher_network() -> nn.Sequential:
-    """The origin's teacher: 32 convolutions of 3 x 3, two layers of 1200, dropout; 27.4 million weights."""
-    return nn.Sequential(
-        nn.Unflatten(1, (1, 28, 28)),
-        nn.Conv2d(1, 32, 3),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(32 * 26 * 26, 1200),
-        nn.ReLU(),
-        nn.Dropout(0.5),
-        nn.Linear(1200, 1200),
-        nn.ReLU(),
-        nn.Dropout(0.5),
-        nn.Linear(1200, CLASSES),
-    )
-
-
 def one_cycle(network: nn.Module, *, peak: float, steps: int) -> dict[str, Any]:
     """Adam under a one-cycle schedule, as `fit` takes them. Source: Smith, Topin 2017, arXiv 1708.07120."""
     optimizer = torch.optim.Adam(network.parameters(), lr=peak, fused=True)
@@ -151,22 +94,24 @@ def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, schedule:
         "what": "mnist teacher",
         "data": split.fingerprint,
         **asdict(schedule),
+        "products": "coarse",
         "seed": seed,
     }
     steps = steps_of(len(split.inputs), batch_size=schedule.batch_size, epochs=schedule.epochs)
 
     def train(network: nn.Module) -> Mapping[str, NDArray[Any]]:
-        report = fit(
-            network,
-            soft_cross_entropy,
-            inputs=torch.from_numpy(split.inputs),
-            targets=torch.from_numpy(one_hot(split.labels, CLASSES)),
-            epochs=schedule.epochs,
-            batch_size=schedule.batch_size,
-            validation=split.validation,
-            advance=advance,
-            **one_cycle(network, peak=schedule.peak_rate, steps=steps),
-        )
+        with engine.coarse_products():
+            report = fit(
+                network,
+                soft_cross_entropy,
+                inputs=torch.from_numpy(split.inputs),
+                targets=torch.from_numpy(one_hot(split.labels, CLASSES)),
+                epochs=schedule.epochs,
+                batch_size=schedule.batch_size,
+                validation=split.validation,
+                advance=advance,
+                **one_cycle(network, peak=schedule.peak_rate, steps=steps),
+            )
         return {"best_epoch": report.best_epoch}
 
     with stages.stage("teacher", steps) as advance:
@@ -237,7 +182,7 @@ def _students(
         "peak_rate": STUDENT_RATE,
     }
     kept = [kept_network(store, {**made_from, "seed": seed}, lambda: MLPStack(sizes, len(SETTINGS)), train) for seed in seeds]
-    return Stacks(tuple(stack for stack, _ in kept), np.stack([report["errors"] for _, report in kept]))  # type: ignore[misc]
+    return Stacks(tuple(stack for stack, _ in kept), np.stack([report["errors"] for _, report in kept]))
 
 
 def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
@@ -261,8 +206,6 @@ def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
                 models[arm + suffix], chosen[arm + suffix] = stacks.students(best), SETTINGS[best]
     outcome = _measure(plan, split, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
     if plan.as_published:
-        from tutelage.recipes.as_published import add_published
-
         return add_published(outcome, plan, store=store, stages=stages, split=split, right_labels=taught)
     return outcome
 
@@ -310,28 +253,6 @@ def _measure(
     )
 
 
-def measured_network(
-    name: str,
-    meaning: str,
-    seeds: tuple[int, ...],
-    predictions: Mapping[str, NDArray[Any]],
-    models: Mapping[str, tuple[Any, ...]],
-    *,
-    chosen: Mapping[str, Any] | None = None,
-) -> Measured:
-    """One arm of networks, with the origin's figure where the origin has one for it."""
-    errors = next((count for stem, count in PUBLISHED_ERRORS.items() if name in (stem, f"{stem}-784-10-10", f"{stem}-as-published")), None)
-    return Measured(
-        name=name,
-        meaning=meaning,
-        seeds=seeds,
-        predictions=predictions[name],
-        parameters=tuple(parameters_of(model.network) for model in models[name]),
-        published=None if errors is None else {"test_errors": errors, "test_accuracy": 1 - errors / 10_000},
-        chosen=chosen or {},
-    )
-
-
 def _pairs() -> tuple[tuple[str, str, str], ...]:
     questions: tuple[Callable[[str], tuple[str, str, str]], ...] = (
         lambda s: (
@@ -371,6 +292,6 @@ RECIPE = Recipe(
     student="student-soft",
     headline="test_accuracy",
     run=run,
-    check_rows=lambda seed: _pixels(load_mnist().test_images),
+    check_rows=lambda seed: pixels(load_mnist().test_images),
     has_published_protocol=True,
 )

@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from tutelage.core.arrays import Floats, one_hot
-from tutelage.core.records import Figures, Matrix, Region, Regions
+from tutelage.core.records import Figures, Region, Regions
 from tutelage.core.stages import Stages
 from tutelage.data.fingerprint import fingerprint
 from tutelage.evaluation.scorecard import ClassificationTest, Measured
@@ -104,56 +104,58 @@ def _grow(seed: int, draw: Draw, taught: Floats, pooled: Floats) -> dict[str, So
     }
 
 
+def _teacher(seed: int, draw: Draw, *, epochs: int, store: Store) -> tuple[TorchStudent, list[Floats]]:
+    """One seed's teacher, and its probabilities for training rows, pool and test rows."""
+    made_from = {
+        "what": "moons teacher",
+        "data": fingerprint(draw.train, draw.train_labels),
+        "sizes": SIZES,
+        "epochs": epochs,
+        "seed": seed,
+    }
+    network, _ = kept_network(store, made_from, lambda: mlp(SIZES), partial(_teach, draw=draw, epochs=epochs))
+    labels = kept_labels(store, network, made_from, np.concatenate([draw.train, draw.pool, draw.test]), (0, 1))
+    return TorchStudent(network, (0, 1)), np.split(labels.probabilities, [ROWS, ROWS + len(draw.pool)])
+
+
 def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
     """Train a teacher and five trees a seed, each seed on rows of its own, and measure them."""
     further, epochs = (5000, 30) if plan.quick else (20_000, 100)
     draws = [_draw(seed, further=further) for seed in plan.seeds]
-    teachers, answers = [], []
+    taught, grown = [], []
     with stages.stage("teachers", len(plan.seeds)) as advance:
         for seed, draw in zip(plan.seeds, draws, strict=True):
-            made_from = {
-                "what": "moons teacher",
-                "data": fingerprint(draw.train, draw.train_labels),
-                "sizes": SIZES,
-                "epochs": epochs,
-                "seed": seed,
-            }
-            network, _ = kept_network(store, made_from, lambda: mlp(SIZES), partial(_teach, draw=draw, epochs=epochs))
-            rows = np.concatenate([draw.train, draw.pool, draw.test])
-            labels = kept_labels(store, network, made_from, rows, (0, 1))
-            answers.append(np.split(labels.probabilities, [ROWS, ROWS + further]))
-            teachers.append(TorchStudent(network, (0, 1)))
+            taught.append(_teacher(seed, draw, epochs=epochs, store=store))
             advance()
-    grown = []
     with stages.stage("trees", len(plan.seeds)) as advance:
-        for seed, draw, (taught, pooled, _) in zip(plan.seeds, draws, answers, strict=True):
-            grown.append(_grow(seed, draw, taught, pooled))
+        for seed, draw, (_, (train, pool, _)) in zip(plan.seeds, draws, taught, strict=True):
+            grown.append(_grow(seed, draw, train, pool))
             advance()
     with stages.stage("evaluation"):
-        models: dict[str, tuple[Any, ...]] = {"teacher": tuple(teachers)}
-        predictions = {"teacher": np.stack([answer[2].argmax(axis=1) for answer in answers])}
-        for name in list(ARMS)[1:]:
-            models[name] = tuple(trees[name] for trees in grown)
-            predictions[name] = np.stack([tree.predict(draw.test) for tree, draw in zip(models[name], draws, strict=True)])
-        test = ClassificationTest(np.stack([draw.test_labels for draw in draws]), predictions["teacher"])
-        figures = Figures(
-            matrices=(_knowledge(draws[0], answers[0][0]),),
-            regions=(_regions(draws[0], {name: models[name][0] for name in ("teacher", "tree-hard", "tree-soft")}),),
-        )
+        models: dict[str, tuple[Any, ...]] = {"teacher": tuple(teacher for teacher, _ in taught)}
+        models |= {name: tuple(trees[name] for trees in grown) for name in list(ARMS)[1:]}
+        told = np.stack([answers[2].argmax(axis=1) for _, answers in taught])
+        predictions = {"teacher": told} | {
+            name: np.stack([tree.predict(draw.test) for tree, draw in zip(models[name], draws, strict=True)]) for name in list(ARMS)[1:]
+        }
+    first = draws[0]
     return Outcome(
         arms=tuple(_measured(name, plan.seeds, predictions[name], models[name]) for name in ARMS),
         models=models,
-        test=test,
+        test=ClassificationTest(np.stack([draw.test_labels for draw in draws]), told),
         pairs=PAIRS,
         protocol=_protocol(plan, further, epochs),
         data={
-            "name": "two moons (scikit-learn), noise 0.3",
+            "name": f"two moons (scikit-learn), noise {NOISE}",
             "training rows": ROWS,
             "unlabelled rows": further,
             "test rows": further,
-            "fingerprint of the first seed": fingerprint(draws[0].train, draws[0].train_labels),
+            "fingerprint of the first seed": fingerprint(first.train, first.train_labels),
         },
-        figures=figures,
+        figures=Figures(
+            matrices=(mean_soft_labels(taught[0][1][0], first.train_labels, ("0", "1"), temperature=1.0),),
+            regions=(_regions(first, {name: models[name][0] for name in ("teacher", "tree-hard", "tree-soft")}),),
+        ),
     )
 
 
@@ -182,10 +184,6 @@ def _protocol(plan: Plan, further: int, epochs: int) -> tuple[str, ...]:
         "Deviations from the origin: linear logits instead of ReLU ones, probabilities instead of raw outputs, "
         "many seeds and test rows instead of one and 600.",
     )
-
-
-def _knowledge(draw: Draw, taught: Floats) -> Matrix:
-    return mean_soft_labels(taught, draw.train_labels, ("0", "1"), temperature=1.0)
 
 
 def _regions(draw: Draw, models: Mapping[str, Any]) -> Regions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,13 +16,15 @@ from tutelage.softlabels.recording import SoftLabels, from_arrays, record
 from tutelage.softlabels.store import Store, key_of
 from tutelage.teachers.adapt import as_teacher
 
+Network = TypeVar("Network", bound=nn.Module)
+
 
 def kept_network(
     store: Store,
     made_from: Mapping[str, Any],
-    build: Callable[[], nn.Module],
-    train: Callable[[nn.Module], Mapping[str, NDArray[Any]]],
-) -> tuple[nn.Module, dict[str, NDArray[Any]]]:
+    build: Callable[[], Network],
+    train: Callable[[Network], Mapping[str, NDArray[Any]]],
+) -> tuple[Network, dict[str, NDArray[Any]]]:
     """A network and what its training reported, trained now only if it is not kept already.
 
     Args:

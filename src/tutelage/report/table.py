@@ -25,18 +25,24 @@ def terminal_table(record: RunRecord) -> Group:
 
 def _arms(record: RunRecord) -> Table:
     metric, second = record.headline, words.SECOND_METRIC[record.headline]
-    table = Table(box=None, padding=(0, 1), header_style="bold", caption_justify="left")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", caption_justify="left")
     table.add_column("arm", no_wrap=True)
     over = sorted({arm.interval.over for arm in record.arms if arm.interval})
-    for heading in (words.METRIC_NAMES[metric], "95 %", words.METRIC_NAMES[second], "size", "ms/row"):
-        table.add_column(heading, justify="right", no_wrap=heading != "95 %")
+    percent = metric == "test_accuracy"
+    for heading in ("acc. %" if percent else words.METRIC_NAMES[metric], "95 %", words.METRIC_NAMES[second], "size", "ms/row"):
+        table.add_column(heading, justify="right", overflow="fold")
     with_published = any(arm.published for arm in record.arms)
     if with_published:
         table.add_column("origin", justify="right")
     for arm in record.arms:
-        cells = [arm.name, words.score(metric, arm.mean(metric)), words.span(metric, arm.interval), words.score(second, arm.mean(second))]
+        cells = [
+            arm.name,
+            words.score(metric, arm.mean(metric)).removesuffix(" %"),
+            words.span(metric, arm.interval),
+            words.score(second, arm.mean(second)),
+        ]
         cells += [words.size(arm.cost.size_bytes), words.milliseconds(arm.cost.latency_us)] if arm.cost else ["-", "-"]
-        table.add_row(*cells, *([words.published(arm, metric)] if with_published else []))
+        table.add_row(*cells, *([words.published(arm, metric).removesuffix(" %")] if with_published else []))
     table.caption = f"95 % intervals over {' or '.join(over)}" if over else None
     return table
 

@@ -6,7 +6,6 @@ needs neither torch nor anything else that is optional.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,7 +49,9 @@ __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are those above
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'tutelage' has no attribute {name!r}")
-    return getattr(import_module(f"tutelage.{_HOMES[name]}"), name)
+    from tutelage.core.errors import require
+
+    return getattr(require(f"tutelage.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -50,6 +50,9 @@ def test_it_runs_on_a_machine_without_torch_and_moons_says_what_is_missing(fried
     worked = asked("friedman")
     assert worked.returncode == 0, worked.stderr
     assert (tmp_path / "friedman" / "report.html").exists()
+    touched = [sys.executable, "-S", "-c", "import tutelage; tutelage.TorchStudent"]
+    told = subprocess.run(touched, env=environment, capture_output=True, text=True, check=False).stderr
+    assert told.strip().endswith('MissingExtra: torch is needed here and not installed: pip install "tutelage[torch]"')
     refused = asked("moons")
     assert refused.returncode == 2
     assert refused.stderr == 'tutelage: torch is needed here and not installed: pip install "tutelage[torch]"\n'

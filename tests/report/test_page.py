@@ -34,7 +34,16 @@ def page(record, figures):
 def test_everything_measured_is_on_the_page(page):
     for expected in (
         *("No difference detected at this precision between student-soft and student-hard", "98.40 %", "98.13-98.63", "109.7 MB", "1.2"),
-        *("no difference", "worse", "beats", "Does it gain?", "What is lost?", "seeds and test rows", "temperature 2"),
+        *(
+            "no difference",
+            "worse",
+            "beats",
+            "Does it gain?",
+            "What is lost?",
+            "seeds and test rows",
+            "temperature 2",
+            "learned from one teacher",
+        ),
         *("1366", "1400", "1300 to 1500", "Because of two mistakes.", "Knows", "Regions", "Scatter", "27,413,130"),
         *("3.0e-07", "10,013 rows", "First this.", "12.0 s", "LeCun, CC BY-SA 3.0", "3.11.7"),
     ):

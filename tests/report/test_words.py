@@ -51,3 +51,9 @@ def test_sizes_choices_and_published_figures(record):
 
 def test_the_time_that_no_stage_explains_is_told(record):
     assert words.time_spent(record) == [("teacher", 8.0), ("students", 3.0), ("rest", 1.0)]
+
+
+def test_one_teacher_for_all_seeds_is_said_and_several_are_not(record):
+    assert "one teacher" in words.caveat(record)
+    several = replace(record.arms[0], seeds=(0, 1))
+    assert words.caveat(replace(record, arms=(several, *record.arms[1:]))) == ""

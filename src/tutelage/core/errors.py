@@ -77,10 +77,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 
 
 def require(module: str) -> ModuleType:
-    """Import an optional module, or say which extra brings it.
+    """Import a module that is optional or imports what is, or say which extra brings what is missing.
 
     Args:
-        module: dotted name, such as "torch" or "onnxruntime".
+        module: dotted name, such as "torch" or "tutelage.students.torch_student".
 
     Raises:
         MissingExtra: it, or what it imports, is not installed.
@@ -88,9 +88,12 @@ def require(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as missing:
-        top = module.partition(".")[0]
-        extra = next((name for name, modules in EXTRAS.items() if top in modules), top)
-        raise MissingExtra(_sentence([missing.name or module], [extra])) from missing
+        lacking = missing.name or module
+        tops = [name.partition(".")[0] for name in (lacking, module)]
+        extra = next((name for top in tops for name, modules in EXTRAS.items() if top in modules), None)
+        if extra is None:
+            raise
+        raise MissingExtra(_sentence([lacking], [extra])) from missing
 
 
 def require_extras(extras: Iterable[str]) -> None:

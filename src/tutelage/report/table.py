@@ -16,6 +16,8 @@ VERDICT_STYLES = {"beats": "bold green", "no difference": "dim", "worse": "bold 
 def terminal_table(record: RunRecord) -> Group:
     """Arms, comparisons, the published table if there is one, and where the time went."""
     parts: list[Table | Text | Padding] = [Text(record.title, style="bold"), _arms(record), _comparisons(record)]
+    if words.caveat(record):
+        parts.append(Padding(Text(words.caveat(record), style="dim"), (0, 0, 1, 0)))
     if record.published is not None:
         parts += [_published(record.published), Padding(Text(record.published.explanation), (0, 0, 1, 0))]
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in words.time_spent(record) if seconds >= 0.05)

@@ -52,6 +52,13 @@ def answer(record: RunRecord) -> str:
     return f"{first.a} {verb} {first.b}: {told}."
 
 
+def caveat(record: RunRecord) -> str:
+    """What the intervals cannot cover: the one teacher, where all seeds of students learned from the same."""
+    if len(record.arm("teacher").seeds) > 1:
+        return ""
+    return "All students learned from one teacher; another might teach better or worse, and no interval here covers that."
+
+
 def size(size_bytes: int) -> str:
     """Bytes as kB or MB (powers of ten)."""
     return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"

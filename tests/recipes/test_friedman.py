@@ -14,11 +14,11 @@ from tutelage.recipes import friedman as recipe
 def test_each_student_learns_from_its_own_targets():
     draw = recipe._draw(0)
     taught, pooled = np.full(recipe.ROWS, -3.0), np.full(recipe.POOL_ROWS, -3.0)
-    students = recipe._learn(draw, taught, pooled)
+    students = recipe._learn(draw, [taught, pooled, pooled])
     for name, student in students.items():
         answers = student.predict(draw.train)
         if "hard" in name:
-            assert abs(answers.mean() - draw.values.mean()) < 0.1, name
+            assert abs(answers.mean() - draw.truth.mean()) < 0.1, name
         else:
             np.testing.assert_allclose(answers, -3.0, atol=1e-6, err_msg=name)
     assert list(students) == list(recipe.ARMS)[1:]

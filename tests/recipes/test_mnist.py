@@ -6,25 +6,10 @@ import torch
 
 from tutelage.recipes import mnist as recipe
 from tutelage.softlabels.recording import SoftLabels
-from tutelage.students.networks import mlp, parameters_of
 
 LOGITS = np.array([[4.0, 1.0] + [0.0] * 8, [0.0, 3.0] + [1.0] * 8], dtype=np.float32)
 TAUGHT = SoftLabels(LOGITS, "logits", tuple(range(10)), "")
 LABELS = np.array([1, 1])
-
-
-def test_the_networks_are_the_origins():
-    assert parameters_of(recipe.teacher_network()) == 27_413_130
-    assert {suffix: parameters_of(mlp(sizes)) for suffix, sizes in recipe.SIZES.items()} == {"": 8070, "-784-10-10": 7960}
-
-
-def test_training_validation_and_test_rows_are_disjoint():
-    images = recipe.load_mnist()
-    split = recipe.Split(images, train_rows=recipe.TRAIN_ROWS, epochs=1)
-    assert len(split.inputs) + len(split.validation.labels) == 60_000
-    np.testing.assert_array_equal(split.validation.inputs[0].numpy() * 255, images.train_images[50_000])
-    np.testing.assert_array_equal(split.validation.labels.numpy(), images.train_labels[50_000:])
-    np.testing.assert_array_equal(split.labels, images.train_labels[:50_000])
 
 
 @pytest.mark.parametrize(

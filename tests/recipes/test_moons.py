@@ -22,10 +22,10 @@ def test_the_test_rows_of_a_run_do_not_depend_on_the_pool_size_that_precedes_the
 def test_each_tree_learns_from_its_own_targets():
     draw = recipe._draw(0, further=100)
     # A teacher that has every label upside down shows which trees listen to it.
-    taught = np.eye(2)[1 - draw.train_labels] * 0.8 + 0.1
+    taught = np.eye(2)[1 - draw.truth] * 0.8 + 0.1
     pooled = np.full((100, 2), 0.5)
-    trees = recipe._grow(0, draw, taught, pooled)
-    agreement = {name: float((tree.predict(draw.train) == draw.train_labels).mean()) for name, tree in trees.items()}
+    trees = recipe._grow(draw, [taught, pooled, pooled])
+    agreement = {name: float((tree.predict(draw.train) == draw.truth).mean()) for name, tree in trees.items()}
     assert agreement["tree-hard"] == 1.0
     assert agreement["tree-soft"] == agreement["tree-argmax"] == agreement["tree-soft-transfer"] == 0.0
     assert 0.85 < agreement["tree-hard-tuned"] < 1.0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import make_friedman1
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, RidgeCV
@@ -19,6 +18,7 @@ from tutelage.core.records import Figures, Scatter
 from tutelage.core.stages import Stages
 from tutelage.data.fingerprint import fingerprint
 from tutelage.evaluation.scorecard import Measured, RegressionTest
+from tutelage.recipes.draws import Draw, by_arm, described, draw, for_each, predictions
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.softlabels.recording import from_arrays, record
 from tutelage.softlabels.store import Store
@@ -56,99 +56,65 @@ PAIRS = (
 )
 
 
-@dataclass(frozen=True)
-class Draw:
-    """One seed's rows: (rows, 10) float32 features, (rows,) measured values."""
-
-    seed: int
-    train: NDArray[np.float32]
-    values: NDArray[np.float64]
-    pool: NDArray[np.float32]
-    test: NDArray[np.float32]
-    test_values: NDArray[np.float64]
-
-    @cached_property
-    def teacher(self) -> GradientBoostingRegressor:
-        """Fitted when first asked for: a second run has its answers already."""
-        ensemble = GradientBoostingRegressor(n_estimators=TREES, learning_rate=0.05, subsample=0.5, random_state=self.seed)
-        return ensemble.fit(self.train, self.values)
-
-
 def _draw(seed: int) -> Draw:
-    states = np.random.SeedSequence(seed).generate_state(3)
-    (train, values), (pool, _), (test, test_values) = (
-        make_friedman1(rows, noise=NOISE, random_state=int(state)) for rows, state in zip((ROWS, POOL_ROWS, TEST_ROWS), states, strict=True)
-    )
-    return Draw(seed, train.astype(np.float32), values, pool.astype(np.float32), test.astype(np.float32), test_values)
+    return draw(partial(make_friedman1, noise=NOISE), seed, rows=ROWS, pool=POOL_ROWS, test=TEST_ROWS)
 
 
-def _answers(draw: Draw, store: Store) -> list[NDArray[Any]]:
+@cache
+def _ensemble(seed: int) -> GradientBoostingRegressor:
+    """One seed's teacher; fitted only when asked for, because a second run has its answers already."""
+    drawn = _draw(seed)
+    ensemble = GradientBoostingRegressor(n_estimators=TREES, learning_rate=0.05, subsample=0.5, random_state=seed)
+    return ensemble.fit(drawn.train, drawn.truth)
+
+
+def _answers(drawn: Draw, *, store: Store) -> list[NDArray[Any]]:
     """The teacher's answers for training rows, pool and test rows: (rows,) each, asked once and kept."""
-    rows = np.concatenate([draw.train, draw.pool, draw.test])
+    rows = drawn.every
     data = fingerprint(rows)
-    made_from = {
-        "what": "friedman answers",
-        "teacher": {"trees": TREES, "seed": draw.seed, "data": fingerprint(draw.train, draw.values)},
-        "data": data,
-    }
-    arrays = store.keep(made_from, lambda: {"answers": record(as_teacher(draw.teacher), rows, data=data).answers})
-    labels = from_arrays(arrays, kind="values", classes=(), data=data, rows=len(rows))
-    return np.split(labels.answers[:, 0], [ROWS, ROWS + POOL_ROWS])
+    teacher = {"trees": TREES, "seed": drawn.seed, "data": drawn.fingerprint}
+    made_from = {"what": "friedman answers", "teacher": teacher, "data": data}
+    arrays = store.keep(made_from, lambda: {"answers": record(as_teacher(_ensemble(drawn.seed)), rows, data=data).answers})
+    return drawn.split(from_arrays(arrays, kind="values", classes=(), data=data, rows=len(rows)).answers[:, 0])
 
 
-def _learn(draw: Draw, taught: NDArray[Any], pooled: NDArray[Any]) -> dict[str, BaseEstimator]:
-    """Every student of one seed."""
-    tree = DecisionTreeRegressor(random_state=draw.seed)
+def _learn(drawn: Draw, answers: list[NDArray[Any]]) -> dict[str, BaseEstimator]:
+    """Every student of one seed, from the teacher's answers for training rows and pool (and test rows, unused)."""
+    taught, pooled, _ = answers
+    tree, line, every = DecisionTreeRegressor(random_state=drawn.seed), LinearRegression(), np.concatenate([taught, pooled])
     tuned = GridSearchCV(tree, {"min_samples_leaf": LEAF_SIZES}, cv=5)
-    further, further_taught = np.concatenate([draw.train, draw.pool]), np.concatenate([taught, pooled])
-    ridge = RidgeCV(RIDGES, cv=5).fit(draw.train, draw.values)
     return {
-        "tree-hard": DecisionTreeRegressor(random_state=draw.seed).fit(draw.train, draw.values),
-        "tree-soft": DecisionTreeRegressor(random_state=draw.seed).fit(draw.train, taught),
-        "tree-hard-tuned": tuned.fit(draw.train, draw.values).best_estimator_,
-        "tree-soft-tuned": tuned.fit(draw.train, taught).best_estimator_,
-        "tree-soft-transfer": DecisionTreeRegressor(random_state=draw.seed).fit(further, further_taught),
-        "linear-hard": LinearRegression().fit(draw.train, draw.values),
-        "linear-hard-tuned": ridge,
-        "linear-soft": LinearRegression().fit(draw.train, taught),
-        "linear-soft-transfer": LinearRegression().fit(further, further_taught),
+        "tree-hard": clone(tree).fit(drawn.train, drawn.truth),
+        "tree-soft": clone(tree).fit(drawn.train, taught),
+        "tree-hard-tuned": tuned.fit(drawn.train, drawn.truth).best_estimator_,
+        "tree-soft-tuned": tuned.fit(drawn.train, taught).best_estimator_,
+        "tree-soft-transfer": clone(tree).fit(drawn.taught, every),
+        "linear-hard": clone(line).fit(drawn.train, drawn.truth),
+        "linear-hard-tuned": RidgeCV(RIDGES, cv=5).fit(drawn.train, drawn.truth),
+        "linear-soft": clone(line).fit(drawn.train, taught),
+        "linear-soft-transfer": clone(line).fit(drawn.taught, every),
     }
 
 
 def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
     """Fit an ensemble and nine students a seed, each seed on rows of its own, and measure them."""
     draws = [_draw(seed) for seed in plan.seeds]
-    answers, learned = [], []
-    with stages.stage("teachers", len(draws)) as advance:
-        for draw in draws:
-            answers.append(_answers(draw, store))
-            advance()
-    with stages.stage("students", len(draws)) as advance:
-        for draw, (taught, pooled, _) in zip(draws, answers, strict=True):
-            learned.append(_learn(draw, taught, pooled))
-            advance()
+    answers = for_each(partial(_answers, store=store), draws, stages=stages, name="teachers")
+    students = by_arm(for_each(_learn, draws, answers, stages=stages, name="students"))
     with stages.stage("evaluation"):
-        values, told = np.stack([draw.test_values for draw in draws]), np.stack([answer[2] for answer in answers])
-        models = {name: tuple(students[name] for students in learned) for name in list(ARMS)[1:]}
-        predictions = {"teacher": told} | {
-            name: np.stack([student.predict(draw.test) for student, draw in zip(models[name], draws, strict=True)]) for name in models
-        }
+        told = np.stack([of_test for _, _, of_test in answers])
+        predicted = {"teacher": told, **predictions(students, draws)}
         # The cost of the ensemble is that of its first seed; the others need not be fitted again for it.
-        models = {"teacher": (draws[0].teacher,), **models}
+        models = {"teacher": (_ensemble(plan.seeds[0]),), **students}
+        values = np.stack([drawn.test_truth for drawn in draws])
     return Outcome(
-        arms=tuple(_measured(name, plan.seeds, predictions[name], models[name]) for name in ARMS),
+        arms=tuple(_measured(name, plan.seeds, predicted[name], models[name]) for name in ARMS),
         models=models,
         test=RegressionTest(values, told),
         pairs=PAIRS,
         protocol=_protocol(plan),
-        data={
-            "name": f"friedman1 (scikit-learn), 10 features, noise {NOISE:g}",
-            "training rows": ROWS,
-            "unlabelled rows": POOL_ROWS,
-            "test rows": TEST_ROWS,
-            "fingerprint of the first seed": fingerprint(draws[0].train, draws[0].values),
-        },
-        figures=Figures(scatters=(_scatter(values[0], {name: predictions[name][0] for name in SHOWN}),)),
+        data=described(f"friedman1 (scikit-learn), 10 features, noise {NOISE:g}", draws),
+        figures=Figures(scatters=(_scatter(values[0], {name: predicted[name][0] for name in SHOWN}),)),
     )
 
 

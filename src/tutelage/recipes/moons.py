@@ -6,13 +6,13 @@ Source: the notebook "Soft labels as regularizers" of tsitsimis/neural-network-d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.datasets import make_moons
 from sklearn.model_selection import GridSearchCV
 from torch import nn
@@ -20,10 +20,10 @@ from torch import nn
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.records import Figures, Region, Regions
 from tutelage.core.stages import Stages
-from tutelage.data.fingerprint import fingerprint
 from tutelage.evaluation.scorecard import ClassificationTest, Measured
 from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.targets import harden
+from tutelage.recipes.draws import Draw, by_arm, described, draw, for_each, predictions
 from tutelage.recipes.figures import mean_soft_labels
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network
@@ -56,28 +56,13 @@ PAIRS = (
 )
 
 
-@dataclass(frozen=True)
-class Draw:
-    """One seed's rows: (rows, 2) float32 points, (rows,) labels 0 and 1."""
-
-    train: NDArray[np.float32]
-    train_labels: NDArray[np.int64]
-    pool: NDArray[np.float32]
-    test: NDArray[np.float32]
-    test_labels: NDArray[np.int64]
-
-
 def _draw(seed: int, *, further: int) -> Draw:
     """2400 training rows, `further` unlabelled ones and as many test rows, all drawn apart."""
-    states = np.random.SeedSequence(seed).generate_state(3)
-    (train, labels), (pool, _), (test, test_labels) = (
-        make_moons(rows, noise=NOISE, random_state=int(state)) for rows, state in zip((ROWS, further, further), states, strict=True)
-    )
-    return Draw(train.astype(np.float32), labels, pool.astype(np.float32), test.astype(np.float32), test_labels)
+    return draw(partial(make_moons, noise=NOISE), seed, rows=ROWS, pool=further, test=further)
 
 
-def _teach(network: nn.Module, *, draw: Draw, epochs: int) -> Mapping[str, NDArray[Any]]:
-    rows, targets = torch.from_numpy(draw.train), torch.from_numpy(one_hot(draw.train_labels, 2))
+def _teach(network: nn.Module, *, drawn: Draw, epochs: int) -> Mapping[str, NDArray[Any]]:
+    rows, targets = torch.from_numpy(drawn.train), torch.from_numpy(one_hot(drawn.truth, 2))
     report = fit(
         network,
         soft_cross_entropy,
@@ -86,75 +71,52 @@ def _teach(network: nn.Module, *, draw: Draw, epochs: int) -> Mapping[str, NDArr
         optimizer=torch.optim.Adam(network.parameters(), lr=1e-3, fused=True),
         epochs=epochs,
         batch_size=100,
-        validation=Validation(rows[FIT_ROWS:], torch.from_numpy(draw.train_labels[FIT_ROWS:]), by="loss"),
+        validation=Validation(rows[FIT_ROWS:], torch.from_numpy(drawn.truth[FIT_ROWS:]), by="loss"),
     )
     return {"best_epoch": report.best_epoch}
 
 
-def _grow(seed: int, draw: Draw, taught: Floats, pooled: Floats) -> dict[str, SoftTree]:
-    """Every tree of one seed: `taught` and `pooled` are the teacher's probabilities for training rows and pool."""
-    tree = SoftTree(random_state=seed)
+def _teacher(drawn: Draw, *, epochs: int, store: Store) -> tuple[TorchStudent, list[Floats]]:
+    """One seed's teacher, and its probabilities for training rows, pool and test rows."""
+    made_from = {"what": "moons teacher", "data": drawn.fingerprint, "sizes": SIZES, "epochs": epochs, "seed": drawn.seed}
+    network, _ = kept_network(store, made_from, lambda: mlp(SIZES), partial(_teach, drawn=drawn, epochs=epochs))
+    labels = kept_labels(store, network, made_from, drawn.every, (0, 1))
+    return TorchStudent(network, (0, 1)), drawn.split(labels.probabilities)
+
+
+def _grow(drawn: Draw, answers: list[Floats]) -> dict[str, SoftTree]:
+    """Every tree of one seed, from the teacher's probabilities for training rows and pool (and test rows, unused)."""
+    taught, pooled, _ = answers
+    tree = SoftTree(random_state=drawn.seed)
     tuned = GridSearchCV(tree, {"min_samples_leaf": LEAF_SIZES}, cv=5, scoring="accuracy")
     return {
-        "tree-hard": SoftTree(random_state=seed).fit(draw.train, draw.train_labels),
-        "tree-soft": SoftTree(random_state=seed).fit(draw.train, taught),
-        "tree-argmax": SoftTree(random_state=seed).fit(draw.train, harden(taught)),
-        "tree-hard-tuned": tuned.fit(draw.train, draw.train_labels).best_estimator_,
-        "tree-soft-transfer": SoftTree(random_state=seed).fit(np.concatenate([draw.train, draw.pool]), np.concatenate([taught, pooled])),
+        "tree-hard": clone(tree).fit(drawn.train, drawn.truth),
+        "tree-soft": clone(tree).fit(drawn.train, taught),
+        "tree-argmax": clone(tree).fit(drawn.train, harden(taught)),
+        "tree-hard-tuned": tuned.fit(drawn.train, drawn.truth).best_estimator_,
+        "tree-soft-transfer": clone(tree).fit(drawn.taught, np.concatenate([taught, pooled])),
     }
-
-
-def _teacher(seed: int, draw: Draw, *, epochs: int, store: Store) -> tuple[TorchStudent, list[Floats]]:
-    """One seed's teacher, and its probabilities for training rows, pool and test rows."""
-    made_from = {
-        "what": "moons teacher",
-        "data": fingerprint(draw.train, draw.train_labels),
-        "sizes": SIZES,
-        "epochs": epochs,
-        "seed": seed,
-    }
-    network, _ = kept_network(store, made_from, lambda: mlp(SIZES), partial(_teach, draw=draw, epochs=epochs))
-    labels = kept_labels(store, network, made_from, np.concatenate([draw.train, draw.pool, draw.test]), (0, 1))
-    return TorchStudent(network, (0, 1)), np.split(labels.probabilities, [ROWS, ROWS + len(draw.pool)])
 
 
 def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
     """Train a teacher and five trees a seed, each seed on rows of its own, and measure them."""
     further, epochs = (5000, 30) if plan.quick else (20_000, 100)
     draws = [_draw(seed, further=further) for seed in plan.seeds]
-    taught, grown = [], []
-    with stages.stage("teachers", len(plan.seeds)) as advance:
-        for seed, draw in zip(plan.seeds, draws, strict=True):
-            taught.append(_teacher(seed, draw, epochs=epochs, store=store))
-            advance()
-    with stages.stage("trees", len(plan.seeds)) as advance:
-        for seed, draw, (_, (train, pool, _)) in zip(plan.seeds, draws, taught, strict=True):
-            grown.append(_grow(seed, draw, train, pool))
-            advance()
+    taught = for_each(partial(_teacher, epochs=epochs, store=store), draws, stages=stages, name="teachers")
+    teachers, answers = zip(*taught, strict=True)
+    models = {"teacher": teachers, **by_arm(for_each(_grow, draws, answers, stages=stages, name="trees"))}
     with stages.stage("evaluation"):
-        models: dict[str, tuple[Any, ...]] = {"teacher": tuple(teacher for teacher, _ in taught)}
-        models |= {name: tuple(trees[name] for trees in grown) for name in list(ARMS)[1:]}
-        told = np.stack([answers[2].argmax(axis=1) for _, answers in taught])
-        predictions = {"teacher": told} | {
-            name: np.stack([tree.predict(draw.test) for tree, draw in zip(models[name], draws, strict=True)]) for name in list(ARMS)[1:]
-        }
-    first = draws[0]
+        predicted = predictions(models, draws)
     return Outcome(
-        arms=tuple(_measured(name, plan.seeds, predictions[name], models[name]) for name in ARMS),
+        arms=tuple(_measured(name, plan.seeds, predicted[name], models[name]) for name in ARMS),
         models=models,
-        test=ClassificationTest(np.stack([draw.test_labels for draw in draws]), told),
+        test=ClassificationTest(np.stack([drawn.test_truth for drawn in draws]), predicted["teacher"]),
         pairs=PAIRS,
         protocol=_protocol(plan, further, epochs),
-        data={
-            "name": f"two moons (scikit-learn), noise {NOISE}",
-            "training rows": ROWS,
-            "unlabelled rows": further,
-            "test rows": further,
-            "fingerprint of the first seed": fingerprint(first.train, first.train_labels),
-        },
+        data=described(f"two moons (scikit-learn), noise {NOISE}", draws),
         figures=Figures(
-            matrices=(mean_soft_labels(taught[0][1][0], first.train_labels, ("0", "1"), temperature=1.0),),
-            regions=(_regions(first, {name: models[name][0] for name in ("teacher", "tree-hard", "tree-soft")}),),
+            matrices=(mean_soft_labels(answers[0][0], draws[0].truth, ("0", "1"), temperature=1.0),),
+            regions=(_regions(draws[0], {name: models[name][0] for name in ("teacher", "tree-hard", "tree-soft")}),),
         ),
     )
 
@@ -186,9 +148,9 @@ def _protocol(plan: Plan, further: int, epochs: int) -> tuple[str, ...]:
     )
 
 
-def _regions(draw: Draw, models: Mapping[str, Any]) -> Regions:
+def _regions(drawn: Draw, models: Mapping[str, Any]) -> Regions:
     """Probability of class 1 over the plane, a panel a model, for the first seed."""
-    low, high = draw.train.min(axis=0) - 0.3, draw.train.max(axis=0) + 0.3
+    low, high = drawn.train.min(axis=0) - 0.3, drawn.train.max(axis=0) + 0.3
     x, y = np.linspace(low[0], high[0], 121), np.linspace(low[1], high[1], 91)
     plane = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
     shown = slice(None, None, 4)
@@ -202,7 +164,7 @@ def _regions(draw: Draw, models: Mapping[str, Any]) -> Regions:
             for name, model in models.items()
         ),
         points=tuple(
-            (round(float(a), 3), round(float(b), 3), int(c)) for (a, b), c in zip(draw.train[shown], draw.train_labels[shown], strict=True)
+            (round(float(a), 3), round(float(b), 3), int(c)) for (a, b), c in zip(drawn.train[shown], drawn.truth[shown], strict=True)
         ),
     )
 

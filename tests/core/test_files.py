@@ -79,6 +79,12 @@ def test_other_peoples_files_are_not_replaced(tmp_path):
     assert names(tmp_path) == ["thesis"]
 
 
+def test_looking_whether_a_place_can_be_written_makes_nothing(tmp_path):
+    check_place(tmp_path / "deep" / "down" / "run")
+    check_file_place(tmp_path / "deep" / "results.json")
+    assert names(tmp_path) == []
+
+
 def test_drafts_that_a_killed_process_left_are_swept_and_live_ones_are_not(tmp_path):
     stale, live, others = (tmp_path / name for name in (".run.draft-dead", ".run.draft-live", ".other.draft-dead"))
     for draft in (stale, live, others):

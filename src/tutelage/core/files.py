@@ -73,7 +73,7 @@ def check_place(target: Path, *, may_replace: Callable[[Path], bool] = is_empty)
             raise CannotWrite(f"{target} is a file; a folder is to be written there. Choose another place.")
         if not may_replace(target):
             raise CannotWrite(f"{target} already holds other files, which would be lost. Choose another folder or empty it.")
-    shutil.rmtree(_draft(target, folder=True), ignore_errors=True)
+    _probe(target)
 
 
 def check_file_place(target: Path) -> None:
@@ -84,13 +84,22 @@ def check_file_place(target: Path) -> None:
     """
     if target.is_dir():
         raise CannotWrite(f"{target} is a folder; a file is to be written there. Name a file.")
-    _draft(target, folder=False).unlink()
+    _probe(target)
 
 
 def write_text(target: Path, text: str) -> None:
     """Write a text file whole (UTF-8) or not at all."""
     with whole_file(target) as draft:
         draft.write_text(text, encoding="utf-8")
+
+
+def _probe(target: Path) -> None:
+    """Write and remove a nameless file in the nearest folder above `target` that is there; nothing is made on the way."""
+    above = next(folder for folder in target.absolute().parents if folder.exists())
+    try:
+        tempfile.TemporaryFile(dir=above).close()
+    except OSError as error:
+        raise _cannot_write(target, error) from error
 
 
 def _draft(target: Path, *, folder: bool) -> Path:

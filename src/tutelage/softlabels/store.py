@@ -16,7 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tutelage.core.errors import CannotWrite, DamagedFile, StaleCache
-from tutelage.core.files import whole_folder
+from tutelage.core.files import check_place, whole_folder
 
 CACHE_SCHEMA = 1
 """Grows when the layout changes, or when the same `made_from` would now give other arrays."""
@@ -103,10 +103,7 @@ def check_store(root: Path) -> None:
     Raises:
         CannotWrite: says why not.
     """
-    probe = root / "probe"
     try:
-        with whole_folder(probe):
-            pass
-        probe.rmdir()
+        check_place(root / key_of({}))
     except CannotWrite as error:
         raise CannotWrite(f"the cache folder {root} cannot be written; name another with --cache FOLDER. ({error})") from error

@@ -10,6 +10,7 @@ import pytest
 
 import tutelage
 from tutelage.cli import main
+from tutelage.core import errors
 from tutelage.recipes import recipe_named
 from tutelage.students import torch_student
 
@@ -161,3 +162,12 @@ def test_export_of_a_damaged_record_is_one_sentence(content, moons, tmp_path, ca
     assert main(["export", str(tmp_path / "run"), str(tmp_path / "student.onnx")]) == 2
     assert "Run the recipe again" in capsys.readouterr().err
     assert not (tmp_path / "student.onnx").exists()
+
+
+def test_export_needs_no_report_extra_and_run_asks_for_it_first(moons, tmp_path, monkeypatch, capsys):
+    found = errors.find_spec
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name in ("jinja2", "matplotlib") else found(name))
+    assert main(["export", str(moons.folder), str(tmp_path / "student.onnx")]) == 0
+    assert main(["run", "moons", "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]) == 2
+    assert 'pip install "tutelage[report]"' in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -12,15 +12,19 @@ if TYPE_CHECKING:
     from tutelage.recipes.recipe import Recipe
 
 RECIPES = {
-    "moons": ("torch", "onnx", "report"),
-    "mnist": ("torch", "onnx", "report"),
-    "friedman": ("onnx", "report"),
+    "moons": ("torch", "onnx"),
+    "mnist": ("torch", "onnx"),
+    "friedman": ("onnx",),
 }
 """The extras behind each recipe: a module of this folder with a value RECIPE, which loads when asked for."""
 
 
-def recipe_named(name: str) -> Recipe:
+def recipe_named(name: str, *, further: tuple[str, ...] = ()) -> Recipe:
     """The recipe of this name.
+
+    Args:
+        name: one of `RECIPES`.
+        further: extras that the caller needs besides, so that all that is missing is told at once.
 
     Raises:
         BadInput: there is none; the message offers the closest. MissingExtra: it needs packages that are not installed.
@@ -29,6 +33,6 @@ def recipe_named(name: str) -> Recipe:
         close = get_close_matches(name, list(RECIPES), n=1)
         meant = f" Did you mean {close[0]}?" if close else ""
         raise BadInput(f"no recipe named {name!r}; there are {', '.join(RECIPES)}.{meant}")
-    require_extras(RECIPES[name])
+    require_extras((*RECIPES[name], *further))
     recipe: Recipe = importlib.import_module(f"tutelage.recipes.{name}").RECIPE
     return recipe

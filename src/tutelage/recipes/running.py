@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.files import check_place, is_empty, whole_folder
 from tutelage.core.records import SCHEMA, Figures, RunRecord, dumps
-from tutelage.core.stages import Stages
+from tutelage.core.stages import Advance, Stages
 from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.scorecard import Measured, arm_of, compare
 from tutelage.export.parity import OnnxStudent, export_onnx
@@ -52,16 +52,15 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
     check_store(store.root)
     outcome = recipe.run(plan, store, stages)
     with stages.stage("export and cost", len(outcome.arms)) as advance:
-        arms = []
+        arms, rows = [], recipe.check_rows(plan.seeds[0])
         for measured in outcome.arms:
-            arms.append(_priced(measured, outcome.models[measured.name][0], recipe.check_rows(plan.seeds[0])))
+            arms.append(_priced(measured, outcome.models[measured.name][0], rows))
             advance()
     with whole_folder(out, may_replace=_is_run) as draft:
-        with stages.stage("report"):
-            _keep_students(draft / "students", outcome)
-            record = _record(recipe, plan, replace(outcome, arms=tuple(arms)), stages)
-            page = render_page(record, outcome.figures)
-        record = replace(record, seconds=_seconds(stages))
+        with stages.stage("keep students", len(outcome.arms)) as advance:
+            _keep_students(draft / "students", outcome, advance)
+        record = _record(recipe, plan, replace(outcome, arms=tuple(arms)), stages)
+        page = render_page(record, outcome.figures)
         (draft / RESULTS).write_text(dumps(record.to_json()), encoding="utf-8")
         (draft / "figures.json").write_text(dumps(_figures_json(outcome.figures)), encoding="utf-8")
         (draft / "report.html").write_text(page, encoding="utf-8")
@@ -139,12 +138,13 @@ def _priced(measured: Measured, model: Any, rows: NDArray[np.float32]) -> Measur
     return replace(measured, cost=cost, parity=parity)
 
 
-def _keep_students(folder: Path, outcome: Outcome) -> None:
+def _keep_students(folder: Path, outcome: Outcome, advance: Advance) -> None:
     folder.mkdir()
     for arm in outcome.arms:
         if not arm.name.startswith("teacher"):
             for seed, student in zip(arm.seeds, outcome.models[arm.name], strict=True):
                 save_student(student, folder / _stem(arm.name, seed))
+        advance()
 
 
 def _record(recipe: Recipe, plan: Plan, outcome: Outcome, stages: Stages) -> RunRecord:

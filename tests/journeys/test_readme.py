@@ -11,7 +11,10 @@ import pytest
 from tutelage.cli import cli
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, CONTRIBUTING = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+POINTED_TO = re.findall(r"\]\(([^)h][^)]*)\)", README + CONTRIBUTING) + re.findall(
+    r"(?:^|`)(scripts/\w+)", README + CONTRIBUTING, flags=re.MULTILINE
+)
 
 
 def test_the_python_example_runs_as_printed(tmp_path):
@@ -30,6 +33,6 @@ def test_every_command_and_option_it_names_exists():
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([^)h][^)]*)\)", README) + re.findall(r"^(scripts/\w+)", README, flags=re.MULTILINE))
+@pytest.mark.parametrize("path", sorted(set(POINTED_TO)))
 def test_every_file_it_points_to_is_there(path):
     assert (ROOT / path).exists()

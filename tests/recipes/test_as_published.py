@@ -27,15 +27,6 @@ def test_softmax_twice_caps_how_sure_the_baseline_can_be():
     assert torch.isclose(twice, -torch.log(torch.tensor(np.e / (np.e + 2)).float()))
 
 
-def test_weights_start_as_keras_does_and_alike_in_every_copy():
-    stack = recipe.keras_weights(MLPStack((50, 20, 3), 3))
-    first = stack.weights[0].detach()
-    assert torch.equal(first[0], first[2])
-    assert not any(bias.any() for bias in stack.biases)
-    limit = (6 / (50 + 20)) ** 0.5
-    assert 0.9 * limit < first.abs().max() <= limit
-
-
 def test_folds_go_on_with_the_weights_and_the_optimizer_of_the_fold_before(monkeypatch):
     seen = []
 

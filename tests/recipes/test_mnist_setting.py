@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 from tutelage.data.datasets import load_mnist
 from tutelage.recipes.mnist import SIZES
-from tutelage.recipes.mnist_setting import TRAIN_ROWS, Split, measured_network, pixels, teacher_network
-from tutelage.students.networks import mlp, parameters_of
+from tutelage.recipes.mnist_setting import TRAIN_ROWS, Split, glorot_weights, measured_network, pixels, teacher_network
+from tutelage.students.networks import MLPStack, mlp, parameters_of
 from tutelage.students.torch_student import TorchStudent
 
 
@@ -18,6 +19,15 @@ def images():
 def test_the_networks_are_the_origins():
     assert parameters_of(teacher_network()) == 27_413_130
     assert {suffix: parameters_of(mlp(sizes)) for suffix, sizes in SIZES.items()} == {"": 8070, "-784-10-10": 7960}
+
+
+def test_weights_start_as_keras_does_and_alike_in_every_copy():
+    stack = glorot_weights(MLPStack((50, 20, 3), 3))
+    first = stack.weights[0].detach()
+    assert torch.equal(first[0], first[2])
+    assert not any(bias.any() for bias in stack.biases)
+    limit = (6 / (50 + 20)) ** 0.5
+    assert 0.9 * limit < first.abs().max() <= limit
 
 
 def test_training_validation_and_test_rows_are_disjoint(images):

@@ -25,9 +25,9 @@ from tutelage.core.records import PublishedRow, PublishedTable
 from tutelage.core.stages import Advance, Stages
 from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.targets import soften
-from tutelage.recipes.mnist_setting import CLASSES, PUBLISHED_ERRORS, Split, measured_network, pixels, teacher_network
+from tutelage.recipes.mnist_setting import CLASSES, PUBLISHED_ERRORS, Split, glorot_weights, measured_network, pixels, teacher_network
 from tutelage.recipes.recipe import Outcome, Plan
-from tutelage.recipes.teaching import Network, kept_labels, kept_network
+from tutelage.recipes.teaching import kept_labels, kept_network
 from tutelage.softlabels.recording import SoftLabels
 from tutelage.softlabels.store import Store, key_of
 from tutelage.students.networks import MLPStack
@@ -46,19 +46,6 @@ ARMS = {
 }
 STUDENTS = tuple(ARMS)[1:]
 """In the order of the copies of a stack."""
-
-
-def keras_weights(network: Network) -> Network:
-    """Start as Keras does: Glorot-uniform weights, zero biases; copies of a stack alike. Returns the network."""
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if "bias" in name:
-                parameter.zero_()
-            elif isinstance(network, MLPStack):
-                parameter.copy_(nn.init.xavier_uniform_(torch.empty_like(parameter[0])).expand_as(parameter))
-            else:
-                nn.init.xavier_uniform_(parameter)
-    return network
 
 
 def _adam(network: nn.Module) -> torch.optim.Optimizer:
@@ -155,7 +142,7 @@ def _published(
     made_from = {"what": "mnist teacher as published", "data": split.fingerprint, "seed": plan.seeds[0]}
     with stages.stage("published teacher", steps_of(TEACHER_ROWS, batch_size=BATCH, epochs=1)) as advance:
         train_teacher = partial(_train_teacher, inputs=inputs, targets=labels, advance=advance)
-        teacher, _ = kept_network(store, made_from, lambda: keras_weights(teacher_network()), train_teacher)
+        teacher, _ = kept_network(store, made_from, lambda: glorot_weights(teacher_network()), train_teacher)
     with stages.stage("published answers"):
         taught = kept_labels(store, teacher, made_from, rows, classes)
         told = kept_labels(store, teacher, made_from, split.test_inputs, classes)
@@ -165,7 +152,7 @@ def _published(
         train = partial(_train_students, inputs=inputs, targets=targets, advance=advance)
         of_students = {"what": "mnist students as published", "labels": key_of(made_from)}
         stacks = [
-            kept_network(store, {**of_students, "seed": seed}, lambda: keras_weights(MLPStack(SIZES, len(STUDENTS))), train)[0]
+            kept_network(store, {**of_students, "seed": seed}, lambda: glorot_weights(MLPStack(SIZES, len(STUDENTS))), train)[0]
             for seed in plan.seeds
         ]
     models: dict[str, tuple[TorchStudent, ...]] = {TEACHER: (TorchStudent(teacher, classes),)}

@@ -26,7 +26,7 @@ from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.targets import harden, smooth, soften
 from tutelage.recipes.as_published import add_published
 from tutelage.recipes.figures import confusion, mean_soft_labels
-from tutelage.recipes.mnist_setting import CLASSES, TRAIN_ROWS, Split, measured_network, pixels, teacher_network
+from tutelage.recipes.mnist_setting import CLASSES, TRAIN_ROWS, Split, glorot_weights, measured_network, pixels, teacher_network
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network
 from tutelage.search import best_setting
@@ -45,14 +45,18 @@ STUDENT_BATCH, STUDENT_RATE = 256, 1e-2
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the teacher is trained: Adam under a one-cycle schedule."""
+    """How the teacher is trained: Adam under a one-cycle schedule, from Glorot's initial weights.
+
+    With torch's own initial weights the first epoch, a third of the time, is spent at 5 % of validation errors.
+    """
 
     epochs: int
     batch_size: int
     peak_rate: float
+    warm_up: float = 0.15
 
 
-FULL, QUICK = Schedule(3, 256, 1e-3), Schedule(2, 128, 2e-3)
+FULL, QUICK = Schedule(4, 256, 1e-3), Schedule(2, 128, 2e-3)
 
 
 @dataclass(frozen=True)
@@ -82,10 +86,13 @@ MEANINGS = {
 }
 
 
-def one_cycle(network: nn.Module, *, peak: float, steps: int) -> dict[str, Any]:
-    """Adam under a one-cycle schedule, as `fit` takes them. Source: Smith, Topin 2017, arXiv 1708.07120."""
+def one_cycle(network: nn.Module, *, peak: float, steps: int, warm_up: float = 0.3) -> dict[str, Any]:
+    """Adam under a one-cycle schedule, as `fit` takes them; the rate rises for the share `warm_up` of the steps.
+
+    Source: Smith, Topin 2017, arXiv 1708.07120.
+    """
     optimizer = torch.optim.Adam(network.parameters(), lr=peak, fused=True)
-    return {"optimizer": optimizer, "schedule": torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps)}
+    return {"optimizer": optimizer, "schedule": torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=warm_up)}
 
 
 def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, schedule: Schedule) -> tuple[nn.Module, dict[str, Any]]:
@@ -95,6 +102,7 @@ def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, schedule:
         "data": split.fingerprint,
         **asdict(schedule),
         "products": "coarse",
+        "weights": "Glorot",
         "seed": seed,
     }
     steps = steps_of(len(split.inputs), batch_size=schedule.batch_size, epochs=schedule.epochs)
@@ -110,12 +118,12 @@ def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, schedule:
                 batch_size=schedule.batch_size,
                 validation=split.validation,
                 advance=advance,
-                **one_cycle(network, peak=schedule.peak_rate, steps=steps),
+                **one_cycle(network, peak=schedule.peak_rate, steps=steps, warm_up=schedule.warm_up),
             )
         return {"best_epoch": report.best_epoch}
 
     with stages.stage("teacher", steps) as advance:
-        network, _ = kept_network(store, made_from, teacher_network, train)
+        network, _ = kept_network(store, made_from, lambda: glorot_weights(teacher_network()), train)
     return network, made_from
 
 

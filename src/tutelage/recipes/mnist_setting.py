@@ -15,7 +15,8 @@ from torch import nn
 from tutelage.data.datasets import Images
 from tutelage.data.fingerprint import fingerprint
 from tutelage.evaluation.scorecard import Measured
-from tutelage.students.networks import parameters_of
+from tutelage.recipes.teaching import Network
+from tutelage.students.networks import MLPStack, parameters_of
 from tutelage.students.torch_student import Validation
 
 CLASSES = 10
@@ -78,6 +79,22 @@ def teacher_network() -> nn.Sequential:
         nn.Dropout(0.5),
         nn.Linear(1200, CLASSES),
     )
+
+
+def glorot_weights(network: Network) -> Network:
+    """Start as Keras does, in place: Glorot-uniform weights, zero biases; copies of a stack alike. Returns the network.
+
+    Source: Glorot, Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks".
+    """
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "bias" in name:
+                parameter.zero_()
+            elif isinstance(network, MLPStack):
+                parameter.copy_(nn.init.xavier_uniform_(torch.empty_like(parameter[0])).expand_as(parameter))
+            else:
+                nn.init.xavier_uniform_(parameter)
+    return network
 
 
 def measured_network(

@@ -60,10 +60,10 @@ def run(
     """
     from tutelage.core.records import dumps
     from tutelage.recipes import recipe_named
+    from tutelage.recipes.cache import Store
     from tutelage.recipes.recipe import Plan
     from tutelage.recipes.running import run_recipe
     from tutelage.report.table import terminal_table
-    from tutelage.softlabels.store import Store
 
     to_stdout = json_path is not None and str(json_path) == "-"
     if json_path is not None and not to_stdout:

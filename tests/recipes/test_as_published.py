@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
+from tutelage.core.answers import of_classes
 from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.recipes import as_published as recipe
-from tutelage.softlabels.recording import SoftLabels
+from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.networks import MLPStack
 
 LOGITS = torch.tensor([[[2.0, -1.0, 0.5]], [[0.0, 1.0, 3.0]], [[1.0, 1.0, -2.0]]])
@@ -53,7 +54,7 @@ def test_the_explanation_speaks_of_this_runs_figures():
     published = {"teacher-as-published": wrong(3), "student-hard-as-published": wrong(20, 40), "student-soft-as-published": wrong(11, 13)}
     published["student-hard-one-softmax"] = wrong(7, 9)
     right = {"teacher": wrong(1), "student-hard-784-10-10": wrong(5, 6), "student-soft-784-10-10": wrong(4, 4)}
-    answers = SoftLabels(rng.normal(size=(50, 10)) * 5, "logits", tuple(range(10)), "")
+    answers = SoftLabels(rng.normal(size=(50, 10)) * 5, of_classes("logits", range(10)), np.arange(50, dtype=np.uint64))
     table = recipe._table(published, right, labels, soft=np.full((50, 10), 0.1), right_labels=answers)
     assert [(row.published, row.as_published, row.done_right) for row in table.rows] == [
         (248, (3,), (1,)),

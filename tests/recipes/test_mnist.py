@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from tutelage.core.answers import of_classes
 from tutelage.recipes import mnist as recipe
-from tutelage.softlabels.recording import SoftLabels
+from tutelage.softlabels.labels import SoftLabels
 
 LOGITS = np.array([[4.0, 1.0] + [0.0] * 8, [0.0, 3.0] + [1.0] * 8], dtype=np.float32)
-TAUGHT = SoftLabels(LOGITS, "logits", tuple(range(10)), "")
+TAUGHT = SoftLabels(LOGITS, of_classes("logits", range(10)), np.arange(len(LOGITS), dtype=np.uint64))
 LABELS = np.array([1, 1])
 
 

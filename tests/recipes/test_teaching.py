@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from tutelage.core.errors import LabelMismatch
+from tutelage.recipes.cache import Store
 from tutelage.recipes.teaching import kept_labels, kept_network
-from tutelage.softlabels.store import Store
 
 MADE_FROM = {"what": "a test", "seed": 3}
 ROWS = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
@@ -54,11 +54,11 @@ def test_answers_are_asked_once_for_the_same_rows_and_again_for_others(store):
         network.weight.zero_()  # whoever is asked now would answer otherwise
     again = kept_labels(store, network, MADE_FROM, ROWS, ("a", "b", "c"))
     np.testing.assert_array_equal(again.logits, labels.logits)
-    assert again.for_rows(labels.data, 5) is again
+    assert again.answer(ROWS) is again.answers
     others = kept_labels(store, network, MADE_FROM, ROWS + 1, ("a", "b", "c"))
     assert not np.allclose(others.logits, labels.logits)
-    with pytest.raises(LabelMismatch, match="recorded on 5 rows"):
-        others.for_rows(labels.data, 5)
+    with pytest.raises(LabelMismatch, match="not among the 5"):
+        others.answer(ROWS)
 
 
 def test_answers_of_another_teacher_are_not_mistaken_for_these(store):

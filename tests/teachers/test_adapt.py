@@ -13,8 +13,8 @@ X, Y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array(["no", "no", "yes", "yes
 def test_each_kind_of_model_declares_what_it_answers():
     network = as_teacher(nn.Linear(1, 2), classes=("no", "yes"))
     classifier, regressor = as_teacher(LogisticRegression().fit(X, Y)), as_teacher(LinearRegression().fit(X, X[:, 0]))
-    assert [teacher.kind for teacher in (network, classifier, regressor)] == ["logits", "probabilities", "values"]
-    assert [teacher.classes for teacher in (network, classifier, regressor)] == [("no", "yes"), ("no", "yes"), ()]
+    assert [teacher.form.kind for teacher in (network, classifier, regressor)] == ["logits", "probabilities", "values"]
+    assert [teacher.form.classes for teacher in (network, classifier, regressor)] == [("no", "yes"), ("no", "yes"), ()]
     assert [teacher.answer(X).shape for teacher in (network, classifier, regressor)] == [(4, 2), (4, 2), (4, 1)]
     np.testing.assert_allclose(regressor.answer(X), X, atol=1e-12)
 

@@ -23,7 +23,7 @@ def test_the_columns_follow_classes_whatever_the_labels_order():
     forest = RandomForestClassifier(10, random_state=0).fit(X, np.array(["c", "a", "b"] * 5))
     teacher = EstimatorTeacher(forest)
     answers = teacher.answer(np.array([[0.0], [1.0], [2.0]]))
-    assert [teacher.classes[column] for column in answers.argmax(axis=1)] == ["c", "a", "b"]
+    assert [teacher.form.classes[column] for column in answers.argmax(axis=1)] == ["c", "a", "b"]
 
 
 def test_scores_that_are_no_probabilities_are_refused():

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
 
@@ -23,6 +24,13 @@ def softmax(logits: ArrayLike) -> Floats:
     with np.errstate(invalid="ignore"):
         shifted = np.exp(z - z.max(axis=-1, keepdims=True))
         return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def sigmoid(logits: ArrayLike) -> Floats:
+    """Probabilities of independent labels from their logits, element by element. Shape and float dtype are kept."""
+    z = np.asarray(logits)
+    z = z if np.issubdtype(z.dtype, np.floating) else z.astype(np.float64)
+    return np.asarray(expit(z))
 
 
 def one_hot(labels: ArrayLike, classes: int) -> NDArray[np.float32]:

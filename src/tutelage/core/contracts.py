@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 
-AnswerKind = Literal["logits", "probabilities", "values"]
 
-
+@runtime_checkable
 class Teacher(Protocol):
-    """Answers rows. What the numbers mean is declared, never guessed later.
-
-    Attributes:
-        kind: "logits" (unnormalised), "probabilities" (rows sum to one) or "values" (regression).
-        classes: the label of each answer column, in order; empty for regression.
-    """
+    """Answers rows. What the numbers mean is declared, never guessed later."""
 
     @property
-    def kind(self) -> AnswerKind:
-        """What the numbers are."""
+    def form(self) -> AnswerForm:
+        """Kind, task and classes of its answers."""
         ...
 
     @property
-    def classes(self) -> tuple[Any, ...]:
-        """The label of each column."""
+    def fingerprint(self) -> str:
+        """A name for exactly this teacher: another teacher, or the same one trained further, has another name."""
         ...
 
-    def answer(self, inputs: NDArray[Any]) -> Floats:
-        """(rows, classes) for a classifier, (rows, outputs) for a regressor."""
+    def answer(self, inputs: Any) -> Floats:
+        """(rows, classes) for a classifier, (rows, outputs) for a regressor, as `form` says."""
         ...
 
 

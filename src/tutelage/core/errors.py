@@ -72,6 +72,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "torch": ("torch",),
     "onnx": ("onnx", "onnxruntime", "onnxscript", "skl2onnx"),
     "boosting": ("lightgbm",),
+    "xgboost": ("xgboost",),
+    "catboost": ("catboost",),
+    "tables": ("pandas",),
     "report": ("jinja2", "matplotlib"),
 }
 

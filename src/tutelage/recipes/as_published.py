@@ -25,11 +25,11 @@ from tutelage.core.records import PublishedRow, PublishedTable
 from tutelage.core.stages import Advance, Stages
 from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.targets import soften
+from tutelage.recipes.cache import Store, key_of
 from tutelage.recipes.mnist_setting import CLASSES, PUBLISHED_ERRORS, Split, glorot_weights, measured_network, pixels, teacher_network
 from tutelage.recipes.recipe import Outcome, Plan
 from tutelage.recipes.teaching import kept_labels, kept_network
-from tutelage.softlabels.recording import SoftLabels
-from tutelage.softlabels.store import Store, key_of
+from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.networks import MLPStack
 from tutelage.students.torch_student import TorchStudent, fit, steps_of
 

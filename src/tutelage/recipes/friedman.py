@@ -14,14 +14,14 @@ from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.tree import DecisionTreeRegressor
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.records import Figures, Scatter
 from tutelage.core.stages import Stages
-from tutelage.data.fingerprint import fingerprint
 from tutelage.evaluation.scorecard import Measured, RegressionTest
+from tutelage.recipes.answers import kept_answers
+from tutelage.recipes.cache import Store
 from tutelage.recipes.draws import Draw, by_arm, described, draw, for_each, predictions
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
-from tutelage.softlabels.recording import from_arrays, record
-from tutelage.softlabels.store import Store
 from tutelage.teachers.adapt import as_teacher
 
 ROWS, POOL_ROWS, TEST_ROWS, NOISE = 2000, 20_000, 10_000, 1.0
@@ -71,11 +71,9 @@ def _ensemble(seed: int) -> GradientBoostingRegressor:
 def _answers(drawn: Draw, *, store: Store) -> list[NDArray[Any]]:
     """The teacher's answers for training rows, pool and test rows: (rows,) each, asked once and kept."""
     rows = drawn.every
-    data = fingerprint(rows)
-    teacher = {"trees": TREES, "seed": drawn.seed, "data": drawn.fingerprint}
-    made_from = {"what": "friedman answers", "teacher": teacher, "data": data}
-    arrays = store.keep(made_from, lambda: {"answers": record(as_teacher(_ensemble(drawn.seed)), rows, data=data).answers})
-    return drawn.split(from_arrays(arrays, kind="values", classes=(), data=data, rows=len(rows)).answers[:, 0])
+    told_by = {"what": "friedman answers", "teacher": {"trees": TREES, "seed": drawn.seed, "data": drawn.fingerprint}}
+    labels = kept_answers(store, told_by, rows, AnswerForm("values", "regression"), lambda: as_teacher(_ensemble(drawn.seed)))
+    return drawn.split(labels.answers[:, 0])
 
 
 def _learn(drawn: Draw, answers: list[NDArray[Any]]) -> dict[str, BaseEstimator]:

@@ -20,18 +20,17 @@ from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.records import Figures
 from tutelage.core.stages import Advance, Stages
 from tutelage.data.datasets import load_mnist
-from tutelage.data.fingerprint import fingerprint
 from tutelage.evaluation.scorecard import ClassificationTest
 from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.targets import harden, smooth, soften
 from tutelage.recipes.as_published import add_published
+from tutelage.recipes.cache import Store, key_of
 from tutelage.recipes.figures import confusion, mean_soft_labels
 from tutelage.recipes.mnist_setting import CLASSES, TRAIN_ROWS, Split, glorot_weights, measured_network, pixels, teacher_network
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network
 from tutelage.search import best_setting
-from tutelage.softlabels.recording import SoftLabels
-from tutelage.softlabels.store import Store, key_of
+from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.networks import MLPStack
 from tutelage.students.torch_student import TorchStudent, fit, steps_of
 
@@ -200,7 +199,6 @@ def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
     teacher, made_from = _teacher(split, store, stages, seed=plan.seeds[0], schedule=QUICK if plan.quick else FULL)
     with stages.stage("answers"):
         taught = kept_labels(store, teacher, made_from, split.inputs, tuple(range(CLASSES)))
-        taught = taught.for_rows(fingerprint(split.inputs), len(split.inputs))
         told = kept_labels(store, teacher, made_from, split.test_inputs, tuple(range(CLASSES)))
     steps = steps_of(len(split.inputs), batch_size=STUDENT_BATCH, epochs=split.epochs)
     models: dict[str, tuple[Any, ...]] = {"teacher": (TorchStudent(teacher, range(CLASSES)),)}

@@ -23,11 +23,11 @@ from tutelage.core.stages import Stages
 from tutelage.evaluation.scorecard import ClassificationTest, Measured
 from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.targets import harden
+from tutelage.recipes.cache import Store
 from tutelage.recipes.draws import Draw, by_arm, described, draw, for_each, predictions
 from tutelage.recipes.figures import mean_soft_labels
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network
-from tutelage.softlabels.store import Store
 from tutelage.students.networks import mlp, parameters_of
 from tutelage.students.torch_student import TorchStudent, Validation, fit
 from tutelage.students.trees import SoftTree

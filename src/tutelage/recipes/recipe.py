@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tutelage.core.records import Figures, PublishedTable
 from tutelage.core.stages import Stages
 from tutelage.evaluation.scorecard import Measured, Test
-from tutelage.softlabels.store import Store
+from tutelage.recipes.cache import Store
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.scorecard import Measured, arm_of, compare
 from tutelage.export.parity import OnnxStudent, export_onnx
 from tutelage.recipes import recipe_named
+from tutelage.recipes.cache import Store, check_store
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.report.page import render_page
-from tutelage.softlabels.store import Store, check_store
 from tutelage.students.kept import load_student, save_student
 
 RESULTS = "results.json"

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tutelage import engine
-from tutelage.data.fingerprint import fingerprint
-from tutelage.softlabels.recording import SoftLabels, from_arrays, record
-from tutelage.softlabels.store import Store, key_of
+from tutelage.recipes.answers import kept_answers
+from tutelage.recipes.cache import Store, key_of
+from tutelage.softlabels.labels import SoftLabels
 from tutelage.teachers.adapt import as_teacher
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -62,7 +62,4 @@ def kept_labels(
         classes: the label of each logit.
     """
     teacher = as_teacher(network, classes=classes)
-    data = fingerprint(inputs)
-    made_from = {"what": "answers", "teacher": key_of(taught_by), "data": data}
-    arrays = store.keep(made_from, lambda: {"answers": record(teacher, inputs, data=data).answers})
-    return from_arrays(arrays, kind=teacher.kind, classes=teacher.classes, data=data, rows=len(inputs))
+    return kept_answers(store, {"what": "answers", "teacher": key_of(taught_by)}, inputs, teacher.form, lambda: teacher)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tutelage.core.arrays import Floats, check_finite, check_probabilities
-from tutelage.core.contracts import AnswerKind
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EstimatorTeacher:
     """Asks a classifier for probabilities (in the order of its `classes_`) or a regressor for values."""
 
@@ -30,19 +30,21 @@ class EstimatorTeacher:
         if hasattr(self.estimator, "classes_") and not hasattr(self.estimator, "predict_proba"):
             raise BadInput(f"{type(self.estimator).__name__} has classes but no predict_proba; wrap it in CalibratedClassifierCV.")
 
-    @property
-    def kind(self) -> AnswerKind:
-        """What it answers: "probabilities" for a classifier, "values" for a regressor."""
-        return "probabilities" if hasattr(self.estimator, "classes_") else "values"
+    @cached_property
+    def form(self) -> AnswerForm:
+        """Probabilities in the order of the estimator's `classes_`, or a regressor's values."""
+        if not hasattr(self.estimator, "classes_"):
+            return AnswerForm("values", "regression")
+        return of_classes("probabilities", self.estimator.classes_)
 
-    @property
-    def classes(self) -> tuple[Any, ...]:
-        """The estimator's `classes_`; empty for a regressor."""
-        return tuple(getattr(self.estimator, "classes_", ()))
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of everything that the fitted estimator holds."""
+        import joblib
 
-    def answer(self, inputs: NDArray[Any]) -> Floats:
+        return f"{type(self.estimator).__name__}:{joblib.hash(self.estimator)}"
+
+    def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities, or (rows, outputs) values."""
-        if self.kind == "probabilities":
-            return check_probabilities(self.estimator.predict_proba(inputs), "the teacher's answers")
-        values = np.asarray(self.estimator.predict(inputs))
-        return check_finite(values.reshape(len(values), -1), "the teacher's answers")
+        said = self.estimator.predict(inputs) if self.form.kind == "values" else self.estimator.predict_proba(inputs)
+        return self.form.check(np.asarray(said), len(said))

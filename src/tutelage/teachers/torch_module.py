@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tutelage import engine
-from tutelage.core.arrays import Floats, check_finite
-from tutelage.core.contracts import AnswerKind
-from tutelage.core.errors import ShapeError, require
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import require
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TorchTeacher:
     """Asks a network for logits.
 
@@ -31,12 +32,21 @@ class TorchTeacher:
     classes: tuple[Any, ...]
     batch_size: int = 1000
 
-    @property
-    def kind(self) -> AnswerKind:
-        """Always "logits": softmax is applied once, by whoever needs probabilities."""
-        return "logits"
+    @cached_property
+    def form(self) -> AnswerForm:
+        """Logits: softmax is applied once, by whoever needs probabilities."""
+        return of_classes("logits", self.classes)
 
-    def answer(self, inputs: NDArray[Any]) -> Floats:
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the architecture as torch prints it and of every weight and buffer, as they are now."""
+        digest = hashlib.sha256(repr(self.network).encode())
+        for name, value in self.network.state_dict().items():
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.detach().cpu().contiguous().flatten().view(require("torch").uint8).numpy().data)
+        return f"torch:{digest.hexdigest()}"
+
+    def answer(self, inputs: Any) -> Floats:
         """Logits of every row.
 
         Args:
@@ -51,6 +61,4 @@ class TorchTeacher:
         torch = require("torch")
         rows = torch.as_tensor(np.ascontiguousarray(inputs, dtype=np.float32))
         logits = engine.answers_of(self.network, rows, batch_size=self.batch_size).numpy()
-        if logits.shape != (len(rows), len(self.classes)):
-            raise ShapeError(f"the teacher answered {logits.shape}; expected ({len(rows)}, {len(self.classes)}), one logit a class.")
-        return check_finite(logits, "the teacher's logits")
+        return self.form.check(logits, len(rows), "the teacher's logits")

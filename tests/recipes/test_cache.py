@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tutelage.core.errors import CannotWrite, DamagedFile, StaleCache
-from tutelage.softlabels.store import CACHE_SCHEMA, Store, check_store, key_of
+from tutelage.recipes.cache import CACHE_SCHEMA, Store, check_store, key_of
 
 MADE_FROM = {"what": "answers", "seed": 1}
 

@@ -1,0 +1,185 @@
+"""What a teacher's numbers mean: declared once, checked wherever answers come in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tutelage.core.arrays import Floats, as_matrix, check_finite, check_probabilities, sigmoid, softmax
+from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
+
+AnswerKind = Literal["logits", "probabilities", "values"]
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
+
+KINDS: tuple[AnswerKind, ...] = ("logits", "probabilities", "values")
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
+
+
+@dataclass(frozen=True)
+class AnswerForm:
+    """What the columns of answers are.
+
+    Attributes:
+        kind: "logits" (unnormalised; -inf is a class that cannot be), "probabilities", or "values" (regression).
+        task: "binary" and "multiclass" (one class a row: two columns and more), "multilabel" (each column a label of
+            its own, on or off) or "regression".
+        classes: the label of each column, in order; empty for regression.
+
+    Raises:
+        LabelMismatch: a class named twice, or fewer classes than the task needs. BadInput: an unknown kind or task,
+            or two that do not go together.
+    """
+
+    kind: AnswerKind
+    task: Task
+    classes: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or self.task not in TASKS:
+            raise BadInput(f"kind {self.kind!r} and task {self.task!r}; expected one of {', '.join(KINDS)} and one of {', '.join(TASKS)}.")
+        if (self.task == "regression") != (self.kind == "values"):
+            raise BadInput(
+                f"answers of kind {self.kind!r} do not fit the task {self.task!r}; values are for regression, and only they are."
+            )
+        object.__setattr__(self, "classes", tuple(plain(label) for label in self.classes))
+        self._check_classes()
+
+    def _check_classes(self) -> None:
+        classes = self.classes
+        if self.task == "regression":
+            if classes:
+                raise LabelMismatch(f"a regression teacher has no classes; got {shown(classes)}.")
+            return
+        if len(set(map(_key, classes))) < len(classes):
+            raise LabelMismatch(f"a class is named twice in {shown(classes)}; each column needs a label of its own.")
+        needed = {"binary": 2, "multiclass": 2, "multilabel": 1}[self.task]
+        if len(classes) < needed or (self.task == "binary" and len(classes) > needed):
+            expected = "2" if self.task == "binary" else f"at least {needed}"
+            raise LabelMismatch(f"{len(classes)} classes {shown(classes)} for a {self.task} teacher; expected {expected}.")
+
+    def check(self, answers: ArrayLike, rows: int, what: str = "the teacher's answers") -> Floats:
+        """Return answers as (rows, columns) floats after proving that they are what this form says.
+
+        Args:
+            answers: (rows, columns); for regression also (rows,).
+            rows: how many rows were asked about.
+            what: the name used in an error.
+
+        Raises:
+            ShapeError: no matrix, or another number of columns than classes. LabelMismatch: another number of rows.
+            NotProbabilities: rows that are no distributions. BadInput: NaN, or a number where there can be none.
+        """
+        array = _numbers(answers, what)
+        matrix = as_matrix(array.reshape(-1, 1) if self.kind == "values" and array.ndim == 1 else array, what)
+        if len(matrix) != rows:
+            raise LabelMismatch(f"{what}: {len(matrix)} answers to {rows} rows; expected one answer a row.")
+        if self.classes and matrix.shape[1] != len(self.classes):
+            raise ShapeError(
+                f"{what} have {matrix.shape[1]} columns; expected {len(self.classes)}, one for each of the classes {shown(self.classes)}."
+            )
+        if self.kind == "values":
+            return check_finite(matrix, what)
+        if self.kind == "logits":
+            return _check_logits(matrix, what)
+        return _check_each(matrix, what) if self.task == "multilabel" else check_probabilities(matrix, what)
+
+    def probabilities(self, answers: Floats, temperature: float = 1.0) -> Floats:
+        """(rows, classes) probabilities from answers of this form, softened at a temperature.
+
+        Softmax (sigmoid for multilabel) is applied once, and only to logits.
+
+        Raises:
+            LabelMismatch: regression values have no probabilities.
+        """
+        if self.kind == "probabilities" and temperature == 1.0:
+            return answers
+        logits = self.logits(answers) / temperature
+        return sigmoid(logits) if self.task == "multilabel" else softmax(logits)
+
+    def logits(self, answers: Floats) -> Floats:
+        """(rows, classes) logits; from probabilities they are log p, right up to a constant a row, or log odds.
+
+        Raises:
+            LabelMismatch: regression values have no logits.
+        """
+        if self.kind == "values":
+            raise LabelMismatch("these answers are regression values; they have no classes and no logits.")
+        if self.kind == "logits":
+            return answers
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(answers) - np.log1p(-answers) if self.task == "multilabel" else np.log(answers))
+
+    def as_kind(self, kind: AnswerKind) -> AnswerForm:
+        """The same task and classes, in another kind of number."""
+        return replace(self, kind=kind)
+
+
+def of_classes(kind: AnswerKind, classes: Any) -> AnswerForm:
+    """The form of a teacher that names one class a row: binary for two classes, else multiclass."""
+    labels = tuple(classes)
+    return AnswerForm(kind, "binary" if len(labels) == 2 else "multiclass", labels)
+
+
+def two_columns(second: ArrayLike, kind: AnswerKind) -> Floats:
+    """(rows,) or (rows, 1) answers about the second of two classes as (rows, 2): [1 - p, p], or [0, f] for logits.
+
+    [0, f] and not [-f, f], which would double the margin, that is, halve the temperature.
+    """
+    column = np.asarray(second).reshape(-1, 1)
+    column = column if np.issubdtype(column.dtype, np.floating) else column.astype(np.float64)
+    return np.hstack([1 - column if kind == "probabilities" else np.zeros_like(column), column])
+
+
+def plain(label: Any) -> Any:
+    """A class label as a plain Python value that JSON can hold.
+
+    Raises:
+        LabelMismatch: a label that is no text, number or truth value.
+    """
+    value = label.item() if isinstance(label, np.generic) else label
+    if not isinstance(value, str | int | float) or (isinstance(value, float) and math.isnan(value)):
+        raise LabelMismatch(f"a class is labelled {label!r} ({type(label).__name__}); expected a text, a number or a truth value.")
+    return value
+
+
+def shown(classes: tuple[Any, ...]) -> str:
+    """Classes for a sentence, the first few of many."""
+    names = ", ".join(repr(label) for label in classes[:6])
+    return f"[{names}{', ...' if len(classes) > 6 else ''}]"
+
+
+def _key(label: Any) -> tuple[bool, Any]:
+    return isinstance(label, str), label
+
+
+def _numbers(answers: ArrayLike, what: str) -> Floats:
+    try:
+        array = np.asarray(answers)
+        array = array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ShapeError(f"{what} are not numbers in a (rows, columns) array ({error}).") from error
+    return np.asarray(array)
+
+
+def _check_logits(matrix: Floats, what: str) -> Floats:
+    bad = np.isnan(matrix).any(axis=1) | np.isposinf(matrix).any(axis=1) | np.isneginf(matrix).all(axis=1)
+    if bad.any():
+        raise BadInput(
+            f"{what}: {int(bad.sum())} of {len(matrix)} rows of logits hold NaN or inf (first: row {int(np.flatnonzero(bad)[0])})."
+        )
+    return matrix
+
+
+def _check_each(matrix: Floats, what: str) -> Floats:
+    """Every number a probability of its own, as multilabel answers are."""
+    bad = ~((matrix >= 0) & (matrix <= 1)).all(axis=1)  # NaN is neither
+    if bad.any():
+        raise NotProbabilities(
+            f"{what}: {int(bad.sum())} of {len(matrix)} rows hold numbers outside 0 to 1 (first: row {int(np.flatnonzero(bad)[0])}). "
+            "If these are logits, declare kind='logits'."
+        )
+    return matrix

@@ -1,0 +1,209 @@
+"""Rows of any kind in one shape: how many, a part of them, and a name for each row's content.
+
+A row's name is a 64-bit hash of its values, the same for an array, a frame, a sparse matrix or a Parquet file that
+hold the same numbers. It says which kept answer belongs to which row, whatever the order. It is no secret and no
+proof against an adversary: two different rows among ten million share a name with probability 3e-6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.errors import BadInput, ShapeError, require
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that can be asked for in parts.
+
+    Attributes:
+        count: how many.
+        part: `part(start, stop)` gives those rows in the form that a teacher takes.
+        of: what they are, for an error ("array", "pandas frame", ...).
+    """
+
+    count: int
+    part: Callable[[int, int], Any]
+    of: str
+
+    def parts(self, size: int, start: int = 0) -> Iterator[tuple[int, int, Any]]:
+        """(start, stop, rows) from `start` on, `size` rows at a time."""
+        for begin in range(start, self.count, size):
+            end = min(begin + size, self.count)
+            yield begin, end, self.part(begin, end)
+
+
+def as_rows(data: Any) -> Rows:
+    """Take rows as they come.
+
+    Args:
+        data: an array or tensor (rows, ...), a pandas or polars frame, a SciPy sparse matrix, a list of texts or of
+            rows, a pyarrow Table, or the path of a .parquet, .csv, .jsonl or .npy file. Parquet and .npy are read
+            in parts, never whole.
+
+    Raises:
+        ShapeError: no rows, or a single value. BadInput: something else, or a file that is not there.
+    """
+    if isinstance(data, Rows):
+        return data
+    if isinstance(data, str | Path):
+        return _of_file(Path(data))
+    rows = _of_object(data)
+    if rows.count == 0:
+        raise ShapeError(f"the {rows.of} has no rows; give at least one.")
+    return rows
+
+
+def _of_object(data: Any) -> Rows:
+    if hasattr(data, "iloc"):
+        return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame")
+    if type(data).__module__.startswith("pyarrow"):
+        return Rows(data.num_rows, lambda start, stop: _frame(data.slice(start, stop - start)), "Arrow table")
+    if hasattr(data, "slice") and hasattr(data, "height"):
+        return Rows(data.height, lambda start, stop: data.slice(start, stop - start), "polars frame")
+    if hasattr(data, "tocsr"):
+        matrix = data.tocsr()
+        return Rows(matrix.shape[0], lambda start, stop: matrix[start:stop], "sparse matrix")
+    return _of_values(data)
+
+
+def _of_values(data: Any) -> Rows:
+    if hasattr(data, "detach"):
+        return _sliced(data, "tensor", data.ndim)
+    if isinstance(data, list | tuple) and data and isinstance(data[0], str):
+        return Rows(len(data), lambda start, stop: list(data[start:stop]), "list of texts")
+    if isinstance(data, np.ndarray | list | tuple) or hasattr(data, "__array__"):
+        array = array_of(data)
+        return _sliced(array, "array", array.ndim)
+    raise BadInput(
+        f"cannot take a {type(data).__name__} as rows; expected an array, a pandas or polars frame, a sparse matrix, a list of texts, "
+        "or the path of a .parquet, .csv, .jsonl or .npy file."
+    )
+
+
+def _sliced(data: Any, of: str, dimensions: int) -> Rows:
+    if dimensions == 0:
+        raise ShapeError(f"a single value is no rows; expected an {of} of shape (rows, ...).")
+    return Rows(len(data), lambda start, stop: data[start:stop], of)
+
+
+def array_of(data: Any) -> NDArray[Any]:
+    """Rows as an array.
+
+    Raises:
+        ShapeError: rows of unequal length.
+    """
+    try:
+        return np.asarray(data)
+    except ValueError as error:  # rows of unequal length
+        raise ShapeError(f"the rows do not have the same number of values ({error}).") from error
+
+
+def _of_file(path: Path) -> Rows:
+    readers = {".parquet": _of_parquet, ".npy": _of_npy, ".csv": _of_text, ".jsonl": _of_text}
+    if path.suffix not in readers:
+        raise BadInput(f"cannot read rows from {path}; expected a .parquet, .csv, .jsonl or .npy file.")
+    if not path.is_file():
+        raise BadInput(f"there is no file {path}; name the file that holds the rows.")
+    rows = readers[path.suffix](path)
+    if rows.count == 0:
+        raise ShapeError(f"{path} has no rows; give at least one.")
+    return rows
+
+
+def _of_npy(path: Path) -> Rows:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise BadInput(f"{path} is not a NumPy file of numbers ({error}).") from error
+    return _sliced(array, "array", array.ndim)
+
+
+def read_table(path: Path) -> Any:
+    """A .parquet, .csv or .jsonl file as one pyarrow Table.
+
+    Raises:
+        BadInput: a file that is not there, or not what its suffix says.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.json
+    import pyarrow.parquet
+
+    readers: dict[str, Callable[[Path], Any]] = {
+        ".parquet": pa.parquet.read_table,
+        ".csv": pa.csv.read_csv,
+        ".jsonl": pa.json.read_json,
+    }
+    if path.suffix not in readers:
+        raise BadInput(f"cannot read a table from {path}; expected a .parquet, .csv or .jsonl file.")
+    if not path.is_file():
+        raise BadInput(f"there is no file {path}; name the file that holds the table.")
+    try:
+        return readers[path.suffix](path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise BadInput(f"{path} cannot be read as {path.suffix[1:]} ({str(error).splitlines()[0]}).") from error
+
+
+def _of_text(path: Path) -> Rows:
+    return _of_object(read_table(path))
+
+
+def _of_parquet(path: Path) -> Rows:
+    file = ParquetParts(path)
+    return Rows(file.count, file.part, "Parquet file")
+
+
+class ParquetParts:
+    """Parts of a Parquet file, holding one row group at a time."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        try:
+            self._file = pa.parquet.ParquetFile(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise BadInput(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).") from error
+        sizes = [self._file.metadata.row_group(index).num_rows for index in range(self._file.num_row_groups)]
+        self._ends = np.cumsum(sizes) if sizes else np.zeros(0, dtype=np.int64)
+        self.count = int(self._ends[-1]) if sizes else 0
+        self._held: tuple[int, Any] = (-1, None)
+
+    def part(self, start: int, stop: int) -> Any:
+        """Rows from `start` to `stop` as a pandas frame, or a matrix where there is no pandas."""
+        import pyarrow as pa
+
+        first, last = np.searchsorted(self._ends, [start, stop - 1], side="right")
+        pieces = []
+        for group in range(int(first), int(last) + 1):
+            begin = int(self._ends[group - 1]) if group else 0
+            table = self._group(group)
+            pieces.append(table.slice(max(start - begin, 0), stop - max(start, begin)))
+        return _frame(pa.concat_tables(pieces))
+
+    def _group(self, index: int) -> Any:
+        if self._held[0] != index:
+            self._held = (-1, None)  # let go of the old group before the next is read
+            self._held = (index, self._file.read_row_group(index))
+        return self._held[1]
+
+
+def _frame(table: Any) -> Any:
+    """A pandas frame; without pandas a matrix, if every column holds numbers."""
+    import pyarrow as pa
+
+    try:
+        import pandas  # noqa: F401
+    except ModuleNotFoundError:
+        kinds = pa.types
+        if not all(kinds.is_integer(t) or kinds.is_floating(t) or kinds.is_boolean(t) for t in table.schema.types):
+            require("pandas")
+        return np.column_stack([column.to_numpy() for column in table.columns])
+    return table.to_pandas()

@@ -1,0 +1,123 @@
+import json
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from scipy import sparse
+
+from tutelage.core.errors import BadInput, MissingExtra, ShapeError
+from tutelage.data import rows as module
+from tutelage.data.names import row_names
+from tutelage.data.rows import as_rows, read_table
+
+VALUES = np.arange(14.0).reshape(7, 2)
+
+
+def written(tmp_path, suffix):
+    path = tmp_path / f"rows{suffix}"
+    frame = pd.DataFrame(VALUES, columns=["a", "b"])
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pandas(frame), path, row_group_size=3)
+    elif suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif suffix == ".jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        np.save(path, VALUES)
+    return path
+
+
+HOLDERS = {
+    "array": lambda _: VALUES,
+    "nested list": lambda _: VALUES.tolist(),
+    "tensor": lambda _: torch.tensor(VALUES),
+    "sparse": lambda _: sparse.coo_array(VALUES),
+    "pandas": lambda _: pd.DataFrame(VALUES),
+    "polars": lambda _: pl.DataFrame(VALUES),
+    "arrow": lambda _: pa.table({"a": VALUES[:, 0], "b": VALUES[:, 1]}),
+    "parquet": lambda path: written(path, ".parquet"),
+    "csv": lambda path: written(path, ".csv"),
+    "jsonl": lambda path: str(written(path, ".jsonl")),
+    "npy": lambda path: written(path, ".npy"),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_rows_come_in_parts_whatever_holds_them(holder, tmp_path):
+    rows = as_rows(HOLDERS[holder](tmp_path))
+    assert rows.count == 7
+    parts = list(rows.parts(3))
+    assert [(start, stop) for start, stop, _ in parts] == [(0, 3), (3, 6), (6, 7)]
+    np.testing.assert_array_equal(np.concatenate([row_names(part) for *_, part in parts]), row_names(VALUES))
+    np.testing.assert_array_equal(row_names(rows.part(2, 5)), row_names(VALUES[2:5]))
+    assert as_rows(rows) is rows
+
+
+def test_texts_stay_texts():
+    rows = as_rows(["one", "two", "drei"])
+    assert rows.part(1, 3) == ["two", "drei"]
+
+
+def test_a_parquet_file_of_numbers_needs_no_pandas(tmp_path, monkeypatch):
+    path = written(tmp_path, ".parquet")
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    part = as_rows(path).part(2, 5)
+    assert isinstance(part, np.ndarray)
+    np.testing.assert_array_equal(part, VALUES[2:5])
+    pq.write_table(pa.table({"text": ["a", "b"]}), path)
+    with pytest.raises(MissingExtra, match=r"tutelage\[tables\]"):
+        as_rows(path).part(0, 1)
+
+
+def test_only_the_row_groups_that_are_asked_for_are_read(tmp_path):
+    parts = module.ParquetParts(written(tmp_path, ".parquet"))
+    read = []
+    held = parts._file.read_row_group
+    parts._file = type("File", (), {"read_row_group": lambda _, index: (read.append(index), held(index))[1]})()
+    for start in range(7):
+        parts.part(start, start + 1)
+    assert read == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "said"),
+    [
+        (np.empty((0, 3)), ShapeError, "has no rows"),
+        (np.float64(3), ShapeError, "single value"),
+        ([[1, 2], [3]], ShapeError, "same number of values"),
+        (object(), BadInput, "cannot take a object as rows"),
+        ("rows.xlsx", BadInput, "expected a .parquet, .csv, .jsonl or .npy file"),
+        ("nowhere.parquet", BadInput, "there is no file nowhere.parquet"),
+    ],
+)
+def test_what_cannot_be_rows_is_refused(data, error, said):
+    with pytest.raises(error, match=said):
+        as_rows(data)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl", ".npy"])
+def test_a_file_that_is_not_what_its_name_says_is_refused(suffix, tmp_path):
+    path = tmp_path / f"rows{suffix}"
+    path.write_bytes(b'{"a": \x00\xff')
+    with pytest.raises(BadInput, match=str(path)):
+        as_rows(path)
+
+
+def test_a_pickle_in_a_numpy_file_is_not_opened(tmp_path):
+    path = tmp_path / "rows.npy"
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(BadInput, match="not a NumPy file of numbers"):
+        as_rows(path)
+
+
+def test_a_table_file_is_read_whole(tmp_path):
+    (tmp_path / "t.jsonl").write_text("\n".join(json.dumps({"text": t}) for t in "abc"))
+    assert read_table(tmp_path / "t.jsonl").column("text").to_pylist() == ["a", "b", "c"]
+    with pytest.raises(BadInput, match=r"expected a \.parquet, \.csv or \.jsonl"):
+        read_table(tmp_path / "t.txt")
+    with pytest.raises(BadInput, match="there is no file"):
+        read_table(tmp_path / "u.csv")

@@ -9,7 +9,7 @@ import tutelage
 
 
 def test_import_loads_nothing_optional_and_no_heavy_package():
-    heavy = ("torch", "onnx", "onnxruntime", "matplotlib", "jinja2", "sklearn", "scipy", "skl2onnx")
+    heavy = ("torch", "onnx", "onnxruntime", "matplotlib", "jinja2", "sklearn", "scipy", "skl2onnx", "pyarrow", "pandas", "lightgbm")
     code = f"import sys, tutelage; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
@@ -23,6 +23,7 @@ def test_every_public_name_is_reachable_and_documented(name):
 
 def test_the_public_list_is_this():
     assert sorted(tutelage.__all__) == [
+        "SoftLabels",
         "SoftTree",
         "TorchStudent",
         "TutelageError",
@@ -32,7 +33,9 @@ def test_the_public_list_is_this():
         "load_fashion_mnist",
         "load_mnist",
         "load_student",
+        "open_labels",
         "paired_difference",
+        "record",
         "save_student",
         "soft_cross_entropy",
         "soften",

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tutelage.objectives.targets import soften as soften
     from tutelage.objectives.targets import temper as temper
     from tutelage.objectives.targets import untemper as untemper
+    from tutelage.softlabels.folder import open_labels as open_labels
+    from tutelage.softlabels.labels import SoftLabels as SoftLabels
+    from tutelage.softlabels.recording import record as record
     from tutelage.students.kept import load_student as load_student
     from tutelage.students.kept import save_student as save_student
     from tutelage.students.torch_student import TorchStudent as TorchStudent
@@ -31,6 +34,9 @@ _HOMES = {
     "load_mnist": "data.datasets",
     "load_fashion_mnist": "data.datasets",
     "as_teacher": "teachers.adapt",
+    "record": "softlabels.recording",
+    "open_labels": "softlabels.folder",
+    "SoftLabels": "softlabels.labels",
     "soften": "objectives.targets",
     "temper": "objectives.targets",
     "untemper": "objectives.targets",

@@ -1,0 +1,322 @@
+"""A folder of recorded answers: Parquet shards, and a manifest that is written when all of them are there.
+
+    labels/
+        manifest.json          whose answers, to which rows, in what form; SHA-256 of every shard
+        part-00000.parquet     row, row_name, and the answers (see `Encoding`)
+        part-00001.parquet
+
+A shard takes its name when it is whole, and carries in its footer what it belongs to; so a recording that was killed
+goes on after the last shard. A folder without a manifest is not finished and answers nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
+from tutelage.core.files import whole_file, write_text
+from tutelage.data.names import Names
+from tutelage.softlabels.encoding import Columns, Cost, Encoding, encoding_from
+from tutelage.softlabels.labels import SoftLabels
+
+LABELS_SCHEMA = 1
+MANIFEST = "manifest.json"
+_AGAIN = "Delete it and record again: shards that are whole are kept."
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What every shard of one recording shares.
+
+    Attributes:
+        teacher: its fingerprint.
+        form: kind, task and classes of the answers. Always at temperature 1.
+        encoding: how they are written.
+        rows: how many rows the recording holds when it is finished.
+        shard_rows: rows a shard; the last may hold fewer.
+    """
+
+    teacher: str
+    form: AnswerForm
+    encoding: Encoding
+    rows: int
+    shard_rows: int
+
+    @property
+    def shards(self) -> int:
+        """How many shards a finished recording has."""
+        return -(-self.rows // self.shard_rows)
+
+    def span(self, index: int) -> tuple[int, int]:
+        """First row of a shard, and the row after its last."""
+        return index * self.shard_rows, min((index + 1) * self.shard_rows, self.rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "schema": LABELS_SCHEMA,
+            "teacher": self.teacher,
+            "kind": self.form.kind,
+            "task": self.form.task,
+            "classes": list(self.form.classes),
+            "temperature": 1.0,
+            **self.encoding.to_json(),
+            "rows": self.rows,
+            "shard_rows": self.shard_rows,
+        }
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a recording.
+
+    Attributes:
+        columns: the answers as they are written.
+        names: (rows,) the content name of each row.
+        cost: what the encoding lost on these rows.
+    """
+
+    columns: Columns
+    names: Names
+    cost: Cost
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """Where a shard lies."""
+    return folder / f"part-{index:05d}.parquet"
+
+
+def write_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) -> None:
+    """Write a shard whole. The same answers give the same bytes.
+
+    Raises:
+        CannotWrite: the folder cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    start, stop = provenance.span(index)
+    about = {**provenance.to_json(), "shard": index, "cost": asdict(shard.cost)}
+    columns = {"row": np.arange(start, stop), "row_name": shard.names, **shard.columns}
+    table = pa.table({name: pa.array(column) for name, column in columns.items()}).replace_schema_metadata({"tutelage": json.dumps(about)})
+    with whole_file(shard_path(folder, index)) as draft:
+        pq.write_table(table, draft, compression="lz4", use_dictionary=False, write_statistics=False, write_page_checksum=True)
+
+
+def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str | None = None) -> Shard:
+    """Read a shard back.
+
+    Args:
+        folder: of the recording.
+        index: which.
+        provenance: what it must belong to.
+        sha256: what its bytes must hash to; None trusts the checksums inside (while a recording is not finished).
+
+    Raises:
+        DamagedFile: missing, changed, or not a shard. LabelMismatch: it belongs to another recording.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = shard_path(folder, index)
+    try:
+        content = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise DamagedFile(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}. Restore it, or record again.")
+        table = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read()
+        about = json.loads(table.schema.metadata[b"tutelage"])
+        cost = Cost(**about.pop("cost"))
+    except FileNotFoundError as error:
+        raise DamagedFile(_missing(path)) from error
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise DamagedFile(f"{path} is not a readable shard ({_first_line(error)}). Delete it and record again.") from error
+    if about != {**provenance.to_json(), "shard": index}:
+        raise LabelMismatch(f"{path} belongs to another recording ({_difference(about, provenance)}). Record into another folder.")
+    columns = {name: table.column(name).to_numpy() for name in table.column_names}
+    start, stop = provenance.span(index)
+    if not np.array_equal(columns.pop("row"), np.arange(start, stop)):
+        raise DamagedFile(f"{path} does not hold rows {start} to {stop - 1}. Delete it and record again.")
+    return Shard(columns, columns.pop("row_name"), cost)
+
+
+def shard_about(path: Path) -> dict[str, Any]:
+    """What a shard says of itself in its footer; its rows are not read.
+
+    Raises:
+        DamagedFile: no shard.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return dict(json.loads(pq.read_schema(path).metadata[b"tutelage"]))
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise DamagedFile(f"{path} is not a readable shard ({_first_line(error)}). Delete it and record again.") from error
+
+
+def _difference(about: dict[str, Any], provenance: Provenance) -> str:
+    """The first thing that sets a shard apart from what is being recorded."""
+    wanted = provenance.to_json()
+    for key, value in wanted.items():
+        if about.get(key) != value:
+            return f"{key}: {_short(about.get(key))} there, {_short(value)} here"
+    return f"it is shard {about.get('shard')}"
+
+
+def _missing(path: Path) -> str:
+    return f"{path} is missing. Restore it, or delete {MANIFEST} and record again: shards that are whole are kept."
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelFolder:
+    """A finished recording; itself a Teacher, for exactly the rows it holds.
+
+    Its shards are checked when they are read; `answer` reads them all once and keeps them, `parts` one at a time.
+
+    Attributes:
+        path: the folder.
+        provenance: teacher, form, encoding, rows.
+        data: one name for the recorded rows in their order (see `data_name`).
+        sha256: of each shard.
+        cost: what the encoding lost, over all rows.
+    """
+
+    path: Path
+    provenance: Provenance
+    data: str
+    sha256: tuple[str, ...]
+    cost: Cost
+
+    def __len__(self) -> int:
+        return self.provenance.rows
+
+    @property
+    def form(self) -> AnswerForm:
+        """Kind, task and classes of the answers."""
+        return self.provenance.form
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the teacher who said them."""
+        return self.provenance.teacher
+
+    @cached_property
+    def labels(self) -> SoftLabels:
+        """All answers in memory.
+
+        Raises:
+            DamagedFile: a shard is missing or changed.
+        """
+        parts = list(self.parts())
+        answers = np.concatenate([part.answers for part in parts])
+        return SoftLabels(answers, self.form, np.concatenate([part.names for part in parts]), self.fingerprint)
+
+    def parts(self) -> Iterator[SoftLabels]:
+        """The answers of one shard after another, in the order of the rows.
+
+        Raises:
+            DamagedFile: a shard is missing or changed.
+        """
+        for index, sha256 in enumerate(self.sha256):
+            shard = read_shard(self.path, index, self.provenance, sha256=sha256)
+            yield SoftLabels(self.provenance.encoding.answers(shard.columns, self.form), self.form, shard.names, self.fingerprint)
+
+    def answer(self, inputs: Any) -> Floats:
+        """The kept answers to these rows, in any order and any selection.
+
+        Raises:
+            LabelMismatch: a row that was not recorded. DamagedFile: a shard is missing or changed.
+        """
+        return self.labels.answer(inputs)
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest."""
+        of_shards = [
+            {"file": shard_path(self.path, index).name, "rows": stop - start, "sha256": sha256}
+            for index, sha256 in enumerate(self.sha256)
+            for start, stop in [self.provenance.span(index)]
+        ]
+        unit = "squared difference" if self.form.kind == "values" else "KL in nats"
+        cost = {"unit": unit, "mean": self.cost.mean, **asdict(self.cost)}
+        return {**self.provenance.to_json(), "data": self.data, "cost": cost, "shards": of_shards}
+
+
+def write_manifest(folder: LabelFolder) -> None:
+    """Write the manifest, which makes a recording finished."""
+    write_text(folder.path / MANIFEST, json.dumps(folder.to_json(), indent=1) + "\n")
+
+
+def open_labels(path: Path | str) -> LabelFolder:
+    """Open a folder that `record` finished. Nothing but the manifest is read yet.
+
+    Raises:
+        BadInput: no such folder, or a recording that is not finished. StaleCache: written by a newer tutelage.
+        DamagedFile: no readable manifest, or a shard is not there.
+    """
+    folder = Path(path)
+    if not (folder / MANIFEST).is_file():
+        raise BadInput(_not_finished(folder))
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        schema = manifest["schema"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedFile(f"{folder / MANIFEST} cannot be read ({_first_line(error)}). {_AGAIN}") from error
+    if schema != LABELS_SCHEMA:
+        raise StaleCache(
+            f"{folder} was recorded in schema {schema}; this version of tutelage reads {LABELS_SCHEMA}. Use the version that wrote it, "
+            "or record again."
+        )
+    try:
+        opened = _from_manifest(folder, manifest)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise DamagedFile(f"{folder / MANIFEST} lacks or garbles {_first_line(error)}. {_AGAIN}") from error
+    for index in range(opened.provenance.shards):
+        if not shard_path(folder, index).is_file():
+            raise DamagedFile(_missing(shard_path(folder, index)))
+    return opened
+
+
+def _not_finished(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"there is no folder {folder}; record into it first: tutelage record, or tl.record(teacher, data, into=...)."
+    there = len(list(folder.glob("part-*.parquet")))
+    if there:
+        return f"the recording in {folder} is not finished ({there} shards so far, no {MANIFEST}). Record again: it goes on from there."
+    return f"{folder} holds no recorded answers (no {MANIFEST}). Name a folder that was recorded into."
+
+
+def _from_manifest(folder: Path, manifest: dict[str, Any]) -> LabelFolder:
+    form = AnswerForm(manifest["kind"], manifest["task"], tuple(manifest["classes"]))
+    rows, shard_rows = int(manifest["rows"]), int(manifest["shard_rows"])
+    encoding = encoding_from(manifest).fitted_to(form)
+    provenance = Provenance(str(manifest["teacher"]), form, encoding, rows, shard_rows)
+    sha256 = tuple(str(shard["sha256"]) for shard in manifest["shards"])
+    if rows < 1 or shard_rows < 1 or len(sha256) != provenance.shards:
+        raise ValueError(f"shards: {len(sha256)} for {rows} rows of {shard_rows} a shard")
+    cost = Cost(*(manifest["cost"][name] for name in ("rows", "total", "worst")))
+    return LabelFolder(folder, provenance, str(manifest["data"]), sha256, cost)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -35,6 +35,7 @@ def test_the_public_list_is_this():
         "load_student",
         "open_labels",
         "paired_difference",
+        "read_answers",
         "record",
         "save_student",
         "soft_cross_entropy",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tutelage.objectives.targets import untemper as untemper
     from tutelage.softlabels.folder import open_labels as open_labels
     from tutelage.softlabels.labels import SoftLabels as SoftLabels
+    from tutelage.softlabels.logged import read_answers as read_answers
     from tutelage.softlabels.recording import record as record
     from tutelage.students.kept import load_student as load_student
     from tutelage.students.kept import save_student as save_student
@@ -37,6 +38,7 @@ _HOMES = {
     "record": "softlabels.recording",
     "open_labels": "softlabels.folder",
     "SoftLabels": "softlabels.labels",
+    "read_answers": "softlabels.logged",
     "soften": "objectives.targets",
     "temper": "objectives.targets",
     "untemper": "objectives.targets",

@@ -96,10 +96,10 @@ def test_a_recording_that_broke_goes_on_where_it_was(tmp_path):
     broken = Counting(breaks_at=3)
     with pytest.raises(RuntimeError, match="out of memory"):
         record(broken, MANY, tmp_path / "labels", shard_rows=4)
-    resumed, told = Counting(), []
-    done = record(resumed, MANY, tmp_path / "labels", shard_rows=4, advance=told.append)
+    resumed, told = Counting(), iter(range(100))
+    done = record(resumed, MANY, tmp_path / "labels", shard_rows=4, advance=lambda: next(told))
     assert len(broken.asked) + len(resumed.asked) == whole.provenance.shards == 7
-    assert (done.to_json(), sum(told)) == (whole.to_json(), 25)
+    assert (done.to_json(), next(told)) == (whole.to_json(), 7)
     for index in range(7):
         assert shard_path(done.path, index).read_bytes() == shard_path(whole.path, index).read_bytes()
 

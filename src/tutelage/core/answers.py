@@ -159,10 +159,11 @@ def _key(label: Any) -> tuple[bool, Any]:
 def _numbers(answers: ArrayLike, what: str) -> Floats:
     try:
         array = np.asarray(answers)
-        array = array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)
+        if array.dtype.kind not in "biufO" or (array.dtype.kind == "O" and any(isinstance(cell, str | bytes) for cell in array.flat)):
+            raise TypeError(f"they are {array.dtype}")
+        return np.asarray(array if array.dtype.kind == "f" else array.astype(np.float64))
     except (TypeError, ValueError, OverflowError) as error:
         raise ShapeError(f"{what} are not numbers in a (rows, columns) array ({error}).") from error
-    return np.asarray(array)
 
 
 def _check_logits(matrix: Floats, what: str) -> Floats:

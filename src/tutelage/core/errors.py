@@ -18,7 +18,8 @@ Each message is one or two sentences: what was seen, what was expected, what to 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -109,6 +110,12 @@ def require_extras(extras: Iterable[str]) -> None:
     lacking = [extra for extra, modules in absent.items() if modules]
     if lacking:
         raise MissingExtra(_sentence([m for extra in lacking for m in absent[extra]], lacking))
+
+
+def closest(name: str, known: Sequence[str]) -> str:
+    """What to say after an unknown name: what there is, and what it resembles."""
+    near = get_close_matches(name, known, n=1)
+    return f"there are {', '.join(known)}.{f' Did you mean {near[0]}?' if near else ''}"
 
 
 def _sentence(modules: list[str], extras: list[str]) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from tutelage.core.errors import BadInput, require_extras
+from tutelage.core.errors import BadInput, closest, require_extras
 
 if TYPE_CHECKING:
     from tutelage.recipes.recipe import Recipe
@@ -30,9 +29,7 @@ def recipe_named(name: str, *, further: tuple[str, ...] = ()) -> Recipe:
         BadInput: there is none; the message offers the closest. MissingExtra: it needs packages that are not installed.
     """
     if name not in RECIPES:
-        close = get_close_matches(name, list(RECIPES), n=1)
-        meant = f" Did you mean {close[0]}?" if close else ""
-        raise BadInput(f"no recipe named {name!r}; there are {', '.join(RECIPES)}.{meant}")
+        raise BadInput(f"no recipe named {name!r}; {closest(name, list(RECIPES))}")
     require_extras((*RECIPES[name], *further))
     recipe: Recipe = importlib.import_module(f"tutelage.recipes.{name}").RECIPE
     return recipe

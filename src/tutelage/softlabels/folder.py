@@ -240,6 +240,11 @@ class LabelFolder:
             shard = read_shard(self.path, index, self.provenance, sha256=sha256)
             yield SoftLabels(self.provenance.encoding.answers(shard.columns, self.form), self.form, shard.names, self.fingerprint)
 
+    @property
+    def cost_unit(self) -> str:
+        """What `cost` is measured in."""
+        return "squared difference" if self.form.kind == "values" else "KL in nats"
+
     def answer(self, inputs: Any) -> Floats:
         """The kept answers to these rows, in any order and any selection.
 
@@ -255,8 +260,7 @@ class LabelFolder:
             for index, sha256 in enumerate(self.sha256)
             for start, stop in [self.provenance.span(index)]
         ]
-        unit = "squared difference" if self.form.kind == "values" else "KL in nats"
-        cost = {"unit": unit, "mean": self.cost.mean, **asdict(self.cost)}
+        cost = {"unit": self.cost_unit, "mean": self.cost.mean, **asdict(self.cost)}
         return {**self.provenance.to_json(), "data": self.data, "cost": cost, "shards": of_shards}
 
 

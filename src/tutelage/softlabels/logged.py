@@ -81,7 +81,7 @@ def read_answers(
     else:
         numbers, labels = _numbers(columns, wanted, kind, classes=classes, rest=rest)
     form = _form(kind, labels, task)
-    numbers = form.check(np.exp(numbers) if kind == "log-probabilities" else numbers, len(names), "the logged answers")
+    numbers = form.check(_exp(numbers) if kind == "log-probabilities" else numbers, len(names), "the logged answers")
     if repeated == "mean" and kind != "votes":
         numbers, names = _mean(form.probabilities(numbers) if kind == "logits" else numbers, names)
         form = form.as_kind("probabilities") if kind == "logits" else form
@@ -183,6 +183,12 @@ def _floats(values: list[Any], name: str) -> Floats:
         raise ShapeError(f"column {name!r} does not hold numbers, or lists of equally many ({error}).") from error
 
 
+def _exp(log_probs: Floats) -> Floats:
+    """Probabilities; what is no log-probability becomes inf, which the checks refuse."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(log_probs))
+
+
 def _from_mappings(
     values: list[Mapping[str, Any]], kind: LoggedKind, *, classes: Sequence[Any] | None, rest: str
 ) -> tuple[Floats, tuple[Any, ...]]:
@@ -196,7 +202,7 @@ def _from_mappings(
     for line, value in enumerate(values):
         for key, number in value.items():
             if number is not None:
-                numbers[line, place[key]] = number
+                numbers[line, place[key]] = number if number == number else np.inf  # noqa: PLR0124 - NaN is no class left out
     return _completed(numbers, kind, rest=rest), labels
 
 
@@ -207,7 +213,8 @@ def _completed(numbers: Floats, kind: LoggedKind, *, rest: str) -> Floats:
         if left_out.any():
             raise BadInput("the log leaves classes out of its logits, so the rest cannot be told; log log-probabilities, or all classes.")
         return numbers
-    p = np.where(left_out, 0.0, np.exp(numbers) if kind == "log-probabilities" else numbers)
+    p = np.where(left_out, 0.0, _exp(numbers) if kind == "log-probabilities" else numbers)
+    _check_named(p, kind)
     mass = 1 - p.sum(axis=1)
     if (mass < -MASS_SLACK).any():
         line = int(np.flatnonzero(mass < -MASS_SLACK)[0])
@@ -225,6 +232,12 @@ def _completed(numbers: Floats, kind: LoggedKind, *, rest: str) -> Floats:
         p = np.where(left_out, (np.maximum(mass, 0) / np.maximum(missing, 1))[:, None], p)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(p) if kind == "log-probabilities" else p)
+
+
+def _check_named(p: Floats, kind: LoggedKind) -> None:
+    bad = ~((p >= 0) & np.isfinite(p)).all(axis=1)
+    if bad.any():
+        raise NotProbabilities(f"line {int(np.flatnonzero(bad)[0])} holds numbers that are no {kind}; expected 0 to 1, or their logarithm.")
 
 
 def _counted(values: list[Any], names: Names, *, classes: Sequence[Any] | None, smoothing: float) -> tuple[Floats, tuple[Any, ...], Names]:

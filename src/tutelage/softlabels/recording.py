@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import check_place
+from tutelage.core.stages import Advance
 from tutelage.data.names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.softlabels.encoding import Cost, Dtype, Encoding, measured_cost
@@ -48,7 +49,7 @@ def record(
     dtype: Dtype | None = None,
     top_k: int | None = None,
     shard_rows: int = SHARD_ROWS,
-    advance: Callable[[int], None] = ...,
+    advance: Advance = ...,
 ) -> LabelFolder: ...
 
 
@@ -60,7 +61,7 @@ def record(
     dtype: Dtype | None = None,
     top_k: int | None = None,
     shard_rows: int = SHARD_ROWS,
-    advance: Callable[[int], None] = lambda _: None,
+    advance: Advance = lambda: None,
 ) -> SoftLabels | LabelFolder:
     """Ask the teacher about every row, check what it said, and keep it.
 
@@ -76,7 +77,7 @@ def record(
             precision keeps log-probabilities; what it loses is measured (`LabelFolder.cost`).
         top_k: keep only so many of the likeliest classes a row, and the mass of the rest.
         shard_rows: rows a shard.
-        advance: told how many rows were finished, for a progress display.
+        advance: called after each shard, for a progress display.
 
     Raises:
         NotProbabilities, ShapeError, BadInput: the answers are not what the teacher declares, or an option cannot be.
@@ -110,7 +111,7 @@ class _Recording:
     shard_rows: int
     dtype: Dtype | None
     top_k: int | None
-    advance: Callable[[int], None]
+    advance: Advance
 
     def opened(self) -> LabelFolder:
         """The finished recording that is there, if it is the one asked for."""
@@ -123,7 +124,8 @@ class _Recording:
             )
         if data_name(self.rows) != there.data:
             raise LabelMismatch(f"{self.folder} was recorded on {len(there)} other rows (data {there.data[:8]}...). {_ELSEWHERE}")
-        self.advance(len(there))
+        for _ in range(there.provenance.shards):
+            self.advance()
         return there
 
     def finish(self) -> LabelFolder:
@@ -179,7 +181,7 @@ class _Recording:
 class _Tally:
     """What the manifest will say, shard after shard. At most one shard is being written at a time."""
 
-    def __init__(self, advance: Callable[[int], None]) -> None:
+    def __init__(self, advance: Advance) -> None:
         self.advance = advance
         self.names = RunningName()
         self.cost = Cost()
@@ -197,7 +199,7 @@ class _Tally:
         self.names.add(shard.names)
         self.cost += shard.cost
         self.sha256.append(sha256)
-        self.advance(len(shard.names))
+        self.advance()
 
 
 _ELSEWHERE = "Record into another folder, or delete this one."

@@ -1,0 +1,45 @@
+"""Time alternatives side by side in one run, so that a noisy machine disturbs them alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How much time one thing takes beside another.
+
+    Attributes:
+        median: of the rounds' ratios.
+        lowest, highest: of the rounds.
+        seconds: median time of the thing measured, and of what it is measured against.
+        rounds: how many.
+    """
+
+    median: float
+    lowest: float
+    highest: float
+    seconds: tuple[float, float]
+    rounds: int
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f} ({self.lowest:.3f} to {self.highest:.3f}, {self.rounds} rounds)"
+
+
+def ratio(ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int = 7) -> Ratio:
+    """Time of `ours` divided by time of `theirs`: warmed up once, then in turns, first one first, then the other."""
+    ours(), theirs()
+    times: list[tuple[float, float]] = []
+    for number in range(rounds):
+        pair = [0.0, 0.0]
+        for which in (0, 1) if number % 2 == 0 else (1, 0):
+            start = time.perf_counter()
+            (ours, theirs)[which]()
+            pair[which] = time.perf_counter() - start
+        times.append((pair[0], pair[1]))
+    ratios = sorted(a / b for a, b in times)
+    medians = (statistics.median(a for a, _ in times), statistics.median(b for _, b in times))
+    return Ratio(statistics.median(ratios), ratios[0], ratios[-1], medians, rounds)

@@ -1,0 +1,127 @@
+"""Recording beside a bare loop over the same teacher, and its memory from one million rows to ten."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measure import Ratio, ratio
+
+import tutelage as tl
+
+BATCH = 1000
+
+
+def cnn() -> tuple[Any, Any, Any]:
+    """A small convolutional network on the 60 000 pictures of MNIST."""
+    import torch
+    from torch import nn
+
+    pixels = tl.load_mnist().train_images.reshape(-1, 1, 28, 28).astype(np.float32) / 255
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(800, 10)
+    ).eval()
+
+    def bare() -> Any:
+        with torch.no_grad():
+            return torch.cat([network(batch) for batch in torch.from_numpy(pixels).split(BATCH)]).numpy()
+
+    return tl.as_teacher(network, classes=range(10)), pixels, bare
+
+
+def lightgbm() -> tuple[Any, Any, Any]:
+    """200 boosted trees on 300 000 rows of 20 columns, 3 classes."""
+    from lightgbm import LGBMClassifier
+
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300_000, 20))
+    labels = (rows[:20_000, :3] + rng.normal(size=(20_000, 3))).argmax(axis=1)
+    model = LGBMClassifier(n_estimators=200, n_jobs=2, verbose=-1).fit(rows[:20_000], labels)
+    return (
+        tl.as_teacher(model),
+        rows,
+        lambda: np.concatenate([model.predict_proba(rows[at : at + 65_536]) for at in range(0, len(rows), 65_536)]),
+    )
+
+
+def onnx() -> tuple[Any, Any, Any]:
+    """A random forest of 100 trees as an ONNX file, 100 000 rows of 20 columns."""
+    import onnxruntime
+    from skl2onnx import to_onnx
+    from sklearn.ensemble import RandomForestClassifier
+
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(100_000, 20)).astype(np.float32)
+    labels = (rows[:5000, :3] + rng.normal(size=(5000, 3))).argmax(axis=1)
+    forest = RandomForestClassifier(100, max_depth=12, random_state=0).fit(rows[:5000], labels)
+    path = Path(tempfile.mkdtemp()) / "forest.onnx"
+    path.write_bytes(to_onnx(forest, rows[:1], options={"zipmap": False}).SerializeToString())
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return tl.as_teacher(path), rows, lambda: [session.run(None, {name: rows[at : at + 65_536]})[1] for at in range(0, len(rows), 65_536)]
+
+
+TEACHERS = {"CNN on MNIST, 60 000 rows": cnn, "LightGBM, 300 000 rows": lightgbm, "forest in ONNX, 100 000 rows": onnx}
+
+
+def throughput(rounds: int = 7) -> dict[str, Ratio]:
+    """Time of recording into a folder, divided by the time of a bare loop that keeps the answers in memory."""
+    found = {}
+    for name, build in TEACHERS.items():
+        teacher, rows, bare = build()
+        folder = Path(tempfile.mkdtemp())
+
+        def recorded(teacher: Any = teacher, rows: Any = rows, folder: Path = folder) -> None:
+            shutil.rmtree(folder)
+            tl.record(teacher, rows, folder)
+
+        found[name] = ratio(recorded, bare, rounds=rounds)
+        shutil.rmtree(folder)
+    return found
+
+
+_CHILD = """
+import resource, sys
+import numpy as np, pyarrow as pa, pyarrow.parquet as pq
+from tutelage import record
+from tutelage.core.answers import of_classes
+
+class Linear:
+    form, fingerprint, weights = of_classes("logits", range(10)), "linear", np.random.default_rng(0).normal(size=(10, 10)).astype("float32")
+    def answer(self, rows):
+        return np.asarray(rows, dtype="float32") @ self.weights
+
+record(Linear(), sys.argv[1], sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_megabytes(rows: int) -> float:
+    """Peak resident memory of a process that records answers of 10 classes to so many rows of 10 columns from Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = Path(tempfile.mkdtemp())
+    rng = np.random.default_rng(0)
+    schema = pa.schema([(f"x{column}", pa.float32()) for column in range(10)])
+    with pq.ParquetWriter(folder / "rows.parquet", schema) as writer:
+        for start in range(0, rows, 100_000):
+            part = rng.normal(size=(min(100_000, rows - start), 10)).astype(np.float32)
+            writer.write_table(pa.table({f"x{column}": part[:, column] for column in range(10)}))
+    command = [sys.executable, "-c", _CHILD, str(folder / "rows.parquet"), str(folder / "labels")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    shutil.rmtree(folder)
+    return int(told) / 1024
+
+
+if __name__ == "__main__":
+    for name, found in throughput().items():
+        print(f"{name}: {found}; throughput {100 / found.median:.1f} % of a bare loop")
+    for rows in (1_000_000, 10_000_000):
+        print(f"{rows:,} rows: {peak_megabytes(rows):.0f} MB")

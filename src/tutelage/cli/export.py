@@ -1,0 +1,53 @@
+"""`tutelage export`: ship a checked file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tutelage.cli.options import FOLDER, debug_option
+from tutelage.core.errors import BadInput
+from tutelage.core.files import check_file_place, write_text
+from tutelage.core.records import Parity
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@click.argument("file", type=FOLDER)
+@click.option("--arm", help="Which student; the recipe's main one by default.")
+@click.option("--seed", type=int, help="Of which seed; the first by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+@debug_option
+def export(*, run: Path, file: Path, arm: str | None, seed: int | None, as_json: bool, debug: bool) -> None:
+    """Write a student of the folder RUN as the ONNX file FILE, after comparing the two on 10 000 rows.
+
+    The record of the comparison is written beside it, as FILE.json.
+    """
+    from dataclasses import asdict
+
+    from tutelage.core.errors import require_extras
+    from tutelage.core.records import dumps
+    from tutelage.export.parity import export_onnx
+    from tutelage.recipes.running import kept_student
+
+    if file.suffix != ".onnx":
+        raise BadInput(f"{file} does not end in .onnx; that is the only format so far. Name it {file.with_suffix('.onnx').name}.")
+    require_extras(["onnx"])
+    check_file_place(file)
+    student, rows = kept_student(run, arm=arm, seed=seed)
+    parity = export_onnx(student, file, check_on=rows)
+    record = {"schema": 1, "file": file.name, "size_bytes": file.stat().st_size, "parity": asdict(parity)}
+    write_text(file.with_name(file.name + ".json"), dumps(record))
+    if as_json:
+        click.echo(dumps(record), nl=False)
+    else:
+        click.echo(f"{file}: {record['size_bytes']:,} bytes. {_told(parity)}")
+
+
+def _told(parity: Parity) -> str:
+    """What a comparison found, for a reader."""
+    return (
+        f"Compared with the student on {parity.rows:,} rows and {parity.edge_rows:,} edge rows: worst difference "
+        f"{parity.worst_difference:.2g} (allowed {parity.tolerance:g}), {parity.decisions_changed} decisions changed."
+    )

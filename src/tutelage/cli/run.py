@@ -1,0 +1,69 @@
+"""`tutelage run`: a whole experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from tutelage.cli.options import FOLDER, debug_option
+from tutelage.cli.progress import ShownStages
+from tutelage.core.files import check_file_place, write_text
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--quick", is_flag=True, help="Fewer rows and seeds, for a look within a minute.")
+@click.option("--as-published", is_flag=True, help="mnist: also run the origin's own protocol, mistakes included.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="The first seed.")
+@click.option("--seeds", type=click.IntRange(2, 1000), help="How many seeds (moons 20, mnist 5, friedman 10).")
+@click.option("--out", type=FOLDER, help="Folder to write; runs/RECIPE by default. An earlier run there is replaced.")
+@click.option("--json", "json_path", type=FOLDER, metavar="PATH", help="Also write results.json here; - for standard output.")
+@click.option("--fresh", is_flag=True, help="Make everything again instead of starting from what is kept.")
+@click.option("--cache", type=FOLDER, envvar="TUTELAGE_CACHE", help="Where teachers and answers are kept; the user's cache by default.")
+@debug_option
+def run(
+    *,
+    recipe: str,
+    quick: bool,
+    as_published: bool,
+    seed: int,
+    seeds: int | None,
+    out: Path | None,
+    json_path: Path | None,
+    fresh: bool,
+    cache: Path | None,
+    debug: bool,
+) -> None:
+    """Run a whole experiment: moons, mnist or friedman.
+
+    A teacher learns, its answers are recorded, students learn from them, everything is measured. Prints a table
+    and writes results.json, report.html and the students.
+    """
+    from tutelage.core.records import dumps
+    from tutelage.recipes import recipe_named
+    from tutelage.recipes.cache import Store
+    from tutelage.recipes.recipe import Plan
+    from tutelage.recipes.running import run_recipe
+    from tutelage.report.table import terminal_table
+
+    to_stdout = json_path is not None and str(json_path) == "-"
+    if json_path is not None and not to_stdout:
+        check_file_place(json_path)
+    known = recipe_named(recipe, further=("report",))
+    count = seeds or (known.quick_seeds if quick else known.seeds)
+    plan = Plan(tuple(range(seed, seed + count)), quick=quick, as_published=as_published)
+    folder = out or Path("runs") / "-".join([recipe, *["quick"] * quick, *["as-published"] * as_published])
+    record = run_recipe(known, plan, out=folder, store=Store(cache or _user_cache(), fresh=fresh), stages=ShownStages())
+    Console(stderr=to_stdout).print(terminal_table(record))
+    if json_path is not None:
+        text = dumps(record.to_json())
+        click.echo(text, nl=False) if to_stdout else write_text(json_path, text)
+    click.echo(f"Report: {folder / 'report.html'}", err=to_stdout)
+
+
+def _user_cache() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("tutelage")) / "kept"

@@ -1,0 +1,70 @@
+"""From rows as people have them - texts, or frames with categories and gaps - to the numbers that a student takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from tutelage.core.errors import BadInput
+
+RARE = 10
+"""A category with fewer rows shares one column with the other rare ones."""
+
+
+def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None = None) -> Pipeline:
+    """A pipeline of two steps, "columns" and "student", that takes rows like these.
+
+    Texts become TF-IDF weights of their words and word pairs. In a frame, categories become codes for students that
+    split (trees, boosting), and a column each for those that weigh; numbers are passed through to the former, and
+    filled and scaled for the latter. Fit it as `pipeline.fit(rows, targets, student__classes=classes)`.
+
+    Args:
+        student: any unfitted student.
+        rows: texts, a pandas or polars frame, or a matrix of numbers.
+        scaled: whether the student weighs its columns (linear models, networks) rather than splits them.
+        max_words: keep only so many of the commonest words; bounds the size of a student of texts.
+
+    Raises:
+        BadInput: a column that holds neither numbers nor categories.
+    """
+    return Pipeline([("columns", _columns(rows, scaled=scaled, max_words=max_words)), ("student", student)])
+
+
+def _columns(rows: Any, *, scaled: bool, max_words: int | None) -> Any:
+    if _is_texts(rows):
+        return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2 if len(rows) >= 1000 else 1, max_features=max_words)
+    if not hasattr(rows, "columns"):
+        return StandardScaler(with_mean=not hasattr(rows, "tocsr")) if scaled else "passthrough"
+    numbers, categories = _kinds(rows)
+    if not scaled:
+        codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+        return ColumnTransformer([("numbers", "passthrough", numbers), ("categories", codes, categories)])
+    fill = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    own = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE)
+    return ColumnTransformer([("numbers", fill, numbers), ("categories", own, categories)])
+
+
+def _is_texts(rows: Any) -> bool:
+    if isinstance(rows, list | tuple):
+        return bool(rows) and isinstance(rows[0], str)
+    return not hasattr(rows, "columns") and getattr(rows, "ndim", 0) == 1 and len(rows) > 0 and isinstance(next(iter(rows)), str)
+
+
+def _kinds(frame: Any) -> tuple[list[str], list[str]]:
+    """Names of the columns that hold numbers, and of those that hold categories."""
+    import narwhals.stable.v2 as nw
+
+    numbers, categories = [], []
+    for name, kind in nw.from_native(frame).schema.items():
+        if kind.is_numeric() or kind == nw.Boolean:
+            numbers.append(name)
+        elif kind in (nw.String, nw.Categorical, nw.Enum, nw.Object):
+            categories.append(name)
+        else:
+            raise BadInput(f"column {name!r} holds values of type {kind}; leave it out, or turn it into numbers.")
+    return numbers, categories

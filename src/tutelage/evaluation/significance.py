@@ -15,19 +15,20 @@ from tutelage.core.records import Interval, Verdict
 LEVEL = 0.95
 
 
-def mean_interval(values: ArrayLike) -> Interval:
-    """Student's t interval of a mean over seeds.
+def mean_interval(values: ArrayLike, *, over: str = "seeds") -> Interval:
+    """Student's t interval of a mean over seeds or test rows.
 
     Args:
-        values: (seeds,), at least two.
+        values: (seeds,) or (rows,), at least two.
+        over: what the values are a sample of.
 
     Raises:
-        BadInput: fewer than two seeds; one value says nothing of its spread.
+        BadInput: fewer than two values; one says nothing of its spread.
     """
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or len(x) < 2:
-        raise BadInput(f"an interval over seeds needs at least 2 seeds; got values of shape {x.shape}.")
-    return _t_interval(x.mean(), x.var(ddof=1) / len(x), len(x) - 1, "seeds")
+        raise BadInput(f"an interval over {over} needs at least 2 {over}; got values of shape {x.shape}.")
+    return _t_interval(x.mean(), x.var(ddof=1) / len(x), len(x) - 1, over)
 
 
 def proportion_interval(right: int, rows: int) -> Interval:

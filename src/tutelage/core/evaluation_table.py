@@ -1,0 +1,146 @@
+"""An evaluation as a reader wants it: in the terminal, as text, in a notebook."""
+
+from __future__ import annotations
+
+import io
+from html import escape
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from tutelage.core.evaluations import CAVEAT, Estimate, Evaluation, Latency
+
+NAMES = {
+    "accuracy": "accuracy",
+    "subset_accuracy": "all labels right",
+    "worst_class_recall": "worst class",
+    "agreement": "agreement",
+    "subset_agreement": "all labels agree",
+    "worst_class_agreement": "worst class",
+    "agreement_where_teacher_is_wrong": "agreement where the teacher is wrong",
+    "kl_nats": "KL(teacher || student), nats",
+    "nll_nats": "negative log-likelihood, nats",
+    "brier": "Brier score (sum over classes)",
+    "ece": "calibration error (ECE)",
+    "r2": "R2",
+    "mse": "mean squared error",
+    "rmse": "root mean squared error",
+}
+"""Every figure, in the order of a reader's questions."""
+
+SHARES = {name for name in NAMES if "accuracy" in name or "agreement" in name or "recall" in name}
+
+
+class Line(NamedTuple):
+    """One line of the table; a heading has no figures."""
+
+    name: str
+    figure: str
+    interval: str = ""
+    teacher: str = ""
+
+
+class Section(NamedTuple):
+    """A group of lines under one heading."""
+
+    heading: str
+    lines: list[Line]
+
+
+def sections(evaluation: Evaluation) -> list[Section]:
+    """The table's groups: truth, teacher, cost."""
+    found = []
+    if evaluation.against_truth:
+        other = evaluation.teacher_against_truth
+        lines = [_line(name, evaluation.against_truth, told(name, other[name]) if name in other else "") for name in NAMES]
+        found.append(Section("against the truth", [line for line in lines if line is not None]))
+    if evaluation.against_teacher:
+        lines = [_line(name, evaluation.against_teacher, "") for name in NAMES]
+        found.append(Section("against the teacher (fidelity)", [line for line in lines if line is not None]))
+    return [*found, Section("cost", _cost_lines(evaluation))]
+
+
+def told(name: str, estimate: Estimate) -> str:
+    """A figure with the digits it deserves: shares in per cent."""
+    return f"{100 * estimate.value:.2f} %" if name in SHARES else _number(estimate.value)
+
+
+def rich_table(evaluation: Evaluation) -> Table:
+    """For `rich.print` and the command line."""
+    table = Table(box=None, padding=(0, 2, 0, 0), title=_title(evaluation), title_justify="left", title_style="bold", caption=CAVEAT)
+    table.caption_justify = "left"
+    with_teacher = bool(evaluation.teacher_against_truth)
+    for heading in ("", "student", "95 %", *(["teacher"] if with_teacher else [])):
+        table.add_column(heading, justify="left" if not heading else "right", no_wrap=not heading)
+    for section in sections(evaluation):
+        table.add_row(f"[bold]{section.heading}[/bold]")
+        for line in section.lines:
+            cells = (f"  {line.name}", line.figure, line.interval, line.teacher)
+            table.add_row(*(cells if with_teacher else cells[:3]))
+    return table
+
+
+def as_text(evaluation: Evaluation) -> str:
+    """The table as plain text, 100 columns wide at most."""
+    console = Console(file=io.StringIO(), width=100, color_system=None, highlight=False)
+    with console.capture() as capture:
+        console.print(rich_table(evaluation))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def as_html(evaluation: Evaluation) -> str:
+    """The table for a notebook; it takes the notebook's own colours."""
+    with_teacher = bool(evaluation.teacher_against_truth)
+    width = 4 if with_teacher else 3
+    heads = ["", "student", "95 %", *(["teacher"] if with_teacher else [])]
+    rows = ["<tr>" + "".join(f'<th style="text-align:{"right" if head else "left"}">{head}</th>' for head in heads) + "</tr>"]
+    for section in sections(evaluation):
+        rows.append(f'<tr><th colspan="{width}" style="text-align:left">{escape(section.heading)}</th></tr>')
+        for line in section.lines:
+            numbers = "".join(f'<td style="text-align:right">{escape(cell)}</td>' for cell in line[1:width])
+            rows.append(f'<tr><td style="text-align:left">{escape(line.name)}</td>{numbers}</tr>')
+    return f"<table><caption>{escape(_title(evaluation))}</caption>{''.join(rows)}</table><p><small>{escape(CAVEAT)}</small></p>"
+
+
+def _title(evaluation: Evaluation) -> str:
+    return f"{evaluation.student} on {evaluation.rows:,} test rows ({evaluation.task})"
+
+
+def _line(name: str, estimates: object, teacher: str) -> Line | None:
+    estimate = estimates.get(name) if hasattr(estimates, "get") else None
+    if estimate is None:
+        return None
+    shown = NAMES[name] if estimate.of is None else f"{NAMES[name]} ({estimate.of})"
+    return Line(shown, told(name, estimate), _span(name, estimate), teacher)
+
+
+def _span(name: str, estimate: Estimate) -> str:
+    if estimate.interval is None:
+        return "-"
+    low, high = estimate.interval.low, estimate.interval.high
+    return f"{100 * low:.2f} to {100 * high:.2f}" if name in SHARES else f"{_number(low)} to {_number(high)}"
+
+
+def _cost_lines(evaluation: Evaluation) -> list[Line]:
+    cost = evaluation.cost
+    lines = []
+    if cost.size_bytes is not None:
+        size = f"{cost.size_bytes / 1e6:.1f} MB" if cost.size_bytes >= 1e6 else f"{cost.size_bytes / 1e3:.1f} kB"
+        lines.append(Line(f"size ({cost.size_of})", size))
+    if cost.parts is not None:
+        lines.append(Line(cost.unit, f"{cost.parts:,}"))
+    for what, latency in (("one row alone", cost.alone), ("a row in a batch", cost.batch)):
+        if latency is not None:
+            lines += _latency_lines(f"{what} of {latency.batch_rows:,}" if latency.batch_rows > 1 else what, latency)
+    return lines
+
+
+def _latency_lines(what: str, latency: Latency) -> list[Line]:
+    span = f"{_number(latency.ci95_us[0])} to {_number(latency.ci95_us[1])}" if latency.ci95_us else "-"
+    return [Line(f"{what}, median µs", _number(latency.p50_us), span), Line(f"{what}, 99th percentile µs", _number(latency.p99_us))]
+
+
+def _number(value: float) -> str:
+    """Four digits that count, never in powers of ten where a plain number will do."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

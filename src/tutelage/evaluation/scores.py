@@ -1,0 +1,211 @@
+"""From answers to figures with intervals: what is a mean over rows, and what must be resampled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tutelage.core.arrays import Floats
+from tutelage.core.evaluations import AlignedAnswers, Estimate
+from tutelage.core.records import Interval
+from tutelage.evaluation.agreement import FLOOR, agrees, cross_entropy, decisions, kl_nats, on_off
+from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals
+from tutelage.evaluation.calibration import BINS, Binning, bin_edges, bin_of, brier, top_label
+from tutelage.evaluation.significance import mean_interval, proportion_interval
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the figures depend on beside the answers: draws of the bootstrap, bins of confidence, the least probability."""
+
+    seed: int = 0
+    resamples: int = 1000
+    bins: int = BINS
+    binning: Binning = "equal-width"
+    floor: float = FLOOR
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One answerer against one target, before intervals.
+
+    Attributes:
+        of_rows: means over rows: (rows,) truth values are shares (Wilson), numbers are averaged (t).
+        of_sums: figures that must be resampled.
+        worst: the class that a figure is about, and how many rows of it there are and how many agree.
+    """
+
+    of_rows: Mapping[str, NDArray[Any]]
+    of_sums: Mapping[str, OfSums]
+    worst: Mapping[str, tuple[Any, int, int]] = field(default_factory=dict)
+
+
+def as_distributions(answers: Floats, task: str) -> Floats:
+    """Answers with a distribution on the last axis: multilabel ones as off and on."""
+    return on_off(answers) if task == "multilabel" else answers
+
+
+def row_scores(aligned: AlignedAnswers, against: str, settings: Settings, *, of: Floats | None = None) -> dict[str, NDArray[Any]]:
+    """The figures that are means over rows, one value a row, by name.
+
+    Args:
+        aligned: the answers.
+        against: "truth" or "teacher".
+        settings: the floor counts here.
+        of: whose answers are scored; the student's unless told.
+    """
+    student, target = aligned.student if of is None else of, aligned.named(against)
+    if aligned.task == "regression":
+        return {"mse": ((np.asarray(target, dtype=np.float64) - student) ** 2).mean(axis=1)}
+    p, q = as_distributions(target, aligned.task), as_distributions(student, aligned.task)
+    right = agrees(p, q)
+    rate = "accuracy" if against == "truth" else "agreement"
+    found: dict[str, NDArray[Any]] = {rate: _by_row(right)}
+    if aligned.task == "multilabel":
+        found[f"subset_{rate}"] = np.asarray(right.all(axis=1))
+    if against == "teacher":
+        found["kl_nats"] = _by_row(kl_nats(p, q, floor=settings.floor))
+    found["nll_nats"] = _by_row(cross_entropy(p, q, floor=settings.floor))
+    found["brier"] = _by_row(brier(p, q))
+    return found
+
+
+def scores(aligned: AlignedAnswers, against: str, settings: Settings, *, of: Floats | None = None) -> Scores:
+    """Everything that is measured of one answerer against the truth or the teacher; arguments as `row_scores`."""
+    means = row_scores(aligned, against, settings, of=of)
+    student, target = aligned.student if of is None else of, aligned.named(against)
+    if aligned.task == "regression":
+        varied = bool((target != target[0]).any(axis=0).all())
+        return Scores(means, {"r2": r_squared(target, student)} if varied else {})
+    p, q = as_distributions(target, aligned.task), as_distributions(student, aligned.task)
+    right = agrees(p, q)
+    of_sums = {"ece": calibration_error(p, q, settings)}
+    name, worst = "worst_class_recall" if against == "truth" else "worst_class_agreement", _worst(aligned, p, right)
+    if worst is not None:
+        of_sums[name] = worst[0]
+    if against == "teacher" and aligned.truth is not None:
+        wrong = ~agrees(as_distributions(aligned.truth, aligned.task), p)
+        if wrong.any() and aligned.task == "multilabel":
+            of_sums["agreement_where_teacher_is_wrong"] = lowest_rate(np.where(wrong, 0, -1), right, groups=1)
+        elif wrong.any():
+            means["agreement_where_teacher_is_wrong"] = right[wrong]
+    return Scores(means, of_sums, {} if worst is None else {name: worst[1]})
+
+
+def lowest_rate(group: NDArray[Any], right: NDArray[np.bool_], *, groups: int) -> OfSums:
+    """The lowest share of `right` among groups of decisions.
+
+    Args:
+        group: (rows, ...) the group of each decision; -1 for one that does not count.
+        right: the same shape.
+        groups: how many there may be.
+    """
+    counts = group.reshape(len(group), -1) >= 0
+    rows, columns = np.nonzero(counts)
+    place = group.reshape(len(group), -1)[rows, columns]
+    hit = right.reshape(len(group), -1)[rows, columns].astype(np.float64)
+    values, at = np.concatenate([hit, np.ones(len(hit))]), np.concatenate([place, place + groups])
+    features = sparse.csr_array((values, (np.tile(rows, 2), at)), shape=(len(group), 2 * groups))
+
+    def figure(sums: Floats) -> Floats:
+        hits, met = sums[:, :groups], sums[:, groups:]
+        lowest = np.where(met > 0, hits / np.maximum(met, 1), np.inf).min(axis=1)
+        return np.where(np.isfinite(lowest), lowest, np.nan)
+
+    return OfSums(features, figure)
+
+
+def calibration_error(target: Floats, student_probs: Floats, settings: Settings) -> OfSums:
+    """Expected calibration error of the top class, in bins fixed by the rows; the mean over labels for multilabel."""
+    confidence, outcome = top_label(target, student_probs)
+    edges = bin_edges(confidence, bins=settings.bins, binning=settings.binning)
+    bins, rows = len(edges) - 1, len(confidence)
+    place, gap = bin_of(confidence, edges).reshape(rows, -1), (confidence - outcome).reshape(rows, -1)
+    labels = place.shape[1]
+    columns = place + bins * np.arange(labels)
+    at = (np.repeat(np.arange(rows), labels), columns.ravel())
+    features = sparse.csr_array((gap.ravel(), at), shape=(rows, bins * labels))
+    return OfSums(features, lambda sums: np.asarray(np.abs(sums).sum(axis=1) / (rows * labels)))
+
+
+def r_squared(target: Floats, predicted: Floats) -> OfSums:
+    """1 - squared error / variance, the mean over outputs; the target must vary in each."""
+    centred = np.asarray(target, dtype=np.float64) - target.mean(axis=0, dtype=np.float64)  # else the variance cancels
+    error = (np.asarray(target, dtype=np.float64) - predicted) ** 2
+    rows, outputs = centred.shape
+
+    def figure(sums: Floats) -> Floats:
+        first, second, errors = sums[:, :outputs], sums[:, outputs : 2 * outputs], sums[:, 2 * outputs :]
+        varied = second - first**2 / rows
+        possible = (varied > 0).all(axis=1)
+        found = (1 - errors / np.where(varied > 0, varied, 1.0)).mean(axis=1)
+        return np.where(possible, found, np.nan)
+
+    return OfSums(sparse.csr_array(np.hstack([centred, centred**2, error])), figure, low=-np.inf, high=1.0)
+
+
+def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dict[str, Estimate]]:
+    """Figures with their intervals: the groups share one set of resamples."""
+    figures = {f"{group} {name}": figure for group, found in groups.items() for name, figure in found.of_sums.items()}
+    drawn = bootstrap_intervals(figures, seed=settings.seed, resamples=settings.resamples)
+    told: dict[str, dict[str, Estimate]] = {}
+    for group, found in groups.items():
+        of_group = {name: _mean(values) for name, values in found.of_rows.items()}
+        for name, figure in found.of_sums.items():
+            of_group[name] = Estimate(figure.value, drawn[f"{group} {name}"], "bootstrap")
+        for name, (label, met, agreed) in found.worst.items():
+            of_group[name] = _about(of_group[name], label, proportion_interval(agreed, met))
+        if "mse" in of_group:
+            of_group["rmse"] = _root(of_group["mse"])
+        told[group] = of_group
+    return told
+
+
+def _by_row(values: NDArray[Any]) -> NDArray[Any]:
+    """One value a row: the mean over labels where there are several."""
+    return values if values.ndim == 1 else np.asarray(values.mean(axis=1))
+
+
+def _worst(aligned: AlignedAnswers, target: Floats, right: NDArray[np.bool_]) -> tuple[OfSums, tuple[Any, int, int]] | None:
+    """The class that fares worst of the rows where the target decides for it; a label counts where it is on.
+
+    None if no label is ever on.
+    """
+    chosen = decisions(target)
+    group = np.where(chosen == 1, np.arange(chosen.shape[1]), -1) if aligned.task == "multilabel" else chosen
+    classes = len(aligned.classes)
+    figure = lowest_rate(group, right, groups=classes)
+    sums = np.asarray(figure.features.sum(axis=0)).ravel()
+    hits, met = sums[:classes], sums[classes:]
+    if not met.any():
+        return None
+    worst = int(np.where(met > 0, hits / np.maximum(met, 1), np.inf).argmin())
+    return figure, (aligned.classes[worst], int(met[worst]), int(hits[worst]))
+
+
+def _mean(values: NDArray[Any]) -> Estimate:
+    if values.dtype == np.bool_:
+        return Estimate(float(values.mean()), proportion_interval(int(values.sum()), len(values)), "Wilson")
+    if len(values) < 2:
+        return Estimate(float(values.mean()), None, "t")
+    interval = mean_interval(values, over="test rows")
+    return Estimate(float(values.mean()), replace(interval, low=max(interval.low, 0.0)), "t")
+
+
+def _about(estimate: Estimate, label: Any, of_class: Interval) -> Estimate:
+    """The worst class's figure; no surer than the rows of that class alone allow (of 3 right in 3 no resample errs)."""
+    drawn = estimate.interval
+    if drawn is None:
+        return replace(estimate, of=label)
+    wide = Interval(min(drawn.low, of_class.low), max(drawn.high, of_class.high), drawn.over)
+    return replace(estimate, of=label, interval=wide)
+
+
+def _root(mse: Estimate) -> Estimate:
+    interval = mse.interval and Interval(mse.interval.low**0.5, mse.interval.high**0.5, mse.interval.over)
+    return Estimate(mse.value**0.5, interval, mse.method)

@@ -1,0 +1,92 @@
+"""How big a student is: what it is made of, counted, and its bytes."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+INSIDE = (
+    "network",
+    "student_",
+    "best_estimator_",
+    "booster_",
+    "estimator_",
+    "forest_",
+    "tree_",
+    "model_",
+    "regressor_",
+    "final_estimator_",
+)
+"""Where wrappers keep the model that answers, tried in this order."""
+
+
+def count_parts(student: Any) -> tuple[int, str] | None:
+    """How many weights or leaves a fitted model has, and which of the two; None for a kind that is not known.
+
+    Known are torch networks, scikit-learn's trees, forests, linear models and MLPs, the three boosters, and
+    pipelines and wrappers around any of them, of which the last step counts.
+    """
+    for knows, count, unit in _KINDS:
+        if knows(student):
+            return count(student), unit
+    if hasattr(student, "steps"):
+        return count_parts(student.steps[-1][1])
+    inner = next((getattr(student, name) for name in INSIDE if getattr(student, name, None) is not None), None)
+    return None if inner is None else count_parts(inner)
+
+
+def pickled_bytes(student: Any) -> int | None:
+    """Bytes of the student as a pickle, made and dropped; None for what cannot be pickled (a lambda inside)."""
+    try:
+        return len(pickle.dumps(student, protocol=5))
+    except (pickle.PicklingError, TypeError, AttributeError, NotImplementedError):
+        return None
+
+
+def _ensemble_leaves(model: Any) -> int:
+    trees = np.ravel(np.asarray(model.estimators_, dtype=object))
+    return sum(int(tree.tree_.n_leaves) for tree in trees)
+
+
+def _is_forest(model: Any) -> bool:
+    members = getattr(model, "estimators_", None)
+    return members is not None and all(hasattr(tree, "tree_") for tree in np.ravel(np.asarray(members, dtype=object)))
+
+
+def _histogram_leaves(model: Any) -> int:
+    return sum(int(tree.get_n_leaf_nodes()) for stage in model._predictors for tree in stage)
+
+
+def _lightgbm_leaves(booster: Any) -> int:
+    return sum(int(tree["num_leaves"]) for tree in booster.dump_model()["tree_info"])
+
+
+def _xgboost_leaves(model: Any) -> int:
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
+    return sum(tree.count("leaf=") for tree in booster.get_dump())
+
+
+def _layers(model: Any) -> int:
+    return sum(int(part.size) for part in (*model.coefs_, *model.intercepts_))
+
+
+def _linear(model: Any) -> int:
+    return int(np.size(model.coef_) + np.size(getattr(model, "intercept_", ())))
+
+
+_KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], int], str], ...] = (
+    (lambda m: hasattr(m, "parameters") and hasattr(m, "state_dict"), lambda m: sum(p.numel() for p in m.parameters()), "weights"),
+    (lambda m: hasattr(getattr(m, "tree_", None), "n_leaves"), lambda m: int(m.tree_.n_leaves), "leaves"),
+    (lambda m: hasattr(m, "children_left"), lambda m: int(m.n_leaves), "leaves"),
+    (_is_forest, _ensemble_leaves, "leaves"),
+    (lambda m: hasattr(m, "_predictors"), _histogram_leaves, "leaves"),
+    (lambda m: hasattr(m, "dump_model") and hasattr(m, "num_trees"), _lightgbm_leaves, "leaves"),
+    (lambda m: hasattr(m, "get_booster") or hasattr(m, "get_dump"), _xgboost_leaves, "leaves"),
+    (lambda m: hasattr(m, "get_tree_leaf_counts"), lambda m: int(m.get_tree_leaf_counts().sum()), "leaves"),
+    (lambda m: hasattr(m, "coefs_"), _layers, "weights"),
+    (lambda m: hasattr(m, "coef_"), _linear, "weights"),
+)
+"""What a kind of model is known by, how its parts are counted, and what they are."""

@@ -29,6 +29,7 @@ def test_the_public_list_is_this():
         "TutelageError",
         "__version__",
         "as_teacher",
+        "compare",
         "evaluate",
         "export_onnx",
         "load_fashion_mnist",

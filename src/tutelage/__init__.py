@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tutelage.data.datasets import load_fashion_mnist as load_fashion_mnist
     from tutelage.data.datasets import load_mnist as load_mnist
     from tutelage.evaluation.evaluate import evaluate as evaluate
+    from tutelage.evaluation.paired import compare as compare
     from tutelage.evaluation.significance import paired_difference as paired_difference
     from tutelage.export.parity import export_onnx as export_onnx
     from tutelage.objectives.losses import soft_cross_entropy as soft_cross_entropy
@@ -49,6 +50,7 @@ _HOMES = {
     "save_student": "students.kept",
     "load_student": "students.kept",
     "evaluate": "evaluation.evaluate",
+    "compare": "evaluation.paired",
     "paired_difference": "evaluation.significance",
     "export_onnx": "export.parity",
 }

@@ -1,8 +1,12 @@
+from time import sleep
+
 import numpy as np
 import pytest
+from scipy import stats
 
+from tutelage.data.rows import as_rows
 from tutelage.evaluation import cost as module
-from tutelage.evaluation.cost import measure_cost
+from tutelage.evaluation.cost import measure_cost, measure_latency, student_cost
 
 
 def test_the_median_is_told_per_row_alone_and_in_a_batch(monkeypatch):
@@ -19,3 +23,41 @@ def test_the_median_is_told_per_row_alone_and_in_a_batch(monkeypatch):
     assert cost.latency_us == pytest.approx(2000)
     assert cost.batch_latency_us == pytest.approx(2.0)
     assert (cost.size_bytes, cost.batch_rows, set(asked)) == (77, 1000, {1, 1000})
+
+
+def test_a_students_calls_are_timed_alone_and_in_a_batch(monkeypatch):
+    now, calls = [0.0], []
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+
+    def predict(rows):
+        calls.append(len(rows))
+        now[0] += 0.010 if len(calls) % 50 == 0 else 0.001  # every 50th call is slow
+
+    cost = student_cost(object(), predict, as_rows(np.zeros((300, 2))), budget_seconds=0.3)
+    assert set(calls) == {1, 300}
+    assert cost.alone.p50_us == pytest.approx(1000)
+    assert cost.alone.p99_us > 5000
+    assert cost.alone.ci95_us == pytest.approx((1000, 1000))
+    assert cost.batch.p50_us == pytest.approx(1000 / 300)
+    assert (cost.parts, cost.unit, cost.size_of) == (None, "", "pickle")
+
+
+def test_the_medians_interval_is_the_binomial_one(monkeypatch):
+    seconds = iter(np.random.default_rng(0).permutation(np.arange(1, 102)) / 1e6)
+    monkeypatch.setattr(module, "_call_seconds", lambda *_: list(seconds))
+    told = measure_latency(lambda rows: rows, as_rows(np.zeros((1, 1))), 1, 0.1)
+    assert (told.p50_us, told.calls) == (pytest.approx(51), 101)
+    low, high = told.ci95_us
+    assert (51 - low) == pytest.approx(high - 51)
+    assert stats.binom.cdf(low - 1, 101, 0.5) <= 0.025 < stats.binom.cdf(low, 101, 0.5)
+
+
+def test_a_few_slow_calls_have_no_interval_and_no_budget_takes_no_time():
+    def predict(rows):
+        sleep(0.002)
+
+    slow = student_cost(object(), predict, as_rows(np.zeros((2, 1))), size_bytes=9, budget_seconds=1e-9)
+    assert (slow.alone.calls, slow.alone.ci95_us, slow.size_bytes, slow.size_of) == (3, None, 9, "file")
+    asked = []
+    assert student_cost(object(), asked.append, as_rows(np.zeros((2, 1))), budget_seconds=None).alone is None
+    assert asked == []

@@ -4,7 +4,7 @@ from scipy import stats
 
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.records import Interval
-from tutelage.evaluation.significance import mean_interval, paired_difference, proportion_interval, verdict
+from tutelage.evaluation.significance import mean_interval, paired_difference, paired_rows, proportion_interval, verdict
 
 
 def test_the_interval_of_a_mean_is_students():
@@ -87,3 +87,47 @@ def test_scores_of_other_rows_cannot_be_paired():
         paired_difference(np.ones((2, 5)), np.ones((2, 6)), shared_rows=True)
     with pytest.raises(ShapeError, match="cannot be paired"):
         paired_difference(np.ones((2, 5)), np.ones((3, 5)), shared_rows=True)
+
+
+def test_rows_right_and_wrong_are_paired_by_those_that_differ():
+    a, b = np.array([True] * 60 + [False] * 40), np.array([True] * 50 + [False] * 10 + [True] * 3 + [False] * 37)
+    difference, interval = paired_rows(a, b)
+    assert difference == pytest.approx(0.07)
+    # By hand: (10 + 1) / 102 and (3 + 1) / 102.
+    p, q = 11 / 102, 4 / 102
+    half = 1.959964 * np.sqrt((p + q - (p - q) ** 2) / 102)
+    np.testing.assert_allclose((interval.low, interval.high), (p - q - half, p - q + half), atol=1e-6)
+    assert interval.over == "test rows"
+
+
+def test_numbers_on_the_same_rows_are_compared_by_a_paired_t():
+    a, b = np.random.default_rng(0).normal(size=(2, 40))
+    difference, interval = paired_rows(a, b)
+    test = stats.ttest_rel(a, b).confidence_interval()
+    np.testing.assert_allclose((difference, interval.low, interval.high), ((a - b).mean(), test.low, test.high))
+
+
+def test_two_models_that_are_always_right_are_not_known_to_be_equal():
+    _, interval = paired_rows(np.ones(20, bool), np.ones(20, bool))
+    assert interval.low < 0 < interval.high
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.05])
+def test_the_interval_over_rows_holds_the_truth_about_as_often_as_it_says(truth):
+    rng = np.random.default_rng(2)
+    held = []
+    for _ in range(600):
+        draw = rng.random(150)
+        a, b = draw < 0.85 + truth, (draw < 0.8) | (draw > 0.95)
+        _, interval = paired_rows(a, b)
+        held.append(interval.low <= truth <= interval.high)
+    assert 0.93 <= np.mean(held) <= 0.995
+
+
+def test_rows_that_are_not_as_many_cannot_be_paired():
+    with pytest.raises(ShapeError, match="cannot be paired"):
+        paired_rows([True], [True, False])
+    with pytest.raises(BadInput, match="at least 2 test rows"):
+        paired_rows([True], [True])
+    with pytest.raises(BadInput, match="at least 2 test rows"):
+        paired_rows([0.1], [0.2])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from html import escape
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tutelage.core.evaluations import CAVEAT, Estimate, Evaluation, Latency
 
@@ -33,7 +35,7 @@ SHARES = {name for name in NAMES if "accuracy" in name or "agreement" in name or
 
 
 class Line(NamedTuple):
-    """One line of the table; a heading has no figures."""
+    """One line of the table: the student's figure, its interval, and the teacher's beside it."""
 
     name: str
     figure: str
@@ -52,12 +54,9 @@ def sections(evaluation: Evaluation) -> list[Section]:
     """The table's groups: truth, teacher, cost."""
     found = []
     if evaluation.against_truth:
-        other = evaluation.teacher_against_truth
-        lines = [_line(name, evaluation.against_truth, told(name, other[name]) if name in other else "") for name in NAMES]
-        found.append(Section("against the truth", [line for line in lines if line is not None]))
+        found.append(Section("against the truth", _lines(evaluation.against_truth, evaluation.teacher_against_truth)))
     if evaluation.against_teacher:
-        lines = [_line(name, evaluation.against_teacher, "") for name in NAMES]
-        found.append(Section("against the teacher (fidelity)", [line for line in lines if line is not None]))
+        found.append(Section("against the teacher (fidelity)", _lines(evaluation.against_teacher, {})))
     return [*found, Section("cost", _cost_lines(evaluation))]
 
 
@@ -68,16 +67,16 @@ def told(name: str, estimate: Estimate) -> str:
 
 def rich_table(evaluation: Evaluation) -> Table:
     """For `rich.print` and the command line."""
-    table = Table(box=None, padding=(0, 2, 0, 0), title=_title(evaluation), title_justify="left", title_style="bold", caption=CAVEAT)
+    table = Table(box=None, padding=(0, 2, 0, 0), title=Text(_title(evaluation), style="bold"), title_justify="left", caption=CAVEAT)
     table.caption_justify = "left"
     with_teacher = bool(evaluation.teacher_against_truth)
     for heading in ("", "student", "95 %", *(["teacher"] if with_teacher else [])):
         table.add_column(heading, justify="left" if not heading else "right", no_wrap=not heading)
     for section in sections(evaluation):
-        table.add_row(f"[bold]{section.heading}[/bold]")
+        table.add_row(Text(section.heading, style="bold"))
         for line in section.lines:
             cells = (f"  {line.name}", line.figure, line.interval, line.teacher)
-            table.add_row(*(cells if with_teacher else cells[:3]))
+            table.add_row(*map(Text, cells if with_teacher else cells[:3]))  # as texts: a class may be named "[red]"
     return table
 
 
@@ -107,12 +106,17 @@ def _title(evaluation: Evaluation) -> str:
     return f"{evaluation.student} on {evaluation.rows:,} test rows ({evaluation.task})"
 
 
-def _line(name: str, estimates: object, teacher: str) -> Line | None:
-    estimate = estimates.get(name) if hasattr(estimates, "get") else None
-    if estimate is None:
-        return None
-    shown = NAMES[name] if estimate.of is None else f"{NAMES[name]} ({estimate.of})"
-    return Line(shown, told(name, estimate), _span(name, estimate), teacher)
+def _lines(student: Mapping[str, Estimate], teacher: Mapping[str, Estimate]) -> list[Line]:
+    found = []
+    for name, shown in NAMES.items():
+        if name in student:
+            estimate, other = student[name], teacher.get(name)
+            what = shown if estimate.of is None else f"{shown} ({estimate.of})"
+            beside = "" if other is None else told(name, other)
+            if other is not None and other.of != estimate.of:
+                beside += f" ({other.of})"
+            found.append(Line(what, told(name, estimate), _span(name, estimate), beside))
+    return found
 
 
 def _span(name: str, estimate: Estimate) -> str:

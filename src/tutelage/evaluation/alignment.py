@@ -25,7 +25,7 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
         student: fitted: `classes_` and `predict_proba`, or `predict` for values; or itself a Teacher, such as a file.
         teacher: or None.
         X: rows, as `as_rows` takes them.
-        y: (rows,) labels; (rows, labels) of 0 and 1 for multilabel, columns in the order of the classes; (rows,) or
+        y: (rows,) labels; (rows, labels) of 0 and 1 for multilabel, columns named as the classes or in their order; (rows,) or
             (rows, outputs) values for regression. None if the truth is not known.
 
     Raises:
@@ -83,10 +83,13 @@ def truth_of(y: Any, task: str, classes: tuple[Any, ...], *, shape: tuple[int, .
     """The truth in the shape of answers: one-hot, 0 or 1 a label, or values.
 
     Raises:
-        LabelMismatch: labels that are no class, or another number than rows. ShapeError: other columns than expected.
+        LabelMismatch: labels that are no class, another number than rows, or a multilabel frame whose columns are
+            named otherwise than the classes. ShapeError: other columns than expected.
         BadInput: multilabel truth that is not 0 or 1, values that are not finite.
     """
     values = np.asarray(y)
+    if task == "multilabel" and hasattr(y, "columns"):
+        values = values[:, _columns([plain(name) for name in y.columns], classes, "the columns of y", "Rename them, or pass an array.")]
     if len(values) != shape[0]:
         raise LabelMismatch(f"y has {len(values)} rows and X has {shape[0]}; expected one label or value a row.")
     if task in ("binary", "multiclass"):
@@ -109,12 +112,12 @@ def codes_of(labels: ArrayLike, classes: tuple[Any, ...]) -> NDArray[np.intp]:
     values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
     if values.ndim != 1:
         raise ShapeError(f"labels have shape {values.shape}; expected (rows,), one label a row.")
-    column = {(isinstance(label, str), label): place for place, label in enumerate(classes)}
+    column = {_key(label): place for place, label in enumerate(classes)}
     met, place = _distinct(values)
-    unknown = [label for label in met if (isinstance(label, str), label) not in column]
+    unknown = [label for label in met if _key(label) not in column]
     if unknown:
         raise LabelMismatch(f"y holds the labels {shown(tuple(unknown))}, which are not among the classes {shown(classes)}.")
-    return np.asarray([column[isinstance(label, str), label] for label in met], dtype=np.intp)[place]
+    return np.asarray([column[_key(label)] for label in met], dtype=np.intp)[place]
 
 
 def _distinct(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
@@ -123,7 +126,7 @@ def _distinct(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
         met, place = np.unique(values, return_inverse=True)
         return [plain(label) for label in met], place
     known: dict[tuple[bool, Any], int] = {}
-    places = [known.setdefault((isinstance(plain(label), str), plain(label)), len(known)) for label in values]
+    places = [known.setdefault(_key(plain(label)), len(known)) for label in values]
     return [label for _, label in known], np.asarray(places, dtype=np.intp)
 
 
@@ -139,18 +142,34 @@ def _said(student: Any, form: AnswerForm, inputs: Any) -> Any:
 
 def _in_order(answers: Floats, own: AnswerForm, wanted: AnswerForm) -> Floats:
     """The student's columns in the teacher's order."""
-    if own.task != wanted.task:
+    if own.task != wanted.task and not {own.task, wanted.task} <= {"binary", "multiclass"}:
         raise LabelMismatch(
             f"the student's task is {own.task} {shown(own.classes)} and the teacher's {wanted.task} {shown(wanted.classes)}; "
             "they must decide the same thing."
         )
-    place = {(isinstance(label, str), label): column for column, label in enumerate(own.classes)}
-    keys = [(isinstance(label, str), label) for label in wanted.classes]
-    missing = tuple(label for key, label in zip(keys, wanted.classes, strict=True) if key not in place)
-    extra = tuple(label for (is_text, label) in place if (is_text, label) not in keys)
+    if wanted.task == "regression":
+        return answers
+    columns = _columns(own.classes, wanted.classes, "the student's classes", "Fit the student with classes=teacher.form.classes.")
+    return np.asarray(answers[:, columns])
+
+
+def _columns(own: Sequence[Any], wanted: Sequence[Any], what: str, remedy: str) -> list[int]:
+    """Where each of the wanted labels stands among one's own.
+
+    Raises:
+        LabelMismatch: a label missing, or one too many.
+    """
+    place = {_key(label): column for column, label in enumerate(own)}
+    keys = {_key(label) for label in wanted}
+    missing = tuple(label for label in wanted if _key(label) not in place)
+    extra = tuple(label for label in own if _key(label) not in keys)
     if missing or extra:
         raise LabelMismatch(
-            f"the student's classes {shown(own.classes)} are not the teacher's {shown(wanted.classes)}: "
-            f"missing {shown(missing)}, extra {shown(extra)}. Fit the student with classes=teacher.form.classes."
+            f"{what} {shown(tuple(own))} are not those wanted, {shown(tuple(wanted))}: "
+            f"missing {shown(missing)}, extra {shown(extra)}. {remedy}"
         )
-    return answers[:, [place[key] for key in keys]] if keys else answers
+    return [place[_key(label)] for label in wanted]
+
+
+def _key(label: Any) -> tuple[bool, Any]:
+    return isinstance(label, str), label  # "1" and 1 are two labels

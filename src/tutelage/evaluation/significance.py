@@ -78,6 +78,37 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool) -> tuple
     return mean, _t_interval(mean, *_crossed(differences, of_seeds, of_rows), "seeds and test rows")
 
 
+def paired_rows(a: ArrayLike, b: ArrayLike) -> tuple[float, Interval]:
+    """The mean of a - b over test rows for two models trained once each, with an interval over the rows.
+
+    Where each row is right or wrong this looks at the rows on which the two differ, as McNemar's test does;
+    otherwise it is the paired t interval. Either way another seed of either model is not covered.
+
+    Args:
+        a: (rows,) truth values, such as right or wrong, or one number a row.
+        b: the same for the other model.
+
+    Raises:
+        ShapeError: other rows. BadInput: fewer than two.
+
+    Source:
+        Bonett, Price 2012, "Adjusted Wald confidence interval for a difference of binomial proportions based on
+        paired data", Journal of Educational and Behavioral Statistics 37(4).
+    """
+    x, y = np.asarray(a), np.asarray(b)
+    if x.shape != y.shape or x.ndim != 1:
+        raise ShapeError(f"scores of shape {x.shape} and {y.shape} cannot be paired; expected (rows,) of the same test rows.")
+    if x.dtype != np.bool_ or y.dtype != np.bool_:
+        differences = x.astype(np.float64) - y
+        return float(differences.mean()), mean_interval(differences, over="test rows")
+    if len(x) < 2:
+        raise BadInput("an interval over test rows needs at least 2 test rows.")
+    only_a, only_b = int((x & ~y).sum()), int((~x & y).sum())
+    p, q = (only_a + 1) / (len(x) + 2), (only_b + 1) / (len(x) + 2)
+    half = float(stats.norm.ppf(0.5 + LEVEL / 2)) * math.sqrt((p + q - (p - q) ** 2) / (len(x) + 2))
+    return (only_a - only_b) / len(x), Interval(max(p - q - half, -1.0), min(p - q + half, 1.0), "test rows")
+
+
 def verdict(difference: float, interval: Interval, *, lower_is_better: bool = False) -> Verdict:
     """What may be said of a - b: "beats", "worse", or "no difference" where the interval holds zero."""
     if interval.low <= 0 <= interval.high:

@@ -1,0 +1,77 @@
+"""compare: two students on the same test rows, as a paired difference and what may be said of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from tutelage.core.answers import shown
+from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.evaluations import AlignedAnswers, Evaluation
+from tutelage.core.records import Comparison
+from tutelage.evaluation.scores import Settings, row_scores
+from tutelage.evaluation.significance import paired_rows, verdict
+
+LOWER_IS_BETTER = ("kl_nats", "nll_nats", "brier", "mse")
+
+
+def compare(
+    a: Evaluation,
+    b: Evaluation,
+    *,
+    metric: str | None = None,
+    against: Literal["truth", "teacher"] | None = None,
+) -> Comparison:
+    """Whether student a beats student b on the rows on which both were evaluated.
+
+    The rows are paired, so what makes them hard for both is taken off. The interval is over test rows alone: both
+    students are taken as they are. Where several seeds of each were trained, `paired_difference` covers them too.
+
+    Args:
+        a: from `evaluate`, still holding its answers.
+        b: from `evaluate` on the same rows, with the same truth (or teacher).
+        metric: a figure that is a mean over rows: "accuracy" (the default against the truth), "agreement" (against the
+            teacher), "subset_accuracy", "subset_agreement", "kl_nats", "nll_nats", "brier", or "mse" for regression.
+        against: "truth" (the default where it is known) or "teacher".
+
+    Returns:
+        The difference a - b with its interval and verdict.
+
+    Raises:
+        LabelMismatch: other rows, classes, truth or teacher. BadInput: a metric that there is not, or an evaluation
+            read back from JSON.
+    """
+    first, second = a.kept_answers(), b.kept_answers()
+    if a.rows_fingerprint != b.rows_fingerprint:
+        raise LabelMismatch(
+            f"these evaluations are of other rows ({a.rows} rows {a.rows_fingerprint[:8]}, {b.rows} rows {b.rows_fingerprint[:8]}); "
+            "evaluate both students on the same rows in the same order."
+        )
+    target = against or ("truth" if first.truth is not None and second.truth is not None else "teacher")
+    _check_same_target(first, second, target)
+    settings = Settings(floor=a.settings["floor"])
+    of_a, of_b = (row_scores(answers, target, settings) for answers in (first, second))
+    name = metric or next(iter(of_a))
+    if name not in of_a:
+        raise BadInput(f"metric is {name!r}; against the {target} there are {', '.join(of_a)}.")
+    difference, interval = paired_rows(of_a[name], of_b[name])
+    return Comparison(
+        a=a.student,
+        b=b.student,
+        metric=name,
+        difference=difference,
+        ci95=(interval.low, interval.high),
+        verdict=verdict(difference, interval, lower_is_better=name in LOWER_IS_BETTER),
+        question=f"Is {a.student} better than {b.student} by {name} against the {target}, on the same {a.rows} test rows?",
+        over=interval.over,
+    )
+
+
+def _check_same_target(first: AlignedAnswers, second: AlignedAnswers, against: str) -> None:
+    if (first.task, first.classes) != (second.task, second.classes):
+        raise LabelMismatch(
+            f"these evaluations decide other things: {first.task} {shown(first.classes)} and {second.task} {shown(second.classes)}."
+        )
+    if not np.array_equal(first.named(against), second.named(against)):
+        raise LabelMismatch(f"the two evaluations were made against another {against}; evaluate both students against the same one.")

@@ -1,0 +1,181 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
+from tutelage.evaluation.alignment import align, codes_of, student_form
+
+
+@dataclass
+class Fixed:
+    """A student that gives the same answers whatever it is asked."""
+
+    answers: np.ndarray
+    classes_: np.ndarray
+
+    def predict_proba(self, inputs):
+        return self.answers
+
+
+@dataclass
+class Known:
+    """A teacher that gives the same answers whatever it is asked."""
+
+    answers: np.ndarray
+    form: AnswerForm
+    fingerprint: str = "known"
+
+    def answer(self, inputs):
+        return self.answers
+
+
+X = np.arange(6.0).reshape(3, 2)
+P = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
+ABC = AnswerForm("probabilities", "multiclass", ("a", "b", "c"))
+
+
+def test_columns_follow_the_teachers_order_by_label():
+    student = Fixed(P, np.array(["c", "a", "b"]))
+    aligned = align(student, Known(P, ABC), X, ["a", "b", "c"])
+    assert aligned.classes == ("a", "b", "c")
+    np.testing.assert_array_equal(aligned.student, P[:, [1, 2, 0]])
+    np.testing.assert_array_equal(aligned.truth, np.eye(3))
+
+
+def test_a_teacher_of_logits_is_softened_once():
+    aligned = align(Fixed(P, np.array(["a", "b", "c"])), Known(np.log(P) + 5, ABC.as_kind("logits")), X)
+    np.testing.assert_allclose(aligned.teacher, P)
+
+
+@pytest.mark.parametrize(
+    ("columns", "seen"),
+    [
+        (["a", "b", "d"], r"missing \['c'\], extra \['d'\]"),
+        (["a", "b", 1], r"missing \['c'\], extra \[1\]"),
+    ],
+)
+def test_other_classes_are_never_cut_off(columns, seen):
+    with pytest.raises(LabelMismatch, match=seen):
+        align(Fixed(P, np.array(columns, dtype=object)), Known(P, ABC), X)
+
+
+def test_a_missing_class_is_an_error():
+    two = np.array([[0.5, 0.5]] * 3)
+    with pytest.raises(LabelMismatch, match=r"missing \['c'\], extra \[\]"):
+        align(Fixed(two, np.array(["a", "b"])), Known(P, ABC), X)
+    four = AnswerForm("probabilities", "multiclass", ("a", "b", "c", "d"))
+    with pytest.raises(LabelMismatch, match=r"missing \['d'\]"):
+        align(Fixed(P, np.array(["a", "b", "c"])), Known(np.full((3, 4), 0.25), four), X)
+
+
+def test_a_text_and_a_number_are_two_labels():
+    with pytest.raises(LabelMismatch, match=r"holds the labels \['1'\]"):
+        codes_of(["1", "1"], (1, 2))
+    np.testing.assert_array_equal(codes_of(np.array([2.0, 1.0]), (1, 2)), [1, 0])
+    np.testing.assert_array_equal(codes_of(np.array(["x", 3], dtype=object), (3, "x")), [1, 0])
+    np.testing.assert_array_equal(codes_of([[1], [2]], (1, 2)), [0, 1])
+
+
+def test_labels_of_y_that_no_one_knows_are_an_error():
+    with pytest.raises(LabelMismatch, match=r"\['z'\], which are not among the classes \['a', 'b', 'c'\]"):
+        align(Fixed(P, np.array(["a", "b", "c"])), None, X, ["a", "b", "z"])
+
+
+def test_a_class_that_y_never_holds_is_no_error():
+    assert align(Fixed(P, np.array(["a", "b", "c"])), None, X, ["a", "b", "b"]).truth.sum() == 3
+
+
+def test_rows_must_be_as_many():
+    with pytest.raises(LabelMismatch, match="y has 2 rows and X has 3"):
+        align(Fixed(P, np.array(["a", "b", "c"])), None, X, ["a", "b"])
+    with pytest.raises(LabelMismatch, match="the student's answers: 2 answers to 3 rows"):
+        align(Fixed(P[:2], np.array(["a", "b", "c"])), Known(P, ABC), X)
+
+
+def test_there_must_be_something_to_measure_against():
+    with pytest.raises(BadInput, match="pass a teacher, or y, or both"):
+        align(Fixed(P, np.array(["a", "b", "c"])), None, X)
+
+
+def test_answers_that_are_no_probabilities_are_refused():
+    with pytest.raises(NotProbabilities, match="the student's answers"):
+        align(Fixed(P * 2, np.array(["a", "b", "c"])), Known(P, ABC), X)
+
+
+def test_a_student_that_cannot_be_asked_is_refused():
+    with pytest.raises(BadInput, match="has no predict_proba"):
+        student_form(object())
+    with pytest.raises(BadInput, match="has no classes_; fit it first"):
+        student_form(LogisticRegression())
+
+
+def test_an_answerer_that_declares_its_form_may_be_the_student():
+    aligned = align(Known(np.log(P), ABC.as_kind("logits")), Known(P, ABC), X)
+    np.testing.assert_allclose(aligned.student, P)
+
+
+@pytest.mark.parametrize("kind", ["array", "frame", "sparse", "texts"])
+def test_rows_of_any_kind_can_be_asked_about(kind):
+    numbers = np.random.default_rng(0).integers(0, 3, size=(30, 3)).astype(float)
+    labels = np.where(numbers[:, 0] > 0, "yes", "no")
+    made = {"array": numbers, "frame": pd.DataFrame(numbers, columns=["u", "v", "w"]), "sparse": sparse.csr_matrix(numbers)}
+    rows = made.get(kind, [f"word{int(u)} other{int(v)}" for u, v, _ in numbers])
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()) if kind == "texts" else LogisticRegression()
+    student = model.fit(rows, labels)
+    aligned = align(student, None, rows, labels)
+    np.testing.assert_allclose(aligned.student, student.predict_proba(rows))
+    assert aligned.task == "binary"
+
+
+def test_several_labels_of_a_forest_are_probabilities_of_on():
+    rng = np.random.default_rng(0)
+    rows, on = rng.normal(size=(40, 3)), rng.integers(2, size=(40, 2))
+    forest = RandomForestClassifier(5, random_state=0).fit(rows, on)
+    form = AnswerForm("probabilities", "multilabel", ("red", "blue"))
+    aligned = align(forest, Known(np.full((40, 2), 0.5), form), rows, on)
+    assert (aligned.task, aligned.classes, aligned.student.shape) == ("multilabel", ("red", "blue"), (40, 2))
+    np.testing.assert_allclose(aligned.student[:, 1], forest.predict_proba(rows)[1][:, 1])
+    assert align(forest, None, rows, on).classes == (0, 1)
+    with pytest.raises(BadInput, match="0 or 1"):
+        align(forest, None, rows, on * 2)
+
+
+def test_multilabel_truth_in_a_frame_is_aligned_by_its_column_names():
+    form = AnswerForm("probabilities", "multilabel", ("red", "blue"))
+    answers = np.array([[0.9, 0.1], [0.8, 0.3]])
+    teacher = Known(answers, form)
+    frame = pd.DataFrame({"blue": [0, 1], "red": [1, 1]})
+    np.testing.assert_array_equal(align(teacher, teacher, X[:2], frame).truth, [[1, 0], [1, 1]])
+    with pytest.raises(LabelMismatch, match=r"the columns of y .* missing \['blue'\], extra \['green'\]"):
+        align(teacher, teacher, X[:2], frame.rename(columns={"blue": "green"}))
+
+
+def test_a_student_of_another_task_is_refused():
+    with pytest.raises(LabelMismatch, match="same thing"):
+        align(Fixed(P, np.array(["a", "b", "c"])), Known(X, AnswerForm("values", "regression")), X)
+
+
+def test_values_may_have_several_outputs_but_as_many_on_both_sides():
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    student = LinearRegression().fit(rows, rows[:, :2])
+    aligned = align(student, None, rows, rows[:, :2])
+    assert aligned.student.shape == aligned.truth.shape == (20, 2)
+    with pytest.raises(ShapeError, match="2 values a row and the teacher 1"):
+        align(student, Known(rows[:, 0], AnswerForm("values", "regression")), rows)
+    with pytest.raises(ShapeError, match="expected \\(20, 2\\)"):
+        align(student, None, rows, rows[:, 0])
+
+
+def test_the_fingerprint_is_of_the_rows_whatever_holds_them():
+    student = Fixed(P, np.array(["a", "b", "c"]))
+    same = [align(student, Known(P, ABC), rows).rows_fingerprint for rows in (X, pd.DataFrame(X), X.astype(int))]
+    assert len(set(same)) == 1
+    assert align(student, Known(P, ABC), X[::-1]).rows_fingerprint != same[0]

@@ -1,0 +1,124 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_multilabel_classification
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, log_loss, recall_score
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.evaluation.agreement import floored
+from tutelage.evaluation.evaluate import evaluate
+from tutelage.teachers.adapt import as_teacher
+
+
+def test_figures_are_scikit_learns(flowers, forest, small_tree, evaluation):
+    rows, labels, train = flowers
+    said, true = small_tree.predict_proba(rows[~train]), labels[~train]
+    told = {name: estimate.value for name, estimate in evaluation.against_truth.items()}
+    assert told["accuracy"] == pytest.approx(accuracy_score(true, small_tree.predict(rows[~train])))
+    assert told["nll_nats"] == pytest.approx(log_loss(true, floored(said)), abs=1e-5)
+    assert told["brier"] == pytest.approx(brier_score_loss(true, said, scale_by_half=False))
+    assert told["worst_class_recall"] == pytest.approx(recall_score(true, small_tree.predict(rows[~train]), average=None).min())
+
+
+def test_fidelity_is_agreement_with_the_teacher(flowers, forest, small_tree, evaluation):
+    rows, _, train = flowers
+    of_teacher = np.array(forest.form.classes)[forest.answer(rows[~train]).argmax(axis=1)]
+    of_student = small_tree.predict(rows[~train])
+    assert evaluation.against_teacher["agreement"].value == pytest.approx((of_teacher == of_student).mean())
+    np.testing.assert_array_equal(evaluation.decisions, confusion_matrix(of_teacher, of_student))
+    assert evaluation.teacher == forest.fingerprint
+
+
+def test_the_teacher_against_itself_is_lossless(flowers, forest):
+    rows, labels, train = flowers
+    own = evaluate(forest, forest, rows[~train], labels[~train], budget_seconds=None)
+    assert own.against_teacher["agreement"].value == 1
+    assert own.against_teacher["kl_nats"].value == pytest.approx(0, abs=1e-5)
+    assert own.against_teacher["ece"].value == pytest.approx(0, abs=1e-12)
+    assert own.against_truth == own.teacher_against_truth
+
+
+def test_a_record_is_frozen_and_its_json_is_strict(evaluation):
+    plain = json.loads(evaluation.dumps())
+    assert plain["schema"] == 1
+    assert plain["classes"] == ["setosa", "versicolor", "virginica"]
+    assert plain["against_truth"]["accuracy"]["interval"]["over"] == "test rows"
+    assert "answers" not in plain
+    assert sum(plain["reliability"]["truth"]["rows"]) == plain["rows"] == 75
+    with pytest.raises(AttributeError):
+        evaluation.rows = 3
+
+
+def test_the_seed_decides_the_intervals_and_nothing_else(flowers, forest, small_tree):
+    rows, labels, train = flowers
+    first, again, other = (evaluate(small_tree, forest, rows[~train], labels[~train], seed=seed, budget_seconds=None) for seed in (1, 1, 2))
+    assert first == again
+    assert first.against_truth["ece"].value == other.against_truth["ece"].value
+    assert first.against_truth["ece"].interval != other.against_truth["ece"].interval
+
+
+def test_the_truth_or_the_teacher_may_be_missing(flowers, forest, small_tree):
+    rows, labels, train = flowers
+    alone = evaluate(small_tree, None, rows[~train], labels[~train], budget_seconds=None)
+    assert (alone.teacher, alone.against_teacher, alone.decisions) == (None, {}, None)
+    unlabelled = evaluate(small_tree, forest, rows[~train], budget_seconds=None)
+    assert (unlabelled.against_truth, unlabelled.teacher_against_truth, set(unlabelled.reliability)) == ({}, {}, {"teacher"})
+    with pytest.raises(BadInput, match="pass a teacher, or y, or both"):
+        evaluate(small_tree, None, rows)
+
+
+def test_an_estimator_is_taken_as_a_teacher(flowers, forest, small_tree, evaluation):
+    rows, labels, train = flowers
+    assert (
+        evaluate(small_tree, forest.estimator, rows[~train], labels[~train], budget_seconds=None).against_teacher
+        == evaluation.against_teacher
+    )
+
+
+def test_values_are_measured_too():
+    rows = np.random.default_rng(0).normal(size=(80, 3))
+    values = rows[:, 0] ** 2 + rows[:, 1]
+    teacher = as_teacher(DecisionTreeRegressor(max_leaf_nodes=30, random_state=0).fit(rows, values))
+    found = evaluate(LinearRegression().fit(rows, teacher.answer(rows)[:, 0]), teacher, rows, values, budget_seconds=None)
+    assert set(found.against_truth) == set(found.against_teacher) == {"r2", "mse", "rmse"}
+    assert found.against_truth["r2"].value < found.teacher_against_truth["r2"].value
+    assert (found.reliability, found.decisions, found.classes, found.cost.parts) == ({}, None, (), 4)
+
+
+def test_several_labels_are_measured_too():
+    rows, on = make_multilabel_classification(60, 5, n_classes=3, random_state=0)
+    found = evaluate(RandomForestClassifier(5, random_state=0).fit(rows, on), None, rows, on, budget_seconds=None)
+    assert (found.task, found.decisions) == ("multilabel", None)
+    assert found.against_truth["subset_accuracy"].value <= found.against_truth["accuracy"].value
+    assert sum(found.reliability["truth"].rows) == 180
+    json.loads(found.dumps())
+
+
+def test_classes_as_numbers_where_the_teacher_has_names_are_refused(flowers, forest):
+    rows, labels, train = flowers
+    codes = np.unique(labels, return_inverse=True)[1]
+    student = DecisionTreeClassifier(random_state=0).fit(rows[train], codes[train])
+    with pytest.raises(LabelMismatch, match="Fit the student with classes="):
+        evaluate(student, forest, rows[~train])
+
+
+def test_the_cost_is_told_in_leaves_bytes_and_microseconds(evaluation, stump_evaluation):
+    cost = evaluation.cost
+    assert (cost.parts, cost.unit, cost.size_of) == (4, "leaves", "pickle")
+    assert cost.alone.batch_rows == 1
+    assert cost.batch.batch_rows == 75
+    assert cost.batch.p50_us < cost.alone.p50_us <= cost.alone.p99_us
+    assert stump_evaluation.cost.alone is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "seen"), [({"resamples": 3}, "at least 100"), ({"floor": 0.0}, "floor is 0.0"), ({"bins": 0}, "at least 1")]
+)
+def test_settings_that_cannot_be_are_refused(flowers, small_tree, wrong, seen):
+    rows, labels, train = flowers
+    with pytest.raises(BadInput, match=seen):
+        evaluate(small_tree, None, rows[~train], labels[~train], budget_seconds=None, **wrong)

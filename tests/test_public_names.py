@@ -23,6 +23,9 @@ def test_every_public_name_is_reachable_and_documented(name):
 
 def test_the_public_list_is_this():
     assert sorted(tutelage.__all__) == [
+        "AgreementDisplay",
+        "FidelityDisplay",
+        "ReliabilityDisplay",
         "SoftLabels",
         "SoftTree",
         "TorchStudent",

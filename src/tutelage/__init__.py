@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from tutelage.core.errors import TutelageError as TutelageError
     from tutelage.data.datasets import load_fashion_mnist as load_fashion_mnist
     from tutelage.data.datasets import load_mnist as load_mnist
+    from tutelage.evaluation.displays.decisions import AgreementDisplay as AgreementDisplay
+    from tutelage.evaluation.displays.fidelity import FidelityDisplay as FidelityDisplay
+    from tutelage.evaluation.displays.reliability import ReliabilityDisplay as ReliabilityDisplay
     from tutelage.evaluation.evaluate import evaluate as evaluate
     from tutelage.evaluation.paired import compare as compare
     from tutelage.evaluation.significance import paired_difference as paired_difference
@@ -51,6 +54,9 @@ _HOMES = {
     "load_student": "students.kept",
     "evaluate": "evaluation.evaluate",
     "compare": "evaluation.paired",
+    "ReliabilityDisplay": "evaluation.displays.reliability",
+    "AgreementDisplay": "evaluation.displays.decisions",
+    "FidelityDisplay": "evaluation.displays.fidelity",
     "paired_difference": "evaluation.significance",
     "export_onnx": "export.parity",
 }

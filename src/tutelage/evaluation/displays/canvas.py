@@ -1,0 +1,40 @@
+"""What all displays draw on: axes of their own or the caller's, in one quiet style."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tutelage.core.errors import require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+TRUTH, TEACHER, INK, FAINT = "#1f6f8b", "#d1603d", "#333333", "#b8b8b8"
+
+
+def canvas(ax: Axes | None, *, width: float, height: float) -> tuple[Axes, Figure | SubFigure]:
+    """The axes to draw on and their figure: those given, or new ones of this size in inches.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    require("matplotlib")
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    return ax, ax.figure
+
+
+def draw_diagonal(ax: Axes, low: float, high: float, *, above: bool = False) -> None:
+    """The faint line on which both axes agree, behind everything else or above it."""
+    ax.plot([low, high], [low, high], color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=3 if above else 0)
+
+
+def draw_colour_bar(image: Any, ax: Axes, label: str) -> None:
+    """A quiet bar beside the axes that says what the image's colours mean."""
+    bar: Any = ax.figure.colorbar(image, ax=ax, shrink=0.7, label=label)
+    bar.outline.set_visible(False)

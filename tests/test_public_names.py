@@ -40,6 +40,7 @@ def test_the_public_list_is_this():
         "load_student",
         "open_labels",
         "paired_difference",
+        "preflight",
         "read_answers",
         "record",
         "save_student",

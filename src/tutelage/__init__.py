@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tutelage.students.torch_student import TorchStudent as TorchStudent
     from tutelage.students.trees import SoftTree as SoftTree
     from tutelage.teachers.adapt import as_teacher as as_teacher
+    from tutelage.teachers.preflight.flight import preflight as preflight
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ _HOMES = {
     "open_labels": "softlabels.folder",
     "SoftLabels": "softlabels.labels",
     "read_answers": "softlabels.logged",
+    "preflight": "teachers.preflight.flight",
     "soften": "objectives.targets",
     "temper": "objectives.targets",
     "untemper": "objectives.targets",

@@ -1,0 +1,126 @@
+"""preflight: every check, once, in an order that stops where nothing further can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tutelage.core.contracts import Teacher
+from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.data.names import Names
+from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.preflight.asking import Asked, ask, draw
+from tutelage.teachers.preflight.between_sets import (
+    check_answer_shift,
+    check_leak,
+    check_own_rows,
+    check_shift,
+    check_twins,
+    names_of,
+)
+from tutelage.teachers.preflight.calibration import check_calibration
+from tutelage.teachers.preflight.declared import check_declared, check_varied
+from tutelage.teachers.preflight.findings import Finding, Preflight, Severity
+from tutelage.teachers.preflight.networks import check_mode, check_student
+from tutelage.teachers.preflight.sharpness import check_sharpness
+from tutelage.teachers.preflight.steady import check_steady
+from tutelage.teachers.preflight.truth import check_accuracy, check_known
+from tutelage.teachers.preflight.yardstick import check_yardstick
+
+
+def preflight(
+    teacher: Any,
+    data: Any,
+    labels: ArrayLike | None = None,
+    *,
+    test: Any = None,
+    test_labels: ArrayLike | None = None,
+    train: Any = None,
+    student: Any = None,
+    seed: int = 0,
+    rows: int = 2000,
+) -> Preflight:
+    """Prove that a teacher's signal is sound before anyone trains on it.
+
+    What goes wrong in the teacher or the data becomes a finding with a severity, a figure, a sentence and a remedy;
+    only a call that makes no sense is an error. Labels are optional, and let more be checked.
+
+    Args:
+        teacher: a Teacher, or anything `as_teacher` takes as it is.
+        data: the transfer set: the rows a student will be taught on, as `as_rows` takes them.
+        labels: (rows,) the truth about them; (rows, labels) zeros and ones for a multilabel teacher; values for
+            regression.
+        test: rows that the student will be measured on; shows leaks and shift.
+        test_labels: the truth about those.
+        train: the rows that the teacher was trained on; shows which transfer and test rows it has seen.
+        student: the student to be, to prove that it is another object with weights of its own.
+        seed: of everything drawn.
+        rows: the most rows of a set that the teacher is asked about; leaks are looked for among all.
+
+    Returns:
+        Every finding, the gravest first. `raise_for_errors()` stops where there is an error.
+
+    Raises:
+        BadInput: no teacher, no rows, rows below 1, or test labels without test rows. ShapeError: labels and rows
+            differ in number.
+    """
+    if rows < 1 or (test is None and test_labels is not None):
+        given = "without" if test is None else "with"
+        raise BadInput(f"rows={rows}, {given} test=; expected rows of at least 1, and test= where there is test_labels=.")
+    known = teacher if isinstance(teacher, Teacher) else as_teacher(teacher)
+    findings = [*check_mode(known), *(check_student(known, student) if student is not None else ())]
+    sample = draw(data, labels, rows=rows, seed=seed)
+    asked = ask(known, sample)
+    if isinstance(asked, Finding):
+        findings.append(asked)
+    else:
+        findings += [*_about_answers(known, asked, seed), *_about_truth(asked, labels, seed)]
+    names, fitted = names_of(data), None if train is None else names_of(train)
+    findings += check_twins(names)
+    if test is not None:
+        held = draw(test, test_labels, rows=rows, seed=seed)
+        findings += [*_about_leaks(names, fitted, names_of(test)), *check_shift(sample, held, seed)]
+        if isinstance(asked, Asked):
+            seen = None if fitted is None else float(np.isin(names, fitted).mean())
+            findings += _about_both(asked, ask(known, held), test_labels, seen, seed)
+    return Preflight(tuple(findings), known.fingerprint, sample.count, sample.of_count, seed)
+
+
+def _about_answers(teacher: Teacher, asked: Asked, seed: int) -> Iterator[Finding]:
+    yield from check_steady(teacher, asked.sample, seed)
+    yield from check_declared(asked)
+    yield from check_varied(asked)
+    yield from check_sharpness(asked)
+
+
+def _about_truth(asked: Asked, labels: ArrayLike | None, seed: int) -> Iterator[Finding]:
+    """Everything that labels show; labels that are none are looked for among all, not only those drawn."""
+    if labels is None:
+        return
+    if asked.form.task in ("binary", "multiclass"):
+        yield from check_known(np.asarray(labels), asked.form.classes)
+    yield from check_accuracy(asked)
+    yield from check_calibration(asked, seed)
+    yield from check_yardstick(asked, seed)
+
+
+def _about_leaks(names: Names, fitted: Names | None, test: Names) -> Iterator[Finding]:
+    yield from check_leak("transfer rows", names, test)
+    if fitted is not None:
+        yield from check_leak("rows the teacher was trained on", fitted, test)
+
+
+def _about_both(asked: Asked, held: Asked | Finding, labels: ArrayLike | None, seen: float | None, seed: int) -> Iterator[Finding]:
+    if isinstance(held, Finding):
+        # Kept answers know the rows they were recorded on, and need not know the test rows.
+        severity: Severity = "note" if held.figure["error"] == LabelMismatch.__name__ else "error"
+        yield replace(held, check="test-answers", severity=severity, remedy="Answers to test rows were not checked.")
+        return
+    yield from check_answer_shift(asked, held)
+    yield from check_own_rows(asked, held, seen)
+    for finding in _about_truth(held, labels, seed):
+        yield replace(finding, check=f"test-{finding.check}")

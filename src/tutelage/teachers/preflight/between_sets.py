@@ -123,7 +123,7 @@ def check_answer_shift(transfer: Asked, test: Asked) -> Iterator[Finding]:
     known = abs(moved[most]) > 4 * _error_of_mean(here[:, most], there[:, most])
     figure = {"class": transfer.form.classes[most], "transfer": float(here[:, most].mean()), "test": float(there[:, most].mean())}
     if known and abs(moved[most]) > ANSWER_SHIFT:
-        sentence = f"it gives class {figure['class']!r} {figure['transfer']:.2f} on the mean transfer row and {figure['test']:.2f} on the mean test row."
+        sentence = f"class {figure['class']!r} has a mean of {figure['transfer']:.2f} on transfer rows, {figure['test']:.2f} on test rows."
         yield Finding(
             "answer-shift", "warning", figure, sentence, "Weigh or draw the transfer rows so that classes occur as they will in use."
         )

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from tutelage.core.answers import shown
 from tutelage.core.arrays import Floats
 from tutelage.teachers.preflight.asking import Asked
-from tutelage.teachers.preflight.calibration import best_temperature
+from tutelage.teachers.preflight.confidence import best_temperature
 from tutelage.teachers.preflight.findings import Finding
 
 SUM_TOLERANCE = 1e-3

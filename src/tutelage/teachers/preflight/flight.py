@@ -22,10 +22,10 @@ from tutelage.teachers.preflight.between_sets import (
     check_twins,
     names_of,
 )
-from tutelage.teachers.preflight.calibration import check_calibration
+from tutelage.teachers.preflight.confidence import check_calibration
 from tutelage.teachers.preflight.declared import check_declared, check_varied
 from tutelage.teachers.preflight.findings import Finding, Preflight, Severity
-from tutelage.teachers.preflight.networks import check_mode, check_student
+from tutelage.teachers.preflight.held_networks import check_mode, check_student
 from tutelage.teachers.preflight.sharpness import check_sharpness
 from tutelage.teachers.preflight.steady import check_steady
 from tutelage.teachers.preflight.truth import check_accuracy, check_known

@@ -78,7 +78,7 @@ def _cut(asked: Asked) -> Iterator[Finding]:
         return
     floor = float(p.min())
     at_floor = float((p <= floor * (1 + 1e-3)).mean())
-    if 0 < floor <= 1e-2 and at_floor > 0.2:
+    if 0 < floor <= 1e-4 and at_floor > 0.2:
         sentence = (
             f"{at_floor:.0%} of the probabilities equal the smallest, {floor:.2g}: clipped, and softening takes that floor for knowledge."
         )

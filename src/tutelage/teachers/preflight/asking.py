@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.answers import AnswerForm, plain
-from tutelage.core.arrays import Floats, Integers
+from tutelage.core.arrays import Floats, Integers, check_finite
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch, ShapeError, TutelageError
 from tutelage.data.rows import as_rows
@@ -74,16 +74,41 @@ class Asked:
         return (self.probabilities[known], codes[known]) if known.any() else None
 
 
-def draw(data: Any, labels: ArrayLike | None, *, rows: int, seed: int) -> Sample:
+def truth_of(labels: ArrayLike, form: AnswerForm) -> NDArray[Any]:
+    """Labels as an array of the shape that the teacher's task needs.
+
+    Returns:
+        (rows,) labels; (rows, labels) zeros and ones for multilabel; (rows, outputs) values for regression.
+
+    Raises:
+        ShapeError: another shape. BadInput: values that are NaN or infinite, multilabel truth that is not 0 or 1.
+    """
+    truth = np.asarray(labels)
+    truth = truth.reshape(-1) if truth.ndim == 2 and truth.shape[1] == 1 else truth
+    if form.task == "regression":
+        if truth.ndim not in (1, 2) or truth.dtype.kind not in "biuf":
+            raise ShapeError(
+                f"the true values are {truth.dtype} of shape {truth.shape}; expected numbers, one a row or a column an output."
+            )
+        return check_finite(truth.reshape(len(truth), -1), "the true values")
+    if form.task == "multilabel":
+        truth = truth.reshape(-1, 1) if truth.ndim == 1 else truth
+        if truth.ndim != 2 or truth.shape[1] != len(form.classes) or not np.isin(truth, (0, 1)).all():
+            raise ShapeError(f"labels of shape {truth.shape}; expected 0 or 1 in {len(form.classes)} columns, one for each label.")
+    elif truth.ndim != 1:
+        raise ShapeError(f"labels of shape {truth.shape}; expected one label a row. Pass labels.argmax(axis=1) if they are one-hot.")
+    return truth
+
+
+def draw(data: Any, truth: NDArray[Any] | None, *, rows: int, seed: int) -> Sample:
     """At most `rows` rows of `data`, drawn without replacement, with their labels.
 
     Raises:
         ShapeError: labels and rows differ in number. BadInput: what is no rows.
     """
     source = as_rows(data)
-    truth = None if labels is None else np.asarray(labels)
-    if truth is not None and (truth.ndim == 0 or len(truth) != source.count):
-        raise ShapeError(f"labels of shape {truth.shape} for {source.count} rows; expected one label a row, in the order of the rows.")
+    if truth is not None and len(truth) != source.count:
+        raise ShapeError(f"{len(truth)} labels for {source.count} rows; expected one a row, in the order of the rows.")
     if rows >= source.count:
         return Sample(source.part(0, source.count), source.count, source.count, truth)
     places = np.sort(np.random.default_rng(seed).choice(source.count, rows, replace=False))

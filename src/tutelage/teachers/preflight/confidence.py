@@ -69,7 +69,7 @@ def calibration_error(probabilities: Floats, codes: Integers) -> float:
     return _binned(top, right)
 
 
-def chance_error(probabilities: Floats, seed: int, draws: int = 50) -> float:
+def chance_error(probabilities: Floats, seed: int, draws: int = 200) -> float:
     """The largest calibration error of `draws` sets of labels that a perfectly calibrated teacher would see."""
     top = probabilities.max(axis=1)
     draw = np.random.default_rng(seed)

@@ -11,10 +11,13 @@ from tutelage.core.answers import shown
 from tutelage.core.arrays import Floats
 from tutelage.teachers.preflight.asking import Asked
 from tutelage.teachers.preflight.confidence import best_temperature
-from tutelage.teachers.preflight.findings import Finding
+from tutelage.teachers.preflight.findings import Finding, Severity
 
 SUM_TOLERANCE = 1e-3
 """How far a row of half-precision probabilities may be from one."""
+
+ROWS_A_CLASS = 20
+"""Rows for each class from which one that is never answered is a warning."""
 
 ENOUGH_ROWS = 8
 """Fewer rows can look like anything."""
@@ -55,17 +58,13 @@ def _dead_classes(asked: Asked) -> Finding:
     largest = asked.probabilities.max(axis=0)
     dead = [label for label, top in zip(asked.form.classes, largest, strict=True) if top < 1e-6]
     if not dead:
-        return Finding(
-            "dead-class", "ok", {"smallest largest probability": float(largest.min())}, "every class is thought possible somewhere."
-        )
+        figure = {"smallest largest probability": float(largest.min())}
+        return Finding("dead-class", "ok", figure, "every class is thought possible somewhere.")
+    # Among many classes some are not met by few rows.
+    severity: Severity = "warning" if asked.sample.count >= ROWS_A_CLASS * len(largest) else "note"
     sentence = f"classes {shown(tuple(dead))} never reach a probability of 1e-6 on any row; a student cannot learn that they exist."
-    return Finding(
-        "dead-class",
-        "warning",
-        {"classes": dead},
-        sentence,
-        "Leave them out of classes=, add rows that show them, or look for an output layer that cannot reach them.",
-    )
+    remedy = "Leave them out of classes=, add rows that show them, or look for an output layer that cannot reach them."
+    return Finding("dead-class", severity, {"classes": dead}, sentence, remedy)
 
 
 def _wrong_logits(asked: Asked) -> Iterator[Finding]:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.names import Names
 from tutelage.teachers.adapt import as_teacher
-from tutelage.teachers.preflight.asking import Asked, ask, draw
+from tutelage.teachers.preflight.asking import Asked, ask, draw, truth_of
 from tutelage.teachers.preflight.between_sets import (
     check_answer_shift,
     check_leak,
@@ -65,28 +65,29 @@ def preflight(
         Every finding, the gravest first. `raise_for_errors()` stops where there is an error.
 
     Raises:
-        BadInput: no teacher, no rows, rows below 1, or test labels without test rows. ShapeError: labels and rows
-            differ in number.
+        BadInput: no teacher, no rows, rows below 1, test labels without test rows, or true values that are not finite.
+            ShapeError: labels and rows differ in number, or labels have no shape that the task knows.
     """
     if rows < 1 or (test is None and test_labels is not None):
         given = "without" if test is None else "with"
         raise BadInput(f"rows={rows}, {given} test=; expected rows of at least 1, and test= where there is test_labels=.")
     known = teacher if isinstance(teacher, Teacher) else as_teacher(teacher)
     findings = [*check_mode(known), *(check_student(known, student) if student is not None else ())]
-    sample = draw(data, labels, rows=rows, seed=seed)
+    truth, test_truth = (None if given is None else truth_of(given, known.form) for given in (labels, test_labels))
+    sample = draw(data, truth, rows=rows, seed=seed)
     asked = ask(known, sample)
     if isinstance(asked, Finding):
         findings.append(asked)
     else:
-        findings += [*_about_answers(known, asked, seed), *_about_truth(asked, labels, seed)]
+        findings += [*_about_answers(known, asked, seed), *_about_truth(asked, truth, seed)]
     names, fitted = names_of(data), None if train is None else names_of(train)
     findings += check_twins(names)
     if test is not None:
-        held = draw(test, test_labels, rows=rows, seed=seed)
+        held = draw(test, test_truth, rows=rows, seed=seed)
         findings += [*_about_leaks(names, fitted, names_of(test)), *check_shift(sample, held, seed)]
         if isinstance(asked, Asked):
             seen = None if fitted is None else float(np.isin(names, fitted).mean())
-            findings += _about_both(asked, ask(known, held), test_labels, seen, seed)
+            findings += _about_both(asked, ask(known, held), test_truth, seen, seed)
     return Preflight(tuple(findings), known.fingerprint, sample.count, sample.of_count, seed)
 
 
@@ -97,12 +98,12 @@ def _about_answers(teacher: Teacher, asked: Asked, seed: int) -> Iterator[Findin
     yield from check_sharpness(asked)
 
 
-def _about_truth(asked: Asked, labels: ArrayLike | None, seed: int) -> Iterator[Finding]:
+def _about_truth(asked: Asked, labels: NDArray[Any] | None, seed: int) -> Iterator[Finding]:
     """Everything that labels show; labels that are none are looked for among all, not only those drawn."""
     if labels is None:
         return
     if asked.form.task in ("binary", "multiclass"):
-        yield from check_known(np.asarray(labels), asked.form.classes)
+        yield from check_known(labels, asked.form.classes)
     yield from check_accuracy(asked)
     yield from check_calibration(asked, seed)
     yield from check_yardstick(asked, seed)
@@ -114,7 +115,7 @@ def _about_leaks(names: Names, fitted: Names | None, test: Names) -> Iterator[Fi
         yield from check_leak("rows the teacher was trained on", fitted, test)
 
 
-def _about_both(asked: Asked, held: Asked | Finding, labels: ArrayLike | None, seen: float | None, seed: int) -> Iterator[Finding]:
+def _about_both(asked: Asked, held: Asked | Finding, labels: NDArray[Any] | None, seen: float | None, seed: int) -> Iterator[Finding]:
     if isinstance(held, Finding):
         # Kept answers know the rows they were recorded on, and need not know the test rows.
         severity: Severity = "note" if held.figure["error"] == LabelMismatch.__name__ else "error"

@@ -16,7 +16,7 @@ SURE = 0.999
 """A top probability above this says little more than the decision."""
 
 FLAT_NATS = 0.15
-"""A standard deviation of the log-probabilities of the other classes below this ranks none of them."""
+"""A standard deviation of the log-probabilities of the other classes below this, and far below that of all, ranks none."""
 
 
 HALF = 16
@@ -116,8 +116,9 @@ def _dark_knowledge(p: Floats) -> Finding:
         sentence = f"only {whole.mean():.0%} of the rows give every class a probability above 0; the others rank few classes or none."
         return Finding("dark-knowledge", "note", {"rows that rule no class out": float(whole.mean())}, sentence)
     spread = float(np.log(others[whole]).std(axis=1).mean())
+    among_all = float(np.log(p[whole]).std(axis=1).mean())  # a teacher that is hardly sure of anything is flat, not smoothed
     figure = {"std of other classes' log p": spread, "rows that rule no class out": float(whole.mean())}
-    if spread < FLAT_NATS:
+    if spread < min(FLAT_NATS, 0.2 * among_all):
         sentence = (
             f"it holds all classes but its choice for equally likely (std of their log p {spread:.2g}), as after label smoothing or mixup."
         )

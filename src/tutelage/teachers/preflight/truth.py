@@ -14,7 +14,13 @@ from scipy.optimize import linear_sum_assignment
 from tutelage.core.answers import shown
 from tutelage.core.arrays import Floats, Integers
 from tutelage.teachers.preflight.asking import Asked, plain_or_none
-from tutelage.teachers.preflight.findings import Finding
+from tutelage.teachers.preflight.findings import Finding, Severity
+
+ENOUGH_CASES = 100
+"""With fewer, what is not proven is a note: the rows are too few, and the teacher may be good."""
+
+ROWS_A_CLASS = 20
+"""Rows for each class of the teacher from which a class that never occurs is a warning."""
 
 GAIN = 0.2
 """Mean recall that another order of classes must gain, beyond what chance gives, to be called the right one."""
@@ -35,18 +41,13 @@ def check_known(labels: NDArray[Any], classes: tuple[Any, ...]) -> Iterator[Find
     if unknown:
         yield Finding("labels-known", "error", figure, _unknown(unknown, classes), _mapping(unknown, classes))
     elif missing:
-        yield Finding(
-            "labels-known",
-            "warning",
-            figure,
-            f"{missing} of {len(labels)} labels are missing.",
-            "Leave those rows out of what is judged by labels.",
-        )
+        sentence = f"{missing} of {len(labels)} labels are missing."
+        yield Finding("labels-known", "warning", figure, sentence, "They count in no check; give them, or leave those rows out.")
     elif unseen:
         sentence = f"no label names the teacher's classes {shown(tuple(unseen))}: what it says of them is learned and not checked."
-        yield Finding(
-            "labels-known", "warning", figure, sentence, "Give rows that show them, or a teacher without them if they cannot occur."
-        )
+        severity: Severity = "warning" if len(labels) >= ROWS_A_CLASS * len(classes) else "note"
+        remedy = "Give rows that show them, or a teacher without them if they cannot occur."
+        yield Finding("labels-known", severity, figure, sentence, remedy)
     else:
         yield Finding("labels-known", "ok", figure, "every label is one of its classes, and every class occurs.")
 
@@ -69,23 +70,19 @@ def check_accuracy(asked: Asked) -> Iterator[Finding]:
     if asked.cases is None:
         return
     p, codes = asked.cases
-    right = int((p.argmax(axis=1) == codes).sum())
+    right, commonest = int((p.argmax(axis=1) == codes).sum()), int(np.bincount(codes).max())
     low, high = accuracy_interval(right, len(codes))
-    commonest = float(np.bincount(codes).max() / len(codes))
-    figure = {"accuracy": right / len(codes), "95 %": [low, high], "commonest class": commonest, "cases": len(codes)}
-    said = f"it is right in {right / len(codes):.1%} of {len(codes)} cases (95 % {low:.1%} to {high:.1%})"
-    if high < commonest:
-        sentence = f"{said}; always naming the commonest class is right in {commonest:.1%}."
-        yield Finding(
-            "accuracy",
-            "error",
-            figure,
-            sentence,
-            "Check that rows and labels belong together, in the same order, and the order of the classes.",
-        )
-    elif low <= commonest and not _likelier_than_shares(p, codes):
-        sentence = f"{said}, no better than always naming the commonest class ({commonest:.1%})."
-        yield Finding("accuracy", "warning", figure, sentence, "Train a better teacher, or check that rows and labels belong together.")
+    rate, plain = right / len(codes), commonest / len(codes)
+    figure = {"accuracy": rate, "95 %": [low, high], "commonest class": plain, "cases": len(codes)}
+    said = f"it is right in {rate:.1%} of {len(codes)} cases (95 % {low:.1%} to {high:.1%})"
+    if high < accuracy_interval(commonest, len(codes))[0]:
+        sentence = f"{said}; always naming the commonest class is right in {plain:.1%}."
+        remedy = "Check that rows and labels belong together, in the same order, and the order of the classes."
+        yield Finding("accuracy", "error", figure, sentence, remedy)
+    elif low <= plain and not _likelier_than_shares(p, codes):
+        sentence = f"{said}, which does not prove it better than always naming the commonest class ({plain:.1%})."
+        remedy = "Give more labelled rows, train a better teacher, or check that rows and labels belong together."
+        yield Finding("accuracy", "warning" if len(codes) >= ENOUGH_CASES else "note", figure, sentence, remedy)
     else:
         yield Finding("accuracy", "ok", figure, f"{said}.")
     if asked.form.task != "multilabel":
@@ -99,8 +96,12 @@ def accuracy_interval(right: int, rows: int) -> tuple[float, float]:
 
 
 def _likelier_than_shares(p: Floats, codes: Integers) -> bool:
-    """Whether the labels are likelier under the teacher than under the classes' shares, as for a rare class."""
-    gain = np.log(np.maximum(p[np.arange(len(codes)), codes], 1e-6)) - np.log(np.bincount(codes)[codes] / len(codes))
+    """Whether the labels are likelier under the teacher than under the shares of the other rows' labels.
+
+    A teacher of a rare class names it seldom or never, and may know a lot all the same.
+    """
+    shares = np.bincount(codes)[codes] / (len(codes) - 1 + p.shape[1])  # each row left out, every class seen once more
+    gain = np.log(np.maximum(p[np.arange(len(codes)), codes], 1e-6)) - np.log(shares)
     return bool(gain.mean() > 2 * gain.std() / np.sqrt(len(gain)))
 
 
@@ -115,7 +116,7 @@ def check_order(p: Floats, codes: Integers, classes: tuple[Any, ...]) -> Finding
     _, best = linear_sum_assignment(-(confusion + np.eye(size) / (2 * size)))  # where nothing speaks for a move, none
     columns, of_label, counts = np.arange(size), np.argsort(best), confusion.sum(axis=0)
     moved = (best != columns) & (counts > 0)
-    if moved.any():
+    if counts[moved].sum() >= max(5 * moved.sum(), 1):  # fewer rows fit many an order by chance
         declared = float((confusion[columns, columns][moved] / counts[moved]).mean())
         better = float((confusion[of_label, columns][moved] / counts[moved]).mean())
         if better - declared > max(GAIN, 4 / np.sqrt(counts[moved].sum())):

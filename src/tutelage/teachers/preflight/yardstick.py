@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tutelage.core.arrays import Floats, same_length
-from tutelage.core.errors import ShapeError
+from tutelage.core.arrays import Floats, Integers
 from tutelage.teachers.preflight.asking import Asked, label_codes, taken
 from tutelage.teachers.preflight.findings import Finding
 from tutelage.teachers.preflight.plain_models import classifiers_said, readable, regressors_said
@@ -29,60 +28,51 @@ REMEDY = "Serve or distil the plain model; or check that the teacher gets the co
 
 def check_yardstick(asked: Asked, seed: int) -> Iterator[Finding]:
     """Against plain models trained on other folds of the same rows; needs labels."""
-    if asked.sample.labels is None:
+    truth = asked.sample.labels
+    if truth is None:
         return
     if asked.form.task == "multilabel":
-        yield _not_checked("no plain model is trained for multilabel answers")
-        return
-    try:
-        yield from _of_values(asked, seed) if asked.form.kind == "values" else _of_classes(asked, seed)
-    except (ValueError, TypeError) as error:  # rows that scikit-learn cannot take say nothing against the teacher
-        yield _not_checked(str(error).splitlines()[0])
+        yield _not_checked("no plain model is trained for multilabel answers.")
+    elif asked.form.kind != "values":
+        yield _of_classes(asked, label_codes(truth, asked.form.classes), seed)
+    elif truth.shape[1] != asked.answers.shape[1]:
+        sentence = f"the truth has {truth.shape[1]} values a row and the teacher answers {asked.answers.shape[1]}."
+        figure = {"true values": truth.shape[1], "answered": asked.answers.shape[1]}
+        yield Finding("outputs", "error", figure, sentence, "Give the truth of exactly the outputs that the teacher answers, in its order.")
+    else:
+        yield _scale(asked.answers.astype(np.float64), truth)
+        yield _of_values(asked, truth, seed)
 
 
 def _not_checked(why: str) -> Finding:
     return Finding("baseline", "note", {}, f"not checked: {why}")
 
 
-def _of_classes(asked: Asked, seed: int) -> Iterator[Finding]:
-    assert asked.sample.labels is not None  # noqa: S101 - for the type checker
-    codes = label_codes(asked.sample.labels, asked.form.classes)
+def _of_classes(asked: Asked, codes: Integers, seed: int) -> Finding:
     places = np.flatnonzero(codes >= 0)[:ROWS]
-    if len(places) < FEWEST_ROWS or len(np.unique(codes[places])) < 2:
-        yield _not_checked(f"{len(places)} labelled rows; expected {FEWEST_ROWS} of two classes and more.")
-        return
     codes = codes[places]
-    right = asked.probabilities[places].argmax(axis=1) == codes
-    said = classifiers_said(readable(taken(asked.sample.inputs, places)), codes, seed)
-    scores = {name: (answer == codes).astype(np.float64) for name, answer in said.items()}
-    yield _compared("accuracy", right.astype(np.float64), scores, 1.0)
+    seen = len(np.unique(codes))
+    if len(places) < max(FEWEST_ROWS, 5 * seen) or seen < 2:
+        return _not_checked(f"{len(places)} labelled rows of {seen} classes are too few to train a plain model on.")
+    try:
+        said = classifiers_said(readable(taken(asked.sample.inputs, places)), codes, seed)
+    except (ValueError, TypeError) as error:  # rows that scikit-learn cannot take say nothing against the teacher
+        return _not_checked(str(error).splitlines()[0])
+    right = (asked.probabilities[places].argmax(axis=1) == codes).astype(np.float64)
+    return _compared("accuracy", right, {name: (answer == codes).astype(np.float64) for name, answer in said.items()}, 0.0)
 
 
-def _of_values(asked: Asked, seed: int) -> Iterator[Finding]:
-    truth = values_of(asked)
+def _of_values(asked: Asked, truth: Floats, seed: int) -> Finding:
     places = np.arange(min(ROWS, len(truth)))
-    yield from _right(asked.answers.astype(np.float64), truth)
     if len(places) < FEWEST_ROWS:
-        yield _not_checked(f"{len(places)} labelled rows; expected {FEWEST_ROWS} and more.")
-        return
+        return _not_checked(f"{len(places)} labelled rows are too few to train a plain model on.")
+    try:
+        said = regressors_said(readable(taken(asked.sample.inputs, places)), truth[places], seed)
+    except (ValueError, TypeError) as error:
+        return _not_checked(str(error).splitlines()[0])
     variance = _spread(truth[places])
-    said = regressors_said(readable(taken(asked.sample.inputs, places)), truth[places], seed)
     scores = {name: -_squares(answer, truth[places], variance) for name, answer in said.items()}
-    yield _compared("R2", -_squares(asked.answers[places], truth[places], variance), scores, 0.0)
-
-
-def values_of(asked: Asked) -> Floats:
-    """(rows, outputs) the true values.
-
-    Raises:
-        ShapeError: another number of outputs than the teacher answers.
-    """
-    assert asked.sample.labels is not None  # noqa: S101 - for the type checker
-    truth = np.asarray(asked.sample.labels, dtype=np.float64).reshape(asked.sample.count, -1)
-    if truth.shape[1] != asked.answers.shape[1]:
-        raise ShapeError(f"the truth has {truth.shape[1]} values a row and the teacher answers {asked.answers.shape[1]}.")
-    same_length(truth, asked.answers, "truth and answers")
-    return truth
+    return _compared("R2", -_squares(asked.answers[places], truth[places], variance), scores, 1.0)
 
 
 def _spread(truth: Floats) -> Floats:
@@ -95,13 +85,12 @@ def _squares(answers: Floats, truth: Floats, variance: Floats) -> Floats:
     return np.asarray(((answers - truth) ** 2 / variance).mean(axis=1))
 
 
-def _compared(metric: str, teacher: Floats, plain: dict[str, Floats], best: float) -> Finding:
-    """The teacher beside the best plain model, row by row; `best` is a perfect score's mean."""
+def _compared(metric: str, teacher: Floats, plain: dict[str, Floats], offset: float) -> Finding:
+    """The teacher beside the better plain model, row by row; `offset` is what turns a mean score into the metric."""
     name = max(plain, key=lambda key: float(plain[key].mean()))
     difference = teacher - plain[name]
     half = BEST_OF_TWO * float(difference.std(ddof=1)) / np.sqrt(len(difference))
     gap = float(difference.mean())
-    offset = 1.0 - best  # R2 is one less the mean squared error; accuracy is itself
     own, other = float(teacher.mean()) + offset, float(plain[name].mean()) + offset
     figure = {
         f"teacher {metric}": own,
@@ -117,7 +106,7 @@ def _compared(metric: str, teacher: Floats, plain: dict[str, Floats], best: floa
     return Finding("baseline", "error" if gap < -FAR else "warning", figure, sentence, REMEDY)
 
 
-def _right(answers: Floats, truth: Floats) -> Iterator[Finding]:
+def _scale(answers: Floats, truth: Floats) -> Finding:
     """R2 against the truth, and what it would be after a straight line: answers in another scale."""
     variance = _spread(truth)
     plain = 1.0 - float(_squares(answers, truth, variance).mean())
@@ -127,15 +116,9 @@ def _right(answers: Floats, truth: Floats) -> Iterator[Finding]:
     figure = {"R2": plain, "R2 after a straight line": line, "slope": slope, "rows": len(truth)}
     if line > 0.5 and line - plain > 0.2:
         sentence = f"its R2 is {plain:.3f}, and {line:.3f} after a straight line: it answers in another scale than the truth's."
-        yield Finding(
-            "scale",
-            "error",
-            figure,
-            sentence,
-            "Undo the scaling of its target (TransformedTargetRegressor), or give the truth in its units.",
-        )
-    elif plain <= 0:
+        remedy = "Undo the scaling of its target (TransformedTargetRegressor), or give the truth in its units."
+        return Finding("scale", "error", figure, sentence, remedy)
+    if plain <= 0:
         sentence = f"its R2 is {plain:.3f}: the truth's mean, said for every row, is as good or better."
-        yield Finding("scale", "error", figure, sentence, "Check that rows and truth belong together, in the same order.")
-    else:
-        yield Finding("scale", "ok", figure, f"its R2 is {plain:.3f}, in the truth's own scale.")
+        return Finding("scale", "error", figure, sentence, "Check that rows and truth belong together, in the same order.")
+    return Finding("scale", "ok", figure, f"its R2 is {plain:.3f}, in the truth's own scale.")

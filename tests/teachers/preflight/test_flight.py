@@ -14,8 +14,10 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sound_teachers import asking, severity
+from sound_teachers import Said, asking, severity
 
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import softmax
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.softlabels.recording import record
 from tutelage.teachers.preflight.flight import preflight
@@ -148,3 +150,20 @@ def test_a_call_that_makes_no_sense_is_an_error(digits, options, error, said):
 def test_what_is_no_teacher_is_an_error(digits):
     with pytest.raises(BadInput, match="not fitted"):
         preflight(Ridge(), digits.rows)
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+@pytest.mark.parametrize("classes", [2, 3, 10, 50])
+def test_no_teacher_that_is_right_by_construction_is_an_error(kind, classes):
+    """Labels drawn from the teacher's own answers, from hardly sure to saturated, from five rows to many."""
+    form = AnswerForm(kind, "binary" if classes == 2 else "multiclass", tuple(range(classes)))
+    for rows in (5, 40, 300):
+        for scale in (0.3, 1.0, 8.0):
+            draw_of = np.random.default_rng(rows)
+            X, weights = draw_of.normal(size=(rows, 6)), draw_of.normal(size=(6, classes)) * scale / np.sqrt(6)
+            p = softmax(X @ weights)
+            labels = np.minimum((p.cumsum(axis=1) < draw_of.random((rows, 1))).sum(axis=1), classes - 1)
+            said = (lambda x, w=weights: x @ w) if kind == "logits" else (lambda x, w=weights: softmax(x @ w))
+            found = preflight(Said(said, form), X, labels)
+            assert not found.of("error"), str(found)
+            assert {finding.check for finding in found.of("warning")} <= {"accuracy", "labels-known"}, str(found)

@@ -4,13 +4,28 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from tutelage.core.errors import NotProbabilities, ShapeError
-from tutelage.students.trees import SoftTree
+from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
+from tutelage.students.trees import SoftForest, SoftTree, centred_logits
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 3))
 P = RNG.dirichlet(np.ones(4), 300)
+
+
+# Weights and repeated rows settle which rows a tree draws by their place: scikit-learn expects its own forests to fail these, too.
+DRAWN = dict.fromkeys(
+    [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")], "rows are drawn for each tree by their place"
+)
+
+
+@parametrize_with_checks(
+    [SoftTree(), SoftTree(targets="logits"), SoftForest(n_estimators=5), SoftForest(n_estimators=5, bootstrap=False)],
+    expected_failed_checks=lambda student: DRAWN if getattr(student, "bootstrap", False) else {},
+)
+def test_they_are_scikit_learn_classifiers(estimator, check):
+    check(estimator)
 
 
 def test_an_unpruned_tree_repeats_its_targets_and_a_small_one_their_means():
@@ -51,3 +66,41 @@ def test_bad_targets_are_refused():
         SoftTree().fit(X, P[:299])
     with pytest.raises(NotFittedError):
         SoftTree().predict(X)
+
+
+def test_on_logits_a_leaf_averages_log_probabilities():
+    stump = SoftTree(targets="logits", max_leaf_nodes=2).fit(X, P)
+    leaves = stump.tree_.apply(X)
+    for leaf in np.unique(leaves):
+        means = centred_logits(P[leaves == leaf], 1e-3).mean(axis=0)
+        np.testing.assert_allclose(stump.predict_proba(X[leaves == leaf])[0], np.exp(means) / np.exp(means).sum())
+
+
+def test_an_unpruned_tree_on_logits_repeats_targets_above_its_smallest_probability():
+    safe = 0.9 * P + 0.1 / 4
+    np.testing.assert_allclose(SoftTree(targets="logits").fit(X, safe).predict_proba(X), safe)
+    hard = SoftTree(targets="logits", smallest_probability=0.01).fit(X, np.eye(4)[P.argmax(axis=1)]).predict_proba(X)
+    np.testing.assert_allclose(hard.max(axis=1), 1 / 1.03)
+
+
+def test_a_forest_is_the_mean_of_its_trees_and_beats_one_on_noisy_labels():
+    fresh = RNG.normal(size=(500, 3))
+    labels = (X[:, 0] + RNG.normal(size=300) > 0).astype(int)
+    forest = SoftForest(n_estimators=30, random_state=0).fit(X, labels)
+    mean = np.mean([tree.predict(fresh) for tree in forest.forest_.estimators_], axis=0)
+    np.testing.assert_allclose(forest.predict_proba(fresh), mean, atol=1e-6)
+    tree = SoftTree(random_state=0).fit(X, labels)
+    assert forest.score(fresh, fresh[:, 0] > 0) > tree.score(fresh, fresh[:, 0] > 0)
+
+
+def test_nan_is_a_value_of_its_own():
+    gone = np.where(RNG.uniform(size=X.shape) < 0.3, np.nan, X)
+    labels = np.isnan(gone[:, 0])
+    assert SoftTree(max_leaf_nodes=2).fit(gone, labels).score(gone, labels) == 1
+
+
+def test_settings_that_mean_nothing_are_refused():
+    with pytest.raises(BadInput, match="targets is 'odds'"):
+        SoftTree(targets="odds").fit(X, P)
+    with pytest.raises(BadInput, match="smallest_probability is 0"):
+        SoftForest(targets="logits", smallest_probability=0).fit(X, P)

@@ -1,0 +1,207 @@
+"""Logistic regression on soft targets: the cross-entropy itself, not rows repeated once a class."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+from scipy.optimize import OptimizeResult, minimize
+from scipy.sparse import issparse
+from scipy.special import expit
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from tutelage.core.answers import two_columns
+from tutelage.core.arrays import Floats, softmax
+from tutelage.core.errors import BadInput
+from tutelage.students.soft_classifier import SoftClassifier
+
+WHITENED_FEATURES = 1024
+"""Up to so many features the problem is whitened with their covariance; beyond, feature by feature."""
+
+
+class SoftLogistic(SoftClassifier):
+    """Multinomial logistic regression whose targets are probabilities.
+
+    Minimises C * sum_i w_i CE(q_i, softmax(W x_i + b)) + ||W||^2 / 2; the intercept b is not penalised. With two
+    classes one vector w separates them through a sigmoid, and it alone is penalised. These are scikit-learn's
+    objectives, so that labels give the coefficients of LogisticRegression.
+
+    Features are not rescaled: the penalty acts on them as they are. Inside the solver the problem is whitened,
+    which changes the way to the optimum and not the optimum. Sparse X stays sparse.
+
+    Args:
+        C: inverse strength of the penalty, above 0.
+        fit_intercept: learn b; otherwise it is 0.
+        tol: how near the optimum to stop, as the norm of the whitened gradient: about the distance of the
+            coefficients from the optimum where C and the rows leave them free.
+        max_iter: steps of L-BFGS at most; a ConvergenceWarning tells when they were not enough.
+
+    Attributes:
+        coef_: (classes, features), or (1, features) for two classes; in the float dtype of X.
+        intercept_: (classes,) or (1,).
+        n_iter_: steps taken.
+    """
+
+    _inputs: ClassVar[dict[str, Any]] = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
+
+    coef_: Floats
+    intercept_: Floats
+    n_iter_: int
+
+    def __init__(self, *, C: float = 1.0, fit_intercept: bool = True, tol: float = 1e-5, max_iter: int = 1000) -> None:
+        self.C = C
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def decision_function(self, X: Any) -> Floats:
+        """(rows, features) -> (rows, classes) logits, or (rows,) for two classes: above 0 is the second."""
+        check_is_fitted(self)
+        logits = self._logits(validate_data(self, X, reset=False, **self._inputs))
+        return logits[:, 0] if logits.shape[1] == 1 else logits
+
+    def _logits(self, X: Any) -> Floats:
+        return np.asarray(X @ self.coef_.T + self.intercept_)
+
+    def _probabilities(self, X: Any) -> Floats:
+        logits = self._logits(X)
+        return two_columns(expit(logits[:, 0]), "probabilities") if logits.shape[1] == 1 else softmax(logits)
+
+    def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
+        if not (np.isfinite(self.C) and self.C > 0):
+            raise BadInput(f"C is {self.C}; expected a finite number above 0 (smaller is a stronger penalty).")
+        columns = targets[:, 1:] if targets.shape[1] == 2 else targets
+        row_weights = np.full(X.shape[0], self.C) if weights is None else self.C * weights
+        problem = _problem(X, np.ascontiguousarray(columns, dtype=X.dtype), row_weights, fit_intercept=self.fit_intercept)
+        found = _minimum(problem, tol=self.tol, max_iter=self.max_iter)
+        coefficients, intercepts = problem.unpacked(found.x)
+        if intercepts.size > 1:
+            intercepts -= intercepts.mean()  # a constant added to all of them changes nothing
+        self.coef_ = np.ascontiguousarray(coefficients.T, dtype=X.dtype)
+        self.intercept_ = intercepts.astype(X.dtype)
+        self.n_iter_ = max(1, int(found.nit))
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is minimised, in whitened coordinates.
+
+    Attributes:
+        X: (rows, features).
+        targets: (rows, columns) in X's dtype: one column a class, or for two classes the second one's.
+        row_weights: (rows,) C w_i.
+        centre: (features,) weighted means. The intercept of the coordinates is that of centred rows.
+        whiten: whitened (features, columns) -> coefficients.
+        whiten_back: gradients by coefficients -> by whitened ones.
+        start: (1 + features, columns), raveled.
+    """
+
+    X: Any
+    targets: Floats
+    row_weights: Floats
+    centre: Floats
+    fit_intercept: bool
+    intercept_scale: float
+    whiten: Callable[[Floats], Floats]
+    whiten_back: Callable[[Floats], Floats]
+
+    def start(self) -> Floats:
+        """Zero coefficients, and the intercepts that alone give the mean target."""
+        point = np.zeros((1 + len(self.centre), self.targets.shape[1]))
+        if self.fit_intercept:
+            means = np.average(self.targets, axis=0, weights=self.row_weights).clip(1e-6, 1 - 1e-6)
+            logits = np.log(means) - (np.log1p(-means) if len(means) == 1 else np.log(means).mean())
+            point[0] = logits / self.intercept_scale
+        return point.ravel()
+
+    def unpacked(self, point: Floats) -> tuple[Floats, Floats]:
+        """(features, columns) coefficients and (columns,) intercepts of rows as they are."""
+        matrix = point.reshape(1 + len(self.centre), -1)
+        coefficients = self.whiten(matrix[1:])
+        if not self.fit_intercept:
+            return coefficients, np.zeros(matrix.shape[1])
+        return coefficients, matrix[0] * self.intercept_scale - self.centre @ coefficients
+
+    def value_and_gradient(self, point: Floats) -> tuple[float, Floats]:
+        """The objective and its gradient by `point`."""
+        coefficients, intercepts = self.unpacked(point)
+        dtype = self.targets.dtype
+        logits = self.X @ coefficients.astype(dtype)
+        logits += intercepts.astype(dtype)
+        losses, residuals = (_sigmoid_loss if logits.shape[1] == 1 else _softmax_loss)(logits, self.targets)
+        residuals *= self.row_weights.astype(dtype)[:, None]
+        by_intercept = residuals.sum(axis=0, dtype=np.float64)
+        by_coefficient = np.asarray(self.X.T @ residuals, dtype=np.float64) + coefficients
+        gradient = np.zeros((1 + len(coefficients), len(intercepts)))
+        if self.fit_intercept:
+            by_coefficient -= np.outer(self.centre, by_intercept)
+            gradient[0] = by_intercept * self.intercept_scale
+        gradient[1:] = self.whiten_back(by_coefficient)
+        value = float(self.row_weights @ losses) + 0.5 * float(np.vdot(coefficients, coefficients))
+        return value, gradient.ravel()
+
+
+def _softmax_loss(logits: Floats, targets: Floats) -> tuple[Floats, Floats]:
+    """(rows,) cross-entropies and, in the memory of the logits, (rows, classes) probabilities minus targets."""
+    logits -= logits.max(axis=1, keepdims=True)
+    of_targets = np.einsum("ij,ij->i", targets, logits)
+    np.exp(logits, out=logits)
+    sums = logits.sum(axis=1)
+    logits /= sums[:, None]
+    logits -= targets
+    return np.log(sums) - of_targets, logits
+
+
+def _sigmoid_loss(logits: Floats, targets: Floats) -> tuple[Floats, Floats]:
+    """The same for two classes, from (rows, 1) logits and probabilities of the second."""
+    losses = np.logaddexp(0, logits[:, 0]) - targets[:, 0] * logits[:, 0]
+    expit(logits, out=logits)
+    logits -= targets
+    return losses, logits
+
+
+def _problem(X: Any, targets: Floats, row_weights: Floats, *, fit_intercept: bool) -> _Problem:
+    """Whiten with the Hessian at equal-sized logits, H = c X'SX + I on centred rows, or its diagonal where X is wide."""
+    total = row_weights.sum()
+    centre = np.asarray(X.T @ (row_weights / total)) if fit_intercept else np.zeros(X.shape[1])
+    means = np.average(targets, axis=0, weights=row_weights)
+    curvature = max(float((means * (1 - means)).mean()), 1e-6)
+    whiten, whiten_back = _whitening(X, curvature * row_weights, centre)
+    return _Problem(X, targets, row_weights, centre, fit_intercept, 1 / np.sqrt(curvature * total), whiten, whiten_back)
+
+
+def _whitening(X: Any, row_weights: Floats, centre: Floats) -> tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]:
+    total = row_weights.sum()
+    sparse: bool = issparse(X)
+    if X.shape[1] <= WHITENED_FEATURES:
+        weighted = X.multiply(row_weights[:, None]).tocsr() if sparse else X * row_weights.astype(X.dtype)[:, None]
+        moments = X.T @ weighted
+        hessian = np.asarray(moments.toarray() if sparse else moments, dtype=np.float64)
+        hessian -= total * np.outer(centre, centre)
+        hessian[np.diag_indices_from(hessian)] += 1
+        factor = cholesky(hessian, lower=False)
+        return (lambda v: solve_triangular(factor, v)), (lambda g: solve_triangular(factor, g, trans="T"))
+    squares = X.multiply(X).T @ row_weights if sparse else np.einsum("ij,ij,i->j", X, X, row_weights)
+    scale = 1 / np.sqrt(np.maximum(np.asarray(squares) - total * centre**2, 0) + 1)[:, None]
+    return (lambda v: v * scale), (lambda g: g * scale)
+
+
+def _minimum(problem: _Problem, *, tol: float, max_iter: int) -> OptimizeResult:
+    """L-BFGS, until the whitened gradient is below `tol` or the objective stands still to rounding."""
+    rounding = 64 * np.finfo(problem.targets.dtype).eps if problem.targets.dtype == np.float64 else 1e-9
+    options: Any = {"maxiter": max_iter, "gtol": tol, "ftol": rounding, "maxcor": 10, "maxls": 50, "maxfun": 20 * max_iter}
+    objective: Any = problem.value_and_gradient
+    found: OptimizeResult[Any] = minimize(objective, problem.start(), jac=True, method="L-BFGS-B", options=options)
+    if found.nit >= max_iter:
+        warnings.warn(
+            f"SoftLogistic took {found.nit} steps and its gradient is {np.abs(found.jac).max():.2g}, above tol={tol}. "
+            "Raise max_iter, scale the features or strengthen the penalty (a smaller C).",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    return found

@@ -1,0 +1,150 @@
+"""What every student of soft targets has in common: one way to be given them, checked once."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d, validate_data
+
+from tutelage.core.answers import of_classes
+from tutelage.core.arrays import Floats, check_probabilities, one_hot
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+
+ROUNDING = 1e-6
+"""Rows whose sum is further than this from one (half-precision logs) are scaled to one."""
+
+
+class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier with scikit-learn's API that is taught labels or probabilities.
+
+    A family implements `_learn` and `_probabilities`, on inputs that are already checked.
+
+    Attributes:
+        classes_: (classes,) the label of each column of `predict_proba`.
+        n_features_in_: features of a row.
+    """
+
+    # How scikit-learn's validation is to take rows; a family states its own.
+    _inputs: ClassVar[dict[str, Any]] = {"dtype": [np.float64, np.float32]}
+
+    def fit(self, X: Any, y: ArrayLike, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn from labels or from soft targets.
+
+        Args:
+            X: (rows, features), an array or a frame; sparse where the family says so.
+            y: (rows, classes) probabilities, or (rows,) labels of any kind. One column counts as labels.
+            classes: the label of each column of a matrix; 0, 1, ... if not given.
+            sample_weight: (rows,) how much each row counts; all alike if not given.
+
+        Raises:
+            NotProbabilities: a matrix whose rows are not distributions. ShapeError: X, y and weights differ in rows.
+            LabelMismatch: classes that do not name the columns. BadInput: fewer than two classes, or unusable weights.
+        """
+        X = validate_data(self, X, **self._inputs)
+        self.classes_, targets = soft_targets(y, X.shape[0], classes)
+        self._learn(X, targets, check_weights(sample_weight, X.shape[0]))
+        return self
+
+    def predict_proba(self, X: Any) -> Floats:
+        """(rows, features) -> (rows, classes) probabilities."""
+        check_is_fitted(self)
+        return self._probabilities(validate_data(self, X, reset=False, **self._inputs))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """(rows, features) -> (rows,) labels; the first of equally likely ones."""
+        columns = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[columns])
+
+    @abstractmethod
+    def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
+        """Learn (rows, classes) targets that sum to one, with (rows,) float64 weights or none."""
+
+    @abstractmethod
+    def _probabilities(self, X: Any) -> Floats:
+        """(rows, features) -> (rows, classes)."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        accepted = self._inputs
+        tags.input_tags.sparse = bool(accepted.get("accept_sparse", False))
+        tags.input_tags.allow_nan = accepted.get("ensure_all_finite", True) == "allow-nan"
+        return tags
+
+
+def soft_targets(y: ArrayLike, rows: int, classes: ArrayLike | None = None) -> tuple[NDArray[Any], Floats]:
+    """The classes, and (rows, classes) targets that sum to one, from labels or probabilities.
+
+    Raises:
+        as `SoftClassifier.fit`.
+    """
+    if y is None:
+        raise BadInput("a classifier requires y to be passed, but the target y is None; pass labels or (rows, classes) probabilities.")
+    if issparse(y):
+        raise ShapeError("y is a sparse matrix; soft targets are dense: pass y.toarray().")
+    array = np.asarray(y)
+    if array.ndim and len(array) != rows:
+        raise ShapeError(f"X and y have {rows} and {len(array)} rows; they must be the same rows in the same order.")
+    if array.ndim == 2 and array.shape[1] > 1:
+        named, targets = _named_columns(array, classes)
+    elif classes is not None:
+        raise LabelMismatch(
+            "classes name the columns of a matrix of probabilities; y holds labels, which name themselves. Leave classes out."
+        )
+    else:
+        named, targets = _of_labels(array)
+    return named, targets
+
+
+def check_weights(sample_weight: ArrayLike | None, rows: int) -> Floats | None:
+    """Return weights as (rows,) float64 after proving that rows can be weighed with them.
+
+    Raises:
+        ShapeError: another number of weights than rows. BadInput: negative or not finite, or all zero.
+    """
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (rows,):
+        raise ShapeError(f"sample_weight has shape {weights.shape}; expected one weight for each of {rows} rows.")
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise BadInput("sample_weight holds negative numbers, NaN or inf, or every weight is zero; expected weights of zero and more.")
+    return weights
+
+
+def _named_columns(matrix: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], Floats]:
+    targets = check_probabilities(_as_numbers(matrix), "the soft targets")
+    sums = targets.sum(axis=1, dtype=np.float64)
+    if np.abs(sums - 1).max() > ROUNDING:
+        targets = np.asarray(targets / sums[:, None], dtype=targets.dtype)
+    if classes is None:
+        return np.arange(targets.shape[1]), targets
+    labels = of_classes("probabilities", classes).classes
+    if len(labels) != targets.shape[1]:
+        raise LabelMismatch(f"{len(labels)} classes for soft targets of {targets.shape[1]} columns; expected one label a column.")
+    named = np.asarray(labels)
+    return (named if tuple(named.tolist()) == labels else np.array(labels, dtype=object)), targets
+
+
+def _as_numbers(matrix: NDArray[Any]) -> Floats:
+    if np.issubdtype(matrix.dtype, np.floating):
+        return matrix
+    try:
+        return matrix.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"y is a matrix of {matrix.dtype}; a matrix must hold probabilities, and labels come as (rows,).") from error
+
+
+def _of_labels(array: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
+    labels = column_or_1d(array, warn=True)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise BadInput(f"y holds one class ({classes[0]!r}); a classifier needs rows of at least two classes.")
+    return classes, one_hot(codes, len(classes))

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from scipy.optimize import check_grad
+from scipy.sparse import csr_array, random_array, vstack
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tutelage.core.errors import BadInput
+from tutelage.students import linear
+from tutelage.students.linear import SoftLogistic
+
+RNG = np.random.default_rng(0)
+ROWS = 300
+DENSE = RNG.normal(size=(ROWS, 6)) * [1, 1, 1, 5, 0.2, 1] + [0, 3, 0, 0, 0, -1]
+SPARSE = csr_array(random_array((ROWS, 40), density=0.1, rng=RNG, format="csr"))
+
+
+def targets_of(X, classes):
+    logits = X @ RNG.normal(size=(X.shape[1], classes))
+    return 0.7 * linear.softmax(logits) + 0.3 * RNG.dirichlet(np.ones(classes), X.shape[0])
+
+
+def expanded(X, probabilities, **settings):
+    """scikit-learn's optimum on rows repeated once a class."""
+    classes = probabilities.shape[1]
+    rows = vstack([X] * classes) if X is SPARSE else np.vstack([X] * classes)
+    labels = np.repeat(np.arange(classes), X.shape[0])
+    weights = probabilities.T.ravel()
+    return LogisticRegression(tol=1e-10, max_iter=20_000, **settings).fit(rows, labels, sample_weight=weights)
+
+
+@parametrize_with_checks([SoftLogistic()])
+def test_it_is_a_scikit_learn_classifier(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize("X", [DENSE, SPARSE], ids=["dense", "sparse"])
+def test_its_optimum_on_soft_targets_is_that_of_expanded_rows(X, classes):
+    probabilities = targets_of(X, classes)
+    ours, theirs = SoftLogistic(C=0.7).fit(X, probabilities), expanded(X, probabilities, C=0.7)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-4)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=2e-4)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_its_optimum_on_labels_is_that_of_logistic_regression(classes, intercept):
+    labels = np.array(list("abcd"))[targets_of(DENSE, classes).argmax(axis=1)]
+    weights = RNG.uniform(size=ROWS)
+    ours = SoftLogistic(fit_intercept=intercept).fit(DENSE, labels, sample_weight=weights)
+    theirs = LogisticRegression(fit_intercept=intercept, tol=1e-10, max_iter=20_000).fit(DENSE, labels, sample_weight=weights)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-4)
+    np.testing.assert_allclose(ours.decision_function(DENSE), theirs.decision_function(DENSE), atol=1e-3)
+    assert ours.predict(DENSE).tolist() == theirs.predict(DENSE).tolist()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("wide", [False, True])
+def test_its_gradient_is_the_objectives(classes, wide, monkeypatch):
+    monkeypatch.setattr(linear, "WHITENED_FEATURES", 0 if wide else 100)
+    probabilities = targets_of(DENSE, classes)
+    columns = probabilities[:, 1:] if classes == 2 else probabilities
+    problem = linear._problem(DENSE, np.ascontiguousarray(columns), RNG.uniform(size=ROWS), fit_intercept=True)
+    point = RNG.normal(size=problem.start().size)
+    error = check_grad(lambda v: problem.value_and_gradient(v)[0], lambda v: problem.value_and_gradient(v)[1], point)
+    assert error < 1e-5 * np.linalg.norm(problem.value_and_gradient(point)[1])
+
+
+def test_features_too_many_to_whiten_together_have_the_same_optimum(monkeypatch):
+    probabilities = targets_of(SPARSE, 3)
+    together = SoftLogistic().fit(SPARSE, probabilities)
+    monkeypatch.setattr(linear, "WHITENED_FEATURES", 10)
+    for X in (SPARSE, SPARSE.toarray()):
+        np.testing.assert_allclose(SoftLogistic().fit(X, probabilities).coef_, together.coef_, atol=1e-4)
+
+
+def test_unscaled_and_shifted_features_take_few_steps_and_float32_stays():
+    X = (DENSE * np.logspace(-1, 2, 6) + 50).astype(np.float32)
+    student = SoftLogistic().fit(X, targets_of(DENSE, 4))
+    assert student.n_iter_ < 60
+    assert student.coef_.dtype == student.intercept_.dtype == student.predict_proba(X).dtype == np.float32
+
+
+def test_a_solver_that_is_stopped_early_says_so():
+    with pytest.warns(ConvergenceWarning, match="took 1 steps"):
+        SoftLogistic(max_iter=1).fit(DENSE, targets_of(DENSE, 3))
+
+
+@pytest.mark.parametrize("C", [0, -1.0, np.nan, np.inf])
+def test_a_penalty_that_is_none_is_refused(C):
+    with pytest.raises(BadInput, match="expected a finite number above 0"):
+        SoftLogistic(C=C).fit(DENSE, targets_of(DENSE, 2))

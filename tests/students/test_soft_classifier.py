@@ -1,0 +1,104 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn.exceptions import DataConversionWarning
+
+from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
+from tutelage.students.linear import SoftLogistic
+from tutelage.students.soft_classifier import check_weights, soft_targets
+from tutelage.students.trees import SoftTree
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 3))
+P = RNG.dirichlet(np.ones(3), 40)
+
+
+def test_the_columns_of_a_matrix_are_named_by_classes():
+    assert SoftTree().fit(X, P).classes_.tolist() == [0, 1, 2]
+    tree = SoftTree().fit(X, P, classes=["low", "mid", "high"])
+    assert tree.classes_.tolist() == ["low", "mid", "high"]
+    assert tree.predict(X[:5]).tolist() == [("low", "mid", "high")[i] for i in P[:5].argmax(axis=1)]
+    mixed, _ = soft_targets(P, 40, ["a", 1, 2.5])
+    assert mixed.tolist() == ["a", 1, 2.5]
+
+
+def test_labels_are_one_hot_targets_of_their_sorted_classes():
+    classes, targets = soft_targets(["b", "a", "b"], 3)
+    assert classes.tolist() == ["a", "b"]
+    assert targets.tolist() == [[0, 1], [1, 0], [0, 1]]
+
+
+def test_one_column_counts_as_labels_with_a_warning():
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        classes, _ = soft_targets(np.array([[3], [5]]), 2)
+    assert classes.tolist() == [3, 5]
+
+
+def test_rows_that_sum_to_one_up_to_half_precision_are_scaled_to_one():
+    half = P.astype(np.float16)
+    _, targets = soft_targets(half.astype(np.float32), 40)
+    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
+    exact, kept = np.float32(P / P.sum(axis=1, keepdims=True)), None
+    _, kept = soft_targets(exact, 40)
+    assert kept is exact
+
+
+def test_a_frame_names_its_features_and_another_order_is_refused():
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    tree = SoftTree().fit(frame, pd.DataFrame(P))
+    assert tree.feature_names_in_.tolist() == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="feature names"):
+        tree.predict_proba(frame[["b", "a", "c"]])
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "error", "match"),
+    [
+        (P * 2, None, NotProbabilities, "soft targets: 40 of 40 rows"),
+        (P[:39], None, ShapeError, "X and y have 40 and 39 rows"),
+        (P, ["a", "b"], LabelMismatch, "2 classes for soft targets of 3 columns"),
+        (P, ["a", "a", "b"], LabelMismatch, "named twice"),
+        (np.arange(40) % 2, [0, 1], LabelMismatch, "Leave classes out"),
+        (np.zeros(40), None, BadInput, "one class"),
+        (csr_array(P), None, ShapeError, "toarray"),
+        (np.full((40, 2), "x"), None, ShapeError, "must hold probabilities"),
+        (None, None, BadInput, "requires y"),
+        (X[:, 0], None, ValueError, "Unknown label type|continuous"),
+        (np.zeros((40, 2, 2)), None, ValueError, "dim 3"),
+    ],
+)
+def test_targets_that_cannot_be_learnt_are_refused(y, classes, error, match):
+    with pytest.raises(error, match=match):
+        SoftTree().fit(X, y, classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error"),
+    [
+        (np.ones(39), ShapeError),
+        (np.ones((40, 1)), ShapeError),
+        (-np.ones(40), BadInput),
+        (np.zeros(40), BadInput),
+        (np.full(40, np.nan), BadInput),
+    ],
+)
+def test_weights_that_weigh_nothing_are_refused(weights, error):
+    with pytest.raises(error, match="sample_weight"):
+        check_weights(weights, 40)
+
+
+def test_a_row_of_weight_two_counts_as_two_rows():
+    weights = np.where(np.arange(40) < 10, 2.0, 1.0)
+    twice = np.r_[np.arange(40), np.arange(10)]
+    for student in (SoftTree(max_leaf_nodes=4, random_state=0), SoftLogistic(tol=1e-8)):
+        weighted = student.fit(X, P, sample_weight=weights).predict_proba(X)
+        np.testing.assert_allclose(weighted, student.fit(X[twice], P[twice]).predict_proba(X), atol=1e-6)
+
+
+def test_labels_raise_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        SoftTree().fit(X, P.argmax(axis=1))

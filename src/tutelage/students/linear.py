@@ -13,7 +13,7 @@ from scipy.optimize import OptimizeResult, minimize
 from scipy.sparse import issparse
 from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from tutelage.core.answers import two_columns
 from tutelage.core.arrays import Floats, softmax
@@ -62,7 +62,7 @@ class SoftLogistic(SoftClassifier):
     def decision_function(self, X: Any) -> Floats:
         """(rows, features) -> (rows, classes) logits, or (rows,) for two classes: above 0 is the second."""
         check_is_fitted(self)
-        logits = self._logits(validate_data(self, X, reset=False, **self._inputs))
+        logits = self._logits(self._checked(X, reset=False))
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
     def _logits(self, X: Any) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import _num_samples, assert_all_finite, check_is_fitted, column_or_1d, validate_data
 
 from tutelage.core.answers import of_classes
 from tutelage.core.arrays import Floats, check_probabilities, one_hot
@@ -46,20 +46,25 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             NotProbabilities: a matrix whose rows are not distributions. ShapeError: X, y and weights differ in rows.
             LabelMismatch: classes that do not name the columns. BadInput: fewer than two classes, or unusable weights.
         """
-        X = validate_data(self, X, **self._inputs)
-        self.classes_, targets = soft_targets(y, X.shape[0], classes)
-        self._learn(X, targets, check_weights(sample_weight, X.shape[0]))
+        X = self._checked(X, reset=True)
+        rows = _num_samples(X)
+        self.classes_, targets = soft_targets(y, rows, classes)
+        self._learn(X, targets, check_weights(sample_weight, rows))
         return self
 
     def predict_proba(self, X: Any) -> Floats:
         """(rows, features) -> (rows, classes) probabilities."""
         check_is_fitted(self)
-        return self._probabilities(validate_data(self, X, reset=False, **self._inputs))
+        return self._probabilities(self._checked(X, reset=False))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(rows, features) -> (rows,) labels; the first of equally likely ones."""
         columns = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[columns])
+
+    def _checked(self, X: Any, *, reset: bool) -> Any:
+        """Rows as this family takes them; `reset` notes their features, otherwise they must be those noted."""
+        return validate_data(self, X, reset=reset, **self._inputs)
 
     @abstractmethod
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
@@ -146,5 +151,6 @@ def _of_labels(array: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
     check_classification_targets(labels)
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise BadInput(f"y holds one class ({classes[0]!r}); a classifier needs rows of at least two classes.")
+        seen = f"one class ({classes[0]!r})" if len(classes) else "no class and no row"
+        raise BadInput(f"y holds {seen}; a classifier needs rows of at least two classes.")
     return classes, one_hot(codes, len(classes))

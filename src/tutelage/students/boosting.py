@@ -1,0 +1,215 @@
+"""Gradient boosting on soft targets, by LightGBM or XGBoost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from scipy.sparse import csr_matrix, issparse
+
+from tutelage.core.answers import two_columns
+from tutelage.core.arrays import Floats, softmax
+from tutelage.core.errors import BadInput, require
+from tutelage.students.soft_classifier import SoftClassifier
+
+Engine = Literal["lightgbm", "xgboost"]
+
+RAREST = 1e-15
+"""What the share of a class nobody holds is raised to before its logarithm is taken, as LightGBM does."""
+
+
+class SoftBoosting(SoftClassifier):
+    """Boosted trees that minimise the cross-entropy against soft targets.
+
+    Two classes use the engine's own objective for probabilities; more use `SoftmaxObjective`, whose Hessian has the
+    engine's own factor, so that one-hot targets give the very model that the engine makes of labels. Scores start at
+    the logarithms of the classes' shares. NaN is a value of its own. LightGBM takes sparse X; XGBoost would take
+    its zeros for missing values, and so does not.
+
+    Args:
+        engine: "lightgbm" or "xgboost".
+        n_estimators: rounds; each grows a tree a class, or one tree for two classes.
+        learning_rate: how much of each tree counts.
+        num_leaves: leaves of a tree at most, grown best first.
+        max_depth: levels below the root at most; None sets no limit.
+        min_child_weight: the least sum of Hessians p (1 - p) in a leaf. It and not a count of rows, so that a row of
+            weight two is two rows.
+        reg_lambda: L2 penalty on the values of leaves.
+        subsample: share of rows drawn for each round.
+        colsample_bytree: share of features drawn for each tree.
+        max_bin: steps that a feature is cut into.
+        n_jobs: threads; None leaves it to the engine.
+        random_state: settles the draws.
+
+    Attributes:
+        booster_: the engine's Booster. Its raw scores lack `start_`.
+        start_: (classes,) scores before the first tree; zeros for two classes, whose Booster holds its own.
+    """
+
+    booster_: Any
+    start_: Floats
+
+    def __init__(
+        self,
+        *,
+        engine: Engine = "lightgbm",
+        n_estimators: int = 100,
+        learning_rate: float = 0.1,
+        num_leaves: int = 31,
+        max_depth: int | None = None,
+        min_child_weight: float = 1.0,
+        reg_lambda: float = 0.0,
+        subsample: float = 1.0,
+        colsample_bytree: float = 1.0,
+        max_bin: int = 255,
+        n_jobs: int | None = None,
+        random_state: int | None = None,
+    ) -> None:
+        self.engine = engine
+        self.n_estimators = n_estimators
+        self.learning_rate = learning_rate
+        self.num_leaves = num_leaves
+        self.max_depth = max_depth
+        self.min_child_weight = min_child_weight
+        self.reg_lambda = reg_lambda
+        self.subsample = subsample
+        self.colsample_bytree = colsample_bytree
+        self.max_bin = max_bin
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @property
+    def _inputs(self) -> dict[str, Any]:  # type: ignore[override]
+        return {
+            "dtype": [np.float64, np.float32],
+            "accept_sparse": "csr" if self.engine == "lightgbm" else False,
+            "ensure_all_finite": "allow-nan",
+        }
+
+    def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
+        if self.engine not in ENGINES:
+            raise BadInput(f"engine is {self.engine!r}; expected one of {', '.join(ENGINES)}.")
+        if weights is not None:  # a row that counts nothing must not settle where a feature is cut
+            held = weights > 0
+            X, targets, weights = X[held], targets[held], weights[held]
+        shares = np.average(targets, axis=0, weights=weights)
+        binary = len(shares) == 2
+        self.start_ = np.zeros(2) if binary else np.log(np.maximum(shares, RAREST))
+        train, _ = ENGINES[self.engine]
+        self.booster_ = train(self, X, np.ascontiguousarray(targets[:, 1]) if binary else targets, weights)
+
+    def _probabilities(self, X: Any) -> Floats:
+        _, predict = ENGINES[self.engine]
+        answers = np.asarray(predict(self, X))
+        return two_columns(answers, "probabilities") if answers.ndim == 1 else softmax(answers + self.start_)
+
+
+class SoftmaxObjective:
+    """Cross-entropy of softmax scores against soft targets, as the engines ask for an objective.
+
+    Its gradient by the scores is w (p - q); the diagonal of its Hessian is w p (1 - p). The engines' own multiclass
+    objectives enlarge the diagonal, for what lies beside it is ignored: LightGBM by K / (K - 1), XGBoost by 2.
+
+    Args:
+        targets: (rows, classes), rows sum to one.
+        weights: (rows,) or none.
+        enlarged: the factor on the Hessian.
+        order: the layout of the scores in memory; answers have it too, so that nothing is transposed.
+    """
+
+    def __init__(self, targets: Floats, weights: Floats | None, *, enlarged: float, order: Literal["C", "F"]) -> None:
+        self.targets = np.asarray(targets, dtype=np.float32, order=order)
+        self.weights = None if weights is None else weights.astype(np.float32)[:, None]
+        self.enlarged = np.float32(enlarged)
+        self.gradient = np.empty_like(self.targets)
+        self.hessian = np.empty_like(self.targets)
+
+    def __call__(self, scores: Floats, _data: Any = None) -> tuple[Floats, Floats]:
+        """(rows, classes) scores -> gradients and Hessians, in memory that the next call uses again."""
+        probabilities, hessian = self.gradient, self.hessian
+        np.subtract(scores, scores.max(axis=1, keepdims=True), out=probabilities, casting="same_kind")
+        np.exp(probabilities, out=probabilities)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        np.subtract(1, probabilities, out=hessian)
+        hessian *= probabilities
+        hessian *= self.enlarged
+        np.maximum(hessian, np.float32(1e-16), out=hessian)
+        probabilities -= self.targets  # now the gradient
+        if self.weights is not None:
+            probabilities *= self.weights
+            hessian *= self.weights
+        return probabilities, hessian
+
+
+def _train_lightgbm(student: SoftBoosting, X: Any, targets: Floats, weights: Floats | None) -> Any:
+    lightgbm = require("lightgbm")
+    X = _as_matrix(X)
+    settings = {
+        "learning_rate": student.learning_rate,
+        "num_leaves": student.num_leaves,
+        "max_depth": student.max_depth or -1,
+        "min_sum_hessian_in_leaf": student.min_child_weight,
+        "min_data_in_leaf": 0,
+        "min_data_in_bin": 1,
+        "lambda_l2": student.reg_lambda,
+        "bagging_fraction": student.subsample,
+        "bagging_freq": int(student.subsample < 1),
+        "feature_fraction": student.colsample_bytree,
+        "max_bin": student.max_bin,
+        "num_threads": student.n_jobs or 0,
+        "deterministic": True,
+        "verbosity": -1,
+        **({} if student.random_state is None else {"seed": student.random_state}),
+    }
+    if targets.ndim == 1:
+        data = lightgbm.Dataset(X, targets, weight=weights)
+        return lightgbm.train({**settings, "objective": "cross_entropy"}, data, student.n_estimators)
+    classes = targets.shape[1]
+    data = lightgbm.Dataset(X, np.zeros(len(targets)), init_score=np.repeat(student.start_[None], len(targets), axis=0))
+    objective = SoftmaxObjective(targets, weights, enlarged=classes / (classes - 1), order="F")
+    return lightgbm.train({**settings, "objective": objective, "num_class": classes}, data, student.n_estimators)
+
+
+def _predict_lightgbm(student: SoftBoosting, X: Any) -> Any:
+    return student.booster_.predict(_as_matrix(X), num_threads=student.n_jobs or 0)
+
+
+def _as_matrix(X: Any) -> Any:
+    sparse: bool = issparse(X)
+    return csr_matrix(X) if sparse else X  # LightGBM does not know scipy's sparse arrays
+
+
+def _train_xgboost(student: SoftBoosting, X: Any, targets: Floats, weights: Floats | None) -> Any:
+    xgboost = require("xgboost")
+    settings = {
+        "learning_rate": student.learning_rate,
+        "max_leaves": student.num_leaves,
+        "grow_policy": "lossguide",
+        "max_depth": student.max_depth or 0,
+        "min_child_weight": student.min_child_weight,
+        "reg_lambda": student.reg_lambda,
+        "subsample": student.subsample,
+        "colsample_bytree": student.colsample_bytree,
+        "max_bin": student.max_bin,
+        "nthread": student.n_jobs or 0,
+        "tree_method": "hist",
+        "verbosity": 0,
+        "seed": student.random_state or 0,
+    }
+    if targets.ndim == 1:
+        data = xgboost.QuantileDMatrix(X, targets, weight=weights, max_bin=student.max_bin)
+        return xgboost.train({**settings, "objective": "binary:logistic"}, data, student.n_estimators)
+    data = xgboost.QuantileDMatrix(X, base_margin=np.repeat(student.start_[None], len(targets), axis=0), max_bin=student.max_bin)
+    settings |= {"num_class": targets.shape[1], "base_score": 0.0, "disable_default_eval_metric": True}
+    return xgboost.train(settings, data, student.n_estimators, obj=SoftmaxObjective(targets, weights, enlarged=2, order="C"))
+
+
+def _predict_xgboost(student: SoftBoosting, X: Any) -> Any:
+    return student.booster_.inplace_predict(X, predict_type="value" if len(student.classes_) == 2 else "margin")
+
+
+ENGINES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "lightgbm": (_train_lightgbm, _predict_lightgbm),
+    "xgboost": (_train_xgboost, _predict_xgboost),
+}

@@ -1,0 +1,104 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tutelage.core.errors import BadInput
+from tutelage.students.any_estimator import SoftTargets, expand
+from tutelage.students.linear import SoftLogistic
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3))
+P = RNG.dirichlet(np.full(4, 0.3), 60)
+
+
+@parametrize_with_checks(
+    [SoftTargets(LogisticRegression()), SoftTargets(GaussianNB()), SoftTargets(DecisionTreeClassifier(random_state=0))]
+)
+def test_it_is_a_scikit_learn_classifier(estimator, check):
+    check(estimator)
+
+
+def test_around_logistic_regression_it_finds_the_optimum_on_soft_targets():
+    wrapped = SoftTargets(LogisticRegression(tol=1e-8, max_iter=1000), negligible=0).fit(X, P)
+    np.testing.assert_allclose(wrapped.predict_proba(X), SoftLogistic().fit(X, P).predict_proba(X), atol=1e-4)
+    assert wrapped.expansion_ == 4
+    assert wrapped.dropped_mass_ == {"max": pytest.approx(0, abs=1e-12), "mean": pytest.approx(0, abs=1e-12)}
+
+
+@pytest.mark.parametrize("negligible", [0.0, 1e-3, 0.2, 0.7])
+def test_no_row_loses_more_than_the_bound_and_the_rest_sums_to_one(negligible):
+    expanded = expand(P, negligible=negligible)
+    assert expanded.dropped.max() <= negligible + 1e-12
+    np.testing.assert_allclose(np.bincount(expanded.rows, expanded.weights), 1)
+    held = np.zeros(P.shape)
+    held[expanded.rows, expanded.columns] = expanded.weights
+    np.testing.assert_allclose(held[held > 0], (P / (1 - expanded.dropped[:, None]))[held > 0])
+    assert (P[held == 0] <= negligible).all()
+
+
+def test_the_more_is_negligible_the_fewer_rows_there_are():
+    students = [SoftTargets(GaussianNB(), negligible=bound).fit(X, P) for bound in (0, 0.01, 0.3)]
+    factors = [student.expansion_ for student in students]
+    assert factors[0] > factors[1] > factors[2] >= 1
+    assert 0 < students[1].dropped_mass_["mean"] <= students[1].dropped_mass_["max"] <= 0.01
+
+
+def test_a_class_that_is_negligible_everywhere_keeps_its_likeliest_row():
+    targets = np.c_[np.full((3, 1), 0.6), np.full((3, 1), 0.395), [[0.005], [0.004], [0.005]]]
+    targets /= targets.sum(axis=1, keepdims=True)
+    expanded = expand(targets, negligible=0.01)
+    assert expanded.columns.tolist() == [0, 1, 2, 0, 1, 0, 1]
+
+
+def test_a_class_nobody_holds_has_a_column_of_zeros():
+    targets = np.c_[P[:, :1], np.zeros(60), P[:, 1:]]
+    answers = SoftTargets(GaussianNB()).fit(X, targets, classes=list("abcde")).predict_proba(X)
+    assert answers.shape == (60, 5)
+    assert not answers[:, 1].any()
+    np.testing.assert_allclose(answers.sum(axis=1), 1)
+
+
+def test_labels_are_passed_on_as_they_are_even_to_a_classifier_that_weighs_nothing():
+    labels = np.array(list("wxyz"))[P.argmax(axis=1)]
+    wrapped = SoftTargets(KNeighborsClassifier()).fit(X, labels)
+    assert wrapped.predict(X).tolist() == KNeighborsClassifier().fit(X, labels).predict(X).tolist()
+    assert wrapped.expansion_ == 1
+
+
+def test_sparse_rows_frames_and_texts_go_to_the_classifier_as_they_come():
+    dense = SoftTargets(LogisticRegression()).fit(X, P).predict_proba(X)
+    np.testing.assert_allclose(SoftTargets(LogisticRegression()).fit(csr_array(X), P).predict_proba(csr_array(X)), dense, atol=1e-4)
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    assert SoftTargets(LogisticRegression()).fit(frame, P).estimator_.feature_names_in_.tolist() == ["a", "b", "c"]
+    texts = ["good film", "bad film", "good plot"] * 20
+    student = make_pipeline(HashingVectorizer(n_features=32), SoftTargets(LogisticRegression())).fit(texts, P)
+    assert student.predict_proba(texts).shape == (60, 4)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "match"),
+    [
+        (KNeighborsClassifier(), "fit of KNeighborsClassifier takes no sample_weight"),
+        (make_pipeline(GaussianNB()), "fit of Pipeline takes no sample_weight"),
+        (LinearSVC(), "LinearSVC has no predict_proba"),
+    ],
+)
+def test_a_classifier_that_cannot_weigh_rows_or_tell_probabilities_is_refused(estimator, match):
+    with pytest.raises(BadInput, match=match):
+        SoftTargets(estimator).fit(X, P)
+
+
+@pytest.mark.parametrize("negligible", [-0.1, 1, np.nan])
+def test_a_bound_that_is_no_probability_is_refused(negligible):
+    with pytest.raises(BadInput, match="expected a probability from 0 to below 1"):
+        SoftTargets(DummyClassifier(), negligible=negligible).fit(X, P)

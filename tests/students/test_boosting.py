@@ -1,0 +1,122 @@
+import pickle
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tutelage.core.errors import BadInput, MissingExtra
+from tutelage.students.boosting import SoftBoosting, SoftmaxObjective
+
+INSTALLED = [engine for engine in ("lightgbm", "xgboost") if find_spec(engine)]
+each_engine = pytest.mark.parametrize("engine", INSTALLED)
+with_lightgbm = pytest.mark.skipif("lightgbm" not in INSTALLED, reason="LightGBM is not installed")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(400, 4))
+LOGITS = np.c_[X[:, 0], X[:, 1] ** 2 - 1, X[:, 2] * X[:, 3]] * 2
+P = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+
+# The engines add up float32 gradients: a row of weight two and two rows agree to rounding, which then settles ties.
+ROUNDED = dict.fromkeys(
+    [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")], "float32 sums settle ties between splits"
+)
+
+
+def boosted(**settings):
+    return SoftBoosting(**{"n_estimators": 20, "num_leaves": 8, "n_jobs": 1, "random_state": 0, **settings})
+
+
+def cross_entropy(scores, targets):
+    return float((np.log(np.exp(scores).sum(axis=1)) - (targets * scores).sum(axis=1)).sum())
+
+
+@parametrize_with_checks(
+    [SoftBoosting(engine=engine, n_estimators=10, n_jobs=1) for engine in INSTALLED], expected_failed_checks=lambda _: ROUNDED
+)
+def test_they_are_scikit_learn_classifiers(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("weights", [None, RNG.uniform(0.5, 2, 5)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_gradient_and_hessian_are_those_of_the_cross_entropy(order, weights):
+    scores, targets = RNG.normal(size=(5, 3)), P[:5]
+    gradient, hessian = SoftmaxObjective(targets, weights, enlarged=1.5, order=order)(np.asarray(scores, order=order))
+    scale = np.ones(5) if weights is None else weights
+    step = 1e-4
+    for row in range(5):
+        for column in range(3):
+            moved = np.zeros((5, 3))
+            moved[row, column] = step
+            up, here, down = (cross_entropy(scores + sign * moved, targets) for sign in (1, 0, -1))
+            assert gradient[row, column] == pytest.approx(scale[row] * (up - down) / (2 * step), abs=1e-6)
+            assert hessian[row, column] == pytest.approx(1.5 * scale[row] * (up - 2 * here + down) / step**2, abs=1e-5)
+    assert gradient.flags.c_contiguous == (order == "C")
+
+
+@with_lightgbm
+@pytest.mark.parametrize("classes", [2, 3])
+def test_on_labels_it_is_lightgbms_own_model(classes):
+    lightgbm = pytest.importorskip("lightgbm")
+    labels = P[:, :classes].argmax(axis=1)
+    own = {"objective": "multiclass", "num_class": 3} if classes == 3 else {"objective": "binary"}
+    settings = {"num_leaves": 8, "min_data_in_leaf": 0, "min_data_in_bin": 1, "min_sum_hessian_in_leaf": 1.0, "verbosity": -1}
+    theirs = lightgbm.train({**own, **settings, "num_threads": 1}, lightgbm.Dataset(X, labels), 20).predict(X)
+    ours = boosted().fit(X, labels).predict_proba(X)
+    np.testing.assert_allclose(ours if classes == 3 else ours[:, 1], theirs, atol=1e-5)
+
+
+def test_on_labels_it_is_xgboosts_own_model():
+    xgboost = pytest.importorskip("xgboost")
+    labels = P.argmax(axis=1)
+    settings = {"max_leaves": 8, "grow_policy": "lossguide", "max_depth": 0, "reg_lambda": 0, "max_bin": 255, "learning_rate": 0.1}
+    theirs = xgboost.XGBClassifier(n_estimators=20, n_jobs=1, **settings)
+    margin = np.tile(np.log(np.bincount(labels) / 400), (400, 1))
+    theirs.fit(X, labels, base_margin=margin)
+    ours = boosted(engine="xgboost").fit(X, labels).predict_proba(X)
+    np.testing.assert_allclose(ours, theirs.predict_proba(X, base_margin=margin), atol=1e-4)
+
+
+@each_engine
+@pytest.mark.parametrize("classes", [2, 3])
+def test_soft_targets_are_met_better_than_their_argmax_would(engine, classes):
+    targets = P[:, :classes] / P[:, :classes].sum(axis=1, keepdims=True)
+    settings = {"engine": engine, "n_estimators": 60, "learning_rate": 0.3}
+    soft = boosted(**settings).fit(X[:300], targets[:300]).predict_proba(X[300:])
+    hard = boosted(**settings).fit(X[:300], targets[:300].argmax(axis=1)).predict_proba(X[300:])
+    assert soft.shape == (100, classes)
+    assert np.abs(soft - targets[300:]).mean() < 0.8 * np.abs(hard - targets[300:]).mean()
+
+
+@each_engine
+@pytest.mark.parametrize("classes", [2, 3])
+def test_without_a_split_it_answers_the_mean_target_and_comes_back_from_a_pickle(engine, classes):
+    targets = P[:, :classes] / P[:, :classes].sum(axis=1, keepdims=True)
+    student = boosted(engine=engine, min_child_weight=1e9).fit(X, targets, classes=list("abc")[:classes])
+    np.testing.assert_allclose(student.predict_proba(X[:2]), np.tile(targets.mean(axis=0), (2, 1)), atol=1e-3)
+    again = pickle.loads(pickle.dumps(student))  # noqa: S301 - our own
+    np.testing.assert_array_equal(again.predict_proba(X), student.predict_proba(X))
+    assert len(pickle.dumps(student)) < 100_000
+
+
+@each_engine
+def test_a_class_nobody_holds_is_never_likely(engine):
+    targets = np.c_[P[:, :2] / P[:, :2].sum(axis=1, keepdims=True), np.zeros(400)]
+    assert boosted(engine=engine).fit(X, targets).predict_proba(X)[:, 2].max() < 1e-6
+
+
+@with_lightgbm
+def test_sparse_rows_are_the_same_rows():
+    sparse = np.where(X > 0.5, X, 0)
+    dense = boosted().fit(sparse, P).predict_proba(sparse)
+    np.testing.assert_allclose(boosted().fit(csr_array(sparse), P).predict_proba(csr_array(sparse)), dense, atol=1e-6)
+
+
+def test_an_unknown_engine_and_one_that_is_not_installed_are_named(monkeypatch):
+    with pytest.raises(BadInput, match="engine is 'catboost'; expected one of lightgbm, xgboost"):
+        SoftBoosting(engine="catboost").fit(X, P)
+    monkeypatch.setitem(__import__("sys").modules, "xgboost", None)
+    with pytest.raises(MissingExtra, match=r"tutelage\[xgboost\]"):
+        SoftBoosting(engine="xgboost").fit(X, P)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tutelage.core.errors import LabelMismatch, NotProbabilities, ShapeError
+from tutelage.students.linear import SoftLogistic
+from tutelage.students.multilabel import PerLabel
+from tutelage.students.trees import SoftTree
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(80, 3))
+ON = 1 / (1 + np.exp(-2 * X @ RNG.normal(size=(3, 4))))
+
+
+@parametrize_with_checks([PerLabel(SoftLogistic()), PerLabel(LogisticRegression())])
+def test_it_is_a_scikit_learn_classifier(estimator, check):
+    check(estimator)
+
+
+def test_each_label_has_a_student_of_its_own():
+    student = PerLabel(SoftLogistic(C=10)).fit(X, ON)
+    answers = student.predict_proba(X)
+    for label in range(4):
+        alone = SoftLogistic(C=10).fit(X, np.c_[1 - ON[:, label], ON[:, label]])
+        np.testing.assert_array_equal(answers[:, label], alone.predict_proba(X)[:, 1])
+    np.testing.assert_allclose(answers, ON, atol=0.1)
+    np.testing.assert_array_equal(student.predict(X), answers > 0.5)
+    assert student.classes_.tolist() == [0, 1, 2, 3]
+
+
+def test_labels_have_names_rows_have_weights_and_x_may_be_sparse():
+    weights = np.where(np.arange(80) < 20, 2.0, 1.0)
+    twice = np.r_[np.arange(80), np.arange(20)]
+    weighted = PerLabel(SoftTree(max_leaf_nodes=4, random_state=0)).fit(csr_array(X), ON, classes=list("abcd"), sample_weight=weights)
+    repeated = PerLabel(SoftTree(max_leaf_nodes=4, random_state=0)).fit(X[twice], ON[twice])
+    np.testing.assert_allclose(weighted.predict_proba(csr_array(X)), repeated.predict_proba(X), atol=1e-6)
+    assert weighted.classes_.tolist() == list("abcd")
+
+
+def test_a_classifier_of_hard_labels_learns_from_probabilities_too():
+    wrapped = PerLabel(LogisticRegression(tol=1e-8)).fit(X, ON).predict_proba(X)
+    np.testing.assert_allclose(wrapped, PerLabel(SoftLogistic()).fit(X, ON).predict_proba(X), atol=1e-2)
+
+
+def test_a_label_that_is_the_same_everywhere_stays_so_and_one_label_is_enough():
+    student = PerLabel(LogisticRegression()).fit(X, np.c_[np.ones(80), ON[:, 0] > 0.5, np.zeros(80)])
+    assert student.predict_proba(X)[:, [0, 2]].mean(axis=0).tolist() == [1, 0]
+    assert PerLabel(SoftLogistic()).fit(X, ON[:, :1]).predict_proba(X).shape == (80, 1)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "error", "match"),
+    [
+        (ON + 1, None, NotProbabilities, "80 of 80 rows hold numbers outside 0 to 1"),
+        (ON[:79], None, LabelMismatch, "79 answers to 80 rows"),
+        (ON, ["a", "b"], ShapeError, "4 columns; expected 2"),
+        (ON, ["a", "a", "b", "c"], LabelMismatch, "named twice"),
+    ],
+)
+def test_targets_that_are_no_labels_are_refused(y, classes, error, match):
+    with pytest.raises(error, match=match):
+        PerLabel(SoftTree()).fit(X, y, classes=classes)

@@ -29,7 +29,7 @@ from tutelage.recipes.figures import confusion, mean_soft_labels
 from tutelage.recipes.mnist_setting import CLASSES, TRAIN_ROWS, Split, glorot_weights, measured_network, pixels, teacher_network
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network
-from tutelage.search import best_setting
+from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.networks import MLPStack
 from tutelage.students.torch_student import TorchStudent, fit, steps_of

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tutelage.core.errors import BadInput
-from tutelage.search import best_setting
+from tutelage.search.choice import best_setting
 
 
 def test_the_fewest_errors_over_seeds_win_and_the_earliest_of_equals():

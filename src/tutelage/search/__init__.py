@@ -1,0 +1,1 @@
+"""Which one: settings, and amounts of made rows, picked by validation and never by test."""

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tutelage.evaluation.displays.reliability import ReliabilityDisplay as ReliabilityDisplay
     from tutelage.evaluation.evaluate import evaluate as evaluate
     from tutelage.evaluation.paired import compare as compare
+    from tutelage.data.transfer import Jitter as Jitter
+    from tutelage.data.transfer import Mixup as Mixup
+    from tutelage.data.transfer import Munge as Munge
+    from tutelage.data.transfer import UniformNoise as UniformNoise
+    from tutelage.data.transfer import UnlabelledPool as UnlabelledPool
     from tutelage.evaluation.significance import paired_difference as paired_difference
     from tutelage.export.parity import export_onnx as export_onnx
     from tutelage.objectives.losses import soft_cross_entropy as soft_cross_entropy
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
     from tutelage.softlabels.labels import SoftLabels as SoftLabels
     from tutelage.softlabels.logged import read_answers as read_answers
     from tutelage.softlabels.recording import record as record
+    from tutelage.students.distilled import DistilledClassifier as DistilledClassifier
+    from tutelage.students.distilled import DistilledRegressor as DistilledRegressor
     from tutelage.students.kept import load_student as load_student
     from tutelage.students.kept import save_student as save_student
     from tutelage.students.torch_student import TorchStudent as TorchStudent
@@ -40,6 +47,11 @@ _HOMES = {
     "TutelageError": "core.errors",
     "load_mnist": "data.datasets",
     "load_fashion_mnist": "data.datasets",
+    "UnlabelledPool": "data.transfer",
+    "Jitter": "data.transfer",
+    "Mixup": "data.transfer",
+    "Munge": "data.transfer",
+    "UniformNoise": "data.transfer",
     "as_teacher": "teachers.adapt",
     "record": "softlabels.recording",
     "open_labels": "softlabels.folder",
@@ -51,6 +63,8 @@ _HOMES = {
     "untemper": "objectives.targets",
     "soft_cross_entropy": "objectives.losses",
     "SoftTree": "students.trees",
+    "DistilledClassifier": "students.distilled",
+    "DistilledRegressor": "students.distilled",
     "TorchStudent": "students.torch_student",
     "save_student": "students.kept",
     "load_student": "students.kept",

@@ -1,0 +1,270 @@
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_predict, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.arrays import one_hot, softmax
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.data.transfer import Jitter, Munge, UnlabelledPool
+from tutelage.objectives.targets import soften
+from tutelage.softlabels.recording import record
+from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
+from tutelage.students.trees import SoftTree
+from tutelage.teachers.adapt import as_teacher
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 3))
+NAMES = np.array(["ant", "bee", "cat"])
+Y = NAMES[(X[:, 0] + 0.5 * RNG.normal(size=120) > 0).astype(int) + (X[:, 1] > 0.8)]
+VALUES = X @ [2.0, -1.0, 0.5] + RNG.normal(size=120)
+WEIGHTS = RNG.normal(size=(3, 3))
+
+
+@dataclass
+class Oracle:
+    """A teacher that answers by a formula, and counts what it was asked."""
+
+    form: AnswerForm = field(default_factory=lambda: of_classes("probabilities", NAMES))
+    fingerprint: str = "oracle"
+    asked: list = field(default_factory=list)
+
+    def answer(self, inputs):
+        self.asked.append(len(inputs))
+        logits = 3 * np.asarray(inputs, dtype=np.float64) @ WEIGHTS
+        return {"logits": logits, "probabilities": softmax(logits), "values": logits}[self.form.kind]
+
+
+class Answered(ClassifierMixin, BaseEstimator):
+    """A student that repeats its targets to the rows it learnt from, in order."""
+
+    def fit(self, X, y, *, classes=None):
+        self.classes_, self.targets_ = np.asarray(classes), np.asarray(y)
+        return self
+
+    def predict_proba(self, X):
+        return self.targets_[: len(X)]
+
+
+class AnsweredLabels(Answered):
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+@parametrize_with_checks(
+    [
+        DistilledClassifier(LogisticRegression(), SoftTree(random_state=0)),
+        DistilledClassifier(LogisticRegression(), SoftTree(random_state=0), soft_weight=0.5, temperature=2.0),
+        DistilledRegressor(Ridge(), DecisionTreeRegressor(random_state=0)),
+    ]
+)
+def test_it_keeps_the_contract_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "logits"])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0, 20.0])
+def test_a_student_taught_at_any_temperature_answers_at_one(kind, temperature):
+    teacher = Oracle(of_classes(kind, NAMES))
+    known = softmax(3 * X @ WEIGHTS)
+    student = DistilledClassifier(teacher, SoftTree(), temperature=temperature).fit(X)
+    np.testing.assert_allclose(student.student_.predict_proba(X), soften(3 * X @ WEIGHTS, temperature), atol=1e-4)
+    np.testing.assert_allclose(student.predict_proba(X), known, atol=1e-4)
+    assert student.classes_.tolist() == ["ant", "bee", "cat"]
+    assert (student.predict(X) == NAMES[known.argmax(axis=1)]).all()
+
+
+def test_predictions_keep_the_temperature_that_was_learnt():
+    student = DistilledClassifier(Oracle(), SoftTree(), temperature=4.0).fit(X)
+    before = student.predict_proba(X)
+    np.testing.assert_array_equal(student.set_params(temperature=1.0).predict_proba(X), before)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_without_soft_weight_it_is_the_student_on_hard_labels(temperature):
+    hard = SoftTree(max_leaf_nodes=5, random_state=0).fit(X, Y)
+    ours = DistilledClassifier(Oracle(), SoftTree(max_leaf_nodes=5, random_state=0), soft_weight=0.0, temperature=temperature).fit(X, Y)
+    np.testing.assert_array_equal(ours.predict_proba(X), hard.predict_proba(X))
+    np.testing.assert_array_equal(ours.predict(X), hard.predict(X))
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_the_truth_is_blended_in_before_tempering(temperature):
+    student = DistilledClassifier(Oracle(), SoftTree(), soft_weight=0.3, temperature=temperature).fit(X, Y)
+    blend = 0.3 * softmax(3 * X @ WEIGHTS) + 0.7 * one_hot(np.searchsorted(NAMES, Y), 3)
+    np.testing.assert_allclose(student.predict_proba(X), blend, rtol=1e-6)
+
+
+def test_labels_are_the_teachers():
+    few = np.where(Y == "cat", "bee", Y)
+    student = DistilledClassifier(Oracle(), SoftTree(), soft_weight=0.5).fit(X, few)
+    assert student.predict_proba(X).shape == (120, 3)
+    with pytest.raises(LabelMismatch, match=r"y holds \['dog'\], which the teacher does not know"):
+        DistilledClassifier(Oracle(), SoftTree()).fit(X, np.where(Y == "cat", "dog", Y))
+    with pytest.raises(ValueError, match="Unknown label type"):
+        DistilledClassifier(Oracle(), SoftTree()).fit(X, np.array([1, *Y[1:]], dtype=object))
+
+
+def test_clone_never_unlearns_a_fitted_teacher():
+    forest = RandomForestClassifier(5, random_state=0).fit(X, Y)
+    pool = UnlabelledPool(X)
+    ours = DistilledClassifier(forest, SoftTree(), transfer=pool, temperature=2.0)
+    copied = clone(clone(ours))
+    assert copied.teacher is forest
+    assert copied.transfer is pool
+    assert copied.student is not ours.student
+    assert ours.teacher is forest
+    copied.fit(X)
+    assert copied.teacher is forest
+    assert not hasattr(copied.student, "tree_")
+    teacher = as_teacher(forest)
+    assert clone(DistilledClassifier(teacher, SoftTree())).teacher is teacher
+
+
+def test_an_unfitted_teacher_is_cloned_and_left_unfitted():
+    forest = RandomForestClassifier(5, random_state=0)
+    ours = DistilledClassifier(forest, SoftTree())
+    assert clone(ours).teacher is not forest
+    ours.fit(X, Y)
+    assert not hasattr(forest, "estimators_")
+    np.testing.assert_allclose(ours.predict_proba(X), forest.fit(X, Y).predict_proba(X))
+
+
+def test_out_of_fold_targets_come_from_teachers_that_did_not_see_the_row():
+    forest = RandomForestClassifier(10, random_state=0)
+    pool = RNG.normal(size=(30, 3))
+    ours = DistilledClassifier(forest, Answered(), out_of_fold=5, random_state=7, transfer=UnlabelledPool(pool), transfer_rows=30).fit(X, Y)
+    seed = np.random.RandomState(7).randint(2**31 - 1)
+    unseen = cross_val_predict(forest, X, Y, cv=StratifiedKFold(5, shuffle=True, random_state=seed), method="predict_proba")
+    np.testing.assert_allclose(ours.student_.targets_[:120], unseen)
+    seen = clone(forest).fit(X, Y)
+    np.testing.assert_allclose(ours.teacher_.answer(X), seen.predict_proba(X))
+    np.testing.assert_allclose(np.sort(ours.student_.targets_[120:], axis=0), np.sort(seen.predict_proba(pool), axis=0))
+    assert unseen.max(axis=1).mean() < seen.predict_proba(X).max(axis=1).mean()
+
+
+def test_transfer_rows_are_labelled_once_and_by_the_teacher_alone():
+    teacher = Oracle()
+    ours = DistilledClassifier(teacher, Answered(), soft_weight=0.5, transfer=Jitter(), transfer_rows=2.5, random_state=0).fit(X, Y)
+    assert ours.transfer_rows_ == 300
+    assert teacher.asked == [120, 300]
+    made = Jitter().make(X, 300, seed=np.random.RandomState(0).randint(2**31 - 1))
+    np.testing.assert_allclose(ours.student_.targets_[120:], softmax(3 * made @ WEIGHTS))
+    assert DistilledClassifier(Oracle(), SoftTree(), transfer=Jitter(), transfer_rows=0).fit(X).transfer_rows_ == 0
+
+
+def test_recorded_answers_teach_the_rows_they_hold_and_no_others():
+    kept = record(Oracle(), X)
+    student = DistilledClassifier(kept, SoftTree()).fit(X[::-1])
+    np.testing.assert_allclose(student.predict_proba(X), softmax(3 * X @ WEIGHTS), rtol=1e-6)
+    with pytest.raises(LabelMismatch, match="are not among"):
+        DistilledClassifier(kept, SoftTree(), transfer=Jitter()).fit(X)
+
+
+def test_it_works_in_a_pipeline_a_search_and_cross_validation():
+    forest = RandomForestClassifier(10, random_state=0).fit(StandardScaler().fit_transform(X), Y)
+    piped = make_pipeline(StandardScaler(), DistilledClassifier(forest, SoftTree(random_state=0)))
+    grid = {"distilledclassifier__student__max_leaf_nodes": [2, 20], "distilledclassifier__temperature": [1, 2]}
+    search = GridSearchCV(piped, grid, cv=3).fit(X, Y)
+    assert search.best_params_["distilledclassifier__student__max_leaf_nodes"] == 20
+    assert search.best_estimator_[-1].teacher is not None
+    said = NAMES[Oracle().answer(X).argmax(axis=1)]
+    assert cross_val_score(DistilledClassifier(Oracle(), SoftTree()), X, said, cv=3).min() > 0.7
+
+
+def test_frames_reach_teacher_and_student_as_frames():
+    frame = pd.DataFrame({"size": X[:, 0], "kind": pd.Categorical(np.where(X[:, 1] > 0, "wet", "dry"))})
+    encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+    teacher = make_pipeline(encode, LogisticRegression()).fit(frame, Y)
+    student = DistilledClassifier(teacher, make_pipeline(clone(encode), SoftTree()), transfer=Munge(), random_state=0).fit(frame)
+    assert student.transfer_rows_ == 600
+    assert student.feature_names_in_.tolist() == ["size", "kind"]
+    np.testing.assert_allclose(student.predict_proba(frame), teacher.predict_proba(frame), atol=0.2)
+    with pytest.raises(ValueError, match="feature names should match"):
+        student.predict(frame.rename(columns={"size": "length"}))
+
+
+def test_sparse_rows_are_taken_where_both_take_them():
+    sparse = csr_matrix(np.where(np.abs(X) > 1, X, 0))
+    pool = UnlabelledPool(sparse[:40])
+    student = DistilledRegressor(Ridge(), DecisionTreeRegressor(), transfer=pool, random_state=0).fit(sparse, VALUES)
+    assert student.transfer_rows_ == 40
+    assert student.predict(sparse).shape == (120,)
+
+
+def test_a_plain_classifier_is_wrapped_and_a_multilabel_one_is_taught_each_label(monkeypatch):
+    class Wrapped(Answered):
+        def __init__(self, estimator=None):
+            self.estimator = estimator
+
+    module = type("module", (), {"SoftTargets": Wrapped, "PerLabel": Wrapped})
+    monkeypatch.setitem(__import__("sys").modules, "tutelage.students.any_estimator", module)
+    plain = DistilledClassifier(Oracle(), LogisticRegression()).fit(X)
+    assert isinstance(plain.student_.estimator, LogisticRegression)
+    assert plain.student_.classes_.tolist() == ["ant", "bee", "cat"]
+    labels = Oracle(AnswerForm("probabilities", "multilabel", ("a", "b", "c")))
+    assert isinstance(DistilledClassifier(labels, SoftTree()).fit(X).student_.estimator, SoftTree)
+    ours = DistilledClassifier(labels, AnsweredLabels(), temperature=3.0).fit(X)
+    assert isinstance(ours.student_, AnsweredLabels)
+    np.testing.assert_allclose(ours.predict_proba(X), labels.answer(X), rtol=1e-6)
+    assert ours.predict(X).tolist() == (labels.answer(X) > 0.5).astype(int).tolist()
+
+
+def test_values_are_blended_and_fitted():
+    forest = RandomForestRegressor(10, random_state=0).fit(X, VALUES)
+    blend = 0.25 * forest.predict(X) + 0.75 * VALUES
+    ours = DistilledRegressor(forest, DecisionTreeRegressor(), soft_weight=0.25).fit(X, VALUES)
+    np.testing.assert_allclose(ours.predict(X), blend)
+    assert ours.score(X, blend) == pytest.approx(1.0)
+    unseen = cross_val_predict(Ridge(), X, VALUES, cv=KFold(4, shuffle=True, random_state=np.random.RandomState(3).randint(2**31 - 1)))
+    folded = DistilledRegressor(Ridge(), DecisionTreeRegressor(), out_of_fold=4, random_state=3).fit(X, VALUES)
+    np.testing.assert_allclose(folded.predict(X), unseen)
+
+
+def test_many_outputs_are_many_values():
+    teacher = Oracle(AnswerForm("values", "regression"))
+    ours = DistilledRegressor(teacher, DecisionTreeRegressor(), transfer=Jitter(), transfer_rows=50, random_state=0).fit(X)
+    np.testing.assert_allclose(ours.predict(X), 3 * X @ WEIGHTS)
+    with pytest.raises(ShapeError, match="y has 1 columns and the teacher answers with 3"):
+        DistilledRegressor(teacher, DecisionTreeRegressor(), soft_weight=0.5).fit(X, VALUES)
+
+
+@pytest.mark.parametrize(
+    ("settings", "y", "message"),
+    [
+        ({"soft_weight": 1.5}, Y, "soft_weight is 1.5"),
+        ({"soft_weight": 0.5}, None, "there is no truth to blend in"),
+        ({"temperature": 0}, None, "temperature is 0"),
+        ({"out_of_fold": 3}, Y, "needs a teacher that is not fitted"),
+        ({"teacher": LogisticRegression()}, None, "requires y to be passed"),
+        ({"teacher": LogisticRegression(), "out_of_fold": 1}, Y, "expected 2 folds or more"),
+        ({"teacher": LogisticRegression(), "out_of_fold": 100}, Y, "use fewer folds"),
+        ({"teacher": Oracle(AnswerForm("values", "regression"))}, None, "use DistilledRegressor"),
+        ({"transfer": Jitter(), "transfer_rows": -1}, None, "transfer_rows is -1"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(settings, y, message):
+    with pytest.raises(BadInput, match=message):
+        DistilledClassifier(**({"teacher": Oracle(), "student": SoftTree()} | settings)).fit(X, y)
+
+
+def test_a_teacher_of_classes_is_no_teacher_of_values_and_rows_must_match():
+    with pytest.raises(BadInput, match="use DistilledClassifier"):
+        DistilledRegressor(Oracle(), DecisionTreeRegressor()).fit(X)
+    with pytest.raises(ShapeError, match="120 and 119 rows"):
+        DistilledClassifier(Oracle(), SoftTree()).fit(X, Y[:119])
+    with pytest.raises(BadInput, match="cannot teach a str"):
+        DistilledClassifier(Oracle(), "tree").fit(X)

@@ -54,6 +54,7 @@ def test_the_public_list_is_this():
         "soft_cross_entropy",
         "soften",
         "temper",
+        "transfer_curve",
         "untemper",
     ]
 

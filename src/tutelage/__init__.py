@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tutelage.softlabels.labels import SoftLabels as SoftLabels
     from tutelage.softlabels.logged import read_answers as read_answers
     from tutelage.softlabels.recording import record as record
+    from tutelage.search.transfer_curve import transfer_curve as transfer_curve
     from tutelage.students.distilled import DistilledClassifier as DistilledClassifier
     from tutelage.students.distilled import DistilledRegressor as DistilledRegressor
     from tutelage.students.kept import load_student as load_student
@@ -75,6 +76,7 @@ _HOMES = {
     "FidelityDisplay": "evaluation.displays.fidelity",
     "paired_difference": "evaluation.significance",
     "export_onnx": "export.parity",
+    "transfer_curve": "search.transfer_curve",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are those above

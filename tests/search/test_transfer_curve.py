@@ -1,0 +1,162 @@
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from scipy.special import rel_entr
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.arrays import softmax
+from tutelage.core.errors import BadInput
+from tutelage.data.transfer import UniformNoise, UnlabelledPool
+from tutelage.search.transfer_curve import TransferCurve, transfer_curve
+from tutelage.students.trees import SoftTree
+
+RNG = np.random.default_rng(0)
+X, VALIDATION = RNG.uniform(-2, 2, size=(40, 2)), RNG.uniform(-2, 2, size=(300, 2))
+
+
+@dataclass
+class Oracle:
+    """A smooth teacher that counts the rows it was asked about; steepness 0 makes it say the same of every row."""
+
+    form: AnswerForm = field(default_factory=lambda: of_classes("logits", ("no", "yes")))
+    steepness: float = 3.0
+    fingerprint: str = "oracle"
+    rows: int = 0
+
+    def answer(self, inputs):
+        self.rows += len(inputs)
+        signal = self.steepness * (inputs[:, 0] ** 2 - inputs[:, 1])
+        return np.column_stack([np.zeros_like(signal) + 0.5, signal])
+
+
+@dataclass
+class Sigmoid(Oracle):
+    form: AnswerForm = field(default_factory=lambda: AnswerForm("probabilities", "multilabel", ("a", "b")))
+
+    def answer(self, inputs):
+        return 1 / (1 + np.exp(-super().answer(inputs)))
+
+
+class AnyMean(ClassifierMixin, BaseEstimator):
+    """Answers every row with the mean target, for any task."""
+
+    def fit(self, X, y, *, classes=None):
+        self.classes_, self.mean_ = np.asarray(classes), np.mean(y, axis=0)
+        return self
+
+    def predict_proba(self, X):
+        return np.tile(self.mean_, (len(X), 1))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def curve(teacher=None, student=None, **settings) -> TransferCurve:
+    settings = {"transfer": UniformNoise(), "validation": VALIDATION, "seeds": 3} | settings
+    return transfer_curve(teacher or Oracle(), student or SoftTree(), X, **settings)
+
+
+def test_more_rows_bring_the_student_closer_and_the_largest_that_gains_is_chosen():
+    found = curve(rows=(0.0, 5.0, 100.0), seeds=5)
+    assert [point.rows for point in found.points] == [0, 200, 4000]
+    agreement = [point.scores["agreement"] for point in found.points]
+    assert agreement == sorted(agreement)
+    assert agreement[0] < 0.93 < 0.97 < agreement[-1]
+    assert found.points[0].scores["kl_nats"] > 2 * found.points[-1].scores["kl_nats"]
+    assert found.chosen_rows == 4000
+    assert "still gained: 200 to 4000 rows took kl_nats" in found.stopped_because
+    assert (found.training_rows, found.validation_rows, found.seeds) == (40, 300, (0, 1, 2, 3, 4))
+
+
+def test_a_point_says_what_the_student_taught_alone_would():
+    known = softmax(Oracle().answer(VALIDATION))
+    said = SoftTree(random_state=0).fit(X, softmax(Oracle().answer(X))).predict_proba(VALIDATION)
+    point = curve(student=SoftTree(random_state=5), rows=(0, 1)).points[0]
+    assert point.scores["agreement"] == pytest.approx((said.argmax(axis=1) == known.argmax(axis=1)).mean(), abs=0.02)
+    divergence = rel_entr(known, np.maximum(said, 1e-7)).sum(axis=1).mean()
+    assert point.scores["kl_nats"] == pytest.approx(divergence, rel=0.2)
+    for name, interval in point.intervals.items():
+        assert interval.low < point.scores[name] < interval.high
+        assert interval.over == "seeds and validation rows"
+
+
+def test_every_made_row_is_labelled_once_and_those_after_the_stop_never():
+    teacher = Oracle()
+    curve(teacher, rows=(0, 50, 200), patience=None)
+    assert teacher.rows == 300 + 3 * (40 + 200)
+    dull = Oracle(steepness=0.0)
+    found = curve(dull, rows=(0, 10, 20, 400, 800))
+    assert dull.rows == 300 + 3 * (40 + 20)
+    assert found.chosen_rows == 0
+    assert [point.rows for point in found.points] == [0, 10, 20]
+    assert "More than 0 made rows brought no gain that can be claimed: 0 to 10 rows took" in found.stopped_because
+    assert len(curve(Oracle(steepness=0.0), rows=(0, 10, 20, 40), patience=None).points) == 4
+
+
+def test_a_gain_below_the_tolerance_does_not_count():
+    sizes = (0.0, 5.0, 100.0)
+    strict = curve(rows=sizes, measure="agreement", tolerance=0.5)
+    assert strict.chosen_rows == 0
+    assert curve(rows=sizes, measure="agreement").chosen_rows > 0
+
+
+def test_the_choice_is_the_same_whatever_the_temperature_when_the_student_repeats_its_rows():
+    pool = UnlabelledPool(VALIDATION)  # rows that it is examined on: what is learnt at 4 must be answered at 1
+    found = curve(transfer=pool, rows=(0, 300), temperature=4.0)
+    assert found.points[-1].scores["agreement"] == 1
+    assert found.points[-1].scores["kl_nats"] == pytest.approx(0, abs=1e-5)
+
+
+def test_seeds_reach_the_student_inside_a_pipeline_and_can_be_named():
+    deep = make_pipeline(StandardScaler(), SoftTree())
+    assert curve(student=deep, rows=(0, 20), seeds=(7, 9)).seeds == (7, 9)
+    again = [curve(student=deep, rows=(0, 20), seeds=(7, 9)).points for _ in range(2)]
+    assert again[0] == again[1]
+
+
+def test_values_are_judged_by_their_distance():
+    teacher = Oracle(AnswerForm("values", "regression"))
+    found = curve(teacher, DecisionTreeRegressor(), rows=(0.0, 20.0))
+    first, last = found.points
+    student = DecisionTreeRegressor(random_state=0).fit(X, Oracle().answer(X))
+    gap = student.predict(VALIDATION) - Oracle().answer(VALIDATION)
+    assert first.scores["rmse"] == pytest.approx(np.sqrt((gap**2).mean()), rel=0.1)
+    assert last.scores["rmse"] < first.scores["rmse"] / 2
+    assert found.measure == "rmse"
+    assert found.chosen_rows == 800
+
+
+def test_labels_of_many_are_judged_one_by_one():
+    found = curve(Sigmoid(), AnyMean(), rows=(0, 20))
+    known = Sigmoid().answer(VALIDATION)
+    half = (known > 0.5) == (Sigmoid().answer(X).mean(axis=0) > 0.5)
+    assert found.points[0].scores["agreement"] == pytest.approx(half.mean())
+    mean = Sigmoid().answer(X).mean(axis=0)
+    divergence = (rel_entr(known, mean) + rel_entr(1 - known, 1 - mean)).sum(axis=1)
+    assert found.points[0].scores["kl_nats"] == pytest.approx(divergence.mean())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"teacher": LogisticRegression()}, "is not fitted"),
+        ({"seeds": 1}, "1 seeds"),
+        ({"rows": (5,)}, "1 amounts of rows"),
+        ({"tolerance": -1}, "a tolerance of -1"),
+        ({"patience": 0}, "a patience of 0"),
+        ({"measure": "rmse"}, "expected one of kl_nats, agreement"),
+        ({"validation": VALIDATION[:1]}, "1 validation rows"),
+        ({"transfer": UnlabelledPool(X), "rows": (0, 41)}, "of a pool of 40"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(settings, message):
+    with pytest.raises(BadInput, match=message):
+        curve(**settings)

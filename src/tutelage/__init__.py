@@ -12,27 +12,27 @@ if TYPE_CHECKING:
     from tutelage.core.errors import TutelageError as TutelageError
     from tutelage.data.datasets import load_fashion_mnist as load_fashion_mnist
     from tutelage.data.datasets import load_mnist as load_mnist
-    from tutelage.evaluation.displays.decisions import AgreementDisplay as AgreementDisplay
-    from tutelage.evaluation.displays.fidelity import FidelityDisplay as FidelityDisplay
-    from tutelage.evaluation.displays.reliability import ReliabilityDisplay as ReliabilityDisplay
-    from tutelage.evaluation.evaluate import evaluate as evaluate
-    from tutelage.evaluation.paired import compare as compare
     from tutelage.data.transfer import Jitter as Jitter
     from tutelage.data.transfer import Mixup as Mixup
     from tutelage.data.transfer import Munge as Munge
     from tutelage.data.transfer import UniformNoise as UniformNoise
     from tutelage.data.transfer import UnlabelledPool as UnlabelledPool
+    from tutelage.evaluation.displays.decisions import AgreementDisplay as AgreementDisplay
+    from tutelage.evaluation.displays.fidelity import FidelityDisplay as FidelityDisplay
+    from tutelage.evaluation.displays.reliability import ReliabilityDisplay as ReliabilityDisplay
+    from tutelage.evaluation.evaluate import evaluate as evaluate
+    from tutelage.evaluation.paired import compare as compare
     from tutelage.evaluation.significance import paired_difference as paired_difference
     from tutelage.export.parity import export_onnx as export_onnx
     from tutelage.objectives.losses import soft_cross_entropy as soft_cross_entropy
     from tutelage.objectives.targets import soften as soften
     from tutelage.objectives.targets import temper as temper
     from tutelage.objectives.targets import untemper as untemper
+    from tutelage.search.transfer_curve import transfer_curve as transfer_curve
     from tutelage.softlabels.folder import open_labels as open_labels
     from tutelage.softlabels.labels import SoftLabels as SoftLabels
     from tutelage.softlabels.logged import read_answers as read_answers
     from tutelage.softlabels.recording import record as record
-    from tutelage.search.transfer_curve import transfer_curve as transfer_curve
     from tutelage.students.distilled import DistilledClassifier as DistilledClassifier
     from tutelage.students.distilled import DistilledRegressor as DistilledRegressor
     from tutelage.students.kept import load_student as load_student

@@ -137,3 +137,5 @@ def test_validation_counts_errors_or_averages_the_loss():
     loss = Validation(torch.zeros(2, 1), labels, by="loss").score(Stack())
     expected = [nn.functional.cross_entropy(copy, labels).item() for copy in logits]
     torch.testing.assert_close(loss, torch.tensor(expected).double(), rtol=1e-6, atol=1e-6)
+    soft = Validation(torch.zeros(2, 1), nn.functional.one_hot(labels, 2).float(), by="loss").score(Stack())
+    torch.testing.assert_close(soft, loss)

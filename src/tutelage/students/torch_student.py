@@ -38,7 +38,7 @@ class Validation:
 
     Attributes:
         inputs: (rows, ...).
-        labels: (rows,) integers.
+        labels: (rows,) integers; for "loss" also (rows, classes) probabilities.
         by: "errors" counts wrong rows; "loss" is the mean cross-entropy, steadier where rows are few and noisy.
     """
 
@@ -51,7 +51,9 @@ class Validation:
         logits = engine.answers_of(network, self.inputs)
         if self.by == "errors":
             return (logits.argmax(dim=-1) != self.labels).sum(dim=-1).reshape(-1).double()
-        of_label = torch.log_softmax(logits, dim=-1)[..., torch.arange(len(self.labels)), self.labels]
+        log_probs = torch.log_softmax(logits, dim=-1)
+        soft = self.labels.ndim == 2
+        of_label = (log_probs * self.labels).sum(dim=-1) if soft else log_probs[..., torch.arange(len(self.labels)), self.labels]
         return -of_label.mean(dim=-1).reshape(-1).double()
 
 

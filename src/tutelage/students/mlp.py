@@ -1,0 +1,200 @@
+"""A small network with scikit-learn's API, trained with torch where it is installed and kept as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from scipy.special import log_softmax
+from sklearn.neural_network import MLPClassifier
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import has_fit_parameter
+
+from tutelage import engine
+from tutelage.core.arrays import Floats, softmax
+from tutelage.core.errors import BadInput, SelfCheckFailed, require
+from tutelage.students.any_estimator import expand
+from tutelage.students.soft_classifier import SoftClassifier
+
+
+class SoftMLP(SoftClassifier):
+    """A ReLU network whose softmax is taught probabilities, by Adam.
+
+    Torch trains it if it is installed, else scikit-learn's MLPClassifier does, on rows given once a class. Either way
+    the fitted network is NumPy arrays, and answers need no torch.
+
+    Args:
+        hidden_layer_sizes: units of each hidden layer.
+        learning_rate: of Adam.
+        epochs: how often every row is seen.
+        batch_size: rows a step.
+        l2: penalty l2 ||W||^2 / 2 on the weights of layers, added to the mean loss of each batch.
+        standardise: shift and scale each feature to mean 0 and deviation 1 first.
+        validation_fraction: share of rows held back to choose the epoch whose weights are kept; 0 keeps the last.
+        random_state: settles the first weights, the shuffles and the rows held back. Torch's global seed has no part.
+
+    Attributes:
+        coefs_: for each layer (inputs, outputs), float32.
+        intercepts_: for each layer (outputs,), float32.
+        mean_: (features,) what is taken off first.
+        scale_: (features,) what is then divided by.
+        best_epoch_: the epoch, from 1, whose weights these are.
+    """
+
+    coefs_: list[Floats]
+    intercepts_: list[Floats]
+    mean_: Floats
+    scale_: Floats
+    best_epoch_: int
+
+    def __init__(
+        self,
+        *,
+        hidden_layer_sizes: Sequence[int] = (64,),
+        learning_rate: float = 3e-3,
+        epochs: int = 100,
+        batch_size: int = 64,
+        l2: float = 0.0,
+        standardise: bool = True,
+        validation_fraction: float = 0.0,
+        random_state: int | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.l2 = l2
+        self.standardise = standardise
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+
+    def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
+        if not 0 <= self.validation_fraction < 1:
+            raise BadInput(f"validation_fraction is {self.validation_fraction}; expected a share of rows from 0 to below 1.")
+        if weights is not None:
+            counted = weights > 0
+            X, targets, weights = X[counted], targets[counted], weights[counted]
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        shift, deviation = (X.mean(axis=0), X.std(axis=0)) if self.standardise else (np.zeros(X.shape[1]), np.ones(X.shape[1]))
+        self.mean_, self.scale_ = np.asarray(shift), np.where(deviation > 0, deviation, 1)
+        rows = np.asarray((X - self.mean_) / self.scale_, dtype=np.float32)
+        lesson = _Lesson.of(rows, targets, weights, held_back=round(self.validation_fraction * len(rows)), seed=seed)
+        train = _by_torch if find_spec("torch") else _by_sklearn
+        layers, self.best_epoch_ = train(self, lesson, seed)
+        self.coefs_, self.intercepts_ = [weight for weight, _ in layers], [bias for _, bias in layers]
+
+    def _probabilities(self, X: Any) -> Floats:
+        return softmax(_forward(self.coefs_, self.intercepts_, (X - self.mean_) / self.scale_))
+
+
+Layers = list[tuple[Floats, Floats]]
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """Rows to train on and rows that choose the epoch, float32. Targets are multiplied by the weight of their row."""
+
+    rows: Floats
+    targets: Floats
+    validation_rows: Floats
+    validation_targets: Floats
+
+    @classmethod
+    def of(cls, rows: Floats, targets: Floats, weights: Floats | None, *, held_back: int, seed: int) -> _Lesson:
+        """Split the rows; weights have mean one, so that the learning rate keeps its meaning."""
+        if weights is not None:  # the cross-entropy is linear in its target
+            targets = targets * (weights / weights.mean())[:, None]
+        targets = np.asarray(targets, dtype=np.float32)
+        if held_back == 0:
+            return cls(rows, targets, rows[:0], targets[:0])
+        if held_back == len(rows):
+            raise BadInput(f"validation_fraction holds back all {held_back} rows; nothing is left to train on.")
+        order = np.random.default_rng(seed).permutation(len(rows))
+        kept, chosen = np.sort(order[held_back:]), np.sort(order[:held_back])
+        return cls(rows[kept], targets[kept], rows[chosen], targets[chosen])
+
+
+def _forward(coefs: Sequence[Floats], intercepts: Sequence[Floats], rows: Floats) -> Floats:
+    """(rows, features) -> (rows, classes) logits."""
+    for weight, bias in zip(coefs[:-1], intercepts[:-1], strict=True):
+        rows = np.maximum(rows @ weight + bias, 0)
+    return np.asarray(rows @ coefs[-1] + intercepts[-1])
+
+
+def _sizes(student: SoftMLP, lesson: _Lesson) -> list[int]:
+    return [lesson.rows.shape[1], *student.hidden_layer_sizes, lesson.targets.shape[1]]
+
+
+def _by_torch(student: SoftMLP, lesson: _Lesson, seed: int) -> tuple[Layers, int]:
+    torch = require("torch")
+    from tutelage.objectives.losses import soft_cross_entropy
+    from tutelage.students.networks import mlp
+    from tutelage.students.torch_student import Validation, fit
+
+    inputs, targets, validation_inputs, validation_targets = map(
+        torch.from_numpy, (lesson.rows, lesson.targets, lesson.validation_rows, lesson.validation_targets)
+    )
+    with engine.seeded(seed):
+        network = mlp(_sizes(student, lesson))
+        linears = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
+        groups = [
+            {"params": [layer.weight for layer in linears], "weight_decay": student.l2},
+            {"params": [layer.bias for layer in linears], "weight_decay": 0.0},
+        ]
+        done = fit(
+            network,
+            soft_cross_entropy,
+            inputs=inputs,
+            targets=targets,
+            optimizer=torch.optim.Adam(groups, lr=student.learning_rate),
+            epochs=student.epochs,
+            batch_size=student.batch_size,
+            validation=Validation(validation_inputs, validation_targets, by="loss") if len(validation_inputs) else None,
+        )
+    layers = [(np.ascontiguousarray(layer.weight.detach().numpy().T), layer.bias.detach().numpy().copy()) for layer in linears]
+    return layers, int(done.best_epoch[0])
+
+
+def _by_sklearn(student: SoftMLP, lesson: _Lesson, seed: int) -> tuple[Layers, int]:
+    if not has_fit_parameter(MLPClassifier, "sample_weight"):  # scikit-learn below 1.7
+        require("torch")
+    row_weights = lesson.targets.sum(axis=1, dtype=np.float64)
+    expanded = expand(lesson.targets / row_weights[:, None])
+    rows, weights = lesson.rows[expanded.rows], expanded.weights * row_weights[expanded.rows]
+    batch_size = min(round(student.batch_size * len(rows) / len(row_weights)), len(rows))
+    network = MLPClassifier(
+        hidden_layer_sizes=tuple(student.hidden_layer_sizes),
+        learning_rate_init=student.learning_rate,
+        batch_size=batch_size,
+        alpha=student.l2 * student.batch_size,  # scikit-learn divides it by the weights of a batch
+        random_state=seed,
+    )
+    lowest = np.inf
+    best: tuple[Layers, int] = ([], 0)
+    for epoch in range(1, student.epochs + 1):
+        network.partial_fit(rows, expanded.columns, classes=np.arange(lesson.targets.shape[1]), sample_weight=weights)
+        if not np.isfinite(network.loss_):
+            raise SelfCheckFailed(f"the loss of epoch {epoch} is {network.loss_}; lower the learning rate or look at the targets.")
+        layers = _layers_of(network)
+        score = _loss(layers, lesson) if len(lesson.validation_rows) else -epoch
+        if score < lowest:
+            lowest, best = score, (layers, epoch)
+    return best
+
+
+def _layers_of(network: MLPClassifier) -> Layers:
+    """Copies of its weights; the one output that it has for two classes becomes two, the first always 0."""
+    layers = [(w.astype(np.float32), b.astype(np.float32)) for w, b in zip(network.coefs_, network.intercepts_, strict=True)]
+    weight, bias = layers[-1]
+    if len(bias) == 1:
+        layers[-1] = np.hstack([np.zeros_like(weight), weight]), np.r_[np.float32(0), bias]
+    return layers
+
+
+def _loss(layers: Layers, lesson: _Lesson) -> float:
+    """The cross-entropy of the rows that choose the epoch, summed."""
+    logits = _forward([weight for weight, _ in layers], [bias for _, bias in layers], lesson.validation_rows)
+    return -float(np.vdot(lesson.validation_targets, log_softmax(logits, axis=1)))

@@ -1,0 +1,121 @@
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tutelage.core.errors import BadInput, SelfCheckFailed
+from tutelage.students import mlp
+from tutelage.students.mlp import SoftMLP
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 4)) * [1, 10, 1, 1] + [0, 50, 0, 0]
+LOGITS = np.c_[X[:, 0], (X[:, 1] - 50) / 10, X[:, 2] * X[:, 3]]
+P = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+
+# Which rows meet in a batch depends on how many there are: scikit-learn expects its own network to fail this, too.
+BATCHED = {"check_sample_weight_equivalence_on_dense_data": "rows are drawn into batches by their place"}
+
+
+@pytest.fixture(params=["torch", "scikit-learn"])
+def trainer(request, monkeypatch):
+    if request.param == "scikit-learn":
+        monkeypatch.setattr(mlp, "find_spec", lambda name: None)
+    return request.param
+
+
+def taught(targets=P, **settings):
+    return SoftMLP(**{"hidden_layer_sizes": (16,), "epochs": 40, "learning_rate": 0.02, "random_state": 0, **settings}).fit(X, targets)
+
+
+@parametrize_with_checks([SoftMLP(hidden_layer_sizes=(8,), epochs=25, learning_rate=0.05)], expected_failed_checks=lambda _: BATCHED)
+def test_it_is_a_scikit_learn_classifier(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_either_trainer_meets_soft_targets_and_leaves_plain_arrays(trainer, classes):
+    targets = P[:, :classes] / P[:, :classes].sum(axis=1, keepdims=True)
+    student = taught(targets)
+    assert np.abs(student.predict_proba(X) - targets).mean() < 0.08
+    assert [weight.shape for weight in student.coefs_] == [(4, 16), (16, classes)]
+    assert [bias.shape for bias in student.intercepts_] == [(16,), (classes,)]
+    assert all(type(array) is np.ndarray and array.dtype == np.float32 for array in student.coefs_ + student.intercepts_)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(student)).predict(X), student.predict(X))  # noqa: S301 - our own
+
+
+def test_the_seed_alone_settles_the_weights(trainer):
+    torch.manual_seed(1)
+    first = taught(epochs=2)
+    torch.manual_seed(2)
+    np.testing.assert_array_equal(taught(epochs=2).coefs_[0], first.coefs_[0])
+    assert (taught(epochs=2, random_state=1).coefs_[0] != first.coefs_[0]).any()
+
+
+def test_torchs_global_state_is_left_as_it_was():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    taught(epochs=1)
+    assert torch.rand(1) == expected
+
+
+def test_rows_held_back_choose_the_epoch(trainer):
+    hard = np.eye(3)[RNG.integers(0, 3, 200)]  # nothing to learn: the longer, the worse
+    student = taught(hard, validation_fraction=0.3, learning_rate=0.1)
+    assert student.best_epoch_ < 20
+    assert taught(hard, epochs=3).best_epoch_ == 3
+    assert np.abs(student.predict_proba(X) - 1 / 3).mean() < np.abs(taught(hard, learning_rate=0.1).predict_proba(X) - 1 / 3).mean()
+
+
+def test_rows_of_weight_zero_teach_nothing(trainer):
+    weights = np.r_[np.ones(100), np.zeros(100)]
+    settings = {"hidden_layer_sizes": (8,), "epochs": 3, "random_state": 0}
+    weighted = SoftMLP(**settings).fit(X, P, sample_weight=weights)
+    alone = SoftMLP(**settings).fit(X[:100], P[:100])
+    np.testing.assert_allclose(weighted.coefs_[0], alone.coefs_[0], atol=1e-6)
+
+
+def test_heavy_rows_pull_harder(trainer):
+    student = SoftMLP(hidden_layer_sizes=(), epochs=60, learning_rate=0.05, random_state=0)
+    clash, targets = np.zeros((40, 1)), np.repeat([[0.9, 0.1], [0.1, 0.9]], 20, axis=0)
+    share = student.fit(clash, targets, sample_weight=np.repeat([3.0, 1.0], 20)).predict_proba([[0.0]])[0, 0]
+    assert share == pytest.approx(0.7, abs=0.02)
+
+
+def test_the_penalty_shrinks_weights(trainer):
+    loose, tight = (np.linalg.norm(taught(l2=l2).coefs_[0]) for l2 in (0.0, 0.1))
+    assert tight < 0.5 * loose
+
+
+def test_without_standardising_features_are_taken_as_they_are():
+    student = taught(standardise=False, epochs=1)
+    assert (student.mean_ == 0).all()
+    assert (student.scale_ == 1).all()
+    np.testing.assert_allclose(taught(epochs=1).mean_, X.mean(axis=0))
+
+
+@pytest.mark.parametrize(("fraction", "match"), [(1, "share of rows from 0 to below 1"), (-0.1, "share"), (0.999, "holds back all 200")])
+def test_a_share_that_leaves_nothing_is_refused(fraction, match):
+    with pytest.raises(BadInput, match=match):
+        taught(validation_fraction=fraction)
+
+
+def test_a_loss_that_runs_away_stops_the_training():
+    with pytest.raises(SelfCheckFailed, match="lower the learning rate"):
+        taught(learning_rate=1e30)
+
+
+def test_a_fitted_student_answers_on_a_machine_without_torch():
+    code = """if True:
+        import sys, importlib.util, numpy as np
+        find_spec = importlib.util.find_spec
+        importlib.util.find_spec = lambda name, *more: None if name == "torch" else find_spec(name, *more)
+        from tutelage.students.mlp import SoftMLP
+        print(SoftMLP(epochs=2, random_state=0).fit(np.eye(4), [0, 1, 0, 1]).predict_proba(np.eye(4)).shape, "torch" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(4, 2) False"

@@ -1,20 +1,27 @@
 import json
 import pickle
 import zipfile
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import skops.io
 from safetensors.numpy import save_file
-from sklearn.linear_model import LinearRegression
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
 from torch import nn
 
 from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.students.any_estimator import SoftTargets
+from tutelage.students.boosting import SoftBoosting
 from tutelage.students.kept import load_student, save_student
+from tutelage.students.linear import SoftLogistic
+from tutelage.students.mlp import SoftMLP
+from tutelage.students.multilabel import PerLabel
 from tutelage.students.networks import mlp
 from tutelage.students.torch_student import TorchStudent
-from tutelage.students.trees import SoftTree
+from tutelage.students.trees import SoftForest, SoftTree
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 3))
@@ -24,6 +31,13 @@ STUDENTS = {
     "soft tree": SoftTree().fit(X, P),
     "tree": DecisionTreeRegressor().fit(X, P),
     "line": LinearRegression().fit(X, P[:, 0]),
+    "boosted values": GradientBoostingRegressor(n_estimators=3).fit(X, P[:, 0]),
+    "forest": SoftForest(n_estimators=3).fit(X, P),
+    "soft line": SoftLogistic().fit(X, P, classes=["no", "yes"]),
+    "soft network": SoftMLP(hidden_layer_sizes=(4,), epochs=1).fit(X, P),
+    "wrapped": SoftTargets(LogisticRegression()).fit(X, P),
+    "labels": PerLabel(SoftTree()).fit(X, np.c_[P, np.zeros(80)]),
+    **{e: SoftBoosting(engine=e, n_estimators=3, n_jobs=1).fit(X, P) for e in ("lightgbm", "xgboost") if find_spec(e)},
 }
 
 
@@ -56,6 +70,30 @@ def test_a_tree_whose_nodes_point_outside_it_is_refused(array, value, tmp_path):
     skops.io.dump(tree, tmp_path / "tree.skops")
     with pytest.raises(DamagedFile, match=r"tree.skops holds a tree whose nodes point outside it"):
         load_student(tmp_path / "tree.skops")
+
+
+def test_a_forest_with_one_bad_tree_is_refused(tmp_path):
+    forest = SoftForest(n_estimators=3, max_depth=3).fit(X, P)
+    tree = forest.forest_.estimators_[1].tree_
+    state = tree.__getstate__()
+    state["nodes"]["right_child"][0] = 10_000
+    tree.__setstate__(state)
+    with pytest.raises(DamagedFile, match="holds a tree whose nodes point outside it"):
+        load_student(save_student(forest, tmp_path / "forest"))
+
+
+def test_a_booster_with_bad_nodes_is_refused_and_the_file_named(tmp_path):
+    pytest.importorskip("xgboost")
+    path = save_student(STUDENTS["xgboost"], tmp_path / "boosted")
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    damaged = parts["schema.json"].replace(b"num_feature", b"num_feathers")
+    assert damaged != parts["schema.json"]
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in (parts | {"schema.json": damaged}).items():
+            file.writestr(name, content)
+    with pytest.raises(DamagedFile, match=r"boosted.skops: a xgboost model cannot be read"):
+        load_student(path)
 
 
 class Trap:

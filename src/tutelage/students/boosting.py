@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix, issparse
 from tutelage.core.answers import two_columns
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import BadInput, require
+from tutelage.students.booster_text import booster_of, text_of
 from tutelage.students.soft_classifier import SoftClassifier
 
 Engine = Literal["lightgbm", "xgboost"]
@@ -86,6 +87,20 @@ class SoftBoosting(SoftClassifier):
             "accept_sparse": "csr" if self.engine == "lightgbm" else False,
             "ensure_all_finite": "allow-nan",
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle or a kept file holds: the Booster as text."""
+        state: dict[str, Any] = super().__getstate__()
+        return state | {"booster_": text_of(self.booster_, self.engine)} if "booster_" in state else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "booster_" in state:
+            classes = len(state["classes_"])
+            booster = booster_of(
+                state["booster_"], state["engine"], features=int(state["n_features_in_"]), columns=1 if classes == 2 else classes
+            )
+            state = state | {"booster_": booster}
+        super().__setstate__(state)
 
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
         if self.engine not in ENGINES:

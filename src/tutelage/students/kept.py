@@ -8,20 +8,28 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tutelage.core.errors import BadInput, DamagedFile, require
-from tutelage.students.trees import SoftTree
+from tutelage.students.nodes import sound_tree, trees_in
 
-# skops asks before it loads these: SoftTree is ours; Tree is safe once `_check_tree` has seen its node numbers.
-TRUSTED = ["sklearn.tree._tree.Tree", "tutelage.students.trees.SoftTree"]
+# skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
+# Tree is safe once `sound_tree` has seen its node numbers.
+TRUSTED = [
+    "sklearn.tree._tree.Tree",
+    "tutelage.students.any_estimator.SoftTargets",
+    "tutelage.students.boosting.SoftBoosting",
+    "tutelage.students.linear.SoftLogistic",
+    "tutelage.students.mlp.SoftMLP",
+    "tutelage.students.multilabel.PerLabel",
+    "tutelage.students.trees.SoftForest",
+    "tutelage.students.trees.SoftTree",
+]
 
 
 def save_student(student: Any, stem: Path) -> Path:
     """Write a student beside `stem`, with the suffix of its format.
 
     Args:
-        student: a TorchStudent around an `mlp`, or a fitted scikit-learn estimator.
+        student: a TorchStudent around an `mlp`, or a fitted scikit-learn estimator, such as the students of this room.
         stem: path without suffix.
 
     Returns:
@@ -98,28 +106,11 @@ def _load_estimator(path: Path) -> Any:
 
     try:
         student = skops.io.load(path, trusted=TRUSTED)
+    except DamagedFile as error:
+        raise DamagedFile(f"{path}: {error} Do not use it.") from error
     except (UntrustedTypesFoundException, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
         raise DamagedFile(f"{path} is not a student that tutelage kept ({reason}). Run the recipe again.") from error
-    estimator = student.tree_ if isinstance(student, SoftTree) else student
-    if hasattr(estimator, "tree_"):
-        _check_tree(estimator.tree_, path)
-    return student
-
-
-def _check_tree(tree: Any, path: Path) -> None:
-    """Refuse node numbers that would make scikit-learn read outside its arrays (it does not check them itself)."""
-    left, right, feature = tree.children_left, tree.children_right, tree.feature
-    nodes = np.arange(tree.node_count)
-    leaf = left == -1
-    inner = ~leaf
-    sound = (
-        len(left) == len(right) == len(feature) == len(nodes) > 0
-        and bool((right[leaf] == -1).all())
-        and bool((left[inner] > nodes[inner]).all() and (left[inner] < len(nodes)).all())
-        and bool((right[inner] > nodes[inner]).all() and (right[inner] < len(nodes)).all())
-        and bool((feature[inner] >= 0).all() and (feature[inner] < tree.n_features).all())
-        and tree.value.shape[0] == len(nodes)
-    )
-    if not sound:
+    if not all(map(sound_tree, trees_in(student))):
         raise DamagedFile(f"{path} holds a tree whose nodes point outside it; it was damaged or tampered with. Do not use it.")
+    return student

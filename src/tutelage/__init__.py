@@ -35,9 +35,15 @@ if TYPE_CHECKING:
     from tutelage.softlabels.recording import record as record
     from tutelage.students.distilled import DistilledClassifier as DistilledClassifier
     from tutelage.students.distilled import DistilledRegressor as DistilledRegressor
+    from tutelage.students.any_estimator import SoftTargets as SoftTargets
+    from tutelage.students.boosting import SoftBoosting as SoftBoosting
     from tutelage.students.kept import load_student as load_student
     from tutelage.students.kept import save_student as save_student
+    from tutelage.students.linear import SoftLogistic as SoftLogistic
+    from tutelage.students.mlp import SoftMLP as SoftMLP
+    from tutelage.students.multilabel import PerLabel as PerLabel
     from tutelage.students.torch_student import TorchStudent as TorchStudent
+    from tutelage.students.trees import SoftForest as SoftForest
     from tutelage.students.trees import SoftTree as SoftTree
     from tutelage.teachers.adapt import as_teacher as as_teacher
     from tutelage.teachers.preflight.flight import preflight as preflight
@@ -66,6 +72,12 @@ _HOMES = {
     "SoftTree": "students.trees",
     "DistilledClassifier": "students.distilled",
     "DistilledRegressor": "students.distilled",
+    "SoftForest": "students.trees",
+    "SoftLogistic": "students.linear",
+    "SoftBoosting": "students.boosting",
+    "SoftMLP": "students.mlp",
+    "SoftTargets": "students.any_estimator",
+    "PerLabel": "students.multilabel",
     "TorchStudent": "students.torch_student",
     "save_student": "students.kept",
     "load_student": "students.kept",

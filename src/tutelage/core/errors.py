@@ -18,7 +18,7 @@ Each message is one or two sentences: what was seen, what was expected, what to 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.util import find_spec
 from types import ModuleType
@@ -112,10 +112,10 @@ def require_extras(extras: Iterable[str]) -> None:
         raise MissingExtra(_sentence([m for extra in lacking for m in absent[extra]], lacking))
 
 
-def closest(name: str, known: Sequence[str]) -> str:
-    """What to say after an unknown name: what there is, and what it resembles."""
-    near = get_close_matches(name, known, n=1)
-    return f"there are {', '.join(known)}.{f' Did you mean {near[0]}?' if near else ''}"
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that is not there: the closest one that is, or nothing if none is close."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _sentence(modules: list[str], extras: list[str]) -> str:

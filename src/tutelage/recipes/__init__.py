@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from tutelage.core.errors import BadInput, closest, require_extras
+from tutelage.core.errors import BadInput, did_you_mean, require_extras
 
 if TYPE_CHECKING:
     from tutelage.recipes.recipe import Recipe
@@ -29,7 +29,7 @@ def recipe_named(name: str, *, further: tuple[str, ...] = ()) -> Recipe:
         BadInput: there is none; the message offers the closest. MissingExtra: it needs packages that are not installed.
     """
     if name not in RECIPES:
-        raise BadInput(f"no recipe named {name!r}; {closest(name, list(RECIPES))}")
+        raise BadInput(f"no recipe named {name!r}; there are {', '.join(RECIPES)}.{did_you_mean(name, RECIPES)}")
     require_extras((*RECIPES[name], *further))
     recipe: Recipe = importlib.import_module(f"tutelage.recipes.{name}").RECIPE
     return recipe

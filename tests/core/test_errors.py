@@ -29,7 +29,7 @@ def test_an_installed_module_is_returned():
 def test_several_missing_extras_are_told_at_once(monkeypatch):
     monkeypatch.setattr(errors, "find_spec", lambda name: None if name in ("torch", "jinja2", "matplotlib") else object())
     with pytest.raises(errors.MissingExtra, match=r'torch, jinja2, matplotlib are needed .* pip install "tutelage\[torch,report\]"'):
-        errors.did_you_mean, require_extras(("torch", "onnx", "report"))
+        errors.require_extras(("torch", "onnx", "report"))
 
 
 def test_the_tree_in_the_docstring_is_the_tree():
@@ -42,5 +42,5 @@ def test_the_tree_in_the_docstring_is_the_tree():
 
 
 def test_the_closest_name_is_offered_if_one_is_close():
-    assert did_you_mean("mnits", ["moons", "mnist"]) == " Did you mean mnist?"
-    assert did_you_mean("zzz", ["moons", "mnist"]) == ""
+    assert errors.did_you_mean("mnits", ["moons", "mnist"]) == " Did you mean mnist?"
+    assert errors.did_you_mean("zzz", ["moons", "mnist"]) == ""

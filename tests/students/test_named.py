@@ -41,7 +41,7 @@ def test_settings_reach_the_student_and_multilabel_wraps_it():
 @pytest.mark.parametrize(
     ("name", "options", "match"),
     [
-        ("tre", {}, r"no student named 'tre' for multiclass; there are tree, forest, .*\. Did you mean tree\?"),
+        ("treee", {}, r"no student named 'treee' for multiclass; there are tree, forest, .*\. Did you mean tree\?"),
         ("logistic", {"task": "regression"}, r"no student named 'logistic' for regression; there are tree, forest, linear, boosting\.$"),
         ("tree", {"max_leaves": 3}, r"no setting 'max_leaves'; it has .*\. Did you mean max_leaf_nodes\?"),
         ("mlp", {"zzz": 3}, r"no setting 'zzz'; it has .*validation_fraction\.$"),

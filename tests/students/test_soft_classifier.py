@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -96,9 +94,3 @@ def test_a_row_of_weight_two_counts_as_two_rows():
     for student in (SoftTree(max_leaf_nodes=4, random_state=0), SoftLogistic(tol=1e-8)):
         weighted = student.fit(X, P, sample_weight=weights).predict_proba(X)
         np.testing.assert_allclose(weighted, student.fit(X[twice], P[twice]).predict_proba(X), atol=1e-6)
-
-
-def test_labels_raise_no_warning():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        SoftTree().fit(X, P.argmax(axis=1))

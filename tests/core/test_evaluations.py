@@ -3,6 +3,7 @@ import json
 import pytest
 
 from tutelage.core.errors import BadInput
+from tutelage.core.evaluations import Evaluation
 
 
 def test_json_holds_every_figure_and_no_answers(evaluated):
@@ -26,3 +27,25 @@ def test_answers_are_there_or_the_error_says_why_not(evaluated):
         evaluated.kept_answers().named("teacher")
     with pytest.raises(BadInput, match="evaluate with y"):
         evaluated.kept_answers().named("truth")
+
+
+def test_json_is_read_back_as_the_same_record(evaluated):
+    again = Evaluation.from_json(json.loads(evaluated.dumps()))
+    assert again == evaluated
+    assert str(again) == str(evaluated)
+    with pytest.raises(BadInput, match="call evaluate again"):
+        again.kept_answers()
+
+
+@pytest.mark.parametrize("schema", [2, None, "1"])
+def test_a_record_of_another_schema_is_refused(evaluated, schema):
+    with pytest.raises(BadInput, match=f"has schema {schema!r} and this version reads 1"):
+        Evaluation.from_json({**evaluated.to_json(), "schema": schema})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cost": 3}, {"against_truth": {"accuracy": {}}}, {"classes": None}, {"reliability": {"truth": {"a": []}}}]
+)
+def test_what_is_no_record_is_refused(evaluated, wrong):
+    with pytest.raises(BadInput, match="no evaluation as tutelage writes them"):
+        Evaluation.from_json({**evaluated.to_json(), **wrong})

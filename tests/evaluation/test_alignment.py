@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 from tutelage.core.answers import AnswerForm
@@ -145,7 +146,7 @@ def test_several_labels_of_a_forest_are_probabilities_of_on():
     np.testing.assert_allclose(aligned.student[:, 1], forest.predict_proba(rows)[1][:, 1])
     assert align(forest, None, rows, on).classes == (0, 1)
     with pytest.raises(BadInput, match="0 or 1"):
-        align(forest, None, rows, on * 2)
+        align(forest, None, rows, on * 0.5)
 
 
 def test_multilabel_truth_in_a_frame_is_aligned_by_its_column_names():
@@ -179,3 +180,46 @@ def test_the_fingerprint_is_of_the_rows_whatever_holds_them():
     same = [align(student, Known(P, ABC), rows).rows_fingerprint for rows in (X, pd.DataFrame(X), X.astype(int))]
     assert len(set(same)) == 1
     assert align(student, Known(P, ABC), X[::-1]).rows_fingerprint != same[0]
+
+
+def test_labels_of_a_network_are_several_where_y_has_several_columns():
+    rng = np.random.default_rng(0)
+    rows, on = rng.normal(size=(40, 3)), rng.integers(2, size=(40, 2))
+    network = OneVsRestClassifier(LogisticRegression()).fit(rows, on)
+    aligned = align(network, None, rows, on)
+    assert aligned.task == "multilabel"
+    np.testing.assert_allclose(aligned.student, network.predict_proba(rows))
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "seen"),
+    [
+        (["a", "b", "c"], ShapeError, "y are not numbers"),
+        ([1.0, 2.0, np.nan], BadInput, "y: 1 of 3 rows hold NaN"),
+        ([1.0, 2.0], LabelMismatch, "2 answers to 3 rows"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(y, error, seen):
+    student = LinearRegression().fit(X, X[:, 0])
+    with pytest.raises(error, match=seen):
+        align(student, None, X, y)
+
+
+@pytest.mark.parametrize("y", [[None, "a", "b"], np.array(["a", np.nan, "b"], dtype=object)])
+def test_a_row_without_a_label_is_refused(y):
+    with pytest.raises(LabelMismatch, match="expected a text, a number or a truth value"):
+        align(Fixed(P, np.array(["a", "b", "c"])), None, X, y)
+
+
+def test_a_label_that_was_never_on_in_training_is_off():
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    on = np.column_stack([rows[:, 0] > 0, np.zeros(20)]).astype(int)
+    forest = RandomForestClassifier(3, random_state=0).fit(rows, on)
+    np.testing.assert_array_equal(align(forest, None, rows, on).student[:, 1], 0)
+
+
+def test_labels_that_are_more_than_on_or_off_are_refused():
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    several = np.tile([[0, 1], [1, 0], [2, 1], [0, 0]], (5, 1))
+    with pytest.raises(LabelMismatch, match=r"classes \[0, 1, 2\]; expected 0 and 1"):
+        align(RandomForestClassifier(3, random_state=0).fit(rows, several), None, rows, several)

@@ -7,7 +7,7 @@ from scipy import sparse, stats
 
 from tutelage.evaluation import bootstrap as module
 from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals, resampled_sums
-from tutelage.evaluation.scores import Settings, calibration_error
+from tutelage.evaluation.resampled import calibration_error
 
 
 def _mean(values, **limits):
@@ -64,7 +64,7 @@ def test_the_interval_of_a_calibration_error_holds_the_truth_about_as_often_as_i
         top = rng.uniform(0.6, 0.9, size=600)
         right = rng.random(600) < top - shift
         target = np.stack([right, ~right], axis=1).astype(float)
-        figure = calibration_error(target, np.stack([top, 1 - top], axis=1), Settings())
+        figure = calibration_error(target, np.stack([top, 1 - top], axis=1))
         interval = bootstrap_intervals({"ece": figure}, seed=0, resamples=200)["ece"]
         held.append(interval.low <= truth <= interval.high)
     assert np.mean(held) >= 0.85

@@ -9,6 +9,7 @@ from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, 
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.evaluations import Evaluation
 from tutelage.evaluation.agreement import floored
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.teachers.adapt import as_teacher
@@ -48,6 +49,7 @@ def test_a_record_is_frozen_and_its_json_is_strict(evaluation):
     assert plain["classes"] == ["setosa", "versicolor", "virginica"]
     assert plain["against_truth"]["accuracy"]["interval"]["over"] == "test rows"
     assert "answers" not in plain
+    assert Evaluation.from_json(plain) == evaluation
     assert sum(plain["reliability"]["truth"]["rows"]) == plain["rows"] == 75
     with pytest.raises(AttributeError):
         evaluation.rows = 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +169,23 @@ class Evaluation:
         """The record as JSON text."""
         return dumps(self.to_json())
 
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Evaluation:
+        """The record that `to_json` gave, without the answers.
+
+        Raises:
+            BadInput: another schema, or no such record.
+        """
+        if plain.get("schema") != EVALUATION_SCHEMA:
+            raise BadInput(
+                f"this evaluation has schema {plain.get('schema')!r} and this version reads {EVALUATION_SCHEMA}; "
+                "evaluate again, or use the version that wrote it."
+            )
+        try:
+            return cls(**{f.name: _READERS.get(f.name, _same)(plain[f.name]) for f in fields(cls) if f.name != "answers"})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BadInput(f"this is no evaluation as tutelage writes them ({type(error).__name__}: {error}); evaluate again.") from error
+
     def __rich__(self) -> Table:
         from tutelage.core.evaluation_table import rich_table
 
@@ -189,3 +206,35 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(entry) for name, entry in value.items()}
     return asdict(value) if isinstance(value, Estimate | ReliabilityCurve | StudentCost) else value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _estimates(plain: Mapping[str, Any]) -> dict[str, Estimate]:
+    return {name: Estimate(**{**entry, "interval": entry["interval"] and Interval(**entry["interval"])}) for name, entry in plain.items()}
+
+
+def _curves(plain: Mapping[str, Any]) -> dict[str, ReliabilityCurve]:
+    return {against: ReliabilityCurve(**{name: tuple(values) for name, values in entry.items()}) for against, entry in plain.items()}
+
+
+def _latency(plain: Mapping[str, Any] | None) -> Latency | None:
+    return None if plain is None else Latency(**{**plain, "ci95_us": plain["ci95_us"] and tuple(plain["ci95_us"])})
+
+
+def _cost(plain: Mapping[str, Any]) -> StudentCost:
+    return StudentCost(**{**plain, "alone": _latency(plain["alone"]), "batch": _latency(plain["batch"])})
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "classes": tuple,
+    "against_truth": _estimates,
+    "against_teacher": _estimates,
+    "teacher_against_truth": _estimates,
+    "reliability": _curves,
+    "decisions": lambda rows: rows and tuple(tuple(row) for row in rows),
+    "cost": _cost,
+}
+"""How each field that is more than text and numbers is read back."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.answers import AnswerForm, of_classes, plain, shown
-from tutelage.core.arrays import Floats, check_finite, one_hot
+from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.evaluations import AlignedAnswers
@@ -36,7 +36,7 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
         raise BadInput("there is nothing to measure the student against; pass a teacher, or y, or both.")
     rows = as_rows(X)
     inputs = rows.part(0, rows.count)
-    form = student_form(student, teacher)
+    form = student_form(student, teacher, y)
     said = form.check(_said(student, form, inputs), rows.count, "the student's answers")
     answers = said if form.task == "regression" else form.probabilities(said)
     asked = None
@@ -52,11 +52,11 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
     return AlignedAnswers(form.task, order, answers, asked, truth, fingerprint(row_names(inputs)))
 
 
-def student_form(student: Any, teacher: Teacher | None = None) -> AnswerForm:
+def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) -> AnswerForm:
     """What a student's answers are: its own declaration, or read off its `classes_`.
 
-    Two label columns and a multilabel teacher look alike from outside: where the teacher is multilabel, so is the
-    student. Without a teacher, scikit-learn's own sign of several labels (a list of class arrays) is read.
+    Classes of which one is true and labels that are each on or off look alike from outside. They are labels where the
+    teacher says so; without a teacher, where y has several columns, or `classes_` is scikit-learn's list of arrays.
 
     Raises:
         BadInput: neither predict_proba nor predict, or probabilities without `classes_`.
@@ -64,19 +64,28 @@ def student_form(student: Any, teacher: Teacher | None = None) -> AnswerForm:
     if isinstance(student, Teacher):
         return student.form
     if not hasattr(student, "predict_proba"):
-        if hasattr(student, "classes_") or not hasattr(student, "predict"):
-            raise BadInput(
-                f"{type(student).__name__} has no predict_proba; a classifier needs it, a regressor needs predict and no classes_."
-            )
-        return AnswerForm("values", "regression")
+        return _form_of_values(student)
     if not hasattr(student, "classes_"):
         raise BadInput(f"{type(student).__name__} has no classes_; fit it first, or give it the label of each column, in order.")
-    several = isinstance(student.classes_, list) and all(np.ndim(one) == 1 for one in student.classes_)
-    labels: Sequence[Any] = range(len(student.classes_)) if several else tuple(student.classes_)
-    multilabel = several or (teacher is not None and teacher.form.task == "multilabel")
-    if several and teacher is not None and len(teacher.form.classes) == len(labels):
+    listed = isinstance(student.classes_, list) and all(np.ndim(one) == 1 for one in student.classes_)
+    multilabel = teacher.form.task == "multilabel" if teacher is not None else listed or (y is not None and _columns_of(y) > 1)
+    if not multilabel:
+        return of_classes("probabilities", student.classes_)
+    labels = tuple(range(len(student.classes_))) if listed else tuple(student.classes_)
+    if listed and teacher is not None and len(teacher.form.classes) == len(labels):
         labels = teacher.form.classes  # scikit-learn does not know the names of several labels; their number must fit
-    return AnswerForm("probabilities", "multilabel", tuple(labels)) if multilabel else of_classes("probabilities", labels)
+    return AnswerForm("probabilities", "multilabel", labels)
+
+
+def _form_of_values(student: Any) -> AnswerForm:
+    if hasattr(student, "classes_") or not hasattr(student, "predict"):
+        raise BadInput(f"{type(student).__name__} has no predict_proba; a classifier needs it, a regressor needs predict and no classes_.")
+    return AnswerForm("values", "regression")
+
+
+def _columns_of(y: Any) -> int:
+    shape = np.shape(y)
+    return shape[1] if len(shape) == 2 else 1
 
 
 def truth_of(y: Any, task: str, classes: tuple[Any, ...], *, shape: tuple[int, ...]) -> Floats:
@@ -84,22 +93,27 @@ def truth_of(y: Any, task: str, classes: tuple[Any, ...], *, shape: tuple[int, .
 
     Raises:
         LabelMismatch: labels that are no class, another number than rows, or a multilabel frame whose columns are
-            named otherwise than the classes. ShapeError: other columns than expected.
+            named otherwise than the classes. ShapeError: other columns than expected, or no numbers.
         BadInput: multilabel truth that is not 0 or 1, values that are not finite.
     """
-    values = np.asarray(y)
-    if task == "multilabel" and hasattr(y, "columns"):
-        values = values[:, _columns([plain(name) for name in y.columns], classes, "the columns of y", "Rename them, or pass an array.")]
-    if len(values) != shape[0]:
-        raise LabelMismatch(f"y has {len(values)} rows and X has {shape[0]}; expected one label or value a row.")
     if task in ("binary", "multiclass"):
-        return one_hot(codes_of(values, classes), len(classes))
-    matrix = check_finite(values.reshape(len(values), -1), "y")
-    if matrix.shape != shape:
-        raise ShapeError(f"y has shape {values.shape}; expected {shape}, as the answers have.")
-    if task == "multilabel" and not np.isin(matrix, (0.0, 1.0)).all():
-        raise BadInput("multilabel truth is 0 or 1 for each row and label; y holds other numbers.")
-    return matrix
+        codes = codes_of(y, classes)
+        if len(codes) != shape[0]:
+            raise LabelMismatch(f"y has {len(codes)} rows and X has {shape[0]}; expected one label a row.")
+        return one_hot(codes, len(classes))
+    if task == "multilabel":
+        named = hasattr(y, "columns")
+        order = (
+            _columns([plain(name) for name in y.columns], classes, "the columns of y", "Rename them, or pass an array.") if named else None
+        )
+        on = AnswerForm("probabilities", "multilabel", classes).check(np.asarray(y), shape[0], "y")
+        if not np.isin(on, (0.0, 1.0)).all():
+            raise BadInput("multilabel truth is 0 or 1 for each row and label; y holds other numbers.")
+        return on if order is None else np.asarray(on[:, order])
+    values = AnswerForm("values", "regression").check(np.asarray(y), shape[0], "y")
+    if values.shape != shape:
+        raise ShapeError(f"y has shape {np.shape(y)}; expected {shape}, as the answers have.")
+    return values
 
 
 def codes_of(labels: ArrayLike, classes: tuple[Any, ...]) -> NDArray[np.intp]:
@@ -136,8 +150,22 @@ def _said(student: Any, form: AnswerForm, inputs: Any) -> Any:
     if form.task == "regression":
         return student.predict(inputs)
     said = student.predict_proba(inputs)
-    # scikit-learn's forests answer several labels with a list: (rows, 2) for each, off and on.
-    return np.column_stack([one[:, 1] for one in said]) if isinstance(said, list) else said
+    return _on(said, student.classes_) if isinstance(said, list) else said
+
+
+def _on(said: list[Any], classes: list[Any]) -> Floats:
+    """scikit-learn's forests answer several labels with a list, (rows, classes) for each: what they give to "on".
+
+    Raises:
+        LabelMismatch: a label that is more than on or off.
+    """
+    columns = []
+    for one, known in zip(said, classes, strict=True):
+        if not set(np.asarray(known).tolist()) <= {0, 1}:
+            raise LabelMismatch(f"a label has the classes {shown(tuple(np.asarray(known).tolist()))}; expected 0 and 1, off and on.")
+        on = np.asarray(known) == 1  # a label that training never saw on has no column for it
+        columns.append(one[:, on].sum(axis=1))
+    return np.column_stack(columns)
 
 
 def _in_order(answers: Floats, own: AnswerForm, wanted: AnswerForm) -> Floats:

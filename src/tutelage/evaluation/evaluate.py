@@ -53,7 +53,7 @@ def evaluate(
             teacher the student's), or values. None if it is not known.
         seed: of the bootstrap's draws.
         name: of the student in tables; its type's name unless told.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; 1000 take about half a second for 10 000 rows, and in proportion.
         bins: of confidence, for the calibration error.
         binning: "equal-width", or "equal-mass" for as many rows in each bin.
         floor: student probabilities below it are raised to it before their logarithm is taken.

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from tutelage.core.arrays import Floats
 from tutelage.core.evaluations import AlignedAnswers, Estimate
 from tutelage.core.records import Interval
 from tutelage.evaluation.agreement import FLOOR, agrees, cross_entropy, decisions, kl_nats, on_off
 from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals
-from tutelage.evaluation.calibration import BINS, Binning, bin_edges, bin_of, brier, top_label
+from tutelage.evaluation.calibration import BINS, Binning, brier
+from tutelage.evaluation.resampled import calibration_error, lowest_rate, r_squared
 from tutelage.evaluation.significance import mean_interval, proportion_interval
 
 
@@ -80,73 +80,21 @@ def scores(aligned: AlignedAnswers, against: str, settings: Settings, *, of: Flo
     means = row_scores(aligned, against, settings, of=of)
     student, target = aligned.student if of is None else of, aligned.named(against)
     if aligned.task == "regression":
-        varied = bool((target != target[0]).any(axis=0).all())
-        return Scores(means, {"r2": r_squared(target, student)} if varied else {})
+        r2 = r_squared(target, student)
+        return Scores(means, {"r2": r2} if np.isfinite(r2.value) else {})
     p, q = as_distributions(target, aligned.task), as_distributions(student, aligned.task)
     right = agrees(p, q)
-    of_sums = {"ece": calibration_error(p, q, settings)}
+    of_sums = {"ece": calibration_error(p, q, bins=settings.bins, binning=settings.binning)}
     name, worst = "worst_class_recall" if against == "truth" else "worst_class_agreement", _worst(aligned, p, right)
     if worst is not None:
         of_sums[name] = worst[0]
     if against == "teacher" and aligned.truth is not None:
         wrong = ~agrees(as_distributions(aligned.truth, aligned.task), p)
-        if wrong.any() and aligned.task == "multilabel":
-            of_sums["agreement_where_teacher_is_wrong"] = lowest_rate(np.where(wrong, 0, -1), right, groups=1)
-        elif wrong.any():
+        if wrong.any() and right.ndim == 1:
             means["agreement_where_teacher_is_wrong"] = right[wrong]
+        elif wrong.any():  # labels of one row are not drawn apart
+            of_sums["agreement_where_teacher_is_wrong"] = lowest_rate(np.where(wrong, 0, -1), right, groups=1)
     return Scores(means, of_sums, {} if worst is None else {name: worst[1]})
-
-
-def lowest_rate(group: NDArray[Any], right: NDArray[np.bool_], *, groups: int) -> OfSums:
-    """The lowest share of `right` among groups of decisions.
-
-    Args:
-        group: (rows, ...) the group of each decision; -1 for one that does not count.
-        right: the same shape.
-        groups: how many there may be.
-    """
-    counts = group.reshape(len(group), -1) >= 0
-    rows, columns = np.nonzero(counts)
-    place = group.reshape(len(group), -1)[rows, columns]
-    hit = right.reshape(len(group), -1)[rows, columns].astype(np.float64)
-    values, at = np.concatenate([hit, np.ones(len(hit))]), np.concatenate([place, place + groups])
-    features = sparse.csr_array((values, (np.tile(rows, 2), at)), shape=(len(group), 2 * groups))
-
-    def figure(sums: Floats) -> Floats:
-        hits, met = sums[:, :groups], sums[:, groups:]
-        lowest = np.where(met > 0, hits / np.maximum(met, 1), np.inf).min(axis=1)
-        return np.where(np.isfinite(lowest), lowest, np.nan)
-
-    return OfSums(features, figure)
-
-
-def calibration_error(target: Floats, student_probs: Floats, settings: Settings) -> OfSums:
-    """Expected calibration error of the top class, in bins fixed by the rows; the mean over labels for multilabel."""
-    confidence, outcome = top_label(target, student_probs)
-    edges = bin_edges(confidence, bins=settings.bins, binning=settings.binning)
-    bins, rows = len(edges) - 1, len(confidence)
-    place, gap = bin_of(confidence, edges).reshape(rows, -1), (confidence - outcome).reshape(rows, -1)
-    labels = place.shape[1]
-    columns = place + bins * np.arange(labels)
-    at = (np.repeat(np.arange(rows), labels), columns.ravel())
-    features = sparse.csr_array((gap.ravel(), at), shape=(rows, bins * labels))
-    return OfSums(features, lambda sums: np.asarray(np.abs(sums).sum(axis=1) / (rows * labels)))
-
-
-def r_squared(target: Floats, predicted: Floats) -> OfSums:
-    """1 - squared error / variance, the mean over outputs; the target must vary in each."""
-    centred = np.asarray(target, dtype=np.float64) - target.mean(axis=0, dtype=np.float64)  # else the variance cancels
-    error = (np.asarray(target, dtype=np.float64) - predicted) ** 2
-    rows, outputs = centred.shape
-
-    def figure(sums: Floats) -> Floats:
-        first, second, errors = sums[:, :outputs], sums[:, outputs : 2 * outputs], sums[:, 2 * outputs :]
-        varied = second - first**2 / rows
-        possible = (varied > 0).all(axis=1)
-        found = (1 - errors / np.where(varied > 0, varied, 1.0)).mean(axis=1)
-        return np.where(possible, found, np.nan)
-
-    return OfSums(sparse.csr_array(np.hstack([centred, centred**2, error])), figure, low=-np.inf, high=1.0)
 
 
 def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dict[str, Estimate]]:

@@ -1,0 +1,65 @@
+"""Figures that are no mean over rows, as functions of sums over rows: what the bootstrap draws anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tutelage.core.arrays import Floats
+from tutelage.evaluation.bootstrap import OfSums
+from tutelage.evaluation.calibration import BINS, Binning, bin_edges, bin_of, top_label
+
+
+def lowest_rate(group: NDArray[Any], right: NDArray[np.bool_], *, groups: int) -> OfSums:
+    """The lowest share of `right` among groups of decisions.
+
+    Args:
+        group: (rows, ...) the group of each decision; -1 for one that does not count.
+        right: the same shape.
+        groups: how many there may be.
+    """
+    counts = group.reshape(len(group), -1) >= 0
+    rows, columns = np.nonzero(counts)
+    place = group.reshape(len(group), -1)[rows, columns]
+    hit = right.reshape(len(group), -1)[rows, columns].astype(np.float64)
+    values, at = np.concatenate([hit, np.ones(len(hit))]), np.concatenate([place, place + groups])
+    features = sparse.csr_array((values, (np.tile(rows, 2), at)), shape=(len(group), 2 * groups))
+
+    def figure(sums: Floats) -> Floats:
+        hits, met = sums[:, :groups], sums[:, groups:]
+        lowest = np.where(met > 0, hits / np.maximum(met, 1), np.inf).min(axis=1)
+        return np.where(np.isfinite(lowest), lowest, np.nan)
+
+    return OfSums(features, figure)
+
+
+def calibration_error(target: Floats, student_probs: Floats, *, bins: int = BINS, binning: Binning = "equal-width") -> OfSums:
+    """Expected calibration error of the top class, in bins fixed by the rows; the mean over labels for multilabel."""
+    confidence, outcome = top_label(target, student_probs)
+    edges = bin_edges(confidence, bins=bins, binning=binning)
+    held, rows = len(edges) - 1, len(confidence)
+    place, gap = bin_of(confidence, edges).reshape(rows, -1), (confidence - outcome).reshape(rows, -1)
+    labels = place.shape[1]
+    columns = place + held * np.arange(labels)
+    at = (np.repeat(np.arange(rows), labels), columns.ravel())
+    features = sparse.csr_array((gap.ravel(), at), shape=(rows, held * labels))
+    return OfSums(features, lambda sums: np.asarray(np.abs(sums).sum(axis=1) / (rows * labels)))
+
+
+def r_squared(target: Floats, predicted: Floats) -> OfSums:
+    """1 - squared error / variance, the mean over outputs; the target must vary in each."""
+    centred = np.asarray(target, dtype=np.float64) - target.mean(axis=0, dtype=np.float64)  # else the variance cancels
+    error = (np.asarray(target, dtype=np.float64) - predicted) ** 2
+    rows, outputs = centred.shape
+
+    def figure(sums: Floats) -> Floats:
+        first, second, errors = sums[:, :outputs], sums[:, outputs : 2 * outputs], sums[:, 2 * outputs :]
+        varied = second - first**2 / rows
+        possible = (varied > 0).all(axis=1)
+        found = (1 - errors / np.where(varied > 0, varied, 1.0)).mean(axis=1)
+        return np.where(possible, found, np.nan)
+
+    return OfSums(sparse.csr_array(np.hstack([centred, centred**2, error])), figure, low=-np.inf, high=1.0)

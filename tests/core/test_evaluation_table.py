@@ -84,7 +84,7 @@ def test_names_are_texts_and_no_markup(evaluated):
     assert "worst class ([b])" in str(named)
 
 
-@pytest.mark.parametrize(("value", "expected"), [(0.0, "0"), (1234.5, "1,234"), (0.000123456, "0.0001235"), (-2.5, "-2.5")])
+@pytest.mark.parametrize(("value", "expected"), [(0.0, "0"), (2.6e-18, "0"), (1234.5, "1,234"), (0.000123456, "0.0001235"), (-2.5, "-2.5")])
 def test_numbers_have_four_digits_that_count(value, expected):
     assert told("mse", Estimate(value, None, "t")) == expected
 

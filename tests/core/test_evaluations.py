@@ -21,6 +21,11 @@ def test_json_holds_every_figure_and_no_answers(evaluated):
     assert "answers" not in plain
 
 
+def test_a_figure_tells_itself_with_its_interval(evaluated):
+    assert str(evaluated.against_truth["accuracy"]) == "0.9125 (0.89 to 0.93)"
+    assert str(evaluated.against_truth["nll_nats"]) == "0.25"
+
+
 def test_answers_are_there_or_the_error_says_why_not(evaluated):
     assert evaluated.kept_answers().rows_fingerprint == "f00"
     with pytest.raises(BadInput, match="evaluate with a teacher"):

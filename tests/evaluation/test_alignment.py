@@ -223,3 +223,21 @@ def test_labels_that_are_more_than_on_or_off_are_refused():
     several = np.tile([[0, 1], [1, 0], [2, 1], [0, 0]], (5, 1))
     with pytest.raises(LabelMismatch, match=r"classes \[0, 1, 2\]; expected 0 and 1"):
         align(RandomForestClassifier(3, random_state=0).fit(rows, several), None, rows, several)
+
+
+def test_one_hot_truth_is_not_taken_for_labels():
+    with pytest.raises(ShapeError, match="one class a row"):
+        align(Fixed(P, np.array(["a", "b", "c"])), None, X, np.eye(3))
+    with pytest.raises(ShapeError, match="one label a row"):
+        align(Fixed(P, np.array(["a", "b", "c"])), Known(P, ABC), X, np.eye(3))
+    with pytest.raises(ShapeError, match="y are not numbers"):
+        align(Fixed(P, np.array(["a", "b", "c"])), None, X, [["a", "b", "c"]] * 3)
+
+
+def test_labels_that_exclude_each_other_are_believed_of_a_student_that_says_so():
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    on = np.eye(2, dtype=int)[(rows[:, 0] > 0).astype(int)]
+    forest = RandomForestClassifier(3, bootstrap=False, random_state=0).fit(rows, on)
+    assert align(forest, None, rows, on).task == "multilabel"
+    exclusive = AnswerForm("probabilities", "multilabel", ("a", "b", "c"))
+    assert align(Known(P, exclusive), None, X, np.eye(3)).task == "multilabel"

@@ -10,8 +10,10 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.evaluations import Evaluation
+from tutelage.data.names import row_names
 from tutelage.evaluation.agreement import floored
 from tutelage.evaluation.evaluate import evaluate
+from tutelage.softlabels.labels import SoftLabels
 from tutelage.teachers.adapt import as_teacher
 
 
@@ -41,6 +43,30 @@ def test_the_teacher_against_itself_is_lossless(flowers, forest):
     assert own.against_teacher["kl_nats"].value == pytest.approx(0, abs=1e-5)
     assert own.against_teacher["ece"].value == pytest.approx(0, abs=1e-12)
     assert own.against_truth == own.teacher_against_truth
+
+
+def test_accuracy_is_fidelity_to_a_teacher_who_knows_the_truth(flowers, forest, small_tree, evaluation):
+    rows, labels, train = flowers
+    omniscient = SoftLabels(np.eye(3)[np.searchsorted(forest.form.classes, labels[~train])], forest.form, row_names(np.arange(75.0)))
+    told = evaluate(Same(small_tree, rows[~train]), omniscient, np.arange(75.0), budget_seconds=None).against_teacher
+    for of_truth, of_teacher in (
+        ("accuracy", "agreement"),
+        ("worst_class_recall", "worst_class_agreement"),
+        ("nll_nats",) * 2,
+        ("ece",) * 2,
+    ):
+        assert told[of_teacher].value == pytest.approx(evaluation.against_truth[of_truth].value)
+    assert told["kl_nats"].value == pytest.approx(told["nll_nats"].value)
+
+
+class Same:
+    """A student that is asked by the number of a row."""
+
+    def __init__(self, student, rows):
+        self.student, self.rows, self.classes_ = student, rows, student.classes_
+
+    def predict_proba(self, numbers):
+        return self.student.predict_proba(self.rows[np.asarray(numbers, dtype=int).ravel()])
 
 
 def test_a_record_is_frozen_and_its_json_is_strict(evaluation):

@@ -147,4 +147,6 @@ def _latency_lines(what: str, latency: Latency) -> list[Line]:
 
 def _number(value: float) -> str:
     """Four digits that count, never in powers of ten where a plain number will do."""
+    if abs(value) < 1e-12:  # what rounding leaves of nothing
+        return "0"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -26,7 +26,8 @@ class Estimate:
     Attributes:
         value: the figure on these rows.
         interval: None where the rows are too few to say.
-        method: "Wilson" (a share of rows), "t" (a mean over rows) or "bootstrap" (anything else).
+        method: "Wilson" (a share of rows), "t" (a mean over rows) or "bootstrap" (anything else; that of a worst class
+            is never narrower than Wilson's of the rows of that class).
         of: the class that the figure is about, for the worst class.
     """
 
@@ -34,6 +35,10 @@ class Estimate:
     interval: Interval | None
     method: str
     of: Any = None
+
+    def __str__(self) -> str:
+        span = "" if self.interval is None else f" ({self.interval.low:.4g} to {self.interval.high:.4g})"
+        return f"{self.value:.4g}{span}"
 
 
 @dataclass(frozen=True)

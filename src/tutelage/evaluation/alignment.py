@@ -39,6 +39,8 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
     form = student_form(student, teacher, y)
     said = form.check(_said(student, form, inputs), rows.count, "the student's answers")
     answers = said if form.task == "regression" else form.probabilities(said)
+    if teacher is None and form.task == "multilabel":
+        _refuse_one_hot(student, answers, np.asarray(y))
     asked = None
     order = form.classes
     if teacher is not None:
@@ -67,14 +69,23 @@ def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) ->
         return _form_of_values(student)
     if not hasattr(student, "classes_"):
         raise BadInput(f"{type(student).__name__} has no classes_; fit it first, or give it the label of each column, in order.")
-    listed = isinstance(student.classes_, list) and all(np.ndim(one) == 1 for one in student.classes_)
-    multilabel = teacher.form.task == "multilabel" if teacher is not None else listed or (y is not None and _columns_of(y) > 1)
-    if not multilabel:
-        return of_classes("probabilities", student.classes_)
-    labels = tuple(range(len(student.classes_))) if listed else tuple(student.classes_)
-    if listed and teacher is not None and len(teacher.form.classes) == len(labels):
-        labels = teacher.form.classes  # scikit-learn does not know the names of several labels; their number must fit
-    return AnswerForm("probabilities", "multilabel", labels)
+    decides_labels = _lists_labels(student) or _columns_of(y) > 1 if teacher is None else teacher.form.task == "multilabel"
+    if decides_labels:
+        return AnswerForm("probabilities", "multilabel", _label_names(student, teacher))
+    return of_classes("probabilities", student.classes_)
+
+
+def _lists_labels(student: Any) -> bool:
+    """Whether `classes_` is a list of arrays: scikit-learn's way to say that it answers several questions."""
+    return isinstance(student.classes_, list) and all(np.ndim(one) == 1 for one in student.classes_)
+
+
+def _label_names(student: Any, teacher: Teacher | None) -> tuple[Any, ...]:
+    """A list of arrays holds no names of labels: they are the teacher's, if as many, else 0, 1, ..."""
+    if not _lists_labels(student):
+        return tuple(student.classes_)
+    count = len(student.classes_)
+    return teacher.form.classes if teacher is not None and len(teacher.form.classes) == count else tuple(range(count))
 
 
 def _form_of_values(student: Any) -> AnswerForm:
@@ -86,6 +97,17 @@ def _form_of_values(student: Any) -> AnswerForm:
 def _columns_of(y: Any) -> int:
     shape = np.shape(y)
     return shape[1] if len(shape) == 2 else 1
+
+
+def _refuse_one_hot(student: Any, answers: Floats, y: NDArray[Any]) -> None:
+    """Refuse truth that looks like one class a row, of a student that does, too: counted by label it would flatter.
+
+    A student that says itself that it answers several labels is believed.
+    """
+    if isinstance(student, Teacher) or _lists_labels(student) or y.dtype.kind not in "biuf" or answers.shape[1] == 1:
+        return
+    if all(bool((np.abs(rows.sum(axis=1) - 1.0) < 1e-3).all()) for rows in (answers, y)):
+        raise ShapeError("y is one-hot and the student's rows sum to one: this is one class a row. Pass (rows,) labels as y.")
 
 
 def truth_of(y: Any, task: str, classes: tuple[Any, ...], *, shape: tuple[int, ...]) -> Floats:

@@ -82,19 +82,28 @@ def scores(aligned: AlignedAnswers, against: str, settings: Settings, *, of: Flo
     if aligned.task == "regression":
         r2 = r_squared(target, student)
         return Scores(means, {"r2": r2} if np.isfinite(r2.value) else {})
+    return _scores_of_decisions(aligned, against, settings, means=means, student=student)
+
+
+def _scores_of_decisions(
+    aligned: AlignedAnswers, against: str, settings: Settings, *, means: dict[str, NDArray[Any]], student: Floats
+) -> Scores:
+    target = aligned.named(against)
     p, q = as_distributions(target, aligned.task), as_distributions(student, aligned.task)
     right = agrees(p, q)
     of_sums = {"ece": calibration_error(p, q, bins=settings.bins, binning=settings.binning)}
-    name, worst = "worst_class_recall" if against == "truth" else "worst_class_agreement", _worst(aligned, p, right)
-    if worst is not None:
-        of_sums[name] = worst[0]
     if against == "teacher" and aligned.truth is not None:
         wrong = ~agrees(as_distributions(aligned.truth, aligned.task), p)
         if wrong.any() and right.ndim == 1:
             means["agreement_where_teacher_is_wrong"] = right[wrong]
         elif wrong.any():  # labels of one row are not drawn apart
             of_sums["agreement_where_teacher_is_wrong"] = lowest_rate(np.where(wrong, 0, -1), right, groups=1)
-    return Scores(means, of_sums, {} if worst is None else {name: worst[1]})
+    worst = _worst(aligned, p, right)
+    if worst is None:
+        return Scores(means, of_sums)
+    figure, about = worst
+    name = "worst_class_recall" if against == "truth" else "worst_class_agreement"
+    return Scores(means, {**of_sums, name: figure}, {name: about})
 
 
 def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dict[str, Estimate]]:

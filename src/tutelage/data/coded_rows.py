@@ -52,6 +52,16 @@ class CodedRows:
         """(columns,) which columns hold categories."""
         return np.asarray(self.levels > 0)
 
+    @property
+    def mean(self) -> Cells:
+        """(columns,) of what is not missing; 0 where everything is."""
+        return _mean(self.cells)
+
+    @property
+    def deviation(self) -> Cells:
+        """(columns,) standard deviation of what is not missing; 0 where everything is."""
+        return np.sqrt(_mean((self.cells - self.mean) ** 2))
+
 
 def coded(X: Any, categorical: Sequence[int | str] = ()) -> CodedRows:
     """Code an array or a pandas frame.
@@ -203,3 +213,8 @@ def _fitter(cells: Cells, *, whole: bool, name: Any) -> Callable[[Cells], Cells]
         return lambda numbers: numbers
     low, high = float(known.min()), float(known.max())
     return lambda numbers: np.clip(np.rint(numbers), low, high)
+
+
+def _mean(cells: Cells) -> Cells:
+    known = ~np.isnan(cells)
+    return np.asarray(np.where(known, cells, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError, require
-from tutelage.data.coded_rows import Cells, CodedRows, coded
+from tutelage.data.coded_rows import Cells, coded
+from tutelage.data.neighbours import nearest_others
 from tutelage.data.rows import as_rows
 
 Seed = int | np.random.Generator | None
@@ -75,7 +76,7 @@ class Jitter:
         BadInput: noise below 0, or a probability outside 0 to 1.
 
     Source:
-        AutoGluon Tabular (Erickson et al. 2020, arXiv 2003.06505), whose distillation has these defaults.
+        AutoGluon's distillation ("spunge"), which has these defaults; Fakoor et al. 2020, arXiv 2006.14284.
     """
 
     noise: float = 0.1
@@ -90,7 +91,7 @@ class Jitter:
         """So many new rows; see `Transfer`."""
         table, rng = coded(X, self.categorical), np.random.default_rng(seed)
         made = table.cells[_drawn(len(table.cells), rows, rng)]
-        moved = made + rng.normal(size=made.shape) * self.noise * _deviation(table.cells)
+        moved = made + rng.normal(size=made.shape) * self.noise * table.deviation
         other = _cells_of_random_rows(table.cells, rows, rng)
         again = rng.random(made.shape) < self.resample
         return table.restored(np.where(table.categorical, np.where(again, other, made), moved))
@@ -139,7 +140,8 @@ class Munge:
 
     Each made row starts from a training row, every row equally often. With the given probability an attribute is
     exchanged: a category becomes the neighbour's; a number is drawn from Normal(the neighbour's, |difference| /
-    local_variance). Only the made row changes, so that rows are made independently. A number that is missing in
+    local_variance). A neighbour is the nearest other row, in tables of many rows the nearest of 10 000 drawn at
+    random (see `nearest_others`). Only the made row changes, so that rows are made independently. A number that is missing in
     either row becomes the neighbour's.
 
     Attributes:
@@ -151,7 +153,7 @@ class Munge:
         BadInput: a probability outside 0 to 1, or a local_variance that is not above 0.
 
     Source:
-        Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006, section 3.3.
+        Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006 (MUNGE). The defaults are ours.
     """
 
     swap_probability: float = 0.5
@@ -169,7 +171,7 @@ class Munge:
         if rows == 0:
             return table.restored(table.cells[bases])
         used, place = np.unique(bases, return_inverse=True)
-        mine, theirs = table.cells[bases], table.cells[_neighbours(table, used)[place]]
+        mine, theirs = table.cells[bases], table.cells[nearest_others(table, used, rng)[place]]
         spread = np.where(table.categorical, 0.0, np.abs(mine - theirs) / self.local_variance)
         drawn = theirs + rng.normal(size=mine.shape) * np.where(np.isnan(spread), 0.0, spread)
         exchanged = rng.random(mine.shape) < self.swap_probability
@@ -187,7 +189,7 @@ class UniformNoise:
         categorical: positions (or names) of number columns that hold codes of categories.
 
     Source:
-        Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006, section 3.1 (RANDOM).
+        Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006 (there called RANDOM).
     """
 
     categorical: Columns = ()
@@ -269,42 +271,3 @@ def _cells_of_random_rows(cells: Cells, rows: int, rng: np.random.Generator) -> 
     """(rows, columns), each cell of a random row of its own."""
     drawn = rng.integers(len(cells), size=(rows, cells.shape[1]))
     return np.asarray(np.take_along_axis(cells, drawn, axis=0))
-
-
-def _mean(cells: Cells) -> Cells:
-    known = ~np.isnan(cells)
-    return np.asarray(np.where(known, cells, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
-
-
-def _deviation(cells: Cells) -> Cells:
-    """(columns,) standard deviation of what is not missing; 0 where everything is."""
-    return np.sqrt(_mean((cells - _mean(cells)) ** 2))
-
-
-def _neighbours(table: CodedRows, asked: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The nearest other row of each row asked about; the row itself if it is the only one.
-
-    Numbers count in standard deviations, a missing one as the mean; two different categories count as one
-    deviation. scikit-learn's search is done in blocks, so its memory does not grow with the square of the rows.
-    """
-    from sklearn.neighbors import NearestNeighbors
-
-    if len(table.cells) == 1:
-        return asked
-    places = _places(table)
-    found = NearestNeighbors(n_neighbors=2).fit(places).kneighbors(places[asked], return_distance=False)
-    return np.asarray(np.where(found[:, 0] == asked, found[:, 1], found[:, 0]))  # a twin may come first
-
-
-def _places(table: CodedRows) -> Any:
-    """The rows as points: scaled numbers, and for each category an axis of its own (sparse, as there may be many)."""
-    numbers = table.cells[:, ~table.categorical]
-    deviation = _deviation(numbers)
-    scaled = np.where(np.isnan(numbers), 0.0, (numbers - _mean(numbers)) / np.where(deviation > 0, deviation, 1.0))
-    if not table.categorical.any():
-        return scaled
-    from scipy.sparse import csr_matrix, hstack
-    from sklearn.preprocessing import OneHotEncoder
-
-    axes = OneHotEncoder().fit_transform(table.cells[:, table.categorical]) * np.sqrt(0.5)
-    return hstack([csr_matrix(scaled), axes], format="csr")

@@ -180,7 +180,7 @@ def test_it_works_in_a_pipeline_a_search_and_cross_validation():
     grid = {"distilledclassifier__student__max_leaf_nodes": [2, 20], "distilledclassifier__temperature": [1, 2]}
     search = GridSearchCV(piped, grid, cv=3).fit(X, Y)
     assert search.best_params_["distilledclassifier__student__max_leaf_nodes"] == 20
-    assert search.best_estimator_[-1].teacher is not None
+    assert search.best_estimator_[-1].teacher is forest
     said = NAMES[Oracle().answer(X).argmax(axis=1)]
     assert cross_val_score(DistilledClassifier(Oracle(), SoftTree()), X, said, cv=3).min() > 0.7
 
@@ -254,6 +254,8 @@ def test_many_outputs_are_many_values():
         ({"teacher": LogisticRegression(), "out_of_fold": 100}, Y, "use fewer folds"),
         ({"teacher": Oracle(AnswerForm("values", "regression"))}, None, "use DistilledRegressor"),
         ({"transfer": Jitter(), "transfer_rows": -1}, None, "transfer_rows is -1"),
+        ({"transfer": Jitter}, None, "transfer is the class Jitter"),
+        ({"transfer": X}, None, r"transfer is a ndarray; expected what makes rows, such as Munge\(\), or UnlabelledPool"),
     ],
 )
 def test_settings_that_cannot_be_used_are_named(settings, y, message):

@@ -217,8 +217,11 @@ def rows_to_make(transfer: Transfer, training_rows: int, wanted: float | None = 
             most 100 000.
 
     Raises:
-        BadInput: below zero, or not finite.
+        BadInput: below zero, or not finite; a transfer that makes no rows.
     """
+    if isinstance(transfer, type) or not callable(getattr(transfer, "make", None)):
+        named = f"the class {transfer.__name__}" if isinstance(transfer, type) else f"a {type(transfer).__name__}"
+        raise BadInput(f"transfer is {named}; expected what makes rows, such as Munge(), or UnlabelledPool(rows).")
     if wanted is None:
         if isinstance(transfer, UnlabelledPool):
             return as_rows(transfer.rows).count

@@ -121,29 +121,26 @@ def transfer_curve(
         raise BadInput(
             f"this {type(teacher).__name__} is not fitted; a transfer curve compares students with a teacher that knows: fit it."
         )
-    known = who_knows(teacher)
+    known, count = who_knows(teacher), as_rows(X).count
     judged = _checked_measure(measure, known.form)
+    _check_stop(tolerance, patience)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    amounts = sorted({rows_to_make(transfer, as_rows(X).count, amount) for amount in rows})
-    if min(len(numbers), len(amounts)) < 2 or tolerance < 0 or (patience is not None and patience < 1):
-        raise BadInput(
-            f"{len(numbers)} seeds, {len(amounts)} amounts of rows, a tolerance of {tolerance} and a patience of {patience}; "
-            "expected two seeds and two amounts or more, a tolerance of 0 or more, and a patience of 1 or more (or None)."
-        )
+    amounts = sorted({rows_to_make(transfer, count, amount) for amount in rows})
+    if min(len(numbers), len(amounts)) < 2:
+        raise BadInput(f"{len(numbers)} seeds and {len(amounts)} amounts of rows; expected two or more of each: one shows no change.")
     exam = _Exam(known, validation, check_temperature(temperature))
     classes = [_Class(seed, student, known, X, transfer, amounts[-1], temperature) for seed in numbers]
     points: list[TransferPoint] = []
     losses: list[Floats] = []
     held, why = 0, ""
     for amount in amounts:
-        answers = [exam.losses(one.taught_with(amount)) for one in classes]
-        scores = {name: np.stack([loss[name] for loss in answers]) for name in answers[0]}
+        scores = _losses_of_all(exam, [one.taught_with(amount) for one in classes])
         points.append(_point(amount, scores))
         losses.append(scores[judged])
         held, why = _choice(points, losses, judged, tolerance)
         if patience is not None and len(points) - 1 - held == patience:
             break
-    return TransferCurve(tuple(points), judged, points[held].rows, why, repr(transfer), as_rows(X).count, exam.rows, numbers)
+    return TransferCurve(tuple(points), judged, points[held].rows, why, repr(transfer), count, exam.rows, numbers)
 
 
 class _Class:
@@ -198,6 +195,17 @@ class _Exam:
 
 def _kl_nats(teacher_probs: Floats, student_probs: Floats) -> Floats:
     return np.asarray(rel_entr(teacher_probs, np.maximum(student_probs, FLOOR)).sum(axis=1))
+
+
+def _losses_of_all(exam: _Exam, students: Sequence[Any]) -> dict[str, Floats]:
+    """Each measure's (seeds, rows) losses."""
+    found = [exam.losses(student) for student in students]
+    return {name: np.stack([losses[name] for losses in found]) for name in found[0]}
+
+
+def _check_stop(tolerance: float, patience: int | None) -> None:
+    if not tolerance >= 0 or (patience is not None and patience < 1):
+        raise BadInput(f"a tolerance of {tolerance} and a patience of {patience}; expected 0 or more, and 1 or more (or None).")
 
 
 def _checked_measure(measure: Measure | None, form: AnswerForm) -> Measure:

@@ -100,7 +100,7 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
         What cells may hold is for teacher and student to say when they learn. Afterwards a missing number is
         refused where none was learnt from, unless both are known to take it.
         """
-        if not (hasattr(X, "iloc") or hasattr(X, "slice") or _is_texts(X)):
+        if not _is_frame_or_texts(X):
             takes = get_tags(self).input_tags
             strict = not reset and self._finite and not takes.allow_nan
             X = check_array(
@@ -295,10 +295,10 @@ class DistilledRegressor(RegressorMixin, _Distilled):  # type: ignore[misc]
         return tags
 
 
-def _is_texts(X: Any) -> bool:
-    return (isinstance(X, list | tuple) and bool(X) and isinstance(X[0], str)) or (
-        isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "OU" and X.size > 0 and isinstance(X[0], str)
-    )
+def _is_frame_or_texts(X: Any) -> bool:
+    if isinstance(X, np.ndarray):
+        return X.ndim == 1 and X.dtype.kind in "OU" and X.size > 0 and isinstance(X[0], str)
+    return hasattr(X, "iloc") or hasattr(X, "slice") or (isinstance(X, list | tuple) and bool(X) and isinstance(X[0], str))
 
 
 def _same_rows(rows: int, y: NDArray[Any]) -> None:

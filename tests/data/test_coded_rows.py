@@ -1,0 +1,75 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.pandas import column, data_frames, range_indexes
+
+from tutelage.core.errors import BadInput
+from tutelage.data.coded_rows import coded
+
+frames = data_frames(
+    [
+        column("size", dtype=np.float32, elements=st.one_of(st.just(np.nan), st.floats(-1000, 1000, width=32))),
+        column("count", dtype=np.int16, elements=st.integers(-50, 50)),
+        column("kind", elements=st.sampled_from(["oak", "fir", "élan", None]), dtype=object),
+        column("wet", dtype=bool),
+    ],
+    index=range_indexes(min_size=1, max_size=10),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(frames)
+def test_a_frame_comes_back_from_its_cells_as_it_was(frame):
+    frame = frame.assign(tree=frame["kind"].astype("category"), score=frame["count"].astype("Int64").mask(frame["wet"]))
+    table = coded(frame, categorical=("count",))
+    pd.testing.assert_frame_equal(table.restored(table.cells), frame)
+    assert table.categorical.tolist() == [False, True, True, True, True, False]
+    np.testing.assert_array_equal(np.isnan(table.cells), frame.isna().to_numpy())
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.array([[1.5, 2.0], [np.nan, 3.0]], dtype=np.float16),
+        np.array([[1, 2], [3, 4]], dtype=np.uint8),
+        np.array([["a", "b"], ["c", "b"]]),
+        np.array([[True, False], [True, True]]),
+        np.array([[1, 2.5, "x"], [2, np.nan, None]], dtype=object),
+    ],
+    ids=lambda X: str(X.dtype),
+)
+def test_an_array_comes_back_as_it_was(X):
+    table = coded(X)
+    back = table.restored(table.cells)
+    assert back.dtype == X.dtype
+    pd.testing.assert_frame_equal(pd.DataFrame(back), pd.DataFrame(X))
+
+
+def test_numbers_and_codes_are_told_apart():
+    table = coded(np.array([[10, 7], [30, 7], [10, 9]]), categorical=(0,))
+    assert table.cells.tolist() == [[0, 7], [1, 7], [0, 9]]
+    assert table.levels.tolist() == [2, 0]
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    assert coded(frame, categorical=("b",)).categorical.tolist() == coded(frame, categorical=(1,)).categorical.tolist() == [False, True]
+
+
+def test_whole_numbers_are_rounded_and_kept_in_the_range_seen():
+    table = coded(np.array([[1, 5], [3, 5]]))
+    assert table.restored(np.array([[1.6, 9.0], [-7.0, 5.4]])).tolist() == [[2, 5], [1, 5]]
+
+
+def test_mean_and_deviation_leave_missing_cells_out():
+    table = coded(np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]]))
+    assert table.mean.tolist() == [2, 0]
+    assert table.deviation.tolist() == [1, 0]
+
+
+def test_a_table_of_another_kind_is_refused():
+    import polars as pl
+
+    with pytest.raises(BadInput, match=r"pass X.to_pandas\(\)"):
+        coded(pl.DataFrame({"a": [1]}))
+    with pytest.raises(BadInput, match="column 'a' holds an infinite number"):
+        coded(pd.DataFrame({"a": [np.inf]}))

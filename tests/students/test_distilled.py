@@ -1,4 +1,6 @@
+import sys
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -210,13 +212,17 @@ def test_a_plain_classifier_is_wrapped_and_a_multilabel_one_is_taught_each_label
         def __init__(self, estimator=None):
             self.estimator = estimator
 
-    module = type("module", (), {"SoftTargets": Wrapped, "PerLabel": Wrapped})
-    monkeypatch.setitem(__import__("sys").modules, "tutelage.students.any_estimator", module)
+    for name in ("SoftTargets", "PerLabel"):
+        home = {"SoftTargets": "any_estimator", "PerLabel": "multilabel"}[name]
+        monkeypatch.setitem(sys.modules, f"tutelage.students.{home}", SimpleNamespace(**{name: type(name, (Wrapped,), {})}))
     plain = DistilledClassifier(Oracle(), LogisticRegression()).fit(X)
+    assert type(plain.student_).__name__ == "SoftTargets"
     assert isinstance(plain.student_.estimator, LogisticRegression)
     assert plain.student_.classes_.tolist() == ["ant", "bee", "cat"]
     labels = Oracle(AnswerForm("probabilities", "multilabel", ("a", "b", "c")))
-    assert isinstance(DistilledClassifier(labels, SoftTree()).fit(X).student_.estimator, SoftTree)
+    each = DistilledClassifier(labels, make_pipeline(StandardScaler(), SoftTree())).fit(X).student_
+    assert type(each[-1]).__name__ == "PerLabel"
+    assert isinstance(each[-1].estimator, SoftTree)
     ours = DistilledClassifier(labels, AnsweredLabels(), temperature=3.0).fit(X)
     assert isinstance(ours.student_, AnsweredLabels)
     np.testing.assert_allclose(ours.predict_proba(X), labels.answer(X), rtol=1e-6)

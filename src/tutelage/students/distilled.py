@@ -27,17 +27,28 @@ from tutelage.students.lessons import as_classes, as_truth, ask, blended, must_l
 class _Distilled(BaseEstimator):  # type: ignore[misc]
     """What both share: who teaches, which rows, and that a fitted teacher survives `clone`."""
 
-    teacher: Any
-    student: Any
-    soft_weight: float
-    transfer: Transfer | None
-    transfer_rows: float | None
-    out_of_fold: int | None
-    random_state: Any
-
     teacher_: Teacher
     student_: Any
     _finite: bool
+
+    def __init__(
+        self,
+        teacher: Any,
+        student: Any,
+        *,
+        soft_weight: float = 1.0,
+        transfer: Transfer | None = None,
+        transfer_rows: float | None = None,
+        out_of_fold: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.teacher = teacher
+        self.student = student
+        self.soft_weight = soft_weight
+        self.transfer = transfer
+        self.transfer_rows = transfer_rows
+        self.out_of_fold = out_of_fold
+        self.random_state = random_state
 
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
         """Let the teacher answer, and teach the student.
@@ -188,14 +199,16 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
         out_of_fold: int | None = None,
         random_state: Any = None,
     ) -> None:
-        self.teacher = teacher
-        self.student = student
-        self.soft_weight = soft_weight
+        super().__init__(
+            teacher,
+            student,
+            soft_weight=soft_weight,
+            transfer=transfer,
+            transfer_rows=transfer_rows,
+            out_of_fold=out_of_fold,
+            random_state=random_state,
+        )
         self.temperature = temperature
-        self.transfer = transfer
-        self.transfer_rows = transfer_rows
-        self.out_of_fold = out_of_fold
-        self.random_state = random_state
 
     def predict_proba(self, X: Any) -> Floats:
         """(rows, classes) probabilities at temperature 1; for a multilabel teacher, of each label."""
@@ -250,25 +263,6 @@ class DistilledRegressor(RegressorMixin, _Distilled):  # type: ignore[misc]
     Attributes:
         teacher_, student_, n_features_in_, feature_names_in_, transfer_rows_: as in `DistilledClassifier`.
     """
-
-    def __init__(
-        self,
-        teacher: Any,
-        student: Any,
-        *,
-        soft_weight: float = 1.0,
-        transfer: Transfer | None = None,
-        transfer_rows: float | None = None,
-        out_of_fold: int | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.teacher = teacher
-        self.student = student
-        self.soft_weight = soft_weight
-        self.transfer = transfer
-        self.transfer_rows = transfer_rows
-        self.out_of_fold = out_of_fold
-        self.random_state = random_state
 
     def predict(self, X: Any) -> Floats:
         """(rows,) values, or (rows, outputs)."""

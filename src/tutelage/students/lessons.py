@@ -142,9 +142,9 @@ def blended(
 def taught(student: Any, form: AnswerForm, X: Any, targets: Floats) -> Any:
     """A clone of the student, fitted to the targets.
 
-    A classifier whose `fit` takes `classes` (or a Pipeline that ends in one) is given the matrix; any other is
-    wrapped in `SoftTargets`. For a multilabel teacher, a student that does not learn soft labels of many is wrapped
-    in `PerLabel`.
+    A classifier whose `fit` takes `classes` is given the matrix; any other is wrapped in `SoftTargets`. For a
+    multilabel teacher, a student that does not learn many soft labels is wrapped in `PerLabel`. Of a Pipeline it is
+    the last step that this is about.
 
     Args:
         student: a scikit-learn estimator.
@@ -160,12 +160,8 @@ def taught(student: Any, form: AnswerForm, X: Any, targets: Floats) -> Any:
     fresh = clone(student)
     if form.task == "regression":
         return fresh.fit(X, targets[:, 0] if targets.shape[1] == 1 else targets)
-    keyword = _classes_keyword(fresh)
-    if form.task == "multilabel" and (keyword is None or not get_tags(fresh).classifier_tags.multi_label):
-        fresh, keyword = require("tutelage.students.any_estimator").PerLabel(fresh), "classes"
-    elif keyword is None:
-        fresh, keyword = require("tutelage.students.any_estimator").SoftTargets(fresh), "classes"
-    return fresh.fit(X, targets, **{keyword: as_classes(form)})
+    soft, keyword = _of_soft_targets(fresh, form)
+    return soft.fit(X, targets, **{keyword: as_classes(form)})
 
 
 def as_classes(form: AnswerForm) -> NDArray[Any]:
@@ -174,10 +170,14 @@ def as_classes(form: AnswerForm) -> NDArray[Any]:
     return labels if tuple(labels.tolist()) == form.classes else np.array(form.classes, dtype=object)
 
 
-def _classes_keyword(student: Any) -> str | None:
-    """How the student's fit is told the classes, if it can be."""
+def _of_soft_targets(student: Any, form: AnswerForm) -> tuple[Any, str]:
+    """The student as one that learns from the matrix, and how its fit is told the classes."""
     steps = getattr(student, "steps", None)
     if steps:
-        inner = _classes_keyword(steps[-1][1])
-        return f"{steps[-1][0]}__{inner}" if inner else None
-    return "classes" if "classes" in inspect.signature(student.fit).parameters else None
+        name, last = steps[-1]
+        soft, keyword = _of_soft_targets(last, form)  # what comes before the last step sees each row once
+        return student.set_params(**{name: soft}), f"{name}__{keyword}"
+    takes_matrix = "classes" in inspect.signature(student.fit).parameters
+    if form.task == "multilabel" and not (takes_matrix and get_tags(student).classifier_tags.multi_label):
+        return require("tutelage.students.multilabel").PerLabel(student), "classes"
+    return (student if takes_matrix else require("tutelage.students.any_estimator").SoftTargets(student)), "classes"

@@ -13,6 +13,7 @@ from tutelage.teachers.preflight.asking import Asked, ask, draw, joined, label_c
 from tutelage.teachers.preflight.findings import Finding
 
 MATRIX = np.arange(40.0).reshape(20, 2)
+NUMBERS = AnswerForm("logits", "multiclass", tuple(range(20)))
 MULTI = AnswerForm("probabilities", "multiclass", ("a", "b", "c"))
 HOLDERS = {
     "array": MATRIX,
@@ -26,20 +27,20 @@ HOLDERS = {
 
 @pytest.mark.parametrize("holder", sorted(HOLDERS))
 def test_rows_are_drawn_with_their_labels_whatever_holds_them(holder):
-    sample = draw(HOLDERS[holder], np.arange(20), rows=7, seed=1)
+    sample = draw(HOLDERS[holder], np.arange(20), NUMBERS, rows=7, seed=1)
     assert (sample.count, sample.of_count, len(set(sample.labels))) == (7, 20, 7)
     np.testing.assert_array_equal(row_names(sample.inputs), row_names(MATRIX[sample.labels]))
 
 
 def test_texts_are_drawn_and_joined_as_lists():
     texts = [f"text {index}" for index in range(9)]
-    sample = draw(texts, np.arange(9), rows=3, seed=0)
+    sample = draw(texts, np.arange(9), NUMBERS, rows=3, seed=0)
     assert sample.inputs == [texts[place] for place in sample.labels]
     assert joined([texts[:2], texts[2:3]]) == texts[:3]
 
 
 def test_all_rows_are_given_as_they_are_where_few_are_enough():
-    sample = draw(MATRIX, None, rows=20, seed=0)
+    sample = draw(MATRIX, None, MULTI, rows=20, seed=0)
     assert (sample.count, sample.of_count, sample.labels) == (20, 20, None)
     np.testing.assert_array_equal(sample.inputs, MATRIX)
 
@@ -90,7 +91,7 @@ def test_labels_find_their_column_and_strangers_find_none():
 
 
 def test_answers_that_are_not_what_the_form_says_are_a_finding():
-    sample = draw(MATRIX, None, rows=20, seed=0)
+    sample = draw(MATRIX, None, MULTI, rows=20, seed=0)
     found = ask(Said(lambda rows: np.ones((len(rows), 3)), MULTI), sample)
     assert isinstance(found, Finding)
     assert found.severity == "error"
@@ -101,16 +102,16 @@ def test_answers_that_are_not_what_the_form_says_are_a_finding():
 
 def test_cases_leave_out_rows_without_a_known_label():
     p = np.full((4, 3), 1 / 3)
-    sample = draw(MATRIX[:4], np.array(["a", "z", "c", None], dtype=object), rows=4, seed=0)
+    sample = draw(MATRIX[:4], np.array(["a", "z", "c", None], dtype=object), MULTI, rows=4, seed=0)
     chances, codes = Asked(sample, MULTI, p).cases
     assert (chances.shape, codes.tolist()) == ((2, 3), [0, 2])
-    strangers = draw(MATRIX[:4], np.array(list("wxyz")), rows=4, seed=0)
+    strangers = draw(MATRIX[:4], np.array(list("wxyz")), MULTI, rows=4, seed=0)
     assert Asked(strangers, MULTI, p).cases is None
 
 
 def test_cases_of_multilabel_are_rows_times_labels():
     form = AnswerForm("probabilities", "multilabel", ("a", "b"))
-    sample = draw(MATRIX[:2], np.array([[0, 1], [1, 1]]), rows=2, seed=0)
+    sample = draw(MATRIX[:2], np.array([[0, 1], [1, 1]]), form, rows=2, seed=0)
     chances, codes = Asked(sample, form, np.array([[0.1, 0.9], [0.8, 0.7]])).cases
     np.testing.assert_allclose(chances[:, 1], [0.1, 0.9, 0.8, 0.7])
     assert codes.tolist() == [0, 1, 1, 1]

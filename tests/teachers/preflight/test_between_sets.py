@@ -18,15 +18,16 @@ from tutelage.teachers.preflight.between_sets import (
 )
 
 DRAW = np.random.default_rng(0)
+FORM = AnswerForm("logits", "multiclass", ("a", "b", "c"))
 ROWS = DRAW.normal(size=(400, 3))
 
 
 def sample(rows):
-    return draw(rows, None, rows=len(rows), seed=0)
+    return draw(rows, None, FORM, rows=len(rows), seed=0)
 
 
 def asked(logits):
-    return Asked(sample(logits), AnswerForm("logits", "multiclass", ("a", "b", "c")), logits)
+    return Asked(sample(logits), FORM, logits)
 
 
 def one(findings):

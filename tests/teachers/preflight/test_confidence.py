@@ -17,7 +17,7 @@ def drawn(rows, classes=4, scale=2.0):
 
 def finding(logits, labels):
     form = AnswerForm("logits", "multiclass", tuple(range(logits.shape[1])))
-    (found,) = check_calibration(Asked(draw(logits, labels, rows=len(logits), seed=0), form, logits), 0)
+    (found,) = check_calibration(Asked(draw(logits, labels, form, rows=len(logits), seed=0), form, logits), 0)
     return found
 
 

@@ -13,8 +13,8 @@ LOGITS = DRAW.normal(size=(60, 5)) * 4
 def asked(answers, kind="logits", task="multiclass", labels=None):
     answers = np.asarray(answers)
     classes = () if kind == "values" else tuple("abcdefghij"[: answers.shape[1]])
-    sample = draw(np.arange(len(answers))[:, None], labels, rows=len(answers), seed=0)
-    return Asked(sample, AnswerForm(kind, task, classes), answers)
+    form = AnswerForm(kind, task, classes)
+    return Asked(draw(np.arange(len(answers))[:, None], labels, form, rows=len(answers), seed=0), form, answers)
 
 
 def said(found):

@@ -21,7 +21,7 @@ from tutelage.teachers.torch_module import TorchTeacher
 TEN = tuple(range(10))
 
 
-def both(bad, good, digits, check, expected, **options):
+def check_found_and_twin_passes(bad, good, digits, check, expected, **options):
     """The planted bug is found by its check with its severity, and its clean twin has nothing above a note."""
     found = preflight(bad, digits.rows, digits.labels, **options)
     assert severity(found, check) == expected, str(found)
@@ -70,7 +70,7 @@ def both(bad, good, digits, check, expected, **options):
 )
 def test_what_was_done_to_the_numbers_is_found(digits, change, kind, twin, check, expected):
     good = digits.teacher(twin, "probabilities") if twin else digits.teacher()
-    finding = both(digits.teacher(change, kind), good, digits, check, expected)
+    finding = check_found_and_twin_passes(digits.teacher(change, kind), good, digits, check, expected)
     assert finding.sentence
     assert finding.remedy
 
@@ -88,7 +88,7 @@ def test_classes_sorted_as_texts_are_named_in_the_order_to_declare(digits):
 
 def test_a_network_left_in_train_mode_normalises_by_the_batch(digits):
     """torchdistill PR 333 (teacher.eval() removed), vrvlive/knowlege-distillation 2, unbiased-teacher 47."""
-    both(asking(digits.network().train()), asking(digits.network()), digits, "batch-independent", "error")
+    check_found_and_twin_passes(asking(digits.network().train()), asking(digits.network()), digits, "batch-independent", "error")
 
 
 def test_our_adapter_puts_a_network_in_eval_mode_and_says_so(digits):
@@ -103,7 +103,7 @@ def test_dropout_left_on_answers_otherwise_each_time(digits):
     """mmrazor teacher_norm_eval freezes norm layers only (E3.13)."""
     noisy = digits.network(dropout=0.2)
     noisy[1].train()
-    both(asking(noisy), asking(digits.network(dropout=0.2)), digits, "repeatable", "error")
+    check_found_and_twin_passes(asking(noisy), asking(digits.network(dropout=0.2)), digits, "repeatable", "error")
 
 
 def test_answers_summed_in_place_change_with_every_call(digits):
@@ -116,7 +116,7 @@ def test_answers_summed_in_place_change_with_every_call(digits):
         kept[rows] += digits.logits(inputs)
         return kept[rows].copy()
 
-    both(Said(summed, AnswerForm("logits", "multiclass", TEN)), digits.teacher(), digits, "repeatable", "error")
+    check_found_and_twin_passes(Said(summed, AnswerForm("logits", "multiclass", TEN)), digits.teacher(), digits, "repeatable", "error")
 
 
 def test_a_teacher_that_scales_its_rows_in_place_is_found(digits):
@@ -155,7 +155,7 @@ def test_answers_stored_in_one_order_and_given_to_rows_in_another(digits):
     form = AnswerForm("logits", "multiclass", TEN)
     stored, names = digits.logits(digits.rows), row_names(digits.rows)
     shuffled = np.random.default_rng(0).permutation(stored)
-    finding = both(SoftLabels(shuffled, form, names), SoftLabels(stored, form, names), digits, "baseline", "error")
+    finding = check_found_and_twin_passes(SoftLabels(shuffled, form, names), SoftLabels(stored, form, names), digits, "baseline", "error")
     assert "worse by" in finding.sentence
 
 
@@ -196,7 +196,9 @@ def test_a_top_k_log_without_its_rest(digits):
         p[p < np.sort(p, axis=1)[:, [-4]]] = 0
         return p / p.sum(axis=1, keepdims=True)
 
-    both(digits.teacher(top_four, "probabilities"), digits.teacher(softmax, "probabilities"), digits, "top-k", "warning")
+    check_found_and_twin_passes(
+        digits.teacher(top_four, "probabilities"), digits.teacher(softmax, "probabilities"), digits, "top-k", "warning"
+    )
 
 
 def test_softmax_over_labels_that_do_not_exclude_each_other(digits):

@@ -12,7 +12,7 @@ VALUES = AnswerForm("values", "regression")
 
 
 def steady(function, form=FORM, rows=ROWS):
-    return {finding.check: finding for finding in check_steady(Said(function, form), draw(rows, None, rows=len(rows), seed=0), 0)}
+    return {finding.check: finding for finding in check_steady(Said(function, form), draw(rows, None, form, rows=len(rows), seed=0), 0)}
 
 
 def test_a_function_of_the_row_is_steady():

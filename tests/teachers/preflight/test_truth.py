@@ -39,7 +39,7 @@ def said_of(columns, labels, sharp=4.0, classes=3):
     """What accuracy and order say of a teacher that names these columns."""
     p = softmax(sharp * np.eye(classes)[np.asarray(columns)])
     form = AnswerForm("probabilities", "binary" if classes == 2 else "multiclass", tuple(range(classes)))
-    asked = Asked(draw(np.arange(len(p))[:, None], np.asarray(labels), rows=len(p), seed=0), form, p)
+    asked = Asked(draw(np.arange(len(p))[:, None], np.asarray(labels), form, rows=len(p), seed=0), form, p)
     return {finding.check: finding for finding in check_accuracy(asked)}
 
 

@@ -13,7 +13,7 @@ from tutelage.core.answers import AnswerForm, plain
 from tutelage.core.arrays import Floats, Integers, check_finite
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch, ShapeError, TutelageError
-from tutelage.data.rows import as_rows
+from tutelage.data.rows import Rows, as_rows
 from tutelage.teachers.preflight.findings import Finding
 
 BLOCK_ROWS = 65_536
@@ -28,13 +28,15 @@ class Sample:
         inputs: the rows, as the teacher takes them.
         count: how many were drawn.
         of_count: how many there were.
-        labels: (count,) or (count, columns) the truth about them, if it was given.
+        labels: the truth about them, if it was given, as `truth_of` shapes it.
+        all_labels: the truth about all rows.
     """
 
     inputs: Any
     count: int
     of_count: int
     labels: NDArray[Any] | None = None
+    all_labels: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,41 +86,54 @@ def truth_of(labels: ArrayLike, form: AnswerForm) -> NDArray[Any]:
         ShapeError: another shape. BadInput: values that are NaN or infinite, multilabel truth that is not 0 or 1.
     """
     truth = np.asarray(labels)
-    truth = truth.reshape(-1) if truth.ndim == 2 and truth.shape[1] == 1 else truth
     if form.task == "regression":
-        if truth.ndim not in (1, 2) or truth.dtype.kind not in "biuf":
-            raise ShapeError(
-                f"the true values are {truth.dtype} of shape {truth.shape}; expected numbers, one a row or a column an output."
-            )
-        return check_finite(truth.reshape(len(truth), -1), "the true values")
+        return _true_values(truth)
     if form.task == "multilabel":
-        truth = truth.reshape(-1, 1) if truth.ndim == 1 else truth
-        if truth.ndim != 2 or truth.shape[1] != len(form.classes) or not np.isin(truth, (0, 1)).all():
-            raise ShapeError(f"labels of shape {truth.shape}; expected 0 or 1 in {len(form.classes)} columns, one for each label.")
-    elif truth.ndim != 1:
+        return _true_labels(truth, len(form.classes))
+    truth = truth.reshape(-1) if truth.ndim == 2 and truth.shape[1] == 1 else truth
+    if truth.ndim != 1:
         raise ShapeError(f"labels of shape {truth.shape}; expected one label a row. Pass labels.argmax(axis=1) if they are one-hot.")
     return truth
 
 
-def draw(data: Any, truth: NDArray[Any] | None, *, rows: int, seed: int) -> Sample:
+def _true_values(truth: NDArray[Any]) -> NDArray[Any]:
+    if truth.ndim not in (1, 2) or truth.dtype.kind not in "biuf":
+        raise ShapeError(f"the true values are {truth.dtype} of shape {truth.shape}; expected numbers, one a row or a column an output.")
+    return check_finite(truth.reshape(len(truth), -1), "the true values")
+
+
+def _true_labels(truth: NDArray[Any], columns: int) -> NDArray[Any]:
+    truth = truth.reshape(-1, 1) if truth.ndim == 1 else truth
+    if truth.ndim != 2 or truth.shape[1] != columns or not np.isin(truth, (0, 1)).all():
+        raise ShapeError(f"labels of shape {truth.shape}; expected 0 or 1 in {columns} columns, one for each label.")
+    return truth
+
+
+def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, seed: int) -> Sample:
     """At most `rows` rows of `data`, drawn without replacement, with their labels.
 
     Raises:
-        ShapeError: labels and rows differ in number. BadInput: what is no rows.
+        ShapeError: labels and rows differ in number, or as `truth_of`. BadInput: what is no rows.
     """
     source = as_rows(data)
+    truth = None if labels is None else truth_of(labels, form)
     if truth is not None and len(truth) != source.count:
         raise ShapeError(f"{len(truth)} labels for {source.count} rows; expected one a row, in the order of the rows.")
     if rows >= source.count:
-        return Sample(source.part(0, source.count), source.count, source.count, truth)
+        return Sample(source.part(0, source.count), source.count, source.count, truth, truth)
     places = np.sort(np.random.default_rng(seed).choice(source.count, rows, replace=False))
+    return Sample(_gathered(source, places), rows, source.count, None if truth is None else truth[places], truth)
+
+
+def _gathered(source: Rows, places: NDArray[np.intp]) -> Any:
+    """The rows at these places; of a Parquet file, a block at a time."""
     block = BLOCK_ROWS if source.of == "Parquet file" else source.count
     parts = []
     for start in range(0, source.count, block):
         inside = places[(places >= start) & (places < start + block)]
         if len(inside):
             parts.append(taken(source.part(start, min(start + block, source.count)), inside - start))
-    return Sample(joined(parts), rows, source.count, None if truth is None else truth[places])
+    return joined(parts)
 
 
 def taken(inputs: Any, places: NDArray[np.intp]) -> Any:

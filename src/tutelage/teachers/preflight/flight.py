@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.names import Names
 from tutelage.teachers.adapt import as_teacher
-from tutelage.teachers.preflight.asking import Asked, ask, draw, truth_of
+from tutelage.teachers.preflight.asking import Asked, ask, draw
 from tutelage.teachers.preflight.between_sets import (
     check_answer_shift,
     check_leak,
@@ -72,22 +72,18 @@ def preflight(
         given = "without" if test is None else "with"
         raise BadInput(f"rows={rows}, {given} test=; expected rows of at least 1, and test= where there is test_labels=.")
     known = teacher if isinstance(teacher, Teacher) else as_teacher(teacher)
-    findings = [*check_mode(known), *(check_student(known, student) if student is not None else ())]
-    truth, test_truth = (None if given is None else truth_of(given, known.form) for given in (labels, test_labels))
-    sample = draw(data, truth, rows=rows, seed=seed)
+    sample = draw(data, labels, known.form, rows=rows, seed=seed)
+    held = None if test is None else draw(test, test_labels, known.form, rows=rows, seed=seed)
     asked = ask(known, sample)
-    if isinstance(asked, Finding):
-        findings.append(asked)
-    else:
-        findings += [*_about_answers(known, asked, seed), *_about_truth(asked, truth, seed)]
+    findings = [*check_mode(known), *check_student(known, student)]
+    findings += [asked] if isinstance(asked, Finding) else [*_about_answers(known, asked, seed), *_about_truth(asked, seed)]
     names, fitted = names_of(data), None if train is None else names_of(train)
     findings += check_twins(names)
-    if test is not None:
-        held = draw(test, test_truth, rows=rows, seed=seed)
+    if held is not None:
         findings += [*_about_leaks(names, fitted, names_of(test)), *check_shift(sample, held, seed)]
-        if isinstance(asked, Asked):
-            seen = None if fitted is None else float(np.isin(names, fitted).mean())
-            findings += _about_both(asked, ask(known, held), test_truth, seen, seed)
+    if held is not None and isinstance(asked, Asked):
+        seen = None if fitted is None else float(np.isin(names, fitted).mean())
+        findings += _about_both(asked, ask(known, held), seen, seed)
     return Preflight(tuple(findings), known.fingerprint, sample.count, sample.of_count, seed)
 
 
@@ -98,12 +94,10 @@ def _about_answers(teacher: Teacher, asked: Asked, seed: int) -> Iterator[Findin
     yield from check_sharpness(asked)
 
 
-def _about_truth(asked: Asked, labels: NDArray[Any] | None, seed: int) -> Iterator[Finding]:
+def _about_truth(asked: Asked, seed: int) -> Iterator[Finding]:
     """Everything that labels show; labels that are none are looked for among all, not only those drawn."""
-    if labels is None:
-        return
-    if asked.form.task in ("binary", "multiclass"):
-        yield from check_known(labels, asked.form.classes)
+    if asked.sample.all_labels is not None and asked.form.task in ("binary", "multiclass"):
+        yield from check_known(asked.sample.all_labels, asked.form.classes)
     yield from check_accuracy(asked)
     yield from check_calibration(asked, seed)
     yield from check_yardstick(asked, seed)
@@ -115,7 +109,7 @@ def _about_leaks(names: Names, fitted: Names | None, test: Names) -> Iterator[Fi
         yield from check_leak("rows the teacher was trained on", fitted, test)
 
 
-def _about_both(asked: Asked, held: Asked | Finding, labels: NDArray[Any] | None, seen: float | None, seed: int) -> Iterator[Finding]:
+def _about_both(asked: Asked, held: Asked | Finding, seen: float | None, seed: int) -> Iterator[Finding]:
     if isinstance(held, Finding):
         # Kept answers know the rows they were recorded on, and need not know the test rows.
         severity: Severity = "note" if held.figure["error"] == LabelMismatch.__name__ else "error"
@@ -123,5 +117,5 @@ def _about_both(asked: Asked, held: Asked | Finding, labels: NDArray[Any] | None
         return
     yield from check_answer_shift(asked, held)
     yield from check_own_rows(asked, held, seen)
-    for finding in _about_truth(held, labels, seed):
+    for finding in _about_truth(held, seed):
         yield replace(finding, check=f"test-{finding.check}")

@@ -65,7 +65,9 @@ def check_mode(teacher: Teacher) -> Iterator[Finding]:
 
 
 def check_student(teacher: Teacher, student: Any) -> Iterator[Finding]:
-    """The student must be another object with weights of its own, and should be the smaller one."""
+    """The student must be another object with weights of its own, and should be the smaller one; None is not judged."""
+    if student is None:
+        return
     wrapped = getattr(teacher, "__dict__", {}).values()
     if student is teacher or any(student is value for value in wrapped):
         sentence = "the student is the teacher: the same object, so it agrees with itself perfectly and learns nothing."

@@ -25,27 +25,22 @@ from tutelage.core.errors import BadInput
 FOLDS = 3
 
 
-def cannot_read(inputs: Any) -> BadInput:
-    """The error for rows that no plain model reads."""
-    return BadInput(f"rows of type {type(inputs).__name__} that are no numbers, texts or frame columns; no plain model reads them.")
-
-
 def readable(inputs: Any) -> Any:
     """Rows as a plain model takes them: texts, a sparse matrix, a pandas frame or a (rows, features) float array.
 
     Raises:
         BadInput: rows that are none of these.
     """
-    if isinstance(inputs, list) and inputs and isinstance(inputs[0], str):
+    if isinstance(inputs, list) and isinstance(inputs[0], str):
         return inputs
     if hasattr(inputs, "tocsr"):
         return inputs.tocsr()
-    if hasattr(inputs, "iloc") or hasattr(inputs, "to_pandas"):
-        frame = inputs if hasattr(inputs, "iloc") else inputs.to_pandas()
+    frame = inputs.to_pandas() if hasattr(inputs, "to_pandas") else inputs
+    if hasattr(frame, "iloc"):
         return frame if frame.ndim == 2 else frame.to_frame()
     array = np.asarray(inputs.detach().cpu() if hasattr(inputs, "detach") else inputs)
     if array.dtype.kind not in "biuf":
-        raise cannot_read(inputs)
+        raise BadInput(f"rows of type {type(inputs).__name__} that are no numbers, texts or frame columns; no plain model reads them.")
     flat = array.reshape(len(array), -1).astype(np.float64)
     return np.where(np.isfinite(flat), flat, np.nan)
 

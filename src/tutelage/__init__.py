@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from tutelage.softlabels.labels import SoftLabels as SoftLabels
     from tutelage.softlabels.logged import read_answers as read_answers
     from tutelage.softlabels.recording import record as record
-    from tutelage.students.distilled import DistilledClassifier as DistilledClassifier
-    from tutelage.students.distilled import DistilledRegressor as DistilledRegressor
     from tutelage.students.any_estimator import SoftTargets as SoftTargets
     from tutelage.students.boosting import SoftBoosting as SoftBoosting
+    from tutelage.students.distilled import DistilledClassifier as DistilledClassifier
+    from tutelage.students.distilled import DistilledRegressor as DistilledRegressor
     from tutelage.students.kept import load_student as load_student
     from tutelage.students.kept import save_student as save_student
     from tutelage.students.linear import SoftLogistic as SoftLogistic

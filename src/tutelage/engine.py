@@ -5,9 +5,9 @@ Torch loads when one of these is called, never on import.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tutelage.core.errors import require
 
@@ -60,19 +60,22 @@ def coarse_products() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def answers_of(network: nn.Module, inputs: Tensor, *, batch_size: int = 1000) -> Tensor:
+def answers_of(
+    network: nn.Module, inputs: Tensor, *, batch_size: int = 1000, output: Callable[[Any], Tensor] = lambda said: said
+) -> Tensor:
     """The network's raw outputs for every row, in eval mode, without gradient.
 
     Args:
         network: maps (batch, ...) to (batch, classes), or to (copies, batch, classes) for a stack.
         inputs: (rows, ...).
         batch_size: rows per call; bounds the memory that activations take.
+        output: takes the answers out of what the network returns.
 
     Returns:
         (rows, classes) or (copies, rows, classes).
     """
     torch = require("torch")
     with evaluating(network):
-        parts = [network(batch) for batch in torch.split(inputs, batch_size)]
-    answers: Tensor = torch.cat(parts, dim=-2)
+        parts = [output(network(batch)) for batch in torch.split(inputs, batch_size)]
+    answers: Tensor = torch.cat(parts, dim=-2 if parts[0].ndim > 1 else 0)
     return answers

@@ -28,7 +28,7 @@ class Slow:
         return np.column_stack([1 - p, p])
 
 print("ready", flush=True)
-record(Slow(), np.arange(6000.0).reshape(-1, 1), sys.argv[1], shard_rows=100, dtype="float16")
+record(Slow(), np.arange(12_000.0).reshape(-1, 1), sys.argv[1], shard_rows=100, dtype="float16")
 """
 
 
@@ -37,6 +37,13 @@ def started(folder: Path, log: Path, seconds: float) -> subprocess.Popen:
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     process.stdout.readline()
     return process
+
+
+def wait_for_lines(log: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while count and (not log.exists() or log.read_text().count("\n") < count):
+        assert time.monotonic() < deadline, "the recording asks nothing"
+        time.sleep(0.005)
 
 
 def ended(process: subprocess.Popen) -> int:
@@ -52,7 +59,8 @@ def test_killed_and_resumed_is_as_left_alone(tmp_path):
     for _ in range(KILLS):
         finished = {int(path.name[5:10]) for path in killed.glob("part-*.parquet")}
         process = started(killed, log, 0.05)
-        time.sleep(rng.uniform(0, 0.3))
+        wait_for_lines(log, lines + int(rng.integers(0, 4)))  # by progress, not by the clock: a machine may be slow
+        time.sleep(rng.uniform(0, 0.06))
         process.send_signal(signal.SIGKILL)
         ended(process)
         asked = [int(line) // SHARD_ROWS for line in log.read_text().splitlines()] if log.exists() else []

@@ -3,35 +3,149 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tutelage.core.answers import AnswerKind, Task
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 
 
-def as_teacher(model: Any, *, classes: Sequence[Any] | None = None) -> Teacher:
-    """Make a fitted model answer as a Teacher.
+@dataclass(frozen=True)
+class Declared:
+    """What the caller says of a teacher that cannot say it itself.
+
+    Attributes:
+        classes: the label of each answer, in order.
+        kind: what the numbers are.
+        task: what they are about.
+        output: takes the answers out of what a torch Module returns.
+    """
+
+    classes: tuple[Any, ...] | None = None
+    kind: AnswerKind | None = None
+    task: Task | None = None
+    output: Callable[[Any], Any] | None = None
+
+    def only(self, *allowed: str, of: str) -> Declared:
+        """Itself, after proving that nothing was declared which this teacher knows better or has no use for.
+
+        Raises:
+            BadInput: names what to leave out.
+        """
+        for name in ("classes", "kind", "task", "output"):
+            if getattr(self, name) is not None and name not in allowed:
+                raise BadInput(f"{of} needs no {name}= from you: leave {name}= out.")
+        return self
+
+
+def as_teacher(
+    model: Any,
+    *,
+    classes: Sequence[Any] | None = None,
+    kind: AnswerKind | None = None,
+    task: Task | None = None,
+    output: Callable[[Any], Any] | None = None,
+) -> Teacher:
+    """Make anything that answers rows a Teacher.
 
     Args:
-        model: a torch Module that maps rows to logits, or a fitted scikit-learn classifier or regressor.
-        classes: for a torch Module, the label of each logit, in order (it cannot know them itself). For an
-            estimator leave it out: its own `classes_` are used.
+        model: a fitted scikit-learn estimator or Pipeline (also of XGBoost, LightGBM, CatBoost); a bare Booster; a
+            torch Module; the path or bytes of an ONNX file; a function from rows to numbers; or a Teacher, which is
+            returned as it is. For several at once see `ensemble`; for files of other kinds `open_teacher`.
+        classes: the label of each answer in order, where the model does not know them: a Module, a Booster (0, 1, ...
+            if not given), an ONNX file without labels, a function; the names of a multilabel estimator's labels.
+        kind: "logits", "probabilities" or "values", where the model cannot know it: an ONNX file with a plain
+            output, a function, a Booster with an objective of its own.
+        task: "multilabel" or "regression" for a Module, a function or an ONNX file; otherwise told from the classes.
+        output: for a Module that returns a tuple or a dict: takes its logits out, as `lambda said: said["logits"]`.
 
     Raises:
-        BadInput: an object that is neither, an estimator that is not fitted, or classes missing or given twice.
+        BadInput: something else, a model that is not fitted, or a declaration that is missing or not needed.
     """
+    declared = Declared(None if classes is None else tuple(classes), kind, task, output)
+    if isinstance(model, type):
+        raise BadInput(f"{model.__name__} is a class; pass a fitted {model.__name__}, not the class itself.")
+    for takes, adapted in _TABLE:
+        if takes(model):
+            return adapted(model, declared)
+    raise BadInput(
+        f"cannot take a {type(model).__name__} as a teacher; expected a fitted scikit-learn estimator, a booster, a torch Module, "
+        "the path of an ONNX file, or a function."
+    )
+
+
+def _is_module(model: Any) -> bool:
     torch = sys.modules.get("torch")  # an object of torch's cannot exist before torch is imported
-    if torch is not None and isinstance(model, torch.nn.Module):
-        from tutelage.teachers.torch_module import TorchTeacher
+    return torch is not None and isinstance(model, torch.nn.Module)
 
-        if classes is None:
-            raise BadInput("a torch Module does not know its labels: pass classes=, the label of each logit in order.")
-        return TorchTeacher(model, tuple(classes))
-    if hasattr(model, "predict") and hasattr(model, "fit"):
-        from tutelage.teachers.estimator import EstimatorTeacher
 
-        if classes is not None:
-            raise BadInput("a scikit-learn estimator knows its classes_: leave classes= out.")
-        return EstimatorTeacher(model)
-    raise BadInput(f"cannot take a {type(model).__name__} as a teacher; expected a torch Module or a fitted scikit-learn estimator.")
+def _is_of(package: str, name: str) -> Callable[[Any], bool]:
+    return lambda model: type(model).__name__ == name and type(model).__module__.partition(".")[0] == package
+
+
+def _known(teacher: Any, declared: Declared) -> Teacher:
+    declared.only(of="a Teacher")
+    known: Teacher = teacher
+    return known
+
+
+def _several(models: Any, declared: Declared) -> Teacher:
+    raise BadInput(f"{len(models)} teachers at once: say how they answer together, with ensemble(teachers, how=...).")
+
+
+def _module(model: Any, declared: Declared) -> Teacher:
+    from tutelage.teachers.torch_module import torch_teacher
+
+    return torch_teacher(model, declared.only("classes", "task", "output", of="a torch Module"))
+
+
+def _estimator(model: Any, declared: Declared) -> Teacher:
+    from tutelage.teachers.estimator import EstimatorTeacher
+
+    return EstimatorTeacher(model, names=declared.only("classes", of="a scikit-learn estimator").classes)
+
+
+def _lightgbm(model: Any, declared: Declared) -> Teacher:
+    from tutelage.teachers.boosters import lightgbm_teacher
+
+    return lightgbm_teacher(model, declared.only("classes", "kind", of="a Booster"))
+
+
+def _xgboost(model: Any, declared: Declared) -> Teacher:
+    from tutelage.teachers.boosters import xgboost_teacher
+
+    return xgboost_teacher(model, declared.only("classes", "kind", of="a Booster"))
+
+
+def _catboost(model: Any, declared: Declared) -> Teacher:
+    from tutelage.teachers.boosters import catboost_teacher
+
+    return catboost_teacher(model, declared.only("classes", of="a CatBoost model"))
+
+
+def _onnx(model: Any, declared: Declared) -> Teacher:
+    from tutelage.teachers.onnx_file import onnx_teacher
+
+    return onnx_teacher(model, declared.only("classes", "kind", "task", of="an ONNX file"))
+
+
+def _function(model: Any, declared: Declared) -> Teacher:
+    from tutelage.teachers.function import function_teacher
+
+    return function_teacher(model, declared.only("classes", "kind", "task", of="a function"))
+
+
+_TABLE: tuple[tuple[Callable[[Any], bool], Callable[[Any, Declared], Teacher]], ...] = (
+    (lambda model: isinstance(model, Teacher), _known),
+    (lambda model: isinstance(model, list | tuple), _several),
+    (lambda model: isinstance(model, bytes | Path) or (isinstance(model, str) and model.endswith(".onnx")), _onnx),
+    (_is_module, _module),
+    (_is_of("lightgbm", "Booster"), _lightgbm),
+    (_is_of("xgboost", "Booster"), _xgboost),
+    (_is_of("catboost", "CatBoost"), _catboost),
+    (lambda model: hasattr(model, "predict") and hasattr(model, "fit"), _estimator),
+    (callable, _function),
+)

@@ -10,7 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from sound_teachers import Said, asking, severity
 
-from tutelage.core.answers import AnswerForm, two_columns
+from tutelage.core.answers import AnswerForm, of_classes, two_columns
 from tutelage.core.arrays import sigmoid, softmax
 from tutelage.data.names import row_names
 from tutelage.softlabels.labels import SoftLabels
@@ -93,10 +93,10 @@ def test_a_network_left_in_train_mode_normalises_by_the_batch(digits):
 
 def test_our_adapter_puts_a_network_in_eval_mode_and_says_so(digits):
     """The same network through as_teacher's adapter: a note, for its answers are right."""
-    found = preflight(TorchTeacher(digits.network().train(), TEN), digits.rows, digits.labels)
+    found = preflight(TorchTeacher(digits.network().train(), of_classes("logits", TEN)), digits.rows, digits.labels)
     assert severity(found, "eval-mode") == "note"
     assert severity(found, "batch-independent") == "ok"
-    assert severity(preflight(TorchTeacher(digits.network(), TEN), digits.rows), "eval-mode") == "ok"
+    assert severity(preflight(TorchTeacher(digits.network(), of_classes("logits", TEN)), digits.rows), "eval-mode") == "ok"
 
 
 def test_dropout_left_on_answers_otherwise_each_time(digits):
@@ -134,7 +134,7 @@ def test_a_teacher_that_scales_its_rows_in_place_is_found(digits):
 def test_the_student_that_is_its_own_teacher(digits):
     """labmlai 66: the annotated implementation compared the teacher to itself."""
     network, own = digits.network(), digits.network()
-    teacher = TorchTeacher(network, TEN)
+    teacher = TorchTeacher(network, of_classes("logits", TEN))
     assert severity(preflight(teacher, digits.rows, student=network), "student") == "error"
     assert severity(preflight(teacher, digits.rows, student=own), "student") == "ok"
     own[2].weight = network[2].weight
@@ -146,8 +146,8 @@ def test_teacher_and_student_swapped(digits):
     from torch import nn
 
     big = nn.Sequential(nn.Linear(64, 200), nn.ReLU(), nn.Linear(200, 10))
-    assert severity(preflight(TorchTeacher(digits.network(), TEN), digits.rows, student=big), "student") == "warning"
-    assert severity(preflight(TorchTeacher(big, TEN), digits.rows, student=digits.network()), "student") == "ok"
+    assert severity(preflight(TorchTeacher(digits.network(), of_classes("logits", TEN)), digits.rows, student=big), "student") == "warning"
+    assert severity(preflight(TorchTeacher(big, of_classes("logits", TEN)), digits.rows, student=digits.network()), "student") == "ok"
 
 
 def test_answers_stored_in_one_order_and_given_to_rows_in_another(digits):

@@ -1,0 +1,136 @@
+"""A teacher from what somebody types: a model file, or module:object."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tutelage.core.answers import AnswerKind, Task
+from tutelage.core.contracts import Teacher
+from tutelage.core.errors import BadInput, DamagedFile, require
+from tutelage.teachers.adapt import as_teacher
+
+_KNOWN = ".onnx, .skops, .txt or .lgb (LightGBM), .json or .ubj (XGBoost), .cbm (CatBoost), module:object, and with --trust .pkl or .joblib"
+
+
+def open_teacher(
+    name: str, *, trust: bool = False, classes: Sequence[Any] | None = None, kind: AnswerKind | None = None, task: Task | None = None
+) -> Teacher:
+    """Open a teacher by name. No file is executed, unless it is a pickle and trusted.
+
+    Args:
+        name: path of an .onnx, .skops, LightGBM (.txt, .lgb), XGBoost (.json, .ubj) or CatBoost (.cbm) file; a
+            .pkl or .joblib with `trust`; or "module:object", which imports that module (also from the current folder).
+        trust: load pickles, and skops files with types that skops does not know: both can run any code.
+        classes: as for `as_teacher`.
+        kind: as for `as_teacher`.
+        task: as for `as_teacher`.
+
+    Raises:
+        BadInput: no such file, a kind of file that is none of these, or one that needs `trust`. DamagedFile: the file
+            is not what its suffix says. MissingExtra: the package that reads it is not installed.
+    """
+    path = Path(name)
+    declared: dict[str, Any] = {"classes": classes, "kind": kind, "task": task}
+    if path.suffix == ".onnx":
+        return as_teacher(path, **declared)
+    if ":" in name and not path.exists():
+        return as_teacher(_imported(name), **declared)
+    openers = {
+        ".skops": _skops,
+        ".txt": _lightgbm,
+        ".lgb": _lightgbm,
+        ".json": _xgboost,
+        ".ubj": _xgboost,
+        ".cbm": _catboost,
+        ".pkl": _pickle,
+        ".joblib": _pickle,
+    }
+    if path.suffix in (".pt", ".pth", ".safetensors"):
+        raise BadInput(
+            f"{path} holds weights but no network; write a module that builds it and fills it with load_weights, and pass module:object."
+        )
+    if path.suffix not in openers:
+        raise BadInput(f"cannot tell what kind of teacher {name} is; expected {_KNOWN}.")
+    if not path.is_file():
+        raise BadInput(f"there is no file {path}; name the teacher's file.")
+    return as_teacher(openers[path.suffix](path, trust), **declared)
+
+
+def _imported(name: str) -> Any:
+    """The object of "module:object"; the current folder counts, as for python -m."""
+    module, _, attribute = name.partition(":")
+    sys.path.insert(0, "")
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise BadInput(f"there is no module {error.name} to import for {name}; run where it can be imported, or install it.") from error
+    finally:
+        sys.path.remove("")
+    if not hasattr(found, attribute):
+        raise BadInput(f"the module {module} has no {attribute!r}; name an object that it defines.")
+    return getattr(found, attribute)
+
+
+def _skops(path: Path, trust: bool) -> Any:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        unknown = skops.io.get_untrusted_types(file=path)
+        if unknown and not trust:
+            raise BadInput(
+                f"{path} holds types that could run code when loaded: {', '.join(unknown)}. "
+                "Load it with --trust only if you made it yourself."
+            )
+        return skops.io.load(path, trusted=unknown)
+    except (UntrustedTypesFoundException, zipfile.BadZipFile, KeyError, TypeError, AttributeError) as error:
+        raise DamagedFile(f"{path} is not a skops file ({_first_line(error)}).") from error
+
+
+def _lightgbm(path: Path, trust: bool) -> Any:
+    lightgbm = require("lightgbm")
+    try:
+        return lightgbm.Booster(model_file=path)
+    except lightgbm.basic.LightGBMError as error:
+        raise DamagedFile(f"{path} is not a LightGBM model ({_first_line(error)}).") from error
+
+
+def _xgboost(path: Path, trust: bool) -> Any:
+    xgboost = require("xgboost")
+    try:
+        booster = xgboost.Booster()
+        booster.load_model(path)
+    except xgboost.core.XGBoostError as error:
+        raise DamagedFile(f"{path} is not an XGBoost model ({_first_line(error)}).") from error
+    return booster
+
+
+def _catboost(path: Path, trust: bool) -> Any:
+    catboost = require("catboost")
+    try:
+        return catboost.CatBoost().load_model(str(path))
+    except catboost.CatBoostError as error:
+        raise DamagedFile(f"{path} is not a CatBoost model ({_first_line(error)}).") from error
+
+
+def _pickle(path: Path, trust: bool) -> Any:
+    if not trust:
+        raise BadInput(
+            f"{path} is a pickle: loading it can run any code that its maker put there. If you made it yourself, pass --trust; "
+            "better, save it with skops."
+        )
+    import joblib
+
+    try:
+        return joblib.load(path)
+    except Exception as error:  # a pickle can fail in any way
+        raise DamagedFile(f"{path} cannot be loaded ({type(error).__name__}: {_first_line(error)}).") from error
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

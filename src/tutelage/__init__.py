@@ -46,7 +46,12 @@ if TYPE_CHECKING:
     from tutelage.students.trees import SoftForest as SoftForest
     from tutelage.students.trees import SoftTree as SoftTree
     from tutelage.teachers.adapt import as_teacher as as_teacher
+    from tutelage.teachers.checklist import check_teacher as check_teacher
+    from tutelage.teachers.ensemble import ensemble as ensemble
+    from tutelage.teachers.open import open_teacher as open_teacher
     from tutelage.teachers.preflight.flight import preflight as preflight
+    from tutelage.teachers.relabel import relabelled as relabelled
+    from tutelage.teachers.torch_module import load_weights as load_weights
 
 __version__ = "0.1.0"
 
@@ -60,6 +65,11 @@ _HOMES = {
     "Munge": "data.transfer",
     "UniformNoise": "data.transfer",
     "as_teacher": "teachers.adapt",
+    "open_teacher": "teachers.open",
+    "load_weights": "teachers.torch_module",
+    "ensemble": "teachers.ensemble",
+    "relabelled": "teachers.relabel",
+    "check_teacher": "teachers.checklist",
     "record": "softlabels.recording",
     "open_labels": "softlabels.folder",
     "SoftLabels": "softlabels.labels",

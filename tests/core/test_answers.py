@@ -95,3 +95,15 @@ def test_one_column_about_the_second_class_becomes_two():
     logits = two_columns([3.0], "logits")
     np.testing.assert_array_equal(logits, [[0.0, 3.0]])
     np.testing.assert_allclose(softmax(logits)[0, 1], sigmoid(3.0))
+
+
+def test_a_model_may_say_one_number_a_row_where_one_is_enough():
+    two, label = AnswerForm("logits", "binary", (0, 1)), AnswerForm("logits", "multilabel", ("on",))
+    for said in ([3.0, -1.0], [[3.0], [-1.0]]):
+        np.testing.assert_array_equal(two.take(said, 2), [[0, 3], [0, -1]])
+        np.testing.assert_array_equal(label.take(said, 2), [[3], [-1]])
+        np.testing.assert_array_equal(VALUES.take(said, 2), [[3], [-1]])
+    with pytest.raises(ShapeError):
+        THREE.take([3.0, -1.0], 2)
+    with pytest.raises(LabelMismatch, match="2 answers to 3 rows"):
+        two.take([3.0, -1.0], 3)

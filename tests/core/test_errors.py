@@ -44,3 +44,9 @@ def test_the_tree_in_the_docstring_is_the_tree():
 def test_the_closest_name_is_offered_if_one_is_close():
     assert errors.did_you_mean("mnits", ["moons", "mnist"]) == " Did you mean mnist?"
     assert errors.did_you_mean("zzz", ["moons", "mnist"]) == ""
+
+
+def test_a_foreign_error_is_told_on_one_short_line():
+    assert errors.one_line(ValueError("first\n  second\nStack trace:\n third")) == "first second"
+    assert errors.one_line(KeyError()) == "KeyError"
+    assert len(errors.one_line(ValueError("x" * 900))) == 200

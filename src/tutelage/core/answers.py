@@ -87,6 +87,22 @@ class AnswerForm:
             return _check_logits(matrix, what)
         return _check_each(matrix, what) if self.task == "multilabel" else check_probabilities(matrix, what)
 
+    def take(self, said: ArrayLike, rows: int, what: str = "the teacher's answers") -> Floats:
+        """`check`, for a model that may say one number a row: that about the second of two classes, or a single label.
+
+        Args:
+            said: (rows, columns), (rows, 1) or (rows,).
+            rows: how many rows were asked about.
+            what: the name used in an error.
+
+        Returns:
+            (rows, columns); of two classes both, as `two_columns` completes them.
+        """
+        array = _numbers(said, what)
+        if self.task == "binary" and (array.ndim == 1 or array.shape[1:] == (1,)):
+            array = two_columns(array, self.kind)
+        return self.check(array.reshape(-1, 1) if array.ndim == 1 and len(self.classes) == 1 else array, rows, what)
+
     def probabilities(self, answers: Floats, temperature: float = 1.0) -> Floats:
         """(rows, classes) probabilities from answers of this form, softened at a temperature.
 

@@ -118,6 +118,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]}?" if close else ""
 
 
+def one_line(error: BaseException) -> str:
+    """What another library's error says, for a sentence of ours: one line, not too long; its name if it says nothing."""
+    text = " ".join(str(error).partition("Stack trace:")[0].split()) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
 def _sentence(modules: list[str], extras: list[str]) -> str:
     verb = "is" if len(modules) == 1 else "are"
     return f'{", ".join(modules)} {verb} needed here and not installed: pip install "tutelage[{",".join(extras)}]"'

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.errors import BadInput, ShapeError, require
+from tutelage.core.errors import BadInput, ShapeError, one_line, require
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def read_table(path: Path) -> Any:
     try:
         return readers[path.suffix](path)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise BadInput(f"{path} cannot be read as {path.suffix[1:]} ({str(error).splitlines()[0]}).") from error
+        raise BadInput(f"{path} cannot be read as {path.suffix[1:]} ({one_line(error)}).") from error
 
 
 def _of_text(path: Path) -> Rows:
@@ -170,7 +170,7 @@ class ParquetParts:
         try:
             self._file = pa.parquet.ParquetFile(path)
         except (pa.ArrowInvalid, OSError) as error:
-            raise BadInput(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).") from error
+            raise BadInput(f"{path} is not a Parquet file ({one_line(error)}).") from error
         sizes = [self._file.metadata.row_group(index).num_rows for index in range(self._file.num_row_groups)]
         self._ends = np.cumsum(sizes) if sizes else np.zeros(0, dtype=np.int64)
         self.count = int(self._ends[-1]) if sizes else 0

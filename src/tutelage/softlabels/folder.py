@@ -23,7 +23,7 @@ import numpy as np
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
+from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, one_line
 from tutelage.core.files import whole_file, write_text
 from tutelage.data.names import Names
 from tutelage.softlabels.encoding import Columns, Cost, Encoding, encoding_from
@@ -139,7 +139,7 @@ def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str 
     except FileNotFoundError as error:
         raise DamagedFile(_missing(path)) from error
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        raise DamagedFile(f"{path} is not a readable shard ({_first_line(error)}). Delete it and record again.") from error
+        raise DamagedFile(f"{path} is not a readable shard ({one_line(error)}). Delete it and record again.") from error
     if about != {**provenance.to_json(), "shard": index}:
         raise LabelMismatch(f"{path} belongs to another recording ({_difference(about, provenance)}). Record into another folder.")
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
@@ -161,7 +161,7 @@ def shard_about(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(pq.read_schema(path).metadata[b"tutelage"]))
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        raise DamagedFile(f"{path} is not a readable shard ({_first_line(error)}). Delete it and record again.") from error
+        raise DamagedFile(f"{path} is not a readable shard ({one_line(error)}). Delete it and record again.") from error
 
 
 def _difference(about: dict[str, Any], provenance: Provenance) -> str:
@@ -180,10 +180,6 @@ def _missing(path: Path) -> str:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,7 +279,7 @@ def open_labels(path: Path | str) -> LabelFolder:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         schema = manifest["schema"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedFile(f"{folder / MANIFEST} cannot be read ({_first_line(error)}). {_AGAIN}") from error
+        raise DamagedFile(f"{folder / MANIFEST} cannot be read ({one_line(error)}). {_AGAIN}") from error
     if schema != LABELS_SCHEMA:
         raise StaleCache(
             f"{folder} was recorded in schema {schema}; this version of tutelage reads {LABELS_SCHEMA}. Use the version that wrote it, "
@@ -292,7 +288,7 @@ def open_labels(path: Path | str) -> LabelFolder:
     try:
         opened = _from_manifest(folder, manifest)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise DamagedFile(f"{folder / MANIFEST} lacks or garbles {_first_line(error)}. {_AGAIN}") from error
+        raise DamagedFile(f"{folder / MANIFEST} lacks or garbles {one_line(error)}. {_AGAIN}") from error
     for index in range(opened.provenance.shards):
         if not shard_path(folder, index).is_file():
             raise DamagedFile(_missing(shard_path(folder, index)))

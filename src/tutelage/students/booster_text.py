@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.errors import DamagedFile, require
-from tutelage.students.nodes import LEAF, points_inside
+from tutelage.core.nodes import LEAF, points_inside
 
 
 def text_of(booster: Any, engine: str) -> str:

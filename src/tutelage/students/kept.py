@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.core.errors import BadInput, DamagedFile, require
-from tutelage.students.nodes import sound_tree, trees_in
+from tutelage.core.nodes import sound_tree, trees_in
 
 # skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
 # Tree is safe once `sound_tree` has seen its node numbers.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.answers import AnswerKind, Task
+from tutelage.core.answers import AnswerForm, AnswerKind, Task, of_classes
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 
@@ -39,6 +39,20 @@ class Declared:
             if getattr(self, name) is not None and name not in allowed:
                 raise BadInput(f"{of} needs no {name}= from you: leave {name}= out.")
         return self
+
+    def form(self, *, of: str) -> AnswerForm:
+        """The form of a teacher that knows nothing of itself.
+
+        Raises:
+            BadInput: names what to declare.
+        """
+        if self.task == "regression" or self.kind == "values":
+            return AnswerForm(self.kind or "values", self.task or "regression", self.classes or ())
+        if self.kind is None:
+            raise BadInput(f"{of} cannot say what its numbers are: pass kind='logits', 'probabilities' or 'values'.")
+        if self.classes is None:
+            raise BadInput(f"{of} does not know its labels: pass classes=, the label of each of its answers in order.")
+        return of_classes(self.kind, self.classes) if self.task is None else AnswerForm(self.kind, self.task, self.classes)
 
 
 def as_teacher(
@@ -71,6 +85,8 @@ def as_teacher(
     for takes, adapted in _TABLE:
         if takes(model):
             return adapted(model, declared)
+    if isinstance(model, str | Path):
+        raise BadInput(f"{model} is no path of an ONNX file; for other files, and for module:object, see open_teacher().")
     raise BadInput(
         f"cannot take a {type(model).__name__} as a teacher; expected a fitted scikit-learn estimator, a booster, a torch Module, "
         "the path of an ONNX file, or a function."
@@ -82,8 +98,8 @@ def _is_module(model: Any) -> bool:
     return torch is not None and isinstance(model, torch.nn.Module)
 
 
-def _is_of(package: str, name: str) -> Callable[[Any], bool]:
-    return lambda model: type(model).__name__ == name and type(model).__module__.partition(".")[0] == package
+def _is_of(package: str, *names: str) -> Callable[[Any], bool]:
+    return lambda model: type(model).__name__ in names and type(model).__module__.partition(".")[0] == package
 
 
 def _known(teacher: Any, declared: Declared) -> Teacher:
@@ -141,11 +157,12 @@ def _function(model: Any, declared: Declared) -> Teacher:
 _TABLE: tuple[tuple[Callable[[Any], bool], Callable[[Any, Declared], Teacher]], ...] = (
     (lambda model: isinstance(model, Teacher), _known),
     (lambda model: isinstance(model, list | tuple), _several),
-    (lambda model: isinstance(model, bytes | Path) or (isinstance(model, str) and model.endswith(".onnx")), _onnx),
+    (lambda model: isinstance(model, bytes) or (isinstance(model, str | Path) and str(model).endswith(".onnx")), _onnx),
     (_is_module, _module),
     (_is_of("lightgbm", "Booster"), _lightgbm),
     (_is_of("xgboost", "Booster"), _xgboost),
-    (_is_of("catboost", "CatBoost"), _catboost),
-    (lambda model: hasattr(model, "predict") and hasattr(model, "fit"), _estimator),
+    (_is_of("catboost", "CatBoost", "CatBoostClassifier", "CatBoostRegressor"), _catboost),
+    (lambda model: hasattr(model, "fit") and hasattr(model, "predict"), _estimator),
+    (lambda model: hasattr(model, "classes_") and hasattr(model, "predict_proba"), _estimator),
     (callable, _function),
 )

@@ -8,49 +8,61 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.data.names import row_names
 from tutelage.data.rows import as_rows
+from tutelage.teachers.preflight.steady import ROUNDING, largest_difference
 
 
-def check_teacher(teacher: Any, inputs: Any, *, tolerance: float = 1e-5) -> None:
+def check_teacher(teacher: Any, inputs: Any, *, tolerance: float = ROUNDING) -> None:
     """Prove that a teacher keeps the Teacher contract on these rows.
 
-    It declares a form and answers in it; answers alike when asked again; answers a row alike whoever stands beside it;
-    leaves the rows as they were; keeps its fingerprint.
+    It declares a form and answers in it; answers alike when asked again, and about a copy; answers a row alike whoever
+    stands beside it; never writes over the rows or over answers that it gave; keeps its fingerprint.
 
     Args:
         teacher: any object with `form`, `fingerprint` and `answer`.
-        inputs: at least two rows that it can answer.
-        tolerance: how far answers of the same row in another batch may be apart, from rounding.
+        inputs: at least two rows that it can answer, as `as_rows` takes them.
+        tolerance: how far two answers about a row may be apart, in probability (in standard deviations for values);
+            rounding differs from batch to batch.
 
     Raises:
         BadInput: names what it does not keep. Its answers are not what it declares: as `AnswerForm.check`.
     """
-    if not isinstance(teacher, Teacher):
-        lacking = [name for name in ("form", "fingerprint", "answer") if not hasattr(teacher, name)]
-        raise BadInput(f"{type(teacher).__name__} is no Teacher: it lacks {', '.join(lacking)}.")
-    if not isinstance(teacher.form, AnswerForm):
-        raise BadInput(f"the form of {type(teacher).__name__} is a {type(teacher.form).__name__}; expected an AnswerForm.")
+    name = type(teacher).__name__
+    _check_declared(teacher, name)
     rows = as_rows(inputs)
     if rows.count < 2:
         raise BadInput("give at least two rows: whether they disturb each other is part of the list.")
-    names, fingerprint, whole = row_names(inputs), teacher.fingerprint, copy.deepcopy(inputs)
-    first = np.array(teacher.form.check(teacher.answer(inputs), rows.count))
-    _same(first, teacher.answer(inputs), 0.0, "gives another answer when it is asked again")
+    asked = rows.part(0, rows.count)
+    names, fingerprint, copied = row_names(asked), teacher.fingerprint, copy.deepcopy(asked)
+
+    def same(said: Floats, what: str) -> None:
+        apart = largest_difference(teacher.form, first, teacher.form.check(said, rows.count))
+        if not apart <= tolerance:
+            raise BadInput(f"{name} {what} (up to {apart:.3g} apart, allowed {tolerance:g}).")
+
+    given = teacher.form.check(teacher.answer(asked), rows.count)
+    first = np.array(given)
+    same(teacher.answer(asked), "gives another answer when it is asked again")
+    if not np.array_equal(row_names(asked), names):
+        raise BadInput(f"{name} changes the rows that it is asked about; let it work on a copy.")
+    same(teacher.answer(copied), "answers a copy of the rows differently")
     half = rows.count // 2
-    parts = [teacher.answer(rows.part(0, half)), teacher.answer(rows.part(half, rows.count))]
-    _same(first, np.concatenate(parts), tolerance, "answers a row differently in another batch")
-    if not np.array_equal(row_names(inputs), names):
-        raise BadInput(f"{type(teacher).__name__} changes the rows that it is asked about.")
+    parts = [np.array(teacher.answer(rows.part(*ends))) for ends in ((0, half), (half, rows.count))]
+    same(np.concatenate(parts), "answers a row differently in another batch")
+    same(given, "writes over answers that it gave before")
     if teacher.fingerprint != fingerprint:
-        raise BadInput(f"{type(teacher).__name__} changes its fingerprint by answering.")
-    _same(first, teacher.answer(whole), 0.0, "answers a copy of the rows differently")
+        raise BadInput(f"{name} changes its fingerprint by answering.")
 
 
-def _same(first: Any, second: Any, tolerance: float, what: str) -> None:
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(np.where(first == second, 0.0, np.asarray(first, dtype=np.float64) - second)).max()
-    if not apart <= tolerance:
-        raise BadInput(f"the teacher {what} (up to {apart:.3g} apart, allowed {tolerance:g}).")
+def _check_declared(teacher: Any, name: str) -> None:
+    lacking = [part for part in ("form", "fingerprint", "answer") if not hasattr(teacher, part)]
+    if lacking or not isinstance(teacher, Teacher):
+        raise BadInput(f"{name} is no Teacher: it lacks {', '.join(lacking)}.")
+    if not isinstance(teacher.form, AnswerForm):
+        raise BadInput(f"the form of {name} is a {type(teacher.form).__name__}; expected an AnswerForm.")
+    if not isinstance(teacher.fingerprint, str) or not teacher.fingerprint:
+        raise BadInput(f"the fingerprint of {name} is {teacher.fingerprint!r}; expected a text that names it.")

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import log_softmax
 
 from tutelage.core.answers import AnswerForm, shown
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.teachers.adapt import as_teacher
 
 Mean = Literal["arithmetic", "geometric"]
@@ -26,7 +27,7 @@ class EnsembleTeacher:
         teachers: the members.
         how: mean of probabilities ("arithmetic") or of log-probabilities ("geometric"); of values always arithmetic.
         weights: one for each, adding up to one.
-        form: in the class order of the first.
+        form: probabilities in the class order of the first, or values.
     """
 
     teachers: tuple[Teacher, ...]
@@ -41,24 +42,45 @@ class EnsembleTeacher:
         return f"ensemble:{hashlib.sha256(told.encode()).hexdigest()}"
 
     def answer(self, inputs: Any) -> Floats:
-        """(rows, classes) probabilities (arithmetic) or logits (geometric), or (rows, outputs) values."""
+        """(rows, classes) probabilities, or (rows, outputs) values.
+
+        Raises:
+            LabelMismatch: the geometric mean of members who together rule out every class of a row. ShapeError: members
+                with different numbers of values.
+        """
         total: Floats | None = None
         for teacher, weight in zip(self.teachers, self.weights, strict=True):
-            part = weight * self._heard(teacher, inputs)  # a new array: a member's own answers are never changed
-            total = part if total is None else total + part
-        answers = np.asarray(total)
-        return self.form.check(answers, len(answers), "the ensemble's answers")
+            part = self._heard(teacher, inputs)
+            if total is not None and total.shape != part.shape:
+                raise ShapeError(f"one teacher answers {total.shape[1]} values a row, another {part.shape[1]}; they have no mean.")
+            with np.errstate(invalid="ignore"):  # certainly on and certainly off: refused below
+                # A new array each time: a member's own answers are never changed.
+                total = weight * part if total is None else total + weight * part
+        mean = np.asarray(total)
+        if self.how == "geometric":
+            mean = self._from_logarithms(mean)
+        return self.form.check(mean, len(mean), "the ensemble's answers")
 
     def _heard(self, teacher: Teacher, inputs: Any) -> Floats:
+        """A member's answers in the order of the ensemble's classes: values, probabilities or logarithms."""
         said, form = teacher.answer(inputs), teacher.form
         if self.form.kind == "values":
             return said
         order = [form.classes.index(label) for label in self.form.classes]
-        p = form.probabilities(said)
         if self.how == "arithmetic":
-            return np.asarray(p[:, order])
-        # Logits as they are differ in scale from log-probabilities by a constant a row, which weights would mix up.
-        return np.asarray(form.as_kind("probabilities").logits(p)[:, order])
+            return np.asarray(form.probabilities(said)[:, order])
+        logits = form.logits(said).astype(np.float64)[:, order]
+        # Logits differ from log-probabilities by a constant a row, which unequal members would mix up.
+        return logits if form.task == "multilabel" else np.asarray(log_softmax(logits, axis=1))
+
+    def _from_logarithms(self, mean: Floats) -> Floats:
+        undecided = np.isnan(mean).any(axis=1) | (np.isneginf(mean).all(axis=1) & (self.form.task != "multilabel"))
+        if undecided.any():
+            raise LabelMismatch(
+                f"the teachers together rule out every class of {int(undecided.sum())} of {len(mean)} rows (first: row "
+                f"{int(np.flatnonzero(undecided)[0])}), so these have no geometric mean; pass how='arithmetic'."
+            )
+        return self.form.as_kind("logits").probabilities(mean)
 
 
 def ensemble(teachers: Sequence[Any], *, how: Mean = "arithmetic", weights: Sequence[float] | None = None) -> EnsembleTeacher:
@@ -70,7 +92,7 @@ def ensemble(teachers: Sequence[Any], *, how: Mean = "arithmetic", weights: Sequ
     Args:
         teachers: anything `as_teacher` takes. Their classes must be the same; their order need not be, answers are
             put in the order of the first.
-        how: "arithmetic" or "geometric".
+        how: "arithmetic" or "geometric". Both answer probabilities.
         weights: one for each teacher, above 0; all alike if not given.
 
     Raises:
@@ -80,6 +102,8 @@ def ensemble(teachers: Sequence[Any], *, how: Mean = "arithmetic", weights: Sequ
     Source:
         Hinton, Vinyals, Dean 2015, section 3, arXiv 1503.02531 (both means).
     """
+    if not isinstance(teachers, Sequence) or isinstance(teachers, str | bytes):
+        raise BadInput(f"an ensemble is made of a list of teachers; got one {type(teachers).__name__}.")
     members = tuple(as_teacher(teacher) for teacher in teachers)
     if not members:
         raise BadInput("an ensemble of no teachers cannot answer; pass at least one.")
@@ -87,23 +111,27 @@ def ensemble(teachers: Sequence[Any], *, how: Mean = "arithmetic", weights: Sequ
         raise BadInput(f"how is {how!r}; expected 'arithmetic' or 'geometric'.")
     first = members[0].form
     for index, member in enumerate(members[1:], start=2):
-        form = member.form
-        if form.task != first.task or set(form.classes) != set(first.classes):
-            raise LabelMismatch(
-                f"teacher 1 is {first.task} with classes {shown(first.classes)}, teacher {index} is {form.task} "
-                f"with {shown(form.classes)}; an ensemble needs the same: see relabelled()."
-            )
-    if first.task == "regression":
-        if how == "geometric":
-            raise BadInput("values have no geometric mean here; leave how= out.")
-        return EnsembleTeacher(members, how, _shares(weights, len(members)), first)
-    return EnsembleTeacher(
-        members, how, _shares(weights, len(members)), first.as_kind("probabilities" if how == "arithmetic" else "logits")
-    )
+        _check_alike(first, member.form, index)
+    if first.task == "regression" and how == "geometric":
+        raise BadInput("values have no geometric mean here; leave how= out.")
+    form = first if first.task == "regression" else first.as_kind("probabilities")
+    return EnsembleTeacher(members, how, _shares(weights, len(members)), form)
+
+
+def _check_alike(first: AnswerForm, other: AnswerForm, index: int) -> None:
+    if other.task != first.task or set(other.classes) != set(first.classes):
+        raise LabelMismatch(
+            f"teacher 1 is {first.task} with classes {shown(first.classes)}, teacher {index} is {other.task} "
+            f"with {shown(other.classes)}; an ensemble needs the same: see relabelled()."
+        )
 
 
 def _shares(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
-    given = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
-    if given.shape != (count,) or not (np.isfinite(given) & (given > 0)).all():
+    try:
+        given = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
+        fits = given.shape == (count,) and bool((np.isfinite(given) & (given > 0)).all())
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
         raise BadInput(f"weights are {weights} for {count} teachers; expected one number above 0 for each.")
     return tuple((given / given.sum()).tolist())

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.answers import AnswerForm, of_classes, plain
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput
-from tutelage.teachers.inputs import for_model
+from tutelage.core.errors import BadInput, one_line
+from tutelage.teachers.inputs import for_booster, for_model, framed, refusing, row_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,27 +27,21 @@ class EstimatorTeacher:
     names: tuple[Any, ...] | None = None
 
     def __post_init__(self) -> None:
-        from sklearn.base import is_clusterer, is_outlier_detector
-        from sklearn.exceptions import NotFittedError
-        from sklearn.utils.validation import check_is_fitted
-
         kind = type(self.estimator).__name__
-        try:
-            check_is_fitted(self.estimator)
-        except NotFittedError as error:
-            raise BadInput(f"this {kind} is not fitted; a teacher must know something: fit it first.") from error
-        if is_clusterer(self.estimator) or is_outlier_detector(self.estimator):
-            raise BadInput(f"{kind} finds groups or outliers; a teacher is a classifier or a regressor.")
+        if hasattr(self.estimator, "__sklearn_tags__"):
+            _check_fitted(self.estimator)
         if self._has_classes and not hasattr(self.estimator, "predict_proba"):
             raise BadInput(f"{kind} has classes but no predict_proba; wrap it in CalibratedClassifierCV.")
-        if self.names is not None and self.form.task != "multilabel":
-            raise BadInput(f"{kind} knows its classes_: leave classes= out.")
+        if not self._has_classes and hasattr(self.estimator, "predict_proba"):
+            raise BadInput(f"{kind} has predict_proba but no classes_, so its columns have no labels: fit it, or wrap predict_proba.")
+        if self.form.task != "multilabel" and self.names is not None:
+            raise BadInput(f"{kind} knows its own labels, or has none: leave classes= out.")
 
     @property
     def _has_classes(self) -> bool:
-        return hasattr(self.estimator, "classes_")
+        return len(getattr(self.estimator, "classes_", ())) > 0
 
-    @cached_property
+    @property
     def form(self) -> AnswerForm:
         """Probabilities in the order of the estimator's `classes_`, of each label for multilabel, or values."""
         if not self._has_classes:
@@ -60,37 +53,74 @@ class EstimatorTeacher:
             raise BadInput(f"{len(labels)} names for {len(self.estimator.classes_)} labels; pass classes= with one for each.")
         return AnswerForm("probabilities", "multilabel", tuple(labels))
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """Hash of everything that the fitted estimator holds, the same in every process that loads it."""
-        import joblib
+        """Hash of everything that the estimator holds now, the same in every process that loads it.
 
-        # Through a pickle and back: equal objects that were built differently share no identities to tell them apart.
-        return f"{type(self.estimator).__name__}:{joblib.hash(pickle.loads(pickle.dumps(self.estimator)))}"  # noqa: S301 - our own bytes
+        Raises:
+            BadInput: it holds something that cannot be pickled, such as a lambda.
+        """
+        kind = type(self.estimator).__name__
+        try:
+            # Through a pickle and back: equal objects that were built differently share no identities to tell them apart.
+            copied = pickle.loads(pickle.dumps(self.estimator))  # noqa: S301 - our own bytes
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise BadInput(
+                f"this {kind} holds something that cannot be pickled ({one_line(error)}), so it cannot be named; "
+                "use a function of a module in place of a lambda."
+            ) from error
+        return f"{kind}:{_hash(copied)}"
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities, or (rows, outputs) values.
 
         Raises:
-            BadInput: the rows lack columns that the estimator learnt from. NotProbabilities, ShapeError: its answers
-                are not what it should give.
+            BadInput: the rows lack columns that the estimator learnt from, or hold what it cannot take.
+                NotProbabilities, ShapeError: its answers are not what it should give.
         """
-        rows = self._taken(inputs)
-        if self.form.kind == "values":
-            said = np.asarray(self.estimator.predict(rows))
-        else:
-            said = self.estimator.predict_proba(rows)
-            if isinstance(said, list):
-                said = np.column_stack([_second(p, of) for p, of in zip(said, self.estimator.classes_, strict=True)])
-        return self.form.check(said, len(said))
+        count = row_count(inputs)
+        with refusing(f"this {type(self.estimator).__name__}"):
+            rows = self._taken(inputs)
+            said = self.estimator.predict(rows) if self.form.kind == "values" else self._probabilities(rows)
+        return self.form.check(said, count)
+
+    def _probabilities(self, rows: Any) -> Any:
+        said = self.estimator.predict_proba(rows)
+        if not isinstance(said, list):
+            return said
+        return np.column_stack([_second(p, of) for p, of in zip(said, self.estimator.classes_, strict=True)])
 
     def _taken(self, inputs: Any) -> Any:
-        if type(self.estimator).__module__.startswith("catboost"):
-            return inputs  # it compares names itself
-        names = getattr(self.estimator, "feature_names_in_", None)
-        rows = for_model(inputs, None if names is None else [str(name) for name in names])
-        foreign = type(_last(self.estimator)).__module__.partition(".")[0] in ("lightgbm", "xgboost")
-        return rows.to_pandas() if foreign and hasattr(rows, "to_pandas") else rows
+        told = getattr(self.estimator, "feature_names_in_", None)
+        names = None if told is None else [str(name) for name in told]
+        rows = framed(for_model(inputs, names), names)
+        return for_booster(rows) if type(_last(self.estimator)).__module__.startswith(("lightgbm.", "xgboost.")) else rows
+
+
+def _hash(value: Any) -> str:
+    """Joblib's hash, blind to what lies between the fields of a tree's nodes: bytes that nobody ever set."""
+    from joblib.hashing import NumpyHasher
+
+    class FieldsHasher(NumpyHasher):  # type: ignore[misc]
+        def save(self, part: Any) -> None:
+            records = isinstance(part, np.ndarray) and part.dtype.names
+            super().save({name: np.ascontiguousarray(part[name]) for name in records} if records else part)
+
+    return str(FieldsHasher(hash_name="md5").hash(value))
+
+
+def _check_fitted(estimator: Any) -> None:
+    from sklearn.base import is_clusterer, is_outlier_detector
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    kind = type(estimator).__name__
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as error:
+        raise BadInput(f"this {kind} is not fitted; a teacher must know something: fit it first.") from error
+    if is_clusterer(estimator) or is_outlier_detector(estimator):
+        raise BadInput(f"{kind} finds groups or outliers; a teacher is a classifier or a regressor.")
 
 
 def _last(estimator: Any) -> Any:
@@ -113,16 +143,22 @@ def _is_multilabel(estimator: Any) -> bool:
     last = _last(estimator)
     of_each = last.classes_
     if isinstance(of_each, list):
-        many = [len(of) for of in of_each if len(of) > 2]
-        if many:
-            raise BadInput(f"{type(last).__name__} has outputs of {many[0]} classes beside others; make a teacher of each output.")
+        for classes in of_each:
+            _check_on_or_off(classes, type(last).__name__)
         return True
     binarizer = getattr(last, "label_binarizer_", None) or getattr(last, "_label_binarizer", None)
     return bool(getattr(last, "multilabel_", False)) or str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
+
+
+def _check_on_or_off(classes: Any, kind: str) -> None:
+    if len(classes) > 2:
+        raise BadInput(f"{kind} has outputs of {len(classes)} classes beside others; make a teacher of each output.")
+    if len(classes) == 1 and plain(classes[0]) not in (0, 1):
+        raise BadInput(f"{kind} saw a label that is always {plain(classes[0])!r}; whether that is on or off is not known: use 0 and 1.")
 
 
 def _second(probabilities: Floats, classes: Any) -> Floats:
     """(rows,) probability that a label is on, also where only one of its two states was ever seen."""
     if len(classes) == 2:
         return np.asarray(probabilities[:, 1])
-    return np.full(len(probabilities), float(bool(classes[0])))
+    return np.full(len(probabilities), float(plain(classes[0])))

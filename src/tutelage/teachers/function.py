@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tutelage.core.answers import AnswerForm, of_classes, two_columns
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput
+from tutelage.teachers.inputs import row_count
 
 if TYPE_CHECKING:
     from tutelage.teachers.adapt import Declared
@@ -32,15 +32,22 @@ class FunctionTeacher:
 
     @property
     def fingerprint(self) -> str:
-        """The function's name and version: what it would answer cannot be told from outside."""
-        name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
-        return f"function:{name}:{self.version}"
+        """The function's name, its own source where it can be read, and the version.
+
+        What the function looks up elsewhere (a model, a service) cannot be told from outside: give a new version when
+        that changes.
+        """
+        asked = self.function if hasattr(self.function, "__qualname__") else type(self.function)
+        try:
+            source = inspect.getsource(asked)
+        except (OSError, TypeError):  # typed at a prompt, or written in C
+            source = ""
+        return f"function:{asked.__module__}.{asked.__qualname__}:{hashlib.sha256(source.encode()).hexdigest()[:16]}:{self.version}"
 
     def answer(self, inputs: Any) -> Floats:
-        """(rows, classes) or (rows, outputs), checked against the form."""
-        said = np.asarray(self.function(inputs))
-        one_of_two = self.form.task == "binary" and self.form.kind != "values" and (said.ndim == 1 or said.shape[1:] == (1,))
-        return self.form.check(two_columns(said, self.form.kind) if one_of_two else said, len(said), "the function's answers")
+        """(rows, classes) or (rows, outputs), checked against the form. What the function raises is passed on."""
+        rows = row_count(inputs)
+        return self.form.take(self.function(inputs), rows, "the function's answers")
 
 
 def function_teacher(function: Callable[[Any], Any], declared: Declared) -> FunctionTeacher:
@@ -49,21 +56,4 @@ def function_teacher(function: Callable[[Any], Any], declared: Declared) -> Func
     Raises:
         BadInput: kind or classes are missing.
     """
-    return FunctionTeacher(function, declared_form(declared, of="a function"))
-
-
-def declared_form(declared: Declared, *, of: str) -> AnswerForm:
-    """The form of a teacher that knows nothing of itself.
-
-    Raises:
-        BadInput: names what to declare.
-    """
-    if declared.task == "regression" or declared.kind == "values":
-        return AnswerForm(declared.kind or "values", declared.task or "regression", declared.classes or ())
-    if declared.kind is None:
-        raise BadInput(f"{of} cannot say what its numbers are: pass kind='logits', 'probabilities' or 'values'.")
-    if declared.classes is None:
-        raise BadInput(f"{of} cannot say what its columns are: pass classes=, the label of each in order.")
-    if declared.task is not None:
-        return AnswerForm(declared.kind, declared.task, declared.classes)
-    return of_classes(declared.kind, declared.classes)
+    return FunctionTeacher(function, declared.form(of="a function"))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import importlib
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tutelage.core.answers import AnswerKind, Task
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, DamagedFile, require
+from tutelage.core.errors import BadInput, DamagedFile, did_you_mean, one_line, require
+from tutelage.core.nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
 
 _KNOWN = ".onnx, .skops, .txt or .lgb (LightGBM), .json or .ubj (XGBoost), .cbm (CatBoost), module:object, and with --trust .pkl or .joblib"
+
+
+_TREE = "sklearn.tree._tree.Tree"  # safe once its node numbers have been seen
+_WEIGHTS = (".pt", ".pth", ".safetensors")
 
 
 def open_teacher(
@@ -36,34 +41,26 @@ def open_teacher(
     """
     path = Path(name)
     declared: dict[str, Any] = {"classes": classes, "kind": kind, "task": task}
-    if path.suffix == ".onnx":
-        return as_teacher(path, **declared)
-    if ":" in name and not path.exists():
-        return as_teacher(_imported(name), **declared)
-    openers = {
-        ".skops": _skops,
-        ".txt": _lightgbm,
-        ".lgb": _lightgbm,
-        ".json": _xgboost,
-        ".ubj": _xgboost,
-        ".cbm": _catboost,
-        ".pkl": _pickle,
-        ".joblib": _pickle,
-    }
-    if path.suffix in (".pt", ".pth", ".safetensors"):
+    if path.suffix in _WEIGHTS:
         raise BadInput(
             f"{path} holds weights but no network; write a module that builds it and fills it with load_weights, and pass module:object."
         )
-    if path.suffix not in openers:
-        raise BadInput(f"cannot tell what kind of teacher {name} is; expected {_KNOWN}.")
+    if path.suffix not in _OPENERS and ":" in name:
+        return as_teacher(_imported(name), **declared)
+    if path.suffix not in _OPENERS:
+        meant = did_you_mean(path.suffix, [*_OPENERS, *_WEIGHTS])
+        raise BadInput(f"cannot tell what kind of teacher {name} is; expected {_KNOWN}.{meant}")
     if not path.is_file():
-        raise BadInput(f"there is no file {path}; name the teacher's file.")
-    return as_teacher(openers[path.suffix](path, trust), **declared)
+        there = [str(beside) for beside in path.parent.glob("*") if beside.suffix in _OPENERS]
+        raise BadInput(f"there is no file {path}; name the teacher's file.{did_you_mean(str(path), there)}")
+    return as_teacher(_OPENERS[path.suffix](path, trust), **declared)
 
 
 def _imported(name: str) -> Any:
     """The object of "module:object"; the current folder counts, as for python -m."""
     module, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise BadInput(f"{name} is neither a file nor module:object; expected {_KNOWN}.")
     sys.path.insert(0, "")
     try:
         found = importlib.import_module(module)
@@ -72,7 +69,8 @@ def _imported(name: str) -> Any:
     finally:
         sys.path.remove("")
     if not hasattr(found, attribute):
-        raise BadInput(f"the module {module} has no {attribute!r}; name an object that it defines.")
+        meant = did_you_mean(attribute, vars(found))
+        raise BadInput(f"the module {module} has no {attribute!r}; name an object that it defines.{meant}")
     return getattr(found, attribute)
 
 
@@ -82,22 +80,31 @@ def _skops(path: Path, trust: bool) -> Any:
 
     try:
         unknown = skops.io.get_untrusted_types(file=path)
-        if unknown and not trust:
+        unsafe = [name for name in unknown if name != _TREE]
+        if unsafe and not trust:
             raise BadInput(
-                f"{path} holds types that could run code when loaded: {', '.join(unknown)}. "
-                "Load it with --trust only if you made it yourself."
+                f"{path} holds types that could run code when loaded: {', '.join(unsafe)}. "
+                "Load it with --trust (trust=True) only if you made it yourself."
             )
-        return skops.io.load(path, trusted=unknown)
-    except (UntrustedTypesFoundException, zipfile.BadZipFile, KeyError, TypeError, AttributeError) as error:
-        raise DamagedFile(f"{path} is not a skops file ({_first_line(error)}).") from error
+        loaded = skops.io.load(path, trusted=unknown)
+    except (UntrustedTypesFoundException, zipfile.BadZipFile, KeyError, TypeError, AttributeError, OSError) as error:
+        raise DamagedFile(f"{path} is not a skops file ({one_line(error)}).") from error
+    if not all(map(sound_tree, trees_in(loaded))):
+        raise DamagedFile(f"{path} holds a tree whose nodes point outside it; it was damaged or tampered with. Do not use it.")
+    return loaded
 
 
 def _lightgbm(path: Path, trust: bool) -> Any:
     lightgbm = require("lightgbm")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if "\nend of trees" not in text:  # LightGBM itself would read on past the end
+        raise DamagedFile(f"{path} is not a whole LightGBM model (its trees have no end).")
+    # Without the sizes of its trees LightGBM looks for their ends itself and cannot be sent elsewhere.
+    told = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("tree_sizes="))
     try:
-        return lightgbm.Booster(model_file=path)
-    except lightgbm.basic.LightGBMError as error:
-        raise DamagedFile(f"{path} is not a LightGBM model ({_first_line(error)}).") from error
+        return lightgbm.Booster(model_str=told)
+    except (lightgbm.basic.LightGBMError, ValueError) as error:
+        raise DamagedFile(f"{path} is not a LightGBM model ({one_line(error)}).") from error
 
 
 def _xgboost(path: Path, trust: bool) -> Any:
@@ -106,7 +113,7 @@ def _xgboost(path: Path, trust: bool) -> Any:
         booster = xgboost.Booster()
         booster.load_model(path)
     except xgboost.core.XGBoostError as error:
-        raise DamagedFile(f"{path} is not an XGBoost model ({_first_line(error)}).") from error
+        raise DamagedFile(f"{path} is not an XGBoost model ({one_line(error)}).") from error
     return booster
 
 
@@ -115,22 +122,35 @@ def _catboost(path: Path, trust: bool) -> Any:
     try:
         return catboost.CatBoost().load_model(str(path))
     except catboost.CatBoostError as error:
-        raise DamagedFile(f"{path} is not a CatBoost model ({_first_line(error)}).") from error
+        raise DamagedFile(f"{path} is not a CatBoost model ({one_line(error)}).") from error
 
 
 def _pickle(path: Path, trust: bool) -> Any:
     if not trust:
         raise BadInput(
-            f"{path} is a pickle: loading it can run any code that its maker put there. If you made it yourself, pass --trust; "
-            "better, save it with skops."
+            f"{path} is a pickle: loading it can run any code that its maker put there. If you made it yourself, pass --trust "
+            "(trust=True); better, save it with skops."
         )
     import joblib
 
     try:
         return joblib.load(path)
     except Exception as error:  # a pickle can fail in any way
-        raise DamagedFile(f"{path} cannot be loaded ({type(error).__name__}: {_first_line(error)}).") from error
+        raise DamagedFile(f"{path} cannot be loaded ({type(error).__name__}: {one_line(error)}).") from error
 
 
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def _onnx(path: Path, trust: bool) -> Any:
+    return path  # as_teacher reads it
+
+
+_OPENERS: dict[str, Callable[[Path, bool], Any]] = {
+    ".onnx": _onnx,
+    ".skops": _skops,
+    ".txt": _lightgbm,
+    ".lgb": _lightgbm,
+    ".json": _xgboost,
+    ".ubj": _xgboost,
+    ".cbm": _catboost,
+    ".pkl": _pickle,
+    ".joblib": _pickle,
+}

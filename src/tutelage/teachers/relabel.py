@@ -12,7 +12,7 @@ import numpy as np
 from tutelage.core.answers import AnswerForm, of_classes, plain, shown
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import LabelMismatch
+from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.teachers.adapt import as_teacher
 
 
@@ -78,8 +78,11 @@ def relabelled(
             scale the others up to one.
 
     Raises:
-        LabelMismatch: a label without a partner, two with the same, or values, which have no labels.
+        LabelMismatch: a label without a partner, two with the same, or values, which have no labels. BadInput: another word for
+            `missing` or `extra`.
     """
+    if missing not in ("error", "zero") or extra not in ("error", "drop"):
+        raise BadInput(f"missing is {missing!r} and extra is {extra!r}; expected 'error' or 'zero', and 'error' or 'drop'.")
     asked = as_teacher(teacher)
     form = asked.form
     if form.task == "regression":
@@ -93,15 +96,14 @@ def relabelled(
     places = [_place(label, renamed) for label in wanted]
     lacking = tuple(label for label, place in zip(wanted, places, strict=True) if place is None)
     if lacking and (missing == "error" or form.task == "multilabel"):
-        raise LabelMismatch(
-            f"the teacher does not know {shown(lacking)}; it knows {shown(tuple(renamed))}. Rename, or pass missing='zero'."
-        )
+        way_out = "Rename." if form.task == "multilabel" else "Rename, or pass missing='zero'."
+        raise LabelMismatch(f"the teacher does not know {shown(lacking)}; it knows {shown(tuple(renamed))}. {way_out}")
     unasked = tuple(label for label in renamed if not _among(label, wanted))
     if unasked and extra == "error":
         raise LabelMismatch(f"the teacher also knows {shown(unasked)}, not among {shown(wanted)}. Rename, or pass extra='drop'.")
-    task_form = AnswerForm(form.kind, "multilabel", wanted) if form.task == "multilabel" else of_classes(form.kind, wanted)
     if all(place is None for place in places):
         raise LabelMismatch(f"the teacher knows none of {shown(wanted)}; it knows {shown(tuple(renamed))}.")
+    task_form = AnswerForm(form.kind, "multilabel", wanted) if form.task == "multilabel" else of_classes(form.kind, wanted)
     return RelabelledTeacher(asked, task_form, tuple(places))
 
 

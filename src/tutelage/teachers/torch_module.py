@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage import engine
-from tutelage.core.answers import AnswerForm, of_classes, two_columns
+from tutelage.core.answers import AnswerForm, AnswerKind
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, DamagedFile, ShapeError, require
+from tutelage.core.errors import BadInput, DamagedFile, ShapeError, one_line, require
+from tutelage.teachers.inputs import refusing, row_count
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,36 +53,46 @@ class TorchTeacher:
         """Logits, or values, of every row.
 
         Args:
-            inputs: (rows, ...) array, tensor or frame; whole numbers stay so (for embeddings), all else is float32.
+            inputs: (rows, ...) array, tensor or frame. Whole numbers stay so in a network that embeds, and in a tensor;
+                all else takes the network's own float type.
 
         Returns:
-            (rows, columns) float32 on the CPU.
+            (rows, columns) on the CPU, float64 of a double network, else float32.
 
         Raises:
-            ShapeError: the network does not give one answer a class. BadInput: an answer is NaN or infinite, or the
-                network returns several things and no `output` says which.
+            ShapeError: the network does not give one answer a class. BadInput: an answer is NaN or infinite, the rows
+                are nothing that the network takes, or it returns several things and no `output` says which.
         """
         torch = require("torch")
-        said = engine.answers_of(self.network, self._tensor(inputs), batch_size=self.batch_size, output=partial(_taken_out, self.output))
-        answers = said.to("cpu", torch.float32).numpy()
-        if answers.ndim == 1 or (self.form.task == "binary" and answers.shape[1:] == (1,)):
-            answers = two_columns(answers, "logits") if self.form.task == "binary" else answers[:, None]
-        return self.form.check(answers, len(answers), "the teacher's logits" if self.form.kind == "logits" else "the teacher's values")
+        count = row_count(inputs)
+        with refusing(f"this {type(self.network).__name__}"):
+            rows, output = self._tensor(inputs), partial(_taken_out, self.output)
+            said = engine.answers_of(self.network, rows, batch_size=self.batch_size, output=output)
+        answers = said.to("cpu", torch.float64 if said.dtype == torch.float64 else torch.float32).numpy()
+        return self.form.take(answers, count, "the teacher's logits" if self.form.kind == "logits" else "the teacher's values")
 
     def _tensor(self, inputs: Any) -> Tensor:
+        """The rows on the network's device, in memory of their own: a network may work in place."""
         torch = require("torch")
-        rows = inputs.detach() if hasattr(inputs, "detach") else torch.from_numpy(_numbers(inputs))
-        first = next(self.network.parameters(), None)
-        tensor: Tensor = rows.to("cpu" if first is None else first.device)
-        return tensor if not tensor.is_floating_point() else tensor.to(torch.float32)
+        given = hasattr(inputs, "detach")
+        rows = inputs.detach().clone() if given else torch.tensor(_numbers(inputs))
+        first = next((value for value in self.network.parameters() if value.is_floating_point()), None)
+        whole = not rows.is_floating_point() and (given or self._embeds)
+        kind = (rows.dtype if given else torch.int64) if whole else torch.float32 if first is None else first.dtype
+        tensor: Tensor = rows.to("cpu" if first is None else first.device, kind)
+        return tensor
+
+    @property
+    def _embeds(self) -> bool:
+        nn = require("torch.nn")
+        return any(isinstance(layer, nn.Embedding | nn.EmbeddingBag) for layer in self.network.modules())
 
 
-def _numbers(inputs: Any) -> Floats:
+def _numbers(inputs: Any) -> Any:
     array = np.asarray(inputs.toarray() if hasattr(inputs, "toarray") else inputs)
     if array.dtype.kind not in "biuf":
         raise BadInput(f"a torch Module takes numbers; the rows hold {array.dtype}.")
-    whole = array.dtype.kind in "iu" and array.dtype.itemsize == 8  # torch's own type for indices
-    return np.ascontiguousarray(array, dtype=np.int64 if whole else np.float32)
+    return array.astype(np.int64) if array.dtype.kind in "iu" else array
 
 
 def _taken_out(output: Callable[[Any], Tensor] | None, said: Any) -> Tensor:
@@ -103,13 +114,8 @@ def torch_teacher(network: nn.Module, declared: Declared) -> TorchTeacher:
     Raises:
         BadInput: classes are missing.
     """
-    if declared.task == "regression":
-        return TorchTeacher(network, AnswerForm("values", "regression"), declared.output)
-    if declared.classes is None:
-        raise BadInput("a torch Module does not know its labels: pass classes=, the label of each logit in order.")
-    multilabel = declared.task == "multilabel"
-    form = AnswerForm("logits", "multilabel", declared.classes) if multilabel else of_classes("logits", declared.classes)
-    return TorchTeacher(network, form, declared.output)
+    kind: AnswerKind = "values" if declared.task == "regression" else "logits"
+    return TorchTeacher(network, replace(declared, kind=kind).form(of="a torch Module"), declared.output)
 
 
 def load_weights(network: nn.Module, path: Path | str) -> nn.Module:
@@ -132,15 +138,21 @@ def load_weights(network: nn.Module, path: Path | str) -> nn.Module:
         else:
             weights = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, require("safetensors").SafetensorError) as error:
-        raise DamagedFile(
-            f"{file} does not hold a state_dict ({_first_line(error)}). Save torch.save(network.state_dict(), ...)."
-        ) from error
-    try:
-        network.load_state_dict(weights)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        raise BadInput(f"the weights in {file} do not fit this {type(network).__name__} ({_first_line(error)}).") from error
+        raise DamagedFile(f"{file} does not hold a state_dict ({one_line(error)}). Save torch.save(network.state_dict(), ...).") from error
+    _check_fit(network, weights, file)
+    network.load_state_dict(weights)
     return network
 
 
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def _check_fit(network: nn.Module, weights: Any, file: Path) -> None:
+    """Before anything is written into the network: every name and shape is the one that it has."""
+    if not isinstance(weights, Mapping):
+        raise DamagedFile(f"{file} holds a {type(weights).__name__}, no state_dict. Save torch.save(network.state_dict(), ...).")
+    own = network.state_dict()
+    wrong = [f"it lacks {name}" for name in own if name not in weights]
+    wrong += [f"{name} is not in the network" for name in weights if name not in own]
+    for name in own.keys() & weights.keys():
+        mine, theirs = (tuple(getattr(held[name], "shape", ())) for held in (own, weights))
+        wrong += [f"{name} is {theirs}, not {mine}"] if mine != theirs else []
+    if wrong:
+        raise BadInput(f"the weights in {file} do not fit this {type(network).__name__}: {'; '.join(wrong[:3])}.")

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from tutelage.core.arrays import Floats
+from tutelage.core.errors import one_line
 from tutelage.data.names import Names, row_names
 from tutelage.data.rows import as_rows
 from tutelage.teachers.preflight.asking import BLOCK_ROWS, Asked, Sample, joined, taken
@@ -82,7 +83,7 @@ def check_shift(transfer: Sample, test: Sample, seed: int) -> Iterator[Finding]:
     try:
         said = second_share(joined([readable(part) for part in parts]), second, seed)
     except (ValueError, TypeError) as error:  # rows that scikit-learn cannot take, or two sets of other columns
-        yield Finding("shift", "note", {"rows": counts}, f"not checked: {str(error).splitlines()[0]}")
+        yield Finding("shift", "note", {"rows": counts}, f"not checked: {one_line(error)}")
         return
     area = float(roc_auc_score(second, said))
     low, high = area_interval(area, *counts)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tutelage.core.arrays import Floats, Integers
+from tutelage.core.errors import one_line
 from tutelage.teachers.preflight.asking import Asked, label_codes, taken
 from tutelage.teachers.preflight.findings import Finding
 from tutelage.teachers.preflight.plain_models import classifiers_said, readable, regressors_said
@@ -57,7 +58,7 @@ def _of_classes(asked: Asked, codes: Integers, seed: int) -> Finding:
     try:
         said = classifiers_said(readable(taken(asked.sample.inputs, places)), codes, seed)
     except (ValueError, TypeError) as error:  # rows that scikit-learn cannot take say nothing against the teacher
-        return _not_checked(str(error).splitlines()[0])
+        return _not_checked(one_line(error))
     right = (asked.probabilities[places].argmax(axis=1) == codes).astype(np.float64)
     return _compared("accuracy", right, {name: (answer == codes).astype(np.float64) for name, answer in said.items()}, 0.0)
 
@@ -69,7 +70,7 @@ def _of_values(asked: Asked, truth: Floats, seed: int) -> Finding:
     try:
         said = regressors_said(readable(taken(asked.sample.inputs, places)), truth[places], seed)
     except (ValueError, TypeError) as error:
-        return _not_checked(str(error).splitlines()[0])
+        return _not_checked(one_line(error))
     variance = _spread(truth[places])
     scores = {name: -_squares(answer, truth[places], variance) for name, answer in said.items()}
     return _compared("R2", -_squares(asked.answers[places], truth[places], variance), scores, 1.0)

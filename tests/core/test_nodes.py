@@ -6,9 +6,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from tutelage.core.nodes import points_inside, sound_tree, trees_in
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.multilabel import PerLabel
-from tutelage.students.nodes import points_inside, sound_tree, trees_in
 from tutelage.students.trees import SoftForest, SoftTree
 
 RNG = np.random.default_rng(0)

@@ -1,0 +1,294 @@
+import catboost
+import lightgbm
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+import xgboost
+from scipy.special import expit, softmax
+
+from tutelage.core.errors import BadInput, NotProbabilities
+from tutelage.teachers.adapt import as_teacher
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(80, 3))
+FRAME = pd.DataFrame(X, columns=["p", "q", "r"])
+VALUES = X @ [1.0, 2.0, 3.0]
+THREE = X.argmax(axis=1)
+TWO = (VALUES > 0).astype(int)
+LETTERS = np.array(list("cab"))[THREE]
+MANY = (X > 0).astype(int)
+
+
+def lgb(truth, data=X, rounds=4, **params):
+    settings = {"verbose": -1, "min_data_in_leaf": 2, "num_threads": 1, "min_data_per_group": 1, "cat_smooth": 0, **params}
+    return lightgbm.train(settings, lightgbm.Dataset(data, truth), rounds)
+
+
+def xgb(truth, data=X, rounds=4, *, obj=None, **params):
+    return xgboost.train({"nthread": 1, **params}, xgboost.DMatrix(data, truth, enable_categorical=True), rounds, obj=obj)
+
+
+def cat(truth, data=X, kind=catboost.CatBoost, **params):
+    return kind({"iterations": 4, "verbose": 0, "allow_writing_files": False, "thread_count": 1, **params}).fit(data, truth)
+
+
+def cat_class(kind, truth, data=X, **params):
+    return kind(iterations=4, verbose=0, allow_writing_files=False, thread_count=1, **params).fit(data, truth)
+
+
+# LightGBM
+
+
+def test_lightgbm_answers_probabilities_of_two_and_of_many_classes():
+    two, three = lgb(TWO, objective="binary"), lgb(THREE, objective="multiclass", num_class=3)
+    teachers = as_teacher(two), as_teacher(three, classes=("c", "a", "b"))
+    assert [teacher.form.task for teacher in teachers] == ["binary", "multiclass"]
+    assert [teacher.form.classes for teacher in teachers] == [(0, 1), ("c", "a", "b")]
+    np.testing.assert_array_equal(teachers[0].answer(X)[:, 1], two.predict(X))
+    np.testing.assert_array_equal(teachers[1].answer(X), three.predict(X))
+
+
+@pytest.mark.parametrize("objective", ["regression", "regression_l1", "poisson", "quantile"])
+def test_lightgbm_answers_values(objective):
+    booster = lgb(np.abs(VALUES), objective=objective)
+    assert as_teacher(booster).form.task == "regression"
+    np.testing.assert_array_equal(as_teacher(booster).answer(X)[:, 0], booster.predict(X))
+
+
+def test_a_lightgbm_objective_of_its_own_must_be_declared():
+    def squares(scores, data):
+        return scores - data.get_label(), np.ones_like(scores)
+
+    booster = lgb(VALUES, objective=squares)
+    with pytest.raises(BadInput, match=r"objective 'custom' does not say what its numbers are\. Pass kind= and classes="):
+        as_teacher(booster)
+    assert as_teacher(booster, kind="values").form.task == "regression"
+    logits = as_teacher(booster, kind="logits", classes=("no", "yes")).answer(X)
+    np.testing.assert_array_equal(logits, np.column_stack([np.zeros(80), booster.predict(X)]))
+    with pytest.raises(BadInput, match="leave classes= out"):
+        as_teacher(booster, kind="values", classes=("no", "yes"))
+
+
+def test_lightgbm_stops_where_early_stopping_found_the_best():
+    held, stop = lightgbm.Dataset(X[:40], RNG.permutation(TWO[:40])), lightgbm.early_stopping(3, verbose=False)
+    quiet = {"objective": "binary", "verbose": -1, "min_data_in_leaf": 2, "num_threads": 1}
+    data = lightgbm.Dataset(X[40:], TWO[40:])
+    booster = lightgbm.train(quiet, data, 50, valid_sets=[held], callbacks=[stop], keep_training_booster=True)
+    assert booster.best_iteration < booster.current_iteration()
+    best = booster.predict(X, num_iteration=booster.best_iteration)
+    np.testing.assert_array_equal(as_teacher(booster).answer(X)[:, 1], best)
+
+
+# XGBoost
+
+
+def test_xgboost_answers_margins_whose_softmax_is_what_it_predicts():
+    two, three = xgb(TWO, objective="binary:logistic"), xgb(THREE, objective="multi:softprob", num_class=3)
+    teachers = as_teacher(two), as_teacher(three, classes=("c", "a", "b"))
+    assert [teacher.form.kind for teacher in teachers] == ["logits", "logits"]
+    assert teachers[1].form.classes == ("c", "a", "b")
+    matrix = xgboost.DMatrix(X)
+    np.testing.assert_allclose(softmax(teachers[0].answer(X), axis=1)[:, 1], two.predict(matrix), rtol=1e-5)
+    np.testing.assert_allclose(softmax(teachers[1].answer(X), axis=1), three.predict(matrix), rtol=1e-5)
+
+
+def test_xgboost_that_names_only_the_class_still_answers_its_margins():
+    teacher = as_teacher(xgb(THREE, objective="multi:softmax", num_class=3))
+    assert teacher.answer(X).shape == (80, 3)
+    assert (teacher.answer(X).argmax(axis=1) == THREE).mean() > 0.9
+
+
+def test_xgboost_answers_labels_of_their_own():
+    booster = xgb(MANY, objective="binary:logistic")
+    teacher = as_teacher(booster, classes=("x", "y", "z"))
+    assert (teacher.form.task, teacher.form.classes) == ("multilabel", ("x", "y", "z"))
+    np.testing.assert_allclose(expit(teacher.answer(X)), booster.predict(xgboost.DMatrix(X)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("truth", "params"),
+    [
+        (VALUES, {"objective": "reg:squarederror"}),
+        (X, {"objective": "reg:squarederror"}),
+        (np.abs(VALUES), {"objective": "count:poisson"}),
+        (VALUES, {"objective": "reg:squarederror", "booster": "gblinear"}),
+    ],
+)
+def test_xgboost_answers_values(truth, params):
+    booster = xgb(truth, **params)
+    assert as_teacher(booster).form.task == "regression"
+    np.testing.assert_array_equal(as_teacher(booster).answer(X), booster.predict(xgboost.DMatrix(X)).reshape(80, -1))
+
+
+def test_an_xgboost_objective_of_its_own_can_be_declared_over_the_one_it_says():
+    def logistic(scores, data):
+        p = expit(scores)
+        return p - data.get_label(), p * (1 - p)
+
+    booster = xgb(TWO, obj=logistic)  # says reg:squarederror
+    logits = as_teacher(booster, kind="logits", classes=("no", "yes")).answer(X)
+    np.testing.assert_array_equal(logits[:, 1], booster.predict(xgboost.DMatrix(X), output_margin=True))
+    with pytest.raises(BadInput, match="leave classes= out"):
+        as_teacher(booster, classes=("no", "yes"))
+
+
+def test_xgboost_stops_where_early_stopping_found_the_best():
+    held = xgboost.DMatrix(X[:40], RNG.permutation(TWO[:40]))
+    settings = {"objective": "binary:logistic", "nthread": 1}
+    booster = xgboost.train(
+        settings, xgboost.DMatrix(X[40:], TWO[40:]), 50, evals=[(held, "held")], early_stopping_rounds=3, verbose_eval=False
+    )
+    matrix = xgboost.DMatrix(X)
+    best = booster.predict(matrix, output_margin=True, iteration_range=(0, booster.best_iteration + 1))
+    assert not np.array_equal(best, booster.predict(matrix, output_margin=True))
+    np.testing.assert_array_equal(as_teacher(booster).answer(X)[:, 1], best)
+
+
+# CatBoost
+
+
+@pytest.mark.parametrize(("loss", "truth", "classes"), [("Logloss", TWO, (0, 1)), ("MultiClass", LETTERS, ("a", "b", "c"))])
+def test_catboost_knows_its_classes(loss, truth, classes):
+    booster = cat(truth, loss_function=loss)
+    teacher = as_teacher(booster)
+    assert teacher.form.classes == classes
+    np.testing.assert_array_equal(teacher.answer(X), booster.predict(X, prediction_type="Probability"))
+    with pytest.raises(BadInput, match="knows its classes: leave classes= out"):
+        as_teacher(booster, classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("loss", "truth"),
+    [("RMSE", VALUES), ("MAE", VALUES), ("Poisson", np.abs(VALUES)), ("Tweedie:variance_power=1.5", np.abs(VALUES)), ("MultiRMSE", X)],
+)
+def test_catboost_answers_values_and_not_their_logarithms(loss, truth):
+    regressor = cat_class(catboost.CatBoostRegressor, truth, loss_function=loss)
+    bare = cat(truth, loss_function=loss)
+    for model in (regressor, bare):
+        assert as_teacher(model).form.task == "regression"
+        np.testing.assert_allclose(as_teacher(model).answer(X), regressor.predict(X).reshape(80, -1))
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_catboost_answers_labels_of_their_own(bare):
+    classifier = cat_class(catboost.CatBoostClassifier, MANY, loss_function="MultiLogloss")
+    model = cat(MANY, loss_function="MultiLogloss") if bare else classifier
+    teacher = as_teacher(model, classes=("x", "y", "z"))
+    assert (teacher.form.task, teacher.form.classes) == ("multilabel", ("x", "y", "z"))
+    np.testing.assert_allclose(teacher.answer(X), classifier.predict_proba(X))
+
+
+def test_a_catboost_classifier_answers_as_predict_proba():
+    classifier = cat_class(catboost.CatBoostClassifier, LETTERS, FRAME)
+    np.testing.assert_array_equal(as_teacher(classifier).answer(FRAME), classifier.predict_proba(FRAME))
+
+
+def test_a_catboost_that_is_not_fitted_is_refused():
+    for model in (catboost.CatBoost(), catboost.CatBoostClassifier()):
+        with pytest.raises(BadInput, match="is not fitted; a teacher must know something"):
+            as_teacher(model)
+
+
+# What they share
+
+
+@pytest.mark.parametrize(
+    ("booster", "options", "said"),
+    [
+        (lgb(TWO, objective="multiclassova", num_class=2), {}, "'multiclassova' does not say"),
+        (lgb(TWO, objective="binary"), {"kind": "logits"}, "answers probabilities, not logits: leave kind= out"),
+        (lgb(TWO, objective="binary"), {"classes": ("a", "b", "c")}, "3 classes for a booster of 2"),
+        (lgb(VALUES, objective="regression"), {"kind": "logits", "classes": (0, 1)}, "answers values, not logits"),
+        (xgb(TWO, objective="binary:hinge"), {}, "'binary:hinge' does not say"),
+        (xgb(TWO, objective="binary:logistic"), {"kind": "probabilities"}, "answers logits, not probabilities"),
+        (xgb(THREE, objective="multi:softprob", num_class=3), {"classes": (0, 1)}, "2 classes for a booster of 3"),
+        (xgb(MANY, objective="binary:logistic"), {"kind": "values"}, "answers logits, not values"),
+        (cat(LETTERS, loss_function="MultiClassOneVsAll"), {}, "'MultiClassOneVsAll' does not say"),
+        (cat(VALUES), {"kind": "values"}, "leave kind= out"),
+    ],
+)
+def test_what_a_booster_cannot_say_or_knows_better_is_refused(booster, options, said):
+    with pytest.raises(BadInput, match=said):
+        as_teacher(booster, **options)
+
+
+def test_scores_that_are_declared_to_be_probabilities_are_refused_when_they_are_none():
+    booster = lgb(THREE, objective="multiclassova", num_class=3)
+    with pytest.raises(NotProbabilities):
+        as_teacher(booster, kind="probabilities", classes=(0, 1, 2)).answer(X)
+
+
+NAMED = {"lightgbm": lgb(VALUES, FRAME, objective="regression"), "xgboost": xgb(VALUES, FRAME), "catboost": cat(VALUES, FRAME)}
+NAMELESS = {"lightgbm": lgb(VALUES, objective="regression"), "xgboost": xgb(VALUES), "catboost": cat(VALUES)}
+
+
+@pytest.mark.parametrize("engine", NAMED)
+@pytest.mark.parametrize(
+    "rows",
+    [FRAME[["r", "p", "q"]], pl.from_pandas(FRAME).select("q", "r", "p"), FRAME.assign(more="text"), X, torch.tensor(X)],
+    ids=["reordered", "polars", "more", "array", "tensor"],
+)
+def test_columns_are_found_by_name_in_whatever_rows_come(engine, rows):
+    teacher = as_teacher(NAMED[engine])
+    np.testing.assert_array_equal(teacher.answer(rows), teacher.answer(FRAME))
+
+
+@pytest.mark.parametrize("engine", NAMED)
+def test_rows_that_lack_columns_are_refused(engine, capfd):
+    for booster, rows in ((NAMED[engine], FRAME[["p", "q"]]), (NAMED[engine], X[:, :2]), (NAMELESS[engine], X[:, :2])):
+        with pytest.raises(BadInput):
+            as_teacher(booster).answer(rows)
+    np.testing.assert_array_equal(as_teacher(NAMELESS[engine]).answer(FRAME), as_teacher(NAMELESS[engine]).answer(X))
+
+
+COLOURED = FRAME.assign(q=pd.Categorical(np.array(["red", "green", "blue"])[RNG.integers(3, size=80)]))
+OF_COLOUR = VALUES + 9 * COLOURED["q"].cat.codes.to_numpy()
+
+
+@pytest.mark.parametrize(
+    "booster", [lgb(OF_COLOUR, COLOURED, objective="regression"), xgb(OF_COLOUR, COLOURED)], ids=["lightgbm", "xgboost"]
+)
+@pytest.mark.parametrize(
+    "recoded",
+    [
+        COLOURED.assign(q=pd.Categorical(COLOURED["q"].astype(str), categories=["red", "green", "blue"])),
+        COLOURED.assign(q=COLOURED["q"].astype(str)),
+        COLOURED.assign(q=COLOURED["q"].astype(object)),
+        pl.from_pandas(COLOURED),
+    ],
+    ids=["other codes", "texts", "objects", "polars"],
+)
+def test_categories_are_matched_by_name_and_not_by_code(booster, recoded):
+    teacher = as_teacher(booster)
+    assert np.ptp(teacher.answer(COLOURED)) > 5
+    np.testing.assert_array_equal(teacher.answer(recoded), teacher.answer(COLOURED))
+    reds = COLOURED[COLOURED["q"] == "red"].assign(q="red")  # one category alone would have the code 0
+    np.testing.assert_array_equal(teacher.answer(reds), teacher.answer(COLOURED)[(COLOURED["q"] == "red").to_numpy()])
+
+
+def test_a_category_that_xgboost_never_saw_is_refused_in_one_sentence():
+    with pytest.raises(BadInput, match=r"the xgboost model cannot take these rows \(.*`violet`\)\.$"):
+        as_teacher(xgb(OF_COLOUR, COLOURED)).answer(COLOURED.assign(q="violet"))
+
+
+@pytest.mark.parametrize("engine", NAMED)
+def test_a_booster_is_named_by_its_content(engine):
+    other = {
+        "lightgbm": lgb(VALUES + X[:, 0], FRAME, objective="regression"),
+        "xgboost": xgb(VALUES + X[:, 0], FRAME),
+        "catboost": cat(VALUES + X[:, 0], FRAME),
+    }
+    named = as_teacher(NAMED[engine]).fingerprint
+    assert named.startswith(f"{engine}:")
+    assert named == as_teacher(NAMED[engine]).fingerprint
+    assert named != as_teacher(other[engine]).fingerprint
+
+
+def test_a_booster_trained_further_has_another_name():
+    booster = xgb(VALUES)
+    teacher = as_teacher(booster)
+    before = teacher.fingerprint
+    booster.update(xgboost.DMatrix(X, VALUES), 9)
+    assert teacher.fingerprint != before

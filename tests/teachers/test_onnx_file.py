@@ -1,0 +1,254 @@
+import hashlib
+
+import numpy as np
+import onnx
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from scipy import sparse
+from scipy.special import softmax
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from tutelage.core.errors import BadInput, DamagedFile, NotProbabilities, ShapeError
+from tutelage.teachers.adapt import as_teacher
+
+X = np.random.default_rng(0).normal(size=(40, 3))
+LETTERS = np.array(list("cab"))[X.argmax(axis=1)]
+TWO = np.where(X.sum(axis=1) > 0, 7, 3)
+WEIGHTS = np.array([[1.0, -1.0], [0.5, 2.0], [-3.0, 0.0]])
+
+
+def sk(model, *, zipmap=False, **options):
+    return to_onnx(model, X[:1].astype(np.float32), options={id(model): {"zipmap": zipmap, **options}}).SerializeToString()
+
+
+def linear(kind=TensorProto.FLOAT, *, batch="rows", output="scores", more=()):
+    """A graph that multiplies its rows with WEIGHTS, whatever type they have."""
+    nodes = [helper.make_node("Cast", ["x"], ["wide"], to=TensorProto.FLOAT), helper.make_node("MatMul", ["wide", "w"], [output])]
+    graph = helper.make_graph(
+        [*nodes, *more],
+        "linear",
+        [helper.make_tensor_value_info("x", kind, [batch, 3])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 2]) for name in (output, *(node.output[0] for node in more))],
+        [numpy_helper.from_array(WEIGHTS.astype(np.float32), "w")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("zipmap", [True, False])
+@pytest.mark.parametrize("model", [LogisticRegression(), RandomForestClassifier(5, random_state=0)], ids=lambda model: type(model).__name__)
+def test_a_classifiers_own_labels_and_probabilities_are_found(model, zipmap):
+    teacher = as_teacher(sk(model.fit(X, LETTERS), zipmap=zipmap))
+    assert (teacher.form.kind, teacher.form.classes) == ("probabilities", ("a", "b", "c"))
+    np.testing.assert_allclose(teacher.answer(X.astype(np.float32)), model.predict_proba(X.astype(np.float32)), atol=1e-6)
+
+
+def test_whole_numbers_are_labels_too():
+    assert as_teacher(sk(LogisticRegression().fit(X, TWO))).form.classes == (3, 7)
+
+
+def test_the_labels_of_an_ensembles_parts_are_not_taken_for_its_own():
+    members = [("a", LogisticRegression()), ("b", RandomForestClassifier(3))]
+    model = VotingClassifier(members, voting="soft", flatten_transform=False).fit(X, LETTERS)
+    assert as_teacher(sk(model, zipmap=True)).form.classes == ("a", "b", "c")
+    with pytest.raises(BadInput, match="pass kind="):
+        as_teacher(sk(model))  # its parts say 0, 1, 2
+    told = as_teacher(sk(model), kind="probabilities", classes=("a", "b", "c"))
+    np.testing.assert_allclose(told.answer(X), model.predict_proba(X), atol=1e-5)
+
+
+def test_a_graph_in_double_precision_keeps_it():
+    model = LogisticRegression().fit(X, LETTERS)
+    content = to_onnx(model, X[:1], options={"zipmap": False}).SerializeToString()
+    teacher = as_teacher(content, kind="probabilities", classes=("a", "b", "c"))
+    np.testing.assert_allclose(teacher.answer(X), model.predict_proba(X), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "model", [LogisticRegression(), GradientBoostingClassifier(n_estimators=3)], ids=lambda model: type(model).__name__
+)
+def test_raw_scores_of_two_classes_are_log_odds_and_not_twice_them(model):
+    model.fit(X, TWO)
+    teacher = as_teacher(sk(model, raw_scores=True), kind="logits")
+    np.testing.assert_allclose(softmax(teacher.answer(X), axis=1), model.predict_proba(X), atol=1e-5)
+
+
+def test_raw_scores_are_refused_as_probabilities():
+    with pytest.raises(NotProbabilities, match="the ONNX file's answers"):
+        as_teacher(sk(LogisticRegression().fit(X, LETTERS), raw_scores=True)).answer(X)
+
+
+def test_labels_of_their_own_are_declared():
+    model = MLPClassifier((4,), tol=0.1, max_iter=2000, random_state=0).fit(X, (X > 0).astype(int))
+    teacher = as_teacher(sk(model), kind="probabilities", classes=("x", "y", "z"), task="multilabel")
+    np.testing.assert_allclose(teacher.answer(X), model.predict_proba(X), atol=1e-5)
+
+
+def test_values_are_declared():
+    content = to_onnx(LinearRegression().fit(X, X[:, 0]), X[:1].astype(np.float32)).SerializeToString()
+    np.testing.assert_allclose(as_teacher(content, task="regression").answer(X), X[:, :1], atol=1e-5)
+    np.testing.assert_allclose(as_teacher(content, kind="values").answer(X), X[:, :1], atol=1e-5)
+
+
+WHOLE = np.arange(12).reshape(4, 3)
+
+
+@pytest.mark.parametrize(
+    "kind", [TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT64, TensorProto.INT32, TensorProto.UINT8]
+)
+@pytest.mark.parametrize(
+    "rows",
+    [
+        WHOLE,
+        WHOLE.astype(np.float64),
+        WHOLE.astype(np.float32),
+        WHOLE.tolist(),
+        torch.tensor(WHOLE),
+        sparse.csr_matrix(WHOLE),
+        pd.DataFrame(WHOLE),
+        pl.DataFrame(WHOLE),
+    ],
+)
+def test_rows_take_the_type_that_the_graph_wants(kind, rows):
+    teacher = as_teacher(linear(kind).SerializeToString(), kind="logits", classes=(0, 1))
+    np.testing.assert_allclose(teacher.answer(rows), WHOLE @ WEIGHTS, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        (TensorProto.INT64, WHOLE + 0.5),
+        (TensorProto.INT64, np.full((2, 3), np.nan)),
+        (TensorProto.UINT8, WHOLE - 1),
+        (TensorProto.UINT8, WHOLE + 250),
+        (TensorProto.FLOAT, [["a", "b", "c"]]),
+    ],
+)
+def test_numbers_that_the_graphs_type_cannot_hold_are_refused(kind, rows):
+    with pytest.raises(BadInput, match=r"the ONNX file takes tensor\(\w+\) for 'x'; the rows hold other"):
+        as_teacher(linear(kind).SerializeToString(), kind="logits", classes=(0, 1)).answer(rows)
+
+
+def test_rows_of_another_width_are_refused_in_one_sentence():
+    with pytest.raises(BadInput, match=r"the ONNX file cannot take these rows \(.*Got: 2 Expected: 3"):
+        as_teacher(linear().SerializeToString(), kind="logits", classes=(0, 1)).answer(X[:, :2])
+
+
+@pytest.mark.parametrize("batch", [1, 3, 4, 7, 100])
+def test_a_graph_of_a_fixed_batch_answers_any_number_of_rows(batch):
+    teacher = as_teacher(linear(batch=batch).SerializeToString(), kind="logits", classes=(0, 1))
+    np.testing.assert_allclose(teacher.answer(X[:7]), X[:7] @ WEIGHTS, rtol=1e-4)
+
+
+def test_a_frame_gives_a_graph_its_columns_by_name():
+    frame = pd.DataFrame({"size": X[:, 0], "colour": np.where(X[:, 1] > 0, "red", "blue")})
+    columns = make_column_transformer((OneHotEncoder(), ["colour"]), remainder="passthrough")
+    model = make_pipeline(columns, LogisticRegression()).fit(frame, LETTERS)
+    inputs = [("size", FloatTensorType([None, 1])), ("colour", StringTensorType([None, 1]))]
+    teacher = as_teacher(to_onnx(model, initial_types=inputs, options={"zipmap": False}).SerializeToString())
+    for rows in (frame, frame[["colour", "size"]].assign(more=1), pl.from_pandas(frame), frame.astype({"colour": "category"})):
+        np.testing.assert_allclose(teacher.answer(rows), model.predict_proba(frame), atol=1e-5)
+    with pytest.raises(BadInput, match="the rows lack the columns 'colour'"):
+        teacher.answer(frame[["size"]])
+    with pytest.raises(BadInput, match=r"takes the columns \['size', 'colour'\]; pass a frame"):
+        teacher.answer(X)
+
+
+def test_a_graph_of_texts_takes_texts():
+    model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit([["red"], ["blue"]] * 5, [0, 1] * 5)
+    content = to_onnx(model, initial_types=[("text", StringTensorType([None, 1]))], options={"zipmap": False}).SerializeToString()
+    for rows in (["red", "blue"], [["red"], ["blue"]], pd.DataFrame({"text": ["red", "blue"]})):
+        np.testing.assert_allclose(as_teacher(content).answer(rows), model.predict_proba([["red"], ["blue"]]), atol=1e-5)
+
+
+def test_one_column_of_logits_is_about_the_second_class():
+    graph = helper.make_graph(
+        [helper.make_node("ReduceSum", ["scores", "axis"], ["one"], keepdims=0)],
+        "one",
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("one", TensorProto.FLOAT, ["n"])],
+        [numpy_helper.from_array(np.array([1]), "axis")],
+    )
+    content = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    np.testing.assert_allclose(as_teacher(content, kind="logits", classes=(0, 1)).answer(np.ones((2, 2))), [[0, 2], [0, 2]])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({}, BadInput, "pass kind="),
+        ({"kind": "logits"}, BadInput, "pass classes="),
+        ({"kind": "logits", "classes": (0, 1), "task": "regression"}, BadInput, "do not fit the task"),
+        ({"kind": "logits", "classes": (0, 1), "output": len}, BadInput, "leave output= out"),
+    ],
+)
+def test_what_a_plain_graph_cannot_say_must_be_declared(options, error, said):
+    with pytest.raises(error, match=said):
+        as_teacher(linear().SerializeToString(), **options)
+
+
+def test_a_classifiers_labels_cannot_be_renamed_in_passing():
+    content = sk(LogisticRegression().fit(X, LETTERS))
+    assert as_teacher(content, classes=("a", "b", "c"), kind="probabilities").form.classes == ("a", "b", "c")
+    with pytest.raises(BadInput, match=r"names its classes \['a', 'b', 'c'\]: .* relabelled"):
+        as_teacher(content, classes=("c", "a", "b"))
+
+
+def test_the_declared_classes_must_be_as_many_as_the_columns():
+    with pytest.raises(ShapeError, match="have 2 columns; expected 3"):
+        as_teacher(linear().SerializeToString(), kind="logits", classes=(0, 1, 2)).answer(X)
+
+
+def test_several_outputs_of_numbers_are_refused():
+    content = linear(more=[helper.make_node("Softmax", ["scores"], ["shares"])]).SerializeToString()
+    with pytest.raises(BadInput, match=r"several outputs of numbers, \['scores', 'shares'\]"):
+        as_teacher(content, kind="logits", classes=(0, 1))
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(ShapeError, match="no rows"):
+        as_teacher(linear().SerializeToString(), kind="logits", classes=(0, 1)).answer(X[:0])
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph", linear().SerializeToString()[:100]])
+def test_damaged_bytes_and_files_are_refused(content, tmp_path):
+    path = tmp_path / "teacher.onnx"
+    path.write_bytes(content)
+    for source, called in ((content, "what the given bytes hold"), (path, r"teacher\.onnx"), (str(path), r"teacher\.onnx")):
+        with pytest.raises(DamagedFile, match=f"{called} is not an ONNX graph that can be run"):
+            as_teacher(source, kind="logits", classes=(0, 1))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(BadInput, match=r"there is no file .*none\.onnx"):
+        as_teacher(tmp_path / "none.onnx")
+
+
+def test_a_file_is_named_by_its_bytes(tmp_path):
+    path, content = tmp_path / "teacher.onnx", linear().SerializeToString()
+    path.write_bytes(content)
+    names = {as_teacher(source, kind="logits", classes=(0, 1)).fingerprint for source in (path, str(path), content)}
+    assert names == {f"onnx:{hashlib.sha256(content).hexdigest()}"}
+
+
+def test_weights_that_lie_beside_the_file_are_found_and_belong_to_its_name(tmp_path):
+    path = tmp_path / "teacher.onnx"
+    onnx.save(linear(), path, save_as_external_data=True, location="weights.data", size_threshold=0)
+    teacher = as_teacher(path, kind="logits", classes=(0, 1))
+    np.testing.assert_allclose(teacher.answer(X), X @ WEIGHTS, rtol=1e-4)
+    data = bytearray((tmp_path / "weights.data").read_bytes())
+    data[3] ^= 1
+    (tmp_path / "weights.data").write_bytes(data)
+    assert as_teacher(path, kind="logits", classes=(0, 1)).fingerprint != teacher.fingerprint
+    (tmp_path / "weights.data").unlink()
+    with pytest.raises(DamagedFile, match=r"teacher\.onnx is not an ONNX graph that can be run"):
+        as_teacher(path, kind="logits", classes=(0, 1))

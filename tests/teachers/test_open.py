@@ -1,0 +1,189 @@
+import pickle
+import sys
+
+import catboost
+import joblib
+import lightgbm
+import numpy as np
+import pytest
+import skops.io
+import xgboost
+from skl2onnx import to_onnx
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import FunctionTransformer
+
+from tutelage.core.errors import BadInput, DamagedFile, MissingExtra
+from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.open import open_teacher
+
+X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+Y = X.argmax(axis=1)
+LOGISTIC = LogisticRegression().fit(X, Y)
+FOREST = RandomForestClassifier(5, random_state=0).fit(X, Y)
+LIGHTGBM = lightgbm.train({"objective": "multiclass", "num_class": 3, "verbose": -1, "num_threads": 1}, lightgbm.Dataset(X, Y), 3)
+XGBOOST = xgboost.train({"objective": "multi:softprob", "num_class": 3, "nthread": 1}, xgboost.DMatrix(X, Y), 3)
+CATBOOST = catboost.CatBoostClassifier(iterations=3, verbose=0, allow_writing_files=False, thread_count=1).fit(X, Y)
+
+
+def save_onnx(path):
+    path.write_bytes(to_onnx(LOGISTIC, X[:1], options={"zipmap": False}).SerializeToString())
+
+
+SAVED = {
+    "logistic.onnx": (save_onnx, LOGISTIC),
+    "logistic.skops": (lambda path: skops.io.dump(LOGISTIC, path), LOGISTIC),
+    "forest.skops": (lambda path: skops.io.dump(FOREST, path), FOREST),
+    "booster.txt": (LIGHTGBM.save_model, LIGHTGBM),
+    "booster.lgb": (LIGHTGBM.save_model, LIGHTGBM),
+    "booster.json": (XGBOOST.save_model, XGBOOST),
+    "booster.ubj": (XGBOOST.save_model, XGBOOST),
+    "booster.cbm": (lambda path: CATBOOST.save_model(str(path)), CATBOOST),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_each_kind_of_file_answers_as_the_model_that_it_holds(tmp_path, name):
+    save, model = SAVED[name]
+    save(tmp_path / name)
+    teacher, held = open_teacher(str(tmp_path / name)), as_teacher(model)
+    assert teacher.form == held.form
+    np.testing.assert_allclose(teacher.answer(X), held.answer(X), atol=1e-6)
+    assert teacher.fingerprint == open_teacher(str(tmp_path / name)).fingerprint
+
+
+def test_declarations_go_through(tmp_path):
+    LIGHTGBM.save_model(tmp_path / "booster.txt")
+    assert open_teacher(str(tmp_path / "booster.txt"), classes=("x", "y", "z")).form.classes == ("x", "y", "z")
+    with pytest.raises(BadInput, match="leave kind= out"):
+        open_teacher(str(tmp_path / "booster.txt"), kind="logits")
+
+
+@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize(
+    "damage", [lambda whole: b"", lambda whole: b"hello\n", lambda whole: whole[: len(whole) // 2]], ids=["empty", "other", "half"]
+)
+def test_a_damaged_file_is_refused(tmp_path, name, damage, capfd):
+    SAVED[name][0](tmp_path / name)
+    (tmp_path / name).write_bytes(damage((tmp_path / name).read_bytes()))
+    with pytest.raises(DamagedFile, match=rf"{name} is not "):
+        open_teacher(str(tmp_path / name))
+
+
+def test_the_sizes_that_a_lightgbm_file_tells_of_its_trees_are_not_believed(tmp_path):
+    path = tmp_path / "booster.txt"
+    LIGHTGBM.save_model(path)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join("tree_sizes=9 9 999999 9 9 9 9 9 9\n" if line.startswith("tree_sizes=") else line for line in lines))
+    np.testing.assert_array_equal(open_teacher(str(path)).answer(X), LIGHTGBM.predict(X))
+
+
+def test_a_forest_whose_nodes_point_outside_it_is_refused(tmp_path):
+    forest = RandomForestClassifier(1, random_state=0).fit(X, Y)
+    forest.estimators_[0].tree_.children_left[0] = 10**6
+    skops.io.dump(forest, tmp_path / "forest.skops")
+    with pytest.raises(DamagedFile, match="a tree whose nodes point outside it"):
+        open_teacher(str(tmp_path / "forest.skops"))
+
+
+def test_skops_types_that_could_run_code_need_trust(tmp_path):
+    path = tmp_path / "function.skops"
+    skops.io.dump(FunctionTransformer(joblib.hash), path)
+    with pytest.raises(BadInput, match=r"holds types that could run code when loaded: joblib\.hashing\.hash\. .*--trust"):
+        open_teacher(str(path))
+    with pytest.raises(BadInput, match="cannot take a FunctionTransformer"):  # loaded, and found to be no teacher
+        open_teacher(str(path), trust=True)
+
+
+class Runs:
+    """A pickle that writes a file when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".joblib"])
+def test_a_pickle_needs_trust_says_why_and_is_not_touched_without(tmp_path, suffix):
+    path = tmp_path / f"teacher{suffix}"
+    path.write_bytes(pickle.dumps(Runs(tmp_path / "ran")))
+    with pytest.raises(BadInput, match=r"loading it can run any code .* pass --trust .* save it with skops"):
+        open_teacher(str(path))
+    assert not (tmp_path / "ran").exists()
+    joblib.dump(LOGISTIC, path)
+    np.testing.assert_array_equal(open_teacher(str(path), trust=True).answer(X), LOGISTIC.predict_proba(X))
+    path.write_bytes(b"\x80\x04damaged")
+    with pytest.raises(DamagedFile, match="cannot be loaded"):
+        open_teacher(str(path), trust=True)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder to work in, whose modules are forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith("my_teacher"):
+            del sys.modules[name]
+
+
+def test_an_object_of_a_module_in_the_current_folder_teaches(here):
+    (here / "my_teacher.py").write_text("def scores(rows):\n    return rows[:, 0]\n")
+    path = list(sys.path)
+    teacher = open_teacher("my_teacher:scores", kind="logits", classes=("no", "yes"))
+    np.testing.assert_array_equal(teacher.answer(X)[:, 1], X[:, 0])
+    assert sys.path == path
+
+
+def test_a_module_of_a_package_is_found(here):
+    (here / "my_teachers").mkdir()
+    (here / "my_teachers" / "first.py").write_text(
+        "from sklearn.linear_model import LinearRegression\nmodel = LinearRegression().fit([[0], [1]], [0, 1])\n"
+    )
+    assert open_teacher("my_teachers.first:model").form.task == "regression"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("my_teacher:score", r"the module my_teacher has no 'score'; .* Did you mean scores\?"),
+        ("my_other_teacher:scores", "there is no module my_other_teacher to import"),
+        ("my_teacher:broken", "has no 'broken'"),
+        ("my_teacher:", "is neither a file nor module:object"),
+        (":scores", "is neither a file nor module:object"),
+        ("my_teacher:a:b", "is neither a file nor module:object"),
+        ("https://example.org/teacher", "is neither a file nor module:object"),
+    ],
+)
+def test_an_object_that_is_not_there_is_refused(here, name, said):
+    (here / "my_teacher.py").write_text("scores = None\n")
+    with pytest.raises(BadInput, match=said):
+        open_teacher(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("teacher.skop", r"cannot tell what kind of teacher teacher\.skop is; expected \.onnx, .* Did you mean \.skops\?"),
+        ("teacher", "cannot tell what kind of teacher teacher is"),
+        ("booster.ubj", r"there is no file booster\.ubj; name the teacher's file\.$"),
+        ("fores.skops", r"there is no file fores\.skops; .* Did you mean forest\.skops\?"),
+        ("C:\\models\\booster.txt", "there is no file"),
+        ("weights.pt", "holds weights but no network; .* load_weights"),
+        ("weights.safetensors", "holds weights but no network"),
+    ],
+)
+def test_a_file_that_is_no_teacher_is_refused_with_the_way_out(here, name, said):
+    (here / "forest.skops").write_bytes(b"")
+    with pytest.raises(BadInput, match=said):
+        open_teacher(name)
+
+
+def test_a_reader_that_is_not_installed_is_named_with_its_extra(here, monkeypatch):
+    LIGHTGBM.save_model(here / "booster.txt")
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(MissingExtra, match=r"tutelage\[boosting\]"):
+        open_teacher("booster.txt")

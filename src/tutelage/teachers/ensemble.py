@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import log_softmax
 
 from tutelage.core.answers import AnswerForm, shown
 from tutelage.core.arrays import Floats
@@ -69,9 +68,8 @@ class EnsembleTeacher:
         order = [form.classes.index(label) for label in self.form.classes]
         if self.how == "arithmetic":
             return np.asarray(form.probabilities(said)[:, order])
-        logits = form.logits(said).astype(np.float64)[:, order]
-        # Logits differ from log-probabilities by a constant a row, which unequal members would mix up.
-        return logits if form.task == "multilabel" else np.asarray(log_softmax(logits, axis=1))
+        # Logits are log-probabilities up to a constant a row, which the softmax over their mean takes out again.
+        return np.asarray(form.logits(said).astype(np.float64)[:, order])
 
     def _from_logarithms(self, mean: Floats) -> Floats:
         undecided = np.isnan(mean).any(axis=1) | (np.isneginf(mean).all(axis=1) & (self.form.task != "multilabel"))

@@ -10,6 +10,7 @@ import numpy as np
 
 from tutelage.core.answers import AnswerForm, of_classes, plain
 from tutelage.core.arrays import Floats
+from tutelage.core.content_hash import content_hash
 from tutelage.core.errors import BadInput, one_line
 from tutelage.teachers.inputs import for_booster, for_model, framed, refusing, row_count
 
@@ -62,14 +63,12 @@ class EstimatorTeacher:
         """
         kind = type(self.estimator).__name__
         try:
-            # Through a pickle and back: equal objects that were built differently share no identities to tell them apart.
-            copied = pickle.loads(pickle.dumps(self.estimator))  # noqa: S301 - our own bytes
+            return f"{kind}:{content_hash(self.estimator)}"
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise BadInput(
                 f"this {kind} holds something that cannot be pickled ({one_line(error)}), so it cannot be named; "
                 "use a function of a module in place of a lambda."
             ) from error
-        return f"{kind}:{_hash(copied)}"
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities, or (rows, outputs) values.
@@ -95,18 +94,6 @@ class EstimatorTeacher:
         names = None if told is None else [str(name) for name in told]
         rows = framed(for_model(inputs, names), names)
         return for_booster(rows) if type(_last(self.estimator)).__module__.startswith(("lightgbm.", "xgboost.")) else rows
-
-
-def _hash(value: Any) -> str:
-    """Joblib's hash, blind to what lies between the fields of a tree's nodes: bytes that nobody ever set."""
-    from joblib.hashing import NumpyHasher
-
-    class FieldsHasher(NumpyHasher):  # type: ignore[misc]
-        def save(self, part: Any) -> None:
-            records = isinstance(part, np.ndarray) and part.dtype.names
-            super().save({name: np.ascontiguousarray(part[name]) for name in records} if records else part)
-
-    return str(FieldsHasher(hash_name="md5").hash(value))
 
 
 def _check_fitted(estimator: Any) -> None:

@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from tutelage.evaluation.size import count_parts, pickled_bytes
+from tutelage.students.multilabel import PerLabel
 from tutelage.students.torch_student import TorchStudent
 from tutelage.students.trees import SoftTree
 
@@ -61,3 +62,8 @@ def test_a_student_is_weighed_as_a_pickle_and_one_that_cannot_be_is_not():
     small, big = (DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=0).fit(X, Y) for leaves in (2, 20))
     assert 0 < pickled_bytes(small) < pickled_bytes(big)
     assert pickled_bytes(make_pipeline(FunctionTransformer(lambda rows: rows), LogisticRegression())) is None
+
+
+def test_students_side_by_side_are_counted_together():
+    labels = PerLabel(SoftTree(max_leaf_nodes=3)).fit(X, np.c_[Y, 1 - Y, np.zeros(len(X))])
+    assert count_parts(labels) == (sum(count_parts(one)[0] for one in labels.estimators_ if not isinstance(one, float)), "leaves")

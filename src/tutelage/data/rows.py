@@ -7,7 +7,7 @@ proof against an adversary: two different rows among ten million share a name wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def _of_object(data: Any) -> Rows:
     if hasattr(data, "iloc"):
         return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame")
     if type(data).__module__.startswith("pyarrow"):
-        return Rows(data.num_rows, lambda start, stop: _frame(data.slice(start, stop - start)), "Arrow table")
+        return Rows(data.num_rows, lambda start, stop: frame_of(data.slice(start, stop - start)), "Arrow table")
     if hasattr(data, "slice") and hasattr(data, "height"):
         return Rows(data.height, lambda start, stop: data.slice(start, stop - start), "polars frame")
     if hasattr(data, "tocsr"):
@@ -161,9 +161,9 @@ def _of_parquet(path: Path) -> Rows:
 
 
 class ParquetParts:
-    """Parts of a Parquet file, holding one row group at a time."""
+    """Parts of a Parquet file, all columns or some, holding one row group at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[str] | None = None) -> None:
         import pyarrow as pa
         import pyarrow.parquet
 
@@ -174,10 +174,15 @@ class ParquetParts:
         sizes = [self._file.metadata.row_group(index).num_rows for index in range(self._file.num_row_groups)]
         self._ends = np.cumsum(sizes) if sizes else np.zeros(0, dtype=np.int64)
         self.count = int(self._ends[-1]) if sizes else 0
+        self._columns = None if columns is None else list(columns)
         self._held: tuple[int, Any] = (-1, None)
 
     def part(self, start: int, stop: int) -> Any:
         """Rows from `start` to `stop` as a pandas frame, or a matrix where there is no pandas."""
+        return frame_of(self.table(start, stop))
+
+    def table(self, start: int, stop: int) -> Any:
+        """Rows from `start` to `stop` as an Arrow table."""
         import pyarrow as pa
 
         first, last = np.searchsorted(self._ends, [start, stop - 1], side="right")
@@ -186,17 +191,17 @@ class ParquetParts:
             begin = int(self._ends[group - 1]) if group else 0
             table = self._group(group)
             pieces.append(table.slice(max(start - begin, 0), stop - max(start, begin)))
-        return _frame(pa.concat_tables(pieces))
+        return pa.concat_tables(pieces)
 
     def _group(self, index: int) -> Any:
         if self._held[0] != index:
             self._held = (-1, None)  # let go of the old group before the next is read
-            self._held = (index, self._file.read_row_group(index))
+            self._held = (index, self._file.read_row_group(index, columns=self._columns))
         return self._held[1]
 
 
-def _frame(table: Any) -> Any:
-    """A pandas frame; without pandas a matrix, if every column holds numbers."""
+def frame_of(table: Any) -> Any:
+    """An Arrow table as a pandas frame; without pandas a matrix, if every column holds numbers."""
     import pyarrow as pa
 
     try:

@@ -34,8 +34,17 @@ def count_parts(student: Any) -> tuple[int, str] | None:
             return count(student), unit
     if hasattr(student, "steps"):
         return count_parts(student.steps[-1][1])
+    if isinstance(getattr(student, "estimators_", None), list):
+        return _count_members(student.estimators_)
     inner = next((getattr(student, name) for name in INSIDE if getattr(student, name, None) is not None), None)
     return None if inner is None else count_parts(inner)
+
+
+def _count_members(members: list[Any]) -> tuple[int, str] | None:
+    """Students side by side, such as one a label; a plain number is a label that is the same everywhere."""
+    counts = [count_parts(member) for member in members if not isinstance(member, float)]
+    units = {of[1] for of in counts if of is not None}
+    return (sum(of[0] for of in counts if of is not None), units.pop()) if len(units) == 1 and None not in counts else None
 
 
 def pickled_bytes(student: Any) -> int | None:
@@ -53,7 +62,8 @@ def _ensemble_leaves(model: Any) -> int:
 
 def _is_forest(model: Any) -> bool:
     members = getattr(model, "estimators_", None)
-    return members is not None and all(hasattr(tree, "tree_") for tree in np.ravel(np.asarray(members, dtype=object)))
+    trees = () if members is None else np.ravel(np.asarray(members, dtype=object))
+    return len(trees) > 0 and all(hasattr(getattr(tree, "tree_", None), "n_leaves") for tree in trees)
 
 
 def _histogram_leaves(model: Any) -> int:

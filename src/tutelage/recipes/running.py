@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import platform
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.files import check_place, is_empty, whole_folder
 from tutelage.core.records import SCHEMA, Figures, RunRecord, dumps
@@ -25,6 +23,7 @@ from tutelage.export.parity import OnnxStudent, export_onnx
 from tutelage.recipes import recipe_named
 from tutelage.recipes.cache import Store, check_store
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
+from tutelage.recipes.training import TRAINED, rows_to_check
 from tutelage.report.page import render_page
 from tutelage.students.kept import load_student, save_student
 
@@ -67,18 +66,27 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
     return record
 
 
-def kept_student(run: Path, *, arm: str | None = None, seed: int | None = None) -> tuple[Any, NDArray[np.float32]]:
+def kept_student(
+    run: Path, *, arm: str | None = None, seed: int | None = None, data: Path | None = None
+) -> tuple[Any, NDArray[np.float32]]:
     """A student of a finished run, and the rows on which its export is to be checked.
 
     Args:
-        run: the folder that `run_recipe` wrote.
+        run: the folder that `run_recipe` wrote, or one of a single student that `train` wrote.
         arm: which one; the recipe's main student by default.
         seed: of which seed; the first by default.
+        data: for a single student, a file of rows; see `rows_to_check`. A recipe knows its rows.
 
     Raises:
         BadInput: not a run, or one without this arm or seed. DamagedFile: its files are damaged.
     """
+    if (run / TRAINED).is_file():
+        if arm is not None or seed is not None:
+            raise BadInput(f"{run} holds one student, so there is no arm or seed to choose; leave it out.")
+        return rows_to_check(run, CHECK_ROWS, data)
     results = _results(run)
+    if data is not None:
+        raise BadInput(f"{run} is a run of a recipe, which knows the rows to check on; leave the data out.")
     recipe = recipe_named(str(results["recipe"]))
     seeds = {str(entry["name"]): list(entry["seeds"]) for entry in results["arms"] if not str(entry["name"]).startswith("teacher")}
     arm = recipe.student if arm is None else arm
@@ -97,7 +105,7 @@ def kept_student(run: Path, *, arm: str | None = None, seed: int | None = None) 
 def _results(run: Path) -> dict[str, Any]:
     path = run / RESULTS
     if not path.is_file():
-        raise BadInput(f"{run} is not a run: it has no {RESULTS}. Name a folder that `tutelage run` wrote.")
+        raise BadInput(f"{run} is not a run: it has no {RESULTS}. Name a folder that `tutelage run` or `tutelage train` wrote.")
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
         schema = results["schema"]
@@ -157,7 +165,7 @@ def _record(recipe: Recipe, plan: Plan, outcome: Outcome, stages: Stages) -> Run
         options={"seed": plan.seeds[0], "seeds": len(plan.seeds), "quick": plan.quick, "as_published": plan.as_published},
         protocol=outcome.protocol,
         data=outcome.data,
-        environment=_environment(),
+        environment=environment("tutelage", "numpy", "scikit-learn", "torch", "onnxruntime"),
         arms=tuple(arm_of(arm, outcome.test) for arm in outcome.arms),
         comparisons=tuple(compare(measured[a], measured[b], outcome.test, question) for a, b, question in outcome.pairs),
         seconds=_seconds(stages),
@@ -167,17 +175,6 @@ def _record(recipe: Recipe, plan: Plan, outcome: Outcome, stages: Stages) -> Run
 
 def _seconds(stages: Stages) -> dict[str, float]:
     return {name: round(seconds, 3) for name, seconds in {"total": stages.total(), **stages.seconds}.items()}
-
-
-def _environment() -> dict[str, str]:
-    """What ran it: versions that change figures, and the machine's kind; nothing that names the machine or its user."""
-    found = {"date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "python": platform.python_version(), "machine": platform.machine()}
-    for package in ("tutelage", "numpy", "scikit-learn", "torch", "onnxruntime"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _figures_json(figures: Figures) -> Mapping[str, Any]:

@@ -71,6 +71,10 @@ class SoftLabels:
             )
         return np.asarray(self.answers[order[place]])
 
+    def share_known(self, inputs: Any) -> float:
+        """The share of these rows that was recorded, from 0 to 1."""
+        return float(np.isin(row_names(inputs), self.names).mean())
+
     @cached_property
     def _index(self) -> tuple[NDArray[np.intp], Names]:
         """Positions in order of name, and the names in that order, each once."""

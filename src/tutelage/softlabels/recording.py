@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, overload
@@ -94,11 +94,25 @@ def record(
     if shard_rows < 1:
         raise BadInput(f"shard_rows is {shard_rows}; expected at least 1.")
     folder = Path(into)
-    check_place(folder, may_replace=_only_ours)
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         recording = _Recording(teacher, rows, folder, shard_rows, dtype, top_k, advance)
-        return recording.opened() if (folder / MANIFEST).exists() else recording.finish()
+        try:
+            return recording.opened() if (folder / MANIFEST).exists() else recording.finish()
+        except BaseException:
+            with suppress(OSError):  # shards are kept for the next run; a folder without any is not left behind
+                folder.rmdir()
+            raise
+
+
+def check_folder(folder: Path) -> None:
+    """Prove, before a teacher is loaded, that answers can be recorded into a folder.
+
+    Raises:
+        CannotWrite: says why not.
+    """
+    check_place(folder, may_replace=_only_ours)
 
 
 @dataclass

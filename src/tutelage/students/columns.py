@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.utils import get_tags
 
 from tutelage.core.errors import BadInput
 
@@ -30,12 +31,17 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
         max_words: keep only so many of the commonest words; bounds the size of a student of texts.
 
     Raises:
-        BadInput: a column that holds neither numbers nor categories.
+        BadInput: a column that holds neither numbers nor categories, or texts for a student of dense rows.
     """
-    return Pipeline([("columns", _columns(rows, scaled=scaled, max_words=max_words)), ("student", student)])
+    takes_sparse = bool(get_tags(student).input_tags.sparse)
+    if _is_texts(rows) and not takes_sparse:
+        raise BadInput(
+            f"texts become sparse rows, which {type(student).__name__} cannot take; choose a tree, a forest or a linear student."
+        )
+    return Pipeline([("columns", _columns(rows, scaled=scaled, max_words=max_words, sparse=takes_sparse)), ("student", student)])
 
 
-def _columns(rows: Any, *, scaled: bool, max_words: int | None) -> Any:
+def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) -> Any:
     if _is_texts(rows):
         return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2 if len(rows) >= 1000 else 1, max_features=max_words)
     if not hasattr(rows, "columns"):
@@ -46,7 +52,8 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None) -> Any:
         return ColumnTransformer([("numbers", "passthrough", numbers), ("categories", codes, categories)])
     fill = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
     own = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE)
-    return ColumnTransformer([("numbers", fill, numbers), ("categories", own, categories)])
+    share = 0.3 if sparse else 0.0  # scikit-learn's own: up to so many cells that are not zero, the rows are sparse
+    return ColumnTransformer([("numbers", fill, numbers), ("categories", own, categories)], sparse_threshold=share)
 
 
 def _is_texts(rows: Any) -> bool:

@@ -14,12 +14,14 @@ from tutelage.core.nodes import sound_tree, trees_in
 # skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
 # Tree is safe once `sound_tree` has seen its node numbers.
 TRUSTED = [
+    "numpy.dtype",  # what a column held before it was filled
     "sklearn.tree._tree.Tree",
     "tutelage.students.any_estimator.SoftTargets",
     "tutelage.students.boosting.SoftBoosting",
     "tutelage.students.linear.SoftLogistic",
     "tutelage.students.mlp.SoftMLP",
     "tutelage.students.multilabel.PerLabel",
+    "tutelage.students.trained.TrainedStudent",
     "tutelage.students.trees.SoftForest",
     "tutelage.students.trees.SoftTree",
 ]

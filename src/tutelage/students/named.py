@@ -24,6 +24,9 @@ REGRESSORS = {
 }
 """Regressors of scikit-learn that `kept` can keep. The boosted one learns one output."""
 
+WEIGHS = {"logistic", "linear", "mlp"}
+"""Those that weigh their columns, which are scaled for them; the others split them."""
+
 
 def student_named(name: str, /, task: Task = "multiclass", **settings: Any) -> Any:
     """A student that has learnt nothing yet.

@@ -1,0 +1,107 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.names import data_name
+from tutelage.data.rows import as_rows
+from tutelage.data.table_file import TableFile
+
+FRAME = pd.DataFrame({"id": [7, 8, 9], "size": [1.0, 2.0, 3.0], "colour": ["red", "blue", "red"], "y": ["no", "yes", "no"]})
+
+
+@pytest.fixture(params=[".parquet", ".csv", ".jsonl"])
+def path(request, tmp_path):
+    path = tmp_path / f"rows{request.param}"
+    if request.param == ".parquet":
+        FRAME.to_parquet(path, row_group_size=2)
+    elif request.param == ".csv":
+        FRAME.to_csv(path, index=False)
+    else:
+        FRAME.to_json(path, orient="records", lines=True)
+    return path
+
+
+def test_truth_and_ids_are_no_features(path):
+    file = TableFile.open(path, truth=["y"], drop=["id"])
+    assert file.features == ("size", "colour")
+    assert file.rows().count == 3
+    assert file.rows().part(1, 3).to_numpy().tolist() == [[2.0, "blue"], [3.0, "red"]]
+    assert file.truth_values().tolist() == ["no", "yes", "no"]
+    assert file.values("id").tolist() == [7, 8, 9]
+    assert list(file.choices()) == [
+        ("size", "colour"),
+        ("id", "size", "colour"),
+        ("size", "colour", "y"),
+        ("id", "size", "colour", "y"),
+    ]
+
+
+def test_all_columns_are_the_rows_that_the_path_itself_gives(path):
+    file = TableFile.open(path)
+    assert data_name(file.rows()) == data_name(as_rows(path))
+    assert file.truth_values() is None
+
+
+def test_texts_are_rows(path):
+    file = TableFile.open(path, text="colour", truth=["y"])
+    assert file.rows().part(0, 2) == ["red", "blue"]
+    assert file.features == ("colour",)
+
+
+def test_several_columns_of_truth_are_a_matrix(path):
+    assert TableFile.open(path, truth=["id", "size"]).truth_values().tolist() == [[7, 1], [8, 2], [9, 3]]
+
+
+def test_another_file_is_read_alike_as_far_as_it_has_the_columns(path, tmp_path):
+    FRAME.drop(columns="y").to_csv(tmp_path / "blind.csv", index=False)
+    blind = TableFile.open(path, truth=["y"], drop=["id"]).sibling(tmp_path / "blind.csv")
+    assert (blind.features, blind.truth, blind.drop) == (("size", "colour"), (), ("id",))
+
+
+def test_the_row_labels_of_pandas_are_no_column(tmp_path):
+    FRAME[::-1].to_parquet(tmp_path / "rows.parquet")
+    file = TableFile.open(tmp_path / "rows.parquet", truth=["y"])
+    assert file.features == ("id", "size", "colour")
+    assert list(file.rows().part(0, 3).columns) == ["id", "size", "colour"]
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"truth": ["yy"]}, r"has no column 'yy'; it has 'id', 'size', 'colour', 'y'\."),
+        ({"drop": ["colours"]}, "Did you mean colour"),
+        ({"text": "y", "truth": ["y"]}, "cannot be the truth"),
+        ({"truth": ["y"], "drop": ["id", "size", "colour"]}, "no column of .* is left"),
+    ],
+)
+def test_columns_that_cannot_be_are_named(options, match, path):
+    with pytest.raises(BadInput, match=match):
+        TableFile.open(path, **options)
+
+
+def test_empty_cells_of_the_truth_and_the_texts_are_named(tmp_path):
+    FRAME.assign(y=["no", None, "no"], score=[1.0, 2.0, np.nan]).to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(BadInput, match=r"'y' of .* has 1 empty cells \(first: row 1\)"):
+        TableFile.open(tmp_path / "rows.parquet", truth=["y"]).truth_values()
+    with pytest.raises(BadInput, match=r"'score' of .* has 1 empty cells \(first: row 2\)"):
+        TableFile.open(tmp_path / "rows.parquet", truth=["score"]).truth_values()
+    with pytest.raises(BadInput, match=r"row 1 of .* is empty where a text is expected"):
+        TableFile.open(tmp_path / "rows.parquet", text="y").rows().part(0, 3)
+    with pytest.raises(BadInput, match=r"row 0 of .* holds a int where a text is expected"):
+        TableFile.open(tmp_path / "rows.parquet", text="id").rows().part(0, 3)
+
+
+def test_a_matrix_has_no_columns_to_choose(tmp_path):
+    np.save(tmp_path / "rows.npy", np.eye(3))
+    assert TableFile.open(tmp_path / "rows.npy").rows().part(0, 1).tolist() == [[1, 0, 0]]
+    with pytest.raises(BadInput, match="has no named columns, so none is 'y'"):
+        TableFile.open(tmp_path / "rows.npy", truth=["y"])
+
+
+def test_a_file_that_holds_nothing_is_refused(tmp_path):
+    FRAME[:0].to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(ShapeError, match="has no rows"):
+        TableFile.open(tmp_path / "rows.parquet")
+    with pytest.raises(BadInput, match="there is no file"):
+        TableFile.open(tmp_path / "gone.csv")

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.core.errors import BadInput, require
+from tutelage.core.nodes import trees_in
+from tutelage.export.trained_graph import check_plain, finish_trees, grown, send_gaps, weighing_graph, weighs
+from tutelage.students.trained import TrainedStudent
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -28,14 +31,17 @@ def onnx_graph(student: Any, features: int) -> ModelProto:
     model's metadata under "classes"; a regressor's is `prediction` (rows, 1).
 
     Args:
-        student: a TorchStudent, a SoftTree, or a fitted scikit-learn regressor.
+        student: a TorchStudent, a SoftTree, a fitted scikit-learn regressor, or a TrainedStudent of number columns that
+            is a tree, a forest, a linear model or a network.
         features: columns of its input.
 
     Raises:
         BadInput: a student of another kind. MissingExtra: onnx, onnxscript or skl2onnx is not installed.
     """
     require("onnx")
-    if hasattr(student, "network"):
+    if isinstance(student, TrainedStudent):
+        model = _trained_graph(student, features)
+    elif hasattr(student, "network"):
         model = _network_graph(student.network, features)
     elif hasattr(student, "classes_") and hasattr(student, "tree_"):
         model = _estimator_graph(student.tree_, features, PROBABILITIES, outputs=len(student.classes_))
@@ -45,6 +51,27 @@ def onnx_graph(student: Any, features: int) -> ModelProto:
         raise BadInput(f"cannot export a {type(student).__name__}; expected a TorchStudent, a SoftTree or a fitted scikit-learn regressor.")
     if hasattr(student, "classes_"):
         model.metadata_props.add(key="classes", value=json.dumps(student.classes_.tolist()))
+    return model
+
+
+def _trained_graph(student: TrainedStudent, features: int) -> ModelProto:
+    columns, last = student.student_[0], student.student_[-1]
+    check_plain(columns)
+    if weighs(last):
+        return weighing_graph(student, features, inputs=INPUT, output=PREDICTION if student.task == "regression" else PROBABILITIES)
+    if student.task == "regression":
+        outputs = int(student.student_[-1].predict(np.zeros((1, features))).size)
+        model = _estimator_graph(last, features, PREDICTION, outputs=outputs)
+        send_gaps(model.graph, last)
+        return model
+    trees = grown(last)
+    if trees is None:
+        raise BadInput(
+            f"cannot export a {type(last).__name__}; a tree, a forest, a linear model or a network can be. Serve it from its folder."
+        )
+    model = _estimator_graph(trees, features, PROBABILITIES, outputs=len(student.labels))
+    send_gaps(model.graph, trees)
+    finish_trees(model.graph, student, PROBABILITIES)
     return model
 
 
@@ -107,10 +134,12 @@ def _quiet() -> Iterator[None]:
 
 
 def thresholds_of(student: Any) -> list[tuple[int, np.float32]]:
-    """(feature, threshold) of every split of a tree student, as float32; empty for other students."""
-    grown = getattr(student, "tree_", None)
-    tree = getattr(grown, "tree_", grown)
-    if tree is None:
+    """(feature, threshold) of every split of a student of trees, as float32; empty for other students."""
+    if hasattr(student, "network"):
         return []
-    inner = tree.children_left != -1
-    return list(zip(tree.feature[inner].tolist(), tree.threshold[inner].astype(np.float32), strict=True))
+    model = student.student_[-1] if isinstance(student, TrainedStudent) else student
+    found: list[tuple[int, np.float32]] = []
+    for tree in trees_in(model):
+        inner = (tree.children_left != -1) & np.isfinite(tree.threshold)  # inf parts what is missing from what is not
+        found += zip(tree.feature[inner].tolist(), tree.threshold[inner].astype(np.float32), strict=True)
+    return found

@@ -27,7 +27,7 @@ def test_the_python_example_runs_as_printed(tmp_path):
 
 def test_every_command_and_option_it_names_exists():
     commands = re.findall(r"^tutelage (\w+)", README, flags=re.MULTILINE)
-    assert set(commands) == set(cli.commands) == {"run", "export"}
+    assert set(commands) == set(cli.commands) == {"preflight", "record", "train", "evaluate", "export", "run"}
     options = {option for command in cli.commands.values() for option in command.params if isinstance(option, click.Option)}
     known = {name for option in options for name in option.opts}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -11,9 +13,13 @@ from types import FrameType
 import click
 
 from tutelage import __version__
+from tutelage.cli.evaluate import evaluate
 from tutelage.cli.export import export
 from tutelage.cli.options import debug_option
+from tutelage.cli.preflight import preflight
+from tutelage.cli.record import record
 from tutelage.cli.run import run
+from tutelage.cli.train import train
 from tutelage.core.errors import TutelageError
 
 
@@ -24,16 +30,19 @@ def cli(debug: bool) -> None:
     """Teach a small model what a big one knows, prove what was lost and gained, and ship it."""
 
 
-for verb in (run, export):
+for verb in (preflight, record, train, evaluate, export, run):
     cli.add_command(verb)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, 2 for a mistake, 130 for Ctrl-C, 143 for SIGTERM, 1 for a bug."""
+    """Run the command line and return its exit status.
+
+    0; 1 for a bug, 2 for a mistake, 3 if `preflight` found an error, 130 for Ctrl-C, 143 for SIGTERM.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
-        with _terminated():
+        with _terminated(), _warned():
             result = cli.main(given, prog_name="tutelage", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, click.Abort, Terminated) as stop:
@@ -46,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TutelageError, OSError) as error:
         if debug:
             raise
-        return _complain(_one_line(str(error)), 2)
+        return _complain(_as_options(_one_line(str(error))), 2)
     except Exception as error:
         if debug:
             raise
@@ -82,6 +91,29 @@ def _terminated() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _warned() -> Iterator[None]:
+    """Show a warning as one sentence, without the place in the code that raised it."""
+
+    def show(message: Warning | str, *place: object, **more: object) -> None:
+        click.echo(f"tutelage: warning: {_one_line(str(message))}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+SPELLED = "answers|classes|content|id|kind|labels|repeated|rest|soft_weight|task|teacher|top_k|truth"
+"""Arguments that an error may name, and that are options here."""
+
+
+def _as_options(sentence: str) -> str:
+    """The sentence with arguments of Python spelled as options: `kind='logits'` becomes `--kind 'logits'`."""
+    return re.sub(
+        rf"(?<![(\w])({SPELLED})=(?=([\w'\"\[])?)", lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}", sentence
+    )
 
 
 def _complain(sentence: str, status: int) -> int:

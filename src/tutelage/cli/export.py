@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tutelage.cli.options import FOLDER, debug_option
+from tutelage.cli.options import FILE, FOLDER, debug_option
 from tutelage.core.errors import BadInput
 from tutelage.core.files import check_file_place, write_text
 from tutelage.core.records import Parity
@@ -17,12 +17,14 @@ from tutelage.core.records import Parity
 @click.argument("file", type=FOLDER)
 @click.option("--arm", help="Which student; the recipe's main one by default.")
 @click.option("--seed", type=int, help="Of which seed; the first by default.")
+@click.option("--data", type=FILE, help="Rows to compare on, for a folder of `train`; drawn in the ranges of its columns by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
 @debug_option
-def export(*, run: Path, file: Path, arm: str | None, seed: int | None, as_json: bool, debug: bool) -> None:
-    """Write a student of the folder RUN as the ONNX file FILE, after comparing the two on 10 000 rows.
+def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Path | None, as_json: bool, debug: bool) -> None:
+    """Write a student as a checked ONNX file.
 
-    The record of the comparison is written beside it, as FILE.json.
+    RUN is a folder that `run` or `train` wrote; FILE is compared with the student on 10 000 rows. The record of
+    the comparison is written beside it, as FILE.json.
     """
     from dataclasses import asdict
 
@@ -35,7 +37,7 @@ def export(*, run: Path, file: Path, arm: str | None, seed: int | None, as_json:
         raise BadInput(f"{file} does not end in .onnx; that is the only format so far. Name it {file.with_suffix('.onnx').name}.")
     require_extras(["onnx"])
     check_file_place(file)
-    student, rows = kept_student(run, arm=arm, seed=seed)
+    student, rows = kept_student(run, arm=arm, seed=seed, data=data)
     parity = export_onnx(student, file, check_on=rows)
     record = {"schema": 1, "file": file.name, "size_bytes": file.stat().st_size, "parity": asdict(parity)}
     write_text(file.with_name(file.name + ".json"), dumps(record))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats
 from tutelage.core.environment import environment
-from tutelage.core.errors import BadInput, DamagedFile, TutelageError
+from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.files import check_place, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Stages
@@ -178,8 +178,7 @@ def _taught(lesson: Lesson, unlearned: Any, labels: LabelFolder, rows: Any, targ
     except TutelageError:
         raise
     except Exception as error:  # each family refuses settings and rows in its own way
-        said = " ".join(str(error).split("\n\n")[0].split())
-        raise BadInput(f"the student {lesson.student!r} cannot learn so ({said}).") from error
+        raise BadInput(f"the student {lesson.student!r} cannot learn so ({one_line(error)}).") from error
 
 
 def _record(lesson: Lesson, labels: LabelFolder, data: TableFile, student: TrainedStudent) -> dict[str, Any]:

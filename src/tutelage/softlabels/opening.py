@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tutelage.core.answers import KINDS, AnswerForm, Task, shown
+from tutelage.core.answers import KINDS, AnswerForm, Task
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, TutelageError
+from tutelage.core.errors import BadInput, TutelageError, one_line
 from tutelage.data.table_file import TableFile
 from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.logged import KINDS as LOGGED_KINDS
 from tutelage.softlabels.logged import LoggedKind, read_answers
+from tutelage.teachers.inputs import refusing
 from tutelage.teachers.open import open_teacher
 
 LOGS = (".parquet", ".csv", ".jsonl")
@@ -90,7 +91,7 @@ def open_answers(name: str, data: TableFile, told: Told) -> Teacher:
     except (TutelageError, OSError):
         raise
     except Exception as error:  # a module, or a file that fools its reader: whatever it raises is about what was named
-        raise BadInput(f"{name} cannot be opened as a teacher ({_said(error)}).") from error
+        raise BadInput(f"{name} cannot be opened as a teacher ({type(error).__name__}: {one_line(error)}).") from error
 
 
 def _log(path: Path, data: TableFile, told: Told) -> SoftLabels:
@@ -100,7 +101,6 @@ def _log(path: Path, data: TableFile, told: Told) -> SoftLabels:
         raise BadInput(f"{path} is a log: pass answers=, the column (or columns) that hold the answers.")
     if told.content and told.id_column is not None:
         raise BadInput("a line is told either by its content or by its id; pass content= or id=, not both.")
-    joined = told.id_column is not None
     return read_answers(
         path,
         answers=told.answers[0] if len(told.answers) == 1 else told.answers,
@@ -108,7 +108,7 @@ def _log(path: Path, data: TableFile, told: Told) -> SoftLabels:
         content=(told.content[0] if len(told.content) == 1 else told.content) if told.content else None,
         data=None if told.content else data.rows(),
         id_column=told.id_column,
-        ids=data.values(told.id_column).tolist() if joined and told.id_column is not None else None,
+        ids=None if told.id_column is None else data.values(told.id_column).tolist(),
         classes=told.classes,
         task=told.task,
         rest=told.rest or "spread",
@@ -138,16 +138,8 @@ class Outspoken:
         Raises:
             BadInput: the teacher failed, whatever it raised.
         """
-        try:
+        with refusing(self.name):
             return self.asked.answer(inputs)
-        except (TutelageError, OSError):
-            raise
-        except Exception as error:
-            about = f" of the columns {shown(tuple(inputs.columns))}" if hasattr(inputs, "columns") else ""
-            raise BadInput(
-                f"{self.name} cannot answer these rows{about} ({_said(error)}). Give it the rows that it learnt from; "
-                "columns that are no feature are left out with --truth and --drop."
-            ) from error
 
 
 def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
@@ -195,7 +187,3 @@ class Reading:
         """
         shown_columns = inputs[list(self.columns)]
         return self.asked.answer(list(shown_columns[self.columns[0]]) if self.text else shown_columns)
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -1,0 +1,69 @@
+"""`tutelage train`: teach a student from recorded answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, setting
+from tutelage.cli.progress import ShownStages
+
+
+@click.command()
+@click.argument("student")
+@click.option("--labels", type=FOLDER, required=True, help="The folder that `record` wrote.")
+@rows_options
+@click.option("--out", type=FOLDER, required=True, help="The folder to write; what `train` wrote there before is replaced.")
+@click.option("--set", "settings", type=setting, multiple=True, metavar="NAME=VALUE", help="A setting, as in max_leaf_nodes=32.")
+@click.option(
+    "--soft-weight", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Share of the teacher; the rest is --truth."
+)
+@click.option("--temperature", type=float, default=1.0, show_default=True, help="The student learns at it, and answers at 1.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of whatever the student draws.")
+@click.option("--max-words", type=click.IntRange(1), help="With --text: keep only so many of the commonest words and pairs.")
+@json_option
+@debug_option
+def train(
+    *,
+    student: str,
+    labels: Path,
+    data: Path,
+    truth: tuple[str, ...],
+    drop: tuple[str, ...],
+    text: str | None,
+    out: Path,
+    settings: tuple[tuple[str, Any], ...],
+    soft_weight: float,
+    temperature: float,
+    seed: int,
+    max_words: int | None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Teach STUDENT from recorded answers.
+
+    STUDENT is tree, forest, logistic, boosting or mlp; of values tree, forest, linear or boosting. Columns of
+    categories and gaps are prepared for it, and belong to what is kept.
+    """
+    from tutelage.core.records import dumps
+    from tutelage.data.table_file import TableFile
+    from tutelage.recipes import training
+    from tutelage.softlabels.folder import open_labels
+
+    lesson = training.Lesson(student, dict(settings), soft_weight=soft_weight, temperature=temperature, seed=seed, max_words=max_words)
+    file = TableFile.open(data, truth=truth, drop=drop, text=text)
+    record = training.train(lesson, open_labels(labels), file, out=out, stages=ShownStages())
+    click.echo(dumps(record) if as_json else _told(out, record), nl=not as_json)
+
+
+def _told(out: Path, record: Mapping[str, Any]) -> str:
+    parts = f", {record['parts']['count']:,} {record['parts']['unit']}" if record["parts"] else ""
+    at = f" at temperature {record['temperature']:g}" if record["temperature"] != 1 else ""
+    blend = f", {record['soft_weight']:.0%} the teacher's answers and the rest the truth" if record["soft_weight"] < 1 else ""
+    return (
+        f"{out / record['file']['name']}: a {record['student']} of {record['file']['size_bytes']:,} bytes{parts}, taught on "
+        f"{record['data']['rows']:,} rows of {len(record['columns'])} column{'s' if len(record['columns']) > 1 else ''}{at}{blend}."
+    )

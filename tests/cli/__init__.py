@@ -1,0 +1,1 @@
+"""A package, for a verb's test file may be called as that of the function behind it."""

@@ -172,3 +172,10 @@ def test_the_fingerprint_follows_what_was_said(tmp_path):
     pq.write_table(LOG, tmp_path / "log.parquet")
     assert fingerprint(LOG) == fingerprint(tmp_path / "log.parquet")
     assert fingerprint(LOG) != fingerprint(LOG.slice(0, 1))
+
+
+def test_rows_of_numbers_beside_texts_are_found_by_their_content():
+    rows = pd.DataFrame({"size": [1.5, 2.5], "colour": ["red", "blue"]})
+    log = pa.Table.from_pandas(rows.assign(no=[0.25, 0.5], yes=[0.75, 0.5]))
+    labels = read_answers(log, answers=["no", "yes"], kind="probabilities", content=["size", "colour"])
+    assert labels.answer(rows[::-1]).tolist() == [[0.5, 0.5], [0.25, 0.75]]

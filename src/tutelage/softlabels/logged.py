@@ -127,7 +127,7 @@ def _names(columns: _Columns, *, content: str | Sequence[str] | None, data: Any,
     if content is not None:
         held = [content] if isinstance(content, str) else list(content)
         lines = [columns.column(name).to_pylist() for name in held]
-        return row_names(lines[0] if len(held) == 1 else [list(line) for line in zip(*lines, strict=True)])
+        return row_names(lines[0] if len(held) == 1 else np.array(lines, dtype=object).T)  # as objects: 1.5 beside a text stays a number
     names = np.concatenate([row_names(part) for *_, part in as_rows(data).parts(65_536)])
     if id_column is None or ids is None:
         if len(names) != columns.table.num_rows:

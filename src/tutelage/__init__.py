@@ -24,10 +24,15 @@ if TYPE_CHECKING:
     from tutelage.evaluation.paired import compare as compare
     from tutelage.evaluation.significance import paired_difference as paired_difference
     from tutelage.export.parity import export_onnx as export_onnx
-    from tutelage.objectives.losses import soft_cross_entropy as soft_cross_entropy
+    from tutelage.objectives.objective import Objective as Objective
+    from tutelage.objectives.objective import Term as Term
+    from tutelage.objectives.signals import Signals as Signals
     from tutelage.objectives.targets import soften as soften
     from tutelage.objectives.targets import temper as temper
     from tutelage.objectives.targets import untemper as untemper
+    from tutelage.objectives.terms import hard_cross_entropy as hard_cross_entropy
+    from tutelage.objectives.terms import kl_divergence as kl_divergence
+    from tutelage.objectives.terms import soft_cross_entropy as soft_cross_entropy
     from tutelage.search.transfer_curve import transfer_curve as transfer_curve
     from tutelage.softlabels.folder import open_labels as open_labels
     from tutelage.softlabels.labels import SoftLabels as SoftLabels
@@ -78,7 +83,12 @@ _HOMES = {
     "soften": "objectives.targets",
     "temper": "objectives.targets",
     "untemper": "objectives.targets",
-    "soft_cross_entropy": "objectives.losses",
+    "hard_cross_entropy": "objectives.terms",
+    "soft_cross_entropy": "objectives.terms",
+    "kl_divergence": "objectives.terms",
+    "Objective": "objectives.objective",
+    "Term": "objectives.objective",
+    "Signals": "objectives.signals",
     "SoftTree": "students.trees",
     "DistilledClassifier": "students.distilled",
     "DistilledRegressor": "students.distilled",

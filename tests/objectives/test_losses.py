@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tutelage.core.errors import ShapeError
-from tutelage.objectives.losses import soft_cross_entropy
+from tutelage.objectives.losses import hard_cross_entropy, kl_divergence, soft_cross_entropy
 
 Z = torch.tensor([[1.0, -0.5, 2.0], [0.3, 0.2, -4.0]], dtype=torch.float64)
 P = torch.tensor([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]], dtype=torch.float64)
@@ -39,3 +39,44 @@ def test_extreme_logits_stay_finite():
 def test_shapes_that_differ_are_refused_rather_than_broadcast():
     with pytest.raises(ShapeError, match=r"\(2, 3\) and targets \(1, 3\)"):
         soft_cross_entropy(Z, P[:1])
+
+
+def test_targets_are_shared_by_the_copies_of_a_stack():
+    stack = torch.stack([Z, 2 * Z])
+    torch.testing.assert_close(soft_cross_entropy(stack, P), torch.stack([soft_cross_entropy(z, P) for z in stack]))
+
+
+def test_half_precision_is_summed_in_float32():
+    z, p = (50 * Z).half(), P.half()
+    loss = soft_cross_entropy(z, p, temperature=2.0)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, soft_cross_entropy(z.float(), p.float(), temperature=2.0))
+
+
+def test_the_divergence_is_the_cross_entropy_less_the_entropy():
+    q, p = torch.softmax(Z / 2, 1), P.clamp_min(1e-300)
+    torch.testing.assert_close(kl_divergence(Z, P, temperature=2.0), 4 * (P * (p / q).log()).sum(1))
+    torch.testing.assert_close(kl_divergence(Z, torch.softmax(Z / 2, 1), temperature=2.0), torch.zeros(2).double())
+    z = Z.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda logits: kl_divergence(logits, P, temperature=2.0), z)
+
+
+def test_labels_give_torchs_cross_entropy_smoothed_or_not():
+    y = torch.tensor([2, 0])
+    torch.testing.assert_close(hard_cross_entropy(Z, y), -torch.log_softmax(Z, 1)[[0, 1], y])
+    smoothed = 0.7 * torch.nn.functional.one_hot(y, 3) + 0.1
+    torch.testing.assert_close(hard_cross_entropy(Z, y, smoothing=0.3), soft_cross_entropy(Z, smoothed))
+    z = Z.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda logits: hard_cross_entropy(logits, y, smoothing=0.3), z)
+
+
+def test_labels_of_a_stack_are_shared_or_each_copys_own():
+    stack, y = torch.stack([Z, 2 * Z]), torch.tensor([2, 0])
+    torch.testing.assert_close(hard_cross_entropy(stack, y), torch.stack([hard_cross_entropy(z, y) for z in stack]))
+    own = torch.tensor([[2, 0], [1, 1]])
+    torch.testing.assert_close(hard_cross_entropy(stack, own)[1], hard_cross_entropy(stack[1], own[1]))
+
+
+def test_labels_of_other_rows_are_refused():
+    with pytest.raises(ShapeError, match="expected one integer a row"):
+        hard_cross_entropy(Z, torch.tensor([0, 1, 2]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tutelage.core.errors import ShapeError, require
+from tutelage.objectives.numerics import fitting, log_softmax, squared, wide
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +19,8 @@ def soft_cross_entropy(student_logits: Tensor, target_probs: Tensor, *, temperat
 
     Args:
         student_logits: (..., batch, classes), unnormalised, any float dtype.
-        target_probs: the same shape, rows sum to one: the teacher's probabilities *at this temperature*, not logits.
+        target_probs: the same shape, or without the axis of copies; rows sum to one: the teacher's probabilities *at this
+            temperature*, not logits.
         temperature: a number, or a tensor that broadcasts against (..., batch, classes), such as (copies, 1, 1).
 
     Returns:
@@ -30,11 +32,51 @@ def soft_cross_entropy(student_logits: Tensor, target_probs: Tensor, *, temperat
     Source:
         Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
     """
-    torch = require("torch")
-    if student_logits.shape != target_probs.shape:
-        raise ShapeError(f"student logits {tuple(student_logits.shape)} and targets {tuple(target_probs.shape)} differ in shape.")
-    log_probs = torch.log_softmax(student_logits / temperature, dim=-1)
-    per_example: Tensor = -(target_probs * log_probs).sum(dim=-1)
-    if isinstance(temperature, torch.Tensor):
-        temperature = temperature.squeeze(-1)  # what scaled (..., batch, classes) now scales (..., batch)
-    return per_example * temperature**2
+    fitting(student_logits, target_probs, "targets")
+    agreement = (target_probs * log_softmax(student_logits, temperature)).sum(dim=-1)
+    return agreement * -squared(temperature)
+
+
+def kl_divergence(student_logits: Tensor, target_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
+    """Divergence of the student from soft targets: t^2 sum_c p_c (log p_c - log softmax(z / t)_c).
+
+    `soft_cross_entropy` less the entropy of the targets: the same gradient, and zero where the student is right.
+
+    Args, Returns, Raises:
+        as `soft_cross_entropy`; a class with p = 0 counts nothing.
+
+    Source:
+        Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
+    """
+    entropy: Tensor = require("torch").special.entr(wide(target_probs)).sum(dim=-1)
+    return soft_cross_entropy(student_logits, target_probs, temperature=temperature) - entropy * squared(temperature)
+
+
+def hard_cross_entropy(student_logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of the student at temperature 1 against labels: -log softmax(z)_y, if wanted with smoothed labels.
+
+    Args:
+        student_logits: (..., batch, classes), unnormalised.
+        labels: (batch,) or (..., batch) integers in [0, classes).
+        smoothing: s in [0, 1]: the label becomes (1 - s) one-hot + s / classes.
+
+    Returns:
+        (..., batch), in nats.
+
+    Raises:
+        ShapeError: not one label a row.
+
+    Source:
+        Smoothing: Szegedy et al. 2016, section 7, arXiv 1512.00567.
+    """
+    if labels.shape not in (student_logits.shape[:-1], student_logits.shape[-2:-1]):
+        raise ShapeError(f"labels {tuple(labels.shape)} for student logits {tuple(student_logits.shape)}; expected one integer a row.")
+    cross_entropy = require("torch").nn.functional.cross_entropy
+    if student_logits.ndim == 2:
+        per_example: Tensor = cross_entropy(wide(student_logits), labels, reduction="none", label_smoothing=smoothing)
+        return per_example
+    rows = student_logits.shape[:-1]
+    flat: Tensor = cross_entropy(
+        wide(student_logits).flatten(0, -2), labels.expand(rows).flatten(), reduction="none", label_smoothing=smoothing
+    )
+    return flat.view(rows)

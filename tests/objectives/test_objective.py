@@ -1,0 +1,123 @@
+import math
+
+import pytest
+import torch
+
+import tutelage as tl
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.objectives import losses
+from tutelage.objectives.objective import Objective, Term
+from tutelage.objectives.signals import Signals
+
+torch.manual_seed(0)
+Z, V, Y = torch.randn(5, 3), torch.randn(5, 3), torch.tensor([0, 1, 2, 0, 1])
+BATCH = Signals(Z, teacher_answers=V, labels=Y)
+MIXED = 0.9 * tl.soft_cross_entropy(temperature=4.0) + 0.1 * tl.hard_cross_entropy()
+
+
+def test_terms_are_weighted_named_and_add_up():
+    total, terms = MIXED(BATCH)
+    torch.testing.assert_close(terms["soft_cross_entropy"], 0.9 * losses.soft_cross_entropy(Z, torch.softmax(V / 4, 1), temperature=4.0))
+    torch.testing.assert_close(terms["hard_cross_entropy"], 0.1 * torch.nn.functional.cross_entropy(Z, Y, reduction="none"))
+    torch.testing.assert_close(total, terms["soft_cross_entropy"] + terms["hard_cross_entropy"])
+    assert list(terms) == ["soft_cross_entropy", "hard_cross_entropy"]
+
+
+def test_a_sum_is_weighted_term_by_term():
+    torch.testing.assert_close((2 * MIXED * 3)(BATCH).total, 6 * MIXED(BATCH).total)
+
+
+def test_two_terms_of_one_name_are_told_apart():
+    objective = tl.soft_cross_entropy() + tl.soft_cross_entropy(temperature=2.0) + tl.soft_cross_entropy(temperature=3.0)
+    assert list(objective(BATCH).terms) == ["soft_cross_entropy", "soft_cross_entropy 2", "soft_cross_entropy 3"]
+
+
+def test_prepared_targets_give_the_same_bits_as_the_teacher_in_the_batch():
+    rows = torch.tensor([4, 0, 2])
+    objective = tl.soft_cross_entropy(temperature=3.0) + tl.kl_divergence(temperature=2.0)
+    prepared = {name: made.index_select(-2, rows) for name, made in objective.prepare(V).items()}
+    live = objective(Signals(Z[rows], teacher_answers=V[rows]))
+    assert torch.equal(objective(Signals(Z[rows], prepared=prepared)).total, live.total)
+
+
+def test_every_copy_has_its_own_weight_and_temperature():
+    temperature, weight = torch.tensor([1.0, 4.0])[:, None, None], torch.tensor([0.25, 0.5])[:, None, None]
+    objective = weight * tl.soft_cross_entropy(temperature=temperature) + tl.hard_cross_entropy() * (1 - weight)
+    stack = torch.stack([Z, 2 * Z])
+    for batch in (Signals(stack, V, Y), Signals(stack, labels=Y, prepared=objective.prepare(V))):
+        together = objective(batch).total
+        for copy, (t, w) in enumerate([(1.0, 0.25), (4.0, 0.5)]):
+            alone = w * tl.soft_cross_entropy(temperature=t) + (1 - w) * tl.hard_cross_entropy()
+            torch.testing.assert_close(together[copy], alone(Signals(stack[copy], V, Y)).total)
+
+
+def test_it_says_what_it_needs():
+    assert MIXED.needs == {"teacher", "labels"}
+    at_a_layer = Objective((Term("mine", lambda s, t: s - t, ("student:body.0", "teacher:stem")),))
+    assert (MIXED + at_a_layer).needs == {"teacher", "labels", "student:body.0", "teacher:stem"}
+    assert (at_a_layer.paths("student"), at_a_layer.paths("teacher")) == (("body.0",), ("stem",))
+
+
+def test_a_term_of_ones_own_reads_what_it_names():
+    mine = Objective((Term("distance", lambda s, t, *, power: (s - t).abs().pow(power).sum(-1), ("student", "teacher"), {"power": 3}),))
+    torch.testing.assert_close((2 * mine)(BATCH).total, 2 * (Z - V).abs().pow(3).sum(1))
+
+
+def test_a_module_is_built_from_a_batch_and_comes_first():
+    term = Term(
+        "projected",
+        lambda m, z: m(z).sum(-1),
+        ("student",),
+        build=lambda batch, rows: torch.nn.Linear(batch.student_answers.shape[1], rows),
+    )
+    objective = Objective((term,)) + tl.hard_cross_entropy()
+    modules = objective.modules(BATCH, rows=7)
+    assert [tuple(p.shape) for p in modules.parameters()] == [(7, 3), (7,)]
+    torch.testing.assert_close(
+        objective(Signals(Z, labels=Y, modules=modules)).terms["projected"], modules["projected"](Z).sum(1), rtol=0, atol=0
+    )
+    with pytest.raises(BadInput, match=r"projected trains a module of its own; make it with objective.modules"):
+        objective(BATCH)
+
+
+def test_a_signal_that_is_missing_is_named():
+    with pytest.raises(BadInput, match="soft_cross_entropy reads the teacher's answers, and this batch has none"):
+        MIXED(Signals(Z, labels=Y))
+    with pytest.raises(BadInput, match=r"mine reads the student's layer 'body.0'"):
+        Objective((Term("mine", lambda s: s, ("student:body.0",)),))(BATCH)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "sentence"),
+    [
+        ({"task": "regression"}, LabelMismatch, "soft_cross_entropy is for binary or multiclass answers; this student's are regression"),
+        ({"given": {"teacher"}}, BadInput, "hard_cross_entropy reads labels, and there are none"),
+        ({"columns": 2}, ShapeError, "mine is undefined for 2 classes; it needs 3 or more"),
+        ({"stacked": True}, ShapeError, "mine takes no stack"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_training(given, error, sentence):
+    objective = MIXED + Objective((Term("mine", lambda z: z, ("student",), least_columns=3, stacks=False),))
+    possible = {"task": "multiclass", "columns": 3, "given": {"teacher", "labels"}}
+    objective.check(**possible)
+    with pytest.raises(error, match=sentence):
+        objective.check(**possible | given)
+
+
+@pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf, torch.tensor([0.5, -1.0])[:, None, None], "0.5"])
+def test_a_weight_that_is_none_is_refused(weight):
+    with pytest.raises(BadInput, match="weight"):
+        weight * MIXED
+
+
+def test_its_description_is_plain_and_complete():
+    temperature = torch.tensor([1.0, 2.0])[:, None, None]
+    assert (0.5 * tl.soft_cross_entropy(temperature=temperature) + tl.hard_cross_entropy()).described() == [
+        {"name": "soft_cross_entropy", "weight": 0.5, "settings": {"temperature": [1.0, 2.0]}},
+        {"name": "hard_cross_entropy", "weight": 1.0, "settings": {"smoothing": 0.0}},
+    ]
+
+
+def test_equal_choices_are_equal_objectives():
+    assert 0.5 * tl.hard_cross_entropy() == tl.hard_cross_entropy() * 0.5
+    assert tl.hard_cross_entropy() != tl.hard_cross_entropy(smoothing=0.1)

@@ -24,15 +24,36 @@ if TYPE_CHECKING:
     from tutelage.evaluation.paired import compare as compare
     from tutelage.evaluation.significance import paired_difference as paired_difference
     from tutelage.export.parity import export_onnx as export_onnx
+    from tutelage.objectives.hidden_terms import attention_transfer as attention_transfer
+    from tutelage.objectives.hidden_terms import contrastive as contrastive
+    from tutelage.objectives.hidden_terms import hint as hint
+    from tutelage.objectives.hidden_terms import probabilistic_transfer as probabilistic_transfer
+    from tutelage.objectives.hidden_terms import relational_angle as relational_angle
+    from tutelage.objectives.hidden_terms import relational_distance as relational_distance
+    from tutelage.objectives.hidden_terms import similarity_preserving as similarity_preserving
     from tutelage.objectives.objective import Objective as Objective
     from tutelage.objectives.objective import Term as Term
     from tutelage.objectives.signals import Signals as Signals
     from tutelage.objectives.targets import soften as soften
     from tutelage.objectives.targets import temper as temper
     from tutelage.objectives.targets import untemper as untemper
+    from tutelage.objectives.terms import decoupled as decoupled
+    from tutelage.objectives.terms import dist as dist
     from tutelage.objectives.terms import hard_cross_entropy as hard_cross_entropy
+    from tutelage.objectives.terms import jensen_shannon as jensen_shannon
     from tutelage.objectives.terms import kl_divergence as kl_divergence
+    from tutelage.objectives.terms import logit_matching as logit_matching
+    from tutelage.objectives.terms import reverse_kl as reverse_kl
     from tutelage.objectives.terms import soft_cross_entropy as soft_cross_entropy
+    from tutelage.objectives.terms import standardised_divergence as standardised_divergence
+    from tutelage.objectives.terms import virtual_teacher as virtual_teacher
+    from tutelage.objectives.terms import weighted_soft_labels as weighted_soft_labels
+    from tutelage.objectives.value_terms import gaussian as gaussian
+    from tutelage.objectives.value_terms import hard_bernoulli as hard_bernoulli
+    from tutelage.objectives.value_terms import huber as huber
+    from tutelage.objectives.value_terms import soft_bernoulli as soft_bernoulli
+    from tutelage.objectives.value_terms import squared_error as squared_error
+    from tutelage.objectives.value_terms import teacher_bounded as teacher_bounded
     from tutelage.search.transfer_curve import transfer_curve as transfer_curve
     from tutelage.softlabels.folder import open_labels as open_labels
     from tutelage.softlabels.labels import SoftLabels as SoftLabels
@@ -86,6 +107,27 @@ _HOMES = {
     "hard_cross_entropy": "objectives.terms",
     "soft_cross_entropy": "objectives.terms",
     "kl_divergence": "objectives.terms",
+    "logit_matching": "objectives.terms",
+    "reverse_kl": "objectives.terms",
+    "jensen_shannon": "objectives.terms",
+    "decoupled": "objectives.terms",
+    "dist": "objectives.terms",
+    "standardised_divergence": "objectives.terms",
+    "weighted_soft_labels": "objectives.terms",
+    "virtual_teacher": "objectives.terms",
+    "hard_bernoulli": "objectives.value_terms",
+    "soft_bernoulli": "objectives.value_terms",
+    "squared_error": "objectives.value_terms",
+    "huber": "objectives.value_terms",
+    "gaussian": "objectives.value_terms",
+    "teacher_bounded": "objectives.value_terms",
+    "hint": "objectives.hidden_terms",
+    "attention_transfer": "objectives.hidden_terms",
+    "relational_distance": "objectives.hidden_terms",
+    "relational_angle": "objectives.hidden_terms",
+    "similarity_preserving": "objectives.hidden_terms",
+    "probabilistic_transfer": "objectives.hidden_terms",
+    "contrastive": "objectives.hidden_terms",
     "Objective": "objectives.objective",
     "Term": "objectives.objective",
     "Signals": "objectives.signals",

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tutelage.core.errors import ShapeError
-from tutelage.objectives.losses import hard_cross_entropy, kl_divergence, soft_cross_entropy
+from tutelage.objectives.losses import hard_cross_entropy, kl_divergence, logit_matching, soft_cross_entropy
 
 Z = torch.tensor([[1.0, -0.5, 2.0], [0.3, 0.2, -4.0]], dtype=torch.float64)
 P = torch.tensor([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]], dtype=torch.float64)
@@ -80,3 +80,36 @@ def test_labels_of_a_stack_are_shared_or_each_copys_own():
 def test_labels_of_other_rows_are_refused():
     with pytest.raises(ShapeError, match="expected one integer a row"):
         hard_cross_entropy(Z, torch.tensor([0, 1, 2]))
+
+
+def test_logits_are_matched_by_half_the_squared_distance(differentiable, row_by_row):
+    v = torch.tensor([[0.0, 0.5, 2.0], [1.3, 0.2, -2.0]], dtype=torch.float64)
+    torch.testing.assert_close(logit_matching(Z, v), torch.tensor([1.0, 2.5]).double())
+    torch.testing.assert_close(logit_matching(Z + 7, v - 3, centred=True), logit_matching(Z, v, centred=True))
+    for centred in (False, True):
+        differentiable(lambda z, centred=centred: logit_matching(z, v, centred=centred), Z)
+        row_by_row(lambda z, v, centred=centred: logit_matching(z, v, centred=centred), Z, v)
+
+
+def test_hot_divergence_is_logit_matching_of_centred_logits_over_the_classes():
+    v = torch.tensor([[0.0, 0.5, 2.0], [1.3, 0.2, -2.0]], dtype=torch.float64)
+    limit = logit_matching(Z, v, centred=True) / 3
+    gaps = [(kl_divergence(Z, torch.softmax(v / t, 1), temperature=t) - limit).abs().max().item() for t in (10.0, 100.0, 1000.0)]
+    assert gaps[0] > 8 * gaps[1] > 64 * gaps[2]
+    torch.testing.assert_close(kl_divergence(Z, torch.softmax(v / 1e4, 1), temperature=1e4), limit, rtol=1e-3, atol=0)
+
+
+def test_every_row_counts_for_itself(row_by_row):
+    labels = torch.tensor([2, 0])
+    row_by_row(lambda z, p: soft_cross_entropy(z, p, temperature=3.0), Z, P)
+    row_by_row(lambda z, p: kl_divergence(z, p, temperature=3.0), Z, P)
+    row_by_row(lambda z, y: hard_cross_entropy(z, y, smoothing=0.1), Z, labels)
+
+
+def test_a_class_that_cannot_be_is_a_probability_of_zero():
+    targets = torch.softmax(torch.tensor([[0.0, -torch.inf, 0.0]]), 1)
+    z = torch.tensor([[1.0, 2.0, 3.0]], requires_grad=True)
+    for loss in (soft_cross_entropy, kl_divergence):
+        z.grad = None
+        loss(z, targets).sum().backward()
+        torch.testing.assert_close(z.grad, torch.softmax(z.detach(), 1) - targets)

@@ -113,8 +113,8 @@ def test_a_weight_that_is_none_is_refused(weight):
 def test_its_description_is_plain_and_complete():
     temperature = torch.tensor([1.0, 2.0])[:, None, None]
     assert (0.5 * tl.soft_cross_entropy(temperature=temperature) + tl.hard_cross_entropy()).described() == [
-        {"name": "soft_cross_entropy", "weight": 0.5, "settings": {"temperature": [1.0, 2.0]}},
-        {"name": "hard_cross_entropy", "weight": 1.0, "settings": {"smoothing": 0.0}},
+        {"name": "soft_cross_entropy", "weight": 0.5, "reads": ["student", "teacher"], "settings": {"temperature": [1.0, 2.0]}},
+        {"name": "hard_cross_entropy", "weight": 1.0, "reads": ["student", "labels"], "settings": {"smoothing": 0.0}},
     ]
 
 

@@ -80,3 +80,30 @@ def hard_cross_entropy(student_logits: Tensor, labels: Tensor, *, smoothing: flo
         wide(student_logits).flatten(0, -2), labels.expand(rows).flatten(), reduction="none", label_smoothing=smoothing
     )
     return flat.view(rows)
+
+
+def logit_matching(student_logits: Tensor, teacher_logits: Tensor, *, centred: bool = False) -> Tensor:
+    """Half the squared distance of the logits: 1/2 sum_c (z_c - v_c)^2.
+
+    Centred, each row's mean difference is taken away first. Divided by the number of classes, that is the limit of
+    `kl_divergence` at high temperatures.
+
+    Args:
+        student_logits: (..., batch, classes), unnormalised.
+        teacher_logits: the same shape, or without the axis of copies; finite.
+        centred: compare logits up to one constant a row, for teachers whose probabilities are all that is known.
+
+    Returns:
+        (..., batch).
+
+    Raises:
+        ShapeError: the two shapes differ.
+
+    Source:
+        Ba, Caruana 2014, section 2.2, arXiv 1312.6184; the limit: Hinton, Vinyals, Dean 2015, section 2.1, arXiv 1503.02531.
+    """
+    fitting(student_logits, teacher_logits, "teacher logits")
+    gap = wide(student_logits) - wide(teacher_logits)
+    if centred:
+        gap = gap - gap.mean(dim=-1, keepdim=True)
+    return gap.square().sum(dim=-1) / 2

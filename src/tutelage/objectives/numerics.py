@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tutelage.core.errors import BadInput, ShapeError
@@ -71,6 +72,16 @@ def divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
     p = log_p.exp()
     gap = (log_p - log_q).masked_fill(p == 0, 0.0)  # 0 times inf is NaN, and so is its gradient
     return (p * gap).sum(dim=-1)
+
+
+def unit(values: Tensor, dim: int, floor: float | Tensor = 1e-8) -> Tensor:
+    """Vectors along `dim` divided by their Euclidean norm; one shorter than `floor` becomes zeros, without gradient.
+
+    (torch's own normalize gives such a vector a gradient of 10^12.)
+    """
+    length = values.norm(dim=dim, keepdim=True)
+    scaled: Tensor = values / length.masked_fill(length <= floor, math.inf)
+    return scaled
 
 
 def finite(teacher: Tensor, term: str) -> Tensor:

@@ -185,9 +185,14 @@ class Objective:
                 raise ShapeError(f"{term.name} takes no stack of copies; train them one by one.")
 
     def described(self) -> list[dict[str, Any]]:
-        """Name, weight and settings of each term, as JSON can hold them: what makes two objectives the same."""
+        """Name, weight, inputs and settings of each term, as JSON can hold them: what makes two objectives the same."""
         return [
-            {"name": term.name, "weight": _plain(term.weight), "settings": {name: _plain(value) for name, value in term.settings.items()}}
+            {
+                "name": term.name,
+                "weight": _plain(term.weight),
+                "reads": list(term.reads),
+                "settings": {name: _plain(value) for name, value in term.settings.items()},
+            }
             for term in self.terms
         ]
 

@@ -1,4 +1,7 @@
-"""The public losses: each name makes an objective of one term, to be weighted with * and joined with +."""
+"""The public losses of classes: each name makes an objective of one term, to be weighted with * and joined with +.
+
+The pure functions of tensors that they stand for have the same names in the files beside this one.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tutelage.core.errors import BadInput
-from tutelage.objectives import losses
-from tutelage.objectives.numerics import check_scale, softmax
+from tutelage.objectives import correlation, divergences, losses, reweighted
+from tutelage.objectives import decoupled as decoupling
+from tutelage.objectives.numerics import check_scale, finite, log_softmax, softmax
 from tutelage.objectives.objective import Objective, Term
+from tutelage.objectives.targets import check_temperature
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +37,7 @@ def soft_cross_entropy(*, temperature: float | Tensor = 1.0) -> Objective:
     Args:
         temperature: above zero; (copies, 1, 1) for one a copy.
     """
-    return _to_targets("soft_cross_entropy", losses.soft_cross_entropy, temperature)
+    return _to_probabilities("soft_cross_entropy", losses.soft_cross_entropy, temperature)
 
 
 def kl_divergence(*, temperature: float | Tensor = 1.0) -> Objective:
@@ -41,12 +46,134 @@ def kl_divergence(*, temperature: float | Tensor = 1.0) -> Objective:
     Args:
         temperature: above zero; (copies, 1, 1) for one a copy.
     """
-    return _to_targets("kl_divergence", losses.kl_divergence, temperature)
+    return _to_probabilities("kl_divergence", losses.kl_divergence, temperature)
 
 
-def _to_targets(name: str, loss: Callable[..., Tensor], temperature: float | Tensor) -> Objective:
+def reverse_kl(*, temperature: float | Tensor = 1.0) -> Objective:
+    """Keep to what the teacher finds likely: t^2 sum_c q_c (log q_c - log p_c) (see `divergences.reverse_kl`).
+
+    Args:
+        temperature: above zero; (copies, 1, 1) for one a copy. A teacher that rules a class out is refused.
+    """
     scale = check_scale(temperature)
-    return _alone(Term(name, loss, ("student", "teacher"), {"temperature": scale}, prepare=partial(softmax, temperature=scale)))
+
+    return _alone(
+        Term(
+            "reverse_kl", divergences.reverse_kl, ("student", "teacher"), {"temperature": scale}, prepare=partial(_finite_log_probs, scale)
+        )
+    )
+
+
+def jensen_shannon(*, temperature: float | Tensor = 1.0, teacher_share: float = 0.5) -> Objective:
+    """Between `kl_divergence` and `reverse_kl`: the generalised Jensen-Shannon divergence (see `divergences.jensen_shannon`).
+
+    Args:
+        temperature: above zero; (copies, 1, 1) for one a copy.
+        teacher_share: of the mixture with which both are compared, between 0 and 1.
+    """
+    settings = {"temperature": check_scale(temperature), "teacher_share": divergences.check_share(teacher_share)}
+    prepare = partial(log_softmax, temperature=settings["temperature"])
+    return _alone(Term("jensen_shannon", divergences.jensen_shannon, ("student", "teacher"), settings, prepare=prepare))
+
+
+def logit_matching(*, centred: bool = False) -> Objective:
+    """Match the teacher's logits: 1/2 sum_c (z_c - v_c)^2 (see `losses.logit_matching`).
+
+    Args:
+        centred: up to one constant a row, for a teacher whose probabilities are all that is known.
+    """
+    prepare = partial(finite, term="logit_matching")
+    return _alone(
+        Term(
+            "logit_matching",
+            losses.logit_matching,
+            ("student", "teacher"),
+            {"centred": centred},
+            prepare=prepare,
+            tasks=("binary", "multiclass", "multilabel"),
+        )
+    )
+
+
+def decoupled(*, temperature: float | Tensor = 4.0, target_weight: float = 1.0, other_weight: float = 8.0) -> Objective:
+    """Weigh how sure the teacher is of the label, and how it shares the rest, apart (DKD; see `decoupled.decoupled`).
+
+    Args:
+        temperature: above zero; (copies, 1, 1) for one a copy.
+        target_weight: of the label against all others.
+        other_weight: of the others among themselves.
+    """
+    settings = {"temperature": check_scale(temperature), "target_weight": target_weight, "other_weight": other_weight}
+    return _alone(Term("decoupled", decoupling.decoupled, ("student", "teacher", "labels"), settings, least_columns=3))
+
+
+def dist(*, temperature: float | Tensor = 1.0, inter_weight: float = 1.0, intra_weight: float = 1.0) -> Objective:
+    """Match the teacher's correlations: of classes within a row, of rows within a class (see `correlation.dist`).
+
+    Args:
+        temperature: above zero; (copies, 1, 1) for one a copy.
+        inter_weight: of the classes within a row.
+        intra_weight: of the rows of the batch within a class.
+    """
+    settings = {"inter_weight": inter_weight, "intra_weight": intra_weight}
+    return _to_probabilities("dist", correlation.dist, temperature, settings, least_columns=3)
+
+
+def standardised_divergence(*, temperature: float | Tensor = 2.0) -> Objective:
+    """`kl_divergence` of logits that have mean 0 and deviation 1 in each row (see `correlation.standardised_divergence`).
+
+    Args:
+        temperature: above zero; (copies, 1, 1) for one a copy.
+    """
+    scale = check_scale(temperature)
+    loss, prepare = correlation.standardised_divergence, partial(_standardised_probs, scale)
+    return _alone(Term("standardised_divergence", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare, least_columns=3))
+
+
+def weighted_soft_labels(*, temperature: float | Tensor = 2.0) -> Objective:
+    """`soft_cross_entropy`, less for rows that the student knows better than the teacher (see `reweighted.weighted_soft_labels`).
+
+    Args:
+        temperature: above zero; (copies, 1, 1) for one a copy.
+    """
+    settings = {"temperature": check_scale(temperature)}
+    return _alone(Term("weighted_soft_labels", reweighted.weighted_soft_labels, ("student", "teacher", "labels"), settings))
+
+
+def virtual_teacher(*, temperature: float = 20.0, correct: float = 0.99) -> Objective:
+    """Match a teacher that is made from the label, not trained (teacher-free; see `reweighted.virtual_teacher`).
+
+    Args:
+        temperature: softens it; a number above zero.
+        correct: what it gives to the label before that.
+    """
+    if not 0 < correct < 1:
+        raise BadInput(f"correct is {correct}; expected a probability between 0 and 1.")
+    settings = {"temperature": check_temperature(temperature), "correct": correct}
+    return _alone(Term("virtual_teacher", reweighted.virtual_teacher, ("student", "labels"), settings))
+
+
+def _to_probabilities(
+    name: str,
+    loss: Callable[..., Tensor],
+    temperature: float | Tensor,
+    settings: dict[str, float] | None = None,
+    *,
+    least_columns: int = 1,
+) -> Objective:
+    """Of a loss that reads the teacher's probabilities at its temperature."""
+    scale = check_scale(temperature)
+    chosen = {"temperature": scale, **(settings or {})}
+    prepare = partial(softmax, temperature=scale)
+    return _alone(Term(name, loss, ("student", "teacher"), chosen, prepare=prepare, least_columns=least_columns))
+
+
+def _finite_log_probs(temperature: float | Tensor, teacher_logits: Tensor) -> Tensor:
+    return log_softmax(finite(teacher_logits, "reverse_kl"), temperature)
+
+
+def _standardised_probs(temperature: float | Tensor, teacher_logits: Tensor) -> Tensor:
+    return softmax(correlation.standardise(finite(teacher_logits, "standardised_divergence")), temperature)
 
 
 def _alone(term: Term) -> Objective:

@@ -1,0 +1,41 @@
+"""What every loss must be, checked in one place."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+
+def _differentiable(loss: Callable[[Tensor], Tensor], student: Tensor) -> None:
+    assert torch.autograd.gradcheck(loss, student.clone().requires_grad_())
+
+
+def _row_by_row(loss: Callable[..., Tensor], *per_row: Tensor) -> None:
+    """A batch is its rows, one by one, and a stack is its copies."""
+    together = loss(*per_row)
+    assert together.shape == per_row[0].shape[:1]
+    torch.testing.assert_close(together, torch.cat([loss(*(each[i : i + 1] for each in per_row)) for i in range(len(together))]))
+    _copy_by_copy(loss, *per_row)
+
+
+def _copy_by_copy(loss: Callable[..., Tensor], student: Tensor, *shared: Tensor) -> None:
+    stack = torch.stack([student, -0.5 * student, student + 1])
+    together = loss(stack, *shared)
+    assert together.shape == stack.shape[:2]
+    torch.testing.assert_close(together, torch.stack([loss(copy, *shared) for copy in stack]))
+
+
+@pytest.fixture
+def differentiable() -> Callable[..., None]:
+    return _differentiable
+
+
+@pytest.fixture
+def row_by_row() -> Callable[..., None]:
+    return _row_by_row
+
+
+@pytest.fixture
+def copy_by_copy() -> Callable[..., None]:
+    return _copy_by_copy

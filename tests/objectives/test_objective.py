@@ -1,4 +1,7 @@
+import copy
 import math
+import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -46,9 +49,9 @@ def test_every_copy_has_its_own_weight_and_temperature():
     stack = torch.stack([Z, 2 * Z])
     for batch in (Signals(stack, V, Y), Signals(stack, labels=Y, prepared=objective.prepare(V))):
         together = objective(batch).total
-        for copy, (t, w) in enumerate([(1.0, 0.25), (4.0, 0.5)]):
+        for which, (t, w) in enumerate([(1.0, 0.25), (4.0, 0.5)]):
             alone = w * tl.soft_cross_entropy(temperature=t) + (1 - w) * tl.hard_cross_entropy()
-            torch.testing.assert_close(together[copy], alone(Signals(stack[copy], V, Y)).total)
+            torch.testing.assert_close(together[which], alone(Signals(stack[which], V, Y)).total)
 
 
 def test_it_says_what_it_needs():
@@ -121,3 +124,45 @@ def test_its_description_is_plain_and_complete():
 def test_equal_choices_are_equal_objectives():
     assert 0.5 * tl.hard_cross_entropy() == tl.hard_cross_entropy() * 0.5
     assert tl.hard_cross_entropy() != tl.hard_cross_entropy(smoothing=0.1)
+
+
+def test_an_objective_survives_being_copied_and_pickled():
+    objective = MIXED + tl.hint("body.0") + tl.contrastive("body.0", "stem")
+    MIXED(BATCH)
+    for again in (copy.deepcopy(objective), pickle.loads(pickle.dumps(objective))):  # noqa: S301 - our own bytes
+        assert again.described() == objective.described()
+        head = Objective(again.terms[:2])
+        assert torch.equal(head(BATCH).total, MIXED(BATCH).total)
+
+
+def gradient_of(objective, batch, backward):
+    z = batch.student_answers.clone().requires_grad_()
+    live = replace(batch, student_answers=z)
+    if backward:
+        losses = objective.backward(live)
+        assert not losses.total.requires_grad
+    else:
+        losses = objective(live)
+        losses.total.mean(-1).sum().backward()
+    return z.grad, losses
+
+
+@pytest.mark.parametrize(
+    ("copies", "weight", "temperature"),
+    [
+        (None, 0.3, 2.0),
+        (None, 1.0, 1.0),
+        (2, 0.3, 2.0),
+        (2, torch.tensor([0.2, 0.7])[:, None, None], 2.0),
+        (2, torch.tensor([0.2, 0.7])[:, None, None], torch.tensor([1.0, 4.0])[:, None, None]),
+    ],
+)
+def test_backward_is_the_gradient_of_the_mean_loss(copies, weight, temperature):
+    batch = replace(BATCH, student_answers=Z if copies is None else torch.stack([Z, 3 * Z]))
+    objective = weight * tl.soft_cross_entropy(temperature=temperature) + 0.1 * tl.hard_cross_entropy() + tl.decoupled()
+    short, said = gradient_of(objective, batch, backward=True)
+    long, expected = gradient_of(objective, batch, backward=False)
+    torch.testing.assert_close(short, long)
+    torch.testing.assert_close(said.total, expected.total.detach())
+    for name, values in expected.terms.items():
+        torch.testing.assert_close(said.terms[name], values.detach())

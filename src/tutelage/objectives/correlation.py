@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from tutelage.objectives.losses import kl_divergence
 from tutelage.objectives.numerics import at_least_three, fitting, softmax, squared, unit, wide
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 ROUNDING = 1e-6  # of a vector's length: one that varies by less is constant, and what is left of it is rounding
 

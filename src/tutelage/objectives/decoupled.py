@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Tensor
 
-from tutelage.core.errors import require
 from tutelage.objectives.numerics import at_least_three, divergence, fitting, squared, wide
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def decoupled(
@@ -53,7 +50,6 @@ def decoupled(
 
 def _parts(cooled: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Log of b (..., batch, 2), log of p' (..., batch, classes - 1), and where there is no p' (..., batch)."""
-    torch = require("torch")
     classes = cooled.shape[-1]
     target = labels.expand(cooled.shape[:-1])[..., None]
     beside = (target + torch.arange(1, classes, device=cooled.device)) % classes  # the others, from the label on

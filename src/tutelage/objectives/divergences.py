@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-from tutelage.core.errors import BadInput, require
+import torch
+from torch import Tensor
+
+from tutelage.core.errors import BadInput
 from tutelage.objectives.numerics import divergence, fitting, log_softmax, squared
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def reverse_kl(student_logits: Tensor, teacher_log_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
@@ -62,7 +61,7 @@ def jensen_shannon(
     fitting(student_logits, teacher_log_probs, "teacher log-probabilities")
     share = check_share(teacher_share)
     log_q, log_p = log_softmax(student_logits, temperature), teacher_log_probs
-    log_m = require("torch").logaddexp(log_p + math.log(share), log_q + math.log1p(-share))
+    log_m = torch.logaddexp(log_p + math.log(share), log_q + math.log1p(-share))
     return (share * divergence(log_p, log_m) + (1 - share) * divergence(log_q, log_m)) * squared(temperature)
 
 

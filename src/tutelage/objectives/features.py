@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Tensor, nn
 
-from tutelage.core.errors import ShapeError, require
+from tutelage.core.errors import ShapeError
 from tutelage.objectives.numerics import unit, wide
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 def hint(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
@@ -79,7 +77,6 @@ def projector(student_hidden: Tensor, teacher_hidden: Tensor) -> nn.Module:
     Raises:
         ShapeError: two kinds, or another.
     """
-    torch = require("torch")
     same_rows(student_hidden, teacher_hidden)
     if student_hidden.ndim != teacher_hidden.ndim or student_hidden.ndim not in (2, 3, 4):
         raise ShapeError(
@@ -109,6 +106,6 @@ def _level(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     """Maps of one size: the larger is averaged down, side by side."""
     if student.ndim != 4 or teacher.ndim != 4 or student.shape[2:] == teacher.shape[2:]:
         return student, teacher
-    size = tuple(min(a, b) for a, b in zip(student.shape[2:], teacher.shape[2:], strict=True))
-    pool = require("torch").nn.functional.adaptive_avg_pool2d
+    size = min(student.shape[2], teacher.shape[2]), min(student.shape[3], teacher.shape[3])
+    pool = torch.nn.functional.adaptive_avg_pool2d
     return pool(student, size), pool(teacher, size)

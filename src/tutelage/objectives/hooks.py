@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tutelage.core.errors import BadInput, did_you_mean, require
+import torch
+from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+from tutelage.core.errors import BadInput, did_you_mean
 
 
 @contextmanager
@@ -46,6 +46,6 @@ def _into(caught: dict[str, Tensor], path: str) -> Callable[..., None]:
 
 def _keep(caught: dict[str, Tensor], path: str, module: nn.Module, inputs: Any, output: Any) -> None:
     first = output[0] if isinstance(output, tuple | list) and output else output
-    if not isinstance(first, require("torch").Tensor):
+    if not isinstance(first, torch.Tensor):
         raise BadInput(f"layer {path!r} ({type(module).__name__}) gives a {type(first).__name__}, not a tensor; name a layer inside it.")
     caught[path] = first

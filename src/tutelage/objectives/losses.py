@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Tensor
 
-from tutelage.core.errors import ShapeError, require
+from tutelage.core.errors import ShapeError
 from tutelage.objectives.numerics import fitting, log_softmax, squared, wide
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def soft_cross_entropy(student_logits: Tensor, target_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
@@ -32,9 +30,35 @@ def soft_cross_entropy(student_logits: Tensor, target_probs: Tensor, *, temperat
     Source:
         Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
     """
-    fitting(student_logits, target_probs, "targets")
-    agreement = (target_probs * log_softmax(student_logits, temperature)).sum(dim=-1)
-    return agreement * -squared(temperature)
+    return to_scaled_targets(student_logits, target_probs * -(temperature**2), temperature=temperature)
+
+
+def to_scaled_targets(student_logits: Tensor, scaled_targets: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
+    """`soft_cross_entropy` with -t^2 already in the targets, where it costs a training step nothing.
+
+    Args:
+        student_logits: (..., batch, classes), unnormalised.
+        scaled_targets: -t^2 p, the same shape, or without the axis of copies.
+        temperature: a number, or (copies, 1, 1).
+
+    Returns:
+        (..., batch), in nats.
+
+    Raises:
+        ShapeError: the two shapes differ.
+    """
+    log_probs, slope = scaled_product(student_logits, scaled_targets, temperature=temperature)
+    return (slope * log_probs).sum(dim=-1)
+
+
+def scaled_product(student_logits: Tensor, scaled_targets: Tensor, *, temperature: float | Tensor = 1.0) -> tuple[Tensor, Tensor]:
+    """The two factors of `to_scaled_targets`: what carries gradient, (..., batch, classes), and its slope (see `Term.linear`).
+
+    Args, Raises:
+        as `to_scaled_targets`.
+    """
+    fitting(student_logits, scaled_targets, "targets")
+    return log_softmax(student_logits, temperature), scaled_targets
 
 
 def kl_divergence(student_logits: Tensor, target_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
@@ -48,7 +72,7 @@ def kl_divergence(student_logits: Tensor, target_probs: Tensor, *, temperature: 
     Source:
         Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
     """
-    entropy: Tensor = require("torch").special.entr(wide(target_probs)).sum(dim=-1)
+    entropy: Tensor = torch.special.entr(wide(target_probs)).sum(dim=-1)
     return soft_cross_entropy(student_logits, target_probs, temperature=temperature) - entropy * squared(temperature)
 
 
@@ -71,7 +95,7 @@ def hard_cross_entropy(student_logits: Tensor, labels: Tensor, *, smoothing: flo
     """
     if labels.shape not in (student_logits.shape[:-1], student_logits.shape[-2:-1]):
         raise ShapeError(f"labels {tuple(labels.shape)} for student logits {tuple(student_logits.shape)}; expected one integer a row.")
-    cross_entropy = require("torch").nn.functional.cross_entropy
+    cross_entropy = torch.nn.functional.cross_entropy
     if student_logits.ndim == 2:
         per_example: Tensor = cross_entropy(wide(student_logits), labels, reduction="none", label_smoothing=smoothing)
         return per_example

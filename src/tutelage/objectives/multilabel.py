@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Tensor
 
-from tutelage.core.errors import require
 from tutelage.objectives.numerics import fitting, squared, wide
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def soft_bernoulli(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
@@ -51,7 +48,7 @@ def hard_bernoulli(student_logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _bernoulli(log_odds: Tensor, probs: Tensor) -> Tensor:
-    each: Tensor = require("torch").nn.functional.binary_cross_entropy_with_logits(
+    each: Tensor = torch.nn.functional.binary_cross_entropy_with_logits(
         log_odds, probs.to(log_odds.dtype).expand_as(log_odds), reduction="none"
     )
     return each.sum(dim=-1)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.objectives.targets import check_temperature
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def wide(values: Tensor) -> Tensor:

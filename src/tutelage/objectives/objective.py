@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
 
 from tutelage.core.answers import Task
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, require
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.objectives.signals import Losses, Signals
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 ONE_CLASS_A_ROW: tuple[Task, ...] = ("binary", "multiclass")
 EVERY_TASK: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
@@ -32,6 +33,8 @@ class Term:
         weight: a number from 0, or (copies, 1, 1) for one a copy.
         prepare: turns the teacher's answers, (rows, columns), into what `loss` reads as "teacher", row by row; asked once for
             all rows where they are known beforehand.
+        linear: where the loss is (a * b).sum(-1) of an `a` that carries gradient and a `b` that does not: called as `loss`, gives
+            both, so that `Objective.backward` can start from `a`.
         build: makes the module that trains beside the student, from a first batch and the number of rows in the data.
         tasks: what kinds of answers it is meant for.
         least_columns: the fewest classes for which it is defined.
@@ -47,6 +50,7 @@ class Term:
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     weight: float | Tensor = 1.0
     prepare: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
+    linear: Callable[..., tuple[Tensor, Tensor]] | None = field(default=None, repr=False)
     build: Callable[[Signals, int], nn.Module] | None = field(default=None, repr=False)
     tasks: tuple[Task, ...] = field(default=ONE_CLASS_A_ROW, repr=False)
     least_columns: int = field(default=1, repr=False)
@@ -61,31 +65,38 @@ class Term:
         Raises:
             BadInput: a signal that it reads is not there.
         """
-        inputs = [self._taken(signals, name) for name in self.reads]
+        return self.loss(*self._inputs(signals), **self.settings)
+
+    def factors(self, signals: Signals) -> tuple[Tensor, Tensor | None]:
+        """What carries gradient and its slope, whose product, summed over columns, is the loss; the loss itself has no slope.
+
+        Raises:
+            BadInput: as when it is called.
+        """
+        if self.linear is None:
+            return self(signals), None
+        return self.linear(*self._inputs(signals), **self.settings)
+
+    def _inputs(self, signals: Signals) -> list[Any]:
+        inputs = [read(signals) for read in self._readers]
+        for name, value in zip(self.reads, inputs, strict=True):
+            if value is None:
+                raise BadInput(f"{self.name} reads {_spoken(name)}, and this batch has none.")
         if self.build is not None:
             if signals.modules is None or self.name not in signals.modules:
                 raise BadInput(f"{self.name} trains a module of its own; make it with objective.modules(signals, rows=...) and pass it on.")
             inputs.insert(0, signals.modules[self.name])
-        return self.loss(*inputs, **self.settings)
+        return inputs
 
-    def _taken(self, signals: Signals, name: str) -> Any:
-        if name == "student":
-            return signals.student_answers
-        if name == "teacher":
-            ready = signals.prepared.get(self.name)
-            if ready is not None:
-                return ready
-            answers = self._there(signals.teacher_answers, name)
-            return answers if self.prepare is None else self.prepare(answers)
-        side, _, path = name.partition(":")
-        if not path:
-            return self._there(getattr(signals, name), name)
-        return self._there((signals.student_hidden if side == "student" else signals.teacher_hidden).get(path), name)
+    @cached_property
+    def _readers(self) -> tuple[Callable[[Signals], Any], ...]:
+        return tuple(self._teachers if name == "teacher" else _reader(name) for name in self.reads)
 
-    def _there(self, value: Tensor | None, name: str) -> Tensor:
-        if value is None:
-            raise BadInput(f"{self.name} reads {_spoken(name)}, and this batch has none.")
-        return value
+    def _teachers(self, signals: Signals) -> Tensor | None:
+        ready = signals.prepared.get(self.name)
+        if ready is None and signals.teacher_answers is not None:
+            return signals.teacher_answers if self.prepare is None else self.prepare(signals.teacher_answers)
+        return ready
 
 
 @dataclass(frozen=True)
@@ -104,11 +115,27 @@ class Objective:
             BadInput: a signal that a term reads is not there. ShapeError: signals that do not fit each other.
         """
         weighted = {term.name: _times(term.weight, term(signals)) for term in self.terms}
-        values = iter(weighted.values())
-        total = next(values)
-        for value in values:
-            total = total + value
-        return Losses(total, weighted)
+        return Losses(_sum(weighted), weighted)
+
+    def backward(self, signals: Signals) -> Losses:
+        """Add the gradient of the loss, averaged over the batch and summed over copies; the losses, without gradient.
+
+        The same as calling the objective and `total.mean(-1).sum().backward()`, in fewer steps: weights, means and sums are
+        constants, so gradient starts where the constants end.
+
+        Raises:
+            BadInput, ShapeError: as when it is called.
+        """
+        share = 1 / signals.student_answers.shape[-2]
+        starts, gradients, weighted = [], [], {}
+        for term in self.terms:
+            start, slope = term.factors(signals)
+            starts.append(start)
+            gradients.append(_constant(term.weight, start, slope, share))
+            value = start.detach()
+            weighted[term.name] = _times(term.weight, value if slope is None else (value * slope).sum(dim=-1))
+        torch.autograd.backward(starts, gradients)
+        return Losses(_sum(weighted), weighted)
 
     def __add__(self, other: Objective) -> Objective:
         if not isinstance(other, Objective):
@@ -155,10 +182,8 @@ class Objective:
             signals: any batch with the hidden layers, from which the sizes are read.
             rows: how many rows the data has.
         """
-        torch = require("torch")
         built = {term.name: term.build(signals, rows) for term in self.terms if term.build is not None}
-        modules: nn.ModuleDict = torch.nn.ModuleDict(built)
-        return modules
+        return nn.ModuleDict(built)
 
     def check(self, *, task: Task, columns: int, given: Collection[str], stacked: bool = False) -> None:
         """Prove before training that every term can do its work.
@@ -195,6 +220,33 @@ class Objective:
             }
             for term in self.terms
         ]
+
+
+def _reader(name: str) -> Callable[[Signals], Any]:
+    """Of anything but the teacher's answers; what is not there is None."""
+    side, _, path = name.partition(":")
+    if path:
+        return partial(_layer, side, path)
+    return attrgetter("student_answers" if name == "student" else name)
+
+
+def _layer(side: str, path: str, signals: Signals) -> Tensor | None:
+    return (signals.student_hidden if side == "student" else signals.teacher_hidden).get(path)
+
+
+def _sum(weighted: Mapping[str, Tensor]) -> Tensor:
+    total, *others = weighted.values()
+    for value in others:
+        total = total + value
+    return total
+
+
+def _constant(weight: float | Tensor, start: Tensor, slope: Tensor | None, share: float) -> Tensor:
+    """The gradient at which `start` enters the mean loss: weight times share, times its slope."""
+    factor = weight * share
+    if slope is None:
+        return torch.full_like(start, factor) if isinstance(factor, float) else factor.expand_as(start)
+    return (slope * (factor if isinstance(factor, float) else factor[..., None])).expand_as(start)
 
 
 def _times(weight: float | Tensor, loss: Tensor) -> Tensor:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-from tutelage.core.errors import BadInput, ShapeError, require
+import torch
+from torch import Tensor
+
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.objectives.numerics import fitting, wide
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def squared_error(student_values: Tensor, target_values: Tensor) -> Tensor:
@@ -46,7 +45,7 @@ def huber(student_values: Tensor, target_values: Tensor, *, delta: float = 1.0) 
         Huber 1964, Annals of Mathematical Statistics 35(1), 73-101.
     """
     gap = _gap(student_values, target_values)
-    each: Tensor = require("torch").nn.functional.huber_loss(gap, gap.new_zeros(()).expand_as(gap), reduction="none", delta=delta)
+    each: Tensor = torch.nn.functional.huber_loss(gap, gap.new_zeros(()).expand_as(gap), reduction="none", delta=delta)
     return each.sum(dim=-1)
 
 

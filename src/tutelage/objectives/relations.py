@@ -6,14 +6,11 @@ loss (unless it says otherwise), and a row's value depends on its batch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Tensor
 
-from tutelage.core.errors import require
 from tutelage.objectives.features import same_rows
 from tutelage.objectives.numerics import divergence, unit, wide
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def relational_distance(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
@@ -106,13 +103,13 @@ def _flat(student_hidden: Tensor, teacher_hidden: Tensor) -> tuple[Tensor, Tenso
 
 
 def _huber(student: Tensor, teacher: Tensor) -> Tensor:
-    each: Tensor = require("torch").nn.functional.smooth_l1_loss(student, teacher, reduction="none")
+    each: Tensor = torch.nn.functional.smooth_l1_loss(student, teacher, reduction="none")
     return each
 
 
 def _distances(rows: Tensor) -> Tensor:
     """(batch, batch); by differences, for products of rows lose the small ones to rounding."""
-    distances: Tensor = require("torch").cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
+    distances: Tensor = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
     apart = (distances > 0).sum().clamp_min(1)
     return distances / (distances.sum() / apart).clamp_min(1e-30)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Tensor
 
-from tutelage.core.errors import require
 from tutelage.objectives.losses import hard_cross_entropy, kl_divergence, soft_cross_entropy
 from tutelage.objectives.numerics import fitting, softmax
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def weighted_soft_labels(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, *, temperature: float | Tensor = 2.0) -> Tensor:
@@ -36,7 +33,7 @@ def weighted_soft_labels(student_logits: Tensor, teacher_logits: Tensor, labels:
     fitting(student_logits, teacher_logits, "teacher logits")
     ratio = hard_cross_entropy(student_logits.detach(), labels) / (hard_cross_entropy(teacher_logits, labels) + 1e-7)
     soft = soft_cross_entropy(student_logits, softmax(teacher_logits, temperature), temperature=temperature)
-    weight: Tensor = -require("torch").expm1(-ratio)
+    weight: Tensor = -torch.expm1(-ratio)
     return weight * soft
 
 
@@ -63,6 +60,6 @@ def virtual_teacher(student_logits: Tensor, labels: Tensor, *, temperature: floa
         a trained copy of the student as teacher.
     """
     classes = student_logits.shape[-1]
-    one_hot = require("torch").nn.functional.one_hot(labels, classes).to(student_logits.dtype)
+    one_hot = torch.nn.functional.one_hot(labels, classes).to(student_logits.dtype)
     made = one_hot * correct + (1 - one_hot) * ((1 - correct) / (classes - 1))
     return kl_divergence(student_logits, softmax(made, temperature))

@@ -37,7 +37,10 @@ def soft_cross_entropy(*, temperature: float | Tensor = 1.0) -> Objective:
     Args:
         temperature: above zero; (copies, 1, 1) for one a copy.
     """
-    return _to_probabilities("soft_cross_entropy", losses.soft_cross_entropy, temperature)
+    scale = check_scale(temperature)
+    prepare = partial(_scaled_targets, scale)
+    loss, linear = losses.to_scaled_targets, losses.scaled_product
+    return _alone(Term("soft_cross_entropy", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare, linear=linear))
 
 
 def kl_divergence(*, temperature: float | Tensor = 1.0) -> Objective:
@@ -166,6 +169,10 @@ def _to_probabilities(
     chosen = {"temperature": scale, **(settings or {})}
     prepare = partial(softmax, temperature=scale)
     return _alone(Term(name, loss, ("student", "teacher"), chosen, prepare=prepare, least_columns=least_columns))
+
+
+def _scaled_targets(temperature: float | Tensor, teacher_logits: Tensor) -> Tensor:
+    return softmax(teacher_logits, temperature) * -(temperature**2)
 
 
 def _finite_log_probs(temperature: float | Tensor, teacher_logits: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ def _columns(rows: Any) -> list[NDArray[Any]] | None:
 _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 
-def _mixed(bits: Names) -> Names:
+def mixed(bits: Names) -> Names:
     """Spread every bit over the word, in place; 0 stays 0, so that sparse and dense agree.
 
     Multiply and shift as in splitmix64 (Vigna 2015).
@@ -74,7 +74,7 @@ def _mixed(bits: Names) -> Names:
 
 
 def _seeds(columns: int, start: int = 0) -> Names:
-    return _mixed(np.arange(start + 1, start + columns + 1, dtype=np.uint64)) | np.uint64(1)
+    return mixed(np.arange(start + 1, start + columns + 1, dtype=np.uint64)) | np.uint64(1)
 
 
 def _of_numbers(matrix: NDArray[Any]) -> Names:
@@ -86,7 +86,7 @@ def _of_numbers(matrix: NDArray[Any]) -> Names:
         bits = _bits(matrix[start : start + step])
         with np.errstate(over="ignore"):
             # Mixed first: a short float has zeros below, and its product with the column's factor would keep them.
-            names[start : start + step] = _mixed(bits) @ seeds
+            names[start : start + step] = mixed(bits) @ seeds
     return _finished(names, columns)
 
 
@@ -94,7 +94,7 @@ def _of_columns(columns: list[NDArray[Any]], rows: int) -> Names:
     names = np.zeros(rows, dtype=np.uint64)
     with np.errstate(over="ignore"):
         for seed, column in zip(_seeds(len(columns)), columns, strict=True):
-            names += _mixed(_bits(column)) * seed
+            names += mixed(_bits(column)) * seed
     return _finished(names, len(columns))
 
 
@@ -102,7 +102,7 @@ def _of_sparse(matrix: Any) -> Names:
     matrix.sum_duplicates()
     seeds = _seeds(matrix.shape[1])
     with np.errstate(over="ignore"):
-        cells = _mixed(_bits(matrix.data)) * seeds[matrix.indices]
+        cells = mixed(_bits(matrix.data)) * seeds[matrix.indices]
         sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(cells, dtype=np.uint64)])
         names = sums[matrix.indptr[1:]] - sums[matrix.indptr[:-1]]
     return _finished(names, matrix.shape[1])
@@ -111,7 +111,7 @@ def _of_sparse(matrix: Any) -> Names:
 def _finished(names: Names, columns: int) -> Names:
     with np.errstate(over="ignore"):
         names += np.uint64(columns) + np.uint64(1)
-    return _mixed(names)
+    return mixed(names)
 
 
 def _bits(values: NDArray[Any]) -> Names:

@@ -44,14 +44,17 @@ def as_rows(data: Any) -> Rows:
 
     Args:
         data: an array or tensor (rows, ...), a pandas or polars frame, a SciPy sparse matrix, a list of texts or of
-            rows, a pyarrow Table, or the path of a .parquet, .csv, .jsonl or .npy file. Parquet and .npy are read
-            in parts, never whole.
+            rows, a pyarrow Table, `Views`, or the path of a .parquet, .csv, .jsonl or .npy file. Parquet and .npy are
+            read in parts, never whole.
 
     Raises:
         ShapeError: no rows, or a single value. BadInput: something else, or a file that is not there.
     """
     if isinstance(data, Rows):
         return data
+    if hasattr(data, "as_rows"):  # Views, or whatever else knows how to be rows
+        rows: Rows = data.as_rows()
+        return rows
     if isinstance(data, str | Path):
         return _of_file(Path(data))
     rows = _of_object(data)

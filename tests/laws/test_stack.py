@@ -5,8 +5,9 @@ import torch
 
 from tutelage import engine
 from tutelage.objectives.losses import soft_cross_entropy
+from tutelage.students.loop import fit
 from tutelage.students.networks import MLPStack
-from tutelage.students.torch_student import Validation, fit
+from tutelage.students.validation import Validation
 
 RNG = np.random.default_rng(0)
 INPUTS = torch.from_numpy(RNG.normal(size=(300, 6)).astype(np.float32))

@@ -30,8 +30,9 @@ from tutelage.recipes.mnist_setting import CLASSES, PUBLISHED_ERRORS, Split, glo
 from tutelage.recipes.recipe import Outcome, Plan
 from tutelage.recipes.teaching import kept_labels, kept_network
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.students.loop import fit, steps_of
 from tutelage.students.networks import MLPStack
-from tutelage.students.torch_student import TorchStudent, fit, steps_of
+from tutelage.students.torch_student import TorchStudent
 
 TEMPERATURE = 3.5
 BATCH, FOLDS, EPOCHS = 32, 3, 3

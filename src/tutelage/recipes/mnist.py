@@ -31,8 +31,9 @@ from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network
 from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.students.loop import fit, steps_of
 from tutelage.students.networks import MLPStack
-from tutelage.students.torch_student import TorchStudent, fit, steps_of
+from tutelage.students.torch_student import TorchStudent
 
 SIZES = {"": (784, 10, 10, 10), "-784-10-10": (784, 10, 10)}
 """Student sizes by the suffix of their arms: the page's two hidden layers of 10, and the one that its code has."""

@@ -17,7 +17,7 @@ from tutelage.data.fingerprint import fingerprint
 from tutelage.evaluation.scorecard import Measured
 from tutelage.recipes.teaching import Network
 from tutelage.students.networks import MLPStack, parameters_of
-from tutelage.students.torch_student import Validation
+from tutelage.students.validation import Validation
 
 CLASSES = 10
 TRAIN_ROWS = 50_000  # the last 10 000 of the 60 000 validate

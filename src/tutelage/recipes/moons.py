@@ -28,9 +28,11 @@ from tutelage.recipes.draws import Draw, by_arm, described, draw, for_each, pred
 from tutelage.recipes.figures import mean_soft_labels
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network
+from tutelage.students.loop import fit
 from tutelage.students.networks import mlp, parameters_of
-from tutelage.students.torch_student import TorchStudent, Validation, fit
+from tutelage.students.torch_student import TorchStudent
 from tutelage.students.trees import SoftTree
+from tutelage.students.validation import Validation
 
 SIZES = (2, 128, 128, 2)
 ROWS, NOISE = 2400, 0.3

@@ -131,8 +131,9 @@ def _sizes(student: SoftMLP, lesson: _Lesson) -> list[int]:
 def _by_torch(student: SoftMLP, lesson: _Lesson, seed: int) -> tuple[Layers, int]:
     torch = require("torch")
     from tutelage.objectives.losses import soft_cross_entropy
+    from tutelage.students.loop import fit
     from tutelage.students.networks import mlp
-    from tutelage.students.torch_student import Validation, fit
+    from tutelage.students.validation import Validation
 
     inputs, targets, validation_inputs, validation_targets = map(
         torch.from_numpy, (lesson.rows, lesson.targets, lesson.validation_rows, lesson.validation_targets)

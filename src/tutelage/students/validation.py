@@ -1,0 +1,79 @@
+"""Rows that choose the epoch and train nothing, and the weights of the best epoch so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from tutelage import engine
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Rows that choose the epoch and train nothing.
+
+    Attributes:
+        inputs: (rows, ...).
+        labels: (rows,) integers; for "loss" also (rows, classes) probabilities; for "squares" (rows, outputs) values.
+        by: "errors" counts wrong rows; "loss" is the mean cross-entropy, steadier where rows are few and noisy;
+            "squares" is the mean squared error.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    by: Literal["errors", "loss", "squares"] = "errors"
+
+    def score(self, network: nn.Module) -> Tensor:
+        """(copies,) float64 on the CPU, lower is better, of the network or of each copy of a stack."""
+        return self._score(engine.answers_of(network, self.inputs)).reshape(-1).double().cpu()
+
+    def _score(self, answers: Tensor) -> Tensor:
+        if self.by == "squares":
+            return (answers - self.labels).square().mean(dim=(-1, -2))
+        if self.by == "errors":
+            return (answers.argmax(dim=-1) != self.labels).sum(dim=-1)
+        log_probs = torch.log_softmax(answers, dim=-1)
+        soft = self.labels.ndim == 2
+        of_label = (log_probs * self.labels).sum(dim=-1) if soft else log_probs[..., torch.arange(len(self.labels)), self.labels]
+        return -of_label.mean(dim=-1)
+
+
+class BestWeights:
+    """The best weights so far, copy by copy. A plain network counts as a stack of one."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.live = [value.detach() for value in network.state_dict(keep_vars=True).values()]
+        if not hasattr(network, "copies"):
+            self.live = [value[None] for value in self.live]
+        self.kept = [value.clone() for value in self.live]
+        copies = getattr(network, "copies", 1)
+        self.score = torch.full((copies,), torch.inf, dtype=torch.float64)
+        self.epoch = torch.zeros(copies, dtype=torch.int64)
+
+    def offer(self, score: Tensor, epoch: int) -> None:
+        """Keep the weights of each copy as they are now, if this score is its best."""
+        better = score < self.score
+        self.score[better] = score[better]
+        self.epoch[better] = epoch
+        if better.any():
+            for kept, live in zip(self.kept, self.live, strict=True):
+                kept[better] = live[better]
+
+    def restore(self) -> None:
+        """Put the best weights back into the network."""
+        for kept, live in zip(self.kept, self.live, strict=True):
+            live.copy_(kept)
+
+    def state_dict(self) -> dict[str, Tensor | list[Tensor]]:
+        """All of it, for a checkpoint."""
+        return {"kept": self.kept, "score": self.score, "epoch": self.epoch}
+
+    def load_state_dict(self, state: dict[str, Tensor | list[Tensor]]) -> None:
+        """Put back what `state_dict` gave."""
+        for kept, value in zip(self.kept, state["kept"], strict=True):
+            kept.copy_(value)
+        self.score.copy_(state["score"])  # type: ignore[arg-type]
+        self.epoch.copy_(state["epoch"])  # type: ignore[arg-type]

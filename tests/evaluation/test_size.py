@@ -25,7 +25,7 @@ Y = (X[:, 0] + X[:, 1] > 0).astype(int)
 
 def test_weights_of_a_network_are_counted_inside_and_outside_its_student():
     network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
-    assert count_parts(network) == count_parts(TorchStudent(network, [0, 1])) == (4 * 3 + 3 + 3 * 2 + 2, "weights")
+    assert count_parts(network) == count_parts(TorchStudent(network, classes=[0, 1])) == (4 * 3 + 3 + 3 * 2 + 2, "weights")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 P = RNG.dirichlet(np.ones(4), 60)
 STUDENTS = {
-    "network": (TorchStudent(mlp((3, 5, 4)), "abcd"), "probabilities", 4),
+    "network": (TorchStudent(mlp((3, 5, 4)), classes="abcd"), "probabilities", 4),
     "soft tree": (SoftTree(max_leaf_nodes=9).fit(X, P), "probabilities", 4),
     "tree": (DecisionTreeRegressor(max_leaf_nodes=9).fit(X, X[:, 0]), "prediction", 1),
     "line": (LinearRegression().fit(X, X[:, 0]), "prediction", 1),
@@ -46,7 +46,7 @@ def test_the_file_holds_no_path_of_the_machine_that_made_it():
 
 def test_exporting_gives_the_network_its_mode_back():
     network = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5)).train()
-    onnx_graph(TorchStudent(network, "abcd"), 3)
+    onnx_graph(TorchStudent(network, classes="abcd"), 3)
     assert network.training
     assert network[1].training
 

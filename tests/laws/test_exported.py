@@ -33,7 +33,7 @@ def test_a_large_unpruned_soft_tree_is_exported_whole(tmp_path):
 
 
 def test_a_network_answers_nan_and_infinity_as_its_file_does(tmp_path):
-    student = TorchStudent(mlp((4, 6, 3)), range(3))
+    student = TorchStudent(mlp((4, 6, 3)), classes=range(3))
     rows = RNG.normal(size=(50, 4)).astype(np.float32)
     export_onnx(student, tmp_path / "net.onnx", check_on=rows)
     odd = np.array([[np.nan, 0, 0, 0], [np.inf, 0, 0, 0], [-np.inf, 1, 1, 1], [3e38, 3e38, 3e38, 3e38]], dtype=np.float32)

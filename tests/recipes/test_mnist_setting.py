@@ -64,7 +64,7 @@ def test_pixels_run_from_zero_to_one(images):
     ],
 )
 def test_the_origins_figure_stands_beside_the_arms_that_have_one(name, errors):
-    models = {name: (TorchStudent(mlp((4, 3)), range(3)),)}
+    models = {name: (TorchStudent(mlp((4, 3)), classes=range(3)),)}
     arm = measured_network(name, "", (0,), {name: np.zeros((1, 5), int)}, models)
     assert (arm.published or {}).get("test_errors") == errors
     assert arm.parameters == (15,)

@@ -27,7 +27,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 3))
 P = RNG.dirichlet(np.ones(2), 80)
 STUDENTS = {
-    "network": TorchStudent(mlp((3, 5, 2)), ("no", "yes")),
+    "network": TorchStudent(mlp((3, 5, 2)), classes=("no", "yes")),
     "soft tree": SoftTree().fit(X, P),
     "tree": DecisionTreeRegressor().fit(X, P),
     "line": LinearRegression().fit(X, P[:, 0]),
@@ -56,7 +56,7 @@ def test_a_student_comes_back_as_it_was_kept(name, tmp_path):
 
 def test_a_network_that_is_no_mlp_is_refused(tmp_path):
     with pytest.raises(BadInput, match="only networks made by mlp"):
-        save_student(TorchStudent(nn.Sequential(nn.Linear(3, 2), nn.Dropout()), (0, 1)), tmp_path / "x")
+        save_student(TorchStudent(nn.Sequential(nn.Linear(3, 2), nn.Dropout()), classes=(0, 1)), tmp_path / "x")
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ def as_rows(data: Any) -> Rows:
 
     Args:
         data: an array or tensor (rows, ...), a pandas or polars frame, a SciPy sparse matrix, a list of texts or of
-            rows, a pyarrow Table, `Views`, or the path of a .parquet, .csv, .jsonl or .npy file. Parquet and .npy are
-            read in parts, never whole.
+            rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its labels), or the path of a
+            .parquet, .csv, .jsonl or .npy file. Parquet and .npy are read in parts, never whole.
 
     Raises:
         ShapeError: no rows, or a single value. BadInput: something else, or a file that is not there.
@@ -84,10 +84,18 @@ def _of_values(data: Any) -> Rows:
     if isinstance(data, np.ndarray | list | tuple) or hasattr(data, "__array__"):
         array = array_of(data)
         return _sliced(array, "array", array.ndim)
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        return Rows(len(data), lambda start, stop: np.stack([_inputs_of(data[index]) for index in range(start, stop)]), "Dataset")
     raise BadInput(
         f"cannot take a {type(data).__name__} as rows; expected an array, a pandas or polars frame, a sparse matrix, a list of texts, "
         "or the path of a .parquet, .csv, .jsonl or .npy file."
     )
+
+
+def _inputs_of(item: Any) -> NDArray[Any]:
+    """The inputs of an item of a torch Dataset, which may pair them with a label."""
+    inputs = item[0] if isinstance(item, list | tuple) else item
+    return np.asarray(inputs.detach().cpu().numpy() if hasattr(inputs, "detach") else inputs)
 
 
 def _sliced(data: Any, of: str, dimensions: int) -> Rows:

@@ -156,8 +156,8 @@ def _published(
             kept_network(store, {**of_students, "seed": seed}, lambda: glorot_weights(MLPStack(SIZES, len(STUDENTS))), train)[0]
             for seed in plan.seeds
         ]
-    models: dict[str, tuple[TorchStudent, ...]] = {TEACHER: (TorchStudent(teacher, classes),)}
-    models |= {arm: tuple(TorchStudent(stack.copy(copy), classes) for stack in stacks) for copy, arm in enumerate(STUDENTS)}
+    models: dict[str, tuple[TorchStudent, ...]] = {TEACHER: (TorchStudent(teacher, classes=classes),)}
+    models |= {arm: tuple(TorchStudent(stack.copy(copy), classes=classes) for stack in stacks) for copy, arm in enumerate(STUDENTS)}
     predictions = {TEACHER: told.logits.argmax(axis=1)[None]}
     predictions |= {arm: np.stack([student.predict(split.test_inputs) for student in models[arm]]) for arm in STUDENTS}
     return models, predictions, soft

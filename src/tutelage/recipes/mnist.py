@@ -149,7 +149,7 @@ class Stacks:
 
     def students(self, setting: int) -> tuple[TorchStudent, ...]:
         """One candidate, a student a seed."""
-        return tuple(TorchStudent(stack.copy(setting), range(CLASSES)) for stack in self.networks)
+        return tuple(TorchStudent(stack.copy(setting), classes=range(CLASSES)) for stack in self.networks)
 
 
 def _students(
@@ -202,7 +202,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
         taught = kept_labels(store, teacher, made_from, split.inputs, tuple(range(CLASSES)))
         told = kept_labels(store, teacher, made_from, split.test_inputs, tuple(range(CLASSES)))
     steps = steps_of(len(split.inputs), batch_size=STUDENT_BATCH, epochs=split.epochs)
-    models: dict[str, tuple[Any, ...]] = {"teacher": (TorchStudent(teacher, range(CLASSES)),)}
+    models: dict[str, tuple[Any, ...]] = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),)}
     chosen: dict[str, Setting] = {}
     with stages.stage("students", steps * len(SIZES) * len(plan.seeds)) as advance:
         for suffix, sizes in SIZES.items():

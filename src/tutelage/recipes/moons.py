@@ -83,7 +83,7 @@ def _teacher(drawn: Draw, *, epochs: int, store: Store) -> tuple[TorchStudent, l
     made_from = {"what": "moons teacher", "data": drawn.fingerprint, "sizes": SIZES, "epochs": epochs, "seed": drawn.seed}
     network, _ = kept_network(store, made_from, lambda: mlp(SIZES), partial(_teach, drawn=drawn, epochs=epochs))
     labels = kept_labels(store, network, made_from, drawn.every, (0, 1))
-    return TorchStudent(network, (0, 1)), drawn.split(labels.probabilities)
+    return TorchStudent(network, classes=(0, 1)), drawn.split(labels.probabilities)
 
 
 def _grow(drawn: Draw, answers: list[Floats]) -> dict[str, SoftTree]:

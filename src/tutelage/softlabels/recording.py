@@ -89,8 +89,10 @@ def record(
     if into is None:
         if dtype is not None or top_k is not None:
             raise BadInput("dtype and top_k say how answers lie on disk; pass into=, the folder to record into.")
-        inputs = rows.part(0, rows.count)
-        return SoftLabels(teacher.answer(inputs), teacher.form, row_names(inputs), teacher.fingerprint)
+        # In the parts that a folder is recorded in: where a row stands in a batch can change its last bit.
+        said = [(teacher.form.check(teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)]
+        answers, names = (np.concatenate(column) for column in zip(*said, strict=True))
+        return SoftLabels(answers, teacher.form, names, teacher.fingerprint)
     if shard_rows < 1:
         raise BadInput(f"shard_rows is {shard_rows}; expected at least 1.")
     folder = Path(into)

@@ -141,7 +141,7 @@ class LoaderFeed:
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
         """See `Feed`."""
-        for rows, said in zip(parts, self._loader(parts), strict=True):
+        for rows, said in zip(parts, self._loader(epoch, parts), strict=True):
             inputs, labels = said if isinstance(said, list | tuple) and len(said) == 2 else (said, None)
             if not isinstance(inputs, Tensor):
                 raise BadInput(
@@ -150,10 +150,11 @@ class LoaderFeed:
                 )
             yield Batch(inputs.to(self.device), rows, None if labels is None else torch.as_tensor(labels).to(self.device))
 
-    def _loader(self, parts: list[Tensor]) -> DataLoader[Any]:
+    def _loader(self, epoch: int, parts: list[Tensor]) -> DataLoader[Any]:
         from torch.utils.data import DataLoader
 
-        return DataLoader(self.dataset, batch_sampler=[part.tolist() for part in parts], **self.options)
+        own = torch.Generator().manual_seed(epoch)  # the seeds of its workers are no draw from the training's random state
+        return DataLoader(self.dataset, batch_sampler=[part.tolist() for part in parts], generator=own, **self.options)
 
 
 def _told(said: Any) -> str:

@@ -99,7 +99,7 @@ def _load_mlp(path: Path) -> Any:
         network.load_state_dict(tensors)
     except (SafetensorError, ValueError, KeyError, TypeError, torch.cuda.OutOfMemoryError) as error:
         raise DamagedFile(f"{path} is not a student that tutelage kept ({error}). Run the recipe again.") from error
-    return TorchStudent(network, about["classes"])
+    return TorchStudent(network, classes=about["classes"])
 
 
 def _load_estimator(path: Path) -> Any:

@@ -1,47 +1,225 @@
-"""A trained network as a student."""
+"""Any torch network as a student: taught by recorded or live answers, met as scikit-learn's users expect."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from tutelage import engine
-from tutelage.core.arrays import Floats, softmax
-from tutelage.core.errors import ShapeError
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.arrays import Floats, sigmoid, softmax
+from tutelage.core.contracts import Teacher
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.objectives.objective import Objective
+from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.students.checkpoints import Checkpoints
+from tutelage.students.lessons import as_classes, who_knows
+from tutelage.students.loop import Backend, Course, Fit, Report, train
+from tutelage.students.torch_lesson import TorchLesson, check_answers
+from tutelage.students.torch_sources import Told, known_as, name_of, split, told
+from tutelage.students.training import Training
+from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.preflight.held_networks import networks_in
 
 
 class TorchStudent:
-    """A trained network with its classes, as a scikit-learn user expects to meet it.
+    """A network that is taught, and then answers alone.
 
     Args:
-        network: maps (batch, features) float32 to (batch, classes) logits at temperature 1.
-        classes: the label of each logit, in order.
+        network: maps (batch, ...) to (batch, classes) logits at temperature 1, to (batch, labels) logits for
+            multilabel, or to (batch, outputs) values. Trained in place.
+        objective: what it is asked to match, such as 0.9 * soft_cross_entropy(temperature=4.0) + 0.1 *
+            hard_cross_entropy(). By default the teacher's probabilities, or the labels where there is no teacher.
+        classes: the label of each logit, in order; learnt from the teacher or from y if not given.
+        output: takes the answers out of what the network returns, where that is a tuple or a dict.
+
+    Attributes:
+        classes_: (classes,) the label of each column of `predict_proba`.
+        fit_: what the training did (see `Fit`).
     """
 
-    def __init__(self, network: nn.Module, classes: Sequence[Any]) -> None:
-        self.network = network
-        self.classes_: NDArray[Any] = np.asarray(list(classes))
+    fit_: Fit
 
-    def predict_proba(self, inputs: NDArray[Any]) -> Floats:
-        """(rows, features) -> (rows, classes) float32 probabilities at temperature 1.
+    def __init__(
+        self,
+        network: nn.Module,
+        objective: Objective | None = None,
+        *,
+        classes: Sequence[Any] | None = None,
+        output: Callable[[Any], Tensor] | None = None,
+    ) -> None:
+        self.network = network
+        self.objective = objective
+        self.output = output
+        self.form: AnswerForm | None = None
+        if classes is not None:
+            self._learn_form(of_classes("logits", classes))
+
+    def fit(
+        self,
+        X: Any,
+        labels: Any = None,
+        y: Any = None,
+        *,
+        validation: float | tuple[Any, ...] | None = None,
+        device: str | torch.device | None = None,
+        backend: Backend | None = None,
+        checkpoints: Path | str | None = None,
+        callbacks: Sequence[Callable[[Report], Any]] = (),
+        advance: Callable[[], None] = lambda: None,
+        **training: Any,
+    ) -> Self:
+        """Teach the network.
+
+        Args:
+            X: (rows, ...) array or tensor, `Views`, a map-style torch Dataset or a DataLoader (of inputs, or of pairs
+                of inputs and label).
+            labels: soft labels recorded on these rows, or a live teacher, whatever `as_teacher` takes; the training
+                cannot tell them apart. A live teacher is asked once about all rows, in eval mode, unless X is a
+                Dataset: then about every batch, as the student sees it.
+            y: the truth, where the objective reads it: (rows,) labels, (rows, labels) 0 and 1, or values.
+            validation: the share of the rows that choose the epoch, drawn by the seed; or (X, y), or (X, None, labels)
+                where the truth is not known. Fewest errors win; without truth, or for values, the lowest loss.
+            device: where to train; where the network is, if not given.
+            backend: several processes (see `students.several`).
+            checkpoints: a folder that keeps the training, so that after a kill the same call goes on and ends in the
+                same bits.
+            callbacks: called with a `Report` after each epoch; one that returns True ends the training.
+            advance: called after each step, for a progress display.
+            training: epochs, batch_size, seed, optimizer and all else that `Training` has.
+
+        Raises:
+            LabelMismatch: answers to other rows, or of other classes. ShapeError, BadInput: data, network or objective
+                that do not fit each other. SelfCheckFailed: a loss is not finite; the checkpoint before it is kept.
+        """
+        how = Training.of(training)
+        objective = self.objective or (hard_cross_entropy() if labels is None else soft_cross_entropy())
+        teacher = self._teacher(labels)
+        form = known_as(teacher, y, self.form, objective)
+        data = told(X, teacher, y, form)
+        chooses = self._chooses(validation, form)
+        if isinstance(validation, float):
+            data, chooses = split(data, validation, seed=how.seed)
+        self._learn_form(form)
+        network, where = self._placed(device)
+        feed = data.feed(where)
+        with engine.seeded(how.seed):
+            first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))
+        with engine.evaluating(network):
+            said = network(first.inputs)
+        check_answers(said if self.output is None else self.output(said), form, self.output)
+        given = {"index", *({"teacher"} if teacher else ()), *({"labels"} if data.truth is not None or first.labels is not None else ())}
+        objective.check(task=form.task, columns=len(form.classes) or 1, given=given)
+        lesson = TorchLesson(
+            torch.compile(network) if how.compile else network,
+            objective,
+            self.output or (lambda said: said),
+            data.answering(teacher, objective, where),
+            None if data.truth is None else data.truth.to(where),
+            precision=how.precision,
+        )
+        optimizer = how.optimizer_of(list(network.parameters()))
+        course = Course(
+            optimizer,
+            how.epochs,
+            how.batch_size,
+            schedule=how.schedule_of(optimizer, how.epochs * -(-feed.rows // how.batch_size)),
+            validation=None if chooses is None else chooses.validation(form, where),
+            patience=how.patience,
+            clip_norm=how.clip_norm,
+            average=how.average_of(network),
+            callbacks=callbacks,
+            terms=lesson.terms,
+            advance=advance,
+        )
+        memory = None
+        if checkpoints is not None:
+            settled = {"data": name_of(data), "objective": objective.described(), **how.described()}
+            memory = Checkpoints(Path(checkpoints), settled, every=how.checkpoint_steps)
+        with engine.seeded(how.seed):
+            self.fit_ = train(network, lesson, feed, course, memory=memory, backend=backend)
+        return self
+
+    def predict_proba(self, inputs: Any) -> Floats:
+        """(rows, ...) -> (rows, classes) float32 probabilities at temperature 1; for multilabel of each label.
 
         Raises:
             ShapeError: rows of another width than the network takes, or one logit too many or too few.
         """
-        rows = torch.as_tensor(np.ascontiguousarray(inputs, dtype=np.float32))
-        try:
-            logits = engine.answers_of(self.network, rows).numpy()
-        except RuntimeError as error:
-            raise ShapeError(f"the network cannot take rows of shape {tuple(rows.shape[1:])} ({str(error).splitlines()[0]}).") from error
-        if logits.shape[1:] != self.classes_.shape:
-            raise ShapeError(f"the network gives {logits.shape[1:]} logits a row; expected one for each of {len(self.classes_)} classes.")
+        logits = self._answers(inputs)
+        if self.form is not None and self.form.task == "multilabel":
+            return sigmoid(logits)
         return softmax(logits)
 
-    def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """(rows, features) -> (rows,) labels."""
-        return np.asarray(self.classes_[self.predict_proba(inputs).argmax(axis=1)])
+    def predict(self, inputs: Any) -> NDArray[Any]:
+        """(rows, ...) -> (rows,) labels; (rows, labels) 0 and 1 for multilabel; (rows,) or (rows, outputs) values."""
+        if self.form is not None and self.form.task == "regression":
+            values = self._answers(inputs)
+            return values[:, 0] if values.shape[1] == 1 else values
+        probabilities = self.predict_proba(inputs)
+        if self.form is not None and self.form.task == "multilabel":
+            return np.asarray(probabilities > 0.5, dtype=np.int64)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def _answers(self, inputs: Any) -> Floats:
+        rows = inputs if isinstance(inputs, Tensor) else torch.as_tensor(np.ascontiguousarray(inputs, dtype=_dtype_of(inputs)))
+        first = next(self.network.parameters(), None)
+        output = self.output or (lambda said: said)
+        try:
+            said = engine.answers_of(self.network, rows if first is None else rows.to(first.device), output=output)
+        except RuntimeError as error:
+            raise ShapeError(f"the network cannot take rows of shape {tuple(rows.shape[1:])} ({str(error).splitlines()[0]}).") from error
+        answers: Floats = said.float().cpu().numpy()
+        if hasattr(self, "classes_") and answers.shape[1:] != self.classes_.shape:
+            raise ShapeError(f"the network gives {answers.shape[1:]} logits a row; expected one for each of {len(self.classes_)} classes.")
+        return answers
+
+    def _learn_form(self, form: AnswerForm) -> None:
+        self.form = form
+        if form.task != "regression":
+            self.classes_: NDArray[Any] = as_classes(form)
+
+    def _teacher(self, labels: Any) -> Teacher | None:
+        """Who answers; a bare network answers for the student's classes.
+
+        Raises:
+            BadInput: teacher and student share a network or weights.
+        """
+        if labels is None:
+            return None
+        bare = isinstance(labels, nn.Module)
+        teacher = as_teacher(labels, classes=None if self.form is None else self.form.classes) if bare else who_knows(labels)
+        own = {id(parameter) for parameter in self.network.parameters()}
+        shared = sum(id(parameter) in own for held in networks_in(teacher) for parameter in held.parameters())
+        if shared:
+            raise BadInput(
+                f"student and teacher share {shared} of the student's {len(own)} parameter tensors, so the teacher would change as the "
+                "student learns. Give the student a network of its own: copy.deepcopy(network)."
+            )
+        return teacher
+
+    def _chooses(self, validation: Any, form: AnswerForm) -> Told | None:
+        if validation is None or isinstance(validation, float):
+            return None
+        if not isinstance(validation, tuple) or len(validation) not in (2, 3):
+            raise BadInput(f"validation is a {type(validation).__name__}; expected a share of the rows, (X, y), or (X, None, labels).")
+        X, y, *labels = validation
+        return told(X, who_knows(labels[0]) if labels else None, y, form)
+
+    def _placed(self, device: str | torch.device | None) -> tuple[nn.Module, torch.device]:
+        first = next(self.network.parameters(), None)
+        if first is None:
+            raise BadInput(f"this {type(self.network).__name__} has no parameters; there is nothing to teach it.")
+        where = first.device if device is None else torch.device(device)
+        return self.network.to(where), where
+
+
+def _dtype_of(inputs: Any) -> Any:
+    dtype = np.asarray(inputs).dtype
+    return np.int64 if dtype.kind in "iu" and dtype.itemsize == 8 else np.float32

@@ -17,14 +17,15 @@ class Validation:
 
     Attributes:
         inputs: (rows, ...).
-        labels: (rows,) integers; for "loss" also (rows, classes) probabilities; for "squares" (rows, outputs) values.
+        labels: (rows,) integers; for "loss" also (rows, classes) probabilities; for "label losses" (rows, labels)
+            probabilities; for "squares" (rows, outputs) values.
         by: "errors" counts wrong rows; "loss" is the mean cross-entropy, steadier where rows are few and noisy;
-            "squares" is the mean squared error.
+            "label losses" that of labels on their own; "squares" is the mean squared error.
     """
 
     inputs: Tensor
     labels: Tensor
-    by: Literal["errors", "loss", "squares"] = "errors"
+    by: Literal["errors", "loss", "label losses", "squares"] = "errors"
 
     def score(self, network: nn.Module) -> Tensor:
         """(copies,) float64 on the CPU, lower is better, of the network or of each copy of a stack."""
@@ -33,6 +34,9 @@ class Validation:
     def _score(self, answers: Tensor) -> Tensor:
         if self.by == "squares":
             return (answers - self.labels).square().mean(dim=(-1, -2))
+        if self.by == "label losses":
+            wanted = self.labels.expand_as(answers)
+            return nn.functional.binary_cross_entropy_with_logits(answers, wanted, reduction="none").mean(dim=(-1, -2))
         if self.by == "errors":
             return (answers.argmax(dim=-1) != self.labels).sum(dim=-1)
         log_probs = torch.log_softmax(answers, dim=-1)

@@ -1,0 +1,194 @@
+"""What a batch costs: the student's answers beside the teacher's and the truth, and the objective between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tutelage.core.answers import AnswerForm, plain, shown
+from tutelage.core.contracts import Teacher
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.data.names import Names, row_names
+from tutelage.objectives.objective import Objective
+from tutelage.objectives.signals import Signals
+from tutelage.students.feeds import Batch
+
+Output = Callable[[Any], Tensor]
+Answering = Callable[[Batch], Mapping[str, Any]]
+"""What the teacher says of a batch: the fields of `Signals` that speak of it."""
+
+
+@dataclass
+class TorchLesson:
+    """Calls the network on a batch and the objective on what it said; called by the training loop.
+
+    Attributes:
+        network: the student.
+        objective: what it is asked to match.
+        output: takes the answers out of what the network returns.
+        teacher: what the teacher says of a batch; None without a teacher.
+        labels: (rows, ...) the truth, on the device; None leaves it to the feed, or to nobody.
+        modules: the projectors that train beside the student.
+        precision: "bfloat16" runs the network under autocast.
+    """
+
+    network: Callable[[Tensor], Any]
+    objective: Objective
+    output: Output
+    teacher: Answering | None = None
+    labels: Tensor | None = None
+    modules: nn.ModuleDict | None = None
+    precision: str = "float32"
+    _sums: dict[str, Tensor] = field(default_factory=dict)
+    _rows: int = 0
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """(batch,) one loss per example."""
+        signals = self.signals(batch)
+        losses = self.objective(signals)
+        if len(losses.terms) > 1:
+            self._rows += len(batch.rows)
+            for name, values in losses.terms.items():
+                self._sums[name] = self._sums.get(name, 0.0) + values.detach().sum()
+        return losses.total
+
+    def signals(self, batch: Batch) -> Signals:
+        """All that is known about a batch."""
+        with torch.autocast(batch.inputs.device.type, torch.bfloat16) if self.precision == "bfloat16" else nullcontext():
+            answers = self.output(self.network(batch.inputs))
+        said = {} if self.teacher is None else self.teacher(batch)
+        labels = batch.labels if self.labels is None else self.labels[batch.rows]
+        return Signals(answers, labels=labels, index=batch.rows, modules=self.modules, **said)
+
+    def terms(self) -> dict[str, float]:
+        """The mean of each term since the last call, weighted, if there is more than one."""
+        means = {name: float(total) / max(self._rows, 1) for name, total in self._sums.items()}
+        self._sums, self._rows = {}, 0
+        return means
+
+
+@dataclass(frozen=True)
+class RecordedAnswers:
+    """Kept answers, one index away.
+
+    Attributes:
+        answers: (answers, columns) logits, log-probabilities or values, on the device; None where all that is read of
+            them was prepared.
+        prepared: what the objective made of them, by term.
+        unproven: (answers,) names of the rows they belong to, where rows are made as they are shown: each answer is
+            proven to belong to what is shown with it the first time it is used. Proven ones become 0.
+    """
+
+    answers: Tensor | None
+    prepared: dict[str, Tensor]
+    unproven: Names | None = None
+
+    def __call__(self, batch: Batch) -> dict[str, Any]:
+        """What the teacher says of a batch.
+
+        Raises:
+            LabelMismatch: what is shown is not what was recorded.
+        """
+        rows = batch.asked
+        if self.unproven is not None and self.unproven[rows].any():
+            self._prove(batch, self.unproven)
+        return {
+            "teacher_answers": None if self.answers is None else self.answers[rows],
+            "prepared": {name: targets[..., rows, :] for name, targets in self.prepared.items()},
+        }
+
+    def _prove(self, batch: Batch, unproven: Names) -> None:
+        rows = batch.asked.numpy()
+        other = (unproven[rows] != 0) & (unproven[rows] != row_names(batch.inputs))
+        if other.any():
+            first = int(batch.rows[int(np.flatnonzero(other)[0])])
+            raise LabelMismatch(
+                f"{int(other.sum())} of {len(rows)} views in a batch are not those that were recorded (first: row {first}). "
+                "Record again on the same Views: same data, augmentation, count and seed."
+            )
+        unproven[rows] = 0
+
+
+def recorded(
+    answers: NDArray[Any], form: AnswerForm, objective: Objective, device: torch.device, *, unproven: Names | None = None
+) -> RecordedAnswers:
+    """Answers as the loop needs them: prepared once, and dropped if nothing else reads them."""
+    tensor = torch.from_numpy(np.ascontiguousarray(_as_logits(answers, form), dtype=np.float32)).to(device)
+    prepared = objective.prepare(tensor)
+    raw = any("teacher" in term.reads and term.name not in prepared for term in objective.terms)
+    return RecordedAnswers(tensor if raw else None, prepared, unproven)
+
+
+def _as_logits(answers: NDArray[Any], form: AnswerForm) -> NDArray[Any]:
+    return answers if form.kind == "values" else form.logits(answers)
+
+
+@dataclass(frozen=True)
+class LiveAnswers:
+    """A teacher that is asked about each batch, as the student sees it.
+
+    Attributes:
+        teacher: who.
+        device: where its answers are needed.
+    """
+
+    teacher: Teacher
+    device: torch.device
+
+    def __call__(self, batch: Batch) -> dict[str, Any]:
+        """What the teacher says of a batch."""
+        form = self.teacher.form
+        said = self.teacher.answer(batch.inputs.detach().cpu().numpy())
+        return {"teacher_answers": torch.from_numpy(np.ascontiguousarray(_as_logits(said, form), dtype=np.float32)).to(self.device)}
+
+
+def truth_of(y: Any, form: AnswerForm, rows: int) -> Tensor:
+    """Labels as the losses take them: (rows,) places of classes, (rows, labels) 0 and 1, or (rows, outputs) values.
+
+    Raises:
+        LabelMismatch: a label that is not among the classes. ShapeError: other rows or columns.
+    """
+    truth = y.detach().cpu().numpy() if hasattr(y, "detach") else np.asarray(y)
+    if len(truth) != rows:
+        raise ShapeError(f"X and y have {rows} and {len(truth)} rows; they must be the same rows in the same order.")
+    if form.task in ("regression", "multilabel"):
+        values = torch.from_numpy(np.ascontiguousarray(truth, dtype=np.float32)).reshape(rows, -1)
+        if form.classes and values.shape[1] != len(form.classes):
+            raise ShapeError(f"y has {values.shape[1]} columns; expected one for each of the labels {shown(form.classes)}.")
+        return values
+    if truth.ndim != 1:
+        raise ShapeError(f"y has shape {truth.shape}; expected one label a row. Soft targets are passed as labels, not as y.")
+    place = {label: index for index, label in enumerate(form.classes)}
+    found, codes = np.unique(truth, return_inverse=True)
+    unknown = tuple(label for label in map(plain, found) if label not in place)
+    if unknown:
+        raise LabelMismatch(f"y holds {shown(unknown)}, not among the classes {shown(form.classes)}. Drop those rows, or map the labels.")
+    return torch.from_numpy(np.array([place[plain(label)] for label in found], dtype=np.int64)[codes])
+
+
+def check_answers(said: Any, form: AnswerForm, output: Output | None) -> None:
+    """Prove on a first batch that a network gives what it is to be trained on: one logit a class, or one value an output.
+
+    Raises:
+        BadInput: not a tensor, or probabilities where logits are expected. ShapeError: another number of columns.
+    """
+    if not isinstance(said, Tensor):
+        remedy = "the output= function must return a tensor" if output else "pass output=, such as output=lambda said: said[0]"
+        raise BadInput(f"the student returns a {type(said).__name__}, not a tensor of answers; {remedy}.")
+    wanted = len(form.classes)
+    if said.ndim < 2 or (wanted and said.shape[-1] != wanted):
+        expected = f"(batch, {wanted}), one logit for each of the classes {shown(form.classes)}" if wanted else "(batch, outputs)"
+        raise ShapeError(f"the student answers a batch with shape {tuple(said.shape)}; expected {expected}.")
+    one_a_row = form.task in ("binary", "multiclass")
+    if one_a_row and len(said) > 1 and bool(((said >= 0).all(-1) & ((said.sum(-1) - 1).abs() < 1e-4)).all()):
+        raise BadInput(
+            "the student's answers are probabilities already (every row is positive and sums to one); the losses take logits. "
+            "Leave softmax out of the network."
+        )

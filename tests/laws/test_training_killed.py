@@ -1,0 +1,98 @@
+"""A training killed at 20 random moments and resumed ends in the same weights, bit for bit."""
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+from safetensors.torch import save_file
+from torch import nn
+
+from tutelage import engine
+from tutelage.data.views import Affine, Views
+from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.softlabels.recording import record
+from tutelage.students.torch_student import TorchStudent
+from tutelage.students.training import one_cycle
+from tutelage.teachers.adapt import as_teacher
+
+KILLS = 20
+PROCESSES = multiprocessing.get_context("forkserver")  # what is killed starts from a process that has imported everything
+
+
+def teach(folder: Path, log: Path, seconds: float) -> None:
+    """Dropout, norm layers, views, a moving average, a schedule, validation: all that has a state."""
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    pictures, labels = rng.uniform(size=(160, 1, 8, 8)).astype(np.float32), rng.integers(0, 3, 160)
+    with engine.seeded(1):
+        teacher = as_teacher(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), classes=range(3))
+    with engine.seeded(2):
+        network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(144, 3))
+    views = Views(pictures, Affine(shift=1), count=2)
+
+    def step():
+        with log.open("a") as file:
+            file.write(".")
+        time.sleep(seconds)
+
+    objective = 0.9 * soft_cross_entropy(temperature=2.0) + 0.1 * hard_cross_entropy()
+    student = TorchStudent(network, objective).fit(
+        views,
+        record(teacher, views),
+        labels,
+        validation=(pictures[:40], labels[:40]),
+        epochs=10,
+        batch_size=16,
+        schedule=one_cycle,
+        average=0.9,
+        clip_norm=1.0,
+        checkpoints=folder / "kept",
+        checkpoint_steps=3,
+        advance=step,
+    )
+    save_file(student.network.state_dict(), folder / "student.safetensors")
+
+
+def started(folder: Path, log: Path, seconds: float) -> multiprocessing.Process:
+    folder.mkdir(exist_ok=True)
+    process = PROCESSES.Process(target=teach, args=(folder, log, seconds))
+    process.start()
+    return process
+
+
+def steps(log: Path) -> int:
+    return len(log.read_text()) if log.exists() else 0
+
+
+def test_killed_and_resumed_is_as_left_alone(tmp_path):
+    # The last is what torch's optimizers import when the first of them is made.
+    PROCESSES.set_forkserver_preload(["tutelage.students.torch_student", "tutelage.softlabels.recording", "torch._dynamo"])
+    alone, killed, log = tmp_path / "alone", tmp_path / "killed", tmp_path / "steps.log"
+    whole = started(alone, tmp_path / "alone.log", 0)
+    whole.join(120)
+    assert whole.exitcode == 0
+    assert steps(tmp_path / "alone.log") == 100
+    rng = np.random.default_rng(0)
+    for _ in range(KILLS):
+        before, wanted, deadline = steps(log), int(rng.integers(0, 8)), time.monotonic() + 60
+        process = started(killed, log, 0.01)
+        while steps(log) < before + wanted:  # by progress, not by the clock
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.02))
+        process.kill()
+        process.join(60)
+        assert process.exitcode == -9
+    assert not (killed / "student.safetensors").exists(), "the kills came too late to mean anything"
+    assert (killed / "kept" / "training.safetensors").exists(), "the kills came too early to mean anything"
+    before = steps(log)
+    resumed = started(killed, log, 0)
+    resumed.join(120)
+    assert resumed.exitcode == 0
+    assert steps(log) - before < 100, "it began anew"
+    expected, found = load_file(alone / "student.safetensors"), load_file(killed / "student.safetensors")
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)

@@ -77,6 +77,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "catboost": ("catboost",),
     "tables": ("pandas",),
     "report": ("jinja2", "matplotlib"),
+    "accelerate": ("accelerate",),
 }
 
 

@@ -99,19 +99,34 @@ class Course:
 
 
 class Backend:
-    """Where gradients are made: torch's own, on one process. `students.several` has the one of Accelerate."""
+    """Where gradients are made: torch's own, in one process. `students.several` has the one for many."""
+
+    keeps = True
+    """Whether this process writes checkpoints."""
+
+    def wrapped(self, network: nn.Module) -> nn.Module:
+        """The network as it is to be called."""
+        return network
 
     def parts(self, order: Tensor, batch_size: int) -> list[Tensor]:
         """The rows of each step of this process, from all rows of an epoch in their order."""
         return list(torch.split(order, batch_size))
 
-    def share(self, losses: Tensor) -> Tensor:
-        """The scalar whose gradient is this step's: mean over the batch, summed over copies."""
+    def share(self, losses: Tensor, step: int) -> Tensor:
+        """The scalar whose gradient is this process's part of a step's: mean over the batch, summed over copies."""
         return losses.mean(dim=-1).sum()
 
     def backward(self, loss: Tensor) -> None:
         """Add its gradient."""
         torch.autograd.backward(loss)
+
+    def total(self, losses: Tensor) -> Tensor:
+        """(steps,) the losses of whole steps, from this process's parts of them."""
+        return losses
+
+    def agreed(self, values: Tensor) -> Tensor:
+        """The same in every process."""
+        return values
 
 
 def train(
@@ -139,11 +154,11 @@ def train(
     steps = _Steps(network, lesson, course, backend or Backend())
     while not state.ended:
         if state.step == 0:
-            state.epoch, state.random = state.epoch + 1, torch.get_rng_state()
+            state.epoch, state.random = state.epoch + 1, steps.backend.agreed(torch.get_rng_state())
         loss = steps.epoch(feed, state, memory)
         state.step = 0
-        _close(state, network, course, loss)
-        if memory is not None:
+        _close(state, network, course, loss, steps.backend)
+        if memory is not None and steps.backend.keeps:
             memory.keep(state)
     return _ended(state, network, course)
 
@@ -222,27 +237,29 @@ class _Steps:
         """Take the steps of an epoch that are not taken yet; its mean loss."""
         now = torch.get_rng_state()
         torch.set_rng_state(state.random)
-        parts = self.backend.parts(torch.randperm(feed.rows), self.course.batch_size)
+        order = torch.randperm(feed.rows)
+        parts, sizes = self.backend.parts(order, self.course.batch_size), [len(part) for part in torch.split(order, self.course.batch_size)]
         if state.step:
             torch.set_rng_state(now)
         else:
             state.total = 0.0
         self.network.train()
-        watch = _Watch(state)
+        watch = _Watch(state, self.backend)
         for batch in feed.batches(state.epoch, parts[state.step :]):
-            watch.see(self._step(batch), batch.rows)
+            watch.see(self._step(batch, state.step), batch.rows, sizes[state.step])
             state.step += 1
             if memory is not None and memory.is_due(state.step):
                 watch.look()
-                memory.keep(state)
+                if self.backend.keeps:
+                    memory.keep(state)
         watch.look()
-        return state.total / sum(map(len, parts))
+        return state.total / feed.rows
 
-    def _step(self, batch: Batch) -> Tensor:
+    def _step(self, batch: Batch, step: int) -> Tensor:
         course = self.course
         losses = self.lesson(batch)
         course.optimizer.zero_grad()
-        loss = self.backend.share(losses)
+        loss = self.backend.share(losses, step)
         self.backend.backward(loss)
         if course.clip_norm is not None:
             nn.utils.clip_grad_norm_([p for group in course.optimizer.param_groups for p in group["params"]], course.clip_norm)
@@ -258,19 +275,19 @@ class _Steps:
 class _Watch:
     """Adds up losses, and looks every few steps whether one was not finite."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.seen: list[tuple[Tensor, Tensor]] = []
+    def __init__(self, state: State, backend: Backend) -> None:
+        self.state, self.backend = state, backend
+        self.seen: list[tuple[Tensor, Tensor, int]] = []
 
-    def see(self, loss: Tensor, rows: Tensor) -> None:
-        self.seen.append((loss, rows))
+    def see(self, loss: Tensor, rows: Tensor, size: int) -> None:
+        self.seen.append((loss, rows, size))
         if len(self.seen) == WATCHED:
             self.look()
 
     def look(self) -> None:
         if not self.seen:
             return
-        losses = torch.stack([loss for loss, _ in self.seen]).double().cpu()
+        losses = self.backend.total(torch.stack([loss for loss, *_ in self.seen])).double().cpu()
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             rows = self.seen[int(bad[0])][1].tolist()
@@ -279,16 +296,16 @@ class _Watch:
                 f"the loss of epoch {self.state.epoch} is {losses[int(bad[0])].item()}, first in the batch of rows {named}; "
                 "lower the learning rate or look at the targets of these rows."
             )
-        self.state.total += float((losses * torch.tensor([len(rows) for _, rows in self.seen])).sum())
+        self.state.total += float((losses * torch.tensor([size for *_, size in self.seen])).sum())
         self.seen.clear()
 
 
-def _close(state: State, network: nn.Module, course: Course, loss: float) -> None:
+def _close(state: State, network: nn.Module, course: Course, loss: float, backend: Backend) -> None:
     """Score the epoch, tell the callbacks, and see whether it was the last."""
     state.losses.append(loss)
     score = None
     if course.validation is not None and state.best is not None:
-        found = course.validation.score(network if course.average is None else course.average)
+        found = backend.agreed(course.validation.score(network if course.average is None else course.average))
         state.best.offer(found, state.epoch)
         score = found.numpy()
         state.scores.append(score.tolist())

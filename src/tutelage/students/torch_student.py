@@ -87,7 +87,7 @@ class TorchStudent:
             validation: the share of the rows that choose the epoch, drawn by the seed; or (X, y), or (X, None, labels)
                 where the truth is not known. Fewest errors win; without truth, or for values, the lowest loss.
             device: where to train; where the network is, if not given.
-            backend: several processes (see `students.several`).
+            backend: `Accelerated(accelerator)`, for several processes or devices.
             checkpoints: a folder that keeps the training, so that after a kill the same call goes on and ends in the
                 same bits.
             callbacks: called with a `Report` after each epoch; one that returns True ends the training.
@@ -116,8 +116,9 @@ class TorchStudent:
         check_answers(said if self.output is None else self.output(said), form, self.output)
         given = {"index", *({"teacher"} if teacher else ()), *({"labels"} if data.truth is not None or first.labels is not None else ())}
         objective.check(task=form.task, columns=len(form.classes) or 1, given=given)
+        called = backend.wrapped(network) if backend else network
         lesson = TorchLesson(
-            torch.compile(network) if how.compile else network,
+            torch.compile(called) if how.compile else called,
             objective,
             self.output or (lambda said: said),
             data.answering(teacher, objective, where),

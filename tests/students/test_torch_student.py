@@ -126,7 +126,7 @@ def test_values_and_independent_labels_are_learnt_too():
     student = TorchStudent(nn.Linear(4, 2), tl.squared_error()).fit(ROWS, values, **QUICK | {"epochs": 200}, validation=0.2)
     np.testing.assert_allclose(student.predict(ROWS), values.answer(ROWS), atol=0.05)
     labels = as_teacher(nn.Linear(4, 2), classes=("x", "y"), task="multilabel")
-    student = TorchStudent(nn.Linear(4, 2), tl.bernoulli_cross_entropy()).fit(ROWS, labels, **QUICK | {"epochs": 200}, validation=0.2)
+    student = TorchStudent(nn.Linear(4, 2), tl.soft_bernoulli()).fit(ROWS, labels, **QUICK | {"epochs": 200}, validation=0.2)
     assert (student.predict(ROWS) == (labels.answer(ROWS) > 0)).mean() > 0.95
 
 
@@ -155,6 +155,35 @@ def test_an_output_function_takes_the_logits_out():
     with pytest.raises(BadInput, match=r"returns a dict, not a tensor of answers; pass output="):
         TorchStudent(Wordy()).fit(ROWS, TEACHER)
     assert agreement(TorchStudent(Wordy(), output=lambda said: said["logits"]).fit(ROWS, TEACHER, **QUICK)) > 0.9
+
+
+def test_hidden_layers_are_matched_through_projectors_that_are_no_part_of_the_student():
+    objective = soft_cross_entropy() + 0.1 * tl.hint("1", "1")
+    student = TorchStudent(small(), objective).fit(ROWS, TEACHER, **QUICK)
+    assert [parameter.shape for parameter in student.projectors_.parameters()] == [(30, 8), (30,)]
+    assert list(student.network.state_dict()) == list(small().state_dict())
+    assert agreement(student) > 0.9
+    assert not student.network[1]._forward_hooks
+    assert not BIG[1]._forward_hooks
+    with pytest.raises(BadInput, match=r"reads the teacher's layer '1', and SoftLabels has no layers; pass the teacher's network"):
+        TorchStudent(small(), objective).fit(ROWS, record(TEACHER, ROWS))
+    with pytest.raises(BadInput, match=r"has no layer 'hidden'"):
+        TorchStudent(small(), tl.hint("hidden", "1")).fit(ROWS, TEACHER)
+
+
+def test_projectors_come_back_from_a_checkpoint(tmp_path):
+    objective = soft_cross_entropy() + tl.hint("1", "1")
+    alone = TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4)
+
+    def stop(report):
+        if report.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4, callbacks=[stop], checkpoints=tmp_path)
+    resumed = TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4, checkpoints=tmp_path)
+    for before, after in ((alone.network, resumed.network), (alone.projectors_, resumed.projectors_)):
+        assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
 
 
 SHARING = small()

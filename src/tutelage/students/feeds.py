@@ -71,7 +71,7 @@ class TensorFeed:
     def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
         """See `Feed`."""
         for rows in parts:
-            yield Batch(self.inputs[rows], rows)
+            yield Batch(self.inputs.index_select(0, rows.to(self.inputs.device)), rows)  # several times quicker than [rows]
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,14 @@ class Backend:
 
 
 def train(
-    network: nn.Module, lesson: Lesson, feed: Feed, course: Course, *, memory: Checkpoints | None = None, backend: Backend | None = None
+    network: nn.Module,
+    lesson: Lesson,
+    feed: Feed,
+    course: Course,
+    *,
+    memory: Checkpoints | None = None,
+    backend: Backend | None = None,
+    beside: nn.Module | None = None,
 ) -> Fit:
     """Train in place. Rows are shuffled anew each epoch from torch's random state (see `engine.seeded`).
 
@@ -144,11 +151,14 @@ def train(
         course: optimizer, length and choice.
         memory: keeps the state of the training, so that a killed one goes on; None keeps nothing.
         backend: where gradients are made.
+        beside: what the lesson trains with the network, and what is kept of it with a checkpoint.
 
     Raises:
         SelfCheckFailed: a loss is not finite; names the rows of the first such batch.
     """
     state = State.begun(network, course)
+    if beside is not None and len(beside.state_dict()):
+        state.parts["beside"] = beside
     if memory is not None:
         memory.recall(state)
     steps = _Steps(network, lesson, course, backend or Backend())

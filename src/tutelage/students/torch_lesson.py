@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tutelage import engine
 from tutelage.core.answers import AnswerForm, plain, shown
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.names import Names, row_names
+from tutelage.objectives.hooks import capturing
 from tutelage.objectives.objective import Objective
 from tutelage.objectives.signals import Signals
 from tutelage.students.feeds import Batch
@@ -36,6 +38,8 @@ class TorchLesson:
         teacher: what the teacher says of a batch; None without a teacher.
         labels: (rows, ...) the truth, on the device; None leaves it to the feed, or to nobody.
         modules: the projectors that train beside the student.
+        student_hidden: what the student's layers said of the batch, as `capturing` catches it.
+        teacher_hidden: asks the teacher's network about a batch, for what its layers say of it; None if none is read.
         precision: "bfloat16" runs the network under autocast.
     """
 
@@ -45,6 +49,8 @@ class TorchLesson:
     teacher: Answering | None = None
     labels: Tensor | None = None
     modules: nn.ModuleDict | None = None
+    student_hidden: Mapping[str, Tensor] = field(default_factory=dict)
+    teacher_hidden: Callable[[Tensor], Mapping[str, Tensor]] | None = None
     precision: str = "float32"
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _rows: int = 0
@@ -64,8 +70,24 @@ class TorchLesson:
         with torch.autocast(batch.inputs.device.type, torch.bfloat16) if self.precision == "bfloat16" else nullcontext():
             answers = self.output(self.network(batch.inputs))
         said = {} if self.teacher is None else self.teacher(batch)
-        labels = batch.labels if self.labels is None else self.labels[batch.rows]
-        return Signals(answers, labels=labels, index=batch.rows, modules=self.modules, **said)
+        labels = batch.labels if self.labels is None else self.labels.index_select(0, batch.rows.to(self.labels.device))
+        hidden = {} if self.teacher_hidden is None else self.teacher_hidden(batch.inputs)
+        return Signals(
+            answers,
+            labels=labels,
+            student_hidden=dict(self.student_hidden),
+            teacher_hidden=hidden,
+            index=batch.rows,
+            modules=self.modules,
+            **said,
+        )
+
+    def with_modules(self, first: Batch, network: nn.Module, *, rows: int) -> nn.ModuleDict:
+        """Build the projectors that the objective needs, from a first batch; they are drawn from torch's random state."""
+        if any(term.build is not None for term in self.objective.terms):
+            with engine.evaluating(network):
+                self.modules = self.objective.modules(self.signals(first), rows=rows)
+        return self.modules or nn.ModuleDict()
 
     def terms(self) -> dict[str, float]:
         """The mean of each term since the last call, weighted, if there is more than one."""
@@ -100,8 +122,8 @@ class RecordedAnswers:
         if self.unproven is not None and self.unproven[rows].any():
             self._prove(batch, self.unproven)
         return {
-            "teacher_answers": None if self.answers is None else self.answers[rows],
-            "prepared": {name: targets[..., rows, :] for name, targets in self.prepared.items()},
+            "teacher_answers": None if self.answers is None else self.answers.index_select(0, rows.to(self.answers.device)),
+            "prepared": {name: targets.index_select(-2, rows.to(targets.device)) for name, targets in self.prepared.items()},
         }
 
     def _prove(self, batch: Batch, unproven: Names) -> None:
@@ -128,6 +150,35 @@ def recorded(
 
 def _as_logits(answers: NDArray[Any], form: AnswerForm) -> NDArray[Any]:
     return answers if form.kind == "values" else form.logits(answers)
+
+
+@contextmanager
+def hidden_layers(lesson: TorchLesson, network: nn.Module, teacher: Teacher | None) -> Iterator[None]:
+    """Let a lesson read the hidden layers that its objective reads, of the student and of the teacher's network.
+
+    Raises:
+        BadInput: a layer that is not there, or a teacher without a network, such as recorded answers.
+    """
+    objective, asked = lesson.objective, lesson.objective.paths("teacher")
+    with ExitStack() as stack:
+        if paths := objective.paths("student"):
+            lesson.student_hidden = stack.enter_context(capturing(network, paths))
+        if asked:
+            held = getattr(teacher, "network", None)
+            if not isinstance(held, nn.Module):
+                raise BadInput(
+                    f"the objective reads the teacher's layer {asked[0]!r}, and {type(teacher).__name__} has no layers; pass the "
+                    "teacher's network itself, as as_teacher(network, classes=...)."
+                )
+            caught = stack.enter_context(capturing(held, asked))
+
+            def ask(inputs: Tensor) -> Mapping[str, Tensor]:
+                with engine.evaluating(held):
+                    held(inputs)
+                return dict(caught)
+
+            lesson.teacher_hidden = ask
+        yield
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -19,9 +19,10 @@ from tutelage.core.errors import BadInput, ShapeError
 from tutelage.objectives.objective import Objective
 from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.students.checkpoints import Checkpoints
+from tutelage.students.feeds import Batch, Feed
 from tutelage.students.lessons import as_classes, who_knows
-from tutelage.students.loop import Backend, Course, Fit, Report, train
-from tutelage.students.torch_lesson import TorchLesson, check_answers
+from tutelage.students.loop import Backend, Fit, Report, train
+from tutelage.students.torch_lesson import TorchLesson, check_answers, hidden_layers
 from tutelage.students.torch_sources import Told, known_as, name_of, split, told
 from tutelage.students.training import Training
 from tutelage.teachers.adapt import as_teacher
@@ -42,9 +43,11 @@ class TorchStudent:
     Attributes:
         classes_: (classes,) the label of each column of `predict_proba`.
         fit_: what the training did (see `Fit`).
+        projectors_: what was trained beside the network for objectives of hidden layers; no part of the student.
     """
 
     fit_: Fit
+    projectors_: nn.ModuleDict
 
     def __init__(
         self,
@@ -109,11 +112,7 @@ class TorchStudent:
         self._learn_form(form)
         network, where = self._placed(device)
         feed = data.feed(where)
-        with engine.seeded(how.seed):
-            first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))
-        with engine.evaluating(network):
-            said = network(first.inputs)
-        check_answers(said if self.output is None else self.output(said), form, self.output)
+        first = self._first_batch(feed, how)
         given = {"index", *({"teacher"} if teacher else ()), *({"labels"} if data.truth is not None or first.labels is not None else ())}
         objective.check(task=form.task, columns=len(form.classes) or 1, given=given)
         called = backend.wrapped(network) if backend else network
@@ -125,27 +124,32 @@ class TorchStudent:
             None if data.truth is None else data.truth.to(where),
             precision=how.precision,
         )
-        optimizer = how.optimizer_of(list(network.parameters()))
-        course = Course(
-            optimizer,
-            how.epochs,
-            how.batch_size,
-            schedule=how.schedule_of(optimizer, how.epochs * -(-feed.rows // how.batch_size)),
-            validation=None if chooses is None else chooses.validation(form, where),
-            patience=how.patience,
-            clip_norm=how.clip_norm,
-            average=how.average_of(network),
-            callbacks=callbacks,
-            terms=lesson.terms,
-            advance=advance,
-        )
         memory = None
         if checkpoints is not None:
             settled = {"data": name_of(data), "objective": objective.described(), **how.described()}
             memory = Checkpoints(Path(checkpoints), settled, every=how.checkpoint_steps)
-        with engine.seeded(how.seed):
-            self.fit_ = train(network, lesson, feed, course, memory=memory, backend=backend)
+        with engine.seeded(how.seed), hidden_layers(lesson, network, teacher):
+            self.projectors_ = lesson.with_modules(first, network, rows=feed.rows)
+            course = how.course(
+                network,
+                self.projectors_,
+                rows=feed.rows,
+                validation=None if chooses is None else chooses.validation(form, where),
+                callbacks=callbacks,
+                terms=lesson.terms,
+                advance=advance,
+            )
+            self.fit_ = train(network, lesson, feed, course, memory=memory, backend=backend, beside=self.projectors_)
         return self
+
+    def _first_batch(self, feed: Feed, how: Training) -> Batch:
+        """Two rows, after proving that the network answers them as it should."""
+        with engine.seeded(how.seed):
+            first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))
+        with engine.evaluating(self.network):
+            said = self.network(first.inputs)
+            check_answers(said if self.output is None else self.output(said), cast(AnswerForm, self.form), self.output)
+        return first
 
     def predict_proba(self, inputs: Any) -> Floats:
         """(rows, ...) -> (rows, classes) float32 probabilities at temperature 1; for multilabel of each label.

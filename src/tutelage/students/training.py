@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tutelage.core.errors import BadInput, did_you_mean
+from tutelage.students.loop import Course, steps_of
 
 Optimizer = torch.optim.Optimizer | Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 Schedule = torch.optim.lr_scheduler.LRScheduler | Callable[[torch.optim.Optimizer, int], torch.optim.lr_scheduler.LRScheduler]
@@ -100,6 +101,27 @@ class Training:
             return None
         decay = get_ema_multi_avg_fn(self.average)  # type: ignore[no-untyped-call]
         return AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
+
+    def course(self, network: nn.Module, beside: nn.ModuleDict, *, rows: int, **further: Any) -> Course:
+        """As the loop takes it.
+
+        Args:
+            network: what is trained.
+            beside: the projectors that train with it.
+            rows: of the data.
+            further: validation, callbacks, terms and advance of the `Course`.
+        """
+        optimizer = self.optimizer_of([*network.parameters(), *beside.parameters()])
+        return Course(
+            optimizer,
+            self.epochs,
+            self.batch_size,
+            schedule=self.schedule_of(optimizer, steps_of(rows, batch_size=self.batch_size, epochs=self.epochs)),
+            patience=self.patience,
+            clip_norm=self.clip_norm,
+            average=self.average_of(network),
+            **further,
+        )
 
     def described(self) -> dict[str, Any]:
         """What settles the weights, as plain values; functions and torch's objects by their name."""

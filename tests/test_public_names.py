@@ -23,6 +23,8 @@ def test_every_public_name_is_reachable_and_documented(name):
 
 def test_the_public_list_is_this():
     assert sorted(tutelage.__all__) == [
+        "Accelerated",
+        "Affine",
         "AgreementDisplay",
         "DistilledClassifier",
         "DistilledRegressor",
@@ -46,6 +48,7 @@ def test_the_public_list_is_this():
         "TutelageError",
         "UniformNoise",
         "UnlabelledPool",
+        "Views",
         "__version__",
         "as_teacher",
         "attention_transfer",
@@ -69,6 +72,7 @@ def test_the_public_list_is_this():
         "load_student",
         "load_weights",
         "logit_matching",
+        "one_cycle",
         "open_labels",
         "open_teacher",
         "paired_difference",

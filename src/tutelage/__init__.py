@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tutelage.data.transfer import Munge as Munge
     from tutelage.data.transfer import UniformNoise as UniformNoise
     from tutelage.data.transfer import UnlabelledPool as UnlabelledPool
+    from tutelage.data.views import Affine as Affine
+    from tutelage.data.views import Views as Views
     from tutelage.evaluation.displays.decisions import AgreementDisplay as AgreementDisplay
     from tutelage.evaluation.displays.fidelity import FidelityDisplay as FidelityDisplay
     from tutelage.evaluation.displays.reliability import ReliabilityDisplay as ReliabilityDisplay
@@ -68,7 +70,9 @@ if TYPE_CHECKING:
     from tutelage.students.linear import SoftLogistic as SoftLogistic
     from tutelage.students.mlp import SoftMLP as SoftMLP
     from tutelage.students.multilabel import PerLabel as PerLabel
+    from tutelage.students.several import Accelerated as Accelerated
     from tutelage.students.torch_student import TorchStudent as TorchStudent
+    from tutelage.students.training import one_cycle as one_cycle
     from tutelage.students.trees import SoftForest as SoftForest
     from tutelage.students.trees import SoftTree as SoftTree
     from tutelage.teachers.adapt import as_teacher as as_teacher
@@ -90,6 +94,8 @@ _HOMES = {
     "Mixup": "data.transfer",
     "Munge": "data.transfer",
     "UniformNoise": "data.transfer",
+    "Views": "data.views",
+    "Affine": "data.views",
     "as_teacher": "teachers.adapt",
     "open_teacher": "teachers.open",
     "load_weights": "teachers.torch_module",
@@ -141,6 +147,8 @@ _HOMES = {
     "SoftTargets": "students.any_estimator",
     "PerLabel": "students.multilabel",
     "TorchStudent": "students.torch_student",
+    "one_cycle": "students.training",
+    "Accelerated": "students.several",
     "save_student": "students.kept",
     "load_student": "students.kept",
     "evaluate": "evaluation.evaluate",

@@ -70,24 +70,25 @@ class Training:
             raise BadInput(f"there is no setting {unknown!r} of a training; there are {', '.join(names)}.{did_you_mean(unknown, names)}")
         return cls(**settings)
 
-    def optimizer_of(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer of these parameters; one that was made before is given those that it lacks."""
+    def optimizer_of(self, own: list[nn.Parameter], beside: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of a network's own parameters and of the projectors' beside it.
+
+        One that was made before keeps what it holds, so that layers may be left frozen, and is given the projectors.
+
+        Raises:
+            BadInput: one that was made for another network.
+        """
         if self.optimizer is None:
-            return torch.optim.Adam(parameters, lr=1e-3, fused=True)
+            return torch.optim.Adam([*own, *beside], lr=1e-3, fused=True)
         if not isinstance(self.optimizer, torch.optim.Optimizer):
-            return self.optimizer(parameters)
+            return self.optimizer([*own, *beside])
         held = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
-        lacking = [parameter for parameter in parameters if id(parameter) not in held]
-        if len(lacking) == len(parameters):
+        if not any(id(parameter) in held for parameter in own):
             raise BadInput("the optimizer holds none of the student's parameters; make it with network.parameters(), or pass a function.")
-        if lacking and self.is_new(lacking, parameters):
+        lacking = [parameter for parameter in beside if id(parameter) not in held]
+        if lacking:
             self.optimizer.add_param_group({"params": lacking})
         return self.optimizer
-
-    @staticmethod
-    def is_new(lacking: list[nn.Parameter], parameters: list[nn.Parameter]) -> bool:
-        """Whether what an optimizer lacks comes after all that it holds: projectors, and no layer that was left frozen."""
-        return lacking == parameters[-len(lacking) :]
 
     def schedule_of(self, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler | None:
         """The schedule of this optimizer over so many steps."""
@@ -111,7 +112,7 @@ class Training:
             rows: of the data.
             further: validation, callbacks, terms and advance of the `Course`.
         """
-        optimizer = self.optimizer_of([*network.parameters(), *beside.parameters()])
+        optimizer = self.optimizer_of(list(network.parameters()), list(beside.parameters()))
         return Course(
             optimizer,
             self.epochs,

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.data.names import row_names
+from tutelage.objectives.terms import hard_cross_entropy, logit_matching, soft_cross_entropy
+from tutelage.students.feeds import Batch
+from tutelage.students.torch_lesson import LiveAnswers, TorchLesson, check_answers, recorded, truth_of
+from tutelage.teachers.adapt import as_teacher
+
+ROWS = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+INPUTS = torch.from_numpy(ROWS)
+FORM = of_classes("logits", ("a", "b"))
+CPU = torch.device("cpu")
+BATCH = Batch(INPUTS[[5, 2]], torch.tensor([5, 2]))
+LOGITS = np.random.default_rng(1).normal(size=(8, 2))
+
+
+def test_what_is_prepared_is_not_kept_raw_unless_a_term_reads_it():
+    objective = soft_cross_entropy(temperature=2.0)
+    prepared = recorded(LOGITS, FORM, objective, CPU)
+    assert prepared.answers is None
+    said = prepared(BATCH)
+    everything = objective.prepare(torch.from_numpy(LOGITS).float())
+    assert torch.equal(said["prepared"]["soft_cross_entropy"], everything["soft_cross_entropy"][[5, 2]])
+    assert said["teacher_answers"] is None
+    both = recorded(LOGITS, FORM, soft_cross_entropy() + logit_matching(), CPU)
+    kept = both(BATCH)["teacher_answers"] is not None or "logit_matching" in both(BATCH)["prepared"]
+    assert kept
+
+
+def test_live_and_recorded_answers_say_the_same():
+    teacher = as_teacher(nn.Linear(3, 2), classes=("a", "b"))
+    objective = soft_cross_entropy(temperature=3.0)
+    network = nn.Linear(3, 2)
+    live = TorchLesson(network, objective, lambda said: said, LiveAnswers(teacher, CPU))
+    kept = TorchLesson(network, objective, lambda said: said, recorded(teacher.answer(ROWS), teacher.form, objective, CPU))
+    torch.testing.assert_close(live(BATCH), kept(BATCH))
+
+
+def test_views_that_are_not_those_recorded_are_found_when_they_are_first_shown():
+    answers = recorded(LOGITS, FORM, soft_cross_entropy(), CPU, unproven=row_names(ROWS))
+    answers(BATCH)
+    assert (answers.unproven == 0).sum() == 2
+    with pytest.raises(LabelMismatch, match=r"1 of 2 views in a batch are not those that were recorded \(first: row 3\)"):
+        answers(Batch(INPUTS[[4, 7]], torch.tensor([4, 3])))
+
+
+def test_terms_are_told_as_means_and_then_forgotten():
+    objective = 0.5 * hard_cross_entropy() + 2.0 * soft_cross_entropy()
+    taught = recorded(LOGITS, FORM, objective, CPU)
+    lesson = TorchLesson(nn.Linear(3, 2), objective, lambda said: said, taught, torch.zeros(8, dtype=torch.int64))
+    totals = torch.cat([lesson(BATCH), lesson(Batch(INPUTS[:3], torch.arange(3)))])
+    told = lesson.terms()
+    assert sum(told.values()) == pytest.approx(totals.mean().item(), rel=1e-5)
+    assert lesson.terms() == {}
+
+
+def test_the_truth_is_put_in_the_order_of_the_classes():
+    assert truth_of(np.array(["b", "a", "b"]), FORM, 3).tolist() == [1, 0, 1]
+    assert truth_of(torch.tensor([[1.0], [2.0]]), AnswerForm("values", "regression"), 2).tolist() == [[1.0], [2.0]]
+    for y, form, error, said in (
+        (["a", "z"], FORM, LabelMismatch, r"y holds \['z'\]"),
+        ([[0.5, 0.5]] * 2, FORM, ShapeError, "Soft targets are passed as labels"),
+        (["a"], FORM, ShapeError, "2 and 1 rows"),
+        ([[1, 0, 1]] * 2, AnswerForm("logits", "multilabel", ("x", "y")), ShapeError, "3 columns"),
+    ):
+        with pytest.raises(error, match=said):
+            truth_of(np.array(y), form, 2)
+
+
+def test_answers_that_cannot_be_trained_on_are_refused():
+    for said, error, sentence in (
+        ((INPUTS,), BadInput, "returns a tuple, not a tensor of answers; pass output="),
+        (torch.full((2, 2), 0.5), BadInput, "probabilities already"),
+        (torch.zeros(2, 3), ShapeError, r"shape \(2, 3\); expected \(batch, 2\)"),
+        (torch.zeros(2), ShapeError, r"shape \(2,\)"),
+    ):
+        with pytest.raises(error, match=sentence):
+            check_answers(said, FORM, None)
+    check_answers(torch.randn(2, 2), FORM, None)

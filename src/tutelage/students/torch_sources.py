@@ -21,7 +21,8 @@ from tutelage.objectives.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import SHARD_ROWS
-from tutelage.students.feeds import Feed, LoaderFeed, TensorFeed, ViewFeed
+from tutelage.students.feeds import Batch, Feed, LoaderFeed, TensorFeed, ViewFeed
+from tutelage.students.lessons import who_knows
 from tutelage.students.torch_lesson import Answering, LiveAnswers, recorded, truth_of
 from tutelage.students.validation import Validation
 
@@ -64,6 +65,11 @@ class Told:
         if self.answers is None:
             return LiveAnswers(teacher, device)
         return recorded(self.answers, teacher.form, objective, device, unproven=self.unproven)
+
+    def given(self, first: Batch, teacher: Teacher | None) -> set[str]:
+        """What every batch holds, as an objective asks for it."""
+        labelled = self.truth is not None or first.labels is not None
+        return {"index", *(["teacher"] if teacher is not None else []), *(["labels"] if labelled else [])}
 
     def validation(self, form: AnswerForm, device: torch.device) -> Validation:
         """As rows that choose the epoch.
@@ -178,6 +184,28 @@ def _array(X: Any) -> NDArray[Any]:
         raise ShapeError(f"X has shape {array.shape}; expected (rows, ...).")
     whole = array.dtype.kind in "iu" and array.dtype.itemsize == 8
     return np.ascontiguousarray(array, dtype=np.int64 if whole else np.float32)
+
+
+def apart(data: Told, validation: Any, form: AnswerForm, *, seed: int) -> tuple[Told, Told | None]:
+    """Rows to learn from and rows that choose the epoch, if any.
+
+    Args:
+        data: all rows.
+        validation: None, the share of the rows, (X, y), or (X, y, labels).
+        form: of the answers.
+        seed: of the share.
+
+    Raises:
+        BadInput: validation that is none of these.
+    """
+    if validation is None:
+        return data, None
+    if isinstance(validation, float):
+        return split(data, validation, seed=seed)
+    if not isinstance(validation, tuple) or len(validation) not in (2, 3):
+        raise BadInput(f"validation is a {type(validation).__name__}; expected a share of the rows, (X, y), or (X, None, labels).")
+    X, y, *labels = validation
+    return data, told(X, who_knows(labels[0]) if labels else None, y, form)
 
 
 def split(data: Told, share: float, *, seed: int) -> tuple[Told, Told]:

@@ -23,7 +23,7 @@ from tutelage.students.feeds import Batch, Feed
 from tutelage.students.lessons import as_classes, who_knows
 from tutelage.students.loop import Backend, Fit, Report, train
 from tutelage.students.torch_lesson import TorchLesson, check_answers, hidden_layers
-from tutelage.students.torch_sources import Told, known_as, name_of, split, told
+from tutelage.students.torch_sources import apart, known_as, name_of, told
 from tutelage.students.training import Training
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.preflight.held_networks import networks_in
@@ -102,24 +102,19 @@ class TorchStudent:
                 that do not fit each other. SelfCheckFailed: a loss is not finite; the checkpoint before it is kept.
         """
         how = Training.of(training)
-        objective = self.objective or (hard_cross_entropy() if labels is None else soft_cross_entropy())
         teacher = self._teacher(labels)
+        objective = self.objective or (hard_cross_entropy() if teacher is None else soft_cross_entropy())
         form = known_as(teacher, y, self.form, objective)
-        data = told(X, teacher, y, form)
-        chooses = self._chooses(validation, form)
-        if isinstance(validation, float):
-            data, chooses = split(data, validation, seed=how.seed)
+        data, chooses = apart(told(X, teacher, y, form), validation, form, seed=how.seed)
         self._learn_form(form)
         network, where = self._placed(device)
         feed = data.feed(where)
         first = self._first_batch(feed, how)
-        given = {"index", *({"teacher"} if teacher else ()), *({"labels"} if data.truth is not None or first.labels is not None else ())}
-        objective.check(task=form.task, columns=len(form.classes) or 1, given=given)
-        called = backend.wrapped(network) if backend else network
+        objective.check(task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher))
         lesson = TorchLesson(
-            torch.compile(called) if how.compile else called,
+            self._called(how, backend),
             objective,
-            self.output or (lambda said: said),
+            self.output or _itself,
             data.answering(teacher, objective, where),
             None if data.truth is None else data.truth.to(where),
             precision=how.precision,
@@ -130,11 +125,12 @@ class TorchStudent:
             memory = Checkpoints(Path(checkpoints), settled, every=how.checkpoint_steps)
         with engine.seeded(how.seed), hidden_layers(lesson, network, teacher):
             self.projectors_ = lesson.with_modules(first, network, rows=feed.rows)
+            scored = None if chooses is None else chooses.validation(form, where)
             course = how.course(
                 network,
                 self.projectors_,
                 rows=feed.rows,
-                validation=None if chooses is None else chooses.validation(form, where),
+                validation=scored,
                 callbacks=callbacks,
                 terms=lesson.terms,
                 advance=advance,
@@ -142,13 +138,18 @@ class TorchStudent:
             self.fit_ = train(network, lesson, feed, course, memory=memory, backend=backend, beside=self.projectors_)
         return self
 
+    def _called(self, how: Training, backend: Backend | None) -> nn.Module:
+        """The network as a training calls it."""
+        called = backend.wrapped(self.network) if backend else self.network
+        return cast(nn.Module, torch.compile(called)) if how.compile else called
+
     def _first_batch(self, feed: Feed, how: Training) -> Batch:
         """Two rows, after proving that the network answers them as it should."""
         with engine.seeded(how.seed):
             first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))
         with engine.evaluating(self.network):
             said = self.network(first.inputs)
-            check_answers(said if self.output is None else self.output(said), cast(AnswerForm, self.form), self.output)
+            check_answers((self.output or _itself)(said), cast(AnswerForm, self.form), self.output)
         return first
 
     def predict_proba(self, inputs: Any) -> Floats:
@@ -175,7 +176,7 @@ class TorchStudent:
     def _answers(self, inputs: Any) -> Floats:
         rows = inputs if isinstance(inputs, Tensor) else torch.as_tensor(np.ascontiguousarray(inputs, dtype=_dtype_of(inputs)))
         first = next(self.network.parameters(), None)
-        output = self.output or (lambda said: said)
+        output = self.output or _itself
         try:
             said = engine.answers_of(self.network, rows if first is None else rows.to(first.device), output=output)
         except RuntimeError as error:
@@ -209,20 +210,16 @@ class TorchStudent:
             )
         return teacher
 
-    def _chooses(self, validation: Any, form: AnswerForm) -> Told | None:
-        if validation is None or isinstance(validation, float):
-            return None
-        if not isinstance(validation, tuple) or len(validation) not in (2, 3):
-            raise BadInput(f"validation is a {type(validation).__name__}; expected a share of the rows, (X, y), or (X, None, labels).")
-        X, y, *labels = validation
-        return told(X, who_knows(labels[0]) if labels else None, y, form)
-
     def _placed(self, device: str | torch.device | None) -> tuple[nn.Module, torch.device]:
         first = next(self.network.parameters(), None)
         if first is None:
             raise BadInput(f"this {type(self.network).__name__} has no parameters; there is nothing to teach it.")
         where = first.device if device is None else torch.device(device)
         return self.network.to(where), where
+
+
+def _itself(said: Any) -> Any:
+    return said
 
 
 def _dtype_of(inputs: Any) -> Any:

@@ -87,24 +87,36 @@ def relabelled(
     form = asked.form
     if form.task == "regression":
         raise LabelMismatch("a regression teacher has no classes to relabel.")
-    names = {plain(old): plain(new) for old, new in (rename or {}).items()}
-    strange = [old for old in names if not _among(old, form.classes)]
-    if strange:
-        raise LabelMismatch(f"rename speaks of {shown(tuple(strange))}, but the teacher knows {shown(form.classes)}.")
-    renamed = [names.get(label, label) for label in form.classes]
+    renamed = _renamed(form, rename or {})
     wanted = tuple(plain(label) for label in classes)
-    places = [_place(label, renamed) for label in wanted]
-    lacking = tuple(label for label, place in zip(wanted, places, strict=True) if place is None)
-    if lacking and (missing == "error" or form.task == "multilabel"):
-        way_out = "Rename." if form.task == "multilabel" else "Rename, or pass missing='zero'."
-        raise LabelMismatch(f"the teacher does not know {shown(lacking)}; it knows {shown(tuple(renamed))}. {way_out}")
+    places = tuple(_place(label, renamed) for label in wanted)
+    _check_missing(form, renamed, wanted, places, allowed=missing == "zero" and form.task != "multilabel")
     unasked = tuple(label for label in renamed if not _among(label, wanted))
     if unasked and extra == "error":
         raise LabelMismatch(f"the teacher also knows {shown(unasked)}, not among {shown(wanted)}. Rename, or pass extra='drop'.")
-    if all(place is None for place in places):
-        raise LabelMismatch(f"the teacher knows none of {shown(wanted)}; it knows {shown(tuple(renamed))}.")
     task_form = AnswerForm(form.kind, "multilabel", wanted) if form.task == "multilabel" else of_classes(form.kind, wanted)
-    return RelabelledTeacher(asked, task_form, tuple(places))
+    return RelabelledTeacher(asked, task_form, places)
+
+
+def _renamed(form: AnswerForm, rename: Mapping[Any, Any]) -> tuple[Any, ...]:
+    """The teacher's classes under their new names."""
+    names = {plain(old): plain(new) for old, new in rename.items()}
+    strange = tuple(old for old in names if not _among(old, form.classes))
+    if strange:
+        raise LabelMismatch(f"rename speaks of {shown(strange)}, but the teacher knows {shown(form.classes)}.")
+    return tuple(names.get(label, label) for label in form.classes)
+
+
+def _check_missing(
+    form: AnswerForm, renamed: tuple[Any, ...], wanted: tuple[Any, ...], places: tuple[int | None, ...], *, allowed: bool
+) -> None:
+    """Prove that the teacher knows every new class, or some of them where that is allowed."""
+    lacking = tuple(label for label, place in zip(wanted, places, strict=True) if place is None)
+    if lacking and not allowed:
+        way_out = "Rename." if form.task == "multilabel" else "Rename, or pass missing='zero'."
+        raise LabelMismatch(f"the teacher does not know {shown(lacking)}; it knows {shown(renamed)}. {way_out}")
+    if len(lacking) == len(wanted):
+        raise LabelMismatch(f"the teacher knows none of {shown(wanted)}; it knows {shown(renamed)}.")
 
 
 def _place(label: Any, among: Sequence[Any]) -> int | None:

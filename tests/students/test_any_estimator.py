@@ -9,8 +9,6 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
-from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tutelage.core.errors import BadInput
 from tutelage.students.any_estimator import SoftTargets, expand
@@ -19,13 +17,6 @@ from tutelage.students.linear import SoftLogistic
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 P = RNG.dirichlet(np.full(4, 0.3), 60)
-
-
-@parametrize_with_checks(
-    [SoftTargets(LogisticRegression()), SoftTargets(GaussianNB()), SoftTargets(DecisionTreeClassifier(random_state=0))]
-)
-def test_it_is_a_scikit_learn_classifier(estimator, check):
-    check(estimator)
 
 
 def test_around_logistic_regression_it_finds_the_optimum_on_soft_targets():

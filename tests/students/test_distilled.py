@@ -14,7 +14,6 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import one_hot, softmax
@@ -64,17 +63,6 @@ class AnsweredLabels(Answered):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-@parametrize_with_checks(
-    [
-        DistilledClassifier(LogisticRegression(), SoftTree(random_state=0)),
-        DistilledClassifier(LogisticRegression(), SoftTree(random_state=0), soft_weight=0.5, temperature=2.0),
-        DistilledRegressor(Ridge(), DecisionTreeRegressor(random_state=0)),
-    ]
-)
-def test_it_keeps_the_contract_of_scikit_learn(estimator, check):
-    check(estimator)
 
 
 @pytest.mark.parametrize("kind", ["probabilities", "logits"])

@@ -4,7 +4,6 @@ from scipy.optimize import check_grad
 from scipy.sparse import csr_array, random_array, vstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tutelage.core.errors import BadInput
 from tutelage.students import linear
@@ -28,11 +27,6 @@ def expanded(X, probabilities, **settings):
     labels = np.repeat(np.arange(classes), X.shape[0])
     weights = probabilities.T.ravel()
     return LogisticRegression(tol=1e-10, max_iter=20_000, **settings).fit(rows, labels, sample_weight=weights)
-
-
-@parametrize_with_checks([SoftLogistic()])
-def test_it_is_a_scikit_learn_classifier(estimator, check):
-    check(estimator)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10])

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tutelage.core.errors import LabelMismatch, NotProbabilities, ShapeError
 from tutelage.students.linear import SoftLogistic
@@ -12,11 +11,6 @@ from tutelage.students.trees import SoftTree
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 3))
 ON = 1 / (1 + np.exp(-2 * X @ RNG.normal(size=(3, 4))))
-
-
-@parametrize_with_checks([PerLabel(SoftLogistic()), PerLabel(LogisticRegression())])
-def test_it_is_a_scikit_learn_classifier(estimator, check):
-    check(estimator)
 
 
 def test_each_label_has_a_student_of_its_own():

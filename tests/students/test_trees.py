@@ -4,7 +4,6 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
 from tutelage.students.trees import SoftForest, SoftTree, centred_logits
@@ -12,20 +11,6 @@ from tutelage.students.trees import SoftForest, SoftTree, centred_logits
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 3))
 P = RNG.dirichlet(np.ones(4), 300)
-
-
-# Weights and repeated rows settle which rows a tree draws by their place: scikit-learn expects its own forests to fail these, too.
-DRAWN = dict.fromkeys(
-    [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")], "rows are drawn for each tree by their place"
-)
-
-
-@parametrize_with_checks(
-    [SoftTree(), SoftTree(targets="logits"), SoftForest(n_estimators=5), SoftForest(n_estimators=5, bootstrap=False)],
-    expected_failed_checks=lambda student: DRAWN if getattr(student, "bootstrap", False) else {},
-)
-def test_they_are_scikit_learn_classifiers(estimator, check):
-    check(estimator)
 
 
 def test_an_unpruned_tree_repeats_its_targets_and_a_small_one_their_means():

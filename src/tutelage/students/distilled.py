@@ -60,7 +60,8 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
         Raises:
             BadInput: no y where it is needed, a setting out of range, a teacher of another task, out_of_fold with a
                 fitted teacher. LabelMismatch: labels that the teacher does not know; rows that it has no answer to.
-            ShapeError: X and y differ in rows, or transfer rows in columns.
+            ShapeError: X and y differ in rows, or transfer rows in columns. ValueError or TypeError: what scikit-learn's
+            validation, an unfitted teacher or the student refuses in X or y, in their own words.
         """
         learns = must_learn(self.teacher)
         self._check_settings(learns, y)

@@ -46,7 +46,8 @@ class PerLabel(Wrapping):
 
         Raises:
             NotProbabilities: numbers outside 0 to 1. ShapeError: X, y and weights differ in rows.
-            LabelMismatch: classes that do not name the columns. BadInput: unusable weights.
+            LabelMismatch: classes that do not name the columns. BadInput: unusable weights. As in `SoftClassifier.fit`
+            what scikit-learn and the estimator refuse in X is their own to say.
         """
         sparse: bool = issparse(y)
         array = y.toarray() if sparse else np.asarray(y)  # type: ignore[union-attr]

@@ -45,6 +45,8 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             NotProbabilities: a matrix whose rows are not distributions. ShapeError: X, y and weights differ in rows.
             LabelMismatch: classes that do not name the columns. BadInput: fewer than two classes, or unusable weights.
+            ValueError or TypeError, scikit-learn's own: an X or labels that its validation refuses, such as NaN or sparse
+            rows where the family does not take them, or texts.
         """
         X = self._checked(X, reset=True)
         rows = _num_samples(X)
@@ -53,7 +55,12 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Any) -> Floats:
-        """(rows, features) -> (rows, classes) probabilities."""
+        """(rows, features) -> (rows, classes) probabilities.
+
+        Raises:
+            ValueError or TypeError, scikit-learn's own: rows of other features than those learnt from, or rows that
+            `fit` would refuse.
+        """
         check_is_fitted(self)
         return self._probabilities(self._checked(X, reset=False))
 

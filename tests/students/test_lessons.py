@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -110,3 +111,11 @@ def test_folds_that_cannot_be_are_refused():
         out_of_fold_answers(LogisticRegression(), MANY, X, Y, folds=3, seed=0)
     with pytest.raises(BadInput, match="one class has 15 rows"):
         out_of_fold_answers(LogisticRegression(), FORM, X, Y, folds=16, seed=0)
+
+
+def test_a_regressor_of_one_value_says_how_it_learns_several():
+    many, pairs = AnswerForm("values", "regression"), np.column_stack([Y, 1 - Y]).astype(float)
+    with pytest.raises(BadInput, match=r"GradientBoostingRegressor did not learn 2 values a row .*MultiOutputRegressor"):
+        taught(GradientBoostingRegressor(), many, X, pairs)
+    with pytest.raises(ValueError, match="could not convert string to float"):  # its own words, where two are no trouble
+        taught(Ridge(), many, X.astype(str).astype(object) + "x", pairs)

@@ -153,15 +153,35 @@ def taught(student: Any, form: AnswerForm, X: Any, targets: Floats) -> Any:
         targets: (rows, columns), as `blended` gives them.
 
     Raises:
-        BadInput: a student without scikit-learn's API.
+        BadInput: a student without scikit-learn's API, or a regressor of one value for targets of several. What else a
+            student finds wrong with rows or targets is its own to say.
     """
     if not (hasattr(student, "fit") and hasattr(student, "get_params")):
         raise BadInput(f"cannot teach a {type(student).__name__}; expected a scikit-learn estimator, such as SoftTree().")
     fresh = clone(student)
     if form.task == "regression":
-        return fresh.fit(X, targets[:, 0] if targets.shape[1] == 1 else targets)
+        return _taught_values(fresh, X, targets)
     soft, keyword = _of_soft_targets(fresh, form)
     return soft.fit(X, targets, **{keyword: as_classes(form)})
+
+
+def _taught_values(student: Any, X: Any, targets: Floats) -> Any:
+    if targets.shape[1] == 1:
+        return student.fit(X, targets[:, 0])
+    try:
+        return student.fit(X, targets)
+    except ValueError as error:
+        if get_tags(student).target_tags.multi_output:
+            raise
+        name = type(student).__name__
+        raise BadInput(
+            f"{name} did not learn {targets.shape[1]} values a row ({_first_line(error)}); "
+            "wrap it in sklearn.multioutput.MultiOutputRegressor if it learns one."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def as_classes(form: AnswerForm) -> NDArray[Any]:

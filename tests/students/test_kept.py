@@ -15,12 +15,14 @@ from torch import nn
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.boosting import SoftBoosting
+from tutelage.students.columns import with_columns
 from tutelage.students.kept import load_student, save_student
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.mlp import SoftMLP
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.networks import mlp
 from tutelage.students.torch_student import TorchStudent
+from tutelage.students.trained import TrainedStudent
 from tutelage.students.trees import SoftForest, SoftTree
 
 RNG = np.random.default_rng(0)
@@ -52,6 +54,17 @@ def test_a_student_comes_back_as_it_was_kept(name, tmp_path):
     assert type(again) is type(student)
     if name == "network":
         assert again.predict(X).tolist() == student.predict(X).tolist()
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_student_of_texts_is_kept_in_few_bytes_a_word(trained, tmp_path):
+    texts = [" ".join(f"word{number}" for number in RNG.choice(2000, 50)) for _ in range(80)]
+    student = with_columns(SoftLogistic(), texts, scaled=True, max_words=1000).fit(texts, P)
+    student = TrainedStudent(student, "binary", (0, 1), text=True) if trained else student
+    path = save_student(student, tmp_path / "texts")
+    assert path.stat().st_size < 60 * 1000  # a weight and an idf of 4 bytes each, and the word
+    assert len(zipfile.ZipFile(path).namelist()) < 30
+    np.testing.assert_array_equal(load_student(path).predict_proba(texts), student.predict_proba(texts))
 
 
 def test_a_network_that_is_no_mlp_is_refused(tmp_path):

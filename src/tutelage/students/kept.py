@@ -45,6 +45,9 @@ def save_student(student: Any, stem: Path) -> Path:
     import skops.io
 
     path = _with_suffix(stem, ".skops")
+    for _, step in getattr(getattr(student, "student_", student), "steps", ()):
+        words = getattr(step, "vocabulary_", {})
+        words.update({word: int(place) for word, place in words.items()})  # skops keeps each NumPy number in a file of its own
     skops.io.dump(student, path, compression=zipfile.ZIP_DEFLATED)
     return path
 

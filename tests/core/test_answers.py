@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tutelage.core.answers import AnswerForm, of_classes, two_columns
+from tutelage.core.answers import AnswerForm, label_array, labels_of, of_classes, two_columns
 from tutelage.core.arrays import sigmoid, softmax
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
 
@@ -107,3 +107,13 @@ def test_a_model_may_say_one_number_a_row_where_one_is_enough():
         THREE.take([3.0, -1.0], 2)
     with pytest.raises(LabelMismatch, match="2 answers to 3 rows"):
         two.take([3.0, -1.0], 3)
+
+
+def test_labels_come_as_any_sequence_and_keep_their_kinds_in_an_array():
+    assert labels_of(np.array([3, 1])) == labels_of(range(3, 0, -2)) == (3, 1)
+    assert label_array((1, "1", 2)).tolist() == [1, "1", 2]
+    assert label_array((3, 5)).dtype == np.int64
+    assert label_array((False, True)).dtype == bool
+    for classes in (3, np.array(3), None):
+        with pytest.raises(LabelMismatch, match="expected a sequence, the label of each column in order"):
+            of_classes("logits", classes)

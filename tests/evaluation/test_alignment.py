@@ -241,3 +241,11 @@ def test_labels_that_exclude_each_other_are_believed_of_a_student_that_says_so()
     assert align(forest, None, rows, on).task == "multilabel"
     exclusive = AnswerForm("probabilities", "multilabel", ("a", "b", "c"))
     assert align(Known(P, exclusive), None, X, np.eye(3)).task == "multilabel"
+
+
+def test_a_truth_of_unequal_rows_and_answers_to_other_labels_are_refused():
+    with pytest.raises(ShapeError, match="the rows of y do not have the same number"):
+        align(Fixed(np.full((2, 2), 0.5), np.array(["a", "b"])), None, np.zeros((2, 1)), [["a"], ["b", "a"]])
+    one = [np.full((2, 2), 0.5)]
+    with pytest.raises(ShapeError, match="the student answers 1 labels with columns"):
+        align(Fixed(one, [np.array([0, 1])] * 2), None, np.zeros((2, 1)), [[0, 1], [1, 0]])

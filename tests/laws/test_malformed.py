@@ -1,13 +1,13 @@
-"""A thousand malformed teachers, labels, logs and rows: each ends in a documented error or in a right result."""
+"""A thousand malformed teachers, rows, logs and folders: each ends in a documented error or in a right result."""
 
 import json
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
+from malformed import CASES, FORMS, LABELS, NUMBERS, ROWS, Says, is_right, said
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import TutelageError
@@ -15,67 +15,6 @@ from tutelage.data.names import row_names
 from tutelage.softlabels.folder import MANIFEST, open_labels, shard_path
 from tutelage.softlabels.logged import read_answers
 from tutelage.softlabels.recording import record
-
-CASES = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
-
-LABELS = st.one_of(st.integers(-3, 3), st.text(max_size=3), st.booleans(), st.floats(), st.none(), st.integers(10**20, 10**21))
-FORMS = st.builds(
-    lambda kind, task, classes: (kind, task, tuple(classes)),
-    st.sampled_from(["logits", "probabilities", "values", "scores"]),
-    st.sampled_from(["binary", "multiclass", "multilabel", "regression"]),
-    st.lists(LABELS, max_size=4),
-)
-NUMBERS = st.one_of(
-    st.sampled_from([0.0, 1.0, 0.5, -1.0, np.nan, np.inf, -np.inf, 1e308, 1e-320]),
-    st.floats(0, 1, allow_subnormal=False),
-    st.floats(width=32),
-)
-DTYPES = st.sampled_from(["float64", "float32", "float16", "int64", "uint64", "bool", "complex128", "U3", "datetime64[s]"])
-SHAPES = st.one_of(st.tuples(st.just(3), st.integers(1, 4)), array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
-CELLS = st.one_of(
-    NUMBERS,
-    st.integers(),
-    st.text(st.characters(), max_size=4),
-    st.none(),
-    st.booleans(),
-    st.binary(max_size=3),
-    st.just([1]),
-    st.integers(2**63),
-)
-
-
-@st.composite
-def said(draw):
-    """What a teacher might say: mostly close to what it should, sometimes anything."""
-    if draw(st.booleans()):
-        matrix = draw(arrays(np.float64, st.tuples(st.just(3), st.integers(1, 4)), elements=st.floats(0.01, 1)))
-        matrix = matrix / matrix.sum(axis=1, keepdims=True)
-        if draw(st.booleans()):
-            matrix[draw(st.integers(0, 2)), 0] = draw(NUMBERS)
-        return matrix
-    if draw(st.booleans()):
-        return draw(st.lists(st.lists(CELLS, max_size=3), max_size=4))
-    return draw(arrays(draw(DTYPES), draw(SHAPES)))
-
-
-class Says:
-    fingerprint = "says"
-
-    def __init__(self, form, answers):
-        self.form, self.answers = form, answers
-
-    def answer(self, inputs):
-        return self.answers
-
-
-def is_right(form: AnswerForm, answers: np.ndarray, rows: int) -> bool:
-    """Written apart from the checks it tests."""
-    if answers.ndim != 2 or len(answers) != rows or (form.classes and answers.shape[1] != len(form.classes)):
-        return False
-    if form.kind == "probabilities":
-        fine = bool(((answers >= 0) & (answers <= 1.001)).all())
-        return fine and (form.task == "multilabel" or bool((abs(answers.astype(float).sum(axis=1) - 1) < 2e-3).all()))
-    return not np.isnan(answers).any() and not (answers == np.inf).any()
 
 
 @CASES
@@ -86,15 +25,6 @@ def test_whatever_a_teacher_says_is_refused_or_right(form, answers):
         kept = record(Says(declared, answers), np.arange(6.0).reshape(3, 2))
         assert is_right(declared, kept.answers, 3)
         np.testing.assert_array_equal(kept.answers, np.asarray(answers, dtype=kept.answers.dtype).reshape(3, -1))
-
-
-ROWS = st.one_of(
-    st.lists(st.lists(CELLS, min_size=1, max_size=3), max_size=5),
-    st.lists(st.text(st.characters(), max_size=5), max_size=5),
-    arrays(DTYPES.filter(lambda dtype: dtype != "complex128"), array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)),
-    arrays("complex128", (2, 2)),
-    CELLS,
-)
 
 
 @CASES

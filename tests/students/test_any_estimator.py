@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.students.any_estimator import SoftTargets, expand
 from tutelage.students.linear import SoftLogistic
 
@@ -93,3 +93,8 @@ def test_a_classifier_that_cannot_weigh_rows_or_tell_probabilities_is_refused(es
 def test_a_bound_that_is_no_probability_is_refused(negligible):
     with pytest.raises(BadInput, match="expected a probability from 0 to below 1"):
         SoftTargets(DummyClassifier(), negligible=negligible).fit(X, P)
+
+
+def test_no_rows_are_refused_whatever_they_would_have_been():
+    with pytest.raises(ShapeError, match="X has no rows"):
+        SoftTargets(GaussianNB()).fit(X, P).predict_proba([])

@@ -107,3 +107,9 @@ def test_an_unknown_engine_and_one_that_is_not_installed_are_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "xgboost", None)
     with pytest.raises(MissingExtra, match=r"tutelage\[xgboost\]"):
         SoftBoosting(engine="xgboost").fit(X, P)
+
+
+def test_xgboost_reads_float32_and_refuses_what_lies_beyond():
+    far = np.where(X > 1, 1e60, X)
+    with pytest.raises(ValueError, match="too large for dtype"), np.errstate(over="ignore"):
+        boosted(engine="xgboost").fit(far, P)

@@ -264,3 +264,8 @@ def test_a_teacher_of_classes_is_no_teacher_of_values_and_rows_must_match():
         DistilledClassifier(Oracle(), SoftTree()).fit(X, Y[:119])
     with pytest.raises(BadInput, match="cannot teach a str"):
         DistilledClassifier(Oracle(), "tree").fit(X)
+
+
+def test_truth_of_unequal_rows_is_refused():
+    with pytest.raises(ShapeError, match="the rows of y do not have the same number"):
+        DistilledClassifier(Oracle(), SoftTree()).fit(X, [["ant"], ["bee", "cat"]] * 60)

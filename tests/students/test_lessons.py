@@ -13,7 +13,7 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.objectives.targets import temper
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students import lessons
-from tutelage.students.lessons import as_classes, as_truth, ask, blended, must_learn, out_of_fold_answers, taught, who_knows
+from tutelage.students.lessons import as_truth, ask, blended, must_learn, out_of_fold_answers, taught, who_knows
 from tutelage.students.trees import SoftTree
 
 RNG = np.random.default_rng(0)
@@ -100,12 +100,6 @@ def test_a_pipeline_passes_the_classes_to_its_last_step():
     assert not hasattr(student[-1][-1], "tree_")
 
 
-def test_classes_of_different_kinds_keep_theirs():
-    assert as_classes(of_classes("logits", (1, "1", 2))).tolist() == [1, "1", 2]
-    assert as_classes(of_classes("logits", (3, 5))).dtype == np.int64
-    assert as_classes(of_classes("logits", (False, True))).dtype == bool
-
-
 def test_folds_that_cannot_be_are_refused():
     with pytest.raises(BadInput, match="takes no multilabel teacher"):
         out_of_fold_answers(LogisticRegression(), MANY, X, Y, folds=3, seed=0)
@@ -119,3 +113,8 @@ def test_a_regressor_of_one_value_says_how_it_learns_several():
         taught(GradientBoostingRegressor(), many, X, pairs)
     with pytest.raises(ValueError, match="could not convert string to float"):  # its own words, where two are no trouble
         taught(Ridge(), many, X.astype(str).astype(object) + "x", pairs)
+
+
+def test_truth_that_is_no_numbers_is_refused_where_it_must_be():
+    with pytest.raises(ShapeError, match="y holds something else than numbers"):
+        as_truth(["on", "off"], MANY)

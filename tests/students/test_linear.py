@@ -87,3 +87,18 @@ def test_a_solver_that_is_stopped_early_says_so():
 def test_a_penalty_that_is_none_is_refused(C):
     with pytest.raises(BadInput, match="expected a finite number above 0"):
         SoftLogistic(C=C).fit(DENSE, targets_of(DENSE, 2))
+
+
+def test_features_too_large_to_be_squared_are_refused():
+    for columns in (2, linear.WHITENED_FEATURES + 1):
+        X = np.zeros((20, columns))
+        X[::2, 0] = 1e200
+        with pytest.raises(BadInput, match="squares overflow; scale the features first"):
+            SoftLogistic().fit(X, np.arange(20) % 2)
+
+
+def test_features_that_are_alike_to_rounding_share_their_weight():
+    one = np.round(RNG.normal(size=60), 3) * 1e10
+    student = SoftLogistic().fit(np.c_[one, one], (one > 0).astype(int))
+    assert student.coef_[0, 0] == pytest.approx(student.coef_[0, 1], rel=1e-3)
+    assert student.score(np.c_[one, one], (one > 0).astype(int)) == 1

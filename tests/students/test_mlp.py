@@ -110,3 +110,8 @@ def test_a_fitted_student_answers_on_a_machine_without_torch():
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "(4, 2) False"
+
+
+def test_rows_too_large_to_be_standardised_are_refused():
+    with pytest.raises(BadInput, match="squares overflow"):
+        SoftMLP(epochs=1).fit(np.where(X > 1, 1e200, X), P)

@@ -3,8 +3,10 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn.exceptions import DataConversionWarning
+from sklearn.naive_bayes import GaussianNB
 
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
+from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.soft_classifier import check_weights, soft_targets
 from tutelage.students.trees import SoftTree
@@ -94,3 +96,24 @@ def test_a_row_of_weight_two_counts_as_two_rows():
     for student in (SoftTree(max_leaf_nodes=4, random_state=0), SoftLogistic(tol=1e-8)):
         weighted = student.fit(X, P, sample_weight=weights).predict_proba(X)
         np.testing.assert_allclose(weighted, student.fit(X[twice], P[twice]).predict_proba(X), atol=1e-6)
+
+
+def test_rows_whose_numbers_overflow_have_no_probabilities():
+    student = SoftTargets(GaussianNB()).fit(X, P)
+    with pytest.raises(BadInput, match=r"1 of 2 rows have no probabilities \(first: row 1\)"), np.errstate(all="ignore"):
+        student.predict_proba([X[0], [1e308, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("y", "weights", "said"),
+    [([[0], [1, 2], [3]], None, "the rows of y do not have the same number"), ([0, 1, 0], ["a", "b", "c"], "something else than numbers")],
+)
+def test_ragged_targets_and_weights_that_are_no_numbers_are_refused(y, weights, said):
+    with pytest.raises(ShapeError, match=said):
+        SoftLogistic().fit([[1.0], [2.0], [3.0]], y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("weight", [1e308, 1e-320])
+def test_weights_whose_sum_is_no_sound_number_are_refused(weight):
+    with pytest.raises(BadInput, match=r"sample_weight adds up to .*, where numbers lose their digits"):
+        SoftTree().fit(X, P, sample_weight=np.full(40, weight))

@@ -3,6 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -252,3 +253,9 @@ def test_rows_or_classes_that_do_not_fit_the_network_are_refused():
         TorchStudent(nn.Linear(4, 2), classes=(0, 1)).predict(np.zeros((1, 5)))
     with pytest.raises(ShapeError, match="one for each of 3 classes"):
         TorchStudent(nn.Linear(4, 2), classes=(0, 1, 2)).predict(np.zeros((1, 4)))
+
+
+@pytest.mark.parametrize("rows", [["a text"], csr_array(np.eye(4)), [[object()] * 4], [[10**400] * 4], [[1.0], [1.0, 2.0]]])
+def test_rows_that_are_no_numbers_are_refused(rows):
+    with pytest.raises(BadInput, match="a network takes numbers"):
+        TorchStudent(small(), classes=NAMES).predict(rows)

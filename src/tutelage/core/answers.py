@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.arrays import Floats, as_matrix, check_finite, check_probabilities, sigmoid, softmax
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
@@ -30,8 +30,8 @@ class AnswerForm:
         classes: the label of each column, in order; empty for regression.
 
     Raises:
-        LabelMismatch: a class named twice, or fewer classes than the task needs. BadInput: an unknown kind or task,
-            or two that do not go together.
+        LabelMismatch: a class named twice, fewer classes than the task needs, or no sequence of labels. BadInput: an
+            unknown kind or task, or two that do not go together.
     """
 
     kind: AnswerKind
@@ -45,7 +45,7 @@ class AnswerForm:
             raise BadInput(
                 f"answers of kind {self.kind!r} do not fit the task {self.task!r}; values are for regression, and only they are."
             )
-        object.__setattr__(self, "classes", tuple(plain(label) for label in self.classes))
+        object.__setattr__(self, "classes", tuple(map(plain, labels_of(self.classes))))
         self._check_classes()
 
     def _check_classes(self) -> None:
@@ -135,8 +135,12 @@ class AnswerForm:
 
 
 def of_classes(kind: AnswerKind, classes: Any) -> AnswerForm:
-    """The form of a teacher that names one class a row: binary for two classes, else multiclass."""
-    labels = tuple(classes)
+    """The form of a teacher that names one class a row: binary for two classes, else multiclass.
+
+    Raises:
+        LabelMismatch: as `AnswerForm`.
+    """
+    labels = labels_of(classes)
     return AnswerForm(kind, "binary" if len(labels) == 2 else "multiclass", labels)
 
 
@@ -160,6 +164,24 @@ def plain(label: Any) -> Any:
     if not isinstance(value, str | int | float) or (isinstance(value, float) and math.isnan(value)):
         raise LabelMismatch(f"a class is labelled {label!r} ({type(label).__name__}); expected a text, a number or a truth value.")
     return value
+
+
+def labels_of(classes: Any) -> tuple[Any, ...]:
+    """Class labels, given as any sequence, as a tuple.
+
+    Raises:
+        LabelMismatch: no sequence.
+    """
+    try:
+        return tuple(classes)
+    except TypeError as error:
+        raise LabelMismatch(f"classes are given as {classes!r}; expected a sequence, the label of each column in order.") from error
+
+
+def label_array(labels: tuple[Any, ...]) -> NDArray[Any]:
+    """Class labels as an array; where an array of one kind would change them, each keeps its own."""
+    array = np.array(labels)
+    return array if tuple(array.tolist()) == labels else np.array(labels, dtype=object)
 
 
 def shown(classes: tuple[Any, ...]) -> str:

@@ -104,8 +104,8 @@ def _sliced(data: Any, of: str, dimensions: int) -> Rows:
     return Rows(len(data), lambda start, stop: data[start:stop], of)
 
 
-def array_of(data: Any) -> NDArray[Any]:
-    """Rows as an array.
+def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
+    """Rows as an array; `what` names them in an error.
 
     Raises:
         ShapeError: rows of unequal length.
@@ -113,7 +113,7 @@ def array_of(data: Any) -> NDArray[Any]:
     try:
         return np.asarray(data)
     except ValueError as error:  # rows of unequal length
-        raise ShapeError(f"the rows do not have the same number of values ({error}).") from error
+        raise ShapeError(f"{what} do not have the same number of values ({error}).") from error
 
 
 def _of_file(path: Path) -> Rows:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tutelage.core.answers import AnswerForm, of_classes, plain, shown
+from tutelage.core.answers import AnswerForm, labels_of, of_classes, plain, shown
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.evaluations import AlignedAnswers
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.names import row_names
-from tutelage.data.rows import as_rows
+from tutelage.data.rows import array_of, as_rows
 
 
 def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> AlignedAnswers:
@@ -30,10 +30,12 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
 
     Raises:
         LabelMismatch: classes that one side has and the other has not, labels of y that are no class, another number
-            of answers than rows. BadInput: neither a teacher nor y, or a student that cannot be asked.
+            of answers than rows. BadInput: neither a teacher nor y, or a student that cannot be asked. ShapeError: y or
+            answers with rows of unequal length.
     """
     if teacher is None and y is None:
         raise BadInput("there is nothing to measure the student against; pass a teacher, or y, or both.")
+    y = y if y is None or hasattr(y, "columns") else array_of(y, "the rows of y")
     rows = as_rows(X)
     inputs = rows.part(0, rows.count)
     form = student_form(student, teacher, y)
@@ -83,7 +85,7 @@ def _lists_labels(student: Any) -> bool:
 def _label_names(student: Any, teacher: Teacher | None) -> tuple[Any, ...]:
     """A list of arrays holds no names of labels: they are the teacher's, if as many, else 0, 1, ..."""
     if not _lists_labels(student):
-        return tuple(student.classes_)
+        return labels_of(student.classes_)
     count = len(student.classes_)
     return teacher.form.classes if teacher is not None and len(teacher.form.classes) == count else tuple(range(count))
 
@@ -172,15 +174,18 @@ def _said(student: Any, form: AnswerForm, inputs: Any) -> Any:
     if form.task == "regression":
         return student.predict(inputs)
     said = student.predict_proba(inputs)
-    return _on(said, student.classes_) if isinstance(said, list) else said
+    return _on(said, student.classes_) if isinstance(said, list) and _lists_labels(student) else said
 
 
 def _on(said: list[Any], classes: list[Any]) -> Floats:
     """scikit-learn's forests answer several labels with a list, (rows, classes) for each: what they give to "on".
 
     Raises:
-        LabelMismatch: a label that is more than on or off.
+        LabelMismatch: a label that is more than on or off. ShapeError: other answers than `classes` tells of.
     """
+    shapes, wanted = [array_of(one, "the student's answers").shape[1:] for one in said], [(len(known),) for known in classes]
+    if shapes != wanted:
+        raise ShapeError(f"the student answers {len(said)} labels with columns {shapes}; its classes_ tell of {len(classes)}, {wanted}.")
     columns = []
     for one, known in zip(said, classes, strict=True):
         if not set(np.asarray(known).tolist()) <= {0, 1}:

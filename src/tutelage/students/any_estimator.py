@@ -25,6 +25,8 @@ class Wrapping(SoftClassifier):
     def _checked(self, X: Any, *, reset: bool) -> Any:
         if not (hasattr(X, "shape") or isinstance(X, list | tuple)):
             X = np.asarray(X)
+        if isinstance(X, list | tuple) and not X:
+            raise ShapeError("X has no rows; give at least one.")
         if isinstance(X, np.ndarray) and X.ndim < 2 and X.dtype.kind in "biufc":
             raise ShapeError(f"X has shape {X.shape}; expected (rows, features). Reshape your data, one row as X.reshape(1, -1).")
         return validate_data(self, X, reset=reset, skip_check_array=True)

@@ -83,7 +83,8 @@ class SoftBoosting(SoftClassifier):
     @property
     def _inputs(self) -> dict[str, Any]:  # type: ignore[override]
         return {
-            "dtype": [np.float64, np.float32],
+            # XGBoost reads float32, and calls a number beyond its range by no better name than infinite.
+            "dtype": np.float32 if self.engine == "xgboost" else [np.float64, np.float32],
             "accept_sparse": "csr" if self.engine == "lightgbm" else False,
             "ensure_all_finite": "allow-nan",
         }

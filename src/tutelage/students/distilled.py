@@ -14,14 +14,14 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, check_is_fitted, column_or_1d, validate_data
 
-from tutelage.core.answers import AnswerForm
+from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.rows import as_rows
+from tutelage.data.rows import array_of, as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.objectives.targets import check_temperature
-from tutelage.students.lessons import as_classes, as_truth, ask, blended, must_learn, out_of_fold_answers, taught, who_knows
+from tutelage.students.lessons import as_truth, ask, blended, must_learn, out_of_fold_answers, taught, who_knows
 
 
 class _Distilled(BaseEstimator):  # type: ignore[misc]
@@ -234,11 +234,11 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
     def _learn_form(self, form: AnswerForm) -> None:
         if form.task == "regression":
             raise BadInput("this teacher answers with values, not classes; use DistilledRegressor.")
-        self.classes_ = as_classes(form)
+        self.classes_ = label_array(form.classes)
         self._form = form.as_kind("probabilities")
 
     def _checked_truth(self, y: ArrayLike, rows: int) -> NDArray[Any]:
-        labels = np.asarray(y)
+        labels = array_of(y, "the rows of y")
         labels = labels if labels.ndim == 2 and labels.shape[1] > 1 else column_or_1d(y, warn=True)
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)

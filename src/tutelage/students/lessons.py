@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from tutelage.core.answers import AnswerForm, plain, shown
+from tutelage.core.answers import AnswerForm, label_array, plain, shown
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, require
@@ -90,12 +90,16 @@ def as_truth(y: ArrayLike, form: AnswerForm) -> Floats:
     """Labels as one-hot (rows, classes) in the teacher's order; (rows, labels) 0 and 1 for multilabel; else values.
 
     Raises:
-        LabelMismatch: a label that the teacher does not know. ShapeError: other columns than the teacher's.
+        LabelMismatch: a label that the teacher does not know. ShapeError: other columns than the teacher's, or no numbers
+            where it needs them.
     """
     truth = np.asarray(y)
     if form.task in {"binary", "multiclass"}:
         return _one_hot_of(truth, form)
-    matrix = np.asarray(truth, dtype=np.float64).reshape(len(truth), -1)
+    try:
+        matrix = np.asarray(truth, dtype=np.float64).reshape(len(truth), -1)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ShapeError(f"y holds something else than numbers ({_first_line(error)}); a {form.task} teacher needs them.") from error
     if form.classes and matrix.shape[1] != len(form.classes):
         raise ShapeError(f"y has {matrix.shape[1]} columns; expected one for each of the labels {shown(form.classes)}.")
     return matrix
@@ -162,7 +166,7 @@ def taught(student: Any, form: AnswerForm, X: Any, targets: Floats) -> Any:
     if form.task == "regression":
         return _taught_values(fresh, X, targets)
     soft, keyword = _of_soft_targets(fresh, form)
-    return soft.fit(X, targets, **{keyword: as_classes(form)})
+    return soft.fit(X, targets, **{keyword: label_array(form.classes)})
 
 
 def _taught_values(student: Any, X: Any, targets: Floats) -> Any:
@@ -182,12 +186,6 @@ def _taught_values(student: Any, X: Any, targets: Floats) -> Any:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-def as_classes(form: AnswerForm) -> NDArray[Any]:
-    """The teacher's classes as an array; labels of different kinds keep theirs."""
-    labels = np.array(form.classes)
-    return labels if tuple(labels.tolist()) == form.classes else np.array(form.classes, dtype=object)
 
 
 def _of_soft_targets(student: Any, form: AnswerForm) -> tuple[Any, str]:

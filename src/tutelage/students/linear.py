@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.optimize import OptimizeResult, minimize
 from scipy.sparse import issparse
 from scipy.special import expit
@@ -171,7 +172,8 @@ def _problem(X: Any, targets: Floats, row_weights: Floats, *, fit_intercept: boo
     centre = np.asarray(X.T @ (row_weights / total)) if fit_intercept else np.zeros(X.shape[1])
     means = np.average(targets, axis=0, weights=row_weights)
     curvature = max(float((means * (1 - means)).mean()), 1e-6)
-    whiten, whiten_back = _whitening(X, curvature * row_weights, centre)
+    with np.errstate(over="ignore", invalid="ignore"):  # `_refuse_overflow` tells
+        whiten, whiten_back = _whitening(X, curvature * row_weights, centre)
     return _Problem(X, targets, row_weights, centre, fit_intercept, 1 / np.sqrt(curvature * total), whiten, whiten_back)
 
 
@@ -184,11 +186,19 @@ def _whitening(X: Any, row_weights: Floats, centre: Floats) -> tuple[Callable[[F
         hessian = np.asarray(moments.toarray() if sparse else moments, dtype=np.float64)
         hessian -= total * np.outer(centre, centre)
         hessian[np.diag_indices_from(hessian)] += 1
-        factor = cholesky(hessian, lower=False)
-        return (lambda v: solve_triangular(factor, v)), (lambda g: solve_triangular(factor, g, trans="T"))
+        _refuse_overflow(hessian)
+        with suppress(LinAlgError):  # features that are alike to rounding: each is whitened alone
+            factor = cholesky(hessian, lower=False)
+            return (lambda v: solve_triangular(factor, v)), (lambda g: solve_triangular(factor, g, trans="T"))
     squares = X.multiply(X).T @ row_weights if sparse else np.einsum("ij,ij,i->j", X, X, row_weights)
+    _refuse_overflow(squares)
     scale = 1 / np.sqrt(np.maximum(np.asarray(squares) - total * centre**2, 0) + 1)[:, None]
     return (lambda v: v * scale), (lambda g: g * scale)
+
+
+def _refuse_overflow(squares: Floats) -> None:
+    if not np.isfinite(squares).all():
+        raise BadInput("X holds numbers whose squares overflow; scale the features first, as with StandardScaler.")
 
 
 def _minimum(problem: _Problem, *, tol: float, max_iter: int) -> OptimizeResult:

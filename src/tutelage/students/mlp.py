@@ -78,7 +78,10 @@ class SoftMLP(SoftClassifier):
             counted = weights > 0
             X, targets, weights = X[counted], targets[counted], weights[counted]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        shift, deviation = (X.mean(axis=0), X.std(axis=0)) if self.standardise else (np.zeros(X.shape[1]), np.ones(X.shape[1]))
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is told below
+            shift, deviation = (X.mean(axis=0), X.std(axis=0)) if self.standardise else (np.zeros(X.shape[1]), np.ones(X.shape[1]))
+        if not np.isfinite(deviation).all():
+            raise BadInput("X holds numbers whose squares overflow, so that it cannot be standardised; scale the features first.")
         self.mean_, self.scale_ = np.asarray(shift), np.where(deviation > 0, deviation, 1)
         rows = np.asarray((X - self.mean_) / self.scale_, dtype=np.float32)
         lesson = _Lesson.of(rows, targets, weights, held_back=round(self.validation_fraction * len(rows)), seed=seed)

@@ -10,8 +10,9 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from tutelage.core.answers import AnswerForm, two_columns
+from tutelage.core.answers import AnswerForm, label_array, labels_of, two_columns
 from tutelage.core.arrays import Floats
+from tutelage.data.rows import array_of
 from tutelage.students.any_estimator import SoftTargets, Wrapping
 from tutelage.students.soft_classifier import SoftClassifier, check_weights
 
@@ -50,17 +51,16 @@ class PerLabel(Wrapping):
             what scikit-learn and the estimator refuse in X is their own to say.
         """
         sparse: bool = issparse(y)
-        array = y.toarray() if sparse else np.asarray(y)  # type: ignore[union-attr]
+        array = y.toarray() if sparse else array_of(y, "the rows of y")  # type: ignore[union-attr]
         self.per_label_ = array.ndim == 2 and array.dtype.kind in "biuf" and (array.shape[1] > 1 or _within_bounds(array))
         if not self.per_label_:
             return super().fit(X, y, classes=classes, sample_weight=sample_weight)
         X = self._checked(X, reset=True)
         rows = _num_samples(X)
-        names = np.arange(array.shape[1]) if classes is None else np.asarray(classes)
-        form = AnswerForm("probabilities", "multilabel", tuple(names.tolist()))
+        form = AnswerForm("probabilities", "multilabel", labels_of(range(array.shape[1]) if classes is None else classes))
         probabilities = form.check(array, rows, "the soft targets")
         weights = check_weights(sample_weight, rows)
-        self.classes_ = names
+        self.classes_ = label_array(form.classes)
         self.estimators_ = [self._taught(X, column, weights) for column in probabilities.T]
         return self
 

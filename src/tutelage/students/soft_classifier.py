@@ -12,12 +12,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, assert_all_finite, check_is_fitted, column_or_1d, validate_data
 
-from tutelage.core.answers import of_classes
+from tutelage.core.answers import label_array, of_classes
 from tutelage.core.arrays import Floats, check_probabilities, one_hot
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.data.rows import array_of
 
 ROUNDING = 1e-6
 """Rows whose sum is further than this from one (half-precision logs) are scaled to one."""
+
+LIGHTEST = 1e-300
+"""Rows that together weigh less, or more than its inverse, are refused: their means would be wrong numbers."""
 
 
 class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -58,11 +62,18 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """(rows, features) -> (rows, classes) probabilities.
 
         Raises:
-            ValueError or TypeError, scikit-learn's own: rows of other features than those learnt from, or rows that
-            `fit` would refuse.
+            BadInput: rows so far from those learnt from that numbers overflow. ValueError or TypeError, scikit-learn's
+            own: rows of other features than those learnt from, or rows that `fit` would refuse.
         """
         check_is_fitted(self)
-        return self._probabilities(self._checked(X, reset=False))
+        probabilities = self._probabilities(self._checked(X, reset=False))
+        lost = np.asarray(~np.isfinite(probabilities).all(axis=1))
+        if lost.any():
+            raise BadInput(
+                f"{int(lost.sum())} of {len(lost)} rows have no probabilities (first: row {int(np.flatnonzero(lost)[0])}): their "
+                "numbers are too large for this student. Scale the features, in fit and here alike."
+            )
+        return probabilities
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(rows, features) -> (rows,) labels; the first of equally likely ones."""
@@ -99,7 +110,7 @@ def soft_targets(y: ArrayLike, rows: int, classes: ArrayLike | None = None) -> t
         raise BadInput("a classifier requires y to be passed, but the target y is None; pass labels or (rows, classes) probabilities.")
     if issparse(y):
         raise ShapeError("y is a sparse matrix; soft targets are dense: pass y.toarray().")
-    array = np.asarray(y)
+    array = array_of(y, "the rows of y")
     if array.ndim and len(array) != rows:
         raise ShapeError(f"X and y have {rows} and {len(array)} rows; they must be the same rows in the same order.")
     if array.ndim == 2 and array.shape[1] > 1:
@@ -121,11 +132,18 @@ def check_weights(sample_weight: ArrayLike | None, rows: int) -> Floats | None:
     """
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ShapeError(f"sample_weight is a {type(sample_weight).__name__} of something else than numbers ({error}).") from error
     if weights.shape != (rows,):
         raise ShapeError(f"sample_weight has shape {weights.shape}; expected one weight for each of {rows} rows.")
     if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         raise BadInput("sample_weight holds negative numbers, NaN or inf, or every weight is zero; expected weights of zero and more.")
+    with np.errstate(over="ignore"):
+        total = float(weights.sum())
+    if not LIGHTEST < total < 1 / LIGHTEST:
+        raise BadInput(f"sample_weight adds up to {total:.3g}, where numbers lose their digits; expected a sum nearer to one a row.")
     return weights
 
 
@@ -139,8 +157,7 @@ def _named_columns(matrix: NDArray[Any], classes: ArrayLike | None) -> tuple[NDA
     labels = of_classes("probabilities", classes).classes
     if len(labels) != targets.shape[1]:
         raise LabelMismatch(f"{len(labels)} classes for soft targets of {targets.shape[1]} columns; expected one label a column.")
-    named = np.asarray(labels)
-    return (named if tuple(named.tolist()) == labels else np.array(labels, dtype=object)), targets
+    return label_array(labels), targets
 
 
 def _as_numbers(matrix: NDArray[Any]) -> Floats:

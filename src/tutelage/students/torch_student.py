@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutelage import engine
-from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.answers import AnswerForm, label_array, of_classes
 from tutelage.core.arrays import Floats, sigmoid, softmax
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError
@@ -20,7 +20,7 @@ from tutelage.objectives.objective import Objective
 from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.students.checkpoints import Checkpoints
 from tutelage.students.feeds import Batch, Feed
-from tutelage.students.lessons import as_classes, who_knows
+from tutelage.students.lessons import who_knows
 from tutelage.students.loop import Backend, Fit, Report, train
 from tutelage.students.torch_lesson import TorchLesson, check_answers, hidden_layers
 from tutelage.students.torch_sources import apart, known_as, name_of, told
@@ -156,7 +156,8 @@ class TorchStudent:
         """(rows, ...) -> (rows, classes) float32 probabilities at temperature 1; for multilabel of each label.
 
         Raises:
-            ShapeError: rows of another width than the network takes, or one logit too many or too few.
+            BadInput: rows that are not numbers, or sparse. ShapeError: rows of another width than the network takes, or
+                one logit too many or too few.
         """
         logits = self._answers(inputs)
         if self.form is not None and self.form.task == "multilabel":
@@ -174,7 +175,7 @@ class TorchStudent:
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def _answers(self, inputs: Any) -> Floats:
-        rows = inputs if isinstance(inputs, Tensor) else torch.as_tensor(np.ascontiguousarray(inputs, dtype=_dtype_of(inputs)))
+        rows = inputs if isinstance(inputs, Tensor) else torch.from_numpy(_numbers(inputs))
         first = next(self.network.parameters(), None)
         output = self.output or _itself
         try:
@@ -189,7 +190,7 @@ class TorchStudent:
     def _learn_form(self, form: AnswerForm) -> None:
         self.form = form
         if form.task != "regression":
-            self.classes_: NDArray[Any] = as_classes(form)
+            self.classes_: NDArray[Any] = label_array(form.classes)
 
     def _teacher(self, labels: Any) -> Teacher | None:
         """Who answers; a bare network answers for the student's classes.
@@ -222,6 +223,9 @@ def _itself(said: Any) -> Any:
     return said
 
 
-def _dtype_of(inputs: Any) -> Any:
-    dtype = np.asarray(inputs).dtype
-    return np.int64 if dtype.kind in "iu" and dtype.itemsize == 8 else np.float32
+def _numbers(inputs: Any) -> NDArray[Any]:
+    try:
+        dtype = np.asarray(inputs).dtype
+        return np.ascontiguousarray(inputs, dtype=np.int64 if dtype.kind in "iu" and dtype.itemsize == 8 else np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadInput(f"a network takes numbers, (rows, ...) of them; this {type(inputs).__name__} holds something else.") from error

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 
-from tutelage.core.answers import AnswerForm, Task, shown
+from tutelage.core.answers import AnswerForm, Task, label_array, shown
 from tutelage.core.arrays import Floats
 from tutelage.core.content_hash import content_hash
 from tutelage.core.errors import BadInput, ShapeError, require
-from tutelage.students.lessons import as_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +53,7 @@ class TrainedStudent:
         """(classes,) the label of each column; a regressor has none."""
         if self.task == "regression":
             raise AttributeError("a regressor has no classes_")
-        return as_classes(self.form)
+        return label_array(self.labels)
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities at temperature 1, or (rows, outputs) values.

@@ -173,7 +173,7 @@ OF_CLASSES: dict[str, Make] = {
     "lightgbm.Booster": lambda _: Lesson(as_teacher(lightgbm_booster(CODES, objective="multiclass", num_class=3), classes=NAMES)),
     "lightgbm.Booster of two classes": lambda _: Lesson(as_teacher(lightgbm_booster(YES, objective="binary"))),
     "CatBoostClassifier": lambda _: Lesson(as_teacher(catboost.CatBoostClassifier(**CAT).fit(X, LABELS))),
-    "catboost.CatBoost": lambda _: Lesson(as_teacher(catboost_model(CODES, loss_function="MultiClass"), classes=NAMES)),
+    "catboost.CatBoost": lambda _: Lesson(as_teacher(catboost_model(LABELS, loss_function="MultiClass"))),
     "torch Module": lambda _: Lesson(as_teacher(network(3), classes=NAMES)),
     "torch Module of one logit": lambda _: Lesson(as_teacher(network(1), classes=("no", "yes"))),
     "ONNX file": lambda folder: Lesson(as_teacher(onnx_file(bayes(LABELS), folder))),

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from tutelage.core.answers import AnswerForm, label_array, plain, shown
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, require
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, one_line, require
 from tutelage.data.rows import as_rows
 from tutelage.objectives.targets import check_temperature
 from tutelage.softlabels.labels import SoftLabels
@@ -99,7 +99,7 @@ def as_truth(y: ArrayLike, form: AnswerForm) -> Floats:
     try:
         matrix = np.asarray(truth, dtype=np.float64).reshape(len(truth), -1)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ShapeError(f"y holds something else than numbers ({_first_line(error)}); a {form.task} teacher needs them.") from error
+        raise ShapeError(f"y holds something else than numbers ({one_line(error)}); a {form.task} teacher needs them.") from error
     if form.classes and matrix.shape[1] != len(form.classes):
         raise ShapeError(f"y has {matrix.shape[1]} columns; expected one for each of the labels {shown(form.classes)}.")
     return matrix
@@ -179,13 +179,9 @@ def _taught_values(student: Any, X: Any, targets: Floats) -> Any:
             raise
         name = type(student).__name__
         raise BadInput(
-            f"{name} did not learn {targets.shape[1]} values a row ({_first_line(error)}); "
+            f"{name} did not learn {targets.shape[1]} values a row ({one_line(error)}); "
             "wrap it in sklearn.multioutput.MultiOutputRegressor if it learns one."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _of_soft_targets(student: Any, form: AnswerForm) -> tuple[Any, str]:

@@ -1,0 +1,103 @@
+"""Every example runs as it is, in a fresh process and an empty folder, and what it prints is right."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tutelage.export.parity import OnnxStudent
+from tutelage.students.kept import load_student
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def figures(said: str, line: str) -> list[float]:
+    """The numbers of the line that starts so."""
+    (found,) = re.findall(rf"^{re.escape(line)}(.*)$", said, flags=re.MULTILINE)
+    return [float(number.replace(",", "")) for number in re.findall(r"[-+]?\d[\d,]*\.?\d*", found)]
+
+
+def composed(said: str, folder: Path) -> None:
+    for name in ("votes.jsonl", "gold.jsonl"):
+        assert (folder / name).read_bytes() == (EXAMPLES / name).read_bytes(), f"examples/{name} is not what compose_votes.py writes"
+    assert "votes.jsonl: 500 lines" in said
+
+
+def of_votes(said: str, folder: Path) -> None:
+    assert "500 texts, 4 classes" in said
+    assert re.search(r"^preflight: .* ok", said, flags=re.MULTILINE)
+    on_votes, low, high, on_majority, *_ = figures(said, "accuracy on gold texts")
+    assert 0.9 < low <= on_votes <= high <= 1
+    (size,) = figures(said, "size on disk")
+    student = folder / "student.skops"
+    assert size == student.stat().st_size < 1_000_000
+    assert load_student(student).predict(["hello: the parcel is late, the box was wet."]).tolist() == ["delivery"]
+    difference, low, high = figures(said, "on votes against on the majority vote, accuracy:")
+    assert difference == pytest.approx(on_votes - on_majority, abs=0.0011)
+    assert low > 0
+    assert re.search(r"vote, accuracy: .*: beats$", said, flags=re.MULTILINE)
+
+
+def of_any_teacher(said: str, folder: Path) -> None:
+    on_labels, on_made = (figures(said, line)[0] for line in ("tree on labels", "and to 5000 made rows"))
+    teacher = figures(said, "the teacher itself")[0]
+    assert on_labels < on_made < teacher
+    points, low, high = figures(said, "taught against labels only:")
+    assert points == pytest.approx(100 * (on_made - on_labels), abs=0.11)
+    assert low < points < high
+    assert OnnxStudent.load(folder / "tree.onnx").answer(np.zeros((2, 64), dtype=np.float32)).shape == (2, 10)
+    assert re.search(r"up to \de-0[5-9]$", said, flags=re.MULTILINE)
+
+
+def of_a_grid(said: str, folder: Path) -> None:
+    for line in ("tree alone", "tree and its forest"):
+        on_test, in_search, *_ = figures(said, line)
+        assert 0.88 < on_test <= 1
+        assert 0.88 < in_search <= 1
+    assert re.search(r"chosen: .*soft_weight=[\d.]+.*max_leaf_nodes=\d+.*temperature=\d", said)
+    assert re.search(r"the student is a SoftTree of [2-8] leaves", said)
+    assert figures(said, "it agrees with its forest on")[0] > 90
+
+
+def of_an_own_teacher(said: str, folder: Path) -> None:
+    assert "RuleOfThumb keeps the contract of a teacher" in said
+    assert "Moody does not: Moody gives another answer when it is asked again" in said
+    assert figures(said, "and agrees with the rule on")[0] > 95
+
+
+RIGHT: dict[str, Callable[[str, Path], None]] = {
+    "any_teacher.py": of_any_teacher,
+    "compose_votes.py": composed,
+    "distilled_grid.py": of_a_grid,
+    "llm_votes.py": of_votes,
+    "own_teacher.py": of_an_own_teacher,
+}
+
+
+def run(script: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", EXAMPLES / script, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_an_example_runs_and_what_it_prints_is_right(script, tmp_path):
+    ran = run(script, tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    RIGHT[script](ran.stdout, tmp_path)
+
+
+def test_votes_of_your_own_are_taken_and_gold_that_was_voted_on_is_left_out(tmp_path):
+    lines = (EXAMPLES / "votes.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "mine.jsonl").write_text("\n".join(lines[:300]), encoding="utf-8")
+    shutil.copy(EXAMPLES / "gold.jsonl", tmp_path / "gold.jsonl")
+    with (tmp_path / "gold.jsonl").open("a", encoding="utf-8") as gold:
+        gold.write(re.sub(r'"votes": \[("\w+").*', r'"label": \1}', lines[0]))
+    ran = run("llm_votes.py", tmp_path, "mine.jsonl", "gold.jsonl")
+    assert ran.returncode == 0, ran.stderr
+    assert "300 texts, 4 classes" in ran.stdout
+    assert "300 gold texts; 1 more were left out" in ran.stdout

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from tutelage.students.multilabel import PerLabel as PerLabel
     from tutelage.students.several import Accelerated as Accelerated
     from tutelage.students.torch_student import TorchStudent as TorchStudent
-    from tutelage.students.training import one_cycle as one_cycle
+    from tutelage.students.torch_training import one_cycle as one_cycle
     from tutelage.students.trees import SoftForest as SoftForest
     from tutelage.students.trees import SoftTree as SoftTree
     from tutelage.teachers.adapt import as_teacher as as_teacher
@@ -147,7 +147,7 @@ _HOMES = {
     "SoftTargets": "students.any_estimator",
     "PerLabel": "students.multilabel",
     "TorchStudent": "students.torch_student",
-    "one_cycle": "students.training",
+    "one_cycle": "students.torch_training",
     "Accelerated": "students.several",
     "save_student": "students.kept",
     "load_student": "students.kept",

@@ -3,7 +3,7 @@ import torch
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.objectives import multilabel, regression
+from tutelage.objectives import bernoulli, regression
 from tutelage.objectives.signals import Signals
 
 RNG = torch.Generator().manual_seed(0)
@@ -14,8 +14,8 @@ BATCH = Signals(S, teacher_answers=T, labels=Y)
 
 def test_labels_that_are_each_on_or_off():
     soft = tl.soft_bernoulli(temperature=2.0)(BATCH).total
-    torch.testing.assert_close(soft, multilabel.soft_bernoulli(S, T, temperature=2.0))
-    torch.testing.assert_close(tl.hard_bernoulli()(Signals(S, labels=ON)).total, multilabel.hard_bernoulli(S, ON))
+    torch.testing.assert_close(soft, bernoulli.soft_bernoulli(S, T, temperature=2.0))
+    torch.testing.assert_close(tl.hard_bernoulli()(Signals(S, labels=ON)).total, bernoulli.hard_bernoulli(S, ON))
 
 
 def test_values_of_the_teacher_or_of_the_labels():

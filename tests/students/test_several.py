@@ -21,7 +21,7 @@ from tutelage import engine
 from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.softlabels.recording import record
 from tutelage.students.torch_student import TorchStudent
-from tutelage.students.training import one_cycle
+from tutelage.students.torch_training import one_cycle
 from tutelage.teachers.adapt import as_teacher
 
 torch.set_num_threads(1)

@@ -16,7 +16,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
 from tutelage.students.networks import mlp
 from tutelage.students.torch_student import TorchStudent
-from tutelage.students.training import one_cycle
+from tutelage.students.torch_training import one_cycle
 from tutelage.teachers.adapt import as_teacher
 
 INPUTS = torch.from_numpy(np.random.default_rng(0).normal(size=(70, 4)).astype(np.float32))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from tutelage.core.errors import BadInput
-from tutelage.objectives import multilabel, regression
+from tutelage.objectives import bernoulli, regression
 from tutelage.objectives.numerics import check_scale
 from tutelage.objectives.objective import Objective, Term
 
@@ -23,12 +23,12 @@ def soft_bernoulli(*, temperature: float | Tensor = 1.0) -> Objective:
         temperature: above zero; (copies, 1, 1) for one a copy.
     """
     settings = {"temperature": check_scale(temperature)}
-    return Objective((Term("soft_bernoulli", multilabel.soft_bernoulli, ("student", "teacher"), settings, tasks=("multilabel",)),))
+    return Objective((Term("soft_bernoulli", bernoulli.soft_bernoulli, ("student", "teacher"), settings, tasks=("multilabel",)),))
 
 
 def hard_bernoulli() -> Objective:
-    """Match labels that are each on or off: the sum of binary cross-entropies (see `multilabel.hard_bernoulli`)."""
-    return Objective((Term("hard_bernoulli", multilabel.hard_bernoulli, ("student", "labels"), tasks=("multilabel",)),))
+    """Match labels that are each on or off: the sum of binary cross-entropies (see `bernoulli.hard_bernoulli`)."""
+    return Objective((Term("hard_bernoulli", bernoulli.hard_bernoulli, ("student", "labels"), tasks=("multilabel",)),))
 
 
 def squared_error(*, against: Against = "teacher") -> Objective:

@@ -24,7 +24,7 @@ from tutelage.students.lessons import who_knows
 from tutelage.students.loop import Backend, Fit, Report, train
 from tutelage.students.torch_lesson import TorchLesson, check_answers, hidden_layers
 from tutelage.students.torch_sources import apart, known_as, name_of, told
-from tutelage.students.training import Training
+from tutelage.students.torch_training import Training
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.preflight.held_networks import networks_in
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tutelage.core.errors import ShapeError
-from tutelage.objectives.multilabel import hard_bernoulli, soft_bernoulli
+from tutelage.objectives.bernoulli import hard_bernoulli, soft_bernoulli
 
 RNG = torch.Generator().manual_seed(0)
 Z, V = (torch.randn(4, 3, generator=RNG, dtype=torch.float64) for _ in range(2))

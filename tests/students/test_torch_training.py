@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tutelage.core.errors import BadInput
-from tutelage.students.training import Training, one_cycle
+from tutelage.students.torch_training import Training, one_cycle
 
 NETWORK = nn.Linear(3, 2)
 NONE = nn.ModuleDict()

@@ -17,6 +17,7 @@ class Ratio:
         lowest, highest: of the rounds.
         seconds: median time of the thing measured, and of what it is measured against.
         rounds: how many.
+        work: the same ratio in processor time of all threads, which other processes on the machine hardly disturb.
     """
 
     median: float
@@ -24,22 +25,25 @@ class Ratio:
     highest: float
     seconds: tuple[float, float]
     rounds: int
+    work: float
 
     def __str__(self) -> str:
-        return f"{self.median:.3f} ({self.lowest:.3f} to {self.highest:.3f}, {self.rounds} rounds)"
+        return f"{self.median:.3f} ({self.lowest:.3f} to {self.highest:.3f}, {self.rounds} rounds; processor time {self.work:.3f})"
 
 
 def ratio(ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int = 7) -> Ratio:
     """Time of `ours` divided by time of `theirs`: warmed up once, then in turns, first one first, then the other."""
     ours(), theirs()
     times: list[tuple[float, float]] = []
+    works: list[tuple[float, float]] = []
     for number in range(rounds):
-        pair = [0.0, 0.0]
+        pair, work = [0.0, 0.0], [0.0, 0.0]
         for which in (0, 1) if number % 2 == 0 else (1, 0):
-            start = time.perf_counter()
+            start, worked = time.perf_counter(), time.process_time()
             (ours, theirs)[which]()
-            pair[which] = time.perf_counter() - start
+            pair[which], work[which] = time.perf_counter() - start, time.process_time() - worked
         times.append((pair[0], pair[1]))
+        works.append((work[0], work[1]))
     ratios = sorted(a / b for a, b in times)
     medians = (statistics.median(a for a, _ in times), statistics.median(b for _, b in times))
-    return Ratio(statistics.median(ratios), ratios[0], ratios[-1], medians, rounds)
+    return Ratio(statistics.median(ratios), ratios[0], ratios[-1], medians, rounds, statistics.median(a / b for a, b in works))

@@ -13,10 +13,11 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC, LinearSVC
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.data.transfer import Munge
 from tutelage.students.columns import with_columns
-from tutelage.students.lessons import ask, out_of_fold_answers
+from tutelage.students.lessons import ask, blended, out_of_fold_answers
 from tutelage.teachers.adapt import as_teacher
 
 FOLDS = 4
@@ -50,6 +51,7 @@ class Lesson:
         parts: rows as they came, by part: "labelled", "transfer", "validation", "test".
         truth: of "labelled", "validation" and "test": codes of classes, or values.
         answers: (rows, columns) of the teacher: out of fold for "labelled", which it saw; plain for "transfer" and "test".
+        form: of these answers.
         classes: how many; 0 for regression.
     """
 
@@ -57,12 +59,17 @@ class Lesson:
     parts: dict[str, Any]
     truth: dict[str, NDArray[Any]]
     answers: dict[str, Floats]
+    form: AnswerForm
     classes: int
 
     def as_targets(self, part: str) -> Floats:
         """The truth as the teacher would say it."""
         truth = self.truth[part]
         return one_hot(truth, self.classes).astype(np.float64) if self.classes else truth[:, None].astype(np.float64)
+
+    def blended(self, soft_weight: float) -> Floats:
+        """What the labelled rows teach: so much of the teacher, and the rest of the truth."""
+        return blended(self.answers["labelled"], self.form, truth=self.as_targets("labelled"), soft_weight=soft_weight)
 
     @cached_property
     def columns(self) -> dict[bool, dict[str, Any]]:
@@ -96,18 +103,18 @@ def lesson(problem: Problem, size: Size, seed: int) -> Lesson:
         _rows(problem.rows, pool) if len(pool) >= labelled_rows else Munge().make(parts["labelled"], 2 * labelled_rows, seed=seed)
     )
     told = {"labelled": truth[labelled], "validation": truth[validation], "test": truth[test]}
-    answers = _answers(problem, parts, told, seed)
-    return Lesson(problem.task, parts, told, answers, int(truth.max()) + 1 if classification else 0)
+    answers, form = _taught_by(problem, parts, told, seed)
+    return Lesson(problem.task, parts, told, answers, form, int(truth.max()) + 1 if classification else 0)
 
 
-def _answers(problem: Problem, parts: dict[str, Any], truth: dict[str, NDArray[Any]], seed: int) -> dict[str, Floats]:
+def _taught_by(problem: Problem, parts: dict[str, Any], truth: dict[str, NDArray[Any]], seed: int) -> tuple[dict[str, Floats], AnswerForm]:
     prepared = with_columns("passthrough", parts["labelled"], scaled=isinstance(problem.rows, list)).fit(parts["labelled"])
     rows = {name: prepared.transform(part) for name, part in parts.items()}
     fresh = _teacher(problem, rows, truth, seed)
     teacher = as_teacher(fresh.fit(rows["labelled"], truth["labelled"]))
     answers = {name: ask(teacher, rows[name]) for name in ("transfer", "test")}
     answers["labelled"] = out_of_fold_answers(fresh, teacher.form, rows["labelled"], truth["labelled"], folds=FOLDS, seed=seed)
-    return answers
+    return answers, teacher.form
 
 
 def _teacher(problem: Problem, rows: dict[str, Any], truth: dict[str, NDArray[Any]], seed: int) -> Any:

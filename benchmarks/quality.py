@@ -1,9 +1,9 @@
 """Soft labels beside tuned hard ones on real data: which student gains, how much, and how sure that is.
 
-Every arm chooses among the same three settings of its student by the same validation labels, so that the arms differ
-in their targets and rows and in nothing else. The test rows are the same for five seeds; a seed draws the labelled
-rows, the validation rows and the pool, and trains teacher and students anew. Results are kept in the user's cache, one
-(data, student) after another, so that an interrupted run goes on.
+Every arm chooses among six candidates by the same validation labels: of hard labels six settings of the student, of
+soft ones every other of them, each with and without half of the truth blended in. The test rows are the same for five
+seeds; a seed draws the labelled rows, the validation rows and the pool, and trains teacher and students anew. Results
+are kept in the user's cache, one (data, student) after another, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import platformdirs
+import torch
 from lessons import FOLDS, WORDS, Lesson, Size, lesson
 from numpy.typing import NDArray
 from real_data import PROBLEMS
@@ -28,6 +28,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from tutelage import __version__
 from tutelage.core.arrays import Floats
@@ -36,7 +37,7 @@ from tutelage.evaluation.agreement import agrees, cross_entropy
 from tutelage.evaluation.significance import paired_difference, verdict
 from tutelage.students.named import student_named
 
-SIZES = {"full": Size(labelled=3000, validation=1500, pool=9000, test=4000), "quick": Size(300, 300, 900, 1000)}
+SIZES = {"full": Size(labelled=2000, validation=1000, pool=4000, test=3000), "quick": Size(300, 300, 900, 1000)}
 METRICS = {
     "diamonds": "R2",
     "flights": "NLL",
@@ -51,7 +52,7 @@ ARMS = ("hard", "soft", "transfer")
 
 @dataclass(frozen=True)
 class Student:
-    """A student and the settings that each arm chooses among.
+    """A student and the settings that hard labels choose among, in order.
 
     Attributes:
         classifier, regressor: its name in `students/named.py`; "network" for regression is scikit-learn's.
@@ -72,17 +73,23 @@ def _each(name: str, *values: float) -> tuple[dict[str, Any], ...]:
     return tuple({name: value} for value in values)
 
 
-_LEAVES = _each("min_samples_leaf", 2, 10, 50)
-_RATES = _each("learning_rate", 0.1, 0.2, 0.4)
+_LEAVES = _each("min_samples_leaf", 1, 2, 5, 15, 50, 150)
+_RATES = _each("learning_rate", 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+_C, _RIDGE = _each("C", 0.001, 0.01, 0.03, 0.1, 1, 10), _each("alpha", 300, 100, 30, 10, 1, 0.1)
+_L2 = (1e-1, 1e-2, 3e-3, 1e-3, 1e-4, 0)
+_DECAY, _ALPHA = _each("l2", *_L2), _each("alpha", *_L2)
 STUDENTS = {
     "tree, 32 leaves": Student("tree", "tree", False, {"max_leaf_nodes": 32, "random_state": 0}, _LEAVES, _LEAVES),
     "tree, 256 leaves": Student("tree", "tree", False, {"max_leaf_nodes": 256, "random_state": 0}, _LEAVES, _LEAVES),
-    "linear": Student("logistic", "linear", True, {}, _each("C", 0.01, 0.3, 10), _each("alpha", 100, 3, 0.1)),
+    "linear": Student("logistic", "linear", True, {}, _C, _RIDGE),
     "small boosting": Student("boosting", "boosting", False, {"n_estimators": 20, "random_state": 0}, _RATES, _RATES),
-    "MLP, 16 units": Student("mlp", "network", True, {"random_state": 0}, _each("l2", 0, 1e-3, 1e-2), _each("alpha", 0, 1e-3, 1e-2)),
+    "MLP, 16 units": Student("mlp", "network", True, {"random_state": 0}, _DECAY, _ALPHA),
 }
-_ONLY_CLASSIFIER = {"boosting": {"num_leaves": 8, "n_jobs": 1}, "mlp": {"hidden_layer_sizes": (16,), "epochs": 15, "batch_size": 128}}
-_ONLY_REGRESSOR = {"boosting": {"max_leaf_nodes": 8}}
+_ONLY_CLASSIFIER: dict[str, dict[str, Any]] = {
+    "boosting": {"num_leaves": 8, "n_jobs": 1},
+    "mlp": {"hidden_layer_sizes": (16,), "epochs": 15, "batch_size": 128},
+}
+_ONLY_REGRESSOR: dict[str, dict[str, Any]] = {"boosting": {"max_leaf_nodes": 8}}
 
 
 def unfitted(student: Student, settings: dict[str, Any], task: str) -> Any:
@@ -90,7 +97,7 @@ def unfitted(student: Student, settings: dict[str, Any], task: str) -> Any:
     if task == "classification":
         return student_named(student.classifier, **student.fixed, **_ONLY_CLASSIFIER.get(student.classifier, {}), **settings)
     if student.regressor == "network":
-        network = MLPRegressor((16,), learning_rate_init=3e-3, batch_size=128, max_iter=30, **student.fixed, **settings)
+        network = MLPRegressor(hidden_layer_sizes=(16,), learning_rate_init=3e-3, batch_size=128, max_iter=30, **student.fixed, **settings)
         return TransformedTargetRegressor(network, transformer=StandardScaler())
     return student_named(student.regressor, "regression", **student.fixed, **_ONLY_REGRESSOR.get(student.regressor, {}), **settings)
 
@@ -102,31 +109,36 @@ def row_scores(metric: str, truth: NDArray[Any], targets: Floats, answers: Float
     return cross_entropy(targets, answers) if metric == "NLL" else agrees(targets, answers).astype(float)
 
 
-def arms_of(student: Student, taught: Lesson, metric: str) -> dict[str, tuple[dict[str, Any], Floats]]:
-    """By arm: the settings that validation chose, and the answers to the test rows."""
-    rows = taught.columns[student.scaled]
-    both = np.vstack([rows["labelled"], rows["transfer"]])
-    soft = taught.answers["labelled"]
-    lessons = {
-        "hard": (rows["labelled"], taught.as_targets("labelled")),
-        "soft": (rows["labelled"], soft),
-        "transfer": (both, np.vstack([soft, taught.answers["transfer"]])),
-    }
-    return {arm: _best(student, taught, metric, X, targets) for arm, (X, targets) in lessons.items()}
+@dataclass(frozen=True)
+class Candidate:
+    """What an arm may choose: settings of the student, and the teacher's share in the targets of labelled rows."""
+
+    settings: dict[str, Any]
+    soft_weight: float
+    transfer: bool
 
 
-def _best(student: Student, taught: Lesson, metric: str, X: Floats, targets: Floats) -> tuple[dict[str, Any], Floats]:
-    """The candidate that validation prefers: its settings, and its answers to the test rows."""
-    rows, truth = taught.columns[student.scaled], taught.truth["validation"]
-    sign = -1 if metric == "NLL" else 1
+def candidates(arm: str, grid: tuple[dict[str, Any], ...]) -> list[Candidate]:
+    """As many for every arm."""
+    if arm == "hard":
+        return [Candidate(settings, 0.0, False) for settings in grid]
+    return [Candidate(settings, soft_weight, arm == "transfer") for settings in grid[1::2] for soft_weight in (1.0, 0.5)]
+
+
+def best_of(student: Student, taught: Lesson, metric: str, arm: str) -> tuple[Candidate, Floats]:
+    """The candidate that validation prefers, and its answers to the test rows."""
+    rows, sign = taught.columns[student.scaled], -1 if metric == "NLL" else 1
     tried = []
-    for settings in student.classifier_grid if taught.classes else student.regressor_grid:
-        model = unfitted(student, settings, taught.task).fit(X, targets if taught.classes else targets[:, 0])
+    for candidate in candidates(arm, student.classifier_grid if taught.classes else student.regressor_grid):
+        X, targets = rows["labelled"], taught.blended(candidate.soft_weight)
+        if candidate.transfer:
+            X, targets = np.vstack([X, rows["transfer"]]), np.vstack([targets, taught.answers["transfer"]])
+        model = unfitted(student, candidate.settings, taught.task).fit(X, targets if taught.classes else targets[:, 0])
         ask: Callable[[Any], Any] = model.predict_proba if taught.classes else lambda rows, model=model: model.predict(rows)[:, None]
-        score = sign * row_scores(metric, truth, taught.as_targets("validation"), ask(rows["validation"])).mean()
-        tried.append((float(score), settings, np.asarray(ask(rows["test"]))))
-    _, settings, answers = max(tried, key=lambda one: one[0])
-    return settings, answers
+        scores = row_scores(metric, taught.truth["validation"], taught.as_targets("validation"), ask(rows["validation"]))
+        tried.append((sign * float(scores.mean()), candidate, np.asarray(ask(rows["test"]))))
+    _, candidate, answers = max(tried, key=lambda one: one[0])
+    return candidate, answers
 
 
 def result(name: str, student: Student, lessons: list[Lesson]) -> dict[str, Any]:
@@ -137,9 +149,9 @@ def result(name: str, student: Student, lessons: list[Lesson]) -> dict[str, Any]
     chosen: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
     for taught in lessons:
         answers = {"teacher": taught.answers["test"]}
-        for arm, (settings, said) in arms_of(student, taught, metric).items():
-            answers[arm] = said
-            chosen[arm].append(settings)
+        for arm in ARMS:
+            candidate, answers[arm] = best_of(student, taught, metric, arm)
+            chosen[arm].append(asdict(candidate))
         for arm, said in answers.items():
             scores[arm].append(row_scores(metric, taught.truth["test"], taught.as_targets("test"), said))
             if metric == "NLL":
@@ -193,15 +205,13 @@ def main() -> None:
     options.add_argument("--fresh", action="store_true", help="compute again what is kept")
     asked = options.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # the network of scikit-learn has a fixed number of epochs, as ours has
-    if os.environ.get("OMP_NUM_THREADS") is None:
-        import torch
-
-        torch.set_num_threads(1)  # the networks are too small to share
+    torch.set_num_threads(1)  # everything here is too small to be shared among threads
     size, seeds = SIZES["quick" if asked.quick else "full"], 2 if asked.quick else 5
     print("| data | student | teacher | hard, tuned | soft | soft + transfer | soft - hard | with transfer - hard |")
     print("|---|---|---|---|---|---|---|---|")
-    for name, title, found in results(size, seeds, fresh=asked.fresh):
-        print(line(name, title, found), flush=True)
+    with threadpool_limits(1):
+        for name, title, found in results(size, seeds, fresh=asked.fresh):
+            print(line(name, title, found), flush=True)
 
 
 if __name__ == "__main__":

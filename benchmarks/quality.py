@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import platformdirs
-import torch
 from lessons import FOLDS, WORDS, Lesson, Size, lesson
 from numpy.typing import NDArray
 from real_data import PROBLEMS
@@ -205,6 +204,8 @@ def main() -> None:
     options.add_argument("--fresh", action="store_true", help="compute again what is kept")
     asked = options.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # the network of scikit-learn has a fixed number of epochs, as ours has
+    import torch  # the peers' environment, which reads row_scores, has none
+
     torch.set_num_threads(1)  # everything here is too small to be shared among threads
     size, seeds = SIZES["quick" if asked.quick else "full"], 2 if asked.quick else 5
     print("| data | student | teacher | hard, tuned | soft | soft + transfer | soft - hard | with transfer - hard |")

@@ -100,7 +100,7 @@ def compared(name: str, of: Callable[[Lesson, int], Answers], lessons: list[Less
 
 def main() -> None:
     warnings.simplefilter("ignore")  # the peers'
-    logging.disable(logging.WARNING)  # AutoGluon misses torch, which it does not need here
+    logging.disable(logging.ERROR)  # AutoGluon misses torch, which it does not need here
     size, seeds = (Size(300, 300, 900, 1000), 2) if "--quick" in sys.argv else (SIZE, 3)
     print("| data | model | NLL | AUC | NLL less than the peer's |\n|---|---|---|---|---|")
     with threadpool_limits(1):

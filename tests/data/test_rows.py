@@ -121,3 +121,30 @@ def test_a_table_file_is_read_whole(tmp_path):
         read_table(tmp_path / "t.txt")
     with pytest.raises(BadInput, match="there is no file"):
         read_table(tmp_path / "u.csv")
+
+
+class Pairs:
+    """As a torch Dataset: items of inputs and a label."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        return self.items[index], index
+
+
+def test_the_inputs_of_a_dataset_are_rows():
+    rows = as_rows(Pairs(np.arange(12.0).reshape(4, 3)))
+    assert (rows.count, rows.of) == (4, "Dataset")
+    np.testing.assert_array_equal(rows.part(1, 3), [[3, 4, 5], [6, 7, 8]])
+    with pytest.raises(ShapeError, match="items 0 to 1 of the Dataset do not have the same shape"):
+        as_rows(Pairs([np.zeros(2), np.zeros(3)])).part(0, 2)
+
+
+@pytest.mark.parametrize("data", [b"\x00", {"a": [1]}, range(3)])
+def test_bytes_and_mappings_are_no_dataset(data):
+    with pytest.raises(BadInput, match="cannot take a"):
+        as_rows(data)

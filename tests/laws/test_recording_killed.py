@@ -40,7 +40,7 @@ def started(folder: Path, log: Path, seconds: float) -> subprocess.Popen:
 
 
 def wait_for_lines(log: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while count and (not log.exists() or log.read_text().count("\n") < count):
         assert time.monotonic() < deadline, "the recording asks nothing"
         time.sleep(0.005)

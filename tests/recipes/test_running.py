@@ -12,7 +12,7 @@ import tutelage
 from tutelage.cli import main
 from tutelage.core import errors
 from tutelage.recipes import recipe_named
-from tutelage.students import torch_student
+from tutelage.students import loop
 
 RECIPES = ("moons", "mnist", "friedman")
 ARMS = {
@@ -92,7 +92,7 @@ def test_fresh_trains_again(moons, tmp_path, monkeypatch):
 
     def counted(*arguments, **options):
         trained.append(options["epochs"])
-        return torch_student.fit(*arguments, **options)
+        return loop.fit(*arguments, **options)
 
     monkeypatch.setattr("tutelage.recipes.moons.fit", counted)
     cache = tmp_path / "cache"

@@ -7,7 +7,7 @@ proof against an adversary: two different rows among ten million share a name wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,12 +84,24 @@ def _of_values(data: Any) -> Rows:
     if isinstance(data, np.ndarray | list | tuple) or hasattr(data, "__array__"):
         array = array_of(data)
         return _sliced(array, "array", array.ndim)
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
-        return Rows(len(data), lambda start, stop: np.stack([_inputs_of(data[index]) for index in range(start, stop)]), "Dataset")
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, bytes | bytearray | memoryview | Mapping | range):
+        return Rows(len(data), lambda start, stop: _items(data, start, stop), "Dataset")
     raise BadInput(
         f"cannot take a {type(data).__name__} as rows; expected an array, a pandas or polars frame, a sparse matrix, a list of texts, "
         "or the path of a .parquet, .csv, .jsonl or .npy file."
     )
+
+
+def _items(dataset: Any, start: int, stop: int) -> NDArray[Any]:
+    """(rows, ...) the inputs of some items of a torch Dataset.
+
+    Raises:
+        ShapeError: items of different shapes.
+    """
+    try:
+        return np.stack([_inputs_of(dataset[index]) for index in range(start, stop)])
+    except ValueError as error:
+        raise ShapeError(f"the items {start} to {stop - 1} of the Dataset do not have the same shape ({error}).") from error
 
 
 def _inputs_of(item: Any) -> NDArray[Any]:

@@ -56,3 +56,11 @@ def test_numbers_are_scaled_only_for_those_that_weigh(hold):
 def test_dates_are_no_numbers():
     with pytest.raises(BadInput, match=r"column 'when' holds values of type Datetime.*leave it out"):
         with_columns(LogisticRegression(), FRAME.assign(when=pd.Timestamp("2026-01-01")), scaled=True)
+
+
+@pytest.mark.parametrize("rows", [FRAME, ["good", "bad"] * 20])
+def test_columns_are_prepared_without_a_student_too(rows):
+    alone = with_columns("passthrough", rows, scaled=True).fit(rows)
+    taught = with_columns(LogisticRegression(), rows, scaled=True).fit(rows, Y)
+    ours, theirs = (sparse.csr_array(prepared.transform(rows)).toarray() for prepared in (alone, taught["columns"]))
+    np.testing.assert_array_equal(ours, theirs)

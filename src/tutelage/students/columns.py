@@ -26,7 +26,7 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
     filled and scaled for the latter. Fit it as `pipeline.fit(rows, targets, student__classes=classes)`.
 
     Args:
-        student: any unfitted student.
+        student: any unfitted student; "passthrough" prepares the columns alone.
         rows: texts, a pandas or polars frame, or a matrix of numbers.
         scaled: whether the student weighs its columns (linear models, networks) rather than splits them.
         max_words: keep only so many of the commonest words; bounds the size of a student of texts.
@@ -34,7 +34,7 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
     Raises:
         BadInput: a column that holds neither numbers nor categories, or texts for a student of dense rows.
     """
-    takes_sparse = bool(get_tags(student).input_tags.sparse)
+    takes_sparse = student == "passthrough" or bool(get_tags(student).input_tags.sparse)
     if _is_texts(rows) and not takes_sparse:
         raise BadInput(
             f"texts become sparse rows, which {type(student).__name__} cannot take; choose a tree, a forest or a linear student."

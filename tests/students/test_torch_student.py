@@ -156,6 +156,8 @@ def test_an_output_function_takes_the_logits_out():
     with pytest.raises(BadInput, match=r"returns a dict, not a tensor of answers; pass output="):
         TorchStudent(Wordy()).fit(ROWS, TEACHER)
     assert agreement(TorchStudent(Wordy(), output=lambda said: said["logits"]).fit(ROWS, TEACHER, **QUICK)) > 0.9
+    chosen = TorchStudent(Wordy(), output=lambda said: said["logits"]).fit(ROWS, TEACHER, DECIDED, validation=0.3, **QUICK)
+    assert chosen.fit_.scores.min() < 8
 
 
 def test_hidden_layers_are_matched_through_projectors_that_are_no_part_of_the_student():

@@ -199,7 +199,7 @@ class State:
     @classmethod
     def begun(cls, network: nn.Module, course: Course) -> State:
         """Nothing done yet."""
-        scored = network if course.average is None else course.average
+        scored: Any = network if course.average is None else course.average.module
         parts: dict[str, Any] = {"network": network, "optimizer": course.optimizer}
         if course.schedule is not None:
             parts["schedule"] = course.schedule
@@ -316,7 +316,7 @@ def _close(state: State, network: nn.Module, course: Course, loss: float, backen
     score = None
     if course.validation is not None and state.best is not None:
         found = backend.agreed(course.validation.score(network if course.average is None else course.average))
-        state.best.offer(found, state.epoch)
+        state.best.offer(found, state.epoch, patience=course.patience)
         score = found.numpy()
         state.scores.append(score.tolist())
     best_epoch = None if state.best is None else state.best.epoch.numpy()

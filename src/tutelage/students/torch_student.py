@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -110,7 +111,7 @@ class TorchStudent:
         network, where = self._placed(device)
         feed = data.feed(where)
         first = self._first_batch(feed, how)
-        objective.check(task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher))
+        objective.check(task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=hasattr(network, "copies"))
         lesson = TorchLesson(
             self._called(how, backend),
             objective,
@@ -125,7 +126,7 @@ class TorchStudent:
             memory = Checkpoints(Path(checkpoints), settled, every=how.checkpoint_steps)
         with engine.seeded(how.seed), hidden_layers(lesson, network, teacher):
             self.projectors_ = lesson.with_modules(first, network, rows=feed.rows)
-            scored = None if chooses is None else chooses.validation(form, where)
+            scored = None if chooses is None else replace(chooses.validation(form, where), output=self.output or _itself)
             course = how.course(
                 network,
                 self.projectors_,

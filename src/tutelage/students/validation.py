@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,15 +22,19 @@ class Validation:
             probabilities; for "squares" (rows, outputs) values.
         by: "errors" counts wrong rows; "loss" is the mean cross-entropy, steadier where rows are few and noisy;
             "label losses" that of labels on their own; "squares" is the mean squared error.
+        output: takes the answers out of what the network returns.
     """
 
     inputs: Tensor
     labels: Tensor
     by: Literal["errors", "loss", "label losses", "squares"] = "errors"
+    output: Callable[[Any], Tensor] = lambda said: said
 
     def score(self, network: nn.Module) -> Tensor:
-        """(copies,) float64 on the CPU, lower is better, of the network or of each copy of a stack."""
-        return self._score(engine.answers_of(network, self.inputs)).reshape(-1).double().cpu()
+        """(copies,) float64 on the CPU, lower is better, of the network or of each copy of a stack; inf where an answer is NaN."""
+        answers = engine.answers_of(network, self.inputs, output=self.output)
+        score = self._score(answers).double()
+        return score.masked_fill(answers.isnan().any(-1).any(-1), torch.inf).reshape(-1).cpu()
 
     def _score(self, answers: Tensor) -> Tensor:
         if self.by == "squares":
@@ -57,9 +62,14 @@ class BestWeights:
         self.score = torch.full((copies,), torch.inf, dtype=torch.float64)
         self.epoch = torch.zeros(copies, dtype=torch.int64)
 
-    def offer(self, score: Tensor, epoch: int) -> None:
-        """Keep the weights of each copy as they are now, if this score is its best."""
+    def offer(self, score: Tensor, epoch: int, *, patience: int | None = None) -> None:
+        """Keep the weights of each copy as they are now, if this score is its best.
+
+        A copy whose patience has run out keeps what it has: alone it would have ended there.
+        """
         better = score < self.score
+        if patience is not None:
+            better &= epoch - self.epoch <= patience
         self.score[better] = score[better]
         self.epoch[better] = epoch
         if better.any():

@@ -1,7 +1,12 @@
+from functools import partial
+
+import pytest
 import torch
 from torch import nn
 
-from tutelage.students.networks import MLPStack, mlp, parameters_of
+from tutelage import engine
+from tutelage.core.errors import BadInput
+from tutelage.students.networks import MLPStack, drawn, mlp, parameters_of
 
 
 def test_an_mlp_has_relu_between_layers_and_logits_at_the_end():
@@ -29,3 +34,30 @@ def test_all_copies_start_alike_and_a_copy_has_weights_of_its_own():
     alone = stack.copy(0)
     nn.init.zeros_(alone[0].weight)
     assert stack.weights[0].any()
+
+
+def test_a_pattern_is_drawn_anew_as_torch_would_make_it_and_stays_as_it_was():
+    pattern = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 3))
+    before = [parameter.clone() for parameter in pattern.parameters()]
+    with engine.seeded(5):
+        expected = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 3))
+    found = drawn(pattern, 5)
+    assert all(map(torch.equal, found.state_dict().values(), expected.state_dict().values()))
+    assert all(map(torch.equal, before, pattern.parameters()))
+    assert not torch.equal(drawn(pattern, 6)[3].weight, found[3].weight)
+
+
+def test_a_function_draws_as_it_likes():
+    assert torch.equal(drawn(partial(mlp, (4, 3)), 5)[0].weight, drawn(mlp((4, 3)), 5)[0].weight)
+
+
+def test_what_cannot_be_drawn_is_refused():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+
+    with pytest.raises(BadInput, match=r"1 is a Scaled without reset_parameters\(\)"):
+        drawn(nn.Sequential(nn.Linear(4, 3), Scaled()), 0)
+    with pytest.raises(BadInput, match="returned a str; expected a torch Module"):
+        drawn(lambda: "network", 0)

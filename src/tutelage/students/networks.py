@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+
+from tutelage import engine
+from tutelage.core.errors import BadInput
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
@@ -57,6 +61,36 @@ class MLPStack(nn.Module):
                 layer.weight.copy_(weight[index].T)
                 layer.bias.copy_(bias[index, 0])
         return alone
+
+
+def drawn(network: nn.Module | Callable[[], nn.Module], seed: int) -> nn.Module:
+    """A network of this kind with initial weights of its own, drawn by the seed.
+
+    Args:
+        network: a pattern, of which each layer is drawn anew by its own `reset_parameters`, as torch does when it makes one; or
+            a function that makes a network, for initial weights of any other kind.
+        seed: of the weights.
+
+    Raises:
+        BadInput: a function that makes no network; a pattern with weights of a layer that cannot draw them.
+    """
+    with engine.seeded(seed):
+        if not isinstance(network, nn.Module):
+            made = network()
+            if not isinstance(made, nn.Module):
+                raise BadInput(f"the function that makes the student returned a {type(made).__name__}; expected a torch Module.")
+            return made
+        fresh = copy.deepcopy(network)
+        for path, layer in fresh.named_modules():
+            reset = getattr(layer, "reset_parameters", None)
+            if callable(reset):
+                reset()
+            elif next(layer.parameters(recurse=False), None) is not None:
+                raise BadInput(
+                    f"{path or 'the student'} is a {type(layer).__name__} without reset_parameters(), so its weights cannot be drawn anew. "
+                    "Pass a function that makes the student: sweep(lambda: Net(), ...)."
+                )
+        return fresh
 
 
 def parameters_of(network: nn.Module) -> int:

@@ -1,0 +1,35 @@
+import torch
+
+from tutelage.objectives.shared import with_shared_targets
+from tutelage.objectives.signals import Signals
+from tutelage.objectives.terms import hard_cross_entropy, kl_divergence, soft_cross_entropy
+
+DISTINCT = torch.tensor([1.0, 4.0])[:, None, None]
+WHICH = torch.tensor([0, 1, 1])
+ANSWERS = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+SIGNALS = {"student_answers": torch.randn(3, 9, 3, generator=torch.Generator().manual_seed(1)), "labels": torch.arange(9) % 3}
+
+
+def objective(temperature):
+    return 0.5 * soft_cross_entropy(temperature=temperature) + 0.2 * kl_divergence(temperature=2.0) + 0.3 * hard_cross_entropy()
+
+
+def test_targets_are_prepared_once_for_each_distinct_setting_and_the_loss_is_the_same():
+    whole = objective(DISTINCT[WHICH])
+    shared = with_shared_targets(whole, objective(DISTINCT), WHICH)
+    prepared = shared.prepare(ANSWERS)
+    assert prepared["soft_cross_entropy"].shape == (2, 9, 3)
+    assert prepared["kl_divergence"].shape == (9, 3)
+    expected = whole(Signals(teacher_answers=ANSWERS, **SIGNALS))
+    for given in (Signals(prepared=prepared, **SIGNALS), Signals(teacher_answers=ANSWERS, **SIGNALS)):
+        torch.testing.assert_close(shared(given).total, expected.total)
+    answers = SIGNALS["student_answers"].clone().requires_grad_()
+    shared.backward(Signals(prepared=prepared, **SIGNALS | {"student_answers": answers}))
+    slope, answers.grad = answers.grad, None
+    whole.backward(Signals(teacher_answers=ANSWERS, **SIGNALS | {"student_answers": answers}))
+    torch.testing.assert_close(slope, answers.grad)
+
+
+def test_settings_that_all_differ_need_no_sharing():
+    whole = objective(DISTINCT)
+    assert with_shared_targets(whole, whole, torch.arange(2)) is whole

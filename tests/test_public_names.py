@@ -91,6 +91,7 @@ def test_the_public_list_is_this():
         "soften",
         "squared_error",
         "standardised_divergence",
+        "sweep",
         "teacher_bounded",
         "temper",
         "transfer_curve",

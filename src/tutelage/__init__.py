@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from tutelage.objectives.value_terms import soft_bernoulli as soft_bernoulli
     from tutelage.objectives.value_terms import squared_error as squared_error
     from tutelage.objectives.value_terms import teacher_bounded as teacher_bounded
+    from tutelage.search.sweep import sweep as sweep
     from tutelage.search.transfer_curve import transfer_curve as transfer_curve
     from tutelage.softlabels.folder import open_labels as open_labels
     from tutelage.softlabels.labels import SoftLabels as SoftLabels
@@ -159,6 +160,7 @@ _HOMES = {
     "paired_difference": "evaluation.significance",
     "export_onnx": "export.parity",
     "transfer_curve": "search.transfer_curve",
+    "sweep": "search.sweep",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are those above

@@ -1,0 +1,73 @@
+"""32 students trained as one stack beside the same 32 one after another, from 784-10-10-10 to where it stops paying."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+from measure import Ratio, ratio
+from torch import nn
+
+from tutelage import engine, load_mnist
+from tutelage.core.answers import of_classes
+from tutelage.objectives.objective import Objective
+from tutelage.objectives.shared import with_shared_targets
+from tutelage.search.sweep import distillation
+from tutelage.students.feeds import TensorFeed
+from tutelage.students.loop import Backend, Course, train
+from tutelage.students.networks import drawn, mlp
+from tutelage.students.stack_steps import StackSteps
+from tutelage.students.stacked import stack_of
+from tutelage.students.torch_lesson import TorchLesson, recorded
+from tutelage.students.training import Training
+
+SIZES = ((784, 10, 10, 10), (784, 30, 30, 10), (784, 100, 100, 10))
+COPIES, BATCH, STEPS = 32, 128, 200
+TEMPERATURES, RATES = (1.0, 2.0, 4.0, 8.0), (1e-3, 3e-3)
+TRAINING = Training()
+
+
+class Job:
+    """Pixels of MNIST, with made-up answers of a teacher: what they say does not change the time."""
+
+    def __init__(self, steps: int = STEPS) -> None:
+        pixels = load_mnist().train_images[: BATCH * steps].astype(np.float32) / np.float32(255)
+        self.feed = TensorFeed(torch.from_numpy(pixels.reshape(len(pixels), -1)))
+        self.answers = np.random.default_rng(0).normal(size=(len(pixels), 10)).astype(np.float32)
+
+    def train(self, network: nn.Module, objective: Objective, optimizer: torch.optim.Optimizer, backend: Backend | None = None) -> None:
+        """One epoch."""
+        answering = recorded(self.answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
+        lesson = TorchLesson(network, objective, lambda said: said, answering)
+        with engine.seeded(0):
+            train(network, lesson, self.feed, Course(optimizer, 1, BATCH), backend=backend)
+
+
+def against(sizes: tuple[int, ...], job: Job, *, rounds: int = 7) -> Ratio:
+    """Time of the stack divided by that of its copies one after another: 4 temperatures, 2 learning rates, 4 seeds."""
+    copies = [(rate, temperature, seed) for rate in RATES for temperature in TEMPERATURES for seed in range(4)]
+    assert len(copies) == COPIES
+    networks = [drawn(mlp(sizes), seed) for *_, seed in copies]
+    which = torch.tensor([TEMPERATURES.index(temperature) for _, temperature, _ in copies])
+    distinct = torch.tensor(TEMPERATURES)[:, None, None]
+
+    def together() -> None:
+        stack, why = stack_of(networks, job.feed.inputs[:8])
+        assert stack is not None, why
+        steps = StackSteps(partial(TRAINING.optimizer_of, beside=[]), [rate for rate, *_ in copies])
+        objective = with_shared_targets(distillation(distinct[which], 1.0), distillation(distinct, 1.0), which)
+        job.train(stack, objective, steps.optimizer(list(stack.parameters())), steps)
+
+    def alone() -> None:
+        for rate, temperature, seed in copies:
+            network = drawn(mlp(sizes), seed)
+            job.train(network, distillation(temperature, 1.0), torch.optim.Adam(network.parameters(), lr=rate, fused=True))
+
+    return ratio(together, alone, rounds=rounds)
+
+
+if __name__ == "__main__":
+    for sizes in SIZES:
+        found = against(sizes, Job())
+        print(f"{'-'.join(map(str, sizes))}: {found}; the stack is {1 / found.median:.1f} x as fast")

@@ -1,0 +1,182 @@
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+from torch.utils.data import TensorDataset
+
+import tutelage as tl
+from tutelage import engine
+from tutelage.core.errors import BadInput, LabelMismatch, SelfCheckFailed
+from tutelage.data.views import Affine, Views
+from tutelage.search.sweep import Setting
+from tutelage.students.networks import mlp
+from tutelage.students.torch_student import TorchStudent
+
+X = np.random.default_rng(0).normal(size=(120, 4)).astype(np.float32)
+with engine.seeded(3):
+    BIG = nn.Sequential(nn.Linear(4, 30), nn.ReLU(), nn.Linear(30, 3))
+    nn.init.normal_(BIG[2].weight)
+TEACHER = tl.as_teacher(BIG, classes="abc")
+LABELS = tl.record(TEACHER, X)
+Y = np.array(list("abc"))[TEACHER.answer(X).argmax(axis=1)]
+QUICK = {"epochs": 3, "batch_size": 16, "seed": range(2)}
+STUDENT = mlp((4, 8, 3))
+
+
+def test_the_setting_with_the_lowest_mean_over_seeds_is_chosen():
+    found = tl.sweep(STUDENT, X, LABELS, Y, temperature=[1, 4], soft_weight=[0.5, 1.0], lr=[0.0001, 0.03], **QUICK | {"seed": range(3)})
+    assert found.seeds == (0, 1, 2)
+    assert found.scores.shape == (3, 8)
+    assert found.best == found.scores.mean(axis=0).argmin()
+    assert found.setting.lr == 0.03
+    assert found.stacked
+    assert found.how == "24 students were trained as stacks of up to 24."
+    assert [type(student.network) for student in found.students] == [nn.Sequential] * 3
+    for student, score in zip(found.students, found.scores[:, found.best], strict=True):
+        assert score == student.fit_.scores.min() == student.fit_.scores[student.fit_.best_epoch[0] - 1]
+        assert student.classes_.tolist() == list("abc")
+        assert (student.predict(X) == Y).mean() > 0.6
+
+
+def test_temperatures_are_swept_unless_told_otherwise_and_truth_is_not_needed():
+    found = tl.sweep(STUDENT, X, TEACHER, **QUICK)
+    assert [setting.temperature for setting in found.settings] == [1.0, 2.0, 4.0, 8.0]
+    assert set(found.settings) == {Setting(temperature, 1.0, None) for temperature in (1.0, 2.0, 4.0, 8.0)}
+    assert (found.scores % 1).any()
+
+
+def test_a_live_teacher_is_asked_once():
+    class Noting:
+        form, fingerprint, asked = TEACHER.form, "noting", 0
+
+        def answer(self, inputs):
+            self.asked += len(inputs)
+            return TEACHER.answer(inputs)
+
+    teacher = Noting()
+    tl.sweep(STUDENT, X, teacher, stack_size=2, **QUICK)
+    assert teacher.asked == len(X)
+
+
+def test_without_labels_the_truth_alone_is_learnt_and_no_temperature_is_tried():
+    found = tl.sweep(STUDENT, X, y=Y, lr=[0.01, 0.1], **QUICK)
+    assert found.settings == (Setting(1.0, 0.0, 0.01), Setting(1.0, 0.0, 0.1))
+
+
+def test_a_soft_weight_of_zero_is_tried_at_one_temperature():
+    found = tl.sweep(STUDENT, X, LABELS, Y, temperature=[2.0, 4.0], soft_weight=[0.0, 0.9], **QUICK)
+    assert [(setting.temperature, setting.soft_weight) for setting in found.settings] == [(1.0, 0.0), (2.0, 0.9), (4.0, 0.9)]
+
+
+def test_the_seed_draws_the_weights_and_a_function_draws_its_own():
+    kept = [
+        tl.sweep(student, X, LABELS, temperature=2.0, seed=7, epochs=1).students[0].predict_proba(X)
+        for student in (STUDENT, partial(mlp, (4, 8, 3)), TorchStudent(mlp((4, 8, 3)), classes="abc"))
+    ]
+    np.testing.assert_array_equal(kept[0], kept[1])
+    np.testing.assert_array_equal(kept[0], kept[2])
+
+    def zeros():
+        network = mlp((4, 8, 3))
+        nn.init.zeros_(network[2].weight)
+        return network
+
+    other = tl.sweep(zeros, X, LABELS, temperature=2.0, seed=7, epochs=1).students[0].predict_proba(X)
+    assert np.abs(other - kept[0]).max() > 0.01
+
+
+def test_views_and_datasets_teach_too():
+    pictures = np.random.default_rng(1).uniform(size=(30, 6, 6)).astype(np.float32)
+    teacher = tl.as_teacher(nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), classes="abc")
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+    held = (pictures[:10], None, teacher)
+    assert tl.sweep(network, Views(pictures, Affine(shift=1), count=2), teacher, validation=held, **QUICK).stacked
+    pairs = TensorDataset(torch.from_numpy(pictures), torch.zeros(30))
+    assert tl.sweep(network, pairs, teacher, validation=held, **QUICK).stacked
+
+
+def test_an_objective_and_an_output_of_ones_own_are_used():
+    class Wordy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = mlp((4, 8, 3))
+
+        def forward(self, inputs):
+            return {"logits": self.inner(inputs)}
+
+    asked = []
+
+    def objective(temperature, soft_weight):
+        asked.append(temperature)
+        return soft_weight * tl.kl_divergence(temperature=temperature)
+
+    student = TorchStudent(Wordy(), output=lambda said: said["logits"])
+    found = tl.sweep(student, X, LABELS, temperature=[1.0, 2.0], objective=objective, **QUICK)
+    assert found.stacked
+    assert len(asked) > 2
+    assert found.students[0].objective.terms[0].name == "kl_divergence"
+    assert found.students[0].predict_proba(X).shape == (120, 3)
+
+
+class Undecided(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(4, 3)
+
+    def forward(self, inputs):
+        said = self.inner(inputs)
+        return said if said.sum() > 1e9 else 2 * said
+
+
+def test_students_that_cannot_be_stacked_are_trained_one_by_one_and_it_says_so():
+    found = tl.sweep(Undecided, X, LABELS, temperature=[1.0, 2.0], **QUICK)
+    assert not found.stacked
+    assert found.how.startswith("4 students were trained one by one: torch.vmap cannot run a Undecided")
+    assert len(found.students) == 2
+
+
+def test_hidden_layers_are_matched_one_by_one():
+    found = tl.sweep(STUDENT, X, TEACHER, temperature=1.0, objective=lambda *_: tl.soft_cross_entropy() + tl.hint("0", "0"), **QUICK)
+    assert "one by one: hint 0 takes no stack" in found.how
+
+
+class Bare(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(4, 3))
+
+    def forward(self, inputs):
+        return inputs @ self.weight
+
+
+@pytest.mark.parametrize(
+    ("student", "options", "error", "said"),
+    [
+        (LogisticRegression(), {}, BadInput, "cannot sweep a LogisticRegression; expected a torch Module"),
+        (3, {}, BadInput, "cannot sweep a int"),
+        (lambda: 3, {}, BadInput, "returned a int; expected a torch Module"),
+        (lambda: STUDENT, {}, BadInput, "returned one network twice"),
+        (Bare(), {}, BadInput, r"the student is a Bare without reset_parameters\(\), .* Pass a function"),
+        (TorchStudent(STUDENT, tl.soft_cross_entropy()), {}, BadInput, "an objective of its own"),
+        (STUDENT, {"validation": None}, BadInput, "chooses by validation rows, and there are none"),
+        (STUDENT, {"validation": 0.0}, BadInput, "leaves 0 to choose with"),
+        (STUDENT, {"temperature": []}, BadInput, "temperature is an empty list"),
+        (STUDENT, {"seed": range(0)}, BadInput, "seed is an empty list"),
+        (STUDENT, {"temperature": [1.0, -1.0]}, BadInput, "temperature"),
+        (STUDENT, {"soft_weight": [0.5, 1.5]}, BadInput, "soft_weight holds 1.5; expected numbers from 0 to 1"),
+        (STUDENT, {"lr": 0.0}, BadInput, "lr holds 0.0; expected finite numbers above 0"),
+        (STUDENT, {"soft_weight": 0.5}, BadInput, "hard_cross_entropy reads labels"),
+        (STUDENT, {"temperatures": [1.0]}, BadInput, "no setting 'temperatures' of a sweep; .* Did you mean temperature"),
+        (STUDENT, {"epoch": 2}, BadInput, "Did you mean epochs"),
+        (STUDENT, {"stack_size": 0}, BadInput, "stack_size is 0"),
+        (STUDENT, {"optimizer": torch.optim.SGD(STUDENT.parameters(), lr=1.0)}, BadInput, "optimizer is a SGD that belongs to one network"),
+        (STUDENT, {"labels": tl.record(TEACHER, X + 1)}, LabelMismatch, "are not among the 120"),
+        (STUDENT, {"lr": 1e30, "optimizer": partial(torch.optim.SGD, lr=1.0)}, SelfCheckFailed, "no setting has a finite score"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_swept_is_refused(student, options, error, said):
+    with pytest.raises(error, match=said):
+        tl.sweep(student, X, **{"labels": LABELS, "epochs": 1} | options)

@@ -20,7 +20,7 @@ from tutelage.students.networks import drawn, mlp
 from tutelage.students.stack_steps import StackSteps
 from tutelage.students.stacked import stack_of
 from tutelage.students.torch_lesson import TorchLesson, recorded
-from tutelage.students.training import Training
+from tutelage.students.torch_training import Training
 
 SIZES = ((784, 10, 10, 10), (784, 30, 30, 10), (784, 100, 100, 10))
 COPIES, BATCH, STEPS = 32, 128, 200

@@ -14,7 +14,7 @@ from tutelage.search.sweep import distillation
 from tutelage.students.loop import fit
 from tutelage.students.networks import MLPStack, drawn, mlp
 from tutelage.students.torch_student import TorchStudent
-from tutelage.students.training import one_cycle
+from tutelage.students.torch_training import one_cycle
 from tutelage.students.validation import Validation
 
 RNG = np.random.default_rng(0)

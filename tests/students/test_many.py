@@ -8,7 +8,7 @@ from tutelage.objectives.objective import Objective
 from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.students.many import Copy, Many
 from tutelage.students.networks import mlp
-from tutelage.students.training import Training
+from tutelage.students.torch_training import Training
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 4)).astype(np.float32)

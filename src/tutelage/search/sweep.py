@@ -26,7 +26,7 @@ from tutelage.students.loop import Fit
 from tutelage.students.many import Copy, Many, Matching
 from tutelage.students.networks import drawn
 from tutelage.students.torch_student import TorchStudent
-from tutelage.students.training import Training
+from tutelage.students.torch_training import Training
 from tutelage.teachers.adapt import as_teacher
 
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0)

@@ -21,7 +21,7 @@ from tutelage.students.stack_steps import Bearing, StackSteps, at_rate
 from tutelage.students.stacked import Stack, stack_of
 from tutelage.students.torch_sources import told
 from tutelage.students.torch_student import TorchStudent
-from tutelage.students.training import Training
+from tutelage.students.torch_training import Training
 
 Matching = Callable[[Any, Any], Objective]
 """(temperature, soft_weight) -> what is matched; each a number, or (copies, 1, 1) of them for a stack."""

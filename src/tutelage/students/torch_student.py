@@ -111,7 +111,9 @@ class TorchStudent:
         network, where = self._placed(device)
         feed = data.feed(where)
         first = self._first_batch(feed, how)
-        objective.check(task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=hasattr(network, "copies"))
+        objective.check(
+            task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=hasattr(network, "copies")
+        )
         lesson = TorchLesson(
             self._called(how, backend),
             objective,

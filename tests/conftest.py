@@ -1,12 +1,19 @@
 """Finished runs that several tests look at: made once, through the command line, in a cache of their own."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tutelage.cli import main
+
+# The same cases on every run, so that a change is judged by what it changed; TUTELAGE_EXPLORE=1 draws new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("explore" if os.environ.get("TUTELAGE_EXPLORE") else "same")
 
 
 @dataclass(frozen=True)

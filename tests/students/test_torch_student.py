@@ -174,6 +174,15 @@ def test_hidden_layers_are_matched_through_projectors_that_are_no_part_of_the_st
         TorchStudent(small(), tl.hint("hidden", "1")).fit(ROWS, TEACHER)
 
 
+def test_a_checkpoint_of_another_teacher_or_of_more_rows_is_refused_for_a_dataset_too(tmp_path):
+    pairs, other = TensorDataset(INPUTS, torch.arange(70)), as_teacher(nn.Linear(4, 3), classes=NAMES)
+    TorchStudent(small()).fit(pairs, TEACHER, epochs=1, checkpoints=tmp_path)
+    with pytest.raises(LabelMismatch, match=r"of another training \(teacher is torch:"):
+        TorchStudent(small()).fit(pairs, other, epochs=1, checkpoints=tmp_path)
+    with pytest.raises(LabelMismatch, match=r"of another training \(data is 70 rows"):
+        TorchStudent(small()).fit(TensorDataset(INPUTS[:60], torch.arange(60)), TEACHER, epochs=1, checkpoints=tmp_path)
+
+
 def test_projectors_come_back_from_a_checkpoint(tmp_path):
     objective = soft_cross_entropy() + tl.hint("1", "1")
     alone = TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4)

@@ -124,7 +124,8 @@ class TorchStudent:
         )
         memory = None
         if checkpoints is not None:
-            settled = {"data": name_of(data), "objective": objective.described(), **how.described()}
+            asked = None if teacher is None else teacher.fingerprint  # names who teaches a Dataset, whose rows are not read beforehand
+            settled = {"data": f"{feed.rows} rows {name_of(data)}", "teacher": asked, "objective": objective.described(), **how.described()}
             memory = Checkpoints(Path(checkpoints), settled, every=how.checkpoint_steps)
         with engine.seeded(how.seed), hidden_layers(lesson, network, teacher):
             self.projectors_ = lesson.with_modules(first, network, rows=feed.rows)

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -47,3 +50,26 @@ def test_coarse_products_last_for_the_block_alone():
         assert torch.get_float32_matmul_precision() == "medium"
         raise RuntimeError
     assert torch.get_float32_matmul_precision() == before
+
+
+_FAULTS = """
+import resource, sys, torch
+from tutelage import engine
+if sys.argv[1] == "kept":
+    engine.keep_memory()
+for _ in range(5):
+    torch.ones(12_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    torch.ones(12_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_kept_memory_is_not_cleared_again_by_the_kernel():
+    given_back, kept = (
+        int(subprocess.run([sys.executable, "-c", _FAULTS, how], check=True, capture_output=True, text=True).stdout)
+        for how in ("given back", "kept")
+    )
+    assert kept < given_back / 2

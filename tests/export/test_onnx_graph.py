@@ -8,6 +8,7 @@ from torch import nn
 
 from tutelage.core.errors import BadInput
 from tutelage.export.onnx_graph import onnx_graph, thresholds_of
+from tutelage.export.parity import export_onnx
 from tutelage.students.networks import mlp
 from tutelage.students.torch_student import TorchStudent
 from tutelage.students.trees import SoftTree
@@ -38,10 +39,25 @@ def test_the_labels_travel_with_the_file():
     assert json.loads(metadata["classes"]) == ["a", "b", "c", "d"]
 
 
-def test_the_file_holds_no_path_of_the_machine_that_made_it():
-    content = onnx_graph(STUDENTS["network"][0], 3).SerializeToString()
+@pytest.mark.parametrize("network", [mlp((3, 5, 4)), nn.Sequential(nn.Linear(3, 4), nn.Tanh())])
+def test_the_file_holds_no_path_of_the_machine_that_made_it(network):
+    content = onnx_graph(TorchStudent(network, classes="abcd"), 3).SerializeToString()
     assert b".py" not in content
     assert b"site-packages" not in content
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_plain_layers_are_written_as_torch_runs_them(bias, tmp_path):
+    student = TorchStudent(nn.Sequential(nn.Linear(3, 5, bias=bias), nn.ReLU(), nn.Linear(5, 4, bias=bias)), classes="abcd")
+    rows = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
+    assert export_onnx(student, tmp_path / "student.onnx", check_on=rows).worst_difference < 1e-6
+    graph = onnx_graph(student, 3).graph
+    assert [node.op_type for node in graph.node] == ["Gemm", "Relu", "Gemm", "Softmax"]
+
+
+def test_layers_that_do_not_fit_the_rows_are_refused():
+    with pytest.raises(BadInput, match="a layer of the network takes 3 numbers a row; it would be given 2"):
+        onnx_graph(STUDENTS["network"][0], 2)
 
 
 def test_exporting_gives_the_network_its_mode_back():

@@ -1,4 +1,4 @@
-"""A student as an ONNX graph: torch's exporter for networks, skl2onnx for scikit-learn."""
+"""A student as an ONNX graph: torch's exporter for networks that are more than plain layers, skl2onnx for scikit-learn."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from tutelage.core.errors import BadInput, require
 from tutelage.core.nodes import trees_in
+from tutelage.export.chain import Chain
 from tutelage.export.trained_graph import check_plain, finish_trees, grown, send_gaps, weighing_graph, weighs
 from tutelage.students.trained import TrainedStudent
 
@@ -76,8 +77,10 @@ def _trained_graph(student: TrainedStudent, features: int) -> ModelProto:
 
 
 def _network_graph(network: Any, features: int) -> ModelProto:
-    require("onnxscript")
     torch = require("torch")
+    if type(network) is torch.nn.Sequential and all(type(layer) in (torch.nn.Linear, torch.nn.ReLU) for layer in network):
+        return _layers_graph(list(network), features)
+    require("onnxscript")
     from tutelage import engine
 
     whole = torch.nn.Sequential(network, torch.nn.Softmax(dim=-1))
@@ -98,6 +101,23 @@ def _network_graph(network: Any, features: int) -> ModelProto:
     for node in model.graph.node:
         node.doc_string = ""
     return model
+
+
+def _layers_graph(layers: list[Any], features: int) -> ModelProto:
+    """A plain network of known layers, written as it is: torch's exporter takes seconds to load all that it knows."""
+    chain, width = Chain(INPUT), features
+    for layer in layers:
+        if not hasattr(layer, "weight"):
+            chain.then("Relu")
+            continue
+        weights = layer.weight.detach().cpu().numpy()
+        if weights.shape[1] != width:
+            raise BadInput(f"a layer of the network takes {weights.shape[1]} numbers a row; it would be given {width}.")
+        width = len(weights)
+        others = [] if layer.bias is None else [chain.constant(layer.bias.detach().cpu().numpy())]
+        chain.then("Gemm", chain.constant(weights), *others, transB=1)
+    chain.then("Softmax", axis=-1)
+    return chain.model(PROBABILITIES, inputs=INPUT, features=features, width=width)
 
 
 def _estimator_graph(estimator: Any, features: int, output: str, *, outputs: int) -> ModelProto:

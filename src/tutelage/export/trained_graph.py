@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from tutelage.core.answers import shown
 from tutelage.core.errors import BadInput
 from tutelage.core.nodes import trees_in
+from tutelage.export.chain import DOUBLE, FLOAT, Chain
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.mlp import SoftMLP
 from tutelage.students.trained import TrainedStudent
@@ -22,36 +23,6 @@ from tutelage.students.trees import SoftForest, SoftTree
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-OPSET = 17
-DOUBLE, FLOAT = 11, 1
-"""Types of numbers, as ONNX counts them."""
-
-
-class Chain:
-    """Nodes that follow each other: each takes the last result, and constants."""
-
-    def __init__(self, last: str) -> None:
-        self.last = last
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def then(self, operator: str, *others: str, first: str | None = None, **settings: Any) -> str:
-        """Add a node on the last result (or on `first`) and other inputs; its result is the last one from now on."""
-        from onnx import helper
-
-        result = f"step_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, [first or self.last, *others], [result], **settings))
-        self.last = result
-        return result
-
-    def constant(self, values: ArrayLike) -> str:
-        """The name of a constant."""
-        from onnx import numpy_helper
-
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
 
 def weighing_graph(student: TrainedStudent, features: int, *, inputs: str, output: str) -> ModelProto:
     """The graph of a student that weighs its columns: a linear model or a network.
@@ -59,8 +30,6 @@ def weighing_graph(student: TrainedStudent, features: int, *, inputs: str, outpu
     Raises:
         BadInput: categories or texts among its columns.
     """
-    from onnx import helper
-
     columns, model = student.student_[0], student.student_[-1]
     chain = Chain(inputs)
     chain.then("Cast", to=DOUBLE)
@@ -70,17 +39,8 @@ def weighing_graph(student: TrainedStudent, features: int, *, inputs: str, outpu
     else:
         _linear(chain, model, classifier=isinstance(model, SoftLogistic))
     _untemper(chain, student.temperature)
-    width = len(student.labels) or _outputs(model)
     chain.then("Cast", to=FLOAT)
-    chain.nodes[-1].output[0] = output
-    graph = helper.make_graph(
-        chain.nodes,
-        "student",
-        [helper.make_tensor_value_info(inputs, FLOAT, ["rows", features])],
-        [helper.make_tensor_value_info(output, FLOAT, ["rows", width])],
-        chain.constants,
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    return chain.model(output, inputs=inputs, features=features, width=len(student.labels) or _outputs(model))
 
 
 def weighs(model: Any) -> bool:

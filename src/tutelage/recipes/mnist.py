@@ -26,7 +26,17 @@ from tutelage.objectives.targets import harden, smooth, soften
 from tutelage.recipes.as_published import add_published
 from tutelage.recipes.cache import Store, key_of
 from tutelage.recipes.figures import confusion, mean_soft_labels
-from tutelage.recipes.mnist_setting import CLASSES, TRAIN_ROWS, Split, glorot_weights, measured_network, pixels, teacher_network
+from tutelage.recipes.hardest import Passes, train_on_hardest
+from tutelage.recipes.mnist_setting import (
+    CLASSES,
+    CONVOLUTION,
+    TRAIN_ROWS,
+    Split,
+    glorot_weights,
+    measured_network,
+    pixels,
+    teacher_network,
+)
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network
 from tutelage.search.choice import best_setting
@@ -34,29 +44,19 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.loop import fit, steps_of
 from tutelage.students.networks import MLPStack
 from tutelage.students.torch_student import TorchStudent
+from tutelage.students.torch_training import one_cycle
 
 SIZES = {"": (784, 10, 10, 10), "-784-10-10": (784, 10, 10)}
 """Student sizes by the suffix of their arms: the page's two hidden layers of 10, and the one that its code has."""
 SMOOTHINGS = (0.0, 0.05, 0.1, 0.2)
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
+QUICK_ROWS = 7000
 STUDENT_BATCH, STUDENT_RATE = 256, 1e-2
 """The peak of the students' one-cycle schedule was the best of 0.001, 0.003 and 0.01 on validation for hard labels."""
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How the teacher is trained: Adam under a one-cycle schedule, from Glorot's initial weights.
-
-    With torch's own initial weights the first epoch, a third of the time, is spent at 5 % of validation errors.
-    """
-
-    epochs: int
-    batch_size: int
-    peak_rate: float
-    warm_up: float = 0.15
-
-
-FULL, QUICK = Schedule(4, 256, 1e-3), Schedule(2, 128, 2e-3)
+FULL, QUICK = Passes(), Passes(further=2, batch_size=128)
+"""How the teacher is trained, from Glorot's initial weights: with torch's own, the first pass ends at 5 % of validation errors."""
 
 
 @dataclass(frozen=True)
@@ -86,43 +86,31 @@ MEANINGS = {
 }
 
 
-def one_cycle(network: nn.Module, *, peak: float, steps: int, warm_up: float = 0.3) -> dict[str, Any]:
-    """Adam under a one-cycle schedule, as `fit` takes them; the rate rises for the share `warm_up` of the steps.
-
-    Source: Smith, Topin 2017, arXiv 1708.07120.
-    """
-    optimizer = torch.optim.Adam(network.parameters(), lr=peak, fused=True)
-    return {"optimizer": optimizer, "schedule": torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=warm_up)}
-
-
-def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, schedule: Schedule) -> tuple[nn.Module, dict[str, Any]]:
-    """The teacher, trained at temperature 1, its epoch chosen on validation; and what it was made from."""
+def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, passes: Passes) -> tuple[nn.Module, dict[str, Any]]:
+    """The teacher, trained at temperature 1; and what it was made from."""
     made_from = {
         "what": "mnist teacher",
         "data": split.fingerprint,
-        **asdict(schedule),
+        **asdict(passes),
         "products": "coarse",
         "weights": "Glorot",
         "seed": seed,
     }
-    steps = steps_of(len(split.inputs), batch_size=schedule.batch_size, epochs=schedule.epochs)
 
     def train(network: nn.Module) -> Mapping[str, NDArray[Any]]:
         with engine.coarse_products():
-            report = fit(
+            train_on_hardest(
                 network,
                 soft_cross_entropy,
                 inputs=torch.from_numpy(split.inputs),
                 targets=torch.from_numpy(one_hot(split.labels, CLASSES)),
-                epochs=schedule.epochs,
-                batch_size=schedule.batch_size,
-                validation=split.validation,
+                passes=passes,
+                freeze=network.get_submodule(CONVOLUTION),
                 advance=advance,
-                **one_cycle(network, peak=schedule.peak_rate, steps=steps, warm_up=schedule.warm_up),
             )
-        return {"best_epoch": report.best_epoch}
+        return {}
 
-    with stages.stage("teacher", steps) as advance:
+    with stages.stage("teacher", passes.steps(len(split.inputs))) as advance:
         network, _ = kept_network(store, made_from, lambda: glorot_weights(teacher_network()), train)
     return network, made_from
 
@@ -166,6 +154,7 @@ def _students(
         return soft_cross_entropy(logits, wanted.transpose(0, 1), temperature=temperature)
 
     def train(network: nn.Module) -> Mapping[str, NDArray[Any]]:
+        optimizer = torch.optim.Adam(network.parameters(), lr=STUDENT_RATE, fused=True)
         report = fit(
             network,
             losses,
@@ -175,7 +164,8 @@ def _students(
             batch_size=STUDENT_BATCH,
             validation=split.validation,
             advance=advance,
-            **one_cycle(network, peak=STUDENT_RATE, steps=steps),
+            optimizer=optimizer,
+            schedule=one_cycle(optimizer, steps),
         )
         return {"errors": report.scores.min(axis=0)}
 
@@ -196,8 +186,8 @@ def _students(
 def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
     """One teacher, its answers, and per seed every candidate student of two sizes; the chosen ones are measured."""
     with stages.stage("data"):
-        split = Split(load_mnist(), train_rows=10_000 if plan.quick else TRAIN_ROWS, epochs=10 if plan.quick else 20)
-    teacher, made_from = _teacher(split, store, stages, seed=plan.seeds[0], schedule=QUICK if plan.quick else FULL)
+        split = Split(load_mnist(), train_rows=QUICK_ROWS if plan.quick else TRAIN_ROWS, epochs=10 if plan.quick else 20)
+    teacher, made_from = _teacher(split, store, stages, seed=plan.seeds[0], passes=QUICK if plan.quick else FULL)
     with stages.stage("answers"):
         taught = kept_labels(store, teacher, made_from, split.inputs, tuple(range(CLASSES)))
         told = kept_labels(store, teacher, made_from, split.test_inputs, tuple(range(CLASSES)))
@@ -278,7 +268,8 @@ def _protocol(plan: Plan, split: Split) -> tuple[str, ...]:
     rows = len(split.validation.labels)
     return (
         f"The first {split.train_rows} training rows train, the last {rows} of the 60 000 validate, the 10 000 test rows choose nothing.",
-        "Teacher: the origin's network, trained once at temperature 1 (Adam, one-cycle); validation chooses its epoch.",
+        "Teacher: the origin's network, trained once at temperature 1 (Adam, one-cycle): a pass over all rows, then more over the hardest "
+        "tenth and a fifth of the others, weighted for those left out, with the convolution as the first pass left it.",
         "The teacher is asked once, in eval mode; its logits are kept, and softened only afterwards.",
         f"{len(plan.seeds)} seeds of students. Within a seed all arms share initial weights and batches (Adam, one-cycle peak "
         f"{STUDENT_RATE}, batches of {STUDENT_BATCH}, {split.epochs} epochs).",

@@ -64,6 +64,10 @@ def pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return images.astype(np.float32) / np.float32(255)
 
 
+CONVOLUTION = "1"
+"""The teacher's only one, by its place."""
+
+
 def teacher_network() -> nn.Sequential:
     """The origin's teacher: 32 convolutions of 3 x 3, two layers of 1200, dropout; 27.4 million weights."""
     return nn.Sequential(

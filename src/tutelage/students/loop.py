@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tutelage import engine
 from tutelage.core.arrays import same_length
 from tutelage.core.errors import BadInput, SelfCheckFailed
 from tutelage.students.checkpoints import Checkpoints, random_states, set_random_states
@@ -156,6 +157,7 @@ def train(
     Raises:
         SelfCheckFailed: a loss is not finite; names the rows of the first such batch.
     """
+    engine.keep_memory()
     state = State.begun(network, course)
     if beside is not None and len(beside.state_dict()):
         state.parts["beside"] = beside

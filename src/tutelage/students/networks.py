@@ -29,7 +29,8 @@ class MLPStack(nn.Module):
     """`copies` networks of one shape that see the same batch, as one network: their first layers are one wide product.
 
     All copies start from the same weights (drawn as torch draws a Linear), so that what they are asked to match
-    is all that sets them apart. No operation mixes copies: a stack trains as its copies would alone.
+    is all that sets them apart. No operation mixes copies: a stack trains as its copies would alone. Inside, features
+    come before the batch, so that no product has to turn its factors around.
     """
 
     def __init__(self, sizes: Sequence[int], copies: int) -> None:
@@ -40,17 +41,16 @@ class MLPStack(nn.Module):
         self.biases = nn.ParameterList()
         for layer in mlp(sizes):
             if isinstance(layer, nn.Linear):
-                self.weights.append(nn.Parameter(layer.weight.detach().T.repeat(copies, 1, 1)))
-                self.biases.append(nn.Parameter(layer.bias.detach().repeat(copies, 1, 1)))
+                self.weights.append(nn.Parameter(layer.weight.detach().repeat(copies, 1, 1)))
+                self.biases.append(nn.Parameter(layer.bias.detach().repeat(copies, 1)[:, :, None]))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, features) -> (copies, batch, classes) logits."""
-        first = self.weights[0]
-        wide = first.permute(1, 0, 2).reshape(first.shape[1], -1)
-        hidden: Tensor = (inputs @ wide).unflatten(1, (self.copies, -1)).transpose(0, 1) + self.biases[0]
+        wide = self.weights[0].flatten(0, 1) @ inputs.T
+        hidden: Tensor = wide.unflatten(0, (self.copies, -1)) + self.biases[0]
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
-            hidden = torch.baddbmm(bias, hidden.relu(), weight)
-        return hidden
+            hidden = torch.baddbmm(bias, weight, hidden.relu())
+        return hidden.transpose(1, 2)
 
     def copy(self, index: int) -> nn.Sequential:
         """One of the networks, alone: an ordinary `mlp` with weights of its own."""
@@ -58,8 +58,8 @@ class MLPStack(nn.Module):
         linears = [layer for layer in alone if isinstance(layer, nn.Linear)]
         with torch.no_grad():
             for layer, weight, bias in zip(linears, self.weights, self.biases, strict=True):
-                layer.weight.copy_(weight[index].T)
-                layer.bias.copy_(bias[index, 0])
+                layer.weight.copy_(weight[index])
+                layer.bias.copy_(bias[index, :, 0])
         return alone
 
 

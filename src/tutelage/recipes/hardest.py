@@ -31,7 +31,7 @@ class Passes:
         warm_up: the share of the steps in which it rises.
     """
 
-    further: int = 5
+    further: int = 8
     hard: float = 0.1
     easy: float = 0.2
     batch_size: int = 256

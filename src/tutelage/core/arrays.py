@@ -69,10 +69,12 @@ def check_probabilities(values: ArrayLike, what: str = "probabilities", *, toler
     """
     p = as_matrix(values, what)
     p = p if np.issubdtype(p.dtype, np.floating) else p.astype(np.float64)
-    bad = ~np.isfinite(p).all(axis=1)
-    if not bad.any():
-        bad = (p < 0).any(axis=1) | (np.abs(p.sum(axis=1, dtype=np.float64) - 1) > tolerance)
-    if bad.any():
+    with np.errstate(invalid="ignore"):  # inf - inf
+        apart = np.abs(p.sum(axis=1, dtype=np.float64) - 1)
+    if not (p.min() >= 0 and apart.max() <= tolerance):  # so put, NaN is refused as well
+        bad = ~np.isfinite(p).all(axis=1)
+        if not bad.any():
+            bad = (p < 0).any(axis=1) | (apart > tolerance)
         row = int(np.flatnonzero(bad)[0])
         raise NotProbabilities(
             f"{what}: {int(bad.sum())} of {len(p)} rows are not probabilities (row {row} is {_short(p[row])}). "

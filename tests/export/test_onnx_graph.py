@@ -8,7 +8,7 @@ from torch import nn
 
 from tutelage.core.errors import BadInput
 from tutelage.export.onnx_graph import onnx_graph, thresholds_of
-from tutelage.export.parity import export_onnx
+from tutelage.export.parity import OnnxStudent, export_onnx
 from tutelage.students.networks import mlp
 from tutelage.students.torch_student import TorchStudent
 from tutelage.students.trees import SoftTree
@@ -53,6 +53,20 @@ def test_plain_layers_are_written_as_torch_runs_them(bias, tmp_path):
     assert export_onnx(student, tmp_path / "student.onnx", check_on=rows).worst_difference < 1e-6
     graph = onnx_graph(student, 3).graph
     assert [node.op_type for node in graph.node] == ["Gemm", "Relu", "Gemm", "Softmax"]
+
+
+def test_a_convolutional_network_is_exported_as_it_answers_in_eval_mode_for_any_number_of_rows(tmp_path):
+    first = nn.Sequential(nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 4, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+    then = [nn.Conv2d(4, 4, 3, padding="same", groups=4), nn.MaxPool2d(2), nn.Dropout2d(), nn.AdaptiveAvgPool2d(2), nn.Flatten()]
+    network = nn.Sequential(first, *then, nn.Linear(16, 10))
+    rows = RNG.random((50, 784)).astype(np.float32)
+    student = TorchStudent(network).fit(rows, y=np.arange(50) % 10, epochs=3, seed=0)
+    network.train()
+    assert export_onnx(student, tmp_path / "student.onnx", check_on=rows).decisions_changed == 0
+    assert network[0][2].training
+    file = OnnxStudent.load(tmp_path / "student.onnx")
+    for count in (1, 7):
+        np.testing.assert_allclose(file.answer(rows[:count]), student.predict_proba(rows[:count]), atol=1e-6)
 
 
 def test_layers_that_do_not_fit_the_rows_are_refused():

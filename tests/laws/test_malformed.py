@@ -1,20 +1,26 @@
-"""A thousand malformed teachers, rows, logs and folders: each ends in a documented error or in a right result."""
+"""A thousand malformed teachers, rows, logs, folders and networks: each ends in a documented error or in a right result."""
 
 import json
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from malformed import CASES, FORMS, LABELS, NUMBERS, ROWS, Says, is_right, said
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.errors import TutelageError
+from tutelage.core.errors import DamagedFile, TutelageError
 from tutelage.data.names import row_names
 from tutelage.softlabels.folder import MANIFEST, open_labels, shard_path
 from tutelage.softlabels.logged import read_answers
 from tutelage.softlabels.recording import record
+from tutelage.students.kept import load_student, save_student
+from tutelage.students.torch_student import TorchStudent
 
 
 @CASES
@@ -107,3 +113,29 @@ def test_whatever_is_done_to_a_recorded_folder_is_found(tmp_path_factory, data):
     finally:
         for path, content in whole.items():
             path.write_bytes(content)
+
+
+KEPT = nn.Sequential(nn.Unflatten(1, (1, 3, 3)), nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))
+VALUES = st.one_of(
+    JSON, st.integers(-2, 9), st.lists(st.integers(0, 3), max_size=3), st.sampled_from(["same", "Linear", "ReLU", "Dropout"])
+)
+KEPT_STATE = KEPT.state_dict()
+
+
+@CASES
+@given(st.data())
+def test_whatever_is_done_to_a_kept_network_is_refused_or_leaves_its_weights(tmp_path_factory, data):
+    path = save_student(TorchStudent(KEPT, classes="ab"), Path(tmp_path_factory.getbasetemp()) / "network")
+    with safe_open(path, framework="pt") as file:
+        about = json.loads(file.metadata()["tutelage"])
+    place = data.draw(st.sampled_from([about, about["layers"], *about["layers"]]))
+    key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+    if data.draw(st.booleans()):
+        place[key] = data.draw(VALUES)
+    else:
+        del place[key]
+    save_file(KEPT_STATE, path, {"tutelage": json.dumps(about)})
+    with suppress(DamagedFile):
+        found = load_student(path).network.state_dict()
+        assert found.keys() == KEPT_STATE.keys()
+        assert all(map(torch.equal, found.values(), KEPT_STATE.values()))

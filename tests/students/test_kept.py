@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import skops.io
+import torch
 from safetensors.numpy import save_file
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -13,6 +14,7 @@ from sklearn.tree import DecisionTreeRegressor
 from torch import nn
 
 from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.objectives.value_terms import squared_error
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.boosting import SoftBoosting
 from tutelage.students.columns import with_columns
@@ -67,9 +69,45 @@ def test_a_student_of_texts_is_kept_in_few_bytes_a_word(trained, tmp_path):
     np.testing.assert_array_equal(load_student(path).predict_proba(texts), student.predict_proba(texts))
 
 
-def test_a_network_that_is_no_mlp_is_refused(tmp_path):
-    with pytest.raises(BadInput, match="only networks made by mlp"):
-        save_student(TorchStudent(nn.Sequential(nn.Linear(3, 2), nn.Dropout()), classes=(0, 1)), tmp_path / "x")
+def test_a_convolutional_network_comes_back_to_the_bit(tmp_path):
+    first = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 4, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+    then = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 6, 1), nn.AvgPool2d(2), nn.Dropout2d(0.3), nn.Flatten())
+    student = TorchStudent(nn.Sequential(first, then, nn.Linear(6, 2)))
+    rows = RNG.normal(size=(80, 64)).astype(np.float32)
+    student.fit(rows, y=np.arange(80) % 2, epochs=2, seed=0)
+    again = load_student(save_student(student, tmp_path / "student"))
+    np.testing.assert_array_equal(again.predict_proba(rows), student.predict_proba(rows))
+    kept, was = again.network.state_dict(), student.network.state_dict()
+    assert all(map(torch.equal, kept.values(), was.values()))
+    assert kept["2.num_batches_tracked"] == 2
+    assert all(parameter.requires_grad for parameter in again.network.parameters())
+    again.fit(rows, y=np.arange(80) % 2, epochs=1, seed=0)
+
+
+def test_weights_in_another_memory_format_keep_their_numbers(tmp_path):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4, 2)).to(memory_format=torch.channels_last)
+    again = load_student(save_student(TorchStudent(network, classes=(0, 1)), tmp_path / "student"))
+    assert torch.equal(again.network[0].weight, network[0].weight)
+
+
+def test_a_network_of_other_layers_is_refused_and_the_layer_named(tmp_path):
+    with pytest.raises(BadInput, match=r"the network cannot be kept: layer 1 \(Tanh\) cannot be described.* Export it as ONNX"):
+        save_student(TorchStudent(nn.Sequential(nn.Linear(3, 2), nn.Tanh()), classes=(0, 1)), tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("student", "sentence"),
+    [
+        (TorchStudent(mlp((3, 2))), "gives logits, one for each of known classes"),
+        (TorchStudent(mlp((3, 2)), classes=(0, 1), output=torch.neg), "one with output= or another task cannot"),
+        (TorchStudent(mlp((3, 1)), squared_error(against="labels")).fit(X, y=X[:, 0], epochs=1), "another task"),
+        (TorchStudent(mlp((3, 2)), classes=(0, 1, 2)), "gives 2 logits a row; expected one for each of 3 classes"),
+    ],
+)
+def test_a_network_whose_answers_could_not_be_told_from_its_file_is_refused(student, sentence, tmp_path):
+    with pytest.raises(BadInput, match=sentence):
+        save_student(student, tmp_path / "x")
 
 
 @pytest.mark.parametrize(
@@ -128,11 +166,17 @@ def test_a_file_that_is_no_kept_estimator_is_refused(write, tmp_path):
         load_student(tmp_path / "student.skops")
 
 
-def about(**changes):
-    return {"tutelage": json.dumps({"kind": "mlp", "sizes": [3, 2], "classes": [0, 1]} | changes)}
-
-
+LINEAR = {"layer": "Linear", "in_features": 3, "out_features": 2, "bias": True}
 WEIGHTS = {"0.weight": np.zeros((2, 3), np.float32), "0.bias": np.zeros(2, np.float32)}
+
+
+def about(**changes):
+    return {"tutelage": json.dumps({"layers": [LINEAR], "classes": [0, 1]} | changes)}
+
+
+def test_the_format_is_as_these_tests_write_it(tmp_path):
+    save_file(WEIGHTS, tmp_path / "student.safetensors", about())
+    assert load_student(tmp_path / "student.safetensors").predict_proba(X).tolist() == [[0.5, 0.5]] * 80
 
 
 @pytest.mark.parametrize(
@@ -140,17 +184,37 @@ WEIGHTS = {"0.weight": np.zeros((2, 3), np.float32), "0.bias": np.zeros(2, np.fl
     [
         (WEIGHTS, None),
         (WEIGHTS, {"tutelage": "{"}),
-        (WEIGHTS, about(sizes=[3, 4, 2])),
+        (WEIGHTS, {"tutelage": "[" * 100_000}),
+        (WEIGHTS, {"tutelage": "[]"}),
+        (WEIGHTS, about(layers=None)),
+        (WEIGHTS, about(layers=[LINEAR, {"layer": "Trap"}])),
+        (WEIGHTS, about(layers=[LINEAR, LINEAR | {"in_features": 2}])),
+        (WEIGHTS, about(layers=[LINEAR | {"in_features": 10**6, "out_features": 10**6}])),
+        (WEIGHTS, about(layers=[LINEAR | {"out_features": "many"}])),
         (WEIGHTS, about(classes=[0, 1, 2])),
-        (WEIGHTS, about(sizes="many")),
+        (WEIGHTS, about(classes=[0, 0])),
+        (WEIGHTS, about(classes=[0, None])),
+        (WEIGHTS, about(classes=2)),
         ({"0.weight": WEIGHTS["0.weight"]}, about()),
+        (WEIGHTS | {"1.weight": np.zeros(5, np.float32)}, about()),
         (WEIGHTS | {"0.bias": np.zeros(5, np.float32)}, about()),
+        (WEIGHTS | {"0.bias": np.zeros(2, np.float64)}, about()),
     ],
 )
 def test_a_file_that_is_no_kept_network_is_refused(tensors, metadata, tmp_path):
     save_file(tensors, tmp_path / "student.safetensors", metadata)
-    with pytest.raises(DamagedFile, match="Run the recipe again"):
+    with pytest.raises(DamagedFile, match=r"student.safetensors is not a student that tutelage kept \(.*\). Run the recipe again"):
         load_student(tmp_path / "student.safetensors")
+
+
+def test_what_is_written_over_the_file_later_does_not_change_the_student(tmp_path):
+    student = load_student(path := save_student(TorchStudent(mlp((3, 500, 2)), classes=(0, 1)), tmp_path / "student"))
+    before = student.predict_proba(X)
+    with path.open("r+b") as file:
+        file.seek(-1000, 2)
+        file.write(bytes(1000))
+    np.testing.assert_array_equal(student.predict_proba(X), before)
+    assert not np.array_equal(load_student(path).predict_proba(X), before)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import zipfile
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.errors import BadInput, DamagedFile, require
+from tutelage.core.errors import BadInput, DamagedFile, one_line, require
 from tutelage.core.nodes import sound_tree, trees_in
 
 # skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
@@ -31,17 +30,18 @@ def save_student(student: Any, stem: Path) -> Path:
     """Write a student beside `stem`, with the suffix of its format.
 
     Args:
-        student: a TorchStudent around an `mlp`, or a fitted scikit-learn estimator, such as the students of this room.
+        student: a fitted scikit-learn estimator, such as the students of this room, or a TorchStudent of classes around a
+            Sequential of known layers: Linear, Conv2d, norms, pools and the like, as `layers.described` names them.
         stem: path without suffix.
 
     Returns:
         The file written.
 
     Raises:
-        BadInput: a network that is not an `mlp`; its shape could not be told from its file.
+        BadInput: a network that could not be told from its file: of other layers, or whose answers are no logits of classes.
     """
     if hasattr(student, "network"):
-        return _save_mlp(student, _with_suffix(stem, ".safetensors"))
+        return _save_network(student, _with_suffix(stem, ".safetensors"))
     import skops.io
 
     path = _with_suffix(stem, ".skops")
@@ -60,7 +60,7 @@ def load_student(path: Path) -> Any:
     """
     try:
         if path.suffix == ".safetensors":
-            return _load_mlp(path)
+            return _load_network(path)
         return _load_estimator(path)
     except OSError as error:
         raise DamagedFile(f"{path} cannot be read ({error.strerror or error}). Run the recipe again.") from error
@@ -70,39 +70,48 @@ def _with_suffix(stem: Path, suffix: str) -> Path:
     return stem.with_name(stem.name + suffix)  # not Path.with_suffix: a name may hold a dot
 
 
-def _save_mlp(student: Any, path: Path) -> Path:
+def _save_network(student: Any, path: Path) -> Path:
     from safetensors.torch import save_file
-    from torch import nn
 
-    layers = list(student.network)
-    linears = layers[::2]
-    if not all(isinstance(layer, nn.Linear) for layer in linears) or not all(isinstance(layer, nn.ReLU) for layer in layers[1::2]):
-        raise BadInput("only networks made by mlp() can be kept; export any other as ONNX.")
-    sizes = [linears[0].in_features, *(layer.out_features for layer in linears)]
-    about = {"kind": "mlp", "sizes": sizes, "classes": student.classes_.tolist()}
-    save_file({name: value.contiguous() for name, value in student.network.state_dict().items()}, path, {"tutelage": json.dumps(about)})
+    from tutelage.students.layers import described, flattened, outputs_of
+
+    form = student.form
+    if student.output is not None or form is None or form.task not in ("binary", "multiclass"):
+        raise BadInput(
+            "only a network that gives logits, one for each of known classes, can be kept; one with output= or another task cannot."
+        )
+    try:
+        about = {"layers": described(student.network), "classes": list(form.classes)}
+    except BadInput as error:
+        raise BadInput(f"the network cannot be kept: {error} Export it as ONNX.") from error
+    network = flattened(student.network)
+    if outputs_of(network) not in (None, len(form.classes)):
+        raise BadInput(f"the network gives {outputs_of(network)} logits a row; expected one for each of {len(form.classes)} classes.")
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path, {"tutelage": json.dumps(about)})
     return path
 
 
-def _load_mlp(path: Path) -> Any:
-    torch = require("torch")
+def _load_network(path: Path) -> Any:
+    require("torch")
     from safetensors import SafetensorError, safe_open
 
-    from tutelage.students.networks import mlp
+    from tutelage.students.layers import built, layout, outputs_of
     from tutelage.students.torch_student import TorchStudent
 
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["tutelage"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
-        network = mlp([int(size) for size in about["sizes"]])
-        shapes = {name: value.shape for name, value in network.state_dict().items()}
-        if {name: value.shape for name, value in tensors.items()} != shapes or len(about["classes"]) != about["sizes"][-1]:
-            raise ValueError(f"weights do not fit sizes {list(pairwise(about['sizes']))}")
-        network.load_state_dict(tensors)
-    except (SafetensorError, ValueError, KeyError, TypeError, torch.cuda.OutOfMemoryError) as error:
-        raise DamagedFile(f"{path} is not a student that tutelage kept ({error}). Run the recipe again.") from error
-    return TorchStudent(network, classes=about["classes"])
+            # Copies: safetensors maps the file into memory, and what is written over the file later must not change the student.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no iterator
+        network = built(about["layers"])
+        if layout(tensors) != layout(network.state_dict()):
+            raise ValueError("its weights do not fit its layers")
+        if outputs_of(network) not in (None, len(about["classes"])):
+            raise ValueError(f"{len(about['classes'])} classes, {outputs_of(network)} logits")
+        network.load_state_dict(tensors, assign=True)
+        return TorchStudent(network, classes=about["classes"])
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedFile(f"{path} is not a student that tutelage kept ({one_line(error)}). Run the recipe again.") from error
 
 
 def _load_estimator(path: Path) -> Any:

@@ -60,3 +60,8 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 @pytest.fixture(scope="session")
 def friedman(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return _finished(tmp_path_factory, "friedman", "--quick")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return _finished(tmp_path_factory, "tiny", "--quick")

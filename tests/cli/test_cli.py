@@ -23,7 +23,7 @@ def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
     ("arguments", "said"),
     [
         (["run", "mnits"], "Did you mean mnist?"),
-        (["run", "zebra"], "there are moons, mnist, friedman"),
+        (["run", "zebra"], "there are moons, mnist, friedman, tiny"),
         (["rum", "mnist"], "Did you mean"),
         (["run", "mnist", "--sed", "3"], "--seed"),
         (["run", "moons", "--seeds", "1"], "1 is not in the range"),

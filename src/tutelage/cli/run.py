@@ -17,7 +17,7 @@ from tutelage.core.files import check_file_place, write_text
 @click.option("--quick", is_flag=True, help="Fewer rows and seeds, for a look within a minute.")
 @click.option("--as-published", is_flag=True, help="mnist: also run the origin's own protocol, mistakes included.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="The first seed.")
-@click.option("--seeds", type=click.IntRange(2, 1000), help="How many seeds (moons 20, mnist 5, friedman 10).")
+@click.option("--seeds", type=click.IntRange(2, 1000), help="How many seeds (moons 20, mnist and tiny 5, friedman 10).")
 @click.option("--out", type=FOLDER, help="Folder to write; runs/RECIPE by default. An earlier run there is replaced.")
 @click.option("--json", "json_path", type=FOLDER, metavar="PATH", help="Also write results.json here; - for standard output.")
 @click.option("--fresh", is_flag=True, help="Make everything again instead of starting from what is kept.")
@@ -36,7 +36,7 @@ def run(
     cache: Path | None,
     debug: bool,
 ) -> None:
-    """Run a whole experiment: moons, mnist or friedman.
+    """Run a whole experiment: moons, mnist, friedman or tiny.
 
     A teacher learns, its answers are recorded, students learn from them, everything is measured. Prints a table
     and writes results.json, report.html and the students.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError, require
+from tutelage.data.fingerprint import fingerprint
 from tutelage.data.names import mixed
 from tutelage.data.rows import Rows
 
@@ -129,6 +130,11 @@ class Views:
             return picked
         index = np.arange(self.rows)[rows]
         return self.augment(picked, uniforms(index, self.augment.numbers, seed=self.seed, view=number))
+
+    def settled_by(self) -> dict[str, Any]:
+        """What settles every pixel, as plain values: two Views that agree in it are the same rows."""
+        about = {"augment": repr(self.augment), "count": self.count, "seed": self.seed, "plain_first": self.plain_first}
+        return {"data": fingerprint(self.data), **about}
 
     def as_rows(self) -> Rows:
         """All views, in parts."""

@@ -14,6 +14,7 @@ RECIPES = {
     "moons": ("torch", "onnx"),
     "mnist": ("torch", "onnx"),
     "friedman": ("onnx",),
+    "tiny": ("torch", "onnx"),
 }
 """The extras behind each recipe: a module of this folder with a value RECIPE, which loads when asked for."""
 

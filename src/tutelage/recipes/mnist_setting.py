@@ -26,11 +26,19 @@ PUBLISHED_ERRORS = {"teacher": 248, "student-hard": 1366, "student-soft": 696}
 
 @dataclass(frozen=True)
 class Split:
-    """Pixels in [0, 1] and labels, split once: training rows, validation rows, test rows."""
+    """Pixels in [0, 1] and labels, split once: training rows, validation rows, test rows.
+
+    Attributes:
+        images: as they come.
+        train_rows: the first so many of the training images train.
+        epochs: of the students.
+        held_out: the last so many of the training images validate.
+    """
 
     images: Images
     train_rows: int
     epochs: int
+    held_out: int = 10_000
 
     @cached_property
     def inputs(self) -> NDArray[np.float32]:
@@ -44,8 +52,8 @@ class Split:
 
     @cached_property
     def validation(self) -> Validation:
-        """The last 10 000 of the 60 000 rows."""
-        images, labels = self.images.train_images[TRAIN_ROWS:], self.images.train_labels[TRAIN_ROWS:]
+        """The last rows of the training images."""
+        images, labels = self.images.train_images[-self.held_out :], self.images.train_labels[-self.held_out :]
         return Validation(torch.from_numpy(pixels(images)), torch.from_numpy(labels))
 
     @cached_property
@@ -56,7 +64,9 @@ class Split:
     @cached_property
     def fingerprint(self) -> str:
         """Of the training and validation rows and their labels."""
-        return fingerprint(self.images.train_images[: self.train_rows], self.images.train_labels, self.images.train_images[TRAIN_ROWS:])
+        return fingerprint(
+            self.images.train_images[: self.train_rows], self.images.train_labels, self.images.train_images[-self.held_out :]
+        )
 
 
 def pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:

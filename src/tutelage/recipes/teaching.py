@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tutelage import engine
+from tutelage.data.views import Views
 from tutelage.recipes.answers import kept_answers
 from tutelage.recipes.cache import Store, key_of
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -63,3 +65,24 @@ def kept_labels(
     """
     teacher = as_teacher(network, classes=classes)
     return kept_answers(store, {"what": "answers", "teacher": key_of(taught_by)}, inputs, teacher.form, lambda: teacher)
+
+
+def kept_view_labels(store: Store, network: nn.Module, taught_by: Mapping[str, Any], views: Views, classes: tuple[Any, ...]) -> SoftLabels:
+    """The network's answers to every view, asked now only if they are not kept already; views are made only to be asked about.
+
+    Args:
+        store: where they are kept.
+        network: asked if they are not.
+        taught_by: what the network was made from; the answers are kept under it and what settles the views.
+        views: as the network takes them.
+        classes: the label of each logit.
+    """
+    teacher = as_teacher(network, classes=classes)
+    data, told = views.settled_by(), key_of(taught_by)
+
+    def ask() -> dict[str, NDArray[Any]]:
+        said = record(teacher, views)
+        return {"answers": said.answers, "names": said.names}
+
+    arrays = store.keep({"what": "answers to views", "teacher": told, "views": data}, ask)
+    return SoftLabels(arrays["answers"], teacher.form, arrays["names"], told)

@@ -1,0 +1,291 @@
+"""tiny: how few errors can eight thousand weights make? The budget of the origin's student, beside its teacher of 27 million.
+
+A small convolutional network learns from the answers of a larger one to augmented digits, and beside it the same network
+from the labels: the same views, steps and number of candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tutelage.core.records import Figures
+from tutelage.core.stages import Advance, Stages
+from tutelage.data.datasets import load_mnist
+from tutelage.data.views import Affine, Views
+from tutelage.evaluation.scorecard import ClassificationTest, Measured
+from tutelage.objectives.objective import Objective
+from tutelage.objectives.targets import soften
+from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.recipes.cache import Store, key_of
+from tutelage.recipes.figures import confusion, mean_soft_labels
+from tutelage.recipes.mnist_setting import CLASSES, Split, pixels
+from tutelage.recipes.recipe import Outcome, Plan, Recipe
+from tutelage.recipes.teaching import kept_labels, kept_network, kept_view_labels
+from tutelage.search.choice import best_setting
+from tutelage.softlabels.labels import SoftLabels
+from tutelage.students.loop import steps_of
+from tutelage.students.networks import parameters_of
+from tutelage.students.torch_student import TorchStudent
+from tutelage.students.torch_training import one_cycle
+
+BUDGET = 8070
+"""Weights at most: those of the origin's student, 784-10-10-10."""
+AUGMENT = Affine(degrees=10, zoom=0.1, shear=0.15, shift=2, shape=(28, 28))
+SMOOTHINGS, TEMPERATURES = (0.0, 0.1), (2.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is done: rows that train and that choose, views, epochs and learning rate of teacher and students."""
+
+    rows: int = 55_000
+    held_out: int = 5000
+    views: int = 12
+    teacher_epochs: int = 12
+    student_epochs: int = 24
+    batch_size: int = 256
+    teacher_rate: float = 4e-3
+    student_rate: float = 1e-2
+
+
+FULL = Size()
+QUICK = Size(rows=1000, held_out=1000, views=2, teacher_epochs=4, student_epochs=4, batch_size=32)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One candidate of one arm."""
+
+    arm: str
+    value: float
+
+    @property
+    def chosen(self) -> dict[str, float]:
+        """What a reader would call the choice."""
+        return {"temperature" if self.arm == "student-soft" else "label smoothing": self.value}
+
+    @property
+    def objective(self) -> Objective:
+        """What the student is asked to match."""
+        if self.arm == "student-soft":
+            return soft_cross_entropy(temperature=self.value)
+        return hard_cross_entropy(smoothing=self.value)
+
+
+SETTINGS = (
+    *(Setting("student-hard", amount) for amount in SMOOTHINGS),
+    *(Setting("student-soft", temperature) for temperature in TEMPERATURES),
+)
+MEANINGS = {
+    "student-hard": "the same network on the labels, label smoothing chosen on validation",
+    "student-soft": "the network on the teacher's probabilities, temperature chosen on validation",
+}
+
+
+def _block(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+
+def network(first: int, width: int, last: int) -> nn.Sequential:
+    """Four convolutions, the first of 5 x 5 at every other pixel; (batch, 784) -> (batch, 10)."""
+    layers = [
+        nn.Unflatten(1, (1, 28, 28)),
+        *_block(1, first, 5, 2),
+        *_block(first, width),
+        nn.MaxPool2d(2),
+        *_block(width, last),
+        *_block(last, last),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(last, CLASSES),
+    ]
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def student_network() -> nn.Sequential:
+    """7 610 weights."""
+    return network(16, 16, 16)
+
+
+def teacher_network() -> nn.Sequential:
+    """80 202 weights."""
+    return network(32, 48, 64)
+
+
+@dataclass(frozen=True)
+class _Lessons:
+    """What every training has in common."""
+
+    split: Split
+    views: Views
+    size: Size
+    store: Store
+    advance: Advance
+
+    def learnt(
+        self, made_from: Mapping[str, Any], build: Any, objective: Objective, labels: SoftLabels | None, *, epochs: int, rate: float
+    ) -> tuple[nn.Module, NDArray[np.float64]]:
+        """A network that is trained now only if it is not kept already, and its validation errors at its best epoch."""
+
+        def train(fresh: nn.Module) -> Mapping[str, NDArray[Any]]:
+            learner = TorchStudent(fresh, objective, classes=range(CLASSES))
+            learner.fit(
+                self.views,
+                labels,
+                self.split.labels,
+                validation=(self.split.validation.inputs, self.split.validation.labels),
+                epochs=epochs,
+                batch_size=self.size.batch_size,
+                seed=made_from["seed"],
+                optimizer=partial(torch.optim.Adam, lr=rate, fused=True),
+                schedule=one_cycle,
+                advance=self.advance,
+            )
+            return {"errors": learner.fit_.scores.min(axis=0), "best_epoch": learner.fit_.best_epoch}
+
+        trained, report = kept_network(self.store, made_from, build, train)
+        return trained, report["errors"]
+
+
+def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
+    """One teacher, its answers to every view, every candidate on the first seed, and the chosen ones on all of them."""
+    size = QUICK if plan.quick else FULL
+    with stages.stage("data"):
+        split = Split(load_mnist(), train_rows=size.rows, epochs=size.student_epochs, held_out=size.held_out)
+        views = Views(split.inputs, AUGMENT, count=size.views, plain_first=True)
+    shown = {"data": split.fingerprint, "views": views.settled_by(), "batch_size": size.batch_size}
+    per_epoch = steps_of(size.rows, batch_size=size.batch_size, epochs=1)
+    teacher_from = {"what": "tiny teacher", **shown, "epochs": size.teacher_epochs, "rate": size.teacher_rate, "seed": plan.seeds[0]}
+    with stages.stage("teacher", per_epoch * size.teacher_epochs) as advance:
+        lessons = _Lessons(split, views, size, store, advance)
+        teacher, _ = lessons.learnt(
+            teacher_from, teacher_network, hard_cross_entropy(), None, epochs=size.teacher_epochs, rate=size.teacher_rate
+        )
+    with stages.stage("answers"):
+        taught = kept_view_labels(store, teacher, teacher_from, views, tuple(range(CLASSES)))
+        told = kept_labels(store, teacher, teacher_from, split.test_inputs, tuple(range(CLASSES)))
+    trainings = len(SETTINGS) + len(MEANINGS) * (len(plan.seeds) - 1)
+    models: dict[str, tuple[Any, ...]] = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),)}
+    chosen: dict[str, Setting] = {}
+    with stages.stage("students", per_epoch * size.student_epochs * trainings) as advance:
+        lessons = _Lessons(split, views, size, store, advance)
+
+        def student(setting: Setting, seed: int) -> tuple[nn.Module, NDArray[np.float64]]:
+            soft = setting.arm == "student-soft"
+            made_from = {
+                "what": "tiny student",
+                **shown,
+                "labels": key_of(teacher_from) if soft else "truth",
+                "objective": setting.objective.described(),
+                "epochs": size.student_epochs,
+                "rate": size.student_rate,
+                "seed": seed,
+            }
+            return lessons.learnt(
+                made_from,
+                student_network,
+                setting.objective,
+                taught if soft else None,
+                epochs=size.student_epochs,
+                rate=size.student_rate,
+            )
+
+        for arm in MEANINGS:
+            candidates = [setting for setting in SETTINGS if setting.arm == arm]
+            errors = np.stack([student(setting, plan.seeds[0])[1] for setting in candidates], axis=1)
+            chosen[arm] = candidates[best_setting(errors)]
+            models[arm] = tuple(TorchStudent(student(chosen[arm], seed)[0], classes=range(CLASSES)) for seed in plan.seeds)
+    return _measure(plan, split, size, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
+
+
+def _measure(
+    plan: Plan,
+    split: Split,
+    size: Size,
+    *,
+    models: Mapping[str, tuple[Any, ...]],
+    chosen: Mapping[str, Setting],
+    taught: SoftLabels,
+    told: SoftLabels,
+    stages: Stages,
+) -> Outcome:
+    labels = split.images.test_labels
+    with stages.stage("evaluation"):
+        predictions = {name: np.stack([model.predict(split.test_inputs) for model in models[name]]) for name in chosen}
+        predictions["teacher"] = told.logits.argmax(axis=1)[None]
+        meanings = {"teacher": "a convolutional network of the same form, wider, on the labels", **MEANINGS}
+        arms = tuple(
+            Measured(
+                name=name,
+                meaning=meaning,
+                seeds=plan.seeds[: len(models[name])],
+                predictions=predictions[name],
+                parameters=tuple(parameters_of(model.network) for model in models[name]),
+                chosen=chosen[name].chosen if name in chosen else {},
+            )
+            for name, meaning in meanings.items()
+        )
+        first_view = taught.logits[: size.rows]
+        figures = Figures(
+            matrices=(
+                *(mean_soft_labels(soften(first_view, t), split.labels, split.images.classes, temperature=t) for t in (1.0, 4.0)),
+                *(confusion(name, predictions[name], labels, split.images.classes) for name in meanings),
+            )
+        )
+    return Outcome(
+        arms=arms,
+        models=models,
+        test=ClassificationTest(labels, predictions["teacher"][0]),
+        pairs=(
+            ("student-soft", "student-hard", "Does the small network gain from the teacher's probabilities, against tuned hard labels?"),
+            ("student-soft", "teacher", "How much of the teacher's accuracy is left behind?"),
+        ),
+        protocol=_protocol(plan, split, size),
+        data={
+            "name": split.images.name,
+            "attribution": split.images.attribution,
+            "training rows": split.train_rows,
+            "validation rows": len(split.validation.labels),
+            "test rows": len(labels),
+            "fingerprint of the training rows": split.fingerprint,
+        },
+        figures=figures,
+    )
+
+
+def _protocol(plan: Plan, split: Split, size: Size) -> tuple[str, ...]:
+    return (
+        f"The first {split.train_rows} training rows train, the last {size.held_out} of the 60 000 validate, the test rows choose nothing.",
+        f"{size.views} views of every row: as it is, and turned, zoomed, sheared and shifted within {AUGMENT.degrees:g} degrees, "
+        f"{AUGMENT.zoom:.0%}, {AUGMENT.shear:g} and {AUGMENT.shift:g} pixels; an epoch shows one, the same to teacher and students.",
+        f"Teacher: {size.teacher_epochs} epochs on the labels (Adam, one-cycle peak {size.teacher_rate:g}); asked once about every view.",
+        f"Students: {parameters_of(student_network())} weights, at most {BUDGET}; {size.student_epochs} epochs (Adam, one-cycle peak "
+        f"{size.student_rate:g}, batches of {size.batch_size}). Within a seed both arms share initial weights, views and batches.",
+        f"Both arms have two candidates: temperatures {', '.join(f'{t:g}' for t in TEMPERATURES)} for soft labels, label smoothing "
+        f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard ones. Validation chooses the epoch of each network and, on seed "
+        f"{plan.seeds[0]}, one candidate an arm.",
+        "Differences are paired by seed and test row; intervals allow for both (crossed random effects). "
+        "They hold for this one teacher: another might teach better or worse.",
+    )
+
+
+RECIPE = Recipe(
+    name="tiny",
+    title="Eight thousand weights on handwritten digits",
+    summary="The budget of the origin's student, spent on convolutions and augmented views, with and without a teacher.",
+    seeds=5,
+    quick_seeds=2,
+    student="student-soft",
+    headline="test_accuracy",
+    run=run,
+    check_rows=lambda seed: pixels(load_mnist().test_images),
+)

@@ -72,4 +72,6 @@ def test_kept_memory_is_not_cleared_again_by_the_kernel():
         int(subprocess.run([sys.executable, "-c", _FAULTS, how], check=True, capture_output=True, text=True).stdout)
         for how in ("given back", "kept")
     )
+    if not given_back:
+        pytest.skip("this system counts no faults")
     assert kept < given_back / 2

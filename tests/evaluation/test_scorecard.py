@@ -29,6 +29,11 @@ def test_a_model_trained_once_has_an_interval_over_rows():
     assert arm_of(TEACHER, SHARED).interval.over == "test rows"
 
 
+def test_an_accuracy_lies_between_nothing_and_all():
+    interval = arm_of(measured("unsteady", [[0, 1, 1, 0], [1, 0, 1, 1]]), SHARED).interval
+    assert (interval.low, interval.high) == (0.0, 1.0)
+
+
 def test_classification_is_compared_on_accuracy_and_more_is_better():
     comparison = compare(TREE, TEACHER, SHARED, "which?")
     assert (comparison.metric, comparison.difference, comparison.over) == ("test_accuracy", -0.125, "seeds and test rows")

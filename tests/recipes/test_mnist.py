@@ -45,7 +45,7 @@ def test_validation_and_not_test_chooses_the_candidate(mnist):
 
 
 def test_a_quick_run_learns(mnist):
-    assert mnist.arm("teacher")["test_accuracy"][0] > 0.92
-    assert min(mnist.arm("student-soft")["test_accuracy"]) > 0.88
+    assert mnist.arm("teacher")["test_accuracy"][0] > 0.9
+    assert min(mnist.arm("student-soft")["test_accuracy"]) > 0.86
     assert mnist.arm("teacher")["published"] == {"test_errors": 248, "test_accuracy": 0.9752}
     assert mnist.arm("student-argmax")["published"] is None

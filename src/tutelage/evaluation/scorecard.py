@@ -68,7 +68,8 @@ class ClassificationTest:
         right = self.row_scores(arm)
         if len(right) == 1:
             return proportion_interval(int(right.sum()), right.size)
-        return mean_interval(right.mean(axis=1))
+        over_seeds = mean_interval(right.mean(axis=1))
+        return Interval(max(over_seeds.low, 0.0), min(over_seeds.high, 1.0), over_seeds.over)
 
     def compare(self, a: Measured, b: Measured) -> tuple[float, Interval, bool]:
         """Difference of accuracy, its interval, and whether lower is better."""

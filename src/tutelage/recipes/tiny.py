@@ -57,7 +57,7 @@ class Size:
 
 
 FULL = Size()
-QUICK = Size(rows=1000, held_out=1000, views=2, teacher_epochs=4, student_epochs=4, batch_size=32)
+QUICK = Size(rows=1500, held_out=1000, views=2, teacher_epochs=4, student_epochs=5, batch_size=32)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import os
 import shutil
 from importlib.resources import files
 
 import pytest
 
-from tutelage.cli import main
+from tutelage.cli import entry, main
 from tutelage.data import datasets
 
 
@@ -111,3 +112,14 @@ def test_the_version_and_the_help_are_there(capsys):
     said = capsys.readouterr().out
     assert said.startswith("tutelage 0.")
     assert all(option in said for option in ("--quick", "--as-published", "--seed", "--seeds", "--out", "--json", "--fresh"))
+
+
+@pytest.mark.parametrize(("told", "kept"), [(None, "passive"), ("active", "active")])
+def test_threads_wait_without_spinning_unless_the_user_says_otherwise(told, kept, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", told or "")
+    if told is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setattr("tutelage.cli.main", lambda: 3)
+    with pytest.raises(SystemExit) as left:
+        entry()
+    assert (left.value.code, os.environ["OMP_WAIT_POLICY"]) == (3, kept)

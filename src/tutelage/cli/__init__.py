@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -66,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """The console script: `main`, then leave at once with its status."""
+    # Threads that spin while they wait for each other crawl beside any other program: a training took four times as long
+    # beside one busy process. Waiting costs 3 %. Read when OpenMP loads, which is with torch, after this.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     status = main()
     sys.stdout.flush()
     sys.exit(status)

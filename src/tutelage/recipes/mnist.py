@@ -17,7 +17,6 @@ from torch import nn
 
 from tutelage import engine
 from tutelage.core.arrays import Floats, one_hot
-from tutelage.core.records import Figures
 from tutelage.core.stages import Advance, Stages
 from tutelage.data.datasets import load_mnist
 from tutelage.evaluation.scorecard import ClassificationTest
@@ -25,15 +24,16 @@ from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.targets import harden, smooth, soften
 from tutelage.recipes.as_published import add_published
 from tutelage.recipes.cache import Store, key_of
-from tutelage.recipes.figures import confusion, mean_soft_labels
 from tutelage.recipes.hardest import Passes, train_on_hardest
 from tutelage.recipes.mnist_setting import (
     CLASSES,
     CONVOLUTION,
     TRAIN_ROWS,
     Split,
+    described,
     glorot_weights,
     measured_network,
+    pictures,
     pixels,
     teacher_network,
 )
@@ -225,27 +225,15 @@ def _measure(
         for name, setting in chosen.items():
             meaning = MEANINGS[setting.arm] + (" (784-10-10)" if name != setting.arm else " (784-10-10-10)")
             arms.append(measured_network(name, meaning, plan.seeds, predictions, models, chosen=setting.chosen))
-        shown = ("teacher", "student-hard", "student-soft")
-        figures = Figures(
-            matrices=(
-                *(mean_soft_labels(soften(taught.logits, t), split.labels, split.images.classes, temperature=t) for t in (1.0, 4.0)),
-                *(confusion(name, predictions[name], labels, split.images.classes) for name in shown),
-            )
-        )
+        shown = {name: predictions[name] for name in ("teacher", "student-hard", "student-soft")}
+        figures = pictures(split, taught.logits, shown)
     return Outcome(
         arms=tuple(arms),
         models=models,
         test=ClassificationTest(labels, predictions["teacher"][0]),
         pairs=_pairs(),
         protocol=_protocol(plan, split),
-        data={
-            "name": split.images.name,
-            "attribution": split.images.attribution,
-            "training rows": split.train_rows,
-            "validation rows": len(split.validation.labels),
-            "test rows": len(labels),
-            "fingerprint of the training rows": split.fingerprint,
-        },
+        data=described(split),
         figures=figures,
     )
 

@@ -12,9 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from tutelage.core.arrays import Floats
+from tutelage.core.records import Figures
 from tutelage.data.datasets import Images
 from tutelage.data.fingerprint import fingerprint
 from tutelage.evaluation.scorecard import Measured
+from tutelage.objectives.targets import soften
+from tutelage.recipes.figures import confusion, mean_soft_labels
 from tutelage.recipes.teaching import Network
 from tutelage.students.networks import MLPStack, parameters_of
 from tutelage.students.validation import Validation
@@ -130,4 +134,33 @@ def measured_network(
         parameters=tuple(parameters_of(model.network) for model in models[name]),
         published=None if errors is None else {"test_errors": errors, "test_accuracy": 1 - errors / 10_000},
         chosen=chosen or {},
+    )
+
+
+def described(split: Split) -> dict[str, Any]:
+    """The data, as a run's record names it."""
+    return {
+        "name": split.images.name,
+        "attribution": split.images.attribution,
+        "training rows": split.train_rows,
+        "validation rows": len(split.validation.labels),
+        "test rows": len(split.images.test_labels),
+        "fingerprint of the training rows": split.fingerprint,
+    }
+
+
+def pictures(split: Split, logits: Floats, predictions: Mapping[str, NDArray[Any]]) -> Figures:
+    """What the teacher knows, at two temperatures, and who takes what for what.
+
+    Args:
+        split: the data.
+        logits: (train_rows, classes) of the teacher.
+        predictions: by arm, (seeds, test rows).
+    """
+    classes = split.images.classes
+    return Figures(
+        matrices=(
+            *(mean_soft_labels(soften(logits, t), split.labels, classes, temperature=t) for t in (1.0, 4.0)),
+            *(confusion(name, said, split.images.test_labels, classes) for name, said in predictions.items()),
+        )
     )

@@ -16,17 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tutelage.core.records import Figures
 from tutelage.core.stages import Advance, Stages
 from tutelage.data.datasets import load_mnist
 from tutelage.data.views import Affine, Views
 from tutelage.evaluation.scorecard import ClassificationTest, Measured
 from tutelage.objectives.objective import Objective
-from tutelage.objectives.targets import soften
 from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.recipes.cache import Store, key_of
-from tutelage.recipes.figures import confusion, mean_soft_labels
-from tutelage.recipes.mnist_setting import CLASSES, Split, pixels
+from tutelage.recipes.mnist_setting import CLASSES, Split, described, pictures, pixels
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network, kept_view_labels
 from tutelage.search.choice import best_setting
@@ -234,13 +231,7 @@ def _measure(
             )
             for name, meaning in meanings.items()
         )
-        first_view = taught.logits[: size.rows]
-        figures = Figures(
-            matrices=(
-                *(mean_soft_labels(soften(first_view, t), split.labels, split.images.classes, temperature=t) for t in (1.0, 4.0)),
-                *(confusion(name, predictions[name], labels, split.images.classes) for name in meanings),
-            )
-        )
+        figures = pictures(split, taught.logits[: size.rows], {name: predictions[name] for name in meanings})
     return Outcome(
         arms=arms,
         models=models,
@@ -250,14 +241,7 @@ def _measure(
             ("student-soft", "teacher", "How much of the teacher's accuracy is left behind?"),
         ),
         protocol=_protocol(plan, split, size),
-        data={
-            "name": split.images.name,
-            "attribution": split.images.attribution,
-            "training rows": split.train_rows,
-            "validation rows": len(split.validation.labels),
-            "test rows": len(labels),
-            "fingerprint of the training rows": split.fingerprint,
-        },
+        data=described(split),
         figures=figures,
     )
 

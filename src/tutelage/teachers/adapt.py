@@ -67,8 +67,9 @@ def as_teacher(
 
     Args:
         model: a fitted scikit-learn estimator or Pipeline (also of XGBoost, LightGBM, CatBoost); a bare Booster; a
-            torch Module; the path or bytes of an ONNX file; a function from rows to numbers; or a Teacher, which is
-            returned as it is. For several at once see `ensemble`; for files of other kinds `open_teacher`.
+            torch Module; a `TorchStudent` that was taught, which answers with its logits or values; the path or bytes of an ONNX
+            file; a function from rows to numbers; or a Teacher, which is returned as it is. For several at once see
+            `ensemble`; for files of other kinds `open_teacher`.
         classes: the label of each answer in order, where the model does not know them: a Module, a Booster (0, 1, ...
             if not given), an ONNX file without labels, a function; the names of a multilabel estimator's labels.
         kind: "logits", "probabilities" or "values", where the model cannot know it: an ONNX file with a plain
@@ -102,6 +103,10 @@ def _is_of(package: str, *names: str) -> Callable[[Any], bool]:
     return lambda model: type(model).__name__ in names and type(model).__module__.partition(".")[0] == package
 
 
+def _is_taught(model: Any) -> bool:
+    return _is_module(getattr(model, "network", None)) and isinstance(getattr(model, "form", None), AnswerForm)
+
+
 def _known(teacher: Any, declared: Declared) -> Teacher:
     declared.only(of="a Teacher")
     known: Teacher = teacher
@@ -116,6 +121,13 @@ def _module(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.torch_module import torch_teacher
 
     return torch_teacher(model, declared.only("classes", "task", "output", of="a torch Module"))
+
+
+def _taught(model: Any, declared: Declared) -> Teacher:
+    from tutelage.teachers.torch_module import TorchTeacher
+
+    declared.only(of=f"a {type(model).__name__}")
+    return TorchTeacher(model.network, model.form, model.output)
 
 
 def _estimator(model: Any, declared: Declared) -> Teacher:
@@ -159,6 +171,7 @@ _TABLE: tuple[tuple[Callable[[Any], bool], Callable[[Any, Declared], Teacher]], 
     (lambda model: isinstance(model, list | tuple), _several),
     (lambda model: isinstance(model, bytes) or (isinstance(model, str | Path) and str(model).endswith(".onnx")), _onnx),
     (_is_module, _module),
+    (_is_taught, _taught),
     (_is_of("lightgbm", "Booster"), _lightgbm),
     (_is_of("xgboost", "Booster"), _xgboost),
     (_is_of("catboost", "CatBoost", "CatBoostClassifier", "CatBoostRegressor"), _catboost),

@@ -70,12 +70,41 @@ def of_an_own_teacher(said: str, folder: Path) -> None:
     assert figures(said, "and agrees with the rule on")[0] > 95
 
 
+SCHEMES = (
+    "one teacher",
+    "born again, third generation",
+    "two peers",
+    "an assistant in between",
+    "three teachers",
+    "self-distillation",
+    "noise in place of data",
+)
+
+
+def of_schemes(said: str, folder: Path) -> None:
+    teacher, hard = (figures(said, line)[0] for line in ("the teacher", "hard labels"))
+    assert 0.8 < hard < teacher < 1
+    found = {name: figures(said, name) for name in SCHEMES}
+    for name, (accuracy, points, low, high) in found.items():
+        assert points == pytest.approx(100 * (accuracy - hard), abs=0.11)
+        assert low <= points <= high
+        assert low < high, f"{name} gave the student on hard labels itself"
+        allowed = {"beats": low >= 0, "worse": high <= 0, "no difference": low <= 0 <= high}
+        (verdict,) = re.findall(rf"^{name} .* against hard labels: (.*)$", said, flags=re.MULTILINE)
+        assert allowed[verdict]
+        assert accuracy > 0.8
+    taught = ("one teacher", "an assistant in between", "three teachers", "noise in place of data")
+    assert all(found[name][1] > 0 for name in taught), "a teacher gave nothing of what it knows of other rows"
+    assert len({tuple(found[name]) for name in taught}) == len(taught), "two teachers gave one student"
+
+
 RIGHT: dict[str, Callable[[str, Path], None]] = {
     "any_teacher.py": of_any_teacher,
     "compose_votes.py": composed,
     "distilled_grid.py": of_a_grid,
     "llm_votes.py": of_votes,
     "own_teacher.py": of_an_own_teacher,
+    "schemes.py": of_schemes,
 }
 
 

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
 from torch import nn
@@ -9,6 +10,7 @@ from torch import nn
 from tutelage.core.errors import BadInput
 from tutelage.export.onnx_graph import onnx_graph, thresholds_of
 from tutelage.export.parity import OnnxStudent, export_onnx
+from tutelage.objectives.value_terms import hard_bernoulli, squared_error
 from tutelage.students.networks import mlp
 from tutelage.students.torch_student import TorchStudent
 from tutelage.students.trees import SoftTree
@@ -90,3 +92,16 @@ def test_the_thresholds_of_a_tree_are_those_of_its_splits():
     tree = DecisionTreeRegressor(max_depth=1).fit([[0.0, 0.0], [0.0, 1.0]], [0, 1])
     assert thresholds_of(tree) == [(1, np.float32(0.5))]
     assert thresholds_of(STUDENTS["line"][0]) == []
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.Tanh()])  # written as it is, and through torch's exporter
+@pytest.mark.parametrize("targets", [X[:, :1] * 100, (X > 0).astype(np.int64)])
+def test_values_and_labels_of_their_own_are_no_distribution(targets, activation, tmp_path):
+    network = nn.Sequential(nn.Linear(3, 4), activation, nn.Linear(4, targets.shape[1]))
+    student = TorchStudent(network, squared_error(against="labels") if targets.shape[1] == 1 else hard_bernoulli()).fit(
+        X, y=targets, epochs=1
+    )
+    export_onnx(student, tmp_path / "student.onnx", check_on=X)
+    said = OnnxStudent.load(tmp_path / "student.onnx").answer(X.astype(np.float32))
+    expected = network(torch.tensor(X, dtype=torch.float32)).detach()
+    np.testing.assert_allclose(said, expected if targets.shape[1] == 1 else expected.sigmoid(), atol=1e-5)

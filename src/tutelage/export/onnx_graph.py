@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 INPUT = "inputs"
 PROBABILITIES = "probabilities"
 PREDICTION = "prediction"
+_LAST = {"regression": ("", PREDICTION), "multilabel": ("Sigmoid", PROBABILITIES)}
+"""What a network's answers go through, and the name of what comes out; of classes, softmax."""
 
 
 def onnx_graph(student: Any, features: int) -> ModelProto:
     """The student as an ONNX model: `inputs` (rows, features) float32 to one output.
 
     A classifier's output is `probabilities` (rows, classes) at temperature 1, with its labels as JSON in the
-    model's metadata under "classes"; a regressor's is `prediction` (rows, 1).
+    model's metadata under "classes"; a regressor's is `prediction` (rows, outputs).
 
     Args:
         student: a TorchStudent, a SoftTree, a fitted scikit-learn regressor, or a TrainedStudent of number columns that
@@ -43,7 +45,7 @@ def onnx_graph(student: Any, features: int) -> ModelProto:
     if isinstance(student, TrainedStudent):
         model = _trained_graph(student, features)
     elif hasattr(student, "network"):
-        model = _network_graph(student.network, features)
+        model = _network_graph(student, features)
     elif hasattr(student, "classes_") and hasattr(student, "tree_"):
         model = _estimator_graph(student.tree_, features, PROBABILITIES, outputs=len(student.classes_))
     elif hasattr(student, "predict") and not hasattr(student, "classes_"):
@@ -76,14 +78,17 @@ def _trained_graph(student: TrainedStudent, features: int) -> ModelProto:
     return model
 
 
-def _network_graph(network: Any, features: int) -> ModelProto:
+def _network_graph(student: Any, features: int) -> ModelProto:
     torch = require("torch")
+    network, task = student.network, getattr(student.form, "task", "multiclass")
+    last, output = _LAST.get(task, ("Softmax", PROBABILITIES))
     if type(network) is torch.nn.Sequential and all(type(layer) in (torch.nn.Linear, torch.nn.ReLU) for layer in network):
-        return _layers_graph(list(network), features)
+        return _layers_graph(list(network), features, last=last, output=output)
     require("onnxscript")
     from tutelage import engine
 
-    whole = torch.nn.Sequential(network, torch.nn.Softmax(dim=-1))
+    ends = {"Softmax": [torch.nn.Softmax(dim=-1)], "Sigmoid": [torch.nn.Sigmoid()], "": []}
+    whole = torch.nn.Sequential(network, *ends[last])
     with engine.evaluating(whole), _quiet():
         program = torch.onnx.export(
             whole,
@@ -91,7 +96,7 @@ def _network_graph(network: Any, features: int) -> ModelProto:
             dynamo=True,
             verbose=False,
             input_names=[INPUT],
-            output_names=[PROBABILITIES],
+            output_names=[output],
             dynamic_shapes=({0: torch.export.Dim("rows")},),
         )
     model: ModelProto = program.model_proto
@@ -103,7 +108,7 @@ def _network_graph(network: Any, features: int) -> ModelProto:
     return model
 
 
-def _layers_graph(layers: list[Any], features: int) -> ModelProto:
+def _layers_graph(layers: list[Any], features: int, *, last: str, output: str) -> ModelProto:
     """A plain network of known layers, written as it is: torch's exporter takes seconds to load all that it knows."""
     chain, width = Chain(INPUT), features
     for layer in layers:
@@ -116,8 +121,11 @@ def _layers_graph(layers: list[Any], features: int) -> ModelProto:
         width = len(weights)
         others = [] if layer.bias is None else [chain.constant(layer.bias.detach().cpu().numpy())]
         chain.then("Gemm", chain.constant(weights), *others, transB=1)
-    chain.then("Softmax", axis=-1)
-    return chain.model(PROBABILITIES, inputs=INPUT, features=features, width=width)
+    if last == "Softmax":
+        chain.then(last, axis=-1)
+    elif last:
+        chain.then(last)
+    return chain.model(output, inputs=INPUT, features=features, width=width)
 
 
 def _estimator_graph(estimator: Any, features: int, output: str, *, outputs: int) -> ModelProto:

@@ -116,6 +116,6 @@ def edge_rows(student: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _answers(student: Any, rows: NDArray[np.float32]) -> NDArray[Any]:
-    if hasattr(student, "predict_proba"):
+    if hasattr(student, "predict_proba") and getattr(getattr(student, "form", None), "task", "") != "regression":
         return np.asarray(student.predict_proba(rows))
     return np.asarray(student.predict(rows)).reshape(len(rows), -1)

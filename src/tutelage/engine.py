@@ -63,6 +63,9 @@ def coarse_products() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
+
+
 @cache
 def keep_memory() -> None:
     """Let freed memory stay with the process from now on, for the tensors of the next step.
@@ -73,9 +76,6 @@ def keep_memory() -> None:
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "gnu_get_libc_version"):
         libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
-
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
 
 
 def answers_of(

@@ -29,7 +29,7 @@ def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "mnist", "--sed", "3"], "--seed"),
         (["run", "moons", "--seeds", "1"], "1 is not in the range"),
         (["run", "moons", "--seed", "x"], "'x' is not a valid integer"),
-        (["run", "moons", "--as-published"], "no separate published protocol"),
+        (["run", "moons", "--as-published"], "no published protocol apart from its own arms"),
         (["run", "mnist", "--as-published", "--quick"], "choose one of them"),
         (["run"], "Missing argument 'RECIPE'"),
         (["export", "nowhere", "student.onnx"], "nowhere is not a run"),

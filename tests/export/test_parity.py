@@ -5,7 +5,9 @@ from sklearn.linear_model import LinearRegression
 from tutelage.core.errors import CannotWrite, DamagedFile, ParityError, ShapeError
 from tutelage.export import parity as module
 from tutelage.export.onnx_graph import onnx_graph
-from tutelage.export.parity import TOLERANCE, OnnxStudent, edge_rows, export_onnx
+from tutelage.export.parity import TOLERANCE, OnnxStudent, check_parity, edge_rows, export_onnx
+from tutelage.students.networks import mlp
+from tutelage.students.torch_student import TorchStudent
 from tutelage.students.trees import SoftTree
 
 RNG = np.random.default_rng(0)
@@ -72,3 +74,30 @@ def test_what_is_no_model_or_no_rows_is_refused(tmp_path):
         export_onnx(line, tmp_path / "line.onnx", check_on=X[0])
     with pytest.raises(CannotWrite):
         export_onnx(line, tmp_path / "x.onnx" / "line.onnx", check_on=X)
+
+
+class Off:
+    """A file that answers as the student does, but for rows a thousand times as large."""
+
+    def __init__(self, student, gap):
+        self.student, self.gap = student, gap
+
+    def answer(self, rows):
+        said = np.array(self.student.predict_proba(rows), dtype=np.float32)
+        said[np.abs(rows).max(axis=1) > 100] += self.gap
+        return said
+
+
+LARGE = np.random.default_rng(0).uniform(0.5, 1, size=(50, 3)).astype(np.float32)
+NETWORK = TorchStudent(mlp((3, 5, 2)), classes=(0, 1))
+TREE = SoftTree(max_leaf_nodes=4).fit(LARGE, np.random.default_rng(1).dirichlet(np.ones(2), 50))
+
+
+@pytest.mark.parametrize(("student", "gap"), [(TREE, 1e-4), (NETWORK, 0.05)])
+def test_a_file_that_is_wrong_about_large_rows_is_refused(student, gap):
+    with pytest.raises(ParityError, match="differs from its student"):
+        check_parity(Off(student, gap), student, LARGE)
+
+
+def test_rounding_of_a_network_on_large_rows_is_allowed():
+    assert check_parity(Off(NETWORK, 1e-4), NETWORK, LARGE).worst_difference < 1e-6

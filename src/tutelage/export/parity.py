@@ -57,7 +57,7 @@ def export_onnx(student: Any, path: str | Path, *, check_on: ArrayLike) -> Parit
         path: the file to write; it appears only if the comparison holds.
         check_on: (rows, features) to compare on, taken as float32. Edge rows are added to them: rows at the
             splits of a tree and at the next float32 on either side, rows of zeros, and rows a thousand times as large, where a
-        difference counts a thousandth: what float32 rounds away grows with what is added up.
+            difference of a network counts a thousandth: what float32 rounds away grows with what is added up.
 
     Returns:
         The rows compared, the worst difference, and how many decisions it changed.
@@ -85,9 +85,10 @@ def check_parity(file: OnnxStudent, student: Any, rows: NDArray[np.float32]) -> 
     theirs = file.answer(every)
     if ours.shape != theirs.shape:
         raise ParityError(f"the exported file answers {theirs.shape}, the student {ours.shape}; nothing was written.")
-    largest = np.fmax.reduce(np.abs(every), axis=1, keepdims=True)  # missing numbers aside
-    times = largest / np.fmax(np.fmax.reduce(largest[: len(rows)], axis=None), np.float32(1e-30))
-    gap = np.abs(ours - theirs) / np.maximum(1, np.abs(ours)) / np.fmax(1, times)
+    gap = np.abs(ours - theirs) / np.maximum(1, np.abs(ours))
+    if hasattr(student, "network"):
+        largest = np.fmax.reduce(np.abs(every), axis=1, keepdims=True)  # missing numbers aside
+        gap /= np.fmax(1, largest / np.fmax(np.fmax.reduce(largest[: len(rows)], axis=None), np.float32(1e-30)))
     worst = float(gap.max())
     changed = int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum())
     parity = Parity(rows=len(rows), edge_rows=len(edges), worst_difference=worst, tolerance=TOLERANCE, decisions_changed=changed)

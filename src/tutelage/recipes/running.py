@@ -122,7 +122,7 @@ def _check_plan(recipe: Recipe, plan: Plan) -> None:
     if len(plan.seeds) < 2:
         raise BadInput(f"{len(plan.seeds)} seed gives no interval and so no verdict; ask for 2 seeds or more.")
     if plan.as_published and not recipe.has_published_protocol:
-        raise BadInput(f"{recipe.name} has no separate published protocol: its arms are the published ones. Leave --as-published out.")
+        raise BadInput(f"{recipe.name} has no published protocol apart from its own arms. Leave --as-published out.")
     if plan.as_published and plan.quick:
         raise BadInput("--as-published runs the origin's exact protocol and --quick a shorter one: choose one of them.")
 

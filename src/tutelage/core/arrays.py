@@ -70,7 +70,7 @@ def check_probabilities(values: ArrayLike, what: str = "probabilities", *, toler
     p = as_matrix(values, what)
     p = p if np.issubdtype(p.dtype, np.floating) else p.astype(np.float64)
     with np.errstate(invalid="ignore"):  # inf - inf
-        apart = np.abs(p.sum(axis=1, dtype=np.float64) - 1)
+        apart = np.abs(_row_sums(p) - 1)
     if not (p.min() >= 0 and apart.max() <= tolerance):  # so put, NaN is refused as well
         bad = ~np.isfinite(p).all(axis=1)
         if not bad.any():
@@ -81,6 +81,13 @@ def check_probabilities(values: ArrayLike, what: str = "probabilities", *, toler
             "Each row must be non-negative and sum to one; if these are logits, pass them through softmax once."
         )
     return p
+
+
+def _row_sums(p: Floats) -> Floats:
+    """(rows,). Few columns are summed in their own precision: np.sum begins anew for each row, three times as slow."""
+    if p.shape[1] > 128 or p.dtype == np.float16:
+        return np.asarray(p.sum(axis=1, dtype=np.float64))
+    return np.asarray(np.einsum("ij->i", p))
 
 
 def check_finite(values: ArrayLike, what: str) -> Floats:

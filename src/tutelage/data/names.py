@@ -73,8 +73,21 @@ def mixed(bits: Names) -> Names:
     return bits
 
 
-def _seeds(columns: int, start: int = 0) -> Names:
-    return mixed(np.arange(start + 1, start + columns + 1, dtype=np.uint64)) | np.uint64(1)
+def _spread(bits: Names, seeds: Names, scratch: Names | None = None) -> Names:
+    """What each cell adds to its row's name, in place: `mixed` with a column's own seed as the second factor; 0 of 0.
+
+    Two rounds, for short floats, such as whole numbers, are all zeros below: one leaves some of them there.
+    """
+    with np.errstate(over="ignore"):
+        bits *= _FIRST
+        bits ^= np.right_shift(bits, np.uint64(32), out=scratch)
+        bits *= seeds
+        bits ^= np.right_shift(bits, np.uint64(29), out=scratch)
+    return bits
+
+
+def _seeds(columns: int) -> Names:
+    return mixed(np.arange(1, columns + 1, dtype=np.uint64)) | np.uint64(1)
 
 
 def _of_numbers(matrix: NDArray[Any]) -> Names:
@@ -82,11 +95,12 @@ def _of_numbers(matrix: NDArray[Any]) -> Names:
     columns = matrix.shape[1]
     seeds, step = _seeds(columns), max(1, BLOCK_CELLS // max(columns, 1))
     names = np.empty(len(matrix), dtype=np.uint64)
+    # Made once: a thread beside the main one would ask the system for memory anew in every step.
+    floats, scratch = (np.empty((min(step, len(matrix)), columns), dtype=kind) for kind in (np.float64, np.uint64))
     for start in range(0, len(matrix), step):
-        bits = _bits(matrix[start : start + step])
-        with np.errstate(over="ignore"):
-            # Mixed first: a short float has zeros below, and its product with the column's factor would keep them.
-            names[start : start + step] = mixed(bits) @ seeds
+        part = matrix[start : start + step]
+        bits = _bits(part, floats[: len(part)])
+        names[start : start + step] = np.einsum("ij->i", _spread(bits, seeds, scratch[: len(part)]))
     return _finished(names, columns)
 
 
@@ -94,7 +108,7 @@ def _of_columns(columns: list[NDArray[Any]], rows: int) -> Names:
     names = np.zeros(rows, dtype=np.uint64)
     with np.errstate(over="ignore"):
         for seed, column in zip(_seeds(len(columns)), columns, strict=True):
-            names += mixed(_bits(column)) * seed
+            names += _spread(_bits(column), seed)
     return _finished(names, len(columns))
 
 
@@ -102,7 +116,7 @@ def _of_sparse(matrix: Any) -> Names:
     matrix.sum_duplicates()
     seeds = _seeds(matrix.shape[1])
     with np.errstate(over="ignore"):
-        cells = mixed(_bits(matrix.data)) * seeds[matrix.indices]
+        cells = _spread(_bits(matrix.data), seeds[matrix.indices])
         sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(cells, dtype=np.uint64)])
         names = sums[matrix.indptr[1:]] - sums[matrix.indptr[:-1]]
     return _finished(names, matrix.shape[1])
@@ -114,8 +128,8 @@ def _finished(names: Names, columns: int) -> Names:
     return mixed(names)
 
 
-def _bits(values: NDArray[Any]) -> Names:
-    """A word for each value; numbers that are equal have equal words, and 0 has the word 0."""
+def _bits(values: NDArray[Any], floats: NDArray[np.float64] | None = None) -> Names:
+    """A word for each value, of numbers in the memory given; numbers that are equal have equal words, and 0 has the word 0."""
     kind = values.dtype.kind
     if kind in "Mm":
         return values.astype("datetime64[ns]" if kind == "M" else "timedelta64[ns]").astype(np.int64).view(np.uint64) | np.uint64(1)
@@ -123,9 +137,9 @@ def _bits(values: NDArray[Any]) -> Names:
         return _bits_of_objects(values)
     if kind not in "biuf":
         raise BadInput(f"rows hold values of type {values.dtype}; expected numbers, texts or dates.")
-    floats = np.array(values, dtype=np.float64, order="C")
-    floats[np.isnan(floats)] = np.nan
-    floats += 0.0  # -0.0 becomes 0.0
+    floats = np.add(values, 0.0, out=floats, dtype=np.float64, order="C")  # -0.0 becomes 0.0
+    if floats.size and np.isnan(floats.min()):
+        floats[np.isnan(floats)] = np.nan
     bits = floats.view(np.uint64)
     if kind in "iu" and values.dtype.itemsize == 8:
         huge = np.abs(floats) >= 2.0**53  # neighbours that float64 cannot tell apart keep their own words

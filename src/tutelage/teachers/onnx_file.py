@@ -100,7 +100,7 @@ def _typed(values: Any, wanted: Any) -> Any:
     try:
         if kind.kind in "iub" and not np.array_equal(array, typed := array.astype(np.float64).astype(kind)):
             raise ValueError(f"such as {array[array != typed][0]!r}")
-        return array.astype(kind)
+        return array.astype(kind, copy=False)
     except (TypeError, ValueError, RuntimeWarning) as error:
         raise BadInput(f"the ONNX file takes {wanted.type} for {wanted.name!r}; the rows hold other {array.dtype} ({error}).") from error
 

@@ -24,10 +24,17 @@ def test_targets_are_prepared_once_for_each_distinct_setting_and_the_loss_is_the
     for given in (Signals(prepared=prepared, **SIGNALS), Signals(teacher_answers=ANSWERS, **SIGNALS)):
         torch.testing.assert_close(shared(given).total, expected.total)
     answers = SIGNALS["student_answers"].clone().requires_grad_()
-    shared.backward(Signals(prepared=prepared, **SIGNALS | {"student_answers": answers}))
+    shared(Signals(prepared=prepared, **SIGNALS | {"student_answers": answers})).total.mean(-1).sum().backward()
     slope, answers.grad = answers.grad, None
-    whole.backward(Signals(teacher_answers=ANSWERS, **SIGNALS | {"student_answers": answers}))
+    whole(Signals(teacher_answers=ANSWERS, **SIGNALS | {"student_answers": answers})).total.mean(-1).sum().backward()
     torch.testing.assert_close(slope, answers.grad)
+
+
+def test_a_shared_product_is_the_loss():
+    whole = soft_cross_entropy(temperature=DISTINCT[WHICH])
+    shared = with_shared_targets(whole, soft_cross_entropy(temperature=DISTINCT), WHICH)
+    product = shared.product(Signals(prepared=shared.prepare(ANSWERS), **SIGNALS))
+    torch.testing.assert_close(product.losses(), whole(Signals(teacher_answers=ANSWERS, **SIGNALS)).total)
 
 
 def test_settings_that_all_differ_need_no_sharing():

@@ -7,6 +7,7 @@ from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.names import row_names
 from tutelage.objectives.terms import hard_cross_entropy, logit_matching, soft_cross_entropy
+from tutelage.students import torch_lesson
 from tutelage.students.feeds import Batch
 from tutelage.students.torch_lesson import LiveAnswers, TorchLesson, check_answers, recorded, truth_of
 from tutelage.teachers.adapt import as_teacher
@@ -30,6 +31,16 @@ def test_what_is_prepared_is_not_kept_raw_unless_a_term_reads_it():
     both = recorded(LOGITS, FORM, soft_cross_entropy() + logit_matching(), CPU)
     kept = both(BATCH)["teacher_answers"] is not None or "logit_matching" in both(BATCH)["prepared"]
     assert kept
+
+
+@pytest.mark.parametrize("temperature", [2.0, torch.tensor([1.0, 4.0])[:, None, None]])
+def test_what_is_prepared_part_by_part_is_what_is_prepared_at_once(temperature, monkeypatch):
+    objective = soft_cross_entropy(temperature=temperature) + logit_matching()
+    whole = objective.prepare(torch.from_numpy(LOGITS).float())
+    monkeypatch.setattr(torch_lesson, "PREPARED_ROWS", 3)
+    parts = recorded(LOGITS, FORM, objective, CPU).prepared
+    assert parts.keys() == whole.keys()
+    assert all(torch.equal(parts[name], whole[name]) for name in whole)
 
 
 def test_live_and_recorded_answers_say_the_same():

@@ -9,12 +9,11 @@ from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from tutelage.core.answers import Task
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.objectives.signals import Losses, Signals
+from tutelage.objectives.signals import Losses, Product, Signals
 
 ONE_CLASS_A_ROW: tuple[Task, ...] = ("binary", "multiclass")
 EVERY_TASK: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
@@ -34,7 +33,7 @@ class Term:
         prepare: turns the teacher's answers, (rows, columns), into what `loss` reads as "teacher", row by row; asked once for
             all rows where they are known beforehand.
         linear: where the loss is (a * b).sum(-1) of an `a` that carries gradient and a `b` that does not: called as `loss`, gives
-            both, so that `Objective.backward` can start from `a`.
+            both (see `Product`).
         build: makes the module that trains beside the student, from a first batch and the number of rows in the data.
         tasks: what kinds of answers it is meant for.
         least_columns: the fewest classes for which it is defined.
@@ -67,15 +66,18 @@ class Term:
         """
         return self.loss(*self._inputs(signals), **self.settings)
 
-    def factors(self, signals: Signals) -> tuple[Tensor, Tensor | None]:
-        """What carries gradient and its slope, whose product, summed over columns, is the loss; the loss itself has no slope.
+    def product(self, signals: Signals) -> Product | None:
+        """The same times the weight as a product, where the loss is one.
 
         Raises:
             BadInput: as when it is called.
         """
         if self.linear is None:
-            return self(signals), None
-        return self.linear(*self._inputs(signals), **self.settings)
+            return None
+        carrier, slope = self.linear(*self._inputs(signals), **self.settings)
+        if isinstance(self.weight, float):
+            return Product(carrier, slope if self.weight == 1.0 else slope * self.weight)
+        return Product(carrier, slope * self.weight[..., None])
 
     def _inputs(self, signals: Signals) -> list[Any]:
         inputs = [read(signals) for read in self._readers]
@@ -117,25 +119,13 @@ class Objective:
         weighted = {term.name: _times(term.weight, term(signals)) for term in self.terms}
         return Losses(_sum(weighted), weighted)
 
-    def backward(self, signals: Signals) -> Losses:
-        """Add the gradient of the loss, averaged over the batch and summed over copies; the losses, without gradient.
-
-        The same as calling the objective and `total.mean(-1).sum().backward()`, in fewer steps: weights, means and sums are
-        constants, so gradient starts where the constants end.
+    def product(self, signals: Signals) -> Product | None:
+        """The losses as one product, from which gradient starts in fewer steps; None where there are other terms.
 
         Raises:
             BadInput, ShapeError: as when it is called.
         """
-        share = 1 / signals.student_answers.shape[-2]
-        starts, gradients, weighted = [], [], {}
-        for term in self.terms:
-            start, slope = term.factors(signals)
-            starts.append(start)
-            gradients.append(_constant(term.weight, start, slope, share))
-            value = start.detach()
-            weighted[term.name] = _times(term.weight, value if slope is None else (value * slope).sum(dim=-1))
-        torch.autograd.backward(starts, gradients)
-        return Losses(_sum(weighted), weighted)
+        return self.terms[0].product(signals) if len(self.terms) == 1 else None
 
     def __add__(self, other: Objective) -> Objective:
         if not isinstance(other, Objective):
@@ -239,14 +229,6 @@ def _sum(weighted: Mapping[str, Tensor]) -> Tensor:
     for value in others:
         total = total + value
     return total
-
-
-def _constant(weight: float | Tensor, start: Tensor, slope: Tensor | None, share: float) -> Tensor:
-    """The gradient at which `start` enters the mean loss: weight times share, times its slope."""
-    factor = weight * share
-    if slope is None:
-        return torch.full_like(start, factor) if isinstance(factor, float) else factor.expand_as(start)
-    return (slope * (factor if isinstance(factor, float) else factor[..., None])).expand_as(start)
 
 
 def _times(weight: float | Tensor, loss: Tensor) -> Tensor:

@@ -37,6 +37,22 @@ class Signals:
     modules: nn.ModuleDict | None = None
 
 
+class Product(NamedTuple):
+    """Losses as (carrier * slope).sum(-1): gradient may enter at the carrier, and nothing above it need be remembered.
+
+    Attributes:
+        carrier: (batch, columns) or (copies, batch, columns), with gradient.
+        slope: the same shape, or one that broadcasts, without.
+    """
+
+    carrier: Tensor
+    slope: Tensor
+
+    def losses(self) -> Tensor:
+        """(batch,) or (copies, batch)."""
+        return (self.carrier * self.slope).sum(dim=-1)
+
+
 class Losses(NamedTuple):
     """One value per example: (batch,), or (copies, batch) for a stack.
 

@@ -14,12 +14,15 @@ from torch import Tensor, nn
 from tutelage import engine
 from tutelage.core.arrays import same_length
 from tutelage.core.errors import BadInput, SelfCheckFailed
+from tutelage.objectives.signals import Product
 from tutelage.students.checkpoints import Checkpoints, random_states, set_random_states
 from tutelage.students.feeds import Batch, Feed, TensorFeed
 from tutelage.students.validation import BestWeights, Validation
 
-Lesson = Callable[[Batch], Tensor]
-"""What a batch costs: one loss per example, (batch,), or (copies, batch) for a stack."""
+Loss = Tensor | Product
+"""One loss per example, (batch,), or (copies, batch) for a stack; or a product whose sum over columns is that."""
+Lesson = Callable[[Batch], Loss]
+"""What a batch costs."""
 
 WATCHED = 64
 """Steps between two looks at whether the losses are finite: a look waits for the device."""
@@ -105,6 +108,9 @@ class Backend:
     keeps = True
     """Whether this process writes checkpoints."""
 
+    def __init__(self) -> None:
+        self._slopes: dict[tuple[Any, ...], Tensor] = {}
+
     def wrapped(self, network: nn.Module) -> nn.Module:
         """The network as it is to be called."""
         return network
@@ -113,13 +119,26 @@ class Backend:
         """The rows of each step of this process, from all rows of an epoch in their order."""
         return list(torch.split(order, batch_size))
 
-    def share(self, losses: Tensor, step: int) -> Tensor:
-        """The scalar whose gradient is this process's part of a step's: mean over the batch, summed over copies."""
-        return losses.mean(dim=-1).sum()
+    def cost(self, losses: Tensor, steps: slice) -> Tensor:
+        """(steps,) this process's part of what each step costs: mean over the batch, summed over copies.
 
-    def backward(self, loss: Tensor) -> None:
-        """Add its gradient."""
-        torch.autograd.backward(loss)
+        Args:
+            losses: (steps, batch) or (steps, copies, batch).
+            steps: which of the epoch's.
+        """
+        means = losses.mean(dim=-1)
+        return means if means.ndim == 1 else means.sum(dim=1)
+
+    def backward(self, losses: Loss, step: int) -> None:
+        """Add the gradient of a step's cost. It starts at the losses, not at their mean, or below them at a product's carrier."""
+        if isinstance(losses, Product):
+            carrier, slope = losses
+            torch.autograd.backward(carrier, (slope / carrier.shape[-2]).expand_as(carrier))
+            return
+        about = (losses.shape, losses.dtype, losses.device)
+        if about not in self._slopes:
+            self._slopes[about] = torch.full_like(losses, 1 / losses.shape[-1], requires_grad=False)
+        torch.autograd.backward(losses, self._slopes[about])
 
     def total(self, losses: Tensor) -> Tensor:
         """(steps,) the losses of whole steps, from this process's parts of them."""
@@ -244,6 +263,7 @@ class _Steps:
     lesson: Lesson
     course: Course
     backend: Backend
+    _learning: list[nn.Parameter] = field(default_factory=list)
 
     def epoch(self, feed: Feed, state: State, memory: Checkpoints | None) -> float:
         """Take the steps of an epoch that are not taken yet; its mean loss."""
@@ -256,9 +276,10 @@ class _Steps:
         else:
             state.total = 0.0
         self.network.train()
-        watch = _Watch(state, self.backend)
+        self._learning = [parameter for group in self.course.optimizer.param_groups for parameter in group["params"]]
+        watch = _Watch(state, self.backend, sizes)
         for batch in feed.batches(state.epoch, parts[state.step :]):
-            watch.see(self._step(batch, state.step), batch.rows, sizes[state.step])
+            watch.see(self._step(batch, state.step), batch.rows, state.step)
             state.step += 1
             if memory is not None and memory.is_due(state.step):
                 watch.look()
@@ -267,49 +288,69 @@ class _Steps:
         watch.look()
         return state.total / feed.rows
 
-    def _step(self, batch: Batch, step: int) -> Tensor:
+    def _step(self, batch: Batch, step: int) -> Loss:
         course = self.course
         losses = self.lesson(batch)
-        course.optimizer.zero_grad()
-        loss = self.backend.share(losses, step)
-        self.backend.backward(loss)
+        for parameter in self._learning:
+            parameter.grad = None
+        self.backend.backward(losses, step)
         if course.clip_norm is not None:
-            nn.utils.clip_grad_norm_([p for group in course.optimizer.param_groups for p in group["params"]], course.clip_norm)
+            nn.utils.clip_grad_norm_(self._learning, course.clip_norm)
         course.optimizer.step()
         if course.schedule is not None:
             course.schedule.step()
         if course.average is not None:
             course.average.update_parameters(self.network)  # type: ignore[operator]
         course.advance()
-        return loss.detach()
+        return Product(losses.carrier.detach(), losses.slope) if isinstance(losses, Product) else losses.detach()
 
 
 class _Watch:
     """Adds up losses, and looks every few steps whether one was not finite."""
 
-    def __init__(self, state: State, backend: Backend) -> None:
-        self.state, self.backend = state, backend
-        self.seen: list[tuple[Tensor, Tensor, int]] = []
+    def __init__(self, state: State, backend: Backend, sizes: list[int]) -> None:
+        self.state, self.backend, self.sizes = state, backend, sizes
+        self.seen: list[tuple[Loss, Tensor]] = []
+        self.first = state.step
 
-    def see(self, loss: Tensor, rows: Tensor, size: int) -> None:
-        self.seen.append((loss, rows, size))
+    def see(self, losses: Loss, rows: Tensor, step: int) -> None:
+        if self.seen and len(rows) != len(self.seen[-1][1]):  # the last batch is smaller
+            self.look()
+        if not self.seen:
+            self.first = step
+        self.seen.append((losses, rows))
         if len(self.seen) == WATCHED:
             self.look()
 
     def look(self) -> None:
         if not self.seen:
             return
-        losses = self.backend.total(torch.stack([loss for loss, *_ in self.seen])).double().cpu()
-        bad = (~losses.isfinite()).nonzero()
+        steps = slice(self.first, self.first + len(self.seen))
+        costs = self.backend.total(self.backend.cost(_stacked([losses for losses, _ in self.seen]), steps)).double().cpu()
+        bad = (~costs.isfinite()).nonzero()
         if len(bad):
             rows = self.seen[int(bad[0])][1].tolist()
             named = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
             raise SelfCheckFailed(
-                f"the loss of epoch {self.state.epoch} is {losses[int(bad[0])].item()}, first in the batch of rows {named}; "
+                f"the loss of epoch {self.state.epoch} is {costs[int(bad[0])].item()}, first in the batch of rows {named}; "
                 "lower the learning rate or look at the targets of these rows."
             )
-        self.state.total += float((losses * torch.tensor([size for *_, size in self.seen])).sum())
+        self.state.total += float((costs * torch.tensor(self.sizes[steps])).sum())
         self.seen.clear()
+
+
+def per_example(losses: Loss) -> Tensor:
+    """(batch,) or (copies, batch)."""
+    return losses.losses() if isinstance(losses, Product) else losses
+
+
+def _stacked(losses: list[Loss]) -> Tensor:
+    """(steps, batch) or (steps, copies, batch), of products in one go."""
+    products = [one for one in losses if isinstance(one, Product)]
+    if len(products) < len(losses):
+        return torch.stack([per_example(one) for one in losses])
+    carriers, slopes = (torch.stack(side) for side in zip(*products, strict=True))
+    return Product(carriers, slopes if slopes.ndim == carriers.ndim else slopes[:, None]).losses()
 
 
 def _close(state: State, network: nn.Module, course: Course, loss: float, backend: Backend) -> None:

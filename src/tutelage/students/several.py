@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
-from tutelage.students.loop import Backend, Report
+from tutelage.students.loop import Backend, Loss, Report, per_example
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -31,6 +31,7 @@ class Accelerated(Backend):
     def __init__(self, accelerator: Accelerator) -> None:
         if accelerator.gradient_accumulation_steps != 1:
             raise BadInput("the accelerator accumulates gradients over steps; leave that out and choose batch_size, which counts all rows.")
+        super().__init__()
         self.accelerator = accelerator
         self.keeps = bool(accelerator.is_main_process)
         self._shares: list[float] = []
@@ -48,13 +49,13 @@ class Accelerated(Backend):
         self._shares = [len(mine) * step / len(part) for mine, part in zip(own, whole, strict=True)]
         return [mine if len(mine) else part[:1] for mine, part in zip(own, whole, strict=True)]
 
-    def share(self, losses: Tensor, step: int) -> Tensor:
+    def cost(self, losses: Tensor, steps: slice) -> Tensor:
         """So weighted that the mean over processes, which is what they exchange, is the mean over the whole batch."""
-        return losses.mean(dim=-1).sum() * self._shares[step]
+        return super().cost(losses, steps) * torch.tensor(self._shares[steps], device=losses.device)
 
-    def backward(self, loss: Tensor) -> None:
-        """Add its gradient, exchanged between the processes."""
-        self.accelerator.backward(loss)
+    def backward(self, losses: Loss, step: int) -> None:
+        """Add the gradient of a step's cost, exchanged between the processes."""
+        self.accelerator.backward(self.cost(per_example(losses)[None], slice(step, step + 1))[0])
 
     def total(self, losses: Tensor) -> Tensor:
         """(steps,) mean over processes."""

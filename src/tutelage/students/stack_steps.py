@@ -8,16 +8,21 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from tutelage.students.loop import Backend
+from tutelage.students.loop import Backend, Loss, per_example
 
 
 class Bearing(Backend):
     """Bears losses that are not finite: such a copy counts nothing, and learns nothing that is worth keeping from then on."""
 
-    def share(self, losses: Tensor, step: int) -> Tensor:
-        """The mean over the batch, summed over the copies whose loss is finite."""
+    def cost(self, losses: Tensor, steps: slice) -> Tensor:
+        """(steps,) the mean over the batch, summed over the copies whose loss is finite."""
         means = losses.mean(dim=-1)
-        return means.where(means.isfinite(), 0.0).sum()
+        borne = means.where(means.isfinite(), 0.0)
+        return borne if borne.ndim == 1 else borne.sum(dim=1)
+
+    def backward(self, losses: Loss, step: int) -> None:
+        """Add the gradient of a step's cost."""
+        torch.autograd.backward(self.cost(per_example(losses)[None], slice(step, step + 1))[0])
 
 
 class StackSteps(Bearing):
@@ -39,6 +44,7 @@ class StackSteps(Bearing):
         *,
         clip_norm: float | None = None,
     ) -> None:
+        super().__init__()
         self._make = optimizer
         self._rates = [(rate, len(list(same))) for rate, same in groupby(rates)]
         self._clip_norm = clip_norm
@@ -62,9 +68,9 @@ class StackSteps(Bearing):
                 made[0].add_param_group(group)
         return made[0]
 
-    def backward(self, loss: Tensor) -> None:
+    def backward(self, losses: Loss, step: int) -> None:
         """Add the gradient, clip it copy by copy, and hand it to the views."""
-        super().backward(loss)
+        super().backward(losses, step)
         if self._clip_norm is not None:
             clip_copies([parameter.grad for parameter in self._parameters if parameter.grad is not None], self._clip_norm)
         for part, views in self._views:

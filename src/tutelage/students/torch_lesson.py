@@ -19,7 +19,7 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.names import Names, row_names
 from tutelage.objectives.hooks import capturing
 from tutelage.objectives.objective import Objective
-from tutelage.objectives.signals import Signals
+from tutelage.objectives.signals import Product, Signals
 from tutelage.students.feeds import Batch
 
 Output = Callable[[Any], Tensor]
@@ -55,9 +55,12 @@ class TorchLesson:
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _rows: int = 0
 
-    def __call__(self, batch: Batch) -> Tensor:
+    def __call__(self, batch: Batch) -> Tensor | Product:
         """(batch,) one loss per example."""
         signals = self.signals(batch)
+        product = self.objective.product(signals)
+        if product is not None:
+            return product
         losses = self.objective(signals)
         if len(losses.terms) > 1:
             self._rows += len(batch.rows)
@@ -143,9 +146,24 @@ def recorded(
 ) -> RecordedAnswers:
     """Answers as the loop needs them: prepared once, and dropped if nothing else reads them."""
     tensor = torch.from_numpy(np.ascontiguousarray(_as_logits(answers, form), dtype=np.float32)).to(device)
-    prepared = objective.prepare(tensor)
+    prepared = _prepared(objective, tensor)
     raw = any("teacher" in term.reads and term.name not in prepared for term in objective.terms)
     return RecordedAnswers(tensor if raw else None, prepared, unproven)
+
+
+PREPARED_ROWS = 8192
+"""Rows of answers prepared at a time: what is in between takes the memory of so many, and not of all."""
+
+
+def _prepared(objective: Objective, answers: Tensor) -> dict[str, Tensor]:
+    """What the objective makes of the answers, part by part."""
+    whole: dict[str, Tensor] = {}
+    for start in range(0, len(answers), PREPARED_ROWS):
+        for name, part in objective.prepare(answers[start : start + PREPARED_ROWS]).items():
+            if name not in whole:
+                whole[name] = part.new_empty((*part.shape[:-2], len(answers), part.shape[-1]))
+            whole[name][..., start : start + part.shape[-2], :] = part
+    return whole
 
 
 def _as_logits(answers: NDArray[Any], form: AnswerForm) -> NDArray[Any]:

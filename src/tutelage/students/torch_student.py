@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast
@@ -23,6 +24,7 @@ from tutelage.students.checkpoints import Checkpoints
 from tutelage.students.feeds import Batch, Feed
 from tutelage.students.lessons import who_knows
 from tutelage.students.loop import Backend, Fit, Report, train
+from tutelage.students.progress import progress_line
 from tutelage.students.torch_lesson import TorchLesson, check_answers, hidden_layers
 from tutelage.students.torch_sources import apart, known_as, name_of, told
 from tutelage.students.torch_training import Training
@@ -77,6 +79,7 @@ class TorchStudent:
         checkpoints: Path | str | None = None,
         callbacks: Sequence[Callable[[Report], Any]] = (),
         advance: Callable[[], None] = lambda: None,
+        progress: bool = False,
         **training: Any,
     ) -> Self:
         """Teach the network.
@@ -95,7 +98,8 @@ class TorchStudent:
             checkpoints: a folder that keeps the training, so that after a kill the same call goes on and ends in the
                 same bits.
             callbacks: called with a `Report` after each epoch; one that returns True ends the training.
-            advance: called after each step, for a progress display.
+            advance: called after each step, for a progress display of your own; `progress` takes its place.
+            progress: show a bar on standard error, with each term of the loss by name after each epoch.
             training: epochs, batch_size, seed, optimizer and all else that `Training` has.
 
         Raises:
@@ -127,7 +131,9 @@ class TorchStudent:
             asked = None if teacher is None else teacher.fingerprint  # names who teaches a Dataset, whose rows are not read beforehand
             settled = {"data": f"{feed.rows} rows {name_of(data)}", "teacher": asked, "objective": objective.described(), **how.described()}
             memory = Checkpoints(Path(checkpoints), settled, every=how.checkpoint_steps)
-        with engine.seeded(how.seed), hidden_layers(lesson, network, teacher):
+        shows = progress and (backend is None or backend.keeps)
+        watched = progress_line(how.steps(feed.rows), how.epochs) if shows else nullcontext((advance, None))
+        with engine.seeded(how.seed), hidden_layers(lesson, network, teacher), watched as (step_done, epoch_done):
             self.projectors_ = lesson.with_modules(first, network, rows=feed.rows)
             scored = None if chooses is None else replace(chooses.validation(form, where), output=self.output or _itself)
             course = how.course(
@@ -135,9 +141,9 @@ class TorchStudent:
                 self.projectors_,
                 rows=feed.rows,
                 validation=scored,
-                callbacks=callbacks,
+                callbacks=[*callbacks, epoch_done] if epoch_done else callbacks,
                 terms=lesson.terms,
-                advance=advance,
+                advance=step_done,
             )
             self.fit_ = train(network, lesson, feed, course, memory=memory, backend=backend, beside=self.projectors_)
         return self

@@ -103,6 +103,10 @@ class Training:
         decay = get_ema_multi_avg_fn(self.average)  # type: ignore[no-untyped-call]
         return AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
 
+    def steps(self, rows: int) -> int:
+        """Of the whole training, unless it is ended early."""
+        return steps_of(rows, batch_size=self.batch_size, epochs=self.epochs)
+
     def course(self, network: nn.Module, beside: nn.ModuleDict, *, rows: int, **further: Any) -> Course:
         """As the loop takes it.
 
@@ -117,7 +121,7 @@ class Training:
             optimizer,
             self.epochs,
             self.batch_size,
-            schedule=self.schedule_of(optimizer, steps_of(rows, batch_size=self.batch_size, epochs=self.epochs)),
+            schedule=self.schedule_of(optimizer, self.steps(rows)),
             patience=self.patience,
             clip_norm=self.clip_norm,
             average=self.average_of(network),

@@ -85,6 +85,16 @@ def test_damaged_data_is_named_before_training(capsys, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["mnist"]
 
 
+def test_a_folder_of_data_is_for_the_recipe_that_takes_one(capsys, tmp_path):
+    places = ["--data", str(tmp_path), "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
+    assert main(["run", "mnist", "--quick", *places]) == 2
+    assert "mnist brings its own data. Leave --data out." in _complaint(capsys)
+    assert main(["run", "tiny-fashion", "--quick", *places]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert f"{tmp_path / 'train-images-idx3-ubyte.gz'} cannot be read" in said
+    assert "Get the four files again" in said
+
+
 @pytest.mark.parametrize(
     ("change", "said"), [(lambda m: m | {"schema": 99}, "cache schema 99"), (lambda m: m | {"sha256": "0" * 64}, "is damaged")]
 )

@@ -60,6 +60,19 @@ def test_a_quarter_turn_is_a_quarter_turn():
     assert min(abs(seen[0] - np.rot90(square[0], k)).max() for k in (1, 3)) < 1e-5
 
 
+def test_a_mirror_changes_left_and_right_of_about_every_other_picture_and_nothing_else():
+    mirror = Affine(mirrored=True)
+    still, turned = np.full((1, 7), 0.5), np.array([[0.5] * 6 + [0.1]])
+    np.testing.assert_allclose(mirror(PICTURES[:1], still), PICTURES[:1], atol=1e-5)
+    np.testing.assert_allclose(mirror(PICTURES[:1], turned), PICTURES[:1, :, ::-1], atol=1e-5)
+    shifted = Affine(shift=2, mirrored=True)(PICTURES[:1], np.array([[0.5] * 4 + [1.0, 0.5, 0.1]]))  # seen in a mirror, then shifted
+    np.testing.assert_allclose(shifted[0, :, :-2], PICTURES[0, :, ::-1][:, 2:], atol=1e-5)
+    whole = np.repeat(PICTURES[:1], 400, axis=0)
+    seen = Views(whole, mirror).view(1, slice(None))
+    turned_ones = np.abs(seen - PICTURES[0, :, ::-1]).max(axis=(1, 2)) < 1e-5
+    assert 150 < turned_ones.sum() < 250
+
+
 def test_the_numbers_are_even_and_unrelated():
     numbers = uniforms(np.arange(20_000), 4, seed=0, view=1)
     assert numbers.min() >= 0

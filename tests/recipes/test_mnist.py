@@ -7,6 +7,7 @@ import torch
 from tutelage.core.answers import of_classes
 from tutelage.recipes import mnist as recipe
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.students.networks import MLPStack
 
 LOGITS = np.array([[4.0, 1.0] + [0.0] * 8, [0.0, 3.0] + [1.0] * 8], dtype=np.float32)
 TAUGHT = SoftLabels(LOGITS, of_classes("logits", range(10)), np.arange(len(LOGITS), dtype=np.uint64))
@@ -40,8 +41,27 @@ def test_validation_and_not_test_chooses_the_candidate(mnist):
         chosen = mnist.arm(name)["chosen"]
         values = recipe.TEMPERATURES if name == "student-soft" else recipe.SMOOTHINGS
         assert next(iter(chosen.values())) in values
-    source = recipe._students.__code__.co_names + recipe._teacher.__code__.co_names
-    assert not {name for name in source if name.startswith("test")}
+    does = (recipe.Lessons.learnt, recipe.Lessons._trained, recipe.Lessons.chosen, recipe._teacher)
+    assert not {name for one in does for name in one.__code__.co_names if name.startswith("test")}
+
+
+def test_two_seeds_train_every_candidate_and_the_others_only_what_was_chosen():
+    asked = []
+
+    class Counted(recipe.Lessons):
+        def learnt(self, settings, seed):
+            asked.append((settings, seed))
+            stack = MLPStack((4, 3, 2), len(settings))
+            with torch.no_grad():
+                stack.biases[-1].copy_(torch.arange(len(settings))[:, None, None].expand(-1, 2, 1))  # tells copies apart
+            return stack, np.array([abs(seed + 2 - place % 4) for place in range(len(settings))], dtype=float)  # means: 2.5, 1.5, .5, .5
+
+    found = Counted((4, 3, 2), None, None, "teacher", None, lambda: None).chosen((0, 1, 2))
+    best = [recipe.SETTINGS[place] for place in (2, 6, 10)]
+    assert asked == [(recipe.SETTINGS, 0), (recipe.SETTINGS, 1), (tuple(best), 2)]
+    assert [setting for setting, _ in found.values()] == best
+    biases = {arm: [student.network[-1].bias[0].item() for student in students] for arm, (_, students) in found.items()}
+    assert biases == {"student-hard": [2, 2, 0], "student-soft": [6, 6, 1], "student-argmax": [10, 10, 2]}
 
 
 def test_a_quick_run_learns(mnist):

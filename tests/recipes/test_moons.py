@@ -16,7 +16,7 @@ def test_draws_are_apart_and_follow_the_seed():
 
 
 def test_the_test_rows_of_a_run_do_not_depend_on_the_pool_size_that_precedes_them():
-    np.testing.assert_array_equal(recipe._draw(0, further=20_000).test[:10_000], recipe.RECIPE.check_rows(0))
+    np.testing.assert_array_equal(recipe._draw(0, further=20_000).test[:10_000], recipe.RECIPE.check_rows(0, None))
 
 
 def test_each_tree_learns_from_its_own_targets():

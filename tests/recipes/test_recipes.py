@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from tutelage.core import errors
@@ -10,7 +13,11 @@ def test_every_recipe_names_itself_a_student_to_ship_and_ten_thousand_rows_to_ch
     recipe = recipe_named(name)
     assert recipe.name == name
     assert recipe.quick_seeds >= 2
-    rows, again = recipe.check_rows(1), recipe.check_rows(1)
+    folder = os.environ.get("TUTELAGE_FASHION_MNIST") if recipe.takes_data else None
+    if recipe.takes_data and folder is None:
+        pytest.skip("the real files are not here")
+    data = Path(folder) if folder else None
+    rows, again = recipe.check_rows(1, data), recipe.check_rows(1, data)
     assert len(rows) == 10_000
     assert rows.dtype == "float32"
     assert (rows == again).all()

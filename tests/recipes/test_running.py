@@ -136,7 +136,7 @@ def test_export_writes_the_file_and_the_record_of_its_check(recipe, arm, columns
     assert record == json.loads((tmp_path / "student.onnx.json").read_text())
     assert record["parity"]["rows"] == 10_000
     assert 0 <= record["parity"]["worst_difference"] <= 1e-5
-    rows = recipe_named(recipe).check_rows(0)[:7]
+    rows = recipe_named(recipe).check_rows(0, None)[:7]
     answers = onnxruntime.InferenceSession(file).run(None, {"inputs": rows})[0]
     assert answers.shape == (7, columns)
 

@@ -17,7 +17,11 @@ from tutelage.core.records import Parity
 @click.argument("file", type=FOLDER)
 @click.option("--arm", help="Which student; the recipe's main one by default.")
 @click.option("--seed", type=int, help="Of which seed; the first by default.")
-@click.option("--data", type=FILE, help="Rows to compare on, for a folder of `train`; drawn in the ranges of its columns by default.")
+@click.option(
+    "--data",
+    type=FILE,
+    help="Rows to compare on, for a folder of `train`, drawn in the ranges of its columns by default; or the folder of data of the run.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
 @debug_option
 def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Path | None, as_json: bool, debug: bool) -> None:

@@ -17,7 +17,8 @@ from tutelage.core.files import check_file_place, write_text
 @click.option("--quick", is_flag=True, help="Fewer rows and seeds, for a look within a minute.")
 @click.option("--as-published", is_flag=True, help="mnist: also run the origin's own protocol, mistakes included.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="The first seed.")
-@click.option("--seeds", type=click.IntRange(2, 1000), help="How many seeds (moons 20, mnist and tiny 5, friedman 10).")
+@click.option("--seeds", type=click.IntRange(2, 1000), help="How many seeds (moons 20, mnist and the tiny ones 5, friedman 10).")
+@click.option("--data", type=FOLDER, help="tiny-fashion: the folder of Fashion-MNIST's four files; fetched once if not named.")
 @click.option("--out", type=FOLDER, help="Folder to write; runs/RECIPE by default. An earlier run there is replaced.")
 @click.option("--json", "json_path", type=FOLDER, metavar="PATH", help="Also write results.json here; - for standard output.")
 @click.option("--fresh", is_flag=True, help="Make everything again instead of starting from what is kept.")
@@ -30,13 +31,14 @@ def run(
     as_published: bool,
     seed: int,
     seeds: int | None,
+    data: Path | None,
     out: Path | None,
     json_path: Path | None,
     fresh: bool,
     cache: Path | None,
     debug: bool,
 ) -> None:
-    """Run a whole experiment: moons, mnist, friedman or tiny.
+    """Run a whole experiment: moons, mnist, friedman, tiny or tiny-fashion.
 
     A teacher learns, its answers are recorded, students learn from them, everything is measured. Prints a table
     and writes results.json, report.html and the students.
@@ -53,7 +55,7 @@ def run(
         check_file_place(json_path)
     known = recipe_named(recipe, further=("report",))
     count = seeds or (known.quick_seeds if quick else known.seeds)
-    plan = Plan(tuple(range(seed, seed + count)), quick=quick, as_published=as_published)
+    plan = Plan(tuple(range(seed, seed + count)), quick=quick, as_published=as_published, data=data)
     folder = out or Path("runs") / "-".join([recipe, *["quick"] * quick, *["as-published"] * as_published])
     record = run_recipe(known, plan, out=folder, store=Store(cache or _user_cache(), fresh=fresh), stages=ShownStages())
     Console(stderr=to_stdout).print(terminal_table(record))

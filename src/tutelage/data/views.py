@@ -35,7 +35,7 @@ class Augmentation(Protocol):
 
 @dataclass(frozen=True)
 class Affine:
-    """Turns, zooms, shears and shifts pictures, each by its own amount within these bounds; what comes in is 0.
+    """Turns, zooms, shears, shifts and mirrors pictures, each by its own amount within these bounds; what comes in is 0.
 
     Args:
         degrees: of rotation at most, either way.
@@ -43,6 +43,7 @@ class Affine:
         shear: at most, as the tangent of its angle.
         shift: in pixels at most, along each side.
         shape: (height, width) of pictures that come as flat rows; for (rows, [channels,] height, width) leave it out.
+        mirrored: whether every other one, by chance, has its left and right changed about.
     """
 
     degrees: float = 0.0
@@ -50,13 +51,17 @@ class Affine:
     shear: float = 0.0
     shift: float = 0.0
     shape: tuple[int, int] | None = None
-
-    numbers = 6
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         bounds = (self.degrees, self.zoom, self.shear, self.shift)
         if not all(np.isfinite(bound) and bound >= 0 for bound in bounds) or self.zoom >= 1:
             raise BadInput(f"the bounds of {self} are not all 0 or more, with a zoom below 1.")
+
+    @property
+    def numbers(self) -> int:
+        """One for the angle, two for the zoom, one for the shear, two for the shift, and one for the mirror."""
+        return 7 if self.mirrored else 6
 
     def __call__(self, rows: Floats, numbers: Floats) -> Floats:
         """(rows, ...) pictures of float32 -> the same shape, resampled bilinearly.
@@ -75,13 +80,16 @@ class Affine:
 
     def _inverse(self, numbers: Floats, height: int, width: int) -> NDArray[np.float32]:
         """(rows, 2, 3) where each pixel of the view comes from, in torch's coordinates of -1 to 1."""
-        turn, zoom_x, zoom_y, shear, shift_x, shift_y = (2 * numbers - 1).T
+        turn, zoom_x, zoom_y, shear, shift_x, shift_y, *mirror = (2 * numbers - 1).T
         angle = np.deg2rad(self.degrees) * turn
         cos, sin = np.cos(angle), np.sin(angle)
         x, y, slant = 1 + self.zoom * zoom_x, 1 + self.zoom * zoom_y, self.shear * shear
         columns = [cos / x, (cos * slant - sin) / x, 2 * self.shift * shift_x / width]
         columns += [sin / y, (sin * slant + cos) / y, 2 * self.shift * shift_y / height]
-        return np.stack(columns, axis=1).reshape(-1, 2, 3).astype(np.float32)
+        inverse = np.stack(columns, axis=1).reshape(-1, 2, 3).astype(np.float32)
+        for chance in mirror:
+            inverse[chance < 0, 0] *= -1
+        return inverse
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ RECIPES = {
     "mnist": ("torch", "onnx"),
     "friedman": ("onnx",),
     "tiny": ("torch", "onnx"),
+    "tiny-fashion": ("torch", "onnx"),
 }
 """The extras behind each recipe: a module of this folder with a value RECIPE, which loads when asked for."""
 
@@ -32,5 +33,5 @@ def recipe_named(name: str, *, further: tuple[str, ...] = ()) -> Recipe:
     if name not in RECIPES:
         raise BadInput(f"no recipe named {name!r}; there are {', '.join(RECIPES)}.{did_you_mean(name, RECIPES)}")
     require_extras((*RECIPES[name], *further))
-    recipe: Recipe = importlib.import_module(f"tutelage.recipes.{name}").RECIPE
+    recipe: Recipe = importlib.import_module(f"tutelage.recipes.{name.replace('-', '_')}").RECIPE
     return recipe

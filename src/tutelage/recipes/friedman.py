@@ -175,5 +175,5 @@ RECIPE = Recipe(
     student="tree-soft-transfer",
     headline="test_r2",
     run=run,
-    check_rows=lambda seed: _draw(seed).test,
+    check_rows=lambda seed, data: _draw(seed).test,
 )

@@ -180,5 +180,5 @@ RECIPE = Recipe(
     student="tree-soft",
     headline="test_accuracy",
     run=run,
-    check_rows=lambda seed: _draw(seed, further=20_000).test[:10_000],
+    check_rows=lambda seed, data: _draw(seed, further=20_000).test[:10_000],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,13 @@ class Plan:
         seeds: every seed of the run.
         quick: fewer rows and seeds, for a look; the figures are not those of the full run.
         as_published: also run the origin's own protocol, mistakes included.
+        data: a folder of the user's that holds the data, for recipes that take one.
     """
 
     seeds: tuple[int, ...]
     quick: bool = False
     as_published: bool = False
+    data: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,10 @@ class Recipe:
         student: the arm that `tutelage export` takes by default.
         headline: the metric its table speaks of.
         run: does the work.
-        check_rows: (10 000, features) test rows of a seed, on which exported files are compared with their students.
+        check_rows: (10 000, features) test rows of a seed, given the user's folder of data if there is one; exported files are
+            compared with their students on them.
         has_published_protocol: whether `as_published` means anything to it.
+        takes_data: whether the user may name a folder of data.
     """
 
     name: str
@@ -72,5 +77,6 @@ class Recipe:
     student: str
     headline: str
     run: Callable[[Plan, Store, Stages], Outcome]
-    check_rows: Callable[[int], NDArray[np.float32]]
+    check_rows: Callable[[int, Path | None], NDArray[np.float32]]
     has_published_protocol: bool = False
+    takes_data: bool = False

@@ -51,7 +51,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
     check_store(store.root)
     outcome = recipe.run(plan, store, stages)
     with stages.stage("export and cost", len(outcome.arms)) as advance:
-        arms, rows = [], recipe.check_rows(plan.seeds[0])
+        arms, rows = [], recipe.check_rows(plan.seeds[0], plan.data)
         for measured in outcome.arms:
             arms.append(_priced(measured, outcome.models[measured.name][0], rows))
             advance()
@@ -75,7 +75,7 @@ def kept_student(
         run: the folder that `run_recipe` wrote, or one of a single student that `train` wrote.
         arm: which one; the recipe's main student by default.
         seed: of which seed; the first by default.
-        data: for a single student, a file of rows; see `rows_to_check`. A recipe knows its rows.
+        data: for a single student, a file of rows; see `rows_to_check`. A recipe knows its rows, or takes the folder that it ran on.
 
     Raises:
         BadInput: not a run, or one without this arm or seed. DamagedFile: its files are damaged.
@@ -85,9 +85,9 @@ def kept_student(
             raise BadInput(f"{run} holds one student, so there is no arm or seed to choose; leave it out.")
         return rows_to_check(run, CHECK_ROWS, data)
     results = _results(run)
-    if data is not None:
-        raise BadInput(f"{run} is a run of a recipe, which knows the rows to check on; leave the data out.")
     recipe = recipe_named(str(results["recipe"]))
+    if data is not None and not recipe.takes_data:
+        raise BadInput(f"{run} is a run of a recipe, which knows the rows to check on; leave the data out.")
     seeds = {str(entry["name"]): list(entry["seeds"]) for entry in results["arms"] if not str(entry["name"]).startswith("teacher")}
     arm = recipe.student if arm is None else arm
     if arm not in seeds:
@@ -99,7 +99,7 @@ def kept_student(
     files = [path for path in (run / "students").glob(f"{stem}.*") if path.name.removeprefix(stem) in (".safetensors", ".skops")]
     if len(files) != 1:
         raise DamagedFile(f"{run / 'students'} holds {len(files)} files for {stem}; expected one. Run the recipe again.")
-    return load_student(files[0]), recipe.check_rows(seed)[:CHECK_ROWS]
+    return load_student(files[0]), recipe.check_rows(seed, data)[:CHECK_ROWS]
 
 
 def _results(run: Path) -> dict[str, Any]:
@@ -121,6 +121,8 @@ def _results(run: Path) -> dict[str, Any]:
 def _check_plan(recipe: Recipe, plan: Plan) -> None:
     if len(plan.seeds) < 2:
         raise BadInput(f"{len(plan.seeds)} seed gives no interval and so no verdict; ask for 2 seeds or more.")
+    if plan.data is not None and not recipe.takes_data:
+        raise BadInput(f"{recipe.name} brings its own data. Leave --data out.")
     if plan.as_published and not recipe.has_published_protocol:
         raise BadInput(f"{recipe.name} has no published protocol apart from its own arms. Leave --as-published out.")
     if plan.as_published and plan.quick:

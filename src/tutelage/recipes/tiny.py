@@ -1,14 +1,15 @@
-"""tiny: how few errors can eight thousand weights make? The budget of the origin's student, beside its teacher of 27 million.
+"""tiny, tiny-fashion: how few errors can eight thousand weights make? The budget of the origin's student, beside its teacher of 27 million.
 
-A small convolutional network learns from the answers of a larger one to augmented digits, and beside it the same network
+A small convolutional network learns from the answers of a larger one to augmented pictures, and beside it the same network
 from the labels: the same views, steps and number of candidates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tutelage.core.stages import Advance, Stages
-from tutelage.data.datasets import load_mnist
+from tutelage.data.datasets import Images, load_mnist
 from tutelage.data.views import Affine, Views
 from tutelage.evaluation.scorecard import ClassificationTest, Measured
 from tutelage.objectives.objective import Objective
@@ -35,7 +36,6 @@ from tutelage.students.torch_training import one_cycle
 
 BUDGET = 8070
 """Weights at most: those of the origin's student, 784-10-10-10."""
-AUGMENT = Affine(degrees=10, zoom=0.1, shear=0.15, shift=2, shape=(28, 28))
 SMOOTHINGS, TEMPERATURES = (0.0, 0.1), (2.0, 4.0)
 
 
@@ -47,14 +47,34 @@ class Size:
     held_out: int = 5000
     views: int = 12
     teacher_epochs: int = 12
-    student_epochs: int = 24
+    student_epochs: int = 30
     batch_size: int = 256
     teacher_rate: float = 4e-3
     student_rate: float = 1e-2
 
 
-FULL = Size()
 QUICK = Size(rows=1500, held_out=1000, views=2, teacher_epochs=4, student_epochs=5, batch_size=32)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is taught.
+
+    Attributes:
+        name, title, summary: of the recipe.
+        load: the pictures, from the user's folder where they need one.
+        augment: how a view may differ from a picture.
+        full: how much is done of it.
+        takes_data: whether the user may name a folder of them.
+    """
+
+    name: str
+    title: str
+    summary: str
+    load: Callable[[Path | None], Images]
+    augment: Affine
+    full: Size = Size()
+    takes_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +151,11 @@ class _Lessons:
     def learnt(
         self, made_from: Mapping[str, Any], build: Any, objective: Objective, labels: SoftLabels | None, *, epochs: int, rate: float
     ) -> tuple[nn.Module, NDArray[np.float64]]:
-        """A network that is trained now only if it is not kept already, and its validation errors at its best epoch."""
+        """A network that is trained now only if it is not kept already, and its validation errors.
+
+        The last epoch is kept, when the learning rate has come down to nothing: five thousand rows would choose an epoch by luck.
+        """
+        held_out = self.split.validation
 
         def train(fresh: nn.Module) -> Mapping[str, NDArray[Any]]:
             learner = TorchStudent(fresh, objective, classes=range(CLASSES))
@@ -139,7 +163,6 @@ class _Lessons:
                 self.views,
                 labels,
                 self.split.labels,
-                validation=(self.split.validation.inputs, self.split.validation.labels),
                 epochs=epochs,
                 batch_size=self.size.batch_size,
                 seed=made_from["seed"],
@@ -147,18 +170,18 @@ class _Lessons:
                 schedule=one_cycle,
                 advance=self.advance,
             )
-            return {"errors": learner.fit_.scores.min(axis=0), "best_epoch": learner.fit_.best_epoch}
+            return {"errors": (learner.predict(held_out.inputs) != held_out.labels.numpy()).mean(keepdims=True)}
 
         trained, report = kept_network(self.store, made_from, build, train)
         return trained, report["errors"]
 
 
-def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
+def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
     """One teacher, its answers to every view, every candidate on the first seed, and the chosen ones on all of them."""
-    size = QUICK if plan.quick else FULL
+    size = QUICK if plan.quick else subject.full
     with stages.stage("data"):
-        split = Split(load_mnist(), train_rows=size.rows, epochs=size.student_epochs, held_out=size.held_out)
-        views = Views(split.inputs, AUGMENT, count=size.views, plain_first=True)
+        split = Split(subject.load(plan.data), train_rows=size.rows, epochs=size.student_epochs, held_out=size.held_out)
+        views = Views(split.inputs, subject.augment, count=size.views, plain_first=True)
     shown = {"data": split.fingerprint, "views": views.settled_by(), "batch_size": size.batch_size}
     per_epoch = steps_of(size.rows, batch_size=size.batch_size, epochs=1)
     teacher_from = {"what": "tiny teacher", **shown, "epochs": size.teacher_epochs, "rate": size.teacher_rate, "seed": plan.seeds[0]}
@@ -201,13 +224,14 @@ def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
             errors = np.stack([student(setting, plan.seeds[0])[1] for setting in candidates], axis=1)
             chosen[arm] = candidates[best_setting(errors)]
             models[arm] = tuple(TorchStudent(student(chosen[arm], seed)[0], classes=range(CLASSES)) for seed in plan.seeds)
-    return _measure(plan, split, size, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
+    return _measure(plan, split, size, subject.augment, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
 
 
 def _measure(
     plan: Plan,
     split: Split,
     size: Size,
+    augment: Affine,
     *,
     models: Mapping[str, tuple[Any, ...]],
     chosen: Mapping[str, Setting],
@@ -240,36 +264,50 @@ def _measure(
             ("student-soft", "student-hard", "Does the small network gain from the teacher's probabilities, against tuned hard labels?"),
             ("student-soft", "teacher", "How much of the teacher's accuracy is left behind?"),
         ),
-        protocol=_protocol(plan, split, size),
+        protocol=_protocol(plan, split, size, augment),
         data=described(split),
         figures=figures,
     )
 
 
-def _protocol(plan: Plan, split: Split, size: Size) -> tuple[str, ...]:
+def _protocol(plan: Plan, split: Split, size: Size, augment: Affine) -> tuple[str, ...]:
     return (
         f"The first {split.train_rows} training rows train, the last {size.held_out} of the 60 000 validate, the test rows choose nothing.",
-        f"{size.views} views of every row: as it is, and turned, zoomed, sheared and shifted within {AUGMENT.degrees:g} degrees, "
-        f"{AUGMENT.zoom:.0%}, {AUGMENT.shear:g} and {AUGMENT.shift:g} pixels; an epoch shows one, the same to teacher and students.",
+        f"{size.views} views of every row: as it is, and {'mirrored by chance, ' if augment.mirrored else ''}turned, zoomed, sheared and "
+        f"shifted within {augment.degrees:g} degrees, {augment.zoom:.0%}, {augment.shear:g} and {augment.shift:g} pixels; an epoch shows "
+        "one, the same to teacher and students.",
         f"Teacher: {size.teacher_epochs} epochs on the labels (Adam, one-cycle peak {size.teacher_rate:g}); asked once about every view.",
         f"Students: {parameters_of(student_network())} weights, at most {BUDGET}; {size.student_epochs} epochs (Adam, one-cycle peak "
         f"{size.student_rate:g}, batches of {size.batch_size}). Within a seed both arms share initial weights, views and batches.",
         f"Both arms have two candidates: temperatures {', '.join(f'{t:g}' for t in TEMPERATURES)} for soft labels, label smoothing "
-        f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard ones. Validation chooses the epoch of each network and, on seed "
-        f"{plan.seeds[0]}, one candidate an arm.",
+        f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard ones. Validation chooses, on seed {plan.seeds[0]}, one candidate an arm; "
+        "every network is that of its last epoch.",
         "Differences are paired by seed and test row; intervals allow for both (crossed random effects). "
         "They hold for this one teacher: another might teach better or worse.",
     )
 
 
-RECIPE = Recipe(
+def recipe_of(subject: Subject) -> Recipe:
+    """A whole run about these pictures."""
+    return Recipe(
+        name=subject.name,
+        title=subject.title,
+        summary=subject.summary,
+        seeds=5,
+        quick_seeds=2,
+        student="student-soft",
+        headline="test_accuracy",
+        run=partial(run, subject),
+        check_rows=lambda seed, data: pixels(subject.load(data).test_images),
+        takes_data=subject.takes_data,
+    )
+
+
+DIGITS = Subject(
     name="tiny",
     title="Eight thousand weights on handwritten digits",
     summary="The budget of the origin's student, spent on convolutions and augmented views, with and without a teacher.",
-    seeds=5,
-    quick_seeds=2,
-    student="student-soft",
-    headline="test_accuracy",
-    run=run,
-    check_rows=lambda seed: pixels(load_mnist().test_images),
+    load=lambda data: load_mnist(),
+    augment=Affine(degrees=10, zoom=0.1, shear=0.15, shift=2, shape=(28, 28)),
 )
+RECIPE = recipe_of(DIGITS)

@@ -1,0 +1,17 @@
+"""tiny-fashion: `tiny` on Fashion-MNIST, from a folder that the user names, else from its public mirror."""
+
+from __future__ import annotations
+
+from tutelage.data.datasets import load_fashion_mnist
+from tutelage.data.views import Affine
+from tutelage.recipes.tiny import Subject, recipe_of
+
+CLOTHES = Subject(
+    name="tiny-fashion",
+    title="Eight thousand weights on pictures of clothes",
+    summary="The digits' networks and budget on Fashion-MNIST, with and without a teacher.",
+    load=load_fashion_mnist,
+    augment=Affine(degrees=5, zoom=0.1, shift=1, shape=(28, 28), mirrored=True),
+    takes_data=True,
+)
+RECIPE = recipe_of(CLOTHES)

@@ -1,0 +1,250 @@
+"""What each objective gives on one common job: MNIST with 3 % of its labels, five seeds, the same budget for each.
+
+A student of 28 554 weights sees 1 800 digits and the answers of a teacher that saw 50 000. Every objective, that of labels
+alone as well, has three candidates, trained for the same steps from the same initial weights; 2 000 validation rows
+choose the epoch and, by their mean over seeds, the candidate; the 10 000 test rows choose nothing. The same for four
+labels that are each on or off, of the same digits, and for values (friedman1, taught by a Gaussian process).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import make_friedman1
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from torch import nn
+
+import tutelage as tl
+from tutelage.evaluation.significance import paired_difference, verdict
+from tutelage.recipes.mnist_setting import pixels
+from tutelage.search.choice import best_setting
+from tutelage.students.networks import drawn, mlp
+
+Objectives = Mapping[str, tuple[tl.Objective, ...]]
+HARD = tl.hard_cross_entropy
+
+
+def network(width: int, outputs: int) -> nn.Sequential:
+    """Two convolutions and a hidden layer; `features` of a convolutional map, `embedding` of the layer before the last."""
+    net = nn.Sequential()
+    net.add_module("picture", nn.Unflatten(1, (1, 28, 28)))
+    net.add_module("first", nn.Conv2d(1, width, 3, 2, 1))
+    net.add_module("relu", nn.ReLU())
+    net.add_module("second", nn.Conv2d(width, 2 * width, 3, 2, 1))
+    net.add_module("features", nn.ReLU())
+    net.add_module("flat", nn.Flatten())
+    net.add_module("hidden", nn.Linear(2 * width * 49, 4 * width))
+    net.add_module("embedding", nn.ReLU())
+    net.add_module("answers", nn.Linear(4 * width, outputs))
+    return net
+
+
+def beside_labels(objective: Callable[..., tl.Objective], weights: tuple[float, ...], *layers: str) -> tuple[tl.Objective, ...]:
+    """A term beside the labels, at three weights."""
+    return tuple(HARD() + weight * objective(*layers) for weight in weights)
+
+
+CLASSES: Objectives = {
+    "hard_cross_entropy": tuple(HARD(smoothing=s) for s in (0.0, 0.1, 0.2)),
+    "soft_cross_entropy": tuple(tl.soft_cross_entropy(temperature=t) for t in (2.0, 4.0, 8.0)),
+    "kl_divergence": tuple(tl.kl_divergence(temperature=t) for t in (2.0, 4.0, 8.0)),
+    "logit_matching": beside_labels(tl.logit_matching, (0.01, 0.1, 1.0)),
+    "decoupled": tuple(HARD() + tl.decoupled(temperature=4.0, other_weight=b) for b in (2.0, 4.0, 8.0)),
+    "dist": tuple(HARD() + tl.dist(temperature=t) for t in (1.0, 2.0, 4.0)),
+    "standardised_divergence": beside_labels(partial(tl.standardised_divergence, temperature=2.0), (1.0, 4.0, 16.0)),
+    "weighted_soft_labels": tuple(HARD() + tl.weighted_soft_labels(temperature=t) for t in (2.0, 4.0, 8.0)),
+    "virtual_teacher": beside_labels(tl.virtual_teacher, (0.1, 1.0, 10.0)),
+    "reverse_kl": tuple(tl.reverse_kl(temperature=t) for t in (2.0, 4.0, 8.0)),
+    "jensen_shannon": tuple(tl.jensen_shannon(temperature=t) for t in (2.0, 4.0, 8.0)),
+    "hint": beside_labels(tl.hint, (1.0, 10.0, 100.0), "features"),
+    "attention_transfer": beside_labels(tl.attention_transfer, (100.0, 1000.0, 10000.0), "features"),
+    "relational_distance": beside_labels(tl.relational_distance, (1.0, 10.0, 100.0), "embedding"),
+    "relational_angle": beside_labels(tl.relational_angle, (1.0, 10.0, 100.0), "embedding"),
+    "similarity_preserving": beside_labels(tl.similarity_preserving, (30.0, 300.0, 3000.0), "embedding"),
+    "probabilistic_transfer": beside_labels(tl.probabilistic_transfer, (1.0, 10.0, 100.0), "embedding"),
+    "contrastive": beside_labels(partial(tl.contrastive, negatives=256), (0.02, 0.1, 0.8), "embedding"),
+}
+ON_OR_OFF: Objectives = {
+    "hard_bernoulli": tuple(w * tl.hard_bernoulli() for w in (0.3, 1.0, 3.0)),
+    "soft_bernoulli": tuple(tl.soft_bernoulli(temperature=t) for t in (1.0, 2.0, 4.0)),
+}
+TRUE_VALUES = partial(tl.squared_error, against="labels")
+VALUES: Objectives = {
+    "squared_error, labels": tuple(w * TRUE_VALUES() for w in (0.3, 1.0, 3.0)),
+    "squared_error, teacher": tuple(tl.squared_error() + w * TRUE_VALUES() for w in (0.0, 0.1, 1.0)),
+    "huber": tuple(tl.huber(delta=d) for d in (0.1, 0.3, 1.0)),
+    "gaussian": tuple(tl.gaussian() + w * TRUE_VALUES() for w in (0.0, 0.1, 1.0)),
+    "teacher_bounded": tuple(TRUE_VALUES() + w * tl.teacher_bounded() for w in (0.3, 1.0, 3.0)),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """Rows, their truth and who teaches; the first of the objectives is what the others are measured against.
+
+    Attributes:
+        train, validation, test: inputs and truth of each.
+        student: with the initial weights of a seed.
+        teacher: live, for objectives of hidden layers.
+        score: (answers of a student to the test rows, truth) -> (rows,) what it gets wrong.
+    """
+
+    objectives: Objectives
+    train: tuple[NDArray[Any], NDArray[Any]]
+    validation: tuple[NDArray[Any], NDArray[Any]]
+    test: tuple[NDArray[Any], NDArray[Any]]
+    student: Callable[[int], nn.Module]
+    teacher: Callable[[tl.Objective], Any]
+    score: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
+    epochs: int
+
+    def measured(self, objectives: tuple[tl.Objective, ...], seeds: range) -> NDArray[np.float64]:
+        """(seeds, test rows) what the chosen candidate gets wrong."""
+        found = [[self._one(objective, seed) for objective in objectives] for seed in seeds]
+        best = best_setting(np.array([[score for score, _ in row] for row in found]))
+        print(f"    chosen: {objectives[best].described()}", file=sys.stderr)
+        return np.stack([row[best][1] for row in found])
+
+    def _one(self, objective: tl.Objective, seed: int) -> tuple[float, NDArray[np.float64]]:
+        student = tl.TorchStudent(self.student(seed), objective)
+        teacher = self.teacher(objective) if any("teacher" in needed for needed in objective.needs) else None
+        inputs, truth = self.train
+        optimizer = partial(torch.optim.Adam, lr=3e-3, fused=True)
+        settings: dict[str, Any] = {"epochs": self.epochs, "batch_size": 64, "seed": seed, "optimizer": optimizer, "schedule": tl.one_cycle}
+        student.fit(inputs, teacher, truth, validation=self.validation, **settings)
+        return float(student.fit_.scores.min()), self.score(student.predict(self.test[0]), self.test[1])
+
+    def table(self, seeds: range) -> None:
+        """A row an objective, with its difference from the first."""
+        first = None
+        for name, objectives in self.objectives.items():
+            wrong = self.measured(objectives, seeds)
+            mean, spread = wrong.mean(), wrong.mean(axis=1).std(ddof=1)
+            if first is None:
+                first = wrong
+                print(f"| {name} | {mean:.4f} +- {spread:.4f} | what the others are measured against |", flush=True)
+                continue
+            difference, interval = paired_difference(wrong, first, shared_rows=True)
+            told = verdict(difference, interval, lower_is_better=True)
+            print(
+                f"| {name} | {mean:.4f} +- {spread:.4f} | {difference:+.4f} ({interval.low:+.4f} to {interval.high:+.4f}) {told} |",
+                flush=True,
+            )
+
+
+def _digits(targets: Callable[[NDArray[Any]], NDArray[Any]]) -> tuple[Any, Any, Any, Any]:
+    mnist = tl.load_mnist()
+    images, labels = pixels(mnist.train_images), targets(mnist.train_labels)
+    whole = (images[:50_000], labels[:50_000])
+    return whole, (images[:1800], labels[:1800]), (images[-2000:], labels[-2000:]), (pixels(mnist.test_images), targets(mnist.test_labels))
+
+
+def _taught(outputs: int, objective: tl.Objective, whole: tuple[Any, Any], epochs: int) -> nn.Module:
+    """A wider network of the same form that saw 50 000 rows with their labels."""
+    teacher = drawn(network(32, outputs), 0)
+    how: dict[str, Any] = {"batch_size": 128, "optimizer": partial(torch.optim.Adam, lr=2e-3, fused=True), "schedule": tl.one_cycle}
+    tl.TorchStudent(teacher, objective).fit(whole[0], None, whole[1], epochs=epochs, **how)
+    return teacher.eval()
+
+
+def classes(quick: bool) -> Job:
+    """Ten digits."""
+    whole, train, validation, test = _digits(lambda labels: labels)
+    teacher = tl.as_teacher(_taught(10, HARD(), whole, 1 if quick else 4), classes=range(10))
+    said = tl.record(teacher, train[0])
+    wrong = (tl.record(teacher, test[0]).answers.argmax(axis=1) != test[1]).mean()
+    print(f"digits: the teacher's error {wrong:.4f}", flush=True)
+    return Job(
+        CLASSES,
+        train,
+        validation,
+        test,
+        lambda seed: drawn(network(8, 10), seed),
+        lambda objective: teacher if objective.paths("teacher") else said,
+        lambda answers, truth: (answers != truth).astype(np.float64),
+        epochs=2 if quick else 30,
+    )
+
+
+NAMES = ("even", "above four", "prime", "loop")
+
+
+def on_or_off(quick: bool) -> Job:
+    """Four labels of a digit: even, above four, prime, with a loop."""
+    whole, train, validation, test = _digits(
+        lambda d: np.stack([d % 2 == 0, d > 4, np.isin(d, (2, 3, 5, 7)), np.isin(d, (0, 6, 8, 9))], axis=1).astype(np.int64)
+    )
+    taught = _taught(4, tl.hard_bernoulli(), whole, 1 if quick else 4)
+    teacher = tl.as_teacher(taught, kind="logits", task="multilabel", classes=NAMES)
+    said = tl.record(teacher, train[0])
+    print(f"labels on or off: the teacher's error {((tl.record(teacher, test[0]).answers > 0) != test[1]).mean():.4f}", flush=True)
+    return Job(
+        ON_OR_OFF,
+        train,
+        validation,
+        test,
+        lambda seed: drawn(network(8, 4), seed),
+        lambda objective: said,
+        lambda answers, truth: (answers != truth).mean(axis=1),
+        epochs=2 if quick else 30,
+    )
+
+
+class Sure:
+    """A Gaussian process that tells its mean and its variance."""
+
+    def __init__(self, X: NDArray[Any], y: NDArray[Any]) -> None:
+        self.process = GaussianProcessRegressor(ConstantKernel() * RBF(np.ones(X.shape[1])) + WhiteKernel(), random_state=0).fit(X, y)
+
+    def told(self, X: NDArray[Any], outputs: int) -> NDArray[np.float32]:
+        """(rows, 1) means, or (rows, 2) means and variances."""
+        mean, deviation = self.process.predict(X, return_std=True)
+        return np.column_stack([mean, deviation**2])[:, :outputs].astype(np.float32)
+
+
+def values(quick: bool) -> Job:
+    """friedman1 with noise: 200 rows for the student, 1 000 for its teacher."""
+
+    def drawn_rows(rows: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        X, y = make_friedman1(rows, noise=1.0, random_state=seed)
+        return X.astype(np.float32), ((y - 14.4) / 5).astype(np.float32)
+
+    whole, test = drawn_rows(1000, 0), drawn_rows(10_000, 1)
+    train, validation = (whole[0][:200], whole[1][:200]), drawn_rows(500, 2)
+    teacher = Sure(*whole)
+    wrong = ((teacher.told(test[0], 1)[:, 0] - test[1]) ** 2).mean()
+    print(f"values: the teacher's squared error {wrong:.4f}", flush=True)
+    said = {
+        outputs: tl.record(tl.as_teacher(partial(teacher.told, outputs=outputs), kind="values", task="regression"), train[0])
+        for outputs in (1, 2)
+    }
+
+    def student(seed: int) -> nn.Module:
+        return drawn(mlp((10, 32, 1)), seed)
+
+    return Job(
+        VALUES,
+        train,
+        validation,
+        test,
+        student,
+        lambda objective: said[2 if "gaussian" in str(objective.described()) else 1],
+        lambda answers, truth: (answers - truth) ** 2,
+        epochs=5 if quick else 150,
+    )
+
+
+if __name__ == "__main__":
+    quick = "--quick" in sys.argv
+    wanted = [name for name in sys.argv[1:] if not name.startswith("-")]
+    for name, job in {"classes": classes, "on_or_off": on_or_off, "values": values}.items():
+        if not wanted or name in wanted:
+            job(quick).table(range(2 if quick else 5))

@@ -65,8 +65,8 @@ class Job:
             optimizer.step()
 
     def taught(self, network: nn.Module, labels: tl.SoftLabels, epochs: int) -> None:
-        """Our epochs, of the same objective, with all that `TorchStudent.fit` does before and after."""
-        objective = 0.9 * tl.kl_divergence(temperature=TEMPERATURE) + 0.1 * tl.hard_cross_entropy()
+        """Our epochs, with the same gradient, and with all that `TorchStudent.fit` does before and after."""
+        objective = 0.9 * tl.soft_cross_entropy(temperature=TEMPERATURE) + 0.1 * tl.hard_cross_entropy()
         tl.TorchStudent(network, objective).fit(self.inputs.numpy(), labels, self.labels, epochs=epochs, batch_size=BATCH)
 
 

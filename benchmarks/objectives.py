@@ -65,7 +65,7 @@ CLASSES: Objectives = {
     "reverse_kl": tuple(tl.reverse_kl(temperature=t) for t in (2.0, 4.0, 8.0)),
     "jensen_shannon": tuple(tl.jensen_shannon(temperature=t) for t in (2.0, 4.0, 8.0)),
     "hint": beside_labels(tl.hint, (1.0, 10.0, 100.0), "features"),
-    "attention_transfer": beside_labels(tl.attention_transfer, (100.0, 1000.0, 10000.0), "features"),
+    "attention_transfer": beside_labels(tl.attention_transfer, (10.0, 100.0, 1000.0), "features"),
     "relational_distance": beside_labels(tl.relational_distance, (1.0, 10.0, 100.0), "embedding"),
     "relational_angle": beside_labels(tl.relational_angle, (1.0, 10.0, 100.0), "embedding"),
     "similarity_preserving": beside_labels(tl.similarity_preserving, (30.0, 300.0, 3000.0), "embedding"),
@@ -183,7 +183,7 @@ def on_or_off(quick: bool) -> Job:
         lambda d: np.stack([d % 2 == 0, d > 4, np.isin(d, (2, 3, 5, 7)), np.isin(d, (0, 6, 8, 9))], axis=1).astype(np.int64)
     )
     taught = _taught(4, tl.hard_bernoulli(), whole, 1 if quick else 4)
-    teacher = tl.as_teacher(taught, kind="logits", task="multilabel", classes=NAMES)
+    teacher = tl.as_teacher(taught, task="multilabel", classes=NAMES)
     said = tl.record(teacher, train[0])
     print(f"labels on or off: the teacher's error {((tl.record(teacher, test[0]).answers > 0) != test[1]).mean():.4f}", flush=True)
     return Job(

@@ -111,6 +111,7 @@ def table(quick: bool) -> None:
     twenty = recording + seconds(lambda: job.taught(mlp(ORIGIN), labels, EPOCHS))
     print(f"tutelage: {once:.2f} s an epoch; {twenty:.1f} s for {EPOCHS}, {recording:.1f} s of them to ask the teacher once")
     for name, train in toolkits.items():
+        job.teacher.requires_grad_(True)  # torchdistill freezes it when asked to; KD_Lib takes it as it comes
         train(job, mlp(ORIGIN), 3)
         theirs = seconds(lambda train=train: train(job, mlp(ORIGIN), timed)) * batches / timed  # type: ignore[misc]
         print(

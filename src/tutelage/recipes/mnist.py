@@ -131,8 +131,11 @@ class Lessons:
 
     Attributes:
         sizes: of their layers.
+        split: the rows.
         taught: the teacher's answers to the training rows.
         taught_by: the key of what the teacher was made from.
+        store: where trained stacks are kept.
+        advance: called after each step.
     """
 
     sizes: tuple[int, ...]

@@ -29,7 +29,7 @@ from tutelage.data.names import Names
 from tutelage.softlabels.encoding import Columns, Cost, Encoding, encoding_from
 from tutelage.softlabels.labels import SoftLabels
 
-LABELS_SCHEMA = 1
+LABELS_SCHEMA = 2
 MANIFEST = "manifest.json"
 _AGAIN = "Delete it and record again: shards that are whole are kept."
 

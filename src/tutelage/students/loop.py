@@ -288,7 +288,7 @@ class _Steps:
         watch.look()
         return state.total / feed.rows
 
-    def _step(self, batch: Batch, step: int) -> Loss:
+    def _step(self, batch: Batch, step: int) -> Tensor:
         course = self.course
         losses = self.lesson(batch)
         for parameter in self._learning:
@@ -302,7 +302,8 @@ class _Steps:
         if course.average is not None:
             course.average.update_parameters(self.network)  # type: ignore[operator]
         course.advance()
-        return Product(losses.carrier.detach(), losses.slope) if isinstance(losses, Product) else losses.detach()
+        with torch.no_grad():  # a product is summed up at once: 64 steps of all its columns would be much to keep
+            return per_example(losses).detach()
 
 
 class _Watch:
@@ -310,10 +311,10 @@ class _Watch:
 
     def __init__(self, state: State, backend: Backend, sizes: list[int]) -> None:
         self.state, self.backend, self.sizes = state, backend, sizes
-        self.seen: list[tuple[Loss, Tensor]] = []
+        self.seen: list[tuple[Tensor, Tensor]] = []
         self.first = state.step
 
-    def see(self, losses: Loss, rows: Tensor, step: int) -> None:
+    def see(self, losses: Tensor, rows: Tensor, step: int) -> None:
         if self.seen and len(rows) != len(self.seen[-1][1]):  # the last batch is smaller
             self.look()
         if not self.seen:
@@ -326,7 +327,7 @@ class _Watch:
         if not self.seen:
             return
         steps = slice(self.first, self.first + len(self.seen))
-        costs = self.backend.total(self.backend.cost(_stacked([losses for losses, _ in self.seen]), steps)).double().cpu()
+        costs = self.backend.total(self.backend.cost(torch.stack([losses for losses, _ in self.seen]), steps)).double().cpu()
         bad = (~costs.isfinite()).nonzero()
         if len(bad):
             rows = self.seen[int(bad[0])][1].tolist()
@@ -342,15 +343,6 @@ class _Watch:
 def per_example(losses: Loss) -> Tensor:
     """(batch,) or (copies, batch)."""
     return losses.losses() if isinstance(losses, Product) else losses
-
-
-def _stacked(losses: list[Loss]) -> Tensor:
-    """(steps, batch) or (steps, copies, batch), of products in one go."""
-    products = [one for one in losses if isinstance(one, Product)]
-    if len(products) < len(losses):
-        return torch.stack([per_example(one) for one in losses])
-    carriers, slopes = (torch.stack(side) for side in zip(*products, strict=True))
-    return Product(carriers, slopes if slopes.ndim == carriers.ndim else slopes[:, None]).losses()
 
 
 def _close(state: State, network: nn.Module, course: Course, loss: float, backend: Backend) -> None:

@@ -24,10 +24,11 @@ from torch.utils.data import DataLoader, TensorDataset
 import tutelage as tl
 from tutelage.core.answers import of_classes
 from tutelage.recipes.mnist_setting import pixels, teacher_network
+from tutelage.students.answering import recorded
 from tutelage.students.feeds import TensorFeed
 from tutelage.students.loop import Course, train
 from tutelage.students.networks import mlp
-from tutelage.students.torch_lesson import TorchLesson, recorded
+from tutelage.students.torch_lesson import TorchLesson
 
 BATCH, EPOCHS, TEMPERATURE = 128, 20, 4.0
 ORIGIN = (784, 10, 10, 10)
@@ -134,7 +135,7 @@ def _step_ratio(job: Job, build: Callable[[], nn.Module], objective: tl.Objectiv
 
 _CHILD = """
 import sys
-import numpy as np, torch
+import numpy as np, pandas, pyarrow.parquet, torch  # what reading a recording loads, whatever its size
 from torch import nn
 import tutelage as tl
 torch.set_num_threads(1)

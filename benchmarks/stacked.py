@@ -14,12 +14,13 @@ from tutelage.core.answers import of_classes
 from tutelage.objectives.objective import Objective
 from tutelage.objectives.shared import with_shared_targets
 from tutelage.search.sweep import distillation
+from tutelage.students.answering import recorded
 from tutelage.students.feeds import TensorFeed
 from tutelage.students.loop import Backend, Course, train
 from tutelage.students.networks import drawn, mlp
 from tutelage.students.stack_steps import StackSteps
 from tutelage.students.stacked import stack_of
-from tutelage.students.torch_lesson import TorchLesson, recorded
+from tutelage.students.torch_lesson import TorchLesson
 from tutelage.students.torch_training import Training
 
 SIZES = ((784, 10, 10, 10), (784, 30, 30, 10), (784, 100, 100, 10))

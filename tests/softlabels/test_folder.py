@@ -4,13 +4,16 @@ import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
 from tutelage.core.files import write_text
 from tutelage.data.names import row_names
-from tutelage.softlabels.folder import MANIFEST, open_labels, shard_path
+from tutelage.softlabels import folder as folder_module
+from tutelage.softlabels.folder import MANIFEST, open_labels, read_shard, shard_path
 from tutelage.softlabels.recording import record
 
 ROWS = np.random.default_rng(0).normal(size=(25, 3))
@@ -121,3 +124,25 @@ def test_a_folder_without_a_manifest_says_what_it_lacks(folder, tmp_path):
         open_labels(tmp_path / "nowhere")
     with pytest.raises(BadInput, match="holds no recorded answers"):
         open_labels(tmp_path)
+
+
+@pytest.mark.parametrize("options", [{}, {"dtype": "float16"}, {"top_k": 2}])
+def test_the_columns_of_a_shard_are_read_a_few_at_a_time(folder, tmp_path, monkeypatch, options):
+    at_once = record(Linear(), ROWS, tmp_path / "other", shard_rows=10, **options)
+    whole = at_once.labels.answers
+    monkeypatch.setattr(folder_module, "COLUMNS_A_READ", 2)
+    in_turn = open_labels(at_once.path)
+    np.testing.assert_array_equal(in_turn.labels.answers, whole)
+    np.testing.assert_array_equal(np.concatenate([part.answers for part in in_turn.parts()]), whole)
+    columns = read_shard(at_once.path, 2, at_once.provenance).columns
+    assert len(columns) == len(list(columns)) == (7 if "top_k" in options else 5)
+    assert len(columns["answer_1"]) == 5
+
+
+@pytest.mark.parametrize("shown", [slice(0, 8), slice(10, 20)])
+def test_a_shard_of_other_rows_than_its_own_is_refused(folder, shown):
+    table = pq.read_table(shard_path(folder.path, 0)).combine_chunks()
+    rows = pa.array(np.arange(25)[shown])
+    pq.write_table(table.slice(0, len(rows)).set_column(0, "row", rows), shard_path(folder.path, 0))
+    with pytest.raises(DamagedFile, match="does not hold rows 0 to 9"):
+        read_shard(folder.path, 0, folder.provenance)

@@ -5,12 +5,10 @@ from torch import nn
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.data.names import row_names
-from tutelage.objectives.terms import hard_cross_entropy, logit_matching, soft_cross_entropy
-from tutelage.students import torch_lesson
+from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.students.answering import recorded
 from tutelage.students.feeds import Batch
-from tutelage.students.torch_lesson import LiveAnswers, TorchLesson, check_answers, recorded, truth_of
-from tutelage.teachers.adapt import as_teacher
+from tutelage.students.torch_lesson import TorchLesson, check_answers, truth_of
 
 ROWS = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
 INPUTS = torch.from_numpy(ROWS)
@@ -18,46 +16,6 @@ FORM = of_classes("logits", ("a", "b"))
 CPU = torch.device("cpu")
 BATCH = Batch(INPUTS[[5, 2]], torch.tensor([5, 2]))
 LOGITS = np.random.default_rng(1).normal(size=(8, 2))
-
-
-def test_what_is_prepared_is_not_kept_raw_unless_a_term_reads_it():
-    objective = soft_cross_entropy(temperature=2.0)
-    prepared = recorded(LOGITS, FORM, objective, CPU)
-    assert prepared.answers is None
-    said = prepared(BATCH)
-    everything = objective.prepare(torch.from_numpy(LOGITS).float())
-    assert torch.equal(said["prepared"]["soft_cross_entropy"], everything["soft_cross_entropy"][[5, 2]])
-    assert said["teacher_answers"] is None
-    both = recorded(LOGITS, FORM, soft_cross_entropy() + logit_matching(), CPU)
-    kept = both(BATCH)["teacher_answers"] is not None or "logit_matching" in both(BATCH)["prepared"]
-    assert kept
-
-
-@pytest.mark.parametrize("temperature", [2.0, torch.tensor([1.0, 4.0])[:, None, None]])
-def test_what_is_prepared_part_by_part_is_what_is_prepared_at_once(temperature, monkeypatch):
-    objective = soft_cross_entropy(temperature=temperature) + logit_matching()
-    whole = objective.prepare(torch.from_numpy(LOGITS).float())
-    monkeypatch.setattr(torch_lesson, "PREPARED_ROWS", 3)
-    parts = recorded(LOGITS, FORM, objective, CPU).prepared
-    assert parts.keys() == whole.keys()
-    assert all(torch.equal(parts[name], whole[name]) for name in whole)
-
-
-def test_live_and_recorded_answers_say_the_same():
-    teacher = as_teacher(nn.Linear(3, 2), classes=("a", "b"))
-    objective = soft_cross_entropy(temperature=3.0)
-    network = nn.Linear(3, 2)
-    live = TorchLesson(network, objective, lambda said: said, LiveAnswers(teacher, CPU))
-    kept = TorchLesson(network, objective, lambda said: said, recorded(teacher.answer(ROWS), teacher.form, objective, CPU))
-    torch.testing.assert_close(live(BATCH), kept(BATCH))
-
-
-def test_views_that_are_not_those_recorded_are_found_when_they_are_first_shown():
-    answers = recorded(LOGITS, FORM, soft_cross_entropy(), CPU, unproven=row_names(ROWS))
-    answers(BATCH)
-    assert (answers.unproven == 0).sum() == 2
-    with pytest.raises(LabelMismatch, match=r"1 of 2 views in a batch are not those that were recorded \(first: row 3\)"):
-        answers(Batch(INPUTS[[4, 7]], torch.tensor([4, 3])))
 
 
 def test_terms_are_told_as_means_and_then_forgotten():

@@ -70,14 +70,31 @@ class Encoding:
         classes = {f"class_{rank}": order[:, rank].astype(index_type) for rank in range(top_k)}
         return {**classes, **{f"answer_{rank}": logs[:, rank].copy() for rank in range(top_k)}, "rest": rest}
 
-    def answers(self, columns: Columns, form: AnswerForm) -> Floats:
-        """(rows, columns) answers of this form, from what `columns` wrote; float32 at least."""
-        if self.top_k is not None:
-            return self._spread(columns, form, self.top_k)
-        kept = np.column_stack([columns[f"answer_{index}"] for index in range(len(columns))])
-        return kept if self.dtype != "float16" else _grown(kept.astype(np.float32), form)
+    def answers(self, columns: Mapping[str, NDArray[Any]], form: AnswerForm, *, into: Floats | None = None) -> Floats:
+        """(rows, columns) answers of this form, from what `columns` wrote; float32 at least.
 
-    def _spread(self, columns: Columns, form: AnswerForm, top_k: int) -> Floats:
+        Args:
+            columns: by name, and others; each is asked for once, in their order.
+            form: of the answers.
+            into: where they are put, `room` for these rows; a new array if not given.
+        """
+        said = [name for name in columns if name.startswith("answer_")]
+        answers = self.room(len(columns[said[0]]), columns, form) if into is None else into
+        if self.top_k is not None:
+            answers[:] = self._spread(columns, form, self.top_k)
+            return answers
+        for place, name in enumerate(said):
+            answers[:, place] = columns[name]
+        if self.dtype == "float16" and form.kind == "probabilities":
+            answers[:] = form.as_kind("logits").probabilities(answers)
+        return answers
+
+    def room(self, rows: int, columns: Mapping[str, NDArray[Any]], form: AnswerForm) -> Floats:
+        """(rows, columns) numbers that are not written yet, as `answers` gives them back."""
+        width = len(form.classes) or sum(name.startswith("answer_") for name in columns)
+        return np.empty((rows, width), np.float64 if self.dtype == "float64" and self.top_k is None else np.float32)
+
+    def _spread(self, columns: Mapping[str, NDArray[Any]], form: AnswerForm, top_k: int) -> Floats:
         classes = len(form.classes)
         with np.errstate(divide="ignore"):
             others = columns["rest"].astype(np.float32) - np.float32(np.log(classes - top_k))
@@ -104,10 +121,6 @@ def _shrunk(answers: Floats, form: AnswerForm) -> Floats:
         logits = logits - logits.max(axis=1, keepdims=True)
     with np.errstate(over="ignore"):
         return np.asarray(logits.astype(np.float16))
-
-
-def _grown(kept: Floats, form: AnswerForm) -> Floats:
-    return form.as_kind("logits").probabilities(kept) if form.kind == "probabilities" else kept
 
 
 @dataclass(frozen=True)

@@ -13,21 +13,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, one_line
+from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, TutelageError, one_line
 from tutelage.core.files import whole_file, write_text
 from tutelage.data.names import Names
-from tutelage.softlabels.encoding import Columns, Cost, Encoding, encoding_from
+from tutelage.softlabels.encoding import Cost, Encoding, encoding_from
 from tutelage.softlabels.labels import SoftLabels
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 LABELS_SCHEMA = 2
 MANIFEST = "manifest.json"
@@ -86,7 +91,7 @@ class Shard:
         cost: what the encoding lost on these rows.
     """
 
-    columns: Columns
+    columns: Mapping[str, NDArray[Any]]
     names: Names
     cost: Cost
 
@@ -114,39 +119,66 @@ def write_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) 
 
 
 def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str | None = None) -> Shard:
-    """Read a shard back.
+    """Read a shard back; its answers are read from the file as they are asked for.
 
     Args:
         folder: of the recording.
         index: which.
         provenance: what it must belong to.
-        sha256: what its bytes must hash to; None trusts the checksums inside (while a recording is not finished).
+        sha256: what its bytes must hash to; None trusts the checksums inside (while a recording is not finished), and
+            reads all columns once to compare them.
 
     Raises:
         DamagedFile: missing, changed, or not a shard. LabelMismatch: it belongs to another recording.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = shard_path(folder, index)
-    try:
-        content = path.read_bytes()
-        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+    with _reading(path):
+        if sha256 is not None and sha256_of(path) != sha256:
             raise DamagedFile(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}. Restore it, or record again.")
-        table = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read()
-        about = json.loads(table.schema.metadata[b"tutelage"])
+        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
+        about = json.loads(file.schema_arrow.metadata[b"tutelage"])
         cost = Cost(**about.pop("cost"))
-    except FileNotFoundError as error:
-        raise DamagedFile(_missing(path)) from error
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        raise DamagedFile(f"{path} is not a readable shard ({one_line(error)}). Delete it and record again.") from error
     if about != {**provenance.to_json(), "shard": index}:
         raise LabelMismatch(f"{path} belongs to another recording ({_difference(about, provenance)}). Record into another folder.")
-    columns = {name: table.column(name).to_numpy() for name in table.column_names}
+    columns = _FileColumns(path, file)
     start, stop = provenance.span(index)
-    if not np.array_equal(columns.pop("row"), np.arange(start, stop)):
+    if not np.array_equal(columns["row"], np.arange(start, stop)):
         raise DamagedFile(f"{path} does not hold rows {start} to {stop - 1}. Delete it and record again.")
-    return Shard(columns, columns.pop("row_name"), cost)
+    names = columns["row_name"]
+    if sha256 is None:
+        for name in columns:
+            columns[name]
+    return Shard(columns, names, cost)
+
+
+COLUMNS_A_READ = 16
+"""Columns of a shard in memory at a time: a shard of many classes is as large as its answers, and they are wanted once."""
+
+
+class _FileColumns(Mapping[str, NDArray[Any]]):
+    """The columns of a Parquet file, some at a time, in the order they are asked for."""
+
+    def __init__(self, path: Path, file: pq.ParquetFile) -> None:
+        self.path, self.file = path, file
+        self.order = file.schema_arrow.names
+        self.read: dict[str, NDArray[Any]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self.read:
+            with _reading(self.path):
+                first = self.order.index(name)
+                self.read = {}
+                table = self.file.read(columns=self.order[first : first + COLUMNS_A_READ], use_threads=False)
+                self.read = {read: table.column(read).to_numpy() for read in table.column_names}
+        return self.read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.order)
+
+    def __len__(self) -> int:
+        return len(self.order)
 
 
 def shard_about(path: Path) -> dict[str, Any]:
@@ -155,11 +187,23 @@ def shard_about(path: Path) -> dict[str, Any]:
     Raises:
         DamagedFile: no shard.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with _reading(path):
         return dict(json.loads(pq.read_schema(path).metadata[b"tutelage"]))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say in one sentence what keeps a shard from being read."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DamagedFile(_missing(path)) from error
+    except TutelageError:
+        raise
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise DamagedFile(f"{path} is not a readable shard ({one_line(error)}). Delete it and record again.") from error
 
@@ -186,7 +230,7 @@ def _short(value: Any) -> str:
 class LabelFolder:
     """A finished recording; itself a Teacher, for exactly the rows it holds.
 
-    Its shards are checked when they are read; `answer` reads them all once and keeps them, `parts` one at a time.
+    Its shards are checked when they are read; `answer` reads them all once and keeps them, `parts` keeps none.
 
     Attributes:
         path: the folder.
@@ -222,9 +266,15 @@ class LabelFolder:
         Raises:
             DamagedFile: a shard is missing or changed.
         """
-        parts = list(self.parts())
-        answers = np.concatenate([part.answers for part in parts])
-        return SoftLabels(answers, self.form, np.concatenate([part.names for part in parts]), self.fingerprint)
+        names, answers = np.empty(len(self), np.uint64), None
+        for index, sha256 in enumerate(self.sha256):
+            shard = read_shard(self.path, index, self.provenance, sha256=sha256)
+            if answers is None:
+                answers = self.provenance.encoding.room(len(self), shard.columns, self.form)
+            part = slice(*self.provenance.span(index))
+            names[part] = shard.names
+            self.provenance.encoding.answers(shard.columns, self.form, into=answers[part])
+        return SoftLabels(cast(Floats, answers), self.form, names, self.fingerprint)
 
     def parts(self) -> Iterator[SoftLabels]:
         """The answers of one shard after another, in the order of the rows.

@@ -9,22 +9,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutelage import engine
 from tutelage.core.answers import AnswerForm, plain, shown
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.data.names import Names, row_names
 from tutelage.objectives.hooks import capturing
 from tutelage.objectives.objective import Objective
 from tutelage.objectives.signals import Product, Signals
+from tutelage.students.answering import Answering
 from tutelage.students.feeds import Batch
 
 Output = Callable[[Any], Tensor]
-Answering = Callable[[Batch], Mapping[str, Any]]
-"""What the teacher says of a batch: the fields of `Signals` that speak of it."""
 
 
 @dataclass
@@ -99,77 +96,6 @@ class TorchLesson:
         return means
 
 
-@dataclass(frozen=True)
-class RecordedAnswers:
-    """Kept answers, one index away.
-
-    Attributes:
-        answers: (answers, columns) logits, log-probabilities or values, on the device; None where all that is read of
-            them was prepared.
-        prepared: what the objective made of them, by term.
-        unproven: (answers,) names of the rows they belong to, where rows are made as they are shown: each answer is
-            proven to belong to what is shown with it the first time it is used. Proven ones become 0.
-    """
-
-    answers: Tensor | None
-    prepared: dict[str, Tensor]
-    unproven: Names | None = None
-
-    def __call__(self, batch: Batch) -> dict[str, Any]:
-        """What the teacher says of a batch.
-
-        Raises:
-            LabelMismatch: what is shown is not what was recorded.
-        """
-        rows = batch.asked
-        if self.unproven is not None and self.unproven[rows].any():
-            self._prove(batch, self.unproven)
-        return {
-            "teacher_answers": None if self.answers is None else self.answers.index_select(0, rows.to(self.answers.device)),
-            "prepared": {name: targets.index_select(-2, rows.to(targets.device)) for name, targets in self.prepared.items()},
-        }
-
-    def _prove(self, batch: Batch, unproven: Names) -> None:
-        rows = batch.asked.numpy()
-        other = (unproven[rows] != 0) & (unproven[rows] != row_names(batch.inputs))
-        if other.any():
-            first = int(batch.rows[int(np.flatnonzero(other)[0])])
-            raise LabelMismatch(
-                f"{int(other.sum())} of {len(rows)} views in a batch are not those that were recorded (first: row {first}). "
-                "Record again on the same Views: same data, augmentation, count and seed."
-            )
-        unproven[rows] = 0
-
-
-def recorded(
-    answers: NDArray[Any], form: AnswerForm, objective: Objective, device: torch.device, *, unproven: Names | None = None
-) -> RecordedAnswers:
-    """Answers as the loop needs them: prepared once, and dropped if nothing else reads them."""
-    tensor = torch.from_numpy(np.ascontiguousarray(_as_logits(answers, form), dtype=np.float32)).to(device)
-    prepared = _prepared(objective, tensor)
-    raw = any("teacher" in term.reads and term.name not in prepared for term in objective.terms)
-    return RecordedAnswers(tensor if raw else None, prepared, unproven)
-
-
-PREPARED_ROWS = 8192
-"""Rows of answers prepared at a time: what is in between takes the memory of so many, and not of all."""
-
-
-def _prepared(objective: Objective, answers: Tensor) -> dict[str, Tensor]:
-    """What the objective makes of the answers, part by part."""
-    whole: dict[str, Tensor] = {}
-    for start in range(0, len(answers), PREPARED_ROWS):
-        for name, part in objective.prepare(answers[start : start + PREPARED_ROWS]).items():
-            if name not in whole:
-                whole[name] = part.new_empty((*part.shape[:-2], len(answers), part.shape[-1]))
-            whole[name][..., start : start + part.shape[-2], :] = part
-    return whole
-
-
-def _as_logits(answers: NDArray[Any], form: AnswerForm) -> NDArray[Any]:
-    return answers if form.kind == "values" else form.logits(answers)
-
-
 @contextmanager
 def hidden_layers(lesson: TorchLesson, network: nn.Module, teacher: Teacher | None) -> Iterator[None]:
     """Let a lesson read the hidden layers that its objective reads, of the student and of the teacher's network.
@@ -197,25 +123,6 @@ def hidden_layers(lesson: TorchLesson, network: nn.Module, teacher: Teacher | No
 
             lesson.teacher_hidden = ask
         yield
-
-
-@dataclass(frozen=True)
-class LiveAnswers:
-    """A teacher that is asked about each batch, as the student sees it.
-
-    Attributes:
-        teacher: who.
-        device: where its answers are needed.
-    """
-
-    teacher: Teacher
-    device: torch.device
-
-    def __call__(self, batch: Batch) -> dict[str, Any]:
-        """What the teacher says of a batch."""
-        form = self.teacher.form
-        said = self.teacher.answer(batch.inputs.detach().cpu().numpy())
-        return {"teacher_answers": torch.from_numpy(np.ascontiguousarray(_as_logits(said, form), dtype=np.float32)).to(self.device)}
 
 
 def truth_of(y: Any, form: AnswerForm, rows: int) -> Tensor:

@@ -21,9 +21,10 @@ from tutelage.objectives.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import SHARD_ROWS
+from tutelage.students.answering import Answering, live, recorded
 from tutelage.students.feeds import Batch, Feed, LoaderFeed, TensorFeed, ViewFeed
 from tutelage.students.lessons import who_knows
-from tutelage.students.torch_lesson import Answering, LiveAnswers, recorded, truth_of
+from tutelage.students.torch_lesson import truth_of
 from tutelage.students.validation import Validation
 
 
@@ -63,7 +64,7 @@ class Told:
         if teacher is None:
             return None
         if self.answers is None:
-            return LiveAnswers(teacher, device)
+            return live(teacher, device)
         return recorded(self.answers, teacher.form, objective, device, unproven=self.unproven)
 
     def given(self, first: Batch, teacher: Teacher | None) -> set[str]:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from tutelage import engine
+from tutelage.core.errors import BadInput
 
 
 def network():
@@ -55,6 +56,7 @@ def test_coarse_products_last_for_the_block_alone():
 _FAULTS = """
 import resource, sys, torch
 from tutelage import engine
+from tutelage.core.errors import BadInput
 if sys.argv[1] == "kept":
     engine.keep_memory()
 for _ in range(5):
@@ -75,3 +77,15 @@ def test_kept_memory_is_not_cleared_again_by_the_kernel():
     if not given_back:
         pytest.skip("this system counts no faults")
     assert kept < given_back / 2
+
+
+def test_a_block_has_its_own_number_of_threads_and_gives_the_callers_back():
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), engine.threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        with engine.threads(None):
+            assert torch.get_num_threads() == before + 1
+        raise KeyError
+    assert torch.get_num_threads() == before
+    with pytest.raises(BadInput, match="threads is 0; expected 1 or more"), engine.threads(0):
+        pass

@@ -48,6 +48,12 @@ def test_a_network_learns_from_recorded_answers_and_takes_their_classes():
     assert student.fit_.losses[-1] < student.fit_.losses[0]
 
 
+def test_a_training_has_its_own_number_of_threads():
+    seen, before = [], torch.get_num_threads()
+    TorchStudent(small()).fit(ROWS, TEACHER, epochs=1, threads=before + 1, callbacks=[lambda report: seen.append(torch.get_num_threads())])
+    assert (seen, torch.get_num_threads()) == ([before + 1], before)
+
+
 def test_labels_and_soft_labels_are_weighed_and_told_apart_by_name():
     told = []
     objective = 0.7 * soft_cross_entropy(temperature=2.0) + 0.3 * hard_cross_entropy()

@@ -133,7 +133,12 @@ class TorchStudent:
             memory = Checkpoints(Path(checkpoints), settled, every=how.checkpoint_steps)
         shows = progress and (backend is None or backend.keeps)
         watched = progress_line(how.steps(feed.rows), how.epochs) if shows else nullcontext((advance, None))
-        with engine.seeded(how.seed), hidden_layers(lesson, network, teacher), watched as (step_done, epoch_done):
+        with (
+            engine.seeded(how.seed),
+            engine.threads(how.threads),
+            hidden_layers(lesson, network, teacher),
+            watched as (step_done, epoch_done),
+        ):
             self.projectors_ = lesson.with_modules(first, network, rows=feed.rows)
             scored = None if chooses is None else replace(chooses.validation(form, where), output=self.output or _itself)
             course = how.course(

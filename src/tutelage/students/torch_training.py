@@ -34,6 +34,7 @@ class Training:
         average: decay of an exponential moving average of the weights, such as 0.999; the average is what is kept.
         precision: "bfloat16" runs the network under autocast; its weights stay float32.
         compile: run the network through torch.compile.
+        threads: torch's threads while it trains; 1 suits a few thousand weights, None leaves them as they are.
         checkpoint_steps: keep checkpoints also after so many steps of an epoch; 0 keeps them after each epoch alone.
     """
 
@@ -47,6 +48,7 @@ class Training:
     average: float | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
+    threads: int | None = None
     checkpoint_steps: int = 0
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from the labels: the same views, steps and number of candidates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 from torch import nn
 
@@ -23,7 +24,7 @@ from tutelage.data.views import Affine, Views
 from tutelage.evaluation.scorecard import ClassificationTest, Measured
 from tutelage.objectives.objective import Objective
 from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
-from tutelage.recipes.cache import Store, key_of
+from tutelage.recipes.cache import Store
 from tutelage.recipes.mnist_setting import CLASSES, Split, described, pictures, pixels
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network, kept_view_labels
@@ -33,6 +34,7 @@ from tutelage.students.loop import steps_of
 from tutelage.students.networks import parameters_of
 from tutelage.students.torch_student import TorchStudent
 from tutelage.students.torch_training import one_cycle
+from tutelage.students.validation import Validation
 
 BUDGET = 8070
 """Weights at most: those of the origin's student, 784-10-10-10."""
@@ -41,19 +43,24 @@ SMOOTHINGS, TEMPERATURES = (0.0, 0.1), (2.0, 4.0)
 
 @dataclass(frozen=True)
 class Size:
-    """How much is done: rows that train and that choose, views, epochs and learning rate of teacher and students."""
+    """How much is done: rows that train and that choose, views, epochs and learning rate of teacher and students.
+
+    Attributes:
+        apart: students learn in processes of their own, one a processor; for few and quick ones that would take longer.
+    """
 
     rows: int = 55_000
     held_out: int = 5000
     views: int = 12
     teacher_epochs: int = 12
-    student_epochs: int = 30
+    student_epochs: int = 24
     batch_size: int = 256
     teacher_rate: float = 4e-3
     student_rate: float = 1e-2
+    apart: bool = True
 
 
-QUICK = Size(rows=1500, held_out=1000, views=2, teacher_epochs=4, student_epochs=5, batch_size=32)
+QUICK = Size(rows=1500, held_out=1000, views=2, teacher_epochs=4, student_epochs=5, batch_size=32, apart=False)
 
 
 @dataclass(frozen=True)
@@ -107,73 +114,117 @@ MEANINGS = {
 }
 
 
-def _block(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
-    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+def _block(inputs: int, outputs: int, size: int = 3, stride: int = 1, *, groups: int = 1, active: bool = True) -> list[nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=False)
+    return [convolution, nn.BatchNorm2d(outputs), *([nn.ReLU(inplace=True)] if active else [])]
 
 
-def network(first: int, width: int, last: int) -> nn.Sequential:
-    """Four convolutions, the first of 5 x 5 at every other pixel; (batch, 784) -> (batch, 10)."""
-    layers = [
-        nn.Unflatten(1, (1, 28, 28)),
-        *_block(1, first, 5, 2),
-        *_block(first, width),
-        nn.MaxPool2d(2),
-        *_block(width, last),
-        *_block(last, last),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(last, CLASSES),
-    ]
+def _separable(inputs: int, outputs: int) -> list[nn.Module]:
+    """3 x 3 within each channel, then 1 x 1 across them: a seventh of the weights of both at once."""
+    return [*_block(inputs, inputs, groups=inputs, active=False), *_block(inputs, outputs, 1)]
+
+
+def _network(before: list[nn.Module], after: list[nn.Module], width: int) -> nn.Sequential:
+    """(batch, 784) -> (batch, 10): layers at 14 x 14 positions, which the first must make, and at 7 x 7."""
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES)]
+    layers = [nn.Unflatten(1, (1, 28, 28)), *before, nn.MaxPool2d(2), *after, *head]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def student_network() -> nn.Sequential:
-    """7 610 weights."""
-    return network(16, 16, 16)
+    """7 834 weights: a convolution of 5 x 5 at every other pixel, then five separable ones."""
+    return _network([*_block(1, 24, 5, 2), *_separable(24, 32)], [layer for _ in range(4) for layer in _separable(32, 32)], 32)
 
 
 def teacher_network() -> nn.Sequential:
-    """80 202 weights."""
-    return network(32, 48, 64)
+    """80 202 weights: four convolutions, the first of 5 x 5 at every other pixel."""
+    return _network([*_block(1, 32, 5, 2), *_block(32, 48)], [*_block(48, 64), *_block(64, 64)], 64)
 
 
 @dataclass(frozen=True)
 class _Lessons:
-    """What every training has in common."""
+    """What every training has in common.
 
-    split: Split
+    Attributes:
+        views: of the rows that train.
+        truth: their labels.
+        held_out: the rows that choose.
+        size: how much is done.
+        store: where networks are kept.
+        told: what the views are, for the store.
+    """
+
     views: Views
+    truth: NDArray[np.int64]
+    held_out: Validation
     size: Size
     store: Store
-    advance: Advance
+    told: Mapping[str, Any]
 
-    def learnt(
-        self, made_from: Mapping[str, Any], build: Any, objective: Objective, labels: SoftLabels | None, *, epochs: int, rate: float
+    def teacher(self, seed: int, advance: Advance) -> tuple[nn.Module, Mapping[str, Any]]:
+        """The network that will teach, and what it was made from."""
+        size = self.size
+        made_from = {"what": "tiny teacher", **self.told, "epochs": size.teacher_epochs, "rate": size.teacher_rate, "seed": seed}
+        return self._learnt(made_from, teacher_network, hard_cross_entropy(), None, advance=advance)[0], made_from
+
+    def student(self, setting: Setting, seed: int, taught: SoftLabels, advance: Advance) -> tuple[nn.Module, NDArray[np.float64]]:
+        """A student and its validation errors."""
+        soft, size = setting.arm == "student-soft", self.size
+        made_from = {
+            "what": "tiny student",
+            **self.told,
+            "labels": taught.fingerprint if soft else "truth",
+            "objective": setting.objective.described(),
+            "epochs": size.student_epochs,
+            "rate": size.student_rate,
+            "seed": seed,
+        }
+        return self._learnt(made_from, student_network, setting.objective, taught if soft else None, threads=1, advance=advance)
+
+    def students(
+        self, asked: Sequence[tuple[Setting, int]], taught: SoftLabels, advance: Advance
+    ) -> list[tuple[nn.Module, NDArray[np.float64]]]:
+        """Students of these settings and seeds, as many at once as there are processors: a step is too small to be shared among them."""
+        steps = steps_of(len(self.truth), batch_size=self.size.batch_size, epochs=self.size.student_epochs)
+        workers = min(cpu_count(only_physical_cores=False), len(asked)) if self.size.apart else 1
+        if workers == 1:
+            return [self.student(setting, seed, taught, advance) for setting, seed in asked]
+        done = []
+        for student in Parallel(workers, return_as="generator")(delayed(self.student)(*each, taught, _silent) for each in asked):
+            done.append(student)
+            for _ in range(steps):
+                advance()
+        return done
+
+    def _learnt(
+        self, made_from: Mapping[str, Any], build: Callable[[], nn.Module], objective: Objective, labels: SoftLabels | None, **how: Any
     ) -> tuple[nn.Module, NDArray[np.float64]]:
         """A network that is trained now only if it is not kept already, and its validation errors.
 
         The last epoch is kept, when the learning rate has come down to nothing: five thousand rows would choose an epoch by luck.
         """
-        held_out = self.split.validation
 
         def train(fresh: nn.Module) -> Mapping[str, NDArray[Any]]:
             learner = TorchStudent(fresh, objective, classes=range(CLASSES))
             learner.fit(
                 self.views,
                 labels,
-                self.split.labels,
-                epochs=epochs,
+                self.truth,
+                epochs=made_from["epochs"],
                 batch_size=self.size.batch_size,
                 seed=made_from["seed"],
-                optimizer=partial(torch.optim.Adam, lr=rate, fused=True),
+                optimizer=partial(torch.optim.Adam, lr=made_from["rate"], fused=True),
                 schedule=one_cycle,
-                advance=self.advance,
+                **how,
             )
-            return {"errors": (learner.predict(held_out.inputs) != held_out.labels.numpy()).mean(keepdims=True)}
+            return {"errors": (learner.predict(self.held_out.inputs) != self.held_out.labels.numpy()).mean(keepdims=True)}
 
         trained, report = kept_network(self.store, made_from, build, train)
         return trained, report["errors"]
+
+
+def _silent() -> None:
+    """Steps of another process are not shown one by one."""
 
 
 def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
@@ -182,49 +233,29 @@ def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
     with stages.stage("data"):
         split = Split(subject.load(plan.data), train_rows=size.rows, epochs=size.student_epochs, held_out=size.held_out)
         views = Views(split.inputs, subject.augment, count=size.views, plain_first=True)
-    shown = {"data": split.fingerprint, "views": views.settled_by(), "batch_size": size.batch_size}
+        told_of = {"data": split.fingerprint, "views": views.settled_by(), "batch_size": size.batch_size}
+        lessons = _Lessons(views, split.labels, split.validation, size, store, told_of)
     per_epoch = steps_of(size.rows, batch_size=size.batch_size, epochs=1)
-    teacher_from = {"what": "tiny teacher", **shown, "epochs": size.teacher_epochs, "rate": size.teacher_rate, "seed": plan.seeds[0]}
     with stages.stage("teacher", per_epoch * size.teacher_epochs) as advance:
-        lessons = _Lessons(split, views, size, store, advance)
-        teacher, _ = lessons.learnt(
-            teacher_from, teacher_network, hard_cross_entropy(), None, epochs=size.teacher_epochs, rate=size.teacher_rate
-        )
+        teacher, teacher_from = lessons.teacher(plan.seeds[0], advance)
     with stages.stage("answers"):
         taught = kept_view_labels(store, teacher, teacher_from, views, tuple(range(CLASSES)))
         told = kept_labels(store, teacher, teacher_from, split.test_inputs, tuple(range(CLASSES)))
     trainings = len(SETTINGS) + len(MEANINGS) * (len(plan.seeds) - 1)
-    models: dict[str, tuple[Any, ...]] = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),)}
-    chosen: dict[str, Setting] = {}
     with stages.stage("students", per_epoch * size.student_epochs * trainings) as advance:
-        lessons = _Lessons(split, views, size, store, advance)
-
-        def student(setting: Setting, seed: int) -> tuple[nn.Module, NDArray[np.float64]]:
-            soft = setting.arm == "student-soft"
-            made_from = {
-                "what": "tiny student",
-                **shown,
-                "labels": key_of(teacher_from) if soft else "truth",
-                "objective": setting.objective.described(),
-                "epochs": size.student_epochs,
-                "rate": size.student_rate,
-                "seed": seed,
-            }
-            return lessons.learnt(
-                made_from,
-                student_network,
-                setting.objective,
-                taught if soft else None,
-                epochs=size.student_epochs,
-                rate=size.student_rate,
-            )
-
-        for arm in MEANINGS:
-            candidates = [setting for setting in SETTINGS if setting.arm == arm]
-            errors = np.stack([student(setting, plan.seeds[0])[1] for setting in candidates], axis=1)
-            chosen[arm] = candidates[best_setting(errors)]
-            models[arm] = tuple(TorchStudent(student(chosen[arm], seed)[0], classes=range(CLASSES)) for seed in plan.seeds)
+        first, *further = plan.seeds
+        tried = dict(zip(SETTINGS, lessons.students([(setting, first) for setting in SETTINGS], taught, advance), strict=True))
+        chosen = {arm: _best({setting: errors for setting, (_, errors) in tried.items() if setting.arm == arm}) for arm in MEANINGS}
+        asked = [(setting, seed) for setting in chosen.values() for seed in further]
+        later = iter(lessons.students(asked, taught, advance) if asked else ())
+        networks = {arm: [tried[setting][0], *(next(later)[0] for _ in further)] for arm, setting in chosen.items()}
+    students = {arm: tuple(TorchStudent(network, classes=range(CLASSES)) for network in of_arm) for arm, of_arm in networks.items()}
+    models = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),), **students}
     return _measure(plan, split, size, subject.augment, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
+
+
+def _best(errors: Mapping[Setting, NDArray[np.float64]]) -> Setting:
+    return list(errors)[best_setting(np.stack(list(errors.values()), axis=1))]
 
 
 def _measure(
@@ -243,7 +274,7 @@ def _measure(
     with stages.stage("evaluation"):
         predictions = {name: np.stack([model.predict(split.test_inputs) for model in models[name]]) for name in chosen}
         predictions["teacher"] = told.logits.argmax(axis=1)[None]
-        meanings = {"teacher": "a convolutional network of the same form, wider, on the labels", **MEANINGS}
+        meanings = {"teacher": "a convolutional network of ten times the weights, on the labels", **MEANINGS}
         arms = tuple(
             Measured(
                 name=name,

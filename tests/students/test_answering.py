@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -83,3 +85,12 @@ def test_very_many_answers_that_an_objective_cannot_take_are_refused_beforehand(
     monkeypatch.setattr(answering, "PREPARED_BYTES", 0)
     with pytest.raises(BadInput, match="logit_matching"):
         recorded(never, of_classes("probabilities", ("a", "b")), logit_matching(), CPU)
+
+
+def test_answers_that_must_not_be_written_are_taken_without_a_warning():
+    answers = LOGITS.astype(np.float32)
+    answers.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept = recorded(answers, FORM, soft_cross_entropy(), CPU)
+    assert kept(BATCH)["prepared"]["soft_cross_entropy"].shape == (2, 2)

@@ -123,8 +123,8 @@ def _parts(answers: NDArray[Any] | Tensor) -> list[slice]:
 
 
 def _as_learnt(answers: NDArray[Any], form: AnswerForm) -> Tensor:
-    """Logits or values in single precision."""
-    return torch.from_numpy(np.ascontiguousarray(answers if form.kind == "values" else form.logits(answers), dtype=np.float32))
+    """Logits or values in single precision; of a file that is only to be read, a copy, for torch's tensors can be written."""
+    return torch.from_numpy(np.require(answers if form.kind == "values" else form.logits(answers), np.float32, ["C", "W"]))
 
 
 def _prove(unproven: Names, batch: Batch) -> None:

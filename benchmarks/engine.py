@@ -68,7 +68,7 @@ class Job:
     def taught(self, network: nn.Module, labels: tl.SoftLabels, epochs: int) -> None:
         """Our epochs, with the same gradient, and with all that `TorchStudent.fit` does before and after."""
         objective = 0.9 * tl.soft_cross_entropy(temperature=TEMPERATURE) + 0.1 * tl.hard_cross_entropy()
-        tl.TorchStudent(network, objective).fit(self.inputs.numpy(), labels, self.labels, epochs=epochs, batch_size=BATCH)
+        tl.TorchStudent(network, objective).fit(self.inputs.numpy(), labels, self.labels, epochs=epochs, batch_size=BATCH, threads=1)
 
 
 def epochs(quick: bool) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tutelage.core.errors import BadInput, require
+from tutelage.core.errors import require
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -69,13 +69,8 @@ def threads(count: int | None) -> Iterator[None]:
 
     A step of a few thousand weights is done before a second thread has woken up: one is as fast or faster, and the
     others are free for something else. How a product is shared among threads can change its last bits.
-
-    Raises:
-        BadInput: fewer than one.
     """
     torch = require("torch")
-    if count is not None and count < 1:
-        raise BadInput(f"threads is {count}; expected 1 or more, or None for torch's own number.")
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:

@@ -127,7 +127,7 @@ def test_a_folder_without_a_manifest_says_what_it_lacks(folder, tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"dtype": "float16"}, {"top_k": 2}])
-def test_the_columns_of_a_shard_are_read_a_few_at_a_time(folder, tmp_path, monkeypatch, options):
+def test_the_columns_of_a_shard_are_read_a_few_at_a_time(tmp_path, monkeypatch, options):
     at_once = record(Linear(), ROWS, tmp_path / "other", shard_rows=10, **options)
     whole = at_once.labels.answers
     monkeypatch.setattr(folder_module, "COLUMNS_A_READ", 2)

@@ -120,7 +120,7 @@ def _block(inputs: int, outputs: int, size: int = 3, stride: int = 1, *, groups:
 
 
 def _separable(inputs: int, outputs: int) -> list[nn.Module]:
-    """3 x 3 within each channel, then 1 x 1 across them: a seventh of the weights of both at once."""
+    """3 x 3 within each channel, then 1 x 1 across them: of 32 channels a seventh of the weights of a full 3 x 3."""
     return [*_block(inputs, inputs, groups=inputs, active=False), *_block(inputs, outputs, 1)]
 
 
@@ -164,7 +164,8 @@ class _Lessons:
     def teacher(self, seed: int, advance: Advance) -> tuple[nn.Module, Mapping[str, Any]]:
         """The network that will teach, and what it was made from."""
         size = self.size
-        made_from = {"what": "tiny teacher", **self.told, "epochs": size.teacher_epochs, "rate": size.teacher_rate, "seed": seed}
+        made_from = {"what": "tiny teacher", "network": str(teacher_network()), **self.told}
+        made_from |= {"epochs": size.teacher_epochs, "rate": size.teacher_rate, "seed": seed}
         return self._learnt(made_from, teacher_network, hard_cross_entropy(), None, advance=advance)[0], made_from
 
     def student(self, setting: Setting, seed: int, taught: SoftLabels, advance: Advance) -> tuple[nn.Module, NDArray[np.float64]]:
@@ -172,6 +173,7 @@ class _Lessons:
         soft, size = setting.arm == "student-soft", self.size
         made_from = {
             "what": "tiny student",
+            "network": str(student_network()),
             **self.told,
             "labels": taught.fingerprint if soft else "truth",
             "objective": setting.objective.described(),
@@ -187,7 +189,7 @@ class _Lessons:
         """Students of these settings and seeds, as many at once as there are processors: a step is too small to be shared among them."""
         steps = steps_of(len(self.truth), batch_size=self.size.batch_size, epochs=self.size.student_epochs)
         workers = min(cpu_count(only_physical_cores=False), len(asked)) if self.size.apart else 1
-        if workers == 1:
+        if workers <= 1:
             return [self.student(setting, seed, taught, advance) for setting, seed in asked]
         done = []
         for student in Parallel(workers, return_as="generator")(delayed(self.student)(*each, taught, _silent) for each in asked):
@@ -244,11 +246,12 @@ def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
     trainings = len(SETTINGS) + len(MEANINGS) * (len(plan.seeds) - 1)
     with stages.stage("students", per_epoch * size.student_epochs * trainings) as advance:
         first, *further = plan.seeds
-        tried = dict(zip(SETTINGS, lessons.students([(setting, first) for setting in SETTINGS], taught, advance), strict=True))
-        chosen = {arm: _best({setting: errors for setting, (_, errors) in tried.items() if setting.arm == arm}) for arm in MEANINGS}
+        tried = [(setting, first) for setting in SETTINGS]
+        learnt = dict(zip(tried, lessons.students(tried, taught, advance), strict=True))
+        chosen = {arm: _best({setting: learnt[setting, first][1] for setting in SETTINGS if setting.arm == arm}) for arm in MEANINGS}
         asked = [(setting, seed) for setting in chosen.values() for seed in further]
-        later = iter(lessons.students(asked, taught, advance) if asked else ())
-        networks = {arm: [tried[setting][0], *(next(later)[0] for _ in further)] for arm, setting in chosen.items()}
+        learnt |= zip(asked, lessons.students(asked, taught, advance), strict=True)
+        networks = {arm: [learnt[setting, seed][0] for seed in plan.seeds] for arm, setting in chosen.items()}
     students = {arm: tuple(TorchStudent(network, classes=range(CLASSES)) for network in of_arm) for arm, of_arm in networks.items()}
     models = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),), **students}
     return _measure(plan, split, size, subject.augment, models=models, chosen=chosen, taught=taught, told=told, stages=stages)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,7 @@ class Shard:
     """One file of a recording.
 
     Attributes:
-        columns: the answers as they are written.
+        columns: the answers as they are written; of a file also its row numbers and names.
         names: (rows,) the content name of each row.
         cost: what the encoding lost on these rows.
     """
@@ -266,15 +266,14 @@ class LabelFolder:
         Raises:
             DamagedFile: a shard is missing or changed.
         """
-        names, answers = np.empty(len(self), np.uint64), None
-        for index, sha256 in enumerate(self.sha256):
-            shard = read_shard(self.path, index, self.provenance, sha256=sha256)
-            if answers is None:
-                answers = self.provenance.encoding.room(len(self), shard.columns, self.form)
+        encoding, names = self.provenance.encoding, np.empty(len(self), np.uint64)
+        for index, shard in enumerate(self._shards()):
+            if index == 0:
+                answers = encoding.room(len(self), shard.columns, self.form)
             part = slice(*self.provenance.span(index))
             names[part] = shard.names
-            self.provenance.encoding.answers(shard.columns, self.form, into=answers[part])
-        return SoftLabels(cast(Floats, answers), self.form, names, self.fingerprint)
+            encoding.answers(shard.columns, self.form, into=answers[part])
+        return SoftLabels(answers, self.form, names, self.fingerprint)
 
     def parts(self) -> Iterator[SoftLabels]:
         """The answers of one shard after another, in the order of the rows.
@@ -282,9 +281,12 @@ class LabelFolder:
         Raises:
             DamagedFile: a shard is missing or changed.
         """
-        for index, sha256 in enumerate(self.sha256):
-            shard = read_shard(self.path, index, self.provenance, sha256=sha256)
+        for shard in self._shards():
             yield SoftLabels(self.provenance.encoding.answers(shard.columns, self.form), self.form, shard.names, self.fingerprint)
+
+    def _shards(self) -> Iterator[Shard]:
+        for index, sha256 in enumerate(self.sha256):
+            yield read_shard(self.path, index, self.provenance, sha256=sha256)
 
     @property
     def cost_unit(self) -> str:

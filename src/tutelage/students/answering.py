@@ -75,7 +75,7 @@ class BatchAnswers:
     def __call__(self, batch: Batch) -> dict[str, Any]:
         """What the teacher says of a batch."""
         self.proof(batch)
-        return {"teacher_answers": _as_learnt(self.said(batch), self.form).to(self.device)}
+        return {"teacher_answers": _as_learnt(self.said(batch), self.form, self.device)}
 
 
 def live(teacher: Teacher, device: torch.device) -> BatchAnswers:
@@ -98,9 +98,11 @@ def recorded(
     proof = _nothing_to_prove if unproven is None else partial(_prove, unproven)
     if answers.nbytes > PREPARED_BYTES:
         for part in _parts(answers):
-            objective.prepare(_as_learnt(answers[part], form))  # refuses now, and not in the middle of an epoch, what it cannot take
+            objective.prepare(
+                _as_learnt(answers[part], form, device)
+            )  # refuses now, and not in the middle of an epoch, what it cannot take
         return BatchAnswers(lambda batch: answers[batch.asked.numpy()], form, device, proof)
-    tensor = _as_learnt(answers, form).to(device)
+    tensor = _as_learnt(answers, form, device)
     prepared = _prepared(objective, tensor)
     raw = any("teacher" in term.reads and term.name not in prepared for term in objective.terms)
     return PreparedAnswers(tensor if raw else None, prepared, proof)
@@ -122,9 +124,10 @@ def _parts(answers: NDArray[Any] | Tensor) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, len(answers), rows)]
 
 
-def _as_learnt(answers: NDArray[Any], form: AnswerForm) -> Tensor:
+def _as_learnt(answers: NDArray[Any], form: AnswerForm, device: torch.device) -> Tensor:
     """Logits or values in single precision; of a file that is only to be read, a copy, for torch's tensors can be written."""
-    return torch.from_numpy(np.require(answers if form.kind == "values" else form.logits(answers), np.float32, ["C", "W"]))
+    said = answers if form.kind == "values" else form.logits(answers)
+    return torch.from_numpy(np.require(said, np.float32, ["C", "W"])).to(device)
 
 
 def _prove(unproven: Names, batch: Batch) -> None:

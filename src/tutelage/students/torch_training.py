@@ -56,6 +56,8 @@ class Training:
             raise BadInput(f"average is {self.average}; expected the decay of a moving average, between 0 and 1, such as 0.999.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise BadInput(f"clip_norm is {self.clip_norm}; expected a number above 0.")
+        if self.threads is not None and self.threads < 1:
+            raise BadInput(f"threads is {self.threads}; expected 1 or more, or None for torch's own number.")
         if self.precision not in ("float32", "bfloat16"):
             raise BadInput(f"precision is {self.precision!r}; expected 'float32' or 'bfloat16'.")
 

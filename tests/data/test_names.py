@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
 from tutelage.core.errors import BadInput
-from tutelage.data.names import BLOCK_CELLS, data_name, row_names
+from tutelage.data.names import BLOCK_CELLS, THREAD_CELLS, data_name, row_names
 
 NUMBERS = np.array([[0.0, 1.5], [-2.0, 0.0], [3.0, np.nan], [3.0, 1e300]])
 MIXED = pd.DataFrame({"n": [1, 2, 3], "t": ["a", "b", None], "d": pd.to_datetime(["2026-01-01", "2026-01-02", None])})
@@ -78,6 +78,14 @@ def test_a_million_small_rows_share_no_name():
 def test_blocks_do_not_show():
     wide = np.random.default_rng(0).normal(size=(3, BLOCK_CELLS // 2))
     np.testing.assert_array_equal(row_names(wide), [row_names(row[None])[0] for row in wide])
+
+
+def test_threads_do_not_show():
+    large = np.random.default_rng(0).normal(size=(3 * THREAD_CELLS // 1000, 1000)).astype(np.float32)
+    some = [0, 1, len(large) // 2 - 1, len(large) // 2, len(large) - 1]
+    names = row_names(large)
+    assert len(names) == len(large)
+    np.testing.assert_array_equal(names[some], row_names(large[some]))
 
 
 def test_what_has_no_value_is_refused():

@@ -8,6 +8,8 @@ a name with probability 3e-6.
 from __future__ import annotations
 
 import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
@@ -19,8 +21,10 @@ from tutelage.data.rows import array_of, as_rows
 
 Names = NDArray[np.uint64]
 
-BLOCK_CELLS = 1 << 15
-"""Cells hashed at a time: few enough to stay in the processor's cache."""
+BLOCK_CELLS = 1 << 17
+"""Cells hashed at a time: few enough to stay in the processor's cache, enough that threads seldom wait for each other."""
+THREAD_CELLS = 1 << 21
+"""Cells that are worth a thread of their own."""
 
 
 def row_names(rows: Any) -> Names:
@@ -91,7 +95,16 @@ def _seeds(columns: int) -> Names:
 
 
 def _of_numbers(matrix: NDArray[Any]) -> Names:
-    """Names of the rows of a matrix of numbers, a block at a time."""
+    """Names of the rows of a matrix of numbers, large ones in several threads."""
+    workers = min(os.cpu_count() or 1, matrix.size // THREAD_CELLS)
+    if workers <= 1:
+        return _finished(_sums(matrix), matrix.shape[1])
+    with ThreadPoolExecutor(workers) as threads:
+        return _finished(np.concatenate(list(threads.map(_sums, np.array_split(matrix, workers)))), matrix.shape[1])
+
+
+def _sums(matrix: NDArray[Any]) -> Names:
+    """What the cells of each row add up to, a block of rows at a time."""
     columns = matrix.shape[1]
     seeds, step = _seeds(columns), max(1, BLOCK_CELLS // max(columns, 1))
     names = np.empty(len(matrix), dtype=np.uint64)
@@ -101,7 +114,7 @@ def _of_numbers(matrix: NDArray[Any]) -> Names:
         part = matrix[start : start + step]
         bits = _bits(part, floats[: len(part)])
         names[start : start + step] = np.einsum("ij->i", _spread(bits, seeds, scratch[: len(part)]))
-    return _finished(names, columns)
+    return names
 
 
 def _of_columns(columns: list[NDArray[Any]], rows: int) -> Names:

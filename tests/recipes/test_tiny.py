@@ -13,9 +13,26 @@ from tutelage.teachers.adapt import as_teacher
 
 
 def test_the_student_keeps_to_the_budget():
-    assert parameters_of(recipe.student_network()) == 7834 <= recipe.BUDGET
     assert parameters_of(recipe.teacher_network()) == 80_202
-    assert recipe.student_network()(torch.zeros(2, 784)).shape == (2, 10)
+    for dense in (False, True):
+        student = recipe.student_network(dense=dense)
+        assert parameters_of(student) == 7834 <= recipe.BUDGET
+        assert student(torch.zeros(2, 784)).shape == (2, 10)
+
+
+def test_a_dense_student_sees_what_the_trained_one_sees_at_every_offset():
+    torch.manual_seed(0)
+    trained = recipe.student_network()
+    for layer in trained:
+        layer.momentum = 1.0  # let norms know at once what they see, so that values keep their size
+    picture = torch.rand(1, 1, 112, 112)  # large, so that there is a middle that no border reaches
+    with torch.no_grad():
+        trained[1:-3](picture)
+        coarse, away = (trained.eval()[1:-3](picture.roll(by, dims=(2, 3)))[..., 8:20, 8:20] for by in ((0, 0), (-1, -3)))
+        fine = recipe.as_it_answers(trained).eval()[1:-3](picture)
+    assert (coarse - away).abs().max() > 0.1
+    assert (fine[..., 1::4, 1::4][..., 8:20, 8:20] - coarse).abs().max() < 1e-4
+    assert (fine[..., 2::4, 4::4][..., 8:20, 8:20] - away).abs().max() < 1e-4
 
 
 def test_every_arm_is_tuned_equally_hard():
@@ -55,7 +72,7 @@ def test_students_in_processes_of_their_own_are_the_same_to_the_bit(tmp_path):
     asked, steps = [(recipe.SETTINGS[0], 0), (recipe.SETTINGS[2], 1)], []
     found = []
     for apart in (False, True):
-        size = recipe.Size(rows=256, student_epochs=1, batch_size=64, apart=apart)
+        size = recipe.Size(rows=256, student_epochs=1, student_batch=64, apart=apart)
         store = Store(tmp_path / str(apart))
         lessons = recipe._Lessons(views, split.labels, split.validation, size, store, {"what": "test"})
         found.append(lessons.students(asked, labels, lambda: steps.append(1)))

@@ -6,6 +6,7 @@ from the labels: the same views, steps and number of candidates.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -43,7 +44,7 @@ SMOOTHINGS, TEMPERATURES = (0.0, 0.1), (2.0, 4.0)
 
 @dataclass(frozen=True)
 class Size:
-    """How much is done: rows that train and that choose, views, epochs and learning rate of teacher and students.
+    """How much is done: rows that train and that choose, views, and the epochs, batch size and peak learning rate of each.
 
     Attributes:
         apart: students learn in processes of their own, one a processor; for few and quick ones that would take longer.
@@ -53,14 +54,15 @@ class Size:
     held_out: int = 5000
     views: int = 12
     teacher_epochs: int = 12
-    student_epochs: int = 24
-    batch_size: int = 256
+    student_epochs: int = 14
+    teacher_batch: int = 256
+    student_batch: int = 128
     teacher_rate: float = 4e-3
     student_rate: float = 1e-2
     apart: bool = True
 
 
-QUICK = Size(rows=1500, held_out=1000, views=2, teacher_epochs=4, student_epochs=5, batch_size=32, apart=False)
+QUICK = Size(rows=1500, held_out=1000, views=2, teacher_epochs=4, student_epochs=5, teacher_batch=32, student_batch=32, apart=False)
 
 
 @dataclass(frozen=True)
@@ -114,31 +116,48 @@ MEANINGS = {
 }
 
 
-def _block(inputs: int, outputs: int, size: int = 3, stride: int = 1, *, groups: int = 1, active: bool = True) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=False)
+def _block(
+    inputs: int, outputs: int, size: int = 3, stride: int = 1, *, apart: int = 1, groups: int = 1, active: bool = True
+) -> list[nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2 * apart, dilation=apart, groups=groups, bias=False)
     return [convolution, nn.BatchNorm2d(outputs), *([nn.ReLU(inplace=True)] if active else [])]
 
 
-def _separable(inputs: int, outputs: int) -> list[nn.Module]:
+def _separable(inputs: int, outputs: int, apart: int = 1) -> list[nn.Module]:
     """3 x 3 within each channel, then 1 x 1 across them: of 32 channels a seventh of the weights of a full 3 x 3."""
-    return [*_block(inputs, inputs, groups=inputs, active=False), *_block(inputs, outputs, 1)]
+    return [*_block(inputs, inputs, apart=apart, groups=inputs, active=False), *_block(inputs, outputs, 1)]
 
 
-def _network(before: list[nn.Module], after: list[nn.Module], width: int) -> nn.Sequential:
-    """(batch, 784) -> (batch, 10): layers at 14 x 14 positions, which the first must make, and at 7 x 7."""
+def _network(before: list[nn.Module], pool: nn.Module, after: list[nn.Module], width: int) -> nn.Sequential:
+    """(batch, 784) -> (batch, 10)."""
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES)]
-    layers = [nn.Unflatten(1, (1, 28, 28)), *before, nn.MaxPool2d(2), *after, *head]
+    layers = [nn.Unflatten(1, (1, 28, 28)), *before, pool, *after, *head]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def student_network() -> nn.Sequential:
-    """7 834 weights: a convolution of 5 x 5 at every other pixel, then five separable ones."""
-    return _network([*_block(1, 24, 5, 2), *_separable(24, 32)], [layer for _ in range(4) for layer in _separable(32, 32)], 32)
+def student_network(*, dense: bool = False) -> nn.Sequential:
+    """7 834 weights: a convolution of 5 x 5 at every other pixel, then five separable ones, at 14 x 14 and 7 x 7 positions.
+
+    Args:
+        dense: at every pixel instead, with the same weights on values as far apart as before. The mean over positions is then
+            over all 16 places that the coarse grid could have had on the picture. Too slow to train, it answers better.
+    """
+    stride, early, late = (1, 2, 4) if dense else (2, 1, 1)
+    pool = nn.MaxPool2d(2, 1, padding=1, dilation=2) if dense else nn.MaxPool2d(2)
+    after = [layer for _ in range(4) for layer in _separable(32, 32, late)]
+    return _network([*_block(1, 24, 5, stride), *_separable(24, 32, early)], pool, after, 32)
+
+
+def as_it_answers(trained: nn.Module) -> nn.Sequential:
+    """A trained student's weights in the dense network."""
+    answering = student_network(dense=True)
+    answering.load_state_dict(trained.state_dict())
+    return answering
 
 
 def teacher_network() -> nn.Sequential:
     """80 202 weights: four convolutions, the first of 5 x 5 at every other pixel."""
-    return _network([*_block(1, 32, 5, 2), *_block(32, 48)], [*_block(48, 64), *_block(64, 64)], 64)
+    return _network([*_block(1, 32, 5, 2), *_block(32, 48)], nn.MaxPool2d(2), [*_block(48, 64), *_block(64, 64)], 64)
 
 
 @dataclass(frozen=True)
@@ -165,43 +184,54 @@ class _Lessons:
         """The network that will teach, and what it was made from."""
         size = self.size
         made_from = {"what": "tiny teacher", "network": str(teacher_network()), **self.told}
-        made_from |= {"epochs": size.teacher_epochs, "rate": size.teacher_rate, "seed": seed}
+        made_from |= {"epochs": size.teacher_epochs, "batch_size": size.teacher_batch, "rate": size.teacher_rate, "seed": seed}
         return self._learnt(made_from, teacher_network, hard_cross_entropy(), None, advance=advance)[0], made_from
 
     def student(self, setting: Setting, seed: int, taught: SoftLabels, advance: Advance) -> tuple[nn.Module, NDArray[np.float64]]:
-        """A student and its validation errors."""
+        """A student as it answers, and its validation errors."""
         soft, size = setting.arm == "student-soft", self.size
         made_from = {
             "what": "tiny student",
             "network": str(student_network()),
+            "answering": str(student_network(dense=True)),
             **self.told,
             "labels": taught.fingerprint if soft else "truth",
             "objective": setting.objective.described(),
             "epochs": size.student_epochs,
+            "batch_size": size.student_batch,
             "rate": size.student_rate,
             "seed": seed,
         }
-        return self._learnt(made_from, student_network, setting.objective, taught if soft else None, threads=1, advance=advance)
+        labels = taught if soft else None
+        return self._learnt(made_from, student_network, setting.objective, labels, as_it_answers, threads=1, advance=advance)
 
     def students(
         self, asked: Sequence[tuple[Setting, int]], taught: SoftLabels, advance: Advance
     ) -> list[tuple[nn.Module, NDArray[np.float64]]]:
         """Students of these settings and seeds, as many at once as there are processors: a step is too small to be shared among them."""
-        steps = steps_of(len(self.truth), batch_size=self.size.batch_size, epochs=self.size.student_epochs)
+        steps = steps_of(len(self.truth), batch_size=self.size.student_batch, epochs=self.size.student_epochs)
         workers = min(cpu_count(only_physical_cores=False), len(asked)) if self.size.apart else 1
         if workers <= 1:
             return [self.student(setting, seed, taught, advance) for setting, seed in asked]
         done = []
-        for student in Parallel(workers, return_as="generator")(delayed(self.student)(*each, taught, _silent) for each in asked):
-            done.append(student)
-            for _ in range(steps):
-                advance()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "A worker stopped")  # joblib replaces one that keeps memory, as ours do for their next step
+            for student in Parallel(workers, return_as="generator")(delayed(self.student)(*each, taught, _silent) for each in asked):
+                done.append(student)
+                for _ in range(steps):
+                    advance()
         return done
 
     def _learnt(
-        self, made_from: Mapping[str, Any], build: Callable[[], nn.Module], objective: Objective, labels: SoftLabels | None, **how: Any
+        self,
+        made_from: Mapping[str, Any],
+        build: Callable[[], nn.Module],
+        objective: Objective,
+        labels: SoftLabels | None,
+        answering: Callable[[nn.Module], nn.Module] = lambda trained: trained,
+        **how: Any,
     ) -> tuple[nn.Module, NDArray[np.float64]]:
-        """A network that is trained now only if it is not kept already, and its validation errors.
+        """A network as it answers, trained now only if it is not kept already, and its number of validation errors.
 
         The last epoch is kept, when the learning rate has come down to nothing: five thousand rows would choose an epoch by luck.
         """
@@ -213,16 +243,16 @@ class _Lessons:
                 labels,
                 self.truth,
                 epochs=made_from["epochs"],
-                batch_size=self.size.batch_size,
+                batch_size=made_from["batch_size"],
                 seed=made_from["seed"],
                 optimizer=partial(torch.optim.Adam, lr=made_from["rate"], fused=True),
                 schedule=one_cycle,
                 **how,
             )
-            return {"errors": (learner.predict(self.held_out.inputs) != self.held_out.labels.numpy()).mean(keepdims=True)}
+            return {"errors": self.held_out.score(answering(fresh)).numpy()}
 
         trained, report = kept_network(self.store, made_from, build, train)
-        return trained, report["errors"]
+        return answering(trained), report["errors"]
 
 
 def _silent() -> None:
@@ -235,16 +265,15 @@ def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
     with stages.stage("data"):
         split = Split(subject.load(plan.data), train_rows=size.rows, epochs=size.student_epochs, held_out=size.held_out)
         views = Views(split.inputs, subject.augment, count=size.views, plain_first=True)
-        told_of = {"data": split.fingerprint, "views": views.settled_by(), "batch_size": size.batch_size}
+        told_of = {"data": split.fingerprint, "views": views.settled_by()}
         lessons = _Lessons(views, split.labels, split.validation, size, store, told_of)
-    per_epoch = steps_of(size.rows, batch_size=size.batch_size, epochs=1)
-    with stages.stage("teacher", per_epoch * size.teacher_epochs) as advance:
+    with stages.stage("teacher", steps_of(size.rows, batch_size=size.teacher_batch, epochs=size.teacher_epochs)) as advance:
         teacher, teacher_from = lessons.teacher(plan.seeds[0], advance)
     with stages.stage("answers"):
         taught = kept_view_labels(store, teacher, teacher_from, views, tuple(range(CLASSES)))
         told = kept_labels(store, teacher, teacher_from, split.test_inputs, tuple(range(CLASSES)))
     trainings = len(SETTINGS) + len(MEANINGS) * (len(plan.seeds) - 1)
-    with stages.stage("students", per_epoch * size.student_epochs * trainings) as advance:
+    with stages.stage("students", steps_of(size.rows, batch_size=size.student_batch, epochs=size.student_epochs) * trainings) as advance:
         first, *further = plan.seeds
         tried = [(setting, first) for setting in SETTINGS]
         learnt = dict(zip(tried, lessons.students(tried, taught, advance), strict=True))
@@ -310,9 +339,11 @@ def _protocol(plan: Plan, split: Split, size: Size, augment: Affine) -> tuple[st
         f"{size.views} views of every row: as it is, and {'mirrored by chance, ' if augment.mirrored else ''}turned, zoomed, sheared and "
         f"shifted within {augment.degrees:g} degrees, {augment.zoom:.0%}, {augment.shear:g} and {augment.shift:g} pixels; an epoch shows "
         "one, the same to teacher and students.",
-        f"Teacher: {size.teacher_epochs} epochs on the labels (Adam, one-cycle peak {size.teacher_rate:g}); asked once about every view.",
+        f"Teacher: {size.teacher_epochs} epochs on the labels (Adam, one-cycle peak {size.teacher_rate:g}, batches of "
+        f"{size.teacher_batch}); asked once about every view.",
         f"Students: {parameters_of(student_network())} weights, at most {BUDGET}; {size.student_epochs} epochs (Adam, one-cycle peak "
-        f"{size.student_rate:g}, batches of {size.batch_size}). Within a seed both arms share initial weights, views and batches.",
+        f"{size.student_rate:g}, batches of {size.student_batch}). Within a seed both arms share initial weights, views and batches.",
+        "Students learn at every other pixel and answer at every one, with the same weights; the teacher answers as it learnt.",
         f"Both arms have two candidates: temperatures {', '.join(f'{t:g}' for t in TEMPERATURES)} for soft labels, label smoothing "
         f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard ones. Validation chooses, on seed {plan.seeds[0]}, one candidate an arm; "
         "every network is that of its last epoch.",

@@ -10,7 +10,8 @@ import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.objectives import losses
 from tutelage.objectives.objective import Objective, Term
-from tutelage.objectives.signals import Signals
+from tutelage.objectives.signals import Cost, Signals
+from tutelage.students.loop import Backend
 
 torch.manual_seed(0)
 Z, V, Y = torch.randn(5, 3), torch.randn(5, 3), torch.tensor([0, 1, 2, 0, 1])
@@ -148,15 +149,27 @@ def test_an_objective_survives_being_copied_and_pickled():
 def test_a_product_is_the_same_losses_with_the_same_gradient(copies, weight, temperature):
     answers = (Z if copies is None else torch.stack([Z, 3 * Z])).clone().requires_grad_()
     batch = replace(BATCH, student_answers=answers)
-    objective = weight * tl.soft_cross_entropy(temperature=temperature)
-    product = objective.product(batch)
-    losses = objective(batch).total
-    torch.testing.assert_close(product.losses(), losses)
-    (expected,) = torch.autograd.grad(losses.sum(), answers)
-    torch.autograd.backward(product.carrier, product.slope.expand_as(product.carrier))
+    objective = weight * (tl.soft_cross_entropy(temperature=temperature) + 0.5 * tl.hard_cross_entropy(smoothing=0.1))
+    products = objective.products(batch)
+    losses = objective(batch)
+    for name, product in products.items():
+        torch.testing.assert_close(product.losses(), losses.terms[name])
+    (expected,) = torch.autograd.grad(losses.total.mean(-1).sum(), answers, retain_graph=True)
+    Backend().backward(Cost(losses.total.detach(), tuple(products.values())), 0)
     torch.testing.assert_close(answers.grad, expected)
 
 
-def test_only_one_term_that_is_a_product_makes_one():
-    assert (tl.soft_cross_entropy() + tl.hard_cross_entropy()).product(BATCH) is None
-    assert tl.hard_cross_entropy().product(BATCH) is None
+def test_gradient_begins_below_a_loss_that_is_linear():
+    products = MIXED.products(BATCH)
+    assert [(product.columns, product.carrier.shape) for product in products.values()] == [(True, (5, 3)), (False, (5,))]
+
+
+def test_a_term_that_no_weight_can_change_adds_no_gradient():
+    answers = Z.clone().requires_grad_()
+    fixed = Objective((Term("fixed", lambda labels: labels.float(), ("labels",)),))
+    for objective in (tl.hard_cross_entropy(), tl.hard_cross_entropy() + fixed):
+        answers.grad = None
+        products = objective.products(replace(BATCH, student_answers=answers))
+        cost = Cost(torch.zeros(5), tuple(products.values()))
+        Backend().backward(cost, 0)
+        torch.testing.assert_close(answers.grad, (torch.softmax(Z, 1) - torch.nn.functional.one_hot(Y, 3)) / 5)

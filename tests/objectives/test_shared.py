@@ -33,7 +33,7 @@ def test_targets_are_prepared_once_for_each_distinct_setting_and_the_loss_is_the
 def test_a_shared_product_is_the_loss():
     whole = soft_cross_entropy(temperature=DISTINCT[WHICH])
     shared = with_shared_targets(whole, soft_cross_entropy(temperature=DISTINCT), WHICH)
-    product = shared.product(Signals(prepared=shared.prepare(ANSWERS), **SIGNALS))
+    product = shared.products(Signals(prepared=shared.prepare(ANSWERS), **SIGNALS))["soft_cross_entropy"]
     torch.testing.assert_close(product.losses(), whole(Signals(teacher_answers=ANSWERS, **SIGNALS)).total)
 
 

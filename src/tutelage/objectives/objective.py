@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tutelage.core.answers import Task
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.objectives.signals import Losses, Product, Signals
+from tutelage.objectives.signals import Losses, Product, Signals, added
 
 ONE_CLASS_A_ROW: tuple[Task, ...] = ("binary", "multiclass")
 EVERY_TASK: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
@@ -66,14 +66,14 @@ class Term:
         """
         return self.loss(*self._inputs(signals), **self.settings)
 
-    def product(self, signals: Signals) -> Product | None:
-        """The same times the weight as a product, where the loss is one.
+    def product(self, signals: Signals) -> Product:
+        """The same times the weight, with the place where its gradient begins: the loss, or below it what carries it.
 
         Raises:
             BadInput: as when it is called.
         """
         if self.linear is None:
-            return None
+            return Product(self(signals), self.weight, columns=False)
         carrier, slope = self.linear(*self._inputs(signals), **self.settings)
         if isinstance(self.weight, float):
             return Product(carrier, slope if self.weight == 1.0 else slope * self.weight)
@@ -117,15 +117,15 @@ class Objective:
             BadInput: a signal that a term reads is not there. ShapeError: signals that do not fit each other.
         """
         weighted = {term.name: _times(term.weight, term(signals)) for term in self.terms}
-        return Losses(_sum(weighted), weighted)
+        return Losses(added(weighted.values()), weighted)
 
-    def product(self, signals: Signals) -> Product | None:
-        """The losses as one product, from which gradient starts in fewer steps; None where there are other terms.
+    def products(self, signals: Signals) -> dict[str, Product]:
+        """Term by term where its gradient begins: in fewer steps than from the total.
 
         Raises:
             BadInput, ShapeError: as when it is called.
         """
-        return self.terms[0].product(signals) if len(self.terms) == 1 else None
+        return {term.name: term.product(signals) for term in self.terms}
 
     def __add__(self, other: Objective) -> Objective:
         if not isinstance(other, Objective):
@@ -222,13 +222,6 @@ def _reader(name: str) -> Callable[[Signals], Any]:
 
 def _layer(side: str, path: str, signals: Signals) -> Tensor | None:
     return (signals.student_hidden if side == "student" else signals.teacher_hidden).get(path)
-
-
-def _sum(weighted: Mapping[str, Tensor]) -> Tensor:
-    total, *others = weighted.values()
-    for value in others:
-        total = total + value
-    return total
 
 
 def _times(weight: float | Tensor, loss: Tensor) -> Tensor:

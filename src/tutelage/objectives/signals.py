@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,19 +40,23 @@ class Signals:
 
 
 class Product(NamedTuple):
-    """Losses as (carrier * slope).sum(-1): gradient may enter at the carrier, and nothing above it need be remembered.
+    """Losses of a term as carrier * slope, summed over columns where there are some: gradient may begin at the carrier.
 
     Attributes:
-        carrier: (batch, columns) or (copies, batch, columns), with gradient.
-        slope: the same shape, or one that broadcasts, without.
+        carrier: (batch, columns) or (copies, batch, columns), with gradient; or the losses themselves, without the columns.
+        slope: broadcasts to the carrier, without gradient.
+        columns: whether there are some.
     """
 
     carrier: Tensor
-    slope: Tensor
+    slope: Tensor | float
+    columns: bool = True
 
     def losses(self) -> Tensor:
         """(batch,) or (copies, batch)."""
-        return (self.carrier * self.slope).sum(dim=-1)
+        if self.columns:
+            return (self.carrier * self.slope).sum(dim=-1)
+        return self.carrier if isinstance(self.slope, float) and self.slope == 1.0 else self.carrier * self.slope
 
 
 class Losses(NamedTuple):
@@ -63,3 +69,24 @@ class Losses(NamedTuple):
 
     total: Tensor
     terms: dict[str, Tensor]
+
+
+class Cost(NamedTuple):
+    """What a batch costs, and where its gradient begins.
+
+    Attributes:
+        losses: (batch,), or (copies, batch) for a stack, without gradient.
+        products: of each term; their losses add up to these.
+    """
+
+    losses: Tensor
+    products: tuple[Product, ...]
+
+    def with_gradient(self) -> Tensor:
+        """The losses once more, for what takes gradient at no other place."""
+        return added(product.losses() for product in self.products)
+
+
+def added(values: Iterable[Tensor]) -> Tensor:
+    """One value or more, one after another."""
+    return functools.reduce(operator.add, values)

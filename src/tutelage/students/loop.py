@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from tutelage import engine
 from tutelage.core.arrays import same_length
 from tutelage.core.errors import BadInput, SelfCheckFailed
-from tutelage.objectives.signals import Product
+from tutelage.objectives.signals import Cost, Product
 from tutelage.students.checkpoints import Checkpoints, random_states, set_random_states
 from tutelage.students.feeds import Batch, Feed, TensorFeed
 from tutelage.students.validation import BestWeights, Validation
 
-Loss = Tensor | Product
-"""One loss per example, (batch,), or (copies, batch) for a stack; or a product whose sum over columns is that."""
+Loss = Tensor | Cost
+"""One loss per example, (batch,), or (copies, batch) for a stack."""
 Lesson = Callable[[Batch], Loss]
 """What a batch costs."""
 
@@ -130,15 +130,20 @@ class Backend:
         return means if means.ndim == 1 else means.sum(dim=1)
 
     def backward(self, losses: Loss, step: int) -> None:
-        """Add the gradient of a step's cost. It starts at the losses, not at their mean, or below them at a product's carrier."""
-        if isinstance(losses, Product):
-            carrier, slope = losses
-            torch.autograd.backward(carrier, (slope / carrier.shape[-2]).expand_as(carrier))
-            return
-        about = (losses.shape, losses.dtype, losses.device)
+        """Add the gradient of a step's cost. It starts at the losses, not at their mean, or below them at the carriers of products."""
+        products = losses.products if isinstance(losses, Cost) else (Product(losses, 1.0, columns=False),)
+        products = tuple(product for product in products if product.carrier.requires_grad) or products  # a frozen layer's has none
+        torch.autograd.backward([product.carrier for product in products], [self._slope(product) for product in products])
+
+    def _slope(self, product: Product) -> Tensor:
+        """Of the batch's mean; where a number says it all, made once."""
+        carrier, slope = product.carrier, product.slope
+        if not isinstance(slope, float):
+            return (slope / carrier.shape[-2 if product.columns else -1]).expand_as(carrier)
+        about = (carrier.shape, carrier.dtype, carrier.device, slope)
         if about not in self._slopes:
-            self._slopes[about] = torch.full_like(losses, 1 / losses.shape[-1], requires_grad=False)
-        torch.autograd.backward(losses, self._slopes[about])
+            self._slopes[about] = torch.full_like(carrier, 1 / carrier.shape[-1], requires_grad=False) * slope
+        return self._slopes[about]
 
     def total(self, losses: Tensor) -> Tensor:
         """(steps,) the losses of whole steps, from this process's parts of them."""
@@ -302,8 +307,7 @@ class _Steps:
         if course.average is not None:
             course.average.update_parameters(self.network)  # type: ignore[operator]
         course.advance()
-        with torch.no_grad():  # a product is summed up at once: 64 steps of all its columns would be much to keep
-            return per_example(losses).detach()
+        return losses.losses if isinstance(losses, Cost) else losses.detach()
 
 
 class _Watch:
@@ -341,8 +345,8 @@ class _Watch:
 
 
 def per_example(losses: Loss) -> Tensor:
-    """(batch,) or (copies, batch)."""
-    return losses.losses() if isinstance(losses, Product) else losses
+    """(batch,) or (copies, batch), with gradient."""
+    return losses.with_gradient() if isinstance(losses, Cost) else losses
 
 
 def _close(state: State, network: nn.Module, course: Course, loss: float, backend: Backend) -> None:

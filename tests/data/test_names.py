@@ -9,7 +9,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
 from tutelage.core.errors import BadInput
-from tutelage.data.names import BLOCK_CELLS, THREAD_CELLS, data_name, row_names
+from tutelage.data import names
+from tutelage.data.names import BLOCK_CELLS, data_name, row_names
 
 NUMBERS = np.array([[0.0, 1.5], [-2.0, 0.0], [3.0, np.nan], [3.0, 1e300]])
 MIXED = pd.DataFrame({"n": [1, 2, 3], "t": ["a", "b", None], "d": pd.to_datetime(["2026-01-01", "2026-01-02", None])})
@@ -58,11 +59,11 @@ def test_huge_integers_are_told_apart():
 
 @given(arrays(np.float64, (6, 3), elements=st.integers(-3, 3).map(float)), st.permutations(range(6)))
 def test_names_tell_rows_apart_and_follow_them(rows, order):
-    names = row_names(rows)
+    named = row_names(rows)
     for i in range(6):
         for j in range(6):
-            assert (names[i] == names[j]) == bool((rows[i] == rows[j]).all())
-    np.testing.assert_array_equal(row_names(rows[order]), names[order])
+            assert (named[i] == named[j]) == bool((rows[i] == rows[j]).all())
+    np.testing.assert_array_equal(row_names(rows[order]), named[order])
 
 
 def test_the_place_of_a_value_counts():
@@ -80,12 +81,13 @@ def test_blocks_do_not_show():
     np.testing.assert_array_equal(row_names(wide), [row_names(row[None])[0] for row in wide])
 
 
-def test_threads_do_not_show():
-    large = np.random.default_rng(0).normal(size=(3 * THREAD_CELLS // 1000, 1000)).astype(np.float32)
-    some = [0, 1, len(large) // 2 - 1, len(large) // 2, len(large) - 1]
-    names = row_names(large)
-    assert len(names) == len(large)
-    np.testing.assert_array_equal(names[some], row_names(large[some]))
+@pytest.mark.parametrize("shape", [(1, 100), (50, 3), (5, 1), (13, 7)])
+def test_threads_do_not_show(monkeypatch, shape):
+    rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    alone = row_names(rows)
+    monkeypatch.setattr(names.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(names, "THREAD_CELLS", 1)
+    np.testing.assert_array_equal(row_names(rows), alone)
 
 
 def test_what_has_no_value_is_refused():

@@ -1,6 +1,7 @@
 import copy
 import math
 import pickle
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.objectives import losses
 from tutelage.objectives.objective import Objective, Term
-from tutelage.objectives.signals import Cost, Signals
+from tutelage.objectives.signals import BatchLoss, Signals
 from tutelage.students.loop import Backend
 
 torch.manual_seed(0)
@@ -155,7 +156,7 @@ def test_a_product_is_the_same_losses_with_the_same_gradient(copies, weight, tem
     for name, product in products.items():
         torch.testing.assert_close(product.losses(), losses.terms[name])
     (expected,) = torch.autograd.grad(losses.total.mean(-1).sum(), answers, retain_graph=True)
-    Backend().backward(Cost(losses.total.detach(), tuple(products.values())), 0)
+    Backend().backward(BatchLoss(losses.total.detach(), tuple(products.values())), 0)
     torch.testing.assert_close(answers.grad, expected)
 
 
@@ -170,6 +171,26 @@ def test_a_term_that_no_weight_can_change_adds_no_gradient():
     for objective in (tl.hard_cross_entropy(), tl.hard_cross_entropy() + fixed):
         answers.grad = None
         products = objective.products(replace(BATCH, student_answers=answers))
-        cost = Cost(torch.zeros(5), tuple(products.values()))
-        Backend().backward(cost, 0)
+        Backend().backward(BatchLoss(torch.zeros(5), tuple(products.values())), 0)
         torch.testing.assert_close(answers.grad, (torch.softmax(Z, 1) - torch.nn.functional.one_hot(Y, 3)) / 5)
+
+
+@pytest.mark.parametrize(("shape", "loss"), [((), lambda z: z.square().mean()), ((5, 1), lambda z: z.square().sum(-1, keepdim=True))])
+def test_a_loss_that_is_not_one_value_per_example_is_refused(shape, loss):
+    mine = Objective((Term("mine", loss, ("student",)),))
+    sentence = f"mine gives losses of shape {shape}; expected one value per example, (5,)"
+    for asked in (mine, mine.products):
+        with pytest.raises(ShapeError, match=re.escape(sentence)):
+            asked(BATCH)
+
+
+def test_a_weight_for_each_copy_needs_a_stack():
+    weighted = torch.tensor([0.2, 0.7])[:, None, None] * tl.hard_cross_entropy()
+    weighted.check(task="multiclass", columns=3, given={"labels"}, stacked=True)
+    with pytest.raises(ShapeError, match="weight it by a number, for this student is one network"):
+        weighted.check(task="multiclass", columns=3, given={"labels"})
+
+
+def test_a_batch_from_which_nothing_can_learn_is_torchs_error():
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        Backend().backward(BatchLoss.of(torch.zeros(5)), 0)

@@ -182,6 +182,11 @@ def test_hidden_layers_are_matched_through_projectors_that_are_no_part_of_the_st
         TorchStudent(small(), tl.hint("hidden", "1")).fit(ROWS, TEACHER)
 
 
+def test_a_projector_takes_what_a_layer_says_in_half_precision():
+    objective = soft_cross_entropy() + 0.1 * tl.hint("1", "1")
+    assert agreement(TorchStudent(small(), objective).fit(ROWS, TEACHER, precision="bfloat16", **QUICK)) > 0.9
+
+
 def test_a_checkpoint_of_another_teacher_or_of_more_rows_is_refused_for_a_dataset_too(tmp_path):
     pairs, other = TensorDataset(INPUTS, torch.arange(70)), as_teacher(nn.Linear(4, 3), classes=NAMES)
     TorchStudent(small()).fit(pairs, TEACHER, epochs=1, checkpoints=tmp_path)

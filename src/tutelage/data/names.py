@@ -25,6 +25,8 @@ BLOCK_CELLS = 1 << 17
 """Cells hashed at a time: few enough to stay in the processor's cache, enough that threads seldom wait for each other."""
 THREAD_CELLS = 1 << 21
 """Cells that are worth a thread of their own."""
+MOST_THREADS = 4
+"""More would wait for the memory, and in the way of whoever else runs on a large machine."""
 
 
 def row_names(rows: Any) -> Names:
@@ -96,7 +98,7 @@ def _seeds(columns: int) -> Names:
 
 def _of_numbers(matrix: NDArray[Any]) -> Names:
     """Names of the rows of a matrix of numbers, large ones in several threads."""
-    workers = min(os.cpu_count() or 1, matrix.size // THREAD_CELLS)
+    workers = min(os.cpu_count() or 1, MOST_THREADS, matrix.size // THREAD_CELLS)
     if workers <= 1:
         return _finished(_sums(matrix), matrix.shape[1])
     with ThreadPoolExecutor(workers) as threads:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.core.errors import BadInput
 from tutelage.objectives import features, relations
+from tutelage.objectives.numerics import wide
 from tutelage.objectives.objective import EVERY_TASK, Objective, Term
 from tutelage.objectives.signals import Signals
 from tutelage.objectives.targets import check_temperature
@@ -138,7 +139,7 @@ def _projector(student_layer: str, teacher_layer: str, signals: Signals, rows: i
 
 
 def _projected_hint(project: nn.Module, student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    return features.hint(project(student_hidden), teacher_hidden)
+    return features.hint(project(wide(student_hidden)), teacher_hidden)  # the projector is no part of the autocast network
 
 
 def _memory(student_layer: str, teacher_layer: str, signals: Signals, rows: int, *, settings: dict[str, Any]) -> nn.Module:

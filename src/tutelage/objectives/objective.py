@@ -62,9 +62,15 @@ class Term:
         """(batch,) or (copies, batch), before the weight.
 
         Raises:
-            BadInput: a signal that it reads is not there.
+            BadInput: a signal that it reads is not there. ShapeError: a loss that is not one value per example.
         """
-        return self.loss(*self._inputs(signals), **self.settings)
+        loss = self.loss(*self._inputs(signals), **self.settings)
+        rows = signals.student_answers.shape[:-1]
+        if loss.shape not in (rows, rows[-1:]):
+            raise ShapeError(
+                f"{self.name} gives losses of shape {tuple(loss.shape)}; expected one value per example, {tuple(rows)}, not yet averaged."
+            )
+        return loss
 
     def product(self, signals: Signals) -> Product:
         """The same times the weight, with the place where its gradient begins: the loss, or below it what carries it.
@@ -120,7 +126,7 @@ class Objective:
         return Losses(added(weighted.values()), weighted)
 
     def products(self, signals: Signals) -> dict[str, Product]:
-        """Term by term where its gradient begins: in fewer steps than from the total.
+        """What a training takes gradient from, by term: it begins there in fewer steps than at the total.
 
         Raises:
             BadInput, ShapeError: as when it is called.
@@ -186,7 +192,7 @@ class Objective:
 
         Raises:
             LabelMismatch: a term for another task. BadInput: something that a term reads is not given.
-            ShapeError: too few classes; a stack, for a term that takes no stack.
+            ShapeError: too few classes; a stack, for a term that takes no stack; a weight for each copy, without a stack.
         """
         for term in self.terms:
             if task not in term.tasks:
@@ -196,6 +202,10 @@ class Objective:
                 raise BadInput(f"{term.name} reads {_spoken(lacking[0])}, and there are none; pass them, or leave the term out.")
             if columns < term.least_columns:
                 raise ShapeError(f"{term.name} is undefined for {columns} classes; it needs {term.least_columns} or more.")
+            if not stacked and not isinstance(term.weight, float):
+                raise ShapeError(
+                    f"{term.name} has a weight for each copy of a stack; weight it by a number, for this student is one network."
+                )
             if stacked and not term.stacks:
                 raise ShapeError(f"{term.name} takes no stack of copies; train them one by one.")
 

@@ -43,7 +43,8 @@ class Product(NamedTuple):
     """Losses of a term as carrier * slope, summed over columns where there are some: gradient may begin at the carrier.
 
     Attributes:
-        carrier: (batch, columns) or (copies, batch, columns), with gradient; or the losses themselves, without the columns.
+        carrier: (batch, columns) or (copies, batch, columns), with gradient unless the term has none; or the losses
+            themselves, without the columns.
         slope: broadcasts to the carrier, without gradient.
         columns: whether there are some.
     """
@@ -71,7 +72,7 @@ class Losses(NamedTuple):
     terms: dict[str, Tensor]
 
 
-class Cost(NamedTuple):
+class BatchLoss(NamedTuple):
     """What a batch costs, and where its gradient begins.
 
     Attributes:
@@ -82,8 +83,13 @@ class Cost(NamedTuple):
     losses: Tensor
     products: tuple[Product, ...]
 
+    @classmethod
+    def of(cls, losses: Tensor) -> BatchLoss:
+        """Losses at which gradient begins."""
+        return cls(losses.detach(), (Product(losses, 1.0, columns=False),))
+
     def with_gradient(self) -> Tensor:
-        """The losses once more, for what takes gradient at no other place."""
+        """The losses once more, for a backend whose gradient begins at their mean."""
         return added(product.losses() for product in self.products)
 
 

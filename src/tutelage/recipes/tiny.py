@@ -44,7 +44,8 @@ SMOOTHINGS, TEMPERATURES = (0.0, 0.1), (2.0, 4.0)
 
 @dataclass(frozen=True)
 class Size:
-    """How much is done: rows that train and that choose, views, and the epochs, batch size and peak learning rate of each.
+    """How much is done: rows that train and that choose, views, and the epochs, batch size and peak learning rate of teacher
+    and students.
 
     Attributes:
         apart: students learn in processes of their own, one a processor; for few and quick ones that would take longer.
@@ -117,15 +118,15 @@ MEANINGS = {
 
 
 def _block(
-    inputs: int, outputs: int, size: int = 3, stride: int = 1, *, apart: int = 1, groups: int = 1, active: bool = True
+    inputs: int, outputs: int, size: int = 3, stride: int = 1, *, dilation: int = 1, groups: int = 1, active: bool = True
 ) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2 * apart, dilation=apart, groups=groups, bias=False)
+    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2 * dilation, dilation=dilation, groups=groups, bias=False)
     return [convolution, nn.BatchNorm2d(outputs), *([nn.ReLU(inplace=True)] if active else [])]
 
 
-def _separable(inputs: int, outputs: int, apart: int = 1) -> list[nn.Module]:
+def _separable(inputs: int, outputs: int, dilation: int = 1) -> list[nn.Module]:
     """3 x 3 within each channel, then 1 x 1 across them: of 32 channels a seventh of the weights of a full 3 x 3."""
-    return [*_block(inputs, inputs, apart=apart, groups=inputs, active=False), *_block(inputs, outputs, 1)]
+    return [*_block(inputs, inputs, dilation=dilation, groups=inputs, active=False), *_block(inputs, outputs, 1)]
 
 
 def _network(before: list[nn.Module], pool: nn.Module, after: list[nn.Module], width: int) -> nn.Sequential:
@@ -140,7 +141,8 @@ def student_network(*, dense: bool = False) -> nn.Sequential:
 
     Args:
         dense: at every pixel instead, with the same weights on values as far apart as before. The mean over positions is then
-            over all 16 places that the coarse grid could have had on the picture. Too slow to train, it answers better.
+            over all 16 places that the coarse grid could have had on the picture, but for the border. It takes nine times the
+            products: too slow to train, it answers better.
     """
     stride, early, late = (1, 2, 4) if dense else (2, 1, 1)
     pool = nn.MaxPool2d(2, 1, padding=1, dilation=2) if dense else nn.MaxPool2d(2)
@@ -188,7 +190,7 @@ class _Lessons:
         return self._learnt(made_from, teacher_network, hard_cross_entropy(), None, advance=advance)[0], made_from
 
     def student(self, setting: Setting, seed: int, taught: SoftLabels, advance: Advance) -> tuple[nn.Module, NDArray[np.float64]]:
-        """A student as it answers, and its validation errors."""
+        """A student as it answers, and its number of validation errors."""
         soft, size = setting.arm == "student-soft", self.size
         made_from = {
             "what": "tiny student",

@@ -14,15 +14,13 @@ from torch import Tensor, nn
 from tutelage import engine
 from tutelage.core.arrays import same_length
 from tutelage.core.errors import BadInput, SelfCheckFailed
-from tutelage.objectives.signals import Cost, Product
+from tutelage.objectives.signals import BatchLoss, Product
 from tutelage.students.checkpoints import Checkpoints, random_states, set_random_states
 from tutelage.students.feeds import Batch, Feed, TensorFeed
 from tutelage.students.validation import BestWeights, Validation
 
-Loss = Tensor | Cost
-"""One loss per example, (batch,), or (copies, batch) for a stack."""
-Lesson = Callable[[Batch], Loss]
-"""What a batch costs."""
+Lesson = Callable[[Batch], Tensor | BatchLoss]
+"""What a batch costs: one loss per example, (batch,), or (copies, batch) for a stack."""
 
 WATCHED = 64
 """Steps between two looks at whether the losses are finite: a look waits for the device."""
@@ -129,20 +127,19 @@ class Backend:
         means = losses.mean(dim=-1)
         return means if means.ndim == 1 else means.sum(dim=1)
 
-    def backward(self, losses: Loss, step: int) -> None:
+    def backward(self, loss: BatchLoss, step: int) -> None:
         """Add the gradient of a step's cost. It starts at the losses, not at their mean, or below them at the carriers of products."""
-        products = losses.products if isinstance(losses, Cost) else (Product(losses, 1.0, columns=False),)
-        products = tuple(product for product in products if product.carrier.requires_grad) or products  # a frozen layer's has none
+        products = [product for product in loss.products if product.carrier.requires_grad] or loss.products  # a frozen layer's has none
         torch.autograd.backward([product.carrier for product in products], [self._slope(product) for product in products])
 
     def _slope(self, product: Product) -> Tensor:
-        """Of the batch's mean; where a number says it all, made once."""
+        """The gradient of the batch's mean at the carrier. One that is the same for every batch is made once."""
         carrier, slope = product.carrier, product.slope
         if not isinstance(slope, float):
             return (slope / carrier.shape[-2 if product.columns else -1]).expand_as(carrier)
         about = (carrier.shape, carrier.dtype, carrier.device, slope)
         if about not in self._slopes:
-            self._slopes[about] = torch.full_like(carrier, 1 / carrier.shape[-1], requires_grad=False) * slope
+            self._slopes[about] = torch.full_like(carrier, slope / carrier.shape[-1])
         return self._slopes[about]
 
     def total(self, losses: Tensor) -> Tensor:
@@ -296,9 +293,10 @@ class _Steps:
     def _step(self, batch: Batch, step: int) -> Tensor:
         course = self.course
         losses = self.lesson(batch)
+        loss = losses if isinstance(losses, BatchLoss) else BatchLoss.of(losses)
         for parameter in self._learning:
             parameter.grad = None
-        self.backend.backward(losses, step)
+        self.backend.backward(loss, step)
         if course.clip_norm is not None:
             nn.utils.clip_grad_norm_(self._learning, course.clip_norm)
         course.optimizer.step()
@@ -307,7 +305,7 @@ class _Steps:
         if course.average is not None:
             course.average.update_parameters(self.network)  # type: ignore[operator]
         course.advance()
-        return losses.losses if isinstance(losses, Cost) else losses.detach()
+        return loss.losses
 
 
 class _Watch:
@@ -342,11 +340,6 @@ class _Watch:
             )
         self.state.total += float((costs * torch.tensor(self.sizes[steps])).sum())
         self.seen.clear()
-
-
-def per_example(losses: Loss) -> Tensor:
-    """(batch,) or (copies, batch), with gradient."""
-    return losses.with_gradient() if isinstance(losses, Cost) else losses
 
 
 def _close(state: State, network: nn.Module, course: Course, loss: float, backend: Backend) -> None:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
-from tutelage.students.loop import Backend, Loss, Report, per_example
+from tutelage.objectives.signals import BatchLoss
+from tutelage.students.loop import Backend, Report
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -53,9 +54,9 @@ class Accelerated(Backend):
         """So weighted that the mean over processes, which is what they exchange, is the mean over the whole batch."""
         return super().cost(losses, steps) * torch.tensor(self._shares[steps], device=losses.device)
 
-    def backward(self, losses: Loss, step: int) -> None:
+    def backward(self, loss: BatchLoss, step: int) -> None:
         """Add the gradient of a step's cost, exchanged between the processes."""
-        self.accelerator.backward(self.cost(per_example(losses)[None], slice(step, step + 1))[0])
+        self.accelerator.backward(self.cost(loss.with_gradient()[None], slice(step, step + 1))[0])
 
     def total(self, losses: Tensor) -> Tensor:
         """(steps,) mean over processes."""

@@ -8,7 +8,8 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from tutelage.students.loop import Backend, Loss, per_example
+from tutelage.objectives.signals import BatchLoss
+from tutelage.students.loop import Backend
 
 
 class Bearing(Backend):
@@ -20,9 +21,9 @@ class Bearing(Backend):
         borne = means.where(means.isfinite(), 0.0)
         return borne if borne.ndim == 1 else borne.sum(dim=1)
 
-    def backward(self, losses: Loss, step: int) -> None:
+    def backward(self, loss: BatchLoss, step: int) -> None:
         """Add the gradient of a step's cost."""
-        torch.autograd.backward(self.cost(per_example(losses)[None], slice(step, step + 1))[0])
+        torch.autograd.backward(self.cost(loss.with_gradient()[None], slice(step, step + 1))[0])
 
 
 class StackSteps(Bearing):
@@ -68,9 +69,9 @@ class StackSteps(Bearing):
                 made[0].add_param_group(group)
         return made[0]
 
-    def backward(self, losses: Loss, step: int) -> None:
+    def backward(self, loss: BatchLoss, step: int) -> None:
         """Add the gradient, clip it copy by copy, and hand it to the views."""
-        super().backward(losses, step)
+        super().backward(loss, step)
         if self._clip_norm is not None:
             clip_copies([parameter.grad for parameter in self._parameters if parameter.grad is not None], self._clip_norm)
         for part, views in self._views:

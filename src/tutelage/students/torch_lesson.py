@@ -17,7 +17,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.objectives.hooks import capturing
 from tutelage.objectives.objective import Objective
-from tutelage.objectives.signals import Cost, Signals, added
+from tutelage.objectives.signals import BatchLoss, Signals, added
 from tutelage.students.answering import Answering
 from tutelage.students.feeds import Batch
 
@@ -52,7 +52,7 @@ class TorchLesson:
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _rows: int = 0
 
-    def __call__(self, batch: Batch) -> Cost:
+    def __call__(self, batch: Batch) -> BatchLoss:
         """One loss per example, and where its gradient begins."""
         products = self.objective.products(self.signals(batch))
         with torch.no_grad():
@@ -61,7 +61,7 @@ class TorchLesson:
                 self._rows += len(batch.rows)
                 for name, values in weighted.items():
                     self._sums[name] = self._sums.get(name, 0.0) + values.sum()
-            return Cost(added(weighted.values()).detach(), tuple(products.values()))
+            return BatchLoss(added(weighted.values()).detach(), tuple(products.values()))
 
     def signals(self, batch: Batch) -> Signals:
         """All that is known about a batch."""

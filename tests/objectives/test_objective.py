@@ -152,11 +152,13 @@ def test_a_product_is_the_same_losses_with_the_same_gradient(copies, weight, tem
     batch = replace(BATCH, student_answers=answers)
     objective = weight * (tl.soft_cross_entropy(temperature=temperature) + 0.5 * tl.hard_cross_entropy(smoothing=0.1))
     products = objective.products(batch)
-    losses = objective(batch)
+    by_term = {term.name: term.weight * term(batch) for term in objective.terms}
     for name, product in products.items():
-        torch.testing.assert_close(product.losses(), losses.terms[name])
-    (expected,) = torch.autograd.grad(losses.total.mean(-1).sum(), answers, retain_graph=True)
-    Backend().backward(BatchLoss(losses.total.detach(), tuple(products.values())), 0)
+        torch.testing.assert_close(product.losses(), by_term[name])
+    total = sum(by_term.values())
+    torch.testing.assert_close(objective(batch).total, total)
+    (expected,) = torch.autograd.grad(total.mean(-1).sum(), answers, retain_graph=True)
+    Backend().backward(BatchLoss(total.detach(), tuple(products.values())), 0)
     torch.testing.assert_close(answers.grad, expected)
 
 

@@ -122,7 +122,7 @@ class Objective:
         Raises:
             BadInput: a signal that a term reads is not there. ShapeError: signals that do not fit each other.
         """
-        weighted = {term.name: _times(term.weight, term(signals)) for term in self.terms}
+        weighted = {name: product.losses() for name, product in self.products(signals).items()}
         return Losses(added(weighted.values()), weighted)
 
     def products(self, signals: Signals) -> dict[str, Product]:
@@ -232,10 +232,6 @@ def _reader(name: str) -> Callable[[Signals], Any]:
 
 def _layer(side: str, path: str, signals: Signals) -> Tensor | None:
     return (signals.student_hidden if side == "student" else signals.teacher_hidden).get(path)
-
-
-def _times(weight: float | Tensor, loss: Tensor) -> Tensor:
-    return loss if isinstance(weight, float) and weight == 1.0 else weight * loss
 
 
 def _checked_weight(weight: float | Tensor) -> float | Tensor:

@@ -153,7 +153,7 @@ def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str 
     return Shard(columns, names, cost)
 
 
-COLUMNS_A_READ = 16
+COLUMNS_A_READ = 4
 """Columns of a shard in memory at a time: a shard of many classes is as large as its answers, and they are wanted once."""
 
 
@@ -266,6 +266,8 @@ class LabelFolder:
         Raises:
             DamagedFile: a shard is missing or changed.
         """
+        import pyarrow
+
         encoding, names = self.provenance.encoding, np.empty(len(self), np.uint64)
         for index, shard in enumerate(self._shards()):
             if index == 0:
@@ -273,6 +275,7 @@ class LabelFolder:
             part = slice(*self.provenance.span(index))
             names[part] = shard.names
             encoding.answers(shard.columns, self.form, into=answers[part])
+        pyarrow.default_memory_pool().release_unused()  # what was needed to read is wanted for what comes next
         return SoftLabels(answers, self.form, names, self.fingerprint)
 
     def parts(self) -> Iterator[SoftLabels]:

@@ -110,3 +110,12 @@ def test_an_augmentation_of_ones_own_is_a_few_lines():
 def test_what_cannot_be_seen_otherwise_is_refused(make, error, said):
     with pytest.raises(error, match=said):
         make()
+
+
+def test_pictures_are_seen_through_the_grid_that_torch_would_make():
+    augment = Affine(degrees=20, zoom=0.2, shear=0.3, shift=2, mirrored=True)
+    rows = np.random.default_rng(0).random((5, 2, 6, 9), dtype=np.float32)
+    numbers = uniforms(np.arange(5), augment.numbers, seed=0, view=1)
+    grid = torch.nn.functional.affine_grid(torch.from_numpy(augment._inverse(numbers, 6, 9)), list(rows.shape), align_corners=False)
+    wanted = torch.nn.functional.grid_sample(torch.from_numpy(rows), grid, padding_mode="zeros", align_corners=False)
+    np.testing.assert_allclose(augment(rows, numbers), wanted.numpy(), atol=1e-5)

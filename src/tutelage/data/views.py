@@ -72,10 +72,12 @@ class Affine:
         torch = require("torch")
         pictures = torch.from_numpy(np.ascontiguousarray(_pictures(rows, self.shape), dtype=np.float32))
         height, width = pictures.shape[-2:]
-        grid = torch.nn.functional.affine_grid(
-            torch.from_numpy(self._inverse(numbers, height, width)), list(pictures.shape), align_corners=False
+        inverse = self._inverse(numbers, height, width)
+        along, down = inverse[..., :1] * _places(width) + inverse[..., 2:], inverse[..., 1:2] * _places(height)
+        grid = torch.from_numpy(down[..., None] + along[..., None, :])  # (rows, 2, height, width); affine_grid takes thrice the sampling
+        seen = torch.nn.functional.grid_sample(
+            pictures, grid.permute(0, 2, 3, 1), mode="bilinear", padding_mode="zeros", align_corners=False
         )
-        seen = torch.nn.functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
         return np.asarray(seen.numpy()).reshape(rows.shape)
 
     def _inverse(self, numbers: Floats, height: int, width: int) -> NDArray[np.float32]:
@@ -172,6 +174,11 @@ def uniforms(index: NDArray[np.integer[Any]], numbers: int, *, seed: int, view: 
         cells = index.astype(np.uint64)[:, None] * np.uint64(numbers) + np.arange(1, numbers + 1, dtype=np.uint64)
         bits = mixed(mixed(cells.astype(np.uint64)) ^ key)
     return np.asarray((bits >> np.uint64(11)) * 2.0**-53)
+
+
+def _places(pixels: int) -> NDArray[np.float32]:
+    """(pixels,) the middle of each in torch's coordinates of -1 to 1."""
+    return ((2 * np.arange(pixels, dtype=np.float32) + 1) / pixels - 1).astype(np.float32)
 
 
 def _pictures(rows: Floats, shape: tuple[int, int] | None) -> Floats:

@@ -11,7 +11,7 @@ import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.objectives import losses
 from tutelage.objectives.objective import Objective, Term
-from tutelage.objectives.signals import BatchLoss, Signals
+from tutelage.objectives.signals import Product, Signals
 from tutelage.students.loop import Backend
 
 torch.manual_seed(0)
@@ -142,6 +142,7 @@ def test_an_objective_survives_being_copied_and_pickled():
     [
         (None, 0.3, 2.0),
         (None, 1.0, 1.0),
+        (None, 0.0, 2.0),
         (2, 0.3, 2.0),
         (2, torch.tensor([0.2, 0.7])[:, None, None], 2.0),
         (2, torch.tensor([0.2, 0.7])[:, None, None], torch.tensor([1.0, 4.0])[:, None, None]),
@@ -158,13 +159,13 @@ def test_a_product_is_the_same_losses_with_the_same_gradient(copies, weight, tem
     total = sum(by_term.values())
     torch.testing.assert_close(objective(batch).total, total)
     (expected,) = torch.autograd.grad(total.mean(-1).sum(), answers, retain_graph=True)
-    Backend().backward(BatchLoss(total.detach(), tuple(products.values())), 0)
+    Backend().backward(products.values(), 0)
     torch.testing.assert_close(answers.grad, expected)
 
 
 def test_gradient_begins_below_a_loss_that_is_linear():
     products = MIXED.products(BATCH)
-    assert [(product.columns, product.carrier.shape) for product in products.values()] == [(True, (5, 3)), (False, (5,))]
+    assert [(product.slope is None, product.carrier.shape) for product in products.values()] == [(False, (5, 3)), (True, (5,))]
 
 
 def test_a_term_that_no_weight_can_change_adds_no_gradient():
@@ -173,7 +174,7 @@ def test_a_term_that_no_weight_can_change_adds_no_gradient():
     for objective in (tl.hard_cross_entropy(), tl.hard_cross_entropy() + fixed):
         answers.grad = None
         products = objective.products(replace(BATCH, student_answers=answers))
-        Backend().backward(BatchLoss(torch.zeros(5), tuple(products.values())), 0)
+        Backend().backward(products.values(), 0)
         torch.testing.assert_close(answers.grad, (torch.softmax(Z, 1) - torch.nn.functional.one_hot(Y, 3)) / 5)
 
 
@@ -195,4 +196,4 @@ def test_a_weight_for_each_copy_needs_a_stack():
 
 def test_a_batch_from_which_nothing_can_learn_is_torchs_error():
     with pytest.raises(RuntimeError, match="does not require grad"):
-        Backend().backward(BatchLoss.of(torch.zeros(5)), 0)
+        Backend().backward([Product(torch.zeros(5))], 0)

@@ -7,6 +7,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tutelage import engine
 from tutelage.core.errors import BadInput, SelfCheckFailed, ShapeError
 from tutelage.objectives.losses import soft_cross_entropy
+from tutelage.objectives.signals import Product
 from tutelage.students.feeds import TensorFeed
 from tutelage.students.loop import Course, fit, steps_of, train
 from tutelage.students.networks import MLPStack, mlp
@@ -135,13 +136,29 @@ def test_callbacks_are_told_of_each_epoch_and_one_may_end_the_training():
         return report.epoch == 2
 
     network = mlp((4, 2))
-    done = train(network, lesson(network), TensorFeed(INPUTS), course(network, callbacks=[enough], terms=lambda: {"soft": 1.0}))
+    done = train(network, lesson(network), TensorFeed(INPUTS), course(network, callbacks=[enough]))
     assert [report.epoch for report in told] == [1, 2]
     assert told[1].loss < told[0].loss
     assert [told[0].loss, told[1].loss] == done.losses.tolist()
-    assert told[0].terms == {"soft": 1.0}
+    assert told[0].terms == {"loss": told[0].loss}
     assert told[0].rate == 0.02
     assert told[0].score is None
+
+
+def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_batch():
+    told, network = [], mlp((4, 2))
+    still = torch.optim.SGD(network.parameters(), lr=0.0)
+
+    def by_term(batch):
+        soft = soft_cross_entropy(network(batch.inputs), TARGETS[batch.rows])
+        return {"soft": Product(soft), "squares": Product(network(batch.inputs), batch.inputs[:, :2], 0.5)}
+
+    train(network, by_term, TensorFeed(INPUTS), course(network, optimizer=still, epochs=1, callbacks=[told.append]))
+    with torch.no_grad():
+        said = network(INPUTS)
+        wanted = {"soft": soft_cross_entropy(said, TARGETS).mean(), "squares": 0.5 * (said * INPUTS[:, :2]).sum(1).mean()}
+    assert told[0].terms == pytest.approx({name: float(mean) for name, mean in wanted.items()}, rel=1e-5)
+    assert told[0].loss == pytest.approx(sum(told[0].terms.values()))
 
 
 def test_patience_ends_a_training_that_no_longer_gains():

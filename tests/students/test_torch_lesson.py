@@ -1,33 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
-from tutelage.students.feeds import Batch
-from tutelage.students.torch_lesson import TorchLesson, check_answers, truth_of
+from tutelage.students.torch_lesson import check_answers, truth_of
 
 INPUTS = torch.arange(24.0).reshape(8, 3).sin()
 FORM = of_classes("logits", ("a", "b"))
-
-
-def test_terms_are_told_as_means_and_then_forgotten():
-    objective = 0.5 * hard_cross_entropy() + 2.0 * soft_cross_entropy()
-    answers = INPUTS[:, :2]
-    lesson = TorchLesson(
-        nn.Linear(3, 2),
-        objective,
-        lambda said: said,
-        lambda batch: {"teacher_answers": answers[batch.rows]},
-        torch.zeros(8, dtype=torch.int64),
-    )
-    batches = Batch(INPUTS[[5, 2]], torch.tensor([5, 2])), Batch(INPUTS[:3], torch.arange(3))
-    totals = torch.cat([lesson(batch).losses for batch in batches])
-    told = lesson.terms()
-    assert sum(told.values()) == pytest.approx(totals.mean().item(), rel=1e-5)
-    assert lesson.terms() == {}
 
 
 def test_the_truth_is_put_in_the_order_of_the_classes():

@@ -79,11 +79,8 @@ class Term:
             BadInput: as when it is called.
         """
         if self.linear is None:
-            return Product(self(signals), self.weight, columns=False)
-        carrier, slope = self.linear(*self._inputs(signals), **self.settings)
-        if isinstance(self.weight, float):
-            return Product(carrier, slope if self.weight == 1.0 else slope * self.weight)
-        return Product(carrier, slope * self.weight[..., None])
+            return Product(self(signals), weight=self.weight)
+        return Product(*self.linear(*self._inputs(signals), **self.settings), self.weight)
 
     def _inputs(self, signals: Signals) -> list[Any]:
         inputs = [read(signals) for read in self._readers]

@@ -40,24 +40,23 @@ class Signals:
 
 
 class Product(NamedTuple):
-    """Losses of a term as carrier * slope, summed over columns where there are some: gradient may begin at the carrier.
+    """Losses of a term as weight * (carrier * slope).sum(-1), or as weight * carrier: gradient may begin at the carrier.
 
     Attributes:
         carrier: (batch, columns) or (copies, batch, columns), with gradient unless the term has none; or the losses
             themselves, without the columns.
-        slope: broadcasts to the carrier, without gradient.
-        columns: whether there are some.
+        slope: broadcasts to the carrier, without gradient; None where the carrier is the losses.
+        weight: a number, or (copies, 1).
     """
 
     carrier: Tensor
-    slope: Tensor | float
-    columns: bool = True
+    slope: Tensor | None = None
+    weight: Tensor | float = 1.0
 
     def losses(self) -> Tensor:
         """(batch,) or (copies, batch)."""
-        if self.columns:
-            return (self.carrier * self.slope).sum(dim=-1)
-        return self.carrier if isinstance(self.slope, float) and self.slope == 1.0 else self.carrier * self.slope
+        own = self.carrier if self.slope is None else (self.carrier * self.slope).sum(dim=-1)
+        return own if isinstance(self.weight, float) and self.weight == 1.0 else own * self.weight
 
 
 class Losses(NamedTuple):
@@ -70,27 +69,6 @@ class Losses(NamedTuple):
 
     total: Tensor
     terms: dict[str, Tensor]
-
-
-class BatchLoss(NamedTuple):
-    """What a batch costs, and where its gradient begins.
-
-    Attributes:
-        losses: (batch,), or (copies, batch) for a stack, without gradient.
-        products: of each term; their losses add up to these.
-    """
-
-    losses: Tensor
-    products: tuple[Product, ...]
-
-    @classmethod
-    def of(cls, losses: Tensor) -> BatchLoss:
-        """Losses at which gradient begins."""
-        return cls(losses.detach(), (Product(losses, 1.0, columns=False),))
-
-    def with_gradient(self) -> Tensor:
-        """The losses once more, for a backend whose gradient begins at their mean."""
-        return added(product.losses() for product in self.products)
 
 
 def added(values: Iterable[Tensor]) -> Tensor:

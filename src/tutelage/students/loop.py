@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from tutelage import engine
 from tutelage.core.arrays import same_length
 from tutelage.core.errors import BadInput, SelfCheckFailed
-from tutelage.objectives.signals import BatchLoss, Product
+from tutelage.objectives.signals import Product, added
 from tutelage.students.checkpoints import Checkpoints, random_states, set_random_states
 from tutelage.students.feeds import Batch, Feed, TensorFeed
 from tutelage.students.validation import BestWeights, Validation
 
-Lesson = Callable[[Batch], Tensor | BatchLoss]
-"""What a batch costs: one loss per example, (batch,), or (copies, batch) for a stack."""
+Lesson = Callable[[Batch], Tensor | Mapping[str, Product]]
+"""What a batch costs: one loss per example, (batch,), or (copies, batch) for a stack; or such losses by term."""
 
 WATCHED = 64
 """Steps between two looks at whether the losses are finite: a look waits for the device."""
@@ -48,7 +48,7 @@ class Report:
     Attributes:
         epoch: from 1.
         loss: mean over the epoch's rows, as it was while they were learnt, summed over copies.
-        terms: the mean of each of its terms, by name.
+        terms: the mean of each of its terms, by name; they add up to `loss`.
         score: (copies,) on the validation rows, lower is better; None without them.
         rate: the learning rate of the last step.
         best_epoch: (copies,) so far; None without validation rows.
@@ -77,7 +77,6 @@ class Course:
         average: an exponential moving average of the weights (`torch.optim.swa_utils.AveragedModel` of the network),
             updated after each step; it is what is validated and kept.
         callbacks: called with a `Report` after each epoch; one that returns True ends the training.
-        terms: tells the mean of each term of the loss since it was last asked; asked after each epoch.
         advance: called after each step (see `steps_of`), for a progress display.
     """
 
@@ -90,7 +89,6 @@ class Course:
     clip_norm: float | None = None
     average: nn.Module | None = None
     callbacks: Sequence[Callable[[Report], Any]] = ()
-    terms: Callable[[], Mapping[str, float]] = dict
     advance: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
@@ -127,19 +125,24 @@ class Backend:
         means = losses.mean(dim=-1)
         return means if means.ndim == 1 else means.sum(dim=1)
 
-    def backward(self, loss: BatchLoss, step: int) -> None:
+    def backward(self, products: Collection[Product], step: int) -> None:
         """Add the gradient of a step's cost. It starts at the losses, not at their mean, or below them at the carriers of products."""
-        products = [product for product in loss.products if product.carrier.requires_grad] or loss.products  # a frozen layer's has none
-        torch.autograd.backward([product.carrier for product in products], [self._slope(product) for product in products])
+        learnt = [product for product in products if product.carrier.requires_grad] or products  # a frozen layer's has none
+        torch.autograd.backward([product.carrier for product in learnt], [self._slope(product) for product in learnt])
 
     def _slope(self, product: Product) -> Tensor:
         """The gradient of the batch's mean at the carrier. One that is the same for every batch is made once."""
-        carrier, slope = product.carrier, product.slope
-        if not isinstance(slope, float):
-            return (slope / carrier.shape[-2 if product.columns else -1]).expand_as(carrier)
-        about = (carrier.shape, carrier.dtype, carrier.device, slope)
+        carrier, slope, weight = product
+        if slope is not None:
+            rows = carrier.shape[-2]
+            if isinstance(weight, float):
+                return (slope / rows if weight == 1.0 else slope * (weight / rows)).expand_as(carrier)
+            return (slope * weight[..., None] / rows).expand_as(carrier)
+        if not isinstance(weight, float):
+            return (weight / carrier.shape[-1]).expand_as(carrier)
+        about = (carrier.shape, carrier.dtype, carrier.device, weight)
         if about not in self._slopes:
-            self._slopes[about] = torch.full_like(carrier, slope / carrier.shape[-1])
+            self._slopes[about] = torch.full_like(carrier, weight / carrier.shape[-1])
         return self._slopes[about]
 
     def total(self, losses: Tensor) -> Tensor:
@@ -188,9 +191,9 @@ def train(
     while not state.ended:
         if state.step == 0:
             state.epoch, state.random = state.epoch + 1, steps.backend.agreed(torch.get_rng_state())
-        loss = steps.epoch(feed, state, memory)
+        terms = steps.epoch(feed, state, memory)
         state.step = 0
-        _close(state, network, course, loss, steps.backend)
+        _close(state, network, course, terms, steps.backend)
         if memory is not None and steps.backend.keeps:
             memory.keep(state)
     return _ended(state, network, course)
@@ -203,7 +206,7 @@ class State:
     Attributes:
         epoch: the one that is under way or was finished last; 0 before the first.
         step: how many steps of it are done; 0 when it is finished.
-        total: sum of the losses of the epoch's steps so far, times their rows.
+        totals: sum of the losses of the epoch's steps so far, times their rows, by term.
         random: torch's random state at the start of the epoch, from which its order of rows is drawn.
         scores, losses: of the epochs that are finished.
     """
@@ -212,7 +215,7 @@ class State:
     best: BestWeights | None
     epoch: int = 0
     step: int = 0
-    total: float = 0.0
+    totals: dict[str, float] = field(default_factory=dict)
     random: Tensor = field(default_factory=torch.get_rng_state)
     scores: list[list[float]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -253,7 +256,7 @@ class State:
         set_random_states(plain["random states"], self.device)
 
 
-_PLAIN = ("epoch", "step", "total", "random", "scores", "losses", "ended")
+_PLAIN = ("epoch", "step", "totals", "random", "scores", "losses", "ended")
 """The attributes of a State that are kept as they are."""
 
 
@@ -267,8 +270,8 @@ class _Steps:
     backend: Backend
     _learning: list[nn.Parameter] = field(default_factory=list)
 
-    def epoch(self, feed: Feed, state: State, memory: Checkpoints | None) -> float:
-        """Take the steps of an epoch that are not taken yet; its mean loss."""
+    def epoch(self, feed: Feed, state: State, memory: Checkpoints | None) -> dict[str, float]:
+        """Take the steps of an epoch that are not taken yet; the mean of its loss, by term."""
         now = torch.get_rng_state()
         torch.set_rng_state(state.random)
         order = torch.randperm(feed.rows)
@@ -276,7 +279,7 @@ class _Steps:
         if state.step:
             torch.set_rng_state(now)
         else:
-            state.total = 0.0
+            state.totals = {}
         self.network.train()
         self._learning = [parameter for group in self.course.optimizer.param_groups for parameter in group["params"]]
         watch = _Watch(state, self.backend, sizes)
@@ -288,15 +291,15 @@ class _Steps:
                 if self.backend.keeps:
                     memory.keep(state)
         watch.look()
-        return state.total / feed.rows
+        return {name: total / feed.rows for name, total in state.totals.items()}
 
-    def _step(self, batch: Batch, step: int) -> Tensor:
+    def _step(self, batch: Batch, step: int) -> dict[str, Tensor]:
         course = self.course
-        losses = self.lesson(batch)
-        loss = losses if isinstance(losses, BatchLoss) else BatchLoss.of(losses)
+        cost = self.lesson(batch)
+        products = {"loss": Product(cost)} if isinstance(cost, Tensor) else cost
         for parameter in self._learning:
             parameter.grad = None
-        self.backend.backward(loss, step)
+        self.backend.backward(products.values(), step)
         if course.clip_norm is not None:
             nn.utils.clip_grad_norm_(self._learning, course.clip_norm)
         course.optimizer.step()
@@ -305,7 +308,8 @@ class _Steps:
         if course.average is not None:
             course.average.update_parameters(self.network)  # type: ignore[operator]
         course.advance()
-        return loss.losses
+        with torch.no_grad():
+            return {name: product.losses().detach() for name, product in products.items()}
 
 
 class _Watch:
@@ -313,10 +317,10 @@ class _Watch:
 
     def __init__(self, state: State, backend: Backend, sizes: list[int]) -> None:
         self.state, self.backend, self.sizes = state, backend, sizes
-        self.seen: list[tuple[Tensor, Tensor]] = []
+        self.seen: list[tuple[dict[str, Tensor], Tensor]] = []
         self.first = state.step
 
-    def see(self, losses: Tensor, rows: Tensor, step: int) -> None:
+    def see(self, losses: dict[str, Tensor], rows: Tensor, step: int) -> None:
         if self.seen and len(rows) != len(self.seen[-1][1]):  # the last batch is smaller
             self.look()
         if not self.seen:
@@ -329,7 +333,8 @@ class _Watch:
         if not self.seen:
             return
         steps = slice(self.first, self.first + len(self.seen))
-        costs = self.backend.total(self.backend.cost(torch.stack([losses for losses, _ in self.seen]), steps)).double().cpu()
+        terms = {name: self._costs([losses[name] for losses, _ in self.seen], steps) for name in self.seen[0][0]}
+        costs = added(terms.values())
         bad = (~costs.isfinite()).nonzero()
         if len(bad):
             rows = self.seen[int(bad[0])][1].tolist()
@@ -338,12 +343,19 @@ class _Watch:
                 f"the loss of epoch {self.state.epoch} is {costs[int(bad[0])].item()}, first in the batch of rows {named}; "
                 "lower the learning rate or look at the targets of these rows."
             )
-        self.state.total += float((costs * torch.tensor(self.sizes[steps])).sum())
+        sizes = torch.tensor(self.sizes[steps])
+        for name, of_term in terms.items():
+            self.state.totals[name] = self.state.totals.get(name, 0.0) + float((of_term * sizes).sum())
         self.seen.clear()
 
+    def _costs(self, losses: list[Tensor], steps: slice) -> Tensor:
+        """(steps,) of one term, over all processes."""
+        return self.backend.total(self.backend.cost(torch.stack(losses), steps)).double().cpu()
 
-def _close(state: State, network: nn.Module, course: Course, loss: float, backend: Backend) -> None:
+
+def _close(state: State, network: nn.Module, course: Course, terms: Mapping[str, float], backend: Backend) -> None:
     """Score the epoch, tell the callbacks, and see whether it was the last."""
+    loss = sum(terms.values())
     state.losses.append(loss)
     score = None
     if course.validation is not None and state.best is not None:
@@ -352,7 +364,7 @@ def _close(state: State, network: nn.Module, course: Course, loss: float, backen
         score = found.numpy()
         state.scores.append(score.tolist())
     best_epoch = None if state.best is None else state.best.epoch.numpy()
-    report = Report(state.epoch, loss, course.terms(), score, float(course.optimizer.param_groups[0]["lr"]), best_epoch)
+    report = Report(state.epoch, loss, terms, score, float(course.optimizer.param_groups[0]["lr"]), best_epoch)
     wishes = [callback(report) for callback in course.callbacks]
     patient = course.patience is None or best_epoch is None or state.epoch - int(best_epoch.max()) < course.patience
     state.ended = state.epoch >= course.epochs or not patient or any(wish is True for wish in wishes)

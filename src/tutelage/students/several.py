@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
-from tutelage.objectives.signals import BatchLoss
+from tutelage.objectives.signals import Product, added
 from tutelage.students.loop import Backend, Report
 
 if TYPE_CHECKING:
@@ -54,9 +54,10 @@ class Accelerated(Backend):
         """So weighted that the mean over processes, which is what they exchange, is the mean over the whole batch."""
         return super().cost(losses, steps) * torch.tensor(self._shares[steps], device=losses.device)
 
-    def backward(self, loss: BatchLoss, step: int) -> None:
+    def backward(self, products: Collection[Product], step: int) -> None:
         """Add the gradient of a step's cost, exchanged between the processes."""
-        self.accelerator.backward(self.cost(loss.with_gradient()[None], slice(step, step + 1))[0])
+        losses = added(product.losses() for product in products)
+        self.accelerator.backward(self.cost(losses[None], slice(step, step + 1))[0])
 
     def total(self, losses: Tensor) -> Tensor:
         """(steps,) mean over processes."""

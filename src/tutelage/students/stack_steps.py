@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import groupby
 
 import torch
 from torch import Tensor, nn
 
-from tutelage.objectives.signals import BatchLoss
+from tutelage.objectives.signals import Product, added
 from tutelage.students.loop import Backend
 
 
@@ -21,9 +21,10 @@ class Bearing(Backend):
         borne = means.where(means.isfinite(), 0.0)
         return borne if borne.ndim == 1 else borne.sum(dim=1)
 
-    def backward(self, loss: BatchLoss, step: int) -> None:
+    def backward(self, products: Collection[Product], step: int) -> None:
         """Add the gradient of a step's cost."""
-        torch.autograd.backward(self.cost(loss.with_gradient()[None], slice(step, step + 1))[0])
+        losses = added(product.losses() for product in products)
+        torch.autograd.backward(self.cost(losses[None], slice(step, step + 1))[0])
 
 
 class StackSteps(Bearing):
@@ -69,9 +70,9 @@ class StackSteps(Bearing):
                 made[0].add_param_group(group)
         return made[0]
 
-    def backward(self, loss: BatchLoss, step: int) -> None:
+    def backward(self, products: Collection[Product], step: int) -> None:
         """Add the gradient, clip it copy by copy, and hand it to the views."""
-        super().backward(loss, step)
+        super().backward(products, step)
         if self._clip_norm is not None:
             clip_copies([parameter.grad for parameter in self._parameters if parameter.grad is not None], self._clip_norm)
         for part, views in self._views:

@@ -17,7 +17,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.objectives.hooks import capturing
 from tutelage.objectives.objective import Objective
-from tutelage.objectives.signals import BatchLoss, Signals, added
+from tutelage.objectives.signals import Product, Signals
 from tutelage.students.answering import Answering
 from tutelage.students.feeds import Batch
 
@@ -49,19 +49,10 @@ class TorchLesson:
     student_hidden: Mapping[str, Tensor] = field(default_factory=dict)
     teacher_hidden: Callable[[Tensor], Mapping[str, Tensor]] | None = None
     precision: str = "float32"
-    _sums: dict[str, Tensor] = field(default_factory=dict)
-    _rows: int = 0
 
-    def __call__(self, batch: Batch) -> BatchLoss:
-        """One loss per example, and where its gradient begins."""
-        products = self.objective.products(self.signals(batch))
-        with torch.no_grad():
-            weighted = {name: product.losses() for name, product in products.items()}
-            if len(weighted) > 1:
-                self._rows += len(batch.rows)
-                for name, values in weighted.items():
-                    self._sums[name] = self._sums.get(name, 0.0) + values.sum()
-            return BatchLoss(added(weighted.values()).detach(), tuple(products.values()))
+    def __call__(self, batch: Batch) -> dict[str, Product]:
+        """What the batch costs, by term."""
+        return self.objective.products(self.signals(batch))
 
     def signals(self, batch: Batch) -> Signals:
         """All that is known about a batch."""
@@ -86,12 +77,6 @@ class TorchLesson:
             with engine.evaluating(network):
                 self.modules = self.objective.modules(self.signals(first), rows=rows)
         return self.modules or nn.ModuleDict()
-
-    def terms(self) -> dict[str, float]:
-        """The mean of each term since the last call, weighted, if there is more than one."""
-        means = {name: float(total) / max(self._rows, 1) for name, total in self._sums.items()}
-        self._sums, self._rows = {}, 0
-        return means
 
 
 @contextmanager

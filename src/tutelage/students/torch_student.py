@@ -147,7 +147,6 @@ class TorchStudent:
                 rows=feed.rows,
                 validation=scored,
                 callbacks=[*callbacks, epoch_done] if epoch_done else callbacks,
-                terms=lesson.terms,
                 advance=step_done,
             )
             self.fit_ = train(network, lesson, feed, course, memory=memory, backend=backend, beside=self.projectors_)

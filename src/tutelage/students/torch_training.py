@@ -118,7 +118,7 @@ class Training:
             network: what is trained.
             beside: the projectors that train with it.
             rows: of the data.
-            further: validation, callbacks, terms and advance of the `Course`.
+            further: validation, callbacks and advance of the `Course`.
         """
         optimizer = self.optimizer_of(list(network.parameters()), list(beside.parameters()))
         return Course(

@@ -68,19 +68,32 @@ def test_kept_students_are_those_that_were_measured(tiny):
     ]
 
 
-def test_students_in_processes_of_their_own_are_the_same_to_the_bit(tmp_path):
+def test_students_answer_densely_where_the_pictures_want_it(tmp_path):
+    split = Split(load_mnist(), train_rows=64, epochs=1, held_out=20)
+    views = Views(split.inputs, recipe.DIGITS.augment, count=1)
+    size = recipe.Size(rows=64, teacher_epochs=1, student_epochs=1, student_batch=64, apart=False)
+    for dense in (True, False):
+        lessons = recipe._Lessons(views, split.labels, split.validation, size, dense, Store(tmp_path), {"what": "test"})
+        for setting in (recipe.TEACHER, recipe.SETTINGS[0]):
+            built = recipe.teacher_network() if setting == recipe.TEACHER else recipe.student_network(dense=dense)
+            learnt, errors = lessons.network(setting, 0, None, lambda: None)
+            assert str(learnt) == str(built)
+            assert errors.tolist() == lessons.held_out.score(learnt).tolist()
+
+
+def test_networks_in_processes_of_their_own_are_the_same_to_the_bit(tmp_path):
     images = load_mnist()
     split = Split(images, train_rows=256, epochs=1, held_out=100)
     views = Views(split.inputs, recipe.DIGITS.augment, count=1)
     labels = record(as_teacher(recipe.teacher_network().eval(), classes=range(10)), views)
-    asked, steps = [(recipe.SETTINGS[0], 0), (recipe.SETTINGS[2], 1)], []
+    asked, steps = [(recipe.TEACHER, 0), (recipe.SETTINGS[0], 0), (recipe.SETTINGS[2], 1)], []
     found = []
     for apart in (False, True):
-        size = recipe.Size(rows=256, student_epochs=1, student_batch=64, apart=apart)
+        size = recipe.Size(rows=256, teacher_epochs=1, teacher_batch=128, student_epochs=1, student_batch=64, apart=apart)
         store = Store(tmp_path / str(apart))
-        lessons = recipe._Lessons(views, split.labels, split.validation, size, store, {"what": "test"})
-        found.append(lessons.students(asked, labels, lambda: steps.append(1)))
-    assert len(steps) == 2 * 2 * 4
-    for (alone, errors), (other, same) in zip(*found, strict=True):
+        lessons = recipe._Lessons(views, split.labels, split.validation, size, True, store, {"what": "test"})
+        found.append(lessons.networks(asked, labels, lambda: steps.append(1)))
+    assert len(steps) == 2 * lessons.steps(*(setting for setting, _ in asked)) == 2 * (2 + 4 + 4)
+    for (alone, errors), (other, same) in ([learnt[each] for learnt in found] for each in asked):
         assert errors.tolist() == same.tolist()
         assert all(torch.equal(a, b) for a, b in zip(alone.state_dict().values(), other.state_dict().values(), strict=True))

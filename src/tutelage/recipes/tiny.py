@@ -29,6 +29,7 @@ from tutelage.recipes.cache import Store
 from tutelage.recipes.mnist_setting import CLASSES, Split, described, pictures, pixels
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network, kept_view_labels
+from tutelage.recipes.tiny_networks import as_it_answers, student_network, teacher_network
 from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.loop import steps_of
@@ -48,15 +49,15 @@ class Size:
     and students.
 
     Attributes:
-        apart: students learn in processes of their own, one a processor; for few and quick ones that would take longer.
+        apart: networks learn in processes of their own, one a processor; for few and quick ones that would take longer.
     """
 
     rows: int = 55_000
     held_out: int = 5000
     views: int = 12
-    teacher_epochs: int = 12
-    student_epochs: int = 14
-    teacher_batch: int = 256
+    teacher_epochs: int = 10
+    student_epochs: int = 18
+    teacher_batch: int = 128
     student_batch: int = 128
     teacher_rate: float = 4e-3
     student_rate: float = 1e-2
@@ -75,6 +76,7 @@ class Subject:
         load: the pictures, from the user's folder where they need one.
         augment: how a view may differ from a picture.
         full: how much is done of it.
+        dense: whether its students answer at every pixel (see `student_network`), as its validation rows prefer.
         takes_data: whether the user may name a folder of them.
     """
 
@@ -84,15 +86,16 @@ class Subject:
     load: Callable[[Path | None], Images]
     augment: Affine
     full: Size = Size()
+    dense: bool = True
     takes_data: bool = False
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One candidate of one arm."""
+    """What a network is trained on: one candidate of one arm, or the teacher."""
 
     arm: str
-    value: float
+    value: float = 0.0
 
     @property
     def chosen(self) -> dict[str, float]:
@@ -107,6 +110,7 @@ class Setting:
         return hard_cross_entropy(smoothing=self.value)
 
 
+TEACHER = Setting("teacher")
 SETTINGS = (
     *(Setting("student-hard", amount) for amount in SMOOTHINGS),
     *(Setting("student-soft", temperature) for temperature in TEMPERATURES),
@@ -117,49 +121,12 @@ MEANINGS = {
 }
 
 
-def _block(
-    inputs: int, outputs: int, size: int = 3, stride: int = 1, *, dilation: int = 1, groups: int = 1, active: bool = True
-) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2 * dilation, dilation=dilation, groups=groups, bias=False)
-    return [convolution, nn.BatchNorm2d(outputs), *([nn.ReLU(inplace=True)] if active else [])]
+def _as_it_is(trained: nn.Module) -> nn.Module:
+    return trained
 
 
-def _separable(inputs: int, outputs: int, dilation: int = 1) -> list[nn.Module]:
-    """3 x 3 within each channel, then 1 x 1 across them: of 32 channels a seventh of the weights of a full 3 x 3."""
-    return [*_block(inputs, inputs, dilation=dilation, groups=inputs, active=False), *_block(inputs, outputs, 1)]
-
-
-def _network(before: list[nn.Module], pool: nn.Module, after: list[nn.Module], width: int) -> nn.Sequential:
-    """(batch, 784) -> (batch, 10)."""
-    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES)]
-    layers = [nn.Unflatten(1, (1, 28, 28)), *before, pool, *after, *head]
-    return nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def student_network(*, dense: bool = False) -> nn.Sequential:
-    """7 834 weights: a convolution of 5 x 5 at every other pixel, then five separable ones, at 14 x 14 and 7 x 7 positions.
-
-    Args:
-        dense: at every pixel instead, with the same weights on values as far apart as before. The mean over positions is then
-            over all 16 places that the coarse grid could have had on the picture, but for the border. It takes nine times the
-            products: too slow to train, it answers better.
-    """
-    stride, early, late = (1, 2, 4) if dense else (2, 1, 1)
-    pool = nn.MaxPool2d(2, 1, padding=1, dilation=2) if dense else nn.MaxPool2d(2)
-    after = [layer for _ in range(4) for layer in _separable(32, 32, late)]
-    return _network([*_block(1, 24, 5, stride), *_separable(24, 32, early)], pool, after, 32)
-
-
-def as_it_answers(trained: nn.Module) -> nn.Sequential:
-    """A trained student's weights in the dense network."""
-    answering = student_network(dense=True)
-    answering.load_state_dict(trained.state_dict())
-    return answering
-
-
-def teacher_network() -> nn.Sequential:
-    """80 202 weights: four convolutions, the first of 5 x 5 at every other pixel."""
-    return _network([*_block(1, 32, 5, 2), *_block(32, 48)], nn.MaxPool2d(2), [*_block(48, 64), *_block(64, 64)], 64)
+Learnt = tuple[nn.Module, NDArray[np.float64]]
+"""A network as it answers, and its number of validation errors."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +138,7 @@ class _Lessons:
         truth: their labels.
         held_out: the rows that choose.
         size: how much is done.
+        dense: whether students answer at every pixel.
         store: where networks are kept.
         told: what the views are, for the store.
     """
@@ -179,86 +147,84 @@ class _Lessons:
     truth: NDArray[np.int64]
     held_out: Validation
     size: Size
+    dense: bool
     store: Store
     told: Mapping[str, Any]
 
-    def teacher(self, seed: int, advance: Advance) -> tuple[nn.Module, Mapping[str, Any]]:
-        """The network that will teach, and what it was made from."""
+    def made_from(self, setting: Setting, seed: int, taught: SoftLabels | None = None) -> dict[str, Any]:
+        """What settles a network: its layers, data and training."""
         size = self.size
-        made_from = {"what": "tiny teacher", "network": str(teacher_network()), **self.told}
-        made_from |= {"epochs": size.teacher_epochs, "batch_size": size.teacher_batch, "rate": size.teacher_rate, "seed": seed}
-        return self._learnt(made_from, teacher_network, hard_cross_entropy(), None, advance=advance)[0], made_from
-
-    def student(self, setting: Setting, seed: int, taught: SoftLabels, advance: Advance) -> tuple[nn.Module, NDArray[np.float64]]:
-        """A student as it answers, and its number of validation errors."""
-        soft, size = setting.arm == "student-soft", self.size
-        made_from = {
+        if setting == TEACHER:
+            training = {"epochs": size.teacher_epochs, "batch_size": size.teacher_batch, "rate": size.teacher_rate, "seed": seed}
+            return {"what": "tiny teacher", "network": str(teacher_network()), **self.told, **training}
+        return {
             "what": "tiny student",
             "network": str(student_network()),
-            "answering": str(student_network(dense=True)),
+            "answering": str(student_network(dense=self.dense)),
             **self.told,
-            "labels": taught.fingerprint if soft else "truth",
+            "labels": "truth" if taught is None else taught.fingerprint,
             "objective": setting.objective.described(),
             "epochs": size.student_epochs,
             "batch_size": size.student_batch,
             "rate": size.student_rate,
             "seed": seed,
         }
-        labels = taught if soft else None
-        return self._learnt(made_from, student_network, setting.objective, labels, as_it_answers, threads=1, advance=advance)
 
-    def students(
-        self, asked: Sequence[tuple[Setting, int]], taught: SoftLabels, advance: Advance
-    ) -> list[tuple[nn.Module, NDArray[np.float64]]]:
-        """Students of these settings and seeds, as many at once as there are processors: a step is too small to be shared among them."""
-        steps = steps_of(len(self.truth), batch_size=self.size.student_batch, epochs=self.size.student_epochs)
-        workers = min(cpu_count(only_physical_cores=False), len(asked)) if self.size.apart else 1
-        if workers <= 1:
-            return [self.student(setting, seed, taught, advance) for setting, seed in asked]
-        done = []
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "A worker stopped")  # joblib replaces one that keeps memory, as ours do for their next step
-            for student in Parallel(workers, return_as="generator")(delayed(self.student)(*each, taught, _silent) for each in asked):
-                done.append(student)
-                for _ in range(steps):
-                    advance()
-        return done
-
-    def _learnt(
-        self,
-        made_from: Mapping[str, Any],
-        build: Callable[[], nn.Module],
-        objective: Objective,
-        labels: SoftLabels | None,
-        answering: Callable[[nn.Module], nn.Module] = lambda trained: trained,
-        **how: Any,
-    ) -> tuple[nn.Module, NDArray[np.float64]]:
-        """A network as it answers, trained now only if it is not kept already, and its number of validation errors.
+    def network(self, setting: Setting, seed: int, taught: SoftLabels | None, advance: Advance) -> Learnt:
+        """One network, trained now only if it is not kept already.
 
         The last epoch is kept, when the learning rate has come down to nothing: five thousand rows would choose an epoch by luck.
         """
+        labels = taught if setting.arm == "student-soft" else None
+        made_from = self.made_from(setting, seed, labels)
+        build = teacher_network if setting == TEACHER else student_network
+        answering = as_it_answers if self.dense and setting != TEACHER else _as_it_is
 
         def train(fresh: nn.Module) -> Mapping[str, NDArray[Any]]:
-            learner = TorchStudent(fresh, objective, classes=range(CLASSES))
-            learner.fit(
+            TorchStudent(fresh, setting.objective, classes=range(CLASSES)).fit(
                 self.views,
                 labels,
                 self.truth,
                 epochs=made_from["epochs"],
                 batch_size=made_from["batch_size"],
-                seed=made_from["seed"],
+                seed=seed,
                 optimizer=partial(torch.optim.Adam, lr=made_from["rate"], fused=True),
                 schedule=one_cycle,
-                **how,
+                threads=1,
+                advance=advance,
             )
             return {"errors": self.held_out.score(answering(fresh)).numpy()}
 
         trained, report = kept_network(self.store, made_from, build, train)
         return answering(trained), report["errors"]
 
+    def networks(
+        self, asked: Sequence[tuple[Setting, int]], taught: SoftLabels | None, advance: Advance
+    ) -> dict[tuple[Setting, int], Learnt]:
+        """Networks of these settings and seeds, as many at once as there are processors: a step is too small to be shared among them."""
+        workers = min(cpu_count(only_physical_cores=False), len(asked)) if self.size.apart else 1
+        if workers <= 1:
+            return {each: self.network(*each, taught, advance) for each in asked}
+        learnt = {}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "A worker stopped")  # joblib replaces one that keeps memory, as ours do for their next step
+            for each, found in Parallel(workers, return_as="generator_unordered")(delayed(self._named)(each, taught) for each in asked):
+                learnt[each] = found
+                for _ in range(self.steps(each[0])):
+                    advance()
+        return learnt
 
-def _silent() -> None:
-    """Steps of another process are not shown one by one."""
+    def steps(self, *settings: Setting) -> int:
+        """How many steps it takes to train these."""
+        size = self.size
+        plans = [
+            (size.teacher_batch, size.teacher_epochs) if each == TEACHER else (size.student_batch, size.student_epochs) for each in settings
+        ]
+        return sum(steps_of(len(self.truth), batch_size=batch, epochs=epochs) for batch, epochs in plans)
+
+    def _named(self, each: tuple[Setting, int], taught: SoftLabels | None) -> tuple[tuple[Setting, int], Learnt]:
+        """One network of another process, whose steps are not shown one by one."""
+        return each, self.network(*each, taught, lambda: None)
 
 
 def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
@@ -268,24 +234,24 @@ def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
         split = Split(subject.load(plan.data), train_rows=size.rows, epochs=size.student_epochs, held_out=size.held_out)
         views = Views(split.inputs, subject.augment, count=size.views, plain_first=True)
         told_of = {"data": split.fingerprint, "views": views.settled_by()}
-        lessons = _Lessons(views, split.labels, split.validation, size, store, told_of)
-    with stages.stage("teacher", steps_of(size.rows, batch_size=size.teacher_batch, epochs=size.teacher_epochs)) as advance:
-        teacher, teacher_from = lessons.teacher(plan.seeds[0], advance)
+        lessons = _Lessons(views, split.labels, split.validation, size, subject.dense, store, told_of)
+    first, *further = plan.seeds
+    alone = [TEACHER, *(setting for setting in SETTINGS if setting.arm == "student-hard")]
+    with stages.stage("teacher, and students on labels", lessons.steps(*alone)) as advance:
+        learnt = lessons.networks([(setting, first) for setting in alone], None, advance)
     with stages.stage("answers"):
+        teacher, teacher_from = learnt[TEACHER, first][0], lessons.made_from(TEACHER, first)
         taught = kept_view_labels(store, teacher, teacher_from, views, tuple(range(CLASSES)))
         told = kept_labels(store, teacher, teacher_from, split.test_inputs, tuple(range(CLASSES)))
-    trainings = len(SETTINGS) + len(MEANINGS) * (len(plan.seeds) - 1)
-    with stages.stage("students", steps_of(size.rows, batch_size=size.student_batch, epochs=size.student_epochs) * trainings) as advance:
-        first, *further = plan.seeds
-        tried = [(setting, first) for setting in SETTINGS]
-        learnt = dict(zip(tried, lessons.students(tried, taught, advance), strict=True))
+    candidates = [setting for setting in SETTINGS if setting not in alone]
+    with stages.stage("students", lessons.steps(*candidates, *SETTINGS[:1] * len(MEANINGS) * len(further))) as advance:
+        learnt |= lessons.networks([(setting, first) for setting in candidates], taught, advance)
         chosen = {arm: _best({setting: learnt[setting, first][1] for setting in SETTINGS if setting.arm == arm}) for arm in MEANINGS}
-        asked = [(setting, seed) for setting in chosen.values() for seed in further]
-        learnt |= zip(asked, lessons.students(asked, taught, advance), strict=True)
+        learnt |= lessons.networks([(setting, seed) for setting in chosen.values() for seed in further], taught, advance)
         networks = {arm: [learnt[setting, seed][0] for seed in plan.seeds] for arm, setting in chosen.items()}
     students = {arm: tuple(TorchStudent(network, classes=range(CLASSES)) for network in of_arm) for arm, of_arm in networks.items()}
     models = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),), **students}
-    return _measure(plan, split, size, subject.augment, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
+    return _measure(subject, plan, split, size, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
 
 
 def _best(errors: Mapping[Setting, NDArray[np.float64]]) -> Setting:
@@ -293,10 +259,10 @@ def _best(errors: Mapping[Setting, NDArray[np.float64]]) -> Setting:
 
 
 def _measure(
+    subject: Subject,
     plan: Plan,
     split: Split,
     size: Size,
-    augment: Affine,
     *,
     models: Mapping[str, tuple[Any, ...]],
     chosen: Mapping[str, Setting],
@@ -329,29 +295,41 @@ def _measure(
             ("student-soft", "student-hard", "Does the small network gain from the teacher's probabilities, against tuned hard labels?"),
             ("student-soft", "teacher", "How much of the teacher's accuracy is left behind?"),
         ),
-        protocol=_protocol(plan, split, size, augment),
+        protocol=_protocol(subject, plan, split, size),
         data=described(split),
         figures=figures,
     )
 
 
-def _protocol(plan: Plan, split: Split, size: Size, augment: Affine) -> tuple[str, ...]:
+def _protocol(subject: Subject, plan: Plan, split: Split, size: Size) -> tuple[str, ...]:
+    answering = "answer at every one, with the same weights; the teacher answers as it learnt" if subject.dense else "answer so"
     return (
         f"The first {split.train_rows} training rows train, the last {size.held_out} of the 60 000 validate, the test rows choose nothing.",
-        f"{size.views} views of every row: as it is, and {'mirrored by chance, ' if augment.mirrored else ''}turned, zoomed, sheared and "
-        f"shifted within {augment.degrees:g} degrees, {augment.zoom:.0%}, {augment.shear:g} and {augment.shift:g} pixels; an epoch shows "
-        "one, the same to teacher and students.",
+        f"{size.views} views of every row: as it is, and {_changes(subject.augment)}; an epoch shows one, the same to teacher and "
+        "students.",
         f"Teacher: {size.teacher_epochs} epochs on the labels (Adam, one-cycle peak {size.teacher_rate:g}, batches of "
         f"{size.teacher_batch}); asked once about every view.",
         f"Students: {parameters_of(student_network())} weights, at most {BUDGET}; {size.student_epochs} epochs (Adam, one-cycle peak "
         f"{size.student_rate:g}, batches of {size.student_batch}). Within a seed both arms share initial weights, views and batches.",
-        "Students learn at every other pixel and answer at every one, with the same weights; the teacher answers as it learnt.",
+        f"Students learn at every other pixel and {answering}.",
         f"Both arms have two candidates: temperatures {', '.join(f'{t:g}' for t in TEMPERATURES)} for soft labels, label smoothing "
         f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard ones. Validation chooses, on seed {plan.seeds[0]}, one candidate an arm; "
         "every network is that of its last epoch.",
         "Differences are paired by seed and test row; intervals allow for both (crossed random effects). "
         "They hold for this one teacher: another might teach better or worse.",
     )
+
+
+def _changes(augment: Affine) -> str:
+    """What makes a view another picture, in words."""
+    bounds = {
+        "turned by at most {:g} degrees": augment.degrees,
+        "zoomed by at most {:.0%}": augment.zoom,
+        "sheared by at most {:g}": augment.shear,
+        "shifted by at most {:g} pixels": augment.shift,
+    }
+    changes = ["mirrored by chance"] * augment.mirrored + [told.format(bound) for told, bound in bounds.items() if bound]
+    return ", ".join(changes)
 
 
 def recipe_of(subject: Subject) -> Recipe:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from tutelage.data.datasets import load_fashion_mnist
 from tutelage.data.views import Affine
-from tutelage.recipes.tiny import Subject, recipe_of
+from tutelage.recipes.tiny import Size, Subject, recipe_of
 
 CLOTHES = Subject(
     name="tiny-fashion",
     title="Eight thousand weights on pictures of clothes",
     summary="The digits' networks and budget on Fashion-MNIST, with and without a teacher.",
     load=load_fashion_mnist,
-    augment=Affine(degrees=5, zoom=0.1, shift=1, shape=(28, 28), mirrored=True),
+    augment=Affine(shape=(28, 28), mirrored=True),  # validation rows prefer it: 428 errors against 452 with turns, zooms and shifts
+    full=Size(views=4),
+    dense=False,  # asked densely, the same students make 564 and 484
     takes_data=True,
 )
 RECIPE = recipe_of(CLOTHES)

@@ -18,6 +18,9 @@ from tutelage.data.fingerprint import fingerprint
 from tutelage.data.names import mixed
 from tutelage.data.rows import Rows
 
+MADE = 2
+"""Raised when the same augmentation gives other bits, so that answers to the views of before are not taken for these."""
+
 
 @runtime_checkable
 class Augmentation(Protocol):
@@ -143,7 +146,7 @@ class Views:
 
     def settled_by(self) -> dict[str, Any]:
         """What settles every pixel, as plain values: two Views that agree in it are the same rows."""
-        about = {"augment": repr(self.augment), "count": self.count, "seed": self.seed, "plain_first": self.plain_first}
+        about = {"made": MADE, "augment": repr(self.augment), "count": self.count, "seed": self.seed, "plain_first": self.plain_first}
         return {"data": fingerprint(self.data), **about}
 
     def as_rows(self) -> Rows:

@@ -244,7 +244,7 @@ def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
         taught = kept_view_labels(store, teacher, teacher_from, views, tuple(range(CLASSES)))
         told = kept_labels(store, teacher, teacher_from, split.test_inputs, tuple(range(CLASSES)))
     candidates = [setting for setting in SETTINGS if setting not in alone]
-    with stages.stage("students", lessons.steps(*candidates, *SETTINGS[:1] * len(MEANINGS) * len(further))) as advance:
+    with stages.stage("students", lessons.steps(candidates[0]) * (len(candidates) + len(MEANINGS) * len(further))) as advance:
         learnt |= lessons.networks([(setting, first) for setting in candidates], taught, advance)
         chosen = {arm: _best({setting: learnt[setting, first][1] for setting in SETTINGS if setting.arm == arm}) for arm in MEANINGS}
         learnt |= lessons.networks([(setting, seed) for setting in chosen.values() for seed in further], taught, advance)
@@ -302,7 +302,7 @@ def _measure(
 
 
 def _protocol(subject: Subject, plan: Plan, split: Split, size: Size) -> tuple[str, ...]:
-    answering = "answer at every one, with the same weights; the teacher answers as it learnt" if subject.dense else "answer so"
+    answering = "answer at every one, with the same weights; the teacher answers as it learnt" if subject.dense else "answer as they learnt"
     return (
         f"The first {split.train_rows} training rows train, the last {size.held_out} of the 60 000 validate, the test rows choose nothing.",
         f"{size.views} views of every row: as it is, and {_changes(subject.augment)}; an epoch shows one, the same to teacher and "

@@ -11,7 +11,7 @@ CLOTHES = Subject(
     title="Eight thousand weights on pictures of clothes",
     summary="The digits' networks and budget on Fashion-MNIST, with and without a teacher.",
     load=load_fashion_mnist,
-    augment=Affine(shape=(28, 28), mirrored=True),  # validation rows prefer it: 428 errors against 452 with turns, zooms and shifts
+    augment=Affine(shape=(28, 28), mirrored=True),  # of 5 000 validation rows 428 errors; turned, zoomed, shifted 452
     full=Size(views=4),
     dense=False,  # asked densely, the same students make 564 and 484
     takes_data=True,

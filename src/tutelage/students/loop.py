@@ -125,6 +125,11 @@ class Backend:
         means = losses.mean(dim=-1)
         return means if means.ndim == 1 else means.sum(dim=1)
 
+    def cost_of(self, products: Collection[Product], step: int) -> Tensor:
+        """What one step costs, with gradient, for a backend whose gradient begins there."""
+        losses = added(product.losses() for product in products)
+        return self.cost(losses[None], slice(step, step + 1))[0]
+
     def backward(self, products: Collection[Product], step: int) -> None:
         """Add the gradient of a step's cost. It starts at the losses, not at their mean, or below them at the carriers of products."""
         learnt = [product for product in products if product.carrier.requires_grad] or products  # a frozen layer's has none
@@ -297,6 +302,8 @@ class _Steps:
         course = self.course
         cost = self.lesson(batch)
         products = {"loss": Product(cost)} if isinstance(cost, Tensor) else cost
+        with torch.no_grad():
+            losses = {name: product.losses().detach() for name, product in products.items()}
         for parameter in self._learning:
             parameter.grad = None
         self.backend.backward(products.values(), step)
@@ -308,8 +315,7 @@ class _Steps:
         if course.average is not None:
             course.average.update_parameters(self.network)  # type: ignore[operator]
         course.advance()
-        with torch.no_grad():
-            return {name: product.losses().detach() for name, product in products.items()}
+        return losses
 
 
 class _Watch:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
-from tutelage.objectives.signals import Product, added
+from tutelage.objectives.signals import Product
 from tutelage.students.loop import Backend, Report
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class Accelerated(Backend):
 
     def backward(self, products: Collection[Product], step: int) -> None:
         """Add the gradient of a step's cost, exchanged between the processes."""
-        losses = added(product.losses() for product in products)
-        self.accelerator.backward(self.cost(losses[None], slice(step, step + 1))[0])
+        self.accelerator.backward(self.cost_of(products, step))
 
     def total(self, losses: Tensor) -> Tensor:
         """(steps,) mean over processes."""

@@ -8,7 +8,7 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from tutelage.objectives.signals import Product, added
+from tutelage.objectives.signals import Product
 from tutelage.students.loop import Backend
 
 
@@ -16,15 +16,14 @@ class Bearing(Backend):
     """Bears losses that are not finite: such a copy counts nothing, and learns nothing that is worth keeping from then on."""
 
     def cost(self, losses: Tensor, steps: slice) -> Tensor:
-        """(steps,) the mean over the batch, summed over the copies whose loss is finite."""
+        """(steps,) the mean over the batch, summed over the copies where it is finite; a term alone when it is told."""
         means = losses.mean(dim=-1)
         borne = means.where(means.isfinite(), 0.0)
         return borne if borne.ndim == 1 else borne.sum(dim=1)
 
     def backward(self, products: Collection[Product], step: int) -> None:
         """Add the gradient of a step's cost."""
-        losses = added(product.losses() for product in products)
-        torch.autograd.backward(self.cost(losses[None], slice(step, step + 1))[0])
+        torch.autograd.backward(self.cost_of(products, step))
 
 
 class StackSteps(Bearing):

@@ -88,4 +88,4 @@ def test_a_student_of_the_future_is_not_asked(flowers, here, complaint):
     shutil.copytree(flowers.run, "run")
     path = here / "run" / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 99}))
-    assert "has schema 99; this version of tutelage reads 1" in complaint("evaluate", "run", "--data", flowers.test)
+    assert "has schema 99; this version of tutelage reads 2" in complaint("evaluate", "run", "--data", flowers.test)

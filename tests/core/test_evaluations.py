@@ -8,7 +8,7 @@ from tutelage.core.evaluations import Evaluation
 
 def test_json_holds_every_figure_and_no_answers(evaluated):
     plain = json.loads(evaluated.dumps())
-    assert plain["schema"] == 1
+    assert plain["schema"] == 2
     assert plain["against_truth"]["worst_class_recall"] == {
         "value": 0.5,
         "interval": {"low": 0.25, "high": 0.75, "over": "test rows"},
@@ -42,9 +42,9 @@ def test_json_is_read_back_as_the_same_record(evaluated):
         again.kept_answers()
 
 
-@pytest.mark.parametrize("schema", [2, None, "1"])
+@pytest.mark.parametrize("schema", [1, None, "2"])
 def test_a_record_of_another_schema_is_refused(evaluated, schema):
-    with pytest.raises(BadInput, match=f"has schema {schema!r} and this version reads 1"):
+    with pytest.raises(BadInput, match=f"has schema {schema!r} and this version reads 2"):
         Evaluation.from_json({**evaluated.to_json(), "schema": schema})
 
 

@@ -76,6 +76,25 @@ def test_a_million_small_rows_share_no_name():
     assert len(np.unique(row_names(grid))) == len(grid)
 
 
+@pytest.mark.parametrize(
+    "scale",
+    [
+        2.0**24 + 1,  # beyond single precision: whole numbers, nearly all of whose low bits are zero
+        2.0**40,  # multiples of a power of two, in the high bits alone
+        1 / 3,  # every low bit in use
+        2.0**-30,
+    ],
+)
+def test_rows_that_differ_in_few_bits_share_no_name(scale):
+    grid = np.stack(np.meshgrid(*[np.arange(60)] * 3), axis=-1).reshape(-1, 3)
+    assert len(np.unique(row_names(grid * scale))) == len(grid)
+
+
+def test_neighbours_in_double_precision_are_told_apart():
+    below = np.array([[1.0, 2.0], [1.0, 2.0]]) + np.array([[0.0, 2.0**-50], [2.0**-51, 0.0]])
+    assert len(set(row_names(np.concatenate([below, [[1.0, 2.0]]])).tolist())) == 3
+
+
 def test_blocks_do_not_show():
     wide = np.random.default_rng(0).normal(size=(3, BLOCK_CELLS // 2))
     np.testing.assert_array_equal(row_names(wide), [row_names(row[None])[0] for row in wide])

@@ -71,7 +71,7 @@ class Same:
 
 def test_a_record_is_frozen_and_its_json_is_strict(evaluation):
     plain = json.loads(evaluation.dumps())
-    assert plain["schema"] == 1
+    assert plain["schema"] == 2
     assert plain["classes"] == ["setosa", "versicolor", "virginica"]
     assert plain["against_truth"]["accuracy"]["interval"]["over"] == "test rows"
     assert "answers" not in plain

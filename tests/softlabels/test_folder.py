@@ -92,7 +92,7 @@ def test_a_shard_of_another_recording_is_not_mistaken(folder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
-        ({"schema": 3}, StaleCache, "recorded in schema 3; this version of tutelage reads 2"),
+        ({"schema": 2}, StaleCache, "recorded in schema 2; this version of tutelage reads 3"),
         ({"rows": 26, "shard_rows": 5}, DamagedFile, "garbles shards: 3 for 26 rows"),
         ({"rows": "many"}, DamagedFile, "garbles"),
         ({"classes": ["a"]}, DamagedFile, "garbles"),

@@ -83,8 +83,8 @@ def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     memory = Checkpoints(tmp_path, {})
     training(memory)
     content = (tmp_path / FILE).read_bytes()
-    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA", 3)
-    with pytest.raises(StaleCache, match="has schema 2; this version of tutelage reads 3"):
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA", 4)
+    with pytest.raises(StaleCache, match="has schema 3; this version of tutelage reads 4"):
         training(memory)
     monkeypatch.undo()
     for damaged in (content[:100], b"", content[:50] + b"x" + content[51:]):

@@ -8,6 +8,7 @@ from tutelage import engine
 from tutelage.core.errors import BadInput, SelfCheckFailed, ShapeError
 from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.signals import Product
+from tutelage.students import loop
 from tutelage.students.feeds import TensorFeed
 from tutelage.students.loop import Course, fit, steps_of, train
 from tutelage.students.networks import MLPStack, mlp
@@ -145,7 +146,9 @@ def test_callbacks_are_told_of_each_epoch_and_one_may_end_the_training():
     assert told[0].score is None
 
 
-def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_batch():
+@pytest.mark.parametrize("narrow", [0, loop.NARROW])
+def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_batch(monkeypatch, narrow):
+    monkeypatch.setattr(loop, "NARROW", narrow)
     told, network = [], mlp((4, 2))
     still = torch.optim.SGD(network.parameters(), lr=0.0)
 
@@ -159,6 +162,31 @@ def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_b
         wanted = {"soft": soft_cross_entropy(said, TARGETS).mean(), "squares": 0.5 * (said * INPUTS[:, :2]).sum(1).mean()}
     assert told[0].terms == pytest.approx({name: float(mean) for name, mean in wanted.items()}, rel=1e-5)
     assert told[0].loss == pytest.approx(sum(told[0].terms.values()))
+
+
+@pytest.mark.parametrize("slopes", ["of each copy", "shared", "none"])
+@pytest.mark.parametrize("weight", [0.5, torch.tensor([[0.5], [2.0], [0.0]])])
+@pytest.mark.parametrize("narrow", [0, loop.NARROW])
+def test_a_stack_tells_what_its_copies_cost_in_all(monkeypatch, slopes, weight, narrow):
+    monkeypatch.setattr(loop, "NARROW", narrow)
+    told, network = [], MLPStack((4, 2), 3)
+    wanted = {"of each copy": torch.stack([TARGETS, 1 - TARGETS, 2 * TARGETS]), "shared": TARGETS}.get(slopes)
+
+    def by_term(batch):
+        said = network(batch.inputs)
+        slope = None if wanted is None else wanted.index_select(-2, batch.rows)
+        return {"term": Product(said.square().sum(-1) if slope is None else said, slope, weight)}
+
+    train(
+        network,
+        by_term,
+        TensorFeed(INPUTS),
+        course(network, optimizer=torch.optim.SGD(network.parameters(), lr=0.0), epochs=1, callbacks=[told.append]),
+    )
+    with torch.no_grad():
+        said = network(INPUTS)
+    losses = said.square().sum(-1) if wanted is None else (said * wanted).sum(-1)
+    assert told[0].loss == pytest.approx(float((losses * weight).mean(1).sum()), rel=1e-5)
 
 
 def test_patience_ends_a_training_that_no_longer_gains():

@@ -14,7 +14,7 @@ from tutelage.core.records import Interval, dumps
 if TYPE_CHECKING:
     from rich.table import Table
 
-EVALUATION_SCHEMA = 1
+EVALUATION_SCHEMA = 2
 
 CAVEAT = "95 % intervals are over test rows: they say nothing of another seed, another teacher or other training rows."
 

@@ -2,7 +2,7 @@
 
 A row's name is a 64-bit hash of its values, the same for an array, a frame, a sparse matrix or a Parquet file that
 hold the same numbers. It is no secret and no proof against an adversary: two different rows among ten million share
-a name with probability 3e-6.
+a name with probability 3e-6, for the most awkward of values 5e-5.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ from tutelage.data.rows import array_of, as_rows
 
 Names = NDArray[np.uint64]
 
-BLOCK_CELLS = 1 << 17
-"""Cells hashed at a time: few enough to stay in the processor's cache, enough that threads seldom wait for each other."""
+BLOCK_CELLS = 1 << 18
+"""Cells hashed at a time: few enough to stay near the processor, enough that threads seldom wait for each other."""
 THREAD_CELLS = 1 << 21
 """Cells that are worth a thread of their own."""
 MOST_THREADS = 4
@@ -79,21 +79,16 @@ def mixed(bits: Names) -> Names:
     return bits
 
 
-def _spread(bits: Names, seeds: Names, scratch: Names | None = None) -> Names:
-    """What each cell adds to its row's name, in place: `mixed` with a column's own seed as the second factor; 0 of 0.
-
-    Two rounds, for short floats, such as whole numbers, are all zeros below: one leaves some of them there.
-    """
-    with np.errstate(over="ignore"):
-        bits *= _FIRST
-        bits ^= np.right_shift(bits, np.uint64(32), out=scratch)
-        bits *= seeds
-        bits ^= np.right_shift(bits, np.uint64(29), out=scratch)
-    return bits
+_LOW = np.uint64(29)
+"""Low bits of a double, all zero where single precision holds the number: half of the work is then left out."""
+_LOW_BITS = np.uint64((1 << 29) - 1)
 
 
-def _seeds(columns: int) -> Names:
-    return mixed(np.arange(1, columns + 1, dtype=np.uint64)) | np.uint64(1)
+@cache
+def _keys(columns: int) -> Names:
+    """(2, 2, columns) what the high and the low bits of each column are multiplied by, in each of the two sums."""
+    keys: Names = mixed(np.arange(1, 4 * columns + 1, dtype=np.uint64)).reshape(columns, 2, 2).transpose(1, 2, 0).copy()
+    return keys
 
 
 def _of_numbers(matrix: NDArray[Any]) -> Names:
@@ -102,45 +97,60 @@ def _of_numbers(matrix: NDArray[Any]) -> Names:
     if workers <= 1:
         return _finished(_sums(matrix), matrix.shape[1])
     with ThreadPoolExecutor(workers) as threads:
-        return _finished(np.concatenate(list(threads.map(_sums, np.array_split(matrix, workers)))), matrix.shape[1])
+        return _finished(np.concatenate(list(threads.map(_sums, np.array_split(matrix, workers))), axis=1), matrix.shape[1])
 
 
 def _sums(matrix: NDArray[Any]) -> Names:
-    """What the cells of each row add up to, a block of rows at a time."""
-    columns = matrix.shape[1]
-    seeds, step = _seeds(columns), max(1, BLOCK_CELLS // max(columns, 1))
-    names = np.empty(len(matrix), dtype=np.uint64)
+    """(2, rows) what the cells of each row add up to, a block of rows at a time.
+
+    Each cell times its column's key, modulo 2^64: whatever the values, two rows share both sums with a probability of at
+    most 2^-60 over the keys (multilinear hashing: Carter, Wegman 1979).
+    """
+    columns, short = matrix.shape[1], matrix.dtype.itemsize <= (4 if matrix.dtype.kind == "f" else 2)
+    (high, low), step = _keys(columns), max(1, BLOCK_CELLS // max(columns, 1))
+    sums = np.empty((2, len(matrix)), dtype=np.uint64)
     # Made once: a thread beside the main one would ask the system for memory anew in every step.
     floats, scratch = (np.empty((min(step, len(matrix)), columns), dtype=kind) for kind in (np.float64, np.uint64))
     for start in range(0, len(matrix), step):
         part = matrix[start : start + step]
         bits = _bits(part, floats[: len(part)])
-        names[start : start + step] = np.einsum("ij->i", _spread(bits, seeds, scratch[: len(part)]))
-    return names
+        into = sums[:, start : start + step]
+        into[:] = 0
+        if not short and np.bitwise_or.reduce(bits, axis=None) & _LOW_BITS:
+            into += _products(np.bitwise_and(bits, _LOW_BITS, out=scratch[: len(part)]), low)
+        bits >>= _LOW
+        into += _products(bits, high)
+    return sums
+
+
+def _products(cells: Names, keys: Names) -> Names:
+    """(rows, columns), (2, columns) -> (2, rows)."""
+    return np.stack([np.einsum("ij,j->i", cells, key) for key in keys])
 
 
 def _of_columns(columns: list[NDArray[Any]], rows: int) -> Names:
-    names = np.zeros(rows, dtype=np.uint64)
-    with np.errstate(over="ignore"):
-        for seed, column in zip(_seeds(len(columns)), columns, strict=True):
-            names += _spread(_bits(column), seed)
-    return _finished(names, len(columns))
+    sums = np.zeros((2, rows), dtype=np.uint64)
+    for place, column in enumerate(columns):
+        sums += _cells(_bits(column), _keys(len(columns)), place)
+    return _finished(sums, len(columns))
 
 
 def _of_sparse(matrix: Any) -> Names:
     matrix.sum_duplicates()
-    seeds = _seeds(matrix.shape[1])
-    with np.errstate(over="ignore"):
-        cells = _spread(_bits(matrix.data), seeds[matrix.indices])
-        sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(cells, dtype=np.uint64)])
-        names = sums[matrix.indptr[1:]] - sums[matrix.indptr[:-1]]
-    return _finished(names, matrix.shape[1])
+    cells = _cells(_bits(matrix.data), _keys(matrix.shape[1]), matrix.indices)
+    sums = np.concatenate([np.zeros((2, 1), dtype=np.uint64), np.cumsum(cells, axis=1, dtype=np.uint64)], axis=1)
+    return _finished(sums[:, matrix.indptr[1:]] - sums[:, matrix.indptr[:-1]], matrix.shape[1])
 
 
-def _finished(names: Names, columns: int) -> Names:
-    with np.errstate(over="ignore"):
-        names += np.uint64(columns) + np.uint64(1)
-    return mixed(names)
+def _cells(bits: Names, keys: Names, columns: int | NDArray[np.integer[Any]]) -> Names:
+    """(2, cells) what cells add to the sums of their rows; `columns` are theirs, one for all or one each."""
+    high, low = bits >> _LOW, bits & _LOW_BITS
+    return np.stack([high * of_high[columns] + low * of_low[columns] for of_high, of_low in zip(*keys, strict=True)])
+
+
+def _finished(sums: Names, columns: int) -> Names:
+    first, second = sums
+    return mixed(mixed(first) + second + np.uint64(columns) + np.uint64(1))
 
 
 def _bits(values: NDArray[Any], floats: NDArray[np.float64] | None = None) -> Names:
@@ -153,7 +163,7 @@ def _bits(values: NDArray[Any], floats: NDArray[np.float64] | None = None) -> Na
     if kind not in "biuf":
         raise BadInput(f"rows hold values of type {values.dtype}; expected numbers, texts or dates.")
     floats = np.add(values, 0.0, out=floats, dtype=np.float64, order="C")  # -0.0 becomes 0.0
-    if floats.size and np.isnan(floats.min()):
+    if kind == "f" and values.size and np.isnan(values.min()):
         floats[np.isnan(floats)] = np.nan
     bits = floats.view(np.uint64)
     if kind in "iu" and values.dtype.itemsize == 8:

@@ -58,6 +58,11 @@ class Product(NamedTuple):
         own = self.carrier if self.slope is None else (self.carrier * self.slope).sum(dim=-1)
         return own if isinstance(self.weight, float) and self.weight == 1.0 else own * self.weight
 
+    def narrowed(self, cells: int) -> Product:
+        """The same without gradient, to be kept: as it is, or its losses where the carrier has more cells."""
+        kept = Product(self.carrier.detach(), self.slope, self.weight)
+        return kept if kept.carrier.numel() <= cells else Product(kept.losses())
+
 
 class Losses(NamedTuple):
     """One value per example: (batch,), or (copies, batch) for a stack.

@@ -36,7 +36,7 @@ from tutelage.students.named import WEIGHS, student_named
 from tutelage.students.trained import TrainedStudent
 
 TRAINED = "run.json"
-TRAINED_SCHEMA = 1
+TRAINED_SCHEMA = 2
 STUDENT_FILE = "student.skops"
 PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "skops", "torch", "lightgbm", "xgboost")
 

@@ -34,7 +34,7 @@ from tutelage.softlabels.labels import SoftLabels
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-LABELS_SCHEMA = 2
+LABELS_SCHEMA = 3
 MANIFEST = "manifest.json"
 _AGAIN = "Delete it and record again: shards that are whole are kept."
 

@@ -17,7 +17,7 @@ from tutelage.core.files import check_place, whole_file
 if TYPE_CHECKING:
     from tutelage.students.loop import State
 
-CHECKPOINT_SCHEMA = 2
+CHECKPOINT_SCHEMA = 3
 FILE = "training.safetensors"
 
 

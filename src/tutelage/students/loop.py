@@ -24,6 +24,8 @@ Lesson = Callable[[Batch], Tensor | Mapping[str, Product]]
 
 WATCHED = 64
 """Steps between two looks at whether the losses are finite: a look waits for the device."""
+NARROW = 1 << 14
+"""Cells of a carrier, at most, whose losses wait for the next look to be summed; wider ones would take much memory until then."""
 
 
 @dataclass(frozen=True)
@@ -298,12 +300,11 @@ class _Steps:
         watch.look()
         return {name: total / feed.rows for name, total in state.totals.items()}
 
-    def _step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+    def _step(self, batch: Batch, step: int) -> dict[str, Product]:
         course = self.course
         cost = self.lesson(batch)
         products = {"loss": Product(cost)} if isinstance(cost, Tensor) else cost
-        with torch.no_grad():
-            losses = {name: product.losses().detach() for name, product in products.items()}
+        seen = {name: product.narrowed(NARROW) for name, product in products.items()}  # before the optimizer moves anything
         for parameter in self._learning:
             parameter.grad = None
         self.backend.backward(products.values(), step)
@@ -315,7 +316,7 @@ class _Steps:
         if course.average is not None:
             course.average.update_parameters(self.network)  # type: ignore[operator]
         course.advance()
-        return losses
+        return seen
 
 
 class _Watch:
@@ -323,15 +324,15 @@ class _Watch:
 
     def __init__(self, state: State, backend: Backend, sizes: list[int]) -> None:
         self.state, self.backend, self.sizes = state, backend, sizes
-        self.seen: list[tuple[dict[str, Tensor], Tensor]] = []
+        self.seen: list[tuple[dict[str, Product], Tensor]] = []
         self.first = state.step
 
-    def see(self, losses: dict[str, Tensor], rows: Tensor, step: int) -> None:
+    def see(self, products: dict[str, Product], rows: Tensor, step: int) -> None:
         if self.seen and len(rows) != len(self.seen[-1][1]):  # the last batch is smaller
             self.look()
         if not self.seen:
             self.first = step
-        self.seen.append((losses, rows))
+        self.seen.append((products, rows))
         if len(self.seen) == WATCHED:
             self.look()
 
@@ -339,7 +340,7 @@ class _Watch:
         if not self.seen:
             return
         steps = slice(self.first, self.first + len(self.seen))
-        terms = {name: self._costs([losses[name] for losses, _ in self.seen], steps) for name in self.seen[0][0]}
+        terms = {name: self._costs([products[name] for products, _ in self.seen], steps) for name in self.seen[0][0]}
         costs = added(terms.values())
         bad = (~costs.isfinite()).nonzero()
         if len(bad):
@@ -354,9 +355,19 @@ class _Watch:
             self.state.totals[name] = self.state.totals.get(name, 0.0) + float((of_term * sizes).sum())
         self.seen.clear()
 
-    def _costs(self, losses: list[Tensor], steps: slice) -> Tensor:
+    def _costs(self, products: list[Product], steps: slice) -> Tensor:
         """(steps,) of one term, over all processes."""
-        return self.backend.total(self.backend.cost(torch.stack(losses), steps)).double().cpu()
+        return self.backend.total(self.backend.cost(_stacked(products).losses(), steps)).double().cpu()
+
+
+def _stacked(products: Sequence[Product]) -> Product:
+    """The products of one term in several batches of one size, with an axis of batches in front of all else."""
+    carriers = torch.stack([product.carrier for product in products])
+    first = products[0]
+    if first.slope is None:
+        return Product(carriers, weight=first.weight)
+    slopes = torch.stack([product.slope for product in products if product.slope is not None])
+    return Product(carriers, slopes.view(len(slopes), *[1] * (carriers.ndim - slopes.ndim), *first.slope.shape), first.weight)
 
 
 def _close(state: State, network: nn.Module, course: Course, terms: Mapping[str, float], backend: Backend) -> None:

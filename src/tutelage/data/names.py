@@ -110,13 +110,14 @@ def _sums(matrix: NDArray[Any]) -> Names:
     (high, low), step = _keys(columns), max(1, BLOCK_CELLS // max(columns, 1))
     sums = np.empty((2, len(matrix)), dtype=np.uint64)
     # Made once: a thread beside the main one would ask the system for memory anew in every step.
-    floats, scratch = (np.empty((min(step, len(matrix)), columns), dtype=kind) for kind in (np.float64, np.uint64))
+    floats = np.empty((min(step, len(matrix)), columns))
+    scratch = None if short else np.empty(floats.shape, dtype=np.uint64)
     for start in range(0, len(matrix), step):
         part = matrix[start : start + step]
         bits = _bits(part, floats[: len(part)])
         into = sums[:, start : start + step]
         into[:] = 0
-        if not short and np.bitwise_or.reduce(bits, axis=None) & _LOW_BITS:
+        if scratch is not None and np.bitwise_or.reduce(bits, axis=None) & _LOW_BITS:
             into += _products(np.bitwise_and(bits, _LOW_BITS, out=scratch[: len(part)]), low)
         bits >>= _LOW
         into += _products(bits, high)

@@ -23,7 +23,7 @@ Answering = Callable[[Batch], Mapping[str, Any]]
 """What the teacher says of a batch: the fields of `Signals` that speak of it."""
 PREPARED_BYTES = 2**26
 """Answers of more bytes are not prepared: they stay as they are, and there is no second copy of what can be most of the memory."""
-PREPARED_CELLS = 2**20
+PREPARED_CELLS = 2**17
 """Answers, times columns, prepared at a time: what is in between takes the memory of so many, and not of all."""
 
 

@@ -25,7 +25,7 @@ Lesson = Callable[[Batch], Tensor | Mapping[str, Product]]
 WATCHED = 64
 """Steps between two looks at whether the losses are finite: a look waits for the device."""
 NARROW = 1 << 14
-"""Cells of a carrier, at most, whose losses wait for the next look to be summed; wider ones would take much memory until then."""
+"""Cells of a carrier, at most, that wait for the next look to be summed; wider ones would take much memory until then."""
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,10 @@ class _Steps:
         self._learning = [parameter for group in self.course.optimizer.param_groups for parameter in group["params"]]
         watch = _Watch(state, self.backend, sizes)
         for batch in feed.batches(state.epoch, parts[state.step :]):
-            watch.see(self._step(batch, state.step), batch.rows, state.step)
+            cost = self.lesson(batch)
+            products = {"loss": Product(cost)} if isinstance(cost, Tensor) else cost
+            watch.see(products, batch.rows, state.step)
+            self._learn(products, state.step)
             state.step += 1
             if memory is not None and memory.is_due(state.step):
                 watch.look()
@@ -300,11 +303,8 @@ class _Steps:
         watch.look()
         return {name: total / feed.rows for name, total in state.totals.items()}
 
-    def _step(self, batch: Batch, step: int) -> dict[str, Product]:
+    def _learn(self, products: Mapping[str, Product], step: int) -> None:
         course = self.course
-        cost = self.lesson(batch)
-        products = {"loss": Product(cost)} if isinstance(cost, Tensor) else cost
-        seen = {name: product.narrowed(NARROW) for name, product in products.items()}  # before the optimizer moves anything
         for parameter in self._learning:
             parameter.grad = None
         self.backend.backward(products.values(), step)
@@ -316,7 +316,6 @@ class _Steps:
         if course.average is not None:
             course.average.update_parameters(self.network)  # type: ignore[operator]
         course.advance()
-        return seen
 
 
 class _Watch:
@@ -324,27 +323,33 @@ class _Watch:
 
     def __init__(self, state: State, backend: Backend, sizes: list[int]) -> None:
         self.state, self.backend, self.sizes = state, backend, sizes
-        self.seen: list[tuple[dict[str, Product], Tensor]] = []
+        self.rows: list[Tensor] = []
+        self.kept: dict[str, _Kept] = {}
         self.first = state.step
 
-    def see(self, products: dict[str, Product], rows: Tensor, step: int) -> None:
-        if self.seen and len(rows) != len(self.seen[-1][1]):  # the last batch is smaller
+    def see(self, products: Mapping[str, Product], rows: Tensor, step: int) -> None:
+        if self.rows and len(rows) != len(self.rows[-1]):  # the last batch is smaller
             self.look()
-        if not self.seen:
+        if not self.rows:
             self.first = step
-        self.seen.append((products, rows))
-        if len(self.seen) == WATCHED:
+        for name, product in products.items():
+            narrow = product.narrowed(NARROW)
+            if name not in self.kept or not self.kept[name].fits(narrow):
+                self.kept[name] = _Kept(narrow)
+            self.kept[name].keep(narrow, len(self.rows))
+        self.rows.append(rows)
+        if len(self.rows) == WATCHED:
             self.look()
 
     def look(self) -> None:
-        if not self.seen:
+        if not self.rows:
             return
-        steps = slice(self.first, self.first + len(self.seen))
-        terms = {name: self._costs([products[name] for products, _ in self.seen], steps) for name in self.seen[0][0]}
+        steps = slice(self.first, self.first + len(self.rows))
+        terms = {name: self._costs(kept.first(len(self.rows)), steps) for name, kept in self.kept.items()}
         costs = added(terms.values())
         bad = (~costs.isfinite()).nonzero()
         if len(bad):
-            rows = self.seen[int(bad[0])][1].tolist()
+            rows = self.rows[int(bad[0])].tolist()
             named = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
             raise SelfCheckFailed(
                 f"the loss of epoch {self.state.epoch} is {costs[int(bad[0])].item()}, first in the batch of rows {named}; "
@@ -353,21 +358,39 @@ class _Watch:
         sizes = torch.tensor(self.sizes[steps])
         for name, of_term in terms.items():
             self.state.totals[name] = self.state.totals.get(name, 0.0) + float((of_term * sizes).sum())
-        self.seen.clear()
+        self.rows.clear()
 
-    def _costs(self, products: list[Product], steps: slice) -> Tensor:
+    def _costs(self, products: Product, steps: slice) -> Tensor:
         """(steps,) of one term, over all processes."""
-        return self.backend.total(self.backend.cost(_stacked(products).losses(), steps)).double().cpu()
+        return self.backend.total(self.backend.cost(products.losses(), steps)).double().cpu()
 
 
-def _stacked(products: Sequence[Product]) -> Product:
-    """The products of one term in several batches of one size, with an axis of batches in front of all else."""
-    carriers = torch.stack([product.carrier for product in products])
-    first = products[0]
-    if first.slope is None:
-        return Product(carriers, weight=first.weight)
-    slopes = torch.stack([product.slope for product in products if product.slope is not None])
-    return Product(carriers, slopes.view(len(slopes), *[1] * (carriers.ndim - slopes.ndim), *first.slope.shape), first.weight)
+class _Kept:
+    """A term's products of a few batches of one size, in memory of their own.
+
+    Kept where they were made, each would lie in the middle of what its step gave back, and the next step would need new memory.
+    """
+
+    def __init__(self, like: Product) -> None:
+        self._carriers, self._weight = like.carrier.new_empty((WATCHED, *like.carrier.shape)), like.weight
+        self._slopes = None if like.slope is None else like.slope.new_empty((WATCHED, *like.slope.shape))
+        self._carrier, self._slope = self._carriers.unbind(), None if self._slopes is None else self._slopes.unbind()
+
+    def fits(self, product: Product) -> bool:
+        return product.carrier.shape == self._carriers.shape[1:]
+
+    def keep(self, product: Product, place: int) -> None:
+        self._carrier[place].copy_(product.carrier)
+        if self._slope is not None and product.slope is not None:
+            self._slope[place].copy_(product.slope)
+
+    def first(self, count: int) -> Product:
+        """The first so many, with an axis of batches in front of all else."""
+        carriers = self._carriers[:count]
+        if self._slopes is None:
+            return Product(carriers, weight=self._weight)
+        slopes = self._slopes[:count]
+        return Product(carriers, slopes.view(count, *[1] * (carriers.ndim - slopes.ndim), *slopes.shape[1:]), self._weight)
 
 
 def _close(state: State, network: nn.Module, course: Course, terms: Mapping[str, float], backend: Backend) -> None:

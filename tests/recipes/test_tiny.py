@@ -6,8 +6,9 @@ from tutelage.data.datasets import load_mnist
 from tutelage.data.views import Views
 from tutelage.recipes import tiny as recipe
 from tutelage.recipes.cache import Store
-from tutelage.recipes.mnist_setting import Split
+from tutelage.recipes.mnist_setting import Split, pixels
 from tutelage.softlabels.recording import record
+from tutelage.students.kept import load_student
 from tutelage.students.networks import parameters_of
 from tutelage.teachers.adapt import as_teacher
 
@@ -29,13 +30,13 @@ def test_a_dense_student_sees_what_the_trained_one_sees_at_every_offset():
     with torch.no_grad():
         trained[1:-3](picture)
         coarse, away = (trained.eval()[1:-3](picture.roll(by, dims=(2, 3)))[..., 8:20, 8:20] for by in ((0, 0), (-1, -3)))
-        fine = recipe.as_it_answers(trained).eval()[1:-3](picture)
+        fine = recipe.answering_as(trained, dense=True).eval()[1:-3](picture)
     assert (coarse - away).abs().max() > 0.1
     assert (fine[..., 1::4, 1::4][..., 8:20, 8:20] - coarse).abs().max() < 1e-4
     assert (fine[..., 2::4, 4::4][..., 8:20, 8:20] - away).abs().max() < 1e-4
     picture = torch.rand(2, 784)  # at its own size the borders agree as well
     with torch.no_grad():
-        coarse, fine = (network.eval()[:-3](picture) for network in (trained, recipe.as_it_answers(trained)))
+        coarse, fine = (network.eval()[:-3](picture) for network in (trained, recipe.answering_as(trained, dense=True)))
     assert (fine[..., 1::4, 1::4] - coarse).abs().max() < 1e-4 < coarse.std()
 
 
@@ -66,6 +67,19 @@ def test_kept_students_are_those_that_were_measured(tiny):
     assert sorted(path.name for path in (tiny.folder / "students").iterdir()) == [
         f"student-{kind}-seed{seed}.safetensors" for kind in ("hard", "soft") for seed in (0, 1)
     ]
+
+
+def test_the_run_tells_what_its_students_make_as_they_learnt(tiny):
+    images = load_mnist()
+    for kind in ("hard", "soft"):
+        errors = []
+        for seed in (0, 1):
+            kept = load_student(tiny.folder / "students" / f"student-{kind}-seed{seed}.safetensors")
+            coarse = recipe.answering_as(kept.network, dense=False).eval()
+            with torch.no_grad():
+                said = coarse(torch.from_numpy(pixels(images.test_images))).argmax(1).numpy()
+            errors.append((said != images.test_labels).sum())
+        assert f"{sum(errors) / 2:.0f} (student-{kind})" in tiny.results["protocol"][-1]
 
 
 def test_students_answer_densely_where_the_pictures_want_it(tmp_path):

@@ -29,7 +29,7 @@ from tutelage.recipes.cache import Store
 from tutelage.recipes.mnist_setting import CLASSES, Split, described, pictures, pixels
 from tutelage.recipes.recipe import Outcome, Plan, Recipe
 from tutelage.recipes.teaching import kept_labels, kept_network, kept_view_labels
-from tutelage.recipes.tiny_networks import as_it_answers, student_network, teacher_network
+from tutelage.recipes.tiny_networks import answering_as, student_network, teacher_network
 from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.loop import steps_of
@@ -178,7 +178,7 @@ class _Lessons:
         labels = taught if setting.arm == "student-soft" else None
         made_from = self.made_from(setting, seed, labels)
         build = teacher_network if setting == TEACHER else student_network
-        answering = as_it_answers if self.dense and setting != TEACHER else _as_it_is
+        answering = partial(answering_as, dense=True) if self.dense and setting != TEACHER else _as_it_is
 
         def train(fresh: nn.Module) -> Mapping[str, NDArray[Any]]:
             TorchStudent(fresh, setting.objective, classes=range(CLASSES)).fit(
@@ -286,6 +286,7 @@ def _measure(
             )
             for name, meaning in meanings.items()
         )
+        as_learnt = _as_learnt({name: models[name] for name in chosen}, split) if subject.dense else ()
         figures = pictures(split, taught.logits[: size.rows], {name: predictions[name] for name in meanings})
     return Outcome(
         arms=arms,
@@ -295,9 +296,21 @@ def _measure(
             ("student-soft", "student-hard", "Does the small network gain from the teacher's probabilities, against tuned hard labels?"),
             ("student-soft", "teacher", "How much of the teacher's accuracy is left behind?"),
         ),
-        protocol=_protocol(subject, plan, split, size),
+        protocol=(*_protocol(subject, plan, split, size), *as_learnt),
         data=described(split),
         figures=figures,
+    )
+
+
+def _as_learnt(students: Mapping[str, tuple[TorchStudent, ...]], split: Split) -> tuple[str, ...]:
+    """What the weights of students that answer at every pixel would make as the teacher answers."""
+    made = {}
+    for name, of_arm in students.items():
+        asked = [TorchStudent(answering_as(student.network, dense=False), classes=range(CLASSES)) for student in of_arm]
+        made[name] = np.mean([(student.predict(split.test_inputs) != split.images.test_labels).sum() for student in asked])
+    told = " and ".join(f"{errors:.0f} ({name})" for name, errors in made.items())
+    return (
+        f"Asked at every other pixel, as they learnt and as the teacher answers, the same weights make {told} test errors, their mean.",
     )
 
 

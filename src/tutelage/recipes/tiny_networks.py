@@ -41,9 +41,9 @@ def student_network(*, dense: bool = False) -> nn.Sequential:
     return _network([*_block(1, 24, 5, stride), *_separable(24, 32, early)], pool, after, 32)
 
 
-def as_it_answers(trained: nn.Module) -> nn.Sequential:
-    """A trained student's weights in the dense network."""
-    answering = student_network(dense=True)
+def answering_as(trained: nn.Module, *, dense: bool) -> nn.Sequential:
+    """A trained student's weights in the dense network, or again in the one that learnt them."""
+    answering = student_network(dense=dense)
     answering.load_state_dict(trained.state_dict())
     return answering
 

@@ -80,7 +80,7 @@ def epochs(quick: bool) -> None:
     once = min(seconds(lambda: job.taught(mlp(ORIGIN), labels, 1)) for _ in range(5))
     _told("a training of one epoch, tutorial's / ours", tutorial / once, f"at least 60; {tutorial:.1f} s and {once:.3f} s")
     each = seconds(lambda: job.taught(mlp(ORIGIN), labels, EPOCHS)) / EPOCHS
-    _told(f"an epoch of {EPOCHS}, tutorial's / ours", tutorial / each, f"at least 60; {tutorial:.1f} s and {each:.3f} s")
+    _told(f"an epoch of a training of {EPOCHS}, tutorial's / ours", tutorial / each, f"at least 60; {tutorial:.1f} s and {each:.3f} s")
 
     def from_nothing() -> None:
         fresh = tl.record(tl.as_teacher(job.teacher, classes=range(10)), job.inputs.numpy())

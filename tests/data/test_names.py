@@ -100,6 +100,17 @@ def test_blocks_do_not_show():
     np.testing.assert_array_equal(row_names(wide), [row_names(row[None])[0] for row in wide])
 
 
+@pytest.mark.parametrize("density", [0.0, 0.1, 0.7])
+def test_blocks_of_sparse_rows_do_not_show(monkeypatch, density):
+    rows = sparse.random(40, 6, density, format="csr", random_state=0)
+    rows.data[::3] = np.round(9 * rows.data[::3])
+    whole = row_names(rows)
+    np.testing.assert_array_equal(whole, row_names(rows.toarray()))
+    for cells in (1, 3, 50):
+        monkeypatch.setattr(names, "BLOCK_CELLS", cells)
+        np.testing.assert_array_equal(row_names(rows), whole)
+
+
 @pytest.mark.parametrize("shape", [(1, 100), (50, 3), (5, 1), (13, 7)])
 def test_threads_do_not_show(monkeypatch, shape):
     rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)

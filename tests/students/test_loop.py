@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -164,7 +166,7 @@ def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_b
     assert told[0].loss == pytest.approx(sum(told[0].terms.values()))
 
 
-@pytest.mark.parametrize("slopes", ["of each copy", "shared", "none"])
+@pytest.mark.parametrize("slopes", ["of each copy", "shared", "none", "of no copy"])
 @pytest.mark.parametrize("weight", [0.5, torch.tensor([[0.5], [2.0], [0.0]])])
 @pytest.mark.parametrize("narrow", [0, loop.NARROW])
 def test_a_stack_tells_what_its_copies_cost_in_all(monkeypatch, slopes, weight, narrow):
@@ -175,6 +177,8 @@ def test_a_stack_tells_what_its_copies_cost_in_all(monkeypatch, slopes, weight, 
     def by_term(batch):
         said = network(batch.inputs)
         slope = None if wanted is None else wanted.index_select(-2, batch.rows)
+        if slopes == "of no copy":
+            return {"term": Product(batch.inputs.square().sum(-1), None, weight), "learnt": Product(0 * said.sum(-1))}
         return {"term": Product(said.square().sum(-1) if slope is None else said, slope, weight)}
 
     train(
@@ -186,7 +190,43 @@ def test_a_stack_tells_what_its_copies_cost_in_all(monkeypatch, slopes, weight, 
     with torch.no_grad():
         said = network(INPUTS)
     losses = said.square().sum(-1) if wanted is None else (said * wanted).sum(-1)
+    if slopes == "of no copy":
+        losses = INPUTS.square().sum(-1).expand(1 if isinstance(weight, float) else 3, -1)
     assert told[0].loss == pytest.approx(float((losses * weight).mean(1).sum()), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "product_of",
+    [
+        lambda step, ones: Product(ones, None, float(step)),
+        lambda step, ones: Product(ones[:, None].expand(-1, 1 + step % 2), torch.ones(1 + step % 2) * step / (1 + step % 2)),
+        lambda step, ones: Product((ones * step).to(torch.bfloat16 if step % 2 else torch.float32)),
+        lambda step, ones: Product(ones * step) if step % 2 else Product(ones[:, None], torch.full((1,), float(step))),
+    ],
+    ids=["weight", "columns", "precision", "slope"],
+)
+def test_a_term_may_change_from_step_to_step(product_of):
+    told, network, steps = [], mlp((4, 2)), iter(range(7))
+    still = torch.optim.SGD(network.parameters(), lr=0.0)
+
+    def changing(batch):
+        return {"term": product_of(next(steps), network(batch.inputs).sum(-1) * 0 + 1)}
+
+    train(network, changing, TensorFeed(INPUTS), course(network, optimizer=still, epochs=1, batch_size=10, callbacks=[told.append]))
+    assert told[0].loss == pytest.approx(3.0)
+
+
+def test_nothing_of_a_step_is_alive_in_the_next():
+    network, before, alive = mlp((4, 2)), [], []
+
+    def watched(batch):
+        alive.extend(ref() is not None for ref in before)
+        losses = network(batch.inputs).sum(-1)
+        before[:] = [weakref.ref(losses)]
+        return {"term": Product(losses)}
+
+    train(network, watched, TensorFeed(INPUTS), course(network, epochs=1, batch_size=10))
+    assert alive == [False] * 6
 
 
 def test_patience_ends_a_training_that_no_longer_gains():

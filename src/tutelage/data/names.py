@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 
 def mixed(bits: Names) -> Names:
-    """Spread every bit over the word, in place; 0 stays 0, so that sparse and dense agree.
+    """Spread every bit over the word, in place; 0 stays 0.
 
     Multiply and shift as in splitmix64 (Vigna 2015).
     """
@@ -79,12 +80,12 @@ def mixed(bits: Names) -> Names:
     return bits
 
 
-_LOW = np.uint64(29)
-"""Low bits of a double, all zero where single precision holds the number: half of the work is then left out."""
-_LOW_BITS = np.uint64((1 << 29) - 1)
+LOW_BITS = 29
+"""How many low bits of a double are zero where single precision holds the number: half of the work is then left out."""
+_SHIFT, _MASK = np.uint64(LOW_BITS), np.uint64((1 << LOW_BITS) - 1)
 
 
-@cache
+@lru_cache(maxsize=4)
 def _keys(columns: int) -> Names:
     """(2, 2, columns) what the high and the low bits of each column are multiplied by, in each of the two sums."""
     keys: Names = mixed(np.arange(1, 4 * columns + 1, dtype=np.uint64)).reshape(columns, 2, 2).transpose(1, 2, 0).copy()
@@ -103,10 +104,12 @@ def _of_numbers(matrix: NDArray[Any]) -> Names:
 def _sums(matrix: NDArray[Any]) -> Names:
     """(2, rows) what the cells of each row add up to, a block of rows at a time.
 
-    Each cell times its column's key, modulo 2^64: whatever the values, two rows share both sums with a probability of at
-    most 2^-60 over the keys (multilinear hashing: Carter, Wegman 1979).
+    The high and the low bits of each cell times their column's keys, modulo 2^64 (multilinear hashing: Carter, Wegman 1979). Had
+    the keys been drawn by chance, two rows would share both sums with a probability of 2^-60 at most, whatever their values:
+    high parts differ by less than 2^35, so that 34 low bits of a difference at most are zero.
     """
-    columns, short = matrix.shape[1], matrix.dtype.itemsize <= (4 if matrix.dtype.kind == "f" else 2)
+    columns = matrix.shape[1]
+    short = matrix.dtype.itemsize <= (4 if matrix.dtype.kind == "f" else 2)  # no number of these has low bits
     (high, low), step = _keys(columns), max(1, BLOCK_CELLS // max(columns, 1))
     sums = np.empty((2, len(matrix)), dtype=np.uint64)
     # Made once: a thread beside the main one would ask the system for memory anew in every step.
@@ -117,9 +120,9 @@ def _sums(matrix: NDArray[Any]) -> Names:
         bits = _bits(part, floats[: len(part)])
         into = sums[:, start : start + step]
         into[:] = 0
-        if scratch is not None and np.bitwise_or.reduce(bits, axis=None) & _LOW_BITS:
-            into += _products(np.bitwise_and(bits, _LOW_BITS, out=scratch[: len(part)]), low)
-        bits >>= _LOW
+        if scratch is not None and np.bitwise_or.reduce(bits, axis=None) & _MASK:
+            into += _products(np.bitwise_and(bits, _MASK, out=scratch[: len(part)]), low)
+        bits >>= _SHIFT
         into += _products(bits, high)
     return sums
 
@@ -132,21 +135,33 @@ def _products(cells: Names, keys: Names) -> Names:
 def _of_columns(columns: list[NDArray[Any]], rows: int) -> Names:
     sums = np.zeros((2, rows), dtype=np.uint64)
     for place, column in enumerate(columns):
-        sums += _cells(_bits(column), _keys(len(columns)), place)
+        sums += np.stack(list(_cells(_bits(column), _keys(len(columns)), place)))
     return _finished(sums, len(columns))
 
 
 def _of_sparse(matrix: Any) -> Names:
     matrix.sum_duplicates()
-    cells = _cells(_bits(matrix.data), _keys(matrix.shape[1]), matrix.indices)
-    sums = np.concatenate([np.zeros((2, 1), dtype=np.uint64), np.cumsum(cells, axis=1, dtype=np.uint64)], axis=1)
-    return _finished(sums[:, matrix.indptr[1:]] - sums[:, matrix.indptr[:-1]], matrix.shape[1])
+    rows, columns = matrix.shape
+    ends, keys, sums, start = matrix.indptr, _keys(columns), np.empty((2, rows), dtype=np.uint64), 0
+    while start < rows:
+        stop = max(start + 1, int(np.searchsorted(ends, ends[start] + BLOCK_CELLS, side="right")) - 1)
+        held, bounds = slice(ends[start], ends[stop]), ends[start : stop + 1] - ends[start]
+        for total, cells in zip(sums, _cells(_bits(matrix.data[held]), keys, matrix.indices[held]), strict=True):
+            running = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(cells, dtype=np.uint64)])
+            total[start:stop] = running[bounds[1:]] - running[bounds[:-1]]
+        start = stop
+    return _finished(sums, columns)
 
 
-def _cells(bits: Names, keys: Names, columns: int | NDArray[np.integer[Any]]) -> Names:
-    """(2, cells) what cells add to the sums of their rows; `columns` are theirs, one for all or one each."""
-    high, low = bits >> _LOW, bits & _LOW_BITS
-    return np.stack([high * of_high[columns] + low * of_low[columns] for of_high, of_low in zip(*keys, strict=True)])
+def _cells(bits: Names, keys: Names, columns: int | NDArray[np.integer[Any]]) -> Iterator[Names]:
+    """(cells,) for each of the two sums: what cells add to those of their rows; `columns` are theirs, one for all or one each."""
+    high, low = bits >> _SHIFT, bits & _MASK
+    in_use = low.any()
+    for of_high, of_low in zip(*keys, strict=True):
+        cells = high * of_high[columns]
+        if in_use:
+            cells += low * of_low[columns]
+        yield cells
 
 
 def _finished(sums: Names, columns: int) -> Names:

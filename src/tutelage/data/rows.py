@@ -1,9 +1,4 @@
-"""Rows of any kind in one shape: how many, a part of them, and a name for each row's content.
-
-A row's name is a 64-bit hash of its values, the same for an array, a frame, a sparse matrix or a Parquet file that
-hold the same numbers. It says which kept answer belongs to which row, whatever the order. It is no secret and no
-proof against an adversary: two different rows among ten million share a name with probability 3e-6.
-"""
+"""Rows of any kind in one shape: how many, and a part of them. What names them is in `names`."""
 
 from __future__ import annotations
 

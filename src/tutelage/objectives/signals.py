@@ -59,9 +59,9 @@ class Product(NamedTuple):
         return own if isinstance(self.weight, float) and self.weight == 1.0 else own * self.weight
 
     def narrowed(self, cells: int) -> Product:
-        """The same without gradient, to be kept: as it is, or its losses where the carrier has more cells."""
+        """The same without gradient, to be kept: as it is, or its losses where the carrier has more cells or copies are weighted apart."""
         kept = Product(self.carrier.detach(), self.slope, self.weight)
-        return kept if kept.carrier.numel() <= cells else Product(kept.losses())
+        return kept if isinstance(self.weight, float) and kept.carrier.numel() <= cells else Product(kept.losses())
 
 
 class Losses(NamedTuple):

@@ -310,7 +310,8 @@ def _as_learnt(students: Mapping[str, tuple[TorchStudent, ...]], split: Split) -
         made[name] = np.mean([(student.predict(split.test_inputs) != split.images.test_labels).sum() for student in asked])
     told = " and ".join(f"{errors:.0f} ({name})" for name, errors in made.items())
     return (
-        f"Asked at every other pixel, as they learnt and as the teacher answers, the same weights make {told} test errors, their mean.",
+        f"Asked at every other pixel, as they learnt and as the teacher answers, the same weights make {told} test errors, as the mean "
+        "of their seeds.",
     )
 
 

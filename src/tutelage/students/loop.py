@@ -291,10 +291,7 @@ class _Steps:
         self._learning = [parameter for group in self.course.optimizer.param_groups for parameter in group["params"]]
         watch = _Watch(state, self.backend, sizes)
         for batch in feed.batches(state.epoch, parts[state.step :]):
-            cost = self.lesson(batch)
-            products = {"loss": Product(cost)} if isinstance(cost, Tensor) else cost
-            watch.see(products, batch.rows, state.step)
-            self._learn(products, state.step)
+            self._step(batch, state.step, watch)
             state.step += 1
             if memory is not None and memory.is_due(state.step):
                 watch.look()
@@ -303,8 +300,11 @@ class _Steps:
         watch.look()
         return {name: total / feed.rows for name, total in state.totals.items()}
 
-    def _learn(self, products: Mapping[str, Product], step: int) -> None:
+    def _step(self, batch: Batch, step: int, watch: _Watch) -> None:
         course = self.course
+        cost = self.lesson(batch)
+        products = {"loss": Product(cost)} if isinstance(cost, Tensor) else cost
+        watch.see(products, batch.rows, step)
         for parameter in self._learning:
             parameter.grad = None
         self.backend.backward(products.values(), step)
@@ -327,20 +327,25 @@ class _Watch:
         self.kept: dict[str, _Kept] = {}
         self.first = state.step
 
+    @torch.no_grad()
     def see(self, products: Mapping[str, Product], rows: Tensor, step: int) -> None:
-        if self.rows and len(rows) != len(self.rows[-1]):  # the last batch is smaller
+        narrow = {name: product.narrowed(NARROW) for name, product in products.items()}
+        # By the whole batch's size, which is the same in all processes: they must look at the same time.
+        if self.sizes[step] != self.sizes[self.first] or not self._fit(narrow):
             self.look()
+            self.kept = {name: _Kept(product, min(WATCHED, len(self.sizes) - step)) for name, product in narrow.items()}
         if not self.rows:
             self.first = step
-        for name, product in products.items():
-            narrow = product.narrowed(NARROW)
-            if name not in self.kept or not self.kept[name].fits(narrow):
-                self.kept[name] = _Kept(narrow)
-            self.kept[name].keep(narrow, len(self.rows))
+        for name, product in narrow.items():
+            self.kept[name].keep(product, len(self.rows))
         self.rows.append(rows)
         if len(self.rows) == WATCHED:
             self.look()
 
+    def _fit(self, products: Mapping[str, Product]) -> bool:
+        return products.keys() == self.kept.keys() and all(self.kept[name].fits(product) for name, product in products.items())
+
+    @torch.no_grad()
     def look(self) -> None:
         if not self.rows:
             return
@@ -360,9 +365,9 @@ class _Watch:
             self.state.totals[name] = self.state.totals.get(name, 0.0) + float((of_term * sizes).sum())
         self.rows.clear()
 
-    def _costs(self, products: Product, steps: slice) -> Tensor:
+    def _costs(self, product: Product, steps: slice) -> Tensor:
         """(steps,) of one term, over all processes."""
-        return self.backend.total(self.backend.cost(products.losses(), steps)).double().cpu()
+        return self.backend.total(self.backend.cost(product.losses(), steps)).double().cpu()
 
 
 class _Kept:
@@ -371,13 +376,16 @@ class _Kept:
     Kept where they were made, each would lie in the middle of what its step gave back, and the next step would need new memory.
     """
 
-    def __init__(self, like: Product) -> None:
-        self._carriers, self._weight = like.carrier.new_empty((WATCHED, *like.carrier.shape)), like.weight
-        self._slopes = None if like.slope is None else like.slope.new_empty((WATCHED, *like.slope.shape))
+    def __init__(self, like: Product, steps: int) -> None:
+        self._like = like
+        self._carriers = like.carrier.new_empty((steps, *like.carrier.shape))
+        self._slopes = None if like.slope is None else like.slope.new_empty((steps, *like.slope.shape))
         self._carrier, self._slope = self._carriers.unbind(), None if self._slopes is None else self._slopes.unbind()
 
     def fits(self, product: Product) -> bool:
-        return product.carrier.shape == self._carriers.shape[1:]
+        """Whether it can lie beside the others."""
+        like = self._like
+        return bool(like.weight == product.weight) and _alike(like.carrier, product.carrier) and _alike(like.slope, product.slope)
 
     def keep(self, product: Product, place: int) -> None:
         self._carrier[place].copy_(product.carrier)
@@ -388,9 +396,15 @@ class _Kept:
         """The first so many, with an axis of batches in front of all else."""
         carriers = self._carriers[:count]
         if self._slopes is None:
-            return Product(carriers, weight=self._weight)
+            return Product(carriers, weight=self._like.weight)
         slopes = self._slopes[:count]
-        return Product(carriers, slopes.view(count, *[1] * (carriers.ndim - slopes.ndim), *slopes.shape[1:]), self._weight)
+        return Product(carriers, slopes.view(count, *[1] * (carriers.ndim - slopes.ndim), *slopes.shape[1:]), self._like.weight)
+
+
+def _alike(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.shape == other.shape and one.dtype == other.dtype
 
 
 def _close(state: State, network: nn.Module, course: Course, terms: Mapping[str, float], backend: Backend) -> None:

@@ -10,7 +10,7 @@ from tutelage import engine
 from tutelage.core.errors import BadInput, SelfCheckFailed, ShapeError
 from tutelage.objectives.losses import soft_cross_entropy
 from tutelage.objectives.signals import Product
-from tutelage.students import loop
+from tutelage.students import watch
 from tutelage.students.feeds import TensorFeed
 from tutelage.students.loop import Course, fit, steps_of, train
 from tutelage.students.networks import MLPStack, mlp
@@ -148,9 +148,9 @@ def test_callbacks_are_told_of_each_epoch_and_one_may_end_the_training():
     assert told[0].score is None
 
 
-@pytest.mark.parametrize("narrow", [0, loop.NARROW])
+@pytest.mark.parametrize("narrow", [0, watch.NARROW])
 def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_batch(monkeypatch, narrow):
-    monkeypatch.setattr(loop, "NARROW", narrow)
+    monkeypatch.setattr(watch, "NARROW", narrow)
     told, network = [], mlp((4, 2))
     still = torch.optim.SGD(network.parameters(), lr=0.0)
 
@@ -168,9 +168,9 @@ def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_b
 
 @pytest.mark.parametrize("slopes", ["of each copy", "shared", "none", "of no copy"])
 @pytest.mark.parametrize("weight", [0.5, torch.tensor([[0.5], [2.0], [0.0]])])
-@pytest.mark.parametrize("narrow", [0, loop.NARROW])
+@pytest.mark.parametrize("narrow", [0, watch.NARROW])
 def test_a_stack_tells_what_its_copies_cost_in_all(monkeypatch, slopes, weight, narrow):
-    monkeypatch.setattr(loop, "NARROW", narrow)
+    monkeypatch.setattr(watch, "NARROW", narrow)
     told, network = [], MLPStack((4, 2), 3)
     wanted = {"of each copy": torch.stack([TARGETS, 1 - TARGETS, 2 * TARGETS]), "shared": TARGETS}.get(slopes)
 

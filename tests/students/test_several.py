@@ -8,8 +8,7 @@ import torch
 from safetensors.numpy import load_file
 
 from tutelage.core.errors import BadInput
-from tutelage.objectives.signals import Product
-from tutelage.students.loop import Report, State, _Watch
+from tutelage.students.loop import Report
 from tutelage.students.several import Accelerated, tracked
 
 SCRIPT = """
@@ -87,20 +86,6 @@ def test_every_row_is_some_processes_and_counts_once():
             cost = backend.cost(torch.ones(1, 1), slice(step, step + 1)).item()
             seen.index_add_(0, of[step], torch.full((len(of[step]),), cost / len(of[step]) / 3 * size))
     torch.testing.assert_close(seen, torch.ones(35))
-
-
-def test_processes_look_at_the_same_steps():
-    order, looked = torch.randperm(11), []
-    for index in range(2):  # of the last batch, of 3, one has as many rows as of the others, of 4
-        backend, shapes = Accelerated(Pretended(process_index=index, num_processes=2)), []
-        parts = backend.parts(order, 4)
-        backend.total = lambda losses, shapes=shapes: shapes.append(tuple(losses.shape)) or losses
-        watch = _Watch(State({}, None, epoch=1), backend, [4, 4, 3])
-        for step, rows in enumerate(parts):
-            watch.see({"loss": Product(torch.ones(len(rows)))}, rows, step)
-        watch.look()
-        looked.append(shapes)
-    assert looked == [[(2,), (1,)]] * 2
 
 
 def test_accumulated_gradients_are_refused():

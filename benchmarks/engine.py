@@ -23,12 +23,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import tutelage as tl
 from tutelage.core.answers import of_classes
-from tutelage.recipes.mnist_setting import pixels, teacher_network
-from tutelage.students.answering import recorded
-from tutelage.students.feeds import TensorFeed
-from tutelage.students.loop import Course, train
-from tutelage.students.networks import mlp
-from tutelage.students.torch_lesson import TorchLesson
+from tutelage.experiments.demo.mnist_setting import pixels, teacher_network
+from tutelage.training.batch_loss import TorchLesson
+from tutelage.training.feeds import TensorFeed
+from tutelage.training.loop import train
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.state import Course
+from tutelage.training.teacher_answers import recorded
 
 BATCH, EPOCHS, TEMPERATURE = 128, 20, 4.0
 ORIGIN = (784, 10, 10, 10)

@@ -16,8 +16,9 @@ from sklearn.svm import SVC, LinearSVC
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.data.transfer import Munge
+from tutelage.softlabels.querying import ask
 from tutelage.students.columns import with_columns
-from tutelage.students.lessons import ask, blended, out_of_fold_answers
+from tutelage.students.teaching import blended, out_of_fold_answers
 from tutelage.teachers.adapt import as_teacher
 
 FOLDS = 4

@@ -25,9 +25,9 @@ from torch import nn
 
 import tutelage as tl
 from tutelage.evaluation.significance import paired_difference, verdict
-from tutelage.recipes.mnist_setting import pixels
+from tutelage.experiments.demo.mnist_setting import pixels
 from tutelage.search.choice import best_setting
-from tutelage.students.networks import drawn, mlp
+from tutelage.training.stacks.networks import drawn, mlp
 
 Objectives = Mapping[str, tuple[tl.Objective, ...]]
 HARD = tl.hard_cross_entropy

@@ -9,19 +9,22 @@ import torch
 from measure import Ratio, ratio
 from torch import nn
 
-from tutelage import engine, load_mnist
+from tutelage import load_mnist
+from tutelage.core import torch_runtime
 from tutelage.core.answers import of_classes
-from tutelage.objectives.objective import Objective
-from tutelage.objectives.shared import with_shared_targets
+from tutelage.losses.objective import Objective
+from tutelage.losses.shared_targets import with_shared_targets
 from tutelage.search.sweep import distillation
-from tutelage.students.answering import recorded
-from tutelage.students.feeds import TensorFeed
-from tutelage.students.loop import Backend, Course, train
-from tutelage.students.networks import drawn, mlp
-from tutelage.students.stack_steps import StackSteps
-from tutelage.students.stacked import stack_of
-from tutelage.students.torch_lesson import TorchLesson
-from tutelage.students.torch_training import Training
+from tutelage.training.backend import Backend
+from tutelage.training.batch_loss import TorchLesson
+from tutelage.training.feeds import TensorFeed
+from tutelage.training.loop import train
+from tutelage.training.settings import Training
+from tutelage.training.stacks.networks import drawn, mlp
+from tutelage.training.stacks.stack import stack_of
+from tutelage.training.stacks.stack_steps import StackSteps
+from tutelage.training.state import Course
+from tutelage.training.teacher_answers import recorded
 
 SIZES = ((784, 10, 10, 10), (784, 30, 30, 10), (784, 100, 100, 10))
 COPIES, BATCH, STEPS = 32, 128, 200
@@ -41,7 +44,7 @@ class Job:
         """One epoch."""
         answering = recorded(self.answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
         lesson = TorchLesson(network, objective, lambda said: said, answering)
-        with engine.seeded(0):
+        with torch_runtime.seeded(0):
             train(network, lesson, self.feed, Course(optimizer, 1, BATCH), backend=backend)
 
 

@@ -24,7 +24,7 @@ from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 import tutelage as tl
-from tutelage.students.networks import mlp
+from tutelage.training.stacks.networks import mlp
 
 
 class Absent(types.ModuleType):

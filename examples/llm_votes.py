@@ -23,7 +23,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 import tutelage as tl
-from tutelage.objectives.targets import harden
+from tutelage.losses.targets import harden
 from tutelage.students.columns import with_columns
 
 HERE = Path(__file__).parent

@@ -20,7 +20,7 @@ from torch.utils.data import TensorDataset
 
 import tutelage as tl
 from tutelage.evaluation.significance import verdict
-from tutelage.objectives.losses import kl_divergence
+from tutelage.losses.functional.classification import kl_divergence
 
 SEEDS = range(5)
 ROWS, BATCH, EPOCHS = 100, 50, 30

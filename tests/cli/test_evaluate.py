@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tutelage.cli import main
-from tutelage.core.evaluations import Evaluation
+from tutelage.evaluation.evaluation import Evaluation
 
 
 def test_the_table_shows_truth_fidelity_and_cost(flowers, capsys):

@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from tutelage.core.records import Arm, Comparison, Interval, RunRecord, dumps
+from tutelage.core.records import Comparison, Interval, dumps
+from tutelage.report.records import Arm, RunRecord
 
 ARM = Arm("tree", "a tree", 7, "nodes", (0, 1), {"test_accuracy": (0.5, 0.75), "test_errors": (2, 1)}, Interval(0.1, 0.9, "seeds"))
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from tutelage.core.errors import BadInput, MissingExtra, ShapeError
 from tutelage.data import rows as module
-from tutelage.data.names import row_names
+from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows, read_table
 
 VALUES = np.arange(14.0).reshape(7, 2)

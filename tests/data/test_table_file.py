@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.names import data_name
+from tutelage.data.row_names import data_name
 from tutelage.data.rows import as_rows
 from tutelage.data.table_file import TableFile
 

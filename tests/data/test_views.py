@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.names import row_names
+from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.views import Affine, Augmentation, Views, uniforms
 

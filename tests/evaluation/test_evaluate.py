@@ -9,10 +9,10 @@ from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, 
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.core.evaluations import Evaluation
-from tutelage.data.names import row_names
+from tutelage.data.row_names import row_names
 from tutelage.evaluation.agreement import floored
 from tutelage.evaluation.evaluate import evaluate
+from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.teachers.adapt import as_teacher
 

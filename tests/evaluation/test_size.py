@@ -15,8 +15,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tutelage.evaluation.size import count_parts, pickled_bytes
 from tutelage.students.multilabel import PerLabel
-from tutelage.students.torch_student import TorchStudent
 from tutelage.students.trees import SoftTree
+from tutelage.training.student import TorchStudent
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tutelage.export.parity import OnnxStudent
-from tutelage.students.kept import load_student
+from tutelage.exporters.parity import OnnxStudent
+from tutelage.students.saved.save_load import load_student
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

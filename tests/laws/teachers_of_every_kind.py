@@ -25,7 +25,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tutelage.core.arrays import sigmoid, softmax
 from tutelage.core.contracts import Teacher
-from tutelage.softlabels.logged import read_answers
+from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.ensemble import ensemble

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeRegressor
 
-from tutelage.export.parity import OnnxStudent, export_onnx
-from tutelage.students.networks import mlp
-from tutelage.students.torch_student import TorchStudent
+from tutelage.exporters.parity import OnnxStudent, export_onnx
 from tutelage.students.trees import SoftTree
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.student import TorchStudent
 
 RNG = np.random.default_rng(0)
 

@@ -15,12 +15,12 @@ from torch import nn
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import DamagedFile, TutelageError
-from tutelage.data.names import row_names
+from tutelage.data.row_names import row_names
 from tutelage.softlabels.folder import MANIFEST, open_labels, shard_path
-from tutelage.softlabels.logged import read_answers
+from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.recording import record
-from tutelage.students.kept import load_student, save_student
-from tutelage.students.torch_student import TorchStudent
+from tutelage.students.saved.save_load import load_student, save_student
+from tutelage.training.student import TorchStudent
 
 
 @CASES

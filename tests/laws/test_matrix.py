@@ -22,15 +22,15 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.boosting import SoftBoosting
+from tutelage.students.by_name import REGRESSORS, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.mlp import SoftMLP
 from tutelage.students.multilabel import PerLabel
-from tutelage.students.named import REGRESSORS, student_named
-from tutelage.students.networks import mlp
-from tutelage.students.torch_student import TorchStudent
 from tutelage.students.trees import SoftForest, SoftTree
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.student import TorchStudent
 
 
 def network(labels: SoftLabels, rows: Any, objective: Any) -> TorchStudent:

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from tutelage import engine
+from tutelage.core import torch_runtime
 from tutelage.data.views import Affine, Views
-from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.softlabels.recording import record
-from tutelage.students.torch_student import TorchStudent
 from tutelage.teachers.adapt import as_teacher
+from tutelage.training.student import TorchStudent
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.uniform(size=(203, 1, 12, 12)).astype(np.float32)
@@ -21,7 +21,7 @@ TEACHER = as_teacher(
 
 
 def weights(data, labels, seed):
-    with engine.seeded(0):
+    with torch_runtime.seeded(0):
         network = nn.Sequential(nn.Conv2d(1, 4, 3, 2), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.1), nn.Flatten(), nn.Linear(100, 4))
     objective = 0.8 * soft_cross_entropy(temperature=3.0) + 0.2 * hard_cross_entropy()
     return TorchStudent(network, objective).fit(data, labels, LABELS, epochs=4, batch_size=32, seed=seed).network.state_dict()

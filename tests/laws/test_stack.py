@@ -8,14 +8,14 @@ import torch
 from torch import nn
 
 import tutelage as tl
-from tutelage import engine
-from tutelage.objectives.losses import soft_cross_entropy
+from tutelage.core import torch_runtime
+from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.search.sweep import distillation
-from tutelage.students.loop import fit
-from tutelage.students.networks import MLPStack, drawn, mlp
-from tutelage.students.torch_student import TorchStudent
-from tutelage.students.torch_training import one_cycle
-from tutelage.students.validation import Validation
+from tutelage.training.loop import fit
+from tutelage.training.settings import one_cycle
+from tutelage.training.stacks.networks import MLPStack, drawn, mlp
+from tutelage.training.student import TorchStudent
+from tutelage.training.validation import Validation
 
 RNG = np.random.default_rng(0)
 INPUTS = torch.from_numpy(RNG.normal(size=(300, 6)).astype(np.float32))
@@ -25,7 +25,7 @@ TEMPERATURES = torch.tensor([1.0, 2.0, 4.0, 8.0])[:, None, None]
 
 def trained(copies: list[int]) -> tuple[MLPStack, np.ndarray]:
     """A stack of these copies of the four, on the same initial weights and batches."""
-    with engine.seeded(2):
+    with torch_runtime.seeded(2):
         stack = MLPStack((6, 8, 8, 3), len(copies))
         optimizer = torch.optim.Adam(stack.parameters(), lr=0.01, fused=True)
         report = fit(

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 import tutelage as tl
-from tutelage import engine
+from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput
-from tutelage.objectives.losses import kl_divergence
-from tutelage.students.networks import mlp
+from tutelage.losses.functional.classification import kl_divergence
+from tutelage.training.stacks.networks import mlp
 
 INPUTS = torch.from_numpy(np.random.default_rng(0).normal(size=(70, 4)).astype(np.float32))
 ROWS = INPUTS.numpy()
@@ -34,7 +34,7 @@ class Peers(nn.ModuleList):
 
 
 def small(seed=0):
-    with engine.seeded(seed):
+    with torch_runtime.seeded(seed):
         return mlp((4, 8, 3))
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tutelage.core.arrays import softmax
-from tutelage.objectives.targets import soften, temper, untemper
+from tutelage.losses.targets import soften, temper, untemper
 
 logits = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(2, 6)), elements=st.floats(-8, 8))
 temperatures = st.floats(0.5, 20)

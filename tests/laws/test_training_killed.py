@@ -10,13 +10,13 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import nn
 
-from tutelage import engine
+from tutelage.core import torch_runtime
 from tutelage.data.views import Affine, Views
-from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.softlabels.recording import record
-from tutelage.students.torch_student import TorchStudent
-from tutelage.students.torch_training import one_cycle
 from tutelage.teachers.adapt import as_teacher
+from tutelage.training.settings import one_cycle
+from tutelage.training.student import TorchStudent
 
 KILLS = 20
 PROCESSES = multiprocessing.get_context("forkserver")  # what is killed starts from a process that has imported everything
@@ -27,9 +27,9 @@ def teach(folder: Path, log: Path, seconds: float) -> None:
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     pictures, labels = rng.uniform(size=(160, 1, 8, 8)).astype(np.float32), rng.integers(0, 3, 160)
-    with engine.seeded(1):
+    with torch_runtime.seeded(1):
         teacher = as_teacher(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), classes=range(3))
-    with engine.seeded(2):
+    with torch_runtime.seeded(2):
         network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(144, 3))
     views = Views(pictures, Affine(shift=1), count=2)
 
@@ -69,7 +69,7 @@ def steps(log: Path) -> int:
 
 def test_killed_and_resumed_is_as_left_alone(tmp_path):
     # The last is what torch's optimizers import when the first of them is made.
-    PROCESSES.set_forkserver_preload(["tutelage.students.torch_student", "tutelage.softlabels.recording", "torch._dynamo"])
+    PROCESSES.set_forkserver_preload(["tutelage.training.student", "tutelage.softlabels.recording", "torch._dynamo"])
     alone, killed, log = tmp_path / "alone", tmp_path / "killed", tmp_path / "steps.log"
     whole = started(alone, tmp_path / "alone.log", 0)
     whole.join(300)

@@ -4,21 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tutelage.core.records import (
-    Arm,
-    Comparison,
-    Cost,
-    Figures,
-    Interval,
-    Matrix,
-    Parity,
-    PublishedRow,
-    PublishedTable,
-    Region,
-    Regions,
-    RunRecord,
-    Scatter,
-)
+from tutelage.core.records import Comparison, Cost, Interval, Parity
+from tutelage.report.records import Arm, Figures, Matrix, PublishedRow, PublishedTable, Region, Regions, RunRecord, Scatter
 
 TEACHER = Arm(
     "teacher",

@@ -4,8 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tutelage.core.records import Figures
 from tutelage.report.page import heat_cells, render_page, share
+from tutelage.report.records import Figures
 
 
 class Balanced(HTMLParser):

@@ -8,15 +8,15 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 import tutelage as tl
-from tutelage import engine
+from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput, LabelMismatch, SelfCheckFailed
 from tutelage.data.views import Affine, Views
 from tutelage.search.sweep import Setting
-from tutelage.students.networks import mlp
-from tutelage.students.torch_student import TorchStudent
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.student import TorchStudent
 
 X = np.random.default_rng(0).normal(size=(120, 4)).astype(np.float32)
-with engine.seeded(3):
+with torch_runtime.seeded(3):
     BIG = nn.Sequential(nn.Linear(4, 30), nn.ReLU(), nn.Linear(30, 3))
     nn.init.normal_(BIG[2].weight)
 TEACHER = tl.as_teacher(BIG, classes="abc")

@@ -13,7 +13,8 @@ from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import softmax
 from tutelage.core.errors import BadInput
 from tutelage.data.transfer import UniformNoise, UnlabelledPool
-from tutelage.search.transfer_curve import TransferCurve, transfer_curve
+from tutelage.search.transfer_curve import transfer_curve
+from tutelage.search.transfer_display import TransferCurve
 from tutelage.students.trees import SoftTree
 
 RNG = np.random.default_rng(0)

@@ -2,8 +2,7 @@ import matplotlib as mpl
 import pytest
 
 from tutelage.core.records import Interval
-from tutelage.search.transfer_curve import TransferCurve, TransferPoint
-from tutelage.search.transfer_display import TransferCurveDisplay
+from tutelage.search.transfer_display import TransferCurve, TransferCurveDisplay, TransferPoint
 
 mpl.use("agg")
 

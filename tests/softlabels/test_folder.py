@@ -11,7 +11,7 @@ import pytest
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
 from tutelage.core.files import write_text
-from tutelage.data.names import row_names
+from tutelage.data.row_names import row_names
 from tutelage.softlabels import folder as folder_module
 from tutelage.softlabels.folder import MANIFEST, open_labels, read_shard, shard_path
 from tutelage.softlabels.recording import record

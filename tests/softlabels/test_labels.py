@@ -5,7 +5,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch, ShapeError
-from tutelage.data.names import row_names
+from tutelage.data.row_names import row_names
 from tutelage.softlabels.labels import SoftLabels
 
 ROWS = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])

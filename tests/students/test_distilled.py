@@ -19,7 +19,7 @@ from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import one_hot, softmax
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.transfer import Jitter, Munge, UnlabelledPool
-from tutelage.objectives.targets import soften
+from tutelage.losses.targets import soften
 from tutelage.softlabels.recording import record
 from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
 from tutelage.students.trees import SoftTree

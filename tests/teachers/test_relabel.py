@@ -4,7 +4,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.teachers.function import FunctionTeacher
+from tutelage.teachers.adapters.function import FunctionTeacher
 from tutelage.teachers.relabel import relabelled
 
 ROWS = np.zeros((2, 1))

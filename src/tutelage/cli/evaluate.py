@@ -40,8 +40,8 @@ def evaluate(
     RUN is a folder that `train` wrote. Against the truth (the column that `train` was told, if the data has
     it), and against a teacher with --labels or --teacher. Every figure has its interval over test rows.
     """
-    from tutelage.recipes.measuring import measure, rows_to_measure, who_is_asked
-    from tutelage.recipes.training import open_trained
+    from tutelage.workflow.evaluate import measure, rows_to_measure, who_is_asked
+    from tutelage.workflow.train import open_trained
 
     student, record = open_trained(run)
     file = rows_to_measure(record, data, truth=truth, drop=drop, text=text)

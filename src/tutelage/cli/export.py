@@ -34,8 +34,8 @@ def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Pa
 
     from tutelage.core.errors import require_extras
     from tutelage.core.records import dumps
-    from tutelage.export.parity import export_onnx
-    from tutelage.recipes.running import kept_student
+    from tutelage.experiments.running import kept_student
+    from tutelage.exporters.parity import export_onnx
 
     if file.suffix != ".onnx":
         raise BadInput(f"{file} does not end in .onnx; that is the only format so far. Name it {file.with_suffix('.onnx').name}.")

@@ -85,7 +85,7 @@ def teacher_options(verb: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(verb)
     def gathered(**given: Any) -> Any:
-        from tutelage.softlabels.opening import Told
+        from tutelage.workflow.open_answers import Told
 
         return verb(told=Told(**{name: given.pop(name) for name in names}), **given)
 

@@ -46,10 +46,10 @@ def preflight(
     Its answers to the rows that a student is to be taught on are checked. TEACHER is named as for `record`.
     With --truth more is checked. The exit status is 3 if a finding is an error.
     """
+    from tutelage.checks.preflight import preflight as fly
     from tutelage.core.records import dumps
     from tutelage.data.table_file import TableFile
-    from tutelage.softlabels.opening import columns_known_to, open_answers
-    from tutelage.teachers.preflight.flight import preflight as fly
+    from tutelage.workflow.open_answers import columns_known_to, open_answers
 
     file = TableFile.open(data, truth=truth, drop=drop, text=text)
     held, seen = (None if path is None else file.sibling(path) for path in (test, train))

@@ -51,7 +51,7 @@ def record(
     from tutelage.core.records import dumps
     from tutelage.data.table_file import TableFile
     from tutelage.softlabels import recording
-    from tutelage.softlabels.opening import columns_known_to, open_answers
+    from tutelage.workflow.open_answers import columns_known_to, open_answers
 
     file = TableFile.open(data, truth=truth, drop=drop, text=text)
     recording.check_folder(into)

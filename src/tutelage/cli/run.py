@@ -44,10 +44,10 @@ def run(
     and writes results.json, report.html and the students.
     """
     from tutelage.core.records import dumps
-    from tutelage.recipes import recipe_named
-    from tutelage.recipes.cache import Store
-    from tutelage.recipes.recipe import Plan
-    from tutelage.recipes.running import run_recipe
+    from tutelage.experiments import recipe_named
+    from tutelage.experiments.cache import Store
+    from tutelage.experiments.recipe import Plan
+    from tutelage.experiments.running import run_recipe
     from tutelage.report.table import terminal_table
 
     to_stdout = json_path is not None and str(json_path) == "-"

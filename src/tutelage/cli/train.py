@@ -50,8 +50,8 @@ def train(
     """
     from tutelage.core.records import dumps
     from tutelage.data.table_file import TableFile
-    from tutelage.recipes import training
     from tutelage.softlabels.folder import open_labels
+    from tutelage.workflow import train as training
 
     lesson = training.Lesson(student, dict(settings), soft_weight=soft_weight, temperature=temperature, seed=seed, max_words=max_words)
     file = TableFile.open(data, truth=truth, drop=drop, text=text)

@@ -85,7 +85,7 @@ def require(module: str) -> ModuleType:
     """Import a module that is optional or imports what is, or say which extra brings what is missing.
 
     Args:
-        module: dotted name, such as "torch" or "tutelage.students.torch_student".
+        module: dotted name, such as "torch" or "tutelage.training.student".
 
     Raises:
         MissingExtra: it, or what it imports, is not installed.

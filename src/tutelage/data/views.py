@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.data.fingerprint import fingerprint
-from tutelage.data.names import mixed
+from tutelage.data.row_names import mixed
 from tutelage.data.rows import Rows
 
 MADE = 2

@@ -12,10 +12,10 @@ from tutelage.core.answers import AnswerForm, labels_of, of_classes, plain, show
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.core.evaluations import AlignedAnswers
 from tutelage.data.fingerprint import fingerprint
-from tutelage.data.names import row_names
+from tutelage.data.row_names import row_names
 from tutelage.data.rows import array_of, as_rows
+from tutelage.evaluation.records import AlignedAnswers
 
 
 def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> AlignedAnswers:

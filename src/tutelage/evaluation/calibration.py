@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
-from tutelage.core.evaluations import ReliabilityCurve
 from tutelage.evaluation.agreement import decisions
+from tutelage.evaluation.records import ReliabilityCurve
 
 Binning = Literal["equal-width", "equal-mass"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from tutelage.core.evaluations import Latency, StudentCost
 from tutelage.core.records import Cost
 from tutelage.data.rows import Rows
+from tutelage.evaluation.records import Latency, StudentCost
 from tutelage.evaluation.significance import LEVEL
 from tutelage.evaluation.size import count_parts, pickled_bytes
 

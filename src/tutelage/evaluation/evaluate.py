@@ -9,12 +9,13 @@ import numpy as np
 
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
-from tutelage.core.evaluations import AlignedAnswers, Evaluation, ReliabilityCurve
 from tutelage.data.rows import as_rows
 from tutelage.evaluation.agreement import FLOOR, decision_counts, decisions
 from tutelage.evaluation.alignment import align
 from tutelage.evaluation.calibration import BINS, Binning, reliability_curve, top_label
 from tutelage.evaluation.cost import student_cost
+from tutelage.evaluation.evaluation import Evaluation
+from tutelage.evaluation.records import AlignedAnswers, ReliabilityCurve
 from tutelage.evaluation.scores import Scores, Settings, as_distributions, estimates, scores
 from tutelage.teachers.adapt import as_teacher
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from tutelage.core.answers import shown
 from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.core.evaluations import AlignedAnswers, Evaluation
 from tutelage.core.records import Comparison
+from tutelage.evaluation.evaluation import Evaluation
+from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scores import Settings, row_scores
 from tutelage.evaluation.significance import paired_rows, verdict
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats
-from tutelage.core.evaluations import AlignedAnswers, Estimate
 from tutelage.core.records import Interval
 from tutelage.evaluation.agreement import FLOOR, agrees, cross_entropy, decisions, kl_nats, on_off
 from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals
 from tutelage.evaluation.calibration import BINS, Binning, brier
+from tutelage.evaluation.records import AlignedAnswers, Estimate
 from tutelage.evaluation.resampled import calibration_error, lowest_rate, r_squared
 from tutelage.evaluation.significance import mean_interval, proportion_interval
 

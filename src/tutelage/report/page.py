@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 from tutelage.core.errors import require
-from tutelage.core.records import Figures, Matrix, RunRecord
 from tutelage.report import words
 from tutelage.report.plots import arms_plot, regions_plot, scatter_plot
+from tutelage.report.records import Figures, Matrix, RunRecord
 
 
 @dataclass(frozen=True)

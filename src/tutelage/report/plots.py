@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.core.errors import require
-from tutelage.core.records import Regions, RunRecord, Scatter
 from tutelage.report import words
+from tutelage.report.records import Regions, RunRecord, Scatter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tutelage.core.records import PublishedTable, RunRecord
 from tutelage.report import words
+from tutelage.report.records import PublishedTable, RunRecord
 
 VERDICT_STYLES = {"beats": "bold green", "no difference": "dim", "worse": "bold red"}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tutelage.core.records import Arm, Comparison, Interval, RunRecord
+from tutelage.core.records import Comparison, Interval
+from tutelage.report.records import Arm, RunRecord
 
 METRIC_NAMES = {"test_accuracy": "accuracy", "test_errors": "errors", "test_r2": "R2", "test_mse": "MSE", "fidelity": "fidelity"}
 SECOND_METRIC = {"test_accuracy": "test_errors", "test_r2": "test_mse"}

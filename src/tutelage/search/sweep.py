@@ -14,20 +14,19 @@ from torch.utils.data import DataLoader, Dataset
 
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, SelfCheckFailed, did_you_mean
-from tutelage.objectives.objective import Objective
-from tutelage.objectives.targets import check_temperature
-from tutelage.objectives.terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.losses.objective import Objective
+from tutelage.losses.targets import check_temperature
 from tutelage.search.choice import best_setting
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
-from tutelage.students.lessons import who_knows
-from tutelage.students.loop import Fit
-from tutelage.students.many import Copy, Many, Matching
-from tutelage.students.networks import drawn
-from tutelage.students.torch_student import TorchStudent
-from tutelage.students.torch_training import Training
 from tutelage.teachers.adapt import as_teacher
+from tutelage.training.settings import Training
+from tutelage.training.stacks.many import Copy, Many, Matching
+from tutelage.training.stacks.networks import drawn
+from tutelage.training.state import Fit
+from tutelage.training.student import TorchStudent
 
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
 SWEPT = ("temperature", "soft_weight", "lr", "seed")
@@ -227,7 +226,7 @@ def _asked_once(labels: Any, X: Any, classes: Sequence[Any] | None) -> Any:
     """A live teacher's answers to all rows, which every student then shares; a Dataset is left to be asked about batch by batch."""
     if labels is None or isinstance(labels, SoftLabels | LabelFolder) or isinstance(X, Dataset | DataLoader):
         return labels
-    return record(as_teacher(labels, classes=classes) if isinstance(labels, nn.Module) else who_knows(labels), X)
+    return record(as_teacher(labels, classes=classes) if isinstance(labels, nn.Module) else as_teacher(labels), X)
 
 
 def _score(fit: Fit) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,61 +19,18 @@ from tutelage.core.records import Interval
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.evaluation.significance import paired_difference
-from tutelage.objectives.targets import check_temperature
-from tutelage.students.lessons import ask, blended, must_learn, taught, who_knows
+from tutelage.losses.targets import check_temperature
+from tutelage.search.transfer_display import Measure, TransferCurve, TransferPoint
+from tutelage.softlabels.querying import ask
+from tutelage.students.teaching import blended, must_learn, taught
+from tutelage.teachers.adapt import as_teacher
 
 if TYPE_CHECKING:
-    from tutelage.search.transfer_display import TransferCurveDisplay
+    pass
 
-Measure = Literal["kl_nats", "agreement", "rmse"]
 
 FLOOR = 1e-7
 """The least probability that a student is taken to give: log 0 would make one row outweigh all others."""
-
-
-@dataclass(frozen=True)
-class TransferPoint:
-    """One amount of made rows.
-
-    Attributes:
-        rows: how many were made.
-        scores: "agreement" and "kl_nats" (mean KL from teacher to student), or "rmse", on the validation rows, means
-            over seeds.
-        intervals: of each score, over seeds and validation rows.
-    """
-
-    rows: int
-    scores: Mapping[str, float]
-    intervals: Mapping[str, Interval]
-
-
-@dataclass(frozen=True)
-class TransferCurve:
-    """Fidelity to the teacher against made rows.
-
-    Attributes:
-        points: by number of made rows; those after the stop were not measured.
-        measure: by which it was judged.
-        chosen_rows: the fewest made rows after which more brought nothing that could be shown.
-        stopped_because: the sentence behind the choice.
-        transfer: what made the rows.
-        training_rows, validation_rows, seeds: on what it was measured.
-    """
-
-    points: tuple[TransferPoint, ...]
-    measure: Measure
-    chosen_rows: int
-    stopped_because: str
-    transfer: str
-    training_rows: int
-    validation_rows: int
-    seeds: tuple[int, ...]
-
-    def plot(self, *, ax: Any = None) -> TransferCurveDisplay:
-        """Draw it; see `TransferCurveDisplay`."""
-        from tutelage.search.transfer_display import TransferCurveDisplay
-
-        return TransferCurveDisplay(self).plot(ax=ax)
 
 
 def transfer_curve(
@@ -121,7 +78,7 @@ def transfer_curve(
         raise BadInput(
             f"this {type(teacher).__name__} is not fitted; a transfer curve compares students with a teacher that knows: fit it."
         )
-    known, count = who_knows(teacher), as_rows(X).count
+    known, count = as_teacher(teacher), as_rows(X).count
     judged = _checked_measure(measure, known.form)
     _check_stop(tolerance, patience)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)

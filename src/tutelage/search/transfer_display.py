@@ -1,17 +1,64 @@
-"""The transfer curve as a picture, in scikit-learn's Display convention."""
+"""A transfer curve: fidelity against made rows as a record, and its picture in scikit-learn's Display convention."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 from tutelage.core.errors import require
-from tutelage.search.transfer_curve import Measure, TransferCurve
+from tutelage.core.records import Interval
+
+Measure = Literal["kl_nats", "agreement", "rmse"]
 
 AXIS = {
     "kl_nats": "mean KL from the teacher, nats (lower is closer)",
     "agreement": "agreement with the teacher (higher is closer)",
     "rmse": "RMSE against the teacher (lower is closer)",
 }
+
+
+@dataclass(frozen=True)
+class TransferPoint:
+    """One amount of made rows.
+
+    Attributes:
+        rows: how many were made.
+        scores: "agreement" and "kl_nats" (mean KL from teacher to student), or "rmse", on the validation rows, means
+            over seeds.
+        intervals: of each score, over seeds and validation rows.
+    """
+
+    rows: int
+    scores: Mapping[str, float]
+    intervals: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class TransferCurve:
+    """Fidelity to the teacher against made rows.
+
+    Attributes:
+        points: by number of made rows; those after the stop were not measured.
+        measure: by which it was judged.
+        chosen_rows: the fewest made rows after which more brought nothing that could be shown.
+        stopped_because: the sentence behind the choice.
+        transfer: what made the rows.
+        training_rows, validation_rows, seeds: on what it was measured.
+    """
+
+    points: tuple[TransferPoint, ...]
+    measure: Measure
+    chosen_rows: int
+    stopped_because: str
+    transfer: str
+    training_rows: int
+    validation_rows: int
+    seeds: tuple[int, ...]
+
+    def plot(self, *, ax: Any = None) -> TransferCurveDisplay:
+        """Draw it; see `TransferCurveDisplay`."""
+        return TransferCurveDisplay(self).plot(ax=ax)
 
 
 class TransferCurveDisplay:

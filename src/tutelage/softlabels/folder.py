@@ -27,7 +27,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, TutelageError, one_line
 from tutelage.core.files import whole_file, write_text
-from tutelage.data.names import Names
+from tutelage.data.row_names import Names
 from tutelage.softlabels.encoding import Cost, Encoding, encoding_from
 from tutelage.softlabels.labels import SoftLabels
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import LabelMismatch
-from tutelage.data.names import Names, row_names
+from tutelage.data.row_names import Names, row_names
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import check_place
 from tutelage.core.stages import Advance
-from tutelage.data.names import Names, RunningName, data_name, row_names
+from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.softlabels.encoding import Cost, Dtype, Encoding, measured_cost
 from tutelage.softlabels.folder import (

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix, issparse
 from tutelage.core.answers import two_columns
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import BadInput, require
-from tutelage.students.booster_text import booster_of, text_of
+from tutelage.students.saved.booster_text import booster_of, text_of
 from tutelage.students.soft_classifier import SoftClassifier
 
 Engine = Literal["lightgbm", "xgboost"]

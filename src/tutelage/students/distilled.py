@@ -20,8 +20,10 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.rows import array_of, as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
-from tutelage.objectives.targets import check_temperature
-from tutelage.students.lessons import as_truth, ask, blended, must_learn, out_of_fold_answers, taught, who_knows
+from tutelage.losses.targets import check_temperature
+from tutelage.softlabels.querying import ask
+from tutelage.students.teaching import as_truth, blended, must_learn, out_of_fold_answers, taught
+from tutelage.teachers.adapt import as_teacher
 
 
 class _Distilled(BaseEstimator):  # type: ignore[misc]
@@ -84,7 +86,7 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
 
     def _ask_teacher(self, X: Any, y: NDArray[Any] | None, learns: bool, random: np.random.RandomState) -> Floats:
         """Settle who teaches, and what he says of the training rows."""
-        self.teacher_ = who_knows(clone(self.teacher).fit(X, y) if learns else self.teacher)
+        self.teacher_ = as_teacher(clone(self.teacher).fit(X, y) if learns else self.teacher)
         self._learn_form(self.teacher_.form)
         if self.out_of_fold is None:
             return ask(self.teacher_, X)

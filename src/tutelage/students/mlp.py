@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
-from tutelage import engine
+from tutelage.core import torch_runtime
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import BadInput, SelfCheckFailed, require
 from tutelage.students.any_estimator import expand
@@ -133,15 +133,15 @@ def _sizes(student: SoftMLP, lesson: _Lesson) -> list[int]:
 
 def _by_torch(student: SoftMLP, lesson: _Lesson, seed: int) -> tuple[Layers, int]:
     torch = require("torch")
-    from tutelage.objectives.losses import soft_cross_entropy
-    from tutelage.students.loop import fit
-    from tutelage.students.networks import mlp
-    from tutelage.students.validation import Validation
+    from tutelage.losses.functional.classification import soft_cross_entropy
+    from tutelage.training.loop import fit
+    from tutelage.training.stacks.networks import mlp
+    from tutelage.training.validation import Validation
 
     inputs, targets, validation_inputs, validation_targets = map(
         torch.from_numpy, (lesson.rows, lesson.targets, lesson.validation_rows, lesson.validation_targets)
     )
-    with engine.seeded(seed):
+    with torch_runtime.seeded(seed):
         network = mlp(_sizes(student, lesson))
         linears = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
         groups = [

@@ -4,55 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.answers import AnswerForm, AnswerKind, Task, of_classes
+from tutelage.core.answers import AnswerForm, AnswerKind, Task
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What the caller says of a teacher that cannot say it itself.
-
-    Attributes:
-        classes: the label of each answer, in order.
-        kind: what the numbers are.
-        task: what they are about.
-        output: takes the answers out of what a torch Module returns.
-    """
-
-    classes: tuple[Any, ...] | None = None
-    kind: AnswerKind | None = None
-    task: Task | None = None
-    output: Callable[[Any], Any] | None = None
-
-    def only(self, *allowed: str, of: str) -> Declared:
-        """Itself, after proving that nothing was declared which this teacher knows better or has no use for.
-
-        Raises:
-            BadInput: names what to leave out.
-        """
-        for name in ("classes", "kind", "task", "output"):
-            if getattr(self, name) is not None and name not in allowed:
-                raise BadInput(f"{of} needs no {name}= from you: leave {name}= out.")
-        return self
-
-    def form(self, *, of: str) -> AnswerForm:
-        """The form of a teacher that knows nothing of itself.
-
-        Raises:
-            BadInput: names what to declare.
-        """
-        if self.task == "regression" or self.kind == "values":
-            return AnswerForm(self.kind or "values", self.task or "regression", self.classes or ())
-        if self.kind is None:
-            raise BadInput(f"{of} cannot say what its numbers are: pass kind='logits', 'probabilities' or 'values'.")
-        if self.classes is None:
-            raise BadInput(f"{of} does not know its labels: pass classes=, the label of each of its answers in order.")
-        return of_classes(self.kind, self.classes) if self.task is None else AnswerForm(self.kind, self.task, self.classes)
+from tutelage.teachers.adapters.declared import Declared
 
 
 def as_teacher(
@@ -94,6 +52,15 @@ def as_teacher(
     )
 
 
+def _is_teacher(model: Any) -> bool:
+    """As isinstance(model, Teacher), which would compute its fingerprint: expensive for a large model."""
+    return (
+        callable(getattr(model, "answer", None))
+        and hasattr(model, "form")
+        and ("fingerprint" in getattr(model, "__dict__", {}) or hasattr(type(model), "fingerprint"))
+    )
+
+
 def _is_module(model: Any) -> bool:
     torch = sys.modules.get("torch")  # an object of torch's cannot exist before torch is imported
     return torch is not None and isinstance(model, torch.nn.Module)
@@ -118,56 +85,56 @@ def _several(models: Any, declared: Declared) -> Teacher:
 
 
 def _module(model: Any, declared: Declared) -> Teacher:
-    from tutelage.teachers.torch_module import torch_teacher
+    from tutelage.teachers.adapters.torch_module import torch_teacher
 
     return torch_teacher(model, declared.only("classes", "task", "output", of="a torch Module"))
 
 
 def _taught(model: Any, declared: Declared) -> Teacher:
-    from tutelage.teachers.torch_module import TorchTeacher
+    from tutelage.teachers.adapters.torch_module import TorchTeacher
 
     declared.only(of=f"a {type(model).__name__}")
     return TorchTeacher(model.network, model.form, model.output)
 
 
 def _estimator(model: Any, declared: Declared) -> Teacher:
-    from tutelage.teachers.estimator import EstimatorTeacher
+    from tutelage.teachers.adapters.estimator import EstimatorTeacher
 
     return EstimatorTeacher(model, names=declared.only("classes", of="a scikit-learn estimator").classes)
 
 
 def _lightgbm(model: Any, declared: Declared) -> Teacher:
-    from tutelage.teachers.boosters import lightgbm_teacher
+    from tutelage.teachers.adapters.boosters import lightgbm_teacher
 
     return lightgbm_teacher(model, declared.only("classes", "kind", of="a Booster"))
 
 
 def _xgboost(model: Any, declared: Declared) -> Teacher:
-    from tutelage.teachers.boosters import xgboost_teacher
+    from tutelage.teachers.adapters.boosters import xgboost_teacher
 
     return xgboost_teacher(model, declared.only("classes", "kind", of="a Booster"))
 
 
 def _catboost(model: Any, declared: Declared) -> Teacher:
-    from tutelage.teachers.boosters import catboost_teacher
+    from tutelage.teachers.adapters.boosters import catboost_teacher
 
     return catboost_teacher(model, declared.only("classes", of="a CatBoost model"))
 
 
 def _onnx(model: Any, declared: Declared) -> Teacher:
-    from tutelage.teachers.onnx_file import onnx_teacher
+    from tutelage.teachers.adapters.onnx_file import onnx_teacher
 
     return onnx_teacher(model, declared.only("classes", "kind", "task", of="an ONNX file"))
 
 
 def _function(model: Any, declared: Declared) -> Teacher:
-    from tutelage.teachers.function import function_teacher
+    from tutelage.teachers.adapters.function import function_teacher
 
     return function_teacher(model, declared.only("classes", "kind", "task", of="a function"))
 
 
 _TABLE: tuple[tuple[Callable[[Any], bool], Callable[[Any, Declared], Teacher]], ...] = (
-    (lambda model: isinstance(model, Teacher), _known),
+    (_is_teacher, _known),
     (lambda model: isinstance(model, list | tuple), _several),
     (lambda model: isinstance(model, bytes) or (isinstance(model, str | Path) and str(model).endswith(".onnx")), _onnx),
     (_is_module, _module),

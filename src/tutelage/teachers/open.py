@@ -12,7 +12,7 @@ from typing import Any
 from tutelage.core.answers import AnswerKind, Task
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, DamagedFile, did_you_mean, one_line, require
-from tutelage.core.nodes import sound_tree, trees_in
+from tutelage.core.tree_nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
 
 _KNOWN = ".onnx, .skops, .txt or .lgb (LightGBM), .json or .ubj (XGBoost), .cbm (CatBoost), module:object, and with --trust .pkl or .joblib"

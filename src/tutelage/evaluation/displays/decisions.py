@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 
 from tutelage.core.answers import plain
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.core.evaluations import Evaluation
 from tutelage.evaluation.agreement import decision_counts, shares
 from tutelage.evaluation.alignment import codes_of
 from tutelage.evaluation.displays.canvas import INK, canvas, draw_colour_bar
 from tutelage.evaluation.evaluate import evaluate
+from tutelage.evaluation.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from tutelage.core.answers import Task
 from tutelage.core.arrays import Floats, check_finite
 from tutelage.core.errors import ShapeError
-from tutelage.core.evaluations import AlignedAnswers, Evaluation
 from tutelage.evaluation.displays.canvas import INK, TEACHER, canvas, draw_colour_bar, draw_diagonal
 from tutelage.evaluation.evaluate import evaluate
+from tutelage.evaluation.evaluation import Evaluation
+from tutelage.evaluation.records import AlignedAnswers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 
 from tutelage.core.answers import of_classes, plain
 from tutelage.core.errors import BadInput
-from tutelage.core.evaluations import Evaluation, ReliabilityCurve
 from tutelage.evaluation.alignment import truth_of
 from tutelage.evaluation.calibration import BINS, Binning, reliability_curve, top_label
 from tutelage.evaluation.displays.canvas import FAINT, INK, TEACHER, TRUTH, canvas, draw_diagonal
 from tutelage.evaluation.evaluate import evaluate
+from tutelage.evaluation.evaluation import Evaluation
+from tutelage.evaluation.records import ReliabilityCurve
 from tutelage.evaluation.significance import proportion_interval
 
 if TYPE_CHECKING:

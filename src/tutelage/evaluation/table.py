@@ -1,0 +1,170 @@
+"""An evaluation as a reader wants it: in the terminal, as text, in a notebook."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tutelage.evaluation.records import CAVEAT, Estimate, Latency, StudentCost
+
+NAMES = {
+    "accuracy": "accuracy",
+    "subset_accuracy": "all labels right",
+    "worst_class_recall": "worst class",
+    "agreement": "agreement",
+    "subset_agreement": "all labels agree",
+    "worst_class_agreement": "worst class",
+    "agreement_where_teacher_is_wrong": "agreement where the teacher is wrong",
+    "kl_nats": "KL(teacher || student), nats",
+    "nll_nats": "negative log-likelihood, nats",
+    "brier": "Brier score (sum over classes)",
+    "ece": "calibration error (ECE)",
+    "r2": "R2",
+    "mse": "mean squared error",
+    "rmse": "root mean squared error",
+}
+"""Every figure, in the order of a reader's questions."""
+
+SHARES = {name for name in NAMES if "accuracy" in name or "agreement" in name or "recall" in name}
+
+
+class Line(NamedTuple):
+    """One line of the table: the student's figure, its interval, and the teacher's beside it."""
+
+    name: str
+    figure: str
+    interval: str = ""
+    teacher: str = ""
+
+
+class Section(NamedTuple):
+    """A group of lines under one heading."""
+
+    heading: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True)
+class EvaluationTable:
+    """The table of one evaluation.
+
+    Attributes:
+        title: what was measured on how many rows.
+        sections: groups of lines, in the order of a reader's questions.
+        with_teacher: whether a column holds the teacher's own figures.
+    """
+
+    title: str
+    sections: tuple[Section, ...]
+    with_teacher: bool
+
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        *,
+        against_truth: Mapping[str, Estimate],
+        against_teacher: Mapping[str, Estimate],
+        teacher_against_truth: Mapping[str, Estimate],
+        cost: StudentCost,
+    ) -> EvaluationTable:
+        """From the parts of an evaluation: truth, teacher, cost."""
+        found = []
+        if against_truth:
+            found.append(Section("against the truth", _lines(against_truth, teacher_against_truth)))
+        if against_teacher:
+            found.append(Section("against the teacher (fidelity)", _lines(against_teacher, {})))
+        return cls(title, (*found, Section("cost", _cost_lines(cost))), bool(teacher_against_truth))
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Of the columns."""
+        return ("", "student", "95 %", "teacher")[: 4 if self.with_teacher else 3]
+
+    def rich(self) -> Table:
+        """For `rich.print` and the command line."""
+        table = Table(box=None, padding=(0, 2, 0, 0), title=Text(self.title, style="bold"), title_justify="left", caption=CAVEAT)
+        table.caption_justify = "left"
+        for heading in self.headings:
+            table.add_column(heading, justify="left" if not heading else "right", no_wrap=not heading)
+        for section in self.sections:
+            table.add_row(Text(section.heading, style="bold"))
+            for line in section.lines:
+                cells = (f"  {line.name}", line.figure, line.interval, line.teacher)
+                table.add_row(*map(Text, cells[: len(self.headings)]))  # as texts: a class may be named "[red]"
+        return table
+
+    def text(self) -> str:
+        """Plain text, 100 columns wide at most."""
+        console = Console(file=io.StringIO(), width=100, color_system=None, highlight=False)
+        with console.capture() as capture:
+            console.print(self.rich())
+        return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+    def html(self) -> str:
+        """For a notebook; it takes the notebook's own colours."""
+        width = len(self.headings)
+        rows = ["<tr>" + "".join(f'<th style="text-align:{"right" if head else "left"}">{head}</th>' for head in self.headings) + "</tr>"]
+        for section in self.sections:
+            rows.append(f'<tr><th colspan="{width}" style="text-align:left">{escape(section.heading)}</th></tr>')
+            for line in section.lines:
+                numbers = "".join(f'<td style="text-align:right">{escape(cell)}</td>' for cell in line[1:width])
+                rows.append(f'<tr><td style="text-align:left">{escape(line.name)}</td>{numbers}</tr>')
+        return f"<table><caption>{escape(self.title)}</caption>{''.join(rows)}</table><p><small>{escape(CAVEAT)}</small></p>"
+
+
+def figure_text(name: str, estimate: Estimate) -> str:
+    """A figure with the digits it deserves: shares in per cent."""
+    return f"{100 * estimate.value:.2f} %" if name in SHARES else _number(estimate.value)
+
+
+def _lines(student: Mapping[str, Estimate], teacher: Mapping[str, Estimate]) -> list[Line]:
+    found = []
+    for name, shown in NAMES.items():
+        if name in student:
+            estimate, other = student[name], teacher.get(name)
+            what = shown if estimate.of is None else f"{shown} ({estimate.of})"
+            beside = "" if other is None else figure_text(name, other)
+            if other is not None and other.of != estimate.of:
+                beside += f" ({other.of})"
+            found.append(Line(what, figure_text(name, estimate), _span(name, estimate), beside))
+    return found
+
+
+def _span(name: str, estimate: Estimate) -> str:
+    if estimate.interval is None:
+        return "-"
+    low, high = estimate.interval.low, estimate.interval.high
+    return f"{100 * low:.2f} to {100 * high:.2f}" if name in SHARES else f"{_number(low)} to {_number(high)}"
+
+
+def _cost_lines(cost: StudentCost) -> list[Line]:
+    lines = []
+    if cost.size_bytes is not None:
+        size = f"{cost.size_bytes / 1e6:.1f} MB" if cost.size_bytes >= 1e6 else f"{cost.size_bytes / 1e3:.1f} kB"
+        lines.append(Line(f"size ({cost.size_of})", size))
+    if cost.parts is not None:
+        lines.append(Line(cost.unit, f"{cost.parts:,}"))
+    for what, latency in (("one row alone", cost.alone), ("a row in a batch", cost.batch)):
+        if latency is not None:
+            lines += _latency_lines(f"{what} of {latency.batch_rows:,}" if latency.batch_rows > 1 else what, latency)
+    return lines
+
+
+def _latency_lines(what: str, latency: Latency) -> list[Line]:
+    span = f"{_number(latency.ci95_us[0])} to {_number(latency.ci95_us[1])}" if latency.ci95_us else "-"
+    return [Line(f"{what}, median µs", _number(latency.p50_us), span), Line(f"{what}, 99th percentile µs", _number(latency.p99_us))]
+
+
+def _number(value: float) -> str:
+    """Four digits that count, never in powers of ten where a plain number will do."""
+    if abs(value) < 1e-12:  # what rounding leaves of nothing
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,0 +1,301 @@
+"""mnist: the origin's second experiment, done right, and beside it as it was published.
+
+Source: the notebook "Neural network distillation" of tsitsimis/neural-network-distillation, after Hinton, Vinyals,
+Dean 2015, arXiv 1503.02531.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tutelage.core import torch_runtime
+from tutelage.core.arrays import Floats, one_hot
+from tutelage.core.stages import Advance, Stages
+from tutelage.data.datasets import load_mnist
+from tutelage.experiments.cache import Store, key_of
+from tutelage.experiments.demo.as_published import add_published
+from tutelage.experiments.demo.hard_example_passes import Passes, train_on_hardest
+from tutelage.experiments.demo.mnist_setting import (
+    CLASSES,
+    CONVOLUTION,
+    TRAIN_ROWS,
+    Split,
+    described,
+    glorot_weights,
+    measured_network,
+    pictures,
+    pixels,
+    teacher_network,
+)
+from tutelage.experiments.recipe import Outcome, Plan, Recipe
+from tutelage.experiments.scorecard import ClassificationTest
+from tutelage.experiments.teaching import kept_labels, kept_network
+from tutelage.losses.functional.classification import soft_cross_entropy
+from tutelage.losses.targets import harden, smooth, soften
+from tutelage.search.choice import best_setting
+from tutelage.softlabels.labels import SoftLabels
+from tutelage.training.loop import fit, steps_of
+from tutelage.training.settings import one_cycle
+from tutelage.training.stacks.networks import MLPStack
+from tutelage.training.student import TorchStudent
+
+SIZES = {"": (784, 10, 10, 10), "-784-10-10": (784, 10, 10)}
+"""Student sizes by the suffix of their arms: the page's two hidden layers of 10, and the one that its code has."""
+SMOOTHINGS = (0.0, 0.05, 0.1, 0.2)
+TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
+QUICK_ROWS = 7000
+TUNING_SEEDS = 2
+"""So many seeds train every candidate; the others train what validation chose on these."""
+STUDENT_BATCH, STUDENT_RATE = 256, 1e-2
+"""The peak of the students' one-cycle schedule was the best of 0.001, 0.003 and 0.01 on validation for hard labels."""
+
+
+FULL, QUICK = Passes(), Passes(further=2, batch_size=128)
+"""How the teacher is trained, from Glorot's initial weights: with torch's own, the first pass ends at 5 % of validation errors."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One candidate of one arm: what its targets are, and the temperature at which student and teacher meet."""
+
+    arm: str
+    smoothing: float = 0.0
+    temperature: float = 1.0
+
+    @property
+    def chosen(self) -> dict[str, float]:
+        """What a reader would call the choice."""
+        return {"temperature": self.temperature} if self.arm == "student-soft" else {"label smoothing": self.smoothing}
+
+
+# Four candidates for every arm, trained for the same steps: the hard-label arms are tuned as hard as the soft one.
+SETTINGS = (
+    *(Setting("student-hard", smoothing=amount) for amount in SMOOTHINGS),
+    *(Setting("student-soft", temperature=temperature) for temperature in TEMPERATURES),
+    *(Setting("student-argmax", smoothing=amount) for amount in SMOOTHINGS),
+)
+MEANINGS = {
+    "student-hard": "the same student on the labels, label smoothing chosen on validation",
+    "student-soft": "the student on the teacher's probabilities, temperature chosen on validation",
+    "student-argmax": "control: the student on the teacher's decisions alone, label smoothing chosen on validation",
+}
+
+
+def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, passes: Passes) -> tuple[nn.Module, dict[str, Any]]:
+    """The teacher, trained at temperature 1; and what it was made from."""
+    made_from = {
+        "what": "mnist teacher",
+        "data": split.fingerprint,
+        **asdict(passes),
+        "products": "coarse",
+        "weights": "Glorot",
+        "seed": seed,
+    }
+
+    def train(network: nn.Module) -> Mapping[str, NDArray[Any]]:
+        with torch_runtime.coarse_products():
+            train_on_hardest(
+                network,
+                soft_cross_entropy,
+                inputs=torch.from_numpy(split.inputs),
+                targets=torch.from_numpy(one_hot(split.labels, CLASSES)),
+                passes=passes,
+                freeze=network.get_submodule(CONVOLUTION),
+                advance=advance,
+            )
+        return {}
+
+    with stages.stage("teacher", passes.steps(len(split.inputs))) as advance:
+        network, _ = kept_network(store, made_from, lambda: glorot_weights(teacher_network()), train)
+    return network, made_from
+
+
+def targets_of(setting: Setting, labels: NDArray[np.int64], taught: SoftLabels) -> Floats:
+    """(rows, classes) what a candidate is asked to match."""
+    if setting.arm == "student-soft":
+        return soften(taught.logits, setting.temperature)
+    hard = one_hot(labels, CLASSES) if setting.arm == "student-hard" else harden(taught.probabilities)
+    return smooth(hard, setting.smoothing)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What all students of a size have in common.
+
+    Attributes:
+        sizes: of their layers.
+        split: the rows.
+        taught: the teacher's answers to the training rows.
+        taught_by: the key of what the teacher was made from.
+        store: where trained stacks are kept.
+        advance: called after each step.
+    """
+
+    sizes: tuple[int, ...]
+    split: Split
+    taught: SoftLabels
+    taught_by: str
+    store: Store
+    advance: Advance
+
+    def learnt(self, settings: tuple[Setting, ...], seed: int) -> tuple[MLPStack, NDArray[np.float64]]:
+        """A student of each setting as one stack, with the same initial weights and batches, and (settings,) validation errors at best."""
+        made_from = {
+            "what": "mnist students",
+            "data": self.split.fingerprint,
+            "labels": self.taught_by,
+            "sizes": self.sizes,
+            "settings": [[setting.arm, setting.smoothing, setting.temperature] for setting in settings],
+            "epochs": self.split.epochs,
+            "batch_size": STUDENT_BATCH,
+            "peak_rate": STUDENT_RATE,
+            "seed": seed,
+        }
+        stack, report = kept_network(
+            self.store, made_from, lambda: MLPStack(self.sizes, len(settings)), lambda stack: self._trained(stack, settings)
+        )
+        return stack, report["errors"]
+
+    def _trained(self, stack: nn.Module, settings: tuple[Setting, ...]) -> Mapping[str, NDArray[Any]]:
+        # (rows, candidates, classes), so that one index a step fetches every candidate's targets.
+        targets = np.stack([targets_of(setting, self.split.labels, self.taught) for setting in settings], axis=1).astype(np.float32)
+        inputs = torch.from_numpy(self.split.inputs)
+        temperature = torch.tensor([setting.temperature for setting in settings])[:, None, None]
+        optimizer = torch.optim.Adam(stack.parameters(), lr=STUDENT_RATE, fused=True)
+        report = fit(
+            stack,
+            lambda logits, wanted: soft_cross_entropy(logits, wanted.transpose(0, 1), temperature=temperature),
+            inputs=inputs,
+            targets=torch.from_numpy(targets),
+            epochs=self.split.epochs,
+            batch_size=STUDENT_BATCH,
+            validation=self.split.validation,
+            advance=self.advance,
+            optimizer=optimizer,
+            schedule=one_cycle(optimizer, steps_of(len(inputs), batch_size=STUDENT_BATCH, epochs=self.split.epochs)),
+        )
+        return {"errors": report.scores.min(axis=0)}
+
+    def chosen(self, seeds: tuple[int, ...]) -> dict[str, tuple[Setting, tuple[TorchStudent, ...]]]:
+        """For each arm the candidate with the fewest validation errors on the first seeds, and its student of every seed."""
+        tried = [self.learnt(SETTINGS, seed) for seed in seeds[:TUNING_SEEDS]]
+        errors = np.stack([found for _, found in tried])
+        best = {}
+        for arm in MEANINGS:
+            candidates = [index for index, setting in enumerate(SETTINGS) if setting.arm == arm]
+            best[arm] = candidates[best_setting(errors[:, candidates])]
+        settings = tuple(SETTINGS[index] for index in best.values())
+        further = [self.learnt(settings, seed)[0] for seed in seeds[TUNING_SEEDS:]]
+        return {
+            arm: (SETTINGS[index], (*(_student(stack, index) for stack, _ in tried), *(_student(stack, place) for stack in further)))
+            for place, (arm, index) in enumerate(best.items())
+        }
+
+
+def _student(stack: MLPStack, index: int) -> TorchStudent:
+    return TorchStudent(stack.copy(index), classes=range(CLASSES))
+
+
+def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
+    """One teacher, its answers, every candidate student of two sizes on two seeds, and the chosen ones on all."""
+    with stages.stage("data"):
+        split = Split(load_mnist(), train_rows=QUICK_ROWS if plan.quick else TRAIN_ROWS, epochs=10 if plan.quick else 20)
+    teacher, made_from = _teacher(split, store, stages, seed=plan.seeds[0], passes=QUICK if plan.quick else FULL)
+    with stages.stage("answers"):
+        taught = kept_labels(store, teacher, made_from, split.inputs, tuple(range(CLASSES)))
+        told = kept_labels(store, teacher, made_from, split.test_inputs, tuple(range(CLASSES)))
+    steps = steps_of(len(split.inputs), batch_size=STUDENT_BATCH, epochs=split.epochs)
+    models: dict[str, tuple[Any, ...]] = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),)}
+    chosen: dict[str, Setting] = {}
+    with stages.stage("students", steps * len(SIZES) * len(plan.seeds)) as advance:
+        for suffix, sizes in SIZES.items():
+            lessons = Lessons(sizes, split, taught, key_of(made_from), store, advance)
+            for arm, (setting, students) in lessons.chosen(plan.seeds).items():
+                models[arm + suffix], chosen[arm + suffix] = students, setting
+    outcome = _measure(plan, split, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
+    if plan.as_published:
+        return add_published(outcome, plan, store=store, stages=stages, split=split, right_labels=taught)
+    return outcome
+
+
+def _measure(
+    plan: Plan,
+    split: Split,
+    *,
+    models: Mapping[str, tuple[Any, ...]],
+    chosen: Mapping[str, Setting],
+    taught: SoftLabels,
+    told: SoftLabels,
+    stages: Stages,
+) -> Outcome:
+    labels = split.images.test_labels
+    with stages.stage("evaluation"):
+        predictions = {name: np.stack([model.predict(split.test_inputs) for model in models[name]]) for name in chosen}
+        predictions["teacher"] = told.logits.argmax(axis=1)[None]
+        arms = [measured_network("teacher", "the origin's network, trained at temperature 1", plan.seeds[:1], predictions, models)]
+        for name, setting in chosen.items():
+            meaning = MEANINGS[setting.arm] + (" (784-10-10)" if name != setting.arm else " (784-10-10-10)")
+            arms.append(measured_network(name, meaning, plan.seeds, predictions, models, chosen=setting.chosen))
+        shown = {name: predictions[name] for name in ("teacher", "student-hard", "student-soft")}
+        figures = pictures(split, taught.logits, shown)
+    return Outcome(
+        arms=tuple(arms),
+        models=models,
+        test=ClassificationTest(labels, predictions["teacher"][0]),
+        pairs=_pairs(),
+        protocol=_protocol(plan, split),
+        data=described(split),
+        figures=figures,
+    )
+
+
+def _pairs() -> tuple[tuple[str, str, str], ...]:
+    questions: tuple[Callable[[str], tuple[str, str, str]], ...] = (
+        lambda s: (
+            f"student-soft{s}",
+            f"student-hard{s}",
+            "Does the student gain from the teacher's probabilities, against tuned hard labels?",
+        ),
+        lambda s: (f"student-soft{s}", f"student-argmax{s}", "Is it the softness of the labels, or only the teacher's decisions?"),
+        lambda s: (f"student-argmax{s}", f"student-hard{s}", "Are the teacher's decisions better to learn from than the labels?"),
+    )
+    within = tuple(question(suffix) for suffix in SIZES for question in questions)
+    return (*within, ("student-soft", "teacher", "How much of the teacher's accuracy is left behind?"))
+
+
+def _protocol(plan: Plan, split: Split) -> tuple[str, ...]:
+    rows = len(split.validation.labels)
+    return (
+        f"The first {split.train_rows} training rows train, the last {rows} of the 60 000 validate, the 10 000 test rows choose nothing.",
+        "Teacher: the origin's network, trained once at temperature 1 (Adam, one-cycle): a pass over all rows, then more over the hardest "
+        "tenth and a fifth of the others, weighted for those left out, with the convolution as the first pass left it.",
+        "The teacher is asked once, in eval mode; its logits are kept, and softened only afterwards.",
+        f"{len(plan.seeds)} seeds of students. Within a seed all arms share initial weights and batches (Adam, one-cycle peak "
+        f"{STUDENT_RATE}, batches of {STUDENT_BATCH}, {split.epochs} epochs).",
+        f"Every arm has four candidates: temperatures {', '.join(f'{t:g}' for t in TEMPERATURES)} for soft labels, label smoothing "
+        f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard ones. Validation chooses the epoch of each student and, by its mean over "
+        f"the first {TUNING_SEEDS} seeds, one candidate an arm.",
+        "Differences are paired by seed and test row; intervals allow for both (crossed random effects). "
+        "They hold for this one teacher: another might teach better or worse.",
+    )
+
+
+RECIPE = Recipe(
+    name="mnist",
+    title="A convolutional network distilled into ten hidden units",
+    summary="The origin's second experiment: 27 million weights teach 8 000, against tuned students that saw only the labels.",
+    seeds=5,
+    quick_seeds=2,
+    student="student-soft",
+    headline="test_accuracy",
+    run=run,
+    check_rows=lambda seed, data: pixels(load_mnist().test_images),
+    has_published_protocol=True,
+)

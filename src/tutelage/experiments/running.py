@@ -1,0 +1,184 @@
+"""Run a recipe from its plan to its folder: measure, price, record, and write everything at the end or nothing."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.environment import environment
+from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.core.files import check_place, is_empty, whole_folder
+from tutelage.core.records import dumps
+from tutelage.core.stages import Advance, Stages
+from tutelage.evaluation.cost import measure_cost
+from tutelage.experiments import recipe_named
+from tutelage.experiments.cache import Store, check_store
+from tutelage.experiments.recipe import Outcome, Plan, Recipe
+from tutelage.experiments.scorecard import Measured, arm_of, compare
+from tutelage.exporters.parity import OnnxStudent, export_onnx
+from tutelage.report.page import render_page
+from tutelage.report.records import SCHEMA, Figures, RunRecord
+from tutelage.students.saved.save_load import load_student, save_student
+from tutelage.workflow.train import TRAINED, rows_to_check
+
+RESULTS = "results.json"
+CHECK_ROWS = 10_000
+TEACHER_CHECK_ROWS = 500  # enough to trust the file whose latency is measured; the teacher is not what is shipped
+
+
+def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: Stages) -> RunRecord:
+    """Run a recipe and write its folder: results.json, figures.json, report.html and students/.
+
+    Args:
+        recipe: from `recipe_named`.
+        plan: seeds and size.
+        out: the folder to write; an earlier run there is replaced once this one is complete.
+        store: where the teacher and its answers are kept for the next run.
+        stages: told of every stage.
+
+    Raises:
+        BadInput: a plan that the recipe cannot follow. CannotWrite: before any work is done.
+        DamagedFile, StaleCache: of the data or of what is kept. ParityError: an exported file disagrees.
+    """
+    _check_plan(recipe, plan)
+    check_place(out, may_replace=_is_run)
+    check_store(store.root)
+    outcome = recipe.run(plan, store, stages)
+    with stages.stage("export and cost", len(outcome.arms)) as advance:
+        arms, rows = [], recipe.check_rows(plan.seeds[0], plan.data)
+        for measured in outcome.arms:
+            arms.append(_priced(measured, outcome.models[measured.name][0], rows))
+            advance()
+    with whole_folder(out, may_replace=_is_run) as draft:
+        with stages.stage("keep students", len(outcome.arms)) as advance:
+            _keep_students(draft / "students", outcome, advance)
+        record = _record(recipe, plan, replace(outcome, arms=tuple(arms)), stages)
+        page = render_page(record, outcome.figures)
+        (draft / RESULTS).write_text(dumps(record.to_json()), encoding="utf-8")
+        (draft / "figures.json").write_text(dumps(_figures_json(outcome.figures)), encoding="utf-8")
+        (draft / "report.html").write_text(page, encoding="utf-8")
+    return record
+
+
+def kept_student(
+    run: Path, *, arm: str | None = None, seed: int | None = None, data: Path | None = None
+) -> tuple[Any, NDArray[np.float32]]:
+    """A student of a finished run, and the rows on which its export is to be checked.
+
+    Args:
+        run: the folder that `run_recipe` wrote, or one of a single student that `train` wrote.
+        arm: which one; the recipe's main student by default.
+        seed: of which seed; the first by default.
+        data: for a single student, a file of rows; see `rows_to_check`. A recipe knows its rows, or takes the folder that it ran on.
+
+    Raises:
+        BadInput: not a run, or one without this arm or seed. DamagedFile: its files are damaged.
+    """
+    if (run / TRAINED).is_file():
+        if arm is not None or seed is not None:
+            raise BadInput(f"{run} holds one student, so there is no arm or seed to choose; leave it out.")
+        return rows_to_check(run, CHECK_ROWS, data)
+    results = _results(run)
+    recipe = recipe_named(str(results["recipe"]))
+    if data is not None and not recipe.takes_data:
+        raise BadInput(f"{run} is a run of a recipe, which knows the rows to check on; leave the data out.")
+    seeds = {str(entry["name"]): list(entry["seeds"]) for entry in results["arms"] if not str(entry["name"]).startswith("teacher")}
+    arm = recipe.student if arm is None else arm
+    if arm not in seeds:
+        raise BadInput(f"{run} has no student {arm!r}; there are {', '.join(seeds)}.")
+    seed = seeds[arm][0] if seed is None else seed
+    if seed not in seeds[arm]:
+        raise BadInput(f"{run} has no seed {seed} of {arm}; there are {', '.join(map(str, seeds[arm]))}.")
+    stem = _stem(arm, seed)
+    files = [path for path in (run / "students").glob(f"{stem}.*") if path.name.removeprefix(stem) in (".safetensors", ".skops")]
+    if len(files) != 1:
+        raise DamagedFile(f"{run / 'students'} holds {len(files)} files for {stem}; expected one. Run the recipe again.")
+    return load_student(files[0]), recipe.check_rows(seed, data)[:CHECK_ROWS]
+
+
+def _results(run: Path) -> dict[str, Any]:
+    path = run / RESULTS
+    if not path.is_file():
+        raise BadInput(f"{run} is not a run: it has no {RESULTS}. Name a folder that `tutelage run` or `tutelage train` wrote.")
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        schema = results["schema"]
+        if not isinstance(results["recipe"], str) or not all({"name", "seeds"} <= set(arm) for arm in results["arms"]):
+            raise ValueError("not the results of a run")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedFile(f"{path} is damaged ({error}). Run the recipe again.") from error
+    if schema != SCHEMA:
+        raise DamagedFile(f"{path} has schema {schema}; this version of tutelage reads {SCHEMA}. Run the recipe again.")
+    return dict(results)
+
+
+def _check_plan(recipe: Recipe, plan: Plan) -> None:
+    if len(plan.seeds) < 2:
+        raise BadInput(f"{len(plan.seeds)} seed gives no interval and so no verdict; ask for 2 seeds or more.")
+    if plan.data is not None and not recipe.takes_data:
+        raise BadInput(f"{recipe.name} brings its own data. Leave --data out.")
+    if plan.as_published and not recipe.has_published_protocol:
+        raise BadInput(f"{recipe.name} has no published protocol apart from its own arms. Leave --as-published out.")
+    if plan.as_published and plan.quick:
+        raise BadInput("--as-published runs the origin's exact protocol and --quick a shorter one: choose one of them.")
+
+
+def _is_run(folder: Path) -> bool:
+    return is_empty(folder) or (folder / RESULTS).is_file()
+
+
+def _stem(arm: str, seed: int) -> str:
+    return f"{arm}-seed{seed}"
+
+
+def _priced(measured: Measured, model: Any, rows: NDArray[np.float32]) -> Measured:
+    """The arm with the cost and the parity of its first seed's exported file."""
+    teacher = measured.name.startswith("teacher")
+    rows = rows[: TEACHER_CHECK_ROWS if teacher else CHECK_ROWS]
+    with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
+        path = Path(folder) / "model.onnx"
+        parity = export_onnx(model, path, check_on=rows)
+        cost = measure_cost(OnnxStudent.load(path).answer, rows, size_bytes=path.stat().st_size)
+    return replace(measured, cost=cost, parity=parity)
+
+
+def _keep_students(folder: Path, outcome: Outcome, advance: Advance) -> None:
+    folder.mkdir()
+    for arm in outcome.arms:
+        if not arm.name.startswith("teacher"):
+            for seed, student in zip(arm.seeds, outcome.models[arm.name], strict=True):
+                save_student(student, folder / _stem(arm.name, seed))
+        advance()
+
+
+def _record(recipe: Recipe, plan: Plan, outcome: Outcome, stages: Stages) -> RunRecord:
+    measured = {arm.name: arm for arm in outcome.arms}
+    return RunRecord(
+        recipe=recipe.name,
+        title=recipe.title,
+        summary=recipe.summary,
+        headline=recipe.headline,
+        options={"seed": plan.seeds[0], "seeds": len(plan.seeds), "quick": plan.quick, "as_published": plan.as_published},
+        protocol=outcome.protocol,
+        data=outcome.data,
+        environment=environment("tutelage", "numpy", "scikit-learn", "torch", "onnxruntime"),
+        arms=tuple(arm_of(arm, outcome.test) for arm in outcome.arms),
+        comparisons=tuple(compare(measured[a], measured[b], outcome.test, question) for a, b, question in outcome.pairs),
+        seconds=_seconds(stages),
+        published=outcome.published,
+    )
+
+
+def _seconds(stages: Stages) -> dict[str, float]:
+    return {name: round(seconds, 3) for name, seconds in {"total": stages.total(), **stages.seconds}.items()}
+
+
+def _figures_json(figures: Figures) -> Mapping[str, Any]:
+    return {"schema": SCHEMA, **asdict(figures)}

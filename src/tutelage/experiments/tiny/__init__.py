@@ -1,0 +1,1 @@
+"""How few errors eight thousand weights make: tiny on MNIST, tiny-fashion on Fashion-MNIST."""

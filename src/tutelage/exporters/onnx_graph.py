@@ -1,0 +1,173 @@
+"""A student as an ONNX graph: torch's exporter for networks that are more than plain layers, skl2onnx for scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tutelage.core.errors import BadInput, require
+from tutelage.core.tree_nodes import trees_in
+from tutelage.exporters.chain import Chain
+from tutelage.exporters.trained_graph import check_plain, finish_trees, grown, send_gaps, weighing_graph, weighs
+from tutelage.students.saved.trained import TrainedStudent
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+INPUT = "inputs"
+PROBABILITIES = "probabilities"
+PREDICTION = "prediction"
+_LAST = {"regression": ("", PREDICTION), "multilabel": ("Sigmoid", PROBABILITIES)}
+"""What a network's answers go through, and the name of what comes out; of classes, softmax."""
+
+
+def onnx_graph(student: Any, features: int) -> ModelProto:
+    """The student as an ONNX model: `inputs` (rows, features) float32 to one output.
+
+    A classifier's output is `probabilities` (rows, classes) at temperature 1, with its labels as JSON in the
+    model's metadata under "classes"; a regressor's is `prediction` (rows, outputs).
+
+    Args:
+        student: a TorchStudent, a SoftTree, a fitted scikit-learn regressor, or a TrainedStudent of number columns that
+            is a tree, a forest, a linear model or a network.
+        features: columns of its input.
+
+    Raises:
+        BadInput: a student of another kind. MissingExtra: onnx, onnxscript or skl2onnx is not installed.
+    """
+    require("onnx")
+    if isinstance(student, TrainedStudent):
+        model = _trained_graph(student, features)
+    elif hasattr(student, "network"):
+        model = _network_graph(student, features)
+    elif hasattr(student, "classes_") and hasattr(student, "tree_"):
+        model = _estimator_graph(student.tree_, features, PROBABILITIES, outputs=len(student.classes_))
+    elif hasattr(student, "predict") and not hasattr(student, "classes_"):
+        model = _estimator_graph(student, features, PREDICTION, outputs=1)
+    else:
+        raise BadInput(f"cannot export a {type(student).__name__}; expected a TorchStudent, a SoftTree or a fitted scikit-learn regressor.")
+    if hasattr(student, "classes_"):
+        model.metadata_props.add(key="classes", value=json.dumps(student.classes_.tolist()))
+    return model
+
+
+def _trained_graph(student: TrainedStudent, features: int) -> ModelProto:
+    columns, last = student.student_[0], student.student_[-1]
+    check_plain(columns)
+    if weighs(last):
+        return weighing_graph(student, features, inputs=INPUT, output=PREDICTION if student.task == "regression" else PROBABILITIES)
+    if student.task == "regression":
+        outputs = int(student.student_[-1].predict(np.zeros((1, features))).size)
+        model = _estimator_graph(last, features, PREDICTION, outputs=outputs)
+        send_gaps(model.graph, last)
+        return model
+    trees = grown(last)
+    if trees is None:
+        raise BadInput(
+            f"cannot export a {type(last).__name__}; a tree, a forest, a linear model or a network can be. Serve it from its folder."
+        )
+    model = _estimator_graph(trees, features, PROBABILITIES, outputs=len(student.labels))
+    send_gaps(model.graph, trees)
+    finish_trees(model.graph, student, PROBABILITIES)
+    return model
+
+
+def _network_graph(student: Any, features: int) -> ModelProto:
+    torch = require("torch")
+    network, task = student.network, getattr(student.form, "task", "multiclass")
+    last, output = _LAST.get(task, ("Softmax", PROBABILITIES))
+    if type(network) is torch.nn.Sequential and all(type(layer) in (torch.nn.Linear, torch.nn.ReLU) for layer in network):
+        return _layers_graph(list(network), features, last=last, output=output)
+    require("onnxscript")
+    from tutelage.core import torch_runtime
+
+    ends = {"Softmax": [torch.nn.Softmax(dim=-1)], "Sigmoid": [torch.nn.Sigmoid()], "": []}
+    whole = torch.nn.Sequential(network, *ends[last])
+    with torch_runtime.evaluating(whole), _quiet():
+        program = torch.onnx.export(
+            whole,
+            (torch.zeros(2, features),),
+            dynamo=True,
+            verbose=False,
+            input_names=[INPUT],
+            output_names=[output],
+            dynamic_shapes=({0: torch.export.Dim("rows")},),
+        )
+    model: ModelProto = program.model_proto
+    # The exporter notes source lines of this machine on every node; a shipped file has no use for them.
+    for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
+        del part.metadata_props[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+    return model
+
+
+def _layers_graph(layers: list[Any], features: int, *, last: str, output: str) -> ModelProto:
+    """A plain network of known layers, written as it is: torch's exporter takes seconds to load all that it knows."""
+    chain, width = Chain(INPUT), features
+    for layer in layers:
+        if not hasattr(layer, "weight"):
+            chain.then("Relu")
+            continue
+        weights = layer.weight.detach().cpu().numpy()
+        if weights.shape[1] != width:
+            raise BadInput(f"a layer of the network takes {weights.shape[1]} numbers a row; it would be given {width}.")
+        width = len(weights)
+        others = [] if layer.bias is None else [chain.constant(layer.bias.detach().cpu().numpy())]
+        chain.then("Gemm", chain.constant(weights), *others, transB=1)
+    if last == "Softmax":
+        chain.then(last, axis=-1)
+    elif last:
+        chain.then(last)
+    return chain.model(output, inputs=INPUT, features=features, width=width)
+
+
+def _estimator_graph(estimator: Any, features: int, output: str, *, outputs: int) -> ModelProto:
+    skl2onnx = require("skl2onnx")
+    columns = skl2onnx.common.data_types.FloatTensorType([None, features])
+    model: ModelProto = skl2onnx.to_onnx(estimator, initial_types=[(INPUT, columns)])
+    _rename_output(model, output)
+    # skl2onnx declares one column even for a multi-output tree.
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = outputs
+    return model
+
+
+def _rename_output(model: ModelProto, name: str) -> None:
+    old = model.graph.output[0].name
+    for node in model.graph.node:
+        node.output[:] = [name if out == old else out for out in node.output]
+    model.graph.output[0].name = name
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what torch's exporter says about optional packages and its own deprecations."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def thresholds_of(student: Any) -> list[tuple[int, np.float32]]:
+    """(feature, threshold) of every split of a student of trees, as float32; empty for other students."""
+    if hasattr(student, "network"):
+        return []
+    model = student.student_[-1] if isinstance(student, TrainedStudent) else student
+    found: list[tuple[int, np.float32]] = []
+    for tree in trees_in(model):
+        inner = (tree.children_left != -1) & np.isfinite(tree.threshold)  # inf parts what is missing from what is not
+        found += zip(tree.feature[inner].tolist(), tree.threshold[inner].astype(np.float32), strict=True)
+    return found

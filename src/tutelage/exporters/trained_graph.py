@@ -1,0 +1,151 @@
+"""A trained student of number columns as an ONNX graph: gaps filled, columns scaled, the model, the temperature taken out.
+
+What weighs its columns is computed in double precision until the last cast: float32 would lose digits where a column
+is far from zero. Trees compare float32, as scikit-learn's do, and come from skl2onnx.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tutelage.core.answers import shown
+from tutelage.core.errors import BadInput
+from tutelage.core.tree_nodes import trees_in
+from tutelage.exporters.chain import DOUBLE, FLOAT, Chain
+from tutelage.students.linear import SoftLogistic
+from tutelage.students.mlp import SoftMLP
+from tutelage.students.saved.trained import TrainedStudent
+from tutelage.students.trees import SoftForest, SoftTree
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+def weighing_graph(student: TrainedStudent, features: int, *, inputs: str, output: str) -> ModelProto:
+    """The graph of a student that weighs its columns: a linear model or a network.
+
+    Raises:
+        BadInput: categories or texts among its columns.
+    """
+    columns, model = student.student_[0], student.student_[-1]
+    chain = Chain(inputs)
+    chain.then("Cast", to=DOUBLE)
+    _prepare(chain, columns)
+    if isinstance(model, SoftMLP):
+        _layers(chain, model)
+    else:
+        _linear(chain, model, classifier=isinstance(model, SoftLogistic))
+    _untemper(chain, student.temperature)
+    chain.then("Cast", to=FLOAT)
+    return chain.model(output, inputs=inputs, features=features, width=len(student.labels) or _outputs(model))
+
+
+def weighs(model: Any) -> bool:
+    """Whether `weighing_graph` can write this model, the last step of a trained student."""
+    linear = hasattr(model, "coef_") and hasattr(model, "intercept_") and not hasattr(model, "classes_")
+    return isinstance(model, SoftLogistic | SoftMLP) or linear
+
+
+def grown(model: Any) -> Any | None:
+    """The scikit-learn regressor inside a tree or a forest of soft targets; None for another model."""
+    if isinstance(model, SoftTree):
+        return model.tree_
+    return model.forest_ if isinstance(model, SoftForest) else None
+
+
+def send_gaps(graph: Any, regressor: Any) -> None:
+    """Send missing numbers where the trees send them; skl2onnx forgets it for trees of several outputs."""
+    from onnx import helper
+
+    trees = list(trees_in(regressor))
+    for node in graph.node:
+        if node.op_type == "TreeEnsembleRegressor":
+            of = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+            left = [int(trees[tree].missing_go_to_left[at]) for tree, at in zip(of["nodes_treeids"], of["nodes_nodeids"], strict=True)]
+            kept = [attribute for attribute in node.attribute if attribute.name != "nodes_missing_value_tracks_true"]
+            del node.attribute[:]
+            node.attribute.extend([*kept, helper.make_attribute("nodes_missing_value_tracks_true", left)])
+
+
+def finish_trees(graph: Any, student: TrainedStudent, output: str) -> None:
+    """Add to a graph of trees what their answers still need: a softmax for logits, and the temperature taken out."""
+    chain = Chain("grown")
+    if getattr(student.student_[-1], "targets", "") == "logits":
+        chain.then("Softmax", axis=-1)
+    _untemper(chain, student.temperature)
+    if not chain.nodes:
+        return
+    for node in graph.node:
+        node.output[:] = [chain.nodes[0].input[0] if name == output else name for name in node.output]
+    chain.nodes[-1].output[0] = output
+    graph.node.extend(chain.nodes)
+    graph.initializer.extend(chain.constants)
+
+
+def check_plain(columns: Any) -> None:
+    """Prove that columns reach the student as numbers and in their order.
+
+    Raises:
+        BadInput: texts, or categories.
+    """
+    if hasattr(columns, "vocabulary_"):
+        raise BadInput("a student of texts cannot be exported; serve it from its folder.")
+    for name, _, chosen in getattr(columns, "transformers_", ()):
+        if name == "categories" and len(chosen):
+            raise BadInput(f"a student of categories (columns {shown(tuple(chosen))}) cannot be exported; serve it from its folder.")
+
+
+def _prepare(chain: Chain, columns: Any) -> None:
+    check_plain(columns)
+    steps = columns.named_transformers_["numbers"].steps if hasattr(columns, "transformers_") else [("scaler", columns)]
+    for _, step in steps:
+        if hasattr(step, "statistics_"):
+            rows, filled = chain.last, chain.constant(np.asarray(step.statistics_, dtype=np.float64))
+            missing = chain.then("IsNaN")
+            chain.then("Where", filled, rows, first=missing)
+        elif hasattr(step, "scale_"):
+            _shift_and_scale(chain, step.mean_, step.scale_)
+
+
+def _shift_and_scale(chain: Chain, mean: ArrayLike, scale: ArrayLike) -> None:
+    chain.then("Sub", chain.constant(np.asarray(mean, dtype=np.float64)))
+    chain.then("Div", chain.constant(np.asarray(scale, dtype=np.float64)))
+
+
+def _linear(chain: Chain, model: Any, *, classifier: bool) -> None:
+    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)).T
+    intercepts = np.atleast_1d(np.asarray(model.intercept_, dtype=np.float64))
+    if classifier and weights.shape[1] == 1:  # two classes: softmax([0, f]) is the sigmoid of f
+        weights, intercepts = np.hstack([np.zeros_like(weights), weights]), np.r_[0.0, intercepts]
+    _layer(chain, weights, intercepts)
+    if classifier:
+        chain.then("Softmax", axis=-1)
+
+
+def _layers(chain: Chain, model: SoftMLP) -> None:
+    _shift_and_scale(chain, model.mean_, model.scale_)
+    for place, (weights, intercepts) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
+        if place:
+            chain.then("Relu")
+        _layer(chain, np.asarray(weights, dtype=np.float64), np.asarray(intercepts, dtype=np.float64))
+    chain.then("Softmax", axis=-1)
+
+
+def _layer(chain: Chain, weights: NDArray[np.float64], intercepts: NDArray[np.float64]) -> None:
+    chain.then("Gemm", chain.constant(weights), chain.constant(intercepts))
+
+
+def _untemper(chain: Chain, temperature: float) -> None:
+    """softmax(temperature * log p); the constant is in the precision of what it multiplies."""
+    if temperature == 1.0:
+        return
+    chain.then("Log")
+    chain.then("Mul", chain.constant(np.asarray(temperature, dtype=np.float32 if chain.nodes[0].input[0] == "grown" else np.float64)))
+    chain.then("Softmax", axis=-1)
+
+
+def _outputs(model: Any) -> int:
+    return int(np.atleast_2d(model.coef_).shape[0])

@@ -1,0 +1,260 @@
+"""An objective: a weighted sum of named terms, put together with + and *."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from operator import attrgetter
+from typing import Any
+
+from torch import Tensor, nn
+
+from tutelage.core.answers import Task
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.losses.signals import Losses, Product, Signals, added
+
+ONE_CLASS_A_ROW: tuple[Task, ...] = ("binary", "multiclass")
+EVERY_TASK: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
+
+
+@dataclass(frozen=True)
+class Term:
+    """A loss that knows where its inputs come from.
+
+    Attributes:
+        name: what a progress line calls it; no dots.
+        loss: called with what it reads, in order, and the settings as keywords; gives one value per example, (batch,), or
+            (copies, batch). If the term builds a module, that comes first.
+        reads: "student", "teacher" (their answers), "labels", "index", "student:PATH" or "teacher:PATH" (a hidden layer).
+        settings: what was chosen, such as the temperature.
+        weight: a number from 0, or (copies, 1, 1) for one a copy.
+        prepare: turns the teacher's answers, (rows, columns), into what `loss` reads as "teacher", row by row; asked once for
+            all rows where they are known beforehand.
+        linear: where the loss is (a * b).sum(-1) of an `a` that carries gradient and a `b` that does not: called as `loss`, gives
+            both (see `Product`).
+        build: makes the module that trains beside the student, from a first batch and the number of rows in the data.
+        tasks: what kinds of answers it is meant for.
+        least_columns: the fewest classes for which it is defined.
+        stacks: whether it takes (copies, batch, columns).
+
+    Raises:
+        BadInput: a weight that is negative or not finite.
+    """
+
+    name: str
+    loss: Callable[..., Tensor] = field(repr=False)
+    reads: tuple[str, ...] = field(repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    weight: float | Tensor = 1.0
+    prepare: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
+    linear: Callable[..., tuple[Tensor, Tensor]] | None = field(default=None, repr=False)
+    build: Callable[[Signals, int], nn.Module] | None = field(default=None, repr=False)
+    tasks: tuple[Task, ...] = field(default=ONE_CLASS_A_ROW, repr=False)
+    least_columns: int = field(default=1, repr=False)
+    stacks: bool = field(default=True, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", _checked_weight(self.weight))
+
+    def __call__(self, signals: Signals) -> Tensor:
+        """(batch,) or (copies, batch), before the weight.
+
+        Raises:
+            BadInput: a signal that it reads is not there. ShapeError: a loss that is not one value per example.
+        """
+        loss = self.loss(*self._inputs(signals), **self.settings)
+        rows = signals.student_answers.shape[:-1]
+        if loss.shape not in (rows, rows[-1:]):
+            raise ShapeError(
+                f"{self.name} gives losses of shape {tuple(loss.shape)}; expected one value per example, {tuple(rows)}, not yet averaged."
+            )
+        return loss
+
+    def product(self, signals: Signals) -> Product:
+        """The same times the weight, with the place where its gradient begins: the loss, or below it what carries it.
+
+        Raises:
+            BadInput: as when it is called.
+        """
+        if self.linear is None:
+            return Product(self(signals), weight=self.weight)
+        return Product(*self.linear(*self._inputs(signals), **self.settings), self.weight)
+
+    def _inputs(self, signals: Signals) -> list[Any]:
+        inputs = [read(signals) for read in self._readers]
+        for name, value in zip(self.reads, inputs, strict=True):
+            if value is None:
+                raise BadInput(f"{self.name} reads {_spoken(name)}, and this batch has none.")
+        if self.build is not None:
+            if signals.modules is None or self.name not in signals.modules:
+                raise BadInput(f"{self.name} trains a module of its own; make it with objective.modules(signals, rows=...) and pass it on.")
+            inputs.insert(0, signals.modules[self.name])
+        return inputs
+
+    @cached_property
+    def _readers(self) -> tuple[Callable[[Signals], Any], ...]:
+        return tuple(self._teachers if name == "teacher" else _reader(name) for name in self.reads)
+
+    def _teachers(self, signals: Signals) -> Tensor | None:
+        ready = signals.prepared.get(self.name)
+        if ready is None and signals.teacher_answers is not None:
+            return signals.teacher_answers if self.prepare is None else self.prepare(signals.teacher_answers)
+        return ready
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A weighted sum of terms, such as 0.9 * soft_cross_entropy(temperature=4.0) + 0.1 * hard_cross_entropy().
+
+    Two terms of one name are told apart by a number: "hint layer1" and "hint layer1 2".
+    """
+
+    terms: tuple[Term, ...]
+
+    def __call__(self, signals: Signals) -> Losses:
+        """The loss of every example of a batch, in all and term by term.
+
+        Raises:
+            BadInput: a signal that a term reads is not there. ShapeError: signals that do not fit each other.
+        """
+        weighted = {name: product.losses() for name, product in self.products(signals).items()}
+        return Losses(added(weighted.values()), weighted)
+
+    def products(self, signals: Signals) -> dict[str, Product]:
+        """What a training takes gradient from, by term: it begins there in fewer steps than at the total.
+
+        Raises:
+            BadInput, ShapeError: as when it is called.
+        """
+        return {term.name: term.product(signals) for term in self.terms}
+
+    def __add__(self, other: Objective) -> Objective:
+        if not isinstance(other, Objective):
+            return NotImplemented
+        terms = list(self.terms)
+        for term in other.terms:
+            terms.append(replace(term, name=_unused(term.name, {known.name for known in terms})))
+        return Objective(tuple(terms))
+
+    def __mul__(self, weight: float | Tensor) -> Objective:
+        factor = _checked_weight(weight)
+        return Objective(tuple(replace(term, weight=term.weight * factor) for term in self.terms))
+
+    __rmul__ = __mul__
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """What a batch must hold: "teacher", "labels", "index", "student:PATH", "teacher:PATH"."""
+        return frozenset(name for term in self.terms for name in term.reads) - {"student"}
+
+    def paths(self, side: str) -> tuple[str, ...]:
+        """The hidden layers that are read, in order of name; `side` is "student" or "teacher"."""
+        return tuple(sorted(name.partition(":")[2] for name in self.needs if name.startswith(f"{side}:")))
+
+    def prepare(self, teacher_answers: Tensor) -> dict[str, Tensor]:
+        """All that can be made of the teacher's answers before training, by term; row i of each belongs to row i.
+
+        Args:
+            teacher_answers: (rows, columns) of all rows, as in `Signals`.
+
+        Returns:
+            (..., rows, columns) each: rows are the last axis but one. Pass `Signals(prepared=...)` those of the batch,
+            such as `index_select(-2, rows)`.
+
+        Raises:
+            BadInput: answers that a term cannot use.
+        """
+        return {term.name: term.prepare(teacher_answers) for term in self.terms if term.prepare is not None}
+
+    def modules(self, signals: Signals, *, rows: int) -> nn.ModuleDict:
+        """The projectors and memories that train with the student and are no part of it; empty for most objectives.
+
+        Args:
+            signals: any batch with the hidden layers, from which the sizes are read.
+            rows: how many rows the data has.
+        """
+        built = {term.name: term.build(signals, rows) for term in self.terms if term.build is not None}
+        return nn.ModuleDict(built)
+
+    def check(self, *, task: Task, columns: int, given: Collection[str], stacked: bool = False) -> None:
+        """Prove before training that every term can do its work.
+
+        Args:
+            task: what the student learns.
+            columns: how many classes, labels or outputs it has.
+            given: what each batch will hold, of "teacher", "labels", "index"; hidden layers are checked by `capturing`.
+            stacked: whether the student is a stack of copies.
+
+        Raises:
+            LabelMismatch: a term for another task. BadInput: something that a term reads is not given.
+            ShapeError: too few classes; a stack, for a term that takes no stack; a weight for each copy, without a stack.
+        """
+        for term in self.terms:
+            if task not in term.tasks:
+                raise LabelMismatch(f"{term.name} is for {' or '.join(term.tasks)} answers; this student's are {task}.")
+            lacking = [name for name in term.reads if ":" not in name and name != "student" and name not in given]
+            if lacking:
+                raise BadInput(f"{term.name} reads {_spoken(lacking[0])}, and there are none; pass them, or leave the term out.")
+            if columns < term.least_columns:
+                raise ShapeError(f"{term.name} is undefined for {columns} classes; it needs {term.least_columns} or more.")
+            if not stacked and not isinstance(term.weight, float):
+                raise ShapeError(
+                    f"{term.name} has a weight for each copy of a stack; weight it by a number, for this student is one network."
+                )
+            if stacked and not term.stacks:
+                raise ShapeError(f"{term.name} takes no stack of copies; train them one by one.")
+
+    def described(self) -> list[dict[str, Any]]:
+        """Name, weight, inputs and settings of each term, as JSON can hold them: what makes two objectives the same."""
+        return [
+            {
+                "name": term.name,
+                "weight": _plain(term.weight),
+                "reads": list(term.reads),
+                "settings": {name: _plain(value) for name, value in term.settings.items()},
+            }
+            for term in self.terms
+        ]
+
+
+def _reader(name: str) -> Callable[[Signals], Any]:
+    """Of anything but the teacher's answers; what is not there is None."""
+    side, _, path = name.partition(":")
+    if path:
+        return partial(_layer, side, path)
+    return attrgetter("student_answers" if name == "student" else name)
+
+
+def _layer(side: str, path: str, signals: Signals) -> Tensor | None:
+    return (signals.student_hidden if side == "student" else signals.teacher_hidden).get(path)
+
+
+def _checked_weight(weight: float | Tensor) -> float | Tensor:
+    """A number, or (copies, 1): what multiplies one value per example."""
+    if not isinstance(weight, float | int) and not hasattr(weight, "detach"):
+        raise BadInput(f"an objective is weighted by a number, or by one for each copy of a stack; got {type(weight).__name__}.")
+    for each in [weight] if isinstance(weight, float | int) else weight.flatten().tolist():
+        if not (math.isfinite(each) and each >= 0):
+            raise BadInput(f"a weight is {each}; expected a finite number from 0.")
+    if isinstance(weight, float | int):
+        return float(weight)
+    return weight.squeeze(-1) if weight.ndim == 3 else weight
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    return next(f"{name} {number}" for number in range(2, len(taken) + 3) if f"{name} {number}" not in taken)
+
+
+def _spoken(name: str) -> str:
+    side, _, path = name.partition(":")
+    if path:
+        return f"the {side}'s layer {path!r}"
+    return {"teacher": "the teacher's answers", "labels": "labels", "index": "the places of its rows"}[name]
+
+
+def _plain(value: Any) -> Any:
+    return value.flatten().tolist() if hasattr(value, "flatten") else value

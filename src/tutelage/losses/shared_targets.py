@@ -1,0 +1,47 @@
+"""Targets that several copies of a stack have in common, prepared and kept once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tutelage.losses.objective import Objective, Term
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def with_shared_targets(objective: Objective, distinct: Objective, which: Tensor) -> Objective:
+    """An objective of a stack that prepares the targets of each distinct setting once, and spreads them batch by batch.
+
+    Args:
+        objective: for all copies, such as soft_cross_entropy(temperature=(copies, 1, 1)).
+        distinct: the same, for each distinct setting once.
+        which: (copies,) the place of each copy's setting among the distinct ones.
+    """
+    if len(which) == int(which.max()) + 1:
+        return objective
+    return Objective(tuple(_shared(term, once, which) for term, once in zip(objective.terms, distinct.terms, strict=True)))
+
+
+def _shared(term: Term, once: Term, which: Tensor) -> Term:
+    if once.prepare is None:
+        return term
+    place = term.reads.index("teacher")
+    linear = None if term.linear is None else _Spread(term.linear, place, which)
+    return replace(term, prepare=once.prepare, loss=_Spread(term.loss, place, which), linear=linear)
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """A loss whose targets are (distinct, batch, columns), or (batch, columns) for all."""
+
+    loss: Any
+    place: int
+    which: Tensor
+
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
+        targets = inputs[self.place]
+        if targets.ndim > 2:
+            targets = targets.index_select(0, self.which.to(targets.device))
+        return self.loss(*inputs[: self.place], targets, *inputs[self.place + 1 :], **settings)

@@ -1,0 +1,1 @@
+"""Students on disk, in formats that hold no code."""

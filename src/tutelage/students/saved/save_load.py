@@ -1,0 +1,130 @@
+"""Students on disk, in formats that hold no code: safetensors for networks, skops for scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from tutelage.core.errors import BadInput, DamagedFile, one_line, require
+from tutelage.core.tree_nodes import sound_tree, trees_in
+
+# skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
+# Tree is safe once `sound_tree` has seen its node numbers.
+TRUSTED = [
+    "numpy.dtype",  # what a column held before it was filled
+    "sklearn.tree._tree.Tree",
+    "tutelage.students.any_estimator.SoftTargets",
+    "tutelage.students.boosting.SoftBoosting",
+    "tutelage.students.linear.SoftLogistic",
+    "tutelage.students.mlp.SoftMLP",
+    "tutelage.students.multilabel.PerLabel",
+    "tutelage.students.saved.trained.TrainedStudent",
+    "tutelage.students.trees.SoftForest",
+    "tutelage.students.trees.SoftTree",
+]
+
+
+def save_student(student: Any, stem: Path) -> Path:
+    """Write a student beside `stem`, with the suffix of its format.
+
+    Args:
+        student: a fitted scikit-learn estimator, such as the students of this room, or a TorchStudent of classes around a
+            Sequential of known layers: Linear, Conv2d, norms, pools and the like, as `layers.described` names them.
+        stem: path without suffix.
+
+    Returns:
+        The file written.
+
+    Raises:
+        BadInput: a network that could not be told from its file: of other layers, or whose answers are no logits of classes.
+    """
+    if hasattr(student, "network"):
+        return _save_network(student, _with_suffix(stem, ".safetensors"))
+    import skops.io
+
+    path = _with_suffix(stem, ".skops")
+    for _, step in getattr(getattr(student, "student_", student), "steps", ()):
+        words = getattr(step, "vocabulary_", {})
+        words.update({word: int(place) for word, place in words.items()})  # skops keeps each NumPy number in a file of its own
+    skops.io.dump(student, path, compression=zipfile.ZIP_DEFLATED)
+    return path
+
+
+def load_student(path: Path) -> Any:
+    """Read a student that `save_student` wrote; nothing in the file is executed.
+
+    Raises:
+        DamagedFile: not such a file, or one that was tampered with. MissingExtra: a network, without torch.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return _load_network(path)
+        return _load_estimator(path)
+    except OSError as error:
+        raise DamagedFile(f"{path} cannot be read ({error.strerror or error}). Run the recipe again.") from error
+
+
+def _with_suffix(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)  # not Path.with_suffix: a name may hold a dot
+
+
+def _save_network(student: Any, path: Path) -> Path:
+    from safetensors.torch import save_file
+
+    from tutelage.students.saved.layers import described, flattened, outputs_of
+
+    form = student.form
+    if student.output is not None or form is None or form.task not in ("binary", "multiclass"):
+        raise BadInput(
+            "only a network that gives logits, one for each of known classes, can be kept; one with output= or another task cannot."
+        )
+    try:
+        about = {"layers": described(student.network), "classes": list(form.classes)}
+    except BadInput as error:
+        raise BadInput(f"the network cannot be kept: {error} Export it as ONNX.") from error
+    network = flattened(student.network)
+    if outputs_of(network) not in (None, len(form.classes)):
+        raise BadInput(f"the network gives {outputs_of(network)} logits a row; expected one for each of {len(form.classes)} classes.")
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path, {"tutelage": json.dumps(about)})
+    return path
+
+
+def _load_network(path: Path) -> Any:
+    require("torch")
+    from safetensors import SafetensorError, safe_open
+
+    from tutelage.students.saved.layers import built, layout, outputs_of
+    from tutelage.training.student import TorchStudent
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})["tutelage"])
+            # Copies: safetensors maps the file into memory, and what is written over the file later must not change the student.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no iterator
+        network = built(about["layers"])
+        if layout(tensors) != layout(network.state_dict()):
+            raise ValueError("its weights do not fit its layers")
+        if outputs_of(network) not in (None, len(about["classes"])):
+            raise ValueError(f"{len(about['classes'])} classes, {outputs_of(network)} logits")
+        network.load_state_dict(tensors, assign=True)
+        return TorchStudent(network, classes=about["classes"])
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedFile(f"{path} is not a student that tutelage kept ({one_line(error)}). Run the recipe again.") from error
+
+
+def _load_estimator(path: Path) -> Any:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        student = skops.io.load(path, trusted=TRUSTED)
+    except DamagedFile as error:
+        raise DamagedFile(f"{path}: {error} Do not use it.") from error
+    except (UntrustedTypesFoundException, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DamagedFile(f"{path} is not a student that tutelage kept ({reason}). Run the recipe again.") from error
+    if not all(map(sound_tree, trees_in(student))):
+        raise DamagedFile(f"{path} holds a tree whose nodes point outside it; it was damaged or tampered with. Do not use it.")
+    return student

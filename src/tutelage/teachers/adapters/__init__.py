@@ -1,0 +1,1 @@
+"""One adapter a kind of model: scikit-learn estimators, boosters, torch Modules, ONNX files, functions."""

@@ -1,0 +1,1 @@
+"""The torch engine: any network as a student, its settings, the training loop, checkpoints."""

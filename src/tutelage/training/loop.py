@@ -1,0 +1,187 @@
+"""The training loop, once: for one network or a stack, whatever feeds it and whatever it is asked to match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tutelage.core import torch_runtime
+from tutelage.core.arrays import same_length
+from tutelage.losses.signals import Product
+from tutelage.training.backend import Backend
+from tutelage.training.checkpoints import Checkpoints
+from tutelage.training.feeds import Batch, Feed, TensorFeed
+from tutelage.training.loss_monitor import Watch
+from tutelage.training.state import Course, Fit, Report, State
+from tutelage.training.validation import Validation
+
+Lesson = Callable[[Batch], Tensor | Mapping[str, Product]]
+"""What a batch costs: one loss per example, (batch,), or (copies, batch) for a stack; or such losses by term."""
+
+
+def train(
+    network: nn.Module,
+    lesson: Lesson,
+    feed: Feed,
+    course: Course,
+    *,
+    memory: Checkpoints | None = None,
+    backend: Backend | None = None,
+    beside: nn.Module | None = None,
+) -> Fit:
+    """Train in place. Rows are shuffled anew each epoch from torch's random state (see `torch_runtime.seeded`).
+
+    A last batch that is smaller than the others is trained on like them. With validation rows, each copy ends with
+    the weights of its best epoch (the earliest of equals); without, with the last.
+
+    Args:
+        network: (batch, ...) -> (batch, classes), or (copies, batch, classes) for a stack; put into train mode.
+        lesson: what a batch costs; calls the network.
+        feed: the batches.
+        course: optimizer, length and choice.
+        memory: keeps the state of the training, so that a killed one goes on; None keeps nothing.
+        backend: where gradients are made.
+        beside: what the lesson trains with the network, and what is kept of it with a checkpoint.
+
+    Raises:
+        SelfCheckFailed: a loss is not finite; names the rows of the first such batch.
+    """
+    torch_runtime.keep_memory()
+    state = State.begun(network, course)
+    if beside is not None and len(beside.state_dict()):
+        state.parts["beside"] = beside
+    if memory is not None:
+        memory.recall(state)
+    steps = _Steps(network, lesson, course, backend or Backend())
+    while not state.ended:
+        if state.step == 0:
+            state.epoch, state.random = state.epoch + 1, steps.backend.agreed(torch.get_rng_state())
+        terms = steps.epoch(feed, state, memory)
+        state.step = 0
+        _close(state, network, course, terms, steps.backend)
+        if memory is not None and steps.backend.keeps:
+            memory.keep(state)
+    return _ended(state, network, course)
+
+
+@dataclass
+class _Steps:
+    """The steps of an epoch."""
+
+    network: nn.Module
+    lesson: Lesson
+    course: Course
+    backend: Backend
+    _learning: list[nn.Parameter] = field(default_factory=list)
+
+    def epoch(self, feed: Feed, state: State, memory: Checkpoints | None) -> dict[str, float]:
+        """Take the steps of an epoch that are not taken yet; the mean of its loss, by term."""
+        now = torch.get_rng_state()
+        torch.set_rng_state(state.random)
+        order = torch.randperm(feed.rows)
+        parts, sizes = self.backend.parts(order, self.course.batch_size), [len(part) for part in torch.split(order, self.course.batch_size)]
+        if state.step:
+            torch.set_rng_state(now)
+        else:
+            state.totals = {}
+        self.network.train()
+        self._learning = [parameter for group in self.course.optimizer.param_groups for parameter in group["params"]]
+        watch = Watch(state, self.backend, sizes)
+        for batch in feed.batches(state.epoch, parts[state.step :]):
+            self._step(batch, state.step, watch)
+            state.step += 1
+            if memory is not None and memory.is_due(state.step):
+                watch.look()
+                if self.backend.keeps:
+                    memory.keep(state)
+        watch.look()
+        return {name: total / feed.rows for name, total in state.totals.items()}
+
+    def _step(self, batch: Batch, step: int, watch: Watch) -> None:
+        course = self.course
+        cost = self.lesson(batch)
+        products = {"loss": Product(cost)} if isinstance(cost, Tensor) else cost
+        watch.see(products, batch.rows, step)
+        for parameter in self._learning:
+            parameter.grad = None
+        self.backend.backward(products.values(), step)
+        if course.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self._learning, course.clip_norm)
+        course.optimizer.step()
+        if course.schedule is not None:
+            course.schedule.step()
+        if course.average is not None:
+            course.average.update_parameters(self.network)  # type: ignore[operator]
+        course.advance()
+
+
+def _close(state: State, network: nn.Module, course: Course, terms: Mapping[str, float], backend: Backend) -> None:
+    """Score the epoch, tell the callbacks, and see whether it was the last."""
+    loss = sum(terms.values())
+    state.losses.append(loss)
+    score = None
+    if course.validation is not None and state.best is not None:
+        found = backend.agreed(course.validation.score(network if course.average is None else course.average))
+        state.best.offer(found, state.epoch, patience=course.patience)
+        score = found.numpy()
+        state.scores.append(score.tolist())
+    best_epoch = None if state.best is None else state.best.epoch.numpy()
+    report = Report(state.epoch, loss, terms, score, float(course.optimizer.param_groups[0]["lr"]), best_epoch)
+    wishes = [callback(report) for callback in course.callbacks]
+    patient = course.patience is None or best_epoch is None or state.epoch - int(best_epoch.max()) < course.patience
+    state.ended = state.epoch >= course.epochs or not patient or any(wish is True for wish in wishes)
+
+
+def _ended(state: State, network: nn.Module, course: Course) -> Fit:
+    if state.best is not None:
+        state.best.restore()
+    if course.average is not None:
+        network.load_state_dict(course.average.module.state_dict())  # type: ignore[union-attr]
+    losses = np.array(state.losses)
+    if state.best is None:
+        return Fit(np.array([state.epoch]), np.empty((0, 1)), losses)
+    return Fit(state.best.epoch.numpy(), np.array(state.scores), losses)
+
+
+def fit(
+    network: nn.Module,
+    losses: Callable[[Tensor, Tensor], Tensor],
+    *,
+    inputs: Tensor,
+    targets: Tensor,
+    optimizer: torch.optim.Optimizer,
+    epochs: int,
+    batch_size: int,
+    schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
+    validation: Validation | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> Fit:
+    """`train` on whole tensors, each row with its target.
+
+    Args:
+        network: as `train` takes it.
+        losses: (logits, targets of the batch) -> one loss per example: (batch,), or (copies, batch) for a stack.
+        inputs: (rows, ...).
+        targets: (rows, ...), what `losses` expects for a batch of rows.
+        optimizer: as all that follow, as `Course` says.
+        epochs: how often every row is seen.
+        batch_size: rows a step.
+        schedule: of the learning rate.
+        validation: rows that choose the epoch.
+        advance: called after each step.
+
+    Raises:
+        ShapeError: inputs and targets differ in rows. SelfCheckFailed: a loss is not finite.
+    """
+    same_length(inputs, targets, "inputs and targets")
+    course = Course(optimizer, epochs, batch_size, schedule=schedule, validation=validation, advance=advance)
+    return train(network, lambda batch: losses(network(batch.inputs), targets[batch.rows]), TensorFeed(inputs), course)
+
+
+def steps_of(rows: int, *, batch_size: int, epochs: int) -> int:
+    """How many steps a training takes: one a batch, the last and smaller one included."""
+    return epochs * -(-rows // batch_size)

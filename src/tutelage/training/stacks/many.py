@@ -1,0 +1,152 @@
+"""Many students of one shape that share rows, teacher and batches: trained as stacks where that can be, else one by one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tutelage.core import torch_runtime
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import TutelageError, one_line
+from tutelage.losses.objective import Objective
+from tutelage.losses.shared_targets import with_shared_targets
+from tutelage.training.settings import Training
+from tutelage.training.sources import told
+from tutelage.training.stacks.stack import Stack, stack_of
+from tutelage.training.stacks.stack_steps import Bearing, StackSteps, at_rate
+from tutelage.training.state import Fit
+from tutelage.training.student import TorchStudent
+
+Matching = Callable[[Any, Any], Objective]
+"""(temperature, soft_weight) -> what is matched; each a number, or (copies, 1, 1) of them for a stack."""
+
+PROVING_ROWS = 8
+"""Rows on which a stack must answer as its copies do."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One of many students.
+
+    Attributes:
+        network: its initial weights; not trained in place.
+        temperature, soft_weight: what its objective is made from.
+        lr: its learning rate; None is the optimizer's own.
+    """
+
+    network: nn.Module
+    temperature: float = 1.0
+    soft_weight: float = 1.0
+    lr: float | None = None
+
+
+@dataclass(frozen=True)
+class Many:
+    """What they share.
+
+    Attributes:
+        objective: makes what a copy matches.
+        lesson: X, labels, y, validation and device, as `TorchStudent.fit` takes them.
+        training: how it goes; its seed draws the batches.
+        classes, output: as `TorchStudent` takes them.
+    """
+
+    objective: Matching
+    lesson: Mapping[str, Any]
+    training: Training
+    classes: Sequence[Any] | None = None
+    output: Callable[[Any], Tensor] | None = None
+
+    def taught(self, copies: Sequence[Copy], *, stack_size: int) -> tuple[list[TorchStudent], str]:
+        """Every copy as a student with a plain network of its own, and why they were not stacked, or "".
+
+        Args:
+            copies: those of one learning rate side by side.
+            stack_size: the most in a stack.
+        """
+        parts = [copies[start : start + stack_size] for start in range(0, len(copies), stack_size)]
+        if stack_size == 1:
+            return [self._alone(each) for each in copies], "stack_size is 1"
+        stacks: list[tuple[Stack, Objective]] = []
+        for part in parts:
+            made, why = self._stacked(part)
+            if made is None:
+                return [self._alone(each) for each in copies], why
+            stacks.append(made)
+        return [own for part, made in zip(parts, stacks, strict=True) for own in self._together(part, *made)], ""
+
+    def _alone(self, each: Copy) -> TorchStudent:
+        own = TorchStudent(copy.deepcopy(each.network), self._objective_of(each), classes=self.classes, output=self.output)
+        optimizer = at_rate(self._optimizer, each.lr)
+        return own.fit(**self.lesson, **self._settings(optimizer=optimizer), backend=Bearing())
+
+    def _together(self, copies: Sequence[Copy], stack: Stack, objective: Objective) -> list[TorchStudent]:
+        steps = StackSteps(self._optimizer, [each.lr for each in copies], clip_norm=self.training.clip_norm)
+        whole = TorchStudent(stack, objective, classes=self.classes)
+        whole.fit(**self.lesson, **self._settings(optimizer=steps.optimizer, clip_norm=None), backend=steps)
+        return [self._one_of(whole, stack, index, each) for index, each in enumerate(copies)]
+
+    def _one_of(self, whole: TorchStudent, stack: Stack, index: int, each: Copy) -> TorchStudent:
+        own = TorchStudent(stack.copy(index), self._objective_of(each), output=self.output)
+        own.form = whole.form
+        if hasattr(whole, "classes_"):
+            own.classes_ = whole.classes_
+        best, scores = whole.fit_.best_epoch[index : index + 1], whole.fit_.scores[:, index : index + 1]
+        if self.training.patience is not None:
+            scores = scores[: int(best[0]) + self.training.patience]  # where it would have ended alone
+        own.fit_ = Fit(best, scores)
+        return own
+
+    def _stacked(self, copies: Sequence[Copy]) -> tuple[tuple[Stack, Objective] | None, str]:
+        """A stack and its objective; or None, and why not."""
+        first = next(copies[0].network.parameters(), None)
+        if first is None:
+            return None, "they have no weights"
+        device = self.lesson.get("device")
+        where = first.device if device is None else torch.device(device)
+        objective, why = self._joint_objective(copies, where)
+        if objective is None:
+            return None, why
+        networks = [each.network.to(where) for each in copies]
+        stack, why = stack_of(networks, self._proving(where), output=self.output)
+        return (None, why) if stack is None else ((stack, objective), "")
+
+    def _joint_objective(self, copies: Sequence[Copy], where: torch.device) -> tuple[Objective | None, str]:
+        pairs = [(each.temperature, each.soft_weight) for each in copies]
+        distinct = list(dict.fromkeys(pairs))
+        which = torch.tensor([distinct.index(pair) for pair in pairs])
+        try:
+            whole, once = (self.objective(*(_column(values, where) for values in zip(*many, strict=True))) for many in (pairs, distinct))
+        except (TutelageError, RuntimeError, TypeError, ValueError) as error:
+            return None, f"the objective takes no tensor of one temperature and weight a copy ({one_line(error)})"
+        for term in whole.terms:
+            if not term.stacks:
+                return None, f"{term.name} takes no stack"
+        return with_shared_targets(whole, once, which), ""
+
+    def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return self.training.optimizer_of(parameters, [])
+
+    def _objective_of(self, each: Copy) -> Objective:
+        return self.objective(each.temperature, each.soft_weight)
+
+    def _proving(self, where: torch.device) -> Tensor:
+        feed = told(self.lesson["X"], None, None, AnswerForm("values", "regression")).feed(where)
+        with torch_runtime.seeded(self.training.seed):
+            return next(iter(feed.batches(1, [torch.arange(min(PROVING_ROWS, feed.rows))]))).inputs
+
+    def _settings(self, **changed: Any) -> dict[str, Any]:
+        return {field.name: getattr(self.training, field.name) for field in fields(self.training)} | changed
+
+
+def _column(values: Sequence[float], where: torch.device) -> float | Tensor:
+    """One number if all are equal, else (copies, 1, 1)."""
+    if len(set(values)) == 1:
+        return values[0]
+    return torch.tensor(np.asarray(values, dtype=np.float32), device=where)[:, None, None]

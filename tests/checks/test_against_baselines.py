@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from tutelage.checks.against_baselines import check_yardstick
+from tutelage.checks.sampling import Asked, draw
+from tutelage.core.answers import AnswerForm
+
+DRAW = np.random.default_rng(0)
+X = DRAW.normal(size=(300, 3))
+LABELS = (X @ [2.0, 1.0, 0.0] > 0).astype(int)
+VALUES = X @ [2.0, 1.0, 0.0] + 5.0
+BINARY = AnswerForm("logits", "binary", (0, 1))
+REGRESSION = AnswerForm("values", "regression")
+
+
+def yardstick(answers, truth, form=BINARY, rows=X):
+    sample = draw(rows, truth, form, rows=10_000, seed=0)
+    return {finding.check: finding for finding in check_yardstick(Asked(sample, form, np.asarray(answers)), 0)}
+
+
+def margin(score):
+    return np.column_stack([np.zeros(len(score)), score])
+
+
+@pytest.mark.parametrize(
+    ("score", "severity"),
+    [(X @ [2.0, 1.0, 0.0], "ok"), (X @ [2.0, 0.8, 0.0], "ok"), (X @ [1.0, 0.2, 0.0], "error"), (-X[:, 0], "error")],
+)
+def test_a_classifier_is_measured_against_plain_ones(score, severity):
+    finding = yardstick(margin(score), LABELS)["baseline"]
+    assert finding.severity == severity, finding
+    assert finding.figure["rows"] == 300
+
+
+def test_a_small_loss_that_is_certain_is_a_warning():
+    rows = np.random.default_rng(1).normal(size=(1000, 3))
+    truth = (rows @ [2.0, 1.0, 0.0] > 0).astype(int)
+    slips = np.where(np.arange(1000) % 25, 1, -1)  # wrong once in 25 rows
+    assert yardstick(margin(slips * (rows @ [2.0, 1.0, 0.0])), truth, rows=rows)["baseline"].severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("rows", "truth", "said"),
+    [
+        (X[:20], LABELS[:20], "20 labelled rows of 2 classes are too few"),
+        (X, np.zeros(300, dtype=int), "300 labelled rows of 1 classes"),
+        (np.array([[object()] * 3] * 300), LABELS, "no plain model reads them"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_and_held_against_no_one(rows, truth, said):
+    finding = yardstick(margin(X[: len(rows), 0]), truth, rows=rows)["baseline"]
+    assert finding.severity == "note"
+    assert finding.sentence.startswith("not checked: ")
+    assert said in finding.sentence
+
+
+def test_no_labels_no_yardstick():
+    assert list(check_yardstick(Asked(draw(X, None, BINARY, rows=300, seed=0), BINARY, margin(X[:, 0])), 0)) == []
+
+
+def test_multilabel_is_not_measured():
+    form = AnswerForm("logits", "multilabel", ("a", "b"))
+    assert "not checked" in yardstick(X[:, :2], np.column_stack([LABELS, LABELS]), form)["baseline"].sentence
+
+
+@pytest.mark.parametrize(
+    ("answers", "checks"),
+    [
+        (VALUES, {"scale": "ok", "baseline": "ok"}),
+        (VALUES / 10, {"scale": "error", "baseline": "error"}),
+        (-VALUES, {"scale": "error", "baseline": "error"}),
+        (DRAW.normal(size=300), {"scale": "error", "baseline": "error"}),
+        (5.0 + 1.7 * X[:, 0], {"scale": "ok", "baseline": "error"}),
+    ],
+)
+def test_a_regressor_is_measured_in_the_scale_of_the_truth(answers, checks):
+    found = yardstick(answers[:, None], VALUES, REGRESSION)
+    assert {name: finding.severity for name, finding in found.items()} == checks
+
+
+def test_guesses_are_told_from_another_scale():
+    guesses, scaled = (yardstick(answers[:, None], VALUES, REGRESSION)["scale"] for answers in (DRAW.normal(size=300), VALUES / 10))
+    assert "is as good or better" in guesses.sentence
+    assert scaled.figure["slope"] == pytest.approx([10.0])
+
+
+def test_several_outputs_are_a_mean_and_their_number_must_agree():
+    truth = np.column_stack([VALUES, -VALUES])
+    assert yardstick(truth, truth, REGRESSION)["scale"].severity == "ok"
+    assert yardstick(VALUES[:, None], truth, REGRESSION)["outputs"].severity == "error"

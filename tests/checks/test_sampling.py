@@ -1,0 +1,117 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from scipy import sparse
+from sound_teachers import Said
+
+from tutelage.checks.findings import Finding
+from tutelage.checks.sampling import Asked, ask, draw, joined, label_codes, taken, truth_of
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.row_names import row_names
+
+MATRIX = np.arange(40.0).reshape(20, 2)
+NUMBERS = AnswerForm("logits", "multiclass", tuple(range(20)))
+MULTI = AnswerForm("probabilities", "multiclass", ("a", "b", "c"))
+HOLDERS = {
+    "array": MATRIX,
+    "tensor": torch.tensor(MATRIX),
+    "pandas": pd.DataFrame(MATRIX),
+    "polars": pl.DataFrame(MATRIX),
+    "sparse": sparse.csr_matrix(MATRIX),
+    "list": MATRIX.tolist(),
+}
+
+
+@pytest.mark.parametrize("holder", sorted(HOLDERS))
+def test_rows_are_drawn_with_their_labels_whatever_holds_them(holder):
+    sample = draw(HOLDERS[holder], np.arange(20), NUMBERS, rows=7, seed=1)
+    assert (sample.count, sample.of_count, len(set(sample.labels))) == (7, 20, 7)
+    np.testing.assert_array_equal(row_names(sample.inputs), row_names(MATRIX[sample.labels]))
+
+
+def test_texts_are_drawn_and_joined_as_lists():
+    texts = [f"text {index}" for index in range(9)]
+    sample = draw(texts, np.arange(9), NUMBERS, rows=3, seed=0)
+    assert sample.inputs == [texts[place] for place in sample.labels]
+    assert joined([texts[:2], texts[2:3]]) == texts[:3]
+
+
+def test_all_rows_are_given_as_they_are_where_few_are_enough():
+    sample = draw(MATRIX, None, MULTI, rows=20, seed=0)
+    assert (sample.count, sample.of_count, sample.labels) == (20, 20, None)
+    np.testing.assert_array_equal(sample.inputs, MATRIX)
+
+
+@pytest.mark.parametrize("holder", ["array", "pandas", "sparse"])
+def test_parts_join_to_the_whole(holder):
+    rows = HOLDERS[holder]
+    parts = [taken(rows, np.arange(4)), taken(rows, np.arange(4, 20))]
+    np.testing.assert_array_equal(row_names(joined(parts)), row_names(MATRIX))
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "shape"),
+    [
+        (["a", "b"], "multiclass", (2,)),
+        (np.array([["a"], ["b"]]), "multiclass", (2,)),
+        (pd.Series(["a", "b"]), "multiclass", (2,)),
+        ([1, 2], "regression", (2, 1)),
+        ([[1.0, 2.0]], "regression", (1, 2)),
+        ([[0, 1, 1]], "multilabel", (1, 3)),
+    ],
+)
+def test_truth_takes_the_shape_of_the_task(labels, task, shape):
+    form = AnswerForm("values", "regression") if task == "regression" else AnswerForm("probabilities", task, ("a", "b", "c"))
+    assert truth_of(labels, form).shape == shape
+
+
+@pytest.mark.parametrize(
+    ("labels", "form", "error", "said"),
+    [
+        (np.eye(3), MULTI, ShapeError, "one label a row. Pass labels.argmax"),
+        ([[0, 1]], AnswerForm("logits", "multilabel", ("a", "b", "c")), ShapeError, "0 or 1 in 3 columns"),
+        ([[0, 1, 2]], AnswerForm("logits", "multilabel", ("a", "b", "c")), ShapeError, "0 or 1 in 3 columns"),
+        (["x"], AnswerForm("values", "regression"), ShapeError, "the true values are <U1"),
+        ([1.0, np.nan], AnswerForm("values", "regression"), BadInput, "the true values: 1 of 2 rows hold NaN"),
+    ],
+)
+def test_truth_of_another_shape_is_refused(labels, form, error, said):
+    with pytest.raises(error, match=said):
+        truth_of(labels, form)
+
+
+def test_labels_find_their_column_and_strangers_find_none():
+    labels = np.array(["b", "a", None, "z", np.nan, 2], dtype=object)
+    np.testing.assert_array_equal(label_codes(labels, ("a", "b", 2)), [1, 0, -1, -1, -1, 2])
+    np.testing.assert_array_equal(label_codes(np.array([1.0, 0.0]), (0, 1)), [1, 0])
+    np.testing.assert_array_equal(label_codes(np.array(["1"]), (0, 1)), [-1])
+
+
+def test_answers_that_are_not_what_the_form_says_are_a_finding():
+    sample = draw(MATRIX, None, MULTI, rows=20, seed=0)
+    found = ask(Said(lambda rows: np.ones((len(rows), 3)), MULTI), sample)
+    assert isinstance(found, Finding)
+    assert found.severity == "error"
+    assert "20 of 20 rows are not probabilities" in found.sentence
+    short = ask(Said(lambda rows: np.ones((3, 3)) / 3, MULTI), sample)
+    assert "3 answers to 20 rows" in short.sentence
+
+
+def test_cases_leave_out_rows_without_a_known_label():
+    p = np.full((4, 3), 1 / 3)
+    sample = draw(MATRIX[:4], np.array(["a", "z", "c", None], dtype=object), MULTI, rows=4, seed=0)
+    chances, codes = Asked(sample, MULTI, p).cases
+    assert (chances.shape, codes.tolist()) == ((2, 3), [0, 2])
+    strangers = draw(MATRIX[:4], np.array(list("wxyz")), MULTI, rows=4, seed=0)
+    assert Asked(strangers, MULTI, p).cases is None
+
+
+def test_cases_of_multilabel_are_rows_times_labels():
+    form = AnswerForm("probabilities", "multilabel", ("a", "b"))
+    sample = draw(MATRIX[:2], np.array([[0, 1], [1, 1]]), form, rows=2, seed=0)
+    chances, codes = Asked(sample, form, np.array([[0.1, 0.9], [0.8, 0.7]])).cases
+    np.testing.assert_allclose(chances[:, 1], [0.1, 0.9, 0.8, 0.7])
+    assert codes.tolist() == [0, 1, 1, 1]

@@ -1,0 +1,87 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from tutelage.core import torch_runtime
+
+
+def network():
+    return nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 3))
+
+
+def test_a_seed_settles_the_block_and_leaves_the_callers_state():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    with torch_runtime.seeded(1):
+        first = torch.rand(3)
+    with torch_runtime.seeded(1):
+        assert torch.equal(first, torch.rand(3))
+    assert torch.equal(expected, torch.rand(3))
+
+
+def test_eval_mode_without_gradient_and_every_mode_given_back_even_after_an_error():
+    net = network()
+    net[1].eval()  # a norm layer that its owner keeps frozen
+    with pytest.raises(RuntimeError), torch_runtime.evaluating(net):
+        assert not any(module.training for module in net.modules())
+        assert not net(torch.ones(2, 2)).requires_grad
+        raise RuntimeError
+    assert [module.training for module in net] == [True, False, True, True]
+    assert net.training
+
+
+def test_answers_do_not_depend_on_the_batch_size_nor_move_running_statistics():
+    net = network()
+    before = net[1].running_mean.clone()
+    inputs = torch.randn(11, 2)
+    whole = torch_runtime.answers_of(net, inputs)
+    torch.testing.assert_close(torch_runtime.answers_of(net, inputs, batch_size=4), whole)
+    assert whole.shape == (11, 3)
+    assert torch.equal(net[1].running_mean, before)
+
+
+def test_coarse_products_last_for_the_block_alone():
+    before = torch.get_float32_matmul_precision()
+    with pytest.raises(RuntimeError), torch_runtime.coarse_products():
+        assert torch.get_float32_matmul_precision() == "medium"
+        raise RuntimeError
+    assert torch.get_float32_matmul_precision() == before
+
+
+_FAULTS = """
+import resource, sys, torch
+from tutelage.core import torch_runtime
+if sys.argv[1] == "kept":
+    torch_runtime.keep_memory()
+for _ in range(5):
+    torch.ones(12_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    torch.ones(12_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_kept_memory_is_not_cleared_again_by_the_kernel():
+    given_back, kept = (
+        int(subprocess.run([sys.executable, "-c", _FAULTS, how], check=True, capture_output=True, text=True).stdout)
+        for how in ("given back", "kept")
+    )
+    if not given_back:
+        pytest.skip("this system counts no faults")
+    assert kept < given_back / 2
+
+
+def test_a_block_has_its_own_number_of_threads_and_gives_the_callers_back():
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), torch_runtime.threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        with torch_runtime.threads(None):
+            assert torch.get_num_threads() == before + 1
+        raise KeyError
+    assert torch.get_num_threads() == before

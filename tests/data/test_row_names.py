@@ -1,0 +1,134 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import sparse
+
+from tutelage.core.errors import BadInput
+from tutelage.data import row_names as names_module
+from tutelage.data.row_names import BLOCK_CELLS, data_name, row_names
+
+NUMBERS = np.array([[0.0, 1.5], [-2.0, 0.0], [3.0, np.nan], [3.0, 1e300]])
+MIXED = pd.DataFrame({"n": [1, 2, 3], "t": ["a", "b", None], "d": pd.to_datetime(["2026-01-01", "2026-01-02", None])})
+
+
+@pytest.mark.parametrize(
+    "hold", [pd.DataFrame, pl.DataFrame, torch.tensor, np.asfortranarray, np.ndarray.tolist, sparse.csr_array, sparse.csc_array]
+)
+def test_equal_rows_have_equal_names_whatever_holds_them(hold):
+    np.testing.assert_array_equal(row_names(hold(NUMBERS)), row_names(NUMBERS))
+
+
+def test_equal_numbers_have_equal_names_whatever_their_type():
+    whole = np.array([[1, 0], [3, 4]])
+    for dtype in ("int8", "uint16", "int64", "float16", "float32", "float64"):
+        np.testing.assert_array_equal(row_names(whole.astype(dtype)), row_names(whole))
+    np.testing.assert_array_equal(row_names(np.array([[-0.0]])), row_names(np.array([[0.0]])))
+    np.testing.assert_array_equal(row_names(np.array([[True]])), row_names(np.array([[1]])))
+
+
+def test_frames_of_mixed_columns_agree_with_each_other_and_with_their_parts():
+    names = row_names(MIXED)
+    assert len(set(names.tolist())) == 3
+    np.testing.assert_array_equal(row_names(pl.from_pandas(MIXED)), names)
+    np.testing.assert_array_equal(row_names(MIXED.iloc[1:]), names[1:])
+
+
+def test_texts_in_lists_series_and_columns():
+    texts = ["one", "zwei", "três", ""]
+    names = row_names(texts)
+    assert len(set(names.tolist())) == 4
+    for holder in (np.array(texts), np.array(texts, dtype=object), pd.Series(texts), pl.Series(texts), pd.DataFrame({"t": texts})):
+        np.testing.assert_array_equal(row_names(holder), names)
+
+
+def test_a_text_is_not_the_number_it_spells():
+    assert row_names(["1"])[0] != row_names([[1]])[0]
+
+
+def test_huge_integers_are_told_apart():
+    near = np.array([[2**60], [2**60 + 1], [2**63 - 1], [2**63 - 2]])
+    assert len(set(row_names(near).tolist())) == 4
+    beyond = np.array([[10**30], [10**30 + 1]], dtype=object)
+    assert len(set(row_names(beyond).tolist())) == 2
+
+
+@given(arrays(np.float64, (6, 3), elements=st.integers(-3, 3).map(float)), st.permutations(range(6)))
+def test_names_tell_rows_apart_and_follow_them(rows, order):
+    named = row_names(rows)
+    for i in range(6):
+        for j in range(6):
+            assert (named[i] == named[j]) == bool((rows[i] == rows[j]).all())
+    np.testing.assert_array_equal(row_names(rows[order]), named[order])
+
+
+def test_the_place_of_a_value_counts():
+    assert row_names([[1.0, 2.0]])[0] != row_names([[2.0, 1.0]])[0]
+    assert row_names([[0.0, 0.0]])[0] != row_names([[0.0]])[0]
+
+
+def test_a_million_small_rows_share_no_name():
+    grid = np.stack(np.meshgrid(*[np.arange(100)] * 3), axis=-1).reshape(-1, 3)
+    assert len(np.unique(row_names(grid))) == len(grid)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        2.0**24 + 1,  # beyond single precision: whole numbers, nearly all of whose low bits are zero
+        2.0**40,  # multiples of a power of two, in the high bits alone
+        1 / 3,  # every low bit in use
+        2.0**-30,
+    ],
+)
+def test_rows_that_differ_in_few_bits_share_no_name(scale):
+    grid = np.stack(np.meshgrid(*[np.arange(60)] * 3), axis=-1).reshape(-1, 3)
+    assert len(np.unique(row_names(grid * scale))) == len(grid)
+
+
+def test_neighbours_in_double_precision_are_told_apart():
+    below = np.array([[1.0, 2.0], [1.0, 2.0]]) + np.array([[0.0, 2.0**-50], [2.0**-51, 0.0]])
+    assert len(set(row_names(np.concatenate([below, [[1.0, 2.0]]])).tolist())) == 3
+
+
+def test_blocks_do_not_show():
+    wide = np.random.default_rng(0).normal(size=(3, BLOCK_CELLS // 2))
+    np.testing.assert_array_equal(row_names(wide), [row_names(row[None])[0] for row in wide])
+
+
+@pytest.mark.parametrize("density", [0.0, 0.1, 0.7])
+def test_blocks_of_sparse_rows_do_not_show(monkeypatch, density):
+    rows = sparse.random(40, 6, density, format="csr", random_state=0)
+    rows.data[::3] = np.round(9 * rows.data[::3])
+    whole = row_names(rows)
+    np.testing.assert_array_equal(whole, row_names(rows.toarray()))
+    for cells in (1, 3, 50):
+        monkeypatch.setattr(names_module, "BLOCK_CELLS", cells)
+        np.testing.assert_array_equal(row_names(rows), whole)
+
+
+@pytest.mark.parametrize("shape", [(1, 100), (50, 3), (5, 1), (13, 7)])
+def test_threads_do_not_show(monkeypatch, shape):
+    rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    alone = row_names(rows)
+    monkeypatch.setattr(names_module.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(names_module, "THREAD_CELLS", 1)
+    np.testing.assert_array_equal(row_names(rows), alone)
+
+
+def test_what_has_no_value_is_refused():
+    with pytest.raises(BadInput, match="holds a list"):
+        row_names(pd.DataFrame({"a": [[1], [2]]}))
+    with pytest.raises(BadInput, match="complex128"):
+        row_names(np.array([[1j]]))
+
+
+def test_a_data_name_is_for_these_rows_in_this_order():
+    name = data_name(NUMBERS)
+    assert data_name(NUMBERS, block=1) == name
+    assert data_name(NUMBERS[::-1]) != name
+    assert data_name(NUMBERS[:2]) != name

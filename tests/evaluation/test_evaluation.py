@@ -1,0 +1,56 @@
+import json
+
+import pytest
+
+from tutelage.core.errors import BadInput
+from tutelage.evaluation.evaluation import Evaluation
+
+
+def test_json_holds_every_figure_and_no_answers(evaluated):
+    plain = json.loads(evaluated.dumps())
+    assert plain["schema"] == 2
+    assert plain["against_truth"]["worst_class_recall"] == {
+        "value": 0.5,
+        "interval": {"low": 0.25, "high": 0.75, "over": "test rows"},
+        "method": "bootstrap",
+        "of": "no",
+    }
+    assert plain["cost"]["alone"]["ci95_us"] == [45.0, 55.0]
+    assert plain["decisions"] == [[600, 34], [0, 600]]
+    assert "another seed" in plain["intervals"]
+    assert "answers" not in plain
+
+
+def test_a_figure_tells_itself_with_its_interval(evaluated):
+    assert str(evaluated.against_truth["accuracy"]) == "0.9125 (0.89 to 0.93)"
+    assert str(evaluated.against_truth["nll_nats"]) == "0.25"
+
+
+def test_answers_are_there_or_the_error_says_why_not(evaluated):
+    assert evaluated.kept_answers().rows_fingerprint == "f00"
+    with pytest.raises(BadInput, match="evaluate with a teacher"):
+        evaluated.kept_answers().named("teacher")
+    with pytest.raises(BadInput, match="evaluate with y"):
+        evaluated.kept_answers().named("truth")
+
+
+def test_json_is_read_back_as_the_same_record(evaluated):
+    again = Evaluation.from_json(json.loads(evaluated.dumps()))
+    assert again == evaluated
+    assert str(again) == str(evaluated)
+    with pytest.raises(BadInput, match="call evaluate again"):
+        again.kept_answers()
+
+
+@pytest.mark.parametrize("schema", [1, None, "2"])
+def test_a_record_of_another_schema_is_refused(evaluated, schema):
+    with pytest.raises(BadInput, match=f"has schema {schema!r} and this version reads 2"):
+        Evaluation.from_json({**evaluated.to_json(), "schema": schema})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cost": 3}, {"against_truth": {"accuracy": {}}}, {"classes": None}, {"reliability": {"truth": {"a": []}}}]
+)
+def test_what_is_no_record_is_refused(evaluated, wrong):
+    with pytest.raises(BadInput, match="no evaluation as tutelage writes them"):
+        Evaluation.from_json({**evaluated.to_json(), **wrong})

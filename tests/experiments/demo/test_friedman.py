@@ -1,0 +1,58 @@
+"""The friedman run: what its students learn from, and that it works without torch."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+
+from tutelage.experiments.demo import friedman as recipe
+
+
+def test_each_student_learns_from_its_own_targets():
+    draw = recipe._draw(0)
+    taught, pooled = np.full(recipe.ROWS, -3.0), np.full(recipe.POOL_ROWS, -3.0)
+    students = recipe._learn(draw, [taught, pooled, pooled])
+    for name, student in students.items():
+        answers = student.predict(draw.train)
+        if "hard" in name:
+            assert abs(answers.mean() - draw.truth.mean()) < 0.1, name
+        else:
+            np.testing.assert_allclose(answers, -3.0, atol=1e-6, err_msg=name)
+    assert list(students) == list(recipe.ARMS)[1:]
+
+
+def test_the_pool_is_what_makes_the_tree_beat_the_tuned_one(friedman):
+    r2 = {arm["name"]: np.mean(arm["test_r2"]) for arm in friedman.results["arms"]}
+    assert r2["tree-hard"] < r2["tree-hard-tuned"] < r2["tree-soft-transfer"] < r2["teacher"]
+    assert abs(r2["linear-soft"] - r2["linear-hard-tuned"]) < 0.005
+    verdicts = {(c["a"], c["b"]): c["verdict"] for c in friedman.results["comparisons"]}
+    assert verdicts["tree-soft-transfer", "tree-hard-tuned"] == "beats"
+    assert verdicts["linear-soft", "linear-hard-tuned"] == "no difference"
+
+
+def test_it_runs_on_a_machine_without_torch_and_moons_says_what_is_missing(friedman, tmp_path):
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith(("torch", "functorch", "tutelage", "_tutelage", "__editable__")):
+            (packages / entry.name).symlink_to(entry)
+    source = Path(recipe.__file__).parents[2]
+    command = [sys.executable, "-S", "-m", "tutelage.cli", "run"]
+    environment = {**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{source}"}
+
+    def asked(name: str) -> subprocess.CompletedProcess:
+        options = ["--quick", "--out", str(tmp_path / name), "--cache", str(friedman.cache)]
+        return subprocess.run([*command, name, *options], env=environment, capture_output=True, text=True, check=False)
+
+    worked = asked("friedman")
+    assert worked.returncode == 0, worked.stderr
+    assert (tmp_path / "friedman" / "report.html").exists()
+    touched = [sys.executable, "-S", "-c", "import tutelage; tutelage.TorchStudent"]
+    told = subprocess.run(touched, env=environment, capture_output=True, text=True, check=False).stderr
+    assert told.strip().endswith('MissingExtra: torch is needed here and not installed: pip install "tutelage[torch]"')
+    refused = asked("moons")
+    assert refused.returncode == 2
+    assert refused.stderr == 'tutelage: torch is needed here and not installed: pip install "tutelage[torch]"\n'

@@ -1,0 +1,119 @@
+import json
+
+import numpy as np
+import pytest
+
+from tutelage.core.errors import CannotWrite, DamagedFile, StaleCache
+from tutelage.experiments.cache import CACHE_SCHEMA, Store, check_store, key_of
+
+MADE_FROM = {"what": "answers", "seed": 1}
+
+
+def unasked():
+    raise AssertionError("asked again")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "kept")
+
+
+def kept(store):
+    return store.keep(MADE_FROM, lambda: {"answers": np.arange(6.0).reshape(2, 3), "epoch": np.array([3])})
+
+
+def entry(store):
+    return store.root / key_of(MADE_FROM)
+
+
+def test_what_is_kept_comes_back_without_being_made_again(store):
+    first, second = kept(store), store.keep(MADE_FROM, unasked)
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name])
+        assert array.dtype == second[name].dtype
+
+
+def test_the_key_follows_the_content_and_not_the_order_of_its_words():
+    assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})
+    assert key_of({"a": 1}) != key_of({"a": 2})
+    assert len(key_of({})) == 64
+
+
+def test_fresh_makes_again_and_replaces(store):
+    kept(store)
+    Store(store.root, fresh=True).keep(MADE_FROM, lambda: {"answers": np.zeros(1)})
+    np.testing.assert_array_equal(store.keep(MADE_FROM, unasked)["answers"], [0.0])
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_stop_while_making_leaves_no_entry(error, store):
+    def stopped():
+        raise error
+
+    with pytest.raises(error):
+        store.keep(MADE_FROM, stopped)
+    assert not store.root.exists()
+    assert kept(store)["epoch"] == 3
+
+
+def test_a_stop_while_writing_leaves_no_entry(store, monkeypatch):
+    def half(arrays, path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("safetensors.numpy.save_file", half)
+        with pytest.raises(KeyboardInterrupt):
+            kept(store)
+    assert list(store.root.iterdir()) == []
+    assert kept(store)["epoch"] == 3
+
+
+def test_an_entry_of_another_version_names_both_versions_and_the_way_out(store):
+    kept(store)
+    manifest = json.loads((entry(store) / "manifest.json").read_text())
+    (entry(store) / "manifest.json").write_text(json.dumps(manifest | {"schema": CACHE_SCHEMA + 1}))
+    with pytest.raises(StaleCache, match=rf"schema {CACHE_SCHEMA + 1}; this version of tutelage writes {CACHE_SCHEMA}. Run with --fresh"):
+        store.keep(MADE_FROM, unasked)
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: flip(folder / "arrays.safetensors"),
+        lambda folder: (folder / "arrays.safetensors").unlink(),
+        lambda folder: (folder / "manifest.json").unlink(),
+        lambda folder: (folder / "manifest.json").write_text("{"),
+        lambda folder: (folder / "manifest.json").write_text("[]"),
+    ],
+)
+def test_a_damaged_entry_is_an_error_that_names_the_way_out(damage, store):
+    kept(store)
+    damage(entry(store))
+    with pytest.raises(DamagedFile, match="--fresh"):
+        store.keep(MADE_FROM, unasked)
+    assert Store(store.root, fresh=True).keep(MADE_FROM, lambda: {"x": np.ones(1)})["x"] == 1
+
+
+def test_a_place_that_cannot_be_written_is_found_before_any_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match="name another with --cache"):
+        check_store(tmp_path / "file")
+    check_store(tmp_path / "kept")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_another_run_kept_meanwhile_is_left_alone(store):
+    def slow():
+        kept(store)
+        return {"answers": np.zeros(1)}
+
+    np.testing.assert_array_equal(store.keep(MADE_FROM, slow)["answers"], [0.0])
+    assert store.keep(MADE_FROM, unasked)["epoch"] == 3

@@ -1,0 +1,173 @@
+"""What every finished run promises: the schema, the kept students, the second run, the page."""
+
+import json
+import math
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+import tutelage
+from tutelage.cli import main
+from tutelage.core import errors
+from tutelage.experiments import recipe_named
+from tutelage.training import loop
+
+RECIPES = ("moons", "mnist", "friedman")
+ARMS = {
+    "moons": ["teacher", "tree-hard", "tree-soft", "tree-argmax", "tree-hard-tuned", "tree-soft-transfer"],
+    "mnist": [
+        "teacher",
+        *("student-hard", "student-soft", "student-argmax"),
+        *("student-hard-784-10-10", "student-soft-784-10-10", "student-argmax-784-10-10"),
+    ],
+    "friedman": [
+        "teacher",
+        *("tree-hard", "tree-soft", "tree-hard-tuned", "tree-soft-tuned", "tree-soft-transfer"),
+        *("linear-hard", "linear-hard-tuned", "linear-soft", "linear-soft-transfer"),
+    ],
+}
+
+
+@pytest.fixture(params=RECIPES)
+def finished(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_results_follow_the_schema(finished):
+    results = finished.results
+    assert results["schema"] == 1
+    assert results["recipe"] == finished.options[0]
+    assert [arm["name"] for arm in results["arms"]] == ARMS[results["recipe"]]
+    metrics = ("test_r2", "test_mse") if results["recipe"] == "friedman" else ("test_accuracy", "test_errors")
+    for arm in results["arms"]:
+        assert arm["parameters"] > 0
+        assert all(len(arm[metric]) == len(arm["seeds"]) for metric in metrics)
+        assert arm["cost"]["latency_us"] > 0
+        assert arm["parity"]["worst_difference"] <= arm["parity"]["tolerance"]
+        assert arm["parity"]["rows"] == (500 if arm["name"] == "teacher" else 10_000)
+    assert results["seconds"]["total"] >= max(seconds for name, seconds in results["seconds"].items() if name != "total")
+
+
+def test_comparisons_agree_with_the_arms_they_compare(finished):
+    for comparison in finished.results["comparisons"]:
+        means = [np.mean(finished.arm(comparison[side])[comparison["metric"]]) for side in ("a", "b")]
+        assert math.isclose(comparison["difference"], means[0] - means[1], abs_tol=1e-9)
+        low, high = comparison["ci95"]
+        assert low <= comparison["difference"] <= high
+        better = comparison["difference"] < 0 if comparison["metric"] == "test_mse" else comparison["difference"] > 0
+        expected = "no difference" if low <= 0 <= high else "beats" if better else "worse"
+        assert comparison["verdict"] == expected
+
+
+def test_kept_students_score_what_the_record_says(finished):
+    recipe = recipe_named(finished.options[0])
+    for name in ARMS[recipe.name][1:]:
+        arm = finished.arm(name)
+        assert len(list((finished.folder / "students").glob(f"{name}-seed*"))) == len(arm["seeds"])
+    if recipe.name == "mnist":
+        images = tutelage.load_mnist()
+        student = tutelage.load_student(finished.folder / "students" / "student-soft-seed1.safetensors")
+        wrong = int((student.predict(images.test_images / np.float32(255)) != images.test_labels).sum())
+        assert wrong == finished.arm("student-soft")["test_errors"][1]
+
+
+def test_a_second_run_trains_no_network_and_finds_the_same(finished, tmp_path, monkeypatch):
+    def untouched(*_, **__):
+        raise AssertionError("a network was trained again")
+
+    for module in ("moons", "mnist"):
+        monkeypatch.setattr(f"tutelage.experiments.{module}.fit", untouched)
+    assert main(["run", *finished.options, "--out", str(tmp_path / "run"), "--cache", str(finished.cache)]) == 0
+    again = json.loads((tmp_path / "run" / "results.json").read_text())
+    measured = ("name", "parameters", "seeds", "test_accuracy", "test_errors", "test_r2", "test_mse", "fidelity", "chosen")
+    for arm, before in zip(again["arms"], finished.results["arms"], strict=True):
+        assert {key: arm.get(key) for key in measured} == {key: before.get(key) for key in measured}
+    assert again["comparisons"] == finished.results["comparisons"]
+
+
+def test_fresh_trains_again(moons, tmp_path, monkeypatch):
+    trained = []
+
+    def counted(*arguments, **options):
+        trained.append(options["epochs"])
+        return loop.fit(*arguments, **options)
+
+    monkeypatch.setattr("tutelage.experiments.demo.moons.fit", counted)
+    cache = tmp_path / "cache"
+    shutil.copytree(moons.cache, cache)
+    options = ["run", "moons", "--quick", "--seeds", "2", "--out", str(tmp_path / "run"), "--cache", str(cache)]
+    assert main(options) == 0
+    assert trained == []
+    assert main([*options, "--fresh"]) == 0
+    assert len(trained) == 2
+
+
+def test_a_run_replaces_the_run_before_it_and_nothing_else_is_left(moons, tmp_path):
+    out = tmp_path / "run"
+    for seed in ("0", "1"):
+        assert main(["run", "moons", "--quick", "--seeds", "2", "--seed", seed, "--out", str(out), "--cache", str(moons.cache)]) == 0
+    assert json.loads((out / "results.json").read_text())["options"]["seed"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert sorted(path.name for path in out.iterdir()) == ["figures.json", "report.html", "results.json", "students"]
+
+
+def test_the_page_needs_no_network_and_names_every_arm(finished):
+    page = (finished.folder / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)\s*=\s*["'](https?:)?//""", page)
+    assert not re.search(r"url\((?!#)", page)
+    for arm in finished.results["arms"]:
+        assert arm["name"] in page
+    assert len(page) < 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arm", "columns"),
+    [("moons", "tree-soft", 2), ("mnist", "student-soft", 10), ("friedman", "tree-soft-transfer", 1), ("friedman", "linear-soft", 1)],
+)
+def test_export_writes_the_file_and_the_record_of_its_check(recipe, arm, columns, request, tmp_path, capsys):
+    import onnxruntime
+
+    finished = request.getfixturevalue(recipe)
+    file = tmp_path / "student.onnx"
+    assert main(["export", str(finished.folder), str(file), "--arm", arm, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record == json.loads((tmp_path / "student.onnx.json").read_text())
+    assert record["parity"]["rows"] == 10_000
+    assert 0 <= record["parity"]["worst_difference"] <= 1e-5
+    rows = recipe_named(recipe).check_rows(0, None)[:7]
+    answers = onnxruntime.InferenceSession(file).run(None, {"inputs": rows})[0]
+    assert answers.shape == (7, columns)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--arm", "tree-sotf"], "there are tree-hard"),
+        (["--seed", "77"], "has no seed 77"),
+        (["--arm", "teacher"], "has no student 'teacher'"),
+    ],
+)
+def test_export_of_what_is_not_there_is_one_sentence(options, said, moons, tmp_path, capsys):
+    assert main(["export", str(moons.folder), str(tmp_path / "student.onnx"), *options]) == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": 1}', '{"schema": 7, "recipe": "moons", "arms": []}'])
+def test_export_of_a_damaged_record_is_one_sentence(content, moons, tmp_path, capsys):
+    shutil.copytree(moons.folder, tmp_path / "run")
+    (tmp_path / "run" / "results.json").write_text(content)
+    assert main(["export", str(tmp_path / "run"), str(tmp_path / "student.onnx")]) == 2
+    assert "Run the recipe again" in capsys.readouterr().err
+    assert not (tmp_path / "student.onnx").exists()
+
+
+def test_export_needs_no_report_extra_and_run_asks_for_it_first(moons, tmp_path, monkeypatch, capsys):
+    found = errors.find_spec
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name in ("jinja2", "matplotlib") else found(name))
+    assert main(["export", str(moons.folder), str(tmp_path / "student.onnx")]) == 0
+    assert main(["run", "moons", "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]) == 2
+    assert 'pip install "tutelage[report]"' in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,67 @@
+import pytest
+import torch
+
+from tutelage.core.errors import ShapeError
+from tutelage.losses.functional.classification import kl_divergence
+from tutelage.losses.functional.decoupled import decoupled
+
+RNG = torch.Generator().manual_seed(0)
+Z, V = (torch.randn(4, 5, generator=RNG, dtype=torch.float64) for _ in range(2))
+Y = torch.tensor([0, 4, 2, 2])
+
+
+def published(z, v, y, *, temperature, target_weight, other_weight):
+    """As the paper has it, row by row from probabilities."""
+    losses = []
+    for student, teacher, label in zip(z, v, y, strict=True):
+        q, p = torch.softmax(student / temperature, 0), torch.softmax(teacher / temperature, 0)
+        others = [c for c in range(len(q)) if c != label]
+        b_q, b_p = torch.stack([q[label], 1 - q[label]]), torch.stack([p[label], 1 - p[label]])
+        rest_q, rest_p = q[others] / (1 - q[label]), p[others] / (1 - p[label])
+        losses.append(target_weight * (b_p * (b_p / b_q).log()).sum() + other_weight * (rest_p * (rest_p / rest_q).log()).sum())
+    return temperature**2 * torch.stack(losses)
+
+
+def test_the_value_is_the_papers():
+    chosen = {"temperature": 3.0, "target_weight": 1.5, "other_weight": 8.0}
+    torch.testing.assert_close(decoupled(Z, V, Y, **chosen), published(Z, V, Y, **chosen))
+
+
+def test_the_gradient_matches_finite_differences(differentiable):
+    differentiable(lambda z: decoupled(z, V, Y), Z)
+
+
+def test_every_row_counts_for_itself(row_by_row):
+    row_by_row(decoupled, Z, V, Y)
+
+
+def test_with_the_weights_of_the_plain_divergence_it_is_the_plain_divergence():
+    p = torch.softmax(V, 1)
+    unsure = 1 - p[torch.arange(4), Y]
+    parts = decoupled(Z, V, Y, temperature=1.0, target_weight=1.0, other_weight=0.0)
+    rest = decoupled(Z, V, Y, temperature=1.0, target_weight=0.0, other_weight=1.0)
+    torch.testing.assert_close(parts + unsure * rest, kl_divergence(Z, p))
+
+
+def test_two_classes_are_refused():
+    with pytest.raises(ShapeError, match="decoupled is undefined for 2 classes"):
+        decoupled(Z[:, :2], V[:, :2], torch.zeros(4, dtype=torch.int64))
+
+
+def test_classes_that_cannot_be_count_nothing_and_leave_finite_gradients():
+    v = torch.tensor([[2.0, 1.0, -torch.inf], [3.0, -torch.inf, -torch.inf], [-torch.inf, 0.0, 1.0]])
+    y = torch.zeros(3, dtype=torch.int64)
+    z = torch.tensor([[1.0, 0.5, 0.2]] * 3, requires_grad=True)
+    loss = decoupled(z, v, y, temperature=1.0)
+    loss.sum().backward()
+    assert torch.isfinite(loss).all()
+    assert torch.isfinite(z.grad).all()
+    sure_of_it = -torch.log_softmax(z.detach(), 1)[1, 0]  # nothing to say of the others: only that the label is certain
+    torch.testing.assert_close(loss[1], sure_of_it)
+
+
+def test_large_logits_in_half_precision_stay_finite():
+    loss = decoupled((100 * Z).half(), (100 * V).half(), Y)
+    assert loss.dtype == torch.float32
+    assert torch.isfinite(loss).all()
+    torch.testing.assert_close(loss, decoupled((100 * Z).half().double(), (100 * V).half().double(), Y).float(), rtol=1e-4, atol=1e-3)

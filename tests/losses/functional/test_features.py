@@ -1,0 +1,80 @@
+import pytest
+import torch
+from torch import nn
+
+from tutelage.core.errors import ShapeError
+from tutelage.losses.functional.features import attention_transfer, hint, projector
+
+RNG = torch.Generator().manual_seed(0)
+S, T = torch.randn(3, 2, 4, 4, generator=RNG, dtype=torch.float64), torch.randn(3, 5, 4, 4, generator=RNG, dtype=torch.float64)
+POOLED = torch.nn.functional.adaptive_avg_pool2d(T, (2, 2))
+
+
+def test_a_hint_is_the_papers_half_sum_over_half_the_units():
+    other = S.flip(0)
+    papers = 0.5 * (S - other).pow(2).flatten(1).sum(1)
+    torch.testing.assert_close(hint(S, other), papers / (32 / 2))
+    torch.testing.assert_close(hint(S, other).mean(), nn.MSELoss()(S, other))
+
+
+def test_attention_transfer_is_the_authors_formula():
+    def at(maps):
+        return torch.nn.functional.normalize(maps.pow(2).mean(1).view(maps.size(0), -1))
+
+    torch.testing.assert_close(attention_transfer(S, T).mean(), (at(S) - at(T)).pow(2).mean())
+
+
+def test_the_gradients_match_finite_differences(differentiable):
+    differentiable(lambda s: hint(s, T[:, :2]), S)
+    differentiable(lambda s: attention_transfer(s, T), S)
+
+
+def test_every_row_counts_for_itself():
+    for loss, teacher in ((hint, T[:, :2]), (attention_transfer, T)):
+        one_by_one = torch.cat([loss(S[row : row + 1], teacher[row : row + 1]) for row in range(3)])
+        torch.testing.assert_close(loss(S, teacher), one_by_one)
+
+
+def test_the_larger_map_is_averaged_down_whichever_side_it_is_on():
+    torch.testing.assert_close(attention_transfer(S, POOLED), attention_transfer(torch.nn.functional.avg_pool2d(S, 2), POOLED))
+    torch.testing.assert_close(hint(POOLED, T), torch.zeros(3).double())
+
+
+def test_a_map_of_zeros_looks_nowhere_without_gradient():
+    dead = torch.zeros_like(S, requires_grad=True)
+    loss = attention_transfer(dead, T)
+    torch.testing.assert_close(loss, torch.full((3,), 1 / 16).double())
+    loss.sum().backward()
+    assert torch.equal(dead.grad, torch.zeros_like(S))
+
+
+def test_half_precision_is_squared_in_float32():
+    loss = hint(torch.full((1, 2), 300.0).half(), torch.zeros(1, 2).half())
+    assert (loss.item(), loss.dtype) == (90_000, torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "kind"),
+    [
+        ((4, 3), (4, 7), nn.Linear),
+        ((4, 6, 3), (4, 6, 7), nn.Linear),
+        ((4, 3, 8, 8), (4, 7, 4, 4), nn.Conv2d),
+        ((4, 3), (4, 3), nn.Identity),
+    ],
+)
+def test_a_projector_makes_layers_of_one_kind_comparable(student, teacher, kind):
+    narrow, broad = torch.ones(student), torch.ones(teacher)
+    project = projector(narrow, broad)
+    assert type(project) is kind
+    assert hint(project(narrow), broad).shape == (4,)
+
+
+def test_layers_of_two_kinds_or_other_rows_are_refused():
+    with pytest.raises(ShapeError, match=r"no projector from \(4, 3\) to \(4, 3, 2, 2\)"):
+        projector(torch.ones(4, 3), torch.ones(4, 3, 2, 2))
+    with pytest.raises(ShapeError, match="of 4 and 5 rows"):
+        projector(torch.ones(4, 3), torch.ones(5, 3))
+    with pytest.raises(ShapeError, match="project the student's"):
+        hint(torch.ones(4, 3), torch.ones(4, 2))
+    with pytest.raises(ShapeError, match=r"the teacher's layer gives \(3, 5\); attention needs"):
+        attention_transfer(S, torch.ones(3, 5))

@@ -1,0 +1,134 @@
+import math
+
+import pytest
+import torch
+
+import tutelage as tl
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.losses.functional import classification, correlation, divergences, reweighted
+from tutelage.losses.functional import decoupled as decoupling
+from tutelage.losses.signals import Signals
+
+RNG = torch.Generator().manual_seed(0)
+Z, V = (torch.randn(7, 4, generator=RNG) for _ in range(2))
+Y = torch.tensor([0, 1, 2, 3, 0, 1, 2])
+P, LOG_P = torch.softmax(V / 3, 1), torch.log_softmax(V / 3, 1)
+STANDARD = torch.softmax(correlation.standardise(V) / 3, 1)
+
+EACH = {
+    "hard_cross_entropy": (tl.hard_cross_entropy(smoothing=0.2), classification.hard_cross_entropy(Z, Y, smoothing=0.2)),
+    "soft_cross_entropy": (tl.soft_cross_entropy(temperature=3.0), classification.soft_cross_entropy(Z, P, temperature=3.0)),
+    "kl_divergence": (tl.kl_divergence(temperature=3.0), classification.kl_divergence(Z, P, temperature=3.0)),
+    "reverse_kl": (tl.reverse_kl(temperature=3.0), divergences.reverse_kl(Z, LOG_P, temperature=3.0)),
+    "jensen_shannon": (
+        tl.jensen_shannon(temperature=3.0, teacher_share=0.2),
+        divergences.jensen_shannon(Z, LOG_P, temperature=3.0, teacher_share=0.2),
+    ),
+    "logit_matching": (tl.logit_matching(centred=True), classification.logit_matching(Z, V, centred=True)),
+    "decoupled": (
+        tl.decoupled(temperature=3.0, target_weight=2.0, other_weight=4.0),
+        decoupling.decoupled(Z, V, Y, temperature=3.0, target_weight=2.0, other_weight=4.0),
+    ),
+    "dist": (
+        tl.dist(temperature=3.0, inter_weight=2.0, intra_weight=3.0),
+        correlation.dist(Z, P, temperature=3.0, inter_weight=2.0, intra_weight=3.0),
+    ),
+    "standardised_divergence": (
+        tl.standardised_divergence(temperature=3.0),
+        correlation.standardised_divergence(Z, STANDARD, temperature=3.0),
+    ),
+    "weighted_soft_labels": (tl.weighted_soft_labels(temperature=3.0), reweighted.weighted_soft_labels(Z, V, Y, temperature=3.0)),
+    "virtual_teacher": (
+        tl.virtual_teacher(temperature=10.0, correct=0.9),
+        reweighted.virtual_teacher(Z, Y, temperature=10.0, correct=0.9),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_the_term_is_the_pure_loss_of_what_the_batch_holds(name):
+    objective, expected = EACH[name]
+    total, terms = objective(Signals(Z, teacher_answers=V, labels=Y))
+    torch.testing.assert_close(total, expected)
+    assert list(terms) == [name]
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_recorded_answers_prepared_once_give_the_same_bits(name):
+    objective, _ = EACH[name]
+    rows = torch.tensor([6, 2, 3])
+    prepared = {key: made.index_select(-2, rows) for key, made in objective.prepare(V).items()}
+    once = objective(Signals(Z[rows], teacher_answers=V[rows], labels=Y[rows], prepared=prepared)).total
+    assert torch.equal(once, objective(Signals(Z[rows], teacher_answers=V[rows], labels=Y[rows])).total)
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_a_stack_shares_the_teacher_and_the_labels(name):
+    objective, expected = EACH[name]
+    stack = Signals(torch.stack([Z, -Z]), teacher_answers=V, labels=Y)
+    torch.testing.assert_close(objective(stack).total[0], expected)
+    torch.testing.assert_close(objective(stack).total[1], objective(Signals(-Z, teacher_answers=V, labels=Y)).total)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        tl.soft_cross_entropy,
+        tl.kl_divergence,
+        tl.reverse_kl,
+        tl.jensen_shannon,
+        tl.decoupled,
+        tl.dist,
+        tl.standardised_divergence,
+        tl.weighted_soft_labels,
+    ],
+)
+def test_every_copy_may_have_its_own_temperature(made):
+    stack = torch.stack([Z, -Z])
+    objective = made(temperature=torch.tensor([1.0, 3.0])[:, None, None])
+    together = objective(Signals(stack, teacher_answers=V, labels=Y)).total
+    prepared = objective.prepare(V)
+    torch.testing.assert_close(objective(Signals(stack, teacher_answers=V, labels=Y, prepared=prepared)).total, together)
+    for copy, temperature in enumerate((1.0, 3.0)):
+        alone = made(temperature=temperature)(Signals(stack[copy], teacher_answers=V, labels=Y)).total
+        torch.testing.assert_close(together[copy], alone, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["reverse_kl", "logit_matching", "standardised_divergence"])
+def test_a_class_that_cannot_be_is_refused_where_it_has_no_meaning(name):
+    impossible = V.index_fill(1, torch.tensor([2]), -torch.inf)
+    with pytest.raises(BadInput, match=f"{name} needs finite teacher logits"):
+        EACH[name][0].prepare(impossible)
+    with pytest.raises(BadInput, match=f"{name} needs finite teacher logits"):
+        EACH[name][0](Signals(Z, teacher_answers=impossible))
+
+
+@pytest.mark.parametrize("name", sorted(set(EACH) - {"reverse_kl", "logit_matching", "standardised_divergence"}))
+def test_everywhere_else_it_is_a_probability_of_zero(name):
+    z = Z.clone().requires_grad_()
+    impossible = V.masked_fill(torch.nn.functional.one_hot((Y + 1) % 4, 4).bool(), -torch.inf)
+    total = EACH[name][0](Signals(z, teacher_answers=impossible, labels=Y)).total
+    total.sum().backward()
+    assert torch.isfinite(total).all()
+    assert torch.isfinite(z.grad).all()
+
+
+@pytest.mark.parametrize("name", ["decoupled", "dist", "standardised_divergence"])
+def test_two_classes_are_refused_before_training(name):
+    with pytest.raises(ShapeError, match=f"{name} is undefined for 2 classes"):
+        EACH[name][0].check(task="binary", columns=2, given={"teacher", "labels"})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: tl.hard_cross_entropy(smoothing=1.5),
+        lambda: tl.soft_cross_entropy(temperature=0),
+        lambda: tl.dist(temperature=math.nan),
+        lambda: tl.jensen_shannon(teacher_share=1.0),
+        lambda: tl.virtual_teacher(correct=1.0),
+    ],
+)
+def test_a_setting_that_is_none_is_refused_at_once(wrong):
+    with pytest.raises(BadInput, match=r"expected|takes"):
+        wrong()

@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+import tutelage as tl
+from tutelage.core import torch_runtime
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.losses.functional import features, relations
+from tutelage.losses.hooks import capturing
+from tutelage.losses.signals import Signals
+
+
+def network(channels):
+    return nn.Sequential(nn.Conv2d(1, channels, 3), nn.Sequential(nn.ReLU(), nn.Flatten()), nn.LazyLinear(3))
+
+
+with torch_runtime.seeded(0):
+    IMAGES = torch.randn(5, 1, 6, 6)
+    STUDENT, TEACHER = network(2), network(4)
+    STUDENT(IMAGES), TEACHER(IMAGES)
+
+
+def seen(paths):
+    with capturing(STUDENT, paths) as student, capturing(TEACHER, paths) as teacher:
+        answers = STUDENT(IMAGES)
+        with torch.no_grad():
+            TEACHER(IMAGES)
+    return Signals(answers, student_hidden=student, teacher_hidden=teacher, index=torch.arange(5))
+
+
+@pytest.mark.parametrize(
+    ("made", "pure", "layer"),
+    [
+        (tl.attention_transfer, features.attention_transfer, "0"),
+        (tl.relational_distance, relations.relational_distance, "1.1"),
+        (tl.relational_angle, relations.relational_angle, "1.1"),
+        (tl.similarity_preserving, relations.similarity_preserving, "1.1"),
+        (tl.probabilistic_transfer, relations.probabilistic_transfer, "1.1"),
+    ],
+)
+def test_the_term_is_the_pure_loss_of_its_layers(made, pure, layer):
+    batch = seen([layer])
+    total, terms = made(layer)(batch)
+    torch.testing.assert_close(total, pure(batch.student_hidden[layer], batch.teacher_hidden[layer]))
+    assert list(terms) == [f"{made.__name__} {layer.replace('.', '/')}"]
+
+
+def test_a_hint_goes_through_a_projector_that_trains():
+    objective = tl.hint("0") + tl.hint("1.0", "0")
+    batch = seen(["0", "1.0"])
+    assert objective.needs == {"student:0", "teacher:0", "student:1.0"}
+    modules = objective.modules(batch, rows=5)
+    total = objective(replace(batch, modules=modules))
+    projected = modules["hint 1/0"](batch.student_hidden["1.0"])
+    torch.testing.assert_close(total.terms["hint 1/0"], features.hint(projected, batch.teacher_hidden["0"]))
+    total.total.sum().backward()
+    assert all(parameter.grad is not None for parameter in (*modules.parameters(), *STUDENT[0].parameters()))
+    assert all(parameter.grad is None for parameter in TEACHER.parameters())
+
+
+def test_the_contrast_remembers_every_row_of_the_data():
+    objective = tl.contrastive("1.1", embedding=6, negatives=4)
+    batch = seen(["1.1"])
+    modules = objective.modules(batch, rows=50)
+    assert modules["contrastive 1/1"].student_memory.shape == (50, 6)
+    before = modules["contrastive 1/1"].teacher_memory.clone()
+    total = objective(replace(batch, modules=modules)).total
+    moved = (modules["contrastive 1/1"].teacher_memory != before).any(dim=1)
+    assert moved.tolist() == [True] * 5 + [False] * 45
+    assert total.shape == (5,)
+    assert "index" in objective.needs
+
+
+def test_settings_are_described_with_the_layers():
+    (described,) = tl.contrastive("1.1", "2", embedding=6).described()
+    assert described["reads"] == ["student:1.1", "teacher:2", "index"]
+    assert described["settings"] == {"embedding": 6, "negatives": 1024, "temperature": 0.07, "momentum": 0.5}
+
+
+def test_a_stack_is_refused_and_every_task_taken():
+    for task in ("binary", "multiclass", "multilabel", "regression"):
+        tl.hint("0").check(task=task, columns=2, given=set())
+    with pytest.raises(ShapeError, match="hint 0 takes no stack"):
+        tl.hint("0").check(task="multiclass", columns=3, given=set(), stacked=True)
+
+
+@pytest.mark.parametrize("wrong", [{"negatives": 0}, {"embedding": 0}, {"momentum": 1.0}, {"temperature": 0.0}])
+def test_a_setting_that_is_none_is_refused_at_once(wrong):
+    with pytest.raises(BadInput, match="expected"):
+        tl.contrastive("0", **wrong)

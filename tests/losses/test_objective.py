@@ -1,0 +1,199 @@
+import copy
+import math
+import pickle
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+
+import tutelage as tl
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.losses.functional import classification as losses
+from tutelage.losses.objective import Objective, Term
+from tutelage.losses.signals import Product, Signals
+from tutelage.training.backend import Backend
+
+torch.manual_seed(0)
+Z, V, Y = torch.randn(5, 3), torch.randn(5, 3), torch.tensor([0, 1, 2, 0, 1])
+BATCH = Signals(Z, teacher_answers=V, labels=Y)
+MIXED = 0.9 * tl.soft_cross_entropy(temperature=4.0) + 0.1 * tl.hard_cross_entropy()
+
+
+def test_terms_are_weighted_named_and_add_up():
+    total, terms = MIXED(BATCH)
+    torch.testing.assert_close(terms["soft_cross_entropy"], 0.9 * losses.soft_cross_entropy(Z, torch.softmax(V / 4, 1), temperature=4.0))
+    torch.testing.assert_close(terms["hard_cross_entropy"], 0.1 * torch.nn.functional.cross_entropy(Z, Y, reduction="none"))
+    torch.testing.assert_close(total, terms["soft_cross_entropy"] + terms["hard_cross_entropy"])
+    assert list(terms) == ["soft_cross_entropy", "hard_cross_entropy"]
+
+
+def test_a_sum_is_weighted_term_by_term():
+    torch.testing.assert_close((2 * MIXED * 3)(BATCH).total, 6 * MIXED(BATCH).total)
+
+
+def test_two_terms_of_one_name_are_told_apart():
+    objective = tl.soft_cross_entropy() + tl.soft_cross_entropy(temperature=2.0) + tl.soft_cross_entropy(temperature=3.0)
+    assert list(objective(BATCH).terms) == ["soft_cross_entropy", "soft_cross_entropy 2", "soft_cross_entropy 3"]
+
+
+def test_prepared_targets_give_the_same_bits_as_the_teacher_in_the_batch():
+    rows = torch.tensor([4, 0, 2])
+    objective = tl.soft_cross_entropy(temperature=3.0) + tl.kl_divergence(temperature=2.0)
+    prepared = {name: made.index_select(-2, rows) for name, made in objective.prepare(V).items()}
+    live = objective(Signals(Z[rows], teacher_answers=V[rows]))
+    assert torch.equal(objective(Signals(Z[rows], prepared=prepared)).total, live.total)
+
+
+def test_every_copy_has_its_own_weight_and_temperature():
+    temperature, weight = torch.tensor([1.0, 4.0])[:, None, None], torch.tensor([0.25, 0.5])[:, None, None]
+    objective = weight * tl.soft_cross_entropy(temperature=temperature) + tl.hard_cross_entropy() * (1 - weight)
+    stack = torch.stack([Z, 2 * Z])
+    for batch in (Signals(stack, V, Y), Signals(stack, labels=Y, prepared=objective.prepare(V))):
+        together = objective(batch).total
+        for which, (t, w) in enumerate([(1.0, 0.25), (4.0, 0.5)]):
+            alone = w * tl.soft_cross_entropy(temperature=t) + (1 - w) * tl.hard_cross_entropy()
+            torch.testing.assert_close(together[which], alone(Signals(stack[which], V, Y)).total)
+
+
+def test_it_says_what_it_needs():
+    assert MIXED.needs == {"teacher", "labels"}
+    at_a_layer = Objective((Term("mine", lambda s, t: s - t, ("student:body.0", "teacher:stem")),))
+    assert (MIXED + at_a_layer).needs == {"teacher", "labels", "student:body.0", "teacher:stem"}
+    assert (at_a_layer.paths("student"), at_a_layer.paths("teacher")) == (("body.0",), ("stem",))
+
+
+def test_a_term_of_ones_own_reads_what_it_names():
+    mine = Objective((Term("distance", lambda s, t, *, power: (s - t).abs().pow(power).sum(-1), ("student", "teacher"), {"power": 3}),))
+    torch.testing.assert_close((2 * mine)(BATCH).total, 2 * (Z - V).abs().pow(3).sum(1))
+
+
+def test_a_module_is_built_from_a_batch_and_comes_first():
+    term = Term(
+        "projected",
+        lambda m, z: m(z).sum(-1),
+        ("student",),
+        build=lambda batch, rows: torch.nn.Linear(batch.student_answers.shape[1], rows),
+    )
+    objective = Objective((term,)) + tl.hard_cross_entropy()
+    modules = objective.modules(BATCH, rows=7)
+    assert [tuple(p.shape) for p in modules.parameters()] == [(7, 3), (7,)]
+    torch.testing.assert_close(
+        objective(Signals(Z, labels=Y, modules=modules)).terms["projected"], modules["projected"](Z).sum(1), rtol=0, atol=0
+    )
+    with pytest.raises(BadInput, match=r"projected trains a module of its own; make it with objective.modules"):
+        objective(BATCH)
+
+
+def test_a_signal_that_is_missing_is_named():
+    with pytest.raises(BadInput, match="soft_cross_entropy reads the teacher's answers, and this batch has none"):
+        MIXED(Signals(Z, labels=Y))
+    with pytest.raises(BadInput, match=r"mine reads the student's layer 'body.0'"):
+        Objective((Term("mine", lambda s: s, ("student:body.0",)),))(BATCH)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "sentence"),
+    [
+        ({"task": "regression"}, LabelMismatch, "soft_cross_entropy is for binary or multiclass answers; this student's are regression"),
+        ({"given": {"teacher"}}, BadInput, "hard_cross_entropy reads labels, and there are none"),
+        ({"columns": 2}, ShapeError, "mine is undefined for 2 classes; it needs 3 or more"),
+        ({"stacked": True}, ShapeError, "mine takes no stack"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_training(given, error, sentence):
+    objective = MIXED + Objective((Term("mine", lambda z: z, ("student",), least_columns=3, stacks=False),))
+    possible = {"task": "multiclass", "columns": 3, "given": {"teacher", "labels"}}
+    objective.check(**possible)
+    with pytest.raises(error, match=sentence):
+        objective.check(**possible | given)
+
+
+@pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf, torch.tensor([0.5, -1.0])[:, None, None], "0.5"])
+def test_a_weight_that_is_none_is_refused(weight):
+    with pytest.raises(BadInput, match="weight"):
+        weight * MIXED
+
+
+def test_its_description_is_plain_and_complete():
+    temperature = torch.tensor([1.0, 2.0])[:, None, None]
+    assert (0.5 * tl.soft_cross_entropy(temperature=temperature) + tl.hard_cross_entropy()).described() == [
+        {"name": "soft_cross_entropy", "weight": 0.5, "reads": ["student", "teacher"], "settings": {"temperature": [1.0, 2.0]}},
+        {"name": "hard_cross_entropy", "weight": 1.0, "reads": ["student", "labels"], "settings": {"smoothing": 0.0}},
+    ]
+
+
+def test_equal_choices_are_equal_objectives():
+    assert 0.5 * tl.hard_cross_entropy() == tl.hard_cross_entropy() * 0.5
+    assert tl.hard_cross_entropy() != tl.hard_cross_entropy(smoothing=0.1)
+
+
+def test_an_objective_survives_being_copied_and_pickled():
+    objective = MIXED + tl.hint("body.0") + tl.contrastive("body.0", "stem")
+    MIXED(BATCH)
+    for again in (copy.deepcopy(objective), pickle.loads(pickle.dumps(objective))):  # noqa: S301 - our own bytes
+        assert again.described() == objective.described()
+        head = Objective(again.terms[:2])
+        assert torch.equal(head(BATCH).total, MIXED(BATCH).total)
+
+
+@pytest.mark.parametrize(
+    ("copies", "weight", "temperature"),
+    [
+        (None, 0.3, 2.0),
+        (None, 1.0, 1.0),
+        (None, 0.0, 2.0),
+        (2, 0.3, 2.0),
+        (2, torch.tensor([0.2, 0.7])[:, None, None], 2.0),
+        (2, torch.tensor([0.2, 0.7])[:, None, None], torch.tensor([1.0, 4.0])[:, None, None]),
+    ],
+)
+def test_a_product_is_the_same_losses_with_the_same_gradient(copies, weight, temperature):
+    answers = (Z if copies is None else torch.stack([Z, 3 * Z])).clone().requires_grad_()
+    batch = replace(BATCH, student_answers=answers)
+    objective = weight * (tl.soft_cross_entropy(temperature=temperature) + 0.5 * tl.hard_cross_entropy(smoothing=0.1))
+    products = objective.products(batch)
+    by_term = {term.name: term.weight * term(batch) for term in objective.terms}
+    for name, product in products.items():
+        torch.testing.assert_close(product.losses(), by_term[name])
+    total = sum(by_term.values())
+    torch.testing.assert_close(objective(batch).total, total)
+    (expected,) = torch.autograd.grad(total.mean(-1).sum(), answers, retain_graph=True)
+    Backend().backward(products.values(), 0)
+    torch.testing.assert_close(answers.grad, expected)
+
+
+def test_gradient_begins_below_a_loss_that_is_linear():
+    products = MIXED.products(BATCH)
+    assert [(product.slope is None, product.carrier.shape) for product in products.values()] == [(False, (5, 3)), (True, (5,))]
+
+
+def test_a_term_that_no_weight_can_change_adds_no_gradient():
+    answers = Z.clone().requires_grad_()
+    fixed = Objective((Term("fixed", lambda labels: labels.float(), ("labels",)),))
+    for objective in (tl.hard_cross_entropy(), tl.hard_cross_entropy() + fixed):
+        answers.grad = None
+        products = objective.products(replace(BATCH, student_answers=answers))
+        Backend().backward(products.values(), 0)
+        torch.testing.assert_close(answers.grad, (torch.softmax(Z, 1) - torch.nn.functional.one_hot(Y, 3)) / 5)
+
+
+@pytest.mark.parametrize(("shape", "loss"), [((), lambda z: z.square().mean()), ((5, 1), lambda z: z.square().sum(-1, keepdim=True))])
+def test_a_loss_that_is_not_one_value_per_example_is_refused(shape, loss):
+    mine = Objective((Term("mine", loss, ("student",)),))
+    sentence = f"mine gives losses of shape {shape}; expected one value per example, (5,)"
+    for asked in (mine, mine.products):
+        with pytest.raises(ShapeError, match=re.escape(sentence)):
+            asked(BATCH)
+
+
+def test_a_weight_for_each_copy_needs_a_stack():
+    weighted = torch.tensor([0.2, 0.7])[:, None, None] * tl.hard_cross_entropy()
+    weighted.check(task="multiclass", columns=3, given={"labels"}, stacked=True)
+    with pytest.raises(ShapeError, match="weight it by a number, for this student is one network"):
+        weighted.check(task="multiclass", columns=3, given={"labels"})
+
+
+def test_a_batch_from_which_nothing_can_learn_is_torchs_error():
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        Backend().backward([Product(torch.zeros(5))], 0)

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from tutelage.core.errors import BadInput, NotProbabilities
+from tutelage.losses.targets import harden, smooth, soften, temper, untemper
+
+P = np.array([[0.7, 0.2, 0.1], [0.0, 0.5, 0.5]])
+
+
+def test_soften_is_the_equation():
+    np.testing.assert_allclose(soften([[2.0, 0.0]], 2.0), [[np.e / (1 + np.e), 1 / (1 + np.e)]])
+
+
+def test_temper_keeps_a_zero_and_softens_the_rest():
+    tempered = temper(P, 2.0)
+    np.testing.assert_allclose(tempered[0], np.sqrt(P[0]) / np.sqrt(P[0]).sum())
+    np.testing.assert_allclose(tempered[1], [0, 0.5, 0.5])
+
+
+def test_smooth_gives_every_class_its_share():
+    np.testing.assert_allclose(smooth([[1.0, 0.0]], 0.2), [[0.9, 0.1]])
+    np.testing.assert_allclose(smooth(P, 0.0), P)
+
+
+def test_harden_keeps_the_first_of_equals():
+    np.testing.assert_array_equal(harden(P), [[1, 0, 0], [0, 1, 0]])
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("function", [soften, temper, untemper])
+def test_a_temperature_that_softmax_cannot_use_is_refused(function, temperature):
+    with pytest.raises(BadInput, match="expected a finite number above 0"):
+        function(P, temperature)
+
+
+@pytest.mark.parametrize("amount", [-0.1, 1.1, float("nan")])
+def test_an_amount_outside_zero_to_one_is_refused(amount):
+    with pytest.raises(BadInput, match="from 0 to 1"):
+        smooth(P, amount)
+
+
+@pytest.mark.parametrize("function", [lambda p: temper(p, 2.0), lambda p: smooth(p, 0.1), harden])
+def test_logits_in_the_place_of_probabilities_are_caught(function):
+    with pytest.raises(NotProbabilities):
+        function([[3.0, -1.0]])

@@ -1,0 +1,222 @@
+import json
+import pickle
+import zipfile
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import skops.io
+import torch
+from safetensors.numpy import save_file
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.tree import DecisionTreeRegressor
+from torch import nn
+
+from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.losses.value_terms import squared_error
+from tutelage.students.any_estimator import SoftTargets
+from tutelage.students.boosting import SoftBoosting
+from tutelage.students.columns import with_columns
+from tutelage.students.linear import SoftLogistic
+from tutelage.students.mlp import SoftMLP
+from tutelage.students.multilabel import PerLabel
+from tutelage.students.saved.save_load import load_student, save_student
+from tutelage.students.saved.trained import TrainedStudent
+from tutelage.students.trees import SoftForest, SoftTree
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.student import TorchStudent
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(80, 3))
+P = RNG.dirichlet(np.ones(2), 80)
+STUDENTS = {
+    "network": TorchStudent(mlp((3, 5, 2)), classes=("no", "yes")),
+    "soft tree": SoftTree().fit(X, P),
+    "tree": DecisionTreeRegressor().fit(X, P),
+    "line": LinearRegression().fit(X, P[:, 0]),
+    "boosted values": GradientBoostingRegressor(n_estimators=3).fit(X, P[:, 0]),
+    "forest": SoftForest(n_estimators=3).fit(X, P),
+    "soft line": SoftLogistic().fit(X, P, classes=["no", "yes"]),
+    "soft network": SoftMLP(hidden_layer_sizes=(4,), epochs=1).fit(X, P),
+    "wrapped": SoftTargets(LogisticRegression()).fit(X, P),
+    "labels": PerLabel(SoftTree()).fit(X, np.c_[P, np.zeros(80)]),
+    **{e: SoftBoosting(engine=e, n_estimators=3, n_jobs=1).fit(X, P) for e in ("lightgbm", "xgboost") if find_spec(e)},
+}
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_a_student_comes_back_as_it_was_kept(name, tmp_path):
+    student = STUDENTS[name]
+    path = save_student(student, tmp_path / "v1.2-student")
+    assert path.name == "v1.2-student" + (".safetensors" if name == "network" else ".skops")
+    again = load_student(path)
+    answers = "predict_proba" if hasattr(student, "predict_proba") else "predict"
+    np.testing.assert_array_equal(getattr(again, answers)(X), getattr(student, answers)(X))
+    assert type(again) is type(student)
+    if name == "network":
+        assert again.predict(X).tolist() == student.predict(X).tolist()
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_student_of_texts_is_kept_in_few_bytes_a_word(trained, tmp_path):
+    texts = [" ".join(f"word{number}" for number in RNG.choice(2000, 50)) for _ in range(80)]
+    student = with_columns(SoftLogistic(), texts, scaled=True, max_words=1000).fit(texts, P)
+    student = TrainedStudent(student, "binary", (0, 1), text=True) if trained else student
+    path = save_student(student, tmp_path / "texts")
+    assert path.stat().st_size < 60 * 1000  # a weight and an idf of 4 bytes each, and the word
+    assert len(zipfile.ZipFile(path).namelist()) < 30
+    np.testing.assert_array_equal(load_student(path).predict_proba(texts), student.predict_proba(texts))
+
+
+def test_a_convolutional_network_comes_back_to_the_bit(tmp_path):
+    first = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 4, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+    then = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 6, 1), nn.AvgPool2d(2), nn.Dropout2d(0.3), nn.Flatten())
+    student = TorchStudent(nn.Sequential(first, then, nn.Linear(6, 2)))
+    rows = RNG.normal(size=(80, 64)).astype(np.float32)
+    student.fit(rows, y=np.arange(80) % 2, epochs=2, seed=0)
+    again = load_student(save_student(student, tmp_path / "student"))
+    np.testing.assert_array_equal(again.predict_proba(rows), student.predict_proba(rows))
+    kept, was = again.network.state_dict(), student.network.state_dict()
+    assert all(map(torch.equal, kept.values(), was.values()))
+    assert kept["2.num_batches_tracked"] == 2
+    assert all(parameter.requires_grad for parameter in again.network.parameters())
+    again.fit(rows, y=np.arange(80) % 2, epochs=1, seed=0)
+
+
+def test_weights_in_another_memory_format_keep_their_numbers(tmp_path):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4, 2)).to(memory_format=torch.channels_last)
+    again = load_student(save_student(TorchStudent(network, classes=(0, 1)), tmp_path / "student"))
+    assert torch.equal(again.network[0].weight, network[0].weight)
+
+
+def test_a_network_of_other_layers_is_refused_and_the_layer_named(tmp_path):
+    with pytest.raises(BadInput, match=r"the network cannot be kept: layer 1 \(Tanh\) cannot be described.* Export it as ONNX"):
+        save_student(TorchStudent(nn.Sequential(nn.Linear(3, 2), nn.Tanh()), classes=(0, 1)), tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("student", "sentence"),
+    [
+        (TorchStudent(mlp((3, 2))), "gives logits, one for each of known classes"),
+        (TorchStudent(mlp((3, 2)), classes=(0, 1), output=torch.neg), "one with output= or another task cannot"),
+        (TorchStudent(mlp((3, 1)), squared_error(against="labels")).fit(X, y=X[:, 0], epochs=1), "another task"),
+        (TorchStudent(mlp((3, 2)), classes=(0, 1, 2)), "gives 2 logits a row; expected one for each of 3 classes"),
+    ],
+)
+def test_a_network_whose_answers_could_not_be_told_from_its_file_is_refused(student, sentence, tmp_path):
+    with pytest.raises(BadInput, match=sentence):
+        save_student(student, tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("array", "value"), [("left_child", 10_000), ("right_child", 0), ("left_child", -7), ("feature", 99), ("feature", -5)]
+)
+def test_a_tree_whose_nodes_point_outside_it_is_refused(array, value, tmp_path):
+    tree = DecisionTreeRegressor(max_depth=3).fit(X, P)
+    state = tree.tree_.__getstate__()
+    state["nodes"][array][0] = value
+    tree.tree_.__setstate__(state)
+    skops.io.dump(tree, tmp_path / "tree.skops")
+    with pytest.raises(DamagedFile, match=r"tree.skops holds a tree whose nodes point outside it"):
+        load_student(tmp_path / "tree.skops")
+
+
+def test_a_forest_with_one_bad_tree_is_refused(tmp_path):
+    forest = SoftForest(n_estimators=3, max_depth=3).fit(X, P)
+    tree = forest.forest_.estimators_[1].tree_
+    state = tree.__getstate__()
+    state["nodes"]["right_child"][0] = 10_000
+    tree.__setstate__(state)
+    with pytest.raises(DamagedFile, match="holds a tree whose nodes point outside it"):
+        load_student(save_student(forest, tmp_path / "forest"))
+
+
+def test_a_booster_with_bad_nodes_is_refused_and_the_file_named(tmp_path):
+    pytest.importorskip("xgboost")
+    path = save_student(STUDENTS["xgboost"], tmp_path / "boosted")
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    damaged = parts["schema.json"].replace(b"num_feature", b"num_feathers")
+    assert damaged != parts["schema.json"]
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in (parts | {"schema.json": damaged}).items():
+            file.writestr(name, content)
+    with pytest.raises(DamagedFile, match=r"boosted.skops: a xgboost model cannot be read"):
+        load_student(path)
+
+
+class Trap:
+    """Something a file must not be able to make."""
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: skops.io.dump(Trap(), path),
+        lambda path: path.write_bytes(pickle.dumps(STUDENTS["tree"])),
+        lambda path: path.write_bytes(b""),
+        lambda path: zipfile.ZipFile(path, "w").close(),
+    ],
+)
+def test_a_file_that_is_no_kept_estimator_is_refused(write, tmp_path):
+    write(tmp_path / "student.skops")
+    with pytest.raises(DamagedFile, match=r"student.skops is not a student that tutelage kept"):
+        load_student(tmp_path / "student.skops")
+
+
+LINEAR = {"layer": "Linear", "in_features": 3, "out_features": 2, "bias": True}
+WEIGHTS = {"0.weight": np.zeros((2, 3), np.float32), "0.bias": np.zeros(2, np.float32)}
+
+
+def about(**changes):
+    return {"tutelage": json.dumps({"layers": [LINEAR], "classes": [0, 1]} | changes)}
+
+
+def test_the_format_is_as_these_tests_write_it(tmp_path):
+    save_file(WEIGHTS, tmp_path / "student.safetensors", about())
+    assert load_student(tmp_path / "student.safetensors").predict_proba(X).tolist() == [[0.5, 0.5]] * 80
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata"),
+    [
+        (WEIGHTS, None),
+        (WEIGHTS, {"tutelage": "{"}),
+        (WEIGHTS, {"tutelage": "[" * 100_000}),
+        (WEIGHTS, {"tutelage": "[]"}),
+        (WEIGHTS, about(layers=None)),
+        (WEIGHTS, about(layers=[LINEAR, {"layer": "Trap"}])),
+        (WEIGHTS, about(layers=[LINEAR, LINEAR | {"in_features": 2}])),
+        (WEIGHTS, about(layers=[LINEAR | {"in_features": 10**6, "out_features": 10**6}])),
+        (WEIGHTS, about(layers=[LINEAR | {"out_features": "many"}])),
+        (WEIGHTS, about(classes=[0, 1, 2])),
+        (WEIGHTS, about(classes=[0, 0])),
+        (WEIGHTS, about(classes=[0, None])),
+        (WEIGHTS, about(classes=2)),
+        ({"0.weight": WEIGHTS["0.weight"]}, about()),
+        (WEIGHTS | {"1.weight": np.zeros(5, np.float32)}, about()),
+        (WEIGHTS | {"0.bias": np.zeros(5, np.float32)}, about()),
+        (WEIGHTS | {"0.bias": np.zeros(2, np.float64)}, about()),
+    ],
+)
+def test_a_file_that_is_no_kept_network_is_refused(tensors, metadata, tmp_path):
+    save_file(tensors, tmp_path / "student.safetensors", metadata)
+    with pytest.raises(DamagedFile, match=r"student.safetensors is not a student that tutelage kept \(.*\). Run the recipe again"):
+        load_student(tmp_path / "student.safetensors")
+
+
+def test_what_is_written_over_the_file_later_does_not_change_the_student(tmp_path):
+    student = load_student(path := save_student(TorchStudent(mlp((3, 500, 2)), classes=(0, 1)), tmp_path / "student"))
+    before = student.predict_proba(X)
+    with path.open("r+b") as file:
+        file.seek(-1000, 2)
+        file.write(bytes(1000))
+    np.testing.assert_array_equal(student.predict_proba(X), before)
+    assert not np.array_equal(load_student(path).predict_proba(X), before)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DamagedFile, match=r"gone.skops cannot be read"):
+        load_student(tmp_path / "gone.skops")

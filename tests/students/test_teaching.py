@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.losses.targets import temper
+from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.querying import ask
+from tutelage.students import teaching
+from tutelage.students.teaching import as_truth, blended, must_learn, out_of_fold_answers, taught
+from tutelage.students.trees import SoftTree
+from tutelage.teachers.adapt import as_teacher
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(30, 2)), np.arange(30) % 2
+FORM = of_classes("probabilities", ("a", "b"))
+MANY = AnswerForm("probabilities", "multilabel", ("a", "b"))
+
+
+def test_only_an_estimator_that_is_not_fitted_has_to_learn():
+    fitted = LogisticRegression().fit(X, Y)
+    assert must_learn(LogisticRegression())
+    assert must_learn(make_pipeline(StandardScaler(), LogisticRegression()))
+    for knows in (fitted, FrozenEstimator(fitted), make_pipeline(StandardScaler(), fitted), as_teacher(fitted), "no teacher at all"):
+        assert not must_learn(knows)
+
+
+def test_catboost_says_itself_whether_it_is_fitted():
+    model = pytest.importorskip("catboost").CatBoostClassifier(iterations=2, verbose=False, allow_writing_files=False)
+    assert must_learn(model)
+    assert not must_learn(model.fit(X, Y))
+
+
+def test_a_teacher_is_asked_in_parts_and_kept_answers_at_once(monkeypatch):
+    monkeypatch.setattr(teaching, "ROWS_A_QUESTION", 8)
+    sizes = []
+
+    class Counting:
+        form, fingerprint = FORM, "counting"
+
+        def answer(self, inputs):
+            sizes.append(len(inputs))
+            return np.column_stack([inputs[:, 0] > 0, inputs[:, 0] <= 0]).astype(np.float32)
+
+    answers = ask(Counting(), X)
+    assert sizes == [8, 8, 8, 6]
+    assert answers.dtype == np.float64
+    np.testing.assert_array_equal(answers[:, 0], X[:, 0] > 0)
+    twins = SoftLabels(np.array([[1.0, 0.0], [0.0, 1.0]]), FORM, names=np.array([7, 7], dtype=np.uint64))
+    monkeypatch.setattr("tutelage.softlabels.labels.row_names", lambda rows: np.array([7, 7], dtype=np.uint64)[: len(rows)])
+    monkeypatch.setattr(teaching, "ROWS_A_QUESTION", 1)
+    np.testing.assert_array_equal(ask(twins, X[:2]), [[1, 0], [0, 1]])
+
+
+def test_truth_is_put_in_the_teachers_order():
+    assert as_truth(["b", "a", "b"], of_classes("logits", ("b", "c", "a"))).tolist() == [[1, 0, 0], [0, 0, 1], [1, 0, 0]]
+    assert as_truth([True, False], of_classes("logits", (0, 1))).tolist() == [[0, 1], [1, 0]]
+    assert as_truth([[0, 1]], MANY).tolist() == [[0, 1]]
+    assert as_truth([1, 2], AnswerForm("values", "regression")).tolist() == [[1], [2]]
+    with pytest.raises(LabelMismatch, match=r"y holds \[2\], which the teacher does not know; its classes are \[0, 1\]"):
+        as_truth([0, 2], of_classes("logits", (0, 1)))
+    with pytest.raises(ShapeError, match="y has 3 columns; expected one for each of the labels"):
+        as_truth([[0, 1, 1]], MANY)
+
+
+@given(st.floats(0, 1), st.floats(0.5, 20), st.floats(0.01, 0.99))
+def test_tempering_comes_after_blending_and_can_be_undone(soft_weight, temperature, first):
+    answers, truth = np.array([[first, 1 - first]]), np.array([[0.0, 1.0]])
+    mixed = soft_weight * answers + (1 - soft_weight) * truth
+    targets = blended(answers, FORM, truth=truth, soft_weight=soft_weight, temperature=temperature)
+    np.testing.assert_allclose(targets, temper(mixed, temperature), atol=1e-12)
+    np.testing.assert_allclose(FORM.probabilities(targets, 1 / temperature), mixed, atol=1e-9)
+
+
+def test_logits_are_tempered_as_they_are_and_values_never():
+    steep = np.array([[0.0, 2000.0]])
+    assert blended(steep, of_classes("logits", ("a", "b")), temperature=1000.0)[0, 0] == pytest.approx(1 / (1 + np.e**2))
+    values = np.array([[4.0]])
+    regression = AnswerForm("values", "regression")
+    assert blended(values, regression, truth=np.array([[8.0]]), soft_weight=0.25) == 7.0
+    assert blended(values, regression) == 4.0
+
+
+def test_each_label_of_many_is_tempered_alone():
+    answers = np.array([[0.5, 0.9]])
+    np.testing.assert_allclose(blended(answers, MANY, temperature=2.0), [[0.5, 0.75]])
+
+
+def test_a_pipeline_passes_the_classes_to_its_last_step():
+    student = make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), SoftTree()))
+    targets = np.column_stack([Y, 1 - Y]).astype(float)
+    fitted = taught(student, FORM, X, targets)
+    assert fitted.classes_.tolist() == ["a", "b"]
+    np.testing.assert_allclose(fitted.predict_proba(X), targets)
+    assert not hasattr(student[-1][-1], "tree_")
+
+
+def test_folds_that_cannot_be_are_refused():
+    with pytest.raises(BadInput, match="takes no multilabel teacher"):
+        out_of_fold_answers(LogisticRegression(), MANY, X, Y, folds=3, seed=0)
+    with pytest.raises(BadInput, match="one class has 15 rows"):
+        out_of_fold_answers(LogisticRegression(), FORM, X, Y, folds=16, seed=0)
+
+
+def test_a_regressor_of_one_value_says_how_it_learns_several():
+    many, pairs = AnswerForm("values", "regression"), np.column_stack([Y, 1 - Y]).astype(float)
+    with pytest.raises(BadInput, match=r"GradientBoostingRegressor did not learn 2 values a row .*MultiOutputRegressor"):
+        taught(GradientBoostingRegressor(), many, X, pairs)
+    with pytest.raises(ValueError, match="could not convert string to float"):  # its own words, where two are no trouble
+        taught(Ridge(), many, X.astype(str).astype(object) + "x", pairs)
+
+
+def test_truth_that_is_no_numbers_is_refused_where_it_must_be():
+    with pytest.raises(ShapeError, match="y holds something else than numbers"):
+        as_truth(["on", "off"], MANY)

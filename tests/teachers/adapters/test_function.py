@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from tutelage.core.answers import of_classes
+from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
+from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.adapters.function import FunctionTeacher
+
+X = np.array([[0.0], [1.0], [2.0]])
+
+
+def first_column(rows):
+    return np.asarray(rows)[:, 0]
+
+
+class Callable:
+    def __call__(self, rows):
+        return first_column(rows)
+
+
+def test_one_number_a_row_is_about_the_second_of_two_classes():
+    p = as_teacher(lambda rows: first_column(rows) / 4, kind="probabilities", classes=("no", "yes"))
+    np.testing.assert_allclose(p.answer(X), [[1, 0], [0.75, 0.25], [0.5, 0.5]])
+    logits = as_teacher(first_column, kind="logits", classes=("no", "yes"))
+    np.testing.assert_allclose(logits.answer(X), [[0, 0], [0, 1], [0, 2]])  # [0, f], not [-f, f], which doubles the margin
+
+
+@pytest.mark.parametrize("options", [{"kind": "values"}, {"task": "regression"}])
+def test_values_need_no_classes(options):
+    teacher = as_teacher(first_column, **options)
+    assert teacher.form.task == "regression"
+    np.testing.assert_array_equal(teacher.answer(X), X)
+
+
+def test_lists_of_lists_and_texts_go_in_as_they_are():
+    teacher = as_teacher(lambda texts: [[len(text), 0] for text in texts], kind="logits", classes=("long", "short"))
+    np.testing.assert_array_equal(teacher.answer(["abc", "a"]), [[3, 0], [1, 0]])
+
+
+def test_labels_of_their_own_are_declared():
+    teacher = as_teacher(lambda rows: np.full((len(rows), 2), 0.9), kind="probabilities", classes=("x", "y"), task="multilabel")
+    assert teacher.answer(X).sum() == pytest.approx(5.4)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "pass kind='logits', 'probabilities' or 'values'"),
+        ({"kind": "logits"}, "pass classes="),
+        ({"classes": (0, 1)}, "pass kind="),
+        ({"kind": "values", "classes": (0, 1)}, "a regression teacher has no classes"),
+        ({"kind": "logits", "task": "regression"}, "do not fit the task"),
+        ({"kind": "logits", "classes": (0, 1), "output": first_column}, "leave output= out"),
+    ],
+)
+def test_what_is_not_declared_or_contradicts_itself_is_refused(options, said):
+    with pytest.raises(BadInput, match=said):
+        as_teacher(first_column, **options)
+
+
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [
+        (lambda rows: np.full((len(rows), 3), 1 / 3), ShapeError),
+        (lambda rows: np.full((len(rows) - 1, 2), 0.5), LabelMismatch),
+        (lambda rows: np.full((len(rows), 2), 0.6), NotProbabilities),
+        (lambda rows: np.full((len(rows), 2), np.nan), NotProbabilities),
+        (lambda rows: [["0.5", "0.5"]] * len(rows), ShapeError),
+        (lambda rows: [[0.5], [0.5, 0.5], [1]], ShapeError),
+        (lambda rows: None, ShapeError),
+        (lambda rows: 0.5, ShapeError),
+    ],
+)
+def test_answers_that_are_not_what_was_declared_are_refused(function, error):
+    with pytest.raises(error, match="the function's answers"):
+        as_teacher(function, kind="probabilities", classes=(0, 1)).answer(X)
+
+
+def test_what_the_function_raises_is_passed_on():
+    def fails(rows):
+        raise ConnectionError("the service is down")
+
+    with pytest.raises(ConnectionError, match="the service is down"):
+        as_teacher(fails, kind="values").answer(X)
+
+
+def test_two_functions_and_two_versions_have_different_names():
+    form = of_classes("logits", (0, 1))
+    teachers = [
+        FunctionTeacher(first_column, form),
+        FunctionTeacher(first_column, form, version="2"),
+        FunctionTeacher(lambda rows: first_column(rows) + 2, form),
+        FunctionTeacher(lambda rows: first_column(rows) + 1, form),
+        FunctionTeacher(Callable(), form),
+        FunctionTeacher(np.sum, form),
+        FunctionTeacher(len, form),
+    ]
+    assert len({teacher.fingerprint for teacher in teachers}) == len(teachers)
+    assert FunctionTeacher(first_column, form).fingerprint == FunctionTeacher(first_column, form).fingerprint

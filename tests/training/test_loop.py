@@ -1,0 +1,279 @@
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from tutelage.core import torch_runtime
+from tutelage.core.errors import BadInput, SelfCheckFailed, ShapeError
+from tutelage.losses.functional.classification import soft_cross_entropy
+from tutelage.losses.signals import Product
+from tutelage.training import loss_monitor
+from tutelage.training.feeds import TensorFeed
+from tutelage.training.loop import fit, steps_of, train
+from tutelage.training.stacks.networks import MLPStack, mlp
+from tutelage.training.state import Course
+from tutelage.training.validation import Validation
+
+INPUTS = torch.from_numpy(np.random.default_rng(0).normal(size=(70, 4)).astype(np.float32))
+LABELS = (INPUTS[:, 0] > 0).long()
+TARGETS = nn.functional.one_hot(LABELS, 2).float()
+
+
+def trained(network, **options):
+    given = {"inputs": INPUTS, "targets": TARGETS, "epochs": 20, "batch_size": 16, **options}
+    given.setdefault("optimizer", torch.optim.Adam(network.parameters(), lr=0.02))
+    return fit(network, soft_cross_entropy, **given)
+
+
+def test_a_network_learns_and_the_same_seed_gives_the_same_weights():
+    networks = []
+    for _ in range(2):
+        with torch_runtime.seeded(3):
+            network = mlp((4, 8, 2))
+            trained(network)
+        networks.append(network)
+    assert (networks[0](INPUTS).argmax(1) == LABELS).float().mean() > 0.95
+    assert torch.equal(networks[0][0].weight, networks[1][0].weight)
+
+
+def test_the_best_epoch_of_each_copy_is_kept():
+    with torch_runtime.seeded(0):
+        stack = MLPStack((4, 8, 2), 2)
+        validation = Validation(INPUTS, LABELS)
+        # The second copy is taught the opposite: its first epochs are its best.
+        targets = torch.stack([TARGETS, 1 - TARGETS], dim=1)
+        report = fit(
+            stack,
+            lambda logits, wanted: soft_cross_entropy(logits, wanted.transpose(0, 1)),
+            inputs=INPUTS,
+            targets=targets,
+            epochs=8,
+            batch_size=16,
+            optimizer=torch.optim.Adam(stack.parameters(), lr=0.02),
+            validation=validation,
+        )
+    assert report.scores.shape == (8, 2)
+    np.testing.assert_array_equal(report.best_epoch, report.scores.argmin(axis=0) + 1)
+    assert validation.score(stack).tolist() == report.scores.min(axis=0).tolist()
+    assert report.best_epoch[1] < report.best_epoch[0]
+
+
+def test_a_plain_network_with_norm_layers_comes_back_at_its_best_epoch():
+    with torch_runtime.seeded(1):
+        network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+        validation = Validation(INPUTS, LABELS)
+        report = trained(network, epochs=6, batch_size=35, validation=validation, optimizer=torch.optim.SGD(network.parameters(), lr=3.0))
+    assert validation.score(network).item() == report.scores.min()
+
+
+def test_every_row_is_seen_once_an_epoch_and_the_steps_are_counted():
+    seen, steps = [], []
+
+    def noted(logits, wanted):
+        seen.append(wanted[:, 0])
+        return soft_cross_entropy(logits, TARGETS[: len(wanted)])
+
+    network = mlp((4, 2))
+    fit(
+        network,
+        noted,
+        inputs=INPUTS,
+        targets=torch.arange(70.0)[:, None],
+        epochs=2,
+        batch_size=16,
+        optimizer=torch.optim.SGD(network.parameters(), lr=0.0),
+        advance=lambda: steps.append(1),
+    )
+    first, second = torch.cat(seen[:5]), torch.cat(seen[5:])
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(70))
+    assert not torch.equal(first, second)
+    assert len(steps) == steps_of(70, batch_size=16, epochs=2) == 10
+
+
+def test_training_leaves_eval_mode_after_each_validation():
+    modes = []
+
+    class Noted(nn.Linear):
+        def forward(self, inputs):
+            modes.append(self.training)
+            return super().forward(inputs)
+
+    network = Noted(4, 2)
+    trained(network, epochs=3, batch_size=70, validation=Validation(INPUTS, LABELS))
+    assert modes == [True, False] * 3
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_and_names_the_rows():
+    targets = TARGETS.clone()
+    targets[5] = float("nan")
+    network = nn.Linear(4, 2)
+    with torch_runtime.seeded(0):
+        first = torch.randperm(70).split(16)
+    named = next(part.tolist() for part in first if 5 in part)
+    with torch_runtime.seeded(0), pytest.raises(SelfCheckFailed, match=r"loss of epoch 1 is nan, first in the batch of rows") as caught:
+        trained(network, targets=targets)
+    assert ", ".join(map(str, named[:8])) in str(caught.value)
+
+
+def test_inputs_and_targets_of_other_lengths_are_refused():
+    with pytest.raises(ShapeError, match="70 and 69 rows"):
+        trained(mlp((4, 2)), targets=TARGETS[:69])
+
+
+def course(network, **options):
+    given = {"optimizer": torch.optim.Adam(network.parameters(), lr=0.02), "epochs": 4, "batch_size": 16, **options}
+    return Course(**given)
+
+
+def lesson(network):
+    return lambda batch: soft_cross_entropy(network(batch.inputs), TARGETS[batch.rows])
+
+
+def test_callbacks_are_told_of_each_epoch_and_one_may_end_the_training():
+    told = []
+
+    def enough(report):
+        told.append(report)
+        return report.epoch == 2
+
+    network = mlp((4, 2))
+    done = train(network, lesson(network), TensorFeed(INPUTS), course(network, callbacks=[enough]))
+    assert [report.epoch for report in told] == [1, 2]
+    assert told[1].loss < told[0].loss
+    assert [told[0].loss, told[1].loss] == done.losses.tolist()
+    assert told[0].terms == {"loss": told[0].loss}
+    assert told[0].rate == 0.02
+    assert told[0].score is None
+
+
+@pytest.mark.parametrize("narrow", [0, loss_monitor.NARROW])
+def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_batch(monkeypatch, narrow):
+    monkeypatch.setattr(loss_monitor, "NARROW", narrow)
+    told, network = [], mlp((4, 2))
+    still = torch.optim.SGD(network.parameters(), lr=0.0)
+
+    def by_term(batch):
+        soft = soft_cross_entropy(network(batch.inputs), TARGETS[batch.rows])
+        return {"soft": Product(soft), "squares": Product(network(batch.inputs), batch.inputs[:, :2], 0.5)}
+
+    train(network, by_term, TensorFeed(INPUTS), course(network, optimizer=still, epochs=1, callbacks=[told.append]))
+    with torch.no_grad():
+        said = network(INPUTS)
+        wanted = {"soft": soft_cross_entropy(said, TARGETS).mean(), "squares": 0.5 * (said * INPUTS[:, :2]).sum(1).mean()}
+    assert told[0].terms == pytest.approx({name: float(mean) for name, mean in wanted.items()}, rel=1e-5)
+    assert told[0].loss == pytest.approx(sum(told[0].terms.values()))
+
+
+@pytest.mark.parametrize("slopes", ["of each copy", "shared", "none", "of no copy"])
+@pytest.mark.parametrize("weight", [0.5, torch.tensor([[0.5], [2.0], [0.0]])])
+@pytest.mark.parametrize("narrow", [0, loss_monitor.NARROW])
+def test_a_stack_tells_what_its_copies_cost_in_all(monkeypatch, slopes, weight, narrow):
+    monkeypatch.setattr(loss_monitor, "NARROW", narrow)
+    told, network = [], MLPStack((4, 2), 3)
+    wanted = {"of each copy": torch.stack([TARGETS, 1 - TARGETS, 2 * TARGETS]), "shared": TARGETS}.get(slopes)
+
+    def by_term(batch):
+        said = network(batch.inputs)
+        slope = None if wanted is None else wanted.index_select(-2, batch.rows)
+        if slopes == "of no copy":
+            return {"term": Product(batch.inputs.square().sum(-1), None, weight), "learnt": Product(0 * said.sum(-1))}
+        return {"term": Product(said.square().sum(-1) if slope is None else said, slope, weight)}
+
+    train(
+        network,
+        by_term,
+        TensorFeed(INPUTS),
+        course(network, optimizer=torch.optim.SGD(network.parameters(), lr=0.0), epochs=1, callbacks=[told.append]),
+    )
+    with torch.no_grad():
+        said = network(INPUTS)
+    losses = said.square().sum(-1) if wanted is None else (said * wanted).sum(-1)
+    if slopes == "of no copy":
+        losses = INPUTS.square().sum(-1).expand(1 if isinstance(weight, float) else 3, -1)
+    assert told[0].loss == pytest.approx(float((losses * weight).mean(1).sum()), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "product_of",
+    [
+        lambda step, ones: Product(ones, None, float(step)),
+        lambda step, ones: Product(ones[:, None].expand(-1, 1 + step % 2), torch.ones(1 + step % 2) * step / (1 + step % 2)),
+        lambda step, ones: Product((ones * step).to(torch.bfloat16 if step % 2 else torch.float32)),
+        lambda step, ones: Product(ones * step) if step % 2 else Product(ones[:, None], torch.full((1,), float(step))),
+    ],
+    ids=["weight", "columns", "precision", "slope"],
+)
+def test_a_term_may_change_from_step_to_step(product_of):
+    told, network, steps = [], mlp((4, 2)), iter(range(7))
+    still = torch.optim.SGD(network.parameters(), lr=0.0)
+
+    def changing(batch):
+        return {"term": product_of(next(steps), network(batch.inputs).sum(-1) * 0 + 1)}
+
+    train(network, changing, TensorFeed(INPUTS), course(network, optimizer=still, epochs=1, batch_size=10, callbacks=[told.append]))
+    assert told[0].loss == pytest.approx(3.0)
+
+
+def test_nothing_of_a_step_is_alive_in_the_next():
+    network, before, alive = mlp((4, 2)), [], []
+
+    def watched(batch):
+        alive.extend(ref() is not None for ref in before)
+        losses = network(batch.inputs).sum(-1)
+        before[:] = [weakref.ref(losses)]
+        return {"term": Product(losses)}
+
+    train(network, watched, TensorFeed(INPUTS), course(network, epochs=1, batch_size=10))
+    assert alive == [False] * 6
+
+
+def test_patience_ends_a_training_that_no_longer_gains():
+    network = mlp((4, 2))
+    still = torch.optim.SGD(network.parameters(), lr=0.0)
+    done = train(
+        network,
+        lesson(network),
+        TensorFeed(INPUTS),
+        course(network, optimizer=still, epochs=50, patience=3, validation=Validation(INPUTS, LABELS)),
+    )
+    assert done.best_epoch.tolist() == [1]
+    assert len(done.scores) == 4
+
+
+def test_gradients_are_scaled_down_to_the_norm():
+    def moved(clip_norm):
+        with torch_runtime.seeded(0):
+            network = nn.Linear(4, 2)
+        before = network.weight.detach().clone()
+        one = course(network, optimizer=torch.optim.SGD(network.parameters(), lr=1.0), epochs=1, batch_size=70, clip_norm=clip_norm)
+        train(network, lesson(network), TensorFeed(INPUTS), one)
+        return (network.weight - before).norm().item()
+
+    assert moved(0.001) < 0.001 < moved(None)
+
+
+def test_the_average_of_the_weights_is_what_is_kept():
+    with torch_runtime.seeded(0):
+        network = mlp((4, 2))
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.5))
+        train(network, lesson(network), TensorFeed(INPUTS), course(network, epochs=1, batch_size=70, average=average))
+    with torch_runtime.seeded(0):
+        plain = mlp((4, 2))
+        train(plain, lesson(plain), TensorFeed(INPUTS), course(plain, epochs=1, batch_size=70))
+    assert torch.equal(network[0].weight, plain[0].weight)  # the first average is the weights themselves
+    with torch_runtime.seeded(0):
+        network = mlp((4, 2))
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.5))
+        weights = []
+        noted = course(network, batch_size=70, epochs=2, average=average, callbacks=[lambda _: weights.append(network[0].weight.clone())])
+        train(network, lesson(network), TensorFeed(INPUTS), noted)
+    torch.testing.assert_close(network[0].weight, (weights[0] + weights[1]) / 2)
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 0}, {"patience": 3}])
+def test_a_course_that_cannot_be_followed_is_refused(options):
+    with pytest.raises(BadInput, match="1 or more"):
+        course(mlp((4, 2)), **options)

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.data.views import Affine, Views
+from tutelage.losses.class_terms import hard_cross_entropy
+from tutelage.losses.value_terms import squared_error
+from tutelage.softlabels.recording import record
+from tutelage.teachers.adapt import as_teacher
+from tutelage.training.sources import answers_to, known_as, name_of, split, told
+
+ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+LABELS = np.array(["no", "yes"] * 10)
+FORM = of_classes("logits", ("no", "yes"))
+TEACHER = as_teacher(nn.Linear(3, 2), classes=("no", "yes"))
+
+
+def test_the_form_is_the_teachers_or_is_read_from_the_truth():
+    assert known_as(TEACHER, None, None, hard_cross_entropy()) == FORM
+    assert known_as(None, LABELS, None, hard_cross_entropy()) == FORM
+    assert known_as(None, ROWS[:, 0], None, squared_error()) == AnswerForm("values", "regression")
+    assert known_as(None, np.zeros((20, 3)), None, hard_cross_entropy()).task == "multilabel"
+    with pytest.raises(BadInput, match="no teacher and no y"):
+        known_as(None, None, None, hard_cross_entropy())
+    with pytest.raises(LabelMismatch, match="the student's classes are"):
+        known_as(TEACHER, None, of_classes("logits", ("yes", "no")), hard_cross_entropy())
+
+
+@pytest.mark.parametrize("data", [ROWS, torch.from_numpy(ROWS), TensorDataset(torch.from_numpy(ROWS))], ids=["array", "tensor", "Dataset"])
+def test_kept_answers_are_found_for_rows_of_every_kind(data):
+    order = np.random.default_rng(1).permutation(20)
+    kept = record(TEACHER, ROWS[order])
+    np.testing.assert_allclose(told(data, kept, None, FORM).answers, TEACHER.answer(ROWS), rtol=1e-5)
+    with pytest.raises(LabelMismatch, match="are not among the 19"):
+        told(data, record(TEACHER, ROWS[:19]), None, FORM)
+
+
+def test_a_live_teacher_is_asked_at_once_about_rows_and_later_about_a_dataset():
+    np.testing.assert_array_equal(told(ROWS, TEACHER, None, FORM).answers, answers_to(TEACHER, ROWS))
+    assert told(TensorDataset(torch.from_numpy(ROWS)), TEACHER, None, FORM).answers is None
+
+
+def test_a_share_keeps_rows_answers_and_truth_together():
+    data = told(ROWS, TEACHER, LABELS, FORM)
+    learn, choose = split(data, 0.25, seed=3)
+    assert (len(learn.rows), len(choose.rows)) == (15, 5)
+    assert sorted(np.concatenate([learn.rows, choose.rows])[:, 0].tolist()) == sorted(ROWS[:, 0].tolist())
+    for part in (learn, choose):
+        np.testing.assert_allclose(part.answers, TEACHER.answer(part.rows), rtol=1e-5)
+        places = [np.flatnonzero((row == ROWS).all(axis=1))[0] for row in part.rows]
+        assert part.truth.tolist() == [int(LABELS[place] == "yes") for place in places]
+    assert not np.array_equal(split(data, 0.25, seed=4)[1].rows, choose.rows)
+
+
+def test_a_name_changes_with_rows_answers_truth_and_views():
+    data = told(ROWS, TEACHER, LABELS, FORM)
+    others = [told(ROWS + 1, TEACHER, LABELS, FORM), told(ROWS, None, LABELS, FORM), told(ROWS, TEACHER, LABELS[::-1], FORM)]
+    pictures = np.abs(ROWS.reshape(20, 3, 1))
+    views = [told(Views(pictures, Affine(shift=1), count=2, seed=seed), None, LABELS, FORM) for seed in (0, 1)]
+    names = [name_of(one) for one in (data, *others, *views)]
+    assert len(set(names)) == 6
+    assert name_of(told(ROWS.copy(), TEACHER, LABELS, FORM)) == names[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "said"),
+    [(np.array([["a", "b"]]), BadInput, "a network takes numbers"), (np.zeros(4), ShapeError, r"expected \(rows, ...\)")],
+)
+def test_rows_that_a_network_cannot_take_are_refused(rows, error, said):
+    with pytest.raises(error, match=said):
+        told(rows, None, None, FORM)
+
+
+def test_validation_rows_say_by_what_they_choose():
+    cpu = torch.device("cpu")
+    assert told(ROWS, None, LABELS, FORM).validation(FORM, cpu).by == "errors"
+    assert told(ROWS, TEACHER, None, FORM).validation(FORM, cpu).by == "loss"
+    many = as_teacher(nn.Linear(3, 2), classes=("x", "y"), task="multilabel")
+    assert told(ROWS, many, None, many.form).validation(many.form, cpu).by == "label losses"
+    values = as_teacher(nn.Linear(3, 2), task="regression")
+    assert told(ROWS, values, None, values.form).validation(values.form, cpu).by == "squares"
+    with pytest.raises(BadInput, match="need their truth or the teacher's answers"):
+        told(ROWS, None, None, FORM).validation(FORM, cpu)
+    with pytest.raises(BadInput, match="no Views"):
+        told(Views(np.abs(ROWS.reshape(20, 3, 1)), Affine()), None, LABELS, FORM).validation(FORM, cpu)

@@ -1,0 +1,285 @@
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import tutelage as tl
+from tutelage.core import torch_runtime
+from tutelage.core.errors import BadInput, LabelMismatch, SelfCheckFailed, ShapeError
+from tutelage.data.views import Affine, Views
+from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.recording import record
+from tutelage.teachers.adapt import as_teacher
+from tutelage.training.settings import one_cycle
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.student import TorchStudent
+
+INPUTS = torch.from_numpy(np.random.default_rng(0).normal(size=(70, 4)).astype(np.float32))
+ROWS = INPUTS.numpy()
+NAMES = ("a", "b", "c")
+with torch_runtime.seeded(3):
+    BIG = nn.Sequential(nn.Linear(4, 30), nn.ReLU(), nn.Dropout(0.2), nn.Linear(30, 3))
+    nn.init.normal_(BIG[3].weight)
+TEACHER = as_teacher(BIG, classes=NAMES)
+DECIDED = np.array(NAMES)[TEACHER.answer(ROWS).argmax(axis=1)]
+
+
+def small(seed=0):
+    with torch_runtime.seeded(seed):
+        return mlp((4, 8, 3))
+
+
+def agreement(student):
+    return (student.predict(ROWS) == DECIDED).mean()
+
+
+QUICK = {"epochs": 30, "batch_size": 16, "optimizer": partial(torch.optim.Adam, lr=0.02)}
+
+
+def test_a_network_learns_from_recorded_answers_and_takes_their_classes():
+    student = TorchStudent(small()).fit(ROWS, record(TEACHER, ROWS), **QUICK)
+    assert student.classes_.tolist() == list(NAMES)
+    assert agreement(student) > 0.9 > (TorchStudent(small(), classes=NAMES).predict(ROWS) == DECIDED).mean()
+    assert student.fit_.losses[-1] < student.fit_.losses[0]
+
+
+def test_a_training_has_its_own_number_of_threads():
+    seen, before = [], torch.get_num_threads()
+    TorchStudent(small()).fit(ROWS, TEACHER, epochs=1, threads=before + 1, callbacks=[lambda report: seen.append(torch.get_num_threads())])
+    assert (seen, torch.get_num_threads()) == ([before + 1], before)
+    with pytest.raises(BadInput, match="threads is 0; expected 1 or more"):
+        TorchStudent(small()).fit(ROWS, TEACHER, threads=0)
+
+
+def test_labels_and_soft_labels_are_weighed_and_told_apart_by_name():
+    told = []
+    objective = 0.7 * soft_cross_entropy(temperature=2.0) + 0.3 * hard_cross_entropy()
+    TorchStudent(small(), objective).fit(ROWS, TEACHER, DECIDED, epochs=2, callbacks=[told.append])
+    assert set(told[1].terms) == {"soft_cross_entropy", "hard_cross_entropy"}
+    assert sum(told[1].terms.values()) == pytest.approx(told[1].loss, rel=1e-5)
+
+
+def test_without_a_teacher_it_learns_labels_in_their_sorted_order():
+    student = TorchStudent(small()).fit(ROWS, y=DECIDED, **QUICK)
+    assert student.classes_.tolist() == list(NAMES)
+    assert agreement(student) > 0.9
+
+
+def alone(items):
+    return torch.stack([inputs for inputs, _ in items])
+
+
+@pytest.mark.parametrize("kind", ["tensor", "Dataset", "DataLoader"])
+def test_tensors_datasets_and_loaders_teach_the_same_bits(kind):
+    labels = record(TEACHER, ROWS)
+    pairs = TensorDataset(INPUTS, torch.arange(70))
+    given = {"tensor": INPUTS, "Dataset": pairs, "DataLoader": DataLoader(pairs, batch_size=7, shuffle=True, collate_fn=alone)}[kind]
+    expected = TorchStudent(small()).fit(ROWS, labels, epochs=2).network.state_dict()
+    taught = TorchStudent(small()).fit(given, labels, epochs=2).network.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in taught.items())
+
+
+def test_a_dataset_tells_its_labels_and_a_live_teacher_is_asked_what_the_student_sees():
+    codes = torch.from_numpy(TEACHER.answer(ROWS).argmax(axis=1))
+    asked = []
+
+    class Noting:
+        form, fingerprint = TEACHER.form, "noting"
+
+        def answer(self, inputs):
+            asked.append(np.array(inputs))
+            return TEACHER.answer(inputs)
+
+    both = 0.5 * soft_cross_entropy() + 0.5 * hard_cross_entropy()
+    student = TorchStudent(small(), both).fit(TensorDataset(INPUTS, codes), Noting(), epochs=1, batch_size=16)
+    assert [len(part) for part in asked] == [16, 16, 16, 16, 6]
+    assert sorted(np.concatenate(asked)[:, 0].tolist()) == sorted(ROWS[:, 0].tolist())
+    assert student.fit_.losses[0] > 0
+
+
+def test_recorded_views_are_what_the_student_is_shown():
+    pictures = np.random.default_rng(1).uniform(size=(20, 6, 6)).astype(np.float32)
+    views = Views(pictures, Affine(shift=1), count=3)
+    teacher = as_teacher(nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), classes=NAMES)
+    with torch_runtime.seeded(0):
+        nn.init.normal_(teacher.network[1].weight, std=1)
+        network = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+    student = TorchStudent(network).fit(
+        views, record(teacher, views), epochs=60, batch_size=5, optimizer=partial(torch.optim.Adam, lr=0.02)
+    )
+    assert (student.predict(pictures) == np.array(NAMES)[teacher.answer(pictures).argmax(axis=1)]).mean() > 0.9
+    with pytest.raises(LabelMismatch, match=r"not those that were recorded .* same Views"):
+        TorchStudent(network).fit(Views(pictures, Affine(shift=1), count=3, seed=1), record(teacher, views))
+    with pytest.raises(BadInput, match=r"must not be augmented: with Views pass validation=\(X, y\)"):
+        TorchStudent(network).fit(views, record(teacher, views), validation=0.2)
+
+
+def test_a_share_of_the_rows_or_rows_of_their_own_choose_the_epoch():
+    labels = record(TEACHER, ROWS)
+    share = TorchStudent(small()).fit(ROWS, labels, DECIDED, validation=0.3, **QUICK)
+    own = TorchStudent(small()).fit(ROWS, labels, validation=(ROWS[:20], DECIDED[:20]), **QUICK)
+    by_loss = TorchStudent(small()).fit(ROWS, labels, validation=(ROWS[:20], None, TEACHER), **QUICK)
+    for student in (share, own, by_loss):
+        assert student.fit_.best_epoch[0] == student.fit_.scores[:, 0].argmin() + 1
+    assert float(own.fit_.scores.min()) == (own.predict(ROWS[:20]) != DECIDED[:20]).sum()
+    assert 0 < by_loss.fit_.scores.min() < 1.2
+
+
+def test_values_and_independent_labels_are_learnt_too():
+    values = as_teacher(nn.Linear(4, 2), task="regression")
+    student = TorchStudent(nn.Linear(4, 2), tl.squared_error()).fit(ROWS, values, **QUICK | {"epochs": 200}, validation=0.2)
+    np.testing.assert_allclose(student.predict(ROWS), values.answer(ROWS), atol=0.05)
+    labels = as_teacher(nn.Linear(4, 2), classes=("x", "y"), task="multilabel")
+    student = TorchStudent(nn.Linear(4, 2), tl.soft_bernoulli()).fit(ROWS, labels, **QUICK | {"epochs": 200}, validation=0.2)
+    assert (student.predict(ROWS) == (labels.answer(ROWS) > 0)).mean() > 0.95
+
+
+def test_every_way_to_train_gives_a_student():
+    labels = record(TEACHER, ROWS)
+    for options in (
+        {"schedule": one_cycle},
+        {"clip_norm": 1.0},
+        {"average": 0.9},
+        {"precision": "bfloat16"},
+        {"patience": 5, "validation": 0.2},
+        {"optimizer": lambda parameters: torch.optim.SGD(parameters, lr=0.3, momentum=0.9)},
+    ):
+        assert agreement(TorchStudent(small()).fit(ROWS, labels, **QUICK | options)) > 0.8, options
+
+
+def test_an_output_function_takes_the_logits_out():
+    class Wordy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = small()
+
+        def forward(self, inputs):
+            return {"logits": self.inner(inputs), "said": "so"}
+
+    with pytest.raises(BadInput, match=r"returns a dict, not a tensor of answers; pass output="):
+        TorchStudent(Wordy()).fit(ROWS, TEACHER)
+    assert agreement(TorchStudent(Wordy(), output=lambda said: said["logits"]).fit(ROWS, TEACHER, **QUICK)) > 0.9
+    chosen = TorchStudent(Wordy(), output=lambda said: said["logits"]).fit(ROWS, TEACHER, DECIDED, validation=0.3, **QUICK)
+    assert chosen.fit_.scores.min() < 8
+
+
+def test_hidden_layers_are_matched_through_projectors_that_are_no_part_of_the_student():
+    objective = soft_cross_entropy() + 0.1 * tl.hint("1", "1")
+    student = TorchStudent(small(), objective).fit(ROWS, TEACHER, **QUICK)
+    assert [parameter.shape for parameter in student.projectors_.parameters()] == [(30, 8), (30,)]
+    assert list(student.network.state_dict()) == list(small().state_dict())
+    assert agreement(student) > 0.9
+    assert not student.network[1]._forward_hooks
+    assert not BIG[1]._forward_hooks
+    with pytest.raises(BadInput, match=r"reads the teacher's layer '1', and SoftLabels has no layers; pass the teacher's network"):
+        TorchStudent(small(), objective).fit(ROWS, record(TEACHER, ROWS))
+    with pytest.raises(BadInput, match=r"has no layer 'hidden'"):
+        TorchStudent(small(), tl.hint("hidden", "1")).fit(ROWS, TEACHER)
+
+
+def test_a_projector_takes_what_a_layer_says_in_half_precision():
+    objective = soft_cross_entropy() + 0.1 * tl.hint("1", "1")
+    assert agreement(TorchStudent(small(), objective).fit(ROWS, TEACHER, precision="bfloat16", **QUICK)) > 0.9
+
+
+def test_a_checkpoint_of_another_teacher_or_of_more_rows_is_refused_for_a_dataset_too(tmp_path):
+    pairs, other = TensorDataset(INPUTS, torch.arange(70)), as_teacher(nn.Linear(4, 3), classes=NAMES)
+    TorchStudent(small()).fit(pairs, TEACHER, epochs=1, checkpoints=tmp_path)
+    with pytest.raises(LabelMismatch, match=r"of another training \(teacher is torch:"):
+        TorchStudent(small()).fit(pairs, other, epochs=1, checkpoints=tmp_path)
+    with pytest.raises(LabelMismatch, match=r"of another training \(data is 70 rows"):
+        TorchStudent(small()).fit(TensorDataset(INPUTS[:60], torch.arange(60)), TEACHER, epochs=1, checkpoints=tmp_path)
+
+
+def test_projectors_come_back_from_a_checkpoint(tmp_path):
+    objective = soft_cross_entropy() + tl.hint("1", "1")
+    alone = TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4)
+
+    def stop(report):
+        if report.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4, callbacks=[stop], checkpoints=tmp_path)
+    resumed = TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4, checkpoints=tmp_path)
+    for before, after in ((alone.network, resumed.network), (alone.projectors_, resumed.projectors_)):
+        assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
+
+
+SHARING = small()
+
+
+@pytest.mark.parametrize(
+    ("network", "given", "options", "error", "said"),
+    [
+        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), TEACHER, {}, BadInput, "probabilities already .* Leave softmax out"),
+        (nn.Linear(4, 2), TEACHER, {}, ShapeError, r"shape \(2, 2\); expected \(batch, 3\), one logit for each"),
+        (nn.ReLU(), TEACHER, {}, BadInput, "no parameters; there is nothing to teach"),
+        (BIG, TEACHER, {}, BadInput, "share 4 of the student's 4 parameter tensors"),
+        (small(), record(TEACHER, ROWS + 1), {}, LabelMismatch, "70 of 70 rows are not among the 70"),
+        (small(), record(TEACHER, ROWS[:50]), {}, LabelMismatch, "20 of 70 rows are not among the 50"),
+        (small(), None, {}, BadInput, "no teacher and no y"),
+        (small(), None, {"y": DECIDED[:9]}, ShapeError, "70 and 9 rows"),
+        (small(), TEACHER, {"y": np.where(DECIDED == "a", "z", DECIDED)}, LabelMismatch, r"y holds \['z'\], not among"),
+        (small(), TEACHER, {"epoch": 3}, BadInput, "no setting 'epoch' .* Did you mean epochs"),
+        (small(), TEACHER, {"validation": 0.001}, BadInput, "leaves 0 to choose with"),
+        (small(), TEACHER, {"validation": 5}, BadInput, "validation is a int"),
+        (small(), TEACHER, {"average": 2.0}, BadInput, "average is 2.0"),
+        (small(), TEACHER, {"precision": "float8"}, BadInput, "'float32' or 'bfloat16'"),
+        (small(), TEACHER, {"optimizer": torch.optim.SGD(SHARING.parameters(), lr=0.1)}, BadInput, "none of the student's parameters"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_before_training(network, given, options, error, said):
+    with pytest.raises(error, match=said):
+        TorchStudent(network).fit(ROWS, given, **options)
+
+
+def test_an_objective_that_reads_what_is_not_there_is_refused():
+    with pytest.raises(BadInput, match="hard_cross_entropy reads labels"):
+        TorchStudent(small(), hard_cross_entropy()).fit(ROWS, TEACHER)
+
+
+def test_classes_that_differ_from_the_teachers_are_refused():
+    with pytest.raises(LabelMismatch, match=r"the student's classes are .* the teacher's"):
+        TorchStudent(small(), classes=("c", "b", "a")).fit(ROWS, TEACHER)
+
+
+def test_a_nan_loss_stops_with_its_rows_and_keeps_the_checkpoint(tmp_path):
+    answers = TEACHER.answer(ROWS)
+    labels = SoftLabels(answers, TEACHER.form, tl.record(TEACHER, ROWS).names, "t")
+
+    def poison(report):
+        if report.epoch == 2:
+            with torch.no_grad():
+                network[0].weight.fill_(float("nan"))
+
+    network = small()
+    with pytest.raises(SelfCheckFailed, match="loss of epoch 3 is nan, first in the batch of rows"):
+        TorchStudent(network).fit(ROWS, labels, epochs=5, callbacks=[poison], checkpoints=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_student_predicts_its_labels_from_probabilities_at_temperature_one():
+    network = nn.Linear(4, 3)
+    student = TorchStudent(network, classes=("a", "b", "c"))
+    p = student.predict_proba(INPUTS.numpy())
+    np.testing.assert_allclose(p, torch.softmax(network(INPUTS), 1).detach().numpy(), rtol=1e-5)
+    assert student.predict(INPUTS.numpy()).tolist() == [("a", "b", "c")[i] for i in p.argmax(axis=1)]
+
+
+def test_rows_or_classes_that_do_not_fit_the_network_are_refused():
+    with pytest.raises(ShapeError, match=r"cannot take rows of shape \(5,\)"):
+        TorchStudent(nn.Linear(4, 2), classes=(0, 1)).predict(np.zeros((1, 5)))
+    with pytest.raises(ShapeError, match="one for each of 3 classes"):
+        TorchStudent(nn.Linear(4, 2), classes=(0, 1, 2)).predict(np.zeros((1, 4)))
+
+
+@pytest.mark.parametrize("rows", [["a text"], csr_array(np.eye(4)), [[object()] * 4], [[10**400] * 4], [[1.0], [1.0, 2.0]]])
+def test_rows_that_are_no_numbers_are_refused(rows):
+    with pytest.raises(BadInput, match="a network takes numbers"):
+        TorchStudent(small(), classes=NAMES).predict(rows)

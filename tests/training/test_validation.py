@@ -1,0 +1,58 @@
+import torch
+from torch import nn
+
+from tutelage.training.validation import BestWeights, Validation
+
+
+def test_validation_counts_errors_or_averages_the_loss():
+    logits = torch.tensor([[[2.0, 0.0], [0.0, 1.0]], [[0.0, 3.0], [0.0, 1.0]]])
+
+    class Stack(nn.Module):
+        copies = 2
+
+        def forward(self, inputs):
+            return logits
+
+    labels = torch.tensor([0, 1])
+    assert Validation(torch.zeros(2, 1), labels).score(Stack()).tolist() == [0.0, 1.0]
+    loss = Validation(torch.zeros(2, 1), labels, by="loss").score(Stack())
+    expected = [nn.functional.cross_entropy(copy, labels).item() for copy in logits]
+    torch.testing.assert_close(loss, torch.tensor(expected).double(), rtol=1e-6, atol=1e-6)
+    soft = Validation(torch.zeros(2, 1), nn.functional.one_hot(labels, 2).float(), by="loss").score(Stack())
+    torch.testing.assert_close(soft, loss)
+
+
+def test_values_are_scored_by_their_squares():
+    class Half(nn.Module):
+        def forward(self, inputs):
+            return inputs / 2
+
+    score = Validation(torch.tensor([[2.0], [6.0]]), torch.tensor([[0.0], [5.0]]), by="squares").score(Half())
+    assert score.tolist() == [2.5]
+
+
+def test_a_copy_that_answers_nan_has_the_worst_score_there_is():
+    class Stack(nn.Module):
+        copies = 2
+
+        def forward(self, inputs):
+            return torch.tensor([[[2.0, 0.0], [2.0, 0.0]], [[2.0, 0.0], [float("nan"), 0.0]]])
+
+    assert Validation(torch.zeros(2, 1), torch.tensor([0, 0])).score(Stack()).tolist() == [0.0, torch.inf]
+
+
+def test_a_copy_whose_patience_ran_out_takes_no_later_epoch():
+    class Stack(nn.Module):
+        copies = 2
+
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(2))
+
+    stack = Stack()
+    best = BestWeights(stack)
+    for epoch, scores in enumerate(([3.0, 3.0], [4.0, 2.0], [4.0, 3.0], [1.0, 1.0]), start=1):
+        nn.init.constant_(stack.weight, float(epoch))
+        best.offer(torch.tensor(scores, dtype=torch.float64), epoch, patience=2)
+    best.restore()
+    assert best.epoch.tolist() == stack.weight.tolist() == [1, 4]

@@ -1,0 +1,80 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput
+from tutelage.core.stages import Stages
+from tutelage.data.row_names import row_names
+from tutelage.data.table_file import TableFile
+from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.recording import record
+from tutelage.workflow.evaluate import measure, rows_to_measure, who_is_asked
+from tutelage.workflow.open_answers import Told
+from tutelage.workflow.train import Lesson, open_trained, train
+
+RNG = np.random.default_rng(0)
+FORM = AnswerForm("probabilities", "binary", ("n", "y"))
+
+
+def frame(rows):
+    return pd.DataFrame({"id": np.arange(rows), "a": RNG.normal(size=rows), "b": RNG.normal(size=rows), "y": RNG.choice(["n", "y"], rows)})
+
+
+@pytest.fixture
+def student(tmp_path, monkeypatch):
+    """A student that reads only b, of a teacher that was shown a and b."""
+    monkeypatch.chdir(tmp_path)
+    rows = frame(50)
+    rows.to_parquet("rows.parquet")
+    answers = RNG.dirichlet(np.ones(2), 50)
+    labels = record(SoftLabels(answers, FORM, row_names(rows[["a", "b"]]), "somebody"), rows[["a", "b"]], "labels")
+    file = TableFile.open(tmp_path / "rows.parquet", truth=["y"], drop=["id", "a"])
+    train(Lesson("tree"), labels, file, out=tmp_path / "run", stages=Stages())
+    return open_trained(tmp_path / "run")
+
+
+def test_what_is_not_told_is_as_it_was_for_training(student, tmp_path):
+    frame(30).to_csv("test.csv", index=False)
+    file = rows_to_measure(student[1], tmp_path / "test.csv")
+    assert (file.truth, file.drop) == (("y",), ("id", "a"))
+    frame(30)[["b"]].to_csv("blind.csv", index=False)
+    blind = rows_to_measure(student[1], tmp_path / "blind.csv")
+    assert (blind.truth, blind.drop) == ((), ())
+
+
+def test_teacher_and_student_are_each_shown_their_own_columns(student, tmp_path):
+    rows = frame(30)
+    rows.to_csv("test.csv", index=False)
+    file = rows_to_measure(student[1], tmp_path / "test.csv", drop=["id"])
+    (tmp_path / "by_a.py").write_text(
+        "import numpy as np\ndef ask(rows):\n    assert list(rows.columns) == ['a', 'b']\n    p = 1 / (1 + np.exp(-rows['a']))\n"
+        "    return np.c_[1 - p, p]\n"
+    )
+    asked = who_is_asked(file, labels=None, teacher="by_a:ask", told=Told(kind="probabilities", classes=("n", "y")))
+    evaluation = measure(*student, file, asked)
+    assert evaluation.student == "tree"
+    assert evaluation.rows == 30
+    assert evaluation.cost.size_of == "file"
+    assert evaluation.kept_answers().teacher[:, 1] == pytest.approx(1 / (1 + np.exp(-rows["a"])))
+    np.testing.assert_array_equal(evaluation.kept_answers().student, student[0].answer(rows[["b"]]))
+
+
+def test_the_rows_it_was_taught_on_are_told(student, tmp_path):
+    file = rows_to_measure(student[1], tmp_path / "rows.parquet")
+    with pytest.warns(UserWarning, match="taught on"):
+        measure(*student, file, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"labels": "labels", "teacher": "x"}, "not both"),
+        ({"told": Told(classes=("a",))}, "an evaluation without a teacher has no use for classes="),
+        ({"truth": ()}, "nothing to measure the student against"),
+    ],
+)
+def test_who_is_asked_must_be_one_or_the_truth(options, match, student, tmp_path):
+    file = TableFile.open(tmp_path / "rows.parquet", truth=options.pop("truth", ("y",)))
+    with pytest.raises(BadInput, match=match):
+        who_is_asked(file, **{"labels": None, "teacher": None, "told": Told()} | options)

@@ -1,0 +1,138 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch
+from tutelage.core.stages import Stages
+from tutelage.data.row_names import row_names
+from tutelage.data.table_file import TableFile
+from tutelage.experiments.running import kept_student
+from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.recording import record
+from tutelage.workflow.train import Lesson, open_trained, rows_to_check, train
+
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame({"a": RNG.normal(size=60), "b": RNG.normal(size=60), "c": RNG.choice(["x", "y"], 60), "y": RNG.choice(["n", "y"], 60)})
+P = RNG.dirichlet(np.ones(2), 60)
+FORM = AnswerForm("probabilities", "binary", ("n", "y"))
+
+
+@pytest.fixture
+def taught(tmp_path, monkeypatch):
+    """Train with some options, on labels of some form recorded on the columns a, b and c."""
+    monkeypatch.chdir(tmp_path)
+    FRAME.to_parquet("rows.parquet")
+
+    def train_so(form=FORM, answers=P, truth=("y",), drop=(), out="run", **lesson):
+        shown = FRAME[["a", "b", "c"]]
+        labels = record(SoftLabels(answers, form, row_names(shown), "somebody"), shown, f"labels-{form.task}")
+        file = TableFile.open(tmp_path / "rows.parquet", truth=truth, drop=drop)
+        return train(Lesson(**{"student": "tree"} | lesson), labels, file, out=tmp_path / out, stages=Stages())
+
+    return train_so
+
+
+def test_the_student_answers_at_temperature_one_whatever_it_learnt_at(taught, tmp_path):
+    taught(temperature=4.0)
+    student, record = open_trained(tmp_path / "run")
+    assert record["temperature"] == 4.0
+    np.testing.assert_allclose(student.predict_proba(FRAME), P, atol=1e-6)
+
+
+def test_truth_is_blended_in_and_is_no_feature(taught, tmp_path):
+    assert [column["name"] for column in taught(soft_weight=0.25)["columns"]] == ["a", "b", "c"]
+    student, _ = open_trained(tmp_path / "run")
+    one_hot = np.c_[FRAME["y"] == "n", FRAME["y"] == "y"]
+    np.testing.assert_allclose(student.predict_proba(FRAME.drop(columns="y")), 0.25 * P + 0.75 * one_hot, atol=1e-6)
+
+
+def test_labels_alone_have_no_temperature_to_take_out(taught, tmp_path):
+    assert taught(soft_weight=0.0, temperature=4.0)["temperature"] == 1.0
+    assert open_trained(tmp_path / "run")[0].predict(FRAME).tolist() == FRAME["y"].tolist()
+
+
+def test_a_student_may_see_fewer_columns_than_the_teacher(taught, tmp_path):
+    taught(drop=("c",))
+    assert open_trained(tmp_path / "run")[0].columns == ("a", "b")
+
+
+@pytest.mark.parametrize("student", ["tree", "forest", "linear", "boosting"])
+def test_values_are_taught_to_every_regressor(student, taught, tmp_path):
+    settings = {"n_estimators": 3} if student in ("forest", "boosting") else {}
+    taught(AnswerForm("values", "regression"), P[:, :1], student=student, settings=settings, seed=5)
+    kept, record = open_trained(tmp_path / "run")
+    assert kept.predict(FRAME).shape == (60,)
+    assert record["settings"]["random_state"] == 5
+
+
+def test_labels_that_are_each_on_or_off_are_taught_one_by_one(taught, tmp_path):
+    record = taught(AnswerForm("probabilities", "multilabel", ("p", "q")), seed=5, settings={"max_depth": 2})
+    assert (record["settings"]["max_depth"], record["settings"]["random_state"]) == (2, 5)
+    assert open_trained(tmp_path / "run")[0].form.task == "multilabel"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"soft_weight": 2.0}, BadInput, "soft_weight is 2.0"),
+        ({"soft_weight": 0.5, "truth": ()}, BadInput, "there is no truth to blend in"),
+        ({"soft_weight": 0.5, "form": AnswerForm("probabilities", "binary", ("u", "v"))}, LabelMismatch, r"y holds \['n', 'y'\]"),
+        ({"temperature": -1.0}, BadInput, "temperature is -1.0"),
+        ({"student": "trees"}, BadInput, "Did you mean tree"),
+        ({"form": AnswerForm("values", "regression"), "answers": P, "temperature": 2.0}, BadInput, "values have no temperature"),
+        ({"form": AnswerForm("values", "regression"), "answers": P, "student": "logistic"}, BadInput, "for regression; there are"),
+        ({"form": AnswerForm("values", "regression"), "answers": P, "student": "boosting"}, BadInput, "did not learn 2 values a row"),
+        ({"out": "rows.parquet"}, CannotWrite, "is a file"),
+    ],
+)
+def test_a_lesson_that_makes_no_sense_is_refused_and_leaves_nothing(options, error, match, taught, tmp_path):
+    with pytest.raises(error, match=match):
+        taught(**options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_rows_for_checking_an_export_come_from_a_file_or_from_the_ranges(taught, tmp_path):
+    taught(drop=("c",))
+    run = tmp_path / "run"
+    _, drawn = rows_to_check(run, 500)
+    assert drawn.shape == (500, 2)
+    assert (drawn.min(axis=0) >= FRAME[["a", "b"]].min().to_numpy(dtype=np.float32)).all()
+    student, given = kept_student(run, data=tmp_path / "rows.parquet")
+    np.testing.assert_array_equal(given, FRAME[["a", "b"]].to_numpy(dtype=np.float32))
+    assert student.predict_proba(given).shape == (60, 2)
+    FRAME[["a"]].to_csv("narrow.csv", index=False)
+    with pytest.raises(BadInput, match=r"narrow.csv has no column 'b', which the student reads"):
+        rows_to_check(run, 5, tmp_path / "narrow.csv")
+    with pytest.raises(BadInput, match="holds one student"):
+        kept_student(run, seed=3)
+
+
+def test_a_student_of_categories_is_not_for_an_exported_file(taught, tmp_path):
+    taught()
+    with pytest.raises(BadInput, match=r"reads categories \(columns \['c'\]\)"):
+        rows_to_check(tmp_path / "run", 5)
+
+
+def test_another_estimator_under_its_name_is_no_trained_student(taught, tmp_path):
+    from sklearn.linear_model import Ridge
+
+    from tutelage.softlabels.folder import sha256_of
+    from tutelage.students.saved.save_load import save_student
+
+    taught()
+    path = save_student(Ridge().fit([[0], [1]], [0, 1]), tmp_path / "run" / "student")
+    about = tmp_path / "run" / "run.json"
+    record = json.loads(about.read_text())
+    about.write_text(json.dumps(record | {"file": record["file"] | {"sha256": sha256_of(path)}}))
+    with pytest.raises(DamagedFile, match="holds a Ridge"):
+        open_trained(tmp_path / "run")
+
+
+def test_a_missing_student_is_told(taught, tmp_path):
+    taught()
+    (tmp_path / "run" / "student.skops").unlink()
+    with pytest.raises(DamagedFile, match=r"student.skops cannot be read"):
+        open_trained(tmp_path / "run")

@@ -24,11 +24,11 @@ from torch.utils.data import DataLoader, TensorDataset
 import tutelage as tl
 from tutelage.core.answers import of_classes
 from tutelage.experiments.demo.mnist_setting import pixels, teacher_network
-from tutelage.training.batch_loss import TorchLesson
+from tutelage.training.batch_loss import BatchLoss
 from tutelage.training.feeds import TensorFeed
 from tutelage.training.loop import train
 from tutelage.training.stacks.networks import mlp
-from tutelage.training.state import Course
+from tutelage.training.state import LoopSettings
 from tutelage.training.teacher_answers import recorded
 
 BATCH, EPOCHS, TEMPERATURE = 128, 20, 4.0
@@ -123,7 +123,7 @@ def _step_ratio(job: Job, build: Callable[[], nn.Module], objective: tl.Objectiv
     ours, theirs = build(), build()
     by_us, by_hand = (torch.optim.Adam(network.parameters(), lr=1e-3, fused=True) for network in (ours, theirs))
     answering = recorded(answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
-    lesson = TorchLesson(ours, objective, lambda said: said, answering, job.labels)
+    lesson = BatchLoss(ours, objective, lambda said: said, answering, job.labels)
 
     def bare() -> None:
         theirs.train()
@@ -133,7 +133,7 @@ def _step_ratio(job: Job, build: Callable[[], nn.Module], objective: tl.Objectiv
             loss.backward()
             by_hand.step()
 
-    return ratio(lambda: train(ours, lesson, TensorFeed(job.inputs), Course(by_us, 1, BATCH)), bare, rounds=rounds)
+    return ratio(lambda: train(ours, lesson, TensorFeed(job.inputs), LoopSettings(by_us, 1, BATCH)), bare, rounds=rounds)
 
 
 _CHILD = """

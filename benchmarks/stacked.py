@@ -16,20 +16,20 @@ from tutelage.losses.objective import Objective
 from tutelage.losses.shared_targets import with_shared_targets
 from tutelage.search.sweep import distillation
 from tutelage.training.backend import Backend
-from tutelage.training.batch_loss import TorchLesson
+from tutelage.training.batch_loss import BatchLoss
 from tutelage.training.feeds import TensorFeed
 from tutelage.training.loop import train
-from tutelage.training.settings import Training
+from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacks.networks import drawn, mlp
 from tutelage.training.stacks.stack import stack_of
 from tutelage.training.stacks.stack_steps import StackSteps
-from tutelage.training.state import Course
+from tutelage.training.state import LoopSettings
 from tutelage.training.teacher_answers import recorded
 
 SIZES = ((784, 10, 10, 10), (784, 30, 30, 10), (784, 100, 100, 10))
 COPIES, BATCH, STEPS = 32, 128, 200
 TEMPERATURES, RATES = (1.0, 2.0, 4.0, 8.0), (1e-3, 3e-3)
-TRAINING = Training()
+TRAINING = TrainingSettings()
 
 
 class Job:
@@ -43,9 +43,9 @@ class Job:
     def train(self, network: nn.Module, objective: Objective, optimizer: torch.optim.Optimizer, backend: Backend | None = None) -> None:
         """One epoch."""
         answering = recorded(self.answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
-        lesson = TorchLesson(network, objective, lambda said: said, answering)
+        lesson = BatchLoss(network, objective, lambda said: said, answering)
         with torch_runtime.seeded(0):
-            train(network, lesson, self.feed, Course(optimizer, 1, BATCH), backend=backend)
+            train(network, lesson, self.feed, LoopSettings(optimizer, 1, BATCH), backend=backend)
 
 
 def against(sizes: tuple[int, ...], job: Job, *, rounds: int = 7) -> Ratio:

@@ -4,7 +4,7 @@ from sound_teachers import Said, severity
 
 from tutelage.checks.accuracy import accuracy_interval, check_accuracy, check_known, check_order
 from tutelage.checks.preflight import preflight
-from tutelage.checks.sampling import Asked, draw
+from tutelage.checks.sampling import SampleAnswers, draw
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
 
@@ -39,7 +39,7 @@ def said_of(columns, labels, sharp=4.0, classes=3):
     """What accuracy and order say of a teacher that names these columns."""
     p = softmax(sharp * np.eye(classes)[np.asarray(columns)])
     form = AnswerForm("probabilities", "binary" if classes == 2 else "multiclass", tuple(range(classes)))
-    asked = Asked(draw(np.arange(len(p))[:, None], np.asarray(labels), form, rows=len(p), seed=0), form, p)
+    asked = SampleAnswers(draw(np.arange(len(p))[:, None], np.asarray(labels), form, rows=len(p), seed=0), form, p)
     return {finding.check: finding for finding in check_accuracy(asked)}
 
 

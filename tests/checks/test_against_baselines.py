@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tutelage.checks.against_baselines import check_yardstick
-from tutelage.checks.sampling import Asked, draw
+from tutelage.checks.sampling import SampleAnswers, draw
 from tutelage.core.answers import AnswerForm
 
 DRAW = np.random.default_rng(0)
@@ -15,7 +15,7 @@ REGRESSION = AnswerForm("values", "regression")
 
 def yardstick(answers, truth, form=BINARY, rows=X):
     sample = draw(rows, truth, form, rows=10_000, seed=0)
-    return {finding.check: finding for finding in check_yardstick(Asked(sample, form, np.asarray(answers)), 0)}
+    return {finding.check: finding for finding in check_yardstick(SampleAnswers(sample, form, np.asarray(answers)), 0)}
 
 
 def margin(score):
@@ -55,7 +55,7 @@ def test_what_cannot_be_measured_is_said_and_held_against_no_one(rows, truth, sa
 
 
 def test_no_labels_no_yardstick():
-    assert list(check_yardstick(Asked(draw(X, None, BINARY, rows=300, seed=0), BINARY, margin(X[:, 0])), 0)) == []
+    assert list(check_yardstick(SampleAnswers(draw(X, None, BINARY, rows=300, seed=0), BINARY, margin(X[:, 0])), 0)) == []
 
 
 def test_multilabel_is_not_measured():

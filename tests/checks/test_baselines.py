@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from tutelage.checks.baselines import classifiers_said, features, readable, regressors_said, second_share
+from tutelage.checks.baselines import classifier_probabilities, features, readable, regressor_values, second_share
 from tutelage.core.errors import BadInput
 
 DRAW = np.random.default_rng(0)
@@ -60,17 +60,17 @@ def test_categories_of_every_kind_are_encoded():
 
 
 def test_plain_classifiers_learn_what_is_plain_and_nothing_from_noise():
-    for said in classifiers_said(X, LABELS, 0).values():
+    for said in classifier_probabilities(X, LABELS, 0).values():
         assert (said == LABELS).mean() > 0.8
     noise = DRAW.integers(0, 2, 90)
-    for said in classifiers_said(X, noise, 0).values():
+    for said in classifier_probabilities(X, noise, 0).values():
         assert (said == noise).mean() < 0.7  # trained on other folds: it cannot remember
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_plain_regressors_answer_in_the_shape_of_the_truth(outputs):
     values = X[:, :outputs] * 3 + 1
-    for said in regressors_said(X, values, 0).values():
+    for said in regressor_values(X, values, 0).values():
         assert said.shape == values.shape
         assert ((said - values) ** 2).mean() < 0.5 * values.var()
 

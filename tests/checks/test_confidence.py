@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tutelage.checks.confidence import best_temperature, calibration_error, chance_error, check_calibration
-from tutelage.checks.sampling import Asked, draw
+from tutelage.checks.sampling import SampleAnswers, draw
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
 
@@ -17,7 +17,7 @@ def drawn(rows, classes=4, scale=2.0):
 
 def finding(logits, labels):
     form = AnswerForm("logits", "multiclass", tuple(range(logits.shape[1])))
-    (found,) = check_calibration(Asked(draw(logits, labels, form, rows=len(logits), seed=0), form, logits), 0)
+    (found,) = check_calibration(SampleAnswers(draw(logits, labels, form, rows=len(logits), seed=0), form, logits), 0)
     return found
 
 

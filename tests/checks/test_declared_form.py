@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tutelage.checks.declared_form import check_declared, check_varied
-from tutelage.checks.sampling import Asked, draw
+from tutelage.checks.sampling import SampleAnswers, draw
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
 
@@ -14,7 +14,7 @@ def asked(answers, kind="logits", task="multiclass", labels=None):
     answers = np.asarray(answers)
     classes = () if kind == "values" else tuple("abcdefghij"[: answers.shape[1]])
     form = AnswerForm(kind, task, classes)
-    return Asked(draw(np.arange(len(answers))[:, None], labels, form, rows=len(answers), seed=0), form, answers)
+    return SampleAnswers(draw(np.arange(len(answers))[:, None], labels, form, rows=len(answers), seed=0), form, answers)
 
 
 def said(found):

@@ -12,7 +12,7 @@ from tutelage.checks.leaks_and_shift import (
     names_of,
     twin_share,
 )
-from tutelage.checks.sampling import Asked, draw
+from tutelage.checks.sampling import SampleAnswers, draw
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
 from tutelage.data.row_names import row_names
@@ -27,7 +27,7 @@ def sample(rows):
 
 
 def asked(logits):
-    return Asked(sample(logits), FORM, logits)
+    return SampleAnswers(sample(logits), FORM, logits)
 
 
 def one(findings):
@@ -111,5 +111,5 @@ def test_sharper_answers_to_transfer_rows_are_those_of_rows_it_was_trained_on(sh
 
 
 def test_regressors_have_no_confidence():
-    values = Asked(sample(ROWS), AnswerForm("values", "regression"), ROWS[:, :1])
+    values = SampleAnswers(sample(ROWS), AnswerForm("values", "regression"), ROWS[:, :1])
     assert list(check_own_rows(values, values, None)) == list(check_answer_shift(values, values)) == []

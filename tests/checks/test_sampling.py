@@ -7,7 +7,7 @@ from scipy import sparse
 from sound_teachers import Said
 
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import Asked, ask, draw, joined, label_codes, taken, truth_of
+from tutelage.checks.sampling import SampleAnswers, ask, draw, joined, label_codes, taken, truth_of
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.row_names import row_names
@@ -103,15 +103,15 @@ def test_answers_that_are_not_what_the_form_says_are_a_finding():
 def test_cases_leave_out_rows_without_a_known_label():
     p = np.full((4, 3), 1 / 3)
     sample = draw(MATRIX[:4], np.array(["a", "z", "c", None], dtype=object), MULTI, rows=4, seed=0)
-    chances, codes = Asked(sample, MULTI, p).cases
+    chances, codes = SampleAnswers(sample, MULTI, p).cases
     assert (chances.shape, codes.tolist()) == ((2, 3), [0, 2])
     strangers = draw(MATRIX[:4], np.array(list("wxyz")), MULTI, rows=4, seed=0)
-    assert Asked(strangers, MULTI, p).cases is None
+    assert SampleAnswers(strangers, MULTI, p).cases is None
 
 
 def test_cases_of_multilabel_are_rows_times_labels():
     form = AnswerForm("probabilities", "multilabel", ("a", "b"))
     sample = draw(MATRIX[:2], np.array([[0, 1], [1, 1]]), form, rows=2, seed=0)
-    chances, codes = Asked(sample, form, np.array([[0.1, 0.9], [0.8, 0.7]])).cases
+    chances, codes = SampleAnswers(sample, form, np.array([[0.1, 0.9], [0.8, 0.7]])).cases
     np.testing.assert_allclose(chances[:, 1], [0.1, 0.9, 0.8, 0.7])
     assert codes.tolist() == [0, 1, 1, 1]

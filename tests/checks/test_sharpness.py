@@ -4,7 +4,7 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from tutelage.checks.sampling import Asked, draw
+from tutelage.checks.sampling import SampleAnswers, draw
 from tutelage.checks.sharpness import HALF, TEMPERATURES, check_sharpness, mean_entropy, rounded_decimals
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
@@ -15,7 +15,7 @@ CUTS = {"precision", "top-k", "clipped", "rounded"}
 
 def asked(answers, kind="probabilities", task="multiclass"):
     form = AnswerForm(kind, task, tuple(range(answers.shape[1])))
-    return Asked(draw(np.arange(len(answers))[:, None], None, form, rows=len(answers), seed=0), form, answers)
+    return SampleAnswers(draw(np.arange(len(answers))[:, None], None, form, rows=len(answers), seed=0), form, answers)
 
 
 def found(answers, kind="probabilities", task="multiclass"):
@@ -98,4 +98,4 @@ def test_two_classes_have_no_others_to_rank():
 
 def test_values_have_no_entropy():
     form = AnswerForm("values", "regression")
-    assert list(check_sharpness(Asked(draw(LOGITS, None, form, rows=9, seed=0), form, LOGITS[:9, :1]))) == []
+    assert list(check_sharpness(SampleAnswers(draw(LOGITS, None, form, rows=9, seed=0), form, LOGITS[:9, :1]))) == []

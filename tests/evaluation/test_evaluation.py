@@ -27,11 +27,11 @@ def test_a_figure_tells_itself_with_its_interval(evaluated):
 
 
 def test_answers_are_there_or_the_error_says_why_not(evaluated):
-    assert evaluated.kept_answers().rows_fingerprint == "f00"
+    assert evaluated.row_answers().rows_fingerprint == "f00"
     with pytest.raises(BadInput, match="evaluate with a teacher"):
-        evaluated.kept_answers().named("teacher")
+        evaluated.row_answers().named("teacher")
     with pytest.raises(BadInput, match="evaluate with y"):
-        evaluated.kept_answers().named("truth")
+        evaluated.row_answers().named("truth")
 
 
 def test_json_is_read_back_as_the_same_record(evaluated):
@@ -39,7 +39,7 @@ def test_json_is_read_back_as_the_same_record(evaluated):
     assert again == evaluated
     assert str(again) == str(evaluated)
     with pytest.raises(BadInput, match="call evaluate again"):
-        again.kept_answers()
+        again.row_answers()
 
 
 @pytest.mark.parametrize("schema", [1, None, "2"])

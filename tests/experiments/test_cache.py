@@ -19,7 +19,7 @@ def store(tmp_path):
 
 
 def kept(store):
-    return store.keep(MADE_FROM, lambda: {"answers": np.arange(6.0).reshape(2, 3), "epoch": np.array([3])})
+    return store.cached(MADE_FROM, lambda: {"answers": np.arange(6.0).reshape(2, 3), "epoch": np.array([3])})
 
 
 def entry(store):
@@ -27,7 +27,7 @@ def entry(store):
 
 
 def test_what_is_kept_comes_back_without_being_made_again(store):
-    first, second = kept(store), store.keep(MADE_FROM, unasked)
+    first, second = kept(store), store.cached(MADE_FROM, unasked)
     assert first.keys() == second.keys()
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])
@@ -42,8 +42,8 @@ def test_the_key_follows_the_content_and_not_the_order_of_its_words():
 
 def test_fresh_makes_again_and_replaces(store):
     kept(store)
-    Store(store.root, fresh=True).keep(MADE_FROM, lambda: {"answers": np.zeros(1)})
-    np.testing.assert_array_equal(store.keep(MADE_FROM, unasked)["answers"], [0.0])
+    Store(store.root, fresh=True).cached(MADE_FROM, lambda: {"answers": np.zeros(1)})
+    np.testing.assert_array_equal(store.cached(MADE_FROM, unasked)["answers"], [0.0])
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -52,7 +52,7 @@ def test_a_stop_while_making_leaves_no_entry(error, store):
         raise error
 
     with pytest.raises(error):
-        store.keep(MADE_FROM, stopped)
+        store.cached(MADE_FROM, stopped)
     assert not store.root.exists()
     assert kept(store)["epoch"] == 3
 
@@ -75,7 +75,7 @@ def test_an_entry_of_another_version_names_both_versions_and_the_way_out(store):
     manifest = json.loads((entry(store) / "manifest.json").read_text())
     (entry(store) / "manifest.json").write_text(json.dumps(manifest | {"schema": CACHE_SCHEMA + 1}))
     with pytest.raises(StaleCache, match=rf"schema {CACHE_SCHEMA + 1}; this version of tutelage writes {CACHE_SCHEMA}. Run with --fresh"):
-        store.keep(MADE_FROM, unasked)
+        store.cached(MADE_FROM, unasked)
 
 
 def flip(path):
@@ -98,8 +98,8 @@ def test_a_damaged_entry_is_an_error_that_names_the_way_out(damage, store):
     kept(store)
     damage(entry(store))
     with pytest.raises(DamagedFile, match="--fresh"):
-        store.keep(MADE_FROM, unasked)
-    assert Store(store.root, fresh=True).keep(MADE_FROM, lambda: {"x": np.ones(1)})["x"] == 1
+        store.cached(MADE_FROM, unasked)
+    assert Store(store.root, fresh=True).cached(MADE_FROM, lambda: {"x": np.ones(1)})["x"] == 1
 
 
 def test_a_place_that_cannot_be_written_is_found_before_any_work(tmp_path):
@@ -115,5 +115,5 @@ def test_what_another_run_kept_meanwhile_is_left_alone(store):
         kept(store)
         return {"answers": np.zeros(1)}
 
-    np.testing.assert_array_equal(store.keep(MADE_FROM, slow)["answers"], [0.0])
-    assert store.keep(MADE_FROM, unasked)["epoch"] == 3
+    np.testing.assert_array_equal(store.cached(MADE_FROM, slow)["answers"], [0.0])
+    assert store.cached(MADE_FROM, unasked)["epoch"] == 3

@@ -51,7 +51,7 @@ TEXTS = [" ".join([*RNG.choice(WORDS[code], 3), *RNG.choice(["the", "a", "some"]
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TeachingCase:
     """A teacher and rows that it knows.
 
     Attributes:
@@ -68,7 +68,7 @@ class Lesson:
         object.__setattr__(self, "rows", X if self.rows is None else self.rows)
 
 
-Make = Callable[[Path], Lesson]
+Make = Callable[[Path], TeachingCase]
 BOOSTED: dict[str, Any] = {"n_estimators": 8, "n_jobs": 1}
 CAT: dict[str, Any] = {"iterations": 8, "thread_count": 1, "verbose": False, "allow_writing_files": False}
 
@@ -158,62 +158,70 @@ def members() -> list[Any]:
 
 
 OF_CLASSES: dict[str, Make] = {
-    "scikit-learn classifier": lambda _: Lesson(as_teacher(bayes(LABELS))),
-    "pipeline": lambda _: Lesson(as_teacher(make_pipeline(StandardScaler(), LogisticRegression()).fit(X, LABELS))),
-    "pandas": lambda _: Lesson(as_teacher(fitted_to_mixed()), MIXED, "mixed"),
-    "polars": lambda _: Lesson(as_teacher(logistic(rows=POLARS)), POLARS),
-    "sparse": lambda _: Lesson(as_teacher(logistic(rows=SPARSE)), SPARSE, "sparse"),
-    "texts": lambda _: Lesson(as_teacher(fitted_to_texts()), TEXTS, "texts"),
-    "XGBClassifier": lambda _: Lesson(as_teacher(xgboost.XGBClassifier(**BOOSTED).fit(X, CODES))),
-    "xgboost.Booster": lambda _: Lesson(as_teacher(xgboost_booster(CODES, objective="multi:softprob", num_class=3), classes=NAMES)),
-    "xgboost.Booster of two classes": lambda _: Lesson(
+    "scikit-learn classifier": lambda _: TeachingCase(as_teacher(bayes(LABELS))),
+    "pipeline": lambda _: TeachingCase(as_teacher(make_pipeline(StandardScaler(), LogisticRegression()).fit(X, LABELS))),
+    "pandas": lambda _: TeachingCase(as_teacher(fitted_to_mixed()), MIXED, "mixed"),
+    "polars": lambda _: TeachingCase(as_teacher(logistic(rows=POLARS)), POLARS),
+    "sparse": lambda _: TeachingCase(as_teacher(logistic(rows=SPARSE)), SPARSE, "sparse"),
+    "texts": lambda _: TeachingCase(as_teacher(fitted_to_texts()), TEXTS, "texts"),
+    "XGBClassifier": lambda _: TeachingCase(as_teacher(xgboost.XGBClassifier(**BOOSTED).fit(X, CODES))),
+    "xgboost.Booster": lambda _: TeachingCase(as_teacher(xgboost_booster(CODES, objective="multi:softprob", num_class=3), classes=NAMES)),
+    "xgboost.Booster of two classes": lambda _: TeachingCase(
         as_teacher(xgboost_booster(YES, objective="binary:logistic"), classes=("no", "yes"))
     ),
-    "LGBMClassifier": lambda _: Lesson(as_teacher(lightgbm.LGBMClassifier(verbosity=-1, min_child_samples=5, **BOOSTED).fit(X, LABELS))),
-    "lightgbm.Booster": lambda _: Lesson(as_teacher(lightgbm_booster(CODES, objective="multiclass", num_class=3), classes=NAMES)),
-    "lightgbm.Booster of two classes": lambda _: Lesson(as_teacher(lightgbm_booster(YES, objective="binary"))),
-    "CatBoostClassifier": lambda _: Lesson(as_teacher(catboost.CatBoostClassifier(**CAT).fit(X, LABELS))),
-    "catboost.CatBoost": lambda _: Lesson(as_teacher(catboost_model(LABELS, loss_function="MultiClass"))),
-    "torch Module": lambda _: Lesson(as_teacher(network(3), classes=NAMES)),
-    "torch Module of one logit": lambda _: Lesson(as_teacher(network(1), classes=("no", "yes"))),
-    "ONNX file": lambda folder: Lesson(as_teacher(onnx_file(bayes(LABELS), folder))),
-    "function": lambda _: Lesson(as_teacher(functional, kind="probabilities", classes=NAMES)),
-    "ensemble, arithmetic": lambda _: Lesson(ensemble(members())),
-    "ensemble, geometric": lambda _: Lesson(ensemble(members(), how="geometric", weights=[1, 2])),
-    "relabelled": lambda _: Lesson(relabelled(logistic(), (3, 1, 2), rename={"cat": 1, "ant": 2, "bee": 3})),
-    "logged probabilities": lambda folder: Lesson(logged_probabilities(folder)),
-    "logged votes": lambda folder: Lesson(logged_votes(folder), TEXTS, "texts"),
-    "logged top-k": lambda folder: Lesson(logged_top_two(folder)),
-    "recorded folder": lambda folder: Lesson(
+    "LGBMClassifier": lambda _: TeachingCase(
+        as_teacher(lightgbm.LGBMClassifier(verbosity=-1, min_child_samples=5, **BOOSTED).fit(X, LABELS))
+    ),
+    "lightgbm.Booster": lambda _: TeachingCase(as_teacher(lightgbm_booster(CODES, objective="multiclass", num_class=3), classes=NAMES)),
+    "lightgbm.Booster of two classes": lambda _: TeachingCase(as_teacher(lightgbm_booster(YES, objective="binary"))),
+    "CatBoostClassifier": lambda _: TeachingCase(as_teacher(catboost.CatBoostClassifier(**CAT).fit(X, LABELS))),
+    "catboost.CatBoost": lambda _: TeachingCase(as_teacher(catboost_model(LABELS, loss_function="MultiClass"))),
+    "torch Module": lambda _: TeachingCase(as_teacher(network(3), classes=NAMES)),
+    "torch Module of one logit": lambda _: TeachingCase(as_teacher(network(1), classes=("no", "yes"))),
+    "ONNX file": lambda folder: TeachingCase(as_teacher(onnx_file(bayes(LABELS), folder))),
+    "function": lambda _: TeachingCase(as_teacher(functional, kind="probabilities", classes=NAMES)),
+    "ensemble, arithmetic": lambda _: TeachingCase(ensemble(members())),
+    "ensemble, geometric": lambda _: TeachingCase(ensemble(members(), how="geometric", weights=[1, 2])),
+    "relabelled": lambda _: TeachingCase(relabelled(logistic(), (3, 1, 2), rename={"cat": 1, "ant": 2, "bee": 3})),
+    "logged probabilities": lambda folder: TeachingCase(logged_probabilities(folder)),
+    "logged votes": lambda folder: TeachingCase(logged_votes(folder), TEXTS, "texts"),
+    "logged top-k": lambda folder: TeachingCase(logged_top_two(folder)),
+    "recorded folder": lambda folder: TeachingCase(
         record(as_teacher(network(3), classes=NAMES), X, folder / "labels", dtype="float16", shard_rows=40)
     ),
 }
 
 OF_LABELS: dict[str, Make] = {
-    "scikit-learn, one output": lambda _: Lesson(as_teacher(OneVsRestClassifier(LogisticRegression()).fit(X, ON), classes=NAMES)),
-    "scikit-learn, a list": lambda _: Lesson(as_teacher(bayes(ON), classes=NAMES)),
-    "torch Module": lambda _: Lesson(as_teacher(network(3), classes=NAMES, task="multilabel")),
-    "function": lambda _: Lesson(as_teacher(lambda rows: sigmoid(rows @ WEIGHTS), kind="probabilities", classes=NAMES, task="multilabel")),
-    "recorded folder": lambda folder: Lesson(record(as_teacher(bayes(ON)), X, folder / "labels", dtype="float16")),
+    "scikit-learn, one output": lambda _: TeachingCase(as_teacher(OneVsRestClassifier(LogisticRegression()).fit(X, ON), classes=NAMES)),
+    "scikit-learn, a list": lambda _: TeachingCase(as_teacher(bayes(ON), classes=NAMES)),
+    "torch Module": lambda _: TeachingCase(as_teacher(network(3), classes=NAMES, task="multilabel")),
+    "function": lambda _: TeachingCase(
+        as_teacher(lambda rows: sigmoid(rows @ WEIGHTS), kind="probabilities", classes=NAMES, task="multilabel")
+    ),
+    "recorded folder": lambda folder: TeachingCase(record(as_teacher(bayes(ON)), X, folder / "labels", dtype="float16")),
 }
 
 OF_VALUES: dict[str, Make] = {
-    "scikit-learn regressor": lambda _: Lesson(as_teacher(RandomForestRegressor(10, random_state=0).fit(X, VALUES))),
-    "polars": lambda _: Lesson(as_teacher(LinearRegression().fit(POLARS, VALUES)), POLARS),
-    "XGBRegressor": lambda _: Lesson(as_teacher(xgboost.XGBRegressor(**BOOSTED).fit(X, VALUES))),
-    "xgboost.Booster": lambda _: Lesson(as_teacher(xgboost_booster(VALUES, objective="reg:squarederror"))),
-    "LGBMRegressor": lambda _: Lesson(as_teacher(lightgbm.LGBMRegressor(verbosity=-1, min_child_samples=5, **BOOSTED).fit(X, VALUES))),
-    "lightgbm.Booster": lambda _: Lesson(as_teacher(lightgbm_booster(VALUES, objective="regression"))),
-    "CatBoostRegressor": lambda _: Lesson(as_teacher(catboost.CatBoostRegressor(**CAT).fit(X, VALUES))),
-    "catboost.CatBoost": lambda _: Lesson(as_teacher(catboost_model(VALUES, loss_function="RMSE"))),
-    "torch Module": lambda _: Lesson(as_teacher(network(1), task="regression")),
-    "ONNX file": lambda folder: Lesson(as_teacher(onnx_file(LinearRegression().fit(X, VALUES), folder), kind="values")),
-    "function": lambda _: Lesson(as_teacher(lambda rows: rows @ WEIGHTS[:, 0], kind="values")),
-    "ensemble": lambda _: Lesson(ensemble([LinearRegression().fit(X, VALUES), RandomForestRegressor(5, random_state=0).fit(X, VALUES)])),
-    "logged values": lambda folder: Lesson(logged_values(folder)),
-    "recorded folder": lambda folder: Lesson(record(as_teacher(LinearRegression().fit(X, VALUES)), X, folder / "labels")),
-    "many outputs": lambda _: Lesson(as_teacher(RandomForestRegressor(10, random_state=0).fit(X, MANY))),
-    "torch Module of many outputs": lambda _: Lesson(as_teacher(network(2), task="regression")),
-    "function of many outputs": lambda _: Lesson(as_teacher(lambda rows: rows @ WEIGHTS[:, :2], kind="values")),
-    "recorded many outputs": lambda folder: Lesson(record(as_teacher(LinearRegression().fit(X, MANY)), X, folder / "labels")),
+    "scikit-learn regressor": lambda _: TeachingCase(as_teacher(RandomForestRegressor(10, random_state=0).fit(X, VALUES))),
+    "polars": lambda _: TeachingCase(as_teacher(LinearRegression().fit(POLARS, VALUES)), POLARS),
+    "XGBRegressor": lambda _: TeachingCase(as_teacher(xgboost.XGBRegressor(**BOOSTED).fit(X, VALUES))),
+    "xgboost.Booster": lambda _: TeachingCase(as_teacher(xgboost_booster(VALUES, objective="reg:squarederror"))),
+    "LGBMRegressor": lambda _: TeachingCase(
+        as_teacher(lightgbm.LGBMRegressor(verbosity=-1, min_child_samples=5, **BOOSTED).fit(X, VALUES))
+    ),
+    "lightgbm.Booster": lambda _: TeachingCase(as_teacher(lightgbm_booster(VALUES, objective="regression"))),
+    "CatBoostRegressor": lambda _: TeachingCase(as_teacher(catboost.CatBoostRegressor(**CAT).fit(X, VALUES))),
+    "catboost.CatBoost": lambda _: TeachingCase(as_teacher(catboost_model(VALUES, loss_function="RMSE"))),
+    "torch Module": lambda _: TeachingCase(as_teacher(network(1), task="regression")),
+    "ONNX file": lambda folder: TeachingCase(as_teacher(onnx_file(LinearRegression().fit(X, VALUES), folder), kind="values")),
+    "function": lambda _: TeachingCase(as_teacher(lambda rows: rows @ WEIGHTS[:, 0], kind="values")),
+    "ensemble": lambda _: TeachingCase(
+        ensemble([LinearRegression().fit(X, VALUES), RandomForestRegressor(5, random_state=0).fit(X, VALUES)])
+    ),
+    "logged values": lambda folder: TeachingCase(logged_values(folder)),
+    "recorded folder": lambda folder: TeachingCase(record(as_teacher(LinearRegression().fit(X, VALUES)), X, folder / "labels")),
+    "many outputs": lambda _: TeachingCase(as_teacher(RandomForestRegressor(10, random_state=0).fit(X, MANY))),
+    "torch Module of many outputs": lambda _: TeachingCase(as_teacher(network(2), task="regression")),
+    "function of many outputs": lambda _: TeachingCase(as_teacher(lambda rows: rows @ WEIGHTS[:, :2], kind="values")),
+    "recorded many outputs": lambda folder: TeachingCase(record(as_teacher(LinearRegression().fit(X, MANY)), X, folder / "labels")),
 }

@@ -13,7 +13,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from teachers_of_every_kind import OF_CLASSES, OF_LABELS, OF_VALUES, Lesson
+from teachers_of_every_kind import OF_CLASSES, OF_LABELS, OF_VALUES, TeachingCase
 from threadpoolctl import threadpool_limits
 
 import tutelage as tl
@@ -71,21 +71,21 @@ def one_thread():
 
 
 @pytest.fixture(scope="module", params=OF_CLASSES)
-def of_classes(request, tmp_path_factory) -> Lesson:
+def of_classes(request, tmp_path_factory) -> TeachingCase:
     return OF_CLASSES[request.param](tmp_path_factory.mktemp("teacher"))
 
 
 @pytest.fixture(scope="module", params=OF_LABELS)
-def of_labels(request, tmp_path_factory) -> Lesson:
+def of_labels(request, tmp_path_factory) -> TeachingCase:
     return OF_LABELS[request.param](tmp_path_factory.mktemp("teacher"))
 
 
 @pytest.fixture(scope="module", params=OF_VALUES)
-def of_values(request, tmp_path_factory) -> Lesson:
+def of_values(request, tmp_path_factory) -> TeachingCase:
     return OF_VALUES[request.param](tmp_path_factory.mktemp("teacher"))
 
 
-def prepared(student: Any, lesson: Lesson) -> Any:
+def prepared(student: Any, lesson: TeachingCase) -> Any:
     """The student, behind a preparation of columns where the rows are texts or hold categories."""
     student = clone(student)
     splits = isinstance(getattr(student, "estimator", student), SPLITTING)
@@ -103,7 +103,7 @@ def shuffled(labels: SoftLabels) -> SoftLabels:
     return replace(labels, answers=labels.answers[order])
 
 
-def agreement(student: Any, lesson: Lesson) -> float:
+def agreement(student: Any, lesson: TeachingCase) -> float:
     """Share of rows where the student names the label that the teacher does: by its name, not by its column."""
     said = lesson.teacher.answer(lesson.rows)  # asked anew, not as it was recorded
     named = np.array(lesson.teacher.form.classes, dtype=object)[said.argmax(axis=1)]
@@ -160,7 +160,7 @@ def test_any_teacher_of_classes_and_a_student_are_one_estimator(of_classes, name
         DistilledRegressor(of_classes.teacher, prepared(REGRESSOR, of_classes)).fit(rows)
 
 
-def labels_alike(p: Any, lesson: Lesson) -> float:
+def labels_alike(p: Any, lesson: TeachingCase) -> float:
     """Share of labels that are likelier on than off to both."""
     off = 0.0 if lesson.teacher.form.kind == "logits" else 0.5
     return float(((p > 0.5) == (lesson.teacher.answer(lesson.rows) > off)).mean())

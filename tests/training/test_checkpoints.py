@@ -10,7 +10,7 @@ from tutelage.training import checkpoints
 from tutelage.training.checkpoints import FILE, Checkpoints
 from tutelage.training.feeds import TensorFeed
 from tutelage.training.loop import train
-from tutelage.training.state import Course
+from tutelage.training.state import LoopSettings
 from tutelage.training.validation import Validation
 
 INPUTS = torch.linspace(-1, 1, 60).reshape(20, 3)
@@ -43,8 +43,8 @@ def training(memory, *, stop_at=None, schedule="cycle", epochs=5):
             steps.append(1)
             return nn.functional.cross_entropy(network(batch.inputs), LABELS[batch.rows], reduction="none")
 
-        course = Course(optimizer, epochs, 6, schedule=schedule, validation=Validation(INPUTS, LABELS, by="loss"))
-        done = train(network, lesson, TensorFeed(INPUTS), course, memory=memory)
+        loop_settings = LoopSettings(optimizer, epochs, 6, schedule=schedule, validation=Validation(INPUTS, LABELS, by="loss"))
+        done = train(network, lesson, TensorFeed(INPUTS), loop_settings, checkpoints=memory)
     return done, network.state_dict(), len(steps)
 
 
@@ -62,8 +62,8 @@ def test_stopped_anywhere_and_resumed_it_ends_in_the_same_bits(tmp_path, every, 
         assert done.scores.tolist() == alone.scores.tolist()
         assert done.losses.tolist() == alone.losses.tolist()
         whole, into = divmod(stop_at, 4)  # four steps an epoch
-        kept = 4 * whole + (into - into % every if every else 0)
-        assert steps == 20 - kept
+        saved = 4 * whole + (into - into % every if every else 0)
+        assert steps == 20 - saved
 
 
 def test_a_finished_training_is_not_done_again(tmp_path):
@@ -95,8 +95,8 @@ def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(DamagedFile, match="does not fit this training"), torch_runtime.seeded(0):
         other = nn.Linear(3, 2)
-        course = Course(torch.optim.SGD(other.parameters(), lr=0.1), 1, 6, validation=Validation(INPUTS, LABELS))
-        train(other, lambda batch: other(batch.inputs).sum(1), TensorFeed(INPUTS), course, memory=memory)
+        loop_settings = LoopSettings(torch.optim.SGD(other.parameters(), lr=0.1), 1, 6, validation=Validation(INPUTS, LABELS))
+        train(other, lambda batch: other(batch.inputs).sum(1), TensorFeed(INPUTS), loop_settings, checkpoints=memory)
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):

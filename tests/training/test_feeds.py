@@ -32,8 +32,8 @@ def test_each_epoch_shows_the_next_view_and_knows_its_answers():
     recorded = np.concatenate([part for *_, part in views.as_rows().parts(7)])
     for epoch in (1, 2, 3):
         for batch in feed.batches(epoch, PARTS):
-            np.testing.assert_array_equal(batch.inputs.numpy(), recorded[batch.asked.numpy()])
-            assert batch.asked.tolist() == (batch.rows + 10 * ((epoch - 1) % 2)).tolist()
+            np.testing.assert_array_equal(batch.inputs.numpy(), recorded[batch.answer_rows.numpy()])
+            assert batch.answer_rows.tolist() == (batch.rows + 10 * ((epoch - 1) % 2)).tolist()
 
 
 def test_a_dataset_of_inputs_alone_has_no_labels():

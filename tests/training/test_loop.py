@@ -12,9 +12,9 @@ from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.losses.signals import Product
 from tutelage.training import loss_monitor
 from tutelage.training.feeds import TensorFeed
-from tutelage.training.loop import fit, steps_of, train
+from tutelage.training.loop import fit, step_count, train
 from tutelage.training.stacks.networks import MLPStack, mlp
-from tutelage.training.state import Course
+from tutelage.training.state import LoopSettings
 from tutelage.training.validation import Validation
 
 INPUTS = torch.from_numpy(np.random.default_rng(0).normal(size=(70, 4)).astype(np.float32))
@@ -90,7 +90,7 @@ def test_every_row_is_seen_once_an_epoch_and_the_steps_are_counted():
     first, second = torch.cat(seen[:5]), torch.cat(seen[5:])
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(70))
     assert not torch.equal(first, second)
-    assert len(steps) == steps_of(70, batch_size=16, epochs=2) == 10
+    assert len(steps) == step_count(70, batch_size=16, epochs=2) == 10
 
 
 def test_training_leaves_eval_mode_after_each_validation():
@@ -123,9 +123,9 @@ def test_inputs_and_targets_of_other_lengths_are_refused():
         trained(mlp((4, 2)), targets=TARGETS[:69])
 
 
-def course(network, **options):
+def loop_settings(network, **options):
     given = {"optimizer": torch.optim.Adam(network.parameters(), lr=0.02), "epochs": 4, "batch_size": 16, **options}
-    return Course(**given)
+    return LoopSettings(**given)
 
 
 def lesson(network):
@@ -140,7 +140,7 @@ def test_callbacks_are_told_of_each_epoch_and_one_may_end_the_training():
         return report.epoch == 2
 
     network = mlp((4, 2))
-    done = train(network, lesson(network), TensorFeed(INPUTS), course(network, callbacks=[enough]))
+    done = train(network, lesson(network), TensorFeed(INPUTS), loop_settings(network, callbacks=[enough]))
     assert [report.epoch for report in told] == [1, 2]
     assert told[1].loss < told[0].loss
     assert [told[0].loss, told[1].loss] == done.losses.tolist()
@@ -159,7 +159,7 @@ def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_b
         soft = soft_cross_entropy(network(batch.inputs), TARGETS[batch.rows])
         return {"soft": Product(soft), "squares": Product(network(batch.inputs), batch.inputs[:, :2], 0.5)}
 
-    train(network, by_term, TensorFeed(INPUTS), course(network, optimizer=still, epochs=1, callbacks=[told.append]))
+    train(network, by_term, TensorFeed(INPUTS), loop_settings(network, optimizer=still, epochs=1, callbacks=[told.append]))
     with torch.no_grad():
         said = network(INPUTS)
         wanted = {"soft": soft_cross_entropy(said, TARGETS).mean(), "squares": 0.5 * (said * INPUTS[:, :2]).sum(1).mean()}
@@ -186,7 +186,7 @@ def test_a_stack_tells_what_its_copies_cost_in_all(monkeypatch, slopes, weight, 
         network,
         by_term,
         TensorFeed(INPUTS),
-        course(network, optimizer=torch.optim.SGD(network.parameters(), lr=0.0), epochs=1, callbacks=[told.append]),
+        loop_settings(network, optimizer=torch.optim.SGD(network.parameters(), lr=0.0), epochs=1, callbacks=[told.append]),
     )
     with torch.no_grad():
         said = network(INPUTS)
@@ -213,7 +213,7 @@ def test_a_term_may_change_from_step_to_step(product_of):
     def changing(batch):
         return {"term": product_of(next(steps), network(batch.inputs).sum(-1) * 0 + 1)}
 
-    train(network, changing, TensorFeed(INPUTS), course(network, optimizer=still, epochs=1, batch_size=10, callbacks=[told.append]))
+    train(network, changing, TensorFeed(INPUTS), loop_settings(network, optimizer=still, epochs=1, batch_size=10, callbacks=[told.append]))
     assert told[0].loss == pytest.approx(3.0)
 
 
@@ -226,7 +226,7 @@ def test_nothing_of_a_step_is_alive_in_the_next():
         before[:] = [weakref.ref(losses)]
         return {"term": Product(losses)}
 
-    train(network, watched, TensorFeed(INPUTS), course(network, epochs=1, batch_size=10))
+    train(network, watched, TensorFeed(INPUTS), loop_settings(network, epochs=1, batch_size=10))
     assert alive == [False] * 6
 
 
@@ -237,7 +237,7 @@ def test_patience_ends_a_training_that_no_longer_gains():
         network,
         lesson(network),
         TensorFeed(INPUTS),
-        course(network, optimizer=still, epochs=50, patience=3, validation=Validation(INPUTS, LABELS)),
+        loop_settings(network, optimizer=still, epochs=50, patience=3, validation=Validation(INPUTS, LABELS)),
     )
     assert done.best_epoch.tolist() == [1]
     assert len(done.scores) == 4
@@ -248,7 +248,7 @@ def test_gradients_are_scaled_down_to_the_norm():
         with torch_runtime.seeded(0):
             network = nn.Linear(4, 2)
         before = network.weight.detach().clone()
-        one = course(network, optimizer=torch.optim.SGD(network.parameters(), lr=1.0), epochs=1, batch_size=70, clip_norm=clip_norm)
+        one = loop_settings(network, optimizer=torch.optim.SGD(network.parameters(), lr=1.0), epochs=1, batch_size=70, clip_norm=clip_norm)
         train(network, lesson(network), TensorFeed(INPUTS), one)
         return (network.weight - before).norm().item()
 
@@ -259,16 +259,18 @@ def test_the_average_of_the_weights_is_what_is_kept():
     with torch_runtime.seeded(0):
         network = mlp((4, 2))
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.5))
-        train(network, lesson(network), TensorFeed(INPUTS), course(network, epochs=1, batch_size=70, average=average))
+        train(network, lesson(network), TensorFeed(INPUTS), loop_settings(network, epochs=1, batch_size=70, average=average))
     with torch_runtime.seeded(0):
         plain = mlp((4, 2))
-        train(plain, lesson(plain), TensorFeed(INPUTS), course(plain, epochs=1, batch_size=70))
+        train(plain, lesson(plain), TensorFeed(INPUTS), loop_settings(plain, epochs=1, batch_size=70))
     assert torch.equal(network[0].weight, plain[0].weight)  # the first average is the weights themselves
     with torch_runtime.seeded(0):
         network = mlp((4, 2))
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.5))
         weights = []
-        noted = course(network, batch_size=70, epochs=2, average=average, callbacks=[lambda _: weights.append(network[0].weight.clone())])
+        noted = loop_settings(
+            network, batch_size=70, epochs=2, average=average, callbacks=[lambda _: weights.append(network[0].weight.clone())]
+        )
         train(network, lesson(network), TensorFeed(INPUTS), noted)
     torch.testing.assert_close(network[0].weight, (weights[0] + weights[1]) / 2)
 
@@ -276,4 +278,4 @@ def test_the_average_of_the_weights_is_what_is_kept():
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 0}, {"patience": 3}])
 def test_a_course_that_cannot_be_followed_is_refused(options):
     with pytest.raises(BadInput, match="1 or more"):
-        course(mlp((4, 2)), **options)
+        loop_settings(mlp((4, 2)), **options)

@@ -6,7 +6,7 @@ import torch
 
 from tutelage.losses.signals import Product
 from tutelage.training.accelerated import Accelerated
-from tutelage.training.loss_monitor import Watch
+from tutelage.training.loss_monitor import LossMonitor
 from tutelage.training.state import State
 
 
@@ -17,7 +17,7 @@ def test_processes_look_at_the_same_steps():
         backend, shapes = Accelerated(accelerator), []
         parts = backend.parts(order, 4)
         backend.total = lambda losses, shapes=shapes: shapes.append(tuple(losses.shape)) or losses
-        watch = Watch(State({}, None, epoch=1), backend, [4, 4, 3])
+        watch = LossMonitor(State({}, None, epoch=1), backend, [4, 4, 3])
         for step, rows in enumerate(parts):
             watch.see({"loss": Product(torch.ones(len(rows)))}, rows, step)
         watch.look()

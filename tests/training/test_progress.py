@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 import tutelage as tl
-from tutelage.training.progress import progress_line, told
+from tutelage.training.progress import epoch_line, progress_line
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.state import Report
 
@@ -15,13 +15,15 @@ BOTH = Report(3, 0.4123, {"soft_cross_entropy": 0.3503, "hard_cross_entropy": 0.
 
 
 def test_an_epoch_is_told_term_by_term():
-    assert told(BOTH, 20) == ("epoch 3/20: soft_cross_entropy 0.35 + hard_cross_entropy 0.062 = 0.412; validation 0.0312 (best: epoch 2)")
-    assert told(Report(1, 0.5, {}, None, 1e-3, None), 2) == "epoch 1/2: loss 0.5"
+    assert epoch_line(BOTH, 20) == (
+        "epoch 3/20: soft_cross_entropy 0.35 + hard_cross_entropy 0.062 = 0.412; validation 0.0312 (best: epoch 2)"
+    )
+    assert epoch_line(Report(1, 0.5, {}, None, 1e-3, None), 2) == "epoch 1/2: loss 0.5"
 
 
 def test_of_a_stack_the_best_copy_is_told():
     stack = Report(4, 1.0, {}, np.array([0.3, 0.1]), 1e-3, np.array([1, 4]))
-    assert told(stack, 5).endswith("validation 0.1 (best: epoch 4)")
+    assert epoch_line(stack, 5).endswith("validation 0.1 (best: epoch 4)")
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -31,7 +33,7 @@ def test_the_last_epoch_stays_on_the_screen_and_only_a_terminal_gets_a_bar(termi
         for _ in range(6):
             step_done()
         epoch_done(BOTH)
-    assert told(BOTH, 20) in screen.getvalue()
+    assert epoch_line(BOTH, 20) in screen.getvalue()
     assert ("\N{BOX DRAWINGS HEAVY HORIZONTAL}" in screen.getvalue()) == terminal
 
 

@@ -5,28 +5,28 @@ import torch
 from torch import nn
 
 from tutelage.core.errors import BadInput
-from tutelage.training.settings import Training, one_cycle
+from tutelage.training.settings import TrainingSettings, one_cycle
 
 NETWORK = nn.Linear(3, 2)
 NONE = nn.ModuleDict()
 
 
 def test_without_wishes_it_is_adam_for_twenty_epochs():
-    course = Training().course(NETWORK, NONE, rows=10)
-    assert isinstance(course.optimizer, torch.optim.Adam)
-    assert (course.epochs, course.batch_size, course.schedule, course.average) == (20, 128, None, None)
+    loop_settings = TrainingSettings().loop_settings(NETWORK, NONE, rows=10)
+    assert isinstance(loop_settings.optimizer, torch.optim.Adam)
+    assert (loop_settings.epochs, loop_settings.batch_size, loop_settings.schedule, loop_settings.average) == (20, 128, None, None)
 
 
 def test_a_function_makes_the_optimizer_and_the_schedule_from_the_steps():
-    how = Training(epochs=3, batch_size=4, optimizer=partial(torch.optim.SGD, lr=0.5), schedule=partial(one_cycle, warm_up=0.5))
-    course = how.course(NETWORK, NONE, rows=10)
-    assert isinstance(course.optimizer, torch.optim.SGD)
-    assert course.schedule.total_steps == 9
+    how = TrainingSettings(epochs=3, batch_size=4, optimizer=partial(torch.optim.SGD, lr=0.5), schedule=partial(one_cycle, warm_up=0.5))
+    loop_settings = how.loop_settings(NETWORK, NONE, rows=10)
+    assert isinstance(loop_settings.optimizer, torch.optim.SGD)
+    assert loop_settings.schedule.total_steps == 9
     rates = []
     for _ in range(9):
-        rates.append(course.optimizer.param_groups[0]["lr"])
-        course.optimizer.step()
-        course.schedule.step()
+        rates.append(loop_settings.optimizer.param_groups[0]["lr"])
+        loop_settings.optimizer.step()
+        loop_settings.schedule.step()
     assert max(rates) == pytest.approx(0.5, rel=0.05)
     assert rates[-1] < 0.01
 
@@ -34,10 +34,10 @@ def test_a_function_makes_the_optimizer_and_the_schedule_from_the_steps():
 def test_an_optimizer_of_the_users_is_given_the_projectors_and_no_frozen_layer():
     beside = nn.ModuleDict({"hint": nn.Linear(2, 5)})
     own = torch.optim.SGD(NETWORK.parameters(), lr=0.1)
-    Training(optimizer=own).course(NETWORK, beside, rows=10)
+    TrainingSettings(optimizer=own).loop_settings(NETWORK, beside, rows=10)
     assert [len(group["params"]) for group in own.param_groups] == [2, 2]
     head_only = torch.optim.SGD([NETWORK.bias], lr=0.1)
-    Training(optimizer=head_only).course(NETWORK, NONE, rows=10)
+    TrainingSettings(optimizer=head_only).loop_settings(NETWORK, NONE, rows=10)
     assert [len(group["params"]) for group in head_only.param_groups] == [1]
 
 
@@ -52,12 +52,12 @@ def test_an_optimizer_of_the_users_is_given_the_projectors_and_no_frozen_layer()
 )
 def test_settings_that_are_none_are_refused(settings, said):
     with pytest.raises(BadInput, match=said):
-        Training.of(settings)
+        TrainingSettings.of(settings)
 
 
 def test_what_settles_the_weights_is_told_in_plain_values():
-    one = Training(optimizer=partial(torch.optim.SGD, lr=0.5), schedule=one_cycle).described()
+    one = TrainingSettings(optimizer=partial(torch.optim.SGD, lr=0.5), schedule=one_cycle).described()
     assert one["optimizer"] == "SGD(lr=0.5)"
     assert one["schedule"] == "one_cycle"
-    assert Training(optimizer=torch.optim.SGD(NETWORK.parameters(), lr=0.2)).described()["optimizer"].startswith("SGD [{'lr': 0.2")
+    assert TrainingSettings(optimizer=torch.optim.SGD(NETWORK.parameters(), lr=0.2)).described()["optimizer"].startswith("SGD [{'lr': 0.2")
     assert "checkpoint_steps" not in one

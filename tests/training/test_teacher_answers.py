@@ -11,7 +11,7 @@ from tutelage.data.row_names import row_names
 from tutelage.losses.class_terms import logit_matching, soft_cross_entropy
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training import teacher_answers
-from tutelage.training.batch_loss import TorchLesson
+from tutelage.training.batch_loss import BatchLoss
 from tutelage.training.feeds import Batch
 from tutelage.training.teacher_answers import BatchAnswers, PreparedAnswers, live, recorded
 
@@ -32,8 +32,8 @@ def test_what_is_prepared_is_not_kept_raw_unless_a_term_reads_it():
     assert torch.equal(said["prepared"]["soft_cross_entropy"], everything["soft_cross_entropy"][[5, 2]])
     assert said["teacher_answers"] is None
     both = recorded(LOGITS, FORM, soft_cross_entropy() + logit_matching(), CPU)
-    kept = both(BATCH)["teacher_answers"] is not None or "logit_matching" in both(BATCH)["prepared"]
-    assert kept
+    saved = both(BATCH)["teacher_answers"] is not None or "logit_matching" in both(BATCH)["prepared"]
+    assert saved
 
 
 @pytest.mark.parametrize("temperature", [2.0, torch.tensor([1.0, 4.0])[:, None, None]])
@@ -50,9 +50,9 @@ def test_live_and_recorded_answers_say_the_same():
     teacher = as_teacher(nn.Linear(3, 2), classes=("a", "b"))
     objective = soft_cross_entropy(temperature=3.0)
     network = nn.Linear(3, 2)
-    asked = TorchLesson(network, objective, lambda said: said, live(teacher, CPU))
-    kept = TorchLesson(network, objective, lambda said: said, recorded(teacher.answer(ROWS), teacher.form, objective, CPU))
-    torch.testing.assert_close(asked(BATCH), kept(BATCH))
+    asked = BatchLoss(network, objective, lambda said: said, live(teacher, CPU))
+    saved = BatchLoss(network, objective, lambda said: said, recorded(teacher.answer(ROWS), teacher.form, objective, CPU))
+    torch.testing.assert_close(asked(BATCH), saved(BATCH))
 
 
 def test_views_that_are_not_those_recorded_are_found_when_they_are_first_shown():
@@ -74,7 +74,7 @@ def test_very_many_answers_are_kept_once_and_give_the_same_bits(form, monkeypatc
     many = recorded(answers, form, objective, CPU, unproven=row_names(ROWS))
     assert isinstance(few, PreparedAnswers)
     assert isinstance(many, BatchAnswers)
-    costs = [TorchLesson(network, objective, lambda said: said, kept)(BATCH) for kept in (few, many)]
+    costs = [BatchLoss(network, objective, lambda said: said, saved)(BATCH) for saved in (few, many)]
     assert list(costs[0]) == list(costs[1]) == ["soft_cross_entropy", "logit_matching"]
     assert all(torch.equal(costs[0][term].losses(), costs[1][term].losses()) for term in costs[0])
     with pytest.raises(LabelMismatch, match="1 of 2 views"):
@@ -93,5 +93,5 @@ def test_answers_that_must_not_be_written_are_taken_without_a_warning():
     answers.flags.writeable = False
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        kept = recorded(answers, FORM, soft_cross_entropy(), CPU)
-    assert kept(BATCH)["prepared"]["soft_cross_entropy"].shape == (2, 2)
+        saved = recorded(answers, FORM, soft_cross_entropy(), CPU)
+    assert saved(BATCH)["prepared"]["soft_cross_entropy"].shape == (2, 2)

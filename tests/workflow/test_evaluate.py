@@ -9,9 +9,9 @@ from tutelage.data.row_names import row_names
 from tutelage.data.table_file import TableFile
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
-from tutelage.workflow.evaluate import measure, rows_to_measure, who_is_asked
-from tutelage.workflow.open_answers import Told
-from tutelage.workflow.train import Lesson, open_trained, train
+from tutelage.workflow.evaluate import measure, open_answer_source, rows_to_measure
+from tutelage.workflow.open_answers import SourceOptions
+from tutelage.workflow.train import TrainingSpec, open_trained, train
 
 RNG = np.random.default_rng(0)
 FORM = AnswerForm("probabilities", "binary", ("n", "y"))
@@ -30,7 +30,7 @@ def student(tmp_path, monkeypatch):
     answers = RNG.dirichlet(np.ones(2), 50)
     labels = record(SoftLabels(answers, FORM, row_names(rows[["a", "b"]]), "somebody"), rows[["a", "b"]], "labels")
     file = TableFile.open(tmp_path / "rows.parquet", truth=["y"], drop=["id", "a"])
-    train(Lesson("tree"), labels, file, out=tmp_path / "run", stages=Stages())
+    train(TrainingSpec("tree"), labels, file, out=tmp_path / "run", stages=Stages())
     return open_trained(tmp_path / "run")
 
 
@@ -51,7 +51,7 @@ def test_teacher_and_student_are_each_shown_their_own_columns(student, tmp_path)
         "import numpy as np\ndef ask(rows):\n    assert list(rows.columns) == ['a', 'b']\n    p = 1 / (1 + np.exp(-rows['a']))\n"
         "    return np.c_[1 - p, p]\n"
     )
-    asked = who_is_asked(file, labels=None, teacher="by_a:ask", told=Told(kind="probabilities", classes=("n", "y")))
+    asked = open_answer_source(file, labels=None, teacher="by_a:ask", told=SourceOptions(kind="probabilities", classes=("n", "y")))
     evaluation = measure(*student, file, asked)
     assert evaluation.student == "tree"
     assert evaluation.rows == 30
@@ -70,11 +70,11 @@ def test_the_rows_it_was_taught_on_are_told(student, tmp_path):
     ("options", "match"),
     [
         ({"labels": "labels", "teacher": "x"}, "not both"),
-        ({"told": Told(classes=("a",))}, "an evaluation without a teacher has no use for classes="),
+        ({"told": SourceOptions(classes=("a",))}, "an evaluation without a teacher has no use for classes="),
         ({"truth": ()}, "nothing to measure the student against"),
     ],
 )
 def test_who_is_asked_must_be_one_or_the_truth(options, match, student, tmp_path):
     file = TableFile.open(tmp_path / "rows.parquet", truth=options.pop("truth", ("y",)))
     with pytest.raises(BadInput, match=match):
-        who_is_asked(file, **{"labels": None, "teacher": None, "told": Told()} | options)
+        open_answer_source(file, **{"labels": None, "teacher": None, "told": SourceOptions()} | options)

@@ -9,10 +9,10 @@ from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismat
 from tutelage.core.stages import Stages
 from tutelage.data.row_names import row_names
 from tutelage.data.table_file import TableFile
-from tutelage.experiments.running import kept_student
+from tutelage.experiments.running import saved_student
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
-from tutelage.workflow.train import Lesson, open_trained, rows_to_check, train
+from tutelage.workflow.train import TrainingSpec, open_trained, rows_to_check, train
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"a": RNG.normal(size=60), "b": RNG.normal(size=60), "c": RNG.choice(["x", "y"], 60), "y": RNG.choice(["n", "y"], 60)})
@@ -26,11 +26,11 @@ def taught(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     FRAME.to_parquet("rows.parquet")
 
-    def train_so(form=FORM, answers=P, truth=("y",), drop=(), out="run", **lesson):
+    def train_so(form=FORM, answers=P, truth=("y",), drop=(), out="run", **spec):
         shown = FRAME[["a", "b", "c"]]
         labels = record(SoftLabels(answers, form, row_names(shown), "somebody"), shown, f"labels-{form.task}")
         file = TableFile.open(tmp_path / "rows.parquet", truth=truth, drop=drop)
-        return train(Lesson(**{"student": "tree"} | lesson), labels, file, out=tmp_path / out, stages=Stages())
+        return train(TrainingSpec(**{"student": "tree"} | spec), labels, file, out=tmp_path / out, stages=Stages())
 
     return train_so
 
@@ -100,14 +100,14 @@ def test_rows_for_checking_an_export_come_from_a_file_or_from_the_ranges(taught,
     _, drawn = rows_to_check(run, 500)
     assert drawn.shape == (500, 2)
     assert (drawn.min(axis=0) >= FRAME[["a", "b"]].min().to_numpy(dtype=np.float32)).all()
-    student, given = kept_student(run, data=tmp_path / "rows.parquet")
+    student, given = saved_student(run, data=tmp_path / "rows.parquet")
     np.testing.assert_array_equal(given, FRAME[["a", "b"]].to_numpy(dtype=np.float32))
     assert student.predict_proba(given).shape == (60, 2)
     FRAME[["a"]].to_csv("narrow.csv", index=False)
     with pytest.raises(BadInput, match=r"narrow.csv has no column 'b', which the student reads"):
         rows_to_check(run, 5, tmp_path / "narrow.csv")
     with pytest.raises(BadInput, match="holds one student"):
-        kept_student(run, seed=3)
+        saved_student(run, seed=3)
 
 
 def test_a_student_of_categories_is_not_for_an_exported_file(taught, tmp_path):

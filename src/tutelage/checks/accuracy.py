@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.optimize import linear_sum_assignment
 
 from tutelage.checks.findings import Finding, Severity
-from tutelage.checks.sampling import Asked, plain_or_none
+from tutelage.checks.sampling import SampleAnswers, plain_or_none
 from tutelage.core.answers import shown
 from tutelage.core.arrays import Floats, Integers
 
@@ -65,7 +65,7 @@ def _mapping(unknown: list[Any], classes: tuple[Any, ...]) -> str:
     return "Map the labels to the teacher's classes, or declare the classes it was trained on; nothing is dropped silently."
 
 
-def check_accuracy(asked: Asked) -> Iterator[Finding]:
+def check_accuracy(asked: SampleAnswers) -> Iterator[Finding]:
     """Accuracy against the labels, beside always naming the commonest class; then the order of the classes."""
     if asked.cases is None:
         return

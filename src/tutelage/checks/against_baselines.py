@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tutelage.checks.baselines import classifiers_said, readable, regressors_said
+from tutelage.checks.baselines import classifier_probabilities, readable, regressor_values
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import Asked, label_codes, taken
+from tutelage.checks.sampling import SampleAnswers, label_codes, taken
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.errors import one_line
 
@@ -27,7 +27,7 @@ BEST_OF_TWO = 2.24
 REMEDY = "Serve or distil the plain model; or check that the teacher gets the columns, the scaling and the row order it was trained on."
 
 
-def check_yardstick(asked: Asked, seed: int) -> Iterator[Finding]:
+def check_yardstick(asked: SampleAnswers, seed: int) -> Iterator[Finding]:
     """Against plain models trained on other folds of the same rows; needs labels."""
     truth = asked.sample.labels
     if truth is None:
@@ -49,26 +49,26 @@ def _not_checked(why: str) -> Finding:
     return Finding("baseline", "note", {}, f"not checked: {why}")
 
 
-def _of_classes(asked: Asked, codes: Integers, seed: int) -> Finding:
+def _of_classes(asked: SampleAnswers, codes: Integers, seed: int) -> Finding:
     places = np.flatnonzero(codes >= 0)[:ROWS]
     codes = codes[places]
     seen = len(np.unique(codes))
     if len(places) < max(FEWEST_ROWS, 5 * seen) or seen < 2:
         return _not_checked(f"{len(places)} labelled rows of {seen} classes are too few to train a plain model on.")
     try:
-        said = classifiers_said(readable(taken(asked.sample.inputs, places)), codes, seed)
+        said = classifier_probabilities(readable(taken(asked.sample.inputs, places)), codes, seed)
     except (ValueError, TypeError) as error:  # rows that scikit-learn cannot take say nothing against the teacher
         return _not_checked(one_line(error))
     right = (asked.probabilities[places].argmax(axis=1) == codes).astype(np.float64)
     return _compared("accuracy", right, {name: (answer == codes).astype(np.float64) for name, answer in said.items()}, 0.0)
 
 
-def _of_values(asked: Asked, truth: Floats, seed: int) -> Finding:
+def _of_values(asked: SampleAnswers, truth: Floats, seed: int) -> Finding:
     places = np.arange(min(ROWS, len(truth)))
     if len(places) < FEWEST_ROWS:
         return _not_checked(f"{len(places)} labelled rows are too few to train a plain model on.")
     try:
-        said = regressors_said(readable(taken(asked.sample.inputs, places)), truth[places], seed)
+        said = regressor_values(readable(taken(asked.sample.inputs, places)), truth[places], seed)
     except (ValueError, TypeError) as error:
         return _not_checked(one_line(error))
     variance = _spread(truth[places])

@@ -72,7 +72,7 @@ def _plainly() -> Iterator[None]:
         yield
 
 
-def classifiers_said(inputs: Any, labels: NDArray[Any], seed: int) -> dict[str, NDArray[Any]]:
+def classifier_probabilities(inputs: Any, labels: NDArray[Any], seed: int) -> dict[str, NDArray[Any]]:
     """What plain classifiers say of each row, trained on the other folds: (rows,) labels by the model's name."""
     folds = KFold(FOLDS, shuffle=True, random_state=seed)
     models = {
@@ -86,7 +86,7 @@ def classifiers_said(inputs: Any, labels: NDArray[Any], seed: int) -> dict[str, 
         }
 
 
-def regressors_said(inputs: Any, values: NDArray[Any], seed: int) -> dict[str, NDArray[Any]]:
+def regressor_values(inputs: Any, values: NDArray[Any], seed: int) -> dict[str, NDArray[Any]]:
     """What plain regressors say of each row, trained on the other folds: arrays shaped as `values`."""
     folds = KFold(FOLDS, shuffle=True, random_state=seed)
     models = {"ridge regression": Ridge(), "tree of 32 leaves": DecisionTreeRegressor(max_leaf_nodes=32, random_state=seed)}

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import Asked
+from tutelage.checks.sampling import SampleAnswers
 from tutelage.core.arrays import Floats, Integers, softmax
 
 BINS = 15
@@ -29,7 +29,7 @@ FLOOR = 1e-6
 """Probability that stands for 0 in a log-likelihood."""
 
 
-def check_calibration(asked: Asked, seed: int) -> Iterator[Finding]:
+def check_calibration(asked: SampleAnswers, seed: int) -> Iterator[Finding]:
     """Expected calibration error, and the temperature that explains the labels best."""
     if asked.cases is None:
         return

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 
 from tutelage.checks.confidence import best_temperature
 from tutelage.checks.findings import Finding, Severity
-from tutelage.checks.sampling import Asked
+from tutelage.checks.sampling import SampleAnswers
 from tutelage.core.answers import shown
 from tutelage.core.arrays import Floats
 
@@ -23,7 +23,7 @@ ENOUGH_ROWS = 8
 """Fewer rows can look like anything."""
 
 
-def check_declared(asked: Asked) -> Iterator[Finding]:
+def check_declared(asked: SampleAnswers) -> Iterator[Finding]:
     """The kind of number, and what is known to go wrong with it."""
     if asked.form.kind == "values" or asked.sample.count < ENOUGH_ROWS:
         return
@@ -33,7 +33,7 @@ def check_declared(asked: Asked) -> Iterator[Finding]:
     ]
 
 
-def check_varied(asked: Asked) -> Iterator[Finding]:
+def check_varied(asked: SampleAnswers) -> Iterator[Finding]:
     """The same answer for every row, and classes that are never answered."""
     if asked.sample.count < ENOUGH_ROWS:
         return
@@ -54,7 +54,7 @@ def check_varied(asked: Asked) -> Iterator[Finding]:
         yield _dead_classes(asked)
 
 
-def _dead_classes(asked: Asked) -> Finding:
+def _dead_classes(asked: SampleAnswers) -> Finding:
     largest = asked.probabilities.max(axis=0)
     dead = [label for label, top in zip(asked.form.classes, largest, strict=True) if top < 1e-6]
     if not dead:
@@ -67,7 +67,7 @@ def _dead_classes(asked: Asked) -> Finding:
     return Finding("dead-class", severity, {"classes": dead}, sentence, remedy)
 
 
-def _wrong_logits(asked: Asked) -> Iterator[Finding]:
+def _wrong_logits(asked: SampleAnswers) -> Iterator[Finding]:
     logits = asked.answers.astype(np.float64)
     if asked.form.task == "multilabel":
         if logits.min() >= 0 and logits.max() <= 1:
@@ -93,7 +93,7 @@ def _already(function: str, why: str, figure: dict[str, float]) -> Finding:
     return Finding("declared-kind", "error", figure, sentence, remedy)
 
 
-def _of_relu(asked: Asked, logits: Floats) -> Iterator[Finding]:
+def _of_relu(asked: SampleAnswers, logits: Floats) -> Iterator[Finding]:
     """A last layer with ReLU: no negative number, and many that are exactly zero."""
     one_logit = asked.form.task == "binary" and not logits[:, 0].any()  # [0, f] is how a single logit is written
     zeros = float((logits == 0).mean())
@@ -106,7 +106,7 @@ def _of_relu(asked: Asked, logits: Floats) -> Iterator[Finding]:
     yield Finding("relu-logits", "error" if dead else "warning", {"exact zeros": zeros, "dead classes": dead}, sentence, remedy)
 
 
-def _doubled_margin(asked: Asked, logits: Floats) -> Iterator[Finding]:
+def _doubled_margin(asked: SampleAnswers, logits: Floats) -> Iterator[Finding]:
     largest = float(np.abs(logits).max())
     if float(np.abs(logits.sum(axis=1)).max()) > 1e-6 * largest:
         return
@@ -118,7 +118,7 @@ def _doubled_margin(asked: Asked, logits: Floats) -> Iterator[Finding]:
     yield Finding("doubled-margin", "note" if meant else "warning", figure, sentence, remedy)
 
 
-def _wrong_probabilities(asked: Asked) -> Iterator[Finding]:
+def _wrong_probabilities(asked: SampleAnswers) -> Iterator[Finding]:
     p = asked.probabilities
     if asked.form.task == "multilabel":
         sums = p.sum(axis=1)

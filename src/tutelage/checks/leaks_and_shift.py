@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from tutelage.checks.baselines import readable, second_share
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import BLOCK_ROWS, Asked, Sample, joined, taken
+from tutelage.checks.sampling import BLOCK_ROWS, Sample, SampleAnswers, joined, taken
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import one_line
 from tutelage.data.row_names import Names, row_names
@@ -114,7 +114,7 @@ def area_interval(area: float, first: int, second: int) -> tuple[float, float]:
     return max(area - half, 0.0), min(area + half, 1.0)
 
 
-def check_answer_shift(transfer: Asked, test: Asked) -> Iterator[Finding]:
+def check_answer_shift(transfer: SampleAnswers, test: SampleAnswers) -> Iterator[Finding]:
     """The teacher's mean answer to each class on both sets, and how much surer it is of the transfer rows."""
     if not transfer.form.classes:
         return
@@ -132,7 +132,7 @@ def check_answer_shift(transfer: Asked, test: Asked) -> Iterator[Finding]:
         yield Finding("answer-shift", "ok", figure, "its mean answers are the same on transfer and test rows.")
 
 
-def check_own_rows(transfer: Asked, test: Asked, seen: float | None) -> Iterator[Finding]:
+def check_own_rows(transfer: SampleAnswers, test: SampleAnswers, seen: float | None) -> Iterator[Finding]:
     """Whether the teacher is surer of the transfer rows than of test rows, as of rows it was trained on.
 
     Args:
@@ -161,7 +161,7 @@ def check_own_rows(transfer: Asked, test: Asked, seen: float | None) -> Iterator
         yield Finding("own-rows", "ok", figure, f"{said}.")
 
 
-def _confidence(asked: Asked) -> Floats:
+def _confidence(asked: SampleAnswers) -> Floats:
     p = asked.probabilities
     return np.asarray(np.maximum(p, 1 - p).mean(axis=1) if asked.form.task == "multilabel" else p.max(axis=1))
 

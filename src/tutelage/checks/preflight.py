@@ -24,7 +24,7 @@ from tutelage.checks.leaks_and_shift import (
     names_of,
 )
 from tutelage.checks.networks import check_mode, check_student
-from tutelage.checks.sampling import Asked, ask, draw
+from tutelage.checks.sampling import SampleAnswers, ask, draw
 from tutelage.checks.sharpness import check_sharpness
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
@@ -81,20 +81,20 @@ def preflight(
     findings += check_twins(names)
     if held is not None:
         findings += [*_about_leaks(names, fitted, names_of(test)), *check_shift(sample, held, seed)]
-    if held is not None and isinstance(asked, Asked):
+    if held is not None and isinstance(asked, SampleAnswers):
         seen = None if fitted is None else float(np.isin(names, fitted).mean())
         findings += _about_both(asked, ask(known, held), seen, seed)
     return Preflight(tuple(findings), known.fingerprint, sample.count, sample.of_count, seed)
 
 
-def _about_answers(teacher: Teacher, asked: Asked, seed: int) -> Iterator[Finding]:
+def _about_answers(teacher: Teacher, asked: SampleAnswers, seed: int) -> Iterator[Finding]:
     yield from check_steady(teacher, asked.sample, seed)
     yield from check_declared(asked)
     yield from check_varied(asked)
     yield from check_sharpness(asked)
 
 
-def _about_truth(asked: Asked, seed: int) -> Iterator[Finding]:
+def _about_truth(asked: SampleAnswers, seed: int) -> Iterator[Finding]:
     """Everything that labels show; labels that are none are looked for among all, not only those drawn."""
     if asked.sample.all_labels is not None and asked.form.task in ("binary", "multiclass"):
         yield from check_known(asked.sample.all_labels, asked.form.classes)
@@ -109,7 +109,7 @@ def _about_leaks(names: Names, fitted: Names | None, test: Names) -> Iterator[Fi
         yield from check_leak("rows the teacher was trained on", fitted, test)
 
 
-def _about_both(asked: Asked, held: Asked | Finding, seen: float | None, seed: int) -> Iterator[Finding]:
+def _about_both(asked: SampleAnswers, held: SampleAnswers | Finding, seen: float | None, seed: int) -> Iterator[Finding]:
     if isinstance(held, Finding):
         # Kept answers know the rows they were recorded on, and need not know the test rows.
         severity: Severity = "note" if held.figure["error"] == LabelMismatch.__name__ else "error"

@@ -40,7 +40,7 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class SampleAnswers:
     """A sample and the teacher's checked answers to it."""
 
     sample: Sample
@@ -163,7 +163,7 @@ def joined(parts: list[Any]) -> Any:
     return np.concatenate([np.asarray(part) for part in parts])
 
 
-def ask(teacher: Teacher, sample: Sample) -> Asked | Finding:
+def ask(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:
     """The checked answers, or the one finding that says why there are none."""
     try:
         answers = teacher.form.check(teacher.answer(sample.inputs), sample.count)
@@ -174,7 +174,7 @@ def ask(teacher: Teacher, sample: Sample) -> Asked | Finding:
             else f"asked about {sample.count} rows, it raised {type(error).__name__}: {error}"
         )
         return Finding("answers", "error", {"error": type(error).__name__, "rows": sample.count}, said, REMEDY_FOR_NO_ANSWERS)
-    return Asked(sample, teacher.form, answers)
+    return SampleAnswers(sample, teacher.form, answers)
 
 
 REMEDY_FOR_NO_ANSWERS = "Mend this first; no check that needs the teacher's answers was made."

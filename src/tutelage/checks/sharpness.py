@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tutelage.checks.findings import Finding, Severity
-from tutelage.checks.sampling import Asked
+from tutelage.checks.sampling import SampleAnswers
 from tutelage.core.arrays import Floats
 
 TEMPERATURES = (1, 2, 4, 8, 20)
@@ -23,7 +23,7 @@ HALF = 16
 """In the place of a number of decimals: half precision."""
 
 
-def check_sharpness(asked: Asked) -> Iterator[Finding]:
+def check_sharpness(asked: SampleAnswers) -> Iterator[Finding]:
     """Entropy at each temperature, and what has destroyed the small probabilities."""
     if not asked.form.classes:
         return
@@ -38,7 +38,7 @@ def check_sharpness(asked: Asked) -> Iterator[Finding]:
         yield _dark_knowledge(p)
 
 
-def _saturation(asked: Asked) -> Finding:
+def _saturation(asked: SampleAnswers) -> Finding:
     entropy = {f"T={temperature}": mean_entropy(asked, temperature) for temperature in TEMPERATURES}
     possible = np.isfinite(asked.form.logits(asked.answers))
     if asked.form.task == "multilabel":
@@ -57,7 +57,7 @@ def _saturation(asked: Asked) -> Finding:
     return Finding("saturated", "ok", figure, "the answers say more than the decision.")
 
 
-def mean_entropy(asked: Asked, temperature: float) -> float:
+def mean_entropy(asked: SampleAnswers, temperature: float) -> float:
     """Mean over rows, in nats, of the answers softened at a temperature; multilabel: mean over rows and labels."""
     soft = asked.form.probabilities(asked.answers.astype(np.float64), temperature)
     if asked.form.task == "multilabel":
@@ -66,7 +66,7 @@ def mean_entropy(asked: Asked, temperature: float) -> float:
     return float(terms.sum(axis=-1).mean())
 
 
-def _cut(asked: Asked) -> Iterator[Finding]:
+def _cut(asked: SampleAnswers) -> Iterator[Finding]:
     """What was lost between the teacher's softmax and these probabilities."""
     p = asked.probabilities
     distinct, zeros = np.unique(p), float((p == 0).mean())

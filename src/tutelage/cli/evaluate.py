@@ -40,14 +40,14 @@ def evaluate(
     RUN is a folder that `train` wrote. Against the truth (the column that `train` was told, if the data has
     it), and against a teacher with --labels or --teacher. Every figure has its interval over test rows.
     """
-    from tutelage.workflow.evaluate import measure, rows_to_measure, who_is_asked
+    from tutelage.workflow.evaluate import measure, open_answer_source, rows_to_measure
     from tutelage.workflow.train import open_trained
 
     student, record = open_trained(run)
     file = rows_to_measure(record, data, truth=truth, drop=drop, text=text)
     stages = ShownStages()
     with stages.stage("teacher"):
-        asked = who_is_asked(file, labels=labels, teacher=teacher, told=told)
+        asked = open_answer_source(file, labels=labels, teacher=teacher, options=told)
     with stages.stage("evaluate"):
         evaluation = measure(student, record, file, asked, seed=seed)
     console = Console()

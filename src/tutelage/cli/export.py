@@ -34,14 +34,14 @@ def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Pa
 
     from tutelage.core.errors import require_extras
     from tutelage.core.records import dumps
-    from tutelage.experiments.running import kept_student
+    from tutelage.experiments.running import saved_student
     from tutelage.exporters.parity import export_onnx
 
     if file.suffix != ".onnx":
         raise BadInput(f"{file} does not end in .onnx; that is the only format so far. Name it {file.with_suffix('.onnx').name}.")
     require_extras(["onnx"])
     check_file_place(file)
-    student, rows = kept_student(run, arm=arm, seed=seed, data=data)
+    student, rows = saved_student(run, arm=arm, seed=seed, data=data)
     parity = export_onnx(student, file, check_on=rows)
     record = {"schema": 1, "file": file.name, "size_bytes": file.stat().st_size, "parity": asdict(parity)}
     write_text(file.with_name(file.name + ".json"), dumps(record))

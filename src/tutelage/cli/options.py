@@ -85,9 +85,9 @@ def teacher_options(verb: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(verb)
     def gathered(**given: Any) -> Any:
-        from tutelage.workflow.open_answers import Told
+        from tutelage.workflow.open_answers import SourceOptions
 
-        return verb(told=Told(**{name: given.pop(name) for name in names}), **given)
+        return verb(told=SourceOptions(**{name: given.pop(name) for name in names}), **given)
 
     return _with(gathered, TEACHER_OPTIONS)
 

@@ -53,9 +53,9 @@ def train(
     from tutelage.softlabels.folder import open_labels
     from tutelage.workflow import train as training
 
-    lesson = training.Lesson(student, dict(settings), soft_weight=soft_weight, temperature=temperature, seed=seed, max_words=max_words)
+    spec = training.TrainingSpec(student, dict(settings), soft_weight=soft_weight, temperature=temperature, seed=seed, max_words=max_words)
     file = TableFile.open(data, truth=truth, drop=drop, text=text)
-    record = training.train(lesson, open_labels(labels), file, out=out, stages=ShownStages())
+    record = training.train(spec, open_labels(labels), file, out=out, stages=ShownStages())
     click.echo(dumps(record) if as_json else _told(out, record), nl=not as_json)
 
 

@@ -144,7 +144,7 @@ class Views:
         index = np.arange(self.rows)[rows]
         return self.augment(picked, uniforms(index, self.augment.numbers, seed=self.seed, view=number))
 
-    def settled_by(self) -> dict[str, Any]:
+    def determined_by(self) -> dict[str, Any]:
         """What settles every pixel, as plain values: two Views that agree in it are the same rows."""
         about = {"made": MADE, "augment": repr(self.augment), "count": self.count, "seed": self.seed, "plain_first": self.plain_first}
         return {"data": fingerprint(self.data), **about}

@@ -52,7 +52,7 @@ class Evaluation:
     rows_fingerprint: str
     answers: AlignedAnswers | None = field(default=None, repr=False, compare=False)
 
-    def kept_answers(self) -> AlignedAnswers:
+    def row_answers(self) -> AlignedAnswers:
         """The answers behind the figures.
 
         Raises:

@@ -43,7 +43,7 @@ def compare(
         LabelMismatch: other rows, classes, truth or teacher. BadInput: a metric that there is not, or an evaluation
             read back from JSON.
     """
-    first, second = a.kept_answers(), b.kept_answers()
+    first, second = a.row_answers(), b.row_answers()
     if a.rows_fingerprint != b.rows_fingerprint:
         raise LabelMismatch(
             f"these evaluations are of other rows ({a.rows} rows {a.rows_fingerprint[:8]}, {b.rows} rows {b.rows_fingerprint[:8]}); "

@@ -14,7 +14,7 @@ from tutelage.experiments.cache import Store, key_of
 from tutelage.softlabels.labels import SoftLabels
 
 
-def kept_answers(
+def cached_answers(
     store: Store, told_by: Mapping[str, Any], inputs: NDArray[Any], form: AnswerForm, teacher: Callable[[], Teacher]
 ) -> SoftLabels:
     """A teacher's answers to these rows, asked now only if they are not kept already.
@@ -30,5 +30,5 @@ def kept_answers(
     rows = RunningName()
     rows.add(names)
     made_from = {**told_by, "data": rows.value}
-    arrays = store.keep(made_from, lambda: {"answers": teacher().answer(inputs)})
+    arrays = store.cached(made_from, lambda: {"answers": teacher().answer(inputs)})
     return SoftLabels(arrays["answers"], form, names, key_of(told_by))

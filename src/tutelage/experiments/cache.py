@@ -36,7 +36,7 @@ class Store:
     root: Path
     fresh: bool = False
 
-    def keep(self, made_from: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
+    def cached(self, made_from: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
         """The arrays made from this, made now only if they are not kept already.
 
         Args:

@@ -67,7 +67,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
     return record
 
 
-def kept_student(
+def saved_student(
     run: Path, *, arm: str | None = None, seed: int | None = None, data: Path | None = None
 ) -> tuple[Any, NDArray[np.float32]]:
     """A student of a finished run, and the rows on which its export is to be checked.

@@ -12,7 +12,7 @@ from torch import nn
 
 from tutelage.core import torch_runtime
 from tutelage.data.views import Views
-from tutelage.experiments.answers import kept_answers
+from tutelage.experiments.answers import cached_answers
 from tutelage.experiments.cache import Store, key_of
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
@@ -21,7 +21,7 @@ from tutelage.teachers.adapt import as_teacher
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def kept_network(
+def cached_network(
     store: Store,
     made_from: Mapping[str, Any],
     build: Callable[[], Network],
@@ -43,7 +43,7 @@ def kept_network(
         weights = {f"weight:{name}": value.detach().contiguous().numpy() for name, value in network.state_dict().items()}
         return weights | {f"report:{name}": np.asarray(value) for name, value in report.items()}
 
-    arrays = store.keep(made_from, make)
+    arrays = store.cached(made_from, make)
     with torch_runtime.seeded(made_from["seed"]):
         network = build()
     weights = {name.removeprefix("weight:"): torch.from_numpy(value) for name, value in arrays.items() if name.startswith("weight:")}
@@ -51,7 +51,7 @@ def kept_network(
     return network, {name.removeprefix("report:"): value for name, value in arrays.items() if name.startswith("report:")}
 
 
-def kept_labels(
+def cached_labels(
     store: Store, network: nn.Module, taught_by: Mapping[str, Any], inputs: NDArray[Any], classes: tuple[Any, ...]
 ) -> SoftLabels:
     """The network's answers to these rows, asked now only if they are not kept already.
@@ -64,11 +64,13 @@ def kept_labels(
         classes: the label of each logit.
     """
     teacher = as_teacher(network, classes=classes)
-    return kept_answers(store, {"what": "answers", "teacher": key_of(taught_by)}, inputs, teacher.form, lambda: teacher)
+    return cached_answers(store, {"what": "answers", "teacher": key_of(taught_by)}, inputs, teacher.form, lambda: teacher)
 
 
-def kept_view_labels(store: Store, network: nn.Module, taught_by: Mapping[str, Any], views: Views, classes: tuple[Any, ...]) -> SoftLabels:
-    """The network's answers to every view, asked now only if they are not kept already; views are made only to be asked about.
+def cached_view_labels(
+    store: Store, network: nn.Module, taught_by: Mapping[str, Any], views: Views, classes: tuple[Any, ...]
+) -> SoftLabels:
+    """The network's answers to every view, computed only if they are not cached.
 
     Args:
         store: where they are kept.
@@ -78,11 +80,11 @@ def kept_view_labels(store: Store, network: nn.Module, taught_by: Mapping[str, A
         classes: the label of each logit.
     """
     teacher = as_teacher(network, classes=classes)
-    data, told = views.settled_by(), key_of(taught_by)
+    data, told = views.determined_by(), key_of(taught_by)
 
     def ask() -> dict[str, NDArray[Any]]:
         said = record(teacher, views)
         return {"answers": said.answers, "names": said.names}
 
-    arrays = store.keep({"what": "answers to views", "teacher": told, "views": data}, ask)
+    arrays = store.cached({"what": "answers to views", "teacher": told, "views": data}, ask)
     return SoftLabels(arrays["answers"], teacher.form, arrays["names"], told)

@@ -22,9 +22,9 @@ from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
-from tutelage.training.settings import Training
-from tutelage.training.stacks.many import Copy, Many, Matching
+from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacks.networks import drawn
+from tutelage.training.stacks.student_group import Copy, Matching, StudentGroup
 from tutelage.training.state import Fit
 from tutelage.training.student import TorchStudent
 
@@ -116,7 +116,7 @@ def sweep(
         batch_seed: of the batches.
         stack_size: the most students in a stack; 1 trains them one by one.
         device: where to train.
-        training: epochs, batch_size and all else that `Training` has; optimizer and schedule as functions.
+        training: epochs, batch_size and all else that `TrainingSettings` has; optimizer and schedule as functions.
 
     Raises:
         BadInput: a student that is no network, no validation rows, an empty list, an unknown setting, and all that
@@ -137,8 +137,8 @@ def sweep(
     matching = objective or distillation
     reads_layers = bool(matching(settings[0].temperature, settings[0].soft_weight).paths("teacher"))
     answers = labels if reads_layers else _asked_once(labels, X, classes)
-    lesson = {"X": X, "labels": answers, "y": y, "validation": validation, "device": device}
-    many = Many(matching, lesson, how, classes, output)
+    fit_arguments = {"X": X, "labels": answers, "y": y, "validation": validation, "device": device}
+    many = StudentGroup(matching, fit_arguments, how, classes, output)
     copies = [Copy(each, setting.temperature, setting.soft_weight, setting.lr) for setting in settings for each in networks]
     students, why = many.taught(copies, stack_size=stack_size)
     scores = np.array([_score(each.fit_) for each in students]).reshape(len(settings), len(seeds)).T
@@ -146,10 +146,10 @@ def sweep(
         raise SelfCheckFailed("no setting has a finite score from every seed; lower the learning rates, or look at the targets.")
     best = best_setting(scores)
     chosen = tuple(students[best * len(seeds) : (best + 1) * len(seeds)])
-    told = f"{len(copies)} students were trained " + (
+    training_data = f"{len(copies)} students were trained " + (
         f"one by one: {why}." if why else f"as stacks of up to {min(stack_size, len(copies))}."
     )
-    return Sweep(settings, seeds, scores, best, chosen, not why, told)
+    return Sweep(settings, seeds, scores, best, chosen, not why, training_data)
 
 
 def distillation(temperature: float | Tensor, soft_weight: float | Tensor) -> Objective:
@@ -177,8 +177,8 @@ def _settings(temperature: Any, soft_weight: Any, lr: Any) -> tuple[Setting, ...
     for rate in rates:
         if rate is not None and not 0 < rate < float("inf"):
             raise BadInput(f"lr holds {rate}; expected finite numbers above 0.")
-    told = (Setting(heat if weight else 1.0, weight, rate) for rate, heat, weight in product(rates, temperatures, weights))
-    return tuple(dict.fromkeys(told))
+    training_data = (Setting(heat if weight else 1.0, weight, rate) for rate, heat, weight in product(rates, temperatures, weights))
+    return tuple(dict.fromkeys(training_data))
 
 
 def _listed(values: Any, name: str) -> list[Any]:
@@ -190,8 +190,8 @@ def _listed(values: Any, name: str) -> list[Any]:
     return listed
 
 
-def _training(given: dict[str, Any], batch_seed: int) -> Training:
-    names = [field.name for field in fields(Training) if field.name != "seed"]
+def _training(given: dict[str, Any], batch_seed: int) -> TrainingSettings:
+    names = [field.name for field in fields(TrainingSettings) if field.name != "seed"]
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
         known = [*SWEPT, *names]
@@ -202,7 +202,7 @@ def _training(given: dict[str, Any], batch_seed: int) -> Training:
                 f"{name} is a {type(given[name]).__name__} that belongs to one network; a sweep makes one for many: pass a function, "
                 "such as partial(torch.optim.SGD, lr=0.1)."
             )
-    return Training(seed=batch_seed, **given)
+    return TrainingSettings(seed=batch_seed, **given)
 
 
 def _pattern(student: Any) -> tuple[Any, Callable[[Any], Tensor] | None, Sequence[Any] | None]:

@@ -84,9 +84,9 @@ class SoftMLP(SoftClassifier):
             raise BadInput("X holds numbers whose squares overflow, so that it cannot be standardised; scale the features first.")
         self.mean_, self.scale_ = np.asarray(shift), np.where(deviation > 0, deviation, 1)
         rows = np.asarray((X - self.mean_) / self.scale_, dtype=np.float32)
-        lesson = _Lesson.of(rows, targets, weights, held_back=round(self.validation_fraction * len(rows)), seed=seed)
+        data = _FitData.of(rows, targets, weights, held_back=round(self.validation_fraction * len(rows)), seed=seed)
         train = _by_torch if find_spec("torch") else _by_sklearn
-        layers, self.best_epoch_ = train(self, lesson, seed)
+        layers, self.best_epoch_ = train(self, data, seed)
         self.coefs_, self.intercepts_ = [weight for weight, _ in layers], [bias for _, bias in layers]
 
     def _probabilities(self, X: Any) -> Floats:
@@ -97,7 +97,7 @@ Layers = list[tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
-class _Lesson:
+class _FitData:
     """Rows to train on and rows that choose the epoch, float32. Targets are multiplied by the weight of their row."""
 
     rows: Floats
@@ -106,7 +106,7 @@ class _Lesson:
     validation_targets: Floats
 
     @classmethod
-    def of(cls, rows: Floats, targets: Floats, weights: Floats | None, *, held_back: int, seed: int) -> _Lesson:
+    def of(cls, rows: Floats, targets: Floats, weights: Floats | None, *, held_back: int, seed: int) -> _FitData:
         """Split the rows; weights have mean one, so that the learning rate keeps its meaning."""
         if weights is not None:  # the cross-entropy is linear in its target
             targets = targets * (weights / weights.mean())[:, None]
@@ -127,11 +127,11 @@ def _forward(coefs: Sequence[Floats], intercepts: Sequence[Floats], rows: Floats
     return np.asarray(rows @ coefs[-1] + intercepts[-1])
 
 
-def _sizes(student: SoftMLP, lesson: _Lesson) -> list[int]:
-    return [lesson.rows.shape[1], *student.hidden_layer_sizes, lesson.targets.shape[1]]
+def _sizes(student: SoftMLP, data: _FitData) -> list[int]:
+    return [data.rows.shape[1], *student.hidden_layer_sizes, data.targets.shape[1]]
 
 
-def _by_torch(student: SoftMLP, lesson: _Lesson, seed: int) -> tuple[Layers, int]:
+def _by_torch(student: SoftMLP, data: _FitData, seed: int) -> tuple[Layers, int]:
     torch = require("torch")
     from tutelage.losses.functional.classification import soft_cross_entropy
     from tutelage.training.loop import fit
@@ -139,10 +139,10 @@ def _by_torch(student: SoftMLP, lesson: _Lesson, seed: int) -> tuple[Layers, int
     from tutelage.training.validation import Validation
 
     inputs, targets, validation_inputs, validation_targets = map(
-        torch.from_numpy, (lesson.rows, lesson.targets, lesson.validation_rows, lesson.validation_targets)
+        torch.from_numpy, (data.rows, data.targets, data.validation_rows, data.validation_targets)
     )
     with torch_runtime.seeded(seed):
-        network = mlp(_sizes(student, lesson))
+        network = mlp(_sizes(student, data))
         linears = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
         groups = [
             {"params": [layer.weight for layer in linears], "weight_decay": student.l2},
@@ -162,12 +162,12 @@ def _by_torch(student: SoftMLP, lesson: _Lesson, seed: int) -> tuple[Layers, int
     return layers, int(done.best_epoch[0])
 
 
-def _by_sklearn(student: SoftMLP, lesson: _Lesson, seed: int) -> tuple[Layers, int]:
+def _by_sklearn(student: SoftMLP, data: _FitData, seed: int) -> tuple[Layers, int]:
     if not has_fit_parameter(MLPClassifier, "sample_weight"):  # scikit-learn below 1.7
         require("torch")
-    row_weights = lesson.targets.sum(axis=1, dtype=np.float64)
-    expanded = expand(lesson.targets / row_weights[:, None])
-    rows, weights = lesson.rows[expanded.rows], expanded.weights * row_weights[expanded.rows]
+    row_weights = data.targets.sum(axis=1, dtype=np.float64)
+    expanded = expand(data.targets / row_weights[:, None])
+    rows, weights = data.rows[expanded.rows], expanded.weights * row_weights[expanded.rows]
     batch_size = min(round(student.batch_size * len(rows) / len(row_weights)), len(rows))
     network = MLPClassifier(
         hidden_layer_sizes=tuple(student.hidden_layer_sizes),
@@ -179,11 +179,11 @@ def _by_sklearn(student: SoftMLP, lesson: _Lesson, seed: int) -> tuple[Layers, i
     lowest = np.inf
     best: tuple[Layers, int] = ([], 0)
     for epoch in range(1, student.epochs + 1):
-        network.partial_fit(rows, expanded.columns, classes=np.arange(lesson.targets.shape[1]), sample_weight=weights)
+        network.partial_fit(rows, expanded.columns, classes=np.arange(data.targets.shape[1]), sample_weight=weights)
         if not np.isfinite(network.loss_):
             raise SelfCheckFailed(f"the loss of epoch {epoch} is {network.loss_}; lower the learning rate or look at the targets.")
         layers = _layers_of(network)
-        score = _loss(layers, lesson) if len(lesson.validation_rows) else -epoch
+        score = _loss(layers, data) if len(data.validation_rows) else -epoch
         if score < lowest:
             lowest, best = score, (layers, epoch)
     return best
@@ -198,7 +198,7 @@ def _layers_of(network: MLPClassifier) -> Layers:
     return layers
 
 
-def _loss(layers: Layers, lesson: _Lesson) -> float:
+def _loss(layers: Layers, data: _FitData) -> float:
     """The cross-entropy of the rows that choose the epoch, summed."""
-    logits = _forward([weight for weight, _ in layers], [bias for _, bias in layers], lesson.validation_rows)
-    return -float(np.vdot(lesson.validation_targets, log_softmax(logits, axis=1)))
+    logits = _forward([weight for weight, _ in layers], [bias for _, bias in layers], data.validation_rows)
+    return -float(np.vdot(data.validation_targets, log_softmax(logits, axis=1)))

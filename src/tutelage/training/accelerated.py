@@ -35,7 +35,7 @@ class Accelerated(Backend):
             raise BadInput("the accelerator accumulates gradients over steps; leave that out and choose batch_size, which counts all rows.")
         super().__init__()
         self.accelerator = accelerator
-        self.keeps = bool(accelerator.is_main_process)
+        self.writes_checkpoints = bool(accelerator.is_main_process)
         self._shares: list[float] = []
 
     def wrapped(self, network: nn.Module) -> nn.Module:
@@ -64,7 +64,7 @@ class Accelerated(Backend):
         mean: Tensor = self.accelerator.reduce(losses, reduction="mean")
         return mean
 
-    def agreed(self, values: Tensor) -> Tensor:
+    def broadcast(self, values: Tensor) -> Tensor:
         """What the first process says."""
         from accelerate.utils import broadcast
 

@@ -14,7 +14,7 @@ from tutelage.losses.signals import Product, added
 class Backend:
     """Where gradients are made: torch's own, in one process. `students.several` has the one for many."""
 
-    keeps = True
+    writes_checkpoints = True
     """Whether this process writes checkpoints."""
 
     def __init__(self) -> None:
@@ -67,6 +67,6 @@ class Backend:
         """(steps,) the losses of whole steps, from this process's parts of them."""
         return losses
 
-    def agreed(self, values: Tensor) -> Tensor:
+    def broadcast(self, values: Tensor) -> Tensor:
         """The same in every process."""
         return values

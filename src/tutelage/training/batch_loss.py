@@ -25,7 +25,7 @@ Output = Callable[[Any], Tensor]
 
 
 @dataclass
-class TorchLesson:
+class BatchLoss:
     """Calls the network on a batch and the objective on what it said; called by the training loop.
 
     Attributes:
@@ -80,16 +80,16 @@ class TorchLesson:
 
 
 @contextmanager
-def hidden_layers(lesson: TorchLesson, network: nn.Module, teacher: Teacher | None) -> Iterator[None]:
+def hidden_layers(batch_loss: BatchLoss, network: nn.Module, teacher: Teacher | None) -> Iterator[None]:
     """Let a lesson read the hidden layers that its objective reads, of the student and of the teacher's network.
 
     Raises:
         BadInput: a layer that is not there, or a teacher without a network, such as recorded answers.
     """
-    objective, asked = lesson.objective, lesson.objective.paths("teacher")
+    objective, asked = batch_loss.objective, batch_loss.objective.paths("teacher")
     with ExitStack() as stack:
         if paths := objective.paths("student"):
-            lesson.student_hidden = stack.enter_context(capturing(network, paths))
+            batch_loss.student_hidden = stack.enter_context(capturing(network, paths))
         if asked:
             held = getattr(teacher, "network", None)
             if not isinstance(held, nn.Module):
@@ -104,7 +104,7 @@ def hidden_layers(lesson: TorchLesson, network: nn.Module, teacher: Teacher | No
                     held(inputs)
                 return dict(caught)
 
-            lesson.teacher_hidden = ask
+            batch_loss.teacher_hidden = ask
         yield
 
 

@@ -41,7 +41,7 @@ class Checkpoints:
         """Whether to keep the state after this step of an epoch."""
         return self.every > 0 and step % self.every == 0
 
-    def keep(self, state: State) -> None:
+    def save(self, state: State) -> None:
         """Write the state whole.
 
         Raises:
@@ -58,7 +58,7 @@ class Checkpoints:
         with whole_file(self.folder / FILE) as draft:
             save_file(tensors, draft, {"tutelage": json.dumps(told)})
 
-    def recall(self, state: State) -> None:
+    def restore(self, state: State) -> None:
         """Put the kept state back, if one was kept; nothing in the file is executed.
 
         Raises:

@@ -35,7 +35,7 @@ class Batch:
     answers: Tensor | None = None
 
     @property
-    def asked(self) -> Tensor:
+    def answer_rows(self) -> Tensor:
         """(batch,) which answer belongs to each."""
         return self.rows if self.answers is None else self.answers
 

@@ -15,23 +15,23 @@ from tutelage.losses.signals import Product
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeds import Batch, Feed, TensorFeed
-from tutelage.training.loss_monitor import Watch
-from tutelage.training.state import Course, Fit, Report, State
+from tutelage.training.loss_monitor import LossMonitor
+from tutelage.training.state import Fit, LoopSettings, Report, State
 from tutelage.training.validation import Validation
 
-Lesson = Callable[[Batch], Tensor | Mapping[str, Product]]
+BatchLossFunction = Callable[[Batch], Tensor | Mapping[str, Product]]
 """What a batch costs: one loss per example, (batch,), or (copies, batch) for a stack; or such losses by term."""
 
 
 def train(
     network: nn.Module,
-    lesson: Lesson,
+    batch_loss: BatchLossFunction,
     feed: Feed,
-    course: Course,
+    settings: LoopSettings,
     *,
-    memory: Checkpoints | None = None,
+    checkpoints: Checkpoints | None = None,
     backend: Backend | None = None,
-    beside: nn.Module | None = None,
+    projectors: nn.Module | None = None,
 ) -> Fit:
     """Train in place. Rows are shuffled anew each epoch from torch's random state (see `torch_runtime.seeded`).
 
@@ -40,32 +40,32 @@ def train(
 
     Args:
         network: (batch, ...) -> (batch, classes), or (copies, batch, classes) for a stack; put into train mode.
-        lesson: what a batch costs; calls the network.
+        batch_loss: the losses of a batch; calls the network.
         feed: the batches.
-        course: optimizer, length and choice.
-        memory: keeps the state of the training, so that a killed one goes on; None keeps nothing.
+        settings: optimizer, length and validation.
+        checkpoints: where the state of the training is saved, so that a killed one resumes; None saves nothing.
         backend: where gradients are made.
-        beside: what the lesson trains with the network, and what is kept of it with a checkpoint.
+        projectors: what trains beside the network and is saved with a checkpoint.
 
     Raises:
         SelfCheckFailed: a loss is not finite; names the rows of the first such batch.
     """
     torch_runtime.keep_memory()
-    state = State.begun(network, course)
-    if beside is not None and len(beside.state_dict()):
-        state.parts["beside"] = beside
-    if memory is not None:
-        memory.recall(state)
-    steps = _Steps(network, lesson, course, backend or Backend())
+    state = State.begun(network, settings)
+    if projectors is not None and len(projectors.state_dict()):
+        state.parts["projectors"] = projectors
+    if checkpoints is not None:
+        checkpoints.restore(state)
+    steps = _Steps(network, batch_loss, settings, backend or Backend())
     while not state.ended:
         if state.step == 0:
-            state.epoch, state.random = state.epoch + 1, steps.backend.agreed(torch.get_rng_state())
-        terms = steps.epoch(feed, state, memory)
+            state.epoch, state.random = state.epoch + 1, steps.backend.broadcast(torch.get_rng_state())
+        terms = steps.epoch(feed, state, checkpoints)
         state.step = 0
-        _close(state, network, course, terms, steps.backend)
-        if memory is not None and steps.backend.keeps:
-            memory.keep(state)
-    return _ended(state, network, course)
+        _close(state, network, settings, terms, steps.backend)
+        if checkpoints is not None and steps.backend.writes_checkpoints:
+            checkpoints.save(state)
+    return _ended(state, network, settings)
 
 
 @dataclass
@@ -73,74 +73,77 @@ class _Steps:
     """The steps of an epoch."""
 
     network: nn.Module
-    lesson: Lesson
-    course: Course
+    batch_loss: BatchLossFunction
+    settings: LoopSettings
     backend: Backend
     _learning: list[nn.Parameter] = field(default_factory=list)
 
-    def epoch(self, feed: Feed, state: State, memory: Checkpoints | None) -> dict[str, float]:
+    def epoch(self, feed: Feed, state: State, checkpoints: Checkpoints | None) -> dict[str, float]:
         """Take the steps of an epoch that are not taken yet; the mean of its loss, by term."""
         now = torch.get_rng_state()
         torch.set_rng_state(state.random)
         order = torch.randperm(feed.rows)
-        parts, sizes = self.backend.parts(order, self.course.batch_size), [len(part) for part in torch.split(order, self.course.batch_size)]
+        parts, sizes = (
+            self.backend.parts(order, self.settings.batch_size),
+            [len(part) for part in torch.split(order, self.settings.batch_size)],
+        )
         if state.step:
             torch.set_rng_state(now)
         else:
             state.totals = {}
         self.network.train()
-        self._learning = [parameter for group in self.course.optimizer.param_groups for parameter in group["params"]]
-        watch = Watch(state, self.backend, sizes)
+        self._learning = [parameter for group in self.settings.optimizer.param_groups for parameter in group["params"]]
+        watch = LossMonitor(state, self.backend, sizes)
         for batch in feed.batches(state.epoch, parts[state.step :]):
             self._step(batch, state.step, watch)
             state.step += 1
-            if memory is not None and memory.is_due(state.step):
+            if checkpoints is not None and checkpoints.is_due(state.step):
                 watch.look()
-                if self.backend.keeps:
-                    memory.keep(state)
+                if self.backend.writes_checkpoints:
+                    checkpoints.save(state)
         watch.look()
         return {name: total / feed.rows for name, total in state.totals.items()}
 
-    def _step(self, batch: Batch, step: int, watch: Watch) -> None:
-        course = self.course
-        cost = self.lesson(batch)
+    def _step(self, batch: Batch, step: int, watch: LossMonitor) -> None:
+        settings = self.settings
+        cost = self.batch_loss(batch)
         products = {"loss": Product(cost)} if isinstance(cost, Tensor) else cost
         watch.see(products, batch.rows, step)
         for parameter in self._learning:
             parameter.grad = None
         self.backend.backward(products.values(), step)
-        if course.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self._learning, course.clip_norm)
-        course.optimizer.step()
-        if course.schedule is not None:
-            course.schedule.step()
-        if course.average is not None:
-            course.average.update_parameters(self.network)  # type: ignore[operator]
-        course.advance()
+        if settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self._learning, settings.clip_norm)
+        settings.optimizer.step()
+        if settings.schedule is not None:
+            settings.schedule.step()
+        if settings.average is not None:
+            settings.average.update_parameters(self.network)  # type: ignore[operator]
+        settings.advance()
 
 
-def _close(state: State, network: nn.Module, course: Course, terms: Mapping[str, float], backend: Backend) -> None:
+def _close(state: State, network: nn.Module, settings: LoopSettings, terms: Mapping[str, float], backend: Backend) -> None:
     """Score the epoch, tell the callbacks, and see whether it was the last."""
     loss = sum(terms.values())
     state.losses.append(loss)
     score = None
-    if course.validation is not None and state.best is not None:
-        found = backend.agreed(course.validation.score(network if course.average is None else course.average))
-        state.best.offer(found, state.epoch, patience=course.patience)
+    if settings.validation is not None and state.best is not None:
+        found = backend.broadcast(settings.validation.score(network if settings.average is None else settings.average))
+        state.best.offer(found, state.epoch, patience=settings.patience)
         score = found.numpy()
         state.scores.append(score.tolist())
     best_epoch = None if state.best is None else state.best.epoch.numpy()
-    report = Report(state.epoch, loss, terms, score, float(course.optimizer.param_groups[0]["lr"]), best_epoch)
-    wishes = [callback(report) for callback in course.callbacks]
-    patient = course.patience is None or best_epoch is None or state.epoch - int(best_epoch.max()) < course.patience
-    state.ended = state.epoch >= course.epochs or not patient or any(wish is True for wish in wishes)
+    report = Report(state.epoch, loss, terms, score, float(settings.optimizer.param_groups[0]["lr"]), best_epoch)
+    wishes = [callback(report) for callback in settings.callbacks]
+    patient = settings.patience is None or best_epoch is None or state.epoch - int(best_epoch.max()) < settings.patience
+    state.ended = state.epoch >= settings.epochs or not patient or any(wish is True for wish in wishes)
 
 
-def _ended(state: State, network: nn.Module, course: Course) -> Fit:
+def _ended(state: State, network: nn.Module, settings: LoopSettings) -> Fit:
     if state.best is not None:
         state.best.restore()
-    if course.average is not None:
-        network.load_state_dict(course.average.module.state_dict())  # type: ignore[union-attr]
+    if settings.average is not None:
+        network.load_state_dict(settings.average.module.state_dict())  # type: ignore[union-attr]
     losses = np.array(state.losses)
     if state.best is None:
         return Fit(np.array([state.epoch]), np.empty((0, 1)), losses)
@@ -167,7 +170,7 @@ def fit(
         losses: (logits, targets of the batch) -> one loss per example: (batch,), or (copies, batch) for a stack.
         inputs: (rows, ...).
         targets: (rows, ...), what `losses` expects for a batch of rows.
-        optimizer: as all that follow, as `Course` says.
+        optimizer: as all that follow, as `LoopSettings` says.
         epochs: how often every row is seen.
         batch_size: rows a step.
         schedule: of the learning rate.
@@ -178,10 +181,10 @@ def fit(
         ShapeError: inputs and targets differ in rows. SelfCheckFailed: a loss is not finite.
     """
     same_length(inputs, targets, "inputs and targets")
-    course = Course(optimizer, epochs, batch_size, schedule=schedule, validation=validation, advance=advance)
-    return train(network, lambda batch: losses(network(batch.inputs), targets[batch.rows]), TensorFeed(inputs), course)
+    settings = LoopSettings(optimizer, epochs, batch_size, schedule=schedule, validation=validation, advance=advance)
+    return train(network, lambda batch: losses(network(batch.inputs), targets[batch.rows]), TensorFeed(inputs), settings)
 
 
-def steps_of(rows: int, *, batch_size: int, epochs: int) -> int:
+def step_count(rows: int, *, batch_size: int, epochs: int) -> int:
     """How many steps a training takes: one a batch, the last and smaller one included."""
     return epochs * -(-rows // batch_size)

@@ -21,7 +21,7 @@ NARROW = 1 << 14
 """Cells of a carrier, at most, that wait for the next look to be summed; wider ones would take much memory until then."""
 
 
-class Watch:
+class LossMonitor:
     """Adds up losses, and looks every few steps whether one was not finite.
 
     Args:

@@ -25,15 +25,15 @@ def progress_line(steps: int, epochs: int, console: Console | None = None) -> It
     """
     screen = console or Console(stderr=True)
     if not screen.is_terminal:
-        yield lambda: None, lambda report: screen.print(told(report, epochs), markup=False, highlight=False, soft_wrap=True)
+        yield lambda: None, lambda report: screen.print(epoch_line(report, epochs), markup=False, highlight=False, soft_wrap=True)
         return
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TimeRemainingColumn())
     with Progress(*columns, console=screen) as progress:
         task = progress.add_task(f"epoch 1/{epochs}", total=steps)
-        yield (lambda: progress.advance(task)), (lambda report: progress.update(task, description=escape(told(report, epochs))))
+        yield (lambda: progress.advance(task)), (lambda report: progress.update(task, description=escape(epoch_line(report, epochs))))
 
 
-def told(report: Report, epochs: int) -> str:
+def epoch_line(report: Report, epochs: int) -> str:
     """An epoch in one line: "epoch 3/20: soft_cross_entropy 0.35 + hard_cross_entropy 0.062 = 0.412; validation 0.031 (best: epoch 2)"."""
     parts = " + ".join(f"{name} {_short(value)}" for name, value in report.terms.items())
     loss = f"{parts} = {_short(report.loss)}" if len(report.terms) > 1 else f"loss {_short(report.loss)}"

@@ -12,15 +12,15 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tutelage.core.errors import BadInput, did_you_mean
-from tutelage.training.loop import steps_of
-from tutelage.training.state import Course
+from tutelage.training.loop import step_count
+from tutelage.training.state import LoopSettings
 
 Optimizer = torch.optim.Optimizer | Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 Schedule = torch.optim.lr_scheduler.LRScheduler | Callable[[torch.optim.Optimizer, int], torch.optim.lr_scheduler.LRScheduler]
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingSettings:
     """How a training goes.
 
     Attributes:
@@ -63,7 +63,7 @@ class Training:
             raise BadInput(f"precision is {self.precision!r}; expected 'float32' or 'bfloat16'.")
 
     @classmethod
-    def of(cls, settings: dict[str, Any]) -> Training:
+    def of(cls, settings: dict[str, Any]) -> TrainingSettings:
         """From settings by name.
 
         Raises:
@@ -110,19 +110,19 @@ class Training:
 
     def steps(self, rows: int) -> int:
         """Of the whole training, unless it is ended early."""
-        return steps_of(rows, batch_size=self.batch_size, epochs=self.epochs)
+        return step_count(rows, batch_size=self.batch_size, epochs=self.epochs)
 
-    def course(self, network: nn.Module, beside: nn.ModuleDict, *, rows: int, **further: Any) -> Course:
+    def loop_settings(self, network: nn.Module, beside: nn.ModuleDict, *, rows: int, **further: Any) -> LoopSettings:
         """As the loop takes it.
 
         Args:
             network: what is trained.
             beside: the projectors that train with it.
             rows: of the data.
-            further: validation, callbacks and advance of the `Course`.
+            further: validation, callbacks and advance of the `LoopSettings`.
         """
         optimizer = self.optimizer_of(list(network.parameters()), list(beside.parameters()))
-        return Course(
+        return LoopSettings(
             optimizer,
             self.epochs,
             self.batch_size,

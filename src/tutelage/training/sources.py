@@ -29,7 +29,7 @@ from tutelage.training.validation import Validation
 
 
 @dataclass(frozen=True)
-class Told:
+class TrainingData:
     """Rows and what is known of them.
 
     Attributes:
@@ -44,12 +44,12 @@ class Told:
     truth: Tensor | None
     unproven: Names | None = None
 
-    def part(self, rows: NDArray[np.intp]) -> Told:
+    def part(self, rows: NDArray[np.intp]) -> TrainingData:
         """Some of the rows."""
         from torch.utils.data import Subset
 
         picked = self.rows[rows] if isinstance(self.rows, np.ndarray) else Subset(self.rows, rows.tolist())
-        return Told(picked, None if self.answers is None else self.answers[rows], None if self.truth is None else self.truth[rows])
+        return TrainingData(picked, None if self.answers is None else self.answers[rows], None if self.truth is None else self.truth[rows])
 
     def feed(self, device: torch.device) -> Feed:
         """Its batches."""
@@ -120,7 +120,7 @@ def known_as(teacher: Teacher | None, y: Any, form: AnswerForm | None, objective
     return of_classes("logits", np.unique(truth).tolist())
 
 
-def told(X: Any, teacher: Teacher | None, y: Any, form: AnswerForm) -> Told:
+def training_data(X: Any, teacher: Teacher | None, y: Any, form: AnswerForm) -> TrainingData:
     """Rows with their answers and truth, proven to belong together.
 
     Raises:
@@ -130,15 +130,15 @@ def told(X: Any, teacher: Teacher | None, y: Any, form: AnswerForm) -> Told:
 
     if isinstance(X, Views):
         answers, unproven = _answers_to_views(teacher, X)
-        return Told(X, answers, None if y is None else truth_of(y, form, X.rows), unproven)
+        return TrainingData(X, answers, None if y is None else truth_of(y, form, X.rows), unproven)
     if isinstance(X, Dataset | DataLoader):
         dataset = X.dataset if isinstance(X, DataLoader) else X
-        kept = isinstance(teacher, SoftLabels | LabelFolder)
-        answers = answers_to(teacher, dataset) if kept and teacher is not None else None
-        return Told(X, answers, None if y is None else truth_of(y, form, len(dataset)))  # type: ignore[arg-type]
+        saved = isinstance(teacher, SoftLabels | LabelFolder)
+        answers = answers_to(teacher, dataset) if saved and teacher is not None else None
+        return TrainingData(X, answers, None if y is None else truth_of(y, form, len(dataset)))  # type: ignore[arg-type]
     rows = _array(X)
     answers = None if teacher is None else answers_to(teacher, X)
-    return Told(rows, answers, None if y is None else truth_of(y, form, len(rows)))
+    return TrainingData(rows, answers, None if y is None else truth_of(y, form, len(rows)))
 
 
 def answers_to(teacher: Teacher, data: Any) -> Floats:
@@ -167,8 +167,8 @@ def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Floats | N
     return answers_to(teacher, views), None
 
 
-def _in_memory(kept: SoftLabels | LabelFolder) -> SoftLabels:
-    return kept.labels if isinstance(kept, LabelFolder) else kept
+def _in_memory(saved: SoftLabels | LabelFolder) -> SoftLabels:
+    return saved.labels if isinstance(saved, LabelFolder) else saved
 
 
 def _array(X: Any) -> NDArray[Any]:
@@ -187,7 +187,7 @@ def _array(X: Any) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype=np.int64 if whole else np.float32)
 
 
-def apart(data: Told, validation: Any, form: AnswerForm, *, seed: int) -> tuple[Told, Told | None]:
+def apart(data: TrainingData, validation: Any, form: AnswerForm, *, seed: int) -> tuple[TrainingData, TrainingData | None]:
     """Rows to learn from and rows that choose the epoch, if any.
 
     Args:
@@ -206,10 +206,10 @@ def apart(data: Told, validation: Any, form: AnswerForm, *, seed: int) -> tuple[
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
         raise BadInput(f"validation is a {type(validation).__name__}; expected a share of the rows, (X, y), or (X, None, labels).")
     X, y, *labels = validation
-    return data, told(X, as_teacher(labels[0]) if labels else None, y, form)
+    return data, training_data(X, as_teacher(labels[0]) if labels else None, y, form)
 
 
-def split(data: Told, share: float, *, seed: int) -> tuple[Told, Told]:
+def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData, TrainingData]:
     """Rows to train on, and rows that choose the epoch, drawn by the seed.
 
     Raises:
@@ -227,7 +227,7 @@ def split(data: Told, share: float, *, seed: int) -> tuple[Told, Told]:
     return data.part(np.sort(order[held:])), data.part(np.sort(order[:held]))
 
 
-def name_of(data: Told) -> str:
+def name_of(data: TrainingData) -> str:
     """One name for the rows that are trained on, their answers and their truth, for a checkpoint."""
     running = RunningName()
     for values in (data.rows if isinstance(data.rows, np.ndarray) else None, data.answers, data.truth):

@@ -52,7 +52,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Course:
+class LoopSettings:
     """How a training goes.
 
     Attributes:
@@ -66,7 +66,7 @@ class Course:
         average: an exponential moving average of the weights (`torch.optim.swa_utils.AveragedModel` of the network),
             updated after each step; it is what is validated and kept.
         callbacks: called with a `Report` after each epoch; one that returns True ends the training.
-        advance: called after each step (see `steps_of`), for a progress display.
+        advance: called after each step (see `step_count`), for a progress display.
     """
 
     optimizer: torch.optim.Optimizer
@@ -111,15 +111,15 @@ class State:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @classmethod
-    def begun(cls, network: nn.Module, course: Course) -> State:
+    def begun(cls, network: nn.Module, settings: LoopSettings) -> State:
         """Nothing done yet."""
-        scored: Any = network if course.average is None else course.average.module
-        parts: dict[str, Any] = {"network": network, "optimizer": course.optimizer}
-        if course.schedule is not None:
-            parts["schedule"] = course.schedule
-        if course.average is not None:
-            parts["average"] = course.average
-        if course.validation is not None:
+        scored: Any = network if settings.average is None else settings.average.module
+        parts: dict[str, Any] = {"network": network, "optimizer": settings.optimizer}
+        if settings.schedule is not None:
+            parts["schedule"] = settings.schedule
+        if settings.average is not None:
+            parts["average"] = settings.average
+        if settings.validation is not None:
             parts["best"] = BestWeights(scored)
         first = next(network.parameters(), None)
         return cls(parts, parts.get("best"), device=torch.device("cpu") if first is None else first.device)

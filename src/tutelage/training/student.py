@@ -23,13 +23,13 @@ from tutelage.losses.objective import Objective
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.held_networks import networks_in
 from tutelage.training.backend import Backend
-from tutelage.training.batch_loss import TorchLesson, check_answers, hidden_layers
+from tutelage.training.batch_loss import BatchLoss, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeds import Batch, Feed
 from tutelage.training.loop import train
 from tutelage.training.progress import progress_line
-from tutelage.training.settings import Training
-from tutelage.training.sources import apart, known_as, name_of, told
+from tutelage.training.settings import TrainingSettings
+from tutelage.training.sources import apart, known_as, name_of, training_data
 from tutelage.training.state import Fit, Report
 
 
@@ -101,17 +101,17 @@ class TorchStudent:
             callbacks: called with a `Report` after each epoch; one that returns True ends the training.
             advance: called after each step, for a progress display of your own; `progress` takes its place.
             progress: show a bar on standard error, with each term of the loss by name after each epoch.
-            training: epochs, batch_size, seed, optimizer and all else that `Training` has.
+            training: epochs, batch_size, seed, optimizer and all else that `TrainingSettings` has.
 
         Raises:
             LabelMismatch: answers to other rows, or of other classes. ShapeError, BadInput: data, network or objective
                 that do not fit each other. SelfCheckFailed: a loss is not finite; the checkpoint before it is kept.
         """
-        how = Training.of(training)
+        how = TrainingSettings.of(training)
         teacher = self._teacher(labels)
         objective = self.objective or (hard_cross_entropy() if teacher is None else soft_cross_entropy())
         form = known_as(teacher, y, self.form, objective)
-        data, chooses = apart(told(X, teacher, y, form), validation, form, seed=how.seed)
+        data, chooses = apart(training_data(X, teacher, y, form), validation, form, seed=how.seed)
         self._learn_form(form)
         network, where = self._placed(device)
         feed = data.feed(where)
@@ -119,7 +119,7 @@ class TorchStudent:
         objective.check(
             task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=hasattr(network, "copies")
         )
-        lesson = TorchLesson(
+        batch_loss = BatchLoss(
             self._called(how, backend),
             objective,
             self.output or _itself,
@@ -127,22 +127,22 @@ class TorchStudent:
             None if data.truth is None else data.truth.to(where),
             precision=how.precision,
         )
-        memory = None
+        saved = None
         if checkpoints is not None:
             asked = None if teacher is None else teacher.fingerprint  # names who teaches a Dataset, whose rows are not read beforehand
             settled = {"data": f"{feed.rows} rows {name_of(data)}", "teacher": asked, "objective": objective.described(), **how.described()}
-            memory = Checkpoints(Path(checkpoints), settled, every=how.checkpoint_steps)
-        shows = progress and (backend is None or backend.keeps)
+            saved = Checkpoints(Path(checkpoints), settled, every=how.checkpoint_steps)
+        shows = progress and (backend is None or backend.writes_checkpoints)
         watched = progress_line(how.steps(feed.rows), how.epochs) if shows else nullcontext((advance, None))
         with (
             torch_runtime.seeded(how.seed),
             torch_runtime.threads(how.threads),
-            hidden_layers(lesson, network, teacher),
+            hidden_layers(batch_loss, network, teacher),
             watched as (step_done, epoch_done),
         ):
-            self.projectors_ = lesson.with_modules(first, network, rows=feed.rows)
+            self.projectors_ = batch_loss.with_modules(first, network, rows=feed.rows)
             scored = None if chooses is None else replace(chooses.validation(form, where), output=self.output or _itself)
-            course = how.course(
+            loop_settings = how.loop_settings(
                 network,
                 self.projectors_,
                 rows=feed.rows,
@@ -150,15 +150,15 @@ class TorchStudent:
                 callbacks=[*callbacks, epoch_done] if epoch_done else callbacks,
                 advance=step_done,
             )
-            self.fit_ = train(network, lesson, feed, course, memory=memory, backend=backend, beside=self.projectors_)
+            self.fit_ = train(network, batch_loss, feed, loop_settings, checkpoints=saved, backend=backend, projectors=self.projectors_)
         return self
 
-    def _called(self, how: Training, backend: Backend | None) -> nn.Module:
+    def _called(self, how: TrainingSettings, backend: Backend | None) -> nn.Module:
         """The network as a training calls it."""
         called = backend.wrapped(self.network) if backend else self.network
         return cast(nn.Module, torch.compile(called)) if how.compile else called
 
-    def _first_batch(self, feed: Feed, how: Training) -> Batch:
+    def _first_batch(self, feed: Feed, how: TrainingSettings) -> Batch:
         """Two rows, after proving that the network answers them as it should."""
         with torch_runtime.seeded(how.seed):
             first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))

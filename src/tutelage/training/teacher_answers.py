@@ -49,7 +49,7 @@ class PreparedAnswers:
     def __call__(self, batch: Batch) -> dict[str, Any]:
         """What the teacher says of a batch."""
         self.proof(batch)
-        rows = batch.asked
+        rows = batch.answer_rows
         return {
             "teacher_answers": None if self.answers is None else self.answers.index_select(0, rows.to(self.answers.device)),
             "prepared": {name: targets.index_select(-2, rows.to(targets.device)) for name, targets in self.prepared.items()},
@@ -101,7 +101,7 @@ def recorded(
             objective.prepare(
                 _as_learnt(answers[part], form, device)
             )  # refuses now, and not in the middle of an epoch, what it cannot take
-        return BatchAnswers(lambda batch: answers[batch.asked.numpy()], form, device, proof)
+        return BatchAnswers(lambda batch: answers[batch.answer_rows.numpy()], form, device, proof)
     tensor = _as_learnt(answers, form, device)
     prepared = _prepared(objective, tensor)
     raw = any("teacher" in term.reads and term.name not in prepared for term in objective.terms)
@@ -136,7 +136,7 @@ def _prove(unproven: Names, batch: Batch) -> None:
     Raises:
         LabelMismatch: what is shown is not what was recorded.
     """
-    rows = batch.asked.numpy()
+    rows = batch.answer_rows.numpy()
     if not unproven[rows].any():
         return
     other = (unproven[rows] != 0) & (unproven[rows] != row_names(batch.inputs))

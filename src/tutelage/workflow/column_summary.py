@@ -12,7 +12,7 @@ from tutelage.core.answers import shown
 from tutelage.core.errors import BadInput
 
 
-def seen_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """One entry a column: its name and kind ("number", "category" or "text"), and of numbers the range.
 
     Args:

@@ -15,7 +15,7 @@ from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.workflow.open_answers import OF_A_LOG, Reading, Told, columns_known_to, open_answers
+from tutelage.workflow.open_answers import OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, open_answers
 
 
 def rows_to_measure(
@@ -40,7 +40,7 @@ def rows_to_measure(
     )
 
 
-def who_is_asked(file: TableFile, *, labels: Path | None, teacher: str | None, told: Told) -> Teacher | None:
+def open_answer_source(file: TableFile, *, labels: Path | None, teacher: str | None, options: SourceOptions) -> Teacher | None:
     """The teacher or the recording to be faithful to; None for the truth alone.
 
     Raises:
@@ -49,8 +49,8 @@ def who_is_asked(file: TableFile, *, labels: Path | None, teacher: str | None, t
     if labels is not None and teacher is not None:
         raise BadInput("fidelity is to one teacher: pass labels= or teacher=, not both.")
     if teacher is not None:
-        return open_answers(teacher, file, told)
-    told.refuse("classes", "kind", "task", *OF_A_LOG, of="an evaluation without a teacher")
+        return open_answers(teacher, file, options)
+    options.refuse("classes", "kind", "task", *OF_A_LOG, of="an evaluation without a teacher")
     if labels is None and not file.truth:
         raise BadInput("there is nothing to measure the student against; pass truth=, the column that holds it, or labels= or teacher=.")
     return None if labels is None else open_labels(labels)
@@ -63,7 +63,7 @@ def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile,
         student: from `open_trained`, with its record.
         record: the same.
         file: the test rows.
-        asked: from `who_is_asked`.
+        asked: from `open_answer_source`.
         seed: of the bootstrap's draws.
 
     Raises:
@@ -75,7 +75,7 @@ def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile,
     teacher = asked
     if asked is not None and file.columns:
         columns = columns_known_to(asked, file)
-        teacher = Reading(asked, columns, columns == (file.text,), asked.form, asked.fingerprint)
+        teacher = ColumnTeacher(asked, columns, columns == (file.text,), asked.form, asked.fingerprint)
     if record["data"]["rows"] == rows.count and data_name(file.rows()) == record["data"]["data"]:
         warnings.warn("these are the rows that the student was taught on; figures on other rows will be worse.", stacklevel=2)
     size = record["file"]["size_bytes"]

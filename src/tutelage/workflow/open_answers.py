@@ -24,7 +24,7 @@ SAMPLE_ROWS = 1000
 
 
 @dataclass(frozen=True)
-class Told:
+class SourceOptions:
     """What is told of a teacher that cannot say it itself.
 
     Attributes:
@@ -64,13 +64,13 @@ class Told:
 OF_A_LOG = ("answers", "content", "id_column", "rest", "repeated", "smoothing")
 
 
-def open_answers(name: str, data: TableFile, told: Told) -> Teacher:
+def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
     """Open a teacher, a recording or a log.
 
     Args:
         name: as for `open_teacher`; or a folder that `record` made; or a .parquet, .csv or .jsonl file of answers.
         data: the rows that it will be asked about; those of a log that does not hold its rows.
-        told: what it cannot say itself.
+        options: what the user declared of it.
 
     Raises:
         BadInput: it cannot be opened, or something is missing or has no use; as `open_teacher`, `open_labels` and
@@ -78,47 +78,47 @@ def open_answers(name: str, data: TableFile, told: Told) -> Teacher:
     """
     path = Path(name)
     if path.is_dir():
-        told.refuse("classes", "kind", "task", *OF_A_LOG, of=f"the recording {name}")
+        options.refuse("classes", "kind", "task", *OF_A_LOG, of=f"the recording {name}")
         return open_labels(path)
     if path.suffix in LOGS:
-        return _log(path, data, told)
-    told.refuse(*OF_A_LOG, of=f"the teacher {name}")
-    if told.kind is not None and told.kind not in KINDS:
-        raise BadInput(f"{told.kind} are what a log of answers holds; the kind of {name} is one of {', '.join(KINDS)}.")
+        return _log(path, data, options)
+    options.refuse(*OF_A_LOG, of=f"the teacher {name}")
+    if options.kind is not None and options.kind not in KINDS:
+        raise BadInput(f"{options.kind} are what a log of answers holds; the kind of {name} is one of {', '.join(KINDS)}.")
     try:
-        teacher = open_teacher(name, trust=told.trust, classes=told.classes, kind=told.kind, task=told.task)
-        return Outspoken(teacher, name, teacher.form, teacher.fingerprint)
+        teacher = open_teacher(name, trust=options.trust, classes=options.classes, kind=options.kind, task=options.task)
+        return NamedTeacher(teacher, name, teacher.form, teacher.fingerprint)
     except (TutelageError, OSError):
         raise
     except Exception as error:  # a module, or a file that fools its reader: whatever it raises is about what was named
         raise BadInput(f"{name} cannot be opened as a teacher ({type(error).__name__}: {one_line(error)}).") from error
 
 
-def _log(path: Path, data: TableFile, told: Told) -> SoftLabels:
-    if told.kind is None:
+def _log(path: Path, data: TableFile, options: SourceOptions) -> SoftLabels:
+    if options.kind is None:
         raise BadInput(f"{path} is a log of answers and cannot say what its numbers are: pass kind= as one of {', '.join(LOGGED_KINDS)}.")
-    if not told.answers:
+    if not options.answers:
         raise BadInput(f"{path} is a log: pass answers=, the column (or columns) that hold the answers.")
-    if told.content and told.id_column is not None:
+    if options.content and options.id_column is not None:
         raise BadInput("a line is told either by its content or by its id; pass content= or id=, not both.")
     return read_answers(
         path,
-        answers=told.answers[0] if len(told.answers) == 1 else told.answers,
-        kind=told.kind,
-        content=(told.content[0] if len(told.content) == 1 else told.content) if told.content else None,
-        data=None if told.content else data.rows(),
-        id_column=told.id_column,
-        ids=None if told.id_column is None else data.values(told.id_column).tolist(),
-        classes=told.classes,
-        task=told.task,
-        rest=told.rest or "spread",
-        repeated=told.repeated or "error",
-        smoothing=told.smoothing or 0.0,
+        answers=options.answers[0] if len(options.answers) == 1 else options.answers,
+        kind=options.kind,
+        content=(options.content[0] if len(options.content) == 1 else options.content) if options.content else None,
+        data=None if options.content else data.rows(),
+        id_column=options.id_column,
+        ids=None if options.id_column is None else data.values(options.id_column).tolist(),
+        classes=options.classes,
+        task=options.task,
+        rest=options.rest or "spread",
+        repeated=options.repeated or "error",
+        smoothing=options.smoothing or 0.0,
     )
 
 
 @dataclass(frozen=True, eq=False)
-class Outspoken:
+class NamedTeacher:
     """A teacher that may be anyone's code, whose failures say who could not answer what.
 
     Attributes:
@@ -163,7 +163,7 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class ColumnTeacher:
     """A teacher that is shown some columns of wider rows.
 
     Attributes:

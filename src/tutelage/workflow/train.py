@@ -32,7 +32,7 @@ from tutelage.students.columns import with_columns
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.teaching import as_truth, blended, taught
-from tutelage.workflow.column_summary import check_numbers, rows_like, seen_columns
+from tutelage.workflow.column_summary import check_numbers, rows_like, summarise_columns
 from tutelage.workflow.open_answers import columns_known_to
 
 TRAINED = "run.json"
@@ -42,7 +42,7 @@ PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "skops", "torch", "lig
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSpec:
     """Which student learns, and how.
 
     Attributes:
@@ -62,11 +62,11 @@ class Lesson:
     max_words: int | None = None
 
 
-def train(lesson: Lesson, labels: LabelFolder, data: TableFile, *, out: Path, stages: Stages) -> dict[str, Any]:
+def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path, stages: Stages) -> dict[str, Any]:
     """Teach a student and write its folder.
 
     Args:
-        lesson: what to teach whom.
+        spec: which student learns, and how.
         labels: recorded on the rows of `data`, or on more rows.
         data: rows and truth.
         out: the folder to write; what an earlier `train` wrote there is replaced once this one is complete.
@@ -80,20 +80,20 @@ def train(lesson: Lesson, labels: LabelFolder, data: TableFile, *, out: Path, st
             answer, or truth that the teacher does not know. DamagedFile: of the labels. CannotWrite: before any work.
     """
     check_place(out, may_replace=_is_trained)
-    unlearned = _unlearned(lesson, labels, data)
+    unlearned = _unlearned(spec, labels, data)
     with stages.stage("labels"):
         rows = data.rows_of(columns_known_to(labels, data))
         answers = labels.form.check(labels.answer(rows.part(0, rows.count)), rows.count)
         shown_rows = data.rows().part(0, rows.count)
-        targets = _targets(lesson, labels, data, answers)
+        targets = _targets(spec, labels, data, answers)
     with stages.stage("train"):
-        fitted = _taught(lesson, unlearned, labels, shown_rows, targets)
+        fitted = _taught(spec, unlearned, labels, shown_rows, targets)
     named = data.features if data.text is not None or hasattr(shown_rows, "iloc") else ()
-    student = TrainedStudent(fitted, labels.form.task, labels.form.classes, _temperature(lesson, labels), named, data.text is not None)
+    student = TrainedStudent(fitted, labels.form.task, labels.form.classes, _temperature(spec, labels), named, data.text is not None)
     with stages.stage("keep"), whole_folder(out, may_replace=_is_trained) as draft:
         path = save_student(student, draft / Path(STUDENT_FILE).stem)
-        columns = seen_columns(shown_rows, data.features)
-        record = _record(lesson, labels, data, student) | {"columns": columns, "file": _about(path), "seconds": dict(stages.seconds)}
+        columns = summarise_columns(shown_rows, data.features)
+        record = _record(spec, labels, data, student) | {"columns": columns, "file": _about(path), "seconds": dict(stages.seconds)}
         (draft / TRAINED).write_text(dumps(record), encoding="utf-8")
     return record
 
@@ -140,53 +140,53 @@ def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[T
     return student, np.asarray(rows.part(0, min(rows.count, count)), dtype=np.float32)
 
 
-def _unlearned(lesson: Lesson, labels: LabelFolder, data: TableFile) -> Any:
+def _unlearned(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:
     """The student to be, after proving that the lesson makes sense."""
-    if not 0 <= lesson.soft_weight <= 1:
-        raise BadInput(f"soft_weight is {lesson.soft_weight}; expected a number from 0 (the truth alone) to 1 (the teacher alone).")
-    if lesson.soft_weight < 1 and not data.truth:
+    if not 0 <= spec.soft_weight <= 1:
+        raise BadInput(f"soft_weight is {spec.soft_weight}; expected a number from 0 (the truth alone) to 1 (the teacher alone).")
+    if spec.soft_weight < 1 and not data.truth:
         raise BadInput(
-            f"soft_weight is {lesson.soft_weight} and there is no truth to blend in; pass truth=, the column that holds it, "
+            f"soft_weight is {spec.soft_weight} and there is no truth to blend in; pass truth=, the column that holds it, "
             "or leave soft_weight at 1."
         )
-    if check_temperature(lesson.temperature) != 1 and labels.form.task == "regression":
+    if check_temperature(spec.temperature) != 1 and labels.form.task == "regression":
         raise BadInput("values have no temperature; leave it at 1 for a regression teacher.")
-    student = student_named(lesson.student, labels.form.task, **lesson.settings)
+    student = student_named(spec.student, labels.form.task, **spec.settings)
     draws = next((name for name in ("random_state", "estimator__random_state") if name in student.get_params()), None)
-    if draws is not None and "random_state" not in lesson.settings:
-        student.set_params(**{draws: lesson.seed})
+    if draws is not None and "random_state" not in spec.settings:
+        student.set_params(**{draws: spec.seed})
     return student
 
 
-def _targets(lesson: Lesson, labels: LabelFolder, data: TableFile, answers: Floats) -> Floats:
-    truth = data.truth_values() if lesson.soft_weight < 1 else None
+def _targets(spec: TrainingSpec, labels: LabelFolder, data: TableFile, answers: Floats) -> Floats:
+    truth = data.truth_values() if spec.soft_weight < 1 else None
     known = None if truth is None else as_truth(truth, labels.form)
     if known is not None and known.shape != answers.shape:
         raise BadInput(f"{known.shape[1]} columns of truth are named and the teacher answers with {answers.shape[1]}; name as many.")
-    return blended(answers, labels.form, truth=known, soft_weight=lesson.soft_weight, temperature=_temperature(lesson, labels))
+    return blended(answers, labels.form, truth=known, soft_weight=spec.soft_weight, temperature=_temperature(spec, labels))
 
 
-def _temperature(lesson: Lesson, labels: LabelFolder) -> float:
+def _temperature(spec: TrainingSpec, labels: LabelFolder) -> float:
     """At which the student learns; labels alone are the same at every temperature, so there is none to take out again."""
-    return 1.0 if labels.form.task == "regression" or lesson.soft_weight == 0 else float(lesson.temperature)
+    return 1.0 if labels.form.task == "regression" or spec.soft_weight == 0 else float(spec.temperature)
 
 
-def _taught(lesson: Lesson, unlearned: Any, labels: LabelFolder, rows: Any, targets: Floats) -> Any:
-    pipeline = with_columns(unlearned, rows, scaled=lesson.student in WEIGHS, max_words=lesson.max_words)
+def _taught(spec: TrainingSpec, unlearned: Any, labels: LabelFolder, rows: Any, targets: Floats) -> Any:
+    pipeline = with_columns(unlearned, rows, scaled=spec.student in WEIGHS, max_words=spec.max_words)
     try:
         return taught(pipeline, labels.form, rows, targets)
     except TutelageError:
         raise
     except Exception as error:  # each family refuses settings and rows in its own way
-        raise BadInput(f"the student {lesson.student!r} cannot learn so ({one_line(error)}).") from error
+        raise BadInput(f"the student {spec.student!r} cannot learn so ({one_line(error)}).") from error
 
 
-def _record(lesson: Lesson, labels: LabelFolder, data: TableFile, student: TrainedStudent) -> dict[str, Any]:
+def _record(spec: TrainingSpec, labels: LabelFolder, data: TableFile, student: TrainedStudent) -> dict[str, Any]:
     last = student.student_[-1]
     parts = count_parts(student)
     return {
         "schema": TRAINED_SCHEMA,
-        **asdict(lesson),
+        **asdict(spec),
         "settings": (last.estimator if labels.form.task == "multilabel" else last).get_params(deep=False),
         "temperature": student.temperature,
         "task": student.task,

@@ -6,11 +6,11 @@ from torch import nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput
-from tutelage.experiments.demo.hard_example_passes import HardestFeed, Passes, train_on_hardest
+from tutelage.experiments.demo.hard_example_passes import HardExampleFeed, Passes, train_hard_examples
 
 
 def test_a_pass_has_the_hardest_rows_and_a_draw_of_the_others():
-    feed = HardestFeed(torch.arange(10.0)[:, None], hard=2, easy=4)
+    feed = HardExampleFeed(torch.arange(10.0)[:, None], hard=2, easy=4)
     feed.losses[[3, 7]] = torch.tensor([5.0, 9.0])
     seen = [batch.rows for batch in feed.batches(1, list(torch.arange(6).split(4)))]
     assert [len(rows) for rows in seen] == [4, 2]
@@ -20,13 +20,13 @@ def test_a_pass_has_the_hardest_rows_and_a_draw_of_the_others():
 
 
 def test_inputs_are_those_of_the_rows():
-    feed = HardestFeed(torch.arange(10.0)[:, None], hard=2, easy=4)
+    feed = HardExampleFeed(torch.arange(10.0)[:, None], hard=2, easy=4)
     for batch in feed.batches(1, [torch.randperm(6)]):
         assert torch.equal(batch.inputs[:, 0], batch.rows.float())
 
 
 def test_drawn_rows_count_for_those_left_out():
-    feed = HardestFeed(torch.zeros(10, 1), hard=2, easy=4)
+    feed = HardExampleFeed(torch.zeros(10, 1), hard=2, easy=4)
     feed.losses[:2] = 1.0
     (batch,) = feed.batches(1, [torch.arange(6)])
     weights = feed.weights[batch.rows]
@@ -35,7 +35,7 @@ def test_drawn_rows_count_for_those_left_out():
 
 
 def test_each_pass_draws_anew():
-    feed = HardestFeed(torch.zeros(100, 1), hard=1, easy=10)
+    feed = HardExampleFeed(torch.zeros(100, 1), hard=1, easy=10)
     first, second = (set(batch.rows.tolist()) for _ in range(2) for batch in feed.batches(1, [torch.arange(11)]))
     assert first != second
 
@@ -51,7 +51,7 @@ def test_it_learns_and_leaves_the_frozen_part_as_the_first_pass_left_it():
         network = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 2))
         kept = []
         passes = Passes(further=40, batch_size=20, peak_rate=0.02)
-        train_on_hardest(
+        train_hard_examples(
             network,
             lambda logits, wanted: nn.functional.cross_entropy(logits, wanted, reduction="none"),
             inputs=rows,

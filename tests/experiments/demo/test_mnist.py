@@ -41,14 +41,14 @@ def test_validation_and_not_test_chooses_the_candidate(mnist):
         chosen = mnist.arm(name)["chosen"]
         values = recipe.TEMPERATURES if name == "student-soft" else recipe.SMOOTHINGS
         assert next(iter(chosen.values())) in values
-    does = (recipe.Lessons.learnt, recipe.Lessons._trained, recipe.Lessons.chosen, recipe._teacher)
+    does = (recipe.StudentTraining.learnt, recipe.StudentTraining._trained, recipe.StudentTraining.chosen, recipe._teacher)
     assert not {name for one in does for name in one.__code__.co_names if name.startswith("test")}
 
 
 def test_two_seeds_train_every_candidate_and_the_others_only_what_was_chosen():
     asked = []
 
-    class Counted(recipe.Lessons):
+    class Counted(recipe.StudentTraining):
         def learnt(self, settings, seed):
             asked.append((settings, seed))
             stack = MLPStack((4, 3, 2), len(settings))

@@ -87,12 +87,12 @@ def test_students_answer_densely_where_the_pictures_want_it(tmp_path):
     views = Views(split.inputs, recipe.DIGITS.augment, count=1)
     size = recipe.Size(rows=64, teacher_epochs=1, student_epochs=1, student_batch=64, apart=False)
     for dense in (True, False):
-        lessons = recipe._Lessons(views, split.labels, split.validation, size, dense, Store(tmp_path), {"what": "test"})
+        student_training = recipe._StudentTraining(views, split.labels, split.validation, size, dense, Store(tmp_path), {"what": "test"})
         for setting in (recipe.TEACHER, recipe.SETTINGS[0]):
             built = recipe.teacher_network() if setting == recipe.TEACHER else recipe.student_network(dense=dense)
-            learnt, errors = lessons.network(setting, 0, None, lambda: None)
+            learnt, errors = student_training.network(setting, 0, None, lambda: None)
             assert str(learnt) == str(built)
-            assert errors.tolist() == lessons.held_out.score(learnt).tolist()
+            assert errors.tolist() == student_training.held_out.score(learnt).tolist()
 
 
 def test_networks_in_processes_of_their_own_are_the_same_to_the_bit(tmp_path):
@@ -105,9 +105,9 @@ def test_networks_in_processes_of_their_own_are_the_same_to_the_bit(tmp_path):
     for apart in (False, True):
         size = recipe.Size(rows=256, teacher_epochs=1, teacher_batch=128, student_epochs=1, student_batch=64, apart=apart)
         store = Store(tmp_path / str(apart))
-        lessons = recipe._Lessons(views, split.labels, split.validation, size, True, store, {"what": "test"})
-        found.append(lessons.networks(asked, labels, lambda: steps.append(1)))
-    assert len(steps) == 2 * lessons.steps(*(setting for setting, _ in asked)) == 2 * (2 + 4 + 4)
+        student_training = recipe._StudentTraining(views, split.labels, split.validation, size, True, store, {"what": "test"})
+        found.append(student_training.networks(asked, labels, lambda: steps.append(1)))
+    assert len(steps) == 2 * student_training.steps(*(setting for setting, _ in asked)) == 2 * (2 + 4 + 4)
     for (alone, errors), (other, same) in ([learnt[each] for learnt in found] for each in asked):
         assert errors.tolist() == same.tolist()
         assert all(torch.equal(a, b) for a, b in zip(alone.state_dict().values(), other.state_dict().values(), strict=True))

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tutelage.losses.signals import Product
-from tutelage.training.stacks.stack_steps import Bearing, StackSteps, at_rate, clip_copies
+from tutelage.training.stacks.stack_steps import DivergenceTolerant, StackSteps, at_rate, clip_copies
 
 
 def weights():
@@ -81,7 +81,7 @@ def test_a_gradient_below_the_norm_is_left_and_one_above_is_scaled():
 def test_a_loss_that_is_not_finite_counts_nothing_and_touches_no_other_copy():
     weight = nn.Parameter(torch.tensor([[1.0], [0.0], [2.0]]))
     losses = torch.cat([weight[:1] ** 2, weight[1:2] / 0, weight[2:] ** 2])
-    Bearing().backward([Product(losses)], 0)
-    assert Bearing().cost(losses.detach()[None], slice(0, 1)).tolist() == [5.0]
+    DivergenceTolerant().backward([Product(losses)], 0)
+    assert DivergenceTolerant().cost(losses.detach()[None], slice(0, 1)).tolist() == [5.0]
     assert weight.grad[0].item() == 2.0
     assert weight.grad[2].item() == 4.0

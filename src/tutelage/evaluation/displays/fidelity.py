@@ -57,7 +57,7 @@ class FidelityDisplay:
         Raises:
             BadInput: no teacher, or an evaluation read back from JSON.
         """
-        return cls._of(evaluation.kept_answers(), evaluation.student).plot(ax)
+        return cls._of(evaluation.row_answers(), evaluation.student).plot(ax)
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, *, teacher: Any, name: str | None = None, ax: Axes | None = None) -> FidelityDisplay:

@@ -33,12 +33,12 @@ from tutelage.experiments.demo.mnist_setting import (
     teacher_network,
 )
 from tutelage.experiments.recipe import Outcome, Plan
-from tutelage.experiments.teaching import kept_labels, kept_network
+from tutelage.experiments.teaching import cached_labels, cached_network
 from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.losses.targets import soften
 from tutelage.report.records import PublishedRow, PublishedTable
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.training.loop import fit, steps_of
+from tutelage.training.loop import fit, step_count
 from tutelage.training.stacks.networks import MLPStack
 from tutelage.training.student import TorchStudent
 
@@ -106,8 +106,8 @@ def _train_students(network: nn.Module, *, inputs: Tensor, targets: Tensor, adva
 
 
 def _student_steps() -> int:
-    per_fold = steps_of(ROWS - ROWS // FOLDS, batch_size=BATCH, epochs=EPOCHS)
-    return FOLDS * per_fold + steps_of(ROWS, batch_size=BATCH, epochs=EPOCHS)
+    per_fold = step_count(ROWS - ROWS // FOLDS, batch_size=BATCH, epochs=EPOCHS)
+    return FOLDS * per_fold + step_count(ROWS, batch_size=BATCH, epochs=EPOCHS)
 
 
 def add_published(outcome: Outcome, plan: Plan, *, store: Store, stages: Stages, split: Split, right_labels: SoftLabels) -> Outcome:
@@ -149,19 +149,19 @@ def _published(
     rows, labels = pixels(split.images.train_images), torch.from_numpy(one_hot(split.images.train_labels, CLASSES))
     inputs, classes = torch.from_numpy(rows), tuple(range(CLASSES))
     made_from = {"what": "mnist teacher as published", "data": split.fingerprint, "seed": plan.seeds[0]}
-    with stages.stage("published teacher", steps_of(TEACHER_ROWS, batch_size=BATCH, epochs=1)) as advance:
+    with stages.stage("published teacher", step_count(TEACHER_ROWS, batch_size=BATCH, epochs=1)) as advance:
         train_teacher = partial(_train_teacher, inputs=inputs, targets=labels, advance=advance)
-        teacher, _ = kept_network(store, made_from, lambda: glorot_weights(teacher_network()), train_teacher)
+        teacher, _ = cached_network(store, made_from, lambda: glorot_weights(teacher_network()), train_teacher)
     with stages.stage("published answers"):
-        taught = kept_labels(store, teacher, made_from, rows, classes)
-        told = kept_labels(store, teacher, made_from, split.test_inputs, classes)
+        taught = cached_labels(store, teacher, made_from, rows, classes)
+        told = cached_labels(store, teacher, made_from, split.test_inputs, classes)
     soft = soften(taught.logits, TEMPERATURE)
     targets = torch.stack([labels, torch.from_numpy(soft)], dim=1)
     with stages.stage("published students", _student_steps() * len(plan.seeds)) as advance:
         train = partial(_train_students, inputs=inputs, targets=targets, advance=advance)
         of_students = {"what": "mnist students as published", "labels": key_of(made_from)}
         stacks = [
-            kept_network(store, {**of_students, "seed": seed}, lambda: glorot_weights(MLPStack(SIZES, len(STUDENTS))), train)[0]
+            cached_network(store, {**of_students, "seed": seed}, lambda: glorot_weights(MLPStack(SIZES, len(STUDENTS))), train)[0]
             for seed in plan.seeds
         ]
     models: dict[str, tuple[TorchStudent, ...]] = {TEACHER: (TorchStudent(teacher, classes=classes),)}

@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.stages import Stages
-from tutelage.experiments.answers import kept_answers
+from tutelage.experiments.answers import cached_answers
 from tutelage.experiments.cache import Store
 from tutelage.experiments.demo.draws import Draw, by_arm, described, draw, for_each, predictions
 from tutelage.experiments.recipe import Outcome, Plan, Recipe
@@ -72,7 +72,7 @@ def _answers(drawn: Draw, *, store: Store) -> list[NDArray[Any]]:
     """The teacher's answers for training rows, pool and test rows: (rows,) each, asked once and kept."""
     rows = drawn.every
     told_by = {"what": "friedman answers", "teacher": {"trees": TREES, "seed": drawn.seed, "data": drawn.fingerprint}}
-    labels = kept_answers(store, told_by, rows, AnswerForm("values", "regression"), lambda: as_teacher(_ensemble(drawn.seed)))
+    labels = cached_answers(store, told_by, rows, AnswerForm("values", "regression"), lambda: as_teacher(_ensemble(drawn.seed)))
     return drawn.split(labels.answers[:, 0])
 
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
 from tutelage.training.feeds import Batch, TensorFeed
-from tutelage.training.loop import steps_of, train
+from tutelage.training.loop import step_count, train
 from tutelage.training.settings import one_cycle
-from tutelage.training.state import Course
+from tutelage.training.state import LoopSettings
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Passes:
 
     def steps(self, rows: int) -> int:
         """Steps of all passes."""
-        first = steps_of(rows, batch_size=self.batch_size, epochs=1)
-        return first + steps_of(sum(self.kept(rows)), batch_size=self.batch_size, epochs=self.further)
+        first = step_count(rows, batch_size=self.batch_size, epochs=1)
+        return first + step_count(sum(self.kept(rows)), batch_size=self.batch_size, epochs=self.further)
 
 
 @dataclass
-class HardestFeed:
+class HardExampleFeed:
     """The hardest rows, and a draw of the others, chosen anew for each pass.
 
     Attributes:
@@ -100,7 +100,7 @@ class HardestFeed:
         return torch.cat([order[: self.hard], drawn])
 
 
-def train_on_hardest(
+def train_hard_examples(
     network: nn.Module,
     losses: Callable[[Tensor, Tensor], Tensor],
     *,
@@ -127,16 +127,16 @@ def train_on_hardest(
     """
     rows = len(inputs)
     hard, easy = passes.kept(rows)
-    feed = HardestFeed(inputs, hard, easy)
+    feed = HardExampleFeed(inputs, hard, easy)
     optimizer = torch.optim.Adam(network.parameters(), lr=passes.peak_rate, fused=True)
     schedule = one_cycle(optimizer, passes.steps(rows), warm_up=passes.warm_up)
 
-    def lesson(batch: Batch) -> Tensor:
+    def batch_loss(batch: Batch) -> Tensor:
         of_rows = losses(network(batch.inputs), targets[batch.rows])
         feed.losses[batch.rows] = of_rows.detach()
         return of_rows * feed.weights[batch.rows]
 
-    train(network, lesson, TensorFeed(inputs), Course(optimizer, 1, passes.batch_size, schedule=schedule, advance=advance))
+    train(network, batch_loss, TensorFeed(inputs), LoopSettings(optimizer, 1, passes.batch_size, schedule=schedule, advance=advance))
     freeze.requires_grad_(False)
-    train(network, lesson, feed, Course(optimizer, passes.further, passes.batch_size, schedule=schedule, advance=advance))
+    train(network, batch_loss, feed, LoopSettings(optimizer, passes.further, passes.batch_size, schedule=schedule, advance=advance))
     freeze.requires_grad_(True)

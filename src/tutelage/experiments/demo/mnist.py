@@ -21,7 +21,7 @@ from tutelage.core.stages import Advance, Stages
 from tutelage.data.datasets import load_mnist
 from tutelage.experiments.cache import Store, key_of
 from tutelage.experiments.demo.as_published import add_published
-from tutelage.experiments.demo.hard_example_passes import Passes, train_on_hardest
+from tutelage.experiments.demo.hard_example_passes import Passes, train_hard_examples
 from tutelage.experiments.demo.mnist_setting import (
     CLASSES,
     CONVOLUTION,
@@ -36,12 +36,12 @@ from tutelage.experiments.demo.mnist_setting import (
 )
 from tutelage.experiments.recipe import Outcome, Plan, Recipe
 from tutelage.experiments.scorecard import ClassificationTest
-from tutelage.experiments.teaching import kept_labels, kept_network
+from tutelage.experiments.teaching import cached_labels, cached_network
 from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.losses.targets import harden, smooth, soften
 from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.training.loop import fit, steps_of
+from tutelage.training.loop import fit, step_count
 from tutelage.training.settings import one_cycle
 from tutelage.training.stacks.networks import MLPStack
 from tutelage.training.student import TorchStudent
@@ -101,7 +101,7 @@ def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, passes: P
 
     def train(network: nn.Module) -> Mapping[str, NDArray[Any]]:
         with torch_runtime.coarse_products():
-            train_on_hardest(
+            train_hard_examples(
                 network,
                 soft_cross_entropy,
                 inputs=torch.from_numpy(split.inputs),
@@ -113,7 +113,7 @@ def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, passes: P
         return {}
 
     with stages.stage("teacher", passes.steps(len(split.inputs))) as advance:
-        network, _ = kept_network(store, made_from, lambda: glorot_weights(teacher_network()), train)
+        network, _ = cached_network(store, made_from, lambda: glorot_weights(teacher_network()), train)
     return network, made_from
 
 
@@ -126,7 +126,7 @@ def targets_of(setting: Setting, labels: NDArray[np.int64], taught: SoftLabels) 
 
 
 @dataclass(frozen=True)
-class Lessons:
+class StudentTraining:
     """What all students of a size have in common.
 
     Attributes:
@@ -158,7 +158,7 @@ class Lessons:
             "peak_rate": STUDENT_RATE,
             "seed": seed,
         }
-        stack, report = kept_network(
+        stack, report = cached_network(
             self.store, made_from, lambda: MLPStack(self.sizes, len(settings)), lambda stack: self._trained(stack, settings)
         )
         return stack, report["errors"]
@@ -179,7 +179,7 @@ class Lessons:
             validation=self.split.validation,
             advance=self.advance,
             optimizer=optimizer,
-            schedule=one_cycle(optimizer, steps_of(len(inputs), batch_size=STUDENT_BATCH, epochs=self.split.epochs)),
+            schedule=one_cycle(optimizer, step_count(len(inputs), batch_size=STUDENT_BATCH, epochs=self.split.epochs)),
         )
         return {"errors": report.scores.min(axis=0)}
 
@@ -209,15 +209,15 @@ def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
         split = Split(load_mnist(), train_rows=QUICK_ROWS if plan.quick else TRAIN_ROWS, epochs=10 if plan.quick else 20)
     teacher, made_from = _teacher(split, store, stages, seed=plan.seeds[0], passes=QUICK if plan.quick else FULL)
     with stages.stage("answers"):
-        taught = kept_labels(store, teacher, made_from, split.inputs, tuple(range(CLASSES)))
-        told = kept_labels(store, teacher, made_from, split.test_inputs, tuple(range(CLASSES)))
-    steps = steps_of(len(split.inputs), batch_size=STUDENT_BATCH, epochs=split.epochs)
+        taught = cached_labels(store, teacher, made_from, split.inputs, tuple(range(CLASSES)))
+        told = cached_labels(store, teacher, made_from, split.test_inputs, tuple(range(CLASSES)))
+    steps = step_count(len(split.inputs), batch_size=STUDENT_BATCH, epochs=split.epochs)
     models: dict[str, tuple[Any, ...]] = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),)}
     chosen: dict[str, Setting] = {}
     with stages.stage("students", steps * len(SIZES) * len(plan.seeds)) as advance:
         for suffix, sizes in SIZES.items():
-            lessons = Lessons(sizes, split, taught, key_of(made_from), store, advance)
-            for arm, (setting, students) in lessons.chosen(plan.seeds).items():
+            student_training = StudentTraining(sizes, split, taught, key_of(made_from), store, advance)
+            for arm, (setting, students) in student_training.chosen(plan.seeds).items():
                 models[arm + suffix], chosen[arm + suffix] = students, setting
     outcome = _measure(plan, split, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
     if plan.as_published:

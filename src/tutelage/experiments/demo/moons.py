@@ -24,7 +24,7 @@ from tutelage.experiments.demo.draws import Draw, by_arm, described, draw, for_e
 from tutelage.experiments.demo.figures import mean_soft_labels
 from tutelage.experiments.recipe import Outcome, Plan, Recipe
 from tutelage.experiments.scorecard import ClassificationTest, Measured
-from tutelage.experiments.teaching import kept_labels, kept_network
+from tutelage.experiments.teaching import cached_labels, cached_network
 from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.losses.targets import harden
 from tutelage.report.records import Figures, Region, Regions
@@ -81,8 +81,8 @@ def _teach(network: nn.Module, *, drawn: Draw, epochs: int) -> Mapping[str, NDAr
 def _teacher(drawn: Draw, *, epochs: int, store: Store) -> tuple[TorchStudent, list[Floats]]:
     """One seed's teacher, and its probabilities for training rows, pool and test rows."""
     made_from = {"what": "moons teacher", "data": drawn.fingerprint, "sizes": SIZES, "epochs": epochs, "seed": drawn.seed}
-    network, _ = kept_network(store, made_from, lambda: mlp(SIZES), partial(_teach, drawn=drawn, epochs=epochs))
-    labels = kept_labels(store, network, made_from, drawn.every, (0, 1))
+    network, _ = cached_network(store, made_from, lambda: mlp(SIZES), partial(_teach, drawn=drawn, epochs=epochs))
+    labels = cached_labels(store, network, made_from, drawn.every, (0, 1))
     return TorchStudent(network, classes=(0, 1)), drawn.split(labels.probabilities)
 
 

@@ -26,13 +26,13 @@ from tutelage.experiments.cache import Store
 from tutelage.experiments.demo.mnist_setting import CLASSES, Split, described, pictures, pixels
 from tutelage.experiments.recipe import Outcome, Plan, Recipe
 from tutelage.experiments.scorecard import ClassificationTest, Measured
-from tutelage.experiments.teaching import kept_labels, kept_network, kept_view_labels
+from tutelage.experiments.teaching import cached_labels, cached_network, cached_view_labels
 from tutelage.experiments.tiny.networks import answering_as, student_network, teacher_network
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.training.loop import steps_of
+from tutelage.training.loop import step_count
 from tutelage.training.settings import one_cycle
 from tutelage.training.stacks.networks import parameters_of
 from tutelage.training.student import TorchStudent
@@ -130,7 +130,7 @@ Learnt = tuple[nn.Module, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class _Lessons:
+class _StudentTraining:
     """What every training has in common.
 
     Attributes:
@@ -195,7 +195,7 @@ class _Lessons:
             )
             return {"errors": self.held_out.score(answering(fresh)).numpy()}
 
-        trained, report = kept_network(self.store, made_from, build, train)
+        trained, report = cached_network(self.store, made_from, build, train)
         return answering(trained), report["errors"]
 
     def networks(
@@ -220,7 +220,7 @@ class _Lessons:
         plans = [
             (size.teacher_batch, size.teacher_epochs) if each == TEACHER else (size.student_batch, size.student_epochs) for each in settings
         ]
-        return sum(steps_of(len(self.truth), batch_size=batch, epochs=epochs) for batch, epochs in plans)
+        return sum(step_count(len(self.truth), batch_size=batch, epochs=epochs) for batch, epochs in plans)
 
     def _named(self, each: tuple[Setting, int], taught: SoftLabels | None) -> tuple[tuple[Setting, int], Learnt]:
         """One network of another process, whose steps are not shown one by one."""
@@ -233,21 +233,21 @@ def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
     with stages.stage("data"):
         split = Split(subject.load(plan.data), train_rows=size.rows, epochs=size.student_epochs, held_out=size.held_out)
         views = Views(split.inputs, subject.augment, count=size.views, plain_first=True)
-        told_of = {"data": split.fingerprint, "views": views.settled_by()}
-        lessons = _Lessons(views, split.labels, split.validation, size, subject.dense, store, told_of)
+        told_of = {"data": split.fingerprint, "views": views.determined_by()}
+        student_training = _StudentTraining(views, split.labels, split.validation, size, subject.dense, store, told_of)
     first, *further = plan.seeds
     alone = [TEACHER, *(setting for setting in SETTINGS if setting.arm == "student-hard")]
-    with stages.stage("teacher, and students on labels", lessons.steps(*alone)) as advance:
-        learnt = lessons.networks([(setting, first) for setting in alone], None, advance)
+    with stages.stage("teacher, and students on labels", student_training.steps(*alone)) as advance:
+        learnt = student_training.networks([(setting, first) for setting in alone], None, advance)
     with stages.stage("answers"):
-        teacher, teacher_from = learnt[TEACHER, first][0], lessons.made_from(TEACHER, first)
-        taught = kept_view_labels(store, teacher, teacher_from, views, tuple(range(CLASSES)))
-        told = kept_labels(store, teacher, teacher_from, split.test_inputs, tuple(range(CLASSES)))
+        teacher, teacher_from = learnt[TEACHER, first][0], student_training.made_from(TEACHER, first)
+        taught = cached_view_labels(store, teacher, teacher_from, views, tuple(range(CLASSES)))
+        told = cached_labels(store, teacher, teacher_from, split.test_inputs, tuple(range(CLASSES)))
     candidates = [setting for setting in SETTINGS if setting not in alone]
-    with stages.stage("students", lessons.steps(candidates[0]) * (len(candidates) + len(MEANINGS) * len(further))) as advance:
-        learnt |= lessons.networks([(setting, first) for setting in candidates], taught, advance)
+    with stages.stage("students", student_training.steps(candidates[0]) * (len(candidates) + len(MEANINGS) * len(further))) as advance:
+        learnt |= student_training.networks([(setting, first) for setting in candidates], taught, advance)
         chosen = {arm: _best({setting: learnt[setting, first][1] for setting in SETTINGS if setting.arm == arm}) for arm in MEANINGS}
-        learnt |= lessons.networks([(setting, seed) for setting in chosen.values() for seed in further], taught, advance)
+        learnt |= student_training.networks([(setting, seed) for setting in chosen.values() for seed in further], taught, advance)
         networks = {arm: [learnt[setting, seed][0] for seed in plan.seeds] for arm, setting in chosen.items()}
     students = {arm: tuple(TorchStudent(network, classes=range(CLASSES)) for network in of_arm) for arm, of_arm in networks.items()}
     models = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),), **students}

@@ -100,13 +100,13 @@ def _apart(stack: Stack, networks: Sequence[nn.Module], inputs: Tensor) -> float
     trial, apart = copy.deepcopy(stack), 0.0
     with torch.no_grad(), torch_runtime.seeded(0):
         together = trial.train()(inputs)
-    told = trial.eval()(inputs).detach()
+    training_data = trial.eval()(inputs).detach()
     for index in {0, len(networks) - 1}:
         alone = copy.deepcopy(networks[index]).train()
         with torch.no_grad(), torch_runtime.seeded(0):
             learning = stack._output(alone(inputs))
         with torch.no_grad():
-            pairs = [(together[index], learning), (told[index], stack._output(alone.eval()(inputs)))]
+            pairs = [(together[index], learning), (training_data[index], stack._output(alone.eval()(inputs)))]
         pairs += [(mine[index], own) for mine, own in zip(trial.inner.buffers(), alone.buffers(), strict=True)]
         apart = max([apart, *(_gap(*pair) for pair in pairs)])
     return apart
@@ -127,14 +127,14 @@ def _stacked(networks: Sequence[nn.Module]) -> nn.Module:
     inner = copy.deepcopy(networks[0])
     made: dict[int, Tensor] = {}
     for path, module in inner.named_modules():
-        for kept in (module._parameters, module._buffers):
-            for name, value in kept.items():
+        for saved in (module._parameters, module._buffers):
+            for name, value in saved.items():
                 if value is None:
                     continue
                 if id(value) not in made:
                     whole = torch.stack([getattr(network.get_submodule(path), name).detach() for network in networks])
                     made[id(value)] = nn.Parameter(whole, requires_grad=value.requires_grad) if isinstance(value, nn.Parameter) else whole
-                kept[name] = made[id(value)]
+                saved[name] = made[id(value)]
     return inner
 
 

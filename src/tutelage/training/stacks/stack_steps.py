@@ -12,7 +12,7 @@ from tutelage.losses.signals import Product
 from tutelage.training.backend import Backend
 
 
-class Bearing(Backend):
+class DivergenceTolerant(Backend):
     """Bears losses that are not finite: such a copy counts nothing, and learns nothing that is worth keeping from then on."""
 
     def cost(self, losses: Tensor, steps: slice) -> Tensor:
@@ -26,7 +26,7 @@ class Bearing(Backend):
         torch.autograd.backward(self.cost_of(products, step))
 
 
-class StackSteps(Bearing):
+class StackSteps(DivergenceTolerant):
     """Copies of a stack that share their batches, and neither their learning rate nor the norm of their gradients.
 
     Copies of one rate are a parameter group of the optimizer, made of views into the stack's weights: each rate is
@@ -53,7 +53,7 @@ class StackSteps(Bearing):
         self._views: list[tuple[slice, list[nn.Parameter]]] = []
 
     def optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """One optimizer of all copies; as `Training` takes it."""
+        """One optimizer of all copies; as `TrainingSettings` takes it."""
         self._parameters, self._views = parameters, []
         if len(self._rates) == 1:
             return at_rate(self._make, self._rates[0][0])(parameters)

@@ -16,10 +16,10 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import TutelageError, one_line
 from tutelage.losses.objective import Objective
 from tutelage.losses.shared_targets import with_shared_targets
-from tutelage.training.settings import Training
-from tutelage.training.sources import told
+from tutelage.training.settings import TrainingSettings
+from tutelage.training.sources import training_data
 from tutelage.training.stacks.stack import Stack, stack_of
-from tutelage.training.stacks.stack_steps import Bearing, StackSteps, at_rate
+from tutelage.training.stacks.stack_steps import DivergenceTolerant, StackSteps, at_rate
 from tutelage.training.state import Fit
 from tutelage.training.student import TorchStudent
 
@@ -47,7 +47,7 @@ class Copy:
 
 
 @dataclass(frozen=True)
-class Many:
+class StudentGroup:
     """What they share.
 
     Attributes:
@@ -58,8 +58,8 @@ class Many:
     """
 
     objective: Matching
-    lesson: Mapping[str, Any]
-    training: Training
+    fit_arguments: Mapping[str, Any]
+    training: TrainingSettings
     classes: Sequence[Any] | None = None
     output: Callable[[Any], Tensor] | None = None
 
@@ -84,12 +84,12 @@ class Many:
     def _alone(self, each: Copy) -> TorchStudent:
         own = TorchStudent(copy.deepcopy(each.network), self._objective_of(each), classes=self.classes, output=self.output)
         optimizer = at_rate(self._optimizer, each.lr)
-        return own.fit(**self.lesson, **self._settings(optimizer=optimizer), backend=Bearing())
+        return own.fit(**self.fit_arguments, **self._settings(optimizer=optimizer), backend=DivergenceTolerant())
 
     def _together(self, copies: Sequence[Copy], stack: Stack, objective: Objective) -> list[TorchStudent]:
         steps = StackSteps(self._optimizer, [each.lr for each in copies], clip_norm=self.training.clip_norm)
         whole = TorchStudent(stack, objective, classes=self.classes)
-        whole.fit(**self.lesson, **self._settings(optimizer=steps.optimizer, clip_norm=None), backend=steps)
+        whole.fit(**self.fit_arguments, **self._settings(optimizer=steps.optimizer, clip_norm=None), backend=steps)
         return [self._one_of(whole, stack, index, each) for index, each in enumerate(copies)]
 
     def _one_of(self, whole: TorchStudent, stack: Stack, index: int, each: Copy) -> TorchStudent:
@@ -108,7 +108,7 @@ class Many:
         first = next(copies[0].network.parameters(), None)
         if first is None:
             return None, "they have no weights"
-        device = self.lesson.get("device")
+        device = self.fit_arguments.get("device")
         where = first.device if device is None else torch.device(device)
         objective, why = self._joint_objective(copies, where)
         if objective is None:
@@ -137,7 +137,7 @@ class Many:
         return self.objective(each.temperature, each.soft_weight)
 
     def _proving(self, where: torch.device) -> Tensor:
-        feed = told(self.lesson["X"], None, None, AnswerForm("values", "regression")).feed(where)
+        feed = training_data(self.fit_arguments["X"], None, None, AnswerForm("values", "regression")).feed(where)
         with torch_runtime.seeded(self.training.seed):
             return next(iter(feed.batches(1, [torch.arange(min(PROVING_ROWS, feed.rows))]))).inputs
 

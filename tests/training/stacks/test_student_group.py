@@ -6,9 +6,9 @@ import torch
 from tutelage.core import torch_runtime
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
-from tutelage.training.settings import Training
-from tutelage.training.stacks.many import Copy, Many
+from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacks.networks import mlp
+from tutelage.training.stacks.student_group import Copy, StudentGroup
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 4)).astype(np.float32)
@@ -19,8 +19,8 @@ COPIES = [Copy(NETWORK, lr=0.01), Copy(NETWORK, lr=0.1), Copy(NETWORK, lr=0.3)]
 
 
 def many(objective=lambda temperature, soft_weight: hard_cross_entropy(), **training):
-    lesson = {"X": X, "y": Y, "validation": (X[:20], Y[:20])}
-    return Many(objective, lesson, Training(**{"epochs": 12, "batch_size": 16} | training))
+    fit_arguments = {"X": X, "y": Y, "validation": (X[:20], Y[:20])}
+    return StudentGroup(objective, fit_arguments, TrainingSettings(**{"epochs": 12, "batch_size": 16} | training))
 
 
 def test_stacks_of_any_size_give_the_same_students_in_order():

@@ -68,7 +68,7 @@ class Job:
 
     def taught(self, network: nn.Module, labels: tl.SoftLabels, epochs: int) -> None:
         """Our epochs, with the same gradient, and with all that `TorchStudent.fit` does before and after."""
-        objective = 0.9 * tl.soft_cross_entropy(temperature=TEMPERATURE) + 0.1 * tl.hard_cross_entropy()
+        objective = 0.9 * tl.losses.soft_cross_entropy(temperature=TEMPERATURE) + 0.1 * tl.losses.hard_cross_entropy()
         tl.TorchStudent(network, objective).fit(self.inputs.numpy(), labels, self.labels, epochs=epochs, batch_size=BATCH, threads=1)
 
 
@@ -114,12 +114,15 @@ def taught(rounds: int) -> None:
     for name, (build, steps, wanted) in STEPS.items():
         job = Job(BATCH * steps)
         answers = np.random.default_rng(0).normal(size=(len(job.labels), 10)).astype(np.float32)
-        for what, objective in (("labels", tl.hard_cross_entropy()), ("recorded answers", tl.soft_cross_entropy(temperature=TEMPERATURE))):
+        for what, objective in (
+            ("labels", tl.losses.hard_cross_entropy()),
+            ("recorded answers", tl.losses.soft_cross_entropy(temperature=TEMPERATURE)),
+        ):
             found = _step_ratio(job, build, objective, answers, rounds)
             _told(f"a step of {name} on {what}, ours / by hand on labels", found, f"at most {1.05 if what == 'labels' else wanted}")
 
 
-def _step_ratio(job: Job, build: Callable[[], nn.Module], objective: tl.Objective, answers: np.ndarray, rounds: int) -> Ratio:
+def _step_ratio(job: Job, build: Callable[[], nn.Module], objective: tl.losses.Objective, answers: np.ndarray, rounds: int) -> Ratio:
     ours, theirs = build(), build()
     by_us, by_hand = (torch.optim.Adam(network.parameters(), lr=1e-3, fused=True) for network in (ours, theirs))
     answering = recorded(answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
@@ -147,7 +150,7 @@ rng = np.random.default_rng(0)
 inputs, labels = rng.normal(size=(rows, 64)).astype("float32"), rng.integers(classes, size=rows)
 network = nn.Linear(64, classes)
 folder = None if sys.argv[1] == "labels" else sys.argv[1]
-objective = tl.hard_cross_entropy() if folder is None else tl.soft_cross_entropy(temperature=4.0)
+objective = tl.losses.hard_cross_entropy() if folder is None else tl.losses.soft_cross_entropy(temperature=4.0)
 student = tl.TorchStudent(network, objective, classes=range(classes))
 student.fit(inputs, None if folder is None else tl.open_labels(folder), labels, epochs=1)
 print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))

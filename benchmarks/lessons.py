@@ -16,7 +16,7 @@ from sklearn.svm import SVC, LinearSVC
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.data.transfer import Munge
-from tutelage.softlabels.querying import ask
+from tutelage.softlabels.querying import query
 from tutelage.students.columns import with_columns
 from tutelage.students.teaching import blended, out_of_fold_answers
 from tutelage.teachers.adapt import as_teacher
@@ -113,7 +113,7 @@ def _taught_by(problem: Problem, parts: dict[str, Any], truth: dict[str, NDArray
     rows = {name: prepared.transform(part) for name, part in parts.items()}
     fresh = _teacher(problem, rows, truth, seed)
     teacher = as_teacher(fresh.fit(rows["labelled"], truth["labelled"]))
-    answers = {name: ask(teacher, rows[name]) for name in ("transfer", "test")}
+    answers = {name: query(teacher, rows[name]) for name in ("transfer", "test")}
     answers["labelled"] = out_of_fold_answers(fresh, teacher.form, rows["labelled"], truth["labelled"], folds=FOLDS, seed=seed)
     return answers, teacher.form
 

@@ -29,8 +29,8 @@ from tutelage.experiments.demo.mnist_setting import pixels
 from tutelage.search.choice import best_setting
 from tutelage.training.stacks.networks import drawn, mlp
 
-Objectives = Mapping[str, tuple[tl.Objective, ...]]
-HARD = tl.hard_cross_entropy
+Objectives = Mapping[str, tuple[tl.losses.Objective, ...]]
+HARD = tl.losses.hard_cross_entropy
 
 
 def network(width: int, outputs: int) -> nn.Sequential:
@@ -48,7 +48,9 @@ def network(width: int, outputs: int) -> nn.Sequential:
     return net
 
 
-def beside_labels(objective: Callable[..., tl.Objective], weights: tuple[float, ...], *layers: str) -> tuple[tl.Objective, ...]:
+def beside_labels(
+    objective: Callable[..., tl.losses.Objective], weights: tuple[float, ...], *layers: str
+) -> tuple[tl.losses.Objective, ...]:
     """A term beside the labels, at three weights."""
     return tuple(HARD() + weight * objective(*layers) for weight in weights)
 
@@ -56,35 +58,35 @@ def beside_labels(objective: Callable[..., tl.Objective], weights: tuple[float, 
 CLASSES: Objectives = {
     "hard_cross_entropy": tuple(HARD(smoothing=s) for s in (0.0, 0.1, 0.2)),
     "hard_cross_entropy, unsmoothed": (HARD(),),
-    "soft_cross_entropy": tuple(tl.soft_cross_entropy(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "kl_divergence": tuple(tl.kl_divergence(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "logit_matching": beside_labels(tl.logit_matching, (0.01, 0.1, 1.0)),
-    "decoupled": tuple(HARD() + tl.decoupled(temperature=4.0, other_weight=b) for b in (2.0, 4.0, 8.0)),
-    "dist": tuple(HARD() + tl.dist(temperature=t) for t in (1.0, 2.0, 4.0)),
-    "standardised_divergence": beside_labels(partial(tl.standardised_divergence, temperature=2.0), (1.0, 4.0, 16.0)),
-    "weighted_soft_labels": tuple(HARD() + tl.weighted_soft_labels(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "virtual_teacher": beside_labels(tl.virtual_teacher, (0.1, 1.0, 10.0)),
-    "reverse_kl": tuple(tl.reverse_kl(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "jensen_shannon": tuple(tl.jensen_shannon(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "hint": beside_labels(tl.hint, (1.0, 10.0, 100.0), "features"),
-    "attention_transfer": beside_labels(tl.attention_transfer, (10.0, 100.0, 1000.0), "features"),
-    "relational_distance": beside_labels(tl.relational_distance, (1.0, 10.0, 100.0), "embedding"),
-    "relational_angle": beside_labels(tl.relational_angle, (1.0, 10.0, 100.0), "embedding"),
-    "similarity_preserving": beside_labels(tl.similarity_preserving, (30.0, 300.0, 3000.0), "embedding"),
-    "probabilistic_transfer": beside_labels(tl.probabilistic_transfer, (1.0, 10.0, 100.0), "embedding"),
-    "contrastive": beside_labels(partial(tl.contrastive, negatives=256), (0.02, 0.1, 0.8), "embedding"),
+    "soft_cross_entropy": tuple(tl.losses.soft_cross_entropy(temperature=t) for t in (2.0, 4.0, 8.0)),
+    "kl_divergence": tuple(tl.losses.kl_divergence(temperature=t) for t in (2.0, 4.0, 8.0)),
+    "logit_matching": beside_labels(tl.losses.logit_matching, (0.01, 0.1, 1.0)),
+    "decoupled": tuple(HARD() + tl.losses.decoupled(temperature=4.0, other_weight=b) for b in (2.0, 4.0, 8.0)),
+    "dist": tuple(HARD() + tl.losses.dist(temperature=t) for t in (1.0, 2.0, 4.0)),
+    "standardised_divergence": beside_labels(partial(tl.losses.standardised_divergence, temperature=2.0), (1.0, 4.0, 16.0)),
+    "weighted_soft_labels": tuple(HARD() + tl.losses.weighted_soft_labels(temperature=t) for t in (2.0, 4.0, 8.0)),
+    "virtual_teacher": beside_labels(tl.losses.virtual_teacher, (0.1, 1.0, 10.0)),
+    "reverse_kl": tuple(tl.losses.reverse_kl(temperature=t) for t in (2.0, 4.0, 8.0)),
+    "jensen_shannon": tuple(tl.losses.jensen_shannon(temperature=t) for t in (2.0, 4.0, 8.0)),
+    "hint": beside_labels(tl.losses.hint, (1.0, 10.0, 100.0), "features"),
+    "attention_transfer": beside_labels(tl.losses.attention_transfer, (10.0, 100.0, 1000.0), "features"),
+    "relational_distance": beside_labels(tl.losses.relational_distance, (1.0, 10.0, 100.0), "embedding"),
+    "relational_angle": beside_labels(tl.losses.relational_angle, (1.0, 10.0, 100.0), "embedding"),
+    "similarity_preserving": beside_labels(tl.losses.similarity_preserving, (30.0, 300.0, 3000.0), "embedding"),
+    "probabilistic_transfer": beside_labels(tl.losses.probabilistic_transfer, (1.0, 10.0, 100.0), "embedding"),
+    "contrastive": beside_labels(partial(tl.losses.contrastive, negatives=256), (0.02, 0.1, 0.8), "embedding"),
 }
 ON_OR_OFF: Objectives = {
-    "hard_bernoulli": tuple(w * tl.hard_bernoulli() for w in (0.3, 1.0, 3.0)),
-    "soft_bernoulli": tuple(tl.soft_bernoulli(temperature=t) for t in (1.0, 2.0, 4.0)),
+    "hard_bernoulli": tuple(w * tl.losses.hard_bernoulli() for w in (0.3, 1.0, 3.0)),
+    "soft_bernoulli": tuple(tl.losses.soft_bernoulli(temperature=t) for t in (1.0, 2.0, 4.0)),
 }
-TRUE_VALUES = partial(tl.squared_error, against="labels")
+TRUE_VALUES = partial(tl.losses.squared_error, against="labels")
 VALUES: Objectives = {
     "squared_error, labels": tuple(w * TRUE_VALUES() for w in (0.3, 1.0, 3.0)),
-    "squared_error, teacher": tuple(tl.squared_error() + w * TRUE_VALUES() for w in (0.0, 0.1, 1.0)),
-    "huber": tuple(tl.huber(delta=d) for d in (0.1, 0.3, 1.0)),
-    "gaussian": tuple(tl.gaussian() + w * TRUE_VALUES() for w in (0.0, 0.1, 1.0)),
-    "teacher_bounded": tuple(TRUE_VALUES() + w * tl.teacher_bounded() for w in (0.3, 1.0, 3.0)),
+    "squared_error, teacher": tuple(tl.losses.squared_error() + w * TRUE_VALUES() for w in (0.0, 0.1, 1.0)),
+    "huber": tuple(tl.losses.huber(delta=d) for d in (0.1, 0.3, 1.0)),
+    "gaussian": tuple(tl.losses.gaussian() + w * TRUE_VALUES() for w in (0.0, 0.1, 1.0)),
+    "teacher_bounded": tuple(TRUE_VALUES() + w * tl.losses.teacher_bounded() for w in (0.3, 1.0, 3.0)),
 }
 
 
@@ -104,24 +106,24 @@ class Job:
     validation: tuple[NDArray[Any], NDArray[Any]]
     test: tuple[NDArray[Any], NDArray[Any]]
     student: Callable[[int], nn.Module]
-    teacher: Callable[[tl.Objective], Any]
+    teacher: Callable[[tl.losses.Objective], Any]
     score: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
     epochs: int
 
-    def measured(self, objectives: tuple[tl.Objective, ...], seeds: range) -> NDArray[np.float64]:
+    def measured(self, objectives: tuple[tl.losses.Objective, ...], seeds: range) -> NDArray[np.float64]:
         """(seeds, test rows) what the chosen candidate gets wrong."""
         found = [[self._one(objective, seed) for objective in objectives] for seed in seeds]
         best = best_setting(np.array([[score for score, _ in row] for row in found]))
         print(f"    chosen: {objectives[best].described()}", file=sys.stderr)
         return np.stack([row[best][1] for row in found])
 
-    def _one(self, objective: tl.Objective, seed: int) -> tuple[float, NDArray[np.float64]]:
+    def _one(self, objective: tl.losses.Objective, seed: int) -> tuple[float, NDArray[np.float64]]:
         student = tl.TorchStudent(self.student(seed), objective)
         teacher = self.teacher(objective) if any("teacher" in needed for needed in objective.needs) else None
         inputs, truth = self.train
         optimizer = partial(torch.optim.Adam, lr=3e-3, fused=True)
         settings: dict[str, Any] = {"epochs": self.epochs, "batch_size": 64, "seed": seed, "threads": 1}
-        settings |= {"optimizer": optimizer, "schedule": tl.one_cycle}
+        settings |= {"optimizer": optimizer, "schedule": tl.training.one_cycle}
         student.fit(inputs, teacher, truth, validation=self.validation, **settings)
         return float(student.fit_.scores.min()), self.score(student.predict(self.test[0]), self.test[1])
 
@@ -150,10 +152,14 @@ def _digits(targets: Callable[[NDArray[Any]], NDArray[Any]]) -> tuple[Any, Any, 
     return whole, (images[:1800], labels[:1800]), (images[-2000:], labels[-2000:]), (pixels(mnist.test_images), targets(mnist.test_labels))
 
 
-def _taught(outputs: int, objective: tl.Objective, whole: tuple[Any, Any], epochs: int) -> nn.Module:
+def _taught(outputs: int, objective: tl.losses.Objective, whole: tuple[Any, Any], epochs: int) -> nn.Module:
     """A wider network of the same form that saw 50 000 rows with their labels."""
     teacher = drawn(network(32, outputs), 0)
-    how: dict[str, Any] = {"batch_size": 128, "optimizer": partial(torch.optim.Adam, lr=2e-3, fused=True), "schedule": tl.one_cycle}
+    how: dict[str, Any] = {
+        "batch_size": 128,
+        "optimizer": partial(torch.optim.Adam, lr=2e-3, fused=True),
+        "schedule": tl.training.one_cycle,
+    }
     tl.TorchStudent(teacher, objective).fit(whole[0], None, whole[1], epochs=epochs, **how)
     return teacher.eval()
 
@@ -185,7 +191,7 @@ def on_or_off(quick: bool) -> Job:
     whole, train, validation, test = _digits(
         lambda d: np.stack([d % 2 == 0, d > 4, np.isin(d, (2, 3, 5, 7)), np.isin(d, (0, 6, 8, 9))], axis=1).astype(np.int64)
     )
-    taught = _taught(4, tl.hard_bernoulli(), whole, 1 if quick else 4)
+    taught = _taught(4, tl.losses.hard_bernoulli(), whole, 1 if quick else 4)
     teacher = tl.as_teacher(taught, task="multilabel", classes=NAMES)
     said = tl.record(teacher, train[0])
     print(f"labels on or off: the teacher's error {((tl.record(teacher, test[0]).answers > 0) != test[1]).mean():.4f}", flush=True)

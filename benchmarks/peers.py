@@ -50,7 +50,7 @@ def trees(taught: Lesson, seed: int) -> Answers:
 
     ours = tl.DistilledClassifier(teacher(), tl.SoftTree(**LEAVES), out_of_fold=4, random_state=seed)
     made = tl.DistilledClassifier(
-        teacher(), tl.SoftTree(**LEAVES), out_of_fold=4, transfer=tl.Munge(), transfer_rows=5.0, random_state=seed
+        teacher(), tl.SoftTree(**LEAVES), out_of_fold=4, transfer=tl.transfer.Munge(), transfer_rows=5.0, random_state=seed
     )
     return {
         "teacher of trees": teacher().fit(X, y).predict_proba(test),
@@ -75,7 +75,7 @@ def boosting(taught: Lesson, seed: int) -> Answers:
     teacher = tl.as_teacher(lambda frame: predictor.predict_proba(frame, model=best).to_numpy(), kind="probabilities", classes=[0, 1])
     answers = {"teacher of AutoGluon": predictor.predict_proba(test).to_numpy()}
     student = with_columns(tl.SoftBoosting(n_estimators=20, n_jobs=1, random_state=seed, **SMALL), labelled, scaled=False)
-    made = tl.DistilledClassifier(teacher, student, transfer=tl.Munge(), transfer_rows=5.0, random_state=seed)
+    made = tl.DistilledClassifier(teacher, student, transfer=tl.transfer.Munge(), transfer_rows=5.0, random_state=seed)
     answers["boosting on labels"] = student.fit(labelled, taught.truth["labelled"]).predict_proba(test)
     answers["tutelage, boosting + MUNGE"] = made.fit(labelled).predict_proba(test)
     told = predictor.distill(hyperparameters={"GBM": {"num_boost_round": 20, **SMALL}}, verbosity=0)

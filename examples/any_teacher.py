@@ -24,7 +24,7 @@ def main() -> None:
     booster = lightgbm.train(settings, lightgbm.Dataset(X, y), 40)
 
     teacher = tl.as_teacher(booster)  # knows what its numbers are: probabilities of classes 0 to 9
-    made = tl.Munge().make(X, MADE, seed=0)  # rows that nobody labelled; the teacher does
+    made = tl.transfer.Munge().make(X, MADE, seed=0)  # rows that nobody labelled; the teacher does
     rows = np.concatenate([X, made])
 
     students = {

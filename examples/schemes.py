@@ -27,7 +27,7 @@ ROWS, BATCH, EPOCHS = 100, 50, 30
 ROWS_OF_TEACHERS = 500
 TEACHER, ASSISTANT, STUDENT = 256, 64, 32
 """Hidden units."""
-SOFT, HARD = tl.soft_cross_entropy(temperature=4.0), tl.hard_cross_entropy()
+SOFT, HARD = tl.losses.soft_cross_entropy(temperature=4.0), tl.losses.hard_cross_entropy()
 ADAM = partial(torch.optim.Adam, lr=0.02, fused=True)
 
 
@@ -71,7 +71,7 @@ def born_again(lesson: Lesson, teachers: list[tl.TorchStudent]) -> tl.TorchStude
 def mutual(lesson: Lesson, teachers: list[tl.TorchStudent]) -> tl.TorchStudent:
     """Two students learn from the labels and from each other, in the same step (Zhang 2018, arXiv 1706.00384: by turns)."""
     peers = Peers([lesson.network(), lesson.network(number=1)])
-    from_each_other = tl.Objective((tl.Term("from each other", divergence_from_peer, ("student",)),))
+    from_each_other = tl.losses.Objective((tl.losses.Term("from each other", divergence_from_peer, ("student",)),))
     tl.TorchStudent(peers, HARD + from_each_other).fit(lesson.X, y=lesson.y, **lesson.training)
     return tl.TorchStudent(peers[0], classes=range(10))
 
@@ -105,7 +105,7 @@ def by_an_ensemble(lesson: Lesson, teachers: list[tl.TorchStudent]) -> tl.TorchS
 def by_its_past(lesson: Lesson, teachers: list[tl.TorchStudent]) -> tl.TorchStudent:
     """Self-distillation: the network after the last epoch teaches the next (Kim 2021, arXiv 2006.12000: with growing weight)."""
     network, past = lesson.network(), lesson.network()
-    student = tl.TorchStudent(network, 0.5 * tl.soft_cross_entropy() + 0.5 * HARD, classes=range(10))
+    student = tl.TorchStudent(network, 0.5 * tl.losses.soft_cross_entropy() + 0.5 * HARD, classes=range(10))
 
     def remember(report: object) -> None:
         past.load_state_dict(network.state_dict())
@@ -117,7 +117,7 @@ def by_its_past(lesson: Lesson, teachers: list[tl.TorchStudent]) -> tl.TorchStud
 def without_data(lesson: Lesson, teachers: list[tl.TorchStudent]) -> tl.TorchStudent:
     """No row and no label, but noise from paper to ink, each row of it once; cubed, because a digit is mostly paper."""
     ends = np.array([np.zeros(64), np.ones(64)], dtype=np.float32)
-    noise = tl.UniformNoise().make(ends, ROWS * EPOCHS, seed=lesson.seed) ** 3
+    noise = tl.transfer.UniformNoise().make(ends, ROWS * EPOCHS, seed=lesson.seed) ** 3
     return tl.TorchStudent(lesson.network(), SOFT).fit(noise, teachers[0], **lesson.training | {"epochs": 1})
 
 

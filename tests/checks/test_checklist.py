@@ -16,7 +16,7 @@ from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
-from tutelage.teachers.ensemble import ensemble
+from tutelage.teachers.ensembles import ensemble
 from tutelage.teachers.relabel import relabelled
 
 X = np.random.default_rng(0).normal(size=(40, 3))

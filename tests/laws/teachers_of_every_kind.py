@@ -28,7 +28,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
-from tutelage.teachers.ensemble import ensemble
+from tutelage.teachers.ensembles import ensemble
 from tutelage.teachers.relabel import relabelled
 
 RNG = np.random.default_rng(0)

@@ -22,7 +22,7 @@ from tutelage.students.mlp import SoftMLP
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.trees import SoftForest, SoftTree
 from tutelage.teachers.adapt import as_teacher
-from tutelage.teachers.ensemble import ensemble
+from tutelage.teachers.ensembles import ensemble
 from tutelage.teachers.relabel import relabelled
 
 GOOD = np.random.default_rng(0).normal(size=(12, 2))

@@ -172,7 +172,7 @@ def test_any_teacher_of_labels_teaches_any_student(of_labels, name):
 
     def learnt(from_labels: SoftLabels) -> Any:
         if name == "network":
-            return network(from_labels, rows, tl.soft_bernoulli())
+            return network(from_labels, rows, tl.losses.soft_bernoulli())
         if name in LABEL_BY_LABEL:
             return clone(LABEL_BY_LABEL[name]).fit(rows, from_labels.probabilities, classes=from_labels.form.classes)
         return DistilledClassifier(from_labels, IN_ONE[name]).fit(rows)
@@ -215,7 +215,7 @@ def test_any_teacher_of_values_teaches_a_network(of_values):
     labels, rows = record(of_values.teacher, of_values.rows), of_values.rows
     said = of_values.teacher.answer(rows)
     values = said[:, 0] if said.shape[1] == 1 else said
-    student, control = (network(told, rows, tl.squared_error()) for told in (labels, shuffled(labels)))
+    student, control = (network(told, rows, tl.losses.squared_error()) for told in (labels, shuffled(labels)))
     assert student.predict(rows).shape == values.shape
     assert ((student.predict(rows) - values) ** 2).mean() < 0.5 * ((control.predict(rows) - values) ** 2).mean()
 

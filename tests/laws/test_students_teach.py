@@ -43,8 +43,8 @@ def small(seed=0):
     [
         (tl.TorchStudent(small(), classes=NAMES), DECIDED, "logits", "multiclass"),
         (tl.TorchStudent(nn.Linear(4, 2)), DECIDED == "a", "logits", "binary"),
-        (tl.TorchStudent(nn.Linear(4, 2), tl.hard_bernoulli()), ROWS[:, :2] > 0, "logits", "multilabel"),
-        (tl.TorchStudent(nn.Linear(4, 1), tl.squared_error(against="labels")), ROWS[:, 0], "values", "regression"),
+        (tl.TorchStudent(nn.Linear(4, 2), tl.losses.hard_bernoulli()), ROWS[:, :2] > 0, "logits", "multilabel"),
+        (tl.TorchStudent(nn.Linear(4, 1), tl.losses.squared_error(against="labels")), ROWS[:, 0], "values", "regression"),
         (tl.TorchStudent(Wordy(4, 3), output=lambda said: said["logits"]), DECIDED, "logits", "multiclass"),
     ],
 )
@@ -58,7 +58,7 @@ def test_a_taught_student_answers_as_its_network_does(student, y, kind, task):
 
 def test_a_student_learns_from_a_student_and_from_its_hidden_layer():
     middling = tl.TorchStudent(small(), classes=NAMES).fit(ROWS, y=DECIDED, **QUICK)
-    student = tl.TorchStudent(small(1), tl.soft_cross_entropy() + 0.1 * tl.hint("1")).fit(ROWS, middling, **QUICK)
+    student = tl.TorchStudent(small(1), tl.losses.soft_cross_entropy() + 0.1 * tl.losses.hint("1")).fit(ROWS, middling, **QUICK)
     assert (student.predict(ROWS) == middling.predict(ROWS)).mean() > 0.9
     assert tl.as_teacher(middling).fingerprint == tl.as_teacher(tl.TorchStudent(middling.network, classes=NAMES)).fingerprint
     assert tl.as_teacher(middling).fingerprint != tl.as_teacher(student).fingerprint
@@ -76,7 +76,7 @@ def test_two_that_learn_from_each_other_end_where_a_bare_loop_ends():
         return kl_divergence(logits, logits.detach().flip(0).softmax(dim=-1))
 
     peers, bare = Peers([small(0), small(1)]), [small(0), small(1)]
-    objective = tl.hard_cross_entropy() + tl.Objective((tl.Term("from peer", from_peer, ("student",)),))
+    objective = tl.losses.hard_cross_entropy() + tl.losses.Objective((tl.losses.Term("from peer", from_peer, ("student",)),))
     student = tl.TorchStudent(peers, objective, classes=NAMES)
     student.fit(ROWS, y=DECIDED, epochs=5, batch_size=70, optimizer=partial(torch.optim.SGD, lr=0.5))
     optimizer = torch.optim.SGD([parameter for peer in bare for parameter in peer.parameters()], lr=0.5)

@@ -5,8 +5,7 @@ import torch
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.losses.functional import classification, correlation, divergences, reweighted
-from tutelage.losses.functional import decoupled as decoupling
+from tutelage.losses.functional import classification, correlation, decoupling, divergences, reweighted
 from tutelage.losses.signals import Signals
 
 RNG = torch.Generator().manual_seed(0)
@@ -16,30 +15,30 @@ P, LOG_P = torch.softmax(V / 3, 1), torch.log_softmax(V / 3, 1)
 STANDARD = torch.softmax(correlation.standardise(V) / 3, 1)
 
 EACH = {
-    "hard_cross_entropy": (tl.hard_cross_entropy(smoothing=0.2), classification.hard_cross_entropy(Z, Y, smoothing=0.2)),
-    "soft_cross_entropy": (tl.soft_cross_entropy(temperature=3.0), classification.soft_cross_entropy(Z, P, temperature=3.0)),
-    "kl_divergence": (tl.kl_divergence(temperature=3.0), classification.kl_divergence(Z, P, temperature=3.0)),
-    "reverse_kl": (tl.reverse_kl(temperature=3.0), divergences.reverse_kl(Z, LOG_P, temperature=3.0)),
+    "hard_cross_entropy": (tl.losses.hard_cross_entropy(smoothing=0.2), classification.hard_cross_entropy(Z, Y, smoothing=0.2)),
+    "soft_cross_entropy": (tl.losses.soft_cross_entropy(temperature=3.0), classification.soft_cross_entropy(Z, P, temperature=3.0)),
+    "kl_divergence": (tl.losses.kl_divergence(temperature=3.0), classification.kl_divergence(Z, P, temperature=3.0)),
+    "reverse_kl": (tl.losses.reverse_kl(temperature=3.0), divergences.reverse_kl(Z, LOG_P, temperature=3.0)),
     "jensen_shannon": (
-        tl.jensen_shannon(temperature=3.0, teacher_share=0.2),
+        tl.losses.jensen_shannon(temperature=3.0, teacher_share=0.2),
         divergences.jensen_shannon(Z, LOG_P, temperature=3.0, teacher_share=0.2),
     ),
-    "logit_matching": (tl.logit_matching(centred=True), classification.logit_matching(Z, V, centred=True)),
+    "logit_matching": (tl.losses.logit_matching(centred=True), classification.logit_matching(Z, V, centred=True)),
     "decoupled": (
-        tl.decoupled(temperature=3.0, target_weight=2.0, other_weight=4.0),
+        tl.losses.decoupled(temperature=3.0, target_weight=2.0, other_weight=4.0),
         decoupling.decoupled(Z, V, Y, temperature=3.0, target_weight=2.0, other_weight=4.0),
     ),
     "dist": (
-        tl.dist(temperature=3.0, inter_weight=2.0, intra_weight=3.0),
+        tl.losses.dist(temperature=3.0, inter_weight=2.0, intra_weight=3.0),
         correlation.dist(Z, P, temperature=3.0, inter_weight=2.0, intra_weight=3.0),
     ),
     "standardised_divergence": (
-        tl.standardised_divergence(temperature=3.0),
+        tl.losses.standardised_divergence(temperature=3.0),
         correlation.standardised_divergence(Z, STANDARD, temperature=3.0),
     ),
-    "weighted_soft_labels": (tl.weighted_soft_labels(temperature=3.0), reweighted.weighted_soft_labels(Z, V, Y, temperature=3.0)),
+    "weighted_soft_labels": (tl.losses.weighted_soft_labels(temperature=3.0), reweighted.weighted_soft_labels(Z, V, Y, temperature=3.0)),
     "virtual_teacher": (
-        tl.virtual_teacher(temperature=10.0, correct=0.9),
+        tl.losses.virtual_teacher(temperature=10.0, correct=0.9),
         reweighted.virtual_teacher(Z, Y, temperature=10.0, correct=0.9),
     ),
 }
@@ -73,14 +72,14 @@ def test_a_stack_shares_the_teacher_and_the_labels(name):
 @pytest.mark.parametrize(
     "made",
     [
-        tl.soft_cross_entropy,
-        tl.kl_divergence,
-        tl.reverse_kl,
-        tl.jensen_shannon,
-        tl.decoupled,
-        tl.dist,
-        tl.standardised_divergence,
-        tl.weighted_soft_labels,
+        tl.losses.soft_cross_entropy,
+        tl.losses.kl_divergence,
+        tl.losses.reverse_kl,
+        tl.losses.jensen_shannon,
+        tl.losses.decoupled,
+        tl.losses.dist,
+        tl.losses.standardised_divergence,
+        tl.losses.weighted_soft_labels,
     ],
 )
 def test_every_copy_may_have_its_own_temperature(made):
@@ -122,11 +121,11 @@ def test_two_classes_are_refused_before_training(name):
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: tl.hard_cross_entropy(smoothing=1.5),
-        lambda: tl.soft_cross_entropy(temperature=0),
-        lambda: tl.dist(temperature=math.nan),
-        lambda: tl.jensen_shannon(teacher_share=1.0),
-        lambda: tl.virtual_teacher(correct=1.0),
+        lambda: tl.losses.hard_cross_entropy(smoothing=1.5),
+        lambda: tl.losses.soft_cross_entropy(temperature=0),
+        lambda: tl.losses.dist(temperature=math.nan),
+        lambda: tl.losses.jensen_shannon(teacher_share=1.0),
+        lambda: tl.losses.virtual_teacher(correct=1.0),
     ],
 )
 def test_a_setting_that_is_none_is_refused_at_once(wrong):

@@ -33,11 +33,11 @@ def seen(paths):
 @pytest.mark.parametrize(
     ("made", "pure", "layer"),
     [
-        (tl.attention_transfer, features.attention_transfer, "0"),
-        (tl.relational_distance, relations.relational_distance, "1.1"),
-        (tl.relational_angle, relations.relational_angle, "1.1"),
-        (tl.similarity_preserving, relations.similarity_preserving, "1.1"),
-        (tl.probabilistic_transfer, relations.probabilistic_transfer, "1.1"),
+        (tl.losses.attention_transfer, features.attention_transfer, "0"),
+        (tl.losses.relational_distance, relations.relational_distance, "1.1"),
+        (tl.losses.relational_angle, relations.relational_angle, "1.1"),
+        (tl.losses.similarity_preserving, relations.similarity_preserving, "1.1"),
+        (tl.losses.probabilistic_transfer, relations.probabilistic_transfer, "1.1"),
     ],
 )
 def test_the_term_is_the_pure_loss_of_its_layers(made, pure, layer):
@@ -48,7 +48,7 @@ def test_the_term_is_the_pure_loss_of_its_layers(made, pure, layer):
 
 
 def test_a_hint_goes_through_a_projector_that_trains():
-    objective = tl.hint("0") + tl.hint("1.0", "0")
+    objective = tl.losses.hint("0") + tl.losses.hint("1.0", "0")
     batch = seen(["0", "1.0"])
     assert objective.needs == {"student:0", "teacher:0", "student:1.0"}
     modules = objective.modules(batch, rows=5)
@@ -61,7 +61,7 @@ def test_a_hint_goes_through_a_projector_that_trains():
 
 
 def test_the_contrast_remembers_every_row_of_the_data():
-    objective = tl.contrastive("1.1", embedding=6, negatives=4)
+    objective = tl.losses.contrastive("1.1", embedding=6, negatives=4)
     batch = seen(["1.1"])
     modules = objective.modules(batch, rows=50)
     assert modules["contrastive 1/1"].student_memory.shape == (50, 6)
@@ -74,19 +74,19 @@ def test_the_contrast_remembers_every_row_of_the_data():
 
 
 def test_settings_are_described_with_the_layers():
-    (described,) = tl.contrastive("1.1", "2", embedding=6).described()
+    (described,) = tl.losses.contrastive("1.1", "2", embedding=6).described()
     assert described["reads"] == ["student:1.1", "teacher:2", "index"]
     assert described["settings"] == {"embedding": 6, "negatives": 1024, "temperature": 0.07, "momentum": 0.5}
 
 
 def test_a_stack_is_refused_and_every_task_taken():
     for task in ("binary", "multiclass", "multilabel", "regression"):
-        tl.hint("0").check(task=task, columns=2, given=set())
+        tl.losses.hint("0").check(task=task, columns=2, given=set())
     with pytest.raises(ShapeError, match="hint 0 takes no stack"):
-        tl.hint("0").check(task="multiclass", columns=3, given=set(), stacked=True)
+        tl.losses.hint("0").check(task="multiclass", columns=3, given=set(), stacked=True)
 
 
 @pytest.mark.parametrize("wrong", [{"negatives": 0}, {"embedding": 0}, {"momentum": 1.0}, {"temperature": 0.0}])
 def test_a_setting_that_is_none_is_refused_at_once(wrong):
     with pytest.raises(BadInput, match="expected"):
-        tl.contrastive("0", **wrong)
+        tl.losses.contrastive("0", **wrong)

@@ -17,7 +17,7 @@ from tutelage.training.backend import Backend
 torch.manual_seed(0)
 Z, V, Y = torch.randn(5, 3), torch.randn(5, 3), torch.tensor([0, 1, 2, 0, 1])
 BATCH = Signals(Z, teacher_answers=V, labels=Y)
-MIXED = 0.9 * tl.soft_cross_entropy(temperature=4.0) + 0.1 * tl.hard_cross_entropy()
+MIXED = 0.9 * tl.losses.soft_cross_entropy(temperature=4.0) + 0.1 * tl.losses.hard_cross_entropy()
 
 
 def test_terms_are_weighted_named_and_add_up():
@@ -33,13 +33,15 @@ def test_a_sum_is_weighted_term_by_term():
 
 
 def test_two_terms_of_one_name_are_told_apart():
-    objective = tl.soft_cross_entropy() + tl.soft_cross_entropy(temperature=2.0) + tl.soft_cross_entropy(temperature=3.0)
+    objective = (
+        tl.losses.soft_cross_entropy() + tl.losses.soft_cross_entropy(temperature=2.0) + tl.losses.soft_cross_entropy(temperature=3.0)
+    )
     assert list(objective(BATCH).terms) == ["soft_cross_entropy", "soft_cross_entropy 2", "soft_cross_entropy 3"]
 
 
 def test_prepared_targets_give_the_same_bits_as_the_teacher_in_the_batch():
     rows = torch.tensor([4, 0, 2])
-    objective = tl.soft_cross_entropy(temperature=3.0) + tl.kl_divergence(temperature=2.0)
+    objective = tl.losses.soft_cross_entropy(temperature=3.0) + tl.losses.kl_divergence(temperature=2.0)
     prepared = {name: made.index_select(-2, rows) for name, made in objective.prepare(V).items()}
     live = objective(Signals(Z[rows], teacher_answers=V[rows]))
     assert torch.equal(objective(Signals(Z[rows], prepared=prepared)).total, live.total)
@@ -47,12 +49,12 @@ def test_prepared_targets_give_the_same_bits_as_the_teacher_in_the_batch():
 
 def test_every_copy_has_its_own_weight_and_temperature():
     temperature, weight = torch.tensor([1.0, 4.0])[:, None, None], torch.tensor([0.25, 0.5])[:, None, None]
-    objective = weight * tl.soft_cross_entropy(temperature=temperature) + tl.hard_cross_entropy() * (1 - weight)
+    objective = weight * tl.losses.soft_cross_entropy(temperature=temperature) + tl.losses.hard_cross_entropy() * (1 - weight)
     stack = torch.stack([Z, 2 * Z])
     for batch in (Signals(stack, V, Y), Signals(stack, labels=Y, prepared=objective.prepare(V))):
         together = objective(batch).total
         for which, (t, w) in enumerate([(1.0, 0.25), (4.0, 0.5)]):
-            alone = w * tl.soft_cross_entropy(temperature=t) + (1 - w) * tl.hard_cross_entropy()
+            alone = w * tl.losses.soft_cross_entropy(temperature=t) + (1 - w) * tl.losses.hard_cross_entropy()
             torch.testing.assert_close(together[which], alone(Signals(stack[which], V, Y)).total)
 
 
@@ -75,7 +77,7 @@ def test_a_module_is_built_from_a_batch_and_comes_first():
         ("student",),
         build=lambda batch, rows: torch.nn.Linear(batch.student_answers.shape[1], rows),
     )
-    objective = Objective((term,)) + tl.hard_cross_entropy()
+    objective = Objective((term,)) + tl.losses.hard_cross_entropy()
     modules = objective.modules(BATCH, rows=7)
     assert [tuple(p.shape) for p in modules.parameters()] == [(7, 3), (7,)]
     torch.testing.assert_close(
@@ -117,19 +119,19 @@ def test_a_weight_that_is_none_is_refused(weight):
 
 def test_its_description_is_plain_and_complete():
     temperature = torch.tensor([1.0, 2.0])[:, None, None]
-    assert (0.5 * tl.soft_cross_entropy(temperature=temperature) + tl.hard_cross_entropy()).described() == [
+    assert (0.5 * tl.losses.soft_cross_entropy(temperature=temperature) + tl.losses.hard_cross_entropy()).described() == [
         {"name": "soft_cross_entropy", "weight": 0.5, "reads": ["student", "teacher"], "settings": {"temperature": [1.0, 2.0]}},
         {"name": "hard_cross_entropy", "weight": 1.0, "reads": ["student", "labels"], "settings": {"smoothing": 0.0}},
     ]
 
 
 def test_equal_choices_are_equal_objectives():
-    assert 0.5 * tl.hard_cross_entropy() == tl.hard_cross_entropy() * 0.5
-    assert tl.hard_cross_entropy() != tl.hard_cross_entropy(smoothing=0.1)
+    assert 0.5 * tl.losses.hard_cross_entropy() == tl.losses.hard_cross_entropy() * 0.5
+    assert tl.losses.hard_cross_entropy() != tl.losses.hard_cross_entropy(smoothing=0.1)
 
 
 def test_an_objective_survives_being_copied_and_pickled():
-    objective = MIXED + tl.hint("body.0") + tl.contrastive("body.0", "stem")
+    objective = MIXED + tl.losses.hint("body.0") + tl.losses.contrastive("body.0", "stem")
     MIXED(BATCH)
     for again in (copy.deepcopy(objective), pickle.loads(pickle.dumps(objective))):  # noqa: S301 - our own bytes
         assert again.described() == objective.described()
@@ -151,7 +153,7 @@ def test_an_objective_survives_being_copied_and_pickled():
 def test_a_product_is_the_same_losses_with_the_same_gradient(copies, weight, temperature):
     answers = (Z if copies is None else torch.stack([Z, 3 * Z])).clone().requires_grad_()
     batch = replace(BATCH, student_answers=answers)
-    objective = weight * (tl.soft_cross_entropy(temperature=temperature) + 0.5 * tl.hard_cross_entropy(smoothing=0.1))
+    objective = weight * (tl.losses.soft_cross_entropy(temperature=temperature) + 0.5 * tl.losses.hard_cross_entropy(smoothing=0.1))
     products = objective.products(batch)
     by_term = {term.name: term.weight * term(batch) for term in objective.terms}
     for name, product in products.items():
@@ -171,7 +173,7 @@ def test_gradient_begins_below_a_loss_that_is_linear():
 def test_a_term_that_no_weight_can_change_adds_no_gradient():
     answers = Z.clone().requires_grad_()
     fixed = Objective((Term("fixed", lambda labels: labels.float(), ("labels",)),))
-    for objective in (tl.hard_cross_entropy(), tl.hard_cross_entropy() + fixed):
+    for objective in (tl.losses.hard_cross_entropy(), tl.losses.hard_cross_entropy() + fixed):
         answers.grad = None
         products = objective.products(replace(BATCH, student_answers=answers))
         Backend().backward(products.values(), 0)
@@ -188,7 +190,7 @@ def test_a_loss_that_is_not_one_value_per_example_is_refused(shape, loss):
 
 
 def test_a_weight_for_each_copy_needs_a_stack():
-    weighted = torch.tensor([0.2, 0.7])[:, None, None] * tl.hard_cross_entropy()
+    weighted = torch.tensor([0.2, 0.7])[:, None, None] * tl.losses.hard_cross_entropy()
     weighted.check(task="multiclass", columns=3, given={"labels"}, stacked=True)
     with pytest.raises(ShapeError, match="weight it by a number, for this student is one network"):
         weighted.check(task="multiclass", columns=3, given={"labels"})

@@ -111,7 +111,7 @@ def test_an_objective_and_an_output_of_ones_own_are_used():
 
     def objective(temperature, soft_weight):
         asked.append(temperature)
-        return soft_weight * tl.kl_divergence(temperature=temperature)
+        return soft_weight * tl.losses.kl_divergence(temperature=temperature)
 
     student = TorchStudent(Wordy(), output=lambda said: said["logits"])
     found = tl.sweep(student, X, LABELS, temperature=[1.0, 2.0], objective=objective, **QUICK)
@@ -139,7 +139,9 @@ def test_students_that_cannot_be_stacked_are_trained_one_by_one_and_it_says_so()
 
 
 def test_hidden_layers_are_matched_one_by_one():
-    found = tl.sweep(STUDENT, X, TEACHER, temperature=1.0, objective=lambda *_: tl.soft_cross_entropy() + tl.hint("0", "0"), **QUICK)
+    found = tl.sweep(
+        STUDENT, X, TEACHER, temperature=1.0, objective=lambda *_: tl.losses.soft_cross_entropy() + tl.losses.hint("0", "0"), **QUICK
+    )
     assert "one by one: hint 0 takes no stack" in found.how
 
 
@@ -160,7 +162,7 @@ class Bare(nn.Module):
         (lambda: 3, {}, BadInput, "returned a int; expected a torch Module"),
         (lambda: STUDENT, {}, BadInput, "returned one network twice"),
         (Bare(), {}, BadInput, r"the student is a Bare without reset_parameters\(\), .* Pass a function"),
-        (TorchStudent(STUDENT, tl.soft_cross_entropy()), {}, BadInput, "an objective of its own"),
+        (TorchStudent(STUDENT, tl.losses.soft_cross_entropy()), {}, BadInput, "an objective of its own"),
         (STUDENT, {"validation": None}, BadInput, "chooses by validation rows, and there are none"),
         (STUDENT, {"validation": 0.0}, BadInput, "leaves 0 to choose with"),
         (STUDENT, {"temperature": []}, BadInput, "temperature is an empty list"),

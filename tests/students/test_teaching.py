@@ -11,9 +11,6 @@ from sklearn.preprocessing import StandardScaler
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.losses.targets import temper
-from tutelage.softlabels.labels import SoftLabels
-from tutelage.softlabels.querying import ask
-from tutelage.students import teaching
 from tutelage.students.teaching import as_truth, blended, must_learn, out_of_fold_answers, taught
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
@@ -36,27 +33,6 @@ def test_catboost_says_itself_whether_it_is_fitted():
     model = pytest.importorskip("catboost").CatBoostClassifier(iterations=2, verbose=False, allow_writing_files=False)
     assert must_learn(model)
     assert not must_learn(model.fit(X, Y))
-
-
-def test_a_teacher_is_asked_in_parts_and_kept_answers_at_once(monkeypatch):
-    monkeypatch.setattr(teaching, "ROWS_A_QUESTION", 8)
-    sizes = []
-
-    class Counting:
-        form, fingerprint = FORM, "counting"
-
-        def answer(self, inputs):
-            sizes.append(len(inputs))
-            return np.column_stack([inputs[:, 0] > 0, inputs[:, 0] <= 0]).astype(np.float32)
-
-    answers = ask(Counting(), X)
-    assert sizes == [8, 8, 8, 6]
-    assert answers.dtype == np.float64
-    np.testing.assert_array_equal(answers[:, 0], X[:, 0] > 0)
-    twins = SoftLabels(np.array([[1.0, 0.0], [0.0, 1.0]]), FORM, names=np.array([7, 7], dtype=np.uint64))
-    monkeypatch.setattr("tutelage.softlabels.labels.row_names", lambda rows: np.array([7, 7], dtype=np.uint64)[: len(rows)])
-    monkeypatch.setattr(teaching, "ROWS_A_QUESTION", 1)
-    np.testing.assert_array_equal(ask(twins, X[:2]), [[1, 0], [0, 1]])
 
 
 def test_truth_is_put_in_the_teachers_order():

@@ -40,7 +40,7 @@ def test_the_last_epoch_stays_on_the_screen_and_only_a_terminal_gets_a_bar(termi
 def test_a_training_shows_its_terms_when_asked_to(capsys):
     X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
     labels = tl.record(tl.as_teacher(lambda rows: rows[:, :2], kind="logits", classes=[0, 1]), X)
-    objective = tl.soft_cross_entropy() + tl.hard_cross_entropy()
+    objective = tl.losses.soft_cross_entropy() + tl.losses.hard_cross_entropy()
     tl.TorchStudent(mlp((3, 2)), objective).fit(X, labels, y, epochs=2, validation=0.25, progress=True)
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]

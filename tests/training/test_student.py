@@ -132,10 +132,10 @@ def test_a_share_of_the_rows_or_rows_of_their_own_choose_the_epoch():
 
 def test_values_and_independent_labels_are_learnt_too():
     values = as_teacher(nn.Linear(4, 2), task="regression")
-    student = TorchStudent(nn.Linear(4, 2), tl.squared_error()).fit(ROWS, values, **QUICK | {"epochs": 200}, validation=0.2)
+    student = TorchStudent(nn.Linear(4, 2), tl.losses.squared_error()).fit(ROWS, values, **QUICK | {"epochs": 200}, validation=0.2)
     np.testing.assert_allclose(student.predict(ROWS), values.answer(ROWS), atol=0.05)
     labels = as_teacher(nn.Linear(4, 2), classes=("x", "y"), task="multilabel")
-    student = TorchStudent(nn.Linear(4, 2), tl.soft_bernoulli()).fit(ROWS, labels, **QUICK | {"epochs": 200}, validation=0.2)
+    student = TorchStudent(nn.Linear(4, 2), tl.losses.soft_bernoulli()).fit(ROWS, labels, **QUICK | {"epochs": 200}, validation=0.2)
     assert (student.predict(ROWS) == (labels.answer(ROWS) > 0)).mean() > 0.95
 
 
@@ -169,7 +169,7 @@ def test_an_output_function_takes_the_logits_out():
 
 
 def test_hidden_layers_are_matched_through_projectors_that_are_no_part_of_the_student():
-    objective = soft_cross_entropy() + 0.1 * tl.hint("1", "1")
+    objective = soft_cross_entropy() + 0.1 * tl.losses.hint("1", "1")
     student = TorchStudent(small(), objective).fit(ROWS, TEACHER, **QUICK)
     assert [parameter.shape for parameter in student.projectors_.parameters()] == [(30, 8), (30,)]
     assert list(student.network.state_dict()) == list(small().state_dict())
@@ -179,11 +179,11 @@ def test_hidden_layers_are_matched_through_projectors_that_are_no_part_of_the_st
     with pytest.raises(BadInput, match=r"reads the teacher's layer '1', and SoftLabels has no layers; pass the teacher's network"):
         TorchStudent(small(), objective).fit(ROWS, record(TEACHER, ROWS))
     with pytest.raises(BadInput, match=r"has no layer 'hidden'"):
-        TorchStudent(small(), tl.hint("hidden", "1")).fit(ROWS, TEACHER)
+        TorchStudent(small(), tl.losses.hint("hidden", "1")).fit(ROWS, TEACHER)
 
 
 def test_a_projector_takes_what_a_layer_says_in_half_precision():
-    objective = soft_cross_entropy() + 0.1 * tl.hint("1", "1")
+    objective = soft_cross_entropy() + 0.1 * tl.losses.hint("1", "1")
     assert agreement(TorchStudent(small(), objective).fit(ROWS, TEACHER, precision="bfloat16", **QUICK)) > 0.9
 
 
@@ -197,7 +197,7 @@ def test_a_checkpoint_of_another_teacher_or_of_more_rows_is_refused_for_a_datase
 
 
 def test_projectors_come_back_from_a_checkpoint(tmp_path):
-    objective = soft_cross_entropy() + tl.hint("1", "1")
+    objective = soft_cross_entropy() + tl.losses.hint("1", "1")
     alone = TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4)
 
     def stop(report):

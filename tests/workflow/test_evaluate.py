@@ -51,13 +51,13 @@ def test_teacher_and_student_are_each_shown_their_own_columns(student, tmp_path)
         "import numpy as np\ndef ask(rows):\n    assert list(rows.columns) == ['a', 'b']\n    p = 1 / (1 + np.exp(-rows['a']))\n"
         "    return np.c_[1 - p, p]\n"
     )
-    asked = open_answer_source(file, labels=None, teacher="by_a:ask", told=SourceOptions(kind="probabilities", classes=("n", "y")))
+    asked = open_answer_source(file, labels=None, teacher="by_a:ask", options=SourceOptions(kind="probabilities", classes=("n", "y")))
     evaluation = measure(*student, file, asked)
     assert evaluation.student == "tree"
     assert evaluation.rows == 30
     assert evaluation.cost.size_of == "file"
-    assert evaluation.kept_answers().teacher[:, 1] == pytest.approx(1 / (1 + np.exp(-rows["a"])))
-    np.testing.assert_array_equal(evaluation.kept_answers().student, student[0].answer(rows[["b"]]))
+    assert evaluation.row_answers().teacher[:, 1] == pytest.approx(1 / (1 + np.exp(-rows["a"])))
+    np.testing.assert_array_equal(evaluation.row_answers().student, student[0].answer(rows[["b"]]))
 
 
 def test_the_rows_it_was_taught_on_are_told(student, tmp_path):
@@ -70,11 +70,11 @@ def test_the_rows_it_was_taught_on_are_told(student, tmp_path):
     ("options", "match"),
     [
         ({"labels": "labels", "teacher": "x"}, "not both"),
-        ({"told": SourceOptions(classes=("a",))}, "an evaluation without a teacher has no use for classes="),
+        ({"options": SourceOptions(classes=("a",))}, "an evaluation without a teacher has no use for classes="),
         ({"truth": ()}, "nothing to measure the student against"),
     ],
 )
 def test_who_is_asked_must_be_one_or_the_truth(options, match, student, tmp_path):
     file = TableFile.open(tmp_path / "rows.parquet", truth=options.pop("truth", ("y",)))
     with pytest.raises(BadInput, match=match):
-        open_answer_source(file, **{"labels": None, "teacher": None, "told": SourceOptions()} | options)
+        open_answer_source(file, **{"labels": None, "teacher": None, "options": SourceOptions()} | options)

@@ -92,13 +92,21 @@ def require(module: str) -> ModuleType:
     """
     try:
         return importlib.import_module(module)
-    except ModuleNotFoundError as missing:
-        lacking = missing.name or module
-        tops = [name.partition(".")[0] for name in (lacking, module)]
-        extra = next((name for top in tops for name, modules in EXTRAS.items() if top in modules), None)
-        if extra is None:
-            raise
-        raise MissingExtra(_sentence([lacking], [extra])) from missing
+    except ModuleNotFoundError as error:
+        raise missing_extra(error, module) from error
+
+
+def missing_extra(error: ModuleNotFoundError, module: str = "") -> ModuleNotFoundError | MissingExtra:
+    """The error to raise for a module that was not found: MissingExtra if an extra brings it, else the error itself.
+
+    Args:
+        error: what the import raised.
+        module: the module that was being imported.
+    """
+    lacking = error.name or module
+    tops = [name.partition(".")[0] for name in (lacking, module)]
+    extra = next((name for top in tops for name, modules in EXTRAS.items() if top in modules), None)
+    return error if extra is None else MissingExtra(_sentence([lacking], [extra]))
 
 
 def require_extras(extras: Iterable[str]) -> None:

@@ -1,1 +1,8 @@
-"""What a student is asked to match: targets (NumPy) and losses (torch)."""
+"""Losses of a torch student, as terms to be weighed with `*` and joined with `+`; the pure functions are in `functional`.
+
+objective = 0.9 * losses.soft_cross_entropy(temperature=4.0) + 0.1 * losses.hard_cross_entropy()
+"""
+
+from tutelage.core.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -10,8 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tutelage.core.errors import BadInput
-from tutelage.losses.functional import classification, correlation, divergences, reweighted
-from tutelage.losses.functional import decoupled as decoupling
+from tutelage.losses.functional import classification, correlation, decoupling, divergences, reweighted
 from tutelage.losses.functional.numerics import check_scale, finite, log_softmax, softmax
 from tutelage.losses.objective import Objective, Term
 from tutelage.losses.targets import check_temperature

@@ -21,7 +21,7 @@ from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.evaluation.significance import paired_difference
 from tutelage.losses.targets import check_temperature
 from tutelage.search.transfer_display import Measure, TransferCurve, TransferPoint
-from tutelage.softlabels.querying import ask
+from tutelage.softlabels.querying import query
 from tutelage.students.teaching import blended, must_learn, taught
 from tutelage.teachers.adapt import as_teacher
 
@@ -122,7 +122,7 @@ class _Class:
         return taught(self._student, self._teacher.form, self._X, self._targets)
 
     def _answers(self, X: Any) -> Floats:
-        return blended(ask(self._teacher, X), self._teacher.form, temperature=self._temperature)
+        return blended(query(self._teacher, X), self._teacher.form, temperature=self._temperature)
 
 
 class _Exam:
@@ -130,7 +130,7 @@ class _Exam:
 
     def __init__(self, teacher: Teacher, validation: Any, temperature: float) -> None:
         self._form, self._inputs, self._temperature = teacher.form, validation, temperature
-        answers = ask(teacher, validation)
+        answers = query(teacher, validation)
         self._known = answers if self._form.kind == "values" else self._form.probabilities(answers)
         self.rows = len(answers)
         if self.rows < 2:

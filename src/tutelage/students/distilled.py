@@ -21,7 +21,7 @@ from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.rows import array_of, as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.losses.targets import check_temperature
-from tutelage.softlabels.querying import ask
+from tutelage.softlabels.querying import query
 from tutelage.students.teaching import as_truth, blended, must_learn, out_of_fold_answers, taught
 from tutelage.teachers.adapt import as_teacher
 
@@ -79,7 +79,7 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
             made = self.transfer.make(X, wanted, seed=random.randint(2**31 - 1))
             self.transfer_rows_ = wanted
             if wanted:
-                targets = np.concatenate([targets, self._targets(ask(self.teacher_, made), None)])
+                targets = np.concatenate([targets, self._targets(query(self.teacher_, made), None)])
                 X = stacked(X, made)
         self.student_ = taught(self.student, form, X, targets)
         return self
@@ -89,7 +89,7 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
         self.teacher_ = as_teacher(clone(self.teacher).fit(X, y) if learns else self.teacher)
         self._learn_form(self.teacher_.form)
         if self.out_of_fold is None:
-            return ask(self.teacher_, X)
+            return query(self.teacher_, X)
         assert y is not None  # noqa: S101 - _check_settings has seen to it
         seed = random.randint(2**31 - 1)
         return out_of_fold_answers(clone(self.teacher), self.teacher_.form, X, y, folds=self.out_of_fold, seed=seed)

@@ -6,7 +6,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.teachers.adapters.function import FunctionTeacher
-from tutelage.teachers.ensemble import ensemble
+from tutelage.teachers.ensembles import ensemble
 
 ROWS = np.zeros((2, 1))
 CLASSES = ("a", "b", "c")

@@ -1,0 +1,12 @@
+from .adapt import as_teacher as as_teacher
+from .adapters.boosters import BoosterTeacher as BoosterTeacher
+from .adapters.estimator import EstimatorTeacher as EstimatorTeacher
+from .adapters.function import FunctionTeacher as FunctionTeacher
+from .adapters.onnx_file import OnnxTeacher as OnnxTeacher
+from .adapters.torch_module import TorchTeacher as TorchTeacher
+from .adapters.torch_module import load_weights as load_weights
+from .ensembles import EnsembleTeacher as EnsembleTeacher
+from .ensembles import ensemble as ensemble
+from .open import open_teacher as open_teacher
+from .relabel import RelabelledTeacher as RelabelledTeacher
+from .relabel import relabelled as relabelled

@@ -11,7 +11,7 @@ import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.losses.functional import classification as losses
 from tutelage.losses.objective import Objective, Term
-from tutelage.losses.signals import Product, Signals
+from tutelage.losses.signals import Signals
 from tutelage.training.backend import Backend
 
 torch.manual_seed(0)
@@ -150,24 +150,19 @@ def test_an_objective_survives_being_copied_and_pickled():
         (2, torch.tensor([0.2, 0.7])[:, None, None], torch.tensor([1.0, 4.0])[:, None, None]),
     ],
 )
-def test_a_product_is_the_same_losses_with_the_same_gradient(copies, weight, temperature):
+def test_the_gradient_of_a_step_is_that_of_the_mean_of_the_weighted_sum(copies, weight, temperature):
     answers = (Z if copies is None else torch.stack([Z, 3 * Z])).clone().requires_grad_()
     batch = replace(BATCH, student_answers=answers)
     objective = weight * (tl.losses.soft_cross_entropy(temperature=temperature) + 0.5 * tl.losses.hard_cross_entropy(smoothing=0.1))
-    products = objective.products(batch)
+    losses = objective.weighted(batch)
     by_term = {term.name: term.weight * term(batch) for term in objective.terms}
-    for name, product in products.items():
-        torch.testing.assert_close(product.losses(), by_term[name])
+    for name, loss in losses.items():
+        torch.testing.assert_close(loss, by_term[name])
     total = sum(by_term.values())
     torch.testing.assert_close(objective(batch).total, total)
     (expected,) = torch.autograd.grad(total.mean(-1).sum(), answers, retain_graph=True)
-    Backend().backward(products.values(), 0)
+    Backend().backward(losses.values(), 0)
     torch.testing.assert_close(answers.grad, expected)
-
-
-def test_gradient_begins_below_a_loss_that_is_linear():
-    products = MIXED.products(BATCH)
-    assert [(product.slope is None, product.carrier.shape) for product in products.values()] == [(False, (5, 3)), (True, (5,))]
 
 
 def test_a_term_that_no_weight_can_change_adds_no_gradient():
@@ -175,8 +170,7 @@ def test_a_term_that_no_weight_can_change_adds_no_gradient():
     fixed = Objective((Term("fixed", lambda labels: labels.float(), ("labels",)),))
     for objective in (tl.losses.hard_cross_entropy(), tl.losses.hard_cross_entropy() + fixed):
         answers.grad = None
-        products = objective.products(replace(BATCH, student_answers=answers))
-        Backend().backward(products.values(), 0)
+        Backend().backward(objective.weighted(replace(BATCH, student_answers=answers)).values(), 0)
         torch.testing.assert_close(answers.grad, (torch.softmax(Z, 1) - torch.nn.functional.one_hot(Y, 3)) / 5)
 
 
@@ -184,9 +178,9 @@ def test_a_term_that_no_weight_can_change_adds_no_gradient():
 def test_a_loss_that_is_not_one_value_per_example_is_refused(shape, loss):
     mine = Objective((Term("mine", loss, ("student",)),))
     sentence = f"mine gives losses of shape {shape}; expected one value per example, (5,)"
-    for asked in (mine, mine.products):
+    for call in (mine, mine.weighted):
         with pytest.raises(ShapeError, match=re.escape(sentence)):
-            asked(BATCH)
+            call(BATCH)
 
 
 def test_a_weight_for_each_copy_needs_a_stack():
@@ -198,4 +192,4 @@ def test_a_weight_for_each_copy_needs_a_stack():
 
 def test_a_batch_from_which_nothing_can_learn_is_torchs_error():
     with pytest.raises(RuntimeError, match="does not require grad"):
-        Backend().backward([Product(torch.zeros(5))], 0)
+        Backend().backward([torch.zeros(5)], 0)

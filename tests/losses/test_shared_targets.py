@@ -30,11 +30,11 @@ def test_targets_are_prepared_once_for_each_distinct_setting_and_the_loss_is_the
     torch.testing.assert_close(slope, answers.grad)
 
 
-def test_a_shared_product_is_the_loss():
+def test_a_loss_with_shared_targets_is_the_loss():
     whole = soft_cross_entropy(temperature=DISTINCT[WHICH])
     shared = with_shared_targets(whole, soft_cross_entropy(temperature=DISTINCT), WHICH)
-    product = shared.products(Signals(prepared=shared.prepare(ANSWERS), **SIGNALS))["soft_cross_entropy"]
-    torch.testing.assert_close(product.losses(), whole(Signals(teacher_answers=ANSWERS, **SIGNALS)).total)
+    loss = shared.weighted(Signals(prepared=shared.prepare(ANSWERS), **SIGNALS))["soft_cross_entropy"]
+    torch.testing.assert_close(loss, whole(Signals(teacher_answers=ANSWERS, **SIGNALS)).total)
 
 
 def test_settings_that_all_differ_need_no_sharing():

@@ -42,7 +42,7 @@ TorchStudent(network, 0.5 * soft_cross_entropy(temperature=2.0) + 0.5 * hard_cro
     rows, record(teacher, rows), labels, validation=(rows[:30], labels[:30]), epochs=5, batch_size=16, schedule=one_cycle,
     optimizer=partial(torch.optim.SGD, lr=0.3, momentum=0.9), clip_norm=1.0, backend=backend, callbacks=[told.append],
 )
-if backend is None or backend.keeps:
+if backend is None or backend.writes_checkpoints:
     losses = torch.tensor([report.loss for report in told])
     save_file({**network.state_dict(), "losses": losses}, sys.argv[1])
 """
@@ -83,8 +83,8 @@ def test_every_row_is_some_processes_and_counts_once():
         size = len(order[16 * step : 16 * (step + 1)])
         for backend, of in zip(backends, parts, strict=True):
             # The gradient of a sum over rows, exchanged as a mean over three processes.
-            cost = backend.cost(torch.ones(1, 1), slice(step, step + 1)).item()
-            seen.index_add_(0, of[step], torch.full((len(of[step]),), cost / len(of[step]) / 3 * size))
+            step_losses = backend.step_losses(torch.ones(1, 1), slice(step, step + 1)).item()
+            seen.index_add_(0, of[step], torch.full((len(of[step]),), step_losses / len(of[step]) / 3 * size))
     torch.testing.assert_close(seen, torch.ones(35))
 
 

@@ -9,8 +9,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput, SelfCheckFailed, ShapeError
 from tutelage.losses.functional.classification import soft_cross_entropy
-from tutelage.losses.signals import Product
-from tutelage.training import loss_monitor
 from tutelage.training.feeds import TensorFeed
 from tutelage.training.loop import fit, step_count, train
 from tutelage.training.stacks.networks import MLPStack, mlp
@@ -149,15 +147,13 @@ def test_callbacks_are_told_of_each_epoch_and_one_may_end_the_training():
     assert told[0].score is None
 
 
-@pytest.mark.parametrize("narrow", [0, loss_monitor.NARROW])
-def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_batch(monkeypatch, narrow):
-    monkeypatch.setattr(loss_monitor, "NARROW", narrow)
+def test_each_term_is_reported_as_its_mean_over_rows_whatever_the_size_of_the_last_batch():
     told, network = [], mlp((4, 2))
     still = torch.optim.SGD(network.parameters(), lr=0.0)
 
     def by_term(batch):
         soft = soft_cross_entropy(network(batch.inputs), TARGETS[batch.rows])
-        return {"soft": Product(soft), "squares": Product(network(batch.inputs), batch.inputs[:, :2], 0.5)}
+        return {"soft": soft, "squares": 0.5 * (network(batch.inputs) * batch.inputs[:, :2]).sum(-1)}
 
     train(network, by_term, TensorFeed(INPUTS), loop_settings(network, optimizer=still, epochs=1, callbacks=[told.append]))
     with torch.no_grad():
@@ -167,54 +163,48 @@ def test_each_term_is_told_as_its_mean_over_rows_whatever_the_size_of_the_last_b
     assert told[0].loss == pytest.approx(sum(told[0].terms.values()))
 
 
-@pytest.mark.parametrize("slopes", ["of each copy", "shared", "none", "of no copy"])
-@pytest.mark.parametrize("weight", [0.5, torch.tensor([[0.5], [2.0], [0.0]])])
-@pytest.mark.parametrize("narrow", [0, loss_monitor.NARROW])
-def test_a_stack_tells_what_its_copies_cost_in_all(monkeypatch, slopes, weight, narrow):
-    monkeypatch.setattr(loss_monitor, "NARROW", narrow)
-    told, network = [], MLPStack((4, 2), 3)
-    wanted = {"of each copy": torch.stack([TARGETS, 1 - TARGETS, 2 * TARGETS]), "shared": TARGETS}.get(slopes)
+@pytest.mark.parametrize("weight", [0.5, torch.tensor([[0.5], [2.0], [0.0]])], ids=["one weight", "a weight per copy"])
+@pytest.mark.parametrize("per_copy", [True, False])
+def test_the_loss_of_a_stack_is_the_sum_over_its_copies(weight, per_copy):
+    reports, network = [], MLPStack((4, 2), 3)
 
     def by_term(batch):
-        said = network(batch.inputs)
-        slope = None if wanted is None else wanted.index_select(-2, batch.rows)
-        if slopes == "of no copy":
-            return {"term": Product(batch.inputs.square().sum(-1), None, weight), "learnt": Product(0 * said.sum(-1))}
-        return {"term": Product(said.square().sum(-1) if slope is None else said, slope, weight)}
+        answers = network(batch.inputs)
+        losses = answers.square().sum(-1) if per_copy else batch.inputs.square().sum(-1)
+        return {"term": losses * weight, "learnt": 0 * answers.sum(-1)}
 
     train(
         network,
         by_term,
         TensorFeed(INPUTS),
-        loop_settings(network, optimizer=torch.optim.SGD(network.parameters(), lr=0.0), epochs=1, callbacks=[told.append]),
+        loop_settings(network, optimizer=torch.optim.SGD(network.parameters(), lr=0.0), epochs=1, callbacks=[reports.append]),
     )
     with torch.no_grad():
-        said = network(INPUTS)
-    losses = said.square().sum(-1) if wanted is None else (said * wanted).sum(-1)
-    if slopes == "of no copy":
-        losses = INPUTS.square().sum(-1).expand(1 if isinstance(weight, float) else 3, -1)
-    assert told[0].loss == pytest.approx(float((losses * weight).mean(1).sum()), rel=1e-5)
+        losses = network(INPUTS).square().sum(-1) if per_copy else INPUTS.square().sum(-1)[None]
+    assert reports[0].loss == pytest.approx(float((losses * weight).mean(1).sum()), rel=1e-5)
 
 
 @pytest.mark.parametrize(
-    "product_of",
+    "losses_of",
     [
-        lambda step, ones: Product(ones, None, float(step)),
-        lambda step, ones: Product(ones[:, None].expand(-1, 1 + step % 2), torch.ones(1 + step % 2) * step / (1 + step % 2)),
-        lambda step, ones: Product((ones * step).to(torch.bfloat16 if step % 2 else torch.float32)),
-        lambda step, ones: Product(ones * step) if step % 2 else Product(ones[:, None], torch.full((1,), float(step))),
+        lambda step, ones: {"term": ones * step},
+        lambda step, ones: {"term": (ones * step).to(torch.bfloat16 if step % 2 else torch.float32)},
+        lambda step, ones: {"term": (ones * step).expand(1 + step % 2, -1) / (1 + step % 2)},
+        lambda step, ones: {"term": ones * step} if step % 2 else {"one": ones * step / 2, "two": ones * step / 2},
     ],
-    ids=["weight", "columns", "precision", "slope"],
+    ids=["value", "precision", "copies", "terms"],
 )
-def test_a_term_may_change_from_step_to_step(product_of):
-    told, network, steps = [], mlp((4, 2)), iter(range(7))
+def test_the_losses_may_change_from_step_to_step(losses_of):
+    reports, network, steps = [], mlp((4, 2)), iter(range(7))
     still = torch.optim.SGD(network.parameters(), lr=0.0)
 
     def changing(batch):
-        return {"term": product_of(next(steps), network(batch.inputs).sum(-1) * 0 + 1)}
+        return losses_of(next(steps), network(batch.inputs).sum(-1) * 0 + 1)
 
-    train(network, changing, TensorFeed(INPUTS), loop_settings(network, optimizer=still, epochs=1, batch_size=10, callbacks=[told.append]))
-    assert told[0].loss == pytest.approx(3.0)
+    train(
+        network, changing, TensorFeed(INPUTS), loop_settings(network, optimizer=still, epochs=1, batch_size=10, callbacks=[reports.append])
+    )
+    assert reports[0].loss == pytest.approx(3.0)
 
 
 def test_nothing_of_a_step_is_alive_in_the_next():
@@ -224,7 +214,7 @@ def test_nothing_of_a_step_is_alive_in_the_next():
         alive.extend(ref() is not None for ref in before)
         losses = network(batch.inputs).sum(-1)
         before[:] = [weakref.ref(losses)]
-        return {"term": Product(losses)}
+        return {"term": losses}
 
     train(network, watched, TensorFeed(INPUTS), loop_settings(network, epochs=1, batch_size=10))
     assert alive == [False] * 6

@@ -38,8 +38,8 @@ def soft_cross_entropy(*, temperature: float | Tensor = 1.0) -> Objective:
     """
     scale = check_scale(temperature)
     prepare = partial(_scaled_targets, scale)
-    loss, linear = classification.to_scaled_targets, classification.scaled_product
-    return _alone(Term("soft_cross_entropy", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare, linear=linear))
+    loss = classification.to_scaled_targets
+    return _alone(Term("soft_cross_entropy", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare))
 
 
 def kl_divergence(*, temperature: float | Tensor = 1.0) -> Objective:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tutelage.core.answers import Task
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.losses.signals import Losses, Product, Signals, added
+from tutelage.losses.signals import Losses, Signals, added
 
 ONE_CLASS_A_ROW: tuple[Task, ...] = ("binary", "multiclass")
 EVERY_TASK: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
@@ -32,8 +32,6 @@ class Term:
         weight: a number from 0, or (copies, 1, 1) for one a copy.
         prepare: turns the teacher's answers, (rows, columns), into what `loss` reads as "teacher", row by row; asked once for
             all rows where they are known beforehand.
-        linear: where the loss is (a * b).sum(-1) of an `a` that carries gradient and a `b` that does not: called as `loss`, gives
-            both (see `Product`).
         build: makes the module that trains beside the student, from a first batch and the number of rows in the data.
         tasks: what kinds of answers it is meant for.
         least_columns: the fewest classes for which it is defined.
@@ -49,7 +47,6 @@ class Term:
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     weight: float | Tensor = 1.0
     prepare: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
-    linear: Callable[..., tuple[Tensor, Tensor]] | None = field(default=None, repr=False)
     build: Callable[[Signals, int], nn.Module] | None = field(default=None, repr=False)
     tasks: tuple[Task, ...] = field(default=ONE_CLASS_A_ROW, repr=False)
     least_columns: int = field(default=1, repr=False)
@@ -72,15 +69,14 @@ class Term:
             )
         return loss
 
-    def product(self, signals: Signals) -> Product:
-        """The same times the weight, with the place where its gradient begins: the loss, or below it what carries it.
+    def weighted(self, signals: Signals) -> Tensor:
+        """(batch,) or (copies, batch), times the weight.
 
         Raises:
-            BadInput: as when it is called.
+            BadInput, ShapeError: as when it is called.
         """
-        if self.linear is None:
-            return Product(self(signals), weight=self.weight)
-        return Product(*self.linear(*self._inputs(signals), **self.settings), self.weight)
+        loss = self(signals)
+        return loss if isinstance(self.weight, float) and self.weight == 1.0 else loss * self.weight
 
     def _inputs(self, signals: Signals) -> list[Any]:
         inputs = [read(signals) for read in self._readers]
@@ -119,16 +115,16 @@ class Objective:
         Raises:
             BadInput: a signal that a term reads is not there. ShapeError: signals that do not fit each other.
         """
-        weighted = {name: product.losses() for name, product in self.products(signals).items()}
-        return Losses(added(weighted.values()), weighted)
+        terms = self.weighted(signals)
+        return Losses(added(terms.values()), terms)
 
-    def products(self, signals: Signals) -> dict[str, Product]:
-        """What a training takes gradient from, by term: it begins there in fewer steps than at the total.
+    def weighted(self, signals: Signals) -> dict[str, Tensor]:
+        """The loss of every example by term, each times its weight.
 
         Raises:
-            BadInput, ShapeError: as when it is called.
+            BadInput, ShapeError: as when the objective is called.
         """
-        return {term.name: term.product(signals) for term in self.terms}
+        return {term.name: term.weighted(signals) for term in self.terms}
 
     def __add__(self, other: Objective) -> Objective:
         if not isinstance(other, Objective):

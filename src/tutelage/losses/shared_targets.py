@@ -28,8 +28,7 @@ def _shared(term: Term, once: Term, which: Tensor) -> Term:
     if once.prepare is None:
         return term
     place = term.reads.index("teacher")
-    linear = None if term.linear is None else _Spread(term.linear, place, which)
-    return replace(term, prepare=once.prepare, loss=_Spread(term.loss, place, which), linear=linear)
+    return replace(term, prepare=once.prepare, loss=_Spread(term.loss, place, which))
 
 
 @dataclass(frozen=True)

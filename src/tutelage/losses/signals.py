@@ -39,31 +39,6 @@ class Signals:
     modules: nn.ModuleDict | None = None
 
 
-class Product(NamedTuple):
-    """Losses of a term as weight * (carrier * slope).sum(-1), or as weight * carrier: gradient may begin at the carrier.
-
-    Attributes:
-        carrier: (batch, columns) or (copies, batch, columns), with gradient unless the term has none; or the losses
-            themselves, without the columns.
-        slope: broadcasts to the carrier, without gradient; None where the carrier is the losses.
-        weight: a number, or (copies, 1).
-    """
-
-    carrier: Tensor
-    slope: Tensor | None = None
-    weight: Tensor | float = 1.0
-
-    def losses(self) -> Tensor:
-        """(batch,) or (copies, batch)."""
-        own = self.carrier if self.slope is None else (self.carrier * self.slope).sum(dim=-1)
-        return own if isinstance(self.weight, float) and self.weight == 1.0 else own * self.weight
-
-    def narrowed(self, cells: int) -> Product:
-        """The same without gradient, to be kept: as it is, or its losses where the carrier has more cells or copies are weighted apart."""
-        kept = Product(self.carrier.detach(), self.slope, self.weight)
-        return kept if isinstance(self.weight, float) and kept.carrier.numel() <= cells else Product(kept.losses())
-
-
 class Losses(NamedTuple):
     """One value per example: (batch,), or (copies, batch) for a stack.
 

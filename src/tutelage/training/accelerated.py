@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
-from tutelage.losses.signals import Product
 from tutelage.training.backend import Backend
 from tutelage.training.state import Report
 
@@ -51,15 +50,15 @@ class Accelerated(Backend):
         self._shares = [len(mine) * step / len(part) for mine, part in zip(own, whole, strict=True)]
         return [mine if len(mine) else part[:1] for mine, part in zip(own, whole, strict=True)]
 
-    def cost(self, losses: Tensor, steps: slice) -> Tensor:
+    def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
         """So weighted that the mean over processes, which is what they exchange, is the mean over the whole batch."""
-        return super().cost(losses, steps) * torch.tensor(self._shares[steps], device=losses.device)
+        return super().step_losses(losses, steps) * torch.tensor(self._shares[steps], device=losses.device)
 
-    def backward(self, products: Collection[Product], step: int) -> None:
+    def backward(self, losses: Collection[Tensor], step: int) -> None:
         """Add the gradient of a step's cost, exchanged between the processes."""
-        self.accelerator.backward(self.cost_of(products, step))
+        self.accelerator.backward(self.step_loss(losses, step))
 
-    def total(self, losses: Tensor) -> Tensor:
+    def over_processes(self, losses: Tensor) -> Tensor:
         """(steps,) mean over processes."""
         mean: Tensor = self.accelerator.reduce(losses, reduction="mean")
         return mean

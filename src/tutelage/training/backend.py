@@ -1,72 +1,69 @@
-"""Where gradients are made."""
+"""How the gradient of a step is computed: by torch in one process."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tutelage.losses.signals import Product, added
+from tutelage.losses.signals import added
 
 
 class Backend:
-    """Where gradients are made: torch's own, in one process. `students.several` has the one for many."""
+    """Torch's own gradients, in one process. `tutelage.training.Accelerated` shares each step between processes."""
 
     writes_checkpoints = True
     """Whether this process writes checkpoints."""
 
-    def __init__(self) -> None:
-        self._slopes: dict[tuple[Any, ...], Tensor] = {}
-
     def wrapped(self, network: nn.Module) -> nn.Module:
-        """The network as it is to be called."""
+        """The network in the form in which the training calls it."""
         return network
 
     def parts(self, order: Tensor, batch_size: int) -> list[Tensor]:
-        """The rows of each step of this process, from all rows of an epoch in their order."""
+        """The rows of each step of this process.
+
+        Args:
+            order: (rows,) all rows of an epoch, shuffled.
+            batch_size: rows of a step, over all processes.
+        """
         return list(torch.split(order, batch_size))
 
-    def cost(self, losses: Tensor, steps: slice) -> Tensor:
-        """(steps,) this process's part of what each step costs: mean over the batch, summed over copies.
+    def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
+        """(steps,) this process's share of the loss of each step: the mean over the batch, summed over copies.
 
         Args:
             losses: (steps, batch) or (steps, copies, batch).
-            steps: which of the epoch's.
+            steps: their places in the epoch.
         """
         means = losses.mean(dim=-1)
         return means if means.ndim == 1 else means.sum(dim=1)
 
-    def cost_of(self, products: Collection[Product], step: int) -> Tensor:
-        """What one step costs, with gradient, for a backend whose gradient begins there."""
-        losses = added(product.losses() for product in products)
-        return self.cost(losses[None], slice(step, step + 1))[0]
+    def step_loss(self, losses: Collection[Tensor], step: int) -> Tensor:
+        """The loss of one step, with gradient, for a backend that starts its gradient there.
 
-    def backward(self, products: Collection[Product], step: int) -> None:
-        """Add the gradient of a step's cost. It starts at the losses, not at their mean, or below them at the carriers of products."""
-        learnt = [product for product in products if product.carrier.requires_grad] or products  # a frozen layer's has none
-        torch.autograd.backward([product.carrier for product in learnt], [self._slope(product) for product in learnt])
+        Args:
+            losses: (batch,) or (copies, batch) of each term, weighted.
+            step: its place in the epoch.
+        """
+        return self.step_losses(added(losses)[None], slice(step, step + 1))[0]
 
-    def _slope(self, product: Product) -> Tensor:
-        """The gradient of the batch's mean at the carrier. One that is the same for every batch is made once."""
-        carrier, slope, weight = product
-        if slope is not None:
-            rows = carrier.shape[-2]
-            if isinstance(weight, float):
-                return (slope / rows if weight == 1.0 else slope * (weight / rows)).expand_as(carrier)
-            return (slope * weight[..., None] / rows).expand_as(carrier)
-        if not isinstance(weight, float):
-            return (weight / carrier.shape[-1]).expand_as(carrier)
-        about = (carrier.shape, carrier.dtype, carrier.device, weight)
-        if about not in self._slopes:
-            self._slopes[about] = torch.full_like(carrier, weight / carrier.shape[-1])
-        return self._slopes[about]
+    def backward(self, losses: Collection[Tensor], step: int) -> None:
+        """Add the gradient of the loss of a step to the parameters.
 
-    def total(self, losses: Tensor) -> Tensor:
-        """(steps,) the losses of whole steps, from this process's parts of them."""
+        It starts at the losses of each term, which saves autograd the way through their sum and mean.
+
+        Args:
+            losses: (batch,) or (copies, batch) of each term, weighted.
+            step: its place in the epoch.
+        """
+        with_gradient = [loss for loss in losses if loss.requires_grad] or list(losses)  # the term of a frozen layer has none
+        torch.autograd.backward(with_gradient, [torch.full_like(loss, 1 / loss.shape[-1]) for loss in with_gradient])
+
+    def over_processes(self, losses: Tensor) -> Tensor:
+        """(steps,) the losses of whole steps, from the shares of the processes."""
         return losses
 
     def broadcast(self, values: Tensor) -> Tensor:
-        """The same in every process."""
+        """The values of the first process, in every process."""
         return values

@@ -17,7 +17,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.losses.hooks import capturing
 from tutelage.losses.objective import Objective
-from tutelage.losses.signals import Product, Signals
+from tutelage.losses.signals import Signals
 from tutelage.training.feeds import Batch
 from tutelage.training.teacher_answers import Answering
 
@@ -50,9 +50,9 @@ class BatchLoss:
     teacher_hidden: Callable[[Tensor], Mapping[str, Tensor]] | None = None
     precision: str = "float32"
 
-    def __call__(self, batch: Batch) -> dict[str, Product]:
-        """What the batch costs, by term."""
-        return self.objective.products(self.signals(batch))
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        """The weighted losses of the batch, by term."""
+        return self.objective.weighted(self.signals(batch))
 
     def signals(self, batch: Batch) -> Signals:
         """All that is known about a batch."""

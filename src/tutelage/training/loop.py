@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import same_length
-from tutelage.losses.signals import Product
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeds import Batch, Feed, TensorFeed
@@ -19,8 +18,8 @@ from tutelage.training.loss_monitor import LossMonitor
 from tutelage.training.state import Fit, LoopSettings, Report, State
 from tutelage.training.validation import Validation
 
-BatchLossFunction = Callable[[Batch], Tensor | Mapping[str, Product]]
-"""What a batch costs: one loss per example, (batch,), or (copies, batch) for a stack; or such losses by term."""
+BatchLossFunction = Callable[[Batch], Tensor | Mapping[str, Tensor]]
+"""The losses of a batch: one per example, (batch,), or (copies, batch) for a stack; or such losses by term, weighted."""
 
 
 def train(
@@ -93,25 +92,25 @@ class _Steps:
             state.totals = {}
         self.network.train()
         self._learning = [parameter for group in self.settings.optimizer.param_groups for parameter in group["params"]]
-        watch = LossMonitor(state, self.backend, sizes)
+        monitor = LossMonitor(state, self.backend, sizes)
         for batch in feed.batches(state.epoch, parts[state.step :]):
-            self._step(batch, state.step, watch)
+            self._step(batch, state.step, monitor)
             state.step += 1
             if checkpoints is not None and checkpoints.is_due(state.step):
-                watch.look()
+                monitor.check()
                 if self.backend.writes_checkpoints:
                     checkpoints.save(state)
-        watch.look()
+        monitor.check()
         return {name: total / feed.rows for name, total in state.totals.items()}
 
-    def _step(self, batch: Batch, step: int, watch: LossMonitor) -> None:
+    def _step(self, batch: Batch, step: int, monitor: LossMonitor) -> None:
         settings = self.settings
-        cost = self.batch_loss(batch)
-        products = {"loss": Product(cost)} if isinstance(cost, Tensor) else cost
-        watch.see(products, batch.rows, step)
+        found = self.batch_loss(batch)
+        losses = {"loss": found} if isinstance(found, Tensor) else found
+        monitor.add(losses, batch.rows, step)
         for parameter in self._learning:
             parameter.grad = None
-        self.backend.backward(products.values(), step)
+        self.backend.backward(losses.values(), step)
         if settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self._learning, settings.clip_norm)
         settings.optimizer.step()

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from tutelage.losses.signals import Product
 from tutelage.training.stacks.stack_steps import DivergenceTolerant, StackSteps, at_rate, clip_copies
 
 
@@ -28,7 +27,7 @@ def test_each_copy_takes_its_own_rate_and_clips_its_own_gradient(make):
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 4, eta_min=0.01)
     for _ in range(3):
         optimizer.zero_grad()
-        steps.backward([Product(loss_of(stack, 1.0))], 0)
+        steps.backward([loss_of(stack, 1.0)], 0)
         optimizer.step()
         schedule.step()
     for index, rate in enumerate(rates):
@@ -67,7 +66,7 @@ def test_a_frozen_weight_gets_no_gradient():
     stack[1].requires_grad_(False)
     steps = StackSteps(partial(torch.optim.SGD, lr=0.1), [0.1, 0.2, 0.3], clip_norm=1.0)
     optimizer = steps.optimizer(stack)
-    steps.backward([Product(loss_of(stack, 1.0))], 0)
+    steps.backward([loss_of(stack, 1.0)], 0)
     optimizer.step()
     assert stack[1].eq(1).all()
 
@@ -81,7 +80,7 @@ def test_a_gradient_below_the_norm_is_left_and_one_above_is_scaled():
 def test_a_loss_that_is_not_finite_counts_nothing_and_touches_no_other_copy():
     weight = nn.Parameter(torch.tensor([[1.0], [0.0], [2.0]]))
     losses = torch.cat([weight[:1] ** 2, weight[1:2] / 0, weight[2:] ** 2])
-    DivergenceTolerant().backward([Product(losses)], 0)
-    assert DivergenceTolerant().cost(losses.detach()[None], slice(0, 1)).tolist() == [5.0]
+    DivergenceTolerant().backward([losses], 0)
+    assert DivergenceTolerant().step_losses(losses.detach()[None], slice(0, 1)).tolist() == [5.0]
     assert weight.grad[0].item() == 2.0
     assert weight.grad[2].item() == 4.0

@@ -47,18 +47,8 @@ def to_scaled_targets(student_logits: Tensor, scaled_targets: Tensor, *, tempera
     Raises:
         ShapeError: the two shapes differ.
     """
-    log_probs, slope = scaled_product(student_logits, scaled_targets, temperature=temperature)
-    return (slope * log_probs).sum(dim=-1)
-
-
-def scaled_product(student_logits: Tensor, scaled_targets: Tensor, *, temperature: float | Tensor = 1.0) -> tuple[Tensor, Tensor]:
-    """The two factors of `to_scaled_targets`: what carries gradient, (..., batch, classes), and its slope (see `Term.linear`).
-
-    Args, Raises:
-        as `to_scaled_targets`.
-    """
     fitting(student_logits, scaled_targets, "targets")
-    return log_softmax(student_logits, temperature), scaled_targets
+    return (scaled_targets * log_softmax(student_logits, temperature)).sum(dim=-1)
 
 
 def kl_divergence(student_logits: Tensor, target_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:

@@ -8,22 +8,21 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from tutelage.losses.signals import Product
 from tutelage.training.backend import Backend
 
 
 class DivergenceTolerant(Backend):
     """Bears losses that are not finite: such a copy counts nothing, and learns nothing that is worth keeping from then on."""
 
-    def cost(self, losses: Tensor, steps: slice) -> Tensor:
+    def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
         """(steps,) the mean over the batch, summed over the copies where it is finite; a term alone when it is told."""
         means = losses.mean(dim=-1)
         borne = means.where(means.isfinite(), 0.0)
         return borne if borne.ndim == 1 else borne.sum(dim=1)
 
-    def backward(self, products: Collection[Product], step: int) -> None:
+    def backward(self, losses: Collection[Tensor], step: int) -> None:
         """Add the gradient of a step's cost."""
-        torch.autograd.backward(self.cost_of(products, step))
+        torch.autograd.backward([self.step_loss(losses, step)])
 
 
 class StackSteps(DivergenceTolerant):
@@ -69,9 +68,9 @@ class StackSteps(DivergenceTolerant):
                 made[0].add_param_group(group)
         return made[0]
 
-    def backward(self, products: Collection[Product], step: int) -> None:
+    def backward(self, losses: Collection[Tensor], step: int) -> None:
         """Add the gradient, clip it copy by copy, and hand it to the views."""
-        super().backward(products, step)
+        super().backward(losses, step)
         if self._clip_norm is not None:
             clip_copies([parameter.grad for parameter in self._parameters if parameter.grad is not None], self._clip_norm)
         for part, views in self._views:

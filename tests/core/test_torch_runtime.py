@@ -3,6 +3,7 @@ import sys
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from tutelage.core import torch_runtime
@@ -55,8 +56,8 @@ def test_coarse_products_last_for_the_block_alone():
 _FAULTS = """
 import resource, sys, torch
 from tutelage.core import torch_runtime
-if sys.argv[1] == "kept":
-    torch_runtime.keep_memory()
+if sys.argv[1] == "reused":
+    torch_runtime.reuse_freed_memory()
 for _ in range(5):
     torch.ones(12_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -67,21 +68,48 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
-def test_kept_memory_is_not_cleared_again_by_the_kernel():
-    given_back, kept = (
+def test_reused_memory_is_not_cleared_again_by_the_kernel():
+    given_back, reused = (
         int(subprocess.run([sys.executable, "-c", _FAULTS, how], check=True, capture_output=True, text=True).stdout)
-        for how in ("given back", "kept")
+        for how in ("given back", "reused")
     )
     if not given_back:
         pytest.skip("this system counts no faults")
-    assert kept < given_back / 2
+    assert reused < given_back / 2
 
 
-def test_a_block_has_its_own_number_of_threads_and_gives_the_callers_back():
-    before = torch.get_num_threads()
+def thread_counts():
+    """OpenMP's and MKL's, as torch knows them."""
+    return [line for line in torch.__config__.parallel_info().splitlines() if "get_max_threads" in line]
+
+
+def test_a_block_has_its_own_number_of_threads_and_restores_the_callers():
+    before, counts = torch.get_num_threads(), thread_counts()
     with pytest.raises(KeyError), torch_runtime.threads(before + 1):
         assert torch.get_num_threads() == before + 1
+        assert all(line.endswith(f": {before + 1}") for line in thread_counts())
         with torch_runtime.threads(None):
             assert torch.get_num_threads() == before + 1
         raise KeyError
     assert torch.get_num_threads() == before
+    assert thread_counts() == counts
+
+
+@pytest.mark.parametrize("count", [1, None])
+def test_threads_that_were_limited_for_a_while_are_free_again(count):
+    counts = thread_counts()
+    with threadpool_limits(1), torch_runtime.threads(count):
+        assert all(line.endswith(": 1") for line in thread_counts())
+    assert thread_counts() == counts
+
+
+def test_a_training_inherits_neither_gradient_mode_nor_autocast_nor_random_state():
+    draws = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16), torch_runtime.training_state(0):
+            assert torch.is_grad_enabled()
+            assert not torch.is_inference_mode_enabled()
+            assert not torch.is_autocast_enabled("cpu")
+            draws.append(torch.rand(3))
+    assert torch.equal(*draws)

@@ -22,6 +22,7 @@ from tutelage.cli.record import record
 from tutelage.cli.run import run
 from tutelage.cli.train import train
 from tutelage.core.errors import TutelageError
+from tutelage.core.torch_runtime import reuse_freed_memory
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -70,6 +71,7 @@ def entry() -> None:
     # Threads that spin while they wait for each other crawl beside any other program: a training took four times as long
     # beside one busy process. Waiting costs 3 %. Read when OpenMP loads, which is with torch, after this.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    reuse_freed_memory()
     status = main()
     sys.stdout.flush()
     sys.exit(status)

@@ -56,7 +56,9 @@ class BatchLoss:
 
     def signals(self, batch: Batch) -> Signals:
         """All that is known about a batch."""
-        with torch.autocast(batch.inputs.device.type, torch.bfloat16) if self.precision == "bfloat16" else nullcontext():
+        # No cache: within another autocast it would live on after the step, with weights that the step has changed.
+        device = batch.inputs.device.type
+        with torch.autocast(device, torch.bfloat16, cache_enabled=False) if self.precision == "bfloat16" else nullcontext():
             answers = self.output(self.network(batch.inputs))
         said = {} if self.teacher is None else self.teacher(batch)
         labels = batch.labels if self.labels is None else self.labels.index_select(0, batch.rows.to(self.labels.device))

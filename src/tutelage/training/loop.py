@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tutelage.core import torch_runtime
 from tutelage.core.arrays import same_length
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
@@ -49,7 +48,6 @@ def train(
     Raises:
         SelfCheckFailed: a loss is not finite; names the rows of the first such batch.
     """
-    torch_runtime.keep_memory()
     state = State.begun(network, settings)
     if projectors is not None and len(projectors.state_dict()):
         state.parts["projectors"] = projectors

@@ -135,8 +135,7 @@ class TorchStudent:
         shows = progress and (backend is None or backend.writes_checkpoints)
         watched = progress_line(how.steps(feed.rows), how.epochs) if shows else nullcontext((advance, None))
         with (
-            torch_runtime.seeded(how.seed),
-            torch_runtime.threads(how.threads),
+            torch_runtime.training_state(how.seed, threads_count=how.threads, device_type=where.type),
             hidden_layers(batch_loss, network, teacher),
             watched as (step_done, epoch_done),
         ):

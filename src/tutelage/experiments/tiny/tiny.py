@@ -19,6 +19,7 @@ from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 from torch import nn
 
+from tutelage.core import torch_runtime
 from tutelage.core.stages import Advance, Stages
 from tutelage.data.datasets import Images, load_mnist
 from tutelage.data.views import Affine, Views
@@ -223,7 +224,8 @@ class _StudentTraining:
         return sum(step_count(len(self.truth), batch_size=batch, epochs=epochs) for batch, epochs in plans)
 
     def _named(self, each: tuple[Setting, int], taught: SoftLabels | None) -> tuple[tuple[Setting, int], Learnt]:
-        """One network of another process, whose steps are not shown one by one."""
+        """One network in a process of its own, whose steps are not shown one by one."""
+        torch_runtime.reuse_freed_memory()
         return each, self.network(*each, taught, lambda: None)
 
 

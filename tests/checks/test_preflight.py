@@ -139,7 +139,7 @@ def test_kept_answers_need_not_know_the_test_rows(digits):
     [
         ({"rows": 0}, BadInput, "rows=0"),
         ({"test_labels": [1]}, BadInput, "without test="),
-        ({"labels": [1, 2]}, ShapeError, r"2 labels for 600 rows"),
+        ({"labels": [1, 2]}, ShapeError, r"y has 2 rows and X has 600"),
     ],
 )
 def test_a_call_that_makes_no_sense_is_an_error(digits, options, error, said):

@@ -7,9 +7,8 @@ from scipy import sparse
 from sound_teachers import Said
 
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import SampleAnswers, ask, draw, joined, label_codes, taken, truth_of
+from tutelage.checks.sampling import SampleAnswers, ask, draw, joined, taken
 from tutelage.core.answers import AnswerForm
-from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.row_names import row_names
 
 MATRIX = np.arange(40.0).reshape(20, 2)
@@ -50,44 +49,6 @@ def test_parts_join_to_the_whole(holder):
     rows = HOLDERS[holder]
     parts = [taken(rows, np.arange(4)), taken(rows, np.arange(4, 20))]
     np.testing.assert_array_equal(row_names(joined(parts)), row_names(MATRIX))
-
-
-@pytest.mark.parametrize(
-    ("labels", "task", "shape"),
-    [
-        (["a", "b"], "multiclass", (2,)),
-        (np.array([["a"], ["b"]]), "multiclass", (2,)),
-        (pd.Series(["a", "b"]), "multiclass", (2,)),
-        ([1, 2], "regression", (2, 1)),
-        ([[1.0, 2.0]], "regression", (1, 2)),
-        ([[0, 1, 1]], "multilabel", (1, 3)),
-    ],
-)
-def test_truth_takes_the_shape_of_the_task(labels, task, shape):
-    form = AnswerForm("values", "regression") if task == "regression" else AnswerForm("probabilities", task, ("a", "b", "c"))
-    assert truth_of(labels, form).shape == shape
-
-
-@pytest.mark.parametrize(
-    ("labels", "form", "error", "said"),
-    [
-        (np.eye(3), MULTI, ShapeError, "one label a row. Pass labels.argmax"),
-        ([[0, 1]], AnswerForm("logits", "multilabel", ("a", "b", "c")), ShapeError, "0 or 1 in 3 columns"),
-        ([[0, 1, 2]], AnswerForm("logits", "multilabel", ("a", "b", "c")), ShapeError, "0 or 1 in 3 columns"),
-        (["x"], AnswerForm("values", "regression"), ShapeError, "the true values are <U1"),
-        ([1.0, np.nan], AnswerForm("values", "regression"), BadInput, "the true values: 1 of 2 rows hold NaN"),
-    ],
-)
-def test_truth_of_another_shape_is_refused(labels, form, error, said):
-    with pytest.raises(error, match=said):
-        truth_of(labels, form)
-
-
-def test_labels_find_their_column_and_strangers_find_none():
-    labels = np.array(["b", "a", None, "z", np.nan, 2], dtype=object)
-    np.testing.assert_array_equal(label_codes(labels, ("a", "b", 2)), [1, 0, -1, -1, -1, 2])
-    np.testing.assert_array_equal(label_codes(np.array([1.0, 0.0]), (0, 1)), [1, 0])
-    np.testing.assert_array_equal(label_codes(np.array(["1"]), (0, 1)), [-1])
 
 
 def test_answers_that_are_not_what_the_form_says_are_a_finding():

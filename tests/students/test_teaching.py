@@ -9,9 +9,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tutelage.core.answers import AnswerForm, of_classes
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.errors import BadInput
 from tutelage.losses.targets import temper
-from tutelage.students.teaching import as_truth, blended, must_learn, out_of_fold_answers, taught
+from tutelage.students.teaching import blended, must_learn, out_of_fold_answers, taught
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
@@ -33,17 +33,6 @@ def test_catboost_says_itself_whether_it_is_fitted():
     model = pytest.importorskip("catboost").CatBoostClassifier(iterations=2, verbose=False, allow_writing_files=False)
     assert must_learn(model)
     assert not must_learn(model.fit(X, Y))
-
-
-def test_truth_is_put_in_the_teachers_order():
-    assert as_truth(["b", "a", "b"], of_classes("logits", ("b", "c", "a"))).tolist() == [[1, 0, 0], [0, 0, 1], [1, 0, 0]]
-    assert as_truth([True, False], of_classes("logits", (0, 1))).tolist() == [[0, 1], [1, 0]]
-    assert as_truth([[0, 1]], MANY).tolist() == [[0, 1]]
-    assert as_truth([1, 2], AnswerForm("values", "regression")).tolist() == [[1], [2]]
-    with pytest.raises(LabelMismatch, match=r"y holds \[2\], which the teacher does not know; its classes are \[0, 1\]"):
-        as_truth([0, 2], of_classes("logits", (0, 1)))
-    with pytest.raises(ShapeError, match="y has 3 columns; expected one for each of the labels"):
-        as_truth([[0, 1, 1]], MANY)
 
 
 @given(st.floats(0, 1), st.floats(0.5, 20), st.floats(0.01, 0.99))
@@ -91,8 +80,3 @@ def test_a_regressor_of_one_value_says_how_it_learns_several():
         taught(GradientBoostingRegressor(), many, X, pairs)
     with pytest.raises(ValueError, match="could not convert string to float"):  # its own words, where two are no trouble
         taught(Ridge(), many, X.astype(str).astype(object) + "x", pairs)
-
-
-def test_truth_that_is_no_numbers_is_refused_where_it_must_be():
-    with pytest.raises(ShapeError, match="y holds something else than numbers"):
-        as_truth(["on", "off"], MANY)

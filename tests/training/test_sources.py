@@ -11,7 +11,7 @@ from tutelage.losses.class_terms import hard_cross_entropy
 from tutelage.losses.value_terms import squared_error
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
-from tutelage.training.sources import answers_to, known_as, name_of, split, training_data
+from tutelage.training.sources import answers_to, known_as, name_of, split, training_data, truth_tensor
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 LABELS = np.array(["no", "yes"] * 10)
@@ -34,18 +34,18 @@ def test_the_form_is_the_teachers_or_is_read_from_the_truth():
 def test_kept_answers_are_found_for_rows_of_every_kind(data):
     order = np.random.default_rng(1).permutation(20)
     saved = record(TEACHER, ROWS[order])
-    np.testing.assert_allclose(training_data(data, saved, None, FORM).answers, TEACHER.answer(ROWS), rtol=1e-5)
+    np.testing.assert_allclose(training_data(data, saved, None).answers, TEACHER.answer(ROWS), rtol=1e-5)
     with pytest.raises(LabelMismatch, match="are not among the 19"):
-        training_data(data, record(TEACHER, ROWS[:19]), None, FORM)
+        training_data(data, record(TEACHER, ROWS[:19]), None)
 
 
 def test_a_live_teacher_is_asked_at_once_about_rows_and_later_about_a_dataset():
-    np.testing.assert_array_equal(training_data(ROWS, TEACHER, None, FORM).answers, answers_to(TEACHER, ROWS))
-    assert training_data(TensorDataset(torch.from_numpy(ROWS)), TEACHER, None, FORM).answers is None
+    np.testing.assert_array_equal(training_data(ROWS, TEACHER, None).answers, answers_to(TEACHER, ROWS))
+    assert training_data(TensorDataset(torch.from_numpy(ROWS)), TEACHER, None).answers is None
 
 
 def test_a_share_keeps_rows_answers_and_truth_together():
-    data = training_data(ROWS, TEACHER, LABELS, FORM)
+    data = training_data(ROWS, TEACHER, truth_tensor(LABELS, FORM))
     learn, choose = split(data, 0.25, seed=3)
     assert (len(learn.rows), len(choose.rows)) == (15, 5)
     assert sorted(np.concatenate([learn.rows, choose.rows])[:, 0].tolist()) == sorted(ROWS[:, 0].tolist())
@@ -57,17 +57,17 @@ def test_a_share_keeps_rows_answers_and_truth_together():
 
 
 def test_a_name_changes_with_rows_answers_truth_and_views():
-    data = training_data(ROWS, TEACHER, LABELS, FORM)
+    data = training_data(ROWS, TEACHER, truth_tensor(LABELS, FORM))
     others = [
-        training_data(ROWS + 1, TEACHER, LABELS, FORM),
-        training_data(ROWS, None, LABELS, FORM),
-        training_data(ROWS, TEACHER, LABELS[::-1], FORM),
+        training_data(ROWS + 1, TEACHER, truth_tensor(LABELS, FORM)),
+        training_data(ROWS, None, truth_tensor(LABELS, FORM)),
+        training_data(ROWS, TEACHER, truth_tensor(LABELS[::-1], FORM)),
     ]
     pictures = np.abs(ROWS.reshape(20, 3, 1))
-    views = [training_data(Views(pictures, Affine(shift=1), count=2, seed=seed), None, LABELS, FORM) for seed in (0, 1)]
+    views = [training_data(Views(pictures, Affine(shift=1), count=2, seed=seed), None, truth_tensor(LABELS, FORM)) for seed in (0, 1)]
     names = [name_of(one) for one in (data, *others, *views)]
     assert len(set(names)) == 6
-    assert name_of(training_data(ROWS.copy(), TEACHER, LABELS, FORM)) == names[0]
+    assert name_of(training_data(ROWS.copy(), TEACHER, truth_tensor(LABELS, FORM))) == names[0]
 
 
 @pytest.mark.parametrize(
@@ -76,18 +76,18 @@ def test_a_name_changes_with_rows_answers_truth_and_views():
 )
 def test_rows_that_a_network_cannot_take_are_refused(rows, error, said):
     with pytest.raises(error, match=said):
-        training_data(rows, None, None, FORM)
+        training_data(rows, None, None)
 
 
 def test_validation_rows_say_by_what_they_choose():
     cpu = torch.device("cpu")
-    assert training_data(ROWS, None, LABELS, FORM).validation(FORM, cpu).by == "errors"
-    assert training_data(ROWS, TEACHER, None, FORM).validation(FORM, cpu).by == "loss"
+    assert training_data(ROWS, None, truth_tensor(LABELS, FORM)).validation(FORM, cpu).by == "errors"
+    assert training_data(ROWS, TEACHER, None).validation(FORM, cpu).by == "loss"
     many = as_teacher(nn.Linear(3, 2), classes=("x", "y"), task="multilabel")
-    assert training_data(ROWS, many, None, many.form).validation(many.form, cpu).by == "label losses"
+    assert training_data(ROWS, many, None).validation(many.form, cpu).by == "label losses"
     values = as_teacher(nn.Linear(3, 2), task="regression")
-    assert training_data(ROWS, values, None, values.form).validation(values.form, cpu).by == "squares"
+    assert training_data(ROWS, values, None).validation(values.form, cpu).by == "squares"
     with pytest.raises(BadInput, match="need their truth or the teacher's answers"):
-        training_data(ROWS, None, None, FORM).validation(FORM, cpu)
+        training_data(ROWS, None, None).validation(FORM, cpu)
     with pytest.raises(BadInput, match="no Views"):
-        training_data(Views(np.abs(ROWS.reshape(20, 3, 1)), Affine()), None, LABELS, FORM).validation(FORM, cpu)
+        training_data(Views(np.abs(ROWS.reshape(20, 3, 1)), Affine()), None, truth_tensor(LABELS, FORM)).validation(FORM, cpu)

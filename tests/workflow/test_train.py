@@ -79,7 +79,11 @@ def test_labels_that_are_each_on_or_off_are_taught_one_by_one(taught, tmp_path):
     [
         ({"soft_weight": 2.0}, BadInput, "soft_weight is 2.0"),
         ({"soft_weight": 0.5, "truth": ()}, BadInput, "there is no truth to blend in"),
-        ({"soft_weight": 0.5, "form": AnswerForm("probabilities", "binary", ("u", "v"))}, LabelMismatch, r"y holds \['n', 'y'\]"),
+        (
+            {"soft_weight": 0.5, "form": AnswerForm("probabilities", "binary", ("u", "v"))},
+            LabelMismatch,
+            r"y holds the labels \['n', 'y'\]",
+        ),
         ({"temperature": -1.0}, BadInput, "temperature is -1.0"),
         ({"student": "trees"}, BadInput, "Did you mean tree"),
         ({"form": AnswerForm("values", "regression"), "answers": P, "temperature": 2.0}, BadInput, "values have no temperature"),

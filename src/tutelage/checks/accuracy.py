@@ -12,8 +12,8 @@ from scipy import stats
 from scipy.optimize import linear_sum_assignment
 
 from tutelage.checks.findings import Finding, Severity
-from tutelage.checks.sampling import SampleAnswers, plain_or_none
-from tutelage.core.answers import shown
+from tutelage.checks.sampling import SampleAnswers
+from tutelage.core.answers import plain_or_none, shown
 from tutelage.core.arrays import Floats, Integers
 
 ENOUGH_CASES = 100

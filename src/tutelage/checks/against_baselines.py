@@ -8,7 +8,7 @@ import numpy as np
 
 from tutelage.checks.baselines import classifier_probabilities, readable, regressor_values
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import SampleAnswers, label_codes, taken
+from tutelage.checks.sampling import SampleAnswers, taken
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.errors import one_line
 
@@ -35,7 +35,7 @@ def check_yardstick(asked: SampleAnswers, seed: int) -> Iterator[Finding]:
     if asked.form.task == "multilabel":
         yield _not_checked("no plain model is trained for multilabel answers.")
     elif asked.form.kind != "values":
-        yield _of_classes(asked, label_codes(truth, asked.form.classes), seed)
+        yield _of_classes(asked, asked.form.codes(truth, unknown="mark"), seed)
     elif truth.shape[1] != asked.answers.shape[1]:
         sentence = f"the truth has {truth.shape[1]} values a row and the teacher answers {asked.answers.shape[1]}."
         figure = {"true values": truth.shape[1], "answered": asked.answers.shape[1]}

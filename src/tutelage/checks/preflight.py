@@ -71,7 +71,7 @@ def preflight(
     if rows < 1 or (test is None and test_labels is not None):
         given = "without" if test is None else "with"
         raise BadInput(f"rows={rows}, {given} test=; expected rows of at least 1, and test= where there is test_labels=.")
-    known = teacher if isinstance(teacher, Teacher) else as_teacher(teacher)
+    known = as_teacher(teacher)
     sample = draw(data, labels, known.form, rows=rows, seed=seed)
     held = None if test is None else draw(test, test_labels, known.form, rows=rows, seed=seed)
     asked = ask(known, sample)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutelage.checks.findings import Finding
-from tutelage.core.answers import AnswerForm, plain
-from tutelage.core.arrays import Floats, Integers, check_finite
+from tutelage.core.answers import AnswerForm, label_column
+from tutelage.core.arrays import Floats, Integers
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import LabelMismatch, ShapeError, TutelageError
+from tutelage.core.errors import TutelageError
 from tutelage.data.rows import Rows, as_rows
 
 BLOCK_ROWS = 65_536
@@ -28,7 +28,7 @@ class Sample:
         inputs: the rows, as the teacher takes them.
         count: how many were drawn.
         of_count: how many there were.
-        labels: the truth about them, if it was given, as `truth_of` shapes it.
+        labels: the truth about them, if it was given, (rows,) class labels as they are, or as `AnswerForm.truth` gives it.
         all_labels: the truth about all rows.
     """
 
@@ -71,54 +71,22 @@ class SampleAnswers:
         if self.form.task == "multilabel":
             on = self.probabilities.reshape(-1)
             return np.column_stack([1 - on, on]), labels.reshape(-1).astype(np.int64)
-        codes = label_codes(labels, self.form.classes)
+        codes = self.form.codes(labels, unknown="mark")
         known = codes >= 0
         return (self.probabilities[known], codes[known]) if known.any() else None
-
-
-def truth_of(labels: ArrayLike, form: AnswerForm) -> NDArray[Any]:
-    """Labels as an array of the shape that the teacher's task needs.
-
-    Returns:
-        (rows,) labels; (rows, labels) zeros and ones for multilabel; (rows, outputs) values for regression.
-
-    Raises:
-        ShapeError: another shape. BadInput: values that are NaN or infinite, multilabel truth that is not 0 or 1.
-    """
-    truth = np.asarray(labels)
-    if form.task == "regression":
-        return _true_values(truth)
-    if form.task == "multilabel":
-        return _true_labels(truth, len(form.classes))
-    truth = truth.reshape(-1) if truth.ndim == 2 and truth.shape[1] == 1 else truth
-    if truth.ndim != 1:
-        raise ShapeError(f"labels of shape {truth.shape}; expected one label a row. Pass labels.argmax(axis=1) if they are one-hot.")
-    return truth
-
-
-def _true_values(truth: NDArray[Any]) -> NDArray[Any]:
-    if truth.ndim not in (1, 2) or truth.dtype.kind not in "biuf":
-        raise ShapeError(f"the true values are {truth.dtype} of shape {truth.shape}; expected numbers, one a row or a column an output.")
-    return check_finite(truth.reshape(len(truth), -1), "the true values")
-
-
-def _true_labels(truth: NDArray[Any], columns: int) -> NDArray[Any]:
-    truth = truth.reshape(-1, 1) if truth.ndim == 1 else truth
-    if truth.ndim != 2 or truth.shape[1] != columns or not np.isin(truth, (0, 1)).all():
-        raise ShapeError(f"labels of shape {truth.shape}; expected 0 or 1 in {columns} columns, one for each label.")
-    return truth
 
 
 def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, seed: int) -> Sample:
     """At most `rows` rows of `data`, drawn without replacement, with their labels.
 
     Raises:
-        ShapeError: labels and rows differ in number, or as `truth_of`. BadInput: what is no rows.
+        ShapeError, BadInput: as `AnswerForm.truth`, but for labels that are not among the classes; or no rows.
     """
     source = as_rows(data)
-    truth = None if labels is None else truth_of(labels, form)
-    if truth is not None and len(truth) != source.count:
-        raise ShapeError(f"{len(truth)} labels for {source.count} rows; expected one a row, in the order of the rows.")
+    one_class = form.task in ("binary", "multiclass")
+    truth = None
+    if labels is not None:  # a label that is not among the classes is a finding, not an error
+        truth = label_column(labels, source.count) if one_class else form.truth(labels, source.count)
     if rows >= source.count:
         return Sample(source.part(0, source.count), source.count, source.count, truth, truth)
     places = np.sort(np.random.default_rng(seed).choice(source.count, rows, replace=False))
@@ -178,17 +146,3 @@ def ask(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:
 
 
 REMEDY_FOR_NO_ANSWERS = "Mend this first; no check that needs the teacher's answers was made."
-
-
-def label_codes(labels: NDArray[Any], classes: tuple[Any, ...]) -> Integers:
-    """(rows,) the column of each label, -1 for one that is none of the classes."""
-    column = {label: place for place, label in enumerate(classes)}
-    return np.array([column.get(plain_or_none(label), -1) for label in labels], dtype=np.int64)
-
-
-def plain_or_none(label: Any) -> Any:
-    """A label as a plain value, None for one that can name no class (missing, NaN, a list)."""
-    try:
-        return plain(label)
-    except LabelMismatch:
-        return None

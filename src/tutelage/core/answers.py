@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tutelage.core.arrays import Floats, as_matrix, check_finite, check_probabilities, sigmoid, softmax
-from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
+from tutelage.core.arrays import Floats, as_matrix, check_finite, check_probabilities, one_hot, sigmoid, softmax
+from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, one_line
 
 AnswerKind = Literal["logits", "probabilities", "values"]
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
@@ -129,6 +130,86 @@ class AnswerForm:
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(answers) - np.log1p(-answers) if self.task == "multilabel" else np.log(answers))
 
+    def codes(self, y: Any, rows: int | None = None, *, unknown: Literal["refuse", "mark"] = "refuse") -> NDArray[np.int64]:
+        """The column of each class label, for tasks of one class a row.
+
+        Args:
+            y: (rows,) or (rows, 1) class labels, as an array, list, Series or tensor; "1" and 1 are two labels.
+            rows: how many rows there are; None if nothing says.
+            unknown: "refuse" labels that are not among the classes, or "mark" them, and missing ones, as -1.
+
+        Returns:
+            (rows,) integers.
+
+        Raises:
+            LabelMismatch: a label that is not among the classes. ShapeError: not one label a row.
+
+        Example:
+            >>> of_classes("logits", ["no", "yes"]).codes(["yes", "no", "yes"])
+            array([1, 0, 1])
+        """
+        column = label_column(y, rows)
+        found, places = _distinct(column)
+        of_class = {_key(label): place for place, label in enumerate(self.classes)}
+        codes = np.array([-1 if label is None else of_class.get(_key(label), -1) for label in found], dtype=np.int64)
+        strange = tuple(label for label, code in zip(found, codes, strict=True) if code < 0)
+        if unknown == "refuse" and None in strange:
+            raise LabelMismatch("y holds missing labels; leave those rows out.")
+        if unknown == "refuse" and strange:
+            raise LabelMismatch(
+                f"y holds the labels {shown(strange)}, which are not among the classes {shown(self.classes)}. "
+                "Leave those rows out, map the labels, or use a teacher of all classes."
+            )
+        return codes[places]
+
+    def truth(self, y: Any, rows: int | None = None) -> NDArray[Any]:
+        """The ground truth, parsed once: what y says in the terms of this form.
+
+        Args:
+            y: (rows,) class labels; for multilabel (rows, labels) of 0 and 1, where the columns of a frame may stand in any order;
+                for regression (rows,) or (rows, outputs) values. An array, list, frame, Series or tensor.
+            rows: how many rows there are; None if nothing says.
+
+        Returns:
+            (rows,) int64 codes of the classes; (rows, labels) float64 of 0 and 1; or (rows, outputs) float64 values.
+
+        Raises:
+            LabelMismatch: a label that is not among the classes, or a frame whose columns are not the labels. ShapeError: other rows
+                or columns than expected, or no numbers where numbers are needed. BadInput: labels that are neither 0 nor 1,
+                values that are not finite.
+
+        Example:
+            >>> of_classes("logits", ["no", "yes"]).truth([["yes"], ["no"]])
+            array([1, 0])
+        """
+        if self.task in ("binary", "multiclass"):
+            return self.codes(y, rows)
+        values = _truth_values(y, self.task)
+        _check_rows(len(values), rows)
+        if self.task == "regression":
+            return check_finite(values, "y")
+        order = None
+        if hasattr(y, "columns"):
+            order = columns_in_order(
+                [plain(name) for name in y.columns], self.classes, what="the columns of y", remedy="Rename them, or pass an array."
+            )
+        if values.shape[1] != len(self.classes):
+            raise ShapeError(
+                f"y has {values.shape[1]} columns; expected {len(self.classes)}, one for each of the labels {shown(self.classes)}."
+            )
+        if not np.isin(values, (0.0, 1.0)).all():
+            raise BadInput("multilabel truth is 0 or 1 for each row and label; y holds other numbers.")
+        return values if order is None else values[:, order]
+
+    def truth_as_answers(self, y: Any, rows: int | None = None) -> Floats:
+        """`truth` in the shape of answers: (rows, classes) one-hot where there is one class a row.
+
+        Raises:
+            LabelMismatch, ShapeError, BadInput: as `truth`.
+        """
+        truth = self.truth(y, rows)
+        return one_hot(truth, len(self.classes)).astype(np.float64) if truth.ndim == 1 else truth
+
     def as_kind(self, kind: AnswerKind) -> AnswerForm:
         """The same task and classes, in another kind of number."""
         return replace(self, kind=kind)
@@ -142,6 +223,21 @@ def of_classes(kind: AnswerKind, classes: Any) -> AnswerForm:
     """
     labels = labels_of(classes)
     return AnswerForm(kind, "binary" if len(labels) == 2 else "multiclass", labels)
+
+
+def form_of_truth(y: Any) -> AnswerForm:
+    """The form of what a ground truth alone teaches: its classes in order, or the labels 0, 1, ... of a matrix of several columns.
+
+    Raises:
+        LabelMismatch: a missing label, or fewer than two classes. ShapeError: neither a column of labels nor a matrix.
+    """
+    array = _as_array(y)
+    if array.ndim == 2 and array.shape[1] > 1:
+        return AnswerForm("logits", "multilabel", tuple(range(array.shape[1])))
+    found, _ = _distinct(label_column(array))
+    if None in found:
+        raise LabelMismatch("y holds missing labels; leave those rows out.")
+    return of_classes("logits", sorted(found, key=_key))
 
 
 def two_columns(second: ArrayLike, kind: AnswerKind) -> Floats:
@@ -188,6 +284,89 @@ def shown(classes: tuple[Any, ...]) -> str:
     """Classes for a sentence, the first few of many."""
     names = ", ".join(repr(label) for label in classes[:6])
     return f"[{names}{', ...' if len(classes) > 6 else ''}]"
+
+
+def label_column(y: Any, rows: int | None = None) -> NDArray[Any]:
+    """(rows,) class labels, from a column or a matrix of one column, and from a tensor or Series.
+
+    Raises:
+        ShapeError: not one label a row, or another number of rows.
+    """
+    column = _as_array(y)
+    column = column[:, 0] if column.ndim == 2 and column.shape[1] == 1 else column
+    if column.ndim != 1:
+        raise ShapeError(
+            f"y has shape {column.shape}; expected (rows,), one class label a row. Pass y.argmax(axis=1) if y is one-hot; "
+            "probabilities are soft labels."
+        )
+    _check_rows(len(column), rows)
+    return column
+
+
+def columns_in_order(given: Sequence[Any], expected: Sequence[Any], *, what: str, remedy: str) -> list[int]:
+    """The place of each expected label among the given ones.
+
+    Raises:
+        LabelMismatch: a label missing, or one too many.
+    """
+    place = {_key(label): column for column, label in enumerate(given)}
+    keys = {_key(label) for label in expected}
+    missing = tuple(label for label in expected if _key(label) not in place)
+    extra = tuple(label for label in given if _key(label) not in keys)
+    if missing or extra:
+        raise LabelMismatch(
+            f"{what} are {shown(tuple(given))}; expected {shown(tuple(expected))}: missing {shown(missing)}, extra {shown(extra)}. {remedy}"
+        )
+    return [place[_key(label)] for label in expected]
+
+
+def _as_array(y: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(y.detach().cpu().numpy() if hasattr(y, "detach") else y)
+    except ValueError as error:
+        raise ShapeError(f"the rows of y do not have the same number of values ({error}).") from error
+
+
+def _check_rows(found: int, rows: int | None) -> None:
+    if rows is not None and found != rows:
+        raise ShapeError(f"y has {found} rows and X has {rows}; expected the same rows in the same order.")
+
+
+def _distinct(labels: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+    """The labels that occur, as plain values and None for missing ones, and which of them each row has."""
+    if labels.dtype.kind != "O":
+        found, places = np.unique(labels, return_inverse=True)
+        return [plain_or_none(label) for label in found], places
+    known: dict[Any, int] = {}
+    values: list[Any] = []
+    places = np.empty(len(labels), dtype=np.intp)
+    for row, label in enumerate(labels):
+        value = plain_or_none(label)
+        places[row] = place = known.setdefault(None if value is None else _key(value), len(known))
+        if place == len(values):
+            values.append(value)
+    return values, places
+
+
+def plain_or_none(label: Any) -> Any:
+    """A class label as a plain value; None for what cannot name a class (a missing value, NaN, a list)."""
+    try:
+        return plain(label)
+    except LabelMismatch:
+        return None
+
+
+def _truth_values(y: Any, task: Task) -> NDArray[np.float64]:
+    """(rows, columns) numbers."""
+    array = _as_array(y)
+    if array.ndim not in (1, 2):
+        raise ShapeError(f"y has shape {array.shape}; expected (rows,) or (rows, columns).")
+    try:
+        if array.dtype.kind in "SU" or (array.dtype.kind == "O" and any(isinstance(cell, str | bytes) for cell in array.flat)):
+            raise TypeError(f"{array.dtype} that hold texts")
+        return array.astype(np.float64).reshape(len(array), -1)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ShapeError(f"y holds values that are not numbers ({one_line(error)}); a {task} task needs numbers.") from error
 
 
 def _key(label: Any) -> tuple[bool, Any]:

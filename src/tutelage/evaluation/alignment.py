@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from tutelage.core.answers import AnswerForm, labels_of, of_classes, plain, shown
-from tutelage.core.arrays import Floats, one_hot
+from tutelage.core.answers import AnswerForm, columns_in_order, label_array, labels_of, of_classes, shown
+from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.fingerprint import fingerprint
@@ -52,7 +51,13 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
         asked = asked if form.task == "regression" else teacher.form.probabilities(asked)
         if asked.shape[1] != answers.shape[1]:
             raise ShapeError(f"the student gives {answers.shape[1]} values a row and the teacher {asked.shape[1]}; expected as many.")
-    truth = None if y is None else truth_of(y, form.task, order, shape=answers.shape)
+    truth = (
+        None
+        if y is None
+        else AnswerForm(form.kind, form.task if teacher is None else teacher.form.task, order).truth_as_answers(y, rows.count)
+    )
+    if truth is not None and truth.shape != answers.shape:
+        raise ShapeError(f"y has shape {np.shape(y)}; expected {answers.shape}, as the answers have.")
     return AlignedAnswers(form.task, order, answers, asked, truth, fingerprint(row_names(inputs)))
 
 
@@ -112,62 +117,6 @@ def _refuse_one_hot(student: Any, answers: Floats, y: NDArray[Any]) -> None:
         raise ShapeError("y is one-hot and the student's rows sum to one: this is one class a row. Pass (rows,) labels as y.")
 
 
-def truth_of(y: Any, task: str, classes: tuple[Any, ...], *, shape: tuple[int, ...]) -> Floats:
-    """The truth in the shape of answers: one-hot, 0 or 1 a label, or values.
-
-    Raises:
-        LabelMismatch: labels that are no class, another number than rows, or a multilabel frame whose columns are
-            named otherwise than the classes. ShapeError: other columns than expected, or no numbers.
-        BadInput: multilabel truth that is not 0 or 1, values that are not finite.
-    """
-    if task in ("binary", "multiclass"):
-        codes = codes_of(y, classes)
-        if len(codes) != shape[0]:
-            raise LabelMismatch(f"y has {len(codes)} rows and X has {shape[0]}; expected one label a row.")
-        return one_hot(codes, len(classes))
-    if task == "multilabel":
-        named = hasattr(y, "columns")
-        order = (
-            _columns([plain(name) for name in y.columns], classes, "the columns of y", "Rename them, or pass an array.") if named else None
-        )
-        on = AnswerForm("probabilities", "multilabel", classes).check(np.asarray(y), shape[0], "y")
-        if not np.isin(on, (0.0, 1.0)).all():
-            raise BadInput("multilabel truth is 0 or 1 for each row and label; y holds other numbers.")
-        return on if order is None else np.asarray(on[:, order])
-    values = AnswerForm("values", "regression").check(np.asarray(y), shape[0], "y")
-    if values.shape != shape:
-        raise ShapeError(f"y has shape {np.shape(y)}; expected {shape}, as the answers have.")
-    return values
-
-
-def codes_of(labels: ArrayLike, classes: tuple[Any, ...]) -> NDArray[np.intp]:
-    """The column of each label: (rows,) integers.
-
-    Raises:
-        LabelMismatch: a label that is no class; "1" and 1 are two labels. ShapeError: not one label a row.
-    """
-    values = np.asarray(labels)
-    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-    if values.ndim != 1:
-        raise ShapeError(f"labels have shape {values.shape}; expected (rows,), one label a row.")
-    column = {_key(label): place for place, label in enumerate(classes)}
-    met, place = _distinct(values)
-    unknown = [label for label in met if _key(label) not in column]
-    if unknown:
-        raise LabelMismatch(f"y holds the labels {shown(tuple(unknown))}, which are not among the classes {shown(classes)}.")
-    return np.asarray([column[_key(label)] for label in met], dtype=np.intp)[place]
-
-
-def _distinct(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
-    """The labels met, as plain values, and which of them each row has."""
-    if values.dtype.kind != "O":
-        met, place = np.unique(values, return_inverse=True)
-        return [plain(label) for label in met], place
-    known: dict[tuple[bool, Any], int] = {}
-    places = [known.setdefault(_key(plain(label)), len(known)) for label in values]
-    return [label for _, label in known], np.asarray(places, dtype=np.intp)
-
-
 def _said(student: Any, form: AnswerForm, inputs: Any) -> Any:
     if isinstance(student, Teacher):
         return student.answer(inputs)
@@ -204,27 +153,12 @@ def _in_order(answers: Floats, own: AnswerForm, wanted: AnswerForm) -> Floats:
         )
     if wanted.task == "regression":
         return answers
-    columns = _columns(own.classes, wanted.classes, "the student's classes", "Fit the student with classes=teacher.form.classes.")
-    return np.asarray(answers[:, columns])
-
-
-def _columns(own: Sequence[Any], wanted: Sequence[Any], what: str, remedy: str) -> list[int]:
-    """Where each of the wanted labels stands among one's own.
-
-    Raises:
-        LabelMismatch: a label missing, or one too many.
-    """
-    place = {_key(label): column for column, label in enumerate(own)}
-    keys = {_key(label) for label in wanted}
-    missing = tuple(label for label in wanted if _key(label) not in place)
-    extra = tuple(label for label in own if _key(label) not in keys)
-    if missing or extra:
-        raise LabelMismatch(
-            f"{what} {shown(tuple(own))} are not those wanted, {shown(tuple(wanted))}: "
-            f"missing {shown(missing)}, extra {shown(extra)}. {remedy}"
-        )
-    return [place[_key(label)] for label in wanted]
-
-
-def _key(label: Any) -> tuple[bool, Any]:
-    return isinstance(label, str), label  # "1" and 1 are two labels
+    known = own.codes(label_array(wanted.classes), unknown="mark")
+    found = known >= 0
+    if wanted.task == "multilabel" or len(own.classes) > found.sum():
+        remedy = "Fit the student with classes=teacher.form.classes."
+        return np.asarray(answers[:, columns_in_order(own.classes, wanted.classes, what="the student's classes", remedy=remedy)])
+    # A student that never saw a rare class has no column for it: it gives that class no probability.
+    ordered = np.zeros((len(answers), len(known)), dtype=answers.dtype)
+    ordered[:, found] = answers[:, known[found]]
+    return ordered

@@ -73,7 +73,7 @@ def evaluate(
     """
     settings = Settings(seed, resamples, bins, binning, floor)
     _check(settings)
-    asked = teacher if teacher is None or isinstance(teacher, Teacher) else as_teacher(teacher)
+    asked = None if teacher is None else as_teacher(teacher)
     rows = as_rows(X)
     aligned = align(student, asked, rows, y)
     told = estimates(_measured(aligned, settings), settings)

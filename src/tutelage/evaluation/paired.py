@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from tutelage.core.answers import shown
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.records import Comparison
+from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scores import Settings, row_scores
@@ -18,9 +19,12 @@ LOWER_IS_BETTER = ("kl_nats", "nll_nats", "brier", "mse")
 
 
 def compare(
-    a: Evaluation,
-    b: Evaluation,
+    a: Any,
+    b: Any,
+    X: Any = None,
+    y: Any = None,
     *,
+    teacher: Any = None,
     metric: str | None = None,
     against: Literal["truth", "teacher"] | None = None,
 ) -> Comparison:
@@ -30,8 +34,11 @@ def compare(
     students are taken as they are. Where several seeds of each were trained, `paired_difference` covers them too.
 
     Args:
-        a: from `evaluate`, still holding its answers.
-        b: from `evaluate` on the same rows, with the same truth (or teacher).
+        a: a student, as `evaluate` takes it; or an Evaluation that still holds its answers.
+        b: another student; or an Evaluation of the same rows, with the same ground truth (or teacher).
+        X: test rows, for students.
+        y: their ground truth, for students; None if it is not known.
+        teacher: as `evaluate` takes it, for students; needed where y is not known.
         metric: a figure that is a mean over rows: "accuracy" (the default against the truth), "agreement" (against the
             teacher), "subset_accuracy", "subset_agreement", "kl_nats", "nll_nats", "brier", or "mse" for regression.
         against: "truth" (the default where it is known) or "teacher".
@@ -40,9 +47,10 @@ def compare(
         The difference a - b with its interval and verdict.
 
     Raises:
-        LabelMismatch: other rows, classes, truth or teacher. BadInput: a metric that there is not, or an evaluation
-            read back from JSON.
+        LabelMismatch: other rows, classes, truth or teacher. BadInput: an unknown metric, an evaluation read back from JSON, a
+            student without rows, or rows beside evaluations.
     """
+    a, b = _evaluations(a, b, X, y, teacher)
     first, second = a.row_answers(), b.row_answers()
     if a.rows_fingerprint != b.rows_fingerprint:
         raise LabelMismatch(
@@ -67,6 +75,24 @@ def compare(
         question=f"Is {a.student} better than {b.student} by {name} against the {target}, on the same {a.rows} test rows?",
         over=interval.over,
     )
+
+
+def _evaluations(a: Any, b: Any, X: Any, y: Any, teacher: Any) -> tuple[Evaluation, Evaluation]:
+    """Two evaluations as they are, or two students evaluated on the same rows."""
+    evaluated = [isinstance(each, Evaluation) for each in (a, b)]
+    if all(evaluated):
+        if X is not None or y is not None or teacher is not None:
+            raise BadInput("two evaluations hold their rows and answers; leave X, y and teacher out.")
+        return a, b
+    if any(evaluated):
+        raise BadInput("compare takes two evaluations, or two students with X and y; this is one of each.")
+    if X is None:
+        raise BadInput("two students are compared on rows: pass X and y, compare(a, b, X, y).")
+    names = [type(each).__name__ for each in (a, b)]
+    if names[0] == names[1]:
+        names = [f"{names[0]} (first)", f"{names[1]} (second)"]
+    first, second = (evaluate(each, teacher, X, y, name=name, budget_seconds=None) for each, name in zip((a, b), names, strict=True))
+    return first, second
 
 
 def _check_same_target(first: AlignedAnswers, second: AlignedAnswers, against: str) -> None:

@@ -34,15 +34,16 @@ from tutelage.softlabels.folder import (
     write_shard,
 )
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.teachers.adapt import as_teacher
 
 SHARD_ROWS = 65_536
 
 
 @overload
-def record(teacher: Teacher, data: Any, into: None = None) -> SoftLabels: ...
+def record(teacher: Any, data: Any, into: None = None) -> SoftLabels: ...
 @overload
 def record(
-    teacher: Teacher,
+    teacher: Any,
     data: Any,
     into: Path | str,
     *,
@@ -54,7 +55,7 @@ def record(
 
 
 def record(
-    teacher: Teacher,
+    teacher: Any,
     data: Any,
     into: Path | str | None = None,
     *,
@@ -70,7 +71,7 @@ def record(
     that holds just this recording already is opened, and the teacher is not asked.
 
     Args:
-        teacher: anything `as_teacher` gives.
+        teacher: anything `as_teacher` takes.
         data: rows, as `as_rows` takes them and as the teacher knows them.
         into: the folder; None keeps the answers in memory.
         dtype: of the numbers on disk, "float16", "float32" or "float64"; what the teacher says by default. Half
@@ -85,7 +86,7 @@ def record(
         CannotWrite: the folder cannot be written, holds other files, or is being recorded into.
         DamagedFile: what the folder holds is damaged.
     """
-    rows = as_rows(data)
+    teacher, rows = as_teacher(teacher), as_rows(data)
     if into is None:
         if dtype is not None or top_k is not None:
             raise BadInput("dtype and top_k say how answers lie on disk; pass into=, the folder to record into.")

@@ -22,7 +22,7 @@ from tutelage.data.rows import array_of, as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.querying import query
-from tutelage.students.teaching import as_truth, blended, must_learn, out_of_fold_answers, taught
+from tutelage.students.teaching import blended, must_learn, out_of_fold_answers, taught
 from tutelage.teachers.adapt import as_teacher
 
 
@@ -68,11 +68,12 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
         learns = must_learn(self.teacher)
         self._check_settings(learns, y)
         X = self._rows(X, reset=True)
-        known = None if y is None else self._checked_truth(y, as_rows(X).count)
+        rows = as_rows(X).count
+        known = None if y is None or not learns else self._checked_truth(y, rows)
         random = check_random_state(self.random_state)
         answers = self._ask_teacher(X, known, learns, random)
         form = self.teacher_.form
-        targets = self._targets(answers, None if known is None else as_truth(known, form))
+        targets = self._targets(answers, None if y is None else form.truth_as_answers(y if known is None else known, rows))
         self.transfer_rows_ = 0
         if self.transfer is not None:
             wanted = rows_to_make(self.transfer, len(targets), self.transfer_rows)

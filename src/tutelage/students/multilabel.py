@@ -13,6 +13,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from tutelage.core.answers import AnswerForm, label_array, labels_of, two_columns
 from tutelage.core.arrays import Floats
 from tutelage.data.rows import array_of
+from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 from tutelage.students.any_estimator import SoftTargets, Wrapping
 from tutelage.students.soft_classifier import SoftClassifier, check_weights
 
@@ -35,13 +36,14 @@ class PerLabel(Wrapping):
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def fit(self, X: Any, y: ArrayLike, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: Any, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn each label from its probabilities.
 
         Args:
             X: (rows, features), whatever the estimator takes.
             y: (rows, labels) probabilities that each label is on, or 0 and 1. Labels of one class a row, as (rows,),
-                are taught to one student, as to any other classifier.
+                are taught to one student, as to any other classifier. Or soft labels recorded on these rows, a Teacher or a
+                fitted model, which bring the names of their labels.
             classes: the name of each label; 0, 1, ... if not given.
             sample_weight: (rows,) how much each row counts; all alike if not given.
 
@@ -50,8 +52,11 @@ class PerLabel(Wrapping):
             LabelMismatch: classes that do not name the columns. BadInput: unusable weights. As in `SoftClassifier.fit`
             what scikit-learn and the estimator refuse in X is their own to say.
         """
+        if is_answer_source(y):
+            refuse_classes(classes)
+            y, classes = class_probabilities(y, X, task="labels")
         sparse: bool = issparse(y)
-        array = y.toarray() if sparse else array_of(y, "the rows of y")  # type: ignore[union-attr]
+        array = y.toarray() if sparse else array_of(y, "the rows of y")
         self.per_label_ = array.ndim == 2 and array.dtype.kind in "biuf" and (array.shape[1] > 1 or _within_bounds(array))
         if not self.per_label_:
             return super().fit(X, y, classes=classes, sample_weight=sample_weight)

@@ -16,6 +16,7 @@ from tutelage.core.answers import label_array, of_classes
 from tutelage.core.arrays import Floats, check_probabilities, one_hot
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.rows import array_of
+from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 
 ROUNDING = 1e-6
 """Rows whose sum is further than this from one (half-precision logs) are scaled to one."""
@@ -37,12 +38,13 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # How scikit-learn's validation is to take rows; a family states its own.
     _inputs: ClassVar[dict[str, Any]] = {"dtype": [np.float64, np.float32]}
 
-    def fit(self, X: Any, y: ArrayLike, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: Any, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from labels or from soft targets.
 
         Args:
             X: (rows, features), an array or a frame; sparse where the family says so.
-            y: (rows, classes) probabilities, or (rows,) labels of any kind. One column counts as labels.
+            y: (rows, classes) probabilities, or (rows,) labels of any kind; one column counts as labels. Or soft labels recorded on
+                these rows, a Teacher or a fitted model, which bring their class names.
             classes: the label of each column of a matrix; 0, 1, ... if not given.
             sample_weight: (rows,) how much each row counts; all alike if not given.
 
@@ -52,6 +54,9 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ValueError or TypeError, scikit-learn's own: an X or labels that its validation refuses, such as NaN or sparse
             rows where the family does not take them, or texts.
         """
+        if is_answer_source(y):
+            refuse_classes(classes)
+            y, classes = class_probabilities(y, X, task="classes")
         X = self._checked(X, reset=True)
         rows = _num_samples(X)
         self.classes_, targets = soft_targets(y, rows, classes)

@@ -6,16 +6,16 @@ import inspect
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from tutelage.core.answers import AnswerForm, label_array, plain, shown
-from tutelage.core.arrays import Floats, one_hot
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, one_line, require
+from tutelage.core.answers import AnswerForm, label_array
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import BadInput, one_line, require
 from tutelage.losses.targets import check_temperature
 
 
@@ -62,37 +62,6 @@ def out_of_fold_answers(unfitted: Any, form: AnswerForm, X: Any, y: NDArray[Any]
     return probabilities.check(answers, len(y)).astype(np.float64, copy=False)
 
 
-def as_truth(y: ArrayLike, form: AnswerForm) -> Floats:
-    """Labels as one-hot (rows, classes) in the teacher's order; (rows, labels) 0 and 1 for multilabel; else values.
-
-    Raises:
-        LabelMismatch: a label that the teacher does not know. ShapeError: other columns than the teacher's, or no numbers
-            where it needs them.
-    """
-    truth = np.asarray(y)
-    if form.task in {"binary", "multiclass"}:
-        return _one_hot_of(truth, form)
-    try:
-        matrix = np.asarray(truth, dtype=np.float64).reshape(len(truth), -1)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ShapeError(f"y holds something else than numbers ({one_line(error)}); a {form.task} teacher needs them.") from error
-    if form.classes and matrix.shape[1] != len(form.classes):
-        raise ShapeError(f"y has {matrix.shape[1]} columns; expected one for each of the labels {shown(form.classes)}.")
-    return matrix
-
-
-def _one_hot_of(labels: NDArray[Any], form: AnswerForm) -> Floats:
-    column = {label: place for place, label in enumerate(form.classes)}
-    found, codes = np.unique(labels, return_inverse=True)
-    unknown = [label for label in map(plain, found) if label not in column]
-    if unknown:
-        raise LabelMismatch(
-            f"y holds {shown(tuple(unknown))}, which the teacher does not know; its classes are {shown(form.classes)}. "
-            "Drop those rows, or use a teacher of all classes."
-        )
-    return one_hot(np.array([column[plain(label)] for label in found])[codes], len(form.classes)).astype(np.float64)
-
-
 def blended(
     answers: Floats, form: AnswerForm, *, truth: Floats | None = None, soft_weight: float = 1.0, temperature: float = 1.0
 ) -> Floats:
@@ -105,7 +74,7 @@ def blended(
     Args:
         answers: (rows, columns) as `form` says.
         form: of the teacher.
-        truth: (rows, columns) as `as_truth` gives it; needed for a soft_weight below 1.
+        truth: (rows, columns) as `AnswerForm.truth_as_answers` gives it; needed for a soft_weight below 1.
         soft_weight: in [0, 1]; 1 is the teacher alone, 0 the truth alone.
         temperature: above zero.
 

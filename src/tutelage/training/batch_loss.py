@@ -7,14 +7,13 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.answers import AnswerForm, plain, shown
+from tutelage.core.answers import AnswerForm, shown
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.losses.hooks import capturing
 from tutelage.losses.objective import Objective
 from tutelage.losses.signals import Signals
@@ -108,30 +107,6 @@ def hidden_layers(batch_loss: BatchLoss, network: nn.Module, teacher: Teacher | 
 
             batch_loss.teacher_hidden = ask
         yield
-
-
-def truth_of(y: Any, form: AnswerForm, rows: int) -> Tensor:
-    """Labels as the losses take them: (rows,) places of classes, (rows, labels) 0 and 1, or (rows, outputs) values.
-
-    Raises:
-        LabelMismatch: a label that is not among the classes. ShapeError: other rows or columns.
-    """
-    truth = y.detach().cpu().numpy() if hasattr(y, "detach") else np.asarray(y)
-    if len(truth) != rows:
-        raise ShapeError(f"X and y have {rows} and {len(truth)} rows; they must be the same rows in the same order.")
-    if form.task in ("regression", "multilabel"):
-        values = torch.from_numpy(np.ascontiguousarray(truth, dtype=np.float32)).reshape(rows, -1)
-        if form.classes and values.shape[1] != len(form.classes):
-            raise ShapeError(f"y has {values.shape[1]} columns; expected one for each of the labels {shown(form.classes)}.")
-        return values
-    if truth.ndim != 1:
-        raise ShapeError(f"y has shape {truth.shape}; expected one label a row. Soft targets are passed as labels, not as y.")
-    place = {label: index for index, label in enumerate(form.classes)}
-    found, codes = np.unique(truth, return_inverse=True)
-    unknown = tuple(label for label in map(plain, found) if label not in place)
-    if unknown:
-        raise LabelMismatch(f"y holds {shown(unknown)}, not among the classes {shown(form.classes)}. Drop those rows, or map the labels.")
-    return torch.from_numpy(np.array([place[plain(label)] for label in found], dtype=np.int64)[codes])
 
 
 def check_answers(said: Any, form: AnswerForm, output: Output | None) -> None:

@@ -10,19 +10,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.answers import AnswerForm, form_of_truth
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.row_names import Names, RunningName, row_names
-from tutelage.data.rows import as_rows
+from tutelage.data.rows import Rows, as_rows
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
-from tutelage.training.batch_loss import truth_of
 from tutelage.training.feeds import Batch, Feed, LoaderFeed, TensorFeed, ViewFeed
 from tutelage.training.teacher_answers import Answering, live, recorded
 from tutelage.training.validation import Validation
@@ -114,31 +113,51 @@ def known_as(teacher: Teacher | None, y: Any, form: AnswerForm | None, objective
         return AnswerForm("values", "regression")
     if y is None:
         raise BadInput("there is no teacher and no y, so nothing to learn; pass soft labels, a teacher, or y.")
-    truth = np.asarray(y.detach().cpu().numpy() if hasattr(y, "detach") else y)
-    if truth.ndim == 2:
-        return AnswerForm("logits", "multilabel", tuple(range(truth.shape[1])))
-    return of_classes("logits", np.unique(truth).tolist())
+    return form_of_truth(y)
 
 
-def training_data(X: Any, teacher: Teacher | None, y: Any, form: AnswerForm) -> TrainingData:
-    """Rows with their answers and truth, proven to belong together.
+def truth_tensor(y: Any, form: AnswerForm) -> Tensor | None:
+    """The ground truth as the losses take it: int64 codes of classes, or float32; None stays None.
 
     Raises:
-        LabelMismatch: kept answers to other rows. ShapeError, BadInput: rows that a network cannot take.
+        LabelMismatch, ShapeError, BadInput: as `AnswerForm.truth`.
+    """
+    if y is None:
+        return None
+    truth = form.truth(y)
+    return torch.from_numpy(truth if truth.ndim == 1 else truth.astype(np.float32))
+
+
+def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> TrainingData:
+    """Rows with their answers and truth, proven to belong together.
+
+    Args:
+        X: rows, as `TorchStudent.fit` takes them.
+        teacher: recorded answers, or a live teacher; None if there is none.
+        truth: as `truth_tensor` gives it.
+
+    Raises:
+        LabelMismatch: recorded answers to other rows. ShapeError, BadInput: rows that a network cannot take, other rows than truth.
     """
     from torch.utils.data import DataLoader, Dataset
 
     if isinstance(X, Views):
         answers, unproven = _answers_to_views(teacher, X)
-        return TrainingData(X, answers, None if y is None else truth_of(y, form, X.rows), unproven)
+        return TrainingData(X, answers, _of_these_rows(truth, X.rows), unproven)
     if isinstance(X, Dataset | DataLoader):
         dataset = X.dataset if isinstance(X, DataLoader) else X
         saved = isinstance(teacher, SoftLabels | LabelFolder)
         answers = answers_to(teacher, dataset) if saved and teacher is not None else None
-        return TrainingData(X, answers, None if y is None else truth_of(y, form, len(dataset)))  # type: ignore[arg-type]
+        return TrainingData(X, answers, _of_these_rows(truth, len(dataset)))  # type: ignore[arg-type]
     rows = _array(X)
     answers = None if teacher is None else answers_to(teacher, X)
-    return TrainingData(rows, answers, None if y is None else truth_of(y, form, len(rows)))
+    return TrainingData(rows, answers, _of_these_rows(truth, len(rows)))
+
+
+def _of_these_rows(truth: Tensor | None, rows: int) -> Tensor | None:
+    if truth is not None and len(truth) != rows:
+        raise ShapeError(f"y has {len(truth)} rows and X has {rows}; expected the same rows in the same order.")
+    return truth
 
 
 def answers_to(teacher: Teacher, data: Any) -> Floats:
@@ -151,10 +170,30 @@ def answers_to(teacher: Teacher, data: Any) -> Floats:
     """
     rows = as_rows(data)
     if isinstance(teacher, SoftLabels | LabelFolder):
-        names = np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
+        names = _names_of(rows)
         labels = _in_memory(teacher)
         return labels.answers if np.array_equal(names, labels.names) else labels.of_names(names)
     return np.concatenate([teacher.form.check(teacher.answer(part), stop - start) for start, stop, part in rows.parts(SHARD_ROWS)])
+
+
+def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
+    """An array of answers as soft labels of these rows.
+
+    Args:
+        X: rows, as `as_rows` takes them.
+        answers: (rows, columns) array or tensor, in the order of the rows.
+        form: what they are.
+
+    Raises:
+        NotProbabilities, ShapeError, LabelMismatch, BadInput: answers that are not of this form, or of other rows.
+    """
+    rows = as_rows(X)
+    given = answers.detach().cpu().numpy() if hasattr(answers, "detach") else answers
+    return SoftLabels(form.check(given, rows.count, "labels"), form, _names_of(rows))
+
+
+def _names_of(rows: Rows) -> Names:
+    return np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
 
 
 def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Floats | None, Names | None]:
@@ -206,7 +245,7 @@ def apart(data: TrainingData, validation: Any, form: AnswerForm, *, seed: int) -
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
         raise BadInput(f"validation is a {type(validation).__name__}; expected a share of the rows, (X, y), or (X, None, labels).")
     X, y, *labels = validation
-    return data, training_data(X, as_teacher(labels[0]) if labels else None, y, form)
+    return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_tensor(y, form))
 
 
 def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData, TrainingData]:

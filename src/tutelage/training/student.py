@@ -20,6 +20,8 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
+from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.querying import is_answer_source
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.held_networks import networks_in
 from tutelage.training.backend import Backend
@@ -29,7 +31,7 @@ from tutelage.training.feeds import Batch, Feed
 from tutelage.training.loop import train
 from tutelage.training.progress import progress_line
 from tutelage.training.settings import TrainingSettings
-from tutelage.training.sources import apart, known_as, name_of, training_data
+from tutelage.training.sources import apart, known_as, name_of, soft_labels_of, training_data, truth_tensor
 from tutelage.training.state import Fit, Report
 
 
@@ -88,9 +90,9 @@ class TorchStudent:
         Args:
             X: (rows, ...) array or tensor, `Views`, a map-style torch Dataset or a DataLoader (of inputs, or of pairs
                 of inputs and label).
-            labels: soft labels recorded on these rows, or a live teacher, whatever `as_teacher` takes; the training
-                cannot tell them apart. A live teacher is asked once about all rows, in eval mode, unless X is a
-                Dataset: then about every batch, as the student sees it.
+            labels: soft labels recorded on these rows, or a live teacher, whatever `as_teacher` takes: the training cannot tell them
+                apart. A live teacher is queried once for all rows, in eval mode; if X is a Dataset, for every batch as the student
+                sees it. Or an array of probabilities, (rows, classes), if the student was given its classes.
             y: the truth, where the objective reads it: (rows,) labels, (rows, labels) 0 and 1, or values.
             validation: the share of the rows that choose the epoch, drawn by the seed; or (X, y), or (X, None, labels)
                 where the truth is not known. Fewest errors win; without truth, or for values, the lowest loss.
@@ -108,10 +110,10 @@ class TorchStudent:
                 that do not fit each other. SelfCheckFailed: a loss is not finite; the checkpoint before it is kept.
         """
         how = TrainingSettings.of(training)
-        teacher = self._teacher(labels)
+        teacher = self._teacher(X, labels)
         objective = self.objective or (hard_cross_entropy() if teacher is None else soft_cross_entropy())
         form = known_as(teacher, y, self.form, objective)
-        data, chooses = apart(training_data(X, teacher, y, form), validation, form, seed=how.seed)
+        data, chooses = apart(training_data(X, teacher, truth_tensor(y, form)), validation, form, seed=how.seed)
         self._learn_form(form)
         network, where = self._placed(device)
         feed = data.feed(where)
@@ -206,7 +208,7 @@ class TorchStudent:
         if form.task != "regression":
             self.classes_: NDArray[Any] = label_array(form.classes)
 
-    def _teacher(self, labels: Any) -> Teacher | None:
+    def _teacher(self, X: Any, labels: Any) -> Teacher | None:
         """Who answers; a bare network answers for the student's classes.
 
         Raises:
@@ -214,6 +216,8 @@ class TorchStudent:
         """
         if labels is None:
             return None
+        if not is_answer_source(labels):
+            return self._given_answers(X, labels)
         bare = isinstance(labels, nn.Module)
         teacher = as_teacher(labels, classes=None if self.form is None else self.form.classes) if bare else as_teacher(labels)
         own = {id(parameter) for parameter in self.network.parameters()}
@@ -224,6 +228,21 @@ class TorchStudent:
                 "student learns. Give the student a network of its own: copy.deepcopy(network)."
             )
         return teacher
+
+    def _given_answers(self, X: Any, answers: Any) -> SoftLabels:
+        """An array of probabilities, or of values, as soft labels of these rows.
+
+        Raises:
+            BadInput: nothing names its columns. NotProbabilities, ShapeError, LabelMismatch: it is not what it should be.
+        """
+        regression = self.objective is not None and all(term.tasks == ("regression",) for term in self.objective.terms)
+        if self.form is None and not regression:
+            raise BadInput(
+                f"labels is a {type(answers).__name__} and does not name its columns; pass classes= to the student, "
+                "such as TorchStudent(network, classes=[...]), or soft labels from record(). The ground truth is passed as y."
+            )
+        form = AnswerForm("values", "regression") if self.form is None else self.form.as_kind("probabilities")
+        return soft_labels_of(X, answers, form)
 
     def _placed(self, device: str | torch.device | None) -> tuple[nn.Module, torch.device]:
         first = next(self.network.parameters(), None)

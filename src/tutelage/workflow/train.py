@@ -31,7 +31,7 @@ from tutelage.students.by_name import WEIGHS, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.teaching import as_truth, blended, taught
+from tutelage.students.teaching import blended, taught
 from tutelage.workflow.column_summary import check_numbers, rows_like, summarise_columns
 from tutelage.workflow.open_answers import columns_known_to
 
@@ -160,7 +160,7 @@ def _unlearned(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:
 
 def _targets(spec: TrainingSpec, labels: LabelFolder, data: TableFile, answers: Floats) -> Floats:
     truth = data.truth_values() if spec.soft_weight < 1 else None
-    known = None if truth is None else as_truth(truth, labels.form)
+    known = None if truth is None else labels.form.truth_as_answers(truth)
     if known is not None and known.shape != answers.shape:
         raise BadInput(f"{known.shape[1]} columns of truth are named and the teacher answers with {answers.shape[1]}; name as many.")
     return blended(answers, labels.form, truth=known, soft_weight=spec.soft_weight, temperature=_temperature(spec, labels))

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.core.answers import plain
+from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.evaluation.agreement import decision_counts, shares
-from tutelage.evaluation.alignment import codes_of
 from tutelage.evaluation.displays.canvas import INK, canvas, draw_colour_bar
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
@@ -83,8 +82,8 @@ class AgreementDisplay:
         Raises:
             LabelMismatch: a label that is no class. ShapeError: other rows.
         """
-        known = tuple(plain(label) for label in classes)
-        teacher, student = codes_of(teacher_labels, known), codes_of(student_labels, known)
+        form = of_classes("probabilities", classes)
+        teacher, student, known = form.codes(teacher_labels), form.codes(student_labels), form.classes
         if len(teacher) != len(student):
             raise ShapeError(f"{len(teacher)} decisions of the teacher and {len(student)} of the student; expected the same rows.")
         return cls(decision_counts(teacher, student, len(known)), known, name=name).plot(ax)

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 
 from tutelage.core.answers import of_classes, plain
 from tutelage.core.errors import BadInput
-from tutelage.evaluation.alignment import truth_of
 from tutelage.evaluation.calibration import BINS, Binning, reliability_curve, top_label
 from tutelage.evaluation.displays.canvas import FAINT, INK, TEACHER, TRUTH, canvas, draw_diagonal
 from tutelage.evaluation.evaluate import evaluate
@@ -111,11 +110,7 @@ class ReliabilityDisplay:
         form = of_classes("probabilities", labels)
         probs = form.check(said, len(said), "the student's probabilities")
         wanted = np.asarray(target)
-        outcome = (
-            form.check(wanted, len(said), "the target")
-            if wanted.ndim == 2
-            else truth_of(wanted, form.task, form.classes, shape=probs.shape)
-        )
+        outcome = form.check(wanted, len(said), "the target") if wanted.ndim == 2 else form.truth_as_answers(wanted, len(probs))
         curve = reliability_curve(*top_label(outcome, probs), bins=bins, binning=binning)
         gaps = np.abs(np.subtract(curve.confidence, curve.outcome))
         ece = float(np.dot(curve.rows, gaps) / len(said))

@@ -26,25 +26,26 @@ TRUSTED = [
 ]
 
 
-def save_student(student: Any, stem: Path) -> Path:
-    """Write a student beside `stem`, with the suffix of its format.
+def save_student(student: Any, path: Path | str) -> Path:
+    """Write a student in a format that holds no code.
 
     Args:
         student: a fitted scikit-learn estimator, such as the students of this room, or a TorchStudent of classes around a
             Sequential of known layers: Linear, Conv2d, norms, pools and the like, as `layers.described` names them.
-        stem: path without suffix.
+        path: file to write; the suffix of the format (.skops, or .safetensors for a network) is added if it is missing.
 
     Returns:
         The file written.
 
     Raises:
-        BadInput: a network that could not be told from its file: of other layers, or whose answers are no logits of classes.
+        BadInput: a path with the suffix of the other format, or a network that could not be built again from its file: of other
+            layers, or whose answers are no logits of classes.
     """
     if hasattr(student, "network"):
-        return _save_network(student, _with_suffix(stem, ".safetensors"))
+        return _save_network(student, _with_suffix(path, ".safetensors"))
     import skops.io
 
-    path = _with_suffix(stem, ".skops")
+    path = _with_suffix(path, ".skops")
     for _, step in getattr(getattr(student, "student_", student), "steps", ()):
         words = getattr(step, "vocabulary_", {})
         words.update({word: int(place) for word, place in words.items()})  # skops keeps each NumPy number in a file of its own
@@ -52,12 +53,16 @@ def save_student(student: Any, stem: Path) -> Path:
     return path
 
 
-def load_student(path: Path) -> Any:
+def load_student(path: Path | str) -> Any:
     """Read a student that `save_student` wrote; nothing in the file is executed.
+
+    Args:
+        path: the file, with its suffix.
 
     Raises:
         DamagedFile: not such a file, or one that was tampered with. MissingExtra: a network, without torch.
     """
+    path = Path(path)
     try:
         if path.suffix == ".safetensors":
             return _load_network(path)
@@ -66,8 +71,11 @@ def load_student(path: Path) -> Any:
         raise DamagedFile(f"{path} cannot be read ({error.strerror or error}). Run the recipe again.") from error
 
 
-def _with_suffix(stem: Path, suffix: str) -> Path:
-    return stem.with_name(stem.name + suffix)  # not Path.with_suffix: a name may hold a dot
+def _with_suffix(path: Path | str, suffix: str) -> Path:
+    path = Path(path)
+    if path.suffix in (".skops", ".safetensors") and path.suffix != suffix:
+        raise BadInput(f"{path} ends in {path.suffix}, and this student is stored as {suffix}; change the suffix, or leave it out.")
+    return path if path.suffix == suffix else path.with_name(path.name + suffix)  # not Path.with_suffix: a name may hold a dot
 
 
 def _save_network(student: Any, path: Path) -> Path:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import TutelageError, one_line
 from tutelage.losses.objective import Objective
 from tutelage.losses.shared_targets import with_shared_targets
@@ -137,7 +136,7 @@ class StudentGroup:
         return self.objective(each.temperature, each.soft_weight)
 
     def _proving(self, where: torch.device) -> Tensor:
-        feed = training_data(self.fit_arguments["X"], None, None, AnswerForm("values", "regression")).feed(where)
+        feed = training_data(self.fit_arguments["X"], None, None).feed(where)
         with torch_runtime.seeded(self.training.seed):
             return next(iter(feed.batches(1, [torch.arange(min(PROVING_ROWS, feed.rows))]))).inputs
 

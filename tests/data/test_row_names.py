@@ -111,6 +111,12 @@ def test_names_of_sparse_rows_do_not_depend_on_the_blocks(monkeypatch, density):
         np.testing.assert_array_equal(row_names(rows), whole)
 
 
+def test_names_of_a_sparse_matrix_with_duplicates_leave_it_unchanged():
+    rows = sparse.csr_array((np.array([1.0, 2.0, 3.0]), np.array([2, 2, 0]), np.array([0, 3])), shape=(1, 4))
+    np.testing.assert_array_equal(row_names(rows), row_names(rows.toarray()))
+    assert (rows.data.tolist(), rows.indices.tolist()) == ([1.0, 2.0, 3.0], [2, 2, 0])
+
+
 @pytest.mark.parametrize("shape", [(1, 100), (50, 3), (5, 1), (13, 7)])
 def test_names_do_not_depend_on_the_threads(monkeypatch, shape):
     rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)

@@ -146,7 +146,9 @@ def _of_columns(columns: list[NDArray[Any]], rows: int) -> Names:
 
 
 def _of_sparse(matrix: Any) -> Names:
-    matrix.sum_duplicates()
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()  # sum_duplicates works in place
+        matrix.sum_duplicates()
     rows, columns = matrix.shape
     ends, keys, sums, start = matrix.indptr, _keys(columns), np.empty((2, rows), dtype=np.uint64), 0
     while start < rows:

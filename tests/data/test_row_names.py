@@ -10,7 +10,7 @@ from scipy import sparse
 
 from tutelage.core.errors import BadInput
 from tutelage.data import row_names as names_module
-from tutelage.data.row_names import BLOCK_CELLS, data_name, row_names
+from tutelage.data.row_names import BLOCK_CELLS, RunningName, data_name, row_names
 
 NUMBERS = np.array([[0.0, 1.5], [-2.0, 0.0], [3.0, np.nan], [3.0, 1e300]])
 MIXED = pd.DataFrame({"n": [1, 2, 3], "t": ["a", "b", None], "d": pd.to_datetime(["2026-01-01", "2026-01-02", None])})
@@ -138,3 +138,11 @@ def test_a_data_name_depends_on_the_rows_and_their_order():
     assert data_name(NUMBERS, block=1) == name
     assert data_name(NUMBERS[::-1]) != name
     assert data_name(NUMBERS[:2]) != name
+
+
+def test_a_running_name_covers_all_rows_added_so_far():
+    running = RunningName()
+    running.add(row_names(NUMBERS[:2]))
+    assert running.value == data_name(NUMBERS[:2])
+    running.add(row_names(NUMBERS[2:]))
+    assert running.value == data_name(NUMBERS)

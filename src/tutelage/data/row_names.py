@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -249,7 +249,7 @@ class RunningName:
         """Add the names of the next rows."""
         self._digest.update(np.ascontiguousarray(names, dtype="<u8").data)
 
-    @cached_property
+    @property
     def value(self) -> str:
         """SHA-256 (hex) over the names of all rows added so far."""
         return self._digest.hexdigest()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.core.errors import BadInput
 from tutelage.losses.functional import features, relations
-from tutelage.losses.functional.numerics import wide
+from tutelage.losses.functional.numerics import upcast
 from tutelage.losses.objective import EVERY_TASK, Objective, Term
 from tutelage.losses.signals import Signals
 from tutelage.losses.targets import check_temperature
@@ -139,7 +139,7 @@ def _projector(student_layer: str, teacher_layer: str, signals: Signals, rows: i
 
 
 def _projected_hint(project: nn.Module, student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    return features.hint(project(wide(student_hidden)), teacher_hidden)  # the projector is no part of the autocast network
+    return features.hint(project(upcast(student_hidden)), teacher_hidden)  # the projector is no part of the autocast network
 
 
 def _memory(student_layer: str, teacher_layer: str, signals: Signals, rows: int, *, settings: dict[str, Any]) -> nn.Module:

@@ -41,20 +41,20 @@ makers = st.sampled_from([Jitter(), Mixup(), Munge(), UniformNoise()])
 @settings(max_examples=200, deadline=None)
 @given(tables, makers, st.integers(0, 20), st.integers(0, 5))
 def test_rows_of_a_numeric_table_have_its_shape_and_dtype_and_are_reproducible(X, maker, rows, seed):
-    made = maker.make(X, rows, seed=seed)
-    assert made.shape == (rows, X.shape[1])
-    assert made.dtype == X.dtype
-    np.testing.assert_array_equal(made, maker.make(X, rows, seed=seed))
+    result = maker.make(X, rows, seed=seed)
+    assert result.shape == (rows, X.shape[1])
+    assert result.dtype == X.dtype
+    np.testing.assert_array_equal(result, maker.make(X, rows, seed=seed))
     whole = ~np.isnan(X).any(axis=0)
-    assert not np.isnan(made[:, whole]).any()
-    assert np.isnan(made[:, np.isnan(X).all(axis=0)]).all()
+    assert not np.isnan(result[:, whole]).any()
+    assert np.isnan(result[:, np.isnan(X).all(axis=0)]).all()
 
 
 @settings(max_examples=200, deadline=None)
 @given(tables, st.sampled_from([Mixup(), Mixup(0.1), UniformNoise()]), st.integers(1, 20))
 def test_mixtures_and_uniform_noise_stay_within_the_range_of_the_data(X, maker, rows):
-    made = maker.make(X, rows, seed=0)
-    for column, values in zip(made.T, X.T, strict=True):
+    result = maker.make(X, rows, seed=0)
+    for column, values in zip(result.T, X.T, strict=True):
         generated, original = column[~np.isnan(column)], values[~np.isnan(values)]
         assert not len(generated) or (original.min() <= generated.min() and generated.max() <= original.max())
 
@@ -65,25 +65,25 @@ def test_mixtures_and_uniform_noise_stay_within_the_range_of_the_data(X, maker, 
     st.sampled_from([Jitter(5.0), Mixup(), Munge(local_variance=0.1), UniformNoise()]),
 )
 def test_integers_stay_integers_and_in_range(X, maker):
-    made = maker.make(X, 15, seed=0)
-    assert made.dtype == np.int16
-    assert (made >= X.min(axis=0)).all()
-    assert (made <= X.max(axis=0)).all()
+    result = maker.make(X, 15, seed=0)
+    assert result.dtype == np.int16
+    assert (result >= X.min(axis=0)).all()
+    assert (result <= X.max(axis=0)).all()
 
 
 @pytest.mark.parametrize("maker", ANY, ids=lambda maker: type(maker).__name__)
 @pytest.mark.parametrize("rows", [0, 1, 40])
 def test_generated_frames_have_the_same_columns_dtypes_and_categories(maker, rows):
     before = FRAME.copy()
-    made = maker.make(FRAME, rows, seed=0)
-    assert len(made) == rows
-    pd.testing.assert_series_equal(made.dtypes, FRAME.dtypes)
+    result = maker.make(FRAME, rows, seed=0)
+    assert len(result) == rows
+    pd.testing.assert_series_equal(result.dtypes, FRAME.dtypes)
     for name in ("kind", "town", "wet", "code", "seen"):
-        assert set(made[name].dropna()) <= set(FRAME[name].dropna())
-    assert made["town"].notna().all()
-    assert made["count"].between(0, FRAME["count"].max()).all()
+        assert set(result[name].dropna()) <= set(FRAME[name].dropna())
+    assert result["town"].notna().all()
+    assert result["count"].between(0, FRAME["count"].max()).all()
     pd.testing.assert_frame_equal(FRAME, before)
-    both = stacked(FRAME, made)
+    both = stacked(FRAME, result)
     pd.testing.assert_series_equal(both.dtypes, FRAME.dtypes)
     assert both.index.tolist() == list(range(40 + rows))
     assert isinstance(maker, Transfer)
@@ -92,12 +92,12 @@ def test_generated_frames_have_the_same_columns_dtypes_and_categories(maker, row
 @pytest.mark.parametrize("maker", MIXED, ids=lambda maker: type(maker).__name__)
 def test_object_arrays_keep_the_type_of_each_column(maker):
     X = np.array([[1.5, "a", 3, 10], [2.5, "b", 4, 20], [None, None, 7, 30], [4.5, "a", 9, 10]], dtype=object)
-    made = type(maker)(categorical=(3,)).make(X, 30, seed=0)
-    assert made.dtype == object
-    assert set(made[:, 1]) <= {"a", "b", None}
-    assert all(isinstance(value, float) for value in made[:, 0])
-    assert all(isinstance(value, int) and 3 <= value <= 9 for value in made[:, 2])
-    assert set(made[:, 3]) <= {10, 20, 30}
+    result = type(maker)(categorical=(3,)).make(X, 30, seed=0)
+    assert result.dtype == object
+    assert set(result[:, 1]) <= {"a", "b", None}
+    assert all(isinstance(value, float) for value in result[:, 0])
+    assert all(isinstance(value, int) and 3 <= value <= 9 for value in result[:, 2])
+    assert set(result[:, 3]) <= {10, 20, 30}
 
 
 def test_all_training_rows_are_used_equally_often():
@@ -108,20 +108,20 @@ def test_all_training_rows_are_used_equally_often():
 
 
 def test_jitter_adds_noise_in_units_of_the_deviation_and_resamples_some_categories():
-    made = Jitter(noise=0.5).make(np.column_stack([NUMBERS, np.ones(200)]), 20_000, seed=0)
-    assert made[:, :3].var(axis=0) / NUMBERS.var(axis=0) == pytest.approx([1.25] * 3, rel=0.03)
-    assert (made[:, 3] == 1).all()
+    result = Jitter(noise=0.5).make(np.column_stack([NUMBERS, np.ones(200)]), 20_000, seed=0)
+    assert result[:, :3].var(axis=0) / NUMBERS.var(axis=0) == pytest.approx([1.25] * 3, rel=0.03)
+    assert (result[:, 3] == 1).all()
     towns = np.array([["a"]] * 500 + [["b"]] * 500)
-    made = Jitter(resample=0.2).make(np.hstack([towns, towns]), 10_000, seed=0)
-    assert (made[:, 0] != made[:, 1]).mean() == pytest.approx(0.36 / 2, abs=0.02)  # one or both resampled, to a different letter
+    result = Jitter(resample=0.2).make(np.hstack([towns, towns]), 10_000, seed=0)
+    assert (result[:, 0] != result[:, 1]).mean() == pytest.approx(0.36 / 2, abs=0.02)  # one or both resampled, to a different letter
 
 
 def test_mixup_lies_between_two_rows_as_its_concentration_determines():
     line = np.array([[0.0, 0.0], [1.0, 2.0]])
     for concentration, deviation in ((1.0, np.sqrt(1 / 12)), (50.0, np.sqrt(1 / 404))):
-        made = Mixup(concentration).make(line, 4000, seed=0)
-        np.testing.assert_allclose(made[:, 1], 2 * made[:, 0])
-        inside = made[(made[:, 0] > 0) & (made[:, 0] < 1), 0]
+        result = Mixup(concentration).make(line, 4000, seed=0)
+        np.testing.assert_allclose(result[:, 1], 2 * result[:, 0])
+        inside = result[(result[:, 0] > 0) & (result[:, 0] < 1), 0]
         assert inside.std() == pytest.approx(deviation, rel=0.1)
     with pytest.raises(BadInput, match=r"columns \[1\] hold categories; use Munge"):
         Mixup().make(np.array([[1, "a"]], dtype=object), 1)
@@ -129,8 +129,8 @@ def test_mixup_lies_between_two_rows_as_its_concentration_determines():
 
 def test_munge_exchanges_attributes_with_the_nearest_neighbour():
     pairs = np.array([[0.0, 0.0], [1.0, 0.5], [1000.0, 500.0], [1001.0, 500.5]])
-    made = Munge(swap_probability=1.0, local_variance=1e9).make(pairs, 4, seed=0)
-    np.testing.assert_allclose(np.sort(made, axis=0), pairs, atol=1e-6)  # each row became its neighbour
+    result = Munge(swap_probability=1.0, local_variance=1e9).make(pairs, 4, seed=0)
+    np.testing.assert_allclose(np.sort(result, axis=0), pairs, atol=1e-6)  # each row became its neighbour
     wide = Munge(swap_probability=1.0, local_variance=2.0).make(pairs, 40_000, seed=0)
     near_origin = wide[wide[:, 0] < 500]
     assert near_origin.mean(axis=0) == pytest.approx([0.5, 0.25], abs=0.02)
@@ -142,11 +142,11 @@ def test_munge_exchanges_attributes_with_the_nearest_neighbour():
 def test_munge_finds_neighbours_by_categories_and_scaled_numbers():
     everything = Munge(swap_probability=1.0, local_variance=1e9, categorical=(1,))  # each row becomes its neighbour
     by_kind = np.array([[0.0, 1], [0.1, 2], [0.2, 1], [0.3, 2], [10.0, 1]])
-    made = everything.make(by_kind, 5, seed=0).round(3).tolist()
-    assert sorted(made) == [[0.0, 1], [0.1, 2], [0.2, 1], [0.2, 1], [0.3, 2]]
+    result = everything.make(by_kind, 5, seed=0).round(3).tolist()
+    assert sorted(result) == [[0.0, 1], [0.1, 2], [0.2, 1], [0.2, 1], [0.3, 2]]
     scales = np.array([[0.0, 0], [1.0, 0], [0.0, 100], [0.0, 1000]])
-    made = replace(everything, categorical=()).make(scales, 4, seed=0).round(3).tolist()
-    assert sorted(made) == [[0, 0], [0, 0], [0, 100], [0, 100]]
+    result = replace(everything, categorical=()).make(scales, 4, seed=0).round(3).tolist()
+    assert sorted(result) == [[0, 0], [0, 0], [0, 100], [0, 100]]
 
 
 def test_munge_of_duplicates_or_one_row_changes_nothing():
@@ -156,17 +156,17 @@ def test_munge_of_duplicates_or_one_row_changes_nothing():
 
 def test_uniform_noise_covers_ranges_categories_and_missing_cells():
     X = np.array([[0.0, 1.0, np.nan], [10.0, np.nan, np.nan], [1.0, 5.0, np.nan], [1.0, 5.0, np.nan]])
-    made = UniformNoise(categorical=(1,)).make(X, 20_000, seed=0)
-    assert np.quantile(made[:, 0], [0.25, 0.5, 0.75]) == pytest.approx([2.5, 5, 7.5], abs=0.15)
-    assert np.isnan(made[:, 1]).mean() == pytest.approx(0.25, abs=0.02)
-    assert (made[:, 1] == 1).sum() == pytest.approx((made[:, 1] == 5).sum(), rel=0.1)
-    assert np.isnan(made[:, 2]).all()
+    result = UniformNoise(categorical=(1,)).make(X, 20_000, seed=0)
+    assert np.quantile(result[:, 0], [0.25, 0.5, 0.75]) == pytest.approx([2.5, 5, 7.5], abs=0.15)
+    assert np.isnan(result[:, 1]).mean() == pytest.approx(0.25, abs=0.02)
+    assert (result[:, 1] == 1).sum() == pytest.approx((result[:, 1] == 5).sum(), rel=0.1)
+    assert np.isnan(result[:, 2]).all()
 
 
 def test_a_pool_returns_each_of_its_rows_once():
     pool = UnlabelledPool(NUMBERS)
-    made = pool.make(NUMBERS[:3], 200, seed=0)
-    np.testing.assert_array_equal(np.sort(made, axis=0), np.sort(NUMBERS, axis=0))
+    result = pool.make(NUMBERS[:3], 200, seed=0)
+    np.testing.assert_array_equal(np.sort(result, axis=0), np.sort(NUMBERS, axis=0))
     assert len(np.unique(pool.make(NUMBERS, 50, seed=1), axis=0)) == 50
     assert pool.make(NUMBERS, 0).shape == (0, 3)
     assert len(UnlabelledPool(["one text", "another"]).make(["x"], 1, seed=0)) == 1

@@ -51,7 +51,7 @@ def test_debug_shows_the_traceback():
 def test_a_place_that_is_a_file_is_refused_before_any_work(capsys, tmp_path):
     (tmp_path / "taken").write_text("mine")
     assert main(["run", "moons", "--quick", "--out", str(tmp_path / "taken"), "--cache", str(tmp_path / "cache")]) == 2
-    assert "is a file; a folder is to be written there" in _complaint(capsys)
+    assert "is a file, but a folder will be written there" in _complaint(capsys)
     assert (tmp_path / "taken").read_text() == "mine"
 
 

@@ -59,7 +59,7 @@ def test_an_earlier_student_is_replaced_and_other_files_are_not(flowers, here, c
         ("tree", {"--soft-weight": "1.5"}, "1.5 is not in the range"),
         ("tree", {"--soft-weight": "0.5", "--truth": "plant"}, "which are not among the classes"),
         ("tree", {"--temperature": "0"}, "temperature is 0.0"),
-        ("mlp", {"--text": "plant", "--drop": "species"}, "cannot be the truth or left out as well"),
+        ("mlp", {"--text": "plant", "--drop": "species"}, "cannot be the ground truth or dropped as well"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(student, changed, said, flowers, here, complaint):

@@ -11,14 +11,14 @@ EACH = AnswerForm("logits", "multilabel", ("red", "round"))
 VALUES = AnswerForm("values", "regression")
 
 
-def test_two_classes_are_binary_and_more_are_multiclass():
+def test_of_classes_is_binary_for_two_classes_and_multiclass_for_more():
     assert (of_classes("logits", [0, 1]).task, THREE.task) == ("binary", "multiclass")
     assert of_classes("logits", np.array([0, 1])).classes == (0, 1)
     assert type(of_classes("logits", np.array([0, 1])).classes[0]) is int
 
 
 @pytest.mark.parametrize(
-    ("kind", "task", "classes", "error", "said"),
+    ("kind", "task", "classes", "error", "message"),
     [
         ("scores", "binary", (0, 1), BadInput, "kind 'scores'"),
         ("values", "binary", (0, 1), BadInput, "values are for regression"),
@@ -32,16 +32,16 @@ def test_two_classes_are_binary_and_more_are_multiclass():
         ("logits", "multiclass", (0.0, float("nan")), LabelMismatch, "labelled nan"),
     ],
 )
-def test_a_form_that_cannot_be_is_refused(kind, task, classes, error, said):
-    with pytest.raises(error, match=said):
+def test_invalid_forms_are_rejected(kind, task, classes, error, message):
+    with pytest.raises(error, match=message):
         AnswerForm(kind, task, classes)
 
 
-def test_a_text_and_a_number_are_different_classes():
+def test_a_string_and_an_equal_looking_number_are_different_classes():
     assert of_classes("logits", ["1", 1]).classes == ("1", 1)
 
 
-def test_softmax_once_and_only_on_logits():
+def test_softmax_is_applied_once_and_only_to_logits():
     p = softmax(LOGITS)
     np.testing.assert_allclose(THREE.probabilities(LOGITS), p)
     probable = THREE.as_kind("probabilities")
@@ -50,7 +50,7 @@ def test_softmax_once_and_only_on_logits():
     np.testing.assert_allclose(softmax(probable.logits(p)), p)
 
 
-def test_multilabel_answers_are_a_sigmoid_each():
+def test_multilabel_probabilities_are_a_sigmoid_per_label():
     logits = LOGITS[:, :2]
     np.testing.assert_allclose(EACH.probabilities(logits), sigmoid(logits))
     each = EACH.as_kind("probabilities")
@@ -58,19 +58,19 @@ def test_multilabel_answers_are_a_sigmoid_each():
     np.testing.assert_array_equal(each.check([[0.9, 0.9], [0.0, 1.0]], 2), [[0.9, 0.9], [0.0, 1.0]])
 
 
-def test_values_may_be_a_plain_column():
+def test_regression_values_may_be_one_dimensional():
     np.testing.assert_array_equal(VALUES.check([1, 2, 3], 3), [[1.0], [2.0], [3.0]])
     for of in (VALUES.logits, VALUES.probabilities):
         with pytest.raises(LabelMismatch, match="regression values"):
             of(np.ones((2, 1)))
 
 
-def test_a_class_that_cannot_be_is_a_logit_of_minus_infinity():
+def test_a_logit_of_minus_infinity_is_an_impossible_class():
     np.testing.assert_allclose(THREE.probabilities(THREE.check([[0.0, 0.0, -np.inf]], 1)), [[0.5, 0.5, 0.0]])
 
 
 @pytest.mark.parametrize(
-    ("form", "answers", "rows", "error", "said"),
+    ("form", "answers", "rows", "error", "message"),
     [
         (THREE, LOGITS, 3, LabelMismatch, "2 answers to 3 rows"),
         (THREE, LOGITS[:, :2], 2, ShapeError, r"2 columns; expected 3, one for each of the classes \['a', 'b', 'c'\]"),
@@ -85,31 +85,31 @@ def test_a_class_that_cannot_be_is_a_logit_of_minus_infinity():
         (VALUES, [[np.nan]], 1, BadInput, "NaN or inf"),
     ],
 )
-def test_answers_that_are_not_what_was_declared_are_refused(form, answers, rows, error, said):
-    with pytest.raises(error, match=said):
+def test_answers_that_do_not_match_the_declared_form_are_rejected(form, answers, rows, error, message):
+    with pytest.raises(error, match=message):
         form.check(answers, rows)
 
 
-def test_one_column_about_the_second_class_becomes_two():
+def test_one_column_for_the_second_class_is_expanded_to_two():
     np.testing.assert_allclose(two_columns([0.2, 1.0], "probabilities"), [[0.8, 0.2], [0.0, 1.0]])
     logits = two_columns([3.0], "logits")
     np.testing.assert_array_equal(logits, [[0.0, 3.0]])
     np.testing.assert_allclose(softmax(logits)[0, 1], sigmoid(3.0))
 
 
-def test_a_model_may_say_one_number_a_row_where_one_is_enough():
+def test_take_accepts_one_number_per_row_where_that_is_sufficient():
     two, label = AnswerForm("logits", "binary", (0, 1)), AnswerForm("logits", "multilabel", ("on",))
-    for said in ([3.0, -1.0], [[3.0], [-1.0]]):
-        np.testing.assert_array_equal(two.take(said, 2), [[0, 3], [0, -1]])
-        np.testing.assert_array_equal(label.take(said, 2), [[3], [-1]])
-        np.testing.assert_array_equal(VALUES.take(said, 2), [[3], [-1]])
+    for answers in ([3.0, -1.0], [[3.0], [-1.0]]):
+        np.testing.assert_array_equal(two.take(answers, 2), [[0, 3], [0, -1]])
+        np.testing.assert_array_equal(label.take(answers, 2), [[3], [-1]])
+        np.testing.assert_array_equal(VALUES.take(answers, 2), [[3], [-1]])
     with pytest.raises(ShapeError):
         THREE.take([3.0, -1.0], 2)
     with pytest.raises(LabelMismatch, match="2 answers to 3 rows"):
         two.take([3.0, -1.0], 3)
 
 
-def test_labels_come_as_any_sequence_and_keep_their_kinds_in_an_array():
+def test_class_names_may_be_any_sequence_and_keep_their_types_in_an_array():
     assert labels_of(np.array([3, 1])) == labels_of(range(3, 0, -2)) == (3, 1)
     assert label_array((1, "1", 2)).tolist() == [1, "1", 2]
     assert label_array((3, 5)).dtype == np.int64

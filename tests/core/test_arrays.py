@@ -5,7 +5,7 @@ from tutelage.core.arrays import as_matrix, check_finite, check_probabilities, o
 from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
 
 
-def test_softmax_is_stable_keeps_the_dtype_and_sums_to_one():
+def test_softmax_is_stable_preserves_the_dtype_and_sums_to_one():
     p = softmax(np.array([[1000.0, 1000.0], [-1000.0, 0.0]], dtype=np.float32))
     assert p.dtype == np.float32
     np.testing.assert_allclose(p, [[0.5, 0.5], [0.0, 1.0]])
@@ -17,18 +17,20 @@ def test_softmax_of_minus_infinity_is_zero_and_of_nan_is_nan():
     assert np.isnan(softmax([[np.nan, 0.0]])).all()
 
 
-def test_one_hot_puts_the_one_where_the_label_says():
+def test_one_hot_sets_the_column_of_the_label():
     np.testing.assert_array_equal(one_hot([2, 0], 3), [[0, 0, 1], [1, 0, 0]])
 
 
-@pytest.mark.parametrize(("labels", "said"), [([0, 3], "run from 0 to 3"), ([-1], "run from -1"), ([0.5], "float64"), ([[0]], r"\(1, 1\)")])
-def test_one_hot_refuses_what_is_no_label(labels, said):
-    with pytest.raises(BadInput, match=said):
+@pytest.mark.parametrize(
+    ("labels", "message"), [([0, 3], "run from 0 to 3"), ([-1], "run from -1"), ([0.5], "float64"), ([[0]], r"\(1, 1\)")]
+)
+def test_one_hot_rejects_invalid_labels(labels, message):
+    with pytest.raises(BadInput, match=message):
         one_hot(labels, 3)
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ([[0.5, 0.5], [0.7, 0.7]], r"1 of 2 rows are not probabilities \(row 1 is \[0.7, 0.7\]\)"),
         ([[1.5, -0.5]], "row 0"),
@@ -37,28 +39,28 @@ def test_one_hot_refuses_what_is_no_label(labels, said):
         ([[3.0, -2.0]], "softmax once"),
     ],
 )
-def test_rows_that_are_not_probabilities_are_named(rows, said):
-    with pytest.raises(NotProbabilities, match=said):
+def test_the_error_names_rows_that_are_not_probabilities(rows, message):
+    with pytest.raises(NotProbabilities, match=message):
         check_probabilities(rows)
 
 
-def test_half_precision_probabilities_pass():
+def test_half_precision_probabilities_are_accepted():
     p = np.random.default_rng(0).dirichlet(np.ones(10), 100).astype(np.float16)
     assert check_probabilities(p).dtype == np.float16
 
 
 @pytest.mark.parametrize("values", [[1.0, 0.0], np.empty((0, 2)), np.empty((2, 0)), np.ones((1, 1, 1))])
-def test_what_is_no_matrix_is_refused_with_its_shape(values):
+def test_an_array_that_is_not_a_matrix_is_rejected_with_its_shape(values):
     with pytest.raises(ShapeError, match=r"answers has shape \("):
         as_matrix(values, "answers")
 
 
-def test_the_first_row_that_is_not_finite_is_named():
+def test_the_error_names_the_first_row_that_is_not_finite():
     with pytest.raises(BadInput, match=r"logits: 2 of 3 rows hold NaN or inf \(first: row 1\)"):
         check_finite([[0.0], [np.nan], [np.inf]], "logits")
     assert check_finite([[1]], "logits").dtype == np.float64
 
 
-def test_rows_that_do_not_pair_up_are_refused():
+def test_arrays_of_unequal_length_are_rejected():
     with pytest.raises(ShapeError, match="inputs and labels have 3 and 2 rows"):
         same_length([1, 2, 3], [1, 2], "inputs and labels")

@@ -5,7 +5,7 @@ import pytest
 from tutelage.core import errors
 
 
-def test_a_missing_package_names_the_extra_that_brings_it(monkeypatch):
+def test_require_names_the_extra_of_a_missing_package(monkeypatch):
     def absent(name):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
@@ -14,7 +14,7 @@ def test_a_missing_package_names_the_extra_that_brings_it(monkeypatch):
         errors.require("onnxruntime")
 
 
-def test_what_a_module_itself_lacks_is_named(tmp_path, monkeypatch):
+def test_require_names_the_missing_dependency_of_a_module(tmp_path, monkeypatch):
     (tmp_path / "skl2onnx.py").write_text("import absent_package")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(__import__("sys").modules, "skl2onnx", raising=False)
@@ -22,17 +22,17 @@ def test_what_a_module_itself_lacks_is_named(tmp_path, monkeypatch):
         errors.require("skl2onnx")
 
 
-def test_an_installed_module_is_returned():
+def test_require_returns_an_installed_module():
     assert errors.require("json").loads("[1]") == [1]
 
 
-def test_several_missing_extras_are_told_at_once(monkeypatch):
+def test_multiple_missing_extras_are_reported_together(monkeypatch):
     monkeypatch.setattr(errors, "find_spec", lambda name: None if name in ("torch", "jinja2", "matplotlib") else object())
     with pytest.raises(errors.MissingExtra, match=r'torch, jinja2, matplotlib are needed .* pip install "tutelage\[torch,report\]"'):
         errors.require_extras(("torch", "onnx", "report"))
 
 
-def test_the_tree_in_the_docstring_is_the_tree():
+def test_the_tree_in_the_docstring_matches_the_classes():
     for name in re.findall(r"── (\w+)", errors.__doc__):
         assert issubclass(getattr(errors, name), errors.TutelageError)
     drawn = set(re.findall(r"── (\w+)", errors.__doc__)) | {"TutelageError"}
@@ -41,12 +41,12 @@ def test_the_tree_in_the_docstring_is_the_tree():
     assert issubclass(errors.ShapeError, ValueError)
 
 
-def test_the_closest_name_is_offered_if_one_is_close():
+def test_the_closest_known_name_is_suggested():
     assert errors.did_you_mean("mnits", ["moons", "mnist"]) == " Did you mean mnist?"
     assert errors.did_you_mean("zzz", ["moons", "mnist"]) == ""
 
 
-def test_a_foreign_error_is_told_on_one_short_line():
+def test_the_message_of_another_librarys_error_is_one_short_line():
     assert errors.one_line(ValueError("first\n  second\nStack trace:\n third")) == "first second"
     assert errors.one_line(KeyError()) == "KeyError"
     assert len(errors.one_line(ValueError("x" * 900))) == 200

@@ -26,7 +26,7 @@ def record(**changes):
     return RunRecord(**(fields | changes))
 
 
-def test_the_json_is_what_the_schema_promises():
+def test_the_json_follows_the_schema():
     plain = json.loads(dumps(record().to_json()))
     assert plain["schema"] == 1
     assert plain["data"] == {"rows": 3}
@@ -38,14 +38,14 @@ def test_the_json_is_what_the_schema_promises():
     assert plain["comparisons"][0]["verdict"] == "no difference"
 
 
-def test_nan_and_objects_are_refused_rather_than_written():
+def test_nan_and_unknown_objects_are_rejected():
     with pytest.raises(ValueError, match="Out of range"):
         dumps({"x": float("nan")})
     with pytest.raises(TypeError, match="object has no JSON form"):
         dumps({"x": object()})
 
 
-def test_means_and_arms_are_found_by_name():
+def test_arms_are_found_by_name_and_give_means():
     assert record().arm("tree").mean("test_accuracy") == 0.625
     with pytest.raises(KeyError):
         record().arm("bush")

@@ -4,13 +4,13 @@ from tutelage.core import stages as module
 from tutelage.core.stages import Stages
 
 
-def test_seconds_add_up_by_name_even_when_a_stage_fails(monkeypatch):
+def test_seconds_accumulate_by_name_even_when_a_stage_fails(monkeypatch):
     clock = iter([0.0, 1.0, 3.0, 10.0, 14.0, 20.0])
     monkeypatch.setattr(module, "perf_counter", lambda: next(clock))
     stages = Stages()
-    with stages.stage("teach", 3) as advance:
+    with stages.stage("train", 3) as advance:
         advance()
-    with pytest.raises(RuntimeError), stages.stage("teach"):
+    with pytest.raises(RuntimeError), stages.stage("train"):
         raise RuntimeError
-    assert stages.seconds == {"teach": 6.0}
+    assert stages.seconds == {"train": 6.0}
     assert stages.total() == 20.0

@@ -13,7 +13,7 @@ def network():
     return nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 3))
 
 
-def test_a_seed_settles_the_block_and_leaves_the_callers_state():
+def test_seeded_determines_the_block_and_restores_the_callers_state():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -24,7 +24,7 @@ def test_a_seed_settles_the_block_and_leaves_the_callers_state():
     assert torch.equal(expected, torch.rand(3))
 
 
-def test_eval_mode_without_gradient_and_every_mode_given_back_even_after_an_error():
+def test_evaluating_sets_eval_mode_without_gradient_and_restores_every_mode_after_an_error():
     net = network()
     net[1].eval()  # a norm layer that its owner keeps frozen
     with pytest.raises(RuntimeError), torch_runtime.evaluating(net):
@@ -35,7 +35,7 @@ def test_eval_mode_without_gradient_and_every_mode_given_back_even_after_an_erro
     assert net.training
 
 
-def test_answers_do_not_depend_on_the_batch_size_nor_move_running_statistics():
+def test_answers_do_not_depend_on_the_batch_size_or_change_running_statistics():
     net = network()
     before = net[1].running_mean.clone()
     inputs = torch.randn(11, 2)
@@ -45,7 +45,7 @@ def test_answers_do_not_depend_on_the_batch_size_nor_move_running_statistics():
     assert torch.equal(net[1].running_mean, before)
 
 
-def test_coarse_products_last_for_the_block_alone():
+def test_coarse_products_apply_to_the_block_only():
     before = torch.get_float32_matmul_precision()
     with pytest.raises(RuntimeError), torch_runtime.coarse_products():
         assert torch.get_float32_matmul_precision() == "medium"

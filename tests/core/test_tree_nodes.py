@@ -26,13 +26,13 @@ HOLDERS = [
 
 
 @pytest.mark.parametrize(("holder", "trees"), HOLDERS, ids=lambda value: type(value).__name__)
-def test_every_tree_is_found_however_deep_and_is_sound(holder, trees):
+def test_trees_are_found_at_any_depth_and_are_valid(holder, trees):
     found = list(trees_in(holder))
     assert len({id(tree) for tree in found}) == len(found) == trees
     assert all(map(sound_tree, found))
 
 
-def test_a_ring_of_references_ends():
+def test_a_reference_cycle_terminates():
     ring: list[object] = [HOLDERS[0][0]]
     ring.append(ring)
     assert len(list(trees_in(ring))) == 1
@@ -46,7 +46,7 @@ def test_a_ring_of_references_ends():
         ([], [], [], False),
         ([1, -1, -1], [2, -1], [0, -2, -2], False),
         ([3, -1, -1], [2, -1, -1], [0, -2, -2], False),
-        ([1, -1, -1], [0, -1, -1], [0, -2, -2], False),  # it would go round for ever
+        ([1, -1, -1], [0, -1, -1], [0, -2, -2], False),  # a cycle, which would never end
         ([1, -1, -1], [-1, -1, -1], [0, -2, -2], False),
         ([-2, -1, -1], [2, -1, -1], [0, -2, -2], False),
         ([1, -1, -1], [2, 2, -1], [0, -2, -2], False),
@@ -54,5 +54,5 @@ def test_a_ring_of_references_ends():
         ([1, -1, -1], [2, -1, -1], [-1, -2, -2], False),
     ],
 )
-def test_nodes_point_further_on_and_at_features_that_are_there(left, right, feature, sound):
+def test_children_have_larger_indices_and_features_are_in_range(left, right, feature, sound):
     assert points_inside(left, right, feature, features=3) is sound

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.pandas import column, data_frames, range_indexes
 
 from tutelage.core.errors import BadInput
-from tutelage.data.coded_rows import coded
+from tutelage.data.coded_rows import encode_rows
 
 frames = data_frames(
     [
@@ -21,10 +21,10 @@ frames = data_frames(
 
 @settings(max_examples=60, deadline=None)
 @given(frames)
-def test_a_frame_comes_back_from_its_cells_as_it_was(frame):
+def test_a_frame_is_restored_from_its_cells(frame):
     frame = frame.assign(tree=frame["kind"].astype("category"), score=frame["count"].astype("Int64").mask(frame["wet"]))
-    table = coded(frame, categorical=("count",))
-    pd.testing.assert_frame_equal(table.restored(table.cells), frame)
+    table = encode_rows(frame, categorical=("count",))
+    pd.testing.assert_frame_equal(table.restore(table.cells), frame)
     assert table.categorical.tolist() == [False, True, True, True, True, False]
     np.testing.assert_array_equal(np.isnan(table.cells), frame.isna().to_numpy())
 
@@ -40,36 +40,40 @@ def test_a_frame_comes_back_from_its_cells_as_it_was(frame):
     ],
     ids=lambda X: str(X.dtype),
 )
-def test_an_array_comes_back_as_it_was(X):
-    table = coded(X)
-    back = table.restored(table.cells)
-    assert back.dtype == X.dtype
-    pd.testing.assert_frame_equal(pd.DataFrame(back), pd.DataFrame(X))
+def test_an_array_is_restored_from_its_cells(X):
+    table = encode_rows(X)
+    restored = table.restore(table.cells)
+    assert restored.dtype == X.dtype
+    pd.testing.assert_frame_equal(pd.DataFrame(restored), pd.DataFrame(X))
 
 
-def test_numbers_and_codes_are_told_apart():
-    table = coded(np.array([[10, 7], [30, 7], [10, 9]]), categorical=(0,))
+def test_declared_columns_are_categorical_and_the_others_numeric():
+    table = encode_rows(np.array([[10, 7], [30, 7], [10, 9]]), categorical=(0,))
     assert table.cells.tolist() == [[0, 7], [1, 7], [0, 9]]
     assert table.levels.tolist() == [2, 0]
     frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
-    assert coded(frame, categorical=("b",)).categorical.tolist() == coded(frame, categorical=(1,)).categorical.tolist() == [False, True]
+    assert (
+        encode_rows(frame, categorical=("b",)).categorical.tolist()
+        == encode_rows(frame, categorical=(1,)).categorical.tolist()
+        == [False, True]
+    )
 
 
-def test_whole_numbers_are_rounded_and_kept_in_the_range_seen():
-    table = coded(np.array([[1, 5], [3, 5]]))
-    assert table.restored(np.array([[1.6, 9.0], [-7.0, 5.4]])).tolist() == [[2, 5], [1, 5]]
+def test_integers_are_rounded_and_clipped_to_the_original_range():
+    table = encode_rows(np.array([[1, 5], [3, 5]]))
+    assert table.restore(np.array([[1.6, 9.0], [-7.0, 5.4]])).tolist() == [[2, 5], [1, 5]]
 
 
-def test_mean_and_deviation_leave_missing_cells_out():
-    table = coded(np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]]))
+def test_mean_and_deviation_ignore_missing_cells():
+    table = encode_rows(np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]]))
     assert table.mean.tolist() == [2, 0]
     assert table.deviation.tolist() == [1, 0]
 
 
-def test_a_table_of_another_kind_is_refused():
+def test_unsupported_tables_and_infinite_numbers_are_rejected():
     import polars as pl
 
     with pytest.raises(BadInput, match=r"pass X.to_pandas\(\)"):
-        coded(pl.DataFrame({"a": [1]}))
+        encode_rows(pl.DataFrame({"a": [1]}))
     with pytest.raises(BadInput, match="column 'a' holds an infinite number"):
-        coded(pd.DataFrame({"a": [np.inf]}))
+        encode_rows(pd.DataFrame({"a": [np.inf]}))

@@ -10,20 +10,20 @@ from scipy import sparse
 
 from tutelage.core.errors import BadInput
 from tutelage.data import row_names as names_module
-from tutelage.data.row_names import BLOCK_CELLS, data_name, row_names
+from tutelage.data.row_names import BLOCK_CELLS, RunningName, data_name, row_names
 
 NUMBERS = np.array([[0.0, 1.5], [-2.0, 0.0], [3.0, np.nan], [3.0, 1e300]])
 MIXED = pd.DataFrame({"n": [1, 2, 3], "t": ["a", "b", None], "d": pd.to_datetime(["2026-01-01", "2026-01-02", None])})
 
 
 @pytest.mark.parametrize(
-    "hold", [pd.DataFrame, pl.DataFrame, torch.tensor, np.asfortranarray, np.ndarray.tolist, sparse.csr_array, sparse.csc_array]
+    "container", [pd.DataFrame, pl.DataFrame, torch.tensor, np.asfortranarray, np.ndarray.tolist, sparse.csr_array, sparse.csc_array]
 )
-def test_equal_rows_have_equal_names_whatever_holds_them(hold):
-    np.testing.assert_array_equal(row_names(hold(NUMBERS)), row_names(NUMBERS))
+def test_equal_rows_have_equal_names_in_every_container(container):
+    np.testing.assert_array_equal(row_names(container(NUMBERS)), row_names(NUMBERS))
 
 
-def test_equal_numbers_have_equal_names_whatever_their_type():
+def test_equal_numbers_have_equal_names_in_every_dtype():
     whole = np.array([[1, 0], [3, 4]])
     for dtype in ("int8", "uint16", "int64", "float16", "float32", "float64"):
         np.testing.assert_array_equal(row_names(whole.astype(dtype)), row_names(whole))
@@ -31,26 +31,26 @@ def test_equal_numbers_have_equal_names_whatever_their_type():
     np.testing.assert_array_equal(row_names(np.array([[True]])), row_names(np.array([[1]])))
 
 
-def test_frames_of_mixed_columns_agree_with_each_other_and_with_their_parts():
+def test_frames_of_mixed_columns_have_equal_names_in_pandas_polars_and_parts():
     names = row_names(MIXED)
     assert len(set(names.tolist())) == 3
     np.testing.assert_array_equal(row_names(pl.from_pandas(MIXED)), names)
     np.testing.assert_array_equal(row_names(MIXED.iloc[1:]), names[1:])
 
 
-def test_texts_in_lists_series_and_columns():
+def test_texts_have_equal_names_in_lists_series_and_columns():
     texts = ["one", "zwei", "três", ""]
     names = row_names(texts)
     assert len(set(names.tolist())) == 4
-    for holder in (np.array(texts), np.array(texts, dtype=object), pd.Series(texts), pl.Series(texts), pd.DataFrame({"t": texts})):
-        np.testing.assert_array_equal(row_names(holder), names)
+    for container in (np.array(texts), np.array(texts, dtype=object), pd.Series(texts), pl.Series(texts), pd.DataFrame({"t": texts})):
+        np.testing.assert_array_equal(row_names(container), names)
 
 
-def test_a_text_is_not_the_number_it_spells():
+def test_a_text_and_the_number_it_spells_have_different_names():
     assert row_names(["1"])[0] != row_names([[1]])[0]
 
 
-def test_huge_integers_are_told_apart():
+def test_adjacent_large_integers_have_different_names():
     near = np.array([[2**60], [2**60 + 1], [2**63 - 1], [2**63 - 2]])
     assert len(set(row_names(near).tolist())) == 4
     beyond = np.array([[10**30], [10**30 + 1]], dtype=object)
@@ -58,7 +58,7 @@ def test_huge_integers_are_told_apart():
 
 
 @given(arrays(np.float64, (6, 3), elements=st.integers(-3, 3).map(float)), st.permutations(range(6)))
-def test_names_tell_rows_apart_and_follow_them(rows, order):
+def test_names_are_equal_exactly_for_equal_rows_and_follow_their_order(rows, order):
     named = row_names(rows)
     for i in range(6):
         for j in range(6):
@@ -66,12 +66,12 @@ def test_names_tell_rows_apart_and_follow_them(rows, order):
     np.testing.assert_array_equal(row_names(rows[order]), named[order])
 
 
-def test_the_place_of_a_value_counts():
+def test_the_column_of_a_value_matters():
     assert row_names([[1.0, 2.0]])[0] != row_names([[2.0, 1.0]])[0]
     assert row_names([[0.0, 0.0]])[0] != row_names([[0.0]])[0]
 
 
-def test_a_million_small_rows_share_no_name():
+def test_a_million_small_rows_have_distinct_names():
     grid = np.stack(np.meshgrid(*[np.arange(100)] * 3), axis=-1).reshape(-1, 3)
     assert len(np.unique(row_names(grid))) == len(grid)
 
@@ -79,29 +79,29 @@ def test_a_million_small_rows_share_no_name():
 @pytest.mark.parametrize(
     "scale",
     [
-        2.0**24 + 1,  # beyond single precision: whole numbers, nearly all of whose low bits are zero
-        2.0**40,  # multiples of a power of two, in the high bits alone
+        2.0**24 + 1,  # beyond single precision: integers, nearly all of whose low bits are zero
+        2.0**40,  # multiples of a power of two, in the high bits only
         1 / 3,  # every low bit in use
         2.0**-30,
     ],
 )
-def test_rows_that_differ_in_few_bits_share_no_name(scale):
+def test_rows_that_differ_in_few_bits_have_distinct_names(scale):
     grid = np.stack(np.meshgrid(*[np.arange(60)] * 3), axis=-1).reshape(-1, 3)
     assert len(np.unique(row_names(grid * scale))) == len(grid)
 
 
-def test_neighbours_in_double_precision_are_told_apart():
+def test_adjacent_doubles_have_different_names():
     below = np.array([[1.0, 2.0], [1.0, 2.0]]) + np.array([[0.0, 2.0**-50], [2.0**-51, 0.0]])
     assert len(set(row_names(np.concatenate([below, [[1.0, 2.0]]])).tolist())) == 3
 
 
-def test_blocks_do_not_show():
+def test_names_do_not_depend_on_the_blocks():
     wide = np.random.default_rng(0).normal(size=(3, BLOCK_CELLS // 2))
     np.testing.assert_array_equal(row_names(wide), [row_names(row[None])[0] for row in wide])
 
 
 @pytest.mark.parametrize("density", [0.0, 0.1, 0.7])
-def test_blocks_of_sparse_rows_do_not_show(monkeypatch, density):
+def test_names_of_sparse_rows_do_not_depend_on_the_blocks(monkeypatch, density):
     rows = sparse.random(40, 6, density, format="csr", random_state=0)
     rows.data[::3] = np.round(9 * rows.data[::3])
     whole = row_names(rows)
@@ -111,24 +111,38 @@ def test_blocks_of_sparse_rows_do_not_show(monkeypatch, density):
         np.testing.assert_array_equal(row_names(rows), whole)
 
 
+def test_names_of_a_sparse_matrix_with_duplicates_leave_it_unchanged():
+    rows = sparse.csr_array((np.array([1.0, 2.0, 3.0]), np.array([2, 2, 0]), np.array([0, 3])), shape=(1, 4))
+    np.testing.assert_array_equal(row_names(rows), row_names(rows.toarray()))
+    assert (rows.data.tolist(), rows.indices.tolist()) == ([1.0, 2.0, 3.0], [2, 2, 0])
+
+
 @pytest.mark.parametrize("shape", [(1, 100), (50, 3), (5, 1), (13, 7)])
-def test_threads_do_not_show(monkeypatch, shape):
+def test_names_do_not_depend_on_the_threads(monkeypatch, shape):
     rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    alone = row_names(rows)
+    one_thread = row_names(rows)
     monkeypatch.setattr(names_module.os, "cpu_count", lambda: 3)
     monkeypatch.setattr(names_module, "THREAD_CELLS", 1)
-    np.testing.assert_array_equal(row_names(rows), alone)
+    np.testing.assert_array_equal(row_names(rows), one_thread)
 
 
-def test_what_has_no_value_is_refused():
+def test_unsupported_values_are_rejected():
     with pytest.raises(BadInput, match="holds a list"):
         row_names(pd.DataFrame({"a": [[1], [2]]}))
     with pytest.raises(BadInput, match="complex128"):
         row_names(np.array([[1j]]))
 
 
-def test_a_data_name_is_for_these_rows_in_this_order():
+def test_a_data_name_depends_on_the_rows_and_their_order():
     name = data_name(NUMBERS)
     assert data_name(NUMBERS, block=1) == name
     assert data_name(NUMBERS[::-1]) != name
     assert data_name(NUMBERS[:2]) != name
+
+
+def test_a_running_name_covers_all_rows_added_so_far():
+    running = RunningName()
+    running.add(row_names(NUMBERS[:2]))
+    assert running.value == data_name(NUMBERS[:2])
+    running.add(row_names(NUMBERS[2:]))
+    assert running.value == data_name(NUMBERS)

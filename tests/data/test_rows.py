@@ -31,7 +31,7 @@ def written(tmp_path, suffix):
     return path
 
 
-HOLDERS = {
+CONTAINERS = {
     "array": lambda _: VALUES,
     "nested list": lambda _: VALUES.tolist(),
     "tensor": lambda _: torch.tensor(VALUES),
@@ -46,9 +46,9 @@ HOLDERS = {
 }
 
 
-@pytest.mark.parametrize("holder", HOLDERS)
-def test_rows_come_in_parts_whatever_holds_them(holder, tmp_path):
-    rows = as_rows(HOLDERS[holder](tmp_path))
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_rows_of_every_container_can_be_read_in_parts(container, tmp_path):
+    rows = as_rows(CONTAINERS[container](tmp_path))
     assert rows.count == 7
     parts = list(rows.parts(3))
     assert [(start, stop) for start, stop, _ in parts] == [(0, 3), (3, 6), (6, 7)]
@@ -57,12 +57,12 @@ def test_rows_come_in_parts_whatever_holds_them(holder, tmp_path):
     assert as_rows(rows) is rows
 
 
-def test_texts_stay_texts():
+def test_texts_are_returned_as_a_list():
     rows = as_rows(["one", "two", "drei"])
     assert rows.part(1, 3) == ["two", "drei"]
 
 
-def test_a_parquet_file_of_numbers_needs_no_pandas(tmp_path, monkeypatch):
+def test_a_numeric_parquet_file_needs_no_pandas(tmp_path, monkeypatch):
     path = written(tmp_path, ".parquet")
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
     part = as_rows(path).part(2, 5)
@@ -73,18 +73,20 @@ def test_a_parquet_file_of_numbers_needs_no_pandas(tmp_path, monkeypatch):
         as_rows(path).part(0, 1)
 
 
-def test_only_the_row_groups_that_are_asked_for_are_read(tmp_path):
+def test_each_row_group_is_read_once_when_it_is_needed(tmp_path):
     parts = module.ParquetParts(written(tmp_path, ".parquet"))
     read = []
-    held = parts._file.read_row_group
-    parts._file = type("File", (), {"read_row_group": lambda _, index, **some: (read.append(index), held(index, **some))[1]})()
+    read_row_group = parts._file.read_row_group
+    parts._file = type(
+        "File", (), {"read_row_group": lambda _, index, **options: (read.append(index), read_row_group(index, **options))[1]}
+    )()
     for start in range(7):
         parts.part(start, start + 1)
     assert read == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
-    ("data", "error", "said"),
+    ("data", "error", "message"),
     [
         (np.empty((0, 3)), ShapeError, "has no rows"),
         (np.float64(3), ShapeError, "single value"),
@@ -94,27 +96,27 @@ def test_only_the_row_groups_that_are_asked_for_are_read(tmp_path):
         ("nowhere.parquet", BadInput, "there is no file nowhere.parquet"),
     ],
 )
-def test_what_cannot_be_rows_is_refused(data, error, said):
-    with pytest.raises(error, match=said):
+def test_unsupported_rows_are_rejected(data, error, message):
+    with pytest.raises(error, match=message):
         as_rows(data)
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl", ".npy"])
-def test_a_file_that_is_not_what_its_name_says_is_refused(suffix, tmp_path):
+def test_a_file_whose_content_does_not_match_its_suffix_is_rejected(suffix, tmp_path):
     path = tmp_path / f"rows{suffix}"
     path.write_bytes(b'{"a": \x00\xff')
     with pytest.raises(BadInput, match=str(path)):
         as_rows(path)
 
 
-def test_a_pickle_in_a_numpy_file_is_not_opened(tmp_path):
+def test_a_pickle_in_a_numpy_file_is_not_loaded(tmp_path):
     path = tmp_path / "rows.npy"
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(BadInput, match="not a NumPy file of numbers"):
         as_rows(path)
 
 
-def test_a_table_file_is_read_whole(tmp_path):
+def test_read_table_reads_a_whole_file(tmp_path):
     (tmp_path / "t.jsonl").write_text("\n".join(json.dumps({"text": t}) for t in "abc"))
     assert read_table(tmp_path / "t.jsonl").column("text").to_pylist() == ["a", "b", "c"]
     with pytest.raises(BadInput, match=r"expected a \.parquet, \.csv or \.jsonl"):
@@ -124,7 +126,7 @@ def test_a_table_file_is_read_whole(tmp_path):
 
 
 class Pairs:
-    """As a torch Dataset: items of inputs and a label."""
+    """A map-style dataset, as in torch: each item is a pair of inputs and a label."""
 
     def __init__(self, items):
         self.items = items
@@ -136,15 +138,15 @@ class Pairs:
         return self.items[index], index
 
 
-def test_the_inputs_of_a_dataset_are_rows():
+def test_the_inputs_of_a_dataset_are_the_rows():
     rows = as_rows(Pairs(np.arange(12.0).reshape(4, 3)))
-    assert (rows.count, rows.of) == (4, "Dataset")
+    assert (rows.count, rows.kind) == (4, "Dataset")
     np.testing.assert_array_equal(rows.part(1, 3), [[3, 4, 5], [6, 7, 8]])
     with pytest.raises(ShapeError, match="items 0 to 1 of the Dataset do not have the same shape"):
         as_rows(Pairs([np.zeros(2), np.zeros(3)])).part(0, 2)
 
 
 @pytest.mark.parametrize("data", [b"\x00", {"a": [1]}, range(3)])
-def test_bytes_and_mappings_are_no_dataset(data):
+def test_bytes_mappings_and_ranges_are_rejected(data):
     with pytest.raises(BadInput, match="cannot take a"):
         as_rows(data)

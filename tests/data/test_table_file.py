@@ -22,7 +22,7 @@ def path(request, tmp_path):
     return path
 
 
-def test_truth_and_ids_are_no_features(path):
+def test_ground_truth_and_dropped_columns_are_not_features(path):
     file = TableFile.open(path, truth=["y"], drop=["id"])
     assert file.features == ("size", "colour")
     assert file.rows().count == 3
@@ -37,29 +37,29 @@ def test_truth_and_ids_are_no_features(path):
     ]
 
 
-def test_all_columns_are_the_rows_that_the_path_itself_gives(path):
+def test_rows_of_all_columns_equal_those_of_the_path(path):
     file = TableFile.open(path)
     assert data_name(file.rows()) == data_name(as_rows(path))
     assert file.truth_values() is None
 
 
-def test_texts_are_rows(path):
+def test_rows_may_be_a_column_of_texts(path):
     file = TableFile.open(path, text="colour", truth=["y"])
     assert file.rows().part(0, 2) == ["red", "blue"]
     assert file.features == ("colour",)
 
 
-def test_several_columns_of_truth_are_a_matrix(path):
+def test_multiple_ground_truth_columns_are_a_matrix(path):
     assert TableFile.open(path, truth=["id", "size"]).truth_values().tolist() == [[7, 1], [8, 2], [9, 3]]
 
 
-def test_another_file_is_read_alike_as_far_as_it_has_the_columns(path, tmp_path):
+def test_a_sibling_has_the_same_roles_for_the_columns_that_it_has(path, tmp_path):
     FRAME.drop(columns="y").to_csv(tmp_path / "blind.csv", index=False)
     blind = TableFile.open(path, truth=["y"], drop=["id"]).sibling(tmp_path / "blind.csv")
     assert (blind.features, blind.truth, blind.drop) == (("size", "colour"), (), ("id",))
 
 
-def test_the_row_labels_of_pandas_are_no_column(tmp_path):
+def test_the_index_of_pandas_is_not_a_column(tmp_path):
     FRAME[::-1].to_parquet(tmp_path / "rows.parquet")
     file = TableFile.open(tmp_path / "rows.parquet", truth=["y"])
     assert file.features == ("id", "size", "colour")
@@ -71,16 +71,16 @@ def test_the_row_labels_of_pandas_are_no_column(tmp_path):
     [
         ({"truth": ["yy"]}, r"has no column 'yy'; it has 'id', 'size', 'colour', 'y'\."),
         ({"drop": ["colours"]}, "Did you mean colour"),
-        ({"text": "y", "truth": ["y"]}, "cannot be the truth"),
+        ({"text": "y", "truth": ["y"]}, "cannot be the ground truth"),
         ({"truth": ["y"], "drop": ["id", "size", "colour"]}, "no column of .* is left"),
     ],
 )
-def test_columns_that_cannot_be_are_named(options, match, path):
+def test_the_error_names_an_invalid_column(options, match, path):
     with pytest.raises(BadInput, match=match):
         TableFile.open(path, **options)
 
 
-def test_empty_cells_of_the_truth_and_the_texts_are_named(tmp_path):
+def test_the_error_names_empty_cells_of_the_ground_truth_and_the_texts(tmp_path):
     FRAME.assign(y=["no", None, "no"], score=[1.0, 2.0, np.nan]).to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(BadInput, match=r"'y' of .* has 1 empty cells \(first: row 1\)"):
         TableFile.open(tmp_path / "rows.parquet", truth=["y"]).truth_values()
@@ -92,14 +92,14 @@ def test_empty_cells_of_the_truth_and_the_texts_are_named(tmp_path):
         TableFile.open(tmp_path / "rows.parquet", text="id").rows().part(0, 3)
 
 
-def test_a_matrix_has_no_columns_to_choose(tmp_path):
+def test_a_numpy_file_has_no_column_names(tmp_path):
     np.save(tmp_path / "rows.npy", np.eye(3))
     assert TableFile.open(tmp_path / "rows.npy").rows().part(0, 1).tolist() == [[1, 0, 0]]
-    with pytest.raises(BadInput, match="has no named columns, so none is 'y'"):
+    with pytest.raises(BadInput, match="has no column names, so there is no column 'y'"):
         TableFile.open(tmp_path / "rows.npy", truth=["y"])
 
 
-def test_a_file_that_holds_nothing_is_refused(tmp_path):
+def test_a_file_without_rows_and_a_missing_file_are_rejected(tmp_path):
     FRAME[:0].to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(ShapeError, match="has no rows"):
         TableFile.open(tmp_path / "rows.parquet")

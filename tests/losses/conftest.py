@@ -1,4 +1,4 @@
-"""What every loss must be, checked in one place."""
+"""Properties that every loss must have, as fixtures."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ def _differentiable(loss: Callable[[Tensor], Tensor], student: Tensor) -> None:
 
 
 def _row_by_row(loss: Callable[..., Tensor], *per_row: Tensor) -> None:
-    """A batch is its rows, one by one, and a stack is its copies."""
+    """Check that the loss of a batch equals that of its rows one by one, and that of a stack equals that of its copies."""
     together = loss(*per_row)
     assert together.shape == per_row[0].shape[:1]
     torch.testing.assert_close(together, torch.cat([loss(*(each[i : i + 1] for each in per_row)) for i in range(len(together))]))

@@ -14,7 +14,7 @@ Y = torch.tensor([0, 1, 2, 3, 0, 1, 2])
 P, LOG_P = torch.softmax(V / 3, 1), torch.log_softmax(V / 3, 1)
 STANDARD = torch.softmax(correlation.standardise(V) / 3, 1)
 
-EACH = {
+TERMS = {
     "hard_cross_entropy": (tl.losses.hard_cross_entropy(smoothing=0.2), classification.hard_cross_entropy(Z, Y, smoothing=0.2)),
     "soft_cross_entropy": (tl.losses.soft_cross_entropy(temperature=3.0), classification.soft_cross_entropy(Z, P, temperature=3.0)),
     "kl_divergence": (tl.losses.kl_divergence(temperature=3.0), classification.kl_divergence(Z, P, temperature=3.0)),
@@ -44,33 +44,33 @@ EACH = {
 }
 
 
-@pytest.mark.parametrize("name", EACH)
-def test_the_term_is_the_pure_loss_of_what_the_batch_holds(name):
-    objective, expected = EACH[name]
+@pytest.mark.parametrize("name", TERMS)
+def test_each_term_equals_its_pure_function(name):
+    objective, expected = TERMS[name]
     total, terms = objective(Signals(Z, teacher_answers=V, labels=Y))
     torch.testing.assert_close(total, expected)
     assert list(terms) == [name]
 
 
-@pytest.mark.parametrize("name", EACH)
-def test_recorded_answers_prepared_once_give_the_same_bits(name):
-    objective, _ = EACH[name]
+@pytest.mark.parametrize("name", TERMS)
+def test_prepared_targets_give_bitwise_equal_losses(name):
+    objective, _ = TERMS[name]
     rows = torch.tensor([6, 2, 3])
-    prepared = {key: made.index_select(-2, rows) for key, made in objective.prepare(V).items()}
+    prepared = {key: targets.index_select(-2, rows) for key, targets in objective.prepare(V).items()}
     once = objective(Signals(Z[rows], teacher_answers=V[rows], labels=Y[rows], prepared=prepared)).total
     assert torch.equal(once, objective(Signals(Z[rows], teacher_answers=V[rows], labels=Y[rows])).total)
 
 
-@pytest.mark.parametrize("name", EACH)
-def test_a_stack_shares_the_teacher_and_the_labels(name):
-    objective, expected = EACH[name]
+@pytest.mark.parametrize("name", TERMS)
+def test_the_copies_of_a_stack_share_the_teacher_and_the_labels(name):
+    objective, expected = TERMS[name]
     stack = Signals(torch.stack([Z, -Z]), teacher_answers=V, labels=Y)
     torch.testing.assert_close(objective(stack).total[0], expected)
     torch.testing.assert_close(objective(stack).total[1], objective(Signals(-Z, teacher_answers=V, labels=Y)).total)
 
 
 @pytest.mark.parametrize(
-    "made",
+    "factory",
     [
         tl.losses.soft_cross_entropy,
         tl.losses.kl_divergence,
@@ -82,44 +82,44 @@ def test_a_stack_shares_the_teacher_and_the_labels(name):
         tl.losses.weighted_soft_labels,
     ],
 )
-def test_every_copy_may_have_its_own_temperature(made):
+def test_each_copy_may_have_its_own_temperature(factory):
     stack = torch.stack([Z, -Z])
-    objective = made(temperature=torch.tensor([1.0, 3.0])[:, None, None])
+    objective = factory(temperature=torch.tensor([1.0, 3.0])[:, None, None])
     together = objective(Signals(stack, teacher_answers=V, labels=Y)).total
     prepared = objective.prepare(V)
     torch.testing.assert_close(objective(Signals(stack, teacher_answers=V, labels=Y, prepared=prepared)).total, together)
-    for copy, temperature in enumerate((1.0, 3.0)):
-        alone = made(temperature=temperature)(Signals(stack[copy], teacher_answers=V, labels=Y)).total
-        torch.testing.assert_close(together[copy], alone, rtol=1e-5, atol=1e-6)
+    for index, temperature in enumerate((1.0, 3.0)):
+        alone = factory(temperature=temperature)(Signals(stack[index], teacher_answers=V, labels=Y)).total
+        torch.testing.assert_close(together[index], alone, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["reverse_kl", "logit_matching", "standardised_divergence"])
-def test_a_class_that_cannot_be_is_refused_where_it_has_no_meaning(name):
+def test_terms_that_need_finite_logits_reject_impossible_classes(name):
     impossible = V.index_fill(1, torch.tensor([2]), -torch.inf)
     with pytest.raises(BadInput, match=f"{name} needs finite teacher logits"):
-        EACH[name][0].prepare(impossible)
+        TERMS[name][0].prepare(impossible)
     with pytest.raises(BadInput, match=f"{name} needs finite teacher logits"):
-        EACH[name][0](Signals(Z, teacher_answers=impossible))
+        TERMS[name][0](Signals(Z, teacher_answers=impossible))
 
 
-@pytest.mark.parametrize("name", sorted(set(EACH) - {"reverse_kl", "logit_matching", "standardised_divergence"}))
-def test_everywhere_else_it_is_a_probability_of_zero(name):
+@pytest.mark.parametrize("name", sorted(set(TERMS) - {"reverse_kl", "logit_matching", "standardised_divergence"}))
+def test_the_other_terms_treat_impossible_classes_as_probability_zero(name):
     z = Z.clone().requires_grad_()
     impossible = V.masked_fill(torch.nn.functional.one_hot((Y + 1) % 4, 4).bool(), -torch.inf)
-    total = EACH[name][0](Signals(z, teacher_answers=impossible, labels=Y)).total
+    total = TERMS[name][0](Signals(z, teacher_answers=impossible, labels=Y)).total
     total.sum().backward()
     assert torch.isfinite(total).all()
     assert torch.isfinite(z.grad).all()
 
 
 @pytest.mark.parametrize("name", ["decoupled", "dist", "standardised_divergence"])
-def test_two_classes_are_refused_before_training(name):
+def test_check_rejects_two_classes(name):
     with pytest.raises(ShapeError, match=f"{name} is undefined for 2 classes"):
-        EACH[name][0].check(task="binary", columns=2, given={"teacher", "labels"})
+        TERMS[name][0].check(task="binary", columns=2, given={"teacher", "labels"})
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "construct",
     [
         lambda: tl.losses.hard_cross_entropy(smoothing=1.5),
         lambda: tl.losses.soft_cross_entropy(temperature=0),
@@ -128,6 +128,6 @@ def test_two_classes_are_refused_before_training(name):
         lambda: tl.losses.virtual_teacher(correct=1.0),
     ],
 )
-def test_a_setting_that_is_none_is_refused_at_once(wrong):
+def test_invalid_parameters_are_rejected_immediately(construct):
     with pytest.raises(BadInput, match=r"expected|takes"):
-        wrong()
+        construct()

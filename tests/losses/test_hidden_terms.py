@@ -22,7 +22,7 @@ with torch_runtime.seeded(0):
     STUDENT(IMAGES), TEACHER(IMAGES)
 
 
-def seen(paths):
+def signals_of(paths):
     with capturing(STUDENT, paths) as student, capturing(TEACHER, paths) as teacher:
         answers = STUDENT(IMAGES)
         with torch.no_grad():
@@ -31,7 +31,7 @@ def seen(paths):
 
 
 @pytest.mark.parametrize(
-    ("made", "pure", "layer"),
+    ("factory", "function", "layer"),
     [
         (tl.losses.attention_transfer, features.attention_transfer, "0"),
         (tl.losses.relational_distance, relations.relational_distance, "1.1"),
@@ -40,16 +40,16 @@ def seen(paths):
         (tl.losses.probabilistic_transfer, relations.probabilistic_transfer, "1.1"),
     ],
 )
-def test_the_term_is_the_pure_loss_of_its_layers(made, pure, layer):
-    batch = seen([layer])
-    total, terms = made(layer)(batch)
-    torch.testing.assert_close(total, pure(batch.student_hidden[layer], batch.teacher_hidden[layer]))
-    assert list(terms) == [f"{made.__name__} {layer.replace('.', '/')}"]
+def test_each_term_equals_its_pure_function_of_the_layers(factory, function, layer):
+    batch = signals_of([layer])
+    total, terms = factory(layer)(batch)
+    torch.testing.assert_close(total, function(batch.student_hidden[layer], batch.teacher_hidden[layer]))
+    assert list(terms) == [f"{factory.__name__} {layer.replace('.', '/')}"]
 
 
-def test_a_hint_goes_through_a_projector_that_trains():
+def test_a_hint_has_a_projector_that_is_trained():
     objective = tl.losses.hint("0") + tl.losses.hint("1.0", "0")
-    batch = seen(["0", "1.0"])
+    batch = signals_of(["0", "1.0"])
     assert objective.needs == {"student:0", "teacher:0", "student:1.0"}
     modules = objective.modules(batch, rows=5)
     total = objective(replace(batch, modules=modules))
@@ -60,33 +60,33 @@ def test_a_hint_goes_through_a_projector_that_trains():
     assert all(parameter.grad is None for parameter in TEACHER.parameters())
 
 
-def test_the_contrast_remembers_every_row_of_the_data():
+def test_the_contrastive_memory_has_every_row_of_the_data():
     objective = tl.losses.contrastive("1.1", embedding=6, negatives=4)
-    batch = seen(["1.1"])
+    batch = signals_of(["1.1"])
     modules = objective.modules(batch, rows=50)
     assert modules["contrastive 1/1"].student_memory.shape == (50, 6)
     before = modules["contrastive 1/1"].teacher_memory.clone()
     total = objective(replace(batch, modules=modules)).total
-    moved = (modules["contrastive 1/1"].teacher_memory != before).any(dim=1)
-    assert moved.tolist() == [True] * 5 + [False] * 45
+    updated = (modules["contrastive 1/1"].teacher_memory != before).any(dim=1)
+    assert updated.tolist() == [True] * 5 + [False] * 45
     assert total.shape == (5,)
     assert "index" in objective.needs
 
 
-def test_settings_are_described_with_the_layers():
+def test_the_description_contains_settings_and_layers():
     (described,) = tl.losses.contrastive("1.1", "2", embedding=6).described()
     assert described["reads"] == ["student:1.1", "teacher:2", "index"]
     assert described["settings"] == {"embedding": 6, "negatives": 1024, "temperature": 0.07, "momentum": 0.5}
 
 
-def test_a_stack_is_refused_and_every_task_taken():
+def test_stacks_are_rejected_and_every_task_is_accepted():
     for task in ("binary", "multiclass", "multilabel", "regression"):
         tl.losses.hint("0").check(task=task, columns=2, given=set())
     with pytest.raises(ShapeError, match="hint 0 takes no stack"):
         tl.losses.hint("0").check(task="multiclass", columns=3, given=set(), stacked=True)
 
 
-@pytest.mark.parametrize("wrong", [{"negatives": 0}, {"embedding": 0}, {"momentum": 1.0}, {"temperature": 0.0}])
-def test_a_setting_that_is_none_is_refused_at_once(wrong):
+@pytest.mark.parametrize("options", [{"negatives": 0}, {"embedding": 0}, {"momentum": 1.0}, {"temperature": 0.0}])
+def test_invalid_parameters_are_rejected_immediately(options):
     with pytest.raises(BadInput, match="expected"):
-        tl.losses.contrastive("0", **wrong)
+        tl.losses.contrastive("0", **options)

@@ -13,17 +13,17 @@ def hooks_of(network):
     return sum(len(module._forward_hooks) for module in network.modules())
 
 
-def test_it_catches_what_the_layers_say_with_gradient():
-    with capturing(NETWORK, ["0", "1.0"]) as caught:
+def test_outputs_of_layers_are_captured_with_gradient():
+    with capturing(NETWORK, ["0", "1.0"]) as captured:
         NETWORK(ROWS)
-        torch.testing.assert_close(caught["0"], NETWORK[0](ROWS))
-        torch.testing.assert_close(caught["1.0"], NETWORK[0](ROWS).relu())
-        assert caught["1.0"].requires_grad
+        torch.testing.assert_close(captured["0"], NETWORK[0](ROWS))
+        torch.testing.assert_close(captured["1.0"], NETWORK[0](ROWS).relu())
+        assert captured["1.0"].requires_grad
         NETWORK(2 * ROWS)
-        torch.testing.assert_close(caught["0"], NETWORK[0](2 * ROWS))
+        torch.testing.assert_close(captured["0"], NETWORK[0](2 * ROWS))
 
 
-def test_the_hooks_are_gone_however_the_block_ends():
+def test_the_hooks_are_removed_also_after_an_error():
     with capturing(NETWORK, ["0"]):
         assert hooks_of(NETWORK) == 1
     assert hooks_of(NETWORK) == 0
@@ -32,24 +32,24 @@ def test_the_hooks_are_gone_however_the_block_ends():
     assert hooks_of(NETWORK) == 0
 
 
-def test_a_layer_that_is_not_there_is_named_with_the_closest_that_is():
+def test_the_error_for_an_unknown_layer_suggests_the_closest_name():
     with pytest.raises(BadInput, match=r"Sequential has no layer '1.3'. Did you mean 1.[01]\?"), capturing(NETWORK, ["0", "1.3"]):
         pass
     assert hooks_of(NETWORK) == 0
 
 
-def test_of_several_outputs_the_first_is_kept():
+def test_the_first_of_multiple_outputs_is_captured():
     attention = nn.MultiheadAttention(4, 2, batch_first=True)
-    with capturing(nn.Sequential(attention), ["0"]) as caught:
-        said, _ = attention(*[torch.ones(2, 3, 4)] * 3)
-    assert caught["0"] is said
+    with capturing(nn.Sequential(attention), ["0"]) as captured:
+        output, _ = attention(*[torch.ones(2, 3, 4)] * 3)
+    assert captured["0"] is output
 
 
-def test_a_layer_that_gives_no_tensor_is_refused():
-    class Names(nn.Module):
+def test_a_layer_that_returns_no_tensor_is_rejected():
+    class ReturnsDict(nn.Module):
         def forward(self, rows):
             return {"logits": rows}
 
-    network = nn.Sequential(Names())
-    with capturing(network, ["0"]), pytest.raises(BadInput, match=r"layer '0' \(Names\) gives a dict, not a tensor"):
+    network = nn.Sequential(ReturnsDict())
+    with capturing(network, ["0"]), pytest.raises(BadInput, match=r"layer '0' \(ReturnsDict\) returns a dict; expected a tensor"):
         network(ROWS)

@@ -20,7 +20,7 @@ BATCH = Signals(Z, teacher_answers=V, labels=Y)
 MIXED = 0.9 * tl.losses.soft_cross_entropy(temperature=4.0) + 0.1 * tl.losses.hard_cross_entropy()
 
 
-def test_terms_are_weighted_named_and_add_up():
+def test_terms_are_weighted_named_and_summed():
     total, terms = MIXED(BATCH)
     torch.testing.assert_close(terms["soft_cross_entropy"], 0.9 * losses.soft_cross_entropy(Z, torch.softmax(V / 4, 1), temperature=4.0))
     torch.testing.assert_close(terms["hard_cross_entropy"], 0.1 * torch.nn.functional.cross_entropy(Z, Y, reduction="none"))
@@ -32,22 +32,22 @@ def test_a_sum_is_weighted_term_by_term():
     torch.testing.assert_close((2 * MIXED * 3)(BATCH).total, 6 * MIXED(BATCH).total)
 
 
-def test_two_terms_of_one_name_are_told_apart():
+def test_terms_with_the_same_name_are_numbered():
     objective = (
         tl.losses.soft_cross_entropy() + tl.losses.soft_cross_entropy(temperature=2.0) + tl.losses.soft_cross_entropy(temperature=3.0)
     )
     assert list(objective(BATCH).terms) == ["soft_cross_entropy", "soft_cross_entropy 2", "soft_cross_entropy 3"]
 
 
-def test_prepared_targets_give_the_same_bits_as_the_teacher_in_the_batch():
+def test_prepared_targets_give_bitwise_the_same_loss_as_the_teachers_answers():
     rows = torch.tensor([4, 0, 2])
     objective = tl.losses.soft_cross_entropy(temperature=3.0) + tl.losses.kl_divergence(temperature=2.0)
-    prepared = {name: made.index_select(-2, rows) for name, made in objective.prepare(V).items()}
+    prepared = {name: targets.index_select(-2, rows) for name, targets in objective.prepare(V).items()}
     live = objective(Signals(Z[rows], teacher_answers=V[rows]))
     assert torch.equal(objective(Signals(Z[rows], prepared=prepared)).total, live.total)
 
 
-def test_every_copy_has_its_own_weight_and_temperature():
+def test_each_copy_may_have_its_own_weight_and_temperature():
     temperature, weight = torch.tensor([1.0, 4.0])[:, None, None], torch.tensor([0.25, 0.5])[:, None, None]
     objective = weight * tl.losses.soft_cross_entropy(temperature=temperature) + tl.losses.hard_cross_entropy() * (1 - weight)
     stack = torch.stack([Z, 2 * Z])
@@ -58,19 +58,19 @@ def test_every_copy_has_its_own_weight_and_temperature():
             torch.testing.assert_close(together[which], alone(Signals(stack[which], V, Y)).total)
 
 
-def test_it_says_what_it_needs():
+def test_needs_lists_the_signals_that_the_terms_read():
     assert MIXED.needs == {"teacher", "labels"}
     at_a_layer = Objective((Term("mine", lambda s, t: s - t, ("student:body.0", "teacher:stem")),))
     assert (MIXED + at_a_layer).needs == {"teacher", "labels", "student:body.0", "teacher:stem"}
     assert (at_a_layer.paths("student"), at_a_layer.paths("teacher")) == (("body.0",), ("stem",))
 
 
-def test_a_term_of_ones_own_reads_what_it_names():
+def test_a_custom_term_reads_the_signals_that_it_names():
     mine = Objective((Term("distance", lambda s, t, *, power: (s - t).abs().pow(power).sum(-1), ("student", "teacher"), {"power": 3}),))
     torch.testing.assert_close((2 * mine)(BATCH).total, 2 * (Z - V).abs().pow(3).sum(1))
 
 
-def test_a_module_is_built_from_a_batch_and_comes_first():
+def test_a_term_with_a_module_receives_it_as_the_first_argument():
     term = Term(
         "projected",
         lambda m, z: m(z).sum(-1),
@@ -87,7 +87,7 @@ def test_a_module_is_built_from_a_batch_and_comes_first():
         objective(BATCH)
 
 
-def test_a_signal_that_is_missing_is_named():
+def test_the_error_names_a_missing_signal():
     with pytest.raises(BadInput, match="soft_cross_entropy reads the teacher's answers, and this batch has none"):
         MIXED(Signals(Z, labels=Y))
     with pytest.raises(BadInput, match=r"mine reads the student's layer 'body.0'"):
@@ -95,7 +95,7 @@ def test_a_signal_that_is_missing_is_named():
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "sentence"),
+    ("changes", "error", "message"),
     [
         ({"task": "regression"}, LabelMismatch, "soft_cross_entropy is for binary or multiclass answers; this student's are regression"),
         ({"given": {"teacher"}}, BadInput, "hard_cross_entropy reads labels, and there are none"),
@@ -103,21 +103,21 @@ def test_a_signal_that_is_missing_is_named():
         ({"stacked": True}, ShapeError, "mine takes no stack"),
     ],
 )
-def test_what_cannot_work_is_refused_before_training(given, error, sentence):
+def test_check_rejects_unsuitable_tasks_signals_and_columns(changes, error, message):
     objective = MIXED + Objective((Term("mine", lambda z: z, ("student",), least_columns=3, stacks=False),))
-    possible = {"task": "multiclass", "columns": 3, "given": {"teacher", "labels"}}
-    objective.check(**possible)
-    with pytest.raises(error, match=sentence):
-        objective.check(**possible | given)
+    valid = {"task": "multiclass", "columns": 3, "given": {"teacher", "labels"}}
+    objective.check(**valid)
+    with pytest.raises(error, match=message):
+        objective.check(**valid | changes)
 
 
 @pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf, torch.tensor([0.5, -1.0])[:, None, None], "0.5"])
-def test_a_weight_that_is_none_is_refused(weight):
+def test_invalid_weights_are_rejected(weight):
     with pytest.raises(BadInput, match="weight"):
         weight * MIXED
 
 
-def test_its_description_is_plain_and_complete():
+def test_the_description_is_complete_and_has_plain_values():
     temperature = torch.tensor([1.0, 2.0])[:, None, None]
     assert (0.5 * tl.losses.soft_cross_entropy(temperature=temperature) + tl.losses.hard_cross_entropy()).described() == [
         {"name": "soft_cross_entropy", "weight": 0.5, "reads": ["student", "teacher"], "settings": {"temperature": [1.0, 2.0]}},
@@ -125,15 +125,15 @@ def test_its_description_is_plain_and_complete():
     ]
 
 
-def test_equal_choices_are_equal_objectives():
+def test_objectives_with_equal_settings_are_equal():
     assert 0.5 * tl.losses.hard_cross_entropy() == tl.losses.hard_cross_entropy() * 0.5
     assert tl.losses.hard_cross_entropy() != tl.losses.hard_cross_entropy(smoothing=0.1)
 
 
-def test_an_objective_survives_being_copied_and_pickled():
+def test_an_objective_can_be_copied_and_pickled():
     objective = MIXED + tl.losses.hint("body.0") + tl.losses.contrastive("body.0", "stem")
     MIXED(BATCH)
-    for again in (copy.deepcopy(objective), pickle.loads(pickle.dumps(objective))):  # noqa: S301 - our own bytes
+    for again in (copy.deepcopy(objective), pickle.loads(pickle.dumps(objective))):  # noqa: S301 - the bytes pickled here
         assert again.described() == objective.described()
         head = Objective(again.terms[:2])
         assert torch.equal(head(BATCH).total, MIXED(BATCH).total)
@@ -150,7 +150,7 @@ def test_an_objective_survives_being_copied_and_pickled():
         (2, torch.tensor([0.2, 0.7])[:, None, None], torch.tensor([1.0, 4.0])[:, None, None]),
     ],
 )
-def test_the_gradient_of_a_step_is_that_of_the_mean_of_the_weighted_sum(copies, weight, temperature):
+def test_the_gradient_of_a_step_is_that_of_the_mean_weighted_sum(copies, weight, temperature):
     answers = (Z if copies is None else torch.stack([Z, 3 * Z])).clone().requires_grad_()
     batch = replace(BATCH, student_answers=answers)
     objective = weight * (tl.losses.soft_cross_entropy(temperature=temperature) + 0.5 * tl.losses.hard_cross_entropy(smoothing=0.1))
@@ -165,7 +165,7 @@ def test_the_gradient_of_a_step_is_that_of_the_mean_of_the_weighted_sum(copies, 
     torch.testing.assert_close(answers.grad, expected)
 
 
-def test_a_term_that_no_weight_can_change_adds_no_gradient():
+def test_a_term_that_does_not_depend_on_the_student_adds_no_gradient():
     answers = Z.clone().requires_grad_()
     fixed = Objective((Term("fixed", lambda labels: labels.float(), ("labels",)),))
     for objective in (tl.losses.hard_cross_entropy(), tl.losses.hard_cross_entropy() + fixed):
@@ -175,7 +175,7 @@ def test_a_term_that_no_weight_can_change_adds_no_gradient():
 
 
 @pytest.mark.parametrize(("shape", "loss"), [((), lambda z: z.square().mean()), ((5, 1), lambda z: z.square().sum(-1, keepdim=True))])
-def test_a_loss_that_is_not_one_value_per_example_is_refused(shape, loss):
+def test_a_loss_that_is_not_one_value_per_example_is_rejected(shape, loss):
     mine = Objective((Term("mine", loss, ("student",)),))
     sentence = f"mine gives losses of shape {shape}; expected one value per example, (5,)"
     for call in (mine, mine.weighted):
@@ -183,13 +183,13 @@ def test_a_loss_that_is_not_one_value_per_example_is_refused(shape, loss):
             call(BATCH)
 
 
-def test_a_weight_for_each_copy_needs_a_stack():
+def test_a_weight_per_copy_requires_a_stack():
     weighted = torch.tensor([0.2, 0.7])[:, None, None] * tl.losses.hard_cross_entropy()
     weighted.check(task="multiclass", columns=3, given={"labels"}, stacked=True)
     with pytest.raises(ShapeError, match="weight it by a number, for this student is one network"):
         weighted.check(task="multiclass", columns=3, given={"labels"})
 
 
-def test_a_batch_from_which_nothing_can_learn_is_torchs_error():
+def test_a_batch_without_gradient_raises_torchs_error():
     with pytest.raises(RuntimeError, match="does not require grad"):
         Backend().backward([torch.zeros(5)], 0)

@@ -7,39 +7,39 @@ from tutelage.losses.targets import harden, smooth, soften, temper, untemper
 P = np.array([[0.7, 0.2, 0.1], [0.0, 0.5, 0.5]])
 
 
-def test_soften_is_the_equation():
+def test_soften_matches_the_equation():
     np.testing.assert_allclose(soften([[2.0, 0.0]], 2.0), [[np.e / (1 + np.e), 1 / (1 + np.e)]])
 
 
-def test_temper_keeps_a_zero_and_softens_the_rest():
+def test_temper_preserves_zeros_and_softens_the_rest():
     tempered = temper(P, 2.0)
     np.testing.assert_allclose(tempered[0], np.sqrt(P[0]) / np.sqrt(P[0]).sum())
     np.testing.assert_allclose(tempered[1], [0, 0.5, 0.5])
 
 
-def test_smooth_gives_every_class_its_share():
+def test_smooth_mixes_with_the_uniform_distribution():
     np.testing.assert_allclose(smooth([[1.0, 0.0]], 0.2), [[0.9, 0.1]])
     np.testing.assert_allclose(smooth(P, 0.0), P)
 
 
-def test_harden_keeps_the_first_of_equals():
+def test_harden_chooses_the_first_of_equal_classes():
     np.testing.assert_array_equal(harden(P), [[1, 0, 0], [0, 1, 0]])
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("function", [soften, temper, untemper])
-def test_a_temperature_that_softmax_cannot_use_is_refused(function, temperature):
+def test_an_invalid_temperature_is_rejected(function, temperature):
     with pytest.raises(BadInput, match="expected a finite number above 0"):
         function(P, temperature)
 
 
 @pytest.mark.parametrize("amount", [-0.1, 1.1, float("nan")])
-def test_an_amount_outside_zero_to_one_is_refused(amount):
+def test_an_amount_outside_zero_to_one_is_rejected(amount):
     with pytest.raises(BadInput, match="from 0 to 1"):
         smooth(P, amount)
 
 
 @pytest.mark.parametrize("function", [lambda p: temper(p, 2.0), lambda p: smooth(p, 0.1), harden])
-def test_logits_in_the_place_of_probabilities_are_caught(function):
+def test_logits_in_place_of_probabilities_are_rejected(function):
     with pytest.raises(NotProbabilities):
         function([[3.0, -1.0]])

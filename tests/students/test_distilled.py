@@ -249,7 +249,7 @@ def test_many_outputs_are_many_values():
         ({"teacher": Oracle(AnswerForm("values", "regression"))}, None, "use DistilledRegressor"),
         ({"transfer": Jitter(), "transfer_rows": -1}, None, "transfer_rows is -1"),
         ({"transfer": Jitter}, None, "transfer is the class Jitter"),
-        ({"transfer": X}, None, r"transfer is a ndarray; expected what makes rows, such as Munge\(\), or UnlabelledPool"),
+        ({"transfer": X}, None, r"transfer is a ndarray; expected a transfer set such as Munge\(\) or UnlabelledPool"),
     ],
 )
 def test_settings_that_cannot_be_used_are_named(settings, y, message):

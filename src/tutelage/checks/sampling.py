@@ -95,7 +95,7 @@ def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, se
 
 def _gathered(source: Rows, places: NDArray[np.intp]) -> Any:
     """The rows at these places; of a Parquet file, a block at a time."""
-    block = BLOCK_ROWS if source.of == "Parquet file" else source.count
+    block = BLOCK_ROWS if source.kind == "Parquet file" else source.count
     parts = []
     for start in range(0, source.count, block):
         inside = places[(places >= start) & (places < start + block)]

@@ -20,7 +20,7 @@ class ShownStages(Stages):
         self.console = Console(stderr=True)
 
     @contextmanager
-    def shown(self, name: str, steps: int) -> Iterator[Advance]:
+    def display(self, name: str, steps: int) -> Iterator[Advance]:
         """A bar while the stage runs."""
         if not self.console.is_terminal:
             click.echo(f"{name} ...", err=True)

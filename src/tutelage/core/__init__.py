@@ -1,1 +1,1 @@
-"""What every stage may lean on: errors, array checks, frozen records, whole-file writes, stages with a clock."""
+"""What every other package builds on: errors, array checks, frozen records, atomic file writes, stage timing."""

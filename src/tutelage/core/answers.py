@@ -1,4 +1,4 @@
-"""What a teacher's numbers mean: declared once, checked wherever answers come in."""
+"""The meaning of a teacher's numbers: declared once, checked at every place where answers enter."""
 
 from __future__ import annotations
 
@@ -22,17 +22,24 @@ TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
 
 @dataclass(frozen=True)
 class AnswerForm:
-    """What the columns of answers are.
+    """The meaning of a teacher's answers: kind of number, task and classes.
 
     Attributes:
-        kind: "logits" (unnormalised; -inf is a class that cannot be), "probabilities", or "values" (regression).
-        task: "binary" and "multiclass" (one class a row: two columns and more), "multilabel" (each column a label of
-            its own, on or off) or "regression".
-        classes: the label of each column, in order; empty for regression.
+        kind: "logits" (unnormalised; -inf marks an impossible class), "probabilities", or "values" (regression).
+        task: "binary" (one of two classes per row), "multiclass" (one of two or more classes per row), "multilabel" (each
+            column is an independent label, on or off) or "regression".
+        classes: the class name of each column, in order; empty for regression.
 
     Raises:
-        LabelMismatch: a class named twice, fewer classes than the task needs, or no sequence of labels. BadInput: an
-            unknown kind or task, or two that do not go together.
+        LabelMismatch: a duplicate class name, fewer classes than the task needs, or class names that are not a sequence.
+        BadInput: an unknown kind or task, or a kind and a task that do not go together.
+
+    Example:
+        >>> import tutelage as tl
+        >>> form = tl.AnswerForm("logits", "multiclass", ("cat", "dog", "bird"))
+        >>> logits = form.check([[2.0, 0.0, -1.0]], rows=1)
+        >>> form.probabilities(logits, temperature=2.0).round(2)
+        array([[0.63, 0.23, 0.14]])
     """
 
     kind: AnswerKind
@@ -216,7 +223,11 @@ class AnswerForm:
 
 
 def of_classes(kind: AnswerKind, classes: Any) -> AnswerForm:
-    """The form of a teacher that names one class a row: binary for two classes, else multiclass.
+    """The form of a classifier that predicts one class per row: binary for two classes, multiclass otherwise.
+
+    Args:
+        kind: "logits" or "probabilities".
+        classes: the class name of each column, as any sequence.
 
     Raises:
         LabelMismatch: as `AnswerForm`.
@@ -241,9 +252,16 @@ def form_of_truth(y: Any) -> AnswerForm:
 
 
 def two_columns(second: ArrayLike, kind: AnswerKind) -> Floats:
-    """(rows,) or (rows, 1) answers about the second of two classes as (rows, 2): [1 - p, p], or [0, f] for logits.
+    """Expand answers for the second of two classes to both columns: [1 - p, p] for probabilities, [0, f] for logits.
 
-    [0, f] and not [-f, f], which would double the margin, that is, halve the temperature.
+    Logits expand to [0, f] rather than [-f, f], which would double the margin, that is, halve the temperature.
+
+    Args:
+        second: (rows,) or (rows, 1) answers for the second class.
+        kind: "probabilities" or "logits".
+
+    Returns:
+        (rows, 2).
     """
     column = np.asarray(second).reshape(-1, 1)
     column = column if np.issubdtype(column.dtype, np.floating) else column.astype(np.float64)
@@ -281,7 +299,7 @@ def label_array(labels: tuple[Any, ...]) -> NDArray[Any]:
 
 
 def shown(classes: tuple[Any, ...]) -> str:
-    """Classes for a sentence, the first few of many."""
+    """Class names as text for a message; at most the first six."""
     names = ", ".join(repr(label) for label in classes[:6])
     return f"[{names}{', ...' if len(classes) > 6 else ''}]"
 
@@ -384,7 +402,7 @@ def _numbers(answers: ArrayLike, what: str) -> Floats:
 
 
 def _check_logits(matrix: Floats, what: str) -> Floats:
-    bad = ~np.isfinite(matrix.max(axis=1))  # NaN, inf, or -inf in every column: a class may have no chance, but not all of them
+    bad = ~np.isfinite(matrix.max(axis=1))  # NaN, inf, or -inf in every column: one class may be impossible, but not all of them
     if bad.any():
         raise BadInput(
             f"{what}: {int(bad.sum())} of {len(matrix)} rows of logits hold NaN or inf (first: row {int(np.flatnonzero(bad)[0])})."
@@ -393,8 +411,8 @@ def _check_logits(matrix: Floats, what: str) -> Floats:
 
 
 def _check_each(matrix: Floats, what: str) -> Floats:
-    """Every number a probability of its own, as multilabel answers are."""
-    bad = ~((matrix >= 0) & (matrix <= 1)).all(axis=1)  # NaN is neither
+    """Check multilabel answers: every number is an independent probability."""
+    bad = ~((matrix >= 0) & (matrix <= 1)).all(axis=1)  # a comparison with NaN is false, so NaN is rejected
     if bad.any():
         raise NotProbabilities(
             f"{what}: {int(bad.sum())} of {len(matrix)} rows hold numbers outside 0 to 1 (first: row {int(np.flatnonzero(bad)[0])}). "

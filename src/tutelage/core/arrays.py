@@ -1,4 +1,4 @@
-"""The one place that checks probabilities, logits and class order."""
+"""Array checks shared by every package: probabilities, logits, finite values, row counts; softmax and one-hot."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Integers = NDArray[np.integer[Any]]
 
 
 def softmax(logits: ArrayLike) -> Floats:
-    """Probabilities from logits, over the last axis. Shape and float dtype are kept.
+    """Probabilities from logits, over the last axis. The shape and the float dtype are preserved.
 
-    A row that holds NaN, or +inf twice, gives NaN, as in torch.
+    A row that contains NaN, or more than one +inf, yields NaN, as in torch.
     """
     z = np.asarray(logits)
     z = z if np.issubdtype(z.dtype, np.floating) else z.astype(np.float64)
@@ -27,28 +27,36 @@ def softmax(logits: ArrayLike) -> Floats:
 
 
 def sigmoid(logits: ArrayLike) -> Floats:
-    """Probabilities of independent labels from their logits, element by element. Shape and float dtype are kept."""
+    """Probabilities of independent labels from their logits, element by element. The shape and the float dtype are preserved."""
     z = np.asarray(logits)
     z = z if np.issubdtype(z.dtype, np.floating) else z.astype(np.float64)
     return np.asarray(expit(z))
 
 
 def one_hot(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
-    """(rows,) integers in [0, classes) -> (rows, classes) probabilities in {0, 1}.
+    """One-hot encoding: (rows,) integers in [0, classes) -> (rows, classes) probabilities in {0, 1}.
 
     Raises:
-        BadInput: labels that are not integers, or outside the range.
+        BadInput: labels that are not integers, or are out of range.
     """
     y = np.asarray(labels)
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
-        raise BadInput(f"labels are {y.dtype} of shape {y.shape}; expected one integer a row.")
+        raise BadInput(f"labels are {y.dtype} of shape {y.shape}; expected one integer per row.")
     if y.size and (y.min() < 0 or y.max() >= classes):
         raise BadInput(f"labels run from {y.min()} to {y.max()}; expected 0 to {classes - 1} for {classes} classes.")
     return np.asarray(np.eye(classes, dtype=np.float32)[y])
 
 
 def as_matrix(values: ArrayLike, what: str) -> NDArray[Any]:
-    """A (rows, columns) array with at least one row, or an error that names `what`."""
+    """Return `values` as a (rows, columns) array with at least one row and one column.
+
+    Args:
+        values: anything that NumPy converts to an array.
+        what: the name used in the error.
+
+    Raises:
+        ShapeError: another number of dimensions, no rows or no columns.
+    """
     array = np.asarray(values)
     if array.ndim != 2 or 0 in array.shape:
         raise ShapeError(f"{what} has shape {array.shape}; expected (rows, columns) with at least one of each.")
@@ -56,25 +64,25 @@ def as_matrix(values: ArrayLike, what: str) -> NDArray[Any]:
 
 
 def check_probabilities(values: ArrayLike, what: str = "probabilities", *, tolerance: float = 1e-3) -> Floats:
-    """Return `values` as (rows, classes) floats after proving that every row is a distribution.
+    """Return `values` as (rows, classes) floats after checking that every row is a probability distribution.
 
     Args:
         values: (rows, classes).
         what: the name used in the error.
-        tolerance: how far a row's sum may be from one (half-precision logs need 1e-3).
+        tolerance: the largest accepted difference between a row's sum and one (half-precision logs need 1e-3).
 
     Raises:
-        ShapeError: not a matrix.
+        ShapeError: `values` is not a matrix.
         NotProbabilities: NaN, inf, a negative entry or a row that does not sum to one.
     """
     p = as_matrix(values, what)
     p = p if np.issubdtype(p.dtype, np.floating) else p.astype(np.float64)
     with np.errstate(invalid="ignore"):  # inf - inf
-        apart = np.abs(_row_sums(p) - 1)
-    if not (p.min() >= 0 and apart.max() <= tolerance):  # so put, NaN is refused as well
+        deviation = np.abs(_row_sums(p) - 1)
+    if not (p.min() >= 0 and deviation.max() <= tolerance):  # in this form, NaN fails the comparison too
         bad = ~np.isfinite(p).all(axis=1)
         if not bad.any():
-            bad = (p < 0).any(axis=1) | (apart > tolerance)
+            bad = (p < 0).any(axis=1) | (deviation > tolerance)
         row = int(np.flatnonzero(bad)[0])
         raise NotProbabilities(
             f"{what}: {int(bad.sum())} of {len(p)} rows are not probabilities (row {row} is {_short(p[row])}). "
@@ -84,17 +92,20 @@ def check_probabilities(values: ArrayLike, what: str = "probabilities", *, toler
 
 
 def _row_sums(p: Floats) -> Floats:
-    """(rows,). Few columns are summed in their own precision: np.sum begins anew for each row, three times as slow."""
+    """Sum of each row, (rows,).
+
+    Up to 128 columns are summed in their own precision with einsum: np.sum restarts for each row, which is three times as slow.
+    """
     if p.shape[1] > 128 or p.dtype == np.float16:
         return np.asarray(p.sum(axis=1, dtype=np.float64))
     return np.asarray(np.einsum("ij->i", p))
 
 
 def check_finite(values: ArrayLike, what: str) -> Floats:
-    """Return `values` as floats after proving that none is NaN or infinite.
+    """Return `values` as floats after checking that none is NaN or infinite.
 
     Raises:
-        BadInput: names the first row that is not finite.
+        BadInput: a value that is not finite; the message names the first such row.
     """
     array = np.asarray(values)
     array = array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)
@@ -105,12 +116,21 @@ def check_finite(values: ArrayLike, what: str) -> Floats:
 
 
 def same_length(first: ArrayLike, second: ArrayLike, names: str) -> None:
-    """Raise ShapeError unless both have as many rows; `names` is "inputs and labels"."""
+    """Check that two arrays have the same number of rows.
+
+    Args:
+        first: (rows, ...).
+        second: (rows, ...).
+        names: what the two are, for the message, such as "inputs and labels".
+
+    Raises:
+        ShapeError: the numbers of rows differ.
+    """
     a, b = len(np.asarray(first)), len(np.asarray(second))
     if a != b:
         raise ShapeError(f"{names} have {a} and {b} rows; they must be the same rows in the same order.")
 
 
 def _short(row: Floats) -> str:
-    shown = ", ".join(f"{value:.3g}" for value in row[:4])
-    return f"[{shown}{', ...' if len(row) > 4 else ''}]"
+    values = ", ".join(f"{value:.3g}" for value in row[:4])
+    return f"[{values}{', ...' if len(row) > 4 else ''}]"

@@ -1,4 +1,4 @@
-"""What a stage may expect of another: the Teacher and Student protocols."""
+"""The protocols through which packages meet: Teacher, Classifier and Regressor."""
 
 from __future__ import annotations
 
@@ -12,34 +12,51 @@ from tutelage.core.arrays import Floats
 
 @runtime_checkable
 class Teacher(Protocol):
-    """Answers rows. What the numbers mean is declared, never guessed later."""
+    """Protocol of a teacher: a model that answers rows and declares what its numbers mean.
+
+    Any object with these three members is a teacher. `as_teacher` makes one from a model, `check_teacher` tests one.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> class Threshold:
+        ...     form = tl.AnswerForm("probabilities", "binary", ("low", "high"))
+        ...     fingerprint = "threshold-0.5"
+        ...     def answer(self, inputs):
+        ...         high = np.where(np.asarray(inputs)[:, 0] > 0.5, 0.9, 0.1)
+        ...         return np.column_stack([1 - high, high])
+        >>> isinstance(Threshold(), tl.Teacher)
+        True
+        >>> tl.as_teacher(Threshold()).answer([[0.7]])
+        array([[0.1, 0.9]])
+    """
 
     @property
     def form(self) -> AnswerForm:
-        """Kind, task and classes of its answers."""
+        """The kind, task and classes of the answers."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """A name for exactly this teacher: another teacher, or the same one trained further, has another name."""
+        """Identifies exactly this teacher: another teacher, or the same one trained further, has another fingerprint."""
         ...
 
     def answer(self, inputs: Any) -> Floats:
-        """(rows, classes) for a classifier, (rows, outputs) for a regressor, as `form` says."""
+        """Answers for rows: (rows, classes) for a classifier, (rows, outputs) for a regressor, as declared by `form`."""
         ...
 
 
 class Classifier(Protocol):
-    """A student that names classes: probabilities at temperature 1."""
+    """Protocol of a student that classifies: it predicts probabilities at temperature 1."""
 
     def predict_proba(self, inputs: NDArray[Any]) -> Floats:
-        """(rows, features) -> (rows, classes)."""
+        """Probabilities: (rows, features) -> (rows, classes)."""
         ...
 
 
 class Regressor(Protocol):
-    """A student that names values."""
+    """Protocol of a student that predicts values."""
 
     def predict(self, inputs: NDArray[Any]) -> Floats:
-        """(rows, features) -> (rows,)."""
+        """Values: (rows, features) -> (rows,)."""
         ...

@@ -1,4 +1,4 @@
-"""What ran: versions that change figures, and the machine's kind; nothing that names the machine or its user."""
+"""The versions and the processor architecture behind a result; nothing that identifies the machine or its user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def environment(*packages: str) -> dict[str, str]:
-    """Date, Python, machine, and the version of each of these packages that is installed."""
+    """Date, Python version, processor architecture, and the version of each given package that is installed."""
     found = {"date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "python": platform.python_version(), "machine": platform.machine()}
     for package in packages:
         try:

@@ -1,16 +1,16 @@
-"""Every error tutelage raises on purpose.
+"""Every error that tutelage raises deliberately.
 
 TutelageError
 ├── MissingExtra        an optional package is not installed (also an ImportError)
-├── BadInput            what was given cannot be used (also a ValueError)
-│   ├── ShapeError          two arrays do not fit each other
+├── BadInput            an input cannot be used (also a ValueError)
+│   ├── ShapeError          the shapes of two arrays do not match
 │   ├── NotProbabilities    rows that should be probabilities are not
-│   └── LabelMismatch       soft labels recorded on other rows, or other classes
-├── DamagedFile         a file is not what its checksum says
-├── StaleCache          kept by a version whose answers this one would not give
-├── CannotWrite         a place that cannot be written
+│   └── LabelMismatch       soft labels were recorded for other rows or other classes
+├── DamagedFile         the content of a file does not match its checksum
+├── StaleCache          a cache entry was written by a version that computed other answers
+├── CannotWrite         a file or folder cannot be written
 ├── ParityError         an exported file disagrees with its student
-└── SelfCheckFailed     training produced something no one should use (NaN loss)
+└── SelfCheckFailed     training produced an unusable result (a NaN loss)
 
 Each message is one or two sentences: what was seen, what was expected, what to do.
 """
@@ -25,19 +25,28 @@ from types import ModuleType
 
 
 class TutelageError(Exception):
-    """The root: catch this to catch everything tutelage raises on purpose."""
+    """Base class of every error that tutelage raises deliberately.
+
+    Example:
+        >>> import tutelage as tl
+        >>> try:
+        ...     tl.soften([[2.0, 0.0]], temperature=0)
+        ... except tl.TutelageError as error:
+        ...     print(f"{type(error).__name__}: {error}")
+        BadInput: temperature is 0; expected a finite number above 0 (1 leaves the teacher as it is).
+    """
 
 
 class MissingExtra(TutelageError, ImportError):
-    """An optional package is needed and not installed; the message names the extra."""
+    """A required optional package is not installed; the message names the extra that provides it."""
 
 
 class BadInput(TutelageError, ValueError):
-    """What was given cannot be used."""
+    """An input cannot be used."""
 
 
 class ShapeError(BadInput):
-    """Two arrays do not fit each other."""
+    """The shapes of two arrays do not match."""
 
 
 class NotProbabilities(BadInput):
@@ -45,30 +54,30 @@ class NotProbabilities(BadInput):
 
 
 class LabelMismatch(BadInput):
-    """Soft labels recorded on other rows, or for other classes, than those given."""
+    """Soft labels were recorded for other rows, or other classes, than those given."""
 
 
 class DamagedFile(TutelageError):
-    """A file's bytes are not those its checksum promises."""
+    """The content of a file does not match its checksum."""
 
 
 class StaleCache(TutelageError):
-    """A kept entry was made by a version whose answers this version would not give."""
+    """A cache entry was written by a version that computed other answers than this one."""
 
 
 class CannotWrite(TutelageError):
-    """A folder or file that cannot be written."""
+    """A file or folder cannot be written."""
 
 
 class ParityError(TutelageError):
-    """An exported file does not answer as its student does."""
+    """An exported file gives other answers than its student."""
 
 
 class SelfCheckFailed(TutelageError):
     """A check during the run failed; nothing was written."""
 
 
-# The modules behind each extra of pyproject.toml, in the order a user would install them.
+# The modules that each extra of pyproject.toml provides, in the order in which a user would install them.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "torch": ("torch",),
     "onnx": ("onnx", "onnxruntime", "onnxscript", "skl2onnx"),
@@ -82,13 +91,13 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 
 
 def require(module: str) -> ModuleType:
-    """Import a module that is optional or imports what is, or say which extra brings what is missing.
+    """Import a module that is optional or depends on an optional package.
 
     Args:
         module: dotted name, such as "torch" or "tutelage.training.student".
 
     Raises:
-        MissingExtra: it, or what it imports, is not installed.
+        MissingExtra: the module, or one that it imports, is not installed; the message names the extra that provides it.
     """
     try:
         return importlib.import_module(module)
@@ -97,42 +106,45 @@ def require(module: str) -> ModuleType:
 
 
 def missing_extra(error: ModuleNotFoundError, module: str = "") -> ModuleNotFoundError | MissingExtra:
-    """The error to raise for a module that was not found: MissingExtra if an extra brings it, else the error itself.
+    """The error to raise for a module that was not found: MissingExtra if an extra provides it, otherwise `error` itself.
 
     Args:
-        error: what the import raised.
+        error: the error that the import raised.
         module: the module that was being imported.
     """
-    lacking = error.name or module
-    tops = [name.partition(".")[0] for name in (lacking, module)]
-    extra = next((name for top in tops for name, modules in EXTRAS.items() if top in modules), None)
-    return error if extra is None else MissingExtra(_sentence([lacking], [extra]))
+    missing = error.name or module
+    packages = [name.partition(".")[0] for name in (missing, module)]
+    extra = next((name for package in packages for name, modules in EXTRAS.items() if package in modules), None)
+    return error if extra is None else MissingExtra(_missing_message([missing], [extra]))
 
 
 def require_extras(extras: Iterable[str]) -> None:
-    """Check, without importing anything, that the packages behind these extras are installed.
+    """Check, without importing anything, that the packages of these extras are installed.
 
     Raises:
-        MissingExtra: names every missing package and the one command that installs them all.
+        MissingExtra: the message names every missing package and one command that installs them all.
     """
     absent = {extra: [m for m in EXTRAS[extra] if find_spec(m) is None] for extra in extras}
-    lacking = [extra for extra, modules in absent.items() if modules]
-    if lacking:
-        raise MissingExtra(_sentence([m for extra in lacking for m in absent[extra]], lacking))
+    incomplete = [extra for extra, modules in absent.items() if modules]
+    if incomplete:
+        raise MissingExtra(_missing_message([m for extra in incomplete for m in absent[extra]], incomplete))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message about a name that is not there: the closest one that is, or nothing if none is close."""
+    """The end of a message about an unknown name: the closest known name, or nothing if none is close."""
     close = get_close_matches(name, list(known), n=1)
     return f" Did you mean {close[0]}?" if close else ""
 
 
 def one_line(error: BaseException) -> str:
-    """What another library's error says, for a sentence of ours: one line, not too long; its name if it says nothing."""
+    """The message of another library's error, to be quoted in one of ours.
+
+    It is joined to one line of at most 200 characters. An error without a message yields its type's name.
+    """
     text = " ".join(str(error).partition("Stack trace:")[0].split()) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
-def _sentence(modules: list[str], extras: list[str]) -> str:
+def _missing_message(modules: list[str], extras: list[str]) -> str:
     verb = "is" if len(modules) == 1 else "are"
     return f'{", ".join(modules)} {verb} needed here and not installed: pip install "tutelage[{",".join(extras)}]"'

@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all."""
+"""Atomic writes: a file or folder appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ STALE_SECONDS = 3600
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether a folder holds nothing."""
+    """Whether a folder is empty."""
     return not any(folder.iterdir())
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; on success it takes the target's place, on any error it is gone.
+    """Yield a temporary path in the folder of `target`; on success it replaces `target`, on any error it is removed.
 
     Raises:
-        CannotWrite: the folder cannot be made or written.
+        CannotWrite: the folder cannot be created or written.
     """
     draft = _draft(target, folder=False)
     try:
@@ -40,15 +40,15 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> Iterator[Path]:
-    """Yield a temporary folder beside `target`; on success it takes the target's place, on any error it is gone.
+    """Yield a temporary folder next to `target`; on success it replaces `target`, on any error it is removed.
 
     Args:
-        target: the folder to make.
-        may_replace: asked about a folder that is already there; False leaves it untouched.
-            By default only an empty folder gives way.
+        target: the folder to create.
+        may_replace: called with a folder that already exists; False leaves it untouched. By default only an empty folder
+            is replaced.
 
     Raises:
-        CannotWrite: the place cannot be written, or holds something that may not be replaced.
+        CannotWrite: the path cannot be written, or exists and may not be replaced.
     """
     check_place(target, may_replace=may_replace)
     draft = _draft(target, folder=True)
@@ -63,47 +63,51 @@ def whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is_empty
 
 
 def check_place(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> None:
-    """Prove, before any long work, that a folder can later be written at `target`.
+    """Check, before any long computation, that a folder can later be written at `target`.
+
+    Args:
+        target: the folder that will be written.
+        may_replace: as in `whole_folder`.
 
     Raises:
-        CannotWrite: says why not.
+        CannotWrite: it cannot; the message gives the reason.
     """
     if target.exists():
         if not target.is_dir():
-            raise CannotWrite(f"{target} is a file; a folder is to be written there. Choose another place.")
+            raise CannotWrite(f"{target} is a file, but a folder will be written there. Choose another path.")
         if not may_replace(target):
             raise CannotWrite(f"{target} already holds other files, which would be lost. Choose another folder or empty it.")
     _probe(target)
 
 
 def check_file_place(target: Path) -> None:
-    """Prove, before any long work, that a file can later be written at `target`.
+    """Check, before any long computation, that a file can later be written at `target`.
 
     Raises:
-        CannotWrite: says why not.
+        CannotWrite: it cannot; the message gives the reason.
     """
     if target.is_dir():
-        raise CannotWrite(f"{target} is a folder; a file is to be written there. Name a file.")
+        raise CannotWrite(f"{target} is a folder, but a file will be written there. Name a file.")
     _probe(target)
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write a text file whole (UTF-8) or not at all."""
+    """Write a text file (UTF-8) atomically."""
     with whole_file(target) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
 def _probe(target: Path) -> None:
-    """Write and remove a nameless file in the nearest folder above `target` that is there; nothing is made on the way."""
-    above = next(folder for folder in target.absolute().parents if folder.exists())
+    """Write and remove an unnamed file in the nearest existing parent folder of `target`; no folder is created."""
+    parent = next(folder for folder in target.absolute().parents if folder.exists())
     try:
-        tempfile.TemporaryFile(dir=above).close()
+        tempfile.TemporaryFile(dir=parent).close()
     except OSError as error:
         raise _cannot_write(target, error) from error
 
 
 def _draft(target: Path, *, folder: bool) -> Path:
-    """A new empty draft beside the target, so that a rename never crosses file systems."""
+    """Create an empty draft in the target's folder, so that a rename never crosses file systems."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{target.name}.draft-"
@@ -119,7 +123,7 @@ def _draft(target: Path, *, folder: bool) -> Path:
 
 
 def _sweep(folder: Path, prefix: str) -> None:
-    """Remove drafts of the same target that a killed process left; a live one is never an hour old."""
+    """Remove drafts of the same target that a killed process left behind; an active draft is always younger than an hour."""
     for stale in folder.glob(f"{glob.escape(prefix)}*"):
         with suppress(OSError):
             if time.time() - stale.stat().st_mtime > STALE_SECONDS:
@@ -132,20 +136,20 @@ def _replace(draft: Path, target: Path) -> None:
 
 
 def _replace_folder(draft: Path, target: Path) -> None:
-    """Swap the draft in. A folder cannot be replaced in one step, so the old one steps aside first and returns on failure."""
+    """Replace a folder by the draft. This takes two steps: the old folder is moved away first and restored on failure."""
     for path in sorted(draft.rglob("*")):
         _sync(path)
     if not target.exists():
         draft.replace(target)
         return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
-    target.replace(aside)
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
+    target.replace(old)
     try:
         draft.replace(target)
     except BaseException:
-        aside.replace(target)
+        old.replace(target)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:
@@ -161,4 +165,4 @@ def _umask() -> int:
 
 
 def _cannot_write(target: Path, error: OSError) -> CannotWrite:
-    return CannotWrite(f"{target} cannot be written ({error.strerror or error}). Free the place or choose another.")
+    return CannotWrite(f"{target} cannot be written ({error.strerror or error}). Make the path writable or choose another.")

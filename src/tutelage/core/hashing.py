@@ -1,4 +1,4 @@
-"""One name for everything that an object holds, the same in every process that loads it."""
+"""A hash of an object's content that is the same in every process that loads the object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from joblib.hashing import NumpyHasher
 
 
 class _Hasher(NumpyHasher):  # type: ignore[misc]
-    """Hashes the fields of a structured array one by one, for between them lie bytes that nobody sets (nodes of trees)."""
+    """Hashes a structured array field by field: the padding between fields is uninitialised (as in the nodes of trees)."""
 
     def save(self, obj: Any) -> None:
         if isinstance(obj, np.ndarray) and obj.dtype.names is not None:
@@ -19,8 +19,8 @@ class _Hasher(NumpyHasher):  # type: ignore[misc]
         super().save(obj)
 
 
-class _Plain(pickle.Pickler):
-    """Takes LightGBM's Boosters for what they would be pickled as, so that their text is written once and never read."""
+class _Pickler(pickle.Pickler):
+    """Pickles the state of a LightGBM Booster in place of the Booster, whose text is then written once and never parsed."""
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj).__name__ == "Booster" and hasattr(obj, "model_to_string"):
@@ -28,13 +28,14 @@ class _Plain(pickle.Pickler):
         return NotImplemented
 
 
-def content_hash(held: Any) -> str:
+def content_hash(value: Any) -> str:
     """Hash (hex) of an object that can be pickled.
 
     Raises:
-        pickle.PicklingError, AttributeError, TypeError: it cannot be.
+        pickle.PicklingError, AttributeError, TypeError: the object cannot be pickled.
     """
-    # Through a pickle and back: equal objects that were built differently share no identities to tell them apart.
-    written = io.BytesIO()
-    _Plain(written, protocol=pickle.HIGHEST_PROTOCOL).dump(held)
-    return str(_Hasher(hash_name="md5").hash(pickle.loads(written.getvalue())))  # noqa: S301 - our own bytes
+    # The hash is that of an unpickled copy. Object identities are part of a pickle, and equal objects that were built
+    # differently share different ones.
+    buffer = io.BytesIO()
+    _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    return str(_Hasher(hash_name="md5").hash(pickle.loads(buffer.getvalue())))  # noqa: S301 - the bytes written above

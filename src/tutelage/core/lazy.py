@@ -1,4 +1,4 @@
-"""Names that load their module when they are first used, listed once: in the stub file beside the module."""
+"""Lazy attributes: a name loads its module on first use. The names are listed once, in the module's stub file (.pyi)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
     """`__getattr__`, `__dir__` and `__all__` of a module whose names are those that its stub (.pyi) imports.
 
     Args:
-        package: the package that the stub's relative imports start from.
-        file: the module's `__file__`; the stub lies beside it.
+        package: the package from which the stub's relative imports start.
+        file: the module's `__file__`; the stub is in the same folder.
 
     Returns:
-        What the module assigns. `__getattr__` raises MissingExtra, which names the extra to install, where a name needs a
-        package that is not there.
+        The three values, in this order, for the module to assign. `__getattr__` raises MissingExtra, which names the extra
+        to install, if a name needs a package that is not installed.
     """
     load, names, public = lazy_loader.attach_stub(package, file)
 
-    def load_or_say_what_is_missing(name: str) -> Any:
+    def load_or_name_extra(name: str) -> Any:
         try:
             return load(name)
         except ModuleNotFoundError as error:
             raise missing_extra(error) from error
 
-    return load_or_say_what_is_missing, names, public
+    return load_or_name_extra, names, public

@@ -1,8 +1,4 @@
-"""What was measured: frozen records that every later stage reads, and their JSON.
-
-The report reads these and never a model. `SCHEMA` is the number in results.json; it grows when a reader of the
-old form would misread the new one.
-"""
+"""Frozen records of measurements, which later packages read, and their JSON. The report reads records, never a model."""
 
 from __future__ import annotations
 
@@ -16,7 +12,19 @@ Verdict = Literal["beats", "no difference", "worse"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % interval and what it allows for: "seeds", "test rows" or "seeds and test rows"."""
+    """A 95 % interval.
+
+    Attributes:
+        low: the lower bound.
+        high: the upper bound.
+        over: the source of variation that the interval covers: "seeds", "test rows" or "seeds and test rows".
+
+    Example:
+        >>> import tutelage as tl
+        >>> difference, interval = tl.paired_difference([[0.92], [0.94], [0.91]], [[0.90], [0.91], [0.90]], shared_rows=False)
+        >>> print(f"{difference:.3f} ({interval.low:.3f} to {interval.high:.3f}, over {interval.over})")
+        0.020 (-0.005 to 0.045, over seeds)
+    """
 
     low: float
     high: float
@@ -25,31 +33,31 @@ class Interval:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a model costs as the exported ONNX file, on one thread of this machine."""
+    """Size and latency of a model as an exported ONNX file, on one thread of this machine."""
 
     size_bytes: int
     latency_us: float
-    """Median microseconds for one row, asked alone."""
+    """Median microseconds for a call with a single row."""
     batch_latency_us: float
-    """Median microseconds a row, asked in a batch of `batch_rows`."""
+    """Median microseconds per row, for a call with a batch of `batch_rows` rows."""
     batch_rows: int
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an exported file is from its student, over ordinary rows and edge rows."""
+    """Agreement of an exported file with its student, over ordinary rows and edge rows."""
 
     rows: int
     edge_rows: int
     worst_difference: float
     tolerance: float
     decisions_changed: int
-    """Rows whose top class (classification) the file changes; 0 for regression."""
+    """Number of rows for which the file predicts another top class (classification); 0 for regression."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The paired difference a - b of one metric, and what may be said of it."""
+    """The paired difference a - b of one metric, its interval and the verdict."""
 
     a: str
     b: str
@@ -58,18 +66,18 @@ class Comparison:
     ci95: tuple[float, float]
     verdict: Verdict
     question: str
-    """What this comparison answers, for a reader."""
+    """The question that this comparison answers, for a reader."""
     over: str
-    """What the interval allows for, as in `Interval`."""
+    """The source of variation that the interval covers, as in `Interval`."""
 
 
 def dumps(plain: Mapping[str, Any]) -> str:
-    """Strict JSON (NaN is refused, not written), in a form that diffs well."""
+    """Strict JSON (NaN raises ValueError), indented so that it diffs well."""
     return json.dumps(plain, indent=1, allow_nan=False, default=_plain) + "\n"
 
 
 def _plain(value: Any) -> Any:
-    """NumPy scalars and arrays, and read-only mappings, as plain values."""
+    """NumPy scalars and arrays, and read-only mappings, as values that JSON can represent."""
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Where the time goes: named stages with a clock, and a place for a progress display to listen."""
+"""Timing of named stages, with a hook for a progress display."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ Advance = Callable[[], None]
 
 
 class Stages:
-    """Seconds per named stage. Silent; a display overrides `shown`.
+    """Seconds per named stage. It prints nothing; a progress display overrides `display`.
 
-    A stage entered twice adds up. Stages do not nest, so their sum is the time that they explain.
+    A stage that is entered twice accumulates. Stages do not nest, so the sum of their seconds is the time that they account for.
     """
 
     def __init__(self) -> None:
-        self._begun = perf_counter()
+        self._started = perf_counter()
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str, steps: int = 1) -> Iterator[Advance]:
-        """Time a block under `name`; call the yielded function once per finished step of `steps`."""
-        begun = perf_counter()
+        """Time a block under `name`; call the yielded function once after each of the `steps` steps."""
+        started = perf_counter()
         try:
-            with self.shown(name, steps) as advance:
+            with self.display(name, steps) as advance:
                 yield advance
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - begun
+            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - started
 
     @contextmanager
-    def shown(self, name: str, steps: int) -> Iterator[Advance]:
-        """The display of one stage; nothing here."""
+    def display(self, name: str, steps: int) -> Iterator[Advance]:
+        """The progress display of one stage; none by default."""
         yield lambda: None
 
     def total(self) -> float:
-        """Seconds since the run began, whether or not a stage explains them."""
-        return perf_counter() - self._begun
+        """Seconds since the run started, in stages or not."""
+        return perf_counter() - self._started

@@ -1,4 +1,4 @@
-"""Proof that the nodes of a tree point inside it, for the engines that walk trees do not look."""
+"""Validation of tree nodes: the engines that traverse trees do not check that indices are within bounds."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ LEAF = -1
 
 
 def points_inside(left: ArrayLike, right: ArrayLike, feature: ArrayLike, *, features: int) -> bool:
-    """Whether every inner node has two children further on and a feature that is there.
+    """Whether every inner node has two children with larger indices, within bounds, and a valid feature.
 
     Args:
-        left: (nodes,) the left child of each node, `LEAF` for a leaf.
-        right: (nodes,) the right child.
-        feature: (nodes,) the feature that an inner node asks for; anything for a leaf.
-        features: how many there are.
+        left: (nodes,) index of the left child of each node, `LEAF` for a leaf.
+        right: (nodes,) index of the right child.
+        feature: (nodes,) index of the feature that an inner node tests; any value for a leaf.
+        features: the number of features.
     """
-    lefts, rights, asked = np.asarray(left), np.asarray(right), np.asarray(feature)
-    if not len(lefts) == len(rights) == len(asked) > 0:
+    lefts, rights, tested = np.asarray(left), np.asarray(right), np.asarray(feature)
+    if not len(lefts) == len(rights) == len(tested) > 0:
         return False
     nodes = np.arange(len(lefts))
     leaf = lefts == LEAF
@@ -30,18 +30,18 @@ def points_inside(left: ArrayLike, right: ArrayLike, feature: ArrayLike, *, feat
     return (
         bool((rights[leaf] == LEAF).all())
         and all(bool((child[inner] > nodes[inner]).all() and (child[inner] < len(nodes)).all()) for child in (lefts, rights))
-        and bool((asked[inner] >= 0).all() and (asked[inner] < features).all())
+        and bool((tested[inner] >= 0).all() and (tested[inner] < features).all())
     )
 
 
 def sound_tree(tree: Tree) -> bool:
-    """Whether a tree of scikit-learn points inside itself."""
+    """Whether all indices in a scikit-learn tree are within bounds."""
     sound = points_inside(tree.children_left, tree.children_right, tree.feature, features=tree.n_features)
     return sound and len(tree.children_left) == tree.node_count == len(tree.value)
 
 
 def trees_in(value: Any, _seen: set[int] | None = None) -> Iterator[Tree]:
-    """Every tree of scikit-learn that an estimator holds, however deep: in a forest, a pipeline, a student's student."""
+    """Every scikit-learn tree in an estimator, at any depth: in a forest, a pipeline, or a student inside a student."""
     seen = set() if _seen is None else _seen
     if id(value) in seen:
         return

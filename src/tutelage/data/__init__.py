@@ -1,1 +1,1 @@
-"""Data in: data sets with checksums, and the fingerprint that names what was seen."""
+"""Data: rows of any kind, their fingerprints, transfer sets, augmented views, table files and data sets."""

@@ -1,4 +1,4 @@
-"""Rows of mixed columns as one matrix of numbers and codes, and back in the form they came in."""
+"""Encode rows of mixed columns as one matrix of numbers and codes, and restore rows of the original kind from it."""
 
 from __future__ import annotations
 
@@ -19,80 +19,84 @@ Missing = float("nan")
 
 @dataclass(frozen=True)
 class Column:
-    """One column as numbers, and the way back.
+    """One column as numbers, and the inverse transformation.
 
     Attributes:
-        cells: (rows,) values, or the codes 0, 1, ... of categories; NaN where missing.
-        levels: how many categories; 0 for a column of numbers.
-        restored: makes a column of the original kind from numbers of the same meaning.
+        cells: (rows,) values, or category codes 0, 1, ...; NaN where missing.
+        levels: the number of categories; 0 for a numeric column.
+        restore: turns (any,) cells into a column of the original kind.
     """
 
     cells: Cells
     levels: int
-    restored: Callable[[Cells], Any]
+    restore: Callable[[Cells], Any]
 
 
 @dataclass(frozen=True)
 class CodedRows:
-    """Rows as a matrix: numbers as they are, categories as codes, NaN where a cell is missing.
+    """Rows as a matrix: numbers unchanged, categories as codes, NaN where a cell is missing.
 
     Attributes:
         cells: (rows, columns).
-        levels: (columns,) how many categories a column has; 0 for numbers.
-        restored: (any, columns) cells -> rows of the original kind, with its columns, order and dtypes. Whole
-            numbers are rounded and kept within the range that was seen.
+        levels: (columns,) number of categories of each column; 0 for numeric columns.
+        restore: (any, columns) cells -> rows of the original kind, with the same columns, order and dtypes. Integer columns
+            are rounded and clipped to the range of the original rows.
     """
 
     cells: Cells
     levels: NDArray[np.intp]
-    restored: Callable[[Cells], Any]
+    restore: Callable[[Cells], Any]
 
     @property
     def categorical(self) -> NDArray[np.bool_]:
-        """(columns,) which columns hold categories."""
+        """(columns,) mask of the categorical columns."""
         return np.asarray(self.levels > 0)
 
     @property
     def mean(self) -> Cells:
-        """(columns,) of what is not missing; 0 where everything is."""
+        """(columns,) mean of the cells that are not missing; 0 where all are."""
         return _mean(self.cells)
 
     @property
     def deviation(self) -> Cells:
-        """(columns,) standard deviation of what is not missing; 0 where everything is."""
+        """(columns,) standard deviation of the cells that are not missing; 0 where all are."""
         return np.sqrt(_mean((self.cells - self.mean) ** 2))
 
 
-def coded(X: Any, categorical: Sequence[int | str] = ()) -> CodedRows:
-    """Code an array or a pandas frame.
+def encode_rows(X: Any, categorical: Sequence[int | str] = ()) -> CodedRows:
+    """Encode an array or a pandas frame.
 
-    Columns that hold no numbers (texts, truth values, dates, pandas categories) are categories anyway. Integers
-    beyond 2^53 lose their last digits.
+    Columns of texts, booleans, dates or pandas categories are always categorical. Integers beyond 2^53 lose their last digits.
 
     Args:
         X: (rows, columns).
-        categorical: further columns of numbers that are codes of categories: positions, or names in a frame.
+        categorical: numeric columns to treat as categorical as well: positions, or names in a frame.
 
     Raises:
-        BadInput: a sparse matrix or another kind of table, an infinite number, a column that is not there.
-        ShapeError: no rows, or no (rows, columns).
+        BadInput: a sparse matrix, a table that is not a pandas frame, an infinite number, or an unknown column.
+        ShapeError: no rows, or not (rows, columns).
     """
     if hasattr(X, "tocsr"):
-        raise BadInput("rows cannot be made from a sparse matrix, as they would be dense; pass UnlabelledPool(rows), or X.toarray().")
+        raise BadInput(
+            "got a sparse matrix; expected an array or a pandas frame, because generated rows are dense: "
+            "pass UnlabelledPool(rows), or X.toarray()."
+        )
     if type(X).__module__.startswith(("polars", "pyarrow")):
-        raise BadInput(f"rows are made from arrays and pandas frames; this is a {type(X).__name__} of another kind: pass X.to_pandas().")
+        raise BadInput(
+            f"got a {type(X).__module__.partition('.')[0]} {type(X).__name__}; expected an array or a pandas frame: pass X.to_pandas()."
+        )
     table: Any = X if hasattr(X, "iloc") else array_of(X)
     if table.ndim != 2 or 0 in table.shape:
         raise ShapeError(f"rows have shape {table.shape}; expected (rows, columns) with at least one of each.")
     names = list(table.columns) if hasattr(table, "iloc") else list(range(table.shape[1]))
-    told = _positions(categorical, names)
-    return _of_frame(table, told) if hasattr(table, "iloc") else _of_array(table, told)
+    declared = _positions(categorical, names)
+    return _of_frame(table, declared) if hasattr(table, "iloc") else _of_array(table, declared)
 
 
 def _positions(categorical: Sequence[int | str], names: list[Any]) -> set[int]:
     unknown = [name for name in categorical if name not in names and not _is_position(name, len(names))]
     if unknown:
-        raise BadInput(f"categorical names the columns {unknown}; expected some of {names[:8]}, or positions below {len(names)}.")
+        raise BadInput(f"categorical lists unknown columns {unknown}; expected some of {names[:8]}, or positions below {len(names)}.")
     return {names.index(name) if name in names else int(name) for name in categorical}
 
 
@@ -100,26 +104,26 @@ def _is_position(name: Any, columns: int) -> bool:
     return bool(isinstance(name, int | np.integer) and 0 <= name < columns)
 
 
-def _of_frame(frame: Any, told: set[int]) -> CodedRows:
+def _of_frame(frame: Any, declared: set[int]) -> CodedRows:
     pandas = require("pandas")
     columns = []
-    for place in range(frame.shape[1]):
-        series = frame.iloc[:, place]
+    for position in range(frame.shape[1]):
+        series = frame.iloc[:, position]
         number = pandas.api.types.is_numeric_dtype(series.dtype) and not pandas.api.types.is_bool_dtype(series.dtype)
-        if place in told or not number:
-            columns.append(_categories(pandas.factorize(series)[0], partial(_taken, series)))
+        if position in declared or not number:
+            columns.append(_categories(pandas.factorize(series)[0], partial(_take, series)))
         else:
-            columns.append(_series_of_numbers(series, frame.columns[place]))
+            columns.append(_series_of_numbers(series, frame.columns[position]))
 
-    def restored(cells: Cells) -> Any:
-        made = pandas.concat([column.restored(cells[:, place]) for place, column in enumerate(columns)], axis=1)
-        made.columns = frame.columns
-        return made
+    def restore(cells: Cells) -> Any:
+        rows = pandas.concat([column.restore(cells[:, position]) for position, column in enumerate(columns)], axis=1)
+        rows.columns = frame.columns
+        return rows
 
-    return _joined(columns, restored)
+    return _joined(columns, restore)
 
 
-def _taken(series: Any, rows: NDArray[np.intp]) -> Any:
+def _take(series: Any, rows: NDArray[np.intp]) -> Any:
     return series.iloc[rows].reset_index(drop=True)
 
 
@@ -127,70 +131,73 @@ def _series_of_numbers(series: Any, name: Any) -> Column:
     pandas = require("pandas")
     whole = pandas.api.types.is_integer_dtype(series.dtype)
     cells = series.to_numpy(dtype=np.float64, na_value=Missing)
-    fitted = _fitter(cells, whole=whole, name=name)
-    return Column(cells, 0, lambda numbers: pandas.Series(fitted(numbers)).astype(series.dtype))
+    constrain = _constraint(cells, whole=whole, name=name)
+    return Column(cells, 0, lambda numbers: pandas.Series(constrain(numbers)).astype(series.dtype))
 
 
-def _of_array(array: NDArray[Any], told: set[int]) -> CodedRows:
+def _of_array(array: NDArray[Any], declared: set[int]) -> CodedRows:
     columns = []
-    for place in range(array.shape[1]):
-        values = array[:, place]
-        if place in told or not _all_numbers(values):
+    for position in range(array.shape[1]):
+        values = array[:, position]
+        if position in declared or not _all_numbers(values):
             columns.append(_categories(_codes(values), values.__getitem__))
         else:
-            columns.append(_array_of_numbers(values, place))
+            columns.append(_array_of_numbers(values, position))
 
-    def restored(cells: Cells) -> Any:
-        made = np.empty(cells.shape, dtype=array.dtype)
-        for place, column in enumerate(columns):
-            made[:, place] = column.restored(cells[:, place])
-        return made
+    def restore(cells: Cells) -> Any:
+        rows = np.empty(cells.shape, dtype=array.dtype)
+        for position, column in enumerate(columns):
+            rows[:, position] = column.restore(cells[:, position])
+        return rows
 
-    return _joined(columns, restored)
+    return _joined(columns, restore)
 
 
 def _array_of_numbers(values: NDArray[Any], name: Any) -> Column:
     cells = values.astype(np.float64)  # None becomes NaN
     if values.dtype.kind != "O":
-        fitted = _fitter(cells, whole=values.dtype.kind in "iu", name=name)
-        return Column(cells, 0, lambda numbers: fitted(numbers).astype(values.dtype))
+        constrain = _constraint(cells, whole=values.dtype.kind in "iu", name=name)
+        return Column(cells, 0, lambda numbers: constrain(numbers).astype(values.dtype))
     whole = all(isinstance(value, int | np.integer) for value in values if not _missing(value))
-    fitted = _fitter(cells, whole=whole, name=name)
-    return Column(cells, 0, lambda numbers: [int(v) if whole and v == v else v for v in fitted(numbers).tolist()])  # noqa: PLR0124
+    constrain = _constraint(cells, whole=whole, name=name)
+    return Column(cells, 0, lambda numbers: [int(v) if whole and v == v else v for v in constrain(numbers).tolist()])  # noqa: PLR0124
 
 
-def _joined(columns: list[Column], restored: Callable[[Cells], Any]) -> CodedRows:
+def _joined(columns: list[Column], restore: Callable[[Cells], Any]) -> CodedRows:
     cells = np.column_stack([column.cells for column in columns])
-    return CodedRows(cells, np.array([column.levels for column in columns], dtype=np.intp), restored)
+    return CodedRows(cells, np.array([column.levels for column in columns], dtype=np.intp), restore)
 
 
 def _categories(codes: NDArray[Any], rows_of: Callable[[NDArray[np.intp]], Any]) -> Column:
-    """A column of categories; each is restored from the first row that holds it, so every dtype comes back as it was."""
-    found, first = np.unique(codes, return_index=True)
-    of_missing = int(first[0]) if found[0] < 0 else 0
-    first = first[found >= 0]
+    """A categorical column.
+
+    Each category is restored from the first row that contains it, so that every dtype is preserved.
+    """
+    distinct, first = np.unique(codes, return_index=True)
+    missing_row = int(first[0]) if distinct[0] < 0 else 0
+    first = first[distinct >= 0]
     cells = np.where(codes < 0, Missing, codes)
 
-    def restored(numbers: Cells) -> Any:
-        gone = np.isnan(numbers)
-        rows = np.full(len(numbers), of_missing, dtype=np.intp)
-        rows[~gone] = first[numbers[~gone].astype(np.intp)]
+    def restore(numbers: Cells) -> Any:
+        missing = np.isnan(numbers)
+        rows = np.full(len(numbers), missing_row, dtype=np.intp)
+        rows[~missing] = first[numbers[~missing].astype(np.intp)]
         return rows_of(rows)
 
-    return Column(cells, max(len(first), 1), restored)
+    return Column(cells, max(len(first), 1), restore)
 
 
 def _codes(values: NDArray[Any]) -> NDArray[np.intp]:
-    """(rows,) 0, 1, ... for equal values, -1 for missing ones."""
+    """(rows,) codes 0, 1, ... of the distinct values, -1 for missing ones."""
     if values.dtype.kind != "O":
         levels, codes = np.unique(values, return_inverse=True)
-        gone = np.isnan(levels) if values.dtype.kind == "f" else np.zeros(len(levels), dtype=bool)
-        return np.where(gone[codes], -1, codes)
+        missing = np.isnan(levels) if values.dtype.kind == "f" else np.zeros(len(levels), dtype=bool)
+        return np.where(missing[codes], -1, codes)
     known: dict[Any, int] = {}
     try:
         return np.array([-1 if _missing(value) else known.setdefault(value, len(known)) for value in values], dtype=np.intp)
     except TypeError as error:
-        raise BadInput(f"a cell holds what is neither number nor category ({error}); expected numbers, texts or dates.") from error
+        raise BadInput(f"a cell holds neither a number nor a category ({error}); expected numbers, texts or dates.") from error
 
 
 def _missing(value: Any) -> bool:
@@ -204,10 +211,13 @@ def _all_numbers(values: NDArray[Any]) -> bool:
     return bool(known) and all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in known)
 
 
-def _fitter(cells: Cells, *, whole: bool, name: Any) -> Callable[[Cells], Cells]:
-    """What makes new numbers fit their column: nothing, or rounding within the range seen for whole numbers."""
+def _constraint(cells: Cells, *, whole: bool, name: Any) -> Callable[[Cells], Cells]:
+    """The function that makes new numbers valid for their column.
+
+    Integer columns are rounded and clipped to the range of the original rows; other columns are left unchanged.
+    """
     if np.isinf(cells).any():
-        raise BadInput(f"column {name!r} holds an infinite number, around which no row can be made; replace it or drop its row.")
+        raise BadInput(f"column {name!r} holds an infinite number, from which no rows can be generated; replace it or drop its row.")
     known = cells[~np.isnan(cells)]
     if not whole or not len(known):
         return lambda numbers: numbers

@@ -1,4 +1,4 @@
-"""One short name for exactly these values in exactly this order."""
+"""A fingerprint of arrays: the same only for the same values in the same order."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 
 def fingerprint(*arrays: NDArray[Any]) -> str:
-    """SHA-256 (hex) over dtype, shape and bytes of the arrays, in order.
+    """SHA-256 (hex) over the dtype, shape and bytes of the arrays, in order.
 
-    Two data sets share a fingerprint only if every value, its type and the order of rows agree.
+    Two data sets share a fingerprint only if every value, its dtype and the order of rows agree.
     """
     digest = hashlib.sha256()
     for array in arrays:

@@ -1,4 +1,4 @@
-"""The nearest other row, for columns of numbers and categories together."""
+"""Nearest neighbours among rows of numeric and categorical columns."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 from tutelage.data.coded_rows import CodedRows
 
 CANDIDATES = 10_000
-"""Rows among which a neighbour is looked for at most: the time grows with the rows, not with their square."""
+"""The largest number of rows that are searched for a neighbour, so that time grows linearly with the rows, not quadratically."""
 
 WORKING_MEMORY_MIB = 64
-"""What scikit-learn may hold of distances at a time."""
+"""Upper limit on the memory that scikit-learn uses for distances at a time."""
 
 DENSE_AXES = 64
-"""Up to so many axes a dense search is the quicker one; above, categories with many levels would fill the memory."""
+"""Up to this many axes a dense search is faster; above, categories with many levels would need too much memory."""
 
 
-def nearest_others(table: CodedRows, asked: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
-    """The nearest other row of each row asked about; the row itself if it is the only one.
+def nearest_others(table: CodedRows, queries: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+    """The nearest other row of each queried row; the row itself if it is the only one.
 
-    Numbers count in standard deviations, a missing one as the mean; two different categories count as one
-    deviation, and missing is a category.
+    Numeric columns are measured in standard deviations, and a missing number counts as the mean. Two different categories
+    are one standard deviation apart, and a missing value is a category.
 
     Args:
         table: at least one row.
-        asked: (any,) row numbers.
-        rng: draws the candidates where there are more than `CANDIDATES` rows.
+        queries: (any,) row numbers.
+        rng: draws the candidates if there are more than `CANDIDATES` rows.
 
     Returns:
         (any,) row numbers.
@@ -38,16 +38,17 @@ def nearest_others(table: CodedRows, asked: NDArray[np.intp], rng: np.random.Gen
 
     count = len(table.cells)
     if count == 1:
-        return asked
-    among = np.arange(count) if count <= CANDIDATES else rng.choice(count, CANDIDATES, replace=False)
-    places = _places(table)
+        return queries
+    candidates = np.arange(count) if count <= CANDIDATES else rng.choice(count, CANDIDATES, replace=False)
+    points = _points(table)
     with config_context(working_memory=WORKING_MEMORY_MIB):
-        found = among[NearestNeighbors(n_neighbors=2).fit(places[among]).kneighbors(places[asked], return_distance=False)]
-    return np.asarray(np.where(found[:, 0] == asked, found[:, 1], found[:, 0]))  # a twin may come first
+        search = NearestNeighbors(n_neighbors=2).fit(points[candidates])
+        nearest = candidates[search.kneighbors(points[queries], return_distance=False)]
+    return np.asarray(np.where(nearest[:, 0] == queries, nearest[:, 1], nearest[:, 0]))  # a duplicate may precede the row itself
 
 
-def _places(table: CodedRows) -> Any:
-    """The rows as points: scaled numbers, and for each category an axis of its own."""
+def _points(table: CodedRows) -> Any:
+    """The rows as points: scaled numbers, and one axis for each category."""
     numeric = ~table.categorical
     deviation = table.deviation[numeric]
     scaled = (table.cells[:, numeric] - table.mean[numeric]) / np.where(deviation > 0, deviation, 1.0)
@@ -57,6 +58,6 @@ def _places(table: CodedRows) -> Any:
     from scipy.sparse import csr_matrix, hstack
     from sklearn.preprocessing import OneHotEncoder
 
-    axes = OneHotEncoder().fit_transform(table.cells[:, table.categorical]) * np.sqrt(0.5)  # a mismatch differs on two axes
-    places = hstack([csr_matrix(scaled), axes], format="csr")
-    return places.toarray() if places.shape[1] <= DENSE_AXES else places
+    axes = OneHotEncoder().fit_transform(table.cells[:, table.categorical]) * np.sqrt(0.5)  # two different categories differ on two axes
+    points = hstack([csr_matrix(scaled), axes], format="csr")
+    return points.toarray() if points.shape[1] <= DENSE_AXES else points

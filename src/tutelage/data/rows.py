@@ -1,4 +1,4 @@
-"""Rows of any kind in one shape: how many, and a part of them. What names them is in `names`."""
+"""One interface to rows of any kind: their number, and any part of them. Their names are computed in `row_names`."""
 
 from __future__ import annotations
 
@@ -15,46 +15,47 @@ from tutelage.core.errors import BadInput, ShapeError, one_line, require
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that can be asked for in parts.
+    """Rows that can be read in parts.
 
     Attributes:
-        count: how many.
-        part: `part(start, stop)` gives those rows in the form that a teacher takes.
-        of: what they are, for an error ("array", "pandas frame", ...).
+        count: the number of rows.
+        part: `part(start, stop)` returns those rows in the form that a teacher takes.
+        kind: the type of the source, for error messages ("array", "pandas frame", ...).
     """
 
     count: int
     part: Callable[[int, int], Any]
-    of: str
+    kind: str
 
     def parts(self, size: int, start: int = 0) -> Iterator[tuple[int, int, Any]]:
-        """(start, stop, rows) from `start` on, `size` rows at a time."""
+        """Yield (start, stop, rows) from `start` to the end, `size` rows at a time."""
         for begin in range(start, self.count, size):
             end = min(begin + size, self.count)
             yield begin, end, self.part(begin, end)
 
 
 def as_rows(data: Any) -> Rows:
-    """Take rows as they come.
+    """Wrap rows of any supported kind.
 
     Args:
         data: an array or tensor (rows, ...), a pandas or polars frame, a SciPy sparse matrix, a list of texts or of
-            rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its labels), or the path of a
-            .parquet, .csv, .jsonl or .npy file. Parquet and .npy are read in parts, never whole.
+            rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), or the path of a
+            .parquet, .csv, .jsonl or .npy file. Parquet and .npy files are read in parts, never into memory as a whole.
 
     Raises:
-        ShapeError: no rows, or a single value. BadInput: something else, or a file that is not there.
+        ShapeError: no rows, or a single value.
+        BadInput: an unsupported type, or a file that does not exist or cannot be read.
     """
     if isinstance(data, Rows):
         return data
-    if hasattr(data, "as_rows"):  # Views, or whatever else knows how to be rows
+    if hasattr(data, "as_rows"):  # Views, and any other object with this method
         rows: Rows = data.as_rows()
         return rows
     if isinstance(data, str | Path):
         return _of_file(Path(data))
     rows = _of_object(data)
     if rows.count == 0:
-        raise ShapeError(f"the {rows.of} has no rows; give at least one.")
+        raise ShapeError(f"the {rows.kind} has no rows; give at least one.")
     return rows
 
 
@@ -88,7 +89,7 @@ def _of_values(data: Any) -> Rows:
 
 
 def _items(dataset: Any, start: int, stop: int) -> NDArray[Any]:
-    """(rows, ...) the inputs of some items of a torch Dataset.
+    """(rows, ...) inputs of the items `start` to `stop` of a torch Dataset.
 
     Raises:
         ShapeError: items of different shapes.
@@ -100,19 +101,24 @@ def _items(dataset: Any, start: int, stop: int) -> NDArray[Any]:
 
 
 def _inputs_of(item: Any) -> NDArray[Any]:
-    """The inputs of an item of a torch Dataset, which may pair them with a label."""
+    """The inputs of an item of a torch Dataset, which may be a pair of inputs and target."""
     inputs = item[0] if isinstance(item, list | tuple) else item
     return np.asarray(inputs.detach().cpu().numpy() if hasattr(inputs, "detach") else inputs)
 
 
-def _sliced(data: Any, of: str, dimensions: int) -> Rows:
+def _sliced(data: Any, kind: str, dimensions: int) -> Rows:
     if dimensions == 0:
-        raise ShapeError(f"a single value is no rows; expected an {of} of shape (rows, ...).")
-    return Rows(len(data), lambda start, stop: data[start:stop], of)
+        article = "an" if kind == "array" else "a"
+        raise ShapeError(f"got a single value; expected {article} {kind} of shape (rows, ...).")
+    return Rows(len(data), lambda start, stop: data[start:stop], kind)
 
 
 def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
-    """Rows as an array; `what` names them in an error.
+    """Convert rows to an array.
+
+    Args:
+        data: anything that NumPy converts to an array.
+        what: the name used in an error.
 
     Raises:
         ShapeError: rows of unequal length.
@@ -144,10 +150,10 @@ def _of_npy(path: Path) -> Rows:
 
 
 def read_table(path: Path) -> Any:
-    """A .parquet, .csv or .jsonl file as one pyarrow Table.
+    """Read a .parquet, .csv or .jsonl file as one pyarrow Table.
 
     Raises:
-        BadInput: a file that is not there, or not what its suffix says.
+        BadInput: another suffix, a file that does not exist, or content that does not match the suffix.
     """
     import pyarrow as pa
     import pyarrow.csv
@@ -179,7 +185,15 @@ def _of_parquet(path: Path) -> Rows:
 
 
 class ParquetParts:
-    """Parts of a Parquet file, all columns or some, holding one row group at a time."""
+    """Reads parts of a Parquet file, all columns or some, with one row group in memory at a time.
+
+    Args:
+        path: the file.
+        columns: names of the columns to read; None reads all.
+
+    Raises:
+        BadInput: not a Parquet file.
+    """
 
     def __init__(self, path: Path, columns: Sequence[str] | None = None) -> None:
         import pyarrow as pa
@@ -193,10 +207,10 @@ class ParquetParts:
         self._ends = np.cumsum(sizes) if sizes else np.zeros(0, dtype=np.int64)
         self.count = int(self._ends[-1]) if sizes else 0
         self._columns = None if columns is None else list(columns)
-        self._held: tuple[int, Any] = (-1, None)
+        self._group_in_memory: tuple[int, Any] = (-1, None)
 
     def part(self, start: int, stop: int) -> Any:
-        """Rows from `start` to `stop` as a pandas frame, or a matrix where there is no pandas."""
+        """Rows from `start` to `stop` as a pandas frame, or as a matrix if pandas is not installed."""
         return frame_of(self.table(start, stop))
 
     def table(self, start: int, stop: int) -> Any:
@@ -212,14 +226,18 @@ class ParquetParts:
         return pa.concat_tables(pieces)
 
     def _group(self, index: int) -> Any:
-        if self._held[0] != index:
-            self._held = (-1, None)  # let go of the old group before the next is read
-            self._held = (index, self._file.read_row_group(index, columns=self._columns))
-        return self._held[1]
+        if self._group_in_memory[0] != index:
+            self._group_in_memory = (-1, None)  # free the old group before the next one is read
+            self._group_in_memory = (index, self._file.read_row_group(index, columns=self._columns))
+        return self._group_in_memory[1]
 
 
 def frame_of(table: Any) -> Any:
-    """An Arrow table as a pandas frame; without pandas a matrix, if every column holds numbers."""
+    """Convert an Arrow table to a pandas frame; without pandas to a matrix, if every column is numeric.
+
+    Raises:
+        MissingExtra: pandas is not installed and a column is not numeric.
+    """
     import pyarrow as pa
 
     try:

@@ -1,8 +1,8 @@
-"""Transfer sets: rows without labels, found or made, for the teacher to label.
+"""Transfer sets: unlabelled rows, collected or generated, for the teacher to label.
 
-Each is a frozen value with `make(X, rows, *, seed)`: new rows of the same kind as X (an array or a pandas frame, with
-its columns, their order and dtypes), made from X alone. None of them ever sees a label. Whole numbers stay whole:
-they are rounded and kept within the range seen. A missing cell is NaN, None or NA as it was.
+Each is a frozen value with `make(X, rows, *, seed)`, which returns new rows of the same kind as X (an array or a pandas frame,
+with the same columns, order and dtypes), generated from X alone. No method sees a label. Integer columns stay integer: values
+are rounded and clipped to the range of X. A missing cell stays NaN, None or NA as in X.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError, require
-from tutelage.data.coded_rows import Cells, coded
+from tutelage.data.coded_rows import Cells, encode_rows
 from tutelage.data.neighbours import nearest_others
 from tutelage.data.rows import as_rows
 
@@ -22,38 +22,55 @@ Seed = int | np.random.Generator | None
 Columns = tuple[int | str, ...]
 
 DEFAULT_MULTIPLE, DEFAULT_MOST = 5, 100_000
-"""Rows to make if nothing is said, in multiples of the training rows and at most: AutoGluon's."""
+"""The default number of generated rows, as a multiple of the training rows and as an upper limit: AutoGluon's values."""
 
 
 @runtime_checkable
 class Transfer(Protocol):
-    """What gives rows for the teacher to label."""
+    """Protocol of a transfer set: a source of rows for the teacher to label."""
 
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
-        """As many new rows of the kind of X; the same seed gives the same rows."""
+        """Return new rows of the same kind as X.
+
+        Args:
+            X: (rows, columns) the training rows.
+            rows: how many new rows to return.
+            seed: the same seed gives the same rows.
+        """
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class UnlabelledPool:
-    """Real rows that nobody labelled.
+    """A transfer set of collected rows without labels.
 
     Attributes:
-        rows: of the same kind and with the same columns as the training rows: arrays, frames, sparse, texts.
+        rows: of the same kind and with the same columns as the training rows: an array, a frame, a sparse matrix or texts.
+
+    Raises:
+        BadInput: when rows are drawn, more rows are requested than the pool has.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> X, unlabelled = np.zeros((3, 1)), np.array([[10.0], [20.0], [30.0]])
+        >>> pool = tl.transfer.UnlabelledPool(unlabelled)
+        >>> sorted(pool.make(X, 3, seed=0).ravel().tolist())
+        [10.0, 20.0, 30.0]
     """
 
     rows: Any = field(repr=False)
 
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
-        """So many rows of the pool, drawn without replacement, in random order.
+        """Draw rows of the pool without replacement, in random order; see `Transfer`.
 
         Raises:
-            BadInput: the pool holds fewer rows.
+            BadInput: more rows are requested than the pool has.
         """
-        held = as_rows(self.rows).count
-        if rows > held:
-            raise BadInput(f"{rows} transfer rows were asked of a pool of {held}; ask for fewer, or make rows with Munge().")
-        if rows == 0:  # resample would refuse
+        available = as_rows(self.rows).count
+        if rows > available:
+            raise BadInput(f"{rows} transfer rows were requested from a pool of {available}; request fewer, or generate rows with Munge().")
+        if rows == 0:  # resample raises an error for no rows
             return as_rows(self.rows).part(0, 0)
         from sklearn.utils import resample
 
@@ -63,20 +80,30 @@ class UnlabelledPool:
 
 @dataclass(frozen=True)
 class Jitter:
-    """Training rows with noise: numbers move a little, some categories are drawn anew.
+    """A transfer set of training rows with noise: numbers are perturbed, some categories are resampled.
 
-    A missing number stays missing; a missing category is drawn like any other.
+    A missing number stays missing. A missing category is resampled like any other.
 
     Attributes:
-        noise: standard deviation of the noise, in units of each column's own.
+        noise: standard deviation of the Gaussian noise, as a multiple of each column's standard deviation.
         resample: probability that a category is replaced by that of a random row.
-        categorical: positions (or names) of number columns that hold codes of categories.
+        categorical: positions (or names) of numeric columns that hold category codes.
 
     Raises:
-        BadInput: noise below 0, or a probability outside 0 to 1.
+        BadInput: noise below 0, or a probability outside [0, 1].
 
     Source:
         AutoGluon's distillation ("spunge"), which has these defaults; Fakoor et al. 2020, arXiv 2006.14284.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> import tutelage as tl
+        >>> X = load_iris().data
+        >>> rows = tl.transfer.Jitter(noise=0.1).make(X, 1000, seed=0)
+        >>> rows.shape
+        (1000, 4)
+        >>> print((rows.var(axis=0) / X.var(axis=0)).round(1))
+        [1. 1. 1. 1.]
     """
 
     noise: float = 0.1
@@ -88,31 +115,40 @@ class Jitter:
         _check("resample", self.resample, low=0, high=1)
 
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
-        """So many new rows; see `Transfer`."""
-        table, rng = coded(X, self.categorical), np.random.default_rng(seed)
-        made = table.cells[_drawn(len(table.cells), rows, rng)]
-        moved = made + rng.normal(size=made.shape) * self.noise * table.deviation
+        """Generate rows; see `Transfer`."""
+        table, rng = encode_rows(X, self.categorical), np.random.default_rng(seed)
+        originals = table.cells[_drawn(len(table.cells), rows, rng)]
+        perturbed = originals + rng.normal(size=originals.shape) * self.noise * table.deviation
         other = _cells_of_random_rows(table.cells, rows, rng)
-        again = rng.random(made.shape) < self.resample
-        return table.restored(np.where(table.categorical, np.where(again, other, made), moved))
+        resampled = rng.random(originals.shape) < self.resample
+        return table.restore(np.where(table.categorical, np.where(resampled, other, originals), perturbed))
 
 
 @dataclass(frozen=True)
 class Mixup:
-    """Points between two training rows: share a + (1 - share) b, for columns of numbers only.
+    """A transfer set of points between two training rows: share a + (1 - share) b, for numeric columns only.
 
-    A cell that is missing in either row is missing. The label is the teacher's answer to the point itself, not a
-    mixture of two answers.
+    A cell that is missing in either row is missing in the new row. The soft label is the teacher's answer for the new row
+    itself, not a mixture of two answers.
 
     Attributes:
-        concentration: of the Beta distribution from which the share is drawn: 1 is uniform, below 1 most points
-            lie near one of the two rows, above 1 near the middle.
+        concentration: both parameters of the Beta distribution of the share: at 1 it is uniform, below 1 most points
+            are near one of the two rows, above 1 near the middle.
 
     Raises:
-        BadInput: a concentration that is not above 0; when making, a column of categories.
+        BadInput: a concentration that is not above 0; when rows are generated, a categorical column.
 
     Source:
         Zhang, Cisse, Dauphin, Lopez-Paz 2018, arXiv 1710.09412.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> rows = tl.transfer.Mixup().make(np.array([[0.0, 0.0], [1.0, 2.0]]), 100, seed=0)
+        >>> bool(np.allclose(rows[:, 1], 2 * rows[:, 0]))  # on the line between the two rows
+        True
+        >>> float(rows.min()) >= 0.0 and float(rows.max()) <= 2.0
+        True
     """
 
     concentration: float = 1.0
@@ -121,39 +157,49 @@ class Mixup:
         _check("concentration", self.concentration, low=np.finfo(float).tiny)
 
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
-        """So many new rows; see `Transfer`."""
-        table, rng = coded(X), np.random.default_rng(seed)
+        """Generate rows; see `Transfer`."""
+        table, rng = encode_rows(X), np.random.default_rng(seed)
         if table.categorical.any():
-            places = np.flatnonzero(table.categorical).tolist()
-            raise BadInput(f"Mixup mixes numbers, and columns {places} hold categories; use Munge() or Jitter(), which take both.")
+            positions = np.flatnonzero(table.categorical).tolist()
+            raise BadInput(
+                f"Mixup takes numeric columns, but columns {positions} hold categories; use Munge() or Jitter(), which take both."
+            )
         first = table.cells[_drawn(len(table.cells), rows, rng)]
         second = table.cells[rng.integers(len(table.cells), size=rows)]
         share = rng.beta(self.concentration, self.concentration, size=(rows, 1))
-        # This form leaves equal numbers as they are; rounding must not carry a point past either end.
+        # This form preserves equal numbers exactly; clipping ensures that rounding moves no point beyond either end.
         mixed = np.clip(second + share * (first - second), np.fmin(first, second), np.fmax(first, second))
-        return table.restored(mixed)
+        return table.restore(mixed)
 
 
 @dataclass(frozen=True)
 class Munge:
-    """Training rows that trade attributes with their nearest neighbour.
+    """A transfer set of training rows that exchange attributes with their nearest neighbour (MUNGE).
 
-    Each made row starts from a training row, every row equally often. With the given probability an attribute is
-    exchanged: a category becomes the neighbour's; a number is drawn from Normal(the neighbour's, |difference| /
-    local_variance). A neighbour is the nearest other row, in tables of many rows the nearest of 10 000 drawn at
-    random (see `nearest_others`). Only the made row changes, so that rows are made independently. A number that is missing in
-    either row becomes the neighbour's.
+    Each new row starts from a training row; all training rows are used equally often. Each attribute is exchanged with the
+    given probability: a category is replaced by the neighbour's; a number is drawn from Normal(the neighbour's, |difference| /
+    local_variance). The neighbour is the nearest other row, in tables of more than 10 000 rows the nearest among 10 000
+    random rows (see `nearest_others`). Only the new row changes, so that rows are generated independently. A number that is
+    missing in either row becomes the neighbour's.
 
     Attributes:
-        swap_probability: of each attribute being exchanged.
-        local_variance: larger keeps the numbers closer to the neighbour's (the paper's s).
-        categorical: positions (or names) of number columns that hold codes of categories.
+        swap_probability: probability that an attribute is exchanged.
+        local_variance: the larger, the closer the numbers are to the neighbour's (s in the paper).
+        categorical: positions (or names) of numeric columns that hold category codes.
 
     Raises:
-        BadInput: a probability outside 0 to 1, or a local_variance that is not above 0.
+        BadInput: a probability outside [0, 1], or a local_variance that is not above 0.
 
     Source:
-        Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006 (MUNGE). The defaults are ours.
+        Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006 (MUNGE). The defaults are tutelage's.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> X = np.array([[0.0, 0.0], [1.0, 1.0], [100.0, 100.0], [101.0, 101.0]])
+        >>> rows = tl.transfer.Munge(swap_probability=1.0, local_variance=1e6).make(X, 4, seed=0)
+        >>> sorted(rows[:, 0].round(2).tolist())  # every row took the numbers of its neighbour
+        [0.0, 1.0, 100.0, 101.0]
     """
 
     swap_probability: float = 0.5
@@ -165,95 +211,105 @@ class Munge:
         _check("local_variance", self.local_variance, low=np.finfo(float).tiny)
 
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
-        """So many new rows; see `Transfer`."""
-        table, rng = coded(X, self.categorical), np.random.default_rng(seed)
+        """Generate rows; see `Transfer`."""
+        table, rng = encode_rows(X, self.categorical), np.random.default_rng(seed)
         bases = _drawn(len(table.cells), rows, rng)
         if rows == 0:
-            return table.restored(table.cells[bases])
-        used, place = np.unique(bases, return_inverse=True)
-        mine, theirs = table.cells[bases], table.cells[nearest_others(table, used, rng)[place]]
-        spread = np.where(table.categorical, 0.0, np.abs(mine - theirs) / self.local_variance)
-        drawn = theirs + rng.normal(size=mine.shape) * np.where(np.isnan(spread), 0.0, spread)
-        exchanged = rng.random(mine.shape) < self.swap_probability
-        return table.restored(np.where(exchanged, drawn, mine))
+            return table.restore(table.cells[bases])
+        distinct, index = np.unique(bases, return_inverse=True)
+        originals, neighbours = table.cells[bases], table.cells[nearest_others(table, distinct, rng)[index]]
+        spread = np.where(table.categorical, 0.0, np.abs(originals - neighbours) / self.local_variance)
+        drawn = neighbours + rng.normal(size=originals.shape) * np.where(np.isnan(spread), 0.0, spread)
+        exchanged = rng.random(originals.shape) < self.swap_probability
+        return table.restore(np.where(exchanged, drawn, originals))
 
 
 @dataclass(frozen=True)
 class UniformNoise:
-    """Rows from nowhere: each cell uniform over its column's range or categories, columns independent.
+    """A transfer set of random rows: each cell is uniform over its column's range or categories, independently of the others.
 
-    The plain control: it covers the box around the data, most of which no row ever visits. A column's cells are
-    missing as often as they were.
+    This is a baseline: it covers the bounding box of the data, most of which contains no real rows. Cells are missing with
+    the same frequency as in their column of X.
 
     Attributes:
-        categorical: positions (or names) of number columns that hold codes of categories.
+        categorical: positions (or names) of numeric columns that hold category codes.
 
     Source:
-        Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006 (there called RANDOM).
+        Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006 (called RANDOM there).
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> X = np.array([[0.0, 10], [1.0, 20]])
+        >>> rows = tl.transfer.UniformNoise(categorical=(1,)).make(X, 1000, seed=0)
+        >>> np.unique(rows[:, 1]).tolist(), round(float(rows[:, 0].mean()), 1)
+        ([10.0, 20.0], 0.5)
     """
 
     categorical: Columns = ()
 
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
-        """So many new rows; see `Transfer`."""
-        table, rng = coded(X, self.categorical), np.random.default_rng(seed)
-        gone = np.isnan(table.cells)
-        low = np.where(gone, np.inf, table.cells).min(axis=0)
-        high = np.where(gone, -np.inf, table.cells).max(axis=0)
-        low, high = np.where(gone.all(axis=0), 0.0, low), np.where(gone.all(axis=0), 0.0, high)
+        """Generate rows; see `Transfer`."""
+        table, rng = encode_rows(X, self.categorical), np.random.default_rng(seed)
+        missing = np.isnan(table.cells)
+        low = np.where(missing, np.inf, table.cells).min(axis=0)
+        high = np.where(missing, -np.inf, table.cells).max(axis=0)
+        low, high = np.where(missing.all(axis=0), 0.0, low), np.where(missing.all(axis=0), 0.0, high)
         shares = rng.random((rows, len(low)))
         numbers = np.clip(low + shares * (high - low), low, high)
         cells = np.where(table.categorical, np.floor(shares * table.levels), numbers)
-        return table.restored(np.where(rng.random(cells.shape) < gone.mean(axis=0), np.nan, cells))
+        return table.restore(np.where(rng.random(cells.shape) < missing.mean(axis=0), np.nan, cells))
 
 
-def rows_to_make(transfer: Transfer, training_rows: int, wanted: float | None = None) -> int:
-    """How many transfer rows to ask for.
+def rows_to_make(transfer: Transfer, training_rows: int, requested: float | None = None) -> int:
+    """The number of transfer rows to make.
 
     Args:
-        transfer: a pool gives all its rows if nothing is said.
-        training_rows: how many there are.
-        wanted: an int is a number of rows, a float a multiple of the training rows; None is five times as many, at
-            most 100 000.
+        transfer: the transfer set.
+        training_rows: the number of training rows.
+        requested: an int is a number of rows, a float a multiple of the training rows. None means all rows of a pool;
+            otherwise five times the training rows, at most 100 000.
 
     Raises:
-        BadInput: below zero, or not finite; a transfer that makes no rows.
+        BadInput: a number below zero or not finite, or a `transfer` that is not a transfer set.
     """
     if isinstance(transfer, type) or not callable(getattr(transfer, "make", None)):
-        named = f"the class {transfer.__name__}" if isinstance(transfer, type) else f"a {type(transfer).__name__}"
-        raise BadInput(f"transfer is {named}; expected what makes rows, such as Munge(), or UnlabelledPool(rows).")
-    if wanted is None:
+        found = f"the class {transfer.__name__}" if isinstance(transfer, type) else f"a {type(transfer).__name__}"
+        raise BadInput(f"transfer is {found}; expected a transfer set such as Munge() or UnlabelledPool(rows).")
+    if requested is None:
         if isinstance(transfer, UnlabelledPool):
             return as_rows(transfer.rows).count
         return min(DEFAULT_MULTIPLE * training_rows, DEFAULT_MOST)
-    if not (np.isfinite(wanted) and wanted >= 0):
-        raise BadInput(f"transfer_rows is {wanted}; expected a number of rows (int) or a multiple of the training rows (float), 0 or more.")
-    return round(wanted * training_rows) if isinstance(wanted, float) else int(wanted)
+    if not (np.isfinite(requested) and requested >= 0):
+        raise BadInput(
+            f"transfer_rows is {requested}; expected a number of rows (int) or a multiple of the training rows (float), 0 or more."
+        )
+    return round(requested * training_rows) if isinstance(requested, float) else int(requested)
 
 
-def stacked(X: Any, made: Any) -> Any:
-    """The training rows and then the made ones, in the form they came in.
+def stacked(X: Any, transfer_rows: Any) -> Any:
+    """The training rows followed by the transfer rows, in the same kind of container.
 
     Raises:
-        ShapeError: other columns, or another kind of table.
+        ShapeError: different columns, or another kind of container.
     """
-    if hasattr(X, "iloc") and hasattr(made, "iloc"):
-        if list(X.columns) != list(made.columns):
-            raise ShapeError(f"the transfer rows have the columns {list(made.columns)}; expected those of X, {list(X.columns)}.")
-        return require("pandas").concat([X, made], ignore_index=True)
-    if hasattr(X, "tocsr") and hasattr(made, "tocsr"):
+    if hasattr(X, "iloc") and hasattr(transfer_rows, "iloc"):
+        if list(X.columns) != list(transfer_rows.columns):
+            raise ShapeError(f"the transfer rows have the columns {list(transfer_rows.columns)}; expected those of X, {list(X.columns)}.")
+        return require("pandas").concat([X, transfer_rows], ignore_index=True)
+    if hasattr(X, "tocsr") and hasattr(transfer_rows, "tocsr"):
         from scipy.sparse import vstack
 
-        return vstack([X, made], format="csr")
-    if type(X) is not type(made):
-        raise ShapeError(f"the transfer rows are a {type(made).__name__} and X is a {type(X).__name__}; expected the same kind.")
+        return vstack([X, transfer_rows], format="csr")
+    if type(X) is not type(transfer_rows):
+        raise ShapeError(f"the transfer rows are a {type(transfer_rows).__name__} and X is a {type(X).__name__}; expected the same kind.")
     if isinstance(X, list):
-        return X + made
+        return X + transfer_rows
     if hasattr(X, "vstack"):
-        return X.vstack(made)
-    if X.shape[1:] != made.shape[1:]:
-        raise ShapeError(f"the transfer rows have shape {made.shape} and X {X.shape}; expected the same columns.")
-    return np.concatenate([X, made])
+        return X.vstack(transfer_rows)
+    if X.shape[1:] != transfer_rows.shape[1:]:
+        raise ShapeError(f"the transfer rows have shape {transfer_rows.shape} and X {X.shape}; expected the same columns.")
+    return np.concatenate([X, transfer_rows])
 
 
 def _check(name: str, value: float, *, low: float, high: float = float("inf")) -> None:
@@ -263,14 +319,14 @@ def _check(name: str, value: float, *, low: float, high: float = float("inf")) -
 
 
 def _drawn(count: int, rows: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """(rows,) training rows in random order, each as often as the next, give or take one."""
+    """(rows,) indices of training rows in random order; how often two rows are used differs by at most one."""
     if rows < 0:
-        raise BadInput(f"{rows} rows were asked for; expected 0 or more.")
+        raise BadInput(f"{rows} rows were requested; expected 0 or more.")
     rounds = [rng.permutation(count) for _ in range(-(-rows // count))]
     return np.concatenate([*rounds, np.zeros(0, dtype=np.intp)])[:rows].astype(np.intp)
 
 
 def _cells_of_random_rows(cells: Cells, rows: int, rng: np.random.Generator) -> Cells:
-    """(rows, columns), each cell of a random row of its own."""
+    """(rows, columns), each cell from an independently drawn row."""
     drawn = rng.integers(len(cells), size=(rows, cells.shape[1]))
     return np.asarray(np.take_along_axis(cells, drawn, axis=0))

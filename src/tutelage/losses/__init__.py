@@ -1,4 +1,4 @@
-"""Losses of a torch student, as terms to be weighed with `*` and joined with `+`; the pure functions are in `functional`.
+"""Losses for torch students, as objectives that are weighted with `*` and added with `+`. The pure functions are in `functional`.
 
 objective = 0.9 * losses.soft_cross_entropy(temperature=4.0) + 0.1 * losses.hard_cross_entropy()
 """

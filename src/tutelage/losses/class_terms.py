@@ -24,6 +24,13 @@ def hard_cross_entropy(*, smoothing: float = 0.0) -> Objective:
 
     Args:
         smoothing: s in [0, 1]: label smoothing, (1 - s) one-hot + s / classes.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> batch = tl.losses.Signals(torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]), labels=torch.tensor([0, 1]))
+        >>> print(tl.losses.hard_cross_entropy(smoothing=0.1)(batch).total.round(decimals=2))
+        tensor([0.6200, 0.3700])
     """
     if not 0 <= smoothing <= 1:
         raise BadInput(f"smoothing is {smoothing}; label smoothing takes a number from 0 to 1.")
@@ -35,6 +42,17 @@ def soft_cross_entropy(*, temperature: float | Tensor = 1.0) -> Objective:
 
     Args:
         temperature: above zero; (copies, 1, 1) for one a copy.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> objective = 0.9 * tl.losses.soft_cross_entropy(temperature=4.0) + 0.1 * tl.losses.hard_cross_entropy()
+        >>> batch = tl.losses.Signals(
+        ...     torch.tensor([[1.0, 0.0, 0.0]]), teacher_answers=torch.tensor([[2.0, 0.0, -2.0]]), labels=torch.tensor([0])
+        ... )
+        >>> total, terms = objective(batch)
+        >>> {name: round(float(loss), 2) for name, loss in terms.items()}
+        {'soft_cross_entropy': 15.3, 'hard_cross_entropy': 0.06}
     """
     scale = check_scale(temperature)
     prepare = partial(_scaled_targets, scale)
@@ -47,6 +65,14 @@ def kl_divergence(*, temperature: float | Tensor = 1.0) -> Objective:
 
     Args:
         temperature: above zero; (copies, 1, 1) for one a copy.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> teacher = torch.tensor([[2.0, 0.0, -2.0], [0.0, 4.0, 0.0]])
+        >>> batch = tl.losses.Signals(teacher + 3.0, teacher_answers=teacher)  # the same probabilities
+        >>> print(tl.losses.kl_divergence(temperature=4.0)(batch).total.abs().round(decimals=3))
+        tensor([0., 0.])
     """
     return _to_probabilities("kl_divergence", classification.kl_divergence, temperature)
 
@@ -56,6 +82,13 @@ def reverse_kl(*, temperature: float | Tensor = 1.0) -> Objective:
 
     Args:
         temperature: above zero; (copies, 1, 1) for one a copy. A teacher that rules a class out is refused.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> batch = tl.losses.Signals(torch.tensor([[1.0, 0.0, 0.0]]), teacher_answers=torch.tensor([[2.0, 2.0, -5.0]]))
+        >>> print(tl.losses.reverse_kl()(batch).total.round(decimals=2))
+        tensor([1.2000])
     """
     scale = check_scale(temperature)
 
@@ -72,6 +105,13 @@ def jensen_shannon(*, temperature: float | Tensor = 1.0, teacher_share: float = 
     Args:
         temperature: above zero; (copies, 1, 1) for one a copy.
         teacher_share: of the mixture with which both are compared, between 0 and 1.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> batch = tl.losses.Signals(torch.tensor([[1.0, 0.0, 0.0]]), teacher_answers=torch.tensor([[2.0, 2.0, -torch.inf]]))
+        >>> print(tl.losses.jensen_shannon(teacher_share=0.5)(batch).total.round(decimals=2))
+        tensor([0.1000])
     """
     settings = {"temperature": check_scale(temperature), "teacher_share": divergences.check_share(teacher_share)}
     prepare = partial(log_softmax, temperature=settings["temperature"])
@@ -83,6 +123,13 @@ def logit_matching(*, centred: bool = False) -> Objective:
 
     Args:
         centred: up to one constant a row, for a teacher whose probabilities are all that is known.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> batch = tl.losses.Signals(torch.tensor([[1.0, 0.0, 0.0]]), teacher_answers=torch.tensor([[2.0, 0.0, -2.0]]))
+        >>> print(tl.losses.logit_matching()(batch).total)
+        tensor([2.5000])
     """
     prepare = partial(finite, term="logit_matching")
     return _alone(
@@ -104,6 +151,15 @@ def decoupled(*, temperature: float | Tensor = 4.0, target_weight: float = 1.0, 
         temperature: above zero; (copies, 1, 1) for one a copy.
         target_weight: of the label against all others.
         other_weight: of the others among themselves.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> batch = tl.losses.Signals(
+        ...     torch.tensor([[1.0, 0.0, 0.0]]), teacher_answers=torch.tensor([[4.0, 2.0, 0.0]]), labels=torch.tensor([0])
+        ... )
+        >>> print(tl.losses.decoupled(temperature=4.0)(batch).total.round(decimals=2))
+        tensor([4.3200])
     """
     settings = {"temperature": check_scale(temperature), "target_weight": target_weight, "other_weight": other_weight}
     return _alone(Term("decoupled", decoupling.decoupled, ("student", "teacher", "labels"), settings, least_columns=3))
@@ -116,6 +172,15 @@ def dist(*, temperature: float | Tensor = 1.0, inter_weight: float = 1.0, intra_
         temperature: above zero; (copies, 1, 1) for one a copy.
         inter_weight: of the classes within a row.
         intra_weight: of the rows of the batch within a class.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> probabilities = torch.tensor([[0.8, 0.15, 0.05], [0.1, 0.7, 0.2]])
+        >>> less_confident = 0.5 * probabilities + 0.5 / 3
+        >>> batch = tl.losses.Signals(less_confident.log(), teacher_answers=probabilities.log())
+        >>> print(tl.losses.dist()(batch).total.abs().round(decimals=4))
+        tensor([0., 0.])
     """
     settings = {"inter_weight": inter_weight, "intra_weight": intra_weight}
     return _to_probabilities("dist", correlation.dist, temperature, settings, least_columns=3)
@@ -126,6 +191,14 @@ def standardised_divergence(*, temperature: float | Tensor = 2.0) -> Objective:
 
     Args:
         temperature: above zero; (copies, 1, 1) for one a copy.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> teacher = torch.tensor([[10.0, 20.0, 0.0], [5.0, 0.0, 0.0]])
+        >>> batch = tl.losses.Signals(teacher / 100, teacher_answers=teacher)
+        >>> print(tl.losses.standardised_divergence(temperature=2.0)(batch).total.abs().round(decimals=4))
+        tensor([0., 0.])
     """
     scale = check_scale(temperature)
     loss, prepare = correlation.standardised_divergence, partial(_standardised_probs, scale)
@@ -137,6 +210,15 @@ def weighted_soft_labels(*, temperature: float | Tensor = 2.0) -> Objective:
 
     Args:
         temperature: above zero; (copies, 1, 1) for one a copy.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> batch = tl.losses.Signals(
+        ...     torch.tensor([[1.0, 0.0], [1.0, 0.0]]), teacher_answers=torch.tensor([[4.0, 0.0], [-4.0, 0.0]]), labels=torch.tensor([0, 0])
+        ... )
+        >>> print(tl.losses.weighted_soft_labels(temperature=2.0)(batch).total.round(decimals=2))  # the teacher is wrong on the second row
+        tensor([2.1300, 0.2700])
     """
     settings = {"temperature": check_scale(temperature)}
     return _alone(Term("weighted_soft_labels", reweighted.weighted_soft_labels, ("student", "teacher", "labels"), settings))
@@ -148,6 +230,14 @@ def virtual_teacher(*, temperature: float = 20.0, correct: float = 0.99) -> Obje
     Args:
         temperature: softens it; a number above zero.
         correct: what it gives to the label before that.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> objective = tl.losses.hard_cross_entropy() + 0.5 * tl.losses.virtual_teacher()
+        >>> batch = tl.losses.Signals(torch.tensor([[1.0, 0.0, 0.0]]), labels=torch.tensor([0]))  # no teacher
+        >>> print(objective(batch).total.round(decimals=2))
+        tensor([0.6100])
     """
     if not 0 < correct < 1:
         raise BadInput(f"correct is {correct}; expected a probability between 0 and 1.")

@@ -1,6 +1,7 @@
-"""The public losses of hidden layers, as objectives of one term (see `terms.py`).
+"""The public losses between hidden layers, as objectives of one term (see `objective.py`).
 
-Layers are named by module path, as `named_modules()` lists them; the teacher's has the student's name unless another is given.
+Layers are named by module path, as listed by `named_modules()`. The teacher's layer has the same path as the student's unless
+another is given.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.core.errors import BadInput
 from tutelage.losses.functional import features, relations
-from tutelage.losses.functional.numerics import wide
+from tutelage.losses.functional.numerics import upcast
 from tutelage.losses.objective import EVERY_TASK, Objective, Term
 from tutelage.losses.signals import Signals
 from tutelage.losses.targets import check_temperature
@@ -21,61 +22,104 @@ if TYPE_CHECKING:
 
 
 def hint(student_layer: str, teacher_layer: str | None = None) -> Objective:
-    """Match a layer unit by unit, through a projector that trains with the student where sizes differ (see `features.hint`).
+    """Match a layer unit by unit: mean_u (s_u - t_u)^2 (see `functional.hint`).
+
+    If the layers have different numbers of units or channels, a linear projector is trained together with the student.
 
     Args:
-        student_layer: of units, tokens or maps.
-        teacher_layer: of the same kind.
+        student_layer: module path; a layer of units, tokens or feature maps.
+        teacher_layer: module path of a layer of the same kind; None for the same path.
+
+    Example:
+        >>> import tutelage as tl
+        >>> objective = 0.5 * tl.losses.hint("body.0", "features.2") + tl.losses.soft_cross_entropy(temperature=4.0)
+        >>> sorted(objective.needs)
+        ['student:body.0', 'teacher', 'teacher:features.2']
     """
     return _at_layers("hint", _projected_hint, student_layer, teacher_layer, build=_projector)
 
 
 def attention_transfer(student_layer: str, teacher_layer: str | None = None) -> Objective:
-    """Match where maps look, not what they see there (see `features.attention_transfer`).
+    """Match attention maps: the positions at which feature maps are active (see `functional.attention_transfer`).
 
     Args:
-        student_layer: of maps, (batch, channels, height, width).
-        teacher_layer: the same, of any size.
+        student_layer: module path of a layer of feature maps, (batch, channels, height, width).
+        teacher_layer: the same, with any number of channels and any size; None for the same path.
+
+    Example:
+        >>> import tutelage as tl
+        >>> tl.losses.attention_transfer("conv2", "layer3").paths("teacher")
+        ('layer3',)
     """
     return _at_layers("attention_transfer", features.attention_transfer, student_layer, teacher_layer)
 
 
 def relational_distance(student_layer: str, teacher_layer: str | None = None) -> Objective:
-    """Match how far the rows of a batch lie from one another (see `relations.relational_distance`).
+    """Match the distances between the rows of a batch (see `functional.relational_distance`).
 
     Args:
-        student_layer: of any shape.
-        teacher_layer: of any shape.
+        student_layer: module path of a layer of any shape.
+        teacher_layer: the same; None for the same path.
+
+    Example:
+        >>> import tutelage as tl
+        >>> objective = 25.0 * tl.losses.relational_distance("body") + 50.0 * tl.losses.relational_angle("body")
+        >>> [term.weight for term in objective.terms]
+        [25.0, 50.0]
     """
     return _at_layers("relational_distance", relations.relational_distance, student_layer, teacher_layer)
 
 
 def relational_angle(student_layer: str, teacher_layer: str | None = None) -> Objective:
-    """Match the angles between the rows of a batch, three by three (see `relations.relational_angle`).
+    """Match the angles within all triples of rows of a batch (see `functional.relational_angle`).
 
     Args:
-        student_layer: of any shape.
-        teacher_layer: of any shape.
+        student_layer: module path of a layer of any shape.
+        teacher_layer: the same; None for the same path.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> hidden = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> batch = tl.losses.Signals(torch.zeros(3, 2), student_hidden={"body": hidden}, teacher_hidden={"body": 3 * hidden})
+        >>> print(tl.losses.relational_angle("body")(batch).total.round(decimals=3))  # angles do not depend on scale
+        tensor([0., 0., 0.])
     """
     return _at_layers("relational_angle", relations.relational_angle, student_layer, teacher_layer)
 
 
 def similarity_preserving(student_layer: str, teacher_layer: str | None = None) -> Objective:
-    """Match which rows of a batch excite a layer alike (see `relations.similarity_preserving`).
+    """Match which rows of a batch have similar activations (see `functional.similarity_preserving`).
 
     Args:
-        student_layer: of any shape.
-        teacher_layer: of any shape.
+        student_layer: module path of a layer of any shape.
+        teacher_layer: the same; None for the same path.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> hidden = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+        >>> batch = tl.losses.Signals(torch.zeros(3, 2), student_hidden={"body": hidden[:, :1]}, teacher_hidden={"body": hidden})
+        >>> print(tl.losses.similarity_preserving("body")(batch).total.round(decimals=3))
+        tensor([0.0000, 0.3330, 0.0000])
     """
     return _at_layers("similarity_preserving", relations.similarity_preserving, student_layer, teacher_layer)
 
 
 def probabilistic_transfer(student_layer: str, teacher_layer: str | None = None) -> Objective:
-    """Match which rows of a batch are neighbours, as probabilities (see `relations.probabilistic_transfer`).
+    """Match which rows of a batch are neighbours, as probabilities (see `functional.probabilistic_transfer`).
 
     Args:
-        student_layer: of any shape.
-        teacher_layer: of any shape.
+        student_layer: module path of a layer of any shape.
+        teacher_layer: the same; None for the same path.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> hidden = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+        >>> batch = tl.losses.Signals(torch.zeros(3, 2), student_hidden={"body": hidden[:, :1]}, teacher_hidden={"body": hidden})
+        >>> print(tl.losses.probabilistic_transfer("body")(batch).total.round(decimals=4))
+        tensor([0.0029, 0.0380, 0.0391])
     """
     return _at_layers("probabilistic_transfer", relations.probabilistic_transfer, student_layer, teacher_layer)
 
@@ -89,23 +133,33 @@ def contrastive(
     temperature: float = 0.07,
     momentum: float = 0.5,
 ) -> Objective:
-    """Tell a row's own pair of answers from pairs of two rows, with a memory of all rows (CRD; see `contrast.ContrastiveMemory`).
+    """Contrast pairs of one row's embeddings with pairs of two rows, from a memory bank (CRD; see `functional.ContrastiveMemory`).
 
     Args:
-        student_layer: of any shape.
-        teacher_layer: of any shape.
-        embedding: how many numbers both are embedded in.
-        negatives: how many rows each row is compared with.
-        temperature: sharpens likeness.
-        momentum: how much of the old stays in the memory, from 0 to below 1.
+        student_layer: module path of a layer of any shape.
+        teacher_layer: the same; None for the same path.
+        embedding: dimension of the embeddings.
+        negatives: number of rows with which each row is compared.
+        temperature: the lower, the sharper the similarities.
+        momentum: weight of the old embedding when the memory bank is updated, in [0, 1).
+
+    Raises:
+        BadInput: a parameter out of range.
+
+    Example:
+        >>> import tutelage as tl
+        >>> objective = 0.8 * tl.losses.contrastive("body", "features", embedding=64)
+        >>> sorted(objective.needs)  # index: the position of each row in the data
+        ['index', 'student:body', 'teacher:features']
     """
     if embedding < 1 or negatives < 1 or not 0 <= momentum < 1:
         raise BadInput(
-            f"embedding {embedding}, negatives {negatives} and momentum {momentum}; expected 1 or more, 1 or more, and from 0 to below 1."
+            f"embedding is {embedding}, negatives {negatives} and momentum {momentum}; "
+            "expected 1 or more, 1 or more, and a number in [0, 1)."
         )
     settings = {"embedding": embedding, "negatives": negatives, "temperature": check_temperature(temperature), "momentum": momentum}
     build = partial(_memory, settings=settings)
-    return _at_layers("contrastive", _remembered, student_layer, teacher_layer, build=build, settings=settings, more=("index",))
+    return _at_layers("contrastive", _contrast, student_layer, teacher_layer, build=build, settings=settings, extra_reads=("index",))
 
 
 Build = Callable[[str, str, Signals, int], "nn.Module"]
@@ -119,13 +173,13 @@ def _at_layers(
     *,
     build: Build | None = None,
     settings: dict[str, Any] | None = None,
-    more: tuple[str, ...] = (),
+    extra_reads: tuple[str, ...] = (),
 ) -> Objective:
     teacher = student_layer if teacher_layer is None else teacher_layer
     term = Term(
-        f"{name} {student_layer.replace('.', '/')}",  # a module of this name cannot hold dots
+        f"{name} {student_layer.replace('.', '/')}",  # also the name of a torch module, which cannot contain dots
         loss,
-        (f"student:{student_layer}", f"teacher:{teacher}", *more),
+        (f"student:{student_layer}", f"teacher:{teacher}", *extra_reads),
         settings or {},
         build=None if build is None else partial(build, student_layer, teacher),
         tasks=EVERY_TASK,
@@ -139,7 +193,7 @@ def _projector(student_layer: str, teacher_layer: str, signals: Signals, rows: i
 
 
 def _projected_hint(project: nn.Module, student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    return features.hint(project(wide(student_hidden)), teacher_hidden)  # the projector is no part of the autocast network
+    return features.hint(project(upcast(student_hidden)), teacher_hidden)  # the projector is outside the network's autocast
 
 
 def _memory(student_layer: str, teacher_layer: str, signals: Signals, rows: int, *, settings: dict[str, Any]) -> nn.Module:
@@ -150,7 +204,7 @@ def _memory(student_layer: str, teacher_layer: str, signals: Signals, rows: int,
     return memory.to(student.device)
 
 
-def _remembered(memory: nn.Module, student_hidden: Tensor, teacher_hidden: Tensor, index: Tensor, **settings: Any) -> Tensor:
-    """The module holds the settings; they are with the term for whoever describes it."""
+def _contrast(memory: nn.Module, student_hidden: Tensor, teacher_hidden: Tensor, index: Tensor, **settings: Any) -> Tensor:
+    """The contrastive loss. The module already has the settings; the term repeats them for `Objective.described`."""
     loss: Tensor = memory(student_hidden, teacher_hidden, index)
     return loss

@@ -39,6 +39,16 @@ class Term:
 
     Raises:
         BadInput: a weight that is negative or not finite.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> def cosine_distance(student_logits, teacher_logits):
+        ...     return 1 - torch.nn.functional.cosine_similarity(student_logits, teacher_logits, dim=-1)
+        >>> objective = tl.losses.Objective((tl.losses.Term("cosine", cosine_distance, ("student", "teacher")),))
+        >>> batch = tl.losses.Signals(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), teacher_answers=torch.tensor([[3.0, 0.0], [1.0, 0.0]]))
+        >>> print(objective(batch).total)
+        tensor([0., 1.])
     """
 
     name: str
@@ -105,6 +115,18 @@ class Objective:
     """A weighted sum of terms, such as 0.9 * soft_cross_entropy(temperature=4.0) + 0.1 * hard_cross_entropy().
 
     Two terms of one name are told apart by a number: "hint layer1" and "hint layer1 2".
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> objective = 0.9 * tl.losses.kl_divergence(temperature=4.0) + 0.1 * tl.losses.hard_cross_entropy()
+        >>> [(term.name, term.weight) for term in objective.terms], sorted(objective.needs)
+        ([('kl_divergence', 0.9), ('hard_cross_entropy', 0.1)], ['labels', 'teacher'])
+        >>> batch = tl.losses.Signals(
+        ...     torch.tensor([[1.0, 0.0, 0.0]]), teacher_answers=torch.tensor([[2.0, 0.0, -2.0]]), labels=torch.tensor([0])
+        ... )
+        >>> print(objective(batch).total.round(decimals=2))
+        tensor([0.6600])
     """
 
     terms: tuple[Term, ...]

@@ -1,4 +1,4 @@
-"""Targets that several copies of a stack have in common, prepared and kept once."""
+"""Targets that multiple copies of a stack share, prepared and stored only once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def with_shared_targets(objective: Objective, distinct: Objective, which: Tensor) -> Objective:
-    """An objective of a stack that prepares the targets of each distinct setting once, and spreads them batch by batch.
+    """An objective for a stack that prepares the targets of each distinct setting once, and expands them batch by batch.
 
     Args:
         objective: for all copies, such as soft_cross_entropy(temperature=(copies, 1, 1)).
-        distinct: the same, for each distinct setting once.
-        which: (copies,) the place of each copy's setting among the distinct ones.
+        distinct: the same objective, with each distinct setting once.
+        which: (copies,) the position of each copy's setting among the distinct ones.
     """
     if len(which) == int(which.max()) + 1:
         return objective
@@ -27,20 +27,20 @@ def with_shared_targets(objective: Objective, distinct: Objective, which: Tensor
 def _shared(term: Term, once: Term, which: Tensor) -> Term:
     if once.prepare is None:
         return term
-    place = term.reads.index("teacher")
-    return replace(term, prepare=once.prepare, loss=_Spread(term.loss, place, which))
+    position = term.reads.index("teacher")
+    return replace(term, prepare=once.prepare, loss=_Expanding(term.loss, position, which))
 
 
 @dataclass(frozen=True)
-class _Spread:
-    """A loss whose targets are (distinct, batch, columns), or (batch, columns) for all."""
+class _Expanding:
+    """A loss whose targets are (distinct, batch, columns), or (batch, columns) for all copies."""
 
     loss: Any
-    place: int
+    position: int
     which: Tensor
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
-        targets = inputs[self.place]
+        targets = inputs[self.position]
         if targets.ndim > 2:
             targets = targets.index_select(0, self.which.to(targets.device))
-        return self.loss(*inputs[: self.place], targets, *inputs[self.place + 1 :], **settings)
+        return self.loss(*inputs[: self.position], targets, *inputs[self.position + 1 :], **settings)

@@ -27,6 +27,13 @@ class Signals:
         index: (batch,) integers, the place of each row in the data.
         prepared: what `Objective.prepare` made of the teacher's answers, for these rows; what it holds is not made again.
         modules: what `Objective.modules` built: the projectors and memories of the terms that need some.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> batch = tl.losses.Signals(torch.zeros(2, 3), teacher_answers=torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+        >>> print(tl.losses.soft_cross_entropy()(batch).total.round(decimals=2))
+        tensor([1.1000, 1.1000])
     """
 
     student_answers: Tensor
@@ -45,6 +52,14 @@ class Losses(NamedTuple):
     Attributes:
         total: the weighted sum, to be averaged over the batch.
         terms: by name, each already times its weight, so that they add up to `total`. They carry gradient: detach to keep.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> objective = 0.5 * tl.losses.hard_cross_entropy() + 0.5 * tl.losses.hard_cross_entropy(smoothing=0.2)
+        >>> total, terms = objective(tl.losses.Signals(torch.tensor([[2.0, 0.0], [0.0, 0.0]]), labels=torch.tensor([0, 1])))
+        >>> print(total.round(decimals=2), list(terms))
+        tensor([0.2300, 0.6900]) ['hard_cross_entropy', 'hard_cross_entropy 2']
     """
 
     total: Tensor

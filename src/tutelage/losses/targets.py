@@ -1,4 +1,4 @@
-"""Targets made from answers, in NumPy: temper, untemper, smooth, harden."""
+"""Targets computed from answers, in NumPy: soften, temper, untemper, smooth, harden."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tutelage.core.errors import BadInput
 
 
 def check_temperature(temperature: float) -> float:
-    """Return a temperature that softmax can use.
+    """Return a temperature as a float after checking that it is valid.
 
     Raises:
-        BadInput: not a finite number above zero.
+        BadInput: it is not a finite number above zero.
     """
     if not (np.isfinite(temperature) and temperature > 0):
         raise BadInput(f"temperature is {temperature}; expected a finite number above 0 (1 leaves the teacher as it is).")
@@ -21,39 +21,55 @@ def check_temperature(temperature: float) -> float:
 
 
 def soften(logits: ArrayLike, temperature: float) -> Floats:
-    """A teacher's soft targets: softmax(logits / temperature), in the dtype given.
+    """A teacher's soft targets: softmax(logits / temperature).
 
     Args:
         logits: (rows, classes), unnormalised; -inf is a class of probability zero.
         temperature: above zero.
+
+    Returns:
+        (rows, classes) probabilities, in the dtype of `logits`.
 
     Raises:
         BadInput: a temperature that is not above zero.
 
     Source:
         Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
+
+    Example:
+        >>> import tutelage as tl
+        >>> tl.soften([[4.0, 2.0, 0.0]], temperature=1.0).round(2)
+        array([[0.87, 0.12, 0.02]])
+        >>> tl.soften([[4.0, 2.0, 0.0]], temperature=4.0).round(2)
+        array([[0.51, 0.31, 0.19]])
     """
     return softmax(np.asarray(logits) / check_temperature(temperature))
 
 
 def temper(probabilities: ArrayLike, temperature: float) -> Floats:
-    """The probabilities that a softer (above 1) or sharper (below 1) teacher would give: softmax(log p / temperature).
+    """Soften (temperature above 1) or sharpen (below 1) a teacher's probabilities: softmax(log p / temperature).
 
-    log p is the logits up to one constant a row, so this equals softmax(logits / temperature) exactly; a class
-    of probability zero stays at zero.
+    log p equals the logits up to one constant per row, so that this equals softmax(logits / temperature) exactly. A class of
+    probability zero stays at zero.
 
     Args:
         probabilities: (rows, classes), rows sum to one.
         temperature: above zero.
 
     Returns:
-        (rows, classes), in the dtype given.
+        (rows, classes) probabilities, in the dtype of the input.
 
     Raises:
-        BadInput: a temperature that is not above zero. NotProbabilities: rows that are not distributions.
+        BadInput: a temperature that is not above zero.
+        NotProbabilities: rows that are not probability distributions.
 
     Source:
         Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
+
+    Example:
+        >>> import tutelage as tl
+        >>> tl.temper([[0.90, 0.09, 0.01]], temperature=2.0).round(2)
+        array([[0.7 , 0.22, 0.07]])
     """
     p = check_probabilities(probabilities)
     with np.errstate(divide="ignore"):
@@ -61,10 +77,24 @@ def temper(probabilities: ArrayLike, temperature: float) -> Floats:
 
 
 def untemper(tempered_probs: ArrayLike, temperature: float) -> Floats:
-    """Undo `temper`: the probabilities from which it made these, at the same temperature.
+    """The inverse of `temper`: the probabilities at temperature 1, given those at a temperature.
+
+    Args:
+        tempered_probs: (rows, classes), rows sum to one.
+        temperature: the temperature at which they were computed, above zero.
+
+    Returns:
+        (rows, classes) probabilities, in the dtype of the input.
 
     Raises:
-        as `temper`.
+        BadInput: a temperature that is not above zero.
+        NotProbabilities: rows that are not probability distributions.
+
+    Example:
+        >>> import tutelage as tl
+        >>> softer = tl.temper([[0.90, 0.09, 0.01]], temperature=2.0)
+        >>> tl.untemper(softer, temperature=2.0).round(2)
+        array([[0.9 , 0.09, 0.01]])
     """
     return temper(tempered_probs, 1.0 / check_temperature(temperature))
 
@@ -74,25 +104,29 @@ def smooth(probabilities: ArrayLike, amount: float) -> Floats:
 
     Args:
         probabilities: (rows, classes), often one-hot.
-        amount: in [0, 1]; 0 changes nothing, 1 leaves the uniform distribution.
+        amount: in [0, 1]; 0 changes nothing, 1 gives the uniform distribution.
 
     Raises:
-        BadInput: an amount outside [0, 1]. NotProbabilities: rows that are not distributions.
+        BadInput: an amount outside [0, 1].
+        NotProbabilities: rows that are not probability distributions.
 
     Source:
         Szegedy et al. 2016, section 7, arXiv 1512.00567.
     """
     if not 0 <= amount <= 1:
-        raise BadInput(f"amount is {amount}; label smoothing takes a number from 0 to 1.")
+        raise BadInput(f"amount is {amount}; expected a number from 0 to 1 for label smoothing.")
     p = check_probabilities(probabilities)
     return np.asarray((1 - amount) * p + amount / p.shape[1], dtype=p.dtype)
 
 
 def harden(probabilities: ArrayLike) -> Floats:
-    """The teacher's decision alone, as one-hot rows: what is left when the dark knowledge is thrown away.
+    """The teacher's decisions as one-hot rows, without the probabilities of the other classes.
 
     Args:
-        probabilities: (rows, classes); the first of several equal largest classes wins.
+        probabilities: (rows, classes). If more than one class has the largest probability, the first is chosen.
+
+    Raises:
+        NotProbabilities: rows that are not probability distributions.
     """
     p = check_probabilities(probabilities)
     return one_hot(p.argmax(axis=1), p.shape[1])

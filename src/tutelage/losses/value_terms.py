@@ -1,4 +1,4 @@
-"""The public losses of independent labels and of values, as objectives of one term (see `terms.py`)."""
+"""The public losses for multilabel students and for regression, as objectives of one term (see `objective.py`)."""
 
 from __future__ import annotations
 
@@ -17,35 +17,74 @@ Against = Literal["teacher", "labels"]
 
 
 def soft_bernoulli(*, temperature: float | Tensor = 1.0) -> Objective:
-    """Match the teacher label by label: the sum of binary cross-entropies at a temperature, times t^2 (see `multilabel`).
+    """Match the teacher label by label: binary cross-entropy at a temperature, times t^2 (see `functional.soft_bernoulli`).
 
     Args:
-        temperature: above zero; (copies, 1, 1) for one a copy.
+        temperature: above zero; (copies, 1, 1) for one per copy of a stack.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> objective = 0.8 * tl.losses.soft_bernoulli(temperature=2.0) + 0.2 * tl.losses.hard_bernoulli()
+        >>> batch = tl.losses.Signals(
+        ...     torch.tensor([[2.0, -1.0]]), teacher_answers=torch.tensor([[3.0, -2.0]]), labels=torch.tensor([[1, 0]])
+        ... )
+        >>> print(objective(batch).total.round(decimals=2))
+        tensor([3.6200])
     """
     settings = {"temperature": check_scale(temperature)}
     return Objective((Term("soft_bernoulli", bernoulli.soft_bernoulli, ("student", "teacher"), settings, tasks=("multilabel",)),))
 
 
 def hard_bernoulli() -> Objective:
-    """Match labels that are each on or off: the sum of binary cross-entropies (see `bernoulli.hard_bernoulli`)."""
+    """Match the ground truth of independent labels: binary cross-entropy, summed over labels (see `functional.hard_bernoulli`).
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> batch = tl.losses.Signals(torch.tensor([[2.0, -1.0], [0.0, 0.0]]), labels=torch.tensor([[1, 0], [1, 1]]))
+        >>> print(tl.losses.hard_bernoulli()(batch).total.round(decimals=2))
+        tensor([0.4400, 1.3900])
+    """
     return Objective((Term("hard_bernoulli", bernoulli.hard_bernoulli, ("student", "labels"), tasks=("multilabel",)),))
 
 
 def squared_error(*, against: Against = "teacher") -> Objective:
-    """Match values: sum_o (s_o - y_o)^2 (see `regression.squared_error`).
+    """Match values: squared error summed over outputs, sum_o (s_o - y_o)^2 (see `functional.squared_error`).
 
     Args:
-        against: whose values, "teacher" or "labels".
+        against: the target: "teacher" for the teacher's values, "labels" for the ground truth.
+
+    Raises:
+        BadInput: another target.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> objective = 0.5 * tl.losses.squared_error() + 0.5 * tl.losses.squared_error(against="labels")
+        >>> batch = tl.losses.Signals(torch.tensor([[1.0]]), teacher_answers=torch.tensor([[2.0]]), labels=torch.tensor([3.0]))
+        >>> print(objective(batch).total)
+        tensor([2.5000])
     """
     return _of_values("squared_error", regression.squared_error, against)
 
 
 def huber(*, delta: float = 1.0, against: Against = "teacher") -> Objective:
-    """Match values, a line instead of a square where they are far off (see `regression.huber`).
+    """Match values with the Huber loss: quadratic for small errors, linear for large ones (see `functional.huber`).
 
     Args:
-        delta: where the square becomes a line, in the units of the values.
-        against: whose values, "teacher" or "labels".
+        delta: the error at which the loss changes from quadratic to linear, in the units of the values.
+        against: the target: "teacher" for the teacher's values, "labels" for the ground truth.
+
+    Raises:
+        BadInput: a delta that is not above 0, or another target.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> batch = tl.losses.Signals(torch.tensor([[1.0], [1.0]]), teacher_answers=torch.tensor([[2.0], [6.0]]))
+        >>> print(tl.losses.huber(delta=1.0)(batch).total)
+        tensor([0.5000, 4.5000])
     """
     if not delta > 0:
         raise BadInput(f"delta is {delta}; expected a number above 0.")
@@ -53,19 +92,35 @@ def huber(*, delta: float = 1.0, against: Against = "teacher") -> Objective:
 
 
 def gaussian() -> Objective:
-    """Match the teacher's means as closely as its variances ask (see `regression.gaussian`).
+    """Negative log-likelihood of the student's values under the teacher's Gaussian (see `functional.gaussian`).
 
-    The teacher answers with twice as many columns as the student: its means, then its variances.
+    The smaller the teacher's variance, the closer the student must be to its mean. The teacher's answers have twice as many
+    columns as the student's: the means, then the variances.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> moments = torch.tensor([[1.0, 0.01], [1.0, 100.0]])  # mean and variance of each row
+        >>> batch = tl.losses.Signals(torch.tensor([[2.0], [2.0]]), teacher_answers=moments)
+        >>> print(tl.losses.gaussian()(batch).total.round(decimals=1))
+        tensor([48.6000,  3.2000])
     """
     prepare = regression.positive_variances
     return Objective((Term("gaussian", regression.gaussian, ("student", "teacher"), prepare=prepare, tasks=("regression",)),))
 
 
 def teacher_bounded(*, margin: float = 0.0) -> Objective:
-    """The squared error to the truth, until the student is better than the teacher (see `regression.teacher_bounded`).
+    """Squared error to the ground truth, 0 where the student is better than the teacher (see `functional.teacher_bounded`).
 
     Args:
-        margin: by how much better, in squared units of the values.
+        margin: by how much the student's error must be smaller than the teacher's, in squared units of the values.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> objective = tl.losses.squared_error() + 0.5 * tl.losses.teacher_bounded(margin=0.1)
+        >>> sorted(objective.needs)
+        ['labels', 'teacher']
     """
     reads = ("student", "teacher", "labels")
     return Objective((Term("teacher_bounded", regression.teacher_bounded, reads, {"margin": margin}, tasks=("regression",)),))

@@ -43,7 +43,7 @@ def test_for_each_is_a_map_with_a_step_a_result():
     steps = []
 
     class Counted(Stages):
-        def shown(self, name, steps_of_stage):
+        def display(self, name, steps_of_stage):
             import contextlib
 
             return contextlib.nullcontext(lambda: steps.append((name, steps_of_stage)))

@@ -9,17 +9,17 @@ RNG = torch.Generator().manual_seed(0)
 S, T, INDEX = torch.randn(4, 3, generator=RNG), torch.randn(4, 2, 3, generator=RNG), torch.tensor([7, 0, 3, 9])
 
 
-def memory(**given):
+def memory(**options):
     with torch_runtime.seeded(0):
-        return ContrastiveMemory(3, 6, **{"rows": 10, "embedding": 5, "negatives": 8, **given})
+        return ContrastiveMemory(3, 6, **{"rows": 10, "embedding": 5, "negatives": 8, **options})
 
 
-def asked(contrast, rows=slice(None), seed=1):
+def loss_with(contrast, rows=slice(None), seed=1):
     with torch_runtime.seeded(seed):
         return contrast(S[rows], T[rows], INDEX[rows])
 
 
-def test_the_value_is_the_authors_formula():
+def test_the_value_matches_the_authors_formula():
     contrast = memory()
     with torch.no_grad():
         u = torch.nn.functional.normalize(contrast.embed_student(S), dim=1)
@@ -27,62 +27,62 @@ def test_the_value_is_the_authors_formula():
     with torch_runtime.seeded(1):
         drawn = torch.randint(10, (4, 8))
 
-    def one_side(own, remembered):
+    def one_side(embeddings, stored):
         scores = torch.stack(
-            [torch.exp(remembered[torch.cat([i[None], others])] @ e / 0.07) for e, i, others in zip(own, INDEX, drawn, strict=True)]
+            [torch.exp(stored[torch.cat([i[None], others])] @ e / 0.07) for e, i, others in zip(embeddings, INDEX, drawn, strict=True)]
         )
         h = scores / (scores.mean() * 10)
         noise = 8 / 10
         return -(h[:, 0] / (h[:, 0] + noise)).log() - (noise / (h[:, 1:] + noise)).log().sum(1)
 
     expected = one_side(u, contrast.teacher_memory.clone()) + one_side(v, contrast.student_memory.clone())
-    torch.testing.assert_close(asked(contrast), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(loss_with(contrast), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_gradient_matches_finite_differences():
     contrast = memory().double().eval()
-    asked_with = lambda s: contrast(s, T.double(), INDEX)  # noqa: E731
+    loss_of = lambda s: contrast(s, T.double(), INDEX)  # noqa: E731
     with torch_runtime.seeded(1):
-        asked_with(S.double())  # fixes the scales
+        loss_of(S.double())  # fixes the scales
 
     def loss(s):
         with torch_runtime.seeded(1):
-            return asked_with(s)
+            return loss_of(s)
 
     assert torch.autograd.gradcheck(loss, S.double().requires_grad_())
     assert all(parameter.requires_grad for parameter in contrast.parameters())
 
 
-def test_the_memory_moves_towards_the_new_in_training_and_only_there():
+def test_the_memory_is_updated_in_training_mode_only():
     contrast = memory().eval()
     before = contrast.student_memory.clone()
-    asked(contrast)
+    loss_with(contrast)
     assert torch.equal(contrast.student_memory, before)
-    asked(contrast.train())
+    loss_with(contrast.train())
     u = torch.nn.functional.normalize(contrast.embed_student(S), dim=1)
     torch.testing.assert_close(contrast.student_memory[INDEX], torch.nn.functional.normalize(0.5 * before[INDEX] + 0.5 * u, dim=1))
     others = torch.tensor([1, 2, 4, 5, 6, 8])
     assert torch.equal(contrast.student_memory[others], before[others])
 
 
-def test_scales_are_fixed_at_the_first_batch_and_kept_with_the_memory():
+def test_scales_are_fixed_at_the_first_batch_and_saved_with_the_memory():
     contrast = memory()
-    asked(contrast)
+    loss_with(contrast)
     scales = contrast.scales.clone()
-    asked(contrast, seed=2)
+    loss_with(contrast, seed=2)
     assert torch.equal(contrast.scales, scales)
     assert (scales > 0).all()
     again = memory()
     again.load_state_dict(contrast.state_dict())
-    assert torch.equal(asked(again.eval(), seed=3), asked(contrast.eval(), seed=3))
+    assert torch.equal(loss_with(again.eval(), seed=3), loss_with(contrast.eval(), seed=3))
 
 
-def test_it_learns_to_tell_pairs_apart():
+def test_training_reduces_the_loss():
     contrast = memory(negatives=64)
     optimizer = torch.optim.Adam(contrast.parameters(), lr=0.05)
     losses = []
     for step in range(30):
-        loss = asked(contrast, seed=step).mean()
+        loss = loss_with(contrast, seed=step).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -90,6 +90,6 @@ def test_it_learns_to_tell_pairs_apart():
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
 
 
-def test_a_row_beyond_the_memory_is_refused():
-    with pytest.raises(LabelMismatch, match="row 9 has no place in a memory of 9 rows"):
-        asked(memory(rows=9))
+def test_an_index_beyond_the_memory_is_rejected():
+    with pytest.raises(LabelMismatch, match="index 9 is beyond the memory bank of 9 rows"):
+        loss_with(memory(rows=9))

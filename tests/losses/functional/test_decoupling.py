@@ -11,7 +11,7 @@ Y = torch.tensor([0, 4, 2, 2])
 
 
 def published(z, v, y, *, temperature, target_weight, other_weight):
-    """As the paper has it, row by row from probabilities."""
+    """The definition of the paper, row by row from probabilities."""
     losses = []
     for student, teacher, label in zip(z, v, y, strict=True):
         q, p = torch.softmax(student / temperature, 0), torch.softmax(teacher / temperature, 0)
@@ -22,33 +22,33 @@ def published(z, v, y, *, temperature, target_weight, other_weight):
     return temperature**2 * torch.stack(losses)
 
 
-def test_the_value_is_the_papers():
-    chosen = {"temperature": 3.0, "target_weight": 1.5, "other_weight": 8.0}
-    torch.testing.assert_close(decoupled(Z, V, Y, **chosen), published(Z, V, Y, **chosen))
+def test_the_value_matches_the_paper():
+    settings = {"temperature": 3.0, "target_weight": 1.5, "other_weight": 8.0}
+    torch.testing.assert_close(decoupled(Z, V, Y, **settings), published(Z, V, Y, **settings))
 
 
 def test_the_gradient_matches_finite_differences(differentiable):
     differentiable(lambda z: decoupled(z, V, Y), Z)
 
 
-def test_every_row_counts_for_itself(row_by_row):
+def test_the_loss_of_a_row_depends_on_that_row_only(row_by_row):
     row_by_row(decoupled, Z, V, Y)
 
 
-def test_with_the_weights_of_the_plain_divergence_it_is_the_plain_divergence():
+def test_with_suitable_weights_it_equals_the_kl_divergence():
     p = torch.softmax(V, 1)
-    unsure = 1 - p[torch.arange(4), Y]
-    parts = decoupled(Z, V, Y, temperature=1.0, target_weight=1.0, other_weight=0.0)
-    rest = decoupled(Z, V, Y, temperature=1.0, target_weight=0.0, other_weight=1.0)
-    torch.testing.assert_close(parts + unsure * rest, kl_divergence(Z, p))
+    other_mass = 1 - p[torch.arange(4), Y]
+    target = decoupled(Z, V, Y, temperature=1.0, target_weight=1.0, other_weight=0.0)
+    others = decoupled(Z, V, Y, temperature=1.0, target_weight=0.0, other_weight=1.0)
+    torch.testing.assert_close(target + other_mass * others, kl_divergence(Z, p))
 
 
-def test_two_classes_are_refused():
+def test_two_classes_are_rejected():
     with pytest.raises(ShapeError, match="decoupled is undefined for 2 classes"):
         decoupled(Z[:, :2], V[:, :2], torch.zeros(4, dtype=torch.int64))
 
 
-def test_classes_that_cannot_be_count_nothing_and_leave_finite_gradients():
+def test_impossible_classes_contribute_nothing_and_gradients_stay_finite():
     v = torch.tensor([[2.0, 1.0, -torch.inf], [3.0, -torch.inf, -torch.inf], [-torch.inf, 0.0, 1.0]])
     y = torch.zeros(3, dtype=torch.int64)
     z = torch.tensor([[1.0, 0.5, 0.2]] * 3, requires_grad=True)
@@ -56,8 +56,8 @@ def test_classes_that_cannot_be_count_nothing_and_leave_finite_gradients():
     loss.sum().backward()
     assert torch.isfinite(loss).all()
     assert torch.isfinite(z.grad).all()
-    sure_of_it = -torch.log_softmax(z.detach(), 1)[1, 0]  # nothing to say of the others: only that the label is certain
-    torch.testing.assert_close(loss[1], sure_of_it)
+    target_part = -torch.log_softmax(z.detach(), 1)[1, 0]  # the second part is undefined, and the target is certain
+    torch.testing.assert_close(loss[1], target_part)
 
 
 def test_large_logits_in_half_precision_stay_finite():

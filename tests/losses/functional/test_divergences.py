@@ -13,11 +13,11 @@ LOG_P = torch.log_softmax(V / 2, 1)
 P, Q = LOG_P.exp(), torch.softmax(Z / 2, 1)
 
 
-def test_the_values_are_the_equations():
+def test_the_values_match_the_equations():
     torch.testing.assert_close(reverse_kl(Z, LOG_P, temperature=2.0), 4 * (Q * (Q / P).log()).sum(1))
     m = 0.3 * P + 0.7 * Q
-    by_hand = 0.3 * (P * (P / m).log()).sum(1) + 0.7 * (Q * (Q / m).log()).sum(1)
-    torch.testing.assert_close(jensen_shannon(Z, LOG_P, temperature=2.0, teacher_share=0.3), 4 * by_hand)
+    expected = 0.3 * (P * (P / m).log()).sum(1) + 0.7 * (Q * (Q / m).log()).sum(1)
+    torch.testing.assert_close(jensen_shannon(Z, LOG_P, temperature=2.0, teacher_share=0.3), 4 * expected)
 
 
 def test_the_gradients_match_finite_differences(differentiable):
@@ -25,12 +25,12 @@ def test_the_gradients_match_finite_differences(differentiable):
     differentiable(lambda z: jensen_shannon(z, LOG_P, temperature=2.0, teacher_share=0.3), Z)
 
 
-def test_every_row_counts_for_itself(row_by_row):
+def test_the_loss_of_a_row_depends_on_that_row_only(row_by_row):
     row_by_row(lambda z, p: reverse_kl(z, p, temperature=2.0), Z, LOG_P)
     row_by_row(lambda z, p: jensen_shannon(z, p, temperature=2.0, teacher_share=0.3), Z, LOG_P)
 
 
-def test_the_ends_of_the_mixture_are_the_two_divergences():
+def test_the_limits_of_the_mixture_are_the_two_divergences():
     share = 1e-6
     near_forward = jensen_shannon(Z, LOG_P, temperature=2.0, teacher_share=share) / share
     near_reverse = jensen_shannon(Z, LOG_P, temperature=2.0, teacher_share=1 - share) / share
@@ -38,16 +38,16 @@ def test_the_ends_of_the_mixture_are_the_two_divergences():
     torch.testing.assert_close(near_reverse, reverse_kl(Z, LOG_P, temperature=2.0), rtol=1e-4, atol=1e-5)
 
 
-def test_both_are_zero_where_the_student_is_the_teacher():
+def test_both_are_zero_if_the_student_equals_the_teacher():
     for loss in (reverse_kl, jensen_shannon):
         torch.testing.assert_close(loss(V, LOG_P, temperature=2.0), torch.zeros(4).double())
 
 
-def test_what_the_teacher_rules_out_is_infinite_one_way_and_bounded_the_other():
-    ruled_out = torch.log_softmax(torch.tensor([[0.0, 1.0, -torch.inf]]), 1)
+def test_an_impossible_class_makes_reverse_kl_infinite_and_jensen_shannon_bounded():
+    impossible = torch.log_softmax(torch.tensor([[0.0, 1.0, -torch.inf]]), 1)
     z = torch.tensor([[0.0, 1.0, 2.0]], requires_grad=True)
-    assert reverse_kl(z, ruled_out).item() == math.inf
-    bounded = jensen_shannon(z, ruled_out)
+    assert reverse_kl(z, impossible).item() == math.inf
+    bounded = jensen_shannon(z, impossible)
     bounded.sum().backward()
     assert 0 < bounded.item() < math.log(2)
     assert torch.isfinite(z.grad).all()
@@ -60,6 +60,6 @@ def test_half_precision_is_summed_in_float32():
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5, math.nan])
-def test_a_share_that_leaves_one_side_out_is_refused(share):
+def test_a_share_outside_zero_to_one_is_rejected(share):
     with pytest.raises(BadInput, match="expected a number between 0"):
         jensen_shannon(Z, LOG_P, teacher_share=share)

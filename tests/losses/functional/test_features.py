@@ -10,14 +10,14 @@ S, T = torch.randn(3, 2, 4, 4, generator=RNG, dtype=torch.float64), torch.randn(
 POOLED = torch.nn.functional.adaptive_avg_pool2d(T, (2, 2))
 
 
-def test_a_hint_is_the_papers_half_sum_over_half_the_units():
+def test_a_hint_is_the_papers_half_sum_divided_by_half_the_units():
     other = S.flip(0)
-    papers = 0.5 * (S - other).pow(2).flatten(1).sum(1)
-    torch.testing.assert_close(hint(S, other), papers / (32 / 2))
+    paper = 0.5 * (S - other).pow(2).flatten(1).sum(1)
+    torch.testing.assert_close(hint(S, other), paper / (32 / 2))
     torch.testing.assert_close(hint(S, other).mean(), nn.MSELoss()(S, other))
 
 
-def test_attention_transfer_is_the_authors_formula():
+def test_attention_transfer_matches_the_authors_formula():
     def at(maps):
         return torch.nn.functional.normalize(maps.pow(2).mean(1).view(maps.size(0), -1))
 
@@ -29,23 +29,23 @@ def test_the_gradients_match_finite_differences(differentiable):
     differentiable(lambda s: attention_transfer(s, T), S)
 
 
-def test_every_row_counts_for_itself():
+def test_the_loss_of_a_row_depends_on_that_row_only():
     for loss, teacher in ((hint, T[:, :2]), (attention_transfer, T)):
         one_by_one = torch.cat([loss(S[row : row + 1], teacher[row : row + 1]) for row in range(3)])
         torch.testing.assert_close(loss(S, teacher), one_by_one)
 
 
-def test_the_larger_map_is_averaged_down_whichever_side_it_is_on():
+def test_the_larger_map_is_pooled_on_either_side():
     torch.testing.assert_close(attention_transfer(S, POOLED), attention_transfer(torch.nn.functional.avg_pool2d(S, 2), POOLED))
     torch.testing.assert_close(hint(POOLED, T), torch.zeros(3).double())
 
 
-def test_a_map_of_zeros_looks_nowhere_without_gradient():
-    dead = torch.zeros_like(S, requires_grad=True)
-    loss = attention_transfer(dead, T)
+def test_a_map_of_zeros_has_no_attention_and_no_gradient():
+    zeros = torch.zeros_like(S, requires_grad=True)
+    loss = attention_transfer(zeros, T)
     torch.testing.assert_close(loss, torch.full((3,), 1 / 16).double())
     loss.sum().backward()
-    assert torch.equal(dead.grad, torch.zeros_like(S))
+    assert torch.equal(zeros.grad, torch.zeros_like(S))
 
 
 def test_half_precision_is_squared_in_float32():
@@ -62,19 +62,19 @@ def test_half_precision_is_squared_in_float32():
         ((4, 3), (4, 3), nn.Identity),
     ],
 )
-def test_a_projector_makes_layers_of_one_kind_comparable(student, teacher, kind):
-    narrow, broad = torch.ones(student), torch.ones(teacher)
-    project = projector(narrow, broad)
+def test_a_projector_gives_the_student_layer_the_teachers_width(student, teacher, kind):
+    student_layer, teacher_layer = torch.ones(student), torch.ones(teacher)
+    project = projector(student_layer, teacher_layer)
     assert type(project) is kind
-    assert hint(project(narrow), broad).shape == (4,)
+    assert hint(project(student_layer), teacher_layer).shape == (4,)
 
 
-def test_layers_of_two_kinds_or_other_rows_are_refused():
+def test_layers_of_two_kinds_or_with_different_rows_are_rejected():
     with pytest.raises(ShapeError, match=r"no projector from \(4, 3\) to \(4, 3, 2, 2\)"):
         projector(torch.ones(4, 3), torch.ones(4, 3, 2, 2))
     with pytest.raises(ShapeError, match="of 4 and 5 rows"):
         projector(torch.ones(4, 3), torch.ones(5, 3))
-    with pytest.raises(ShapeError, match="project the student's"):
+    with pytest.raises(ShapeError, match="project the student's layer"):
         hint(torch.ones(4, 3), torch.ones(4, 2))
-    with pytest.raises(ShapeError, match=r"the teacher's layer gives \(3, 5\); attention needs"):
+    with pytest.raises(ShapeError, match=r"the teacher's layer has shape \(3, 5\); expected feature maps"):
         attention_transfer(S, torch.ones(3, 5))

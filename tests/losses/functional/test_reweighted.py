@@ -11,14 +11,14 @@ Y = torch.tensor([0, 4, 2, 2])
 ROWS = torch.arange(4)
 
 
-def test_the_weight_is_the_authors_formula():
+def test_the_weight_matches_the_authors_formula():
     student, teacher = (-torch.log_softmax(logits, 1)[ROWS, Y] for logits in (Z, V))
     weight = 1 - torch.exp(-student / (teacher + 1e-7))
     soft = -(torch.softmax(V / 2, 1) * torch.log_softmax(Z / 2, 1)).sum(1)
     torch.testing.assert_close(weighted_soft_labels(Z, V, Y), 4 * weight * soft)
 
 
-def test_the_weight_has_no_gradient_of_its_own():
+def test_the_weight_carries_no_gradient():
     z = Z.clone().requires_grad_()
     weighted_soft_labels(z, V, Y).sum().backward()
     p = torch.softmax(V / 2, 1)
@@ -26,12 +26,12 @@ def test_the_weight_has_no_gradient_of_its_own():
     torch.testing.assert_close(z.grad, weight[:, None] * 2 * (torch.softmax(Z / 2, 1) - p))
 
 
-def test_every_row_counts_for_itself(row_by_row):
+def test_the_loss_of_a_row_depends_on_that_row_only(row_by_row):
     row_by_row(weighted_soft_labels, Z, V, Y)
     row_by_row(virtual_teacher, Z, Y)
 
 
-def test_a_teacher_sure_of_the_label_counts_in_full_and_one_that_rules_it_out_not_at_all():
+def test_the_weight_is_one_for_a_certain_teacher_and_zero_if_the_true_class_is_impossible():
     v = torch.tensor([[50.0, 0.0, 0.0], [-torch.inf, 0.0, 0.0]])
     z, y = torch.tensor([[1.0, 0.0, 0.5]] * 2), torch.tensor([0, 0])
     loss = weighted_soft_labels(z, v, y, temperature=1.0)
@@ -39,12 +39,12 @@ def test_a_teacher_sure_of_the_label_counts_in_full_and_one_that_rules_it_out_no
     assert loss[1] == 0
 
 
-def test_the_made_teacher_is_the_authors_formula(differentiable):
-    made = torch.full((4, 5), 0.01 / 4, dtype=torch.float64)
-    made[ROWS, Y] = 0.99
-    target = torch.softmax(made / 20, 1)
-    by_hand = torch.nn.functional.kl_div(torch.log_softmax(Z, 1), target, reduction="none").sum(1)
-    torch.testing.assert_close(virtual_teacher(Z, Y), by_hand)
+def test_the_virtual_teacher_matches_the_authors_formula(differentiable):
+    virtual = torch.full((4, 5), 0.01 / 4, dtype=torch.float64)
+    virtual[ROWS, Y] = 0.99
+    target = torch.softmax(virtual / 20, 1)
+    expected = torch.nn.functional.kl_div(torch.log_softmax(Z, 1), target, reduction="none").sum(1)
+    torch.testing.assert_close(virtual_teacher(Z, Y), expected)
     differentiable(lambda z: virtual_teacher(z, Y), Z)
 
 
@@ -53,7 +53,7 @@ def test_half_precision_is_computed_in_float32():
     torch.testing.assert_close(virtual_teacher(Z.half(), Y), virtual_teacher(Z.half().float(), Y), rtol=1e-3, atol=1e-5)
 
 
-def test_labels_of_other_rows_are_refused():
+def test_labels_with_another_number_of_rows_are_rejected():
     with pytest.raises(ShapeError):
         weighted_soft_labels(Z, V, Y[:3])
     with pytest.raises(ShapeError):

@@ -1,4 +1,4 @@
-"""The pure losses: functions from tensors to one value per example, one idea a file."""
+"""The losses as pure functions of tensors: each returns one value per example and does not average."""
 
 from tutelage.core.lazy import attach
 

@@ -1,4 +1,4 @@
-"""Losses in torch: pure functions from logits and targets to one value per example."""
+"""Losses for classifiers: cross-entropies, Kullback-Leibler divergence and logit matching."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import torch
 from torch import Tensor
 
 from tutelage.core.errors import ShapeError
-from tutelage.losses.functional.numerics import fitting, log_softmax, squared, wide
+from tutelage.losses.functional.numerics import check_shapes, log_softmax, squared, upcast
 
 
 def soft_cross_entropy(student_logits: Tensor, target_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
     """Cross-entropy of the student at a temperature against soft targets: -t^2 sum_c p_c log softmax(z / t)_c.
 
-    The factor t^2 keeps the size of the gradient when the temperature changes, so that a weight beside another
-    term keeps its meaning. With one-hot targets at temperature 1 this is the ordinary cross-entropy.
+    The factor t^2 preserves the magnitude of the gradient when the temperature changes, so that a weight relative to
+    another term keeps its meaning. With one-hot targets at temperature 1 this is the ordinary cross-entropy.
 
     Args:
         student_logits: (..., batch, classes), unnormalised, any float dtype.
-        target_probs: the same shape, or without the axis of copies; rows sum to one: the teacher's probabilities *at this
+        target_probs: the same shape, or without the copies axis; rows sum to one. The teacher's probabilities *at this
             temperature*, not logits.
         temperature: a number, or a tensor that broadcasts against (..., batch, classes), such as (copies, 1, 1).
 
@@ -29,16 +29,24 @@ def soft_cross_entropy(student_logits: Tensor, target_probs: Tensor, *, temperat
 
     Source:
         Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, teacher = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]), torch.tensor([[2.0, 0.0, -2.0], [0.0, 4.0, 0.0]])
+        >>> targets = torch.softmax(teacher / 4, dim=1)
+        >>> print(tl.losses.functional.soft_cross_entropy(student, targets, temperature=4.0).round(decimals=2))
+        tensor([17.0000, 16.1000])
     """
     return to_scaled_targets(student_logits, target_probs * -(temperature**2), temperature=temperature)
 
 
 def to_scaled_targets(student_logits: Tensor, scaled_targets: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
-    """`soft_cross_entropy` with -t^2 already in the targets, where it costs a training step nothing.
+    """`soft_cross_entropy` with the factor -t^2 already in the targets, where it adds no work to a training step.
 
     Args:
         student_logits: (..., batch, classes), unnormalised.
-        scaled_targets: -t^2 p, the same shape, or without the axis of copies.
+        scaled_targets: -t^2 p, the same shape, or without the copies axis.
         temperature: a number, or (copies, 1, 1).
 
     Returns:
@@ -47,65 +55,90 @@ def to_scaled_targets(student_logits: Tensor, scaled_targets: Tensor, *, tempera
     Raises:
         ShapeError: the two shapes differ.
     """
-    fitting(student_logits, scaled_targets, "targets")
+    check_shapes(student_logits, scaled_targets, "targets")
     return (scaled_targets * log_softmax(student_logits, temperature)).sum(dim=-1)
 
 
 def kl_divergence(student_logits: Tensor, target_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
-    """Divergence of the student from soft targets: t^2 sum_c p_c (log p_c - log softmax(z / t)_c).
+    """Kullback-Leibler divergence of the student from soft targets: t^2 sum_c p_c (log p_c - log softmax(z / t)_c).
 
-    `soft_cross_entropy` less the entropy of the targets: the same gradient, and zero where the student is right.
-
-    Args, Returns, Raises:
-        as `soft_cross_entropy`; a class with p = 0 counts nothing.
-
-    Source:
-        Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
-    """
-    entropy: Tensor = torch.special.entr(wide(target_probs)).sum(dim=-1)
-    return soft_cross_entropy(student_logits, target_probs, temperature=temperature) - entropy * squared(temperature)
-
-
-def hard_cross_entropy(student_logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of the student at temperature 1 against labels: -log softmax(z)_y, if wanted with smoothed labels.
+    It equals `soft_cross_entropy` minus the entropy of the targets: it has the same gradient, and is zero if the student
+    matches the targets.
 
     Args:
-        student_logits: (..., batch, classes), unnormalised.
-        labels: (batch,) or (..., batch) integers in [0, classes).
-        smoothing: s in [0, 1]: the label becomes (1 - s) one-hot + s / classes.
+        student_logits: (..., batch, classes), unnormalised, any float dtype.
+        target_probs: the same shape, or without the copies axis: the teacher's probabilities at this temperature. A class
+            with p = 0 contributes nothing.
+        temperature: a number, or (copies, 1, 1).
 
     Returns:
         (..., batch), in nats.
 
     Raises:
-        ShapeError: not one label a row.
+        ShapeError: the two shapes differ.
 
     Source:
-        Smoothing: Szegedy et al. 2016, section 7, arXiv 1512.00567.
+        Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, teacher = torch.tensor([[1.0, 0.0, 0.0], [0.0, 4.0, 0.0]]), torch.tensor([[2.0, 0.0, -2.0], [0.0, 4.0, 0.0]])
+        >>> targets = torch.softmax(teacher / 4, dim=1)
+        >>> print(tl.losses.functional.kl_divergence(student, targets, temperature=4.0).round(decimals=2).abs())
+        tensor([0.6800, 0.0000])
+    """
+    entropy: Tensor = torch.special.entr(upcast(target_probs)).sum(dim=-1)
+    return soft_cross_entropy(student_logits, target_probs, temperature=temperature) - entropy * squared(temperature)
+
+
+def hard_cross_entropy(student_logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of the student at temperature 1 against the ground truth: -log softmax(z)_y, with optional label smoothing.
+
+    Args:
+        student_logits: (..., batch, classes), unnormalised.
+        labels: (batch,) or (..., batch) ground truth y, integers in [0, classes).
+        smoothing: s in [0, 1]: the target becomes (1 - s) one-hot + s / classes.
+
+    Returns:
+        (..., batch), in nats.
+
+    Raises:
+        ShapeError: not one label per row.
+
+    Source:
+        Label smoothing: Szegedy et al. 2016, section 7, arXiv 1512.00567.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, y = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]), torch.tensor([0, 1])
+        >>> print(tl.losses.functional.hard_cross_entropy(student, y, smoothing=0.1).round(decimals=2))
+        tensor([0.6200, 0.3700])
     """
     if labels.shape not in (student_logits.shape[:-1], student_logits.shape[-2:-1]):
-        raise ShapeError(f"labels {tuple(labels.shape)} for student logits {tuple(student_logits.shape)}; expected one integer a row.")
+        raise ShapeError(f"labels {tuple(labels.shape)} for student logits {tuple(student_logits.shape)}; expected one integer per row.")
     cross_entropy = torch.nn.functional.cross_entropy
     if student_logits.ndim == 2:
-        per_example: Tensor = cross_entropy(wide(student_logits), labels, reduction="none", label_smoothing=smoothing)
+        per_example: Tensor = cross_entropy(upcast(student_logits), labels, reduction="none", label_smoothing=smoothing)
         return per_example
     rows = student_logits.shape[:-1]
     flat: Tensor = cross_entropy(
-        wide(student_logits).flatten(0, -2), labels.expand(rows).flatten(), reduction="none", label_smoothing=smoothing
+        upcast(student_logits).flatten(0, -2), labels.expand(rows).flatten(), reduction="none", label_smoothing=smoothing
     )
     return flat.view(rows)
 
 
 def logit_matching(student_logits: Tensor, teacher_logits: Tensor, *, centred: bool = False) -> Tensor:
-    """Half the squared distance of the logits: 1/2 sum_c (z_c - v_c)^2.
+    """Half the squared distance between the logits: 1/2 sum_c (z_c - v_c)^2.
 
-    Centred, each row's mean difference is taken away first. Divided by the number of classes, that is the limit of
+    If centred, each row's mean difference is subtracted first. Divided by the number of classes, this is the limit of
     `kl_divergence` at high temperatures.
 
     Args:
         student_logits: (..., batch, classes), unnormalised.
-        teacher_logits: the same shape, or without the axis of copies; finite.
-        centred: compare logits up to one constant a row, for teachers whose probabilities are all that is known.
+        teacher_logits: the same shape, or without the copies axis; finite.
+        centred: compare logits up to one constant per row, for a teacher of which only the probabilities are known.
 
     Returns:
         (..., batch).
@@ -115,9 +148,18 @@ def logit_matching(student_logits: Tensor, teacher_logits: Tensor, *, centred: b
 
     Source:
         Ba, Caruana 2014, section 2.2, arXiv 1312.6184; the limit: Hinton, Vinyals, Dean 2015, section 2.1, arXiv 1503.02531.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, teacher = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[6.0, 4.0, 4.0]])
+        >>> print(tl.losses.functional.logit_matching(student, teacher))
+        tensor([28.5000])
+        >>> print(tl.losses.functional.logit_matching(student, teacher, centred=True).round(decimals=2))
+        tensor([0.3300])
     """
-    fitting(student_logits, teacher_logits, "teacher logits")
-    gap = wide(student_logits) - wide(teacher_logits)
+    check_shapes(student_logits, teacher_logits, "teacher logits")
+    difference = upcast(student_logits) - upcast(teacher_logits)
     if centred:
-        gap = gap - gap.mean(dim=-1, keepdim=True)
-    return gap.square().sum(dim=-1) / 2
+        difference = difference - difference.mean(dim=-1, keepdim=True)
+    return difference.square().sum(dim=-1) / 2

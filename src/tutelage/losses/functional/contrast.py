@@ -1,4 +1,4 @@
-"""Contrastive representation distillation: tell a row's own pair of answers from pairs of two rows, by a memory of all rows."""
+"""Contrastive representation distillation: distinguish pairs of one row's embeddings from pairs of two rows, with a memory bank."""
 
 from __future__ import annotations
 
@@ -6,32 +6,42 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import LabelMismatch
-from tutelage.losses.functional.numerics import wide
+from tutelage.losses.functional.numerics import upcast
 
 
 class ContrastiveMemory(nn.Module):
-    """Two linear embeddings, and for every row of the data where each side's embedding last lay.
+    """Contrastive loss (CRD): two linear embeddings, and a memory bank with the latest embedding of every row on each side.
 
-    Calling it gives the loss of each row, l_s + l_t. With e the other side's remembered embeddings, u one's own and
-    h(j) = exp(e_j u / temperature) / Z:
+    Calling the module returns the loss of each row, l_s + l_t, one part for the student and one for the teacher. With u the
+    embedding of row i on one side, e the stored embeddings of the other side, and h(j) = exp(e_j u / temperature) / Z:
 
         l = -log(h(i) / (h(i) + n / rows)) - sum over n others j of log((n / rows) / (h(j) + n / rows))
 
-    Z makes the mean of h 1 / rows, fixed at the first batch. In training mode the memory then moves
-    towards the new embeddings; in eval mode it is left alone.
+    Z normalises the mean of h to 1 / rows and is fixed at the first batch. In training mode, the memory bank is updated with
+    the new embeddings after the loss is computed; in eval mode it is not changed.
 
     Args:
-        student_units: of the student's layer, flattened.
-        teacher_units: of the teacher's.
-        rows: of the data; memory takes 2 x rows x embedding float32.
-        embedding: how many numbers an embedding has.
-        negatives: n, drawn for each row among all rows, its own included (the paper has 16 384, here 1 024 by default, and
-            its variant that draws among rows of other classes is not offered).
-        temperature: sharpens h.
-        momentum: how much of the old stays in the memory.
+        student_units: number of units in the student's layer, flattened.
+        teacher_units: number of units in the teacher's layer, flattened.
+        rows: number of rows in the data; the memory bank takes 2 x rows x embedding float32 numbers.
+        embedding: dimension of the embeddings.
+        negatives: n, the number of negatives per row, drawn from all rows including row i itself. The default is 1 024
+            (16 384 in the paper). The paper's variant that draws from rows of other classes is not implemented.
+        temperature: the lower, the sharper h.
+        momentum: weight of the old embedding when the memory bank is updated, in [0, 1).
 
     Source:
         Tian, Krishnan, Isola 2020 (CRD), arXiv 1910.10699, with the constants of the authors' code.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> contrast = tl.losses.functional.ContrastiveMemory(4, 6, rows=50, embedding=8, negatives=16)
+        >>> loss = contrast(torch.randn(5, 4), torch.randn(5, 6), index=torch.arange(5))
+        >>> loss.shape
+        torch.Size([5])
+        >>> contrast.student_memory.shape
+        torch.Size([50, 8])
     """
 
     student_memory: Tensor
@@ -53,39 +63,51 @@ class ContrastiveMemory(nn.Module):
         self.rows, self.negatives, self.temperature, self.momentum = rows, negatives, temperature, momentum
         self.embed_student = nn.Linear(student_units, embedding)
         self.embed_teacher = nn.Linear(teacher_units, embedding)
-        bound = (3 / embedding) ** 0.5  # so that a remembered embedding starts with length one on average
+        bound = (3 / embedding) ** 0.5  # so that the initial embeddings have length one on average
         for side in ("student_memory", "teacher_memory"):
             self.register_buffer(side, torch.empty(rows, embedding).uniform_(-bound, bound))
         self.register_buffer("scales", torch.zeros(2))
 
     def forward(self, student_hidden: Tensor, teacher_hidden: Tensor, index: Tensor) -> Tensor:
-        """(batch, ...), (batch, ...) and the places of the rows, (batch,), to (batch,).
+        """The loss of each row.
+
+        Args:
+            student_hidden: (batch, ...), flattened to (batch, student_units).
+            teacher_hidden: (batch, ...), flattened to (batch, teacher_units).
+            index: (batch,) integers, the position of each row in the data.
+
+        Returns:
+            (batch,).
 
         Raises:
-            LabelMismatch: a place beyond the rows for which there is memory.
+            LabelMismatch: an index beyond the rows of the memory bank.
         """
         if int(index.max()) >= self.rows:
-            raise LabelMismatch(f"row {int(index.max())} has no place in a memory of {self.rows} rows; build it for all rows of the data.")
-        student = nn.functional.normalize(self.embed_student(wide(student_hidden).flatten(1)), dim=1)
-        teacher = nn.functional.normalize(self.embed_teacher(wide(teacher_hidden).flatten(1)), dim=1)
+            raise LabelMismatch(
+                f"index {int(index.max())} is beyond the memory bank of {self.rows} rows; create it with rows= all rows of the data."
+            )
+        student = nn.functional.normalize(self.embed_student(upcast(student_hidden).flatten(1)), dim=1)
+        teacher = nn.functional.normalize(self.embed_teacher(upcast(teacher_hidden).flatten(1)), dim=1)
         drawn = torch.randint(self.rows, (len(index), self.negatives), device=index.device)
         pairs = torch.cat([index[:, None], drawn], dim=1)
-        loss = self._told_apart(student, self.teacher_memory, pairs, side=0) + self._told_apart(teacher, self.student_memory, pairs, side=1)
+        loss = self._loss_of_side(student, self.teacher_memory, pairs, side=0)
+        loss = loss + self._loss_of_side(teacher, self.student_memory, pairs, side=1)
         if self.training:
-            _move(self.student_memory, student.detach(), index, self.momentum)
-            _move(self.teacher_memory, teacher.detach(), index, self.momentum)
+            _update(self.student_memory, student.detach(), index, self.momentum)
+            _update(self.teacher_memory, teacher.detach(), index, self.momentum)
         return loss
 
-    def _told_apart(self, own: Tensor, memory: Tensor, pairs: Tensor, *, side: int) -> Tensor:
-        likeness = torch.einsum("bnd,bd->bn", memory[pairs], own)
-        h = (likeness / self.temperature).exp()
+    def _loss_of_side(self, embeddings: Tensor, memory: Tensor, pairs: Tensor, *, side: int) -> Tensor:
+        """(batch,) loss of one side's embeddings against the other side's memory; column 0 of `pairs` is the row itself."""
+        similarity = torch.einsum("bnd,bd->bn", memory[pairs], embeddings)
+        h = (similarity / self.temperature).exp()
         if self.scales[side] == 0:
             self.scales[side] = h.detach().mean() * self.rows
-        h = h / self.scales[side].clone()  # the other side may yet be fixed, in place
-        chance = self.negatives / self.rows
+        h = h / self.scales[side].clone()  # cloned, because the scale of the other side may still be set in place
+        noise = self.negatives / self.rows
         positive, others = h[:, 0], h[:, 1:]
-        return (1 + chance / positive).log() + (1 + others / chance).log().sum(dim=1)
+        return (1 + noise / positive).log() + (1 + others / noise).log().sum(dim=1)
 
 
-def _move(memory: Tensor, new: Tensor, index: Tensor, momentum: float) -> None:
+def _update(memory: Tensor, new: Tensor, index: Tensor, momentum: float) -> None:
     memory[index] = nn.functional.normalize(momentum * memory[index] + (1 - momentum) * new, dim=1)

@@ -1,4 +1,4 @@
-"""Divergences that look from the student's side: reverse Kullback-Leibler and generalised Jensen-Shannon."""
+"""Reverse Kullback-Leibler divergence and generalised Jensen-Shannon divergence."""
 
 from __future__ import annotations
 
@@ -8,30 +8,37 @@ import torch
 from torch import Tensor
 
 from tutelage.core.errors import BadInput
-from tutelage.losses.functional.numerics import divergence, fitting, log_softmax, squared
+from tutelage.losses.functional.numerics import check_shapes, divergence, log_softmax, squared
 
 
 def reverse_kl(student_logits: Tensor, teacher_log_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
-    """Divergence of the teacher from the student: t^2 sum_c q_c (log q_c - log p_c), q = softmax(z / t).
+    """Kullback-Leibler divergence of the teacher from the student: t^2 sum_c q_c (log q_c - log p_c), q = softmax(z / t).
 
-    It seeks a mode: a student too small to say all that the teacher says keeps to what the teacher finds likely,
-    where `kl_divergence` would spread over everything.
+    It is mode-seeking: a student with too little capacity for the teacher's whole distribution concentrates on classes that
+    the teacher considers likely, whereas `kl_divergence` makes it cover all of them.
 
     Args:
         student_logits: (..., batch, classes), unnormalised.
-        teacher_log_probs: the same shape, or without the axis of copies: log softmax(v / t) at this temperature.
+        teacher_log_probs: the same shape, or without the copies axis: log softmax(v / t) at this temperature.
         temperature: a number, or (copies, 1, 1).
 
     Returns:
-        (..., batch), in nats; infinite where the teacher rules a class out.
+        (..., batch), in nats; infinite if the teacher gives a class probability zero.
 
     Raises:
         ShapeError: the two shapes differ.
 
     Source:
         Agarwal et al. 2024 (GKD), section 2, arXiv 2306.13649; t^2 as in Hinton, Vinyals, Dean 2015.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, teacher = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), torch.tensor([[2.0, 2.0, -5.0], [0.0, 0.0, 0.0]])
+        >>> print(tl.losses.functional.reverse_kl(student, torch.log_softmax(teacher, dim=1)).round(decimals=2).abs())
+        tensor([1.2000, 0.0000])
     """
-    fitting(student_logits, teacher_log_probs, "teacher log-probabilities")
+    check_shapes(student_logits, teacher_log_probs, "teacher log-probabilities")
     return divergence(log_softmax(student_logits, temperature), teacher_log_probs) * squared(temperature)
 
 
@@ -40,25 +47,33 @@ def jensen_shannon(
 ) -> Tensor:
     """Generalised Jensen-Shannon divergence: t^2 (s KL(p || m) + (1 - s) KL(q || m)), m = s p + (1 - s) q.
 
-    Bounded, and finite whatever the teacher rules out. Divided by s it nears `kl_divergence` as s goes to 0; divided
-    by 1 - s, `reverse_kl` as s goes to 1.
+    It is bounded, and finite even if the teacher gives a class probability zero. Divided by s, it approaches `kl_divergence` as
+    s approaches 0; divided by 1 - s, it approaches `reverse_kl` as s approaches 1.
 
     Args:
         student_logits: (..., batch, classes), unnormalised.
-        teacher_log_probs: the same shape, or without the axis of copies: log softmax(v / t) at this temperature.
+        teacher_log_probs: the same shape, or without the copies axis: log softmax(v / t) at this temperature.
         temperature: a number, or (copies, 1, 1).
-        teacher_share: s, between 0 and 1 and neither of them (beta in the paper).
+        teacher_share: s, the teacher's weight in the mixture, strictly between 0 and 1 (beta in the paper).
 
     Returns:
         (..., batch), in nats.
 
     Raises:
-        ShapeError: the two shapes differ. BadInput: a share that is not between 0 and 1.
+        ShapeError: the two shapes differ.
+        BadInput: a share that is not strictly between 0 and 1.
 
     Source:
         Agarwal et al. 2024 (GKD), section 2, arXiv 2306.13649; t^2 as in Hinton, Vinyals, Dean 2015.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, teacher = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[2.0, 2.0, -torch.inf]])
+        >>> print(tl.losses.functional.jensen_shannon(student, torch.log_softmax(teacher, dim=1)).round(decimals=2))
+        tensor([0.1000])
     """
-    fitting(student_logits, teacher_log_probs, "teacher log-probabilities")
+    check_shapes(student_logits, teacher_log_probs, "teacher log-probabilities")
     share = check_share(teacher_share)
     log_q, log_p = log_softmax(student_logits, temperature), teacher_log_probs
     log_m = torch.logaddexp(log_p + math.log(share), log_q + math.log1p(-share))
@@ -66,10 +81,10 @@ def jensen_shannon(
 
 
 def check_share(share: float) -> float:
-    """Return a share that leaves both sides in the mixture.
+    """Return a teacher share after checking that it is strictly between 0 and 1.
 
     Raises:
-        BadInput: not between 0 and 1.
+        BadInput: it is not.
     """
     if not 0 < share < 1:
         raise BadInput(f"teacher_share is {share}; expected a number between 0 (then use kl_divergence) and 1 (then use reverse_kl).")

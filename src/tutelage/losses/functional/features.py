@@ -1,4 +1,4 @@
-"""Matching one hidden layer with another: hints and attention maps."""
+"""Losses between two hidden layers, row by row: hints and attention maps."""
 
 from __future__ import annotations
 
@@ -6,104 +6,122 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import ShapeError
-from tutelage.losses.functional.numerics import unit, wide
+from tutelage.losses.functional.numerics import normalise, upcast
 
 
 def hint(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    """Mean squared difference of two layers, mean_u (s_u - t_u)^2.
+    """Mean squared difference of two layers: mean_u (s_u - t_u)^2.
 
-    The paper has half the sum, 1/2 sum_u: the mean keeps its size when the layer grows.
+    The paper uses half the sum, 1/2 sum_u. The mean does not grow with the size of the layer.
 
     Args:
-        student_hidden: (batch, units), (batch, tokens, units) or (batch, channels, height, width), through `projector` if
+        student_hidden: (batch, units), (batch, tokens, units) or (batch, channels, height, width), projected first if
             the teacher has another number of units or channels.
-        teacher_hidden: the same; of two maps the larger is averaged down to the smaller.
+        teacher_hidden: the same kind; of two feature maps, the larger is average-pooled to the size of the smaller.
 
     Returns:
         (batch,).
 
     Raises:
-        ShapeError: layers that do not fit each other.
+        ShapeError: the shapes of the layers do not match.
 
     Source:
         Romero et al. 2015 (FitNets), arXiv 1412.6550.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, teacher = torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+        >>> print(tl.losses.functional.hint(student, teacher))
+        tensor([2., 1.])
     """
-    student, teacher = _level(wide(student_hidden), wide(teacher_hidden))
+    student, teacher = _same_size(upcast(student_hidden), upcast(teacher_hidden))
     if student.shape != teacher.shape:
-        raise ShapeError(f"hidden layers {tuple(student.shape)} and {tuple(teacher.shape)} differ in shape; project the student's.")
+        raise ShapeError(f"hidden layers {tuple(student.shape)} and {tuple(teacher.shape)} differ in shape; project the student's layer.")
     return (student - teacher).square().flatten(1).mean(dim=1)
 
 
 def attention_transfer(student_maps: Tensor, teacher_maps: Tensor) -> Tensor:
     """Mean squared difference of attention maps: mean_x (a_s(x) - a_t(x))^2, a = A / |A|, A(x) = mean_c F_c(x)^2.
 
-    Where a layer looks, not what it sees there: numbers of channels need not agree. The paper writes the norm of the
-    difference; the authors' code, followed here, has its mean square.
+    It compares at which positions the layers are active, not their features, so that the numbers of channels may differ. The
+    paper states the norm of the difference; the authors' code, followed here, computes its mean square.
 
     Args:
         student_maps: (batch, channels, height, width).
-        teacher_maps: the same; of two sizes the larger is averaged down to the smaller.
+        teacher_maps: the same; of two sizes, the larger is average-pooled to the smaller.
 
     Returns:
-        (batch,). A map of zeros looks nowhere: a = 0.
+        (batch,). For a feature map of zeros, a = 0.
 
     Raises:
-        ShapeError: layers that are not maps, or of other rows.
+        ShapeError: layers that are not feature maps, or different numbers of rows.
 
     Source:
         Zagoruyko, Komodakis 2017, arXiv 1612.03928.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> maps = torch.zeros(2, 3, 4, 4)
+        >>> maps[:, :, 1, 2] = 1.0
+        >>> more_channels = maps.repeat(1, 2, 1, 1)
+        >>> print(tl.losses.functional.attention_transfer(maps, more_channels))  # active at the same position
+        tensor([0., 0.])
+        >>> print(tl.losses.functional.attention_transfer(maps, more_channels.flip(-1)).round(decimals=3))
+        tensor([0.1250, 0.1250])
     """
     for side, maps in (("student", student_maps), ("teacher", teacher_maps)):
         if maps.ndim != 4:
-            raise ShapeError(f"the {side}'s layer gives {tuple(maps.shape)}; attention needs (batch, channels, height, width).")
-    same_rows(student_maps, teacher_maps)
-    student, teacher = _level(wide(student_maps), wide(teacher_maps))
+            raise ShapeError(f"the {side}'s layer has shape {tuple(maps.shape)}; expected feature maps (batch, channels, height, width).")
+    check_same_rows(student_maps, teacher_maps)
+    student, teacher = _same_size(upcast(student_maps), upcast(teacher_maps))
     return (_attention(student) - _attention(teacher)).square().mean(dim=1)
 
 
 def _attention(maps: Tensor) -> Tensor:
-    return unit(maps.square().mean(dim=1).flatten(1), 1)
+    return normalise(maps.square().mean(dim=1).flatten(1), 1)
 
 
 def projector(student_hidden: Tensor, teacher_hidden: Tensor) -> nn.Module:
-    """A linear map from the student's units (or channels, place by place) to the teacher's; nothing where they agree.
+    """A linear map from the student's units (or channels, at each position) to the teacher's; the identity if they are as many.
 
-    It trains with the student and is no part of it.
+    It is trained together with the student but is not part of it.
 
     Args:
         student_hidden: (batch, units), (batch, tokens, units) or (batch, channels, height, width).
         teacher_hidden: the same kind.
 
     Raises:
-        ShapeError: two kinds, or another.
+        ShapeError: layers of two kinds, of another kind, or with different numbers of rows.
     """
-    same_rows(student_hidden, teacher_hidden)
+    check_same_rows(student_hidden, teacher_hidden)
     if student_hidden.ndim != teacher_hidden.ndim or student_hidden.ndim not in (2, 3, 4):
         raise ShapeError(
-            f"no projector from {tuple(student_hidden.shape)} to {tuple(teacher_hidden.shape)}; expected two layers of one kind: "
+            f"no projector from {tuple(student_hidden.shape)} to {tuple(teacher_hidden.shape)}; expected two layers of the same kind: "
             "(batch, units), (batch, tokens, units) or (batch, channels, height, width)."
         )
     maps = student_hidden.ndim == 4
-    narrow, broad = (hidden.shape[1 if maps else -1] for hidden in (student_hidden, teacher_hidden))
-    if narrow == broad:
-        made: nn.Module = torch.nn.Identity()
+    student_units, teacher_units = (hidden.shape[1 if maps else -1] for hidden in (student_hidden, teacher_hidden))
+    if student_units == teacher_units:
+        layer: nn.Module = torch.nn.Identity()
     else:
-        made = torch.nn.Conv2d(narrow, broad, 1) if maps else torch.nn.Linear(narrow, broad)
-    return made.to(student_hidden.device)
+        layer = torch.nn.Conv2d(student_units, teacher_units, 1) if maps else torch.nn.Linear(student_units, teacher_units)
+    return layer.to(student_hidden.device)
 
 
-def same_rows(student_hidden: Tensor, teacher_hidden: Tensor) -> None:
-    """Prove that both layers spoke about as many rows.
+def check_same_rows(student_hidden: Tensor, teacher_hidden: Tensor) -> None:
+    """Check that both layers have the same number of rows.
 
     Raises:
-        ShapeError: they did not.
+        ShapeError: they do not.
     """
     if len(student_hidden) != len(teacher_hidden):
-        raise ShapeError(f"hidden layers of {len(student_hidden)} and {len(teacher_hidden)} rows; both must see the same batch.")
+        raise ShapeError(f"hidden layers of {len(student_hidden)} and {len(teacher_hidden)} rows; expected the same batch for both.")
 
 
-def _level(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-    """Maps of one size: the larger is averaged down, side by side."""
+def _same_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    """Average-pool feature maps to a common size, the smaller of the two along each side."""
     if student.ndim != 4 or teacher.ndim != 4 or student.shape[2:] == teacher.shape[2:]:
         return student, teacher
     size = min(student.shape[2], teacher.shape[2]), min(student.shape[3], teacher.shape[3])

@@ -1,7 +1,7 @@
-"""Matching how the rows of a batch lie to one another, so that layers of any two widths compare.
+"""Relational losses: they compare the relations between the rows of a batch, so that layers of any two widths can be matched.
 
-Each loss gives row i what its relations to the rest of the batch differ by: the mean over the batch is the published
-loss (unless it says otherwise), and a row's value depends on its batch.
+The loss of row i is the difference in its relations to the rest of the batch. The mean over the batch is the published loss
+(unless stated otherwise), and the value of a row depends on its batch.
 """
 
 from __future__ import annotations
@@ -9,97 +9,138 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutelage.losses.functional.features import same_rows
-from tutelage.losses.functional.numerics import divergence, unit, wide
+from tutelage.losses.functional.features import check_same_rows
+from tutelage.losses.functional.numerics import divergence, normalise, upcast
 
 
 def relational_distance(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    """mean_j huber(d_s(i, j) - d_t(i, j)), d the Euclidean distance over the mean of those that are not zero.
+    """Huber loss between pairwise distances: mean_j huber(d_s(i, j) - d_t(i, j)).
+
+    d is the Euclidean distance, divided by the mean of the nonzero distances in the batch.
 
     Args:
         student_hidden: (batch, ...), flattened to (batch, units).
         teacher_hidden: (batch, ...), of any width.
 
     Returns:
-        (batch,). Where all rows are the same, d = 0.
+        (batch,). If all rows are equal, d = 0.
 
     Raises:
-        ShapeError: other rows.
+        ShapeError: different numbers of rows.
 
     Source:
-        Park et al. 2019 (RKD-D), arXiv 1904.05068; the mean over all pairs, a row with itself included, as in the authors' code.
+        Park et al. 2019 (RKD-D), arXiv 1904.05068; the mean over all pairs, including a row with itself, as in the authors' code.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> teacher = torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])
+        >>> print(tl.losses.functional.relational_distance(teacher[:, :1], teacher).abs().round(decimals=3))  # equal up to scale
+        tensor([0., 0., 0.])
+        >>> print(tl.losses.functional.relational_distance(teacher.square(), teacher).round(decimals=3))
+        tensor([0.0230, 0.0470, 0.0230])
     """
-    student, teacher = _flat(student_hidden, teacher_hidden)
+    student, teacher = _flattened(student_hidden, teacher_hidden)
     return _huber(_distances(student), _distances(teacher)).mean(dim=1)
 
 
 def relational_angle(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    """mean_jk huber(cos_s(j, i, k) - cos_t(j, i, k)), the angle at row i between rows j and k.
+    """Huber loss between angles: mean_jk huber(cos_s(j, i, k) - cos_t(j, i, k)), the angle at row i between rows j and k.
 
-    Takes memory for batch^2 x units and batch^3 numbers: 134 MB for each of the latter at a batch of 320.
+    It needs memory for tensors of batch^2 x units and of batch^3 numbers: 134 MB for each of the latter at a batch of 320.
 
     Args:
         student_hidden: (batch, ...), flattened to (batch, units).
         teacher_hidden: (batch, ...), of any width.
 
     Returns:
-        (batch,). At a row that lies where another does, the cosine is 0.
+        (batch,). The cosine is 0 if row j or k equals row i.
 
     Raises:
-        ShapeError: other rows.
+        ShapeError: different numbers of rows.
 
     Source:
         Park et al. 2019 (RKD-A), arXiv 1904.05068.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> teacher = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> rotated = teacher.flip(1) * 5
+        >>> print(tl.losses.functional.relational_angle(rotated, teacher).abs().round(decimals=3))
+        tensor([0., 0., 0.])
+        >>> print(tl.losses.functional.relational_angle(teacher * torch.tensor([1.0, 3.0]), teacher).round(decimals=3))
+        tensor([0.0000, 0.0170, 0.0060])
     """
-    student, teacher = _flat(student_hidden, teacher_hidden)
+    student, teacher = _flattened(student_hidden, teacher_hidden)
     return _huber(_cosines_at(student), _cosines_at(teacher)).mean(dim=(1, 2))
 
 
 def similarity_preserving(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    """mean_j (g_s(i, j) - g_t(i, j))^2, g the rows of F F' divided by their norms.
+    """Squared difference of similarities: mean_j (g_s(i, j) - g_t(i, j))^2, g the rows of F F' divided by their norms.
 
     Args:
         student_hidden: (batch, ...), flattened to (batch, units).
         teacher_hidden: (batch, ...), of any width.
 
     Returns:
-        (batch,). A row of zeros is similar to nothing: g = 0.
+        (batch,). For a row of zeros, g = 0.
 
     Raises:
-        ShapeError: other rows.
+        ShapeError: different numbers of rows.
 
     Source:
         Tung, Mori 2019, arXiv 1907.09682.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> teacher = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+        >>> print(tl.losses.functional.similarity_preserving(2 * teacher, teacher).round(decimals=3))
+        tensor([0., 0., 0.])
+        >>> print(tl.losses.functional.similarity_preserving(teacher[:, :1], teacher).round(decimals=3))
+        tensor([0.0000, 0.3330, 0.0000])
     """
-    student, teacher = _flat(student_hidden, teacher_hidden)
-    gap = unit(student @ student.T, 1) - unit(teacher @ teacher.T, 1)
-    return gap.square().mean(dim=1)
+    student, teacher = _flattened(student_hidden, teacher_hidden)
+    difference = normalise(student @ student.T, 1) - normalise(teacher @ teacher.T, 1)
+    return difference.square().mean(dim=1)
 
 
 def probabilistic_transfer(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    """KL(p_i || q_i), p(j | i) proportional to (1 + cos(i, j)) / 2 of the teacher, q of the student.
+    """Divergence of neighbourhood probabilities: KL(p_i || q_i), p(j | i) proportional to (1 + cos(i, j)) / 2.
+
+    p is computed from the teacher's layer, q in the same way from the student's.
 
     Args:
         student_hidden: (batch, ...), flattened to (batch, units).
         teacher_hidden: (batch, ...), of any width.
 
     Returns:
-        (batch,), in nats. The authors' code divides the mean over the batch once more by the batch. A row of zeros has
-        cosine 0 with all; what the teacher finds opposite (p = 0) counts nothing.
+        (batch,), in nats. The authors' code divides the mean over the batch by the batch size once more. A row of zeros has
+        cosine 0 with every row. A row that is opposite in the teacher's layer (p = 0) contributes nothing.
 
     Raises:
-        ShapeError: other rows.
+        ShapeError: different numbers of rows.
 
     Source:
         Passalis, Tefas 2018 (PKT), arXiv 1803.10837; a row is a neighbour of itself, as in the authors' code.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> teacher = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+        >>> print(tl.losses.functional.probabilistic_transfer(3 * teacher, teacher).abs().round(decimals=4))
+        tensor([0., 0., 0.])
+        >>> print(tl.losses.functional.probabilistic_transfer(teacher[:, :1], teacher).round(decimals=4))
+        tensor([0.0029, 0.0380, 0.0391])
     """
-    student, teacher = _flat(student_hidden, teacher_hidden)
+    student, teacher = _flattened(student_hidden, teacher_hidden)
     return divergence(_neighbour_log_probs(teacher), _neighbour_log_probs(student))
 
 
-def _flat(student_hidden: Tensor, teacher_hidden: Tensor) -> tuple[Tensor, Tensor]:
-    same_rows(student_hidden, teacher_hidden)
-    return wide(student_hidden).flatten(1), wide(teacher_hidden).flatten(1)
+def _flattened(student_hidden: Tensor, teacher_hidden: Tensor) -> tuple[Tensor, Tensor]:
+    check_same_rows(student_hidden, teacher_hidden)
+    return upcast(student_hidden).flatten(1), upcast(teacher_hidden).flatten(1)
 
 
 def _huber(student: Tensor, teacher: Tensor) -> Tensor:
@@ -108,19 +149,19 @@ def _huber(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def _distances(rows: Tensor) -> Tensor:
-    """(batch, batch); by differences, for products of rows lose the small ones to rounding."""
+    """(batch, batch) scaled distances, computed from differences: with matrix products, small distances are lost to rounding."""
     distances: Tensor = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
-    apart = (distances > 0).sum().clamp_min(1)
-    return distances / (distances.sum() / apart).clamp_min(1e-30)
+    nonzero = (distances > 0).sum().clamp_min(1)
+    return distances / (distances.sum() / nonzero).clamp_min(1e-30)
 
 
 def _cosines_at(rows: Tensor) -> Tensor:
     """(batch, batch, batch): [i, j, k] is the cosine at row i of the angle between rows j and k."""
-    towards = unit(rows[None] - rows[:, None], 2)
-    return towards @ towards.transpose(1, 2)
+    directions = normalise(rows[None] - rows[:, None], 2)
+    return directions @ directions.transpose(1, 2)
 
 
 def _neighbour_log_probs(rows: Tensor) -> Tensor:
-    lengthless = unit(rows, 1)
-    near = (lengthless @ lengthless.T + 1) / 2
-    return (near / near.sum(dim=1, keepdim=True)).clamp_min(1e-30).log()  # rounding may take a cosine below -1
+    directions = normalise(rows, 1)
+    similarity = (directions @ directions.T + 1) / 2
+    return (similarity / similarity.sum(dim=1, keepdim=True)).clamp_min(1e-30).log()  # rounding can make a cosine less than -1

@@ -1,4 +1,4 @@
-"""Soft labels that are weighed row by row, or made without a teacher."""
+"""Soft labels with a weight per row, and soft labels without a teacher."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import torch
 from torch import Tensor
 
 from tutelage.losses.functional.classification import hard_cross_entropy, kl_divergence, soft_cross_entropy
-from tutelage.losses.functional.numerics import fitting, softmax
+from tutelage.losses.functional.numerics import check_shapes, softmax
 
 
 def weighted_soft_labels(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, *, temperature: float | Tensor = 2.0) -> Tensor:
-    """w_i times the soft cross-entropy, w_i = 1 - exp(-CE(student_i, y_i) / CE(teacher_i, y_i)), without gradient of its own.
+    """Soft cross-entropy times a weight per row: w_i = 1 - exp(-CE(student_i, y_i) / CE(teacher_i, y_i)).
 
-    A row that the student knows better than the teacher (a small ratio) is left to the labels.
+    A row on which the student is better than the teacher (a small ratio) has a small weight. Weights carry no gradient.
 
     Args:
         student_logits: (..., batch, classes), unnormalised.
-        teacher_logits: the same shape, or without the axis of copies; -inf is a class that cannot be, and where that is the
-            label the weight is 0.
-        labels: (batch,) integers.
-        temperature: a number, or (copies, 1, 1); of the soft cross-entropy, the weights are taken at 1.
+        teacher_logits: the same shape, or without the copies axis; -inf marks an impossible class, and if that is the true
+            class, the weight is 0.
+        labels: (batch,) ground truth y, integers.
+        temperature: a number, or (copies, 1, 1), of the soft cross-entropy; the weights are computed at temperature 1.
 
     Returns:
         (..., batch), in nats.
@@ -28,9 +28,17 @@ def weighted_soft_labels(student_logits: Tensor, teacher_logits: Tensor, labels:
         ShapeError: shapes differ.
 
     Source:
-        Zhou et al. 2021, arXiv 2102.00650; 1e-7 beside the teacher's loss, as in the authors' code.
+        Zhou et al. 2021, arXiv 2102.00650; 1e-7 is added to the teacher's loss, as in the authors' code.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, y = torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 0])
+        >>> teacher = torch.tensor([[4.0, 0.0], [-4.0, 0.0]])  # right on the first row, wrong on the second
+        >>> print(tl.losses.functional.weighted_soft_labels(student, teacher, y, temperature=2.0).round(decimals=2))
+        tensor([2.1300, 0.2700])
     """
-    fitting(student_logits, teacher_logits, "teacher logits")
+    check_shapes(student_logits, teacher_logits, "teacher logits")
     ratio = hard_cross_entropy(student_logits.detach(), labels) / (hard_cross_entropy(teacher_logits, labels) + 1e-7)
     soft = soft_cross_entropy(student_logits, softmax(teacher_logits, temperature), temperature=temperature)
     weight: Tensor = -torch.expm1(-ratio)
@@ -38,28 +46,35 @@ def weighted_soft_labels(student_logits: Tensor, teacher_logits: Tensor, labels:
 
 
 def virtual_teacher(student_logits: Tensor, labels: Tensor, *, temperature: float = 20.0, correct: float = 0.99) -> Tensor:
-    """Divergence of the student at temperature 1 from a teacher that is made, not trained: softmax(u / t).
+    """Divergence of the student at temperature 1 from a virtual teacher, softmax(u / t), which is not trained.
 
-    u is `correct` for the label and (1 - correct) / (classes - 1) for every other class.
+    u is `correct` for the true class and (1 - correct) / (classes - 1) for every other class.
 
     Args:
         student_logits: (..., batch, classes), unnormalised.
-        labels: (batch,) integers.
-        temperature: softens u; the authors' code divides neither the student by it nor multiplies by t^2, though the paper
-            equation softens both. This is the code, which gave their figures.
-        correct: what the made teacher gives to the label.
+        labels: (batch,) ground truth y, integers.
+        temperature: softens u. The paper's equation also divides the student's logits by it; the authors' code, which
+            produced their results and is followed here, does not, and does not multiply by t^2.
+        correct: value of u for the true class.
 
     Returns:
         (..., batch), in nats.
 
     Raises:
-        ShapeError: not one label a row.
+        ShapeError: not one label per row.
 
     Source:
-        Yuan et al. 2020 (Tf-KD_reg), arXiv 1909.11723. Their other form, Tf-KD_self, is soft_cross_entropy with
+        Yuan et al. 2020 (Tf-KD_reg), arXiv 1909.11723. Their other variant, Tf-KD_self, is soft_cross_entropy with
         a trained copy of the student as teacher.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, y = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]), torch.tensor([0, 0])
+        >>> print(tl.losses.functional.virtual_teacher(student, y).round(decimals=3))
+        tensor([0.1090, 0.4860])
     """
     classes = student_logits.shape[-1]
     one_hot = torch.nn.functional.one_hot(labels, classes).to(student_logits.dtype)
-    made = one_hot * correct + (1 - one_hot) * ((1 - correct) / (classes - 1))
-    return kl_divergence(student_logits, softmax(made, temperature))
+    virtual = one_hot * correct + (1 - one_hot) * ((1 - correct) / (classes - 1))
+    return kl_divergence(student_logits, softmax(virtual, temperature))

@@ -1,6 +1,4 @@
-import sys
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +19,9 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.transfer import Jitter, Munge, UnlabelledPool
 from tutelage.losses.targets import soften
 from tutelage.softlabels.recording import record
+from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
+from tutelage.students.multilabel import PerLabel
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
@@ -195,21 +195,14 @@ def test_sparse_rows_are_taken_where_both_take_them():
     assert student.predict(sparse).shape == (120,)
 
 
-def test_a_plain_classifier_is_wrapped_and_a_multilabel_one_is_taught_each_label(monkeypatch):
-    class Wrapped(Answered):
-        def __init__(self, estimator=None):
-            self.estimator = estimator
-
-    for name in ("SoftTargets", "PerLabel"):
-        home = {"SoftTargets": "any_estimator", "PerLabel": "multilabel"}[name]
-        monkeypatch.setitem(sys.modules, f"tutelage.students.{home}", SimpleNamespace(**{name: type(name, (Wrapped,), {})}))
+def test_a_plain_classifier_is_wrapped_in_soft_targets_and_for_a_multilabel_teacher_in_per_label():
     plain = DistilledClassifier(Oracle(), LogisticRegression()).fit(X)
-    assert type(plain.student_).__name__ == "SoftTargets"
+    assert type(plain.student_) is SoftTargets
     assert isinstance(plain.student_.estimator, LogisticRegression)
     assert plain.student_.classes_.tolist() == ["ant", "bee", "cat"]
     labels = Oracle(AnswerForm("probabilities", "multilabel", ("a", "b", "c")))
     each = DistilledClassifier(labels, make_pipeline(StandardScaler(), SoftTree())).fit(X).student_
-    assert type(each[-1]).__name__ == "PerLabel"
+    assert type(each[-1]) is PerLabel
     assert isinstance(each[-1].estimator, SoftTree)
     ours = DistilledClassifier(labels, AnsweredLabels(), temperature=3.0).fit(X)
     assert isinstance(ours.student_, AnsweredLabels)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import Ridge
+from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.answers import Task
 from tutelage.core.errors import BadInput, did_you_mean
+from tutelage.students.boosting import SoftBoosting
+from tutelage.students.linear import SoftLogistic
+from tutelage.students.mlp import SoftMLP
+from tutelage.students.multilabel import PerLabel
+from tutelage.students.trees import SoftForest, SoftTree
 
-CLASSIFIERS = {
-    "tree": ("tutelage.students.trees", "SoftTree"),
-    "forest": ("tutelage.students.trees", "SoftForest"),
-    "logistic": ("tutelage.students.linear", "SoftLogistic"),
-    "boosting": ("tutelage.students.boosting", "SoftBoosting"),
-    "mlp": ("tutelage.students.mlp", "SoftMLP"),
+CLASSIFIERS: dict[str, type] = {
+    "tree": SoftTree,
+    "forest": SoftForest,
+    "logistic": SoftLogistic,
+    "boosting": SoftBoosting,
+    "mlp": SoftMLP,
 }
 
-REGRESSORS = {
-    "tree": ("sklearn.tree", "DecisionTreeRegressor"),
-    "forest": ("sklearn.ensemble", "RandomForestRegressor"),
-    "linear": ("sklearn.linear_model", "Ridge"),
-    "boosting": ("sklearn.ensemble", "GradientBoostingRegressor"),
+REGRESSORS: dict[str, type] = {
+    "tree": DecisionTreeRegressor,
+    "forest": RandomForestRegressor,
+    "linear": Ridge,
+    "boosting": GradientBoostingRegressor,
 }
 """Regressors of scikit-learn that `kept` can keep. The boosted one learns one output."""
 
@@ -42,15 +50,10 @@ def student_named(name: str, /, task: Task = "multiclass", **settings: Any) -> A
     known = REGRESSORS if task == "regression" else CLASSIFIERS
     if name not in known:
         raise BadInput(f"no student named {name!r} for {task}; there are {', '.join(known)}.{did_you_mean(name, known)}")
-    module, of = known[name]
-    student = getattr(importlib.import_module(module), of)()
+    student: Any = known[name]()
     there = student.get_params(deep=False)
     for setting in settings:
         if setting not in there:
             raise BadInput(f"the student {name!r} has no setting {setting!r}; it has {', '.join(there)}.{did_you_mean(setting, there)}")
     student.set_params(**settings)
-    if task != "multilabel":
-        return student
-    from tutelage.students.multilabel import PerLabel
-
-    return PerLabel(student)
+    return PerLabel(student) if task == "multilabel" else student

@@ -15,8 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from tutelage.core.answers import AnswerForm, label_array, plain, shown
 from tutelage.core.arrays import Floats, one_hot
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, one_line, require
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, one_line
 from tutelage.losses.targets import check_temperature
+from tutelage.students.any_estimator import SoftTargets
+from tutelage.students.multilabel import PerLabel
 
 
 def must_learn(teacher: Any) -> bool:
@@ -169,5 +171,5 @@ def _of_soft_targets(student: Any, form: AnswerForm) -> tuple[Any, str]:
         return student.set_params(**{name: soft}), f"{name}__{keyword}"
     takes_matrix = "classes" in inspect.signature(student.fit).parameters
     if form.task == "multilabel" and not (takes_matrix and get_tags(student).classifier_tags.multi_label):
-        return require("tutelage.students.multilabel").PerLabel(student), "classes"
-    return (student if takes_matrix else require("tutelage.students.any_estimator").SoftTargets(student)), "classes"
+        return PerLabel(student), "classes"
+    return (student if takes_matrix else SoftTargets(student)), "classes"

@@ -8,10 +8,10 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
 from tutelage.exporters.onnx_graph import onnx_graph, thresholds_of
 from tutelage.exporters.parity import export_onnx
-from tutelage.students.by_name import WEIGHS, student_named
+from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.teaching import blended, taught
+from tutelage.students.teaching import blended, fit_student
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"far": 2000 + RNG.normal(size=120), "gaps": RNG.normal(size=120), "whole": RNG.integers(0, 5, 120)})
@@ -23,8 +23,8 @@ QUICK = {"forest": {"n_estimators": 5}, "mlp": {"epochs": 3}, "boosting": {"n_es
 def trained(name, *, task="multiclass", classes=3, temperature=1.0, rows=FRAME, **settings):
     form = AnswerForm("values", task) if task == "regression" else AnswerForm("probabilities", task, tuple(range(classes)))
     targets = blended(RNG.dirichlet(np.ones(classes), len(rows)), form, temperature=temperature)
-    student = with_columns(student_named(name, task, **QUICK.get(name, {}), **settings), rows, scaled=name in WEIGHS)
-    return TrainedStudent(taught(student, form, rows, targets), task, form.classes, temperature, tuple(getattr(rows, "columns", ())))
+    student = with_columns(student_named(name, task, **QUICK.get(name, {}), **settings), rows, scaled=name in NEED_SCALING)
+    return TrainedStudent(fit_student(student, form, rows, targets), task, form.classes, temperature, tuple(getattr(rows, "columns", ())))
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])

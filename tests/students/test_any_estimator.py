@@ -91,7 +91,7 @@ def test_a_classifier_that_cannot_weigh_rows_or_tell_probabilities_is_refused(es
 
 @pytest.mark.parametrize("negligible", [-0.1, 1, np.nan])
 def test_a_bound_that_is_no_probability_is_refused(negligible):
-    with pytest.raises(BadInput, match="expected a probability from 0 to below 1"):
+    with pytest.raises(BadInput, match="expected a probability of at least 0 and below 1"):
         SoftTargets(DummyClassifier(), negligible=negligible).fit(X, P)
 
 

@@ -30,7 +30,7 @@ def cross_entropy(scores, targets):
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_gradient_and_hessian_are_those_of_the_cross_entropy(order, weights):
     scores, targets = RNG.normal(size=(5, 3)), P[:5]
-    gradient, hessian = SoftmaxObjective(targets, weights, enlarged=1.5, order=order)(np.asarray(scores, order=order))
+    gradient, hessian = SoftmaxObjective(targets, weights, hessian_factor=1.5, order=order)(np.asarray(scores, order=order))
     scale = np.ones(5) if weights is None else weights
     step = 1e-4
     for row in range(5):

@@ -41,10 +41,14 @@ def test_settings_reach_the_student_and_multilabel_wraps_it():
 @pytest.mark.parametrize(
     ("name", "options", "match"),
     [
-        ("treee", {}, r"no student named 'treee' for multiclass; there are tree, forest, .*\. Did you mean tree\?"),
-        ("logistic", {"task": "regression"}, r"no student named 'logistic' for regression; there are tree, forest, linear, boosting\.$"),
-        ("tree", {"max_leaves": 3}, r"no setting 'max_leaves'; it has .*\. Did you mean max_leaf_nodes\?"),
-        ("mlp", {"zzz": 3}, r"no setting 'zzz'; it has .*validation_fraction\.$"),
+        ("treee", {}, r"no student is named 'treee' for multiclass; expected one of tree, forest, .*\. Did you mean tree\?"),
+        (
+            "logistic",
+            {"task": "regression"},
+            r"no student is named 'logistic' for regression; expected one of tree, forest, linear, boosting\.$",
+        ),
+        ("tree", {"max_leaves": 3}, r"no setting 'max_leaves'; expected one of .*\. Did you mean max_leaf_nodes\?"),
+        ("mlp", {"zzz": 3}, r"no setting 'zzz'; expected one of .*validation_fraction\.$"),
     ],
 )
 def test_what_is_not_there_is_named_with_the_closest(name, options, match):

@@ -54,7 +54,7 @@ def test_numbers_are_scaled_only_for_those_that_weigh(hold):
 
 
 def test_dates_are_no_numbers():
-    with pytest.raises(BadInput, match=r"column 'when' holds values of type Datetime.*leave it out"):
+    with pytest.raises(BadInput, match=r"column 'when' holds values of type Datetime.*Leave the column out"):
         with_columns(LogisticRegression(), FRAME.assign(when=pd.Timestamp("2026-01-01")), scaled=True)
 
 

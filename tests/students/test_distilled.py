@@ -233,13 +233,13 @@ def test_many_outputs_are_many_values():
     ("settings", "y", "message"),
     [
         ({"soft_weight": 1.5}, Y, "soft_weight is 1.5"),
-        ({"soft_weight": 0.5}, None, "there is no truth to blend in"),
+        ({"soft_weight": 0.5}, None, "there is no ground truth to blend in"),
         ({"temperature": 0}, None, "temperature is 0"),
-        ({"out_of_fold": 3}, Y, "needs a teacher that is not fitted"),
+        ({"out_of_fold": 3}, Y, "expected an unfitted teacher"),
         ({"teacher": LogisticRegression()}, None, "requires y to be passed"),
-        ({"teacher": LogisticRegression(), "out_of_fold": 1}, Y, "expected 2 folds or more"),
-        ({"teacher": LogisticRegression(), "out_of_fold": 100}, Y, "use fewer folds"),
-        ({"teacher": Oracle(AnswerForm("values", "regression"))}, None, "use DistilledRegressor"),
+        ({"teacher": LogisticRegression(), "out_of_fold": 1}, Y, "expected 2 or more, or None"),
+        ({"teacher": LogisticRegression(), "out_of_fold": 100}, Y, "Use fewer folds"),
+        ({"teacher": Oracle(AnswerForm("values", "regression"))}, None, "Use DistilledRegressor"),
         ({"transfer": Jitter(), "transfer_rows": -1}, None, "transfer_rows is -1"),
         ({"transfer": Jitter}, None, "transfer is the class Jitter"),
         ({"transfer": X}, None, r"transfer is a ndarray; expected what makes rows, such as Munge\(\), or UnlabelledPool"),
@@ -251,11 +251,11 @@ def test_settings_that_cannot_be_used_are_named(settings, y, message):
 
 
 def test_a_teacher_of_classes_is_no_teacher_of_values_and_rows_must_match():
-    with pytest.raises(BadInput, match="use DistilledClassifier"):
+    with pytest.raises(BadInput, match="Use DistilledClassifier"):
         DistilledRegressor(Oracle(), DecisionTreeRegressor()).fit(X)
     with pytest.raises(ShapeError, match="120 and 119 rows"):
         DistilledClassifier(Oracle(), SoftTree()).fit(X, Y[:119])
-    with pytest.raises(BadInput, match="cannot teach a str"):
+    with pytest.raises(BadInput, match="cannot fit a str"):
         DistilledClassifier(Oracle(), "tree").fit(X)
 
 

@@ -89,7 +89,9 @@ def test_without_standardising_features_are_taken_as_they_are():
     np.testing.assert_allclose(taught(epochs=1).mean_, X.mean(axis=0))
 
 
-@pytest.mark.parametrize(("fraction", "match"), [(1, "share of rows from 0 to below 1"), (-0.1, "share"), (0.999, "holds back all 200")])
+@pytest.mark.parametrize(
+    ("fraction", "match"), [(1, "share of the rows, at least 0 and below 1"), (-0.1, "share"), (0.999, "holds out all 200")]
+)
 def test_a_share_that_leaves_nothing_is_refused(fraction, match):
     with pytest.raises(BadInput, match=match):
         taught(validation_fraction=fraction)

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.losses.targets import temper
-from tutelage.students.teaching import as_truth, blended, must_learn, out_of_fold_answers, taught
+from tutelage.students.teaching import as_truth, blended, fit_student, is_unfitted, out_of_fold_answers
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
@@ -23,16 +23,16 @@ MANY = AnswerForm("probabilities", "multilabel", ("a", "b"))
 
 def test_only_an_estimator_that_is_not_fitted_has_to_learn():
     fitted = LogisticRegression().fit(X, Y)
-    assert must_learn(LogisticRegression())
-    assert must_learn(make_pipeline(StandardScaler(), LogisticRegression()))
+    assert is_unfitted(LogisticRegression())
+    assert is_unfitted(make_pipeline(StandardScaler(), LogisticRegression()))
     for knows in (fitted, FrozenEstimator(fitted), make_pipeline(StandardScaler(), fitted), as_teacher(fitted), "no teacher at all"):
-        assert not must_learn(knows)
+        assert not is_unfitted(knows)
 
 
 def test_catboost_says_itself_whether_it_is_fitted():
     model = pytest.importorskip("catboost").CatBoostClassifier(iterations=2, verbose=False, allow_writing_files=False)
-    assert must_learn(model)
-    assert not must_learn(model.fit(X, Y))
+    assert is_unfitted(model)
+    assert not is_unfitted(model.fit(X, Y))
 
 
 def test_truth_is_put_in_the_teachers_order():
@@ -72,14 +72,14 @@ def test_each_label_of_many_is_tempered_alone():
 def test_a_pipeline_passes_the_classes_to_its_last_step():
     student = make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), SoftTree()))
     targets = np.column_stack([Y, 1 - Y]).astype(float)
-    fitted = taught(student, FORM, X, targets)
+    fitted = fit_student(student, FORM, X, targets)
     assert fitted.classes_.tolist() == ["a", "b"]
     np.testing.assert_allclose(fitted.predict_proba(X), targets)
     assert not hasattr(student[-1][-1], "tree_")
 
 
 def test_folds_that_cannot_be_are_refused():
-    with pytest.raises(BadInput, match="takes no multilabel teacher"):
+    with pytest.raises(BadInput, match="the teacher is multilabel"):
         out_of_fold_answers(LogisticRegression(), MANY, X, Y, folds=3, seed=0)
     with pytest.raises(BadInput, match="one class has 15 rows"):
         out_of_fold_answers(LogisticRegression(), FORM, X, Y, folds=16, seed=0)
@@ -87,10 +87,10 @@ def test_folds_that_cannot_be_are_refused():
 
 def test_a_regressor_of_one_value_says_how_it_learns_several():
     many, pairs = AnswerForm("values", "regression"), np.column_stack([Y, 1 - Y]).astype(float)
-    with pytest.raises(BadInput, match=r"GradientBoostingRegressor did not learn 2 values a row .*MultiOutputRegressor"):
-        taught(GradientBoostingRegressor(), many, X, pairs)
+    with pytest.raises(BadInput, match=r"GradientBoostingRegressor cannot be fitted to 2 values per row .*MultiOutputRegressor"):
+        fit_student(GradientBoostingRegressor(), many, X, pairs)
     with pytest.raises(ValueError, match="could not convert string to float"):  # its own words, where two are no trouble
-        taught(Ridge(), many, X.astype(str).astype(object) + "x", pairs)
+        fit_student(Ridge(), many, X.astype(str).astype(object) + "x", pairs)
 
 
 def test_truth_that_is_no_numbers_is_refused_where_it_must_be():

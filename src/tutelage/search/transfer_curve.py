@@ -22,7 +22,7 @@ from tutelage.evaluation.significance import paired_difference
 from tutelage.losses.targets import check_temperature
 from tutelage.search.transfer_display import Measure, TransferCurve, TransferPoint
 from tutelage.softlabels.querying import query
-from tutelage.students.teaching import blended, must_learn, taught
+from tutelage.students.teaching import blended, fit_student, is_unfitted
 from tutelage.teachers.adapt import as_teacher
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def transfer_curve(
         BadInput: a teacher that is not fitted, fewer than two amounts, seeds or validation rows, a measure of
             another task. ShapeError: made or validation rows with other columns.
     """
-    if must_learn(teacher):
+    if is_unfitted(teacher):
         raise BadInput(
             f"this {type(teacher).__name__} is not fitted; a transfer curve compares students with a teacher that knows: fit it."
         )
@@ -119,7 +119,7 @@ class _Class:
             self._X = stacked(self._X, fresh)
             self._targets = np.concatenate([self._targets, self._answers(fresh)])
             self._held = amount
-        return taught(self._student, self._teacher.form, self._X, self._targets)
+        return fit_student(self._student, self._teacher.form, self._X, self._targets)
 
     def _answers(self, X: Any) -> Floats:
         return blended(query(self._teacher, X), self._teacher.form, temperature=self._temperature)

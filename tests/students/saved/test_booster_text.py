@@ -78,7 +78,7 @@ def test_sizes_of_trees_that_lie_are_not_believed():
 @with_lightgbm
 def test_a_number_that_lightgbm_cannot_read_is_refused():
     lines = ["threshold=x y z" if given.startswith("threshold=") else given for given in TEXTS["lightgbm"].split("\n")]
-    with pytest.raises(DamagedFile, match="refused by lightgbm"):
+    with pytest.raises(DamagedFile, match="was refused by lightgbm"):
         booster_of("\n".join(lines), "lightgbm", features=3, columns=3)
 
 
@@ -107,5 +107,5 @@ def test_xgboost_trees_that_point_outside_themselves_are_refused(damage):
 def test_a_model_that_xgboost_refuses_is_damaged():
     model = json.loads(TEXTS["xgboost"])
     model["learner"]["objective"]["name"] = "no such objective"
-    with pytest.raises(DamagedFile, match="refused by xgboost"):
+    with pytest.raises(DamagedFile, match="was refused by xgboost"):
         booster_of(json.dumps(model), "xgboost", features=3, columns=3)

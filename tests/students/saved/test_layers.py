@@ -108,14 +108,14 @@ class Louder(nn.Linear):
         (MLPStack((3, 2), 2), r"layer 0 \(MLPStack\) cannot be described"),
         (pooled_with_indices(), r"layer 1 \(MaxPool2d\) has return_indices=True, which cannot be described"),
         (nn.Sequential(spectral_norm(nn.Linear(3, 2))), r"layer 0 \(ParametrizedLinear\) cannot be described"),
-        (mlp((3, 4, 2)).double(), r"layer 0 \(Linear\) has other weights than torch gives it in float32"),
+        (mlp((3, 4, 2)).double(), r"layer 0 \(Linear\) has weights of other names, shapes or dtypes than torch creates in float32"),
         (nn.Sequential(nn.Linear(np.int64(3), 2)), r"layer 0 \(Linear\) has in_features=.*3.*, which cannot be described"),
         (hooked(lambda network: [network[0][0]]), r"layer 0 \(Linear\) has hooks=.*, which cannot be described"),
         (hooked(lambda network: [network[0]]), r"layer 0 \(Sequential\) cannot be described"),
         (patched(), r"layer 0 \(Linear\) has forward=.*, which cannot be described"),
         (tied(), "layers share weights"),
         (twice(), "layers share weights"),
-        (nn.Sequential(*[nn.Identity()] * (MOST_LAYERS + 1)), "no list of at most 1000"),
+        (nn.Sequential(*[nn.Identity()] * (MOST_LAYERS + 1)), "not a list of at most 1000"),
     ],
 )
 def test_what_would_not_come_back_is_refused_and_named(network, sentence):

@@ -72,7 +72,7 @@ def test_a_convolutional_network_is_exported_as_it_answers_in_eval_mode_for_any_
 
 
 def test_layers_that_do_not_fit_the_rows_are_refused():
-    with pytest.raises(BadInput, match="a layer of the network takes 3 numbers a row; it would be given 2"):
+    with pytest.raises(BadInput, match="a layer of the network takes 3 inputs and would get 2"):
         onnx_graph(STUDENTS["network"][0], 2)
 
 

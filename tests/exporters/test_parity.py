@@ -36,7 +36,7 @@ def test_a_file_that_answers_otherwise_is_not_written(change, tmp_path, monkeypa
 def test_a_file_of_another_shape_is_not_written(tmp_path, monkeypatch):
     tree = SoftTree(max_leaf_nodes=4).fit(X, np.eye(2)[(Y > 0).astype(int)])
     monkeypatch.setattr(module, "onnx_graph", lambda _, features: onnx_graph(LinearRegression().fit(X, Y), features))
-    with pytest.raises(ParityError, match=r"answers \(\d+, 1\), the student \(\d+, 2\)"):
+    with pytest.raises(ParityError, match=r"answers have shape \(\d+, 1\) and the student's \(\d+, 2\)"):
         export_onnx(tree, tmp_path / "tree.onnx", check_on=X)
 
 

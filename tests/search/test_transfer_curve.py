@@ -73,7 +73,7 @@ def test_more_rows_bring_the_student_closer_and_the_largest_that_gains_is_chosen
     assert agreement[0] < 0.93 < 0.97 < agreement[-1]
     assert found.points[0].scores["kl_nats"] > 2 * found.points[-1].scores["kl_nats"]
     assert found.chosen_rows == 4000
-    assert "still gained: 200 to 4000 rows took kl_nats" in found.stopped_because
+    assert "still gave a gain: 200 to 4000 rows changed kl_nats" in found.stopped_because
     assert (found.training_rows, found.validation_rows, found.seeds) == (40, 300, (0, 1, 2, 3, 4))
 
 
@@ -98,7 +98,7 @@ def test_every_made_row_is_labelled_once_and_those_after_the_stop_never():
     assert dull.rows == 300 + 3 * (40 + 20)
     assert found.chosen_rows == 0
     assert [point.rows for point in found.points] == [0, 10, 20]
-    assert "More than 0 made rows brought no gain that can be claimed: 0 to 10 rows took" in found.stopped_because
+    assert "More than 0 transfer rows gave no demonstrable gain: 0 to 10 rows changed" in found.stopped_because
     assert len(curve(Oracle(steepness=0.0), rows=(0, 10, 20, 40), patience=None).points) == 4
 
 
@@ -150,9 +150,9 @@ def test_labels_of_many_are_judged_one_by_one():
     [
         ({"teacher": LogisticRegression()}, "is not fitted"),
         ({"seeds": 1}, "1 seeds"),
-        ({"rows": (5,)}, "1 amounts of rows"),
-        ({"tolerance": -1}, "a tolerance of -1"),
-        ({"patience": 0}, "a patience of 0"),
+        ({"rows": (5,)}, "1 numbers of rows"),
+        ({"tolerance": -1}, "tolerance is -1"),
+        ({"patience": 0}, "patience is 0"),
         ({"measure": "rmse"}, "expected one of kl_nats, agreement"),
         ({"validation": VALIDATION[:1]}, "1 validation rows"),
         ({"transfer": UnlabelledPool(X), "rows": (0, 41)}, "of a pool of 40"),

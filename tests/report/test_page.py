@@ -42,7 +42,7 @@ def test_everything_measured_is_on_the_page(page):
             "What is lost?",
             "seeds and test rows",
             "temperature 2",
-            "learned from one teacher",
+            "trained from one teacher",
         ),
         *("1366", "1400", "1300 to 1500", "Because of two mistakes.", "Knows", "Regions", "Scatter", "27,413,130"),
         *("3.0e-07", "10,013 rows", "First this.", "12.0 s", "LeCun, CC BY-SA 3.0", "3.11.7"),
@@ -71,14 +71,14 @@ def test_every_element_is_closed(page):
 
 def test_a_record_without_pictures_or_published_figures_has_no_empty_sections(record):
     bare = render_page(replace(record, published=None), Figures())
-    assert "Class by class" not in bare
-    assert "done right" not in bare
+    assert "Results by class" not in bare
+    assert "Corrected protocol" not in bare
     assert bare.count("<section") < render_page(record, Figures()).count("<section")
 
 
 def test_a_quick_run_says_that_it_was_one(record, page):
-    assert "A quick look" not in page
-    assert "A quick look" in render_page(replace(record, options={"quick": True}), Figures())
+    assert "A quick run" not in page
+    assert "A quick run" in render_page(replace(record, options={"quick": True}), Figures())
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0.0, ""), (0.0004, ""), (0.0006, "0.1"), (0.0994, "9.9"), (0.0996, "10"), (1.0, "100")])

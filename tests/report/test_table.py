@@ -13,7 +13,7 @@ def printed(record, width):
     return console.export_text()
 
 
-def test_arms_comparisons_published_figures_and_time_are_there(record):
+def test_the_table_contains_arms_comparisons_published_figures_and_time(record):
     text = printed(record, 120)
     for expected in ("98.40", "98.13-98.63", "160", "109.7 MB", "97.52", "94.50", "550"):
         assert expected in text

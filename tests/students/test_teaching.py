@@ -21,21 +21,21 @@ FORM = of_classes("probabilities", ("a", "b"))
 MANY = AnswerForm("probabilities", "multilabel", ("a", "b"))
 
 
-def test_only_an_estimator_that_is_not_fitted_has_to_learn():
+def test_is_unfitted_recognises_unfitted_scikit_learn_estimators_only():
     fitted = LogisticRegression().fit(X, Y)
     assert is_unfitted(LogisticRegression())
     assert is_unfitted(make_pipeline(StandardScaler(), LogisticRegression()))
-    for knows in (fitted, FrozenEstimator(fitted), make_pipeline(StandardScaler(), fitted), as_teacher(fitted), "no teacher at all"):
-        assert not is_unfitted(knows)
+    for teacher in (fitted, FrozenEstimator(fitted), make_pipeline(StandardScaler(), fitted), as_teacher(fitted), "no teacher at all"):
+        assert not is_unfitted(teacher)
 
 
-def test_catboost_says_itself_whether_it_is_fitted():
+def test_is_unfitted_recognises_catboost_models():
     model = pytest.importorskip("catboost").CatBoostClassifier(iterations=2, verbose=False, allow_writing_files=False)
     assert is_unfitted(model)
     assert not is_unfitted(model.fit(X, Y))
 
 
-def test_truth_is_put_in_the_teachers_order():
+def test_as_truth_uses_the_teachers_order_of_classes():
     assert as_truth(["b", "a", "b"], of_classes("logits", ("b", "c", "a"))).tolist() == [[1, 0, 0], [0, 0, 1], [1, 0, 0]]
     assert as_truth([True, False], of_classes("logits", (0, 1))).tolist() == [[0, 1], [1, 0]]
     assert as_truth([[0, 1]], MANY).tolist() == [[0, 1]]
@@ -47,7 +47,7 @@ def test_truth_is_put_in_the_teachers_order():
 
 
 @given(st.floats(0, 1), st.floats(0.5, 20), st.floats(0.01, 0.99))
-def test_tempering_comes_after_blending_and_can_be_undone(soft_weight, temperature, first):
+def test_tempering_comes_after_blending_and_can_be_reversed(soft_weight, temperature, first):
     answers, truth = np.array([[first, 1 - first]]), np.array([[0.0, 1.0]])
     mixed = soft_weight * answers + (1 - soft_weight) * truth
     targets = blended(answers, FORM, truth=truth, soft_weight=soft_weight, temperature=temperature)
@@ -55,7 +55,7 @@ def test_tempering_comes_after_blending_and_can_be_undone(soft_weight, temperatu
     np.testing.assert_allclose(FORM.probabilities(targets, 1 / temperature), mixed, atol=1e-9)
 
 
-def test_logits_are_tempered_as_they_are_and_values_never():
+def test_logits_are_tempered_directly_and_values_never():
     steep = np.array([[0.0, 2000.0]])
     assert blended(steep, of_classes("logits", ("a", "b")), temperature=1000.0)[0, 0] == pytest.approx(1 / (1 + np.e**2))
     values = np.array([[4.0]])
@@ -64,7 +64,7 @@ def test_logits_are_tempered_as_they_are_and_values_never():
     assert blended(values, regression) == 4.0
 
 
-def test_each_label_of_many_is_tempered_alone():
+def test_multilabel_probabilities_are_tempered_separately():
     answers = np.array([[0.5, 0.9]])
     np.testing.assert_allclose(blended(answers, MANY, temperature=2.0), [[0.5, 0.75]])
 
@@ -78,21 +78,21 @@ def test_a_pipeline_passes_the_classes_to_its_last_step():
     assert not hasattr(student[-1][-1], "tree_")
 
 
-def test_folds_that_cannot_be_are_refused():
+def test_impossible_folds_are_refused():
     with pytest.raises(BadInput, match="the teacher is multilabel"):
         out_of_fold_answers(LogisticRegression(), MANY, X, Y, folds=3, seed=0)
     with pytest.raises(BadInput, match="one class has 15 rows"):
         out_of_fold_answers(LogisticRegression(), FORM, X, Y, folds=16, seed=0)
 
 
-def test_a_regressor_of_one_value_says_how_it_learns_several():
+def test_a_single_output_regressor_is_refused_with_a_hint_for_multiple_outputs():
     many, pairs = AnswerForm("values", "regression"), np.column_stack([Y, 1 - Y]).astype(float)
     with pytest.raises(BadInput, match=r"GradientBoostingRegressor cannot be fitted to 2 values per row .*MultiOutputRegressor"):
         fit_student(GradientBoostingRegressor(), many, X, pairs)
-    with pytest.raises(ValueError, match="could not convert string to float"):  # its own words, where two are no trouble
+    with pytest.raises(ValueError, match="could not convert string to float"):  # its own error, because it supports multiple outputs
         fit_student(Ridge(), many, X.astype(str).astype(object) + "x", pairs)
 
 
-def test_truth_that_is_no_numbers_is_refused_where_it_must_be():
+def test_multilabel_truth_that_is_not_numeric_is_refused():
     with pytest.raises(ShapeError, match="y holds something else than numbers"):
         as_truth(["on", "off"], MANY)

@@ -176,8 +176,8 @@ def thresholds_of(student: Any) -> list[tuple[int, np.float32]]:
     if hasattr(student, "network"):
         return []
     model = student.student_[-1] if isinstance(student, TrainedStudent) else student
-    found: list[tuple[int, np.float32]] = []
+    splits: list[tuple[int, np.float32]] = []
     for tree in trees_in(model):
         inner = (tree.children_left != -1) & np.isfinite(tree.threshold)  # a threshold of inf separates missing from present values
-        found += zip(tree.feature[inner].tolist(), tree.threshold[inner].astype(np.float32), strict=True)
-    return found
+        splits += zip(tree.feature[inner].tolist(), tree.threshold[inner].astype(np.float32), strict=True)
+    return splits

@@ -54,9 +54,9 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
         codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
         return ColumnTransformer([("numbers", "passthrough", numbers), ("categories", codes, categories)])
     fill = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    own = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE)
+    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE)
     share = 0.3 if sparse else 0.0  # scikit-learn's default: rows stay sparse up to this share of non-zero cells
-    return ColumnTransformer([("numbers", fill, numbers), ("categories", own, categories)], sparse_threshold=share)
+    return ColumnTransformer([("numbers", fill, numbers), ("categories", one_hot, categories)], sparse_threshold=share)
 
 
 def _is_texts(rows: Any) -> bool:

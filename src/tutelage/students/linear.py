@@ -91,13 +91,13 @@ class SoftLogistic(SoftClassifier):
         columns = targets[:, 1:] if targets.shape[1] == 2 else targets
         row_weights = np.full(X.shape[0], self.C) if weights is None else self.C * weights
         problem = _problem(X, np.ascontiguousarray(columns, dtype=X.dtype), row_weights, fit_intercept=self.fit_intercept)
-        found = _minimum(problem, tol=self.tol, max_iter=self.max_iter)
-        coefficients, intercepts = problem.unpacked(found.x)
+        result = _minimum(problem, tol=self.tol, max_iter=self.max_iter)
+        coefficients, intercepts = problem.unpacked(result.x)
         if intercepts.size > 1:
             intercepts -= intercepts.mean()  # a constant added to all of them changes nothing
         self.coef_ = np.ascontiguousarray(coefficients.T, dtype=X.dtype)
         self.intercept_ = intercepts.astype(X.dtype)
-        self.n_iter_ = max(1, int(found.nit))
+        self.n_iter_ = max(1, int(result.nit))
 
 
 @dataclass(frozen=True)
@@ -219,12 +219,12 @@ def _minimum(problem: _Problem, *, tol: float, max_iter: int) -> OptimizeResult:
     rounding = 64 * np.finfo(problem.targets.dtype).eps if problem.targets.dtype == np.float64 else 1e-9
     options: Any = {"maxiter": max_iter, "gtol": tol, "ftol": rounding, "maxcor": 10, "maxls": 50, "maxfun": 20 * max_iter}
     objective: Any = problem.value_and_gradient
-    found: OptimizeResult[Any] = minimize(objective, problem.start(), jac=True, method="L-BFGS-B", options=options)
-    if found.nit >= max_iter:
+    result: OptimizeResult[Any] = minimize(objective, problem.start(), jac=True, method="L-BFGS-B", options=options)
+    if result.nit >= max_iter:
         warnings.warn(
-            f"SoftLogistic took {found.nit} steps and its gradient is {np.abs(found.jac).max():.2g}, above tol={tol}. "
+            f"SoftLogistic took {result.nit} steps and its gradient is {np.abs(result.jac).max():.2g}, above tol={tol}. "
             "Raise max_iter, scale the features or strengthen the penalty (a smaller C).",
             ConvergenceWarning,
             stacklevel=4,
         )
-    return found
+    return result

@@ -161,7 +161,7 @@ def _by_torch(student: SoftMLP, data: _FitData, seed: int) -> tuple[Layers, int]
             {"params": [layer.weight for layer in linears], "weight_decay": student.l2},
             {"params": [layer.bias for layer in linears], "weight_decay": 0.0},
         ]
-        done = fit(
+        fitted = fit(
             network,
             soft_cross_entropy,
             inputs=inputs,
@@ -172,7 +172,7 @@ def _by_torch(student: SoftMLP, data: _FitData, seed: int) -> tuple[Layers, int]
             validation=Validation(validation_inputs, validation_targets, by="loss") if len(validation_inputs) else None,
         )
     layers = [(np.ascontiguousarray(layer.weight.detach().numpy().T), layer.bias.detach().numpy().copy()) for layer in linears]
-    return layers, int(done.best_epoch[0])
+    return layers, int(fitted.best_epoch[0])
 
 
 def _by_sklearn(student: SoftMLP, data: _FitData, seed: int) -> tuple[Layers, int]:

@@ -40,8 +40,8 @@ class _TreeBased(SoftClassifier):
 
     def _settings(self) -> dict[str, Any]:
         """The parameters that are passed on to the regressor, under the same names."""
-        own = {"targets", "smallest_probability"}
-        return {name: value for name, value in self.get_params(deep=False).items() if name not in own}
+        excluded = {"targets", "smallest_probability"}
+        return {name: value for name, value in self.get_params(deep=False).items() if name not in excluded}
 
     @abstractmethod
     def _grow(self, X: Any, targets: Floats, weights: Floats | None) -> None:

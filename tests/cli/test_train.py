@@ -49,7 +49,7 @@ def test_an_earlier_student_is_replaced_and_other_files_are_not(flowers, here, c
     ("student", "changed", "said"),
     [
         ("treee", {}, "Did you mean tree?"),
-        ("zebra", {}, "there are tree, forest, logistic, boosting, mlp"),
+        ("zebra", {}, "expected one of tree, forest, logistic, boosting, mlp"),
         ("tree", {"--set": "max_leaves=3"}, "Did you mean max_leaf_nodes?"),
         ("tree", {"--set": "max_leaf_nodes"}, "write NAME=VALUE"),
         ("tree", {"--set": "max_leaf_nodes=1"}, "the student 'tree' cannot learn so (The 'max_leaf_nodes' parameter"),

@@ -36,20 +36,20 @@ def test_every_student_has_one_input_and_one_output_of_its_shape(name):
     assert graph.output[0].type.tensor_type.shape.dim[1].dim_value == columns
 
 
-def test_the_labels_travel_with_the_file():
+def test_the_class_names_are_stored_in_the_file():
     metadata = {entry.key: entry.value for entry in onnx_graph(STUDENTS["network"][0], 3).metadata_props}
     assert json.loads(metadata["classes"]) == ["a", "b", "c", "d"]
 
 
 @pytest.mark.parametrize("network", [mlp((3, 5, 4)), nn.Sequential(nn.Linear(3, 4), nn.Tanh())])
-def test_the_file_holds_no_path_of_the_machine_that_made_it(network):
+def test_the_file_contains_no_local_paths(network):
     content = onnx_graph(TorchStudent(network, classes="abcd"), 3).SerializeToString()
     assert b".py" not in content
     assert b"site-packages" not in content
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_plain_layers_are_written_as_torch_runs_them(bias, tmp_path):
+def test_plain_layers_are_written_directly(bias, tmp_path):
     student = TorchStudent(nn.Sequential(nn.Linear(3, 5, bias=bias), nn.ReLU(), nn.Linear(5, 4, bias=bias)), classes="abcd")
     rows = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
     assert export_onnx(student, tmp_path / "student.onnx", check_on=rows).worst_difference < 1e-6
@@ -57,7 +57,7 @@ def test_plain_layers_are_written_as_torch_runs_them(bias, tmp_path):
     assert [node.op_type for node in graph.node] == ["Gemm", "Relu", "Gemm", "Softmax"]
 
 
-def test_a_convolutional_network_is_exported_as_it_answers_in_eval_mode_for_any_number_of_rows(tmp_path):
+def test_a_convolutional_network_is_exported_in_eval_mode_for_any_number_of_rows(tmp_path):
     first = nn.Sequential(nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 4, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(4), nn.ReLU())
     then = [nn.Conv2d(4, 4, 3, padding="same", groups=4), nn.MaxPool2d(2), nn.Dropout2d(), nn.AdaptiveAvgPool2d(2), nn.Flatten()]
     network = nn.Sequential(first, *then, nn.Linear(16, 10))
@@ -72,11 +72,11 @@ def test_a_convolutional_network_is_exported_as_it_answers_in_eval_mode_for_any_
 
 
 def test_layers_that_do_not_fit_the_rows_are_refused():
-    with pytest.raises(BadInput, match="a layer of the network takes 3 numbers a row; it would be given 2"):
+    with pytest.raises(BadInput, match="a layer of the network takes 3 inputs and would get 2"):
         onnx_graph(STUDENTS["network"][0], 2)
 
 
-def test_exporting_gives_the_network_its_mode_back():
+def test_exporting_restores_the_training_mode():
     network = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5)).train()
     onnx_graph(TorchStudent(network, classes="abcd"), 3)
     assert network.training
@@ -94,14 +94,14 @@ def test_the_thresholds_of_a_tree_are_those_of_its_splits():
     assert thresholds_of(STUDENTS["line"][0]) == []
 
 
-@pytest.mark.parametrize("activation", [nn.ReLU(), nn.Tanh()])  # written as it is, and through torch's exporter
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.Tanh()])  # written directly, and with torch's exporter
 @pytest.mark.parametrize("targets", [X[:, :1] * 100, (X > 0).astype(np.int64)])
-def test_values_and_labels_of_their_own_are_no_distribution(targets, activation, tmp_path):
+def test_regression_and_multilabel_networks_are_exported_without_softmax(targets, activation, tmp_path):
     network = nn.Sequential(nn.Linear(3, 4), activation, nn.Linear(4, targets.shape[1]))
     student = TorchStudent(network, squared_error(against="labels") if targets.shape[1] == 1 else hard_bernoulli()).fit(
         X, y=targets, epochs=1
     )
     export_onnx(student, tmp_path / "student.onnx", check_on=X)
-    said = OnnxStudent.load(tmp_path / "student.onnx").answer(X.astype(np.float32))
+    answers = OnnxStudent.load(tmp_path / "student.onnx").answer(X.astype(np.float32))
     expected = network(torch.tensor(X, dtype=torch.float32)).detach()
-    np.testing.assert_allclose(said, expected if targets.shape[1] == 1 else expected.sigmoid(), atol=1e-5)
+    np.testing.assert_allclose(answers, expected if targets.shape[1] == 1 else expected.sigmoid(), atol=1e-5)

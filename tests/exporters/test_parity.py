@@ -15,7 +15,7 @@ X = RNG.normal(size=(200, 3)).astype(np.float32)
 Y = X @ [1.0, -2.0, 3.0]
 
 
-def test_the_file_is_written_with_the_record_of_its_check(tmp_path):
+def test_the_file_is_written_and_its_parity_returned(tmp_path):
     parity = export_onnx(LinearRegression().fit(X, Y), tmp_path / "line.onnx", check_on=X)
     assert (parity.rows, parity.decisions_changed) == (200, 0)
     assert 0 <= parity.worst_difference <= TOLERANCE
@@ -24,7 +24,7 @@ def test_the_file_is_written_with_the_record_of_its_check(tmp_path):
 
 
 @pytest.mark.parametrize("change", [1e-3, np.nan])
-def test_a_file_that_answers_otherwise_is_not_written(change, tmp_path, monkeypatch):
+def test_a_file_that_answers_differently_is_not_written(change, tmp_path, monkeypatch):
     student, other = LinearRegression().fit(X, Y), LinearRegression().fit(X, Y)
     other.coef_ = other.coef_ + change
     monkeypatch.setattr(module, "onnx_graph", lambda _, features: onnx_graph(other, features))
@@ -36,11 +36,11 @@ def test_a_file_that_answers_otherwise_is_not_written(change, tmp_path, monkeypa
 def test_a_file_of_another_shape_is_not_written(tmp_path, monkeypatch):
     tree = SoftTree(max_leaf_nodes=4).fit(X, np.eye(2)[(Y > 0).astype(int)])
     monkeypatch.setattr(module, "onnx_graph", lambda _, features: onnx_graph(LinearRegression().fit(X, Y), features))
-    with pytest.raises(ParityError, match=r"answers \(\d+, 1\), the student \(\d+, 2\)"):
+    with pytest.raises(ParityError, match=r"answers have shape \(\d+, 1\) and the student's \(\d+, 2\)"):
         export_onnx(tree, tmp_path / "tree.onnx", check_on=X)
 
 
-def test_the_old_file_stays_when_the_new_one_fails(tmp_path, monkeypatch):
+def test_an_existing_file_is_unchanged_if_the_new_one_fails(tmp_path, monkeypatch):
     (tmp_path / "line.onnx").write_bytes(b"old")
     monkeypatch.setattr(module, "TOLERANCE", -1.0)
     with pytest.raises(ParityError):
@@ -48,7 +48,7 @@ def test_the_old_file_stays_when_the_new_one_fails(tmp_path, monkeypatch):
     assert (tmp_path / "line.onnx").read_bytes() == b"old"
 
 
-def test_edge_rows_hold_every_split_and_its_neighbours():
+def test_edge_rows_include_every_split_and_its_neighbours():
     tree = SoftTree(max_leaf_nodes=5, random_state=0).fit(X, np.eye(2)[(Y > 0).astype(int)])
     edges = edge_rows(tree, X)
     inner = tree.tree_.tree_
@@ -59,13 +59,13 @@ def test_edge_rows_hold_every_split_and_its_neighbours():
     assert np.isfinite(edges).all()
 
 
-def test_more_splits_than_rows_still_give_every_edge():
+def test_a_tree_with_more_splits_than_rows_gets_edge_rows_for_every_split():
     tree = SoftTree(random_state=0).fit(X, RNG.dirichlet(np.ones(2), 200))
     splits = tree.tree_.get_n_leaves() - 1
     assert len(edge_rows(tree, X[:7])) == 3 + 7 + 3 * splits
 
 
-def test_what_is_no_model_or_no_rows_is_refused(tmp_path):
+def test_invalid_files_rows_and_paths_are_refused(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"no model")
     with pytest.raises(DamagedFile, match=r"x.onnx is not an ONNX model"):
         OnnxStudent.load(tmp_path / "x.onnx")
@@ -76,16 +76,16 @@ def test_what_is_no_model_or_no_rows_is_refused(tmp_path):
         export_onnx(line, tmp_path / "x.onnx" / "line.onnx", check_on=X)
 
 
-class Off:
-    """A file that answers as the student does, but for rows a thousand times as large."""
+class Shifted:
+    """A file that answers as the student does, except for rows a thousand times as large."""
 
     def __init__(self, student, gap):
         self.student, self.gap = student, gap
 
     def answer(self, rows):
-        said = np.array(self.student.predict_proba(rows), dtype=np.float32)
-        said[np.abs(rows).max(axis=1) > 100] += self.gap
-        return said
+        answers = np.array(self.student.predict_proba(rows), dtype=np.float32)
+        answers[np.abs(rows).max(axis=1) > 100] += self.gap
+        return answers
 
 
 LARGE = np.random.default_rng(0).uniform(0.5, 1, size=(50, 3)).astype(np.float32)
@@ -96,8 +96,8 @@ TREE = SoftTree(max_leaf_nodes=4).fit(LARGE, np.random.default_rng(1).dirichlet(
 @pytest.mark.parametrize(("student", "gap"), [(TREE, 1e-4), (NETWORK, 0.05)])
 def test_a_file_that_is_wrong_about_large_rows_is_refused(student, gap):
     with pytest.raises(ParityError, match="differs from its student"):
-        check_parity(Off(student, gap), student, LARGE)
+        check_parity(Shifted(student, gap), student, LARGE)
 
 
 def test_rounding_of_a_network_on_large_rows_is_allowed():
-    assert check_parity(Off(NETWORK, 1e-4), NETWORK, LARGE).worst_difference < 1e-6
+    assert check_parity(Shifted(NETWORK, 1e-4), NETWORK, LARGE).worst_difference < 1e-6

@@ -8,10 +8,10 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
 from tutelage.exporters.onnx_graph import onnx_graph, thresholds_of
 from tutelage.exporters.parity import export_onnx
-from tutelage.students.by_name import WEIGHS, student_named
+from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.teaching import blended, taught
+from tutelage.students.teaching import blended, fit_student
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"far": 2000 + RNG.normal(size=120), "gaps": RNG.normal(size=120), "whole": RNG.integers(0, 5, 120)})
@@ -23,14 +23,14 @@ QUICK = {"forest": {"n_estimators": 5}, "mlp": {"epochs": 3}, "boosting": {"n_es
 def trained(name, *, task="multiclass", classes=3, temperature=1.0, rows=FRAME, **settings):
     form = AnswerForm("values", task) if task == "regression" else AnswerForm("probabilities", task, tuple(range(classes)))
     targets = blended(RNG.dirichlet(np.ones(classes), len(rows)), form, temperature=temperature)
-    student = with_columns(student_named(name, task, **QUICK.get(name, {}), **settings), rows, scaled=name in WEIGHS)
-    return TrainedStudent(taught(student, form, rows, targets), task, form.classes, temperature, tuple(getattr(rows, "columns", ())))
+    student = with_columns(student_named(name, task, **QUICK.get(name, {}), **settings), rows, scaled=name in NEED_SCALING)
+    return TrainedStudent(fit_student(student, form, rows, targets), task, form.classes, temperature, tuple(getattr(rows, "columns", ())))
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("name", ["tree", "forest", "logistic", "mlp"])
-def test_every_file_answers_as_its_student_does(name, classes, temperature, tmp_path):
+def test_every_exported_file_agrees_with_its_student(name, classes, temperature, tmp_path):
     student = trained(name, task="binary" if classes == 2 else "multiclass", classes=classes, temperature=temperature)
     parity = export_onnx(student, tmp_path / "student.onnx", check_on=ROWS)
     assert parity.worst_difference <= parity.tolerance
@@ -39,12 +39,16 @@ def test_every_file_answers_as_its_student_does(name, classes, temperature, tmp_
 
 @pytest.mark.parametrize("targets", ["logits", "probabilities"])
 def test_a_tree_of_logits_ends_in_a_softmax(targets, tmp_path):
-    export_onnx(trained("tree", targets=targets, temperature=2.0), tmp_path / "student.onnx", check_on=ROWS)
+    student = trained("tree", targets=targets, temperature=2.0)
+    assert export_onnx(student, tmp_path / "student.onnx", check_on=ROWS).decisions_changed == 0
+    operators = [node.op_type for node in onnx_graph(student, 3).graph.node]
+    softmax_of_logits = ["Softmax"] if targets == "logits" else []
+    assert operators[operators.index("TreeEnsembleRegressor") + 1 :] == [*softmax_of_logits, "Log", "Mul", "Softmax"]
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
 @pytest.mark.parametrize("name", ["tree", "forest", "linear"])
-def test_values_are_exported_too(name, outputs, tmp_path):
+def test_regressors_are_exported(name, outputs, tmp_path):
     student = trained(name, task="regression", classes=outputs)
     export_onnx(student, tmp_path / "student.onnx", check_on=ROWS)
     output = onnx_graph(student, 3).graph.output[0]
@@ -53,11 +57,12 @@ def test_values_are_exported_too(name, outputs, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tree", "logistic"])
-def test_a_matrix_without_names_is_exported_too(name, tmp_path):
-    export_onnx(trained(name, rows=np.nan_to_num(ROWS)), tmp_path / "student.onnx", check_on=np.nan_to_num(ROWS))
+def test_students_of_a_matrix_without_column_names_are_exported(name, tmp_path):
+    parity = export_onnx(trained(name, rows=np.nan_to_num(ROWS)), tmp_path / "student.onnx", check_on=np.nan_to_num(ROWS))
+    assert parity.decisions_changed == 0
 
 
-def test_labels_and_splits_are_known_from_outside():
+def test_class_names_are_in_the_metadata_and_splits_are_found():
     student = trained("tree", max_leaf_nodes=4)
     assert len(thresholds_of(student)) == 3
     assert thresholds_of(trained("logistic")) == []
@@ -66,7 +71,7 @@ def test_labels_and_splits_are_known_from_outside():
     assert json.loads(labels.value) == [0, 1, 2]
 
 
-def test_what_cannot_be_exported_says_so():
+def test_students_that_cannot_be_exported_are_refused():
     with pytest.raises(BadInput, match=r"a student of categories \(columns \['town'\]\) cannot be exported"):
         onnx_graph(trained("tree", rows=FRAME.assign(town="x")), 4)
     with pytest.raises(BadInput, match="a student of texts cannot be exported"):

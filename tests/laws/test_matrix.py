@@ -156,7 +156,7 @@ def test_any_teacher_of_classes_and_a_student_are_one_estimator(of_classes, name
     )
     assert_sound(student, labels, rows)
     assert agreement(student, of_classes) > max(0.7, agreement(control, of_classes) + 0.1)
-    with pytest.raises(BadInput, match="names classes, not values"):
+    with pytest.raises(BadInput, match="the teacher answers with classes; DistilledRegressor expects values"):
         DistilledRegressor(of_classes.teacher, prepared(REGRESSOR, of_classes)).fit(rows)
 
 
@@ -223,7 +223,7 @@ def test_any_teacher_of_values_teaches_a_network(of_values):
 @pytest.mark.parametrize("wanted", ["classes", "probabilities"])
 def test_values_are_never_taken_for_classes(of_values, wanted):
     if wanted == "classes":
-        with pytest.raises(BadInput, match="answers with values, not classes"):
+        with pytest.raises(BadInput, match="the teacher answers with values; DistilledClassifier expects classes"):
             DistilledClassifier(of_values.teacher, SoftTree()).fit(of_values.rows)
     else:
         with pytest.raises(LabelMismatch, match="no classes"):

@@ -1,4 +1,4 @@
-"""A record that holds every case a report must show."""
+"""A record with every case that a report must show."""
 
 from dataclasses import replace
 

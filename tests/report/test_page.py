@@ -9,7 +9,7 @@ from tutelage.report.records import Figures
 
 
 class Balanced(HTMLParser):
-    """Collects what is opened and never closed."""
+    """Collects elements that are opened and never closed."""
 
     VOID = ("meta", "br", "img", "input", "hr", "link", "use", "path", "image")
 
@@ -31,7 +31,7 @@ def page(record, figures):
     return render_page(record, figures)
 
 
-def test_everything_measured_is_on_the_page(page):
+def test_the_page_contains_every_measurement(page):
     for expected in (
         *("No difference detected at this precision between student-soft and student-hard", "98.40 %", "98.13-98.63", "109.7 MB", "1.2"),
         *(
@@ -42,7 +42,7 @@ def test_everything_measured_is_on_the_page(page):
             "What is lost?",
             "seeds and test rows",
             "temperature 2",
-            "learned from one teacher",
+            "trained from one teacher",
         ),
         *("1366", "1400", "1300 to 1500", "Because of two mistakes.", "Knows", "Regions", "Scatter", "27,413,130"),
         *("3.0e-07", "10,013 rows", "First this.", "12.0 s", "LeCun, CC BY-SA 3.0", "3.11.7"),
@@ -50,13 +50,13 @@ def test_everything_measured_is_on_the_page(page):
         assert expected in page, expected
 
 
-def test_what_came_from_outside_is_escaped(page):
+def test_text_from_records_is_escaped(page):
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "A title &amp; more" in page
 
 
-def test_the_page_fetches_nothing_and_follows_the_readers_theme(page):
+def test_the_page_loads_no_external_resources_and_supports_a_dark_theme(page):
     addresses = set(re.findall(r"https?://[^\s\"'<>)]+", page))
     assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
     assert "prefers-color-scheme: dark" in page
@@ -69,24 +69,24 @@ def test_every_element_is_closed(page):
     assert parser.open == []
 
 
-def test_a_record_without_pictures_or_published_figures_has_no_empty_sections(record):
+def test_a_record_without_plots_or_published_figures_has_no_empty_sections(record):
     bare = render_page(replace(record, published=None), Figures())
-    assert "Class by class" not in bare
-    assert "done right" not in bare
+    assert "Results by class" not in bare
+    assert "Corrected protocol" not in bare
     assert bare.count("<section") < render_page(record, Figures()).count("<section")
 
 
-def test_a_quick_run_says_that_it_was_one(record, page):
-    assert "A quick look" not in page
-    assert "A quick look" in render_page(replace(record, options={"quick": True}), Figures())
+def test_a_quick_run_is_marked_as_quick(record, page):
+    assert "A quick run" not in page
+    assert "A quick run" in render_page(replace(record, options={"quick": True}), Figures())
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0.0, ""), (0.0004, ""), (0.0006, "0.1"), (0.0994, "9.9"), (0.0996, "10"), (1.0, "100")])
-def test_shares_are_short_enough_for_a_cell(value, shown):
-    assert share(value) == shown
+@pytest.mark.parametrize(("value", "text"), [(0.0, ""), (0.0004, ""), (0.0006, "0.1"), (0.0994, "9.9"), (0.0996, "10"), (1.0, "100")])
+def test_shares_are_short_enough_for_a_cell(value, text):
+    assert share(value) == text
 
 
-def test_small_shares_stay_visible(figures):
+def test_small_shares_remain_visible(figures):
     (first, cells), *_ = heat_cells(figures.matrices[0])
     assert first == "a"
     assert cells[1].strength == pytest.approx(0.1**0.5)

@@ -8,7 +8,7 @@ from tutelage.report.plots import arms_plot, regions_plot, scatter_plot
 
 @pytest.fixture(params=["arms", "regions", "scatter"])
 def drawing(request, record, figures):
-    """A picture, as something that draws it again."""
+    """A plot, as a function that draws it."""
     return {
         "arms": lambda: arms_plot(record),
         "regions": lambda: regions_plot(figures.regions[0], name="r0"),
@@ -16,7 +16,7 @@ def drawing(request, record, figures):
     }[request.param]
 
 
-def test_a_picture_is_an_svg_element_that_takes_the_pages_colours(drawing):
+def test_a_plot_is_an_svg_element_in_the_colours_of_the_page(drawing):
     svg = drawing()
     assert ET.fromstring(svg).tag.endswith("svg")  # noqa: S314 - our own
     assert not re.search(r"#0[123]0[234]0[345]", svg)
@@ -25,16 +25,16 @@ def test_a_picture_is_an_svg_element_that_takes_the_pages_colours(drawing):
     assert "width=" not in svg.split(">")[0]
 
 
-def test_the_same_record_gives_the_same_picture(drawing):
+def test_the_same_record_gives_the_same_plot(drawing):
     assert drawing() == drawing()
 
 
-def test_text_stays_text_and_names_what_is_shown(record, figures):
+def test_text_remains_text_and_names_the_arms_and_axes(record, figures):
     assert all(f">{arm.name}<" in arms_plot(record) for arm in record.arms)
     assert all(f">{name}<" in scatter_plot(figures.scatters[0], name="s") for name in ("tree", "line", "third", "measured", "predicted"))
 
 
-def test_ids_of_two_pictures_never_clash_and_every_reference_is_kept(figures):
+def test_ids_of_two_plots_are_distinct_and_every_reference_is_resolved(figures):
     first, second = (regions_plot(figures.regions[0], name=name) for name in ("r0", "r1"))
     ids = [set(re.findall(r'id="([^"]+)"', svg)) for svg in (first, second)]
     assert not ids[0] & ids[1]

@@ -13,7 +13,7 @@ def printed(record, width):
     return console.export_text()
 
 
-def test_arms_comparisons_published_figures_and_time_are_there(record):
+def test_the_table_contains_arms_comparisons_published_figures_and_time(record):
     text = printed(record, 120)
     for expected in ("98.40", "98.13-98.63", "160", "109.7 MB", "97.52", "94.50", "550"):
         assert expected in text
@@ -22,7 +22,7 @@ def test_arms_comparisons_published_figures_and_time_are_there(record):
     assert "1366" in text
     assert "1400 (1300 to 1500)" in text
     assert "Because of two mistakes." in text
-    assert "12.0 s in all: teacher 8.0 s, students 3.0 s, rest 1.0 s" in text
+    assert "12.0 s in total: teacher 8.0 s, students 3.0 s, rest 1.0 s" in text
 
 
 def test_it_fits_eighty_columns_without_losing_a_verdict(record):

@@ -7,28 +7,28 @@ from tutelage.report import words
 
 
 @pytest.mark.parametrize(
-    ("metric", "value", "shown"),
+    ("metric", "value", "text"),
     [("test_accuracy", 0.91236, "91.24 %"), ("fidelity", 1.0, "100.00 %"), ("test_errors", 577.6, "578"), ("test_r2", 0.8641, "0.864")],
 )
-def test_figures_are_shown_as_a_reader_wants_them(metric, value, shown):
-    assert words.score(metric, value) == shown
+def test_scores_are_formatted_by_metric(metric, value, text):
+    assert words.score(metric, value) == text
 
 
-def test_intervals_are_shown_in_the_unit_of_their_metric():
+def test_intervals_are_formatted_in_the_unit_of_their_metric():
     interval = Interval(0.9106, 0.9128, "seeds")
     assert words.span("test_accuracy", interval) == "91.06-91.28"
     assert words.span("test_r2", interval) == "0.911-0.913"
     assert words.span("test_r2", None) == "-"
 
 
-def test_a_bound_near_zero_shows_on_which_side_it_lies(record):
+def test_a_bound_near_zero_is_shown_with_its_sign(record):
     assert words.difference(record.comparisons[0]) == "+0.21 points (-0.10 to +0.52)"
     assert words.difference(record.comparisons[2]) == "+4.000 points (+0.004 to +8.000)"
     mse = replace(record.comparisons[0], metric="test_mse", difference=-2.9, ci95=(-3.0, -2.8))
     assert words.difference(mse) == "-2.90 MSE (-3.00 to -2.80)"
 
 
-def test_the_answer_is_the_first_comparison_in_words(record):
+def test_the_answer_is_the_first_comparison_as_a_sentence(record):
     none, worse, beats = (words.answer(replace(record, comparisons=(comparison,))) for comparison in record.comparisons)
     assert none.startswith("No difference detected at this precision between student-soft and student-hard: +0.21 points")
     assert worse.startswith("student-soft is worse than teacher: -3.81 points")
@@ -36,9 +36,9 @@ def test_the_answer_is_the_first_comparison_in_words(record):
     assert none.endswith("over 2 seeds.")
 
 
-@pytest.mark.parametrize(("microseconds", "shown"), [(5.21, "0.0052"), (0.023, "0.000023"), (1234.5, "1.2"), (250_000, "250"), (0.0, "0")])
-def test_milliseconds_never_come_in_powers_of_ten(microseconds, shown):
-    assert words.milliseconds(microseconds) == shown
+@pytest.mark.parametrize(("microseconds", "text"), [(5.21, "0.0052"), (0.023, "0.000023"), (1234.5, "1.2"), (250_000, "250"), (0.0, "0")])
+def test_milliseconds_are_never_in_scientific_notation(microseconds, text):
+    assert words.milliseconds(microseconds) == text
 
 
 def test_sizes_choices_and_published_figures(record):
@@ -49,11 +49,11 @@ def test_sizes_choices_and_published_figures(record):
     assert words.published(student, "test_errors") == ""
 
 
-def test_the_time_that_no_stage_explains_is_told(record):
+def test_the_time_outside_the_stages_is_reported_as_rest(record):
     assert words.time_spent(record) == [("teacher", 8.0), ("students", 3.0), ("rest", 1.0)]
 
 
-def test_one_teacher_for_all_seeds_is_said_and_several_are_not(record):
+def test_the_caveat_appears_only_if_all_seeds_share_one_teacher(record):
     assert "one teacher" in words.caveat(record)
-    several = replace(record.arms[0], seeds=(0, 1))
-    assert words.caveat(replace(record, arms=(several, *record.arms[1:]))) == ""
+    teacher = replace(record.arms[0], seeds=(0, 1))
+    assert words.caveat(replace(record, arms=(teacher, *record.arms[1:]))) == ""

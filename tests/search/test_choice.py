@@ -5,7 +5,7 @@ from tutelage.core.errors import BadInput
 from tutelage.search.choice import best_setting
 
 
-def test_the_fewest_errors_over_seeds_win_and_the_earliest_of_equals():
+def test_the_lowest_mean_error_wins_and_the_first_one_on_ties():
     assert best_setting([[9, 5, 1], [1, 2, 9]]) == 1
     assert best_setting([[3, 3], [3, 3]]) == 0
 

@@ -41,27 +41,27 @@ def test_the_setting_with_the_lowest_mean_over_seeds_is_chosen():
         assert (student.predict(X) == Y).mean() > 0.6
 
 
-def test_temperatures_are_swept_unless_told_otherwise_and_truth_is_not_needed():
+def test_temperatures_are_swept_by_default_and_y_is_optional():
     found = tl.sweep(STUDENT, X, TEACHER, **QUICK)
     assert [setting.temperature for setting in found.settings] == [1.0, 2.0, 4.0, 8.0]
     assert set(found.settings) == {Setting(temperature, 1.0, None) for temperature in (1.0, 2.0, 4.0, 8.0)}
     assert (found.scores % 1).any()
 
 
-def test_a_live_teacher_is_asked_once():
-    class Noting:
-        form, fingerprint, asked = TEACHER.form, "noting", 0
+def test_a_live_teacher_is_queried_once_per_row():
+    class Counting:
+        form, fingerprint, queried = TEACHER.form, "noting", 0
 
         def answer(self, inputs):
-            self.asked += len(inputs)
+            self.queried += len(inputs)
             return TEACHER.answer(inputs)
 
-    teacher = Noting()
+    teacher = Counting()
     tl.sweep(STUDENT, X, teacher, stack_size=2, **QUICK)
-    assert teacher.asked == len(X)
+    assert teacher.queried == len(X)
 
 
-def test_without_labels_the_truth_alone_is_learnt_and_no_temperature_is_tried():
+def test_without_labels_only_y_is_learnt_and_no_temperature_is_tried():
     found = tl.sweep(STUDENT, X, y=Y, lr=[0.01, 0.1], **QUICK)
     assert found.settings == (Setting(1.0, 0.0, 0.01), Setting(1.0, 0.0, 0.1))
 
@@ -71,13 +71,13 @@ def test_a_soft_weight_of_zero_is_tried_at_one_temperature():
     assert [(setting.temperature, setting.soft_weight) for setting in found.settings] == [(1.0, 0.0), (2.0, 0.9), (4.0, 0.9)]
 
 
-def test_the_seed_draws_the_weights_and_a_function_draws_its_own():
-    kept = [
+def test_the_seed_initialises_the_weights_and_a_function_may_use_its_own_initialisation():
+    answers = [
         tl.sweep(student, X, LABELS, temperature=2.0, seed=7, epochs=1).students[0].predict_proba(X)
         for student in (STUDENT, partial(mlp, (4, 8, 3)), TorchStudent(mlp((4, 8, 3)), classes="abc"))
     ]
-    np.testing.assert_array_equal(kept[0], kept[1])
-    np.testing.assert_array_equal(kept[0], kept[2])
+    np.testing.assert_array_equal(answers[0], answers[1])
+    np.testing.assert_array_equal(answers[0], answers[2])
 
     def zeros():
         network = mlp((4, 8, 3))
@@ -85,21 +85,21 @@ def test_the_seed_draws_the_weights_and_a_function_draws_its_own():
         return network
 
     other = tl.sweep(zeros, X, LABELS, temperature=2.0, seed=7, epochs=1).students[0].predict_proba(X)
-    assert np.abs(other - kept[0]).max() > 0.01
+    assert np.abs(other - answers[0]).max() > 0.01
 
 
-def test_views_and_datasets_teach_too():
+def test_views_and_datasets_are_supported():
     pictures = np.random.default_rng(1).uniform(size=(30, 6, 6)).astype(np.float32)
     teacher = tl.as_teacher(nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), classes="abc")
     network = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
-    held = (pictures[:10], None, teacher)
-    assert tl.sweep(network, Views(pictures, Affine(shift=1), count=2), teacher, validation=held, **QUICK).stacked
+    validation = (pictures[:10], None, teacher)
+    assert tl.sweep(network, Views(pictures, Affine(shift=1), count=2), teacher, validation=validation, **QUICK).stacked
     pairs = TensorDataset(torch.from_numpy(pictures), torch.zeros(30))
-    assert tl.sweep(network, pairs, teacher, validation=held, **QUICK).stacked
+    assert tl.sweep(network, pairs, teacher, validation=validation, **QUICK).stacked
 
 
-def test_an_objective_and_an_output_of_ones_own_are_used():
-    class Wordy(nn.Module):
+def test_a_custom_objective_and_output_are_used():
+    class DictOutput(nn.Module):
         def __init__(self):
             super().__init__()
             self.inner = mlp((4, 8, 3))
@@ -107,38 +107,38 @@ def test_an_objective_and_an_output_of_ones_own_are_used():
         def forward(self, inputs):
             return {"logits": self.inner(inputs)}
 
-    asked = []
+    queried = []
 
     def objective(temperature, soft_weight):
-        asked.append(temperature)
+        queried.append(temperature)
         return soft_weight * tl.losses.kl_divergence(temperature=temperature)
 
-    student = TorchStudent(Wordy(), output=lambda said: said["logits"])
+    student = TorchStudent(DictOutput(), output=lambda returned: returned["logits"])
     found = tl.sweep(student, X, LABELS, temperature=[1.0, 2.0], objective=objective, **QUICK)
     assert found.stacked
-    assert len(asked) > 2
+    assert len(queried) > 2
     assert found.students[0].objective.terms[0].name == "kl_divergence"
     assert found.students[0].predict_proba(X).shape == (120, 3)
 
 
-class Undecided(nn.Module):
+class DataDependent(nn.Module):
     def __init__(self):
         super().__init__()
         self.inner = nn.Linear(4, 3)
 
     def forward(self, inputs):
-        said = self.inner(inputs)
-        return said if said.sum() > 1e9 else 2 * said
+        logits = self.inner(inputs)
+        return logits if logits.sum() > 1e9 else 2 * logits
 
 
-def test_students_that_cannot_be_stacked_are_trained_one_by_one_and_it_says_so():
-    found = tl.sweep(Undecided, X, LABELS, temperature=[1.0, 2.0], **QUICK)
+def test_students_that_cannot_be_stacked_are_trained_one_by_one_and_the_reason_is_given():
+    found = tl.sweep(DataDependent, X, LABELS, temperature=[1.0, 2.0], **QUICK)
     assert not found.stacked
-    assert found.how.startswith("4 students were trained one by one: torch.vmap cannot run a Undecided")
+    assert found.how.startswith("4 students were trained one by one: torch.vmap cannot run a DataDependent")
     assert len(found.students) == 2
 
 
-def test_hidden_layers_are_matched_one_by_one():
+def test_objectives_on_hidden_layers_train_students_one_by_one():
     found = tl.sweep(
         STUDENT, X, TEACHER, temperature=1.0, objective=lambda *_: tl.losses.soft_cross_entropy() + tl.losses.hint("0", "0"), **QUICK
     )
@@ -155,23 +155,23 @@ class Bare(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("student", "options", "error", "said"),
+    ("student", "options", "error", "message"),
     [
         (LogisticRegression(), {}, BadInput, "cannot sweep a LogisticRegression; expected a torch Module"),
         (3, {}, BadInput, "cannot sweep a int"),
         (lambda: 3, {}, BadInput, "returned a int; expected a torch Module"),
-        (lambda: STUDENT, {}, BadInput, "returned one network twice"),
+        (lambda: STUDENT, {}, BadInput, "returned the same network twice"),
         (Bare(), {}, BadInput, r"the student is a Bare without reset_parameters\(\), .* Pass a function"),
-        (TorchStudent(STUDENT, tl.losses.soft_cross_entropy()), {}, BadInput, "an objective of its own"),
-        (STUDENT, {"validation": None}, BadInput, "chooses by validation rows, and there are none"),
+        (TorchStudent(STUDENT, tl.losses.soft_cross_entropy()), {}, BadInput, "the student has an objective"),
+        (STUDENT, {"validation": None}, BadInput, "validation is None; a sweep needs validation rows"),
         (STUDENT, {"validation": 0.0}, BadInput, "leaves 0 to choose with"),
         (STUDENT, {"temperature": []}, BadInput, "temperature is an empty list"),
         (STUDENT, {"seed": range(0)}, BadInput, "seed is an empty list"),
         (STUDENT, {"temperature": [1.0, -1.0]}, BadInput, "temperature"),
-        (STUDENT, {"soft_weight": [0.5, 1.5]}, BadInput, "soft_weight holds 1.5; expected numbers from 0 to 1"),
+        (STUDENT, {"soft_weight": [0.5, 1.5]}, BadInput, "soft_weight holds 1.5; expected numbers from 0 "),
         (STUDENT, {"lr": 0.0}, BadInput, "lr holds 0.0; expected finite numbers above 0"),
         (STUDENT, {"soft_weight": 0.5}, BadInput, "hard_cross_entropy reads labels"),
-        (STUDENT, {"temperatures": [1.0]}, BadInput, "no setting 'temperatures' of a sweep; .* Did you mean temperature"),
+        (STUDENT, {"temperatures": [1.0]}, BadInput, "a sweep has no setting 'temperatures'; .* Did you mean temperature"),
         (STUDENT, {"epoch": 2}, BadInput, "Did you mean epochs"),
         (STUDENT, {"stack_size": 0}, BadInput, "stack_size is 0"),
         (STUDENT, {"optimizer": torch.optim.SGD(STUDENT.parameters(), lr=1.0)}, BadInput, "optimizer is a SGD that belongs to one network"),
@@ -179,6 +179,6 @@ class Bare(nn.Module):
         (STUDENT, {"lr": 1e30, "optimizer": partial(torch.optim.SGD, lr=1.0)}, SelfCheckFailed, "no setting has a finite score"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_swept_is_refused(student, options, error, said):
-    with pytest.raises(error, match=said):
+def test_invalid_arguments_of_a_sweep_are_refused(student, options, error, message):
+    with pytest.raises(error, match=message):
         tl.sweep(student, X, **{"labels": LABELS, "epochs": 1} | options)

@@ -23,7 +23,7 @@ X, VALIDATION = RNG.uniform(-2, 2, size=(40, 2)), RNG.uniform(-2, 2, size=(300, 
 
 @dataclass
 class Oracle:
-    """A smooth teacher that counts the rows it was asked about; steepness 0 makes it say the same of every row."""
+    """A smooth teacher that counts the rows it was queried with; at steepness 0 it gives the same answer to every row."""
 
     form: AnswerForm = field(default_factory=lambda: of_classes("logits", ("no", "yes")))
     steepness: float = 3.0
@@ -44,8 +44,8 @@ class Sigmoid(Oracle):
         return 1 / (1 + np.exp(-super().answer(inputs)))
 
 
-class AnyMean(ClassifierMixin, BaseEstimator):
-    """Answers every row with the mean target, for any task."""
+class MeanTarget(ClassifierMixin, BaseEstimator):
+    """Predicts the mean target for every row, for any task."""
 
     def fit(self, X, y, *, classes=None):
         self.classes_, self.mean_ = np.asarray(classes), np.mean(y, axis=0)
@@ -65,7 +65,7 @@ def curve(teacher=None, student=None, **settings) -> TransferCurve:
     return transfer_curve(teacher or Oracle(), student or SoftTree(), X, **settings)
 
 
-def test_more_rows_bring_the_student_closer_and_the_largest_that_gains_is_chosen():
+def test_more_rows_improve_fidelity_and_the_largest_improvement_is_chosen():
     found = curve(rows=(0.0, 5.0, 100.0), seeds=5)
     assert [point.rows for point in found.points] == [0, 200, 4000]
     agreement = [point.scores["agreement"] for point in found.points]
@@ -73,23 +73,23 @@ def test_more_rows_bring_the_student_closer_and_the_largest_that_gains_is_chosen
     assert agreement[0] < 0.93 < 0.97 < agreement[-1]
     assert found.points[0].scores["kl_nats"] > 2 * found.points[-1].scores["kl_nats"]
     assert found.chosen_rows == 4000
-    assert "still gained: 200 to 4000 rows took kl_nats" in found.stopped_because
+    assert "still gave a gain: 200 to 4000 rows changed kl_nats" in found.stopped_because
     assert (found.training_rows, found.validation_rows, found.seeds) == (40, 300, (0, 1, 2, 3, 4))
 
 
-def test_a_point_says_what_the_student_taught_alone_would():
+def test_a_point_equals_the_scores_of_a_student_fitted_separately():
     known = softmax(Oracle().answer(VALIDATION))
-    said = SoftTree(random_state=0).fit(X, softmax(Oracle().answer(X))).predict_proba(VALIDATION)
+    probs = SoftTree(random_state=0).fit(X, softmax(Oracle().answer(X))).predict_proba(VALIDATION)
     point = curve(student=SoftTree(random_state=5), rows=(0, 1)).points[0]
-    assert point.scores["agreement"] == pytest.approx((said.argmax(axis=1) == known.argmax(axis=1)).mean(), abs=0.02)
-    divergence = rel_entr(known, np.maximum(said, 1e-7)).sum(axis=1).mean()
+    assert point.scores["agreement"] == pytest.approx((probs.argmax(axis=1) == known.argmax(axis=1)).mean(), abs=0.02)
+    divergence = rel_entr(known, np.maximum(probs, 1e-7)).sum(axis=1).mean()
     assert point.scores["kl_nats"] == pytest.approx(divergence, rel=0.2)
     for name, interval in point.intervals.items():
         assert interval.low < point.scores[name] < interval.high
         assert interval.over == "seeds and validation rows"
 
 
-def test_every_made_row_is_labelled_once_and_those_after_the_stop_never():
+def test_every_transfer_row_is_labelled_once_and_rows_after_the_stop_are_not():
     teacher = Oracle()
     curve(teacher, rows=(0, 50, 200), patience=None)
     assert teacher.rows == 300 + 3 * (40 + 200)
@@ -98,7 +98,7 @@ def test_every_made_row_is_labelled_once_and_those_after_the_stop_never():
     assert dull.rows == 300 + 3 * (40 + 20)
     assert found.chosen_rows == 0
     assert [point.rows for point in found.points] == [0, 10, 20]
-    assert "More than 0 made rows brought no gain that can be claimed: 0 to 10 rows took" in found.stopped_because
+    assert "More than 0 transfer rows gave no demonstrable gain: 0 to 10 rows changed" in found.stopped_because
     assert len(curve(Oracle(steepness=0.0), rows=(0, 10, 20, 40), patience=None).points) == 4
 
 
@@ -109,21 +109,21 @@ def test_a_gain_below_the_tolerance_does_not_count():
     assert curve(rows=sizes, measure="agreement").chosen_rows > 0
 
 
-def test_the_choice_is_the_same_whatever_the_temperature_when_the_student_repeats_its_rows():
-    pool = UnlabelledPool(VALIDATION)  # rows that it is examined on: what is learnt at 4 must be answered at 1
+def test_scores_are_at_temperature_one_for_any_training_temperature():
+    pool = UnlabelledPool(VALIDATION)  # the validation rows: targets learnt at temperature 4 must be predicted at 1
     found = curve(transfer=pool, rows=(0, 300), temperature=4.0)
     assert found.points[-1].scores["agreement"] == 1
     assert found.points[-1].scores["kl_nats"] == pytest.approx(0, abs=1e-5)
 
 
-def test_seeds_reach_the_student_inside_a_pipeline_and_can_be_named():
+def test_seeds_are_set_inside_a_pipeline_and_can_be_given():
     deep = make_pipeline(StandardScaler(), SoftTree())
     assert curve(student=deep, rows=(0, 20), seeds=(7, 9)).seeds == (7, 9)
     again = [curve(student=deep, rows=(0, 20), seeds=(7, 9)).points for _ in range(2)]
     assert again[0] == again[1]
 
 
-def test_values_are_judged_by_their_distance():
+def test_regressors_are_scored_by_rmse():
     teacher = Oracle(AnswerForm("values", "regression"))
     found = curve(teacher, DecisionTreeRegressor(), rows=(0.0, 20.0))
     first, last = found.points
@@ -135,8 +135,8 @@ def test_values_are_judged_by_their_distance():
     assert found.chosen_rows == 800
 
 
-def test_labels_of_many_are_judged_one_by_one():
-    found = curve(Sigmoid(), AnyMean(), rows=(0, 20))
+def test_multilabel_students_are_scored_per_label():
+    found = curve(Sigmoid(), MeanTarget(), rows=(0, 20))
     known = Sigmoid().answer(VALIDATION)
     half = (known > 0.5) == (Sigmoid().answer(X).mean(axis=0) > 0.5)
     assert found.points[0].scores["agreement"] == pytest.approx(half.mean())
@@ -150,14 +150,14 @@ def test_labels_of_many_are_judged_one_by_one():
     [
         ({"teacher": LogisticRegression()}, "is not fitted"),
         ({"seeds": 1}, "1 seeds"),
-        ({"rows": (5,)}, "1 amounts of rows"),
-        ({"tolerance": -1}, "a tolerance of -1"),
-        ({"patience": 0}, "a patience of 0"),
+        ({"rows": (5,)}, "1 numbers of rows"),
+        ({"tolerance": -1}, "tolerance is -1"),
+        ({"patience": 0}, "patience is 0"),
         ({"measure": "rmse"}, "expected one of kl_nats, agreement"),
         ({"validation": VALIDATION[:1]}, "1 validation rows"),
         ({"transfer": UnlabelledPool(X), "rows": (0, 41)}, "of a pool of 40"),
     ],
 )
-def test_settings_that_cannot_be_used_are_named(settings, message):
+def test_invalid_settings_are_refused_by_name(settings, message):
     with pytest.raises(BadInput, match=message):
         curve(**settings)

@@ -22,26 +22,26 @@ CURVE = TransferCurve(
 def figure():
     from matplotlib import pyplot
 
-    made = pyplot.figure()
-    yield made
+    figure = pyplot.figure()
+    yield figure
     pyplot.close("all")
 
 
-def test_points_intervals_and_choice_are_drawn_where_they_are(figure):
-    shown = TransferCurveDisplay(CURVE).plot(ax=figure.subplots())
-    line, _, (bars,) = shown.errorbar_
+def test_points_intervals_and_the_chosen_number_are_plotted_at_their_values(figure):
+    display = TransferCurveDisplay(CURVE).plot(ax=figure.subplots())
+    line, _, (bars,) = display.errorbar_
     assert line.get_ydata().tolist() == [0.9, 0.5, 0.45]
     ends = [segment[:, 1].round(3).tolist() for segment in bars.get_segments()]
     assert ends == [[0.8, 1.1], [0.4, 0.7], [0.35, 0.65]]
-    assert shown.chosen_.get_xydata().tolist() == [[1, 0.5]]
-    assert [tick.get_text() for tick in shown.ax_.get_xticklabels()] == ["0", "1,000", "2,000"]
-    assert "nats" in shown.ax_.get_ylabel()
-    assert {text.get_text() for text in shown.ax_.get_legend().get_texts()} == {"Munge()", "chosen by kl_nats: 1,000 rows"}
-    assert shown.figure_ is figure
+    assert display.chosen_.get_xydata().tolist() == [[1, 0.5]]
+    assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["0", "1,000", "2,000"]
+    assert "nats" in display.ax_.get_ylabel()
+    assert {text.get_text() for text in display.ax_.get_legend().get_texts()} == {"Munge()", "chosen by kl_nats: 1,000 rows"}
+    assert display.figure_ is figure
 
 
-def test_another_measure_can_be_drawn_and_a_figure_is_made_where_none_is_given(figure):
-    shown = TransferCurveDisplay.from_curve(CURVE, measure="agreement")
-    assert shown.errorbar_[0].get_ydata().tolist() == [0.8, 0.9, 0.91]
-    assert "agreement" in shown.ax_.get_ylabel()
+def test_another_measure_can_be_plotted_and_a_figure_is_created_by_default(figure):
+    display = TransferCurveDisplay.from_curve(CURVE, measure="agreement")
+    assert display.errorbar_[0].get_ydata().tolist() == [0.8, 0.9, 0.91]
+    assert "agreement" in display.ax_.get_ylabel()
     assert CURVE.plot().figure_ is not figure

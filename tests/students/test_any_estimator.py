@@ -19,7 +19,7 @@ X = RNG.normal(size=(60, 3))
 P = RNG.dirichlet(np.full(4, 0.3), 60)
 
 
-def test_around_logistic_regression_it_finds_the_optimum_on_soft_targets():
+def test_soft_targets_around_logistic_regression_matches_soft_logistic():
     wrapped = SoftTargets(LogisticRegression(tol=1e-8, max_iter=1000), negligible=0).fit(X, P)
     np.testing.assert_allclose(wrapped.predict_proba(X), SoftLogistic().fit(X, P).predict_proba(X), atol=1e-4)
     assert wrapped.expansion_ == 4
@@ -27,31 +27,31 @@ def test_around_logistic_regression_it_finds_the_optimum_on_soft_targets():
 
 
 @pytest.mark.parametrize("negligible", [0.0, 1e-3, 0.2, 0.7])
-def test_no_row_loses_more_than_the_bound_and_the_rest_sums_to_one(negligible):
+def test_no_row_drops_more_than_negligible_and_its_weights_sum_to_one(negligible):
     expanded = expand(P, negligible=negligible)
     assert expanded.dropped.max() <= negligible + 1e-12
     np.testing.assert_allclose(np.bincount(expanded.rows, expanded.weights), 1)
-    held = np.zeros(P.shape)
-    held[expanded.rows, expanded.columns] = expanded.weights
-    np.testing.assert_allclose(held[held > 0], (P / (1 - expanded.dropped[:, None]))[held > 0])
-    assert (P[held == 0] <= negligible).all()
+    retained = np.zeros(P.shape)
+    retained[expanded.rows, expanded.columns] = expanded.weights
+    np.testing.assert_allclose(retained[retained > 0], (P / (1 - expanded.dropped[:, None]))[retained > 0])
+    assert (P[retained == 0] <= negligible).all()
 
 
-def test_the_more_is_negligible_the_fewer_rows_there_are():
+def test_a_larger_negligible_gives_fewer_rows():
     students = [SoftTargets(GaussianNB(), negligible=bound).fit(X, P) for bound in (0, 0.01, 0.3)]
     factors = [student.expansion_ for student in students]
     assert factors[0] > factors[1] > factors[2] >= 1
     assert 0 < students[1].dropped_mass_["mean"] <= students[1].dropped_mass_["max"] <= 0.01
 
 
-def test_a_class_that_is_negligible_everywhere_keeps_its_likeliest_row():
+def test_a_class_that_is_negligible_in_every_row_keeps_its_most_likely_row():
     targets = np.c_[np.full((3, 1), 0.6), np.full((3, 1), 0.395), [[0.005], [0.004], [0.005]]]
     targets /= targets.sum(axis=1, keepdims=True)
     expanded = expand(targets, negligible=0.01)
     assert expanded.columns.tolist() == [0, 1, 2, 0, 1, 0, 1]
 
 
-def test_a_class_nobody_holds_has_a_column_of_zeros():
+def test_a_class_without_probability_has_a_column_of_zeros():
     targets = np.c_[P[:, :1], np.zeros(60), P[:, 1:]]
     answers = SoftTargets(GaussianNB()).fit(X, targets, classes=list("abcde")).predict_proba(X)
     assert answers.shape == (60, 5)
@@ -59,14 +59,14 @@ def test_a_class_nobody_holds_has_a_column_of_zeros():
     np.testing.assert_allclose(answers.sum(axis=1), 1)
 
 
-def test_labels_are_passed_on_as_they_are_even_to_a_classifier_that_weighs_nothing():
+def test_class_labels_are_passed_on_unchanged_even_without_sample_weight_support():
     labels = np.array(list("wxyz"))[P.argmax(axis=1)]
     wrapped = SoftTargets(KNeighborsClassifier()).fit(X, labels)
     assert wrapped.predict(X).tolist() == KNeighborsClassifier().fit(X, labels).predict(X).tolist()
     assert wrapped.expansion_ == 1
 
 
-def test_sparse_rows_frames_and_texts_go_to_the_classifier_as_they_come():
+def test_sparse_rows_frames_and_texts_are_passed_on_unchanged():
     dense = SoftTargets(LogisticRegression()).fit(X, P).predict_proba(X)
     np.testing.assert_allclose(SoftTargets(LogisticRegression()).fit(csr_array(X), P).predict_proba(csr_array(X)), dense, atol=1e-4)
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
@@ -84,17 +84,17 @@ def test_sparse_rows_frames_and_texts_go_to_the_classifier_as_they_come():
         (LinearSVC(), "LinearSVC has no predict_proba"),
     ],
 )
-def test_a_classifier_that_cannot_weigh_rows_or_tell_probabilities_is_refused(estimator, match):
+def test_a_classifier_without_sample_weight_or_predict_proba_is_refused(estimator, match):
     with pytest.raises(BadInput, match=match):
         SoftTargets(estimator).fit(X, P)
 
 
 @pytest.mark.parametrize("negligible", [-0.1, 1, np.nan])
-def test_a_bound_that_is_no_probability_is_refused(negligible):
-    with pytest.raises(BadInput, match="expected a probability from 0 to below 1"):
+def test_a_negligible_outside_zero_to_one_is_refused(negligible):
+    with pytest.raises(BadInput, match="expected a probability of at least 0 and below 1"):
         SoftTargets(DummyClassifier(), negligible=negligible).fit(X, P)
 
 
-def test_no_rows_are_refused_whatever_they_would_have_been():
+def test_an_empty_list_of_rows_is_refused():
     with pytest.raises(ShapeError, match="X has no rows"):
         SoftTargets(GaussianNB()).fit(X, P).predict_proba([])

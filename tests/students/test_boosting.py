@@ -28,9 +28,9 @@ def cross_entropy(scores, targets):
 
 @pytest.mark.parametrize("weights", [None, RNG.uniform(0.5, 2, 5)])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_gradient_and_hessian_are_those_of_the_cross_entropy(order, weights):
+def test_gradient_and_hessian_equal_finite_differences_of_the_cross_entropy(order, weights):
     scores, targets = RNG.normal(size=(5, 3)), P[:5]
-    gradient, hessian = SoftmaxObjective(targets, weights, enlarged=1.5, order=order)(np.asarray(scores, order=order))
+    gradient, hessian = SoftmaxObjective(targets, weights, hessian_factor=1.5, order=order)(np.asarray(scores, order=order))
     scale = np.ones(5) if weights is None else weights
     step = 1e-4
     for row in range(5):
@@ -45,7 +45,7 @@ def test_gradient_and_hessian_are_those_of_the_cross_entropy(order, weights):
 
 @with_lightgbm
 @pytest.mark.parametrize("classes", [2, 3])
-def test_on_labels_it_is_lightgbms_own_model(classes):
+def test_on_class_labels_it_equals_lightgbms_model(classes):
     lightgbm = pytest.importorskip("lightgbm")
     labels = P[:, :classes].argmax(axis=1)
     own = {"objective": "multiclass", "num_class": 3} if classes == 3 else {"objective": "binary"}
@@ -55,7 +55,7 @@ def test_on_labels_it_is_lightgbms_own_model(classes):
     np.testing.assert_allclose(ours if classes == 3 else ours[:, 1], theirs, atol=1e-5)
 
 
-def test_on_labels_it_is_xgboosts_own_model():
+def test_on_class_labels_it_equals_xgboosts_model():
     xgboost = pytest.importorskip("xgboost")
     labels = P.argmax(axis=1)
     settings = {"max_leaves": 8, "grow_policy": "lossguide", "max_depth": 0, "reg_lambda": 0, "max_bin": 255, "learning_rate": 0.1}
@@ -68,7 +68,7 @@ def test_on_labels_it_is_xgboosts_own_model():
 
 @each_engine
 @pytest.mark.parametrize("classes", [2, 3])
-def test_soft_targets_are_met_better_than_their_argmax_would(engine, classes):
+def test_fitting_soft_targets_gives_closer_probabilities_than_fitting_their_argmax(engine, classes):
     targets = P[:, :classes] / P[:, :classes].sum(axis=1, keepdims=True)
     settings = {"engine": engine, "n_estimators": 60, "learning_rate": 0.3}
     soft = boosted(**settings).fit(X[:300], targets[:300]).predict_proba(X[300:])
@@ -79,7 +79,7 @@ def test_soft_targets_are_met_better_than_their_argmax_would(engine, classes):
 
 @each_engine
 @pytest.mark.parametrize("classes", [2, 3])
-def test_without_a_split_it_answers_the_mean_target_and_comes_back_from_a_pickle(engine, classes):
+def test_without_splits_it_predicts_the_mean_target_and_can_be_pickled(engine, classes):
     targets = P[:, :classes] / P[:, :classes].sum(axis=1, keepdims=True)
     student = boosted(engine=engine, min_child_weight=1e9).fit(X, targets, classes=list("abc")[:classes])
     np.testing.assert_allclose(student.predict_proba(X[:2]), np.tile(targets.mean(axis=0), (2, 1)), atol=1e-3)
@@ -89,19 +89,19 @@ def test_without_a_split_it_answers_the_mean_target_and_comes_back_from_a_pickle
 
 
 @each_engine
-def test_a_class_nobody_holds_is_never_likely(engine):
+def test_a_class_without_probability_gets_almost_none(engine):
     targets = np.c_[P[:, :2] / P[:, :2].sum(axis=1, keepdims=True), np.zeros(400)]
     assert boosted(engine=engine).fit(X, targets).predict_proba(X)[:, 2].max() < 1e-6
 
 
 @with_lightgbm
-def test_sparse_rows_are_the_same_rows():
+def test_sparse_rows_give_the_same_answers_as_dense_rows():
     sparse = np.where(X > 0.5, X, 0)
     dense = boosted().fit(sparse, P).predict_proba(sparse)
     np.testing.assert_allclose(boosted().fit(csr_array(sparse), P).predict_proba(csr_array(sparse)), dense, atol=1e-6)
 
 
-def test_an_unknown_engine_and_one_that_is_not_installed_are_named(monkeypatch):
+def test_an_unknown_engine_and_a_missing_engine_are_named_in_the_error(monkeypatch):
     with pytest.raises(BadInput, match="engine is 'catboost'; expected one of lightgbm, xgboost"):
         SoftBoosting(engine="catboost").fit(X, P)
     monkeypatch.setitem(__import__("sys").modules, "xgboost", None)
@@ -109,7 +109,7 @@ def test_an_unknown_engine_and_one_that_is_not_installed_are_named(monkeypatch):
         SoftBoosting(engine="xgboost").fit(X, P)
 
 
-def test_xgboost_reads_float32_and_refuses_what_lies_beyond():
+def test_numbers_beyond_float32_are_refused_for_xgboost():
     far = np.where(X > 1, 1e60, X)
     with pytest.raises(ValueError, match="too large for dtype"), np.errstate(over="ignore"):
         boosted(engine="xgboost").fit(far, P)

@@ -21,23 +21,23 @@ Y = np.array([0, 1, 0, 1] * 10)
 
 
 @pytest.mark.parametrize("frame", [FRAME, pl.from_pandas(FRAME)])
-def test_a_frame_with_categories_and_gaps_reaches_both_kinds_of_student(frame):
+def test_a_frame_with_categories_and_missing_values_works_for_both_kinds_of_student(frame):
     tree = with_columns(DecisionTreeClassifier(), frame, scaled=False).fit(frame, Y)
     line = with_columns(LogisticRegression(), frame, scaled=True).fit(frame, Y)
     assert tree.score(frame, Y) == line.score(frame, Y) == 1.0
     assert tree["student"].n_features_in_ == 4
-    # size, many; blue, red and missing of colour; round and the rare of shape
+    # size, many; blue, red and missing for colour; round and infrequent for shape
     assert line["student"].n_features_in_ == 2 + 3 + 2
 
 
-def test_a_category_never_seen_is_an_answer_and_no_error():
+def test_unseen_categories_are_accepted():
     other = FRAME.assign(colour="green", shape="flat")
     for student, scaled in ((DecisionTreeClassifier(), False), (LogisticRegression(), True)):
         assert with_columns(student, FRAME, scaled=scaled).fit(FRAME, Y).predict(other).shape == (40,)
 
 
 @pytest.mark.parametrize("texts", [["good", "bad", "so good", "bad bad"], pd.Series(["good", "bad", "so good", "bad bad"])])
-def test_texts_become_words_and_pairs(texts):
+def test_texts_become_words_and_word_pairs(texts):
     student = with_columns(LogisticRegression(), texts, scaled=True).fit(texts, [1, 0, 1, 0])
     assert set(student["columns"].vocabulary_) == {"good", "bad", "so", "so good", "bad bad"}
     assert student.predict(["so good"]) == [1]
@@ -46,21 +46,21 @@ def test_texts_become_words_and_pairs(texts):
 
 
 @pytest.mark.parametrize("hold", [np.asarray, sparse.csr_array])
-def test_numbers_are_scaled_only_for_those_that_weigh(hold):
+def test_numbers_are_scaled_only_if_requested(hold):
     rows = hold(np.array([[0.0, 100.0], [2.0, 300.0]] * 2))
     seen = with_columns(LogisticRegression(), rows, scaled=True).fit(rows, [0, 1, 0, 1])[:-1].transform(rows)
     assert np.ptp(np.asarray(seen.todense() if sparse.issparse(seen) else seen), axis=0) == pytest.approx([2.0, 2.0])
     assert with_columns(DecisionTreeClassifier(), rows, scaled=False).fit(rows, [0, 1, 0, 1])["columns"] == "passthrough"
 
 
-def test_dates_are_no_numbers():
-    with pytest.raises(BadInput, match=r"column 'when' holds values of type Datetime.*leave it out"):
+def test_columns_of_dates_are_refused():
+    with pytest.raises(BadInput, match=r"column 'when' holds values of type Datetime.*Leave the column out"):
         with_columns(LogisticRegression(), FRAME.assign(when=pd.Timestamp("2026-01-01")), scaled=True)
 
 
 @pytest.mark.parametrize("rows", [FRAME, ["good", "bad"] * 20])
-def test_columns_are_prepared_without_a_student_too(rows):
-    alone = with_columns("passthrough", rows, scaled=True).fit(rows)
-    taught = with_columns(LogisticRegression(), rows, scaled=True).fit(rows, Y)
-    ours, theirs = (sparse.csr_array(prepared.transform(rows)).toarray() for prepared in (alone, taught["columns"]))
+def test_passthrough_prepares_the_columns_without_a_student(rows):
+    passthrough = with_columns("passthrough", rows, scaled=True).fit(rows)
+    fitted = with_columns(LogisticRegression(), rows, scaled=True).fit(rows, Y)
+    ours, theirs = (sparse.csr_array(prepared.transform(rows)).toarray() for prepared in (passthrough, fitted["columns"]))
     np.testing.assert_array_equal(ours, theirs)

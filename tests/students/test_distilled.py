@@ -1,6 +1,4 @@
-import sys
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +19,9 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.transfer import Jitter, Munge, UnlabelledPool
 from tutelage.losses.targets import soften
 from tutelage.softlabels.recording import record
+from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
+from tutelage.students.multilabel import PerLabel
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
@@ -35,20 +35,20 @@ WEIGHTS = RNG.normal(size=(3, 3))
 
 @dataclass
 class Oracle:
-    """A teacher that answers by a formula, and counts what it was asked."""
+    """A teacher that answers with a formula, and records the number of rows of each query."""
 
     form: AnswerForm = field(default_factory=lambda: of_classes("probabilities", NAMES))
     fingerprint: str = "oracle"
-    asked: list = field(default_factory=list)
+    queried: list = field(default_factory=list)
 
     def answer(self, inputs):
-        self.asked.append(len(inputs))
+        self.queried.append(len(inputs))
         logits = 3 * np.asarray(inputs, dtype=np.float64) @ WEIGHTS
         return {"logits": logits, "probabilities": softmax(logits), "values": logits}[self.form.kind]
 
 
-class Answered(ClassifierMixin, BaseEstimator):
-    """A student that repeats its targets to the rows it learnt from, in order."""
+class RepeatsTargets(ClassifierMixin, BaseEstimator):
+    """A student that returns its training targets, in order."""
 
     def fit(self, X, y, *, classes=None):
         self.classes_, self.targets_ = np.asarray(classes), np.asarray(y)
@@ -58,7 +58,7 @@ class Answered(ClassifierMixin, BaseEstimator):
         return self.targets_[: len(X)]
 
 
-class AnsweredLabels(Answered):
+class RepeatsLabels(RepeatsTargets):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
@@ -67,7 +67,7 @@ class AnsweredLabels(Answered):
 
 @pytest.mark.parametrize("kind", ["probabilities", "logits"])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0, 20.0])
-def test_a_student_taught_at_any_temperature_answers_at_one(kind, temperature):
+def test_predictions_are_at_temperature_one_for_any_training_temperature(kind, temperature):
     teacher = Oracle(of_classes(kind, NAMES))
     known = softmax(3 * X @ WEIGHTS)
     student = DistilledClassifier(teacher, SoftTree(), temperature=temperature).fit(X)
@@ -77,14 +77,14 @@ def test_a_student_taught_at_any_temperature_answers_at_one(kind, temperature):
     assert (student.predict(X) == NAMES[known.argmax(axis=1)]).all()
 
 
-def test_predictions_keep_the_temperature_that_was_learnt():
+def test_changing_the_temperature_after_fit_does_not_change_predictions():
     student = DistilledClassifier(Oracle(), SoftTree(), temperature=4.0).fit(X)
     before = student.predict_proba(X)
     np.testing.assert_array_equal(student.set_params(temperature=1.0).predict_proba(X), before)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
-def test_without_soft_weight_it_is_the_student_on_hard_labels(temperature):
+def test_soft_weight_zero_equals_the_student_on_hard_labels(temperature):
     hard = SoftTree(max_leaf_nodes=5, random_state=0).fit(X, Y)
     ours = DistilledClassifier(Oracle(), SoftTree(max_leaf_nodes=5, random_state=0), soft_weight=0.0, temperature=temperature).fit(X, Y)
     np.testing.assert_array_equal(ours.predict_proba(X), hard.predict_proba(X))
@@ -92,13 +92,13 @@ def test_without_soft_weight_it_is_the_student_on_hard_labels(temperature):
 
 
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
-def test_the_truth_is_blended_in_before_tempering(temperature):
+def test_ground_truth_is_blended_in_before_tempering(temperature):
     student = DistilledClassifier(Oracle(), SoftTree(), soft_weight=0.3, temperature=temperature).fit(X, Y)
     blend = 0.3 * softmax(3 * X @ WEIGHTS) + 0.7 * one_hot(np.searchsorted(NAMES, Y), 3)
     np.testing.assert_allclose(student.predict_proba(X), blend, rtol=1e-6)
 
 
-def test_labels_are_the_teachers():
+def test_the_classes_are_the_teachers_and_unknown_ones_are_refused():
     few = np.where(Y == "cat", "bee", Y)
     student = DistilledClassifier(Oracle(), SoftTree(), soft_weight=0.5).fit(X, few)
     assert student.predict_proba(X).shape == (120, 3)
@@ -108,7 +108,7 @@ def test_labels_are_the_teachers():
         DistilledClassifier(Oracle(), SoftTree()).fit(X, np.array([1, *Y[1:]], dtype=object))
 
 
-def test_clone_never_unlearns_a_fitted_teacher():
+def test_clone_keeps_a_fitted_teacher_fitted():
     forest = RandomForestClassifier(5, random_state=0).fit(X, Y)
     pool = UnlabelledPool(X)
     ours = DistilledClassifier(forest, SoftTree(), transfer=pool, temperature=2.0)
@@ -133,10 +133,11 @@ def test_an_unfitted_teacher_is_cloned_and_left_unfitted():
     np.testing.assert_allclose(ours.predict_proba(X), forest.fit(X, Y).predict_proba(X))
 
 
-def test_out_of_fold_targets_come_from_teachers_that_did_not_see_the_row():
+def test_out_of_fold_targets_come_from_teachers_that_were_not_fitted_on_the_row():
     forest = RandomForestClassifier(10, random_state=0)
     pool = RNG.normal(size=(30, 3))
-    ours = DistilledClassifier(forest, Answered(), out_of_fold=5, random_state=7, transfer=UnlabelledPool(pool), transfer_rows=30).fit(X, Y)
+    transfer = UnlabelledPool(pool)
+    ours = DistilledClassifier(forest, RepeatsTargets(), out_of_fold=5, random_state=7, transfer=transfer, transfer_rows=30).fit(X, Y)
     seed = np.random.RandomState(7).randint(2**31 - 1)
     unseen = cross_val_predict(forest, X, Y, cv=StratifiedKFold(5, shuffle=True, random_state=seed), method="predict_proba")
     np.testing.assert_allclose(ours.student_.targets_[:120], unseen)
@@ -146,36 +147,36 @@ def test_out_of_fold_targets_come_from_teachers_that_did_not_see_the_row():
     assert unseen.max(axis=1).mean() < seen.predict_proba(X).max(axis=1).mean()
 
 
-def test_transfer_rows_are_labelled_once_and_by_the_teacher_alone():
+def test_transfer_rows_are_labelled_once_and_only_by_the_teacher():
     teacher = Oracle()
-    ours = DistilledClassifier(teacher, Answered(), soft_weight=0.5, transfer=Jitter(), transfer_rows=2.5, random_state=0).fit(X, Y)
+    ours = DistilledClassifier(teacher, RepeatsTargets(), soft_weight=0.5, transfer=Jitter(), transfer_rows=2.5, random_state=0).fit(X, Y)
     assert ours.transfer_rows_ == 300
-    assert teacher.asked == [120, 300]
-    made = Jitter().make(X, 300, seed=np.random.RandomState(0).randint(2**31 - 1))
-    np.testing.assert_allclose(ours.student_.targets_[120:], softmax(3 * made @ WEIGHTS))
+    assert teacher.queried == [120, 300]
+    generated = Jitter().make(X, 300, seed=np.random.RandomState(0).randint(2**31 - 1))
+    np.testing.assert_allclose(ours.student_.targets_[120:], softmax(3 * generated @ WEIGHTS))
     assert DistilledClassifier(Oracle(), SoftTree(), transfer=Jitter(), transfer_rows=0).fit(X).transfer_rows_ == 0
 
 
-def test_recorded_answers_teach_the_rows_they_hold_and_no_others():
-    kept = record(Oracle(), X)
-    student = DistilledClassifier(kept, SoftTree()).fit(X[::-1])
+def test_recorded_labels_work_for_their_rows_only():
+    labels = record(Oracle(), X)
+    student = DistilledClassifier(labels, SoftTree()).fit(X[::-1])
     np.testing.assert_allclose(student.predict_proba(X), softmax(3 * X @ WEIGHTS), rtol=1e-6)
     with pytest.raises(LabelMismatch, match="are not among"):
-        DistilledClassifier(kept, SoftTree(), transfer=Jitter()).fit(X)
+        DistilledClassifier(labels, SoftTree(), transfer=Jitter()).fit(X)
 
 
-def test_it_works_in_a_pipeline_a_search_and_cross_validation():
+def test_it_works_in_a_pipeline_in_grid_search_and_in_cross_validation():
     forest = RandomForestClassifier(10, random_state=0).fit(StandardScaler().fit_transform(X), Y)
     piped = make_pipeline(StandardScaler(), DistilledClassifier(forest, SoftTree(random_state=0)))
     grid = {"distilledclassifier__student__max_leaf_nodes": [2, 20], "distilledclassifier__temperature": [1, 2]}
     search = GridSearchCV(piped, grid, cv=3).fit(X, Y)
     assert search.best_params_["distilledclassifier__student__max_leaf_nodes"] == 20
     assert search.best_estimator_[-1].teacher is forest
-    said = NAMES[Oracle().answer(X).argmax(axis=1)]
-    assert cross_val_score(DistilledClassifier(Oracle(), SoftTree()), X, said, cv=3).min() > 0.7
+    predicted = NAMES[Oracle().answer(X).argmax(axis=1)]
+    assert cross_val_score(DistilledClassifier(Oracle(), SoftTree()), X, predicted, cv=3).min() > 0.7
 
 
-def test_frames_reach_teacher_and_student_as_frames():
+def test_frames_are_passed_to_teacher_and_student_as_frames():
     frame = pd.DataFrame({"size": X[:, 0], "kind": pd.Categorical(np.where(X[:, 1] > 0, "wet", "dry"))})
     encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
     teacher = make_pipeline(encode, LogisticRegression()).fit(frame, Y)
@@ -187,7 +188,7 @@ def test_frames_reach_teacher_and_student_as_frames():
         student.predict(frame.rename(columns={"size": "length"}))
 
 
-def test_sparse_rows_are_taken_where_both_take_them():
+def test_sparse_rows_work_if_teacher_and_student_accept_them():
     sparse = csr_matrix(np.where(np.abs(X) > 1, X, 0))
     pool = UnlabelledPool(sparse[:40])
     student = DistilledRegressor(Ridge(), DecisionTreeRegressor(), transfer=pool, random_state=0).fit(sparse, VALUES)
@@ -195,24 +196,17 @@ def test_sparse_rows_are_taken_where_both_take_them():
     assert student.predict(sparse).shape == (120,)
 
 
-def test_a_plain_classifier_is_wrapped_and_a_multilabel_one_is_taught_each_label(monkeypatch):
-    class Wrapped(Answered):
-        def __init__(self, estimator=None):
-            self.estimator = estimator
-
-    for name in ("SoftTargets", "PerLabel"):
-        home = {"SoftTargets": "any_estimator", "PerLabel": "multilabel"}[name]
-        monkeypatch.setitem(sys.modules, f"tutelage.students.{home}", SimpleNamespace(**{name: type(name, (Wrapped,), {})}))
+def test_a_plain_classifier_is_wrapped_in_soft_targets_and_for_a_multilabel_teacher_in_per_label():
     plain = DistilledClassifier(Oracle(), LogisticRegression()).fit(X)
-    assert type(plain.student_).__name__ == "SoftTargets"
+    assert type(plain.student_) is SoftTargets
     assert isinstance(plain.student_.estimator, LogisticRegression)
     assert plain.student_.classes_.tolist() == ["ant", "bee", "cat"]
     labels = Oracle(AnswerForm("probabilities", "multilabel", ("a", "b", "c")))
     each = DistilledClassifier(labels, make_pipeline(StandardScaler(), SoftTree())).fit(X).student_
-    assert type(each[-1]).__name__ == "PerLabel"
+    assert type(each[-1]) is PerLabel
     assert isinstance(each[-1].estimator, SoftTree)
-    ours = DistilledClassifier(labels, AnsweredLabels(), temperature=3.0).fit(X)
-    assert isinstance(ours.student_, AnsweredLabels)
+    ours = DistilledClassifier(labels, RepeatsLabels(), temperature=3.0).fit(X)
+    assert isinstance(ours.student_, RepeatsLabels)
     np.testing.assert_allclose(ours.predict_proba(X), labels.answer(X), rtol=1e-6)
     assert ours.predict(X).tolist() == (labels.answer(X) > 0.5).astype(int).tolist()
 
@@ -228,7 +222,7 @@ def test_values_are_blended_and_fitted():
     np.testing.assert_allclose(folded.predict(X), unseen)
 
 
-def test_many_outputs_are_many_values():
+def test_a_teacher_with_multiple_outputs_needs_a_y_of_the_same_shape():
     teacher = Oracle(AnswerForm("values", "regression"))
     ours = DistilledRegressor(teacher, DecisionTreeRegressor(), transfer=Jitter(), transfer_rows=50, random_state=0).fit(X)
     np.testing.assert_allclose(ours.predict(X), 3 * X @ WEIGHTS)
@@ -240,32 +234,32 @@ def test_many_outputs_are_many_values():
     ("settings", "y", "message"),
     [
         ({"soft_weight": 1.5}, Y, "soft_weight is 1.5"),
-        ({"soft_weight": 0.5}, None, "there is no truth to blend in"),
+        ({"soft_weight": 0.5}, None, "there is no ground truth to blend in"),
         ({"temperature": 0}, None, "temperature is 0"),
-        ({"out_of_fold": 3}, Y, "needs a teacher that is not fitted"),
+        ({"out_of_fold": 3}, Y, "expected an unfitted teacher"),
         ({"teacher": LogisticRegression()}, None, "requires y to be passed"),
-        ({"teacher": LogisticRegression(), "out_of_fold": 1}, Y, "expected 2 folds or more"),
-        ({"teacher": LogisticRegression(), "out_of_fold": 100}, Y, "use fewer folds"),
-        ({"teacher": Oracle(AnswerForm("values", "regression"))}, None, "use DistilledRegressor"),
+        ({"teacher": LogisticRegression(), "out_of_fold": 1}, Y, "expected 2 or more, or None"),
+        ({"teacher": LogisticRegression(), "out_of_fold": 100}, Y, "Use fewer folds"),
+        ({"teacher": Oracle(AnswerForm("values", "regression"))}, None, "Use DistilledRegressor"),
         ({"transfer": Jitter(), "transfer_rows": -1}, None, "transfer_rows is -1"),
         ({"transfer": Jitter}, None, "transfer is the class Jitter"),
         ({"transfer": X}, None, r"transfer is a ndarray; expected a transfer set such as Munge\(\) or UnlabelledPool"),
     ],
 )
-def test_settings_that_cannot_be_used_are_named(settings, y, message):
+def test_invalid_settings_are_refused_by_name(settings, y, message):
     with pytest.raises(BadInput, match=message):
         DistilledClassifier(**({"teacher": Oracle(), "student": SoftTree()} | settings)).fit(X, y)
 
 
-def test_a_teacher_of_classes_is_no_teacher_of_values_and_rows_must_match():
-    with pytest.raises(BadInput, match="use DistilledClassifier"):
+def test_a_teacher_of_another_task_and_a_y_of_other_length_are_refused():
+    with pytest.raises(BadInput, match="Use DistilledClassifier"):
         DistilledRegressor(Oracle(), DecisionTreeRegressor()).fit(X)
     with pytest.raises(ShapeError, match="y has 119 rows and X has 120"):
         DistilledClassifier(Oracle(), SoftTree()).fit(X, Y[:119])
-    with pytest.raises(BadInput, match="cannot teach a str"):
+    with pytest.raises(BadInput, match="cannot fit a str"):
         DistilledClassifier(Oracle(), "tree").fit(X)
 
 
-def test_truth_of_unequal_rows_is_refused():
+def test_a_ragged_y_is_refused():
     with pytest.raises(ShapeError, match="the rows of y do not have the same number"):
         DistilledClassifier(Oracle(), SoftTree()).fit(X, [["ant"], ["bee", "cat"]] * 60)

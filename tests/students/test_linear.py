@@ -31,7 +31,7 @@ def expanded(X, probabilities, **settings):
 
 @pytest.mark.parametrize("classes", [2, 3, 10])
 @pytest.mark.parametrize("X", [DENSE, SPARSE], ids=["dense", "sparse"])
-def test_its_optimum_on_soft_targets_is_that_of_expanded_rows(X, classes):
+def test_its_optimum_on_soft_targets_equals_that_of_expanded_rows(X, classes):
     probabilities = targets_of(X, classes)
     ours, theirs = SoftLogistic(C=0.7).fit(X, probabilities), expanded(X, probabilities, C=0.7)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-4)
@@ -41,7 +41,7 @@ def test_its_optimum_on_soft_targets_is_that_of_expanded_rows(X, classes):
 
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("intercept", [True, False])
-def test_its_optimum_on_labels_is_that_of_logistic_regression(classes, intercept):
+def test_its_optimum_on_class_labels_equals_that_of_logistic_regression(classes, intercept):
     labels = np.array(list("abcd"))[targets_of(DENSE, classes).argmax(axis=1)]
     weights = RNG.uniform(size=ROWS)
     ours = SoftLogistic(fit_intercept=intercept).fit(DENSE, labels, sample_weight=weights)
@@ -53,7 +53,7 @@ def test_its_optimum_on_labels_is_that_of_logistic_regression(classes, intercept
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("wide", [False, True])
-def test_its_gradient_is_the_objectives(classes, wide, monkeypatch):
+def test_its_gradient_equals_finite_differences_of_its_objective(classes, wide, monkeypatch):
     monkeypatch.setattr(linear, "WHITENED_FEATURES", 0 if wide else 100)
     probabilities = targets_of(DENSE, classes)
     columns = probabilities[:, 1:] if classes == 2 else probabilities
@@ -63,7 +63,7 @@ def test_its_gradient_is_the_objectives(classes, wide, monkeypatch):
     assert error < 1e-5 * np.linalg.norm(problem.value_and_gradient(point)[1])
 
 
-def test_features_too_many_to_whiten_together_have_the_same_optimum(monkeypatch):
+def test_scaling_features_separately_gives_the_same_optimum_as_whitening(monkeypatch):
     probabilities = targets_of(SPARSE, 3)
     together = SoftLogistic().fit(SPARSE, probabilities)
     monkeypatch.setattr(linear, "WHITENED_FEATURES", 10)
@@ -71,25 +71,25 @@ def test_features_too_many_to_whiten_together_have_the_same_optimum(monkeypatch)
         np.testing.assert_allclose(SoftLogistic().fit(X, probabilities).coef_, together.coef_, atol=1e-4)
 
 
-def test_unscaled_and_shifted_features_take_few_steps_and_float32_stays():
+def test_unscaled_and_shifted_features_take_few_steps_and_float32_is_preserved():
     X = (DENSE * np.logspace(-1, 2, 6) + 50).astype(np.float32)
     student = SoftLogistic().fit(X, targets_of(DENSE, 4))
     assert student.n_iter_ < 60
     assert student.coef_.dtype == student.intercept_.dtype == student.predict_proba(X).dtype == np.float32
 
 
-def test_a_solver_that_is_stopped_early_says_so():
+def test_reaching_max_iter_warns():
     with pytest.warns(ConvergenceWarning, match="took 1 steps"):
         SoftLogistic(max_iter=1).fit(DENSE, targets_of(DENSE, 3))
 
 
 @pytest.mark.parametrize("C", [0, -1.0, np.nan, np.inf])
-def test_a_penalty_that_is_none_is_refused(C):
+def test_an_invalid_c_is_refused(C):
     with pytest.raises(BadInput, match="expected a finite number above 0"):
         SoftLogistic(C=C).fit(DENSE, targets_of(DENSE, 2))
 
 
-def test_features_too_large_to_be_squared_are_refused():
+def test_features_whose_squares_overflow_are_refused():
     for columns in (2, linear.WHITENED_FEATURES + 1):
         X = np.zeros((20, columns))
         X[::2, 0] = 1e200
@@ -97,7 +97,7 @@ def test_features_too_large_to_be_squared_are_refused():
             SoftLogistic().fit(X, np.arange(20) % 2)
 
 
-def test_features_that_are_alike_to_rounding_share_their_weight():
+def test_features_equal_up_to_rounding_share_their_weight():
     one = np.round(RNG.normal(size=60), 3) * 1e10
     student = SoftLogistic().fit(np.c_[one, one], (one > 0).astype(int))
     assert student.coef_[0, 0] == pytest.approx(student.coef_[0, 1], rel=1e-3)

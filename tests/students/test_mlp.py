@@ -23,14 +23,14 @@ def trainer(request, monkeypatch):
     return request.param
 
 
-def taught(targets=P, **settings):
+def fitted(targets=P, **settings):
     return SoftMLP(**{"hidden_layer_sizes": (16,), "epochs": 40, "learning_rate": 0.02, "random_state": 0, **settings}).fit(X, targets)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_either_trainer_meets_soft_targets_and_leaves_plain_arrays(trainer, classes):
+def test_both_trainers_fit_soft_targets_and_store_numpy_arrays(trainer, classes):
     targets = P[:, :classes] / P[:, :classes].sum(axis=1, keepdims=True)
-    student = taught(targets)
+    student = fitted(targets)
     assert np.abs(student.predict_proba(X) - targets).mean() < 0.08
     assert [weight.shape for weight in student.coefs_] == [(4, 16), (16, classes)]
     assert [bias.shape for bias in student.intercepts_] == [(16,), (classes,)]
@@ -38,39 +38,39 @@ def test_either_trainer_meets_soft_targets_and_leaves_plain_arrays(trainer, clas
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(student)).predict(X), student.predict(X))  # noqa: S301 - our own
 
 
-def test_the_seed_alone_settles_the_weights(trainer):
+def test_the_weights_depend_on_random_state_only(trainer):
     torch.manual_seed(1)
-    first = taught(epochs=2)
+    first = fitted(epochs=2)
     torch.manual_seed(2)
-    np.testing.assert_array_equal(taught(epochs=2).coefs_[0], first.coefs_[0])
-    assert (taught(epochs=2, random_state=1).coefs_[0] != first.coefs_[0]).any()
+    np.testing.assert_array_equal(fitted(epochs=2).coefs_[0], first.coefs_[0])
+    assert (fitted(epochs=2, random_state=1).coefs_[0] != first.coefs_[0]).any()
 
 
-def test_torchs_global_state_is_left_as_it_was():
+def test_torchs_global_random_state_is_unchanged():
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    taught(epochs=1)
+    fitted(epochs=1)
     assert torch.rand(1) == expected
 
 
-def test_rows_held_back_choose_the_epoch(trainer):
-    hard = np.eye(3)[RNG.integers(0, 3, 200)]  # nothing to learn: the longer, the worse
-    student = taught(hard, validation_fraction=0.3, learning_rate=0.1)
+def test_held_out_rows_choose_the_epoch(trainer):
+    hard = np.eye(3)[RNG.integers(0, 3, 200)]  # random labels: longer training only overfits
+    student = fitted(hard, validation_fraction=0.3, learning_rate=0.1)
     assert student.best_epoch_ < 20
-    assert taught(hard, epochs=3).best_epoch_ == 3
-    assert np.abs(student.predict_proba(X) - 1 / 3).mean() < np.abs(taught(hard, learning_rate=0.1).predict_proba(X) - 1 / 3).mean()
+    assert fitted(hard, epochs=3).best_epoch_ == 3
+    assert np.abs(student.predict_proba(X) - 1 / 3).mean() < np.abs(fitted(hard, learning_rate=0.1).predict_proba(X) - 1 / 3).mean()
 
 
-def test_rows_of_weight_zero_teach_nothing(trainer):
+def test_rows_of_weight_zero_have_no_effect(trainer):
     weights = np.r_[np.ones(100), np.zeros(100)]
     settings = {"hidden_layer_sizes": (8,), "epochs": 3, "random_state": 0}
     weighted = SoftMLP(**settings).fit(X, P, sample_weight=weights)
-    alone = SoftMLP(**settings).fit(X[:100], P[:100])
-    np.testing.assert_allclose(weighted.coefs_[0], alone.coefs_[0], atol=1e-6)
+    unweighted = SoftMLP(**settings).fit(X[:100], P[:100])
+    np.testing.assert_allclose(weighted.coefs_[0], unweighted.coefs_[0], atol=1e-6)
 
 
-def test_heavy_rows_pull_harder(trainer):
+def test_row_weights_shift_the_predicted_probability(trainer):
     student = SoftMLP(hidden_layer_sizes=(), epochs=60, learning_rate=0.05, random_state=0)
     clash, targets = np.zeros((40, 1)), np.repeat([[0.9, 0.1], [0.1, 0.9]], 20, axis=0)
     share = student.fit(clash, targets, sample_weight=np.repeat([3.0, 1.0], 20)).predict_proba([[0.0]])[0, 0]
@@ -78,29 +78,31 @@ def test_heavy_rows_pull_harder(trainer):
 
 
 def test_the_penalty_shrinks_weights(trainer):
-    loose, tight = (np.linalg.norm(taught(l2=l2).coefs_[0]) for l2 in (0.0, 0.1))
+    loose, tight = (np.linalg.norm(fitted(l2=l2).coefs_[0]) for l2 in (0.0, 0.1))
     assert tight < 0.5 * loose
 
 
-def test_without_standardising_features_are_taken_as_they_are():
-    student = taught(standardise=False, epochs=1)
+def test_standardise_false_leaves_features_unchanged():
+    student = fitted(standardise=False, epochs=1)
     assert (student.mean_ == 0).all()
     assert (student.scale_ == 1).all()
-    np.testing.assert_allclose(taught(epochs=1).mean_, X.mean(axis=0))
+    np.testing.assert_allclose(fitted(epochs=1).mean_, X.mean(axis=0))
 
 
-@pytest.mark.parametrize(("fraction", "match"), [(1, "share of rows from 0 to below 1"), (-0.1, "share"), (0.999, "holds back all 200")])
-def test_a_share_that_leaves_nothing_is_refused(fraction, match):
+@pytest.mark.parametrize(
+    ("fraction", "match"), [(1, "share of the rows, at least 0 and below 1"), (-0.1, "share"), (0.999, "holds out all 200")]
+)
+def test_an_invalid_validation_fraction_is_refused(fraction, match):
     with pytest.raises(BadInput, match=match):
-        taught(validation_fraction=fraction)
+        fitted(validation_fraction=fraction)
 
 
-def test_a_loss_that_runs_away_stops_the_training():
+def test_a_loss_that_is_not_finite_stops_the_training():
     with pytest.raises(SelfCheckFailed, match="lower the learning rate"):
-        taught(learning_rate=1e30)
+        fitted(learning_rate=1e30)
 
 
-def test_a_fitted_student_answers_on_a_machine_without_torch():
+def test_it_fits_and_predicts_without_torch():
     code = """if True:
         import sys, importlib.util, numpy as np
         find_spec = importlib.util.find_spec
@@ -112,6 +114,6 @@ def test_a_fitted_student_answers_on_a_machine_without_torch():
     assert done.stdout.strip() == "(4, 2) False"
 
 
-def test_rows_too_large_to_be_standardised_are_refused():
+def test_rows_whose_squares_overflow_are_refused():
     with pytest.raises(BadInput, match="squares overflow"):
         SoftMLP(epochs=1).fit(np.where(X > 1, 1e200, X), P)

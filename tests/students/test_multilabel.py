@@ -13,18 +13,18 @@ X = RNG.normal(size=(80, 3))
 ON = 1 / (1 + np.exp(-2 * X @ RNG.normal(size=(3, 4))))
 
 
-def test_each_label_has_a_student_of_its_own():
+def test_each_label_is_learnt_by_a_separate_student():
     student = PerLabel(SoftLogistic(C=10)).fit(X, ON)
     answers = student.predict_proba(X)
     for label in range(4):
-        alone = SoftLogistic(C=10).fit(X, np.c_[1 - ON[:, label], ON[:, label]])
-        np.testing.assert_array_equal(answers[:, label], alone.predict_proba(X)[:, 1])
+        separate = SoftLogistic(C=10).fit(X, np.c_[1 - ON[:, label], ON[:, label]])
+        np.testing.assert_array_equal(answers[:, label], separate.predict_proba(X)[:, 1])
     np.testing.assert_allclose(answers, ON, atol=0.1)
     np.testing.assert_array_equal(student.predict(X), answers > 0.5)
     assert student.classes_.tolist() == [0, 1, 2, 3]
 
 
-def test_labels_have_names_rows_have_weights_and_x_may_be_sparse():
+def test_class_names_row_weights_and_sparse_x_are_supported():
     weights = np.where(np.arange(80) < 20, 2.0, 1.0)
     twice = np.r_[np.arange(80), np.arange(20)]
     weighted = PerLabel(SoftTree(max_leaf_nodes=4, random_state=0)).fit(csr_array(X), ON, classes=list("abcd"), sample_weight=weights)
@@ -33,12 +33,12 @@ def test_labels_have_names_rows_have_weights_and_x_may_be_sparse():
     assert weighted.classes_.tolist() == list("abcd")
 
 
-def test_a_classifier_of_hard_labels_learns_from_probabilities_too():
+def test_a_classifier_of_hard_labels_is_wrapped_to_learn_probabilities():
     wrapped = PerLabel(LogisticRegression(tol=1e-8)).fit(X, ON).predict_proba(X)
     np.testing.assert_allclose(wrapped, PerLabel(SoftLogistic()).fit(X, ON).predict_proba(X), atol=1e-2)
 
 
-def test_a_label_that_is_the_same_everywhere_stays_so_and_one_label_is_enough():
+def test_a_constant_label_is_predicted_as_constant_and_a_single_label_is_accepted():
     student = PerLabel(LogisticRegression()).fit(X, np.c_[np.ones(80), ON[:, 0] > 0.5, np.zeros(80)])
     assert student.predict_proba(X)[:, [0, 2]].mean(axis=0).tolist() == [1, 0]
     assert PerLabel(SoftLogistic()).fit(X, ON[:, :1]).predict_proba(X).shape == (80, 1)
@@ -53,6 +53,6 @@ def test_a_label_that_is_the_same_everywhere_stays_so_and_one_label_is_enough():
         (ON, ["a", "a", "b", "c"], LabelMismatch, "named twice"),
     ],
 )
-def test_targets_that_are_no_labels_are_refused(y, classes, error, match):
+def test_invalid_targets_and_classes_are_refused(y, classes, error, match):
     with pytest.raises(error, match=match):
         PerLabel(SoftTree()).fit(X, y, classes=classes)

@@ -25,7 +25,7 @@ def test_the_columns_of_a_matrix_are_named_by_classes():
     assert mixed.tolist() == ["a", 1, 2.5]
 
 
-def test_labels_are_one_hot_targets_of_their_sorted_classes():
+def test_class_labels_become_one_hot_targets_of_their_sorted_classes():
     classes, targets = soft_targets(["b", "a", "b"], 3)
     assert classes.tolist() == ["a", "b"]
     assert targets.tolist() == [[0, 1], [1, 0], [0, 1]]
@@ -41,9 +41,9 @@ def test_rows_that_sum_to_one_up_to_half_precision_are_scaled_to_one():
     half = P.astype(np.float16)
     _, targets = soft_targets(half.astype(np.float32), 40)
     np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
-    exact, kept = np.float32(P / P.sum(axis=1, keepdims=True)), None
-    _, kept = soft_targets(exact, 40)
-    assert kept is exact
+    exact = np.float32(P / P.sum(axis=1, keepdims=True))
+    _, unchanged = soft_targets(exact, 40)
+    assert unchanged is exact
 
 
 def test_a_frame_names_its_features_and_another_order_is_refused():
@@ -70,7 +70,7 @@ def test_a_frame_names_its_features_and_another_order_is_refused():
         (np.zeros((40, 2, 2)), None, ValueError, "dim 3"),
     ],
 )
-def test_targets_that_cannot_be_learnt_are_refused(y, classes, error, match):
+def test_invalid_targets_are_refused(y, classes, error, match):
     with pytest.raises(error, match=match):
         SoftTree().fit(X, y, classes=classes)
 
@@ -85,12 +85,12 @@ def test_targets_that_cannot_be_learnt_are_refused(y, classes, error, match):
         (np.full(40, np.nan), BadInput),
     ],
 )
-def test_weights_that_weigh_nothing_are_refused(weights, error):
+def test_invalid_weights_are_refused(weights, error):
     with pytest.raises(error, match="sample_weight"):
         check_weights(weights, 40)
 
 
-def test_a_row_of_weight_two_counts_as_two_rows():
+def test_a_row_of_weight_two_is_equivalent_to_two_rows():
     weights = np.where(np.arange(40) < 10, 2.0, 1.0)
     twice = np.r_[np.arange(40), np.arange(10)]
     for student in (SoftTree(max_leaf_nodes=4, random_state=0), SoftLogistic(tol=1e-8)):
@@ -98,22 +98,22 @@ def test_a_row_of_weight_two_counts_as_two_rows():
         np.testing.assert_allclose(weighted, student.fit(X[twice], P[twice]).predict_proba(X), atol=1e-6)
 
 
-def test_rows_whose_numbers_overflow_have_no_probabilities():
+def test_rows_whose_numbers_overflow_are_refused_in_predict_proba():
     student = SoftTargets(GaussianNB()).fit(X, P)
     with pytest.raises(BadInput, match=r"1 of 2 rows have no probabilities \(first: row 1\)"), np.errstate(all="ignore"):
         student.predict_proba([X[0], [1e308, 0, 0]])
 
 
 @pytest.mark.parametrize(
-    ("y", "weights", "said"),
+    ("y", "weights", "message"),
     [([[0], [1, 2], [3]], None, "the rows of y do not have the same number"), ([0, 1, 0], ["a", "b", "c"], "something else than numbers")],
 )
-def test_ragged_targets_and_weights_that_are_no_numbers_are_refused(y, weights, said):
-    with pytest.raises(ShapeError, match=said):
+def test_ragged_targets_and_weights_that_are_not_numbers_are_refused(y, weights, message):
+    with pytest.raises(ShapeError, match=message):
         SoftLogistic().fit([[1.0], [2.0], [3.0]], y, sample_weight=weights)
 
 
 @pytest.mark.parametrize("weight", [1e308, 1e-320])
-def test_weights_whose_sum_is_no_sound_number_are_refused(weight):
+def test_weights_whose_sum_overflows_or_underflows_are_refused(weight):
     with pytest.raises(BadInput, match=r"sample_weight adds up to .*, where numbers lose their digits"):
         SoftTree().fit(X, P, sample_weight=np.full(40, weight))

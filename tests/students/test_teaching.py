@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
 from tutelage.losses.targets import temper
-from tutelage.students.teaching import blended, must_learn, out_of_fold_answers, taught
+from tutelage.students.teaching import blended, fit_student, is_unfitted, out_of_fold_answers
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
@@ -21,22 +21,22 @@ FORM = of_classes("probabilities", ("a", "b"))
 MANY = AnswerForm("probabilities", "multilabel", ("a", "b"))
 
 
-def test_only_an_estimator_that_is_not_fitted_has_to_learn():
+def test_is_unfitted_recognises_unfitted_scikit_learn_estimators_only():
     fitted = LogisticRegression().fit(X, Y)
-    assert must_learn(LogisticRegression())
-    assert must_learn(make_pipeline(StandardScaler(), LogisticRegression()))
-    for knows in (fitted, FrozenEstimator(fitted), make_pipeline(StandardScaler(), fitted), as_teacher(fitted), "no teacher at all"):
-        assert not must_learn(knows)
+    assert is_unfitted(LogisticRegression())
+    assert is_unfitted(make_pipeline(StandardScaler(), LogisticRegression()))
+    for teacher in (fitted, FrozenEstimator(fitted), make_pipeline(StandardScaler(), fitted), as_teacher(fitted), "no teacher at all"):
+        assert not is_unfitted(teacher)
 
 
-def test_catboost_says_itself_whether_it_is_fitted():
+def test_is_unfitted_recognises_catboost_models():
     model = pytest.importorskip("catboost").CatBoostClassifier(iterations=2, verbose=False, allow_writing_files=False)
-    assert must_learn(model)
-    assert not must_learn(model.fit(X, Y))
+    assert is_unfitted(model)
+    assert not is_unfitted(model.fit(X, Y))
 
 
 @given(st.floats(0, 1), st.floats(0.5, 20), st.floats(0.01, 0.99))
-def test_tempering_comes_after_blending_and_can_be_undone(soft_weight, temperature, first):
+def test_tempering_comes_after_blending_and_can_be_reversed(soft_weight, temperature, first):
     answers, truth = np.array([[first, 1 - first]]), np.array([[0.0, 1.0]])
     mixed = soft_weight * answers + (1 - soft_weight) * truth
     targets = blended(answers, FORM, truth=truth, soft_weight=soft_weight, temperature=temperature)
@@ -44,7 +44,7 @@ def test_tempering_comes_after_blending_and_can_be_undone(soft_weight, temperatu
     np.testing.assert_allclose(FORM.probabilities(targets, 1 / temperature), mixed, atol=1e-9)
 
 
-def test_logits_are_tempered_as_they_are_and_values_never():
+def test_logits_are_tempered_directly_and_values_never():
     steep = np.array([[0.0, 2000.0]])
     assert blended(steep, of_classes("logits", ("a", "b")), temperature=1000.0)[0, 0] == pytest.approx(1 / (1 + np.e**2))
     values = np.array([[4.0]])
@@ -53,7 +53,7 @@ def test_logits_are_tempered_as_they_are_and_values_never():
     assert blended(values, regression) == 4.0
 
 
-def test_each_label_of_many_is_tempered_alone():
+def test_multilabel_probabilities_are_tempered_separately():
     answers = np.array([[0.5, 0.9]])
     np.testing.assert_allclose(blended(answers, MANY, temperature=2.0), [[0.5, 0.75]])
 
@@ -61,22 +61,22 @@ def test_each_label_of_many_is_tempered_alone():
 def test_a_pipeline_passes_the_classes_to_its_last_step():
     student = make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), SoftTree()))
     targets = np.column_stack([Y, 1 - Y]).astype(float)
-    fitted = taught(student, FORM, X, targets)
+    fitted = fit_student(student, FORM, X, targets)
     assert fitted.classes_.tolist() == ["a", "b"]
     np.testing.assert_allclose(fitted.predict_proba(X), targets)
     assert not hasattr(student[-1][-1], "tree_")
 
 
-def test_folds_that_cannot_be_are_refused():
-    with pytest.raises(BadInput, match="takes no multilabel teacher"):
+def test_impossible_folds_are_refused():
+    with pytest.raises(BadInput, match="the teacher is multilabel"):
         out_of_fold_answers(LogisticRegression(), MANY, X, Y, folds=3, seed=0)
     with pytest.raises(BadInput, match="one class has 15 rows"):
         out_of_fold_answers(LogisticRegression(), FORM, X, Y, folds=16, seed=0)
 
 
-def test_a_regressor_of_one_value_says_how_it_learns_several():
+def test_a_single_output_regressor_is_refused_with_a_hint_for_multiple_outputs():
     many, pairs = AnswerForm("values", "regression"), np.column_stack([Y, 1 - Y]).astype(float)
-    with pytest.raises(BadInput, match=r"GradientBoostingRegressor did not learn 2 values a row .*MultiOutputRegressor"):
-        taught(GradientBoostingRegressor(), many, X, pairs)
-    with pytest.raises(ValueError, match="could not convert string to float"):  # its own words, where two are no trouble
-        taught(Ridge(), many, X.astype(str).astype(object) + "x", pairs)
+    with pytest.raises(BadInput, match=r"GradientBoostingRegressor cannot be fitted to 2 values per row .*MultiOutputRegressor"):
+        fit_student(GradientBoostingRegressor(), many, X, pairs)
+    with pytest.raises(ValueError, match="could not convert string to float"):  # its own error, because it supports multiple outputs
+        fit_student(Ridge(), many, X.astype(str).astype(object) + "x", pairs)

@@ -13,7 +13,7 @@ X = RNG.normal(size=(300, 3))
 P = RNG.dirichlet(np.ones(4), 300)
 
 
-def test_an_unpruned_tree_repeats_its_targets_and_a_small_one_their_means():
+def test_an_unpruned_tree_repeats_its_targets_and_a_pruned_tree_averages_them():
     np.testing.assert_allclose(SoftTree().fit(X, P).predict_proba(X), P)
     stump = SoftTree(max_leaf_nodes=2).fit(X, P)
     leaves = stump.tree_.apply(X)
@@ -21,7 +21,7 @@ def test_an_unpruned_tree_repeats_its_targets_and_a_small_one_their_means():
         np.testing.assert_allclose(stump.predict_proba(X[leaves == leaf])[0], P[leaves == leaf].mean(axis=0))
 
 
-def test_on_labels_it_is_a_gini_tree():
+def test_on_class_labels_it_equals_a_gini_tree():
     labels = np.array(["b", "c", "a"])[(X[:, 0] + 0.5 * RNG.normal(size=300) > 0).astype(int) + (X[:, 1] > 1)]
     for leaf in (1, 10):
         ours = SoftTree(min_samples_leaf=leaf, random_state=0).fit(X, labels)
@@ -32,11 +32,11 @@ def test_on_labels_it_is_a_gini_tree():
     assert ours.classes_.tolist() == ["a", "b", "c"]
 
 
-def test_two_classes_keep_two_columns():
+def test_two_classes_have_two_columns():
     assert SoftTree().fit(X, P[:, :2] / P[:, :2].sum(axis=1, keepdims=True)).predict_proba(X[:5]).shape == (5, 2)
 
 
-def test_it_is_cloned_and_searched_as_scikit_learn_expects():
+def test_it_works_with_clone_and_grid_search():
     assert clone(SoftTree(max_leaf_nodes=7)).get_params()["max_leaf_nodes"] == 7
     labels = (X[:, 0] > 0).astype(int)
     search = GridSearchCV(SoftTree(random_state=0), {"min_samples_leaf": [1, 290]}, cv=3).fit(X, labels)
@@ -44,7 +44,7 @@ def test_it_is_cloned_and_searched_as_scikit_learn_expects():
     assert search.best_score_ > 0.95
 
 
-def test_bad_targets_are_refused():
+def test_invalid_targets_are_refused():
     with pytest.raises(NotProbabilities, match="the soft targets"):
         SoftTree().fit(X, P * 2)
     with pytest.raises(ShapeError, match="X and y have 300 and 299 rows"):
@@ -61,14 +61,14 @@ def test_on_logits_a_leaf_averages_log_probabilities():
         np.testing.assert_allclose(stump.predict_proba(X[leaves == leaf])[0], np.exp(means) / np.exp(means).sum())
 
 
-def test_an_unpruned_tree_on_logits_repeats_targets_above_its_smallest_probability():
+def test_an_unpruned_tree_on_logits_repeats_targets_above_smallest_probability():
     safe = 0.9 * P + 0.1 / 4
     np.testing.assert_allclose(SoftTree(targets="logits").fit(X, safe).predict_proba(X), safe)
     hard = SoftTree(targets="logits", smallest_probability=0.01).fit(X, np.eye(4)[P.argmax(axis=1)]).predict_proba(X)
     np.testing.assert_allclose(hard.max(axis=1), 1 / 1.03)
 
 
-def test_a_forest_is_the_mean_of_its_trees_and_beats_one_on_noisy_labels():
+def test_a_forest_averages_its_trees_and_beats_a_single_tree_on_noisy_labels():
     fresh = RNG.normal(size=(500, 3))
     labels = (X[:, 0] + RNG.normal(size=300) > 0).astype(int)
     forest = SoftForest(n_estimators=30, random_state=0).fit(X, labels)
@@ -78,13 +78,13 @@ def test_a_forest_is_the_mean_of_its_trees_and_beats_one_on_noisy_labels():
     assert forest.score(fresh, fresh[:, 0] > 0) > tree.score(fresh, fresh[:, 0] > 0)
 
 
-def test_nan_is_a_value_of_its_own():
+def test_nan_is_treated_as_a_missing_value():
     gone = np.where(RNG.uniform(size=X.shape) < 0.3, np.nan, X)
     labels = np.isnan(gone[:, 0])
     assert SoftTree(max_leaf_nodes=2).fit(gone, labels).score(gone, labels) == 1
 
 
-def test_settings_that_mean_nothing_are_refused():
+def test_invalid_settings_are_refused():
     with pytest.raises(BadInput, match="targets is 'odds'"):
         SoftTree(targets="odds").fit(X, P)
     with pytest.raises(BadInput, match="smallest_probability is 0"):

@@ -87,8 +87,8 @@ def test_labels_that_are_each_on_or_off_are_taught_one_by_one(taught, tmp_path):
         ({"temperature": -1.0}, BadInput, "temperature is -1.0"),
         ({"student": "trees"}, BadInput, "Did you mean tree"),
         ({"form": AnswerForm("values", "regression"), "answers": P, "temperature": 2.0}, BadInput, "values have no temperature"),
-        ({"form": AnswerForm("values", "regression"), "answers": P, "student": "logistic"}, BadInput, "for regression; there are"),
-        ({"form": AnswerForm("values", "regression"), "answers": P, "student": "boosting"}, BadInput, "did not learn 2 values a row"),
+        ({"form": AnswerForm("values", "regression"), "answers": P, "student": "logistic"}, BadInput, "for regression; expected one of"),
+        ({"form": AnswerForm("values", "regression"), "answers": P, "student": "boosting"}, BadInput, "cannot be fitted to 2 values"),
         ({"out": "rows.parquet"}, CannotWrite, "is a file"),
     ],
 )

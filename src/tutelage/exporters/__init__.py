@@ -1,1 +1,1 @@
-"""Ship it: a student as a file that was compared with it before it took its name."""
+"""Exporters: a student as a file that is compared with the student before it is written."""

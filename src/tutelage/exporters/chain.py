@@ -1,4 +1,4 @@
-"""An ONNX graph whose nodes follow each other."""
+"""An ONNX graph as a chain of nodes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 
 OPSET = 17
 DOUBLE, FLOAT = 11, 1
-"""Types of numbers, as ONNX counts them."""
+"""ONNX's codes for float64 and float32."""
 
 
 class Chain:
-    """Nodes that follow each other: each takes the last result, and constants."""
+    """A chain of nodes: each takes the result of the previous node, and constants.
+
+    Args:
+        last: name of the graph's input, or of the result to start from.
+    """
 
     def __init__(self, last: str) -> None:
         self.last = last
@@ -24,7 +28,7 @@ class Chain:
         self.constants: list[Any] = []
 
     def then(self, operator: str, *others: str, first: str | None = None, **settings: Any) -> str:
-        """Add a node on the last result (or on `first`) and other inputs; its result is the last one from now on."""
+        """Append a node that takes the last result (or `first`) and other inputs; its result becomes the last one."""
         from onnx import helper
 
         result = f"step_{len(self.nodes)}"
@@ -33,7 +37,7 @@ class Chain:
         return result
 
     def constant(self, values: ArrayLike) -> str:
-        """The name of a constant."""
+        """Add a constant and return its name."""
         from onnx import numpy_helper
 
         name = f"constant_{len(self.constants)}"
@@ -41,7 +45,7 @@ class Chain:
         return name
 
     def model(self, output: str, *, inputs: str, features: int, width: int) -> ModelProto:
-        """The whole, from (rows, features) to (rows, width) float32; its last result takes the name `output`."""
+        """The complete model, from (rows, features) to (rows, width) float32; the last result is renamed to `output`."""
         from onnx import helper
 
         self.nodes[-1].output[0] = output

@@ -1,4 +1,4 @@
-"""A student as an ONNX graph: torch's exporter for networks that are more than plain layers, skl2onnx for scikit-learn."""
+"""A student as an ONNX graph: written directly for plain layers, by torch's exporter for other networks, by skl2onnx for trees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ import numpy as np
 from tutelage.core.errors import BadInput, require
 from tutelage.core.tree_nodes import trees_in
 from tutelage.exporters.chain import Chain
-from tutelage.exporters.trained_graph import check_plain, finish_trees, grown, send_gaps, weighing_graph, weighs
+from tutelage.exporters.trained_graph import (
+    check_numeric_columns,
+    finish_tree_graph,
+    is_linear_or_mlp,
+    linear_or_mlp_graph,
+    route_missing_values,
+    tree_regressor,
+)
 from tutelage.students.saved.trained import TrainedStudent
 
 if TYPE_CHECKING:
@@ -24,22 +31,23 @@ INPUT = "inputs"
 PROBABILITIES = "probabilities"
 PREDICTION = "prediction"
 _LAST = {"regression": ("", PREDICTION), "multilabel": ("Sigmoid", PROBABILITIES)}
-"""What a network's answers go through, and the name of what comes out; of classes, softmax."""
+"""The last operator and the output name of a network, by task; classification uses softmax and "probabilities"."""
 
 
 def onnx_graph(student: Any, features: int) -> ModelProto:
-    """The student as an ONNX model: `inputs` (rows, features) float32 to one output.
+    """The student as an ONNX model: `inputs` (rows, features) float32 to a single output.
 
-    A classifier's output is `probabilities` (rows, classes) at temperature 1, with its labels as JSON in the
-    model's metadata under "classes"; a regressor's is `prediction` (rows, outputs).
+    The output of a classifier is `probabilities` (rows, classes) at temperature 1, with its class names as JSON in the
+    model's metadata under "classes"; that of a regressor is `prediction` (rows, outputs).
 
     Args:
-        student: a TorchStudent, a SoftTree, a fitted scikit-learn regressor, or a TrainedStudent of number columns that
-            is a tree, a forest, a linear model or a network.
-        features: columns of its input.
+        student: a TorchStudent, a SoftTree, a fitted scikit-learn regressor, or a TrainedStudent with numeric columns
+            that is a tree, a forest, a linear model or a network.
+        features: number of input columns.
 
     Raises:
-        BadInput: a student of another kind. MissingExtra: onnx, onnxscript or skl2onnx is not installed.
+        BadInput: the student is of another kind.
+        MissingExtra: onnx, onnxscript or skl2onnx is not installed.
     """
     require("onnx")
     if isinstance(student, TrainedStudent):
@@ -59,22 +67,22 @@ def onnx_graph(student: Any, features: int) -> ModelProto:
 
 def _trained_graph(student: TrainedStudent, features: int) -> ModelProto:
     columns, last = student.student_[0], student.student_[-1]
-    check_plain(columns)
-    if weighs(last):
-        return weighing_graph(student, features, inputs=INPUT, output=PREDICTION if student.task == "regression" else PROBABILITIES)
+    check_numeric_columns(columns)
+    if is_linear_or_mlp(last):
+        return linear_or_mlp_graph(student, features, inputs=INPUT, output=PREDICTION if student.task == "regression" else PROBABILITIES)
     if student.task == "regression":
         outputs = int(student.student_[-1].predict(np.zeros((1, features))).size)
         model = _estimator_graph(last, features, PREDICTION, outputs=outputs)
-        send_gaps(model.graph, last)
+        route_missing_values(model.graph, last)
         return model
-    trees = grown(last)
+    trees = tree_regressor(last)
     if trees is None:
         raise BadInput(
-            f"cannot export a {type(last).__name__}; a tree, a forest, a linear model or a network can be. Serve it from its folder."
+            f"cannot export a {type(last).__name__}; expected a tree, a forest, a linear model or a network. Serve it from its folder."
         )
     model = _estimator_graph(trees, features, PROBABILITIES, outputs=len(student.labels))
-    send_gaps(model.graph, trees)
-    finish_trees(model.graph, student, PROBABILITIES)
+    route_missing_values(model.graph, trees)
+    finish_tree_graph(model.graph, student, PROBABILITIES)
     return model
 
 
@@ -100,7 +108,7 @@ def _network_graph(student: Any, features: int) -> ModelProto:
             dynamic_shapes=({0: torch.export.Dim("rows")},),
         )
     model: ModelProto = program.model_proto
-    # The exporter notes source lines of this machine on every node; a shipped file has no use for them.
+    # The exporter records source lines and local paths on every node; they must not end up in an exported file.
     for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
         del part.metadata_props[:]
     for node in model.graph.node:
@@ -109,7 +117,7 @@ def _network_graph(student: Any, features: int) -> ModelProto:
 
 
 def _layers_graph(layers: list[Any], features: int, *, last: str, output: str) -> ModelProto:
-    """A plain network of known layers, written as it is: torch's exporter takes seconds to load all that it knows."""
+    """A plain network of Linear and ReLU layers, written directly: loading torch's exporter takes seconds."""
     chain, width = Chain(INPUT), features
     for layer in layers:
         if not hasattr(layer, "weight"):
@@ -117,7 +125,9 @@ def _layers_graph(layers: list[Any], features: int, *, last: str, output: str) -
             continue
         weights = layer.weight.detach().cpu().numpy()
         if weights.shape[1] != width:
-            raise BadInput(f"a layer of the network takes {weights.shape[1]} numbers a row; it would be given {width}.")
+            raise BadInput(
+                f"a layer of the network takes {weights.shape[1]} inputs and would get {width}. Pass rows with the columns of its training."
+            )
         width = len(weights)
         others = [] if layer.bias is None else [chain.constant(layer.bias.detach().cpu().numpy())]
         chain.then("Gemm", chain.constant(weights), *others, transB=1)
@@ -133,7 +143,7 @@ def _estimator_graph(estimator: Any, features: int, output: str, *, outputs: int
     columns = skl2onnx.common.data_types.FloatTensorType([None, features])
     model: ModelProto = skl2onnx.to_onnx(estimator, initial_types=[(INPUT, columns)])
     _rename_output(model, output)
-    # skl2onnx declares one column even for a multi-output tree.
+    # skl2onnx declares a single column even for a multi-output tree.
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = outputs
     return model
 
@@ -147,7 +157,7 @@ def _rename_output(model: ModelProto, name: str) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what torch's exporter says about optional packages and its own deprecations."""
+    """Silence the messages of torch's exporter about optional packages and its own deprecations."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
@@ -162,12 +172,12 @@ def _quiet() -> Iterator[None]:
 
 
 def thresholds_of(student: Any) -> list[tuple[int, np.float32]]:
-    """(feature, threshold) of every split of a student of trees, as float32; empty for other students."""
+    """(feature, threshold) of every split of a tree or forest student, as float32; empty for other students."""
     if hasattr(student, "network"):
         return []
     model = student.student_[-1] if isinstance(student, TrainedStudent) else student
-    found: list[tuple[int, np.float32]] = []
+    splits: list[tuple[int, np.float32]] = []
     for tree in trees_in(model):
-        inner = (tree.children_left != -1) & np.isfinite(tree.threshold)  # inf parts what is missing from what is not
-        found += zip(tree.feature[inner].tolist(), tree.threshold[inner].astype(np.float32), strict=True)
-    return found
+        inner = (tree.children_left != -1) & np.isfinite(tree.threshold)  # a threshold of inf separates missing from present values
+        splits += zip(tree.feature[inner].tolist(), tree.threshold[inner].astype(np.float32), strict=True)
+    return splits

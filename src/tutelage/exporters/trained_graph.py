@@ -1,7 +1,7 @@
-"""A trained student of number columns as an ONNX graph: gaps filled, columns scaled, the model, the temperature taken out.
+"""A trained student with numeric columns as an ONNX graph: imputation, scaling, the model, and the reversed temperature.
 
-What weighs its columns is computed in double precision until the last cast: float32 would lose digits where a column
-is far from zero. Trees compare float32, as scikit-learn's do, and come from skl2onnx.
+Linear models and networks are computed in double precision until the last cast: float32 would lose digits where a
+column is far from zero. Trees compare float32, as in scikit-learn, and are converted by skl2onnx.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from tutelage.students.trees import SoftForest, SoftTree
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+TREE_OUTPUT = "trees"
+"""Name of the trees' result in a graph where further nodes follow."""
 
-def weighing_graph(student: TrainedStudent, features: int, *, inputs: str, output: str) -> ModelProto:
-    """The graph of a student that weighs its columns: a linear model or a network.
+
+def linear_or_mlp_graph(student: TrainedStudent, features: int, *, inputs: str, output: str) -> ModelProto:
+    """The graph of a student that is a linear model or a network.
 
     Raises:
-        BadInput: categories or texts among its columns.
+        BadInput: its columns hold categories or texts.
     """
     columns, model = student.student_[0], student.student_[-1]
     chain = Chain(inputs)
@@ -43,36 +46,37 @@ def weighing_graph(student: TrainedStudent, features: int, *, inputs: str, outpu
     return chain.model(output, inputs=inputs, features=features, width=len(student.labels) or _outputs(model))
 
 
-def weighs(model: Any) -> bool:
-    """Whether `weighing_graph` can write this model, the last step of a trained student."""
+def is_linear_or_mlp(model: Any) -> bool:
+    """Whether `linear_or_mlp_graph` supports this model, the last step of a trained student."""
     linear = hasattr(model, "coef_") and hasattr(model, "intercept_") and not hasattr(model, "classes_")
     return isinstance(model, SoftLogistic | SoftMLP) or linear
 
 
-def grown(model: Any) -> Any | None:
-    """The scikit-learn regressor inside a tree or a forest of soft targets; None for another model."""
+def tree_regressor(model: Any) -> Any | None:
+    """The scikit-learn regressor inside a SoftTree or SoftForest; None for other models."""
     if isinstance(model, SoftTree):
         return model.tree_
     return model.forest_ if isinstance(model, SoftForest) else None
 
 
-def send_gaps(graph: Any, regressor: Any) -> None:
-    """Send missing numbers where the trees send them; skl2onnx forgets it for trees of several outputs."""
+def route_missing_values(graph: Any, regressor: Any) -> None:
+    """Route missing values as the trees do; skl2onnx omits this for multi-output trees."""
     from onnx import helper
 
     trees = list(trees_in(regressor))
     for node in graph.node:
         if node.op_type == "TreeEnsembleRegressor":
-            of = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-            left = [int(trees[tree].missing_go_to_left[at]) for tree, at in zip(of["nodes_treeids"], of["nodes_nodeids"], strict=True)]
-            kept = [attribute for attribute in node.attribute if attribute.name != "nodes_missing_value_tracks_true"]
+            values = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+            places = zip(values["nodes_treeids"], values["nodes_nodeids"], strict=True)
+            left = [int(trees[tree].missing_go_to_left[index]) for tree, index in places]
+            others = [attribute for attribute in node.attribute if attribute.name != "nodes_missing_value_tracks_true"]
             del node.attribute[:]
-            node.attribute.extend([*kept, helper.make_attribute("nodes_missing_value_tracks_true", left)])
+            node.attribute.extend([*others, helper.make_attribute("nodes_missing_value_tracks_true", left)])
 
 
-def finish_trees(graph: Any, student: TrainedStudent, output: str) -> None:
-    """Add to a graph of trees what their answers still need: a softmax for logits, and the temperature taken out."""
-    chain = Chain("grown")
+def finish_tree_graph(graph: Any, student: TrainedStudent, output: str) -> None:
+    """Append the last steps to a graph of trees: a softmax if the trees predict logits, and the reversal of the temperature."""
+    chain = Chain(TREE_OUTPUT)
     if getattr(student.student_[-1], "targets", "") == "logits":
         chain.then("Softmax", axis=-1)
     _untemper(chain, student.temperature)
@@ -85,21 +89,24 @@ def finish_trees(graph: Any, student: TrainedStudent, output: str) -> None:
     graph.initializer.extend(chain.constants)
 
 
-def check_plain(columns: Any) -> None:
-    """Prove that columns reach the student as numbers and in their order.
+def check_numeric_columns(columns: Any) -> None:
+    """Check that all columns reach the student as numbers, in their original order.
 
     Raises:
-        BadInput: texts, or categories.
+        BadInput: the columns hold texts or categories.
     """
     if hasattr(columns, "vocabulary_"):
-        raise BadInput("a student of texts cannot be exported; serve it from its folder.")
+        raise BadInput("a student of texts cannot be exported; expected numeric columns. Serve it from its folder.")
     for name, _, chosen in getattr(columns, "transformers_", ()):
         if name == "categories" and len(chosen):
-            raise BadInput(f"a student of categories (columns {shown(tuple(chosen))}) cannot be exported; serve it from its folder.")
+            raise BadInput(
+                f"a student of categories (columns {shown(tuple(chosen))}) cannot be exported; expected numeric columns. "
+                "Serve it from its folder."
+            )
 
 
 def _prepare(chain: Chain, columns: Any) -> None:
-    check_plain(columns)
+    check_numeric_columns(columns)
     steps = columns.named_transformers_["numbers"].steps if hasattr(columns, "transformers_") else [("scaler", columns)]
     for _, step in steps:
         if hasattr(step, "statistics_"):
@@ -127,8 +134,8 @@ def _linear(chain: Chain, model: Any, *, classifier: bool) -> None:
 
 def _layers(chain: Chain, model: SoftMLP) -> None:
     _shift_and_scale(chain, model.mean_, model.scale_)
-    for place, (weights, intercepts) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
-        if place:
+    for index, (weights, intercepts) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
+        if index:
             chain.then("Relu")
         _layer(chain, np.asarray(weights, dtype=np.float64), np.asarray(intercepts, dtype=np.float64))
     chain.then("Softmax", axis=-1)
@@ -139,11 +146,11 @@ def _layer(chain: Chain, weights: NDArray[np.float64], intercepts: NDArray[np.fl
 
 
 def _untemper(chain: Chain, temperature: float) -> None:
-    """softmax(temperature * log p); the constant is in the precision of what it multiplies."""
+    """Append softmax(temperature * log p); the constant has the dtype of its other operand."""
     if temperature == 1.0:
         return
     chain.then("Log")
-    chain.then("Mul", chain.constant(np.asarray(temperature, dtype=np.float32 if chain.nodes[0].input[0] == "grown" else np.float64)))
+    chain.then("Mul", chain.constant(np.asarray(temperature, dtype=np.float32 if chain.nodes[0].input[0] == TREE_OUTPUT else np.float64)))
     chain.then("Softmax", axis=-1)
 
 

@@ -1,1 +1,1 @@
-"""Show it: the terminal table, the pictures, the page. Reads records, never models."""
+"""Reports of finished runs: the terminal table, the plots and the HTML page. They read records, never models."""

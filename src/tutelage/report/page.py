@@ -1,4 +1,4 @@
-"""One self-contained page: everything a run measured, with no network and no script."""
+"""The HTML report of a run: a single self-contained page, without network access or scripts."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tutelage.report.records import Figures, Matrix, RunRecord
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a heat map: its text, and how strongly it is filled, from 0 to 1."""
+    """One cell of a heat map: its text, and the strength of its fill in [0, 1]."""
 
     text: str
     strength: float
 
 
 def render_page(record: RunRecord, figures: Figures) -> str:
-    """The report as HTML text: readable on a phone, dark and light, nothing fetched.
+    """The report as HTML text, for narrow and wide screens, in a light and a dark theme; it loads no external resources.
 
     Args:
         record: the finished run.
-        figures: the pictures that belong to it.
+        figures: the plots and matrices of the run.
 
     Raises:
         MissingExtra: jinja2 or matplotlib is not installed.
@@ -55,7 +55,7 @@ def render_page(record: RunRecord, figures: Figures) -> str:
 
 
 def heat_cells(matrix: Matrix) -> list[tuple[str, list[Cell]]]:
-    """The rows of a heat map: label and cells. Fill grows with the square root, so that small shares stay visible."""
+    """The rows of a heat map as (label, cells). The fill is the square root of the value, so that small shares are visible."""
     return [
         (label, [Cell(share(value), math.sqrt(min(max(value, 0.0), 1.0))) for value in row])
         for label, row in zip(matrix.labels, matrix.values, strict=True)
@@ -63,7 +63,7 @@ def heat_cells(matrix: Matrix) -> list[tuple[str, list[Cell]]]:
 
 
 def share(value: float) -> str:
-    """A share in per cent, short enough for a cell: nothing below 0.05 %."""
+    """A share in per cent, short enough for a cell; empty below 0.05 %."""
     percent = 100 * value
     if percent < 0.05:
         return ""

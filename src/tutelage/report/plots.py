@@ -1,4 +1,4 @@
-"""Pictures as inline SVG that takes the page's colours, dark or light."""
+"""Plots as inline SVG in the colours of the page's light or dark theme."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Drawn by matplotlib, then replaced: ink by the colour of the page's text, the others by the page's own variables.
+# Placeholder colours in matplotlib's output: replaced by the page's text colour and its CSS variables.
 INK, ACCENT, FAINT = "#010203", "#020304", "#030405"
 ON_PAGE = {INK: "currentColor", ACCENT: "var(--accent)", FAINT: "var(--faint)"}
 
 
 def arms_plot(record: RunRecord) -> str:
-    """Every arm on the headline metric: a faint dot a seed, the mean and its interval. SVG text."""
+    """The headline metric of every arm as SVG text: a faint dot per seed, the mean and its interval."""
     arms = record.arms[::-1]
     figure, (axes,) = _figure(1, 1, width=7.2, height=0.6 + 0.34 * len(arms))
     scale = 100 if record.headline == "test_accuracy" else 1
@@ -43,7 +43,7 @@ def arms_plot(record: RunRecord) -> str:
 
 
 def regions_plot(regions: Regions, *, name: str) -> str:
-    """Decision regions side by side: probability of class 1 as colour, its 0.5 line, training points. SVG text."""
+    """Decision regions side by side as SVG text: probability of class 1 as colour, its 0.5 contour, and the training points."""
     figure, panels = _figure(1, len(regions.panels), width=3.3 * len(regions.panels), height=2.9)
     points = np.array(regions.points)
     for axes, panel in zip(panels, regions.panels, strict=True):
@@ -62,16 +62,16 @@ def regions_plot(regions: Regions, *, name: str) -> str:
 
 
 def scatter_plot(scatter: Scatter, *, name: str) -> str:
-    """Prediction against truth, a panel a model, with the line where they agree. SVG text."""
+    """Predictions against ground truth as SVG text: one panel per model, with the line of equality."""
     columns = min(len(scatter.panels), 2)
     rows = math.ceil(len(scatter.panels) / columns)
     figure, panels = _figure(rows, columns, width=3.4 * columns, height=3.1 * rows)
     every = np.concatenate([np.array(pairs) for pairs in scatter.panels.values()])
     low, high = float(every.min()), float(every.max())
     for axes, (title, pairs) in zip(panels, scatter.panels.items(), strict=False):
-        shown = np.array(pairs)
+        points = np.array(pairs)
         axes.plot([low, high], [low, high], color=INK, alpha=0.4, linewidth=1)
-        axes.plot(shown[:, 0], shown[:, 1], "o", color=ACCENT, markersize=2.4, markeredgewidth=0, alpha=0.6)
+        axes.plot(points[:, 0], points[:, 1], "o", color=ACCENT, markersize=2.4, markeredgewidth=0, alpha=0.6)
         axes.set_title(title, fontsize=10, color=INK)
         axes.set_xlabel("measured")
         axes.set_ylabel("predicted")
@@ -99,7 +99,7 @@ def _figure(rows: int, columns: int, *, width: float, height: float) -> tuple[Fi
 
 
 def _svg(figure: Figure, name: str, label: str) -> str:
-    """The figure as an SVG element: no background, text as text, the same bytes every time, ids of its own."""
+    """The figure as an SVG element: transparent, with text as text, reproducible bytes and unique ids."""
     import matplotlib as mpl
 
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}
@@ -109,12 +109,12 @@ def _svg(figure: Figure, name: str, label: str) -> str:
     svg = written.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Several figures share a page: matplotlib's ids (axes_1, ...) are made unique by the figure's name.
+    # A page holds multiple figures: the figure's name makes matplotlib's ids (axes_1, ...) unique.
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
     svg = re.sub(r'(xlink:href="|url\()#', rf"\1#{name}-", svg)
-    for drawn, shown in ON_PAGE.items():
-        svg = svg.replace(drawn, shown)
-    # Panels scale with the page; the width and height that matplotlib gives would not.
+    for placeholder, colour in ON_PAGE.items():
+        svg = svg.replace(placeholder, colour)
+    # Without matplotlib's fixed width and height, the figure scales with the page.
     head, rest = svg.split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
     return f'{head} role="img" aria-label="{label}">{rest}'.replace("font-family: sans-serif", "font-family: inherit").strip()

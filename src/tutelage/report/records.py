@@ -1,6 +1,6 @@
-"""A finished run as frozen records, which the report draws and results.json holds.
+"""A finished run as frozen records: the contents of the report and of results.json.
 
-`SCHEMA` is the number in results.json; it grows when a reader of the old form would misread the new one.
+`SCHEMA` is the schema number in results.json; it is increased when a reader of the old schema would misread the new one.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Arm:
-    """One line of the table: a model, trained once a seed, measured on the test rows."""
+    """One row of the results table: a model, trained once per seed and measured on the test rows."""
 
     name: str
     meaning: str
     parameters: int
-    """Mean over seeds: weights of a network or linear model, nodes of a tree."""
+    """Mean over seeds of the number of weights (networks, linear models) or nodes (trees)."""
     unit: str
-    """What `parameters` counts: "weights" or "nodes"."""
+    """Unit of `parameters`: "weights" or "nodes"."""
     seeds: tuple[int, ...]
     scores: Mapping[str, tuple[float, ...]]
-    """Per metric (test_accuracy, test_errors, test_r2, test_mse, fidelity) one figure a seed."""
+    """For each metric (test_accuracy, test_errors, test_r2, test_mse, fidelity), one value per seed."""
     interval: Interval | None
-    """Of the mean of the recipe's headline metric."""
+    """Interval of the mean of the recipe's headline metric."""
     published: Mapping[str, float] | None = None
     chosen: Mapping[str, Any] = field(default_factory=dict)
-    """What validation chose, such as {"temperature": 2.0}."""
+    """The settings chosen on validation rows, such as {"temperature": 2.0}."""
     cost: Cost | None = None
     parity: Parity | None = None
 
@@ -44,7 +44,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A picture of numbers: a confusion matrix, or mean soft label per true class."""
+    """A matrix shown as a heat map: a confusion matrix, or the mean soft label per true class."""
 
     title: str
     caption: str
@@ -64,7 +64,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Regions:
-    """Decision regions side by side over the same plane, with the training points drawn on top."""
+    """Decision regions of multiple models over the same plane, with the training points drawn on top."""
 
     title: str
     caption: str
@@ -77,7 +77,7 @@ class Regions:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Prediction against truth, one panel a model: `panels[name]` holds (truth, prediction) pairs."""
+    """Predictions against ground truth, one panel per model: `panels[name]` holds (truth, prediction) pairs."""
 
     title: str
     caption: str
@@ -86,7 +86,7 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything a report draws beside the table."""
+    """The plots and matrices of a report, in addition to its tables."""
 
     matrices: tuple[Matrix, ...] = ()
     regions: tuple[Regions, ...] = ()
@@ -95,7 +95,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """Published figure, the same protocol here (per seed), and done right (per seed): test errors."""
+    """Test errors of one model: as published, with the same protocol here (per seed), and with the corrected protocol (per seed)."""
 
     model: str
     published: int
@@ -105,7 +105,7 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """The origin's table beside ours, and the paragraph that explains the difference."""
+    """The original demo's published table next to the results here, and a paragraph that explains the difference."""
 
     rows: tuple[PublishedRow, ...]
     explanation: str
@@ -113,16 +113,16 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One finished run, as results.json holds it."""
+    """One finished run, as written to results.json."""
 
     recipe: str
     title: str
     summary: str
     headline: str
-    """The metric that the table and the intervals speak of: test_accuracy or test_r2."""
+    """The metric of the table and the intervals: test_accuracy or test_r2."""
     options: Mapping[str, Any]
     protocol: tuple[str, ...]
-    """What was done, one sentence each, in order."""
+    """The steps of the run in order, one sentence each."""
     data: Mapping[str, Any]
     environment: Mapping[str, str]
     arms: tuple[Arm, ...]
@@ -135,7 +135,7 @@ class RunRecord:
         return {arm.name: arm for arm in self.arms}[name]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; an arm's scores stand beside its name, as the schema promises."""
+        """Plain JSON values; an arm's scores are on the same level as its name, as the schema specifies."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         plain["arms"] = [_arm_json(arm) for arm in self.arms]
         plain["comparisons"] = [asdict(comparison) for comparison in self.comparisons]

@@ -1,4 +1,4 @@
-"""A finished run in the terminal."""
+"""A finished run as a table in the terminal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ VERDICT_STYLES = {"beats": "bold green", "no difference": "dim", "worse": "bold 
 
 
 def terminal_table(record: RunRecord) -> Group:
-    """Arms, comparisons, the published table if there is one, and where the time went."""
+    """Arms, comparisons, the published table if there is one, and the time spent."""
     parts: list[Table | Text | Padding] = [Text(record.title, style="bold"), _arms(record), _comparisons(record)]
     if words.caveat(record):
         parts.append(Padding(Text(words.caveat(record), style="dim"), (0, 0, 1, 0)))
     if record.published is not None:
         parts += [_published(record.published), Padding(Text(record.published.explanation), (0, 0, 1, 0))]
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in words.time_spent(record) if seconds >= 0.05)
-    parts.append(Text(f"{record.seconds['total']:.1f} s in all: {spent}", style="dim"))
+    parts.append(Text(f"{record.seconds['total']:.1f} s in total: {spent}", style="dim"))
     return Group(*parts)
 
 
@@ -35,7 +35,7 @@ def _arms(record: RunRecord) -> Table:
         table.add_column(heading, justify="right", overflow="fold")
     with_published = any(arm.published for arm in record.arms)
     if with_published:
-        table.add_column("origin", justify="right")
+        table.add_column("published", justify="right")
     for arm in record.arms:
         cells = [
             arm.name,
@@ -66,7 +66,7 @@ def _comparisons(record: RunRecord) -> Table:
 def _published(published: PublishedTable) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="bold", title="Test errors", title_justify="left")
     table.add_column("model")
-    for heading in ("published", "as published, here", "done right"):
+    for heading in ("published", "same protocol here", "corrected protocol"):
         table.add_column(heading, justify="right")
     for row in published.rows:
         table.add_row(row.model, str(row.published), _errors(row.as_published), _errors(row.done_right))

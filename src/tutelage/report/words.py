@@ -1,4 +1,4 @@
-"""Figures as a reader wants them: shared by the terminal and the page."""
+"""Figures and sentences as text, shared by the terminal table and the HTML page."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SECOND_METRIC = {"test_accuracy": "test_errors", "test_r2": "test_mse"}
 
 
 def score(metric: str, value: float) -> str:
-    """One figure: accuracies in per cent, errors whole, the rest with three decimals."""
+    """A value of a metric: accuracies in per cent, errors as whole numbers, the others with three decimals."""
     if metric in ("test_accuracy", "fidelity"):
         return f"{100 * value:.2f} %"
     return f"{value:.0f}" if metric == "test_errors" else f"{value:.3f}"
 
 
 def span(metric: str, interval: Interval | None) -> str:
-    """An interval, or a dash where there is none."""
+    """An interval, or a dash if there is none."""
     if interval is None:
         return "-"
     scale = 100 if metric == "test_accuracy" else 1
@@ -29,35 +29,37 @@ def span(metric: str, interval: Interval | None) -> str:
 
 
 def published(arm: Arm, metric: str) -> str:
-    """The origin's figure for this arm, or nothing."""
+    """The published value for this arm, or an empty string."""
     figures = arm.published or {}
     return score(metric, figures[metric]) if metric in figures else ""
 
 
 def difference(comparison: Comparison) -> str:
-    """A signed difference with its interval: points of per cent for accuracies."""
+    """A signed difference with its interval; percentage points for accuracies."""
     scale, unit = (100, " points") if comparison.metric == "test_accuracy" else (1, f" {METRIC_NAMES[comparison.metric]}")
     difference, low, high = (scale * value for value in (comparison.difference, *comparison.ci95))
-    digits = 2 if min(abs(low), abs(high)) >= 0.01 else 3  # a bound near zero decides the verdict: show on which side it lies
+    digits = 2 if min(abs(low), abs(high)) >= 0.01 else 3  # a bound near zero decides the verdict: show its sign
     return f"{difference:+.{digits}f}{unit} ({low:+.{digits}f} to {high:+.{digits}f})"
 
 
 def answer(record: RunRecord) -> str:
-    """The run's first comparison, in one or two plain sentences."""
+    """The run's first comparison as a sentence."""
     first = record.comparisons[0]
     seeds = len(record.arm(first.a).seeds)
-    told = f"{difference(first)}, over {seeds} seeds"
+    figures = f"{difference(first)}, over {seeds} seeds"
     if first.verdict == "no difference":
-        return f"No difference detected at this precision between {first.a} and {first.b}: {told}."
+        return f"No difference detected at this precision between {first.a} and {first.b}: {figures}."
     verb = "beats" if first.verdict == "beats" else "is worse than"
-    return f"{first.a} {verb} {first.b}: {told}."
+    return f"{first.a} {verb} {first.b}: {figures}."
 
 
 def caveat(record: RunRecord) -> str:
-    """What the intervals cannot cover: the one teacher, where all seeds of students learned from the same."""
+    """What the intervals do not cover: the choice of the teacher, if all students were trained from the same one."""
     if len(record.arm("teacher").seeds) > 1:
         return ""
-    return "All students learned from one teacher; another might teach better or worse, and no interval here covers that."
+    return (
+        "All students were trained from one teacher; another teacher could give better or worse students, and no interval here covers that."
+    )
 
 
 def size(size_bytes: int) -> str:
@@ -66,14 +68,14 @@ def size(size_bytes: int) -> str:
 
 
 def milliseconds(latency_us: float) -> str:
-    """Microseconds as milliseconds with two digits that count, never in powers of ten."""
+    """Microseconds as milliseconds with two significant digits, never in scientific notation."""
     value = latency_us / 1000
     decimals = max(0, 1 - math.floor(math.log10(value))) if value > 0 else 0
     return f"{value:.{decimals}f}"
 
 
 def chosen(arm: Arm) -> str:
-    """What validation chose, such as "temperature 2"; the range where seeds chose apart."""
+    """The settings chosen on validation rows, such as "temperature 2"; a range if they differ between seeds."""
     parts = []
     for name, value in arm.chosen.items():
         values: Sequence[float] = value if isinstance(value, list | tuple) else [value]
@@ -83,7 +85,7 @@ def chosen(arm: Arm) -> str:
 
 
 def time_spent(record: RunRecord) -> list[tuple[str, float]]:
-    """Seconds a stage, in order, then what no stage explains."""
+    """(stage, seconds) in order, followed by the rest of the total time."""
     stages = [(name, seconds) for name, seconds in record.seconds.items() if name != "total"]
     rest = record.seconds["total"] - sum(seconds for _, seconds in stages)
     return [*stages, ("rest", max(rest, 0.0))]

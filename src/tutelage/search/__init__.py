@@ -1,1 +1,1 @@
-"""Which one: settings, and amounts of made rows, picked by validation and never by test."""
+"""Model selection: the settings and the number of transfer rows are chosen on validation rows, never on test rows."""

@@ -1,4 +1,4 @@
-"""Which setting: picked by validation, never by test."""
+"""The choice of a setting by its validation errors."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from tutelage.core.errors import BadInput
 
 
 def best_setting(validation_errors: ArrayLike) -> int:
-    """The index of the setting with the fewest validation errors, averaged over seeds; the earliest of equals.
+    """The index of the setting with the lowest mean validation error over seeds; the first one on ties.
 
     Args:
         validation_errors: (seeds, settings).
 
     Raises:
-        BadInput: not a matrix with at least one seed and one setting.
+        BadInput: the errors are not a matrix with at least one seed and one setting.
     """
     errors = np.asarray(validation_errors, dtype=np.float64)
     if errors.ndim != 2 or 0 in errors.shape:
-        raise BadInput(f"validation errors have shape {errors.shape}; expected (seeds, settings).")
+        raise BadInput(f"validation errors have shape {errors.shape}; expected (seeds, settings), with at least one of each.")
     return int(errors.mean(axis=0).argmin())

@@ -1,4 +1,4 @@
-"""Which temperature, soft weight and learning rate: many small students trained at once, and validation chooses."""
+"""A sweep over temperature, soft weight and learning rate: many small students are trained together, validation rows choose."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ SWEPT = ("temperature", "soft_weight", "lr", "seed")
 
 @dataclass(frozen=True)
 class Setting:
-    """One candidate.
+    """One combination of settings.
 
     Attributes:
-        temperature: at which student and teacher meet.
-        soft_weight: of the teacher's answers, beside 1 - soft_weight of the labels.
-        lr: learning rate; None is the optimizer's own.
+        temperature: temperature at which the student matches the teacher.
+        soft_weight: weight of the teacher's answers; the ground truth has 1 - soft_weight.
+        lr: learning rate; None is the optimizer's default.
     """
 
     temperature: float
@@ -49,17 +49,18 @@ class Setting:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What became of every setting, and the students of the best.
+    """The scores of all settings, and the students of the best one.
 
     Attributes:
-        settings: the candidates.
-        seeds: of the initial weights.
-        scores: (seeds, settings) on the validation rows at each student's best epoch, lower is better: wrong rows where the
-            truth is known, else the mean loss against the teacher; inf where a loss that is not finite left nothing to score.
-        best: the place of the setting with the lowest mean over seeds.
-        students: those of the best setting, one a seed; their networks are plain ones.
-        stacked: whether they were trained as stacks.
-        how: that as a sentence, with the reason if they were not.
+        settings: the settings that were tried.
+        seeds: seeds of the initial weights.
+        scores: (seeds, settings) on the validation rows at each student's best epoch, lower is better: the number of wrong
+            rows if the ground truth is known, otherwise the mean loss against the teacher; inf if the loss was not finite
+            before the first epoch could be scored.
+        best: index of the setting with the lowest mean score over seeds.
+        students: the students of the best setting, one per seed; their networks are ordinary Modules.
+        stacked: whether the students were trained as stacks.
+        how: a sentence that says whether they were, with the reason if not.
     """
 
     settings: tuple[Setting, ...]
@@ -72,7 +73,7 @@ class Sweep:
 
     @property
     def setting(self) -> Setting:
-        """The one that was chosen."""
+        """The chosen setting."""
         return self.settings[self.best]
 
 
@@ -93,67 +94,90 @@ def sweep(
     device: str | torch.device | None = None,
     **training: Any,
 ) -> Sweep:
-    """Train a student at every setting from every seed, and let validation choose the setting. Give it no test rows.
+    """Train a student at every combination of settings and seeds, and choose the setting on validation rows, never on test rows.
 
-    Students of one shape are trained as stacks, several times faster than one after another where they are small; each
-    ends where `TorchStudent.fit` with `seed=batch_seed` would end, to float32 rounding. Those that cannot be stacked are trained
-    one by one, and `Sweep.how` says why. A loss that is not finite ends no sweep: that student keeps its best epoch before.
+    Students of equal shape are trained as stacks, several times faster than one after another if they are small. Each
+    gives the result of `TorchStudent.fit` with `seed=batch_seed`, up to float32 rounding. Students that cannot be stacked
+    are trained one by one, and `Sweep.how` gives the reason. A loss that is not finite does not stop the sweep: the
+    student keeps the weights of its best epoch before it.
 
     Args:
-        student: the pattern of all, whose layers are drawn anew for each seed as torch draws them (the weights that it holds are
-            not used); or a function that makes one, where initial weights are others.
-        X: rows, as `TorchStudent.fit` takes them.
-        labels: soft labels recorded on these rows, or a live teacher, who is asked once
-            (unless the objective reads its layers); None learns from y alone.
-        y: the truth: needed for a soft_weight below 1, and to choose by fewest errors.
-        temperature: one or several.
-        soft_weight: one or several in [0, 1]; by default 1, or 0 without labels. At 0 no temperature matters and only 1 is tried.
-        lr: one or several learning rates, in place of the optimizer's own.
-        seed: one or several, of initial weights. Batches, and all else that training draws, are the same for all.
-        objective: makes what is matched from (temperature, soft_weight), each a number, or (copies, 1, 1) of them for a stack; by
-            default soft_weight * soft_cross_entropy(temperature) + (1 - soft_weight) * hard_cross_entropy().
-        validation: the share of the rows that choose, drawn by `batch_seed`; or (X, y), or (X, None, labels).
-        batch_seed: of the batches.
-        stack_size: the most students in a stack; 1 trains them one by one.
-        device: where to train.
-        training: epochs, batch_size and all else that `TrainingSettings` has; optimizer and schedule as functions.
+        student: a Module or TorchStudent whose layers are initialised again for each seed with torch's own initialisation
+            (its current weights are not used); or a function that returns a new Module, for any other initialisation.
+        X: rows, as in `TorchStudent.fit`.
+        labels: soft labels recorded on these rows, or a live teacher, which is queried once per row
+            (unless the objective reads its layers); None trains on y only.
+        y: ground truth; required for a soft_weight below 1, and to choose by the number of errors.
+        temperature: one value or multiple.
+        soft_weight: one value or multiple in [0, 1]; by default 1, or 0 without labels. At 0 the temperature has no effect,
+            and only temperature 1 is tried.
+        lr: one learning rate or multiple, instead of the optimizer's default.
+        seed: one seed or multiple, for the initial weights. Batches and all other random draws of the training are the
+            same for all students.
+        objective: a function from (temperature, soft_weight) to an objective; each is a number, or a tensor of shape
+            (copies, 1, 1) for a stack. By default
+            soft_weight * soft_cross_entropy(temperature) + (1 - soft_weight) * hard_cross_entropy().
+        validation: share of the rows to hold out for validation, drawn with `batch_seed`; or (X, y), or (X, None, labels).
+        batch_seed: seed of the batches.
+        stack_size: largest number of students in a stack; 1 trains them one by one.
+        device: device to train on.
+        training: epochs, batch_size and any other field of `TrainingSettings`; optimizer and schedule as functions.
+
+    Returns:
+        A `Sweep` with the scores of all settings and the students of the best one.
 
     Raises:
-        BadInput: a student that is no network, no validation rows, an empty list, an unknown setting, and all that
-            `TorchStudent.fit` refuses. SelfCheckFailed: no setting has a score from every seed.
+        BadInput: the student is not a network, there are no validation rows, a list is empty, a setting is unknown, or
+            `TorchStudent.fit` refuses its arguments.
+        SelfCheckFailed: no setting has a finite score from every seed.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from torch import nn
+        >>> X, y = load_iris(return_X_y=True)
+        >>> teacher = LogisticRegression(max_iter=1000).fit(X, y)
+        >>> found = tl.sweep(nn.Linear(4, 3), X, teacher, y, temperature=[1.0, 4.0], lr=[0.0001, 0.1], seed=range(2), epochs=5)
+        >>> found.scores.shape, found.setting.lr
+        ((2, 4), 0.1)
     """
     default = 0.0 if labels is None else 1.0
     settings = _settings(temperature, default if soft_weight is None else soft_weight, lr)
     seeds = tuple(_listed(seed, "seed"))
     if validation is None:
-        raise BadInput("a sweep chooses by validation rows, and there are none; pass validation=0.1, or (X, y) that are not test rows.")
+        raise BadInput(
+            "validation is None; a sweep needs validation rows to choose a setting. Pass validation=0.1, or (X, y) of rows that are not "
+            "test rows."
+        )
     if stack_size < 1:
         raise BadInput(f"stack_size is {stack_size}; expected 1 or more.")
-    how = _training(training, batch_seed)
-    network, output, classes = _pattern(student)
+    training_settings = _training(training, batch_seed)
+    network, output, classes = _template(student)
     networks = [drawn(network, each) for each in seeds]
     if len(set(map(id, networks))) < len(networks):
-        raise BadInput("the function that makes the student returned one network twice; it must make a new one each time it is called.")
+        raise BadInput(
+            "the student function returned the same network twice; expected a new network from every call. Create the network inside "
+            "the function."
+        )
     matching = objective or distillation
     reads_layers = bool(matching(settings[0].temperature, settings[0].soft_weight).paths("teacher"))
-    answers = labels if reads_layers else _asked_once(labels, X, classes)
+    answers = labels if reads_layers else _recorded_once(labels, X, classes)
     fit_arguments = {"X": X, "labels": answers, "y": y, "validation": validation, "device": device}
-    many = StudentGroup(matching, fit_arguments, how, classes, output)
+    group = StudentGroup(matching, fit_arguments, training_settings, classes, output)
     copies = [Copy(each, setting.temperature, setting.soft_weight, setting.lr) for setting in settings for each in networks]
-    students, why = many.taught(copies, stack_size=stack_size)
+    students, why = group.taught(copies, stack_size=stack_size)
     scores = np.array([_score(each.fit_) for each in students]).reshape(len(settings), len(seeds)).T
     if not np.isfinite(scores.mean(axis=0)).any():
-        raise SelfCheckFailed("no setting has a finite score from every seed; lower the learning rates, or look at the targets.")
+        raise SelfCheckFailed("no setting has a finite score from every seed; lower the learning rates, or check the targets.")
     best = best_setting(scores)
     chosen = tuple(students[best * len(seeds) : (best + 1) * len(seeds)])
-    training_data = f"{len(copies)} students were trained " + (
-        f"one by one: {why}." if why else f"as stacks of up to {min(stack_size, len(copies))}."
-    )
-    return Sweep(settings, seeds, scores, best, chosen, not why, training_data)
+    how = f"one by one: {why}." if why else f"as stacks of up to {min(stack_size, len(copies))}."
+    return Sweep(settings, seeds, scores, best, chosen, not why, f"{len(copies)} students were trained {how}")
 
 
 def distillation(temperature: float | Tensor, soft_weight: float | Tensor) -> Objective:
-    """The teacher's probabilities at a temperature, times soft_weight, and the labels for the rest; what has no weight is left out."""
+    """soft_weight * soft_cross_entropy(temperature) + (1 - soft_weight) * hard_cross_entropy(), without a term whose weight is 0."""
     if isinstance(soft_weight, float) and soft_weight == 0:
         return hard_cross_entropy()
     soft = soft_cross_entropy(temperature=temperature)
@@ -163,30 +187,30 @@ def distillation(temperature: float | Tensor, soft_weight: float | Tensor) -> Ob
 
 
 def _settings(temperature: Any, soft_weight: Any, lr: Any) -> tuple[Setting, ...]:
-    """All combinations, those of one learning rate side by side.
+    """All combinations without duplicates, grouped by learning rate.
 
     Raises:
-        BadInput: an empty list, or a value out of range.
+        BadInput: a list is empty, or a value is out of range.
     """
     temperatures = [check_temperature(float(each)) for each in _listed(temperature, "temperature")]
     weights = [float(each) for each in _listed(soft_weight, "soft_weight")]
     rates = [None if each is None else float(each) for each in _listed(lr, "lr")]
     for weight in weights:
         if not 0 <= weight <= 1:
-            raise BadInput(f"soft_weight holds {weight}; expected numbers from 0 to 1.")
+            raise BadInput(f"soft_weight holds {weight}; expected numbers from 0 (ground truth only) to 1 (teacher only).")
     for rate in rates:
         if rate is not None and not 0 < rate < float("inf"):
             raise BadInput(f"lr holds {rate}; expected finite numbers above 0.")
-    training_data = (Setting(heat if weight else 1.0, weight, rate) for rate, heat, weight in product(rates, temperatures, weights))
-    return tuple(dict.fromkeys(training_data))
+    combinations = product(rates, temperatures, weights)
+    return tuple(dict.fromkeys(Setting(heat if weight else 1.0, weight, rate) for rate, heat, weight in combinations))
 
 
 def _listed(values: Any, name: str) -> list[Any]:
-    """One value or several, each once."""
-    several = isinstance(values, Iterable) and not isinstance(values, str)
-    listed = list(dict.fromkeys(values)) if several else [values]
+    """One or multiple values as a list without duplicates."""
+    is_iterable = isinstance(values, Iterable) and not isinstance(values, str)
+    listed = list(dict.fromkeys(values)) if is_iterable else [values]
     if not listed:
-        raise BadInput(f"{name} is an empty list; expected one value or more.")
+        raise BadInput(f"{name} is an empty list; expected at least one value.")
     return listed
 
 
@@ -195,40 +219,40 @@ def _training(given: dict[str, Any], batch_seed: int) -> TrainingSettings:
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
         known = [*SWEPT, *names]
-        raise BadInput(f"there is no setting {unknown!r} of a sweep; there are {', '.join(known)}.{did_you_mean(unknown, known)}")
+        raise BadInput(f"a sweep has no setting {unknown!r}; expected one of {', '.join(known)}.{did_you_mean(unknown, known)}")
     for name, kind in (("optimizer", torch.optim.Optimizer), ("schedule", torch.optim.lr_scheduler.LRScheduler)):
         if isinstance(given.get(name), kind):
             raise BadInput(
-                f"{name} is a {type(given[name]).__name__} that belongs to one network; a sweep makes one for many: pass a function, "
-                "such as partial(torch.optim.SGD, lr=0.1)."
+                f"{name} is a {type(given[name]).__name__} that belongs to one network; a sweep creates one for each stack of students. "
+                "Pass a function, such as partial(torch.optim.SGD, lr=0.1)."
             )
     return TrainingSettings(seed=batch_seed, **given)
 
 
-def _pattern(student: Any) -> tuple[Any, Callable[[Any], Tensor] | None, Sequence[Any] | None]:
-    """What is drawn for each seed, its output function and its classes."""
+def _template(student: Any) -> tuple[Any, Callable[[Any], Tensor] | None, Sequence[Any] | None]:
+    """The network (or function) to initialise for each seed, its output function and its classes."""
     if isinstance(student, TorchStudent):
         if student.objective is not None:
             raise BadInput(
-                "this student has an objective of its own, and a sweep makes one for each setting; leave it out, or pass "
+                "the student has an objective, but a sweep creates one for each setting. Leave it out of the student, or pass "
                 "objective=, a function from (temperature, soft_weight) to an objective."
             )
         form = student.form
         return student.network, student.output, form.classes if form is not None and form.task in ("binary", "multiclass") else None
     if not isinstance(student, nn.Module) and (not callable(student) or hasattr(student, "fit")):
         raise BadInput(
-            f"cannot sweep a {type(student).__name__}; expected a torch Module, a TorchStudent, or a function that makes a Module."
+            f"cannot sweep a {type(student).__name__}; expected a torch Module, a TorchStudent, or a function that returns a Module."
         )
     return student, None, None
 
 
-def _asked_once(labels: Any, X: Any, classes: Sequence[Any] | None) -> Any:
-    """A live teacher's answers to all rows, which every student then shares; a Dataset is left to be asked about batch by batch."""
+def _recorded_once(labels: Any, X: Any, classes: Sequence[Any] | None) -> Any:
+    """A live teacher's answers to all rows, recorded for all students; with a Dataset or DataLoader, the teacher is queried per batch."""
     if labels is None or isinstance(labels, SoftLabels | LabelFolder) or isinstance(X, Dataset | DataLoader):
         return labels
     return record(as_teacher(labels, classes=classes) if isinstance(labels, nn.Module) else as_teacher(labels), X)
 
 
 def _score(fit: Fit) -> float:
-    """At the best epoch; inf if there was none."""
+    """The validation score at the best epoch; inf if there is none."""
     return float(fit.scores[fit.best_epoch[0] - 1, 0]) if fit.best_epoch[0] else float("inf")

@@ -1,10 +1,10 @@
-"""How many transfer rows: fidelity against made rows on validation rows, and where it stops paying."""
+"""How many transfer rows are worth their cost: fidelity on validation rows by number of transfer rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,11 @@ from tutelage.evaluation.significance import paired_difference
 from tutelage.losses.targets import check_temperature
 from tutelage.search.transfer_display import Measure, TransferCurve, TransferPoint
 from tutelage.softlabels.querying import query
-from tutelage.students.teaching import blended, must_learn, taught
+from tutelage.students.teaching import blended, fit_student, is_unfitted
 from tutelage.teachers.adapt import as_teacher
 
-if TYPE_CHECKING:
-    pass
-
-
 FLOOR = 1e-7
-"""The least probability that a student is taken to give: log 0 would make one row outweigh all others."""
+"""Lower bound applied to the student's probabilities: log 0 would make one row outweigh all others."""
 
 
 def transfer_curve(
@@ -47,144 +43,162 @@ def transfer_curve(
     tolerance: float = 0.0,
     patience: int | None = 2,
 ) -> TransferCurve:
-    """Teach the student with more and more made rows until its fidelity to the teacher is flat.
+    """Fit the student with a growing number of transfer rows until its fidelity to the teacher stops improving.
 
-    Each seed makes its own rows (a larger amount holds the smaller ones) and sets every `random_state` of the
-    student. The teacher labels each made row once, and only when it is needed. No label of the truth is used, so
-    validation rows need none; rows for the final test have no place here.
+    A number of rows is an improvement if it beats the best number so far: the 95 % interval of the gain lies above zero,
+    and the gain is at least the tolerance. It then becomes the best number so far; the last such number is chosen.
+
+    Each seed generates its own transfer rows (a larger number includes the smaller ones) and sets every `random_state`
+    of the student. The teacher labels each generated row once, and only when the row is needed. No ground truth is used,
+    so the validation rows need none. Do not pass rows of the final test set.
 
     Args:
-        teacher: fitted; whatever `as_teacher` takes, or a Teacher.
-        student: as `DistilledClassifier` or `DistilledRegressor` takes it.
-        X: the training rows.
-        transfer: what makes rows, such as `Munge()`.
-        validation: rows that are neither in X nor kept for the final test, at least two.
-        rows: amounts of made rows, two or more: an int is a number, a float a multiple of the rows of X.
-        seeds: how many (0, 1, ...), or which; at least two.
-        measure: what is to gain: "kl_nats" (if not given; it moves before decisions do) or "agreement"; "rmse" for values.
-        temperature: at which a classifier learns.
-        tolerance: a gain of the measure that is not worth the rows, in its own unit.
-        patience: how many amounts in a row may fail to gain before larger ones are left unmeasured; one alone may be
-            noise. None measures all.
+        teacher: a Teacher, or a fitted model that `as_teacher` accepts.
+        student: as for `DistilledClassifier` or `DistilledRegressor`.
+        X: (rows, features), the training rows.
+        transfer: a `Transfer` that generates rows, such as `Munge()`.
+        validation: rows that are neither in X nor in the final test set, at least two.
+        rows: numbers of transfer rows, at least two of them; an int is a number of rows, a float a multiple of the rows of X.
+        seeds: the number of seeds (0, 1, ...), or the seeds themselves; at least two.
+        measure: the measure to improve: "kl_nats" (the default; it changes before decisions change) or "agreement" for
+            classifiers, "rmse" for regressors.
+        temperature: temperature of a classifier's targets.
+        tolerance: smallest gain that is worth additional rows, in the unit of the measure.
+        patience: how many consecutive numbers of rows may bring no improvement before larger ones are skipped; a single
+            one may be noise. None measures all.
 
-    An amount gains if it beats the one held so far: the interval of its gain lies above zero, and the gain is no
-    smaller than the tolerance. Then it is held instead. The last one held is chosen.
+    Returns:
+        A `TransferCurve` with the fidelity at each number of rows and the chosen number.
 
     Raises:
-        BadInput: a teacher that is not fitted, fewer than two amounts, seeds or validation rows, a measure of
-            another task. ShapeError: made or validation rows with other columns.
+        BadInput: the teacher is not fitted, there are fewer than two numbers of rows, seeds or validation rows, or the
+            measure belongs to another task.
+        ShapeError: transfer rows or validation rows have other columns than X.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = load_iris(return_X_y=True)
+        >>> teacher = LogisticRegression(max_iter=1000).fit(X, y)
+        >>> noise = tl.transfer.UniformNoise()
+        >>> curve = tl.transfer_curve(teacher, tl.SoftTree(), X[::2], transfer=noise, validation=X[1::2], rows=(0, 500), seeds=2)
+        >>> [point.rows for point in curve.points]
+        [0, 500]
+        >>> curve.points[1].scores["kl_nats"] < curve.points[0].scores["kl_nats"]
+        True
     """
-    if must_learn(teacher):
-        raise BadInput(
-            f"this {type(teacher).__name__} is not fitted; a transfer curve compares students with a teacher that knows: fit it."
-        )
-    known, count = as_teacher(teacher), as_rows(X).count
-    judged = _checked_measure(measure, known.form)
+    if is_unfitted(teacher):
+        raise BadInput(f"the teacher, a {type(teacher).__name__}, is not fitted; a transfer curve expects a fitted teacher. Fit it first.")
+    source, count = as_teacher(teacher), as_rows(X).count
+    chosen_measure = _checked_measure(measure, source.form)
     _check_stop(tolerance, patience)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     amounts = sorted({rows_to_make(transfer, count, amount) for amount in rows})
     if min(len(numbers), len(amounts)) < 2:
-        raise BadInput(f"{len(numbers)} seeds and {len(amounts)} amounts of rows; expected two or more of each: one shows no change.")
-    exam = _Exam(known, validation, check_temperature(temperature))
-    classes = [_Class(seed, student, known, X, transfer, amounts[-1], temperature) for seed in numbers]
+        raise BadInput(
+            f"{len(numbers)} seeds and {len(amounts)} numbers of rows; expected at least two of each. Pass more to measure a change."
+        )
+    reference = _Reference(source, validation, check_temperature(temperature))
+    runs = [_SeedRun(seed, student, source, X, transfer, amounts[-1], temperature) for seed in numbers]
     points: list[TransferPoint] = []
     losses: list[Floats] = []
-    held, why = 0, ""
+    best, why = 0, ""
     for amount in amounts:
-        scores = _losses_of_all(exam, [one.taught_with(amount) for one in classes])
+        scores = _losses_of_all(reference, [run.fit_with(amount) for run in runs])
         points.append(_point(amount, scores))
-        losses.append(scores[judged])
-        held, why = _choice(points, losses, judged, tolerance)
-        if patience is not None and len(points) - 1 - held == patience:
+        losses.append(scores[chosen_measure])
+        best, why = _choice(points, losses, chosen_measure, tolerance)
+        if patience is not None and len(points) - 1 - best == patience:
             break
-    return TransferCurve(tuple(points), judged, points[held].rows, why, repr(transfer), count, exam.rows, numbers)
+    return TransferCurve(tuple(points), chosen_measure, points[best].rows, why, repr(transfer), count, reference.rows, numbers)
 
 
-class _Class:
-    """One seed's lesson, which grows: the same student starts anew each time, with more made rows."""
+class _SeedRun:
+    """The fits of one seed: the same unfitted student is fitted again each time, on a growing training set."""
 
     def __init__(self, seed: int, student: Any, teacher: Teacher, X: Any, transfer: Transfer, most: int, temperature: float) -> None:
         self._student = clone(student)
         state = {name: seed for name in self._student.get_params() if name.split("__")[-1] == "random_state"}
         self._student.set_params(**state)
         self._teacher, self._temperature = teacher, temperature
-        self._made: Rows | None = as_rows(transfer.make(X, most, seed=seed)) if most else None
+        self._transfer_rows: Rows | None = as_rows(transfer.make(X, most, seed=seed)) if most else None
         self._X, self._targets = X, self._answers(X)
-        self._held = 0
+        self._used = 0
 
-    def taught_with(self, amount: int) -> Any:
-        """The student after X and so many made rows; no fewer than the last time."""
-        if self._made is not None and amount > self._held:
-            fresh = self._made.part(self._held, amount)
-            self._X = stacked(self._X, fresh)
-            self._targets = np.concatenate([self._targets, self._answers(fresh)])
-            self._held = amount
-        return taught(self._student, self._teacher.form, self._X, self._targets)
+    def fit_with(self, amount: int) -> Any:
+        """The student fitted on X and this many transfer rows, which must not be fewer than in the previous call."""
+        if self._transfer_rows is not None and amount > self._used:
+            added = self._transfer_rows.part(self._used, amount)
+            self._X = stacked(self._X, added)
+            self._targets = np.concatenate([self._targets, self._answers(added)])
+            self._used = amount
+        return fit_student(self._student, self._teacher.form, self._X, self._targets)
 
     def _answers(self, X: Any) -> Floats:
         return blended(query(self._teacher, X), self._teacher.form, temperature=self._temperature)
 
 
-class _Exam:
-    """What the teacher says of the validation rows, and how far from it a student is."""
+class _Reference:
+    """The teacher's answers to the validation rows, and the distance of a student from them."""
 
     def __init__(self, teacher: Teacher, validation: Any, temperature: float) -> None:
         self._form, self._inputs, self._temperature = teacher.form, validation, temperature
         answers = query(teacher, validation)
-        self._known = answers if self._form.kind == "values" else self._form.probabilities(answers)
+        self._target = answers if self._form.kind == "values" else self._form.probabilities(answers)
         self.rows = len(answers)
         if self.rows < 2:
-            raise BadInput(f"{self.rows} validation rows; expected two or more, and enough to tell students apart.")
+            raise BadInput(f"{self.rows} validation rows; expected at least two, and enough to distinguish students. Pass more rows.")
 
     def losses(self, student: Any) -> dict[str, Floats]:
-        """Each measure's loss, a row each; less is better."""
+        """The loss of each measure, one value per row; lower is better."""
         if self._form.task == "regression":
             values: Floats = np.asarray(student.predict(self._inputs), dtype=np.float64).reshape(self.rows, -1)
-            return {"rmse": ((values - self._known) ** 2).mean(axis=1)}
+            return {"rmse": ((values - self._target) ** 2).mean(axis=1)}
         tempered = np.asarray(student.predict_proba(self._inputs), dtype=np.float64)
-        said = self._form.as_kind("probabilities").probabilities(tempered, 1 / self._temperature)
+        probs, target = self._form.as_kind("probabilities").probabilities(tempered, 1 / self._temperature), self._target
         if self._form.task == "multilabel":
-            apart = ((said > 0.5) != (self._known > 0.5)).mean(axis=1)
-            return {"agreement": apart, "kl_nats": _kl_nats(self._known, said) + _kl_nats(1 - self._known, 1 - said)}
-        apart = (said.argmax(axis=1) != self._known.argmax(axis=1)).astype(np.float64)
-        return {"agreement": apart, "kl_nats": _kl_nats(self._known, said)}
+            disagreement = ((probs > 0.5) != (target > 0.5)).mean(axis=1)
+            return {"agreement": disagreement, "kl_nats": _kl_nats(target, probs) + _kl_nats(1 - target, 1 - probs)}
+        disagreement = (probs.argmax(axis=1) != target.argmax(axis=1)).astype(np.float64)
+        return {"agreement": disagreement, "kl_nats": _kl_nats(target, probs)}
 
 
 def _kl_nats(teacher_probs: Floats, student_probs: Floats) -> Floats:
     return np.asarray(rel_entr(teacher_probs, np.maximum(student_probs, FLOOR)).sum(axis=1))
 
 
-def _losses_of_all(exam: _Exam, students: Sequence[Any]) -> dict[str, Floats]:
-    """Each measure's (seeds, rows) losses."""
-    found = [exam.losses(student) for student in students]
+def _losses_of_all(reference: _Reference, students: Sequence[Any]) -> dict[str, Floats]:
+    """The (seeds, rows) losses of each measure."""
+    found = [reference.losses(student) for student in students]
     return {name: np.stack([losses[name] for losses in found]) for name in found[0]}
 
 
 def _check_stop(tolerance: float, patience: int | None) -> None:
     if not tolerance >= 0 or (patience is not None and patience < 1):
-        raise BadInput(f"a tolerance of {tolerance} and a patience of {patience}; expected 0 or more, and 1 or more (or None).")
+        raise BadInput(f"tolerance is {tolerance} and patience is {patience}; expected at least 0, and at least 1 or None.")
 
 
 def _checked_measure(measure: Measure | None, form: AnswerForm) -> Measure:
-    fit: tuple[Measure, ...] = ("rmse",) if form.task == "regression" else ("kl_nats", "agreement")
-    if measure is not None and measure not in fit:
-        raise BadInput(f"measure is {measure!r}; expected one of {', '.join(fit)} for a teacher of {form.task} answers.")
-    return measure or fit[0]
+    valid: tuple[Measure, ...] = ("rmse",) if form.task == "regression" else ("kl_nats", "agreement")
+    if measure is not None and measure not in valid:
+        raise BadInput(f"measure is {measure!r}; expected one of {', '.join(valid)} for a {form.task} teacher.")
+    return measure or valid[0]
 
 
 def _point(amount: int, losses: Mapping[str, Floats]) -> TransferPoint:
     scores, intervals = {}, {}
     for name, loss in losses.items():
         mean, interval = _over_seeds_and_rows(loss, np.zeros((1, loss.shape[1])))
-        low, high = _shown(name, interval.low), _shown(name, interval.high)
-        scores[name] = _shown(name, mean)
-        # An agreement is one minus its loss, so its bounds change places.
+        low, high = _in_unit(name, interval.low), _in_unit(name, interval.high)
+        scores[name] = _in_unit(name, mean)
+        # Agreement is one minus its loss, which swaps the bounds.
         intervals[name] = Interval(min(low, high), max(low, high), interval.over)
     return TransferPoint(amount, scores, intervals)
 
 
-def _shown(measure: str, loss: float) -> float:
-    """A mean loss in the measure's own unit."""
+def _in_unit(measure: str, loss: float) -> float:
+    """A mean loss, converted to the unit of the measure."""
     if measure == "agreement":
         return min(max(1 - loss, 0.0), 1.0)
     return float(np.sqrt(max(loss, 0.0))) if measure == "rmse" else loss
@@ -196,30 +210,30 @@ def _over_seeds_and_rows(a: NDArray[Any], b: NDArray[Any]) -> tuple[float, Inter
 
 
 def _choice(points: list[TransferPoint], losses: list[Floats], measure: Measure, tolerance: float) -> tuple[int, str]:
-    """Which point is held after all of these, and why."""
-    held, gained = 0, ""
+    """The index of the best of these points, and the reason as a sentence."""
+    best, gained = 0, ""
     failed: list[str] = []
-    for place in range(1, len(points)):
-        better, figures = _gain(points[held], points[place], losses[held], losses[place], measure=measure, tolerance=tolerance)
+    for index in range(1, len(points)):
+        better, figures = _gain(points[best], points[index], losses[best], losses[index], measure=measure, tolerance=tolerance)
         if better:
-            held, gained, failed = place, figures, []
+            best, gained, failed = index, figures, []
         else:
             failed.append(figures)
     if failed:
-        return held, f"More than {points[held].rows} made rows brought no gain that can be claimed: {'; '.join(failed)}."
-    return held, f"The largest amount still gained: {gained}. Try more."
+        return best, f"More than {points[best].rows} transfer rows gave no demonstrable gain: {'; '.join(failed)}."
+    return best, f"The largest number of rows still gave a gain: {gained}. Try more rows."
 
 
 def _gain(
     before: TransferPoint, after: TransferPoint, worse: Floats, better: Floats, *, measure: Measure, tolerance: float
 ) -> tuple[bool, str]:
-    """Whether one amount of rows beats another, and the figures that say so."""
-    _, fall = _over_seeds_and_rows(worse, better)  # of the loss, so that above zero is a gain
+    """Whether one number of rows beats another, and the figures behind the answer."""
+    _, decrease = _over_seeds_and_rows(worse, better)  # decrease of the loss: above zero is a gain
     change = after.scores[measure] - before.scores[measure]
     gain = change if measure == "agreement" else -change
     loss = {"rmse": "mean squared error", "agreement": "disagreement", "kl_nats": "KL"}[measure]
     figures = (
-        f"{before.rows} to {after.rows} rows took {measure} from {before.scores[measure]:.4g} to {after.scores[measure]:.4g}, "
-        f"a fall in {loss} of {fall.low:.2g} to {fall.high:.2g}"
+        f"{before.rows} to {after.rows} rows changed {measure} from {before.scores[measure]:.4g} to {after.scores[measure]:.4g}, "
+        f"a decrease in {loss} of {decrease.low:.2g} to {decrease.high:.2g}"
     )
-    return fall.low > 0 and gain >= tolerance, figures
+    return decrease.low > 0 and gain >= tolerance, figures

@@ -1,1 +1,1 @@
-"""Who learns: networks, trees and linear models that take soft targets, and how they are kept."""
+"""Students: trees, linear models and networks that learn from soft targets, and their files on disk."""

@@ -1,4 +1,4 @@
-"""Soft targets for any classifier that can weigh its rows."""
+"""Soft targets for any classifier whose `fit` takes sample weights."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tutelage.core.errors import BadInput, ShapeError
 from tutelage.students.soft_classifier import SoftClassifier
 
 
-class Wrapping(SoftClassifier):
-    """A student around another estimator, which is left to check rows: frames, texts and sparse matrices are its affair."""
+class WrapperClassifier(SoftClassifier):
+    """A student around another estimator. X is not converted: the wrapped estimator validates frames, texts and sparse matrices."""
 
     estimator: Any
 
@@ -26,7 +26,7 @@ class Wrapping(SoftClassifier):
         if not (hasattr(X, "shape") or isinstance(X, list | tuple)):
             X = np.asarray(X)
         if isinstance(X, list | tuple) and not X:
-            raise ShapeError("X has no rows; give at least one.")
+            raise ShapeError("X has no rows; expected at least one.")
         if isinstance(X, np.ndarray) and X.ndim < 2 and X.dtype.kind in "biufc":
             raise ShapeError(f"X has shape {X.shape}; expected (rows, features). Reshape your data, one row as X.reshape(1, -1).")
         return validate_data(self, X, reset=reset, skip_check_array=True)
@@ -37,24 +37,35 @@ class Wrapping(SoftClassifier):
         return tags
 
 
-class SoftTargets(Wrapping):
-    """A scikit-learn classifier taught by probabilities: every row is given once a class, weighted by its probability.
+class SoftTargets(WrapperClassifier):
+    """Train a scikit-learn classifier on probabilities: each row is repeated once per class, weighted by its probability.
 
-    In each row the least likely classes are left out as long as what is left out sums to at most `negligible`; the
-    others are scaled up to one. What a class is left out of entirely is not decided so: a class of any probability
-    keeps its likeliest row. Labels are passed on as they are.
+    In each row, the least likely classes are dropped while the dropped probability sums to at most `negligible`; the
+    remaining probabilities are scaled to sum to one. No class disappears entirely: a class with a non-zero probability
+    in any row keeps the row where it is most likely. Class labels (one-dimensional y) are passed on unchanged.
 
-    X is passed on as it is, too: frames, texts and sparse matrices work where the classifier takes them.
+    X is passed on unchanged as well: frames, texts and sparse matrices work where the classifier accepts them.
 
     Args:
-        estimator: a classifier with `predict_proba` whose `fit` takes `sample_weight`. In a pipeline, put SoftTargets
-            around the last step and not around the pipeline, for what comes before should see each row once.
-        negligible: the probability that may be left out of each row, from 0 to below 1; 0 leaves out only zeros.
+        estimator: a classifier with `predict_proba` whose `fit` takes `sample_weight`. In a pipeline, wrap the last
+            step and not the whole pipeline, because the earlier steps should see each row once.
+        negligible: the probability that may be dropped from each row, in [0, 1); 0 drops only zeros.
 
     Attributes:
-        estimator_: the fitted classifier; its classes are the columns' numbers.
-        expansion_: rows that it was given, for each row of X.
-        dropped_mass_: {"max", "mean"} over rows, the probability that was left out.
+        estimator_: the fitted classifier; its classes are column indices.
+        expansion_: rows that the classifier was fitted on, per row of X.
+        dropped_mass_: {"max", "mean"} over the rows of X of the probability that was dropped.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> X, y = load_iris(return_X_y=True)
+        >>> soft_targets = RandomForestClassifier(10, random_state=0).fit(X, y).predict_proba(X)
+        >>> student = tl.SoftTargets(GaussianNB()).fit(X, soft_targets, classes=["setosa", "versicolor", "virginica"])
+        >>> student.predict(X[[0, 75, 149]]).tolist()
+        ['setosa', 'versicolor', 'virginica']
     """
 
     estimator_: Any
@@ -68,7 +79,7 @@ class SoftTargets(Wrapping):
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
         name = type(self.estimator).__name__
         if not hasattr(self.estimator, "predict_proba"):
-            raise BadInput(f"{name} has no predict_proba, so that nothing could be compared with soft targets; take a classifier that has.")
+            raise BadInput(f"{name} has no predict_proba; expected a classifier that predicts probabilities. Choose one that does.")
         expanded = expand(targets, negligible=self.negligible)
         self.expansion_ = len(expanded.rows) / len(targets)
         self.dropped_mass_ = {"max": float(expanded.dropped.max()), "mean": float(expanded.dropped.mean())}
@@ -77,27 +88,27 @@ class SoftTargets(Wrapping):
             self.estimator_.fit(X, expanded.columns)
             return
         if not has_fit_parameter(self.estimator, "sample_weight"):
-            raise BadInput(f"fit of {name} takes no sample_weight, which soft targets need; take a classifier whose fit does.")
+            raise BadInput(f"fit of {name} takes no sample_weight, which soft targets need; choose a classifier whose fit does.")
         row_weights = expanded.weights if weights is None else expanded.weights * weights[expanded.rows]
-        counted = row_weights > 0  # not every classifier can bear a weight of zero
-        self.estimator_.fit(_selected(X, expanded.rows[counted]), expanded.columns[counted], sample_weight=row_weights[counted])
+        positive = row_weights > 0  # some classifiers fail on a weight of zero
+        self.estimator_.fit(_select_rows(X, expanded.rows[positive]), expanded.columns[positive], sample_weight=row_weights[positive])
 
     def _probabilities(self, X: Any) -> Floats:
-        known = np.asarray(self.estimator_.predict_proba(X))
-        answers = np.zeros((len(known), len(self.classes_)), dtype=known.dtype)
-        answers[:, self.estimator_.classes_] = known  # a class nobody held has no column there
+        predicted = np.asarray(self.estimator_.predict_proba(X))
+        answers = np.zeros((len(predicted), len(self.classes_)), dtype=predicted.dtype)
+        answers[:, self.estimator_.classes_] = predicted  # a class without any row has no column in the classifier
         return answers
 
 
 @dataclass(frozen=True)
 class Expanded:
-    """Rows given once a class.
+    """Rows repeated once per class.
 
     Attributes:
-        rows: (expanded,) which row, in order.
-        columns: (expanded,) which class.
-        weights: (expanded,) float64; those of a row sum to one.
-        dropped: (rows,) the probability that was left out.
+        rows: (expanded,) index of the original row, ascending.
+        columns: (expanded,) index of the class.
+        weights: (expanded,) float64; the weights of one original row sum to one.
+        dropped: (rows,) the probability that was dropped from each original row.
     """
 
     rows: Integers
@@ -107,33 +118,37 @@ class Expanded:
 
 
 def expand(targets: Floats, *, negligible: float = 0.0) -> Expanded:
-    """Weighted rows that teach what (rows, classes) soft targets do, as `SoftTargets` describes them.
+    """Weighted rows with class labels that are equivalent to soft targets; see `SoftTargets`.
+
+    Args:
+        targets: (rows, classes) probabilities, rows sum to one.
+        negligible: the probability that may be dropped from each row, in [0, 1).
 
     Raises:
-        BadInput: a negligible probability that is not from 0 to below 1.
+        BadInput: `negligible` is outside [0, 1).
     """
     if not 0 <= negligible < 1:
-        raise BadInput(f"negligible is {negligible}; expected a probability from 0 to below 1.")
+        raise BadInput(f"negligible is {negligible}; expected a probability of at least 0 and below 1.")
     masses = np.asarray(targets, dtype=np.float64)
-    keep = _kept(masses, negligible)
-    masses = np.where(keep, masses, 0)
-    held = masses.sum(axis=1)
-    rows, columns = np.nonzero(keep)
-    weights = masses[rows, columns] / held[rows]
-    return Expanded(rows, columns, weights, np.maximum(1 - held, 0))
+    retained = _retained(masses, negligible)
+    masses = np.where(retained, masses, 0)
+    totals = masses.sum(axis=1)
+    rows, columns = np.nonzero(retained)
+    weights = masses[rows, columns] / totals[rows]
+    return Expanded(rows, columns, weights, np.maximum(1 - totals, 0))
 
 
-def _kept(masses: Floats, negligible: float) -> NDArray[np.bool_]:
+def _retained(masses: Floats, negligible: float) -> NDArray[np.bool_]:
     ascending = masses.argsort(axis=1, kind="stable")
-    least = np.take_along_axis(masses, ascending, axis=1).cumsum(axis=1)
-    keep = np.empty(masses.shape, dtype=bool)
-    np.put_along_axis(keep, ascending, least > negligible, axis=1)
-    keep &= masses > 0
-    for column in np.flatnonzero(~keep.any(axis=0) & masses.any(axis=0)):
-        keep[masses[:, column].argmax(), column] = True
-    return keep
+    cumulative = np.take_along_axis(masses, ascending, axis=1).cumsum(axis=1)
+    retained = np.empty(masses.shape, dtype=bool)
+    np.put_along_axis(retained, ascending, cumulative > negligible, axis=1)
+    retained &= masses > 0
+    for column in np.flatnonzero(~retained.any(axis=0) & masses.any(axis=0)):
+        retained[masses[:, column].argmax(), column] = True
+    return retained
 
 
-def _selected(X: Any, rows: Integers) -> Any:
+def _select_rows(X: Any, rows: Integers) -> Any:
     sparse: bool = issparse(X)
     return _safe_indexing(X.tocsr() if sparse else X, rows)

@@ -1,4 +1,4 @@
-"""Gradient boosting on soft targets, by LightGBM or XGBoost."""
+"""Gradient boosting on soft targets, with LightGBM or XGBoost."""
 
 from __future__ import annotations
 
@@ -16,36 +16,46 @@ from tutelage.students.soft_classifier import SoftClassifier
 
 Engine = Literal["lightgbm", "xgboost"]
 
-RAREST = 1e-15
-"""What the share of a class nobody holds is raised to before its logarithm is taken, as LightGBM does."""
+SMALLEST_SHARE = 1e-15
+"""Lower bound of a class's share before its logarithm is taken, as in LightGBM."""
 
 
 class SoftBoosting(SoftClassifier):
     """Boosted trees that minimise the cross-entropy against soft targets.
 
-    Two classes use the engine's own objective for probabilities; more use `SoftmaxObjective`, whose Hessian has the
-    engine's own factor, so that one-hot targets give the very model that the engine makes of labels. Scores start at
-    the logarithms of the classes' shares. NaN is a value of its own. LightGBM takes sparse X; XGBoost would take
-    its zeros for missing values, and so does not.
+    With two classes, the engine's built-in objective for probabilities is used. With more classes, `SoftmaxObjective` is
+    used; it applies the engine's own factor to the Hessian, so that one-hot targets give the same model as the engine's
+    multiclass objective gives on labels. Scores start at the logarithms of the class shares. NaN in X counts as a
+    missing value. LightGBM accepts sparse X; XGBoost does not, because it would treat the zeros as missing values.
 
     Args:
         engine: "lightgbm" or "xgboost".
-        n_estimators: rounds; each grows a tree a class, or one tree for two classes.
-        learning_rate: how much of each tree counts.
-        num_leaves: leaves of a tree at most, grown best first.
-        max_depth: levels below the root at most; None sets no limit.
-        min_child_weight: the least sum of Hessians p (1 - p) in a leaf. It and not a count of rows, so that a row of
-            weight two is two rows.
-        reg_lambda: L2 penalty on the values of leaves.
-        subsample: share of rows drawn for each round.
-        colsample_bytree: share of features drawn for each tree.
-        max_bin: steps that a feature is cut into.
-        n_jobs: threads; None leaves it to the engine.
-        random_state: settles the draws.
+        n_estimators: boosting rounds; each adds one tree per class, or a single tree for two classes.
+        learning_rate: factor on the contribution of each tree.
+        num_leaves: maximum number of leaves of a tree, grown best first.
+        max_depth: maximum number of levels below the root; None sets no limit.
+        min_child_weight: minimum sum of Hessians p (1 - p) in a leaf. It replaces a minimum number of rows, so that a row
+            of weight two is equivalent to two rows.
+        reg_lambda: L2 penalty on the leaf values.
+        subsample: share of the rows drawn in each round.
+        colsample_bytree: share of the features drawn for each tree.
+        max_bin: maximum number of bins per feature.
+        n_jobs: threads; None leaves the number to the engine.
+        random_state: seed of the drawn rows and features.
 
     Attributes:
-        booster_: the engine's Booster. Its raw scores lack `start_`.
-        start_: (classes,) scores before the first tree; zeros for two classes, whose Booster holds its own.
+        booster_: the engine's Booster. Its raw scores do not include `start_`.
+        start_: (classes,) scores before the first tree; zeros for two classes, where the Booster includes them.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> soft_targets = RandomForestClassifier(10, random_state=0).fit(X, y).predict_proba(X)
+        >>> student = tl.SoftBoosting(n_estimators=10, num_leaves=4, n_jobs=1, random_state=0).fit(X, soft_targets)
+        >>> student.predict(X[[0, 75, 149]]).tolist()
+        [0, 1, 2]
     """
 
     booster_: Any
@@ -83,14 +93,14 @@ class SoftBoosting(SoftClassifier):
     @property
     def _inputs(self) -> dict[str, Any]:  # type: ignore[override]
         return {
-            # XGBoost reads float32, and calls a number beyond its range by no better name than infinite.
+            # XGBoost reads float32; validating as float32 refuses larger numbers, which XGBoost would read as infinite.
             "dtype": np.float32 if self.engine == "xgboost" else [np.float64, np.float32],
             "accept_sparse": "csr" if self.engine == "lightgbm" else False,
             "ensure_all_finite": "allow-nan",
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a pickle or a kept file holds: the Booster as text."""
+        """The state for a pickle or a saved file, with the Booster as text."""
         state: dict[str, Any] = super().__getstate__()
         return state | {"booster_": text_of(self.booster_, self.engine)} if "booster_" in state else state
 
@@ -106,12 +116,12 @@ class SoftBoosting(SoftClassifier):
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
         if self.engine not in ENGINES:
             raise BadInput(f"engine is {self.engine!r}; expected one of {', '.join(ENGINES)}.")
-        if weights is not None:  # a row that counts nothing must not settle where a feature is cut
-            held = weights > 0
-            X, targets, weights = X[held], targets[held], weights[held]
+        if weights is not None:  # a row of weight zero must not influence the bins of a feature
+            positive = weights > 0
+            X, targets, weights = X[positive], targets[positive], weights[positive]
         shares = np.average(targets, axis=0, weights=weights)
         binary = len(shares) == 2
-        self.start_ = np.zeros(2) if binary else np.log(np.maximum(shares, RAREST))
+        self.start_ = np.zeros(2) if binary else np.log(np.maximum(shares, SMALLEST_SHARE))
         train, _ = ENGINES[self.engine]
         self.booster_ = train(self, X, np.ascontiguousarray(targets[:, 1]) if binary else targets, weights)
 
@@ -122,34 +132,35 @@ class SoftBoosting(SoftClassifier):
 
 
 class SoftmaxObjective:
-    """Cross-entropy of softmax scores against soft targets, as the engines ask for an objective.
+    """Cross-entropy of softmax scores against soft targets, as a custom objective of the engines.
 
-    Its gradient by the scores is w (p - q); the diagonal of its Hessian is w p (1 - p). The engines' own multiclass
-    objectives enlarge the diagonal, for what lies beside it is ignored: LightGBM by K / (K - 1), XGBoost by 2.
+    The gradient with respect to the scores is w (p - q); the diagonal of the Hessian is w p (1 - p). The engines'
+    multiclass objectives ignore the off-diagonal entries and scale the diagonal up in return: LightGBM by K / (K - 1),
+    XGBoost by 2.
 
     Args:
-        targets: (rows, classes), rows sum to one.
-        weights: (rows,) or none.
-        enlarged: the factor on the Hessian.
-        order: the layout of the scores in memory; answers have it too, so that nothing is transposed.
+        targets: (rows, classes) probabilities, rows sum to one.
+        weights: (rows,) row weights, or None.
+        hessian_factor: the factor on the diagonal of the Hessian.
+        order: memory layout of the scores; gradients and Hessians have the same, so that nothing is transposed.
     """
 
-    def __init__(self, targets: Floats, weights: Floats | None, *, enlarged: float, order: Literal["C", "F"]) -> None:
+    def __init__(self, targets: Floats, weights: Floats | None, *, hessian_factor: float, order: Literal["C", "F"]) -> None:
         self.targets = np.asarray(targets, dtype=np.float32, order=order)
         self.weights = None if weights is None else weights.astype(np.float32)[:, None]
-        self.enlarged = np.float32(enlarged)
+        self.hessian_factor = np.float32(hessian_factor)
         self.gradient = np.empty_like(self.targets)
         self.hessian = np.empty_like(self.targets)
 
     def __call__(self, scores: Floats, _data: Any = None) -> tuple[Floats, Floats]:
-        """(rows, classes) scores -> gradients and Hessians, in memory that the next call uses again."""
+        """(rows, classes) scores -> gradients and Hessians, in buffers that the next call overwrites."""
         probabilities, hessian = self.gradient, self.hessian
         np.subtract(scores, scores.max(axis=1, keepdims=True), out=probabilities, casting="same_kind")
         np.exp(probabilities, out=probabilities)
         probabilities /= probabilities.sum(axis=1, keepdims=True)
         np.subtract(1, probabilities, out=hessian)
         hessian *= probabilities
-        hessian *= self.enlarged
+        hessian *= self.hessian_factor
         np.maximum(hessian, np.float32(1e-16), out=hessian)
         probabilities -= self.targets  # now the gradient
         if self.weights is not None:
@@ -183,7 +194,7 @@ def _train_lightgbm(student: SoftBoosting, X: Any, targets: Floats, weights: Flo
         return lightgbm.train({**settings, "objective": "cross_entropy"}, data, student.n_estimators)
     classes = targets.shape[1]
     data = lightgbm.Dataset(X, np.zeros(len(targets)), init_score=np.repeat(student.start_[None], len(targets), axis=0))
-    objective = SoftmaxObjective(targets, weights, enlarged=classes / (classes - 1), order="F")
+    objective = SoftmaxObjective(targets, weights, hessian_factor=classes / (classes - 1), order="F")
     return lightgbm.train({**settings, "objective": objective, "num_class": classes}, data, student.n_estimators)
 
 
@@ -193,7 +204,7 @@ def _predict_lightgbm(student: SoftBoosting, X: Any) -> Any:
 
 def _as_matrix(X: Any) -> Any:
     sparse: bool = issparse(X)
-    return csr_matrix(X) if sparse else X  # LightGBM does not know scipy's sparse arrays
+    return csr_matrix(X) if sparse else X  # LightGBM does not accept SciPy's sparse arrays
 
 
 def _train_xgboost(student: SoftBoosting, X: Any, targets: Floats, weights: Floats | None) -> Any:
@@ -218,7 +229,7 @@ def _train_xgboost(student: SoftBoosting, X: Any, targets: Floats, weights: Floa
         return xgboost.train({**settings, "objective": "binary:logistic"}, data, student.n_estimators)
     data = xgboost.QuantileDMatrix(X, base_margin=np.repeat(student.start_[None], len(targets), axis=0), max_bin=student.max_bin)
     settings |= {"num_class": targets.shape[1], "base_score": 0.0, "disable_default_eval_metric": True}
-    return xgboost.train(settings, data, student.n_estimators, obj=SoftmaxObjective(targets, weights, enlarged=2, order="C"))
+    return xgboost.train(settings, data, student.n_estimators, obj=SoftmaxObjective(targets, weights, hessian_factor=2, order="C"))
 
 
 def _predict_xgboost(student: SoftBoosting, X: Any) -> Any:

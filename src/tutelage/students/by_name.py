@@ -1,56 +1,60 @@
-"""Students by name, for who types them."""
+"""Students by name, for the command line and configuration files."""
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import Ridge
+from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.answers import Task
 from tutelage.core.errors import BadInput, did_you_mean
+from tutelage.students.boosting import SoftBoosting
+from tutelage.students.linear import SoftLogistic
+from tutelage.students.mlp import SoftMLP
+from tutelage.students.multilabel import PerLabel
+from tutelage.students.trees import SoftForest, SoftTree
 
-CLASSIFIERS = {
-    "tree": ("tutelage.students.trees", "SoftTree"),
-    "forest": ("tutelage.students.trees", "SoftForest"),
-    "logistic": ("tutelage.students.linear", "SoftLogistic"),
-    "boosting": ("tutelage.students.boosting", "SoftBoosting"),
-    "mlp": ("tutelage.students.mlp", "SoftMLP"),
+CLASSIFIERS: dict[str, type] = {
+    "tree": SoftTree,
+    "forest": SoftForest,
+    "logistic": SoftLogistic,
+    "boosting": SoftBoosting,
+    "mlp": SoftMLP,
 }
 
-REGRESSORS = {
-    "tree": ("sklearn.tree", "DecisionTreeRegressor"),
-    "forest": ("sklearn.ensemble", "RandomForestRegressor"),
-    "linear": ("sklearn.linear_model", "Ridge"),
-    "boosting": ("sklearn.ensemble", "GradientBoostingRegressor"),
+REGRESSORS: dict[str, type] = {
+    "tree": DecisionTreeRegressor,
+    "forest": RandomForestRegressor,
+    "linear": Ridge,
+    "boosting": GradientBoostingRegressor,
 }
-"""Regressors of scikit-learn that `kept` can keep. The boosted one learns one output."""
+"""scikit-learn regressors that `save_student` can save. "boosting" learns a single output."""
 
-WEIGHS = {"logistic", "linear", "mlp"}
-"""Those that weigh their columns, which are scaled for them; the others split them."""
+NEED_SCALING = {"logistic", "linear", "mlp"}
+"""Students that compute weighted sums of their columns, which `with_columns` scales for them; the others split on columns."""
 
 
 def student_named(name: str, /, task: Task = "multiclass", **settings: Any) -> Any:
-    """A student that has learnt nothing yet.
+    """An unfitted student.
 
     Args:
-        name: one of `CLASSIFIERS`; for regression one of `REGRESSORS`.
-        task: what it is to learn; a multilabel student is a `PerLabel` around the classifier.
-        settings: those of its class, by name.
+        name: one of `CLASSIFIERS`, or of `REGRESSORS` for regression.
+        task: the task of the teacher; a multilabel student is a `PerLabel` around the classifier.
+        settings: parameters of the student's class, by name.
 
     Raises:
-        BadInput: no such student or setting; the message says which there are and offers the closest.
+        BadInput: no such student or setting; the message lists the valid names and suggests the closest.
     """
     known = REGRESSORS if task == "regression" else CLASSIFIERS
     if name not in known:
-        raise BadInput(f"no student named {name!r} for {task}; there are {', '.join(known)}.{did_you_mean(name, known)}")
-    module, of = known[name]
-    student = getattr(importlib.import_module(module), of)()
-    there = student.get_params(deep=False)
+        raise BadInput(f"no student is named {name!r} for {task}; expected one of {', '.join(known)}.{did_you_mean(name, known)}")
+    student: Any = known[name]()
+    valid = student.get_params(deep=False)
     for setting in settings:
-        if setting not in there:
-            raise BadInput(f"the student {name!r} has no setting {setting!r}; it has {', '.join(there)}.{did_you_mean(setting, there)}")
+        if setting not in valid:
+            expected = f"expected one of {', '.join(valid)}.{did_you_mean(setting, valid)}"
+            raise BadInput(f"the student {name!r} has no setting {setting!r}; {expected}")
     student.set_params(**settings)
-    if task != "multilabel":
-        return student
-    from tutelage.students.multilabel import PerLabel
-
-    return PerLabel(student)
+    return PerLabel(student) if task == "multilabel" else student

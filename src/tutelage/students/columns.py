@@ -1,4 +1,4 @@
-"""From rows as people have them - texts, or frames with categories and gaps - to the numbers that a student takes."""
+"""Preprocessing of raw rows - texts, or frames with categories and missing values - into the numbers that a student takes."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from sklearn.utils import get_tags
 from tutelage.core.errors import BadInput
 
 RARE = 10
-"""A category with fewer rows shares one column with the other rare ones."""
+"""Categories with fewer rows than this share a single column."""
 
 
 def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None = None) -> Pipeline:
-    """A pipeline of two steps, "columns" and "student", that takes rows like these.
+    """A pipeline with the steps "columns" and "student" that accepts rows of this kind.
 
-    Texts become TF-IDF weights of their words and word pairs. In a frame, categories become codes for students that
-    split (trees, boosting), and a column each for those that weigh; numbers are passed through to the former, and
-    filled and scaled for the latter. Fit it as `pipeline.fit(rows, targets, student__classes=classes)`.
+    Texts become TF-IDF weights of words and word pairs. In a frame, categories become integer codes for students that
+    split on columns (trees, boosting) and one-hot columns for linear models and networks; numbers are passed through to
+    the former, and imputed and scaled for the latter. Fit it with `pipeline.fit(rows, targets, student__classes=classes)`.
 
     Args:
-        student: any unfitted student; "passthrough" prepares the columns alone.
+        student: any unfitted student; "passthrough" prepares the columns only.
         rows: texts, a pandas or polars frame, or a matrix of numbers.
-        scaled: whether the student weighs its columns (linear models, networks) rather than splits them.
-        max_words: keep only so many of the commonest words; bounds the size of a student of texts.
+        scaled: whether the student needs scaled columns (linear models, networks) rather than splits on them.
+        max_words: use only this many of the most frequent words; limits the size of a student of texts.
 
     Raises:
-        BadInput: a column that holds neither numbers nor categories, or texts for a student of dense rows.
+        BadInput: a column holds neither numbers nor categories, or the rows are texts and the student takes dense rows only.
     """
     takes_sparse = student == "passthrough" or bool(get_tags(student).input_tags.sparse)
     if _is_texts(rows) and not takes_sparse:
         raise BadInput(
-            f"texts become sparse rows, which {type(student).__name__} cannot take; choose a tree, a forest or a linear student."
+            f"texts become sparse rows, which {type(student).__name__} does not accept; choose a tree, a forest or a linear student."
         )
     return Pipeline([("columns", _columns(rows, scaled=scaled, max_words=max_words, sparse=takes_sparse)), ("student", student)])
 
@@ -45,7 +45,7 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
 def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) -> Any:
     if _is_texts(rows):
         rarest = 2 if len(rows) >= 1000 else 1
-        # float32, so that a linear student of the words is kept in half the bytes
+        # float32, so that a linear student of the words is saved in half the bytes
         return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=rarest, max_features=max_words, dtype=np.float32)
     if not hasattr(rows, "columns"):
         return StandardScaler(with_mean=not hasattr(rows, "tocsr")) if scaled else "passthrough"
@@ -54,9 +54,9 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
         codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
         return ColumnTransformer([("numbers", "passthrough", numbers), ("categories", codes, categories)])
     fill = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    own = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE)
-    share = 0.3 if sparse else 0.0  # scikit-learn's own: up to so many cells that are not zero, the rows are sparse
-    return ColumnTransformer([("numbers", fill, numbers), ("categories", own, categories)], sparse_threshold=share)
+    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE)
+    share = 0.3 if sparse else 0.0  # scikit-learn's default: rows stay sparse up to this share of non-zero cells
+    return ColumnTransformer([("numbers", fill, numbers), ("categories", one_hot, categories)], sparse_threshold=share)
 
 
 def _is_texts(rows: Any) -> bool:
@@ -66,7 +66,7 @@ def _is_texts(rows: Any) -> bool:
 
 
 def _kinds(frame: Any) -> tuple[list[str], list[str]]:
-    """Names of the columns that hold numbers, and of those that hold categories."""
+    """Names of the numeric columns, and of the categorical columns."""
     import narwhals.stable.v2 as nw
 
     numbers, categories = [], []
@@ -76,5 +76,8 @@ def _kinds(frame: Any) -> tuple[list[str], list[str]]:
         elif kind in (nw.String, nw.Categorical, nw.Enum, nw.Object):
             categories.append(name)
         else:
-            raise BadInput(f"column {name!r} holds values of type {kind}; leave it out, or turn it into numbers.")
+            raise BadInput(
+                f"column {name!r} holds values of type {kind}; expected numbers or categories. "
+                "Leave the column out, or convert it to numbers."
+            )
     return numbers, categories

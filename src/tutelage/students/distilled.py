@@ -22,12 +22,12 @@ from tutelage.data.rows import array_of, as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.querying import query
-from tutelage.students.teaching import blended, must_learn, out_of_fold_answers, taught
+from tutelage.students.teaching import blended, fit_student, is_unfitted, out_of_fold_answers
 from tutelage.teachers.adapt import as_teacher
 
 
 class _Distilled(BaseEstimator):  # type: ignore[misc]
-    """What both share: who teaches, which rows, and that a fitted teacher survives `clone`."""
+    """The common part of both estimators: the teacher, the rows, and a fitted teacher that survives `clone`."""
 
     teacher_: Teacher
     student_: Any
@@ -53,73 +53,80 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
-        """Let the teacher answer, and teach the student.
+        """Query the teacher, and fit the student to its answers.
 
         Args:
-            X: (rows, features) array, frame or sparse matrix, or texts: whatever both teacher and student take.
-            y: the truth. Needed by a teacher that is not fitted, and for a soft_weight below 1.
+            X: (rows, features) array, frame or sparse matrix, or texts: anything that both teacher and student accept.
+            y: (rows,) or (rows, columns) ground truth. Required by an unfitted teacher, and for a soft_weight below 1.
 
         Raises:
-            BadInput: no y where it is needed, a setting out of range, a teacher of another task, out_of_fold with a
-                fitted teacher. LabelMismatch: labels that the teacher does not know; rows that it has no answer to.
-            ShapeError: X and y differ in rows, or transfer rows in columns. ValueError or TypeError: what scikit-learn's
-            validation, an unfitted teacher or the student refuses in X or y, in their own words.
+            BadInput: y is missing where it is required, a setting is out of range, the teacher has another task, or
+                out_of_fold is used with a fitted teacher.
+            LabelMismatch: y holds labels that are not among the teacher's classes, or soft labels lack some of the rows.
+            ShapeError: X and y differ in rows, or transfer rows and X in columns.
+            ValueError, TypeError: scikit-learn's validation, an unfitted teacher or the student refuses X or y; their
+                errors are passed on.
         """
-        learns = must_learn(self.teacher)
-        self._check_settings(learns, y)
+        unfitted = is_unfitted(self.teacher)
+        self._check_settings(unfitted, y)
         X = self._rows(X, reset=True)
         rows = as_rows(X).count
-        known = None if y is None or not learns else self._checked_truth(y, rows)
+        checked = self._checked_truth(y, rows) if unfitted and y is not None else None
         random = check_random_state(self.random_state)
-        answers = self._ask_teacher(X, known, learns, random)
+        answers = self._query_teacher(X, checked, unfitted, random)
         form = self.teacher_.form
-        targets = self._targets(answers, None if y is None else form.truth_as_answers(y if known is None else known, rows))
+        targets = self._targets(answers, None if y is None else form.truth_as_answers(y if checked is None else checked, rows))
         self.transfer_rows_ = 0
         if self.transfer is not None:
-            wanted = rows_to_make(self.transfer, len(targets), self.transfer_rows)
-            made = self.transfer.make(X, wanted, seed=random.randint(2**31 - 1))
-            self.transfer_rows_ = wanted
-            if wanted:
-                targets = np.concatenate([targets, self._targets(query(self.teacher_, made), None)])
-                X = stacked(X, made)
-        self.student_ = taught(self.student, form, X, targets)
+            count = rows_to_make(self.transfer, len(targets), self.transfer_rows)
+            generated = self.transfer.make(X, count, seed=random.randint(2**31 - 1))
+            self.transfer_rows_ = count
+            if count:
+                targets = np.concatenate([targets, self._targets(query(self.teacher_, generated), None)])
+                X = stacked(X, generated)
+        self.student_ = fit_student(self.student, form, X, targets)
         return self
 
-    def _ask_teacher(self, X: Any, y: NDArray[Any] | None, learns: bool, random: np.random.RandomState) -> Floats:
-        """Settle who teaches, and what he says of the training rows."""
-        self.teacher_ = as_teacher(clone(self.teacher).fit(X, y) if learns else self.teacher)
-        self._learn_form(self.teacher_.form)
+    def _query_teacher(self, X: Any, y: NDArray[Any] | None, unfitted: bool, random: np.random.RandomState) -> Floats:
+        """Set `teacher_`, fitted first if necessary, and return its answers to the training rows."""
+        self.teacher_ = as_teacher(clone(self.teacher).fit(X, y) if unfitted else self.teacher)
+        self._set_form(self.teacher_.form)
         if self.out_of_fold is None:
             return query(self.teacher_, X)
-        assert y is not None  # noqa: S101 - _check_settings has seen to it
+        assert y is not None  # noqa: S101 - checked by _check_settings
         seed = random.randint(2**31 - 1)
         return out_of_fold_answers(clone(self.teacher), self.teacher_.form, X, y, folds=self.out_of_fold, seed=seed)
 
-    def _check_settings(self, learns: bool, y: Any) -> None:
+    def _check_settings(self, unfitted: bool, y: Any) -> None:
         name = type(self).__name__
         if not 0 <= self.soft_weight <= 1:
-            raise BadInput(f"soft_weight is {self.soft_weight}; expected a number from 0 (the truth alone) to 1 (the teacher alone).")
-        if self.out_of_fold is not None and not learns:
-            raise BadInput("out_of_fold needs a teacher that is not fitted, to fit it on each part; this one is. Leave out_of_fold out.")
-        if y is None and learns:
+            raise BadInput(f"soft_weight is {self.soft_weight}; expected a number from 0 (ground truth only) to 1 (teacher only).")
+        if self.out_of_fold is not None and not unfitted:
+            raise BadInput(
+                "out_of_fold is set and the teacher is fitted; expected an unfitted teacher, to fit on each fold. Leave out_of_fold out, "
+                "or pass the teacher unfitted."
+            )
+        if y is None and unfitted:
             raise BadInput(
                 f"{name} requires y to be passed, but the target y is None: its {type(self.teacher).__name__} teacher is not fitted "
-                "and learns from y first. Pass y, or a fitted teacher."
+                "and has to be fitted on y first. Pass y, or a fitted teacher."
             )
         if y is None and self.soft_weight < 1:
-            raise BadInput(f"soft_weight is {self.soft_weight} and y is None: there is no truth to blend in. Pass y, or soft_weight=1.")
+            raise BadInput(
+                f"soft_weight is {self.soft_weight} and y is None: there is no ground truth to blend in. Pass y or soft_weight=1."
+            )
 
     def _rows(self, X: Any, *, reset: bool) -> Any:
-        """Frames and texts as they are; anything else as an array or matrix that scikit-learn knows.
+        """Frames and texts unchanged; anything else as an array or sparse matrix validated by scikit-learn.
 
-        What cells may hold is for teacher and student to say when they learn. Afterwards a missing number is
-        refused where none was learnt from, unless both are known to take it.
+        In `fit`, teacher and student decide which cell values they accept. Afterwards, missing or infinite numbers are
+        refused if there were none in `fit`, unless both are known to accept missing numbers.
         """
         if not _is_frame_or_texts(X):
-            takes = get_tags(self).input_tags
-            strict = not reset and self._finite and not takes.allow_nan
+            accepts = get_tags(self).input_tags
+            strict = not reset and self._finite and not accepts.allow_nan
             X = check_array(
-                X, dtype=None, accept_sparse=["csr"] if takes.sparse else False, ensure_all_finite=strict, allow_nd=True, estimator=self
+                X, dtype=None, accept_sparse=["csr"] if accepts.sparse else False, ensure_all_finite=strict, allow_nd=True, estimator=self
             )
             if reset:
                 values = X.data if issparse(X) else X  # type: ignore[attr-defined]
@@ -131,64 +138,84 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _checked_truth(self, y: ArrayLike, rows: int) -> NDArray[Any]:
-        """The truth as scikit-learn takes it, a row of it for each row of X."""
+        """The ground truth after scikit-learn's validation, one row for each row of X."""
 
     @abstractmethod
-    def _learn_form(self, form: AnswerForm) -> None:
-        """Keep what the form of the teacher's answers says, or refuse it."""
+    def _set_form(self, form: AnswerForm) -> None:
+        """Set the fitted attributes that the form of the teacher's answers determines.
+
+        Raises:
+            BadInput: the teacher has another task than this estimator.
+        """
 
     @abstractmethod
     def _targets(self, answers: Floats, truth: Floats | None) -> Floats:
-        """(rows, columns) for the student."""
+        """(rows, columns) targets for the student."""
 
     def __sklearn_clone__(self) -> Self:
-        """A clone whose fitted teacher and transfer set are the very same objects: cloning must unlearn nothing."""
-        hollow = copy.copy(self)
-        kept = {"transfer": self.transfer} | ({} if must_learn(self.teacher) else {"teacher": self.teacher})
-        for name in kept:
-            setattr(hollow, name, None)
-        fresh: Self = BaseEstimator.__sklearn_clone__(hollow)
-        for name, value in kept.items():
-            setattr(fresh, name, value)
-        return fresh
+        """A clone that shares the transfer set and a fitted teacher with the original; cloning a fitted teacher would lose its fit."""
+        without = copy.copy(self)
+        shared = {"transfer": self.transfer} | ({} if is_unfitted(self.teacher) else {"teacher": self.teacher})
+        for name in shared:
+            setattr(without, name, None)
+        cloned: Self = BaseEstimator.__sklearn_clone__(without)
+        for name, value in shared.items():
+            setattr(cloned, name, value)
+        return cloned
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         inner = [get_tags(part).input_tags for part in (self.teacher, self.student) if hasattr(part, "__sklearn_tags__")]
         tags.input_tags.sparse = all(tag.sparse for tag in inner)
         tags.input_tags.allow_nan = all(tag.allow_nan for tag in inner)
-        tags.target_tags.required = must_learn(self.teacher)
+        tags.target_tags.required = is_unfitted(self.teacher)
         return tags
 
 
 class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
-    """A classifier taught by another: `fit` asks the teacher and teaches the student, which then answers alone.
+    """Distil a classifier: `fit` queries the teacher and fits the student, which then predicts without the teacher.
 
-    Targets are temper(soft_weight * teacher + (1 - soft_weight) * one-hot y); a row without y, as every transfer row
-    is, has the teacher's answer alone. With soft_weight 0 and no transfer rows this is the student on hard labels.
+    Targets are temper(soft_weight * teacher + (1 - soft_weight) * one-hot y). Transfer rows have no y, and their targets
+    are the teacher's answers alone. With soft_weight=0 and no transfer rows, the student is fitted on hard labels.
 
     Args:
-        teacher: a fitted classifier or whatever else `as_teacher` takes, a Teacher, or soft labels recorded on
-            these rows. A scikit-learn estimator that is not fitted is cloned and fitted on (X, y) first.
-        student: an unfitted scikit-learn classifier; it is cloned. One that learns from probabilities (`SoftTree`)
-            is given them; any other is wrapped in `SoftTargets`.
-        soft_weight: share of the teacher in the targets, 0 to 1; below 1 needs y.
-        temperature: the student learns the probabilities at this temperature and `predict_proba` takes it out again.
-            A student with a leaf or a ball of rows averages them where the temperature put them.
-        transfer: a `Transfer` such as `Munge()`: more rows for the teacher to label, added to X.
-        transfer_rows: how many, as an int; as a float, in multiples of the rows of X. None is a pool's every row,
-            and otherwise 5 times X, at most 100 000.
-        out_of_fold: with an unfitted teacher, the targets of the training rows come from this many folds, each answered
-            by a clone that did not learn from it: a teacher is over-sure of rows that it saw. `teacher_` itself learns
-            from all rows, and labels the transfer rows.
-        random_state: of the transfer rows and the folds. Teacher and student have their own.
+        teacher: a fitted classifier or anything else that `as_teacher` accepts, a Teacher, or soft labels recorded on
+            these rows. An unfitted scikit-learn estimator is cloned and fitted on (X, y) first.
+        student: an unfitted scikit-learn classifier; it is cloned. One that learns from probabilities, such as
+            `SoftTree`, is fitted on them directly; any other is wrapped in `SoftTargets`.
+        soft_weight: weight of the teacher in the targets, in [0, 1]; below 1 requires y.
+        temperature: the student learns the probabilities at this temperature, and `predict_proba` reverses it.
+            Students that average over rows (the leaf of a tree, the neighbours of a point) average the tempered
+            probabilities.
+        transfer: a `Transfer` such as `Munge()`, which adds unlabelled rows to X for the teacher to label.
+        transfer_rows: number of transfer rows as an int, or a multiple of the rows of X as a float. None uses every row
+            of an `UnlabelledPool`, and otherwise 5 times the rows of X, at most 100 000.
+        out_of_fold: with an unfitted teacher, number of folds from which the targets of the training rows come. Each
+            fold is answered by a clone of the teacher that was not fitted on it, because a teacher is overconfident on
+            rows that it was fitted on. `teacher_` itself is fitted on all rows, and labels the transfer rows.
+        random_state: seed of the transfer rows and the folds. Teacher and student have their own.
 
     Attributes:
-        teacher_: the Teacher that answered. student_: the fitted student, complete without the teacher.
-        classes_: (classes,) the teacher's, whatever y holds.
-        temperature_: at which the student learnt; 1 where there was nothing soft to learn.
-        n_features_in_, feature_names_in_: as in scikit-learn.
-        transfer_rows_: how many were added.
+        teacher_: the Teacher that was queried.
+        student_: the fitted student; it predicts without the teacher.
+        classes_: (classes,) the teacher's classes, whichever of them y holds.
+        temperature_: temperature of the targets; 1 if they are hard labels only.
+        n_features_in_: number of features, as in scikit-learn.
+        feature_names_in_: feature names, as in scikit-learn.
+        transfer_rows_: number of transfer rows that were added.
+
+    Source:
+        Temperature and blend: Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> teacher = RandomForestClassifier(20, random_state=0).fit(X, y)
+        >>> student = tl.DistilledClassifier(teacher, tl.SoftTree(max_leaf_nodes=4, random_state=0), temperature=2.0).fit(X)
+        >>> round(student.score(X, teacher.predict(X)), 1)  # agreement with the teacher
+        1.0
     """
 
     def __init__(
@@ -215,28 +242,28 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
         self.temperature = temperature
 
     def predict_proba(self, X: Any) -> Floats:
-        """(rows, classes) probabilities at temperature 1; for a multilabel teacher, of each label."""
+        """(rows, classes) probabilities at temperature 1; for a multilabel teacher, the probability of each label."""
         check_is_fitted(self)
         tempered = np.asarray(self.student_.predict_proba(self._rows(X, reset=False)), dtype=np.float64)
         return self._form.probabilities(tempered, 1 / self.temperature_)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """(rows,) labels; for a multilabel teacher (rows, labels) of 0 and 1."""
+        """(rows,) class names; for a multilabel teacher, (rows, labels) of 0 and 1."""
         probabilities = self.predict_proba(X)
         if self._form.task == "multilabel":
             return np.asarray(probabilities > 0.5, dtype=np.intp)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
-    def _check_settings(self, learns: bool, y: Any) -> None:
-        super()._check_settings(learns, y)
-        # One-hot targets are the same at every temperature, so a student of them alone must not be untempered.
+    def _check_settings(self, unfitted: bool, y: Any) -> None:
+        super()._check_settings(unfitted, y)
+        # One-hot targets are the same at every temperature, so the predictions of their student must not be untempered.
         self.temperature_ = check_temperature(self.temperature)
         if self.soft_weight == 0 and self.transfer is None:
             self.temperature_ = 1.0
 
-    def _learn_form(self, form: AnswerForm) -> None:
+    def _set_form(self, form: AnswerForm) -> None:
         if form.task == "regression":
-            raise BadInput("this teacher answers with values, not classes; use DistilledRegressor.")
+            raise BadInput("the teacher answers with values; DistilledClassifier expects classes. Use DistilledRegressor.")
         self.classes_ = label_array(form.classes)
         self._form = form.as_kind("probabilities")
 
@@ -253,29 +280,48 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
 
 
 class DistilledRegressor(RegressorMixin, _Distilled):  # type: ignore[misc]
-    """A regressor taught by another: `fit` asks the teacher for values and teaches the student to give them.
+    """Distil a regressor: `fit` queries the teacher for values and fits the student to them.
 
-    Targets are soft_weight * teacher + (1 - soft_weight) * y; transfer rows have the teacher's value alone.
+    Targets are soft_weight * teacher + (1 - soft_weight) * y; the targets of transfer rows are the teacher's values alone.
 
     Args:
-        teacher: a fitted regressor or whatever else `as_teacher` takes, a Teacher, or values recorded on these
-            rows. A scikit-learn regressor that is not fitted is cloned and fitted on (X, y) first.
-        student: an unfitted scikit-learn regressor; it is cloned. For a teacher of many outputs, one of many.
-        soft_weight: share of the teacher in the targets, 0 to 1; below 1 needs y.
-        transfer, transfer_rows, out_of_fold, random_state: as in `DistilledClassifier`.
+        teacher: a fitted regressor or anything else that `as_teacher` accepts, a Teacher, or values recorded on these
+            rows. An unfitted scikit-learn regressor is cloned and fitted on (X, y) first.
+        student: an unfitted scikit-learn regressor; it is cloned. It must support multiple outputs if the teacher has
+            multiple outputs.
+        soft_weight: weight of the teacher in the targets, in [0, 1]; below 1 requires y.
+        transfer: as in `DistilledClassifier`.
+        transfer_rows: as in `DistilledClassifier`.
+        out_of_fold: as in `DistilledClassifier`.
+        random_state: as in `DistilledClassifier`.
 
     Attributes:
-        teacher_, student_, n_features_in_, feature_names_in_, transfer_rows_: as in `DistilledClassifier`.
+        teacher_: the Teacher that was queried.
+        student_: the fitted student; it predicts without the teacher.
+        n_features_in_: number of features, as in scikit-learn.
+        feature_names_in_: feature names, as in scikit-learn.
+        transfer_rows_: number of transfer rows that were added.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sklearn.ensemble import RandomForestRegressor
+        >>> from sklearn.tree import DecisionTreeRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> teacher = RandomForestRegressor(10, random_state=0).fit(X, y)
+        >>> student = tl.DistilledRegressor(teacher, DecisionTreeRegressor(max_leaf_nodes=32, random_state=0)).fit(X)
+        >>> student.score(X, teacher.predict(X)) > 0.8  # R2 against the teacher
+        True
     """
 
     def predict(self, X: Any) -> Floats:
-        """(rows,) values, or (rows, outputs)."""
+        """(rows,) or (rows, outputs) values."""
         check_is_fitted(self)
         return np.asarray(self.student_.predict(self._rows(X, reset=False)))
 
-    def _learn_form(self, form: AnswerForm) -> None:
+    def _set_form(self, form: AnswerForm) -> None:
         if form.task != "regression":
-            raise BadInput("this teacher names classes, not values; use DistilledClassifier.")
+            raise BadInput("the teacher answers with classes; DistilledRegressor expects values. Use DistilledClassifier.")
 
     def _checked_truth(self, y: ArrayLike, rows: int) -> NDArray[Any]:
         values = check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
@@ -284,7 +330,10 @@ class DistilledRegressor(RegressorMixin, _Distilled):  # type: ignore[misc]
 
     def _targets(self, answers: Floats, truth: Floats | None) -> Floats:
         if truth is not None and truth.shape != answers.shape:
-            raise ShapeError(f"y has {truth.shape[1]} columns and the teacher answers with {answers.shape[1]}; expected as many.")
+            raise ShapeError(
+                f"y has {truth.shape[1]} columns and the teacher answers with {answers.shape[1]}; expected the same number. "
+                "Pass y with one column for each of the teacher's outputs."
+            )
         return blended(answers, self.teacher_.form, truth=truth, soft_weight=self.soft_weight)
 
     def __sklearn_tags__(self) -> Any:

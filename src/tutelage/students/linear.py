@@ -1,4 +1,4 @@
-"""Logistic regression on soft targets: the cross-entropy itself, not rows repeated once a class."""
+"""Logistic regression on soft targets: it minimises their cross-entropy directly, without repeating rows once per class."""
 
 from __future__ import annotations
 
@@ -22,30 +22,42 @@ from tutelage.core.errors import BadInput
 from tutelage.students.soft_classifier import SoftClassifier
 
 WHITENED_FEATURES = 1024
-"""Up to so many features the problem is whitened with their covariance; beyond, feature by feature."""
+"""Up to this many features, the problem is whitened with their covariance; above it, each feature is scaled separately."""
 
 
 class SoftLogistic(SoftClassifier):
     """Multinomial logistic regression whose targets are probabilities.
 
     Minimises C * sum_i w_i CE(q_i, softmax(W x_i + b)) + ||W||^2 / 2; the intercept b is not penalised. With two
-    classes one vector w separates them through a sigmoid, and it alone is penalised. These are scikit-learn's
-    objectives, so that labels give the coefficients of LogisticRegression.
+    classes, a single vector w separates them through a sigmoid, and only it is penalised. These are scikit-learn's
+    objectives: on class labels, the coefficients are those of LogisticRegression.
 
-    Features are not rescaled: the penalty acts on them as they are. Inside the solver the problem is whitened,
-    which changes the way to the optimum and not the optimum. Sparse X stays sparse.
+    Features are not rescaled: the penalty applies to them as given. The solver whitens the problem internally, which
+    changes the path to the optimum but not the optimum. Sparse X stays sparse.
 
     Args:
         C: inverse strength of the penalty, above 0.
         fit_intercept: learn b; otherwise it is 0.
-        tol: how near the optimum to stop, as the norm of the whitened gradient: about the distance of the
-            coefficients from the optimum where C and the rows leave them free.
-        max_iter: steps of L-BFGS at most; a ConvergenceWarning tells when they were not enough.
+        tol: stopping tolerance on the norm of the whitened gradient, which is about the distance of the coefficients
+            from the optimum where the penalty and the rows leave them free.
+        max_iter: maximum number of L-BFGS steps; a ConvergenceWarning is issued if they are not enough.
 
     Attributes:
         coef_: (classes, features), or (1, features) for two classes; in the float dtype of X.
         intercept_: (classes,) or (1,).
-        n_iter_: steps taken.
+        n_iter_: number of L-BFGS steps.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> soft_targets = RandomForestClassifier(10, random_state=0).fit(X, y).predict_proba(X)
+        >>> student = tl.SoftLogistic(C=10.0).fit(X, soft_targets, classes=["setosa", "versicolor", "virginica"])
+        >>> student.predict(X[[0, 75, 149]]).tolist()
+        ['setosa', 'versicolor', 'virginica']
+        >>> student.coef_.shape
+        (3, 4)
     """
 
     _inputs: ClassVar[dict[str, Any]] = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
@@ -61,7 +73,7 @@ class SoftLogistic(SoftClassifier):
         self.max_iter = max_iter
 
     def decision_function(self, X: Any) -> Floats:
-        """(rows, features) -> (rows, classes) logits, or (rows,) for two classes: above 0 is the second."""
+        """(rows, features) -> (rows, classes) logits; for two classes (rows,), where positive numbers mean the second class."""
         check_is_fitted(self)
         logits = self._logits(self._checked(X, reset=False))
         return logits[:, 0] if logits.shape[1] == 1 else logits
@@ -79,27 +91,28 @@ class SoftLogistic(SoftClassifier):
         columns = targets[:, 1:] if targets.shape[1] == 2 else targets
         row_weights = np.full(X.shape[0], self.C) if weights is None else self.C * weights
         problem = _problem(X, np.ascontiguousarray(columns, dtype=X.dtype), row_weights, fit_intercept=self.fit_intercept)
-        found = _minimum(problem, tol=self.tol, max_iter=self.max_iter)
-        coefficients, intercepts = problem.unpacked(found.x)
+        result = _minimum(problem, tol=self.tol, max_iter=self.max_iter)
+        coefficients, intercepts = problem.unpacked(result.x)
         if intercepts.size > 1:
             intercepts -= intercepts.mean()  # a constant added to all of them changes nothing
         self.coef_ = np.ascontiguousarray(coefficients.T, dtype=X.dtype)
         self.intercept_ = intercepts.astype(X.dtype)
-        self.n_iter_ = max(1, int(found.nit))
+        self.n_iter_ = max(1, int(result.nit))
 
 
 @dataclass(frozen=True)
 class _Problem:
-    """What is minimised, in whitened coordinates.
+    """The optimisation problem in whitened coordinates.
 
     Attributes:
         X: (rows, features).
-        targets: (rows, columns) in X's dtype: one column a class, or for two classes the second one's.
+        targets: (rows, columns) in X's dtype: one column per class, or only that of the second class for two classes.
         row_weights: (rows,) C w_i.
-        centre: (features,) weighted means. The intercept of the coordinates is that of centred rows.
+        centre: (features,) weighted means. The whitened intercept is that of centred rows.
+        fit_intercept: whether an intercept is learnt.
+        intercept_scale: factor from the whitened intercept to the intercept of centred rows.
         whiten: whitened (features, columns) -> coefficients.
-        whiten_back: gradients by coefficients -> by whitened ones.
-        start: (1 + features, columns), raveled.
+        whiten_back: gradients with respect to coefficients -> with respect to whitened coefficients.
     """
 
     X: Any
@@ -112,7 +125,7 @@ class _Problem:
     whiten_back: Callable[[Floats], Floats]
 
     def start(self) -> Floats:
-        """Zero coefficients, and the intercepts that alone give the mean target."""
+        """The initial point, (1 + features, columns) raveled: zero coefficients, and intercepts that predict the mean target."""
         point = np.zeros((1 + len(self.centre), self.targets.shape[1]))
         if self.fit_intercept:
             means = np.average(self.targets, axis=0, weights=self.row_weights).clip(1e-6, 1 - 1e-6)
@@ -121,7 +134,7 @@ class _Problem:
         return point.ravel()
 
     def unpacked(self, point: Floats) -> tuple[Floats, Floats]:
-        """(features, columns) coefficients and (columns,) intercepts of rows as they are."""
+        """(features, columns) coefficients and (columns,) intercepts for rows that are not centred."""
         matrix = point.reshape(1 + len(self.centre), -1)
         coefficients = self.whiten(matrix[1:])
         if not self.fit_intercept:
@@ -129,7 +142,7 @@ class _Problem:
         return coefficients, matrix[0] * self.intercept_scale - self.centre @ coefficients
 
     def value_and_gradient(self, point: Floats) -> tuple[float, Floats]:
-        """The objective and its gradient by `point`."""
+        """The objective and its gradient with respect to `point`."""
         coefficients, intercepts = self.unpacked(point)
         dtype = self.targets.dtype
         logits = self.X @ coefficients.astype(dtype)
@@ -148,7 +161,7 @@ class _Problem:
 
 
 def _softmax_loss(logits: Floats, targets: Floats) -> tuple[Floats, Floats]:
-    """(rows,) cross-entropies and, in the memory of the logits, (rows, classes) probabilities minus targets."""
+    """(rows,) cross-entropies and (rows, classes) probabilities minus targets; the latter overwrite the logits."""
     logits -= logits.max(axis=1, keepdims=True)
     of_targets = np.einsum("ij,ij->i", targets, logits)
     np.exp(logits, out=logits)
@@ -159,7 +172,7 @@ def _softmax_loss(logits: Floats, targets: Floats) -> tuple[Floats, Floats]:
 
 
 def _sigmoid_loss(logits: Floats, targets: Floats) -> tuple[Floats, Floats]:
-    """The same for two classes, from (rows, 1) logits and probabilities of the second."""
+    """The same for two classes, from (rows, 1) logits and probabilities of the second class."""
     losses = np.logaddexp(0, logits[:, 0]) - targets[:, 0] * logits[:, 0]
     expit(logits, out=logits)
     logits -= targets
@@ -167,12 +180,12 @@ def _sigmoid_loss(logits: Floats, targets: Floats) -> tuple[Floats, Floats]:
 
 
 def _problem(X: Any, targets: Floats, row_weights: Floats, *, fit_intercept: bool) -> _Problem:
-    """Whiten with the Hessian at equal-sized logits, H = c X'SX + I on centred rows, or its diagonal where X is wide."""
+    """Whiten with the Hessian at constant logits, H = c X'SX + I on centred rows, or with its diagonal where X is wide."""
     total = row_weights.sum()
     centre = np.asarray(X.T @ (row_weights / total)) if fit_intercept else np.zeros(X.shape[1])
     means = np.average(targets, axis=0, weights=row_weights)
     curvature = max(float((means * (1 - means)).mean()), 1e-6)
-    with np.errstate(over="ignore", invalid="ignore"):  # `_refuse_overflow` tells
+    with np.errstate(over="ignore", invalid="ignore"):  # reported by `_refuse_overflow`
         whiten, whiten_back = _whitening(X, curvature * row_weights, centre)
     return _Problem(X, targets, row_weights, centre, fit_intercept, 1 / np.sqrt(curvature * total), whiten, whiten_back)
 
@@ -187,7 +200,7 @@ def _whitening(X: Any, row_weights: Floats, centre: Floats) -> tuple[Callable[[F
         hessian -= total * np.outer(centre, centre)
         hessian[np.diag_indices_from(hessian)] += 1
         _refuse_overflow(hessian)
-        with suppress(LinAlgError):  # features that are alike to rounding: each is whitened alone
+        with suppress(LinAlgError):  # features equal up to rounding: scale each one separately
             factor = cholesky(hessian, lower=False)
             return (lambda v: solve_triangular(factor, v)), (lambda g: solve_triangular(factor, g, trans="T"))
     squares = X.multiply(X).T @ row_weights if sparse else np.einsum("ij,ij,i->j", X, X, row_weights)
@@ -198,20 +211,20 @@ def _whitening(X: Any, row_weights: Floats, centre: Floats) -> tuple[Callable[[F
 
 def _refuse_overflow(squares: Floats) -> None:
     if not np.isfinite(squares).all():
-        raise BadInput("X holds numbers whose squares overflow; scale the features first, as with StandardScaler.")
+        raise BadInput("X holds numbers whose squares overflow; scale the features first, for example with StandardScaler.")
 
 
 def _minimum(problem: _Problem, *, tol: float, max_iter: int) -> OptimizeResult:
-    """L-BFGS, until the whitened gradient is below `tol` or the objective stands still to rounding."""
+    """Run L-BFGS until the whitened gradient is below `tol` or the objective changes by no more than rounding errors."""
     rounding = 64 * np.finfo(problem.targets.dtype).eps if problem.targets.dtype == np.float64 else 1e-9
     options: Any = {"maxiter": max_iter, "gtol": tol, "ftol": rounding, "maxcor": 10, "maxls": 50, "maxfun": 20 * max_iter}
     objective: Any = problem.value_and_gradient
-    found: OptimizeResult[Any] = minimize(objective, problem.start(), jac=True, method="L-BFGS-B", options=options)
-    if found.nit >= max_iter:
+    result: OptimizeResult[Any] = minimize(objective, problem.start(), jac=True, method="L-BFGS-B", options=options)
+    if result.nit >= max_iter:
         warnings.warn(
-            f"SoftLogistic took {found.nit} steps and its gradient is {np.abs(found.jac).max():.2g}, above tol={tol}. "
+            f"SoftLogistic took {result.nit} steps and its gradient is {np.abs(result.jac).max():.2g}, above tol={tol}. "
             "Raise max_iter, scale the features or strengthen the penalty (a smaller C).",
             ConvergenceWarning,
             stacklevel=4,
         )
-    return found
+    return result

@@ -1,4 +1,4 @@
-"""A small network with scikit-learn's API, trained with torch where it is installed and kept as plain arrays."""
+"""A small network with scikit-learn's API, trained with torch where it is installed and stored as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -21,27 +21,40 @@ from tutelage.students.soft_classifier import SoftClassifier
 
 
 class SoftMLP(SoftClassifier):
-    """A ReLU network whose softmax is taught probabilities, by Adam.
+    """A ReLU network with a softmax output, trained on probabilities with Adam.
 
-    Torch trains it if it is installed, else scikit-learn's MLPClassifier does, on rows given once a class. Either way
-    the fitted network is NumPy arrays, and answers need no torch.
+    It is trained with torch if torch is installed, and otherwise with scikit-learn's MLPClassifier on rows repeated once
+    per class. In both cases the fitted network consists of NumPy arrays, and predictions do not need torch.
 
     Args:
-        hidden_layer_sizes: units of each hidden layer.
-        learning_rate: of Adam.
-        epochs: how often every row is seen.
-        batch_size: rows a step.
-        l2: penalty l2 ||W||^2 / 2 on the weights of layers, added to the mean loss of each batch.
-        standardise: shift and scale each feature to mean 0 and deviation 1 first.
-        validation_fraction: share of rows held back to choose the epoch whose weights are kept; 0 keeps the last.
-        random_state: settles the first weights, the shuffles and the rows held back. Torch's global seed has no part.
+        hidden_layer_sizes: number of units of each hidden layer.
+        learning_rate: learning rate of Adam.
+        epochs: number of passes over the rows.
+        batch_size: rows per step.
+        l2: penalty l2 ||W||^2 / 2 on the weights of the layers (not the biases), added to the mean loss of each batch.
+        standardise: shift and scale each feature to mean 0 and standard deviation 1 first.
+        validation_fraction: share of the rows held out to choose the epoch whose weights are used; 0 uses the last epoch.
+        random_state: seed of the initial weights, the shuffling and the held-out rows. Torch's global random state is
+            neither used nor changed.
 
     Attributes:
-        coefs_: for each layer (inputs, outputs), float32.
-        intercepts_: for each layer (outputs,), float32.
-        mean_: (features,) what is taken off first.
-        scale_: (features,) what is then divided by.
-        best_epoch_: the epoch, from 1, whose weights these are.
+        coefs_: weights of each layer, (inputs, outputs), float32.
+        intercepts_: biases of each layer, (outputs,), float32.
+        mean_: (features,) subtracted from the features.
+        scale_: (features,) by which the shifted features are divided.
+        best_epoch_: the epoch, counted from 1, whose weights are used.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> soft_targets = RandomForestClassifier(10, random_state=0).fit(X, y).predict_proba(X)
+        >>> student = tl.SoftMLP(hidden_layer_sizes=(8,), epochs=30, learning_rate=0.03, random_state=0).fit(X, soft_targets)
+        >>> student.predict(X[[0, 75, 149]]).tolist()
+        [0, 1, 2]
+        >>> [weights.shape for weights in student.coefs_]
+        [(4, 8), (8, 3)]
     """
 
     coefs_: list[Floats]
@@ -73,18 +86,18 @@ class SoftMLP(SoftClassifier):
 
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
         if not 0 <= self.validation_fraction < 1:
-            raise BadInput(f"validation_fraction is {self.validation_fraction}; expected a share of rows from 0 to below 1.")
+            raise BadInput(f"validation_fraction is {self.validation_fraction}; expected a share of the rows, at least 0 and below 1.")
         if weights is not None:
-            counted = weights > 0
-            X, targets, weights = X[counted], targets[counted], weights[counted]
+            positive = weights > 0
+            X, targets, weights = X[positive], targets[positive], weights[positive]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is told below
+        with np.errstate(over="ignore", invalid="ignore"):  # overflow is reported below
             shift, deviation = (X.mean(axis=0), X.std(axis=0)) if self.standardise else (np.zeros(X.shape[1]), np.ones(X.shape[1]))
         if not np.isfinite(deviation).all():
-            raise BadInput("X holds numbers whose squares overflow, so that it cannot be standardised; scale the features first.")
+            raise BadInput("X holds numbers whose squares overflow, so it cannot be standardised; scale the features first.")
         self.mean_, self.scale_ = np.asarray(shift), np.where(deviation > 0, deviation, 1)
         rows = np.asarray((X - self.mean_) / self.scale_, dtype=np.float32)
-        data = _FitData.of(rows, targets, weights, held_back=round(self.validation_fraction * len(rows)), seed=seed)
+        data = _FitData.of(rows, targets, weights, held_out=round(self.validation_fraction * len(rows)), seed=seed)
         train = _by_torch if find_spec("torch") else _by_sklearn
         layers, self.best_epoch_ = train(self, data, seed)
         self.coefs_, self.intercepts_ = [weight for weight, _ in layers], [bias for _, bias in layers]
@@ -98,7 +111,7 @@ Layers = list[tuple[Floats, Floats]]
 
 @dataclass(frozen=True)
 class _FitData:
-    """Rows to train on and rows that choose the epoch, float32. Targets are multiplied by the weight of their row."""
+    """Training rows, and validation rows that choose the epoch; float32. Targets are multiplied by the weight of their row."""
 
     rows: Floats
     targets: Floats
@@ -106,18 +119,18 @@ class _FitData:
     validation_targets: Floats
 
     @classmethod
-    def of(cls, rows: Floats, targets: Floats, weights: Floats | None, *, held_back: int, seed: int) -> _FitData:
-        """Split the rows; weights have mean one, so that the learning rate keeps its meaning."""
+    def of(cls, rows: Floats, targets: Floats, weights: Floats | None, *, held_out: int, seed: int) -> _FitData:
+        """Split the rows. Weights are scaled to mean one, so that they do not change the effective learning rate."""
         if weights is not None:  # the cross-entropy is linear in its target
             targets = targets * (weights / weights.mean())[:, None]
         targets = np.asarray(targets, dtype=np.float32)
-        if held_back == 0:
+        if held_out == 0:
             return cls(rows, targets, rows[:0], targets[:0])
-        if held_back == len(rows):
-            raise BadInput(f"validation_fraction holds back all {held_back} rows; nothing is left to train on.")
+        if held_out == len(rows):
+            raise BadInput(f"validation_fraction holds out all {held_out} rows; expected rows left to train on. Lower validation_fraction.")
         order = np.random.default_rng(seed).permutation(len(rows))
-        kept, chosen = np.sort(order[held_back:]), np.sort(order[:held_back])
-        return cls(rows[kept], targets[kept], rows[chosen], targets[chosen])
+        training, validation = np.sort(order[held_out:]), np.sort(order[:held_out])
+        return cls(rows[training], targets[training], rows[validation], targets[validation])
 
 
 def _forward(coefs: Sequence[Floats], intercepts: Sequence[Floats], rows: Floats) -> Floats:
@@ -148,7 +161,7 @@ def _by_torch(student: SoftMLP, data: _FitData, seed: int) -> tuple[Layers, int]
             {"params": [layer.weight for layer in linears], "weight_decay": student.l2},
             {"params": [layer.bias for layer in linears], "weight_decay": 0.0},
         ]
-        done = fit(
+        fitted = fit(
             network,
             soft_cross_entropy,
             inputs=inputs,
@@ -159,11 +172,11 @@ def _by_torch(student: SoftMLP, data: _FitData, seed: int) -> tuple[Layers, int]
             validation=Validation(validation_inputs, validation_targets, by="loss") if len(validation_inputs) else None,
         )
     layers = [(np.ascontiguousarray(layer.weight.detach().numpy().T), layer.bias.detach().numpy().copy()) for layer in linears]
-    return layers, int(done.best_epoch[0])
+    return layers, int(fitted.best_epoch[0])
 
 
 def _by_sklearn(student: SoftMLP, data: _FitData, seed: int) -> tuple[Layers, int]:
-    if not has_fit_parameter(MLPClassifier, "sample_weight"):  # scikit-learn below 1.7
+    if not has_fit_parameter(MLPClassifier, "sample_weight"):  # scikit-learn below 1.7: only torch can train it
         require("torch")
     row_weights = data.targets.sum(axis=1, dtype=np.float64)
     expanded = expand(data.targets / row_weights[:, None])
@@ -181,7 +194,9 @@ def _by_sklearn(student: SoftMLP, data: _FitData, seed: int) -> tuple[Layers, in
     for epoch in range(1, student.epochs + 1):
         network.partial_fit(rows, expanded.columns, classes=np.arange(data.targets.shape[1]), sample_weight=weights)
         if not np.isfinite(network.loss_):
-            raise SelfCheckFailed(f"the loss of epoch {epoch} is {network.loss_}; lower the learning rate or look at the targets.")
+            raise SelfCheckFailed(
+                f"the loss of epoch {epoch} is {network.loss_}, expected a finite number; lower the learning rate, or check the targets."
+            )
         layers = _layers_of(network)
         score = _loss(layers, data) if len(data.validation_rows) else -epoch
         if score < lowest:
@@ -190,7 +205,7 @@ def _by_sklearn(student: SoftMLP, data: _FitData, seed: int) -> tuple[Layers, in
 
 
 def _layers_of(network: MLPClassifier) -> Layers:
-    """Copies of its weights; the one output that it has for two classes becomes two, the first always 0."""
+    """Copies of the weights. For two classes, the single output becomes two, the first of which is always 0."""
     layers = [(w.astype(np.float32), b.astype(np.float32)) for w, b in zip(network.coefs_, network.intercepts_, strict=True)]
     weight, bias = layers[-1]
     if len(bias) == 1:
@@ -199,6 +214,6 @@ def _layers_of(network: MLPClassifier) -> Layers:
 
 
 def _loss(layers: Layers, data: _FitData) -> float:
-    """The cross-entropy of the rows that choose the epoch, summed."""
+    """The cross-entropy summed over the validation rows."""
     logits = _forward([weight for weight, _ in layers], [bias for _, bias in layers], data.validation_rows)
     return -float(np.vdot(data.validation_targets, log_softmax(logits, axis=1)))

@@ -1,4 +1,4 @@
-"""Labels that are on or off independently of each other: one student for each."""
+"""Multilabel students: one binary student per label."""
 
 from __future__ import annotations
 
@@ -14,20 +14,31 @@ from tutelage.core.answers import AnswerForm, label_array, labels_of, two_column
 from tutelage.core.arrays import Floats
 from tutelage.data.rows import array_of
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
-from tutelage.students.any_estimator import SoftTargets, Wrapping
+from tutelage.students.any_estimator import SoftTargets, WrapperClassifier
 from tutelage.students.soft_classifier import SoftClassifier, check_weights
 
 
-class PerLabel(Wrapping):
-    """A multilabel classifier taught by probabilities: for each label, a student of its own learns on from off.
+class PerLabel(WrapperClassifier):
+    """A multilabel classifier trained on probabilities: one binary student per label.
 
     Args:
-        estimator: a student of soft targets, such as SoftTree or SoftLogistic; any other classifier is put into
-            SoftTargets.
+        estimator: a student that learns from soft targets, such as SoftTree or SoftLogistic; any other classifier is
+            wrapped in SoftTargets.
 
     Attributes:
-        estimators_: a fitted student for each label; for a label that is the same everywhere, its probability.
-        classes_: (labels,) their names.
+        estimators_: the fitted student of each label; for a label whose probability is constant, that probability.
+        classes_: (labels,) the names of the labels.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+        >>> soft_labels = np.array([[0.9, 0.2], [0.8, 0.6], [0.3, 0.7], [0.1, 0.9]])  # probability that each label is on
+        >>> student = tl.PerLabel(tl.SoftTree()).fit(X, soft_labels, classes=["small", "large"])
+        >>> student.predict_proba(X[:1]).round(2).tolist()
+        [[0.9, 0.2]]
+        >>> student.predict(X).tolist()
+        [[1, 0], [1, 1], [0, 1], [0, 1]]
     """
 
     estimators_: list[Any]
@@ -37,20 +48,22 @@ class PerLabel(Wrapping):
         self.estimator = estimator
 
     def fit(self, X: Any, y: Any, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn each label from its probabilities.
+        """Fit one student per label.
 
         Args:
-            X: (rows, features), whatever the estimator takes.
-            y: (rows, labels) probabilities that each label is on, or 0 and 1. Labels of one class a row, as (rows,),
-                are taught to one student, as to any other classifier. Or soft labels recorded on these rows, a Teacher or a
-                fitted model, which bring the names of their labels.
-            classes: the name of each label; 0, 1, ... if not given.
-            sample_weight: (rows,) how much each row counts; all alike if not given.
+            X: (rows, features), anything that the estimator accepts.
+            y: (rows, labels) probabilities that each label is on, or 0 and 1. A one-dimensional y of class names is
+                fitted by a single student, as with any other classifier. Or soft labels recorded on these rows, a Teacher or
+                a fitted model, which bring the names of their labels.
+            classes: the name of each label; 0, 1, ... by default.
+            sample_weight: (rows,) weight of each row; all equal by default.
 
         Raises:
-            NotProbabilities: numbers outside 0 to 1. ShapeError: X, y and weights differ in rows.
-            LabelMismatch: classes that do not name the columns. BadInput: unusable weights. As in `SoftClassifier.fit`
-            what scikit-learn and the estimator refuse in X is their own to say.
+            NotProbabilities: numbers outside 0 to 1.
+            ShapeError: X, y and weights differ in rows.
+            LabelMismatch: classes do not match the columns of y.
+            BadInput: unusable weights.
+            ValueError, TypeError: scikit-learn or the estimator refuses X, as in `SoftClassifier.fit`.
         """
         if is_answer_source(y):
             refuse_classes(classes)
@@ -66,19 +79,20 @@ class PerLabel(Wrapping):
         probabilities = form.check(array, rows, "the soft targets")
         weights = check_weights(sample_weight, rows)
         self.classes_ = label_array(form.classes)
-        self.estimators_ = [self._taught(X, column, weights) for column in probabilities.T]
+        self.estimators_ = [self._fit_label(X, column, weights) for column in probabilities.T]
         return self
 
     def predict_proba(self, X: Any) -> Floats:
-        """(rows, features) -> (rows, labels), the probability that each is on."""
+        """(rows, features) -> (rows, labels), the probability that each label is on."""
         if not self._is_per_label():
             return super().predict_proba(X)
         X = self._checked(X, reset=False)
-        columns = [np.full(_num_samples(X), of) if isinstance(of, float) else of.predict_proba(X)[:, 1] for of in self.estimators_]
+        rows = _num_samples(X)
+        columns = [np.full(rows, each) if isinstance(each, float) else each.predict_proba(X)[:, 1] for each in self.estimators_]
         return np.column_stack(columns)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """(rows, features) -> (rows, labels), 1 where a label is likelier on than off, else 0."""
+        """(rows, features) -> (rows, labels), 1 where a label is more likely on than off, else 0."""
         if not self._is_per_label():
             return super().predict(X)
         return np.asarray(self.predict_proba(X) > 0.5, dtype=np.int64)
@@ -87,17 +101,17 @@ class PerLabel(Wrapping):
         check_is_fitted(self)
         return self.per_label_
 
-    def _taught(self, X: Any, on: Floats, weights: Floats | None) -> Any:
+    def _fit_label(self, X: Any, on: Floats, weights: Floats | None) -> Any:
         if on.min() == on.max():
             return float(on[0])
-        return self._student().fit(X, two_columns(on, "probabilities"), sample_weight=weights)
+        return self._new_student().fit(X, two_columns(on, "probabilities"), sample_weight=weights)
 
-    def _student(self) -> Any:
-        taught = clone(self.estimator)
-        return taught if isinstance(taught, SoftClassifier) else SoftTargets(taught)
+    def _new_student(self) -> Any:
+        student = clone(self.estimator)
+        return student if isinstance(student, SoftClassifier) else SoftTargets(student)
 
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
-        self.estimators_ = [self._student().fit(X, targets, sample_weight=weights)]
+        self.estimators_ = [self._new_student().fit(X, targets, sample_weight=weights)]
 
     def _probabilities(self, X: Any) -> Floats:
         return np.asarray(self.estimators_[0].predict_proba(X))

@@ -1,4 +1,4 @@
-"""A lesson: who is asked, what the answers become, and how any student is taught them."""
+"""Distillation steps shared by all scikit-learn students: out-of-fold answers, blended targets, and fitting any student to them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, one_line, require
+from tutelage.core.errors import BadInput, one_line
 from tutelage.losses.targets import check_temperature
+from tutelage.students.any_estimator import SoftTargets
+from tutelage.students.multilabel import PerLabel
 
 
-def must_learn(teacher: Any) -> bool:
-    """Whether this is a scikit-learn estimator that was not fitted: it has to learn before it can teach."""
+def is_unfitted(teacher: Any) -> bool:
+    """Whether this is a scikit-learn estimator that is not fitted yet."""
     if not (hasattr(teacher, "fit") and hasattr(teacher, "predict") and hasattr(teacher, "get_params")):
         return False
-    if callable(getattr(teacher, "is_fitted", None)):  # CatBoost, whose state scikit-learn's check cannot see
+    if callable(getattr(teacher, "is_fitted", None)):  # CatBoost; scikit-learn's check does not recognise its fitted state
         return not teacher.is_fitted()
     try:
         check_is_fitted(teacher)
@@ -33,30 +35,33 @@ def must_learn(teacher: Any) -> bool:
 
 
 def out_of_fold_answers(unfitted: Any, form: AnswerForm, X: Any, y: NDArray[Any], *, folds: int, seed: int) -> Floats:
-    """What an estimator says of each row when it has not learnt from that row.
+    """An estimator's answers to each row from a clone that was not fitted on that row.
 
     Args:
-        unfitted: a scikit-learn estimator.
-        form: that of the same estimator fitted on all rows.
+        unfitted: an unfitted scikit-learn estimator.
+        form: form of the answers of the same estimator fitted on all rows.
         X: (rows, features).
-        y: (rows,) labels, or values.
-        folds: how many; each row is answered by a clone fitted on the other folds.
-        seed: of the folds, which are drawn at random (and by class).
+        y: (rows,) class names, or values.
+        folds: number of folds; each row is answered by a clone fitted on the other folds.
+        seed: seed of the folds, which are drawn at random (and stratified by class).
+
+    Returns:
+        (rows, classes) probabilities, or (rows, 1) values, float64.
 
     Raises:
         BadInput: fewer than two folds, a multilabel teacher, or a class with fewer rows than folds.
     """
     if folds < 2:
-        raise BadInput(f"out_of_fold is {folds}; expected 2 folds or more, or None to ask the teacher about rows that it saw.")
+        raise BadInput(f"out_of_fold is {folds}; expected 2 or more, or None to use the teacher's answers to rows that it was fitted on.")
     if form.task == "multilabel":
-        raise BadInput("out_of_fold takes no multilabel teacher; fit the teacher on other rows and pass it fitted.")
+        raise BadInput("the teacher is multilabel, which out_of_fold does not support; fit the teacher on other rows and pass it fitted.")
     if form.task == "regression":
         plan, method = KFold(folds, shuffle=True, random_state=seed), "predict"
     else:
         plan, method = StratifiedKFold(folds, shuffle=True, random_state=seed), "predict_proba"
         fewest = int(np.unique(y, return_counts=True)[1].min())
         if fewest < folds:
-            raise BadInput(f"out_of_fold={folds}, and one class has {fewest} rows; every fold needs a row of each class: use fewer folds.")
+            raise BadInput(f"out_of_fold is {folds} and one class has {fewest} rows; each fold needs a row of each class. Use fewer folds.")
     answers = cross_val_predict(unfitted, X, y, cv=plan, method=method)
     probabilities = form if form.task == "regression" else form.as_kind("probabilities")
     return probabilities.check(answers, len(y)).astype(np.float64, copy=False)
@@ -65,56 +70,56 @@ def out_of_fold_answers(unfitted: Any, form: AnswerForm, X: Any, y: NDArray[Any]
 def blended(
     answers: Floats, form: AnswerForm, *, truth: Floats | None = None, soft_weight: float = 1.0, temperature: float = 1.0
 ) -> Floats:
-    """What the student is asked to match: temper(soft_weight * teacher + (1 - soft_weight) * truth).
+    """The student's targets: temper(soft_weight * teacher + (1 - soft_weight) * truth).
 
-    The truth joins at temperature 1, where both are probabilities of the same event; tempering afterwards treats
-    both alike, so that `untemper` gives the blend back. Without truth, logits are divided by the temperature as
-    they are, which loses nothing. Values of a regression are blended and never tempered.
+    Teacher and ground truth are blended at temperature 1, where both are probabilities of the same event. Tempering
+    afterwards applies to both, so that `untemper` recovers the blend. Without ground truth, logits are divided by the
+    temperature directly, which loses no precision. Regression values are blended and never tempered.
 
     Args:
-        answers: (rows, columns) as `form` says.
-        form: of the teacher.
-        truth: (rows, columns) as `AnswerForm.truth_as_answers` gives it; needed for a soft_weight below 1.
-        soft_weight: in [0, 1]; 1 is the teacher alone, 0 the truth alone.
+        answers: (rows, columns) in the space that `form` declares.
+        form: form of the teacher's answers.
+        truth: (rows, columns) as returned by `AnswerForm.truth_as_answers`; required for a soft_weight below 1.
+        soft_weight: in [0, 1]; 1 is the teacher only, 0 the ground truth only.
         temperature: above zero.
 
     Returns:
-        (rows, columns) probabilities, or values.
+        (rows, columns) probabilities, or values for regression.
     """
     if truth is None or soft_weight == 1.0:
         return answers if form.kind == "values" else form.probabilities(answers, check_temperature(temperature))
-    known = answers if form.kind == "values" else form.probabilities(answers)
-    mixed = soft_weight * known + (1 - soft_weight) * truth
+    from_teacher = answers if form.kind == "values" else form.probabilities(answers)
+    mixed = soft_weight * from_teacher + (1 - soft_weight) * truth
     return mixed if form.kind == "values" else form.as_kind("probabilities").probabilities(mixed, check_temperature(temperature))
 
 
-def taught(student: Any, form: AnswerForm, X: Any, targets: Floats) -> Any:
-    """A clone of the student, fitted to the targets.
+def fit_student(student: Any, form: AnswerForm, X: Any, targets: Floats) -> Any:
+    """Fit a clone of the student to the targets, and return it.
 
-    A classifier whose `fit` takes `classes` is given the matrix; any other is wrapped in `SoftTargets`. For a
-    multilabel teacher, a student that does not learn many soft labels is wrapped in `PerLabel`. Of a Pipeline it is
-    the last step that this is about.
+    A classifier whose `fit` takes `classes` is fitted on the matrix of targets; any other is wrapped in `SoftTargets`.
+    For a multilabel teacher, a student that does not support multiple soft labels is wrapped in `PerLabel`. In a
+    Pipeline, this applies to the last step.
 
     Args:
         student: a scikit-learn estimator.
-        form: of the teacher.
-        X: rows.
-        targets: (rows, columns), as `blended` gives them.
+        form: form of the teacher's answers.
+        X: training rows.
+        targets: (rows, columns), as returned by `blended`.
 
     Raises:
-        BadInput: a student without scikit-learn's API, or a regressor of one value for targets of several. What else a
-            student finds wrong with rows or targets is its own to say.
+        BadInput: the student lacks scikit-learn's API, or is a single-output regressor and the targets have multiple
+            columns. Other errors of the student's `fit` are passed on.
     """
     if not (hasattr(student, "fit") and hasattr(student, "get_params")):
-        raise BadInput(f"cannot teach a {type(student).__name__}; expected a scikit-learn estimator, such as SoftTree().")
-    fresh = clone(student)
+        raise BadInput(f"cannot fit a {type(student).__name__}; expected a scikit-learn estimator. Pass one, such as SoftTree().")
+    cloned = clone(student)
     if form.task == "regression":
-        return _taught_values(fresh, X, targets)
-    soft, keyword = _of_soft_targets(fresh, form)
+        return _fit_values(cloned, X, targets)
+    soft, keyword = _soft_student(cloned, form)
     return soft.fit(X, targets, **{keyword: label_array(form.classes)})
 
 
-def _taught_values(student: Any, X: Any, targets: Floats) -> Any:
+def _fit_values(student: Any, X: Any, targets: Floats) -> Any:
     if targets.shape[1] == 1:
         return student.fit(X, targets[:, 0])
     try:
@@ -124,19 +129,19 @@ def _taught_values(student: Any, X: Any, targets: Floats) -> Any:
             raise
         name = type(student).__name__
         raise BadInput(
-            f"{name} did not learn {targets.shape[1]} values a row ({one_line(error)}); "
-            "wrap it in sklearn.multioutput.MultiOutputRegressor if it learns one."
+            f"{name} cannot be fitted to {targets.shape[1]} values per row ({one_line(error)}); "
+            "wrap it in sklearn.multioutput.MultiOutputRegressor if it supports a single output."
         ) from error
 
 
-def _of_soft_targets(student: Any, form: AnswerForm) -> tuple[Any, str]:
-    """The student as one that learns from the matrix, and how its fit is told the classes."""
+def _soft_student(student: Any, form: AnswerForm) -> tuple[Any, str]:
+    """The student, wrapped if necessary so that its `fit` takes a matrix, and the keyword under which `fit` takes the classes."""
     steps = getattr(student, "steps", None)
     if steps:
         name, last = steps[-1]
-        soft, keyword = _of_soft_targets(last, form)  # what comes before the last step sees each row once
+        soft, keyword = _soft_student(last, form)  # the steps before the last one see each row once
         return student.set_params(**{name: soft}), f"{name}__{keyword}"
     takes_matrix = "classes" in inspect.signature(student.fit).parameters
     if form.task == "multilabel" and not (takes_matrix and get_tags(student).classifier_tags.multi_label):
-        return require("tutelage.students.multilabel").PerLabel(student), "classes"
-    return (student if takes_matrix else require("tutelage.students.any_estimator").SoftTargets(student)), "classes"
+        return PerLabel(student), "classes"
+    return (student if takes_matrix else SoftTargets(student)), "classes"

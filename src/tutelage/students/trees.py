@@ -16,10 +16,10 @@ from tutelage.students.soft_classifier import SoftClassifier
 TargetSpace = Literal["probabilities", "logits"]
 
 
-class _Grown(SoftClassifier):
-    """What a tree and a forest share: a multi-output regressor on the targets, or on their logits.
+class _TreeBased(SoftClassifier):
+    """The common part of a tree and a forest: a multi-output regressor on the targets, or on their logits.
 
-    Trees of scikit-learn read float32 and know NaN as a value of its own; zeros of a sparse matrix are zeros.
+    scikit-learn's trees read float32 and support NaN as a missing value; in a sparse matrix, zeros are zeros.
     """
 
     _inputs: ClassVar[dict[str, Any]] = {"dtype": np.float32, "accept_sparse": "csc", "ensure_all_finite": "allow-nan"}
@@ -39,9 +39,9 @@ class _Grown(SoftClassifier):
         return softmax(values) if self.targets == "logits" else values
 
     def _settings(self) -> dict[str, Any]:
-        """The settings that are the regressor's, under the same names."""
-        own = {"targets", "smallest_probability"}
-        return {name: value for name, value in self.get_params(deep=False).items() if name not in own}
+        """The parameters that are passed on to the regressor, under the same names."""
+        excluded = {"targets", "smallest_probability"}
+        return {name: value for name, value in self.get_params(deep=False).items() if name not in excluded}
 
     @abstractmethod
     def _grow(self, X: Any, targets: Floats, weights: Floats | None) -> None:
@@ -52,25 +52,37 @@ class _Grown(SoftClassifier):
         """The fitted regressor."""
 
 
-class SoftTree(_Grown):
-    """A classifier grown on soft targets: one multi-output regression tree on the class probabilities.
+class SoftTree(_TreeBased):
+    """A decision tree on soft targets: one multi-output regression tree on the class probabilities.
 
-    A leaf predicts the mean target of its rows, so its answers are probabilities as they are. On one-hot
-    targets the splits are those of a classification tree with the Gini criterion. NaN in X is a value of its own.
+    A leaf predicts the mean target of its rows, which is a probability distribution. On one-hot targets, the splits are
+    those of a classification tree with the Gini criterion. NaN in X counts as a missing value.
 
     Args:
-        max_leaf_nodes: grow at most so many leaves, best first; None grows until the leaves are pure.
-        max_depth: levels below the root at most.
-        min_samples_leaf: rows (or, below 1, the share of rows) that a leaf must hold at least.
-        min_impurity_decrease: split only where the squared error falls by at least this much.
-        max_features: features looked at for a split, as scikit-learn counts them; None looks at all.
-        targets: "probabilities", or "logits": centred log-probabilities, whose leaf means go through softmax, so
-            that a factor of two counts alike for rare and for likely classes.
-        smallest_probability: what lower probabilities are raised to before their logarithm is taken.
-        random_state: settles ties between equally good splits.
+        max_leaf_nodes: maximum number of leaves, grown best first; None grows until the leaves are pure.
+        max_depth: maximum number of levels below the root; None sets no limit.
+        min_samples_leaf: minimum number of rows in a leaf, or the minimum share of the rows as a float below 1.
+        min_impurity_decrease: split only where the squared error decreases by at least this much.
+        max_features: number of features considered for a split, in scikit-learn's notation; None considers all.
+        targets: "probabilities", or "logits" for centred log-probabilities, whose leaf means go through a softmax; then a
+            factor of two between probabilities has the same weight for rare and for likely classes.
+        smallest_probability: with targets="logits", lower bound applied to the probabilities before the logarithm.
+        random_state: seed that breaks ties between equally good splits.
 
     Attributes:
         tree_: the fitted DecisionTreeRegressor.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> soft_targets = RandomForestClassifier(10, random_state=0).fit(X, y).predict_proba(X)
+        >>> student = tl.SoftTree(max_leaf_nodes=4, random_state=0).fit(X, soft_targets)
+        >>> student.predict(X[[0, 75, 149]]).tolist()
+        [0, 1, 2]
+        >>> int(student.tree_.get_n_leaves())
+        4
     """
 
     tree_: DecisionTreeRegressor
@@ -103,24 +115,34 @@ class SoftTree(_Grown):
         return self.tree_
 
 
-class SoftForest(_Grown):
-    """Many trees on soft targets, each on rows drawn with replacement; the answer is their mean.
+class SoftForest(_TreeBased):
+    """A forest of trees on soft targets, each grown on rows drawn with replacement; predictions are averaged over the trees.
 
     Args:
-        n_estimators: trees.
-        max_leaf_nodes: leaves of a tree at most, best first; None grows until the leaves are pure.
-        max_depth: levels below the root at most.
-        min_samples_leaf: rows (or, below 1, the share of rows) that a leaf must hold at least.
-        min_impurity_decrease: split only where the squared error falls by at least this much.
-        max_features: features looked at for a split, as scikit-learn counts them.
-        bootstrap: draw rows for each tree; otherwise every tree sees all of them.
+        n_estimators: number of trees.
+        max_leaf_nodes: maximum number of leaves of a tree, grown best first; None grows until the leaves are pure.
+        max_depth: maximum number of levels below the root; None sets no limit.
+        min_samples_leaf: minimum number of rows in a leaf, or the minimum share of the rows as a float below 1.
+        min_impurity_decrease: split only where the squared error decreases by at least this much.
+        max_features: number of features considered for a split, in scikit-learn's notation; None considers all.
+        bootstrap: draw rows with replacement for each tree; otherwise every tree is grown on all rows.
         targets: as for `SoftTree`.
         smallest_probability: as for `SoftTree`.
-        n_jobs: trees grown at a time; None is one, -1 is one a processor.
-        random_state: settles the draws.
+        n_jobs: number of trees grown in parallel; None is one, -1 is one per processor.
+        random_state: seed of the drawn rows and features.
 
     Attributes:
         forest_: the fitted RandomForestRegressor.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = load_iris(return_X_y=True)
+        >>> soft_targets = LogisticRegression(max_iter=1000).fit(X, y).predict_proba(X)
+        >>> student = tl.SoftForest(n_estimators=10, random_state=0).fit(X, soft_targets)
+        >>> student.predict(X[[0, 75, 149]]).tolist()
+        [0, 1, 2]
     """
 
     forest_: RandomForestRegressor
@@ -164,10 +186,10 @@ def centred_logits(probabilities: Floats, smallest_probability: float) -> Floats
 
     Args:
         probabilities: (rows, classes).
-        smallest_probability: between 0 and 1; what lower ones are raised to.
+        smallest_probability: lower bound applied to the probabilities, between 0 and 1 exclusive.
 
     Raises:
-        BadInput: a smallest probability that is not between 0 and 1.
+        BadInput: `smallest_probability` is not between 0 and 1.
     """
     if not 0 < smallest_probability < 1:
         raise BadInput(f"smallest_probability is {smallest_probability}; expected a number between 0 and 1, such as 1e-3.")

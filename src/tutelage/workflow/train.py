@@ -27,11 +27,11 @@ from tutelage.data.table_file import TableFile
 from tutelage.evaluation.size import count_parts
 from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.folder import LabelFolder, sha256_of
-from tutelage.students.by_name import WEIGHS, student_named
+from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.teaching import blended, taught
+from tutelage.students.teaching import blended, fit_student
 from tutelage.workflow.column_summary import check_numbers, rows_like, summarise_columns
 from tutelage.workflow.open_answers import columns_known_to
 
@@ -172,9 +172,9 @@ def _temperature(spec: TrainingSpec, labels: LabelFolder) -> float:
 
 
 def _taught(spec: TrainingSpec, unlearned: Any, labels: LabelFolder, rows: Any, targets: Floats) -> Any:
-    pipeline = with_columns(unlearned, rows, scaled=spec.student in WEIGHS, max_words=spec.max_words)
+    pipeline = with_columns(unlearned, rows, scaled=spec.student in NEED_SCALING, max_words=spec.max_words)
     try:
-        return taught(pipeline, labels.form, rows, targets)
+        return fit_student(pipeline, labels.form, rows, targets)
     except TutelageError:
         raise
     except Exception as error:  # each family refuses settings and rows in its own way

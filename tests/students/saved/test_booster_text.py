@@ -21,7 +21,7 @@ with_xgboost = pytest.mark.skipif("xgboost" not in INSTALLED, reason="XGBoost is
 
 @pytest.mark.parametrize("engine", INSTALLED)
 @pytest.mark.parametrize("columns", [1, 3])
-def test_a_booster_comes_back_as_it_was(engine, columns):
+def test_a_booster_round_trips(engine, columns):
     targets = P if columns == 3 else P[:, :2] / P[:, :2].sum(axis=1, keepdims=True)
     student = SoftBoosting(engine=engine, n_estimators=5, n_jobs=1).fit(X, targets)
     before = student.predict_proba(X)
@@ -38,12 +38,12 @@ def test_a_model_of_another_shape_is_refused(engine, features, columns):
 
 @pytest.mark.parametrize("engine", INSTALLED)
 @pytest.mark.parametrize("text", ["", "tree\n", "{}", "[1, 2]", '{"learner": 3}'])
-def test_what_is_no_model_is_refused(engine, text):
+def test_text_that_is_not_a_model_is_refused(engine, text):
     with pytest.raises(DamagedFile, match=f"a {engine} model cannot be read"):
         booster_of(text, engine, features=3, columns=3)
 
 
-def test_another_engine_is_not_even_imported():
+def test_an_unknown_engine_is_refused_without_importing_it():
     with pytest.raises(DamagedFile, match="engine 'os'"):
         booster_of("", "os", features=3, columns=3)
 
@@ -62,23 +62,23 @@ def test_another_engine_is_not_even_imported():
         ("is_linear=", "is_linear=1"),
     ],
 )
-def test_lightgbm_trees_that_point_outside_themselves_are_refused(line, other):
+def test_lightgbm_trees_with_invalid_nodes_are_refused(line, other):
     lines = [other if given.startswith(line) else given for given in TEXTS["lightgbm"].split("\n")]
     with pytest.raises(DamagedFile, match="point outside"):
         booster_of("\n".join(lines), "lightgbm", features=3, columns=3)
 
 
 @with_lightgbm
-def test_sizes_of_trees_that_lie_are_not_believed():
+def test_wrong_tree_sizes_are_ignored():
     lines = ["tree_sizes=999999 1 1 1 1 1" if given.startswith("tree_sizes=") else given for given in TEXTS["lightgbm"].split("\n")]
-    told, honest = (booster_of(text, "lightgbm", features=3, columns=3) for text in ("\n".join(lines), TEXTS["lightgbm"]))
-    np.testing.assert_array_equal(told.predict(X), honest.predict(X))
+    misleading, honest = (booster_of(text, "lightgbm", features=3, columns=3) for text in ("\n".join(lines), TEXTS["lightgbm"]))
+    np.testing.assert_array_equal(misleading.predict(X), honest.predict(X))
 
 
 @with_lightgbm
-def test_a_number_that_lightgbm_cannot_read_is_refused():
+def test_a_number_that_lightgbm_cannot_parse_is_refused():
     lines = ["threshold=x y z" if given.startswith("threshold=") else given for given in TEXTS["lightgbm"].split("\n")]
-    with pytest.raises(DamagedFile, match="refused by lightgbm"):
+    with pytest.raises(DamagedFile, match="was refused by lightgbm"):
         booster_of("\n".join(lines), "lightgbm", features=3, columns=3)
 
 
@@ -96,7 +96,7 @@ def test_a_number_that_lightgbm_cannot_read_is_refused():
         lambda model: model["iteration_indptr"].__setitem__(1, 50),
     ],
 )
-def test_xgboost_trees_that_point_outside_themselves_are_refused(damage):
+def test_xgboost_trees_with_invalid_nodes_are_refused(damage):
     model = json.loads(TEXTS["xgboost"])
     damage(model["learner"]["gradient_booster"]["model"])
     with pytest.raises(DamagedFile, match="point outside"):
@@ -104,8 +104,8 @@ def test_xgboost_trees_that_point_outside_themselves_are_refused(damage):
 
 
 @with_xgboost
-def test_a_model_that_xgboost_refuses_is_damaged():
+def test_a_model_that_xgboost_refuses_is_reported_as_damaged():
     model = json.loads(TEXTS["xgboost"])
     model["learner"]["objective"]["name"] = "no such objective"
-    with pytest.raises(DamagedFile, match="refused by xgboost"):
+    with pytest.raises(DamagedFile, match="was refused by xgboost"):
         booster_of(json.dumps(model), "xgboost", features=3, columns=3)

@@ -39,28 +39,28 @@ def settings_of(layer):
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=repr)
-def test_a_layer_is_built_again_with_every_setting(layer):
-    told = described(nn.Sequential(layer))
-    assert json.loads(json.dumps(told)) == told
-    (again,) = built(told)
+def test_a_layer_is_rebuilt_with_every_setting(layer):
+    description = described(nn.Sequential(layer))
+    assert json.loads(json.dumps(description)) == description
+    (again,) = built(description)
     assert type(again) is type(layer)
     assert settings_of(again) | settings_of(layer) == settings_of(again)
     assert layout(again.state_dict()) == layout(layer.state_dict())
 
 
-def test_nested_layers_are_told_in_the_order_in_which_they_run():
+def test_nested_layers_are_described_in_execution_order():
     inner = nn.Sequential(OrderedDict(wide=nn.Linear(3, 4), act=nn.ReLU()))
     network = nn.Sequential(nn.Sequential(inner, nn.Sequential()), nn.Linear(4, 2))
-    assert [told["layer"] for told in described(network)] == ["Linear", "ReLU", "Linear"]
+    assert [description["layer"] for description in described(network)] == ["Linear", "ReLU", "Linear"]
     assert [*flattened(network)] == [inner.wide, inner.act, network[1]]
 
 
-def test_one_layer_without_numbers_may_stand_in_many_places():
+def test_a_layer_without_weights_may_be_used_multiple_times():
     act = nn.ReLU()
     assert len(described(nn.Sequential(nn.Linear(3, 3), act, nn.Linear(3, 2), act))) == 4
 
 
-def test_building_takes_no_memory_and_draws_no_random_number():
+def test_building_uses_no_memory_for_weights_and_no_random_numbers():
     before = torch.get_rng_state()
     network = built([{"layer": "Linear", "in_features": 2**20, "out_features": 2**21, "bias": True}])
     assert all(parameter.is_meta for parameter in network.parameters())  # 8 TB, were they not
@@ -101,25 +101,25 @@ class Louder(nn.Linear):
 
 
 @pytest.mark.parametrize(
-    ("network", "sentence"),
+    ("network", "message"),
     [
         (nn.Sequential(nn.Linear(3, 2), nn.Tanh()), r"layer 1 \(Tanh\) cannot be described; expected one of Linear, Conv2d, "),
         (nn.Sequential(Louder(3, 2)), r"layer 0 \(Louder\) cannot be described"),
         (MLPStack((3, 2), 2), r"layer 0 \(MLPStack\) cannot be described"),
         (pooled_with_indices(), r"layer 1 \(MaxPool2d\) has return_indices=True, which cannot be described"),
         (nn.Sequential(spectral_norm(nn.Linear(3, 2))), r"layer 0 \(ParametrizedLinear\) cannot be described"),
-        (mlp((3, 4, 2)).double(), r"layer 0 \(Linear\) has other weights than torch gives it in float32"),
+        (mlp((3, 4, 2)).double(), r"layer 0 \(Linear\) has weights of other names, shapes or dtypes than torch creates in float32"),
         (nn.Sequential(nn.Linear(np.int64(3), 2)), r"layer 0 \(Linear\) has in_features=.*3.*, which cannot be described"),
         (hooked(lambda network: [network[0][0]]), r"layer 0 \(Linear\) has hooks=.*, which cannot be described"),
         (hooked(lambda network: [network[0]]), r"layer 0 \(Sequential\) cannot be described"),
         (patched(), r"layer 0 \(Linear\) has forward=.*, which cannot be described"),
         (tied(), "layers share weights"),
         (twice(), "layers share weights"),
-        (nn.Sequential(*[nn.Identity()] * (MOST_LAYERS + 1)), "no list of at most 1000"),
+        (nn.Sequential(*[nn.Identity()] * (MOST_LAYERS + 1)), "not a list of at most 1000"),
     ],
 )
-def test_what_would_not_come_back_is_refused_and_named(network, sentence):
-    with pytest.raises(BadInput, match=sentence):
+def test_layers_that_would_not_be_restored_are_refused_by_name(network, message):
+    with pytest.raises(BadInput, match=message):
         described(network)
 
 
@@ -129,7 +129,7 @@ NORM = {"layer": "BatchNorm1d", "num_features": 3, "eps": 1e-5, "momentum": 0.1,
 
 
 @pytest.mark.parametrize(
-    "told",
+    "description",
     [
         7,
         {},
@@ -166,12 +166,12 @@ NORM = {"layer": "BatchNorm1d", "num_features": 3, "eps": 1e-5, "momentum": 0.1,
         [{"layer": "Identity"}] * (MOST_LAYERS + 1),
     ],
 )
-def test_what_describes_no_layers_is_refused(told):
+def test_invalid_descriptions_are_refused(description):
     with pytest.raises(BadInput):
-        built(told)
+        built(description)
 
 
-def test_the_last_linear_tells_how_many_numbers_come_out_where_nothing_changes_them_afterwards():
+def test_outputs_of_is_known_only_if_no_later_layer_changes_the_outputs_of_the_last_linear():
     assert outputs_of(mlp((3, 5, 2))) == 2
     assert outputs_of(nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(), nn.Identity())) == 5
     assert outputs_of(nn.Sequential(nn.Linear(3, 4), nn.Unflatten(1, (1, 2, 2)), nn.MaxPool2d(2), nn.Flatten())) is None

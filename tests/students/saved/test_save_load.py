@@ -46,7 +46,7 @@ STUDENTS = {
 
 
 @pytest.mark.parametrize("name", STUDENTS)
-def test_a_student_comes_back_as_it_was_kept(name, tmp_path):
+def test_a_student_round_trips(name, tmp_path):
     student = STUDENTS[name]
     path = save_student(student, tmp_path / "v1.2-student")
     assert path.name == "v1.2-student" + (".safetensors" if name == "network" else ".skops")
@@ -59,17 +59,17 @@ def test_a_student_comes_back_as_it_was_kept(name, tmp_path):
 
 
 @pytest.mark.parametrize("trained", [False, True])
-def test_a_student_of_texts_is_kept_in_few_bytes_a_word(trained, tmp_path):
+def test_a_student_of_texts_is_saved_in_few_bytes_per_word(trained, tmp_path):
     texts = [" ".join(f"word{number}" for number in RNG.choice(2000, 50)) for _ in range(80)]
     student = with_columns(SoftLogistic(), texts, scaled=True, max_words=1000).fit(texts, P)
     student = TrainedStudent(student, "binary", (0, 1), text=True) if trained else student
     path = save_student(student, tmp_path / "texts")
-    assert path.stat().st_size < 60 * 1000  # a weight and an idf of 4 bytes each, and the word
+    assert path.stat().st_size < 60 * 1000  # 4 bytes each for weight and idf, plus the word
     assert len(zipfile.ZipFile(path).namelist()) < 30
     np.testing.assert_array_equal(load_student(path).predict_proba(texts), student.predict_proba(texts))
 
 
-def test_a_convolutional_network_comes_back_to_the_bit(tmp_path):
+def test_a_convolutional_network_round_trips_bit_for_bit(tmp_path):
     first = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 4, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU())
     then = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 6, 1), nn.AvgPool2d(2), nn.Dropout2d(0.3), nn.Flatten())
     student = TorchStudent(nn.Sequential(first, then, nn.Linear(6, 2)))
@@ -77,27 +77,27 @@ def test_a_convolutional_network_comes_back_to_the_bit(tmp_path):
     student.fit(rows, y=np.arange(80) % 2, epochs=2, seed=0)
     again = load_student(save_student(student, tmp_path / "student"))
     np.testing.assert_array_equal(again.predict_proba(rows), student.predict_proba(rows))
-    kept, was = again.network.state_dict(), student.network.state_dict()
-    assert all(map(torch.equal, kept.values(), was.values()))
-    assert kept["2.num_batches_tracked"] == 2
+    restored, original = again.network.state_dict(), student.network.state_dict()
+    assert all(map(torch.equal, restored.values(), original.values()))
+    assert restored["2.num_batches_tracked"] == 2
     assert all(parameter.requires_grad for parameter in again.network.parameters())
     again.fit(rows, y=np.arange(80) % 2, epochs=1, seed=0)
 
 
-def test_weights_in_another_memory_format_keep_their_numbers(tmp_path):
+def test_weights_in_another_memory_format_round_trip(tmp_path):
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4, 2)).to(memory_format=torch.channels_last)
     again = load_student(save_student(TorchStudent(network, classes=(0, 1)), tmp_path / "student"))
     assert torch.equal(again.network[0].weight, network[0].weight)
 
 
-def test_a_network_of_other_layers_is_refused_and_the_layer_named(tmp_path):
+def test_a_network_with_an_unsupported_layer_is_refused_and_the_layer_named(tmp_path):
     with pytest.raises(BadInput, match=r"the network cannot be kept: layer 1 \(Tanh\) cannot be described.* Export it as ONNX"):
         save_student(TorchStudent(nn.Sequential(nn.Linear(3, 2), nn.Tanh()), classes=(0, 1)), tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("student", "sentence"),
+    ("student", "message"),
     [
         (TorchStudent(mlp((3, 2))), "gives logits, one for each of known classes"),
         (TorchStudent(mlp((3, 2)), classes=(0, 1), output=torch.neg), "one with output= or another task cannot"),
@@ -105,15 +105,15 @@ def test_a_network_of_other_layers_is_refused_and_the_layer_named(tmp_path):
         (TorchStudent(mlp((3, 2)), classes=(0, 1, 2)), "gives 2 logits a row; expected one for each of 3 classes"),
     ],
 )
-def test_a_network_whose_answers_could_not_be_told_from_its_file_is_refused(student, sentence, tmp_path):
-    with pytest.raises(BadInput, match=sentence):
+def test_a_network_whose_answers_a_file_cannot_define_is_refused(student, message, tmp_path):
+    with pytest.raises(BadInput, match=message):
         save_student(student, tmp_path / "x")
 
 
 @pytest.mark.parametrize(
     ("array", "value"), [("left_child", 10_000), ("right_child", 0), ("left_child", -7), ("feature", 99), ("feature", -5)]
 )
-def test_a_tree_whose_nodes_point_outside_it_is_refused(array, value, tmp_path):
+def test_a_tree_with_invalid_nodes_is_refused(array, value, tmp_path):
     tree = DecisionTreeRegressor(max_depth=3).fit(X, P)
     state = tree.tree_.__getstate__()
     state["nodes"][array][0] = value
@@ -123,7 +123,7 @@ def test_a_tree_whose_nodes_point_outside_it_is_refused(array, value, tmp_path):
         load_student(tmp_path / "tree.skops")
 
 
-def test_a_forest_with_one_bad_tree_is_refused(tmp_path):
+def test_a_forest_with_one_invalid_tree_is_refused(tmp_path):
     forest = SoftForest(n_estimators=3, max_depth=3).fit(X, P)
     tree = forest.forest_.estimators_[1].tree_
     state = tree.__getstate__()
@@ -133,7 +133,7 @@ def test_a_forest_with_one_bad_tree_is_refused(tmp_path):
         load_student(save_student(forest, tmp_path / "forest"))
 
 
-def test_a_booster_with_bad_nodes_is_refused_and_the_file_named(tmp_path):
+def test_a_damaged_booster_is_refused_and_the_file_named(tmp_path):
     pytest.importorskip("xgboost")
     path = save_student(STUDENTS["xgboost"], tmp_path / "boosted")
     with zipfile.ZipFile(path) as file:
@@ -148,7 +148,7 @@ def test_a_booster_with_bad_nodes_is_refused_and_the_file_named(tmp_path):
 
 
 class Trap:
-    """Something a file must not be able to make."""
+    """A class that loading a file must not instantiate."""
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ class Trap:
         lambda path: zipfile.ZipFile(path, "w").close(),
     ],
 )
-def test_a_file_that_is_no_kept_estimator_is_refused(write, tmp_path):
+def test_a_file_that_is_not_a_saved_estimator_is_refused(write, tmp_path):
     write(tmp_path / "student.skops")
     with pytest.raises(DamagedFile, match=r"student.skops is not a student that tutelage kept"):
         load_student(tmp_path / "student.skops")
@@ -174,7 +174,7 @@ def about(**changes):
     return {"tutelage": json.dumps({"layers": [LINEAR], "classes": [0, 1]} | changes)}
 
 
-def test_the_format_is_as_these_tests_write_it(tmp_path):
+def test_a_file_written_by_hand_in_this_format_is_loaded(tmp_path):
     save_file(WEIGHTS, tmp_path / "student.safetensors", about())
     assert load_student(tmp_path / "student.safetensors").predict_proba(X).tolist() == [[0.5, 0.5]] * 80
 
@@ -201,13 +201,13 @@ def test_the_format_is_as_these_tests_write_it(tmp_path):
         (WEIGHTS | {"0.bias": np.zeros(2, np.float64)}, about()),
     ],
 )
-def test_a_file_that_is_no_kept_network_is_refused(tensors, metadata, tmp_path):
+def test_a_file_that_is_not_a_saved_network_is_refused(tensors, metadata, tmp_path):
     save_file(tensors, tmp_path / "student.safetensors", metadata)
     with pytest.raises(DamagedFile, match=r"student.safetensors is not a student that tutelage kept \(.*\). Run the recipe again"):
         load_student(tmp_path / "student.safetensors")
 
 
-def test_what_is_written_over_the_file_later_does_not_change_the_student(tmp_path):
+def test_overwriting_the_file_later_does_not_change_the_student(tmp_path):
     student = load_student(path := save_student(TorchStudent(mlp((3, 500, 2)), classes=(0, 1)), tmp_path / "student"))
     before = student.predict_proba(X)
     with path.open("r+b") as file:
@@ -217,6 +217,6 @@ def test_what_is_written_over_the_file_later_does_not_change_the_student(tmp_pat
     assert not np.array_equal(load_student(path).predict_proba(X), before)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named_in_the_error(tmp_path):
     with pytest.raises(DamagedFile, match=r"gone.skops cannot be read"):
         load_student(tmp_path / "gone.skops")

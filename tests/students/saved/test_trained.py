@@ -5,11 +5,11 @@ import pytest
 from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.students.by_name import WEIGHS, student_named
+from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.teaching import blended, taught
+from tutelage.students.teaching import blended, fit_student
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"a": RNG.normal(size=60), "b": RNG.normal(size=60), "c": RNG.choice(["x", "y"], 60)})
@@ -19,16 +19,16 @@ FORM = AnswerForm("probabilities", "multiclass", ("u", "v", "w"))
 
 def trained(name="tree", form=FORM, targets=P, temperature=1.0, **settings):
     rows = FRAME
-    student = with_columns(student_named(name, form.task, **settings), rows, scaled=name in WEIGHS)
-    fitted = taught(student, form, rows, blended(targets, form, temperature=temperature))
+    student = with_columns(student_named(name, form.task, **settings), rows, scaled=name in NEED_SCALING)
+    fitted = fit_student(student, form, rows, blended(targets, form, temperature=temperature))
     return TrainedStudent(fitted, form.task, form.classes, temperature, tuple(FRAME.columns))
 
 
-def test_the_temperature_is_taken_out_again():
+def test_the_temperature_is_reversed():
     np.testing.assert_allclose(trained(temperature=3.0).predict_proba(FRAME), P, atol=1e-6)
 
 
-def test_it_is_a_teacher_that_says_what_it_answers():
+def test_it_is_a_teacher_with_a_form_and_a_fingerprint():
     student = trained()
     assert isinstance(student, Teacher)
     assert student.form == FORM
@@ -45,34 +45,34 @@ def test_a_regressor_has_no_classes_and_no_probabilities():
     assert student.answer(FRAME).shape == (60, 1)
 
 
-def test_labels_that_are_each_on_or_off_are_decided_one_by_one():
+def test_multilabel_predictions_threshold_each_label_at_one_half():
     form = AnswerForm("probabilities", "multilabel", ("u", "v"))
     student = trained(form=form, targets=P[:, :2], temperature=2.0)
     np.testing.assert_allclose(student.answer(FRAME), P[:, :2], atol=1e-6)
     assert student.predict(FRAME).tolist() == (P[:, :2] > 0.5).astype(int).tolist()
 
 
-def test_columns_are_found_by_name_whatever_else_there_is():
+def test_columns_of_a_frame_are_selected_by_name():
     wider = FRAME.assign(y=1)[["y", "c", "b", "a"]]
     np.testing.assert_array_equal(trained().answer(wider), trained().answer(FRAME))
     np.testing.assert_array_equal(trained().answer(FRAME.to_numpy(dtype=object)), trained().answer(FRAME))
-    with pytest.raises(BadInput, match=r"lack the columns \['b'\], which the student reads"):
+    with pytest.raises(BadInput, match=r"the rows lack the columns \['b'\], which the student expects"):
         trained().answer(FRAME.drop(columns="b"))
-    with pytest.raises(ShapeError, match="reads 3 columns"):
+    with pytest.raises(ShapeError, match="expects 3 columns"):
         trained().answer(np.zeros((4, 2)))
 
 
-def test_texts_come_as_a_list_or_in_their_column():
+def test_texts_are_read_from_a_list_or_from_their_column():
     texts = [f"word{number % 5} end" for number in range(60)]
-    fitted = taught(with_columns(student_named("logistic"), texts, scaled=True), FORM, texts, P)
+    fitted = fit_student(with_columns(student_named("logistic"), texts, scaled=True), FORM, texts, P)
     student = TrainedStudent(fitted, "multiclass", FORM.classes, columns=("text",), text=True)
     np.testing.assert_array_equal(student.answer(texts), student.answer(pd.DataFrame({"y": 1, "text": texts})))
-    with pytest.raises(BadInput, match="this student reads texts"):
+    with pytest.raises(BadInput, match="this student expects texts"):
         student.answer(np.zeros((3, 1)))
 
 
 @pytest.mark.parametrize("name", ["tree", "forest", "logistic", "mlp", "boosting"])
-def test_it_comes_back_as_it_was_kept(name, tmp_path):
+def test_it_round_trips(name, tmp_path):
     if name == "boosting":
         pytest.importorskip("lightgbm")
     quick = {"forest": {"n_estimators": 2}, "mlp": {"epochs": 1}, "boosting": {"n_estimators": 2, "n_jobs": 1}}

@@ -1,1 +1,1 @@
-"""Students on disk, in formats that hold no code."""
+"""Students on disk, in file formats that contain no code."""

@@ -1,4 +1,4 @@
-"""A Booster as text, and back: what is read is proven sound before the engine sees it."""
+"""Serialise a Booster as text. Text that is read back is validated before it is passed to the engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tutelage.core.tree_nodes import LEAF, points_inside
 
 
 def text_of(booster: Any, engine: str) -> str:
-    """A LightGBM Booster in LightGBM's own text, or an XGBoost one in XGBoost's JSON."""
+    """A LightGBM Booster in LightGBM's text format, or an XGBoost Booster in XGBoost's JSON."""
     return str(booster.model_to_string()) if engine == "lightgbm" else bytes(booster.save_raw("json")).decode()
 
 
@@ -21,21 +21,21 @@ def booster_of(text: str, engine: str, *, features: int, columns: int) -> Any:
     """The Booster that `text_of` wrote.
 
     Args:
-        text: what it wrote.
+        text: the output of `text_of`.
         engine: "lightgbm" or "xgboost".
-        features: of a row.
-        columns: scores that it gives a row.
+        features: expected number of features per row.
+        columns: expected number of scores per row.
 
     Raises:
-        DamagedFile: another shape than this, nodes that point outside their tree, or a text that the engine refuses.
-            MissingExtra: the engine is not installed.
+        DamagedFile: the model has another shape, nodes that point outside their tree, or a text that the engine refuses.
+        MissingExtra: the engine is not installed.
     """
     if engine not in {"lightgbm", "xgboost"}:
-        raise DamagedFile(f"a model of the engine {engine!r}; expected lightgbm or xgboost.")
+        raise DamagedFile(f"the file holds a model of the engine {engine!r}; expected lightgbm or xgboost.")
     module = require(engine)
     try:
         if engine == "lightgbm":
-            # Without the sizes of its trees LightGBM looks for their ends itself and cannot be sent elsewhere.
+            # Without this line LightGBM searches for the ends of the trees itself, so wrong sizes cannot misdirect it.
             text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("tree_sizes="))
             sound = _sound_lightgbm(text, features, columns)
         else:
@@ -48,8 +48,8 @@ def booster_of(text: str, engine: str, *, features: int, columns: int) -> Any:
         )
     try:
         return _read(module, text)
-    except Exception as error:  # each engine has errors of its own
-        raise DamagedFile(f"a {engine} model is refused by {engine} ({str(error).splitlines()[0]}).") from error
+    except Exception as error:  # the engines' exceptions share no base class
+        raise DamagedFile(f"a {engine} model was refused by {engine} ({str(error).splitlines()[0]}).") from error
 
 
 def _read(module: Any, text: str) -> Any:
@@ -69,7 +69,7 @@ def _sound_lightgbm(text: str, features: int, columns: int) -> bool:
 
 def _sound_lightgbm_tree(tree: dict[str, str], features: int) -> bool:
     leaves = int(tree["num_leaves"])
-    if tree["num_cat"] != "0" or tree["is_linear"] != "0":  # never grown here, and more to prove
+    if tree["num_cat"] != "0" or tree["is_linear"] != "0":  # SoftBoosting never produces these, and they are not validated here
         return False
     if len(tree["leaf_value"].split()) != leaves:
         return False
@@ -82,7 +82,7 @@ def _sound_lightgbm_tree(tree: dict[str, str], features: int) -> bool:
 
 
 def _with_leaves(child: NDArray[np.integer[Any]], leaves: int) -> NDArray[np.integer[Any]]:
-    """LightGBM numbers leaves apart, as ~leaf; here they follow the inner nodes."""
+    """Child indices in which the leaves, numbered ~leaf by LightGBM, follow the inner nodes."""
     return np.concatenate([np.where(child >= 0, child, len(child) + ~child), np.full(leaves, LEAF)])
 
 

@@ -1,4 +1,4 @@
-"""Networks of known layers as plain values, from which they can be built again without executing anything."""
+"""Networks of supported layers as plain JSON values, from which they can be rebuilt without executing any code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tutelage.core.errors import BadInput, one_line
 
 MOST_LAYERS = 1000
-"""A layer takes memory even without weights, so a file may not ask for any number of them."""
+"""Maximum number of layers in a file: a layer takes memory even without weights."""
 
 Rule = Callable[[Any], bool]
 
@@ -48,7 +48,7 @@ def _is_shape(value: Any) -> bool:
     return type(value) is list and all(map(_whole(-1), value))
 
 
-_COUNT, _SIZE, _PLACE = _whole(1), _one_or_pair(_whole(1)), _whole(-(2**31))
+_COUNT, _SIZE, _DIMENSION = _whole(1), _one_or_pair(_whole(1)), _whole(-(2**31))
 _NORM: dict[str, Rule] = {
     "num_features": _COUNT,
     "eps": _is_number,
@@ -59,7 +59,7 @@ _NORM: dict[str, Rule] = {
 _POOL: dict[str, Rule] = {"kernel_size": _SIZE, "stride": _SIZE, "padding": _one_or_pair(_whole(0)), "ceil_mode": _is_flag}
 _DROPOUT: dict[str, Rule] = {"p": _is_number, "inplace": _is_flag}
 
-# What each kind of layer is made with, under the names of torch's own arguments, and what a value must be.
+# The constructor arguments of each layer type, under torch's names, and the rule that each value must satisfy.
 _ARGUMENTS: dict[type[nn.Module], dict[str, Rule]] = {
     nn.Linear: {"in_features": _COUNT, "out_features": _COUNT, "bias": _is_flag},
     nn.Conv2d: {
@@ -78,8 +78,8 @@ _ARGUMENTS: dict[type[nn.Module], dict[str, Rule]] = {
     nn.MaxPool2d: _POOL | {"dilation": _SIZE},
     nn.AvgPool2d: _POOL | {"count_include_pad": _is_flag, "divisor_override": _or_none(_COUNT)},
     nn.AdaptiveAvgPool2d: {"output_size": _one_or_pair(_or_none(_COUNT))},
-    nn.Flatten: {"start_dim": _PLACE, "end_dim": _PLACE},
-    nn.Unflatten: {"dim": _PLACE, "unflattened_size": _is_shape},
+    nn.Flatten: {"start_dim": _DIMENSION, "end_dim": _DIMENSION},
+    nn.Unflatten: {"dim": _DIMENSION, "unflattened_size": _is_shape},
     nn.ReLU: {"inplace": _is_flag},
     nn.Dropout: _DROPOUT,
     nn.Dropout2d: _DROPOUT,
@@ -89,30 +89,32 @@ _KINDS = {kind.__name__: kind for kind in _ARGUMENTS}
 
 
 def flattened(network: nn.Module) -> nn.Sequential:
-    """The same layers in one Sequential, those of nested Sequentials among them; they are shared, not copied."""
+    """The same layers in one Sequential, including those of nested Sequentials; the layers are shared, not copied."""
     return nn.Sequential(*_layers_of(network))
 
 
 def described(network: nn.Module) -> list[dict[str, Any]]:
-    """The layers of a network, flattened, as values that JSON can hold; the weights are not among them.
+    """The layers of a network, flattened, as JSON values without the weights.
 
     Args:
-        network: a Sequential, perhaps of Sequentials, of Linear, Conv2d, BatchNorm1d, BatchNorm2d, MaxPool2d, AvgPool2d,
-            AdaptiveAvgPool2d, Flatten, Unflatten, ReLU, Dropout, Dropout2d and Identity; or one such layer.
+        network: a Sequential, possibly nested, of Linear, Conv2d, BatchNorm1d, BatchNorm2d, MaxPool2d, AvgPool2d,
+            AdaptiveAvgPool2d, Flatten, Unflatten, ReLU, Dropout, Dropout2d and Identity; or a single such layer.
 
     Raises:
-        BadInput: another layer, or one with settings, hooks or weights that `built` would not give back.
+        BadInput: the network has another layer, or a layer with settings, hooks or weights that `built` would not restore.
     """
     flat = flattened(network)
-    description = [_described(place, layer) for place, layer in enumerate(flat)]
-    again = built(description)
-    for place, (layer, copy) in enumerate(zip(flat, again, strict=True)):
-        ours, theirs = _settings(layer), _settings(copy)
-        lost = next((name for name, value in ours.items() if name not in theirs or value != theirs[name]), None)
+    description = [_described(index, layer) for index, layer in enumerate(flat)]
+    rebuilt = built(description)
+    for index, (layer, copy) in enumerate(zip(flat, rebuilt, strict=True)):
+        original, restored = _settings(layer), _settings(copy)
+        lost = next((name for name, value in original.items() if name not in restored or value != restored[name]), None)
         if lost is not None:
-            raise BadInput(f"layer {place} ({type(layer).__name__}) has {lost}={ours[lost]!r}, which cannot be described.")
+            raise BadInput(f"layer {index} ({type(layer).__name__}) has {lost}={original[lost]!r}, which cannot be described.")
         if layout(layer.state_dict()) != layout(copy.state_dict()):
-            raise BadInput(f"layer {place} ({type(layer).__name__}) has other weights than torch gives it in float32.")
+            raise BadInput(
+                f"layer {index} ({type(layer).__name__}) has weights of other names, shapes or dtypes than torch creates in float32."
+            )
     state = flat.state_dict()
     if len({value.data_ptr() for value in state.values()}) < len(state):
         raise BadInput("some of its layers share weights, which cannot be described.")
@@ -120,24 +122,24 @@ def described(network: nn.Module) -> list[dict[str, Any]]:
 
 
 def built(description: Any) -> nn.Sequential:
-    """The layers that `described` told of, on torch's meta device: without numbers, and so without memory, until some are assigned.
+    """The layers of a description from `described`, on torch's meta device: they use no memory until weights are assigned.
 
     Raises:
-        BadInput: no such description, or layers that torch refuses.
+        BadInput: the description is not valid, or torch refuses its layers.
     """
     if type(description) is not list or len(description) > MOST_LAYERS:
-        raise BadInput(f"the layers are no list of at most {MOST_LAYERS}.")
+        raise BadInput(f"the layers are not a list of at most {MOST_LAYERS} layers.")
     with torch.device("meta"):
-        return nn.Sequential(*(_built(place, told) for place, told in enumerate(description)))
+        return nn.Sequential(*(_built(index, entry) for index, entry in enumerate(description)))
 
 
 def layout(tensors: dict[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    """What tensors must have in common to stand for each other: names, shapes and dtypes."""
+    """Names, shapes and dtypes of tensors; two sets of weights with the same layout are interchangeable."""
     return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
 
 
 def outputs_of(network: nn.Sequential) -> int | None:
-    """How many numbers a row the network gives, where a Linear at its end tells."""
+    """Number of outputs per row, if a Linear layer at the end of the network determines it; otherwise None."""
     for layer in reversed(network):
         if isinstance(layer, nn.Linear):
             return layer.out_features
@@ -152,32 +154,32 @@ def _layers_of(network: nn.Module) -> list[nn.Module]:
     return [network]
 
 
-def _described(place: int, layer: nn.Module) -> dict[str, Any]:
+def _described(index: int, layer: nn.Module) -> dict[str, Any]:
     arguments = _ARGUMENTS.get(type(layer))
     if arguments is None:
-        raise BadInput(f"layer {place} ({type(layer).__name__}) cannot be described; expected one of {', '.join(_KINDS)}.")
+        raise BadInput(f"layer {index} ({type(layer).__name__}) cannot be described; expected one of {', '.join(_KINDS)}.")
     values = {name: getattr(layer, name) for name in arguments}
     if "bias" in values:
         values["bias"] = layer.bias is not None
     return {"layer": type(layer).__name__, **{name: _listed(value) for name, value in values.items()}}
 
 
-def _built(place: int, told: Any) -> nn.Module:
-    kind = _KINDS.get(str(told.get("layer"))) if isinstance(told, dict) else None
-    if kind is None or told.keys() - {"layer"} != _ARGUMENTS[kind].keys():
-        raise BadInput(f"layer {place} is no description of a layer.")
-    for name, is_right in _ARGUMENTS[kind].items():
-        if not is_right(told[name]):
-            raise BadInput(f"layer {place} ({kind.__name__}) has {name}={told[name]!r}, which cannot be described.")
-    values = {name: tuple(value) if type(value) is list else value for name, value in told.items() if name != "layer"}
+def _built(index: int, entry: Any) -> nn.Module:
+    kind = _KINDS.get(str(entry.get("layer"))) if isinstance(entry, dict) else None
+    if kind is None or entry.keys() - {"layer"} != _ARGUMENTS[kind].keys():
+        raise BadInput(f"layer {index} is not a valid description of a layer.")
+    for name, is_valid in _ARGUMENTS[kind].items():
+        if not is_valid(entry[name]):
+            raise BadInput(f"layer {index} ({kind.__name__}) has {name}={entry[name]!r}, which cannot be described.")
+    values = {name: tuple(value) if type(value) is list else value for name, value in entry.items() if name != "layer"}
     try:
         return kind(**values)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise BadInput(f"layer {place} ({kind.__name__}) cannot be built ({one_line(error)}).") from error
+        raise BadInput(f"layer {index} ({kind.__name__}) cannot be built ({one_line(error)}).") from error
 
 
 def _settings(layer: nn.Module) -> dict[str, Any]:
-    """All that sets a layer apart from others of its kind, but for its weights and its mode."""
+    """Everything that distinguishes a layer from others of its type, except its weights and its training mode."""
     settings = {name: _listed(value) for name, value in vars(layer).items() if name[0] != "_" and name != "training"}
     hooks = [*layer._forward_hooks.values(), *layer._forward_pre_hooks.values()]
     return settings | ({"hooks": hooks} if hooks else {})

@@ -1,4 +1,4 @@
-"""A student as it is kept: with the columns that it reads, and the temperature that it learnt at taken out again."""
+"""A trained student as it is saved: with the names of its columns, and with the temperature of its targets reversed in its answers."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from tutelage.core.hashing import content_hash
 
 @dataclass(frozen=True, eq=False)
 class TrainedStudent:
-    """Answers rows at temperature 1. Itself a Teacher; also asked as a scikit-learn classifier or regressor is.
+    """A fitted student that answers at temperature 1.
 
-    Everything it holds is plain, or an estimator, so that `save_student` can keep it.
+    It is a Teacher, and has the prediction methods of a scikit-learn classifier or regressor. Its attributes are plain
+    values and estimators only, so that `save_student` can save it.
 
     Attributes:
         student_: the fitted pipeline of `with_columns`.
-        task: what it decides.
-        labels: the label of each column of its answers, in order; empty for regression.
-        temperature: that of the targets it learnt from.
-        columns: the names of the columns that it reads, in order; empty for a matrix or texts.
-        text: whether its rows are texts, in the one column of `columns` where rows come as a frame.
+        task: the task of its teacher.
+        labels: the class name of each column of its answers, in order; empty for regression.
+        temperature: temperature of the targets it was fitted to.
+        columns: names of its input columns, in order; empty for a matrix or texts.
+        text: whether its rows are texts; in a frame, they are read from the single column in `columns`.
     """
 
     student_: Any
@@ -40,17 +41,17 @@ class TrainedStudent:
 
     @cached_property
     def form(self) -> AnswerForm:
-        """Probabilities, or values."""
+        """Form of the answers: probabilities, or values for regression."""
         return AnswerForm("values" if self.task == "regression" else "probabilities", self.task, self.labels)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of everything that it holds."""
+        """Hash of the pipeline, the task, the labels and the temperature."""
         return f"student:{content_hash((self.student_, self.task, self.labels, self.temperature))}"
 
     @property
     def classes_(self) -> NDArray[Any]:
-        """(classes,) the label of each column; a regressor has none."""
+        """(classes,) the class name of each column; a regressor has no such attribute."""
         if self.task == "regression":
             raise AttributeError("a regressor has no classes_")
         return label_array(self.labels)
@@ -59,12 +60,13 @@ class TrainedStudent:
         """(rows, classes) probabilities at temperature 1, or (rows, outputs) values.
 
         Args:
-            inputs: rows as it learnt from; of a frame the columns that it reads are found by name.
+            inputs: rows of the same kind as in training; columns of a frame are selected by name.
 
         Raises:
-            BadInput: columns are missing.
+            BadInput: a column is missing, or the student expects texts and the rows are not texts.
+            ShapeError: a matrix with another number of columns.
         """
-        rows = self._read(inputs)
+        rows = self._input_rows(inputs)
         if self.task == "regression":
             values = np.asarray(self.student_.predict(rows))
             return values.reshape(len(values), -1)
@@ -73,11 +75,11 @@ class TrainedStudent:
 
     @available_if(lambda self: self.task != "regression")  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Floats:
-        """(rows, classes) probabilities at temperature 1; for multilabel, of each label."""
+        """(rows, classes) probabilities at temperature 1; for multilabel, the probability of each label."""
         return self.answer(X)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """(rows,) labels, (rows, labels) of 0 and 1, (rows,) values or (rows, outputs)."""
+        """(rows,) class names; (rows, labels) of 0 and 1 for multilabel; (rows,) or (rows, outputs) values for regression."""
         answers = self.answer(X)
         if self.task == "regression":
             return answers[:, 0] if answers.shape[1] == 1 else answers
@@ -85,26 +87,35 @@ class TrainedStudent:
             return np.asarray(answers > 0.5, dtype=np.intp)
         return np.asarray(self.classes_[answers.argmax(axis=1)])
 
-    def _read(self, inputs: Any) -> Any:
+    def _input_rows(self, inputs: Any) -> Any:
         if not self.columns:
             return inputs
         if hasattr(inputs, "columns"):
-            return self._found(inputs)
+            return self._select_columns(inputs)
         if self.text:
             if any(not isinstance(text, str) for text in inputs[:1]):
-                raise BadInput(f"this student reads texts (column {self.columns[0]!r}); it was given rows of {type(inputs).__name__}.")
+                raise BadInput(
+                    f"this student expects texts (column {self.columns[0]!r}); it was given rows of {type(inputs).__name__}. "
+                    "Pass a list of strings, or a frame with that column."
+                )
             return list(inputs)
         width = np.shape(inputs)[1] if np.ndim(inputs) == 2 else None
         if width != len(self.columns):
-            raise ShapeError(f"rows of shape {np.shape(inputs)}; this student reads {len(self.columns)} columns, {shown(self.columns)}.")
+            raise ShapeError(
+                f"the rows have shape {np.shape(inputs)}; this student expects {len(self.columns)} columns, {shown(self.columns)}. "
+                "Pass them in this order, or as a frame with these names."
+            )
         cells = np.asarray(inputs)
-        cells = cells.astype(np.float64) if cells.dtype.kind == "f" else cells  # columns are scaled in full precision, as learnt
+        cells = cells.astype(np.float64) if cells.dtype.kind == "f" else cells  # columns are scaled in double precision, as in training
         return require("pandas").DataFrame(cells, columns=list(self.columns))
 
-    def _found(self, frame: Any) -> Any:
-        """The columns of a frame that this student reads, whatever their order."""
-        there = [str(name) for name in frame.columns]
-        lacking = tuple(name for name in self.columns if name not in there)
-        if lacking:
-            raise BadInput(f"the rows lack the columns {shown(lacking)}, which the student reads; they have {shown(tuple(there))}.")
+    def _select_columns(self, frame: Any) -> Any:
+        """The input columns of this student, selected from a frame by name."""
+        present = [str(name) for name in frame.columns]
+        missing = tuple(name for name in self.columns if name not in present)
+        if missing:
+            raise BadInput(
+                f"the rows lack the columns {shown(missing)}, which the student expects; they have {shown(tuple(present))}. "
+                "Add the missing columns."
+            )
         return list(frame[self.columns[0]]) if self.text else frame[list(self.columns)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import BadInput
+from tutelage.softlabels.options import DTYPES, Dtype
 
-Dtype = Literal["float16", "float32", "float64"]
 Columns = dict[str, NDArray[Any]]
 
 
@@ -38,7 +38,7 @@ class Encoding:
 
     def fitted_to(self, form: AnswerForm) -> Encoding:
         """Itself, after proving that answers of this form can be written so."""
-        if self.dtype not in ("float16", "float32", "float64"):
+        if self.dtype not in DTYPES:
             raise BadInput(f"dtype {self.dtype!r} cannot be kept; expected float16, float32 or float64.")
         if form.task == "regression" and self.dtype == "float16":
             raise BadInput("half precision would round regression values to three digits; keep them as float32.")

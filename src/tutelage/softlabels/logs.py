@@ -12,16 +12,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import AnswerForm, Task, of_classes, plain, shown
+from tutelage.core.answer_kinds import Task
+from tutelage.core.answers import AnswerForm, of_classes, plain, shown
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows, read_table
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.options import LOGGED_KINDS, SHARD_ROWS, LoggedKind, Repeated, Rest
 
-LoggedKind = Literal["probabilities", "log-probabilities", "logits", "votes", "values"]
-
-KINDS = ("probabilities", "log-probabilities", "logits", "votes", "values")
 MASS_SLACK = 1e-3
 
 
@@ -36,8 +35,8 @@ def read_answers(
     ids: Sequence[Any] | None = None,
     classes: Sequence[Any] | None = None,
     task: Task | None = None,
-    rest: Literal["spread", "drop"] = "spread",
-    repeated: Literal["error", "mean"] = "error",
+    rest: Rest = "spread",
+    repeated: Repeated = "error",
     smoothing: float = 0.0,
 ) -> SoftLabels:
     """Soft labels from a log.
@@ -92,8 +91,8 @@ def read_answers(
 
 
 def _check_options(kind: str, *, content: Any, data: Any, id_column: str | None, ids: Any) -> None:
-    if kind not in KINDS:
-        raise BadInput(f"kind {kind!r} is unknown; expected one of {', '.join(KINDS)}.")
+    if kind not in LOGGED_KINDS:
+        raise BadInput(f"kind {kind!r} is unknown; expected one of {', '.join(LOGGED_KINDS)}.")
     if (content is None) == (data is None):
         raise BadInput("say which rows the lines are about: pass either content=, the columns that hold the rows, or data=, the rows.")
     if (id_column is None) != (ids is None) or (ids is not None and data is None):
@@ -128,7 +127,7 @@ def _names(columns: _Columns, *, content: str | Sequence[str] | None, data: Any,
         held = [content] if isinstance(content, str) else list(content)
         lines = [columns.column(name).to_pylist() for name in held]
         return row_names(lines[0] if len(held) == 1 else np.array(lines, dtype=object).T)  # as objects: 1.5 beside a text stays a number
-    names = np.concatenate([row_names(part) for *_, part in as_rows(data).parts(65_536)])
+    names = np.concatenate([row_names(part) for *_, part in as_rows(data).parts(SHARD_ROWS)])
     if id_column is None or ids is None:
         if len(names) != columns.table.num_rows:
             raise LabelMismatch(

@@ -19,7 +19,7 @@ from tutelage.core.files import check_place
 from tutelage.core.stages import Advance
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
-from tutelage.softlabels.encoding import Cost, Dtype, Encoding, measured_cost
+from tutelage.softlabels.encoding import Cost, Encoding, measured_cost
 from tutelage.softlabels.folder import (
     MANIFEST,
     LabelFolder,
@@ -34,9 +34,8 @@ from tutelage.softlabels.folder import (
     write_shard,
 )
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.options import SHARD_ROWS, Dtype
 from tutelage.teachers.adapt import as_teacher
-
-SHARD_ROWS = 65_536
 
 
 @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from tutelage.core.answers import Task
+from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, did_you_mean
 
 CLASSIFIERS = {

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.answers import AnswerForm, AnswerKind, Task
+from tutelage.core.answer_kinds import AnswerKind, Task
+from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.teachers.adapters.declared import Declared

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.answers import AnswerKind, Task
+from tutelage.core.answer_kinds import AnswerKind, Task
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, DamagedFile, did_you_mean, one_line, require
 from tutelage.core.tree_nodes import sound_tree, trees_in

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.core.answers import AnswerForm, AnswerKind, Task, of_classes
+from tutelage.core.answer_kinds import AnswerKind, Task
+from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
 
 

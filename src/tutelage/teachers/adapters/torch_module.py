@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.core import torch_runtime
-from tutelage.core.answers import AnswerForm, AnswerKind
+from tutelage.core.answer_kinds import AnswerKind
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, ShapeError, one_line, require
 from tutelage.teachers.inputs import refusing, row_count

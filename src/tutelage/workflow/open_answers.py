@@ -16,7 +16,7 @@ from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.options import LOGGED_KINDS, LoggedKind, Repeated, Rest
-from tutelage.teachers.inputs import refusing
+from tutelage.teachers.inputs import errors_as_bad_input
 from tutelage.teachers.open import open_teacher
 
 LOGS = (".parquet", ".csv", ".jsonl")
@@ -137,7 +137,7 @@ class NamedTeacher:
         Raises:
             BadInput: the teacher failed, whatever it raised.
         """
-        with refusing(self.name):
+        with errors_as_bad_input(self.name):
             return self.asked.answer(inputs)
 
 

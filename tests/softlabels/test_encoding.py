@@ -72,6 +72,14 @@ def test_the_cost_is_the_measured_divergence():
     assert each.total == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_the_cost_is_finite_for_probabilities_below_the_range_of_float32(dtype):
+    form = of_classes("probabilities", "ab")
+    saturated = np.array([[1.0, 1e-60]])
+    assert measured_cost(saturated, back(Encoding(dtype), saturated, form), form).total == 0.0
+    assert measured_cost(np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]]), form).total == np.inf
+
+
 @given(
     arrays(np.float64, (5, 4), elements=st.floats(-60, 60)),
     st.sampled_from(["float16", "float32", "float64"]),

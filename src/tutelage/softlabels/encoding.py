@@ -158,7 +158,10 @@ def measured_cost(said: Floats, back: Floats, form: AnswerForm) -> Cost:
 
 
 def _kl(p: Floats, q: Floats) -> Floats:
-    """(rows,) sum of p log(p / q) in nats; 0 log 0 is 0."""
+    """(rows,) sum of p log(p / q) in nats; 0 log 0 is 0.
+
+    A p below the range of float32 counts as 0: its term is negligible, but decoding to float32 makes its q exactly 0.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(p > 0, p * (np.log(p) - np.log(q)), 0.0)
+        terms = np.where(p > np.finfo(np.float32).tiny, p * (np.log(p) - np.log(q)), 0.0)
     return np.asarray(terms.sum(axis=1))

@@ -39,8 +39,8 @@ def findings_of(columns, labels, sharp=4.0, classes=3):
     """The findings about a teacher that predicts these columns."""
     p = softmax(sharp * np.eye(classes)[np.asarray(columns)])
     form = AnswerForm("probabilities", "binary" if classes == 2 else "multiclass", tuple(range(classes)))
-    asked = SampleAnswers(draw(np.arange(len(p))[:, None], np.asarray(labels), form, rows=len(p), seed=0), form, p)
-    return {finding.check: finding for finding in check_accuracy(asked)}
+    answered = SampleAnswers(draw(np.arange(len(p))[:, None], np.asarray(labels), form, rows=len(p), seed=0), form, p)
+    return {finding.check: finding for finding in check_accuracy(answered)}
 
 
 def test_accuracy_is_reported_with_its_interval():

@@ -15,4 +15,4 @@ REPEATED: tuple[Repeated, ...] = get_args(Repeated)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
 SHARD_ROWS = 65_536
-"""Rows in each shard of a recording, and rows that a teacher answers at a time when nothing else is specified."""
+"""Rows in each shard of a recording, and rows that a teacher is queried with at a time when answers are held in memory."""

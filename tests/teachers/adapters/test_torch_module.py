@@ -268,6 +268,6 @@ def test_weights_of_another_network_are_refused_and_none_is_loaded(tmp_path, sav
     np.testing.assert_array_equal(logits_of(network), before)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(BadInput, match="there is no file"):
         load_weights(nn.Linear(3, 2), tmp_path / "none.pt")

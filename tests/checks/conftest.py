@@ -1,9 +1,9 @@
-"""Digits and a sound teacher of them, made once."""
+"""The digits data set with a sound teacher, created once per session."""
 
 import pytest
-from sound_teachers import made
+from sound_teachers import load_digits_with_teacher
 
 
 @pytest.fixture(scope="session")
 def digits():
-    return made()
+    return load_digits_with_teacher()

@@ -1,4 +1,4 @@
-"""A sound teacher of digits, and ways to change what it says: what the tests plant bugs in."""
+"""A sound teacher of digits, and functions that alter its answers: the tests plant bugs with them."""
 
 from dataclasses import dataclass
 
@@ -16,16 +16,16 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
 
 SHARP = 2.1
-"""The heavily penalised model below is too timid by this temperature."""
+"""The strongly regularised model below is underconfident by this temperature."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """A teacher that is a function of the rows: what a user's own callable is."""
+class CustomTeacher:
+    """A user-defined teacher that calls a function of the rows."""
 
     function: object
     form: AnswerForm
-    fingerprint: str = "said"
+    fingerprint: str = "custom"
 
     def answer(self, inputs):
         return self.function(inputs)
@@ -33,7 +33,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Digits:
-    """Digits split in two, and a sound teacher's logits for any row of them."""
+    """Digits split in two, and a sound teacher's logits for any of their rows."""
 
     train: np.ndarray
     train_labels: np.ndarray
@@ -48,11 +48,11 @@ class Digits:
         return softmax(self.logits(inputs))
 
     def teacher(self, change=lambda logits: logits, kind="logits"):
-        """A teacher of ten digits that says `change(logits)`."""
-        return Said(lambda inputs: change(self.logits(inputs)), AnswerForm(kind, "multiclass", tuple(range(10))))
+        """A teacher of ten digits that answers `change(logits)`."""
+        return CustomTeacher(lambda inputs: change(self.logits(inputs)), AnswerForm(kind, "multiclass", tuple(range(10))))
 
     def network(self, dropout=0.0):
-        """The same logits from a torch network: scaling as batch norm, in eval mode."""
+        """A torch network in eval mode with the same logits; the scaling is a batch norm layer."""
         scaler, linear = self.model
         norm, last = nn.BatchNorm1d(64, affine=False), nn.Linear(64, 10)
         with torch.no_grad():
@@ -63,23 +63,23 @@ class Digits:
         return nn.Sequential(norm, nn.Dropout(dropout), last).eval()
 
 
-def asking(network):
-    """A callable round a network that leaves its mode as it is, as most hand-written ones do."""
+def calling(network):
+    """A teacher that calls a network in its current mode, as most hand-written wrappers do."""
 
-    def ask(inputs):
+    def call(inputs):
         with torch.no_grad():
             return network(torch.as_tensor(inputs, dtype=torch.float32)).numpy()
 
-    return Said(ask, AnswerForm("logits", "multiclass", tuple(range(10))))
+    return CustomTeacher(call, AnswerForm("logits", "multiclass", tuple(range(10))))
 
 
 def severity(found, check):
-    """The severity that a check came to, None where it said nothing."""
+    """The highest severity among the findings of a check; None if there are none."""
     return max((finding.severity for finding in found.findings if finding.check == check), key=SEVERITIES.index, default=None)
 
 
-def made():
-    """Once a session: see conftest."""
+def load_digits_with_teacher():
+    """Load the digits, and fit the teacher on two thirds of them."""
     X, y = load_digits(return_X_y=True)
     train, rows, train_labels, labels = train_test_split(X, y, test_size=600, random_state=0, stratify=y)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=500)).fit(train, train_labels)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sound_teachers import Said, severity
+from sound_teachers import CustomTeacher, severity
 
 from tutelage.checks.accuracy import accuracy_interval, check_accuracy, check_known, check_order
 from tutelage.checks.preflight import preflight
@@ -15,58 +15,58 @@ def known(labels, classes):
 
 
 @pytest.mark.parametrize(
-    ("labels", "classes", "severity", "said"),
+    ("labels", "classes", "severity", "message"),
     [
         ([0, 1, 1], (0, 1), "ok", "every label"),
         ([0.0, 1.0], (0, 1), "ok", "every label"),
         ([True, False], (0, 1), "ok", "every label"),
         (["0", "1"], (0, 1), "error", "same names in another type (str and int)"),
         ([0, 1], ("0", "1"), "error", "same names in another type (int and str)"),
-        (["a", "x", 7], ("a", "b"), "error", r"2 labels are none of the teacher's classes: [7, 'x']"),
+        (["a", "x", 7], ("a", "b"), "error", r"2 labels are not among the teacher's classes: [7, 'x']"),
         ([0, None, float("nan"), 1], (0, 1), "warning", "2 of 4 labels are missing"),
         ([0, 1], (0, 1, 2), "note", "no label names the teacher's classes [2]"),
         ([0, 1] * 40, (0, 1, 2), "warning", "no label names the teacher's classes [2]"),
     ],
 )
-def test_labels_are_compared_with_the_classes(labels, classes, severity, said):
+def test_labels_are_compared_with_the_classes(labels, classes, severity, message):
     finding = known(labels, classes)
     assert finding.severity == severity
-    assert said in finding.sentence
+    assert message in finding.sentence
     assert bool(finding.remedy) == (severity != "ok")
 
 
-def said_of(columns, labels, sharp=4.0, classes=3):
-    """What accuracy and order say of a teacher that names these columns."""
+def findings_of(columns, labels, sharp=4.0, classes=3):
+    """The findings about a teacher that predicts these columns."""
     p = softmax(sharp * np.eye(classes)[np.asarray(columns)])
     form = AnswerForm("probabilities", "binary" if classes == 2 else "multiclass", tuple(range(classes)))
-    asked = SampleAnswers(draw(np.arange(len(p))[:, None], np.asarray(labels), form, rows=len(p), seed=0), form, p)
-    return {finding.check: finding for finding in check_accuracy(asked)}
+    answered = SampleAnswers(draw(np.arange(len(p))[:, None], np.asarray(labels), form, rows=len(p), seed=0), form, p)
+    return {finding.check: finding for finding in check_accuracy(answered)}
 
 
-def test_accuracy_has_its_interval():
+def test_accuracy_is_reported_with_its_interval():
     labels = np.arange(90) % 3
-    found = said_of(np.where(np.arange(90) < 80, labels, (labels + 1) % 3), labels)["accuracy"]
+    found = findings_of(np.where(np.arange(90) < 80, labels, (labels + 1) % 3), labels)["accuracy"]
     assert (found.severity, found.figure["accuracy"]) == ("ok", pytest.approx(80 / 90))
     assert found.figure["95 %"] == pytest.approx(accuracy_interval(80, 90))
-    assert accuracy_interval(8, 10) == pytest.approx((0.490, 0.943), abs=1e-3)  # Wilson's, from his formula
+    assert accuracy_interval(8, 10) == pytest.approx((0.490, 0.943), abs=1e-3)  # from Wilson's formula
 
 
-def test_worse_than_naming_the_commonest_class_is_an_error():
+def test_worse_than_the_most_common_class_is_an_error():
     labels = np.where(np.arange(200) % 10, 0, 1)
-    assert said_of(np.ones(200, dtype=int), labels)["accuracy"].severity == "error"
+    assert findings_of(np.ones(200, dtype=int), labels)["accuracy"].severity == "error"
 
 
-def test_a_guess_is_a_warning_and_a_note_where_rows_are_few():
+def test_guessing_is_a_warning_or_with_few_rows_a_note():
     guesses = np.random.default_rng(0).integers(0, 3, (2, 300))
-    assert said_of(*guesses)["accuracy"].severity == "warning"
-    assert said_of(*guesses[:, :40])["accuracy"].severity == "note"
+    assert findings_of(*guesses)["accuracy"].severity == "warning"
+    assert findings_of(*guesses[:, :40])["accuracy"].severity == "note"
 
 
-def test_a_teacher_of_a_rare_class_may_never_name_it():
+def test_a_teacher_of_a_rare_class_may_never_predict_it():
     draw_of = np.random.default_rng(0)
     chance = np.where(draw_of.random(2000) < 0.2, 0.2, 0.001)
     labels = (draw_of.random(2000) < chance).astype(int)
-    teacher = Said(lambda rows: np.column_stack([1 - rows[:, 0], rows[:, 0]]), AnswerForm("probabilities", "binary", (0, 1)))
+    teacher = CustomTeacher(lambda rows: np.column_stack([1 - rows[:, 0], rows[:, 0]]), AnswerForm("probabilities", "binary", (0, 1)))
     found = preflight(teacher, chance[:, None], labels)
     assert severity(found, "accuracy") == "ok"
     assert severity(found, "class-order") == "ok"
@@ -78,14 +78,14 @@ def order(columns, labels, classes):
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
 @pytest.mark.parametrize("classes", [("a", "b"), ("a", "b", "c", "d", "e")])
-def test_a_turned_order_is_named_even_if_the_teacher_errs(classes, share):
+def test_a_rotated_class_order_is_found_even_if_the_teacher_errs(classes, share):
     draw_of, size = np.random.default_rng(0), len(classes)
     labels = draw_of.integers(0, size, 600)
     wrong = draw_of.random(600) < share
     columns = np.where(wrong, draw_of.integers(0, size, 600), (labels + 1) % size)
     finding = order(columns, labels, classes)
     assert finding.severity == "error"
-    assert tuple(finding.figure["by confusion"]) == (classes[-1], *classes[:-1])  # column 0 says the last class
+    assert tuple(finding.figure["by confusion"]) == (classes[-1], *classes[:-1])  # column 0 belongs to the last class
 
 
 def test_two_classes_swapped_among_many_are_found():
@@ -98,12 +98,12 @@ def test_two_classes_swapped_among_many_are_found():
 
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize(("rows", "size"), [(20, 2), (40, 10), (40, 50), (500, 3), (500, 20)])
-def test_guesses_fit_no_order(seed, rows, size):
+def test_guesses_fit_no_class_order(seed, rows, size):
     columns, labels = np.random.default_rng(seed).integers(0, size, (2, rows))
     assert order(columns, labels, tuple(range(size))).severity == "ok"
 
 
-@pytest.mark.parametrize("says", [0, 1])
-def test_a_teacher_of_one_answer_fits_no_order(says):
+@pytest.mark.parametrize("constant", [0, 1])
+def test_a_constant_teacher_fits_no_class_order(constant):
     labels = np.where(np.arange(400) % 10, 1, 0)
-    assert order(np.full(400, says), labels, ("a", "b")).severity == "ok"
+    assert order(np.full(400, constant), labels, ("a", "b")).severity == "ok"

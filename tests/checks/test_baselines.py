@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from tutelage.checks.baselines import classifier_probabilities, features, readable, regressor_values, second_share
+from tutelage.checks.baselines import features, predicted_labels, predicted_values, readable, second_set_probabilities
 from tutelage.core.errors import BadInput
 
 DRAW = np.random.default_rng(0)
@@ -27,14 +27,14 @@ LABELS = (X[:, 0] > 0).astype(int)
         (pl.DataFrame(X), (90, 4)),
     ],
 )
-def test_rows_become_what_a_plain_model_reads(inputs, shape):
+def test_rows_are_converted_for_a_baseline_model(inputs, shape):
     rows = readable(inputs)
     assert rows.shape == shape
     assert features(rows).fit_transform(rows).shape == shape
 
 
-def test_objects_are_not_read():
-    with pytest.raises(BadInput, match="no plain model reads them"):
+def test_objects_are_refused():
+    with pytest.raises(BadInput, match="the rows are a ndarray of object; a baseline model takes numbers, texts or a frame"):
         readable(np.array([{"a": 1}], dtype=object))
 
 
@@ -59,27 +59,27 @@ def test_categories_of_every_kind_are_encoded():
     assert encoded.shape[1] > 10
 
 
-def test_plain_classifiers_learn_what_is_plain_and_nothing_from_noise():
-    for said in classifier_probabilities(X, LABELS, 0).values():
-        assert (said == LABELS).mean() > 0.8
+def test_baseline_classifiers_learn_a_simple_rule_and_nothing_from_noise():
+    for predictions in predicted_labels(X, LABELS, 0).values():
+        assert (predictions == LABELS).mean() > 0.8
     noise = DRAW.integers(0, 2, 90)
-    for said in classifier_probabilities(X, noise, 0).values():
-        assert (said == noise).mean() < 0.7  # trained on other folds: it cannot remember
+    for predictions in predicted_labels(X, noise, 0).values():
+        assert (predictions == noise).mean() < 0.7  # trained on other folds, so it cannot memorise
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_plain_regressors_answer_in_the_shape_of_the_truth(outputs):
+def test_baseline_regressors_predict_in_the_shape_of_the_true_values(outputs):
     values = X[:, :outputs] * 3 + 1
-    for said in regressor_values(X, values, 0).values():
-        assert said.shape == values.shape
-        assert ((said - values) ** 2).mean() < 0.5 * values.var()
+    for predictions in predicted_values(X, values, 0).values():
+        assert predictions.shape == values.shape
+        assert ((predictions - values) ** 2).mean() < 0.5 * values.var()
 
 
 @pytest.mark.parametrize("form", ["matrix", "texts"])
-def test_two_sets_are_told_apart_where_they_differ(form):
+def test_two_sets_are_distinguished_only_if_they_differ(form):
     second = np.arange(90) % 2 == 0
     differ = X + 3.0 * second[:, None] if form == "matrix" else [("winter " if s else "summer ") + f"w{i}" for i, s in enumerate(second)]
     same = X if form == "matrix" else [f"w{place}" for place in range(90)]
-    apart, together = second_share(differ, second, 0), second_share(same, second, 0)
-    assert apart[second].mean() - apart[~second].mean() > 0.5
-    assert abs(together[second].mean() - together[~second].mean()) < 0.2
+    of_differ, of_same = second_set_probabilities(differ, second, 0), second_set_probabilities(same, second, 0)
+    assert of_differ[second].mean() - of_differ[~second].mean() > 0.5
+    assert abs(of_same[second].mean() - of_same[~second].mean()) < 0.2

@@ -53,17 +53,17 @@ ADAPTED = {
 
 
 @pytest.mark.parametrize("kind", ADAPTED)
-def test_every_adapter_keeps_the_contract(kind):
+def test_every_adapter_meets_the_requirements(kind):
     check_teacher(ADAPTED[kind](), X)
 
 
-def test_the_list_takes_rows_as_they_come():
+def test_the_checklist_accepts_frames():
     frame = pd.DataFrame(X, columns=["p", "q", "r"])
     check_teacher(as_teacher(LogisticRegression().fit(frame, Y)), frame)
 
 
 class Sound:
-    """Keeps the contract; each class below breaks it in one way."""
+    """Meets all requirements; each class below violates one."""
 
     form = of_classes("probabilities", ("no", "yes"))
     fingerprint = "sound"
@@ -73,7 +73,7 @@ class Sound:
         return np.column_stack([1 - p, p])
 
 
-class AnotherEachTime(Sound):
+class NotRepeatable(Sound):
     calls = 0
 
     def answer(self, inputs):
@@ -81,29 +81,29 @@ class AnotherEachTime(Sound):
         return np.roll(super().answer(inputs), self.calls, axis=1)
 
 
-class HearsTheBatch(Sound):
+class DependsOnBatch(Sound):
     def answer(self, inputs):
         return super().answer(np.asarray(inputs) - np.mean(inputs, axis=0))
 
 
-class WritesRows(Sound):
+class ModifiesRows(Sound):
     def answer(self, inputs):
         answers = super().answer(inputs)
-        inputs[:, 0] = 0  # the sum of the second time is another
+        inputs[:, 0] = 0  # chosen so that the next sum is the same
         inputs[:, 1:] = np.log(answers / (1 - answers))[:, 1:] / 2
         return answers
 
 
-class WritesOverAnswers(Sound):
-    kept = np.zeros((len(X), 2))
+class OverwritesAnswers(Sound):
+    buffer = np.zeros((len(X), 2))
 
     def answer(self, inputs):
-        given = self.kept[: len(inputs)]
-        given[:] = super().answer(inputs)
-        return given
+        answers = self.buffer[: len(inputs)]
+        answers[:] = super().answer(inputs)
+        return answers
 
 
-class KnowsItsRowsByPlace(Sound):
+class DependsOnIdentity(Sound):
     seen = None
 
     def answer(self, inputs):
@@ -111,7 +111,7 @@ class KnowsItsRowsByPlace(Sound):
         return np.roll(super().answer(inputs), int(id(inputs) != self.seen), axis=1)
 
 
-class ChangesName(Sound):
+class ChangesFingerprint(Sound):
     calls = 0
 
     @property
@@ -133,57 +133,57 @@ class OneAnswerTooFew(Sound):
         return super().answer(inputs)[1:]
 
 
-class Nameless(Sound):
+class NoFingerprint(Sound):
     fingerprint = None
 
 
-class Formless(Sound):
+class NoForm(Sound):
     form = ("no", "yes")
 
 
 @pytest.mark.parametrize(
-    ("teacher", "error", "said"),
+    ("teacher", "error", "message"),
     [
-        (AnotherEachTime, BadInput, "AnotherEachTime gives another answer when it is asked again"),
-        (HearsTheBatch, BadInput, "HearsTheBatch answers a row differently in another batch"),
-        (WritesRows, BadInput, "WritesRows changes the rows that it is asked about"),
-        (WritesOverAnswers, BadInput, "WritesOverAnswers writes over answers that it gave before"),
-        (KnowsItsRowsByPlace, BadInput, "KnowsItsRowsByPlace answers a copy of the rows differently"),
-        (ChangesName, BadInput, "ChangesName changes its fingerprint by answering"),
+        (NotRepeatable, BadInput, "NotRepeatable gives other answers when it is called again"),
+        (DependsOnBatch, BadInput, "DependsOnBatch answers a row differently in another batch"),
+        (ModifiesRows, BadInput, "ModifiesRows modifies the rows that it is called with"),
+        (OverwritesAnswers, BadInput, "OverwritesAnswers overwrites answers that it returned before"),
+        (DependsOnIdentity, BadInput, "DependsOnIdentity answers a copy of the rows differently"),
+        (ChangesFingerprint, BadInput, "ChangesFingerprint changes its fingerprint when it answers"),
         (Unnormalised, NotProbabilities, "40 of 40 rows are not probabilities"),
         (OneAnswerTooFew, LabelMismatch, "39 answers to 40 rows"),
-        (Nameless, BadInput, "the fingerprint of Nameless is None"),
-        (Formless, BadInput, "the form of Formless is a tuple"),
-        (dict, BadInput, "dict is no Teacher: it lacks form, fingerprint, answer"),
+        (NoFingerprint, BadInput, "the fingerprint of NoFingerprint is None"),
+        (NoForm, BadInput, "the form of NoForm is a tuple"),
+        (dict, BadInput, "dict is not a Teacher: it lacks form, fingerprint, answer"),
     ],
 )
-def test_each_breach_is_named(teacher, error, said):
-    with pytest.raises(error, match=said):
+def test_each_violation_is_reported(teacher, error, message):
+    with pytest.raises(error, match=message):
         check_teacher(teacher(), X.copy())
 
 
-def test_the_sound_teacher_behind_the_breaches_passes():
+def test_the_sound_teacher_passes():
     check_teacher(Sound(), X)
 
 
-def test_rounding_is_allowed_and_can_be_allowed_more():
+def test_differences_up_to_the_tolerance_are_allowed():
     class Rough(Sound):
         def answer(self, inputs):
             answers = super().answer(inputs)
             answers[0] += (1e-3, -1e-3)
             return answers / answers.sum(axis=1, keepdims=True)
 
-    with pytest.raises(BadInput, match=r"up to 0\.00\d+ apart, allowed 1e-05"):
+    with pytest.raises(BadInput, match=r"the difference is up to 0\.00\d+, allowed 1e-05"):
         check_teacher(Rough(), X)
     check_teacher(Rough(), X, tolerance=0.01)
 
 
-def test_one_row_proves_nothing():
-    with pytest.raises(BadInput, match="at least two rows"):
+def test_a_single_row_is_refused():
+    with pytest.raises(BadInput, match="got one row; pass at least two"):
         check_teacher(Sound(), X[:1])
 
 
-def test_values_are_compared_in_their_own_spread():
+def test_values_are_compared_in_standard_deviations():
     class Far(Sound):
         form = AnswerForm("values", "regression")
 

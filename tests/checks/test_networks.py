@@ -43,34 +43,34 @@ class Serving:
         lambda inner: Serving(inner).answer,
     ],
 )
-def test_a_network_is_found_wherever_it_is_held(wrapped):
+def test_a_network_is_found_in_every_kind_of_holder(wrapped):
     inner = network()
     assert networks_in(wrapped(inner)) == [inner]
 
 
-def test_a_circle_ends_and_other_objects_hold_none():
+def test_circular_references_and_other_objects_hold_no_network():
     circle = Holder(None)
     circle.held = [circle, "text", 3, partial(print)]
     assert networks_in(circle) == []
 
 
-def test_what_a_student_calls_its_teacher_is_not_its_own():
+def test_the_attribute_teacher_is_skipped():
     student = Holder(network())
     student.teacher = network()
     assert networks_in(student) == [student.held]
 
 
-def test_one_layer_in_train_mode_is_noted():
+def test_a_single_layer_in_train_mode_is_a_note():
     deep = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2)).eval()
     teacher = as_teacher(deep, classes=(0, 1))
     assert [finding.severity for finding in check_mode(teacher)] == ["ok"]
     deep[1].train()
     (finding,) = check_mode(teacher)
     assert (finding.severity, finding.figure) == ("note", {"networks": 1, "in train mode": 1})
-    assert deep[1].training  # looking changes nothing
+    assert deep[1].training  # the check does not change the mode
 
 
-def test_a_teacher_without_networks_has_no_mode():
+def test_a_teacher_without_networks_is_not_checked():
     model = LogisticRegression().fit(np.array([[0.0], [1.0]]), [0, 1])
     assert list(check_mode(as_teacher(model))) == []
 
@@ -88,7 +88,7 @@ def test_the_student_must_be_another_object():
     assert severity(teacher, LogisticRegression()) == "ok"
 
 
-def test_one_shared_layer_is_an_error_and_equal_weights_are_not():
+def test_a_shared_layer_is_an_error_and_equal_weights_are_not():
     big, small = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     teacher = as_teacher(big, classes=(0, 1))
     small.load_state_dict(big.state_dict())

@@ -1,4 +1,4 @@
-"""The whole of preflight: what it takes, what it says of sound teachers, and what it leaves to the caller."""
+"""`preflight` as a whole: its inputs, its findings about sound teachers, and the errors that it raises."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sound_teachers import Said, asking, severity
+from sound_teachers import CustomTeacher, calling, severity
 
 from tutelage.checks.preflight import preflight
 from tutelage.core.answers import AnswerForm
@@ -33,7 +33,7 @@ SOUND = {
 
 @pytest.mark.parametrize("load", [load_breast_cancer, load_wine])
 @pytest.mark.parametrize("name", sorted(SOUND))
-def test_sound_classifiers_raise_no_alarm(load, name):
+def test_sound_classifiers_pass(load, name):
     X, y = load(return_X_y=True)
     train, rest, train_labels, labels = train_test_split(X, y, test_size=0.5, random_state=0, stratify=y)
     teacher = SOUND[name].fit(train, train_labels)
@@ -43,23 +43,23 @@ def test_sound_classifiers_raise_no_alarm(load, name):
 
 
 @pytest.mark.parametrize("regressor", [RidgeCV(), RandomForestRegressor(50, min_samples_leaf=3, random_state=0)])
-def test_sound_regressors_raise_no_alarm(regressor):
+def test_sound_regressors_pass(regressor):
     X, y = load_diabetes(return_X_y=True)
-    train, rest, known, truth = train_test_split(X, y, test_size=0.5, random_state=0)
-    found = preflight(regressor.fit(train, known), rest[:110], truth[:110], test=rest[110:], test_labels=truth[110:], train=train)
+    train, rest, train_truth, truth = train_test_split(X, y, test_size=0.5, random_state=0)
+    found = preflight(regressor.fit(train, train_truth), rest[:110], truth[:110], test=rest[110:], test_labels=truth[110:], train=train)
     assert found.worst in ("ok", "note"), str(found)
     assert {"scale", "baseline", "repeatable", "constant"} <= {finding.check for finding in found.findings}
 
 
-def test_a_sound_network_raises_no_alarm(digits):
+def test_a_sound_network_passes(digits):
     found = preflight(
-        asking(digits.network()), digits.rows[:300], digits.labels[:300], test=digits.rows[300:], test_labels=digits.labels[300:]
+        calling(digits.network()), digits.rows[:300], digits.labels[:300], test=digits.rows[300:], test_labels=digits.labels[300:]
     )
     assert found.worst == "ok", str(found)
 
 
-def test_a_teacher_below_its_plain_rival_is_told_even_if_nothing_is_broken(digits):
-    """The alarm that sounds on real data: naive Bayes on digits is 10 points below logistic regression."""
+def test_a_teacher_below_the_baseline_is_an_error_even_without_a_bug(digits):
+    """Naive Bayes on digits is 10 points below logistic regression."""
     found = preflight(GaussianNB().fit(digits.train, digits.train_labels), digits.rows, digits.labels)
     assert severity(found, "baseline") == "error"
     assert severity(found, "calibration") == "warning"
@@ -75,7 +75,7 @@ def frame_of(count=200):
     return frame, labels
 
 
-def test_frames_with_categories_and_gaps_are_measured_against_a_plain_model():
+def test_frames_with_categories_and_gaps_are_compared_with_a_baseline():
     frame, labels = frame_of()
     columns = make_column_transformer((OneHotEncoder(), ["colour", "old"]), remainder="passthrough")
     teacher = make_pipeline(columns, HistGradientBoostingClassifier(max_iter=20, min_samples_leaf=5)).fit(frame, labels)
@@ -86,7 +86,7 @@ def test_frames_with_categories_and_gaps_are_measured_against_a_plain_model():
 
 
 @pytest.mark.parametrize("form", ["texts", "sparse"])
-def test_texts_and_sparse_rows_are_measured_too(form):
+def test_texts_and_sparse_rows_are_checked(form):
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 2, 160)
     topics = [["ball", "goal", "team", "run"], ["vote", "law", "party", "tax"]]
@@ -101,7 +101,7 @@ def test_texts_and_sparse_rows_are_measured_too(form):
     assert severity(found, "leak") == "ok"
 
 
-def test_rows_of_a_file_are_drawn_in_parts_and_the_draw_is_told(tmp_path, digits, monkeypatch):
+def test_rows_of_a_file_are_drawn_in_parts_and_the_sample_is_reported(tmp_path, digits, monkeypatch):
     monkeypatch.setattr("tutelage.checks.sampling.BLOCK_ROWS", 100)
     pd.DataFrame(digits.rows).rename(columns=str).to_parquet(tmp_path / "rows.parquet")
     teacher = digits.teacher()
@@ -111,51 +111,51 @@ def test_rows_of_a_file_are_drawn_in_parts_and_the_draw_is_told(tmp_path, digits
     assert "200 of 600 rows, seed 3" in str(found)
 
 
-def test_the_same_seed_finds_the_same(digits):
+def test_the_same_seed_gives_the_same_findings(digits):
     first, second = (preflight(digits.teacher(), digits.rows, digits.labels, rows=150, seed=1) for _ in range(2))
     assert first.to_json() == second.to_json()
     assert first.to_json() != preflight(digits.teacher(), digits.rows, digits.labels, rows=150, seed=2).to_json()
 
 
-def test_a_teacher_that_breaks_is_a_finding_and_the_data_are_checked_all_the_same(digits):
-    def breaks(inputs):
+def test_a_failing_teacher_is_a_finding_and_the_data_are_still_checked(digits):
+    def fails(inputs):
         raise RuntimeError("CUDA out of memory")
 
     teacher = digits.teacher()
-    object.__setattr__(teacher, "function", breaks)
+    object.__setattr__(teacher, "function", fails)
     found = preflight(teacher, digits.rows[:100], digits.labels[:100], test=digits.rows[100:])
     assert "RuntimeError: CUDA out of memory" in found.findings[0].sentence
     assert {finding.check for finding in found.findings} == {"answers", "duplicates", "leak", "shift"}
 
 
-def test_kept_answers_need_not_know_the_test_rows(digits):
-    kept = record(digits.teacher(), digits.rows[:300])
-    found = preflight(kept, digits.rows[:300], test=digits.rows[300:])
+def test_recorded_answers_need_not_include_the_test_rows(digits):
+    recorded = record(digits.teacher(), digits.rows[:300])
+    found = preflight(recorded, digits.rows[:300], test=digits.rows[300:])
     assert severity(found, "test-answers") == "note"
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "said"),
+    ("options", "error", "message"),
     [
         ({"rows": 0}, BadInput, "rows=0"),
         ({"test_labels": [1]}, BadInput, "without test="),
         ({"labels": [1, 2]}, ShapeError, r"y has 2 rows and X has 600"),
     ],
 )
-def test_a_call_that_makes_no_sense_is_an_error(digits, options, error, said):
-    with pytest.raises(error, match=said):
+def test_an_invalid_call_raises(digits, options, error, message):
+    with pytest.raises(error, match=message):
         preflight(digits.teacher(), digits.rows, **options)
 
 
-def test_what_is_no_teacher_is_an_error(digits):
+def test_an_unfitted_teacher_raises(digits):
     with pytest.raises(BadInput, match="not fitted"):
         preflight(Ridge(), digits.rows)
 
 
 @pytest.mark.parametrize("kind", ["logits", "probabilities"])
 @pytest.mark.parametrize("classes", [2, 3, 10, 50])
-def test_no_teacher_that_is_right_by_construction_is_an_error(kind, classes):
-    """Labels drawn from the teacher's own answers, from hardly sure to saturated, from five rows to many."""
+def test_a_teacher_that_is_right_by_construction_gives_no_error(kind, classes):
+    """Labels drawn from the teacher's answers, from uncertain to saturated, from five rows to many."""
     form = AnswerForm(kind, "binary" if classes == 2 else "multiclass", tuple(range(classes)))
     for rows in (5, 40, 300):
         for scale in (0.3, 1.0, 8.0):
@@ -163,7 +163,7 @@ def test_no_teacher_that_is_right_by_construction_is_an_error(kind, classes):
             X, weights = draw_of.normal(size=(rows, 6)), draw_of.normal(size=(6, classes)) * scale / np.sqrt(6)
             p = softmax(X @ weights)
             labels = np.minimum((p.cumsum(axis=1) < draw_of.random((rows, 1))).sum(axis=1), classes - 1)
-            said = (lambda x, w=weights: x @ w) if kind == "logits" else (lambda x, w=weights: softmax(x @ w))
-            found = preflight(Said(said, form), X, labels)
+            function = (lambda x, w=weights: x @ w) if kind == "logits" else (lambda x, w=weights: softmax(x @ w))
+            found = preflight(CustomTeacher(function, form), X, labels)
             assert not found.of("error"), str(found)
             assert {finding.check for finding in found.of("warning")} <= {"accuracy", "labels-known"}, str(found)

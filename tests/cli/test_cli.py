@@ -4,6 +4,8 @@ import gzip
 import json
 import os
 import shutil
+import subprocess
+import sys
 from importlib.resources import files
 
 import pytest
@@ -41,6 +43,15 @@ def test_a_mistaken_command_is_one_sentence(arguments, said, capsys, tmp_path, m
     assert main(arguments) == 2
     assert said in _complaint(capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [[], ["record"], ["train"], ["evaluate"], ["preflight"]])
+def test_help_loads_no_heavy_package(command):
+    heavy = ("torch", "sklearn", "scipy", "numpy", "pyarrow", "pandas", "onnx", "matplotlib")
+    code = f"import sys, tutelage.cli\nstatus = tutelage.cli.main({[*command, '--help']})\n"
+    code += f"print(status, [name for name in {heavy} if name in sys.modules])"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout.splitlines()[-1] == "0 []"
 
 
 def test_debug_shows_the_traceback():

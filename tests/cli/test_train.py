@@ -91,7 +91,7 @@ def test_a_recording_that_is_not_finished_teaches_nobody(flowers, here, complain
     (here / "labels" / "manifest.json").unlink()
     said = complaint(*train(flowers, **{"--labels": "labels"}))
     assert "is not finished (1 shards so far" in said
-    assert "Record again: it goes on from there." in said
+    assert "Record again to resume it." in said
 
 
 @pytest.mark.parametrize(

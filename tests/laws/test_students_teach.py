@@ -62,7 +62,7 @@ def test_a_student_learns_from_a_student_and_from_its_hidden_layer():
     assert (student.predict(ROWS) == middling.predict(ROWS)).mean() > 0.9
     assert tl.as_teacher(middling).fingerprint == tl.as_teacher(tl.TorchStudent(middling.network, classes=NAMES)).fingerprint
     assert tl.as_teacher(middling).fingerprint != tl.as_teacher(student).fingerprint
-    with pytest.raises(BadInput, match="a TorchStudent needs no classes= from you"):
+    with pytest.raises(BadInput, match="classes= was passed for a TorchStudent, which does not need it"):
         tl.as_teacher(middling, classes=NAMES)
 
 

@@ -43,7 +43,7 @@ def test_a_finished_folder_is_a_teacher_for_its_rows(folder):
         opened.answer(np.vstack([ROWS[0], ROWS[0] + 1]))
 
 
-def test_the_manifest_says_whose_answers_to_which_rows(folder):
+def test_the_manifest_describes_teacher_rows_and_form(folder):
     manifest = json.loads((folder.path / MANIFEST).read_text())
     expected = {"teacher": "linear", "kind": "logits", "task": "multiclass", "classes": ["ä", 'b"', "c"], "temperature": 1.0, "rows": 25}
     assert {key: manifest[key] for key in expected} == expected
@@ -82,7 +82,7 @@ def test_a_missing_shard_is_named_and_can_be_recorded_again(folder):
     assert record(Linear(), ROWS, folder.path, shard_rows=10).to_json() == folder.to_json()
 
 
-def test_a_shard_of_another_recording_is_not_mistaken(folder, tmp_path):
+def test_a_shard_of_another_recording_is_refused(folder, tmp_path):
     other = record(Linear(), ROWS + 1, tmp_path / "other", shard_rows=10)
     shard_path(folder.path, 0).write_bytes(shard_path(other.path, 0).read_bytes())
     with pytest.raises(DamagedFile, match="SHA-256"):
@@ -90,33 +90,33 @@ def test_a_shard_of_another_recording_is_not_mistaken(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "said"),
+    ("change", "error", "message"),
     [
         ({"schema": 2}, StaleCache, "recorded in schema 2; this version of tutelage reads 3"),
-        ({"rows": 26, "shard_rows": 5}, DamagedFile, "garbles shards: 3 for 26 rows"),
-        ({"rows": "many"}, DamagedFile, "garbles"),
-        ({"classes": ["a"]}, DamagedFile, "garbles"),
-        ({"classes": 3}, DamagedFile, "garbles"),
-        ({"dtype": "int8"}, DamagedFile, "garbles"),
-        ({"shards": None}, DamagedFile, "garbles"),
-        ({"cost": {}}, DamagedFile, "garbles"),
+        ({"rows": 26, "shard_rows": 5}, DamagedFile, "is incomplete or invalid: shards: 3 for 26 rows"),
+        ({"rows": "many"}, DamagedFile, "is incomplete or invalid"),
+        ({"classes": ["a"]}, DamagedFile, "is incomplete or invalid"),
+        ({"classes": 3}, DamagedFile, "is incomplete or invalid"),
+        ({"dtype": "int8"}, DamagedFile, "is incomplete or invalid"),
+        ({"shards": None}, DamagedFile, "is incomplete or invalid"),
+        ({"cost": {}}, DamagedFile, "is incomplete or invalid"),
     ],
 )
-def test_a_manifest_that_cannot_be_is_refused(folder, change, error, said):
+def test_an_invalid_manifest_is_refused(folder, change, error, message):
     manifest = json.loads((folder.path / MANIFEST).read_text())
     write_text(folder.path / MANIFEST, json.dumps({**manifest, **change}))
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         open_labels(folder.path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"schema"'])
-def test_a_manifest_that_is_none_is_damage(folder, text):
+def test_a_file_that_is_not_a_manifest_is_damaged(folder, text):
     (folder.path / MANIFEST).write_text(text)
-    with pytest.raises(DamagedFile, match=r"manifest.json cannot be read .* shards that are whole are kept"):
+    with pytest.raises(DamagedFile, match=r"manifest.json cannot be read .* complete shards are reused"):
         open_labels(folder.path)
 
 
-def test_a_folder_without_a_manifest_says_what_it_lacks(folder, tmp_path):
+def test_a_folder_without_a_manifest_is_refused(folder, tmp_path):
     (folder.path / MANIFEST).unlink()
     with pytest.raises(BadInput, match=r"is not finished \(3 shards so far, no manifest.json\). Record again"):
         open_labels(folder.path)
@@ -128,21 +128,21 @@ def test_a_folder_without_a_manifest_says_what_it_lacks(folder, tmp_path):
 
 @pytest.mark.parametrize("options", [{}, {"dtype": "float16"}, {"top_k": 2}])
 def test_the_columns_of_a_shard_are_read_a_few_at_a_time(tmp_path, monkeypatch, options):
-    at_once = record(Linear(), ROWS, tmp_path / "other", shard_rows=10, **options)
-    whole = at_once.labels.answers
+    recorded = record(Linear(), ROWS, tmp_path / "other", shard_rows=10, **options)
+    whole = recorded.labels.answers
     monkeypatch.setattr(folder_module, "COLUMNS_A_READ", 2)
-    in_turn = open_labels(at_once.path)
-    np.testing.assert_array_equal(in_turn.labels.answers, whole)
-    np.testing.assert_array_equal(np.concatenate([part.answers for part in in_turn.parts()]), whole)
-    columns = read_shard(at_once.path, 2, at_once.provenance).columns
+    reopened = open_labels(recorded.path)
+    np.testing.assert_array_equal(reopened.labels.answers, whole)
+    np.testing.assert_array_equal(np.concatenate([part.answers for part in reopened.parts()]), whole)
+    columns = read_shard(recorded.path, 2, recorded.provenance).columns
     assert len(columns) == len(list(columns)) == (7 if "top_k" in options else 5)
     assert len(columns["answer_1"]) == 5
 
 
-@pytest.mark.parametrize("shown", [slice(0, 8), slice(10, 20)])
-def test_a_shard_of_other_rows_than_its_own_is_refused(folder, shown):
+@pytest.mark.parametrize("selection", [slice(0, 8), slice(10, 20)])
+def test_a_shard_with_other_row_numbers_is_refused(folder, selection):
     table = pq.read_table(shard_path(folder.path, 0)).combine_chunks()
-    rows = pa.array(np.arange(25)[shown])
+    rows = pa.array(np.arange(25)[selection])
     pq.write_table(table.slice(0, len(rows)).set_column(0, "row", rows), shard_path(folder.path, 0))
     with pytest.raises(DamagedFile, match="does not hold rows 0 to 9"):
         read_shard(folder.path, 0, folder.provenance)

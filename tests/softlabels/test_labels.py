@@ -17,7 +17,7 @@ def labels_of(answers=LOGITS, form=FORM, rows=ROWS):
     return SoftLabels(answers, form, row_names(rows))
 
 
-def test_kept_answers_are_a_teacher_for_their_rows_in_any_order_and_selection():
+def test_soft_labels_answer_their_rows_in_any_order_and_selection():
     labels = labels_of()
     assert isinstance(labels, Teacher)
     assert labels.answer(ROWS) is labels.answers
@@ -30,7 +30,7 @@ def test_other_rows_are_refused(rows):
         labels_of().answer(rows)
 
 
-def test_a_row_recorded_twice_is_one_row_only_if_it_was_answered_alike():
+def test_a_row_recorded_twice_can_be_looked_up_only_if_its_answers_are_equal():
     twice = ROWS[[0, 1, 0]]
     same = labels_of(LOGITS[[0, 1, 0]], rows=twice)
     np.testing.assert_array_equal(same.answer(ROWS[:1]), LOGITS[:1])
@@ -42,9 +42,9 @@ def test_a_row_recorded_twice_is_one_row_only_if_it_was_answered_alike():
 
 def test_probabilities_are_not_passed_through_softmax_again():
     p = softmax(LOGITS)
-    kept = labels_of(p, FORM.as_kind("probabilities"))
-    np.testing.assert_array_equal(kept.probabilities, p)
-    np.testing.assert_allclose(softmax(kept.logits), p)
+    labels = labels_of(p, FORM.as_kind("probabilities"))
+    np.testing.assert_array_equal(labels.probabilities, p)
+    np.testing.assert_allclose(softmax(labels.logits), p)
     np.testing.assert_allclose(labels_of().probabilities, p)
 
 

@@ -20,7 +20,7 @@ def jsonl(path, lines):
     return path
 
 
-def written(tmp_path, suffix, columns):
+def write_log(tmp_path, suffix, columns):
     path, frame = tmp_path / f"log{suffix}", pd.DataFrame(columns)
     if suffix == ".parquet":
         frame.to_parquet(path)
@@ -32,8 +32,8 @@ def written(tmp_path, suffix, columns):
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
-def test_a_column_a_class_from_every_kind_of_file(tmp_path, suffix):
-    path = written(tmp_path, suffix, {"text": TEXTS, "neg": P[:, 0], "neutral": P[:, 1], "pos": P[:, 2]})
+def test_one_column_per_class_from_every_kind_of_file(tmp_path, suffix):
+    path = write_log(tmp_path, suffix, {"text": TEXTS, "neg": P[:, 0], "neutral": P[:, 1], "pos": P[:, 2]})
     labels = read_answers(path, answers=["neg", "neutral", "pos"], kind="probabilities", content="text")
     assert labels.form.classes == ("neg", "neutral", "pos")
     np.testing.assert_allclose(labels.answer(TEXTS[::-1]), P[::-1], rtol=1e-12)
@@ -44,31 +44,31 @@ def test_a_column_a_class_from_every_kind_of_file(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(("kind", "numbers"), [("probabilities", P), ("log-probabilities", np.log(P)), ("logits", np.log(P) + 7)])
-def test_every_kind_of_number_means_the_same(tmp_path, kind, numbers):
-    path = jsonl(tmp_path / "log.jsonl", [{"text": t, "said": row} for t, row in zip(TEXTS, numbers.tolist(), strict=True)])
-    labels = read_answers(path, answers="said", kind=kind, content="text", classes=["a", "b", "c"])
+def test_every_kind_of_number_gives_the_same_probabilities(tmp_path, kind, numbers):
+    path = jsonl(tmp_path / "log.jsonl", [{"text": t, "answer": row} for t, row in zip(TEXTS, numbers.tolist(), strict=True)])
+    labels = read_answers(path, answers="answer", kind=kind, content="text", classes=["a", "b", "c"])
     np.testing.assert_allclose(labels.probabilities, P, rtol=1e-9)
     assert labels.form.kind == ("logits" if kind == "logits" else "probabilities")
 
 
-def test_rows_can_be_told_by_place_or_by_id(tmp_path):
+def test_lines_are_assigned_to_rows_by_position_or_by_id(tmp_path):
     rows = np.arange(8.0).reshape(4, 2)
     order = [2, 0, 3, 1]
-    path = written(tmp_path, ".csv", {"id": [f"r{i}" for i in order], "a": P[order, 0], "b": 1 - P[order, 0]})
+    path = write_log(tmp_path, ".csv", {"id": [f"r{i}" for i in order], "a": P[order, 0], "b": 1 - P[order, 0]})
     by_id = read_answers(path, answers=["a", "b"], kind="probabilities", data=rows, id_column="id", ids=["r0", "r1", "r2", "r3"])
     np.testing.assert_allclose(by_id.answer(rows)[:, 0], P[:, 0], rtol=1e-12)
     by_place = read_answers(path, answers=["a", "b"], kind="probabilities", data=rows)
     np.testing.assert_allclose(by_place.answer(rows)[:, 0], P[order, 0], rtol=1e-12)
 
 
-def test_several_columns_of_content_are_a_row(tmp_path):
-    path = written(tmp_path, ".parquet", {"x": [1, 2], "y": [0.5, 0.5], "value": [3.0, 4.0]})
+def test_multiple_content_columns_form_a_row(tmp_path):
+    path = write_log(tmp_path, ".parquet", {"x": [1, 2], "y": [0.5, 0.5], "value": [3.0, 4.0]})
     labels = read_answers(path, answers="value", kind="values", content=["x", "y"])
     np.testing.assert_array_equal(labels.answer(np.array([[2.0, 0.5]])), [[4.0]])
     np.testing.assert_array_equal(labels.answer(pl.DataFrame({"x": [1], "y": [0.5]})), [[3.0]])
 
 
-def test_votes_are_counted_in_lists_and_in_lines(tmp_path):
+def test_votes_are_counted_from_lists_and_from_lines(tmp_path):
     lists = jsonl(tmp_path / "a.jsonl", [{"text": "good", "votes": ["pos", "pos", "neg"]}, {"text": "bad", "votes": ["neg"]}])
     cast = [("good", "pos"), ("bad", "neg"), ("good", "neg"), ("good", "pos")]
     lines = jsonl(tmp_path / "b.jsonl", [{"text": t, "votes": v} for t, v in cast])
@@ -81,35 +81,35 @@ def test_votes_are_counted_in_lists_and_in_lines(tmp_path):
 
 
 def test_top_k_from_mappings_with_a_rest(tmp_path):
-    said = [{"a": -0.5, "c": -3.0}, {"b": -0.25}, {"a": -1.0, "b": -1.4, "c": -1.0}]
-    path = jsonl(tmp_path / "log.jsonl", [{"text": t, "top": top} for t, top in zip("xyz", said, strict=True)])
+    top_k = [{"a": -0.5, "c": -3.0}, {"b": -0.25}, {"a": -1.0, "b": -1.4, "c": -1.0}]
+    path = jsonl(tmp_path / "log.jsonl", [{"text": t, "top": top} for t, top in zip("xyz", top_k, strict=True)])
     spread = read_answers(path, answers="top", kind="log-probabilities", content="text", rest="drop").probabilities
     np.testing.assert_allclose(spread[1], [0, 1, 0])
-    whole = jsonl(tmp_path / "whole.jsonl", [{"text": t, "top": top} for t, top in zip("xy", said, strict=False)])
+    whole = jsonl(tmp_path / "whole.jsonl", [{"text": t, "top": top} for t, top in zip("xy", top_k, strict=False)])
     labels = read_answers(whole, answers="top", kind="log-probabilities", content="text", classes=["a", "b", "c", "d"])
     first = np.exp([-0.5, -3.0])
     np.testing.assert_allclose(labels.answer(["x"])[0], [first[0], (1 - first.sum()) / 2, first[1], (1 - first.sum()) / 2])
     np.testing.assert_allclose(labels.answer(["y"])[0, 0], (1 - np.exp(-0.25)) / 3)
-    with pytest.raises(NotProbabilities, match=r"line 2 names every class, and they add up to 0\.98.*; pass rest='drop'"):
+    with pytest.raises(NotProbabilities, match=r"all classes in line 2 sum to 0\.98.*; pass rest='drop'"):
         read_answers(path, answers="top", kind="log-probabilities", content="text")
 
 
-def test_json_in_a_csv_column_is_read(tmp_path):
-    path = written(tmp_path, ".csv", {"text": ["x", "y"], "said": ['{"a": 0.25, "b": 0.75}', '{"a": 1.0, "b": 0.0}']})
-    labels = read_answers(path, answers="said", kind="probabilities", content="text")
+def test_json_in_a_csv_column_is_parsed(tmp_path):
+    path = write_log(tmp_path, ".csv", {"text": ["x", "y"], "answer": ['{"a": 0.25, "b": 0.75}', '{"a": 1.0, "b": 0.0}']})
+    labels = read_answers(path, answers="answer", kind="probabilities", content="text")
     np.testing.assert_array_equal(labels.answers, [[0.25, 0.75], [1, 0]])
 
 
-def test_several_answers_to_one_row_are_an_error_or_their_mean(tmp_path):
-    path = written(tmp_path, ".parquet", {"text": ["x", "x", "y"], "a": [0.2, 0.4, 1.0], "b": [0.8, 0.6, 0.0]})
+def test_different_answers_to_one_row_are_an_error_or_averaged(tmp_path):
+    path = write_log(tmp_path, ".parquet", {"text": ["x", "x", "y"], "a": [0.2, 0.4, 1.0], "b": [0.8, 0.6, 0.0]})
     with pytest.raises(LabelMismatch, match="rows 0 and 1 are the same row with different answers"):
         read_answers(path, answers=["a", "b"], kind="probabilities", content="text")
     labels = read_answers(path, answers=["a", "b"], kind="probabilities", content="text", repeated="mean")
     np.testing.assert_allclose(labels.answers, [[0.3, 0.7], [1, 0]])
 
 
-def test_multilabel_answers_need_not_add_up(tmp_path):
-    path = written(tmp_path, ".parquet", {"text": ["x"], "red": [0.9], "round": [0.8]})
+def test_multilabel_answers_need_not_sum_to_one(tmp_path):
+    path = write_log(tmp_path, ".parquet", {"text": ["x"], "red": [0.9], "round": [0.8]})
     labels = read_answers(path, answers=["red", "round"], kind="probabilities", content="text", task="multilabel")
     assert labels.form.task == "multilabel"
 
@@ -130,7 +130,7 @@ ROWS = np.eye(2)
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "said"),
+    ("options", "error", "message"),
     [
         ({"answers": "p", "kind": "scores", "content": "text"}, BadInput, "kind 'scores' is unknown"),
         ({"answers": "p", "kind": "probabilities"}, BadInput, "pass either content="),
@@ -139,33 +139,37 @@ ROWS = np.eye(2)
         ({"answers": "q", "kind": "probabilities", "content": "text"}, BadInput, "no column 'q'; it has 'text'"),
         ({"answers": "p", "kind": "probabilities", "content": "text"}, BadInput, "pass classes="),
         ({"answers": "p", "kind": "probabilities", "content": "text", "classes": "abc"}, ShapeError, "2 columns; expected 3"),
-        ({"answers": "z", "kind": "logits", "content": "text", "classes": "ab"}, ShapeError, "lists of equally many"),
+        ({"answers": "z", "kind": "logits", "content": "text", "classes": "ab"}, ShapeError, "lists of numbers of the same length"),
         ({"answers": "vote", "kind": "logits", "content": "text"}, ShapeError, "does not hold numbers"),
         ({"answers": "top", "kind": "logits", "content": "text"}, BadInput, "leaves classes out of its logits"),
-        ({"answers": "top", "kind": "probabilities", "content": "text"}, NotProbabilities, "line 1 add up to 3"),
-        ({"answers": "top", "kind": "probabilities", "content": "text", "classes": "bc"}, LabelMismatch, "names the class 'a'"),
+        ({"answers": "top", "kind": "probabilities", "content": "text"}, NotProbabilities, "line 1 sum to 3"),
+        ({"answers": "top", "kind": "probabilities", "content": "text", "classes": "bc"}, LabelMismatch, "the log has the class 'a'"),
         ({"answers": "vote", "kind": "votes", "content": "text", "classes": "ac"}, LabelMismatch, "votes were cast for 'b'"),
-        ({"answers": "none", "kind": "votes", "content": "text", "classes": "ab"}, LabelMismatch, "nobody voted on the row of line 0"),
+        ({"answers": "none", "kind": "votes", "content": "text", "classes": "ab"}, LabelMismatch, "the row of line 0 has no votes"),
         ({"answers": "vote", "kind": "votes", "content": "text", "smoothing": -1}, BadInput, "smoothing is -1"),
         ({"answers": ["w", "w"], "kind": "probabilities", "content": "text", "classes": "ab"}, NotProbabilities, "row 1"),
         ({"answers": "w", "kind": "values", "data": np.eye(3)}, LabelMismatch, "2 lines and the data 3 rows"),
         ({"answers": "w", "kind": "values", "data": ROWS, "id_column": "id", "ids": ["1", "2"]}, LabelMismatch, r"first: '9'"),
-        ({"answers": "w", "kind": "values", "data": ROWS, "id_column": "id", "ids": ["1", "1"]}, LabelMismatch, "each row needs its own"),
+        (
+            {"answers": "w", "kind": "values", "data": ROWS, "id_column": "id", "ids": ["1", "1"]},
+            LabelMismatch,
+            "each row needs a unique id",
+        ),
         ({"answers": "w", "kind": "values", "data": ROWS, "id_column": "id", "ids": ["1"]}, LabelMismatch, "1 ids for 2 rows"),
     ],
 )
-def test_a_log_that_cannot_be_used_says_why(options, error, said):
-    with pytest.raises(error, match=said):
+def test_an_unsuitable_log_is_refused(options, error, message):
+    with pytest.raises(error, match=message):
         read_answers(LOG, **options)
 
 
-def test_a_csv_column_that_only_looks_like_json_is_refused(tmp_path):
-    path = written(tmp_path, ".csv", {"text": ["x"], "said": ["{oops"]})
-    with pytest.raises(BadInput, match="looks like JSON and is not"):
-        read_answers(path, answers="said", kind="probabilities", content="text")
+def test_a_csv_column_with_invalid_json_is_refused(tmp_path):
+    path = write_log(tmp_path, ".csv", {"text": ["x"], "answer": ["{oops"]})
+    with pytest.raises(BadInput, match="looks like JSON and cannot be parsed"):
+        read_answers(path, answers="answer", kind="probabilities", content="text")
 
 
-def test_the_fingerprint_follows_what_was_said(tmp_path):
+def test_the_fingerprint_follows_the_answers(tmp_path):
     def fingerprint(table):
         return read_answers(table, answers="w", kind="values", content="text").fingerprint
 
@@ -174,7 +178,7 @@ def test_the_fingerprint_follows_what_was_said(tmp_path):
     assert fingerprint(LOG) != fingerprint(LOG.slice(0, 1))
 
 
-def test_rows_of_numbers_beside_texts_are_found_by_their_content():
+def test_rows_of_numbers_and_texts_are_found_by_their_content():
     rows = pd.DataFrame({"size": [1.5, 2.5], "colour": ["red", "blue"]})
     log = pa.Table.from_pandas(rows.assign(no=[0.25, 0.5], yes=[0.75, 0.5]))
     labels = read_answers(log, answers=["no", "yes"], kind="probabilities", content=["size", "colour"])

@@ -24,7 +24,7 @@ def test_a_teacher_is_queried_in_parts_and_recorded_answers_at_once(monkeypatch)
     assert sizes == [8, 8, 8, 6]
     assert answers.dtype == np.float64
     np.testing.assert_array_equal(answers[:, 0], X[:, 0] > 0)
-    twins = SoftLabels(np.array([[1.0, 0.0], [0.0, 1.0]]), FORM, names=np.array([7, 7], dtype=np.uint64))
+    duplicates = SoftLabels(np.array([[1.0, 0.0], [0.0, 1.0]]), FORM, names=np.array([7, 7], dtype=np.uint64))
     monkeypatch.setattr("tutelage.softlabels.labels.row_names", lambda rows: np.array([7, 7], dtype=np.uint64)[: len(rows)])
     monkeypatch.setattr(querying, "QUERY_ROWS", 1)
-    np.testing.assert_array_equal(query(twins, X[:2]), [[1, 0], [0, 1]])
+    np.testing.assert_array_equal(query(duplicates, X[:2]), [[1, 0], [0, 1]])

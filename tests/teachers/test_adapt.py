@@ -14,11 +14,11 @@ from tutelage.teachers.adapt import as_teacher
 X, Y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array(["no", "no", "yes", "yes"])
 
 
-class OfMyOwn:
-    """Somebody's own Teacher, which happens to have a fit and a predict too."""
+class CustomTeacher:
+    """A user-defined Teacher that also has the methods `fit` and `predict`."""
 
     form = as_teacher(LogisticRegression().fit(X, Y)).form
-    fingerprint = "mine"
+    fingerprint = "custom"
 
     def answer(self, inputs):
         return np.full((len(inputs), 2), 0.5)
@@ -33,7 +33,7 @@ class OnlyProbabilities:
         return np.full((len(inputs), 2), 0.5)
 
 
-def test_each_kind_of_model_declares_what_it_answers():
+def test_the_form_follows_from_the_model():
     network = as_teacher(nn.Linear(1, 2), classes=("no", "yes"))
     classifier, regressor = as_teacher(LogisticRegression().fit(X, Y)), as_teacher(LinearRegression().fit(X, X[:, 0]))
     assert [teacher.form.kind for teacher in (network, classifier, regressor)] == ["logits", "probabilities", "values"]
@@ -42,41 +42,45 @@ def test_each_kind_of_model_declares_what_it_answers():
     np.testing.assert_allclose(regressor.answer(X), X, atol=1e-12)
 
 
-def test_a_teacher_is_returned_as_it_is():
-    mine = OfMyOwn()
-    assert as_teacher(mine) is mine
-    with pytest.raises(BadInput, match="a Teacher needs no classes= from you"):
-        as_teacher(mine, classes=("no", "yes"))
+def test_a_teacher_is_returned_unchanged():
+    teacher = CustomTeacher()
+    assert as_teacher(teacher) is teacher
+    with pytest.raises(BadInput, match="classes= was passed for a Teacher, which does not need it"):
+        as_teacher(teacher, classes=("no", "yes"))
 
 
-def test_what_has_classes_and_probabilities_needs_no_fit():
+def test_classes_and_predict_proba_are_enough():
     teacher = as_teacher(OnlyProbabilities())
     assert isinstance(teacher, Teacher)
     assert teacher.form.classes == ("no", "yes")
 
 
 @pytest.mark.parametrize(
-    ("model", "options", "said"),
+    ("model", "options", "message"),
     [
         (nn.Linear(1, 2), {}, "pass classes="),
         (LogisticRegression().fit(X, Y), {"classes": ("no", "yes")}, "leave classes= out"),
-        (LogisticRegression().fit(X, Y), {"kind": "probabilities"}, "a scikit-learn estimator needs no kind= from you"),
+        (
+            LogisticRegression().fit(X, Y),
+            {"kind": "probabilities"},
+            "kind= was passed for a scikit-learn estimator, which does not need it",
+        ),
         (LogisticRegression(), {}, "LogisticRegression is not fitted"),
         (LogisticRegression, {}, "LogisticRegression is a class; pass a fitted LogisticRegression"),
-        (LinearSVC().fit(X, Y), {}, "no predict_proba; wrap it"),
-        (StandardScaler().fit(X), {}, "cannot take a StandardScaler as a teacher"),
-        ([LogisticRegression().fit(X, Y)] * 2, {}, "2 teachers at once: .* with ensemble"),
-        ("teacher.pkl", {}, r"teacher\.pkl is no path of an ONNX file; .* open_teacher"),
-        (Path("teacher.skops"), {}, r"teacher\.skops is no path of an ONNX file; .* open_teacher"),
-        (None, {}, "cannot take a NoneType as a teacher"),
-        (X, {}, "cannot take a ndarray as a teacher"),
+        (LinearSVC().fit(X, Y), {}, "no predict_proba, .*; wrap it"),
+        (StandardScaler().fit(X), {}, "cannot use a StandardScaler as a teacher"),
+        ([LogisticRegression().fit(X, Y)] * 2, {}, "got a list of 2 teachers, expected one; .* with ensemble"),
+        ("teacher.pkl", {}, r"teacher\.pkl is not the path of an ONNX file; .* open_teacher"),
+        (Path("teacher.skops"), {}, r"teacher\.skops is not the path of an ONNX file; .* open_teacher"),
+        (None, {}, "cannot use a NoneType as a teacher"),
+        (X, {}, "cannot use a ndarray as a teacher"),
     ],
 )
-def test_what_cannot_teach_is_refused_with_the_way_out(model, options, said):
-    with pytest.raises(BadInput, match=said):
+def test_unsuitable_models_are_refused_with_a_remedy(model, options, message):
+    with pytest.raises(BadInput, match=message):
         as_teacher(model, **options)
 
 
 def test_bytes_are_an_onnx_file():
-    with pytest.raises(DamagedFile, match="what the given bytes hold is not an ONNX graph"):
+    with pytest.raises(DamagedFile, match="the content of the given bytes is not an ONNX graph"):
         as_teacher(b"text")

@@ -14,64 +14,66 @@ P = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
 Q = np.array([[0.2, 0.2, 0.6], [0.3, 0.4, 0.3]])
 
 
-def saying(answers, kind="probabilities", classes=CLASSES, task=None):
+def teacher_of(answers, kind="probabilities", classes=CLASSES, task=None):
     form = of_classes(kind, classes) if task is None else AnswerForm(kind, task, classes)
     return FunctionTeacher(lambda rows: np.asarray(answers)[: len(rows)], form)
 
 
-def test_the_arithmetic_mean_is_of_probabilities_also_of_logits():
-    mean = ensemble([saying(P), saying(np.log(Q) + 5, "logits")])
+def test_the_arithmetic_mean_is_of_probabilities():
+    mean = ensemble([teacher_of(P), teacher_of(np.log(Q) + 5, "logits")])
     assert mean.form == of_classes("probabilities", CLASSES)
     np.testing.assert_allclose(mean.answer(ROWS), (P + Q) / 2)
 
 
 def test_the_geometric_mean_is_the_softmax_of_the_mean_logits():
-    mean = ensemble([saying(P), saying(np.log(Q) + 5, "logits")], how="geometric")
+    mean = ensemble([teacher_of(P), teacher_of(np.log(Q) + 5, "logits")], how="geometric")
     np.testing.assert_allclose(mean.answer(ROWS), softmax((np.log(P) + np.log(Q)) / 2, axis=1))
 
 
-def test_weights_are_shares():
-    np.testing.assert_allclose(ensemble([saying(P), saying(Q)], weights=[3, 1]).answer(ROWS), 0.75 * P + 0.25 * Q)
-    geometric = ensemble([saying(P), saying(np.log(Q) + 5, "logits")], how="geometric", weights=[3, 1])
+def test_weights_are_normalised():
+    np.testing.assert_allclose(ensemble([teacher_of(P), teacher_of(Q)], weights=[3, 1]).answer(ROWS), 0.75 * P + 0.25 * Q)
+    geometric = ensemble([teacher_of(P), teacher_of(np.log(Q) + 5, "logits")], how="geometric", weights=[3, 1])
     np.testing.assert_allclose(geometric.answer(ROWS), softmax(0.75 * np.log(P) + 0.25 * np.log(Q), axis=1))
 
 
 @pytest.mark.parametrize("how", ["arithmetic", "geometric"])
 def test_classes_are_put_in_the_order_of_the_first(how):
-    turned = saying(Q[:, [2, 0, 1]], classes=("c", "a", "b"))
-    np.testing.assert_allclose(ensemble([saying(P), turned], how=how).answer(ROWS), ensemble([saying(P), saying(Q)], how=how).answer(ROWS))
+    reordered = teacher_of(Q[:, [2, 0, 1]], classes=("c", "a", "b"))
+    np.testing.assert_allclose(
+        ensemble([teacher_of(P), reordered], how=how).answer(ROWS), ensemble([teacher_of(P), teacher_of(Q)], how=how).answer(ROWS)
+    )
 
 
 @pytest.mark.parametrize("how", ["arithmetic", "geometric"])
-def test_a_members_own_answers_are_left_as_they_are(how):
-    kept = P.copy()
-    several = ensemble([saying(kept), saying(Q)], how=how)
-    first = several.answer(ROWS)
-    np.testing.assert_array_equal(several.answer(ROWS), first)
-    np.testing.assert_array_equal(kept, P)
+def test_the_answers_of_the_members_are_not_modified(how):
+    own = P.copy()
+    both = ensemble([teacher_of(own), teacher_of(Q)], how=how)
+    first = both.answer(ROWS)
+    np.testing.assert_array_equal(both.answer(ROWS), first)
+    np.testing.assert_array_equal(own, P)
 
 
-def test_far_logits_do_not_underflow_into_a_veto():
-    far = [saying(np.array([[0.0, 2000.0]] * 2, dtype=np.float32), "logits", (0, 1)), saying([[2000.0, 0.0]] * 2, "logits", (0, 1))]
+def test_large_logits_do_not_underflow_to_a_veto():
+    far = [teacher_of(np.array([[0.0, 2000.0]] * 2, dtype=np.float32), "logits", (0, 1)), teacher_of([[2000.0, 0.0]] * 2, "logits", (0, 1))]
     np.testing.assert_allclose(ensemble(far, how="geometric").answer(ROWS), np.full((2, 2), 0.5))
 
 
-def test_one_member_can_veto_a_class_and_two_can_leave_none():
-    one = ensemble([saying([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]]), saying(Q)], how="geometric")
+def test_members_can_veto_a_class_and_all_classes_together():
+    one = ensemble([teacher_of([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]]), teacher_of(Q)], how="geometric")
     np.testing.assert_allclose(one.answer(ROWS)[0], [1, 0, 0])
-    none = ensemble([saying([[1.0, 0.0, 0.0]] * 2), saying([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]])], how="geometric")
+    none = ensemble([teacher_of([[1.0, 0.0, 0.0]] * 2), teacher_of([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]])], how="geometric")
     with pytest.raises(LabelMismatch, match=r"rule out every class of 1 of 2 rows \(first: row 1\).*pass how='arithmetic'"):
         none.answer(ROWS)
 
 
-def test_labels_of_their_own_are_averaged_one_by_one():
+def test_multilabel_answers_are_averaged_label_by_label():
     on, other = np.array([[0.9, 0.0], [0.5, 1.0]]), np.array([[0.5, 0.2], [0.5, 0.4]])
-    members = [saying(on, classes=("x", "y"), task="multilabel"), saying(other, classes=("x", "y"), task="multilabel")]
+    members = [teacher_of(on, classes=("x", "y"), task="multilabel"), teacher_of(other, classes=("x", "y"), task="multilabel")]
     np.testing.assert_allclose(ensemble(members).answer(ROWS), (on + other) / 2)
     geometric = ensemble(members, how="geometric").answer(ROWS)
     np.testing.assert_allclose(geometric[0, 0], expit(logit([0.9, 0.5]).mean()))
     np.testing.assert_array_equal(geometric[:, 1], [0.0, 1.0])
-    contrary = saying(1 - on, classes=("x", "y"), task="multilabel")
+    contrary = teacher_of(1 - on, classes=("x", "y"), task="multilabel")
     with pytest.raises(LabelMismatch, match="rule out every class"):
         ensemble([members[0], contrary], how="geometric").answer(ROWS)
 
@@ -87,27 +89,32 @@ def test_values_are_averaged():
 
 
 @pytest.mark.parametrize(
-    ("teachers", "options", "error", "said"),
+    ("teachers", "options", "error", "message"),
     [
         ([], {}, BadInput, "no teachers"),
-        (saying(P), {}, BadInput, "made of a list of teachers; got one FunctionTeacher"),
-        ([saying(P)], {"how": "harmonic"}, BadInput, "expected 'arithmetic' or 'geometric'"),
-        ([saying(P), saying(Q, classes=("a", "b", "d"))], {}, LabelMismatch, "see relabelled"),
-        ([saying(P), saying(P[:, :2] / P[:, :2].sum(axis=1, keepdims=True), classes=("a", "b"))], {}, LabelMismatch, "teacher 2 is binary"),
-        ([saying(P), saying(P, classes=CLASSES, task="multilabel")], {}, LabelMismatch, "teacher 2 is multilabel"),
-        ([saying(P, classes=(1, 2, 3)), saying(P, classes=("1", "2", "3"))], {}, LabelMismatch, "needs the same"),
-        ([saying(P), saying(Q)], {"weights": [1]}, BadInput, "one number above 0 for each"),
-        ([saying(P), saying(Q)], {"weights": [1, 0]}, BadInput, "one number above 0 for each"),
-        ([saying(P), saying(Q)], {"weights": [1, float("nan")]}, BadInput, "one number above 0 for each"),
-        ([saying(P), saying(Q)], {"weights": ["much", "little"]}, BadInput, "one number above 0 for each"),
+        (teacher_of(P), {}, BadInput, "an ensemble needs a list of teachers; got one FunctionTeacher"),
+        ([teacher_of(P)], {"how": "harmonic"}, BadInput, "expected 'arithmetic' or 'geometric'"),
+        ([teacher_of(P), teacher_of(Q, classes=("a", "b", "d"))], {}, LabelMismatch, "map them with relabelled"),
+        (
+            [teacher_of(P), teacher_of(P[:, :2] / P[:, :2].sum(axis=1, keepdims=True), classes=("a", "b"))],
+            {},
+            LabelMismatch,
+            "teacher 2 is binary",
+        ),
+        ([teacher_of(P), teacher_of(P, classes=CLASSES, task="multilabel")], {}, LabelMismatch, "teacher 2 is multilabel"),
+        ([teacher_of(P, classes=(1, 2, 3)), teacher_of(P, classes=("1", "2", "3"))], {}, LabelMismatch, "needs the same task and classes"),
+        ([teacher_of(P), teacher_of(Q)], {"weights": [1]}, BadInput, "one number above 0 for each"),
+        ([teacher_of(P), teacher_of(Q)], {"weights": [1, 0]}, BadInput, "one number above 0 for each"),
+        ([teacher_of(P), teacher_of(Q)], {"weights": [1, float("nan")]}, BadInput, "one number above 0 for each"),
+        ([teacher_of(P), teacher_of(Q)], {"weights": ["much", "little"]}, BadInput, "one number above 0 for each"),
     ],
 )
-def test_what_cannot_answer_as_one_is_refused(teachers, options, error, said):
-    with pytest.raises(error, match=said):
+def test_unsuitable_members_and_options_are_refused(teachers, options, error, message):
+    with pytest.raises(error, match=message):
         ensemble(teachers, **options)
 
 
-def test_an_ensemble_is_named_by_its_members_weights_and_mean():
+def test_the_fingerprint_follows_members_weights_and_mean():
     X, members = np.array([[0.0], [1.0], [2.0]]), []
     for strength in (1.0, 9.0):
         members.append(LogisticRegression(C=strength).fit(X, [0, 0, 1]))

@@ -43,16 +43,16 @@ SAVED = {
 
 
 @pytest.mark.parametrize("name", SAVED)
-def test_each_kind_of_file_answers_as_the_model_that_it_holds(tmp_path, name):
+def test_the_opened_teacher_answers_like_the_saved_model(tmp_path, name):
     save, model = SAVED[name]
     save(tmp_path / name)
-    teacher, held = open_teacher(str(tmp_path / name)), as_teacher(model)
-    assert teacher.form == held.form
-    np.testing.assert_allclose(teacher.answer(X), held.answer(X), atol=1e-6)
+    teacher, original = open_teacher(str(tmp_path / name)), as_teacher(model)
+    assert teacher.form == original.form
+    np.testing.assert_allclose(teacher.answer(X), original.answer(X), atol=1e-6)
     assert teacher.fingerprint == open_teacher(str(tmp_path / name)).fingerprint
 
 
-def test_declarations_go_through(tmp_path):
+def test_declarations_are_passed_on(tmp_path):
     LIGHTGBM.save_model(tmp_path / "booster.txt")
     assert open_teacher(str(tmp_path / "booster.txt"), classes=("x", "y", "z")).form.classes == ("x", "y", "z")
     with pytest.raises(BadInput, match="leave kind= out"):
@@ -70,7 +70,7 @@ def test_a_damaged_file_is_refused(tmp_path, name, damage, capfd):
         open_teacher(str(tmp_path / name))
 
 
-def test_the_sizes_that_a_lightgbm_file_tells_of_its_trees_are_not_believed(tmp_path):
+def test_forged_tree_sizes_in_a_lightgbm_file_are_ignored(tmp_path):
     path = tmp_path / "booster.txt"
     LIGHTGBM.save_model(path)
     lines = path.read_text().splitlines(keepends=True)
@@ -78,7 +78,7 @@ def test_the_sizes_that_a_lightgbm_file_tells_of_its_trees_are_not_believed(tmp_
     np.testing.assert_array_equal(open_teacher(str(path)).answer(X), LIGHTGBM.predict(X))
 
 
-def test_a_forest_whose_nodes_point_outside_it_is_refused(tmp_path):
+def test_a_forest_with_invalid_child_nodes_is_refused(tmp_path):
     forest = RandomForestClassifier(1, random_state=0).fit(X, Y)
     forest.estimators_[0].tree_.children_left[0] = 10**6
     skops.io.dump(forest, tmp_path / "forest.skops")
@@ -91,12 +91,12 @@ def test_skops_types_that_could_run_code_need_trust(tmp_path):
     skops.io.dump(FunctionTransformer(joblib.hash), path)
     with pytest.raises(BadInput, match=r"holds types that could run code when loaded: joblib\.hashing\.hash\. .*--trust"):
         open_teacher(str(path))
-    with pytest.raises(BadInput, match="cannot take a FunctionTransformer"):  # loaded, and found to be no teacher
+    with pytest.raises(BadInput, match="cannot use a FunctionTransformer"):  # loaded, but not a model
         open_teacher(str(path), trust=True)
 
 
-class Runs:
-    """A pickle that writes a file when it is loaded."""
+class WritesWhenLoaded:
+    """A pickle of it writes a file when loaded."""
 
     def __init__(self, path):
         self.path = path
@@ -106,9 +106,9 @@ class Runs:
 
 
 @pytest.mark.parametrize("suffix", [".pkl", ".joblib"])
-def test_a_pickle_needs_trust_says_why_and_is_not_touched_without(tmp_path, suffix):
+def test_a_pickle_is_loaded_only_with_trust(tmp_path, suffix):
     path = tmp_path / f"teacher{suffix}"
-    path.write_bytes(pickle.dumps(Runs(tmp_path / "ran")))
+    path.write_bytes(pickle.dumps(WritesWhenLoaded(tmp_path / "ran")))
     with pytest.raises(BadInput, match=r"loading it can run any code .* pass --trust .* save it with skops"):
         open_teacher(str(path))
     assert not (tmp_path / "ran").exists()
@@ -121,7 +121,7 @@ def test_a_pickle_needs_trust_says_why_and_is_not_touched_without(tmp_path, suff
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder to work in, whose modules are forgotten afterwards."""
+    """A working directory; modules imported from it are removed from `sys.modules` afterwards."""
     monkeypatch.chdir(tmp_path)
     before = set(sys.modules)
     yield tmp_path
@@ -130,7 +130,7 @@ def here(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
-def test_an_object_of_a_module_in_the_current_folder_teaches(here):
+def test_an_object_of_a_module_in_the_current_folder_is_opened(here):
     (here / "my_teacher.py").write_text("def scores(rows):\n    return rows[:, 0]\n")
     path = list(sys.path)
     teacher = open_teacher("my_teacher:scores", kind="logits", classes=("no", "yes"))
@@ -138,7 +138,7 @@ def test_an_object_of_a_module_in_the_current_folder_teaches(here):
     assert sys.path == path
 
 
-def test_a_module_of_a_package_is_found(here):
+def test_an_object_of_a_module_in_a_package_is_opened(here):
     (here / "my_teachers").mkdir()
     (here / "my_teachers" / "first.py").write_text(
         "from sklearn.linear_model import LinearRegression\nmodel = LinearRegression().fit([[0], [1]], [0, 1])\n"
@@ -147,7 +147,7 @@ def test_a_module_of_a_package_is_found(here):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("my_teacher:score", r"the module my_teacher has no 'score'; .* Did you mean scores\?"),
         ("my_other_teacher:scores", "there is no module my_other_teacher to import"),
@@ -158,14 +158,14 @@ def test_a_module_of_a_package_is_found(here):
         ("https://example.org/teacher", "is neither a file nor module:object"),
     ],
 )
-def test_an_object_that_is_not_there_is_refused(here, name, said):
+def test_a_missing_object_is_refused(here, name, message):
     (here / "my_teacher.py").write_text("scores = None\n")
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=message):
         open_teacher(name)
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("teacher.skop", r"cannot tell what kind of teacher teacher\.skop is; expected \.onnx, .* Did you mean \.skops\?"),
         ("teacher", "cannot tell what kind of teacher teacher is"),
@@ -176,13 +176,13 @@ def test_an_object_that_is_not_there_is_refused(here, name, said):
         ("weights.safetensors", "holds weights but no network"),
     ],
 )
-def test_a_file_that_is_no_teacher_is_refused_with_the_way_out(here, name, said):
+def test_unsuitable_files_are_refused_with_a_remedy(here, name, message):
     (here / "forest.skops").write_bytes(b"")
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=message):
         open_teacher(name)
 
 
-def test_a_reader_that_is_not_installed_is_named_with_its_extra(here, monkeypatch):
+def test_a_missing_package_is_named_with_its_extra(here, monkeypatch):
     LIGHTGBM.save_model(here / "booster.txt")
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(MissingExtra, match=r"tutelage\[boosting\]"):

@@ -1,1 +1,1 @@
-"""Proof that a teacher's signal is sound, before anyone trains on it."""
+"""Checks of a teacher and its transfer set, made before a student is trained on them."""

@@ -1,4 +1,4 @@
-"""Is the teacher right about the labels, in the classes and the order that it declares?"""
+"""Check the teacher's accuracy against the true labels, and the classes and their order that it declares."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tutelage.core.answers import plain_or_none, shown
 from tutelage.core.arrays import Floats, Integers
 
 ENOUGH_CASES = 100
-"""With fewer, what is not proven is a note: the rows are too few, and the teacher may be good."""
+"""With fewer cases, an accuracy that is not proven better than chance is a note only: the teacher may be good."""
 
 ROWS_A_CLASS = 20
-"""Rows for each class of the teacher from which a class that never occurs is a warning."""
+"""From this many rows for each class of the teacher on, a class that never occurs is a warning."""
 
 GAIN = 0.2
-"""Mean recall that another order of classes must gain, beyond what chance gives, to be called the right one."""
+"""Gain in mean recall, beyond what chance explains, from which another order of classes is reported as the right one."""
 
 
 def check_known(labels: NDArray[Any], classes: tuple[Any, ...]) -> Iterator[Finding]:
-    """Labels that are none of the teacher's classes, and classes that no label names.
+    """Find labels that are not among the teacher's classes, and classes that no label names.
 
     Args:
-        labels: (rows,) every label given, not only those drawn.
-        classes: the teacher's.
+        labels: (rows,) all true labels, not only those of the sample.
+        classes: the teacher's classes.
     """
     counts = Counter(plain_or_none(label) for label in labels)
     unknown = sorted(counts.keys() - set(classes) - {None}, key=lambda label: (isinstance(label, str), label))
@@ -41,52 +41,52 @@ def check_known(labels: NDArray[Any], classes: tuple[Any, ...]) -> Iterator[Find
     if unknown:
         yield Finding("labels-known", "error", figure, _unknown(unknown, classes), _mapping(unknown, classes))
     elif missing:
-        sentence = f"{missing} of {len(labels)} labels are missing."
-        yield Finding("labels-known", "warning", figure, sentence, "They count in no check; give them, or leave those rows out.")
+        sentence = f"{missing} of {len(labels)} labels are missing; the checks against labels skip these rows."
+        yield Finding("labels-known", "warning", figure, sentence, "Supply the labels, or leave those rows out.")
     elif unseen:
-        sentence = f"no label names the teacher's classes {shown(tuple(unseen))}: what it says of them is learned and not checked."
+        sentence = f"no label names the teacher's classes {shown(tuple(unseen))}: its answers about them cannot be checked."
         severity: Severity = "warning" if len(labels) >= ROWS_A_CLASS * len(classes) else "note"
-        remedy = "Give rows that show them, or a teacher without them if they cannot occur."
+        remedy = "Add rows of these classes, or use a teacher without them if they cannot occur."
         yield Finding("labels-known", severity, figure, sentence, remedy)
     else:
-        yield Finding("labels-known", "ok", figure, "every label is one of its classes, and every class occurs.")
+        yield Finding("labels-known", "ok", figure, "every label is one of the teacher's classes, and every class occurs.")
 
 
 def _unknown(unknown: list[Any], classes: tuple[Any, ...]) -> str:
-    said = f"{len(unknown)} labels are none of the teacher's classes: {shown(tuple(unknown))} are not among {shown(classes)}"
+    sentence = f"{len(unknown)} labels are not among the teacher's classes: {shown(tuple(unknown))} are not in {shown(classes)}"
     if {str(label) for label in unknown} <= {str(label) for label in classes}:
-        return f"{said}; they are the same names in another type ({type(unknown[0]).__name__} and {type(classes[0]).__name__})."
-    return f"{said}."
+        return f"{sentence}; they are the same names in another type ({type(unknown[0]).__name__} and {type(classes[0]).__name__})."
+    return f"{sentence}."
 
 
 def _mapping(unknown: list[Any], classes: tuple[Any, ...]) -> str:
     if {str(label) for label in unknown} <= {str(label) for label in classes}:
-        return f"Give the labels as {type(classes[0]).__name__}, as the teacher's classes are."
-    return "Map the labels to the teacher's classes, or declare the classes it was trained on; nothing is dropped silently."
+        return f"Pass the labels as {type(classes[0]).__name__}, the type of the teacher's classes."
+    return "Map the labels to the teacher's classes, or declare the classes that it was trained on; no label is dropped silently."
 
 
-def check_accuracy(asked: SampleAnswers) -> Iterator[Finding]:
-    """Accuracy against the labels, beside always naming the commonest class; then the order of the classes."""
-    if asked.cases is None:
+def check_accuracy(answered: SampleAnswers) -> Iterator[Finding]:
+    """Compare the accuracy with that of always naming the most common class; then check the order of the classes."""
+    if answered.cases is None:
         return
-    p, codes = asked.cases
+    p, codes = answered.cases
     right, commonest = int((p.argmax(axis=1) == codes).sum()), int(np.bincount(codes).max())
     low, high = accuracy_interval(right, len(codes))
-    rate, plain = right / len(codes), commonest / len(codes)
-    figure = {"accuracy": rate, "95 %": [low, high], "commonest class": plain, "cases": len(codes)}
-    said = f"it is right in {rate:.1%} of {len(codes)} cases (95 % {low:.1%} to {high:.1%})"
+    accuracy, majority = right / len(codes), commonest / len(codes)
+    figure = {"accuracy": accuracy, "95 %": [low, high], "commonest class": majority, "cases": len(codes)}
+    measured = f"the teacher is right in {accuracy:.1%} of {len(codes)} cases (95 % {low:.1%} to {high:.1%})"
     if high < accuracy_interval(commonest, len(codes))[0]:
-        sentence = f"{said}; always naming the commonest class is right in {plain:.1%}."
+        sentence = f"{measured}; always naming the most common class is right in {majority:.1%}."
         remedy = "Check that rows and labels belong together, in the same order, and the order of the classes."
         yield Finding("accuracy", "error", figure, sentence, remedy)
-    elif low <= plain and not _likelier_than_shares(p, codes):
-        sentence = f"{said}, which does not prove it better than always naming the commonest class ({plain:.1%})."
-        remedy = "Give more labelled rows, train a better teacher, or check that rows and labels belong together."
+    elif low <= majority and not _likelier_than_shares(p, codes):
+        sentence = f"{measured}, which does not prove it better than always naming the most common class ({majority:.1%})."
+        remedy = "Pass more labelled rows, train a better teacher, or check that rows and labels belong together."
         yield Finding("accuracy", "warning" if len(codes) >= ENOUGH_CASES else "note", figure, sentence, remedy)
     else:
-        yield Finding("accuracy", "ok", figure, f"{said}.")
-    if asked.form.task != "multilabel":
-        yield check_order(p, codes, asked.form.classes)
+        yield Finding("accuracy", "ok", figure, f"{measured}.")
+    if answered.form.task != "multilabel":
+        yield check_order(p, codes, answered.form.classes)
 
 
 def accuracy_interval(right: int, rows: int) -> tuple[float, float]:
@@ -96,32 +96,34 @@ def accuracy_interval(right: int, rows: int) -> tuple[float, float]:
 
 
 def _likelier_than_shares(p: Floats, codes: Integers) -> bool:
-    """Whether the labels are likelier under the teacher than under the shares of the other rows' labels.
+    """Whether the labels are more likely under the teacher than under the class shares of the other rows.
 
-    A teacher of a rare class names it seldom or never, and may know a lot all the same.
+    A teacher of a rare class predicts it rarely or never, and may still rank the rows well.
     """
-    shares = np.bincount(codes)[codes] / (len(codes) - 1 + p.shape[1])  # each row left out, every class seen once more
+    shares = np.bincount(codes)[codes] / (len(codes) - 1 + p.shape[1])  # leave one out, with one added count per class
     gain = np.log(np.maximum(p[np.arange(len(codes)), codes], 1e-6)) - np.log(shares)
     return bool(gain.mean() > 2 * gain.std() / np.sqrt(len(gain)))
 
 
 def check_order(p: Floats, codes: Integers, classes: tuple[Any, ...]) -> Finding:
-    """Whether another order of the classes explains the labels far better than the declared one.
+    """Check whether another order of the classes explains the labels far better than the declared one.
 
-    The columns are matched to the labels by the assignment that makes the confusion matrix's trace largest. It is
-    believed where the classes that it moves gain much mean recall, and more than a chance assignment could.
+    Columns are matched to labels by the assignment that maximises the trace of the confusion matrix. The match counts
+    only if the classes that it moves gain much mean recall, and more than an assignment by chance would.
     """
     size = len(classes)
     confusion = np.bincount(p.argmax(axis=1) * size + codes, minlength=size * size).reshape(size, size)
-    _, best = linear_sum_assignment(-(confusion + np.eye(size) / (2 * size)))  # where nothing speaks for a move, none
+    _, best = linear_sum_assignment(-(confusion + np.eye(size) / (2 * size)))  # a tie leaves a class in its place
     columns, of_label, counts = np.arange(size), np.argsort(best), confusion.sum(axis=0)
     moved = (best != columns) & (counts > 0)
-    if counts[moved].sum() >= max(5 * moved.sum(), 1):  # fewer rows fit many an order by chance
+    if counts[moved].sum() >= max(5 * moved.sum(), 1):  # with fewer rows many orders fit by chance
         declared = float((confusion[columns, columns][moved] / counts[moved]).mean())
         better = float((confusion[of_label, columns][moved] / counts[moved]).mean())
         if better - declared > max(GAIN, 4 / np.sqrt(counts[moved].sum())):
             order = tuple(classes[label] for label in best)
             figure = {"declared": list(classes), "by confusion": list(order), "recall declared": declared, "recall by confusion": better}
-            sentence = f"the labels fit another order of classes: recall of the classes that move goes from {declared:.1%} to {better:.1%}."
+            sentence = (
+                f"the labels fit another order of classes: the recall of the moved classes rises from {declared:.1%} to {better:.1%}."
+            )
             return Finding("class-order", "error", figure, sentence, f"Declare classes={order if size <= 20 else 'as in the figure'}.")
     return Finding("class-order", "ok", {"classes": size}, "no other order of classes explains the labels better.")

@@ -1,4 +1,4 @@
-"""Plain models that preflight measures a teacher and its data by: a few seconds of scikit-learn, no tuning."""
+"""Baseline models that preflight compares a teacher and its data with: a few seconds of scikit-learn, not tuned."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ FOLDS = 3
 
 
 def readable(inputs: Any) -> Any:
-    """Rows as a plain model takes them: texts, a sparse matrix, a pandas frame or a (rows, features) float array.
+    """Rows as a baseline model takes them: texts, a sparse matrix, a pandas frame or a (rows, features) float array.
 
     Raises:
-        BadInput: rows that are none of these.
+        BadInput: rows of another type.
     """
     if isinstance(inputs, list) and isinstance(inputs[0], str):
         return inputs
@@ -40,13 +40,15 @@ def readable(inputs: Any) -> Any:
         return frame if frame.ndim == 2 else frame.to_frame()
     array = np.asarray(inputs.detach().cpu() if hasattr(inputs, "detach") else inputs)
     if array.dtype.kind not in "biuf":
-        raise BadInput(f"rows of type {type(inputs).__name__} that are no numbers, texts or frame columns; no plain model reads them.")
+        raise BadInput(
+            f"the rows are a {type(inputs).__name__} of {array.dtype}; a baseline model takes numbers, texts or a frame. Convert them."
+        )
     flat = array.reshape(len(array), -1).astype(np.float64)
     return np.where(np.isfinite(flat), flat, np.nan)
 
 
 def features(inputs: Any) -> Any:
-    """An unfitted step that turns `readable` rows into numbers."""
+    """An unfitted transformer from `readable` rows to numbers."""
     if isinstance(inputs, list):
         return TfidfVectorizer(max_features=5000)
     if hasattr(inputs, "tocsr"):
@@ -60,34 +62,34 @@ def features(inputs: Any) -> Any:
 
 
 def _as_texts(frame: Any) -> Any:
-    """Categories, dates, truth values and missing ones as texts, which one encoder takes together."""
+    """Categories, dates, booleans and missing values as texts, so that one encoder can take all of them."""
     return frame.astype(object).map(str)
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
-    """Stopping short of the optimum is meant here: these models are a yardstick."""
+def _without_convergence_warnings() -> Iterator[None]:
+    """Ignore ConvergenceWarning: the baselines stop early on purpose."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
 
 
-def classifier_probabilities(inputs: Any, labels: NDArray[Any], seed: int) -> dict[str, NDArray[Any]]:
-    """What plain classifiers say of each row, trained on the other folds: (rows,) labels by the model's name."""
+def predicted_labels(inputs: Any, labels: NDArray[Any], seed: int) -> dict[str, NDArray[Any]]:
+    """Cross-validated predictions of the baseline classifiers: (rows,) labels by the name of the model."""
     folds = KFold(FOLDS, shuffle=True, random_state=seed)
     models = {
         "logistic regression": LogisticRegression(max_iter=200),
         "tree of 32 leaves": DecisionTreeClassifier(max_leaf_nodes=32, random_state=seed),
     }
-    with _plainly():
+    with _without_convergence_warnings():
         return {
             name: np.asarray(cross_val_predict(make_pipeline(features(inputs), model), inputs, labels, cv=folds))
             for name, model in models.items()
         }
 
 
-def regressor_values(inputs: Any, values: NDArray[Any], seed: int) -> dict[str, NDArray[Any]]:
-    """What plain regressors say of each row, trained on the other folds: arrays shaped as `values`."""
+def predicted_values(inputs: Any, values: NDArray[Any], seed: int) -> dict[str, NDArray[Any]]:
+    """Cross-validated predictions of the baseline regressors: arrays of the shape of `values`, by the name of the model."""
     folds = KFold(FOLDS, shuffle=True, random_state=seed)
     models = {"ridge regression": Ridge(), "tree of 32 leaves": DecisionTreeRegressor(max_leaf_nodes=32, random_state=seed)}
     return {
@@ -96,14 +98,15 @@ def regressor_values(inputs: Any, values: NDArray[Any], seed: int) -> dict[str, 
     }
 
 
-def second_share(inputs: Any, second: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:
-    """(rows,) how likely a plain model, trained on the other folds, thinks each row is of the second of two sets.
+def second_set_probabilities(inputs: Any, second: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:
+    """(rows,) cross-validated probability that each row comes from the second of two sets.
 
-    A forest on numbers, which sees more than a shift of means; logistic regression on texts and sparse matrices.
+    The model is a forest for numbers, which detects more than a shift of the means, and logistic regression for texts and
+    sparse matrices.
     """
     wide = isinstance(inputs, list) or hasattr(inputs, "tocsr")
     model = LogisticRegression(max_iter=200) if wide else RandomForestClassifier(50, min_samples_leaf=5, random_state=seed)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    with _plainly():
-        said = cross_val_predict(make_pipeline(features(inputs), model), inputs, second, cv=folds, method="predict_proba")
-    return np.asarray(said[:, 1], dtype=np.float64)
+    with _without_convergence_warnings():
+        probabilities = cross_val_predict(make_pipeline(features(inputs), model), inputs, second, cv=folds, method="predict_proba")
+    return np.asarray(probabilities[:, 1], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What every teacher must do, as a list that can be run: for each adapter, and for a teacher of your own."""
+"""`check_teacher`: the requirements on a Teacher as an executable checklist, for the adapters and for custom teachers."""
 
 from __future__ import annotations
 
@@ -17,52 +17,64 @@ from tutelage.data.rows import as_rows
 
 
 def check_teacher(teacher: Any, inputs: Any, *, tolerance: float = ROUNDING) -> None:
-    """Prove that a teacher keeps the Teacher contract on these rows.
+    """Check that an object meets the requirements on a Teacher, on the given rows.
 
-    It declares a form and answers in it; answers alike when asked again, and about a copy; answers a row alike whoever
-    stands beside it; never writes over the rows or over answers that it gave; keeps its fingerprint.
+    A Teacher declares a form, and its answers have that form. It gives the same answers when it is called again, with a
+    copy of the rows, and in other batches. It modifies neither the rows nor answers that it returned before, and
+    answering does not change its fingerprint.
 
     Args:
         teacher: any object with `form`, `fingerprint` and `answer`.
-        inputs: at least two rows that it can answer, as `as_rows` takes them.
-        tolerance: how far two answers about a row may be apart, in probability (in standard deviations for values);
-            rounding differs from batch to batch.
+        inputs: at least two rows that it can answer: an array, a frame, a sparse matrix or a list of texts.
+        tolerance: the largest allowed difference between two answers to the same row, in probability (in standard
+            deviations for values). Rounding differs from batch to batch.
 
     Raises:
-        BadInput: names what it does not keep. Its answers are not what it declares: as `AnswerForm.check`.
+        BadInput: the first requirement that is not met.
+        ShapeError, LabelMismatch, NotProbabilities: the answers do not have the declared form, as in `AnswerForm.check`.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> class CoinToss:
+        ...     form = tl.AnswerForm("probabilities", "binary", ("heads", "tails"))
+        ...     fingerprint = "coin-toss-1"
+        ...     def answer(self, inputs):
+        ...         return np.full((len(inputs), 2), 0.5)
+        >>> tl.check_teacher(CoinToss(), np.zeros((4, 1)))  # returns None: all requirements are met
     """
     name = type(teacher).__name__
     _check_declared(teacher, name)
     rows = as_rows(inputs)
     if rows.count < 2:
-        raise BadInput("give at least two rows: whether they disturb each other is part of the list.")
-    asked = rows.part(0, rows.count)
-    names, fingerprint, copied = row_names(asked), teacher.fingerprint, copy.deepcopy(asked)
+        raise BadInput("got one row; pass at least two, since the checklist compares answers in different batches.")
+    batch = rows.part(0, rows.count)
+    names, fingerprint, copied = row_names(batch), teacher.fingerprint, copy.deepcopy(batch)
 
-    def same(said: Floats, what: str) -> None:
-        apart = largest_difference(teacher.form, first, teacher.form.check(said, rows.count))
-        if not apart <= tolerance:
-            raise BadInput(f"{name} {what} (up to {apart:.3g} apart, allowed {tolerance:g}).")
+    def check_same(answers: Floats, failure: str) -> None:
+        difference = largest_difference(teacher.form, first, teacher.form.check(answers, rows.count))
+        if not difference <= tolerance:
+            raise BadInput(f"{name} {failure} (the difference is up to {difference:.3g}, allowed {tolerance:g}).")
 
-    given = teacher.form.check(teacher.answer(asked), rows.count)
-    first = np.array(given)
-    same(teacher.answer(asked), "gives another answer when it is asked again")
-    if not np.array_equal(row_names(asked), names):
-        raise BadInput(f"{name} changes the rows that it is asked about; let it work on a copy.")
-    same(teacher.answer(copied), "answers a copy of the rows differently")
+    returned = teacher.form.check(teacher.answer(batch), rows.count)
+    first = np.array(returned)
+    check_same(teacher.answer(batch), "gives other answers when it is called again")
+    if not np.array_equal(row_names(batch), names):
+        raise BadInput(f"{name} modifies the rows that it is called with; copy them inside `answer`.")
+    check_same(teacher.answer(copied), "answers a copy of the rows differently")
     half = rows.count // 2
     parts = [np.array(teacher.answer(rows.part(*ends))) for ends in ((0, half), (half, rows.count))]
-    same(np.concatenate(parts), "answers a row differently in another batch")
-    same(given, "writes over answers that it gave before")
+    check_same(np.concatenate(parts), "answers a row differently in another batch")
+    check_same(returned, "overwrites answers that it returned before")
     if teacher.fingerprint != fingerprint:
-        raise BadInput(f"{name} changes its fingerprint by answering.")
+        raise BadInput(f"{name} changes its fingerprint when it answers; the fingerprint must depend on the model alone.")
 
 
 def _check_declared(teacher: Any, name: str) -> None:
     lacking = [part for part in ("form", "fingerprint", "answer") if not hasattr(teacher, part)]
     if lacking or not isinstance(teacher, Teacher):
-        raise BadInput(f"{name} is no Teacher: it lacks {', '.join(lacking)}.")
+        raise BadInput(f"{name} is not a Teacher: it lacks {', '.join(lacking)}.")
     if not isinstance(teacher.form, AnswerForm):
         raise BadInput(f"the form of {name} is a {type(teacher.form).__name__}; expected an AnswerForm.")
     if not isinstance(teacher.fingerprint, str) or not teacher.fingerprint:
-        raise BadInput(f"the fingerprint of {name} is {teacher.fingerprint!r}; expected a text that names it.")
+        raise BadInput(f"the fingerprint of {name} is {teacher.fingerprint!r}; expected a text that identifies it.")

@@ -1,4 +1,4 @@
-"""Does a teacher's confidence mean what it says; and by which temperature is it off?"""
+"""Check the calibration of a teacher's confidence, and find the temperature that corrects it."""
 
 from __future__ import annotations
 
@@ -14,49 +14,51 @@ from tutelage.core.arrays import Floats, Integers, softmax
 BINS = 15
 
 ECE_BOUND = 0.10
-"""Confidence this far from accuracy, on average, is a warning."""
+"""Expected calibration error from which a finding is a warning."""
 
 TIMID_ECE_BOUND = 0.30
-"""A teacher that is right more often than it says, as a forest is, teaches well; only beyond this is it a warning."""
+"""The bound for an underconfident teacher, such as a forest: it still teaches well, so only a larger error is a warning."""
 
 TEMPERATURE_BOUND = 1.8
-"""A best temperature above this, or below its inverse, is a warning, where the labels are enough to know it."""
+"""A best temperature above this, or below its inverse, is a warning, if there are enough labels to determine it."""
 
 GAIN_BOUND_NATS = 0.03
-"""... and where that temperature gains at least this much log-likelihood a row."""
+"""The least gain in log-likelihood per row at that temperature for a warning."""
 
 FLOOR = 1e-6
-"""Probability that stands for 0 in a log-likelihood."""
+"""Smallest probability used in a log-likelihood."""
 
 
-def check_calibration(asked: SampleAnswers, seed: int) -> Iterator[Finding]:
-    """Expected calibration error, and the temperature that explains the labels best."""
-    if asked.cases is None:
+def check_calibration(answered: SampleAnswers, seed: int) -> Iterator[Finding]:
+    """Measure the expected calibration error, and the temperature at which the labels are most likely."""
+    if answered.cases is None:
         return
-    p, codes = asked.cases
+    p, codes = answered.cases
     error, chance = calibration_error(p, codes), chance_error(p, seed)
     temperature, gain = best_temperature(p, codes)
     figure = {"ECE": error, "ECE by chance": chance, "best temperature": temperature, "gain, nats a row": gain, "cases": len(codes)}
-    known = gain * len(codes) > 5.4  # likelihood ratio at .001, one degree of freedom
-    off = known and gain > GAIN_BOUND_NATS and max(temperature, 1 / temperature) > TEMPERATURE_BOUND
+    significant = gain * len(codes) > 5.4  # likelihood ratio test at .001, one degree of freedom
+    off = significant and gain > GAIN_BOUND_NATS and max(temperature, 1 / temperature) > TEMPERATURE_BOUND
     if off and temperature > 1:
         sentence = (
-            f"its confidence is too high by a temperature of {temperature:.2g} (ECE {error:.2f}): softening up to there only undoes that, "
-            "as with a teacher that was trained through a temperature or has seen these rows."
+            f"the teacher's confidence is too high by a temperature of {temperature:.2g} (ECE {error:.2f}): softening up to that "
+            "temperature only corrects it. Typical of a teacher trained with a temperature in its loss, or on these rows."
         )
         yield Finding(
             "calibration", "warning", figure, sentence, f"Divide its logits by {temperature:.2g} first, and choose temperatures from there."
         )
     elif off:
-        sentence = f"its confidence is too low by a temperature of {temperature:.2g} (ECE {error:.2f})."
-        remedy = f"Divide its logits by {temperature:.2g} first, and look for a softmax or a smoothing too many."
+        sentence = f"the teacher's confidence is too low by a temperature of {temperature:.2g} (ECE {error:.2f})."
+        remedy = f"Divide its logits by {temperature:.2g} first, and look for a second softmax or for label smoothing."
         yield Finding("calibration", "warning" if error > TIMID_ECE_BOUND else "note", figure, sentence, remedy)
     elif error > max(ECE_BOUND, chance):
-        sentence = f"its confidence is {error:.2f} from its accuracy on average (ECE), and no single temperature mends it."
+        sentence = (
+            f"the teacher's confidence differs from its accuracy by {error:.2f} on average (ECE), and no single temperature corrects it."
+        )
         remedy = "Calibrate it (CalibratedClassifierCV with isotonic), or check that labels and rows belong together."
         yield Finding("calibration", "warning", figure, sentence, remedy)
     else:
-        yield Finding("calibration", "ok", figure, f"its confidence is within {error:.2f} of its accuracy on average.")
+        yield Finding("calibration", "ok", figure, f"the teacher's confidence is within {error:.2f} of its accuracy on average.")
 
 
 def calibration_error(probabilities: Floats, codes: Integers) -> float:
@@ -70,7 +72,7 @@ def calibration_error(probabilities: Floats, codes: Integers) -> float:
 
 
 def chance_error(probabilities: Floats, seed: int, draws: int = 200) -> float:
-    """The largest calibration error of `draws` sets of labels that a perfectly calibrated teacher would see."""
+    """The largest calibration error of a perfectly calibrated teacher in `draws` simulated sets of labels."""
     top = probabilities.max(axis=1)
     draw = np.random.default_rng(seed)
     return max(_binned(top, draw.random(len(top)) < top) for _ in range(draws))
@@ -82,7 +84,7 @@ def _binned(top: Floats, right: np.ndarray[tuple[int, ...], np.dtype[np.bool_]])
 
 
 def best_temperature(probabilities: Floats, codes: Integers) -> tuple[float, float]:
-    """The temperature at which the labels are likeliest, and the nats a row gained over temperature 1.
+    """The temperature that maximises the likelihood of the labels, and its gain over temperature 1 in nats per row.
 
     Source:
         Guo et al. 2017, section 4.2, arXiv 1706.04599.

@@ -1,4 +1,4 @@
-"""What preflight found: frozen findings, their JSON, and a table for a terminal."""
+"""The findings of preflight: frozen records, their JSON, and a table for a terminal."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from tutelage.core.errors import SelfCheckFailed
 Severity = Literal["ok", "note", "warning", "error"]
 
 SEVERITIES: tuple[Severity, ...] = ("ok", "note", "warning", "error")
-"""From harmless to fatal: an error means that a student trained on these answers learns something else than was meant."""
+"""From harmless to severe. An error means that a student trained on these answers would not learn what was intended."""
 
 SCHEMA = 1
-"""The number in the JSON; it grows when a reader of the old form would misread the new one."""
+"""The schema number in the JSON; it increases when a reader of the old format would misread the new one."""
 
 WIDTH = 120
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's result.
+    """The result of one check.
 
     Attributes:
-        check: the check's lasting name, such as "class-order".
-        severity: "ok", "note" (worth knowing), "warning" (likely to cost quality) or "error" (do not train on this).
-        figure: what was measured, by name; plain JSON values.
-        sentence: what was seen.
-        remedy: what to do; empty where nothing is to be done.
+        check: the stable name of the check, such as "class-order".
+        severity: "ok", "note" (for information), "warning" (likely to reduce quality) or "error" (do not train on this).
+        figure: the measured numbers by name; plain JSON values.
+        sentence: what was observed.
+        remedy: what to do; empty if nothing needs to be done.
     """
 
     check: str
@@ -47,14 +47,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Preflight:
-    """Every finding, the gravest first, and what they were measured on.
+    """The findings of `preflight`, the most severe first. Printing it shows them as a table.
 
     Attributes:
         findings: sorted by severity; within one severity in the order of the checks.
         teacher: the teacher's fingerprint.
-        rows: transfer rows that were asked about.
-        of_rows: transfer rows that were given.
-        seed: of the draw of those rows, and of every check that draws.
+        rows: number of transfer rows that the teacher was queried with.
+        of_rows: number of transfer rows that were passed.
+        seed: of the random sample of those rows, and of every check that draws random numbers.
     """
 
     findings: tuple[Finding, ...]
@@ -69,12 +69,12 @@ class Preflight:
 
     @property
     def worst(self) -> Severity:
-        """The gravest severity found; "ok" where there is no finding at all."""
+        """The highest severity among the findings; "ok" if there are none."""
         return self.findings[0].severity if self.findings else "ok"
 
     @property
     def ok(self) -> bool:
-        """Nothing above a note."""
+        """Whether no finding is a warning or an error."""
         return self.worst in ("ok", "note")
 
     def of(self, severity: Severity) -> tuple[Finding, ...]:
@@ -82,19 +82,19 @@ class Preflight:
         return tuple(finding for finding in self.findings if finding.severity == severity)
 
     def raise_for_errors(self) -> Preflight:
-        """Return this, or stop where there is an error.
+        """Return itself, or raise if a finding is an error.
 
         Raises:
-            SelfCheckFailed: says every error and its remedy.
+            SelfCheckFailed: lists every error with its remedy.
         """
         errors = self.of("error")
         if errors:
-            said = " ".join(f"[{finding.check}] {finding.sentence} {finding.remedy}".rstrip() for finding in errors)
-            raise SelfCheckFailed(f"preflight found {_count(len(errors), 'error')}. {said}")
+            listed = " ".join(f"[{finding.check}] {finding.sentence} {finding.remedy}".rstrip() for finding in errors)
+            raise SelfCheckFailed(f"preflight found {_count(len(errors), 'error')}. {listed}")
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values under a schema number."""
+        """Plain JSON values, with the schema number."""
         return {"schema": SCHEMA, "worst": self.worst, "ok": self.ok, **asdict(self)}
 
     def __str__(self) -> str:
@@ -104,9 +104,9 @@ class Preflight:
             for severity in reversed(SEVERITIES)
             if counts[severity]
         )
-        drawn = f"{self.rows} of {self.of_rows} rows, seed {self.seed}" if self.rows < self.of_rows else f"{self.rows} rows"
+        sample = f"{self.rows} of {self.of_rows} rows, seed {self.seed}" if self.rows < self.of_rows else f"{self.rows} rows"
         widest = max((len(finding.check) for finding in self.findings), default=0)
-        return "\n".join([f"preflight: {tally or 'nothing checked'} ({drawn})", *(_line(finding, widest) for finding in self.findings)])
+        return "\n".join([f"preflight: {tally or 'nothing checked'} ({sample})", *(_line(finding, widest) for finding in self.findings)])
 
 
 def _line(finding: Finding, widest: int) -> str:
@@ -134,7 +134,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Plain JSON values; numbers that are not finite have no JSON and become their names."""
+    """Plain JSON values; NaN and infinite numbers, which JSON cannot hold, become texts."""
     if isinstance(value, Mapping):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple | np.ndarray):

@@ -1,4 +1,4 @@
-"""preflight: every check, once, in an order that stops where nothing further can be asked."""
+"""`preflight`: run all checks of a teacher and its transfer set, and collect the findings."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.checks.accuracy import check_accuracy, check_known
-from tutelage.checks.against_baselines import check_yardstick
+from tutelage.checks.against_baselines import check_against_baselines
 from tutelage.checks.confidence import check_calibration
-from tutelage.checks.declared_form import check_declared, check_varied
-from tutelage.checks.determinism import check_steady
+from tutelage.checks.declared_form import check_declared, check_variation
+from tutelage.checks.determinism import check_determinism
 from tutelage.checks.findings import Finding, Preflight, Severity
 from tutelage.checks.leaks_and_shift import (
     check_answer_shift,
+    check_duplicates,
     check_leak,
-    check_own_rows,
     check_shift,
-    check_twins,
+    check_training_rows,
     names_of,
 )
 from tutelage.checks.networks import check_mode, check_student
-from tutelage.checks.sampling import SampleAnswers, ask, draw
+from tutelage.checks.sampling import SampleAnswers, draw, query_sample
 from tutelage.checks.sharpness import check_sharpness
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
@@ -44,78 +44,96 @@ def preflight(
     seed: int = 0,
     rows: int = 2000,
 ) -> Preflight:
-    """Prove that a teacher's signal is sound before anyone trains on it.
+    """Check a teacher and its transfer set for known errors before a student is trained on them.
 
-    What goes wrong in the teacher or the data becomes a finding with a severity, a figure, a sentence and a remedy;
-    only a call that makes no sense is an error. Labels are optional, and let more be checked.
+    A fault in the teacher or the data becomes a finding with a severity, the measured figures, a sentence and a remedy.
+    Only an invalid call raises. Labels are optional; with them more can be checked (accuracy, class order, calibration,
+    comparison with baseline models).
 
     Args:
-        teacher: a Teacher, or anything `as_teacher` takes as it is.
-        data: the transfer set: the rows a student will be taught on, as `as_rows` takes them.
-        labels: (rows,) the truth about them; (rows, labels) zeros and ones for a multilabel teacher; values for
-            regression.
-        test: rows that the student will be measured on; shows leaks and shift.
-        test_labels: the truth about those.
-        train: the rows that the teacher was trained on; shows which transfer and test rows it has seen.
-        student: the student to be, to prove that it is another object with weights of its own.
-        seed: of everything drawn.
-        rows: the most rows of a set that the teacher is asked about; leaks are looked for among all.
+        teacher: a Teacher, or a model that `as_teacher` accepts without further arguments.
+        data: the transfer set, that is, the rows that the student will be trained on: an array, a frame, a sparse matrix,
+            texts or the path of a file.
+        labels: the ground truth of `data`: (rows,) class labels; (rows, labels) zeros and ones for a multilabel teacher;
+            (rows,) or (rows, outputs) values for regression.
+        test: rows that the student will be evaluated on; enables the checks for leaks and shift.
+        test_labels: the ground truth of `test`.
+        train: the rows that the teacher was trained on; shows which transfer and test rows it was trained on.
+        student: the untrained student, to check that it shares no weights with the teacher.
+        seed: of the random sample and of every check that draws random numbers.
+        rows: the largest number of rows of each set that the teacher is queried with; leaks are searched in all rows.
 
     Returns:
-        Every finding, the gravest first. `raise_for_errors()` stops where there is an error.
+        The findings, the most severe first. `str()` shows them as a table, `to_json()` as plain values, and
+        `raise_for_errors()` raises if one is an error.
 
     Raises:
-        BadInput: no teacher, no rows, rows below 1, test labels without test rows, or true values that are not finite.
-            ShapeError: labels and rows differ in number, or labels have no shape that the task knows.
+        BadInput: not a teacher, no rows, `rows` below 1, test labels without test rows, or true values that are not finite.
+        ShapeError: labels and rows differ in number, or the labels do not have the shape that the task needs.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> X, y = load_iris(return_X_y=True)
+        >>> found = tl.preflight(GaussianNB().fit(X[::2], y[::2]), X[1::2], y[1::2])
+        >>> found.ok
+        True
+        >>> swapped = tl.preflight(GaussianNB().fit(X[::2], y[::2]), X[1::2], 2 - y[1::2])
+        >>> [finding.check for finding in swapped.of("error")]
+        ['class-order', 'baseline']
     """
     if rows < 1 or (test is None and test_labels is not None):
-        given = "without" if test is None else "with"
-        raise BadInput(f"rows={rows}, {given} test=; expected rows of at least 1, and test= where there is test_labels=.")
-    known = as_teacher(teacher)
-    sample = draw(data, labels, known.form, rows=rows, seed=seed)
-    held = None if test is None else draw(test, test_labels, known.form, rows=rows, seed=seed)
-    asked = ask(known, sample)
-    findings = [*check_mode(known), *check_student(known, student)]
-    findings += [asked] if isinstance(asked, Finding) else [*_about_answers(known, asked, seed), *_about_truth(asked, seed)]
-    names, fitted = names_of(data), None if train is None else names_of(train)
-    findings += check_twins(names)
-    if held is not None:
-        findings += [*_about_leaks(names, fitted, names_of(test)), *check_shift(sample, held, seed)]
-    if held is not None and isinstance(asked, SampleAnswers):
-        seen = None if fitted is None else float(np.isin(names, fitted).mean())
-        findings += _about_both(asked, ask(known, held), seen, seed)
-    return Preflight(tuple(findings), known.fingerprint, sample.count, sample.of_count, seed)
+        presence = "without" if test is None else "with"
+        raise BadInput(f"got rows={rows}, {presence} test=; expected rows of at least 1, and test= if test_labels= is passed.")
+    adapted = as_teacher(teacher)
+    sample = draw(data, labels, adapted.form, rows=rows, seed=seed)
+    test_sample = None if test is None else draw(test, test_labels, adapted.form, rows=rows, seed=seed)
+    answered = query_sample(adapted, sample)
+    findings = [*check_mode(adapted), *check_student(adapted, student)]
+    if isinstance(answered, Finding):
+        findings.append(answered)
+    else:
+        findings += [*_check_answers(adapted, answered, seed), *_check_against_labels(answered, seed)]
+    names, train_names = names_of(data), None if train is None else names_of(train)
+    findings += check_duplicates(names)
+    if test_sample is not None:
+        findings += [*_check_leaks(names, train_names, names_of(test)), *check_shift(sample, test_sample, seed)]
+    if test_sample is not None and isinstance(answered, SampleAnswers):
+        seen = None if train_names is None else float(np.isin(names, train_names).mean())
+        findings += _check_test_answers(answered, query_sample(adapted, test_sample), seen, seed)
+    return Preflight(tuple(findings), adapted.fingerprint, sample.count, sample.of_count, seed)
 
 
-def _about_answers(teacher: Teacher, asked: SampleAnswers, seed: int) -> Iterator[Finding]:
-    yield from check_steady(teacher, asked.sample, seed)
-    yield from check_declared(asked)
-    yield from check_varied(asked)
-    yield from check_sharpness(asked)
+def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int) -> Iterator[Finding]:
+    yield from check_determinism(teacher, answered.sample, seed)
+    yield from check_declared(answered)
+    yield from check_variation(answered)
+    yield from check_sharpness(answered)
 
 
-def _about_truth(asked: SampleAnswers, seed: int) -> Iterator[Finding]:
-    """Everything that labels show; labels that are none are looked for among all, not only those drawn."""
-    if asked.sample.all_labels is not None and asked.form.task in ("binary", "multiclass"):
-        yield from check_known(asked.sample.all_labels, asked.form.classes)
-    yield from check_accuracy(asked)
-    yield from check_calibration(asked, seed)
-    yield from check_yardstick(asked, seed)
+def _check_against_labels(answered: SampleAnswers, seed: int) -> Iterator[Finding]:
+    """The checks that need labels. Unknown labels are searched among all labels, not only in the sample."""
+    if answered.sample.all_labels is not None and answered.form.task in ("binary", "multiclass"):
+        yield from check_known(answered.sample.all_labels, answered.form.classes)
+    yield from check_accuracy(answered)
+    yield from check_calibration(answered, seed)
+    yield from check_against_baselines(answered, seed)
 
 
-def _about_leaks(names: Names, fitted: Names | None, test: Names) -> Iterator[Finding]:
+def _check_leaks(names: Names, train_names: Names | None, test: Names) -> Iterator[Finding]:
     yield from check_leak("transfer rows", names, test)
-    if fitted is not None:
-        yield from check_leak("rows the teacher was trained on", fitted, test)
+    if train_names is not None:
+        yield from check_leak("rows the teacher was trained on", train_names, test)
 
 
-def _about_both(asked: SampleAnswers, held: SampleAnswers | Finding, seen: float | None, seed: int) -> Iterator[Finding]:
-    if isinstance(held, Finding):
-        # Kept answers know the rows they were recorded on, and need not know the test rows.
-        severity: Severity = "note" if held.figure["error"] == LabelMismatch.__name__ else "error"
-        yield replace(held, check="test-answers", severity=severity, remedy="Answers to test rows were not checked.")
+def _check_test_answers(answered: SampleAnswers, on_test: SampleAnswers | Finding, seen: float | None, seed: int) -> Iterator[Finding]:
+    if isinstance(on_test, Finding):
+        # Recorded answers are limited to the rows that they were recorded on, which need not include the test rows.
+        severity: Severity = "note" if on_test.figure["error"] == LabelMismatch.__name__ else "error"
+        yield replace(on_test, check="test-answers", severity=severity, remedy="Answers to test rows were not checked.")
         return
-    yield from check_answer_shift(asked, held)
-    yield from check_own_rows(asked, held, seen)
-    for finding in _about_truth(held, seed):
+    yield from check_answer_shift(answered, on_test)
+    yield from check_training_rows(answered, on_test, seen)
+    for finding in _check_against_labels(on_test, seed):
         yield replace(finding, check=f"test-{finding.check}")

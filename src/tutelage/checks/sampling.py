@@ -1,4 +1,4 @@
-"""A seeded sample of rows, and what the teacher says about it."""
+"""Draw a seeded sample of rows, and query the teacher with it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ BLOCK_ROWS = 65_536
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Rows drawn from more rows.
+    """A random sample of rows.
 
     Attributes:
-        inputs: the rows, as the teacher takes them.
-        count: how many were drawn.
-        of_count: how many there were.
-        labels: the truth about them, if it was given, (rows,) class labels as they are, or as `AnswerForm.truth` gives it.
-        all_labels: the truth about all rows.
+        inputs: the rows, in the container that they came in.
+        count: number of rows in the sample.
+        of_count: number of rows that it was drawn from.
+        labels: the ground truth of the sample, if given: (rows,) class labels as passed, or as `AnswerForm.truth` returns it.
+        all_labels: the ground truth of all rows.
     """
 
     inputs: Any
@@ -54,16 +54,16 @@ class SampleAnswers:
 
     @cached_property
     def log_probs(self) -> Floats:
-        """(rows, classes); -inf where a class cannot be. For classifiers."""
+        """(rows, classes); -inf for a probability of 0. For classifiers."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.probabilities))
 
     @cached_property
     def cases(self) -> tuple[Floats, Integers] | None:
-        """(cases, classes) probabilities and (cases,) the true column, or None where no label is known.
+        """(cases, classes) probabilities and (cases,) the true column, or None if no label is known.
 
-        One case a row; for multilabel one case a row and label, with the two classes off and on. Rows whose label
-        is none of the teacher's classes are left out.
+        One case per row; for multilabel one case per row and label, with the two classes off and on. Rows with a label
+        that is not among the teacher's classes are left out.
         """
         labels = self.sample.labels
         if labels is None or self.form.task == "regression":
@@ -77,10 +77,11 @@ class SampleAnswers:
 
 
 def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, seed: int) -> Sample:
-    """At most `rows` rows of `data`, drawn without replacement, with their labels.
+    """Draw at most `rows` rows of `data` without replacement, with their labels.
 
     Raises:
-        ShapeError, BadInput: as `AnswerForm.truth`, but for labels that are not among the classes; or no rows.
+        ShapeError: labels and rows differ in number, or as in `AnswerForm.truth`.
+        BadInput: `data` is not a table of rows, or as in `AnswerForm.truth`. A label that is not among the classes is accepted.
     """
     source = as_rows(data)
     one_class = form.task in ("binary", "multiclass")
@@ -94,18 +95,18 @@ def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, se
 
 
 def _gathered(source: Rows, places: NDArray[np.intp]) -> Any:
-    """The rows at these places; of a Parquet file, a block at a time."""
+    """The rows at these positions; of a Parquet file, read block by block."""
     block = BLOCK_ROWS if source.kind == "Parquet file" else source.count
     parts = []
     for start in range(0, source.count, block):
         inside = places[(places >= start) & (places < start + block)]
         if len(inside):
-            parts.append(taken(source.part(start, min(start + block, source.count)), inside - start))
-    return joined(parts)
+            parts.append(rows_at(source.part(start, min(start + block, source.count)), inside - start))
+    return concatenated(parts)
 
 
-def taken(inputs: Any, places: NDArray[np.intp]) -> Any:
-    """The rows at these places, in this order, in the form they came in."""
+def rows_at(inputs: Any, places: NDArray[np.intp]) -> Any:
+    """The rows at these positions, in this order, in the container that they came in."""
     if hasattr(inputs, "iloc"):
         return inputs.iloc[places]
     if isinstance(inputs, list | tuple):
@@ -113,8 +114,8 @@ def taken(inputs: Any, places: NDArray[np.intp]) -> Any:
     return inputs[places]
 
 
-def joined(parts: list[Any]) -> Any:
-    """Parts of one kind as one."""
+def concatenated(parts: list[Any]) -> Any:
+    """Concatenate parts of the same container type."""
     first = parts[0]
     if len(parts) == 1:
         return first
@@ -131,18 +132,16 @@ def joined(parts: list[Any]) -> Any:
     return np.concatenate([np.asarray(part) for part in parts])
 
 
-def ask(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:
-    """The checked answers, or the one finding that says why there are none."""
+def query_sample(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:
+    """The checked answers, or a finding that reports why there are none."""
     try:
         answers = teacher.form.check(teacher.answer(sample.inputs), sample.count)
-    except Exception as error:  # a teacher may be anyone's code: whatever it raises is a finding
-        said = (
-            str(error)
-            if isinstance(error, TutelageError)
-            else f"asked about {sample.count} rows, it raised {type(error).__name__}: {error}"
-        )
-        return Finding("answers", "error", {"error": type(error).__name__, "rows": sample.count}, said, REMEDY_FOR_NO_ANSWERS)
+    except Exception as error:  # a teacher is foreign code: any exception of it is a finding
+        sentence = f"queried with {sample.count} rows, the teacher raised {type(error).__name__}: {error}"
+        if isinstance(error, TutelageError):
+            sentence = str(error)
+        return Finding("answers", "error", {"error": type(error).__name__, "rows": sample.count}, sentence, REMEDY_FOR_NO_ANSWERS)
     return SampleAnswers(sample, teacher.form, answers)
 
 
-REMEDY_FOR_NO_ANSWERS = "Mend this first; no check that needs the teacher's answers was made."
+REMEDY_FOR_NO_ANSWERS = "Fix this first; the checks of the teacher's answers were skipped."

@@ -5,17 +5,18 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tutelage.core.answer_kinds import TASKS
+from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS
+
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path)
-
-KINDS = ("probabilities", "logits", "values", "log-probabilities", "votes")
-TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
@@ -67,13 +68,13 @@ TEACHER_OPTIONS = (
         metavar="LABELS",
         help="The label of each answer in order, as a,b,c or a JSON list, where the teacher has none.",
     ),
-    click.option("--kind", type=click.Choice(KINDS), help="What its numbers are, where it cannot say; needed for a log."),
+    click.option("--kind", type=click.Choice(LOGGED_KINDS), help="What its numbers are, where it cannot say; needed for a log."),
     click.option("--task", type=click.Choice(TASKS), help="What they are about, where classes do not tell."),
     click.option("--answers", multiple=True, metavar="COLUMN", help="Of a log: the column of answers, or one for each class."),
     click.option("--content", multiple=True, metavar="COLUMN", help="Of a log: a column of the rows themselves; else line n is row n."),
     click.option("--id", "id_column", metavar="COLUMN", help="Of a log: a column of ids that the data has as well."),
-    click.option("--rest", type=click.Choice(("spread", "drop")), help="Of a top-k log: what becomes of the mass not named."),
-    click.option("--repeated", type=click.Choice(("error", "mean")), help="Of a log: lines about one row that disagree."),
+    click.option("--rest", type=click.Choice(RESTS), help="Of a top-k log: what becomes of the mass not named."),
+    click.option("--repeated", type=click.Choice(REPEATED), help="Of a log: lines about one row that disagree."),
     click.option("--smoothing", type=float, help="Of votes: added to every class before counting."),
 )
 """What may be told of a teacher; a verb gets them as one value `told`."""
@@ -81,13 +82,12 @@ TEACHER_OPTIONS = (
 
 def teacher_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Give a verb the options above, gathered in one argument `told`."""
-    names = ("trust", "classes", "kind", "task", "answers", "content", "id_column", "rest", "repeated", "smoothing")
 
     @wraps(verb)
     def gathered(**given: Any) -> Any:
         from tutelage.workflow.open_answers import SourceOptions
 
-        return verb(told=SourceOptions(**{name: given.pop(name) for name in names}), **given)
+        return verb(told=SourceOptions(**{field.name: given.pop(field.name) for field in fields(SourceOptions)}), **given)
 
     return _with(gathered, TEACHER_OPTIONS)
 

@@ -9,18 +9,17 @@ import click
 
 from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, teacher_options
 from tutelage.cli.progress import ShownStages
+from tutelage.softlabels.options import DTYPES, SHARD_ROWS
 
 if TYPE_CHECKING:
     from tutelage.softlabels.folder import LabelFolder
-
-SHARD_ROWS = 65_536
 
 
 @click.command()
 @click.argument("teacher")
 @rows_options
 @click.option("--into", type=FOLDER, required=True, help="The folder to record into; a stopped recording goes on.")
-@click.option("--dtype", type=click.Choice(("float16", "float32", "float64")), help="Of the numbers on disk; as said by default.")
+@click.option("--dtype", type=click.Choice(DTYPES), help="Of the numbers on disk; as said by default.")
 @click.option("--top-k", type=click.IntRange(1), help="Keep only so many of the likeliest classes a row, and the mass of the rest.")
 @click.option("--shard-rows", type=click.IntRange(1), default=SHARD_ROWS, show_default=True, help="Rows a file.")
 @teacher_options

@@ -10,14 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tutelage.core.answer_kinds import KINDS, TASKS, AnswerKind, Task
 from tutelage.core.arrays import Floats, as_matrix, check_finite, check_probabilities, one_hot, sigmoid, softmax
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, one_line
-
-AnswerKind = Literal["logits", "probabilities", "values"]
-Task = Literal["binary", "multiclass", "multilabel", "regression"]
-
-KINDS: tuple[AnswerKind, ...] = ("logits", "probabilities", "values")
-TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from tutelage.core.answers import Task
+from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval, dumps
 from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate, Latency, ReliabilityCurve, StudentCost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.core.answers import Task
+from tutelage.core.answer_kinds import Task
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval

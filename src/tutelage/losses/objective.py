@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tutelage.core.answers import Task
+from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.losses.signals import Losses, Signals, added
 

@@ -1,1 +1,1 @@
-"""Answers kept: asked once, stored with their provenance, and good only for the rows they were asked about."""
+"""Soft labels: a teacher's answers, recorded once, stored with their provenance, and valid only for the rows that they answer."""

@@ -1,12 +1,12 @@
-"""A folder of recorded answers: Parquet shards, and a manifest that is written when all of them are there.
+"""A folder of recorded answers: Parquet shards, and a manifest that is written last, when all shards are complete.
 
     labels/
-        manifest.json          whose answers, to which rows, in what form; SHA-256 of every shard
+        manifest.json          teacher, rows and form of the answers; SHA-256 of every shard
         part-00000.parquet     row, row_name, and the answers (see `Encoding`)
         part-00001.parquet
 
-A shard takes its name when it is whole, and carries in its footer what it belongs to; so a recording that was killed
-goes on after the last shard. A folder without a manifest is not finished and answers nothing.
+A shard is renamed to its final name when it is complete, and its footer holds the provenance of the recording, so that an
+interrupted recording can resume after the last shard. A folder without a manifest is unfinished and cannot be opened.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
 
 LABELS_SCHEMA = 3
 MANIFEST = "manifest.json"
-_AGAIN = "Delete it and record again: shards that are whole are kept."
+_AGAIN = "Delete it and record again: complete shards are reused."
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What every shard of one recording shares.
+    """The facts that all shards of one recording share.
 
     Attributes:
-        teacher: its fingerprint.
-        form: kind, task and classes of the answers. Always at temperature 1.
-        encoding: how they are written.
-        rows: how many rows the recording holds when it is finished.
-        shard_rows: rows a shard; the last may hold fewer.
+        teacher: the teacher's fingerprint.
+        form: kind, task and classes of the answers, at temperature 1.
+        encoding: how the answers are stored.
+        rows: number of rows of the finished recording.
+        shard_rows: rows per shard; the last may hold fewer.
     """
 
     teacher: str
@@ -59,7 +59,7 @@ class Provenance:
 
     @property
     def shards(self) -> int:
-        """How many shards a finished recording has."""
+        """Number of shards of the finished recording."""
         return -(-self.rows // self.shard_rows)
 
     def span(self, index: int) -> tuple[int, int]:
@@ -67,7 +67,7 @@ class Provenance:
         return index * self.shard_rows, min((index + 1) * self.shard_rows, self.rows)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values for the manifest and the footers."""
         return {
             "schema": LABELS_SCHEMA,
             "teacher": self.teacher,
@@ -86,9 +86,9 @@ class Shard:
     """One file of a recording.
 
     Attributes:
-        columns: the answers as they are written; of a file also its row numbers and names.
-        names: (rows,) the content name of each row.
-        cost: what the encoding lost on these rows.
+        columns: the answers as stored; if read from a file, also row numbers and names.
+        names: (rows,) content name of each row.
+        cost: the loss of the encoding on these rows.
     """
 
     columns: Mapping[str, NDArray[Any]]
@@ -97,12 +97,12 @@ class Shard:
 
 
 def shard_path(folder: Path, index: int) -> Path:
-    """Where a shard lies."""
+    """Path of a shard."""
     return folder / f"part-{index:05d}.parquet"
 
 
 def write_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) -> None:
-    """Write a shard whole. The same answers give the same bytes.
+    """Write a shard atomically. The same answers give the same bytes.
 
     Raises:
         CannotWrite: the folder cannot be written.
@@ -119,24 +119,25 @@ def write_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) 
 
 
 def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str | None = None) -> Shard:
-    """Read a shard back; its answers are read from the file as they are asked for.
+    """Open a shard. Its answers are read from the file when they are accessed.
 
     Args:
-        folder: of the recording.
-        index: which.
-        provenance: what it must belong to.
-        sha256: what its bytes must hash to; None trusts the checksums inside (while a recording is not finished), and
-            reads all columns once to compare them.
+        folder: the folder of the recording.
+        index: number of the shard.
+        provenance: of the recording that it must belong to.
+        sha256: expected hash of the file; None, for an unfinished recording, verifies the page checksums inside instead, by
+            reading all columns once.
 
     Raises:
-        DamagedFile: missing, changed, or not a shard. LabelMismatch: it belongs to another recording.
+        DamagedFile: missing, changed, or not a shard.
+        LabelMismatch: the shard belongs to another recording.
     """
     import pyarrow.parquet as pq
 
     path = shard_path(folder, index)
     with _reading(path):
         if sha256 is not None and sha256_of(path) != sha256:
-            raise DamagedFile(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}. Restore it, or record again.")
+            raise DamagedFile(f"{path} is damaged: its SHA-256 differs from the one in {MANIFEST}. Restore it, or record again.")
         file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
         about = json.loads(file.schema_arrow.metadata[b"tutelage"])
         cost = Cost(**about.pop("cost"))
@@ -154,11 +155,11 @@ def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str 
 
 
 COLUMNS_A_READ = 4
-"""Columns of a shard in memory at a time: a shard of many classes is as large as its answers, and they are wanted once."""
+"""Columns of a shard that are read at a time: a shard of many classes is large, and each column is needed only once."""
 
 
 class _FileColumns(Mapping[str, NDArray[Any]]):
-    """The columns of a Parquet file, some at a time, in the order they are asked for."""
+    """The columns of a Parquet file, read a few at a time when they are accessed in order."""
 
     def __init__(self, path: Path, file: pq.ParquetFile) -> None:
         self.path, self.file = path, file
@@ -182,10 +183,10 @@ class _FileColumns(Mapping[str, NDArray[Any]]):
 
 
 def shard_about(path: Path) -> dict[str, Any]:
-    """What a shard says of itself in its footer; its rows are not read.
+    """The provenance in the footer of a shard, without reading its rows.
 
     Raises:
-        DamagedFile: no shard.
+        DamagedFile: not a shard.
     """
     import pyarrow.parquet as pq
 
@@ -195,7 +196,7 @@ def shard_about(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Say in one sentence what keeps a shard from being read."""
+    """Re-raise errors of reading a shard as DamagedFile."""
     import pyarrow as pa
 
     try:
@@ -209,16 +210,15 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _difference(about: dict[str, Any], provenance: Provenance) -> str:
-    """The first thing that sets a shard apart from what is being recorded."""
-    wanted = provenance.to_json()
-    for key, value in wanted.items():
+    """The first difference between a shard and the current recording."""
+    for key, value in provenance.to_json().items():
         if about.get(key) != value:
             return f"{key}: {_short(about.get(key))} there, {_short(value)} here"
     return f"it is shard {about.get('shard')}"
 
 
 def _missing(path: Path) -> str:
-    return f"{path} is missing. Restore it, or delete {MANIFEST} and record again: shards that are whole are kept."
+    return f"{path} is missing. Restore it, or delete {MANIFEST} and record again: complete shards are reused."
 
 
 def _short(value: Any) -> str:
@@ -228,16 +228,17 @@ def _short(value: Any) -> str:
 
 @dataclass(frozen=True, eq=False)
 class LabelFolder:
-    """A finished recording; itself a Teacher, for exactly the rows it holds.
+    """A finished recording in a folder; itself a Teacher, for exactly the rows that it holds.
 
-    Its shards are checked when they are read; `answer` reads them all once and keeps them, `parts` keeps none.
+    Shards are verified when they are read. `answer` reads all of them once and holds them in memory; `parts` reads one at a
+    time and holds none.
 
     Attributes:
         path: the folder.
         provenance: teacher, form, encoding, rows.
-        data: one name for the recorded rows in their order (see `data_name`).
-        sha256: of each shard.
-        cost: what the encoding lost, over all rows.
+        data: hash of the recorded rows in their order (see `data_name`).
+        sha256: hash of each shard.
+        cost: the loss of the encoding, over all rows.
     """
 
     path: Path
@@ -256,7 +257,7 @@ class LabelFolder:
 
     @property
     def fingerprint(self) -> str:
-        """Of the teacher who said them."""
+        """The fingerprint of the teacher that gave the answers."""
         return self.provenance.teacher
 
     @cached_property
@@ -271,15 +272,15 @@ class LabelFolder:
         encoding, names = self.provenance.encoding, np.empty(len(self), np.uint64)
         for index, shard in enumerate(self._shards()):
             if index == 0:
-                answers = encoding.room(len(self), shard.columns, self.form)
+                answers = encoding.allocate(len(self), shard.columns, self.form)
             part = slice(*self.provenance.span(index))
             names[part] = shard.names
             encoding.answers(shard.columns, self.form, into=answers[part])
-        pyarrow.default_memory_pool().release_unused()  # what was needed to read is wanted for what comes next
+        pyarrow.default_memory_pool().release_unused()  # the read buffers are free now; later stages need the memory
         return SoftLabels(answers, self.form, names, self.fingerprint)
 
     def parts(self) -> Iterator[SoftLabels]:
-        """The answers of one shard after another, in the order of the rows.
+        """The answers shard by shard, in the order of the rows.
 
         Raises:
             DamagedFile: a shard is missing or changed.
@@ -293,19 +294,20 @@ class LabelFolder:
 
     @property
     def cost_unit(self) -> str:
-        """What `cost` is measured in."""
+        """The unit of `cost`."""
         return "squared difference" if self.form.kind == "values" else "KL in nats"
 
     def answer(self, inputs: Any) -> Floats:
-        """The kept answers to these rows, in any order and any selection.
+        """The recorded answers to these rows, in any order and selection.
 
         Raises:
-            LabelMismatch: a row that was not recorded. DamagedFile: a shard is missing or changed.
+            LabelMismatch: a row that was not recorded, or that was recorded twice with different answers.
+            DamagedFile: a shard is missing or changed.
         """
         return self.labels.answer(inputs)
 
     def to_json(self) -> dict[str, Any]:
-        """The manifest."""
+        """The content of the manifest."""
         of_shards = [
             {"file": shard_path(self.path, index).name, "rows": stop - start, "sha256": sha256}
             for index, sha256 in enumerate(self.sha256)
@@ -316,16 +318,35 @@ class LabelFolder:
 
 
 def write_manifest(folder: LabelFolder) -> None:
-    """Write the manifest, which makes a recording finished."""
+    """Write the manifest, which marks a recording as finished."""
     write_text(folder.path / MANIFEST, json.dumps(folder.to_json(), indent=1) + "\n")
 
 
 def open_labels(path: Path | str) -> LabelFolder:
-    """Open a folder that `record` finished. Nothing but the manifest is read yet.
+    """Open a finished recording. Only the manifest is read; shards are read when answers are needed.
+
+    Args:
+        path: the folder that `record` wrote.
+
+    Returns:
+        A `LabelFolder`, which is a Teacher for exactly the recorded rows.
 
     Raises:
-        BadInput: no such folder, or a recording that is not finished. StaleCache: written by a newer tutelage.
-        DamagedFile: no readable manifest, or a shard is not there.
+        BadInput: no such folder, or an unfinished recording.
+        StaleCache: the folder was written by a version of tutelage with another format.
+        DamagedFile: the manifest cannot be read, or a shard is missing.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> X = np.arange(6.0).reshape(3, 2)
+        >>> teacher = tl.as_teacher(lambda rows: rows[:, 0] - rows[:, 1], kind="values")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = tl.record(teacher, X, f"{folder}/labels")
+        ...     labels = tl.open_labels(f"{folder}/labels")
+        ...     print(len(labels), labels.answer(X[:2]).tolist())
+        3 [[-1.0], [-1.0]]
     """
     folder = Path(path)
     if not (folder / MANIFEST).is_file():
@@ -343,7 +364,7 @@ def open_labels(path: Path | str) -> LabelFolder:
     try:
         opened = _from_manifest(folder, manifest)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise DamagedFile(f"{folder / MANIFEST} lacks or garbles {one_line(error)}. {_AGAIN}") from error
+        raise DamagedFile(f"{folder / MANIFEST} is incomplete or invalid: {one_line(error)}. {_AGAIN}") from error
     for index in range(opened.provenance.shards):
         if not shard_path(folder, index).is_file():
             raise DamagedFile(_missing(shard_path(folder, index)))
@@ -353,10 +374,10 @@ def open_labels(path: Path | str) -> LabelFolder:
 def _not_finished(folder: Path) -> str:
     if not folder.is_dir():
         return f"there is no folder {folder}; record into it first: tutelage record, or tl.record(teacher, data, into=...)."
-    there = len(list(folder.glob("part-*.parquet")))
-    if there:
-        return f"the recording in {folder} is not finished ({there} shards so far, no {MANIFEST}). Record again: it goes on from there."
-    return f"{folder} holds no recorded answers (no {MANIFEST}). Name a folder that was recorded into."
+    complete = len(list(folder.glob("part-*.parquet")))
+    if complete:
+        return f"the recording in {folder} is not finished ({complete} shards so far, no {MANIFEST}). Record again to resume it."
+    return f"{folder} holds no recorded answers (no {MANIFEST}). Pass a folder that was recorded into."
 
 
 def _from_manifest(folder: Path, manifest: dict[str, Any]) -> LabelFolder:

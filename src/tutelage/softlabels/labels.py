@@ -1,4 +1,4 @@
-"""Soft labels: answers that know which rows they belong to."""
+"""`SoftLabels`: answers together with the content names of the rows that they belong to."""
 
 from __future__ import annotations
 
@@ -19,15 +19,35 @@ from tutelage.data.row_names import Names, row_names
 class SoftLabels:
     """A teacher's answers to known rows; itself a Teacher, for exactly those rows.
 
+    `record` and `read_answers` create them. Rows are found by content, so they can be passed in any order and selection.
+
     Attributes:
-        answers: (rows, columns), as `form` says.
-        form: kind, task and classes.
-        names: (rows,) the content name of each row (see `row_names`), by which an answer is found.
-        fingerprint: of the teacher who said it.
+        answers: (rows, columns), of the kind that `form` declares.
+        form: kind, task and classes of the answers.
+        names: (rows,) content name of each row (a hash of its values), by which its answer is found.
+        fingerprint: the fingerprint of the teacher that gave the answers.
 
     Raises:
-        LabelMismatch: another number of answers than rows. ShapeError, NotProbabilities, BadInput: answers that are
-            not what the form says.
+        LabelMismatch: the numbers of answers and rows differ.
+        ShapeError, NotProbabilities, BadInput: the answers do not have the declared form.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> X = np.array([[0.0], [1.0], [2.0]])
+        >>> teacher = tl.as_teacher(lambda rows: rows[:, 0] - 1, kind="logits", classes=["no", "yes"])
+        >>> labels = tl.record(teacher, X)
+        >>> labels.probabilities.round(2)
+        array([[0.73, 0.27],
+               [0.5 , 0.5 ],
+               [0.27, 0.73]])
+        >>> labels.answer(X[[2, 0]])
+        array([[ 0.,  1.],
+               [ 0., -1.]])
+        >>> labels.answer(X + 5)
+        Traceback (most recent call last):
+        ...
+        tutelage.core.errors.LabelMismatch: 3 of 3 rows are not among the 3 that these answers were recorded on ...
     """
 
     answers: Floats
@@ -42,58 +62,58 @@ class SoftLabels:
         return len(self.names)
 
     def answer(self, inputs: Any) -> Floats:
-        """The kept answers to these rows, in any order and any selection.
+        """The recorded answers to these rows, in any order and selection.
 
         Args:
-            inputs: rows as they were recorded: an array, a frame, a sparse matrix, texts.
+            inputs: rows with the content that was recorded: an array, a frame, a sparse matrix or texts.
 
         Raises:
             LabelMismatch: a row that was not recorded, or one that was recorded twice with different answers.
         """
-        asked = row_names(inputs)
-        if np.array_equal(asked, self.names):
+        names = row_names(inputs)
+        if np.array_equal(names, self.names):
             return self.answers
-        return self.of_names(asked)
+        return self.of_names(names)
 
-    def of_names(self, asked: Names) -> Floats:
-        """(rows, columns) answers to the rows of these names.
+    def of_names(self, names: Names) -> Floats:
+        """(rows, columns) answers to the rows with these content names.
 
         Raises:
-            LabelMismatch: as `answer`.
+            LabelMismatch: as in `answer`.
         """
         order, known = self._index
-        place = np.minimum(np.searchsorted(known, asked), max(len(known) - 1, 0))
-        missing = known[place] != asked if len(known) else np.ones(len(asked), dtype=bool)
+        place = np.minimum(np.searchsorted(known, names), max(len(known) - 1, 0))
+        missing = known[place] != names if len(known) else np.ones(len(names), dtype=bool)
         if missing.any():
             raise LabelMismatch(
-                f"{int(missing.sum())} of {len(asked)} rows are not among the {len(self)} that these answers were recorded on "
-                f"(first: row {int(np.flatnonzero(missing)[0])}). Pass rows they were recorded on, or record again."
+                f"{int(missing.sum())} of {len(names)} rows are not among the {len(self)} that these answers were recorded on "
+                f"(first: row {int(np.flatnonzero(missing)[0])}). Pass rows that they were recorded on, or record again."
             )
         return np.asarray(self.answers[order[place]])
 
     def share_known(self, inputs: Any) -> float:
-        """The share of these rows that was recorded, from 0 to 1."""
+        """The share of these rows that were recorded, from 0 to 1."""
         return float(np.isin(row_names(inputs), self.names).mean())
 
     @cached_property
     def _index(self) -> tuple[NDArray[np.intp], Names]:
-        """Positions in order of name, and the names in that order, each once."""
+        """Positions sorted by name, and the sorted names, each once."""
         order = np.argsort(self.names, kind="stable")
-        named = self.names[order]
-        twin = np.flatnonzero(named[1:] == named[:-1])
-        differ = (self.answers[order[twin]] != self.answers[order[twin + 1]]).any(axis=1)
+        in_order = self.names[order]
+        repeated = np.flatnonzero(in_order[1:] == in_order[:-1])
+        differ = (self.answers[order[repeated]] != self.answers[order[repeated + 1]]).any(axis=1)
         if differ.any():
-            first = twin[np.flatnonzero(differ)[0]]
+            first = repeated[np.flatnonzero(differ)[0]]
             raise LabelMismatch(
                 f"rows {order[first]} and {order[first + 1]} are the same row with different answers, so neither can be looked up. "
-                "Drop one, average them, or ask for all rows in the order they were recorded."
+                "Drop one, average them, or pass all rows in the order in which they were recorded."
             )
-        once = np.concatenate([[True], named[1:] != named[:-1]]) if len(named) else np.zeros(0, dtype=bool)
-        return order[once], named[once]
+        once = np.concatenate([[True], in_order[1:] != in_order[:-1]]) if len(in_order) else np.zeros(0, dtype=bool)
+        return order[once], in_order[once]
 
     @property
     def logits(self) -> Floats:
-        """(rows, classes) logits; from probabilities they are log p, which is right up to one constant a row.
+        """(rows, classes) logits; from probabilities log p, which equals the logits up to a constant per row.
 
         Raises:
             LabelMismatch: these are regression values.

@@ -1,4 +1,4 @@
-"""The answers of a teacher, or of recorded soft labels, to every row."""
+"""Get the answers of a teacher, or of recorded soft labels, for all rows."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.teachers.adapt import as_teacher
 
 QUERY_ROWS = 10_000
-"""Rows of one query: bounds the memory that a teacher needs while it answers."""
+"""Rows that a teacher is queried with at a time: bounds the memory that computing its answers takes."""
 
 
 def query(teacher: Teacher, X: Any) -> Floats:
-    """(rows, columns) float64 answers to every row, queried in parts.
+    """(rows, columns) float64 answers to all rows, queried in parts.
 
-    Recorded answers are looked up all at once: then equal rows with different answers are told apart by their place.
+    Recorded answers are queried with all rows at once: only then can equal rows with different answers be distinguished, by
+    their position.
     """
     rows = as_rows(X)
     size = rows.count if isinstance(teacher, SoftLabels) else QUERY_ROWS
@@ -29,17 +30,17 @@ def query(teacher: Teacher, X: Any) -> Floats:
 
 
 def is_answer_source(y: Any) -> bool:
-    """Whether this answers rows - soft labels, a Teacher or a fitted model - and is not an array of labels or probabilities."""
+    """Whether `y` is a source of answers (soft labels, a Teacher or a fitted model) and not an array of labels or probabilities."""
     return callable(getattr(y, "answer", None)) or callable(getattr(y, "predict_proba", None)) or callable(getattr(y, "forward", None))
 
 
 def class_probabilities(source: Any, X: Any, *, task: str) -> tuple[Floats, tuple[Any, ...]]:
-    """What a source of answers gives for rows, as targets of a classifier.
+    """The answers of a source for these rows, as targets of a classifier.
 
     Args:
-        source: soft labels, a Teacher, or whatever `as_teacher` takes.
-        X: (rows, features), as they were recorded.
-        task: "classes" for one class a row, or "labels" for a multilabel student.
+        source: soft labels, a Teacher, or a model that `as_teacher` accepts.
+        X: (rows, features); for soft labels the rows that were recorded.
+        task: "classes" for a student with one class per row, or "labels" for a multilabel student.
 
     Returns:
         (rows, classes) float64 probabilities at temperature 1, and the class names.
@@ -56,10 +57,10 @@ def class_probabilities(source: Any, X: Any, *, task: str) -> tuple[Floats, tupl
 
 
 def refuse_classes(classes: Any) -> None:
-    """Refuse class names beside a source of answers, which has its own.
+    """Check that no class names were passed together with a source of answers, which defines them.
 
     Raises:
-        BadInput: there are some.
+        BadInput: class names were passed.
     """
     if classes is not None:
         raise BadInput("soft labels and teachers name their classes themselves; leave classes= out.")

@@ -1,4 +1,4 @@
-"""Ask a teacher once and keep the answers: in memory, or in a folder that a killed recording goes on with."""
+"""`record`: query a teacher once and store its answers, in memory or in a folder. An interrupted recording resumes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tutelage.core.files import check_place
 from tutelage.core.stages import Advance
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
-from tutelage.softlabels.encoding import Cost, Dtype, Encoding, measured_cost
+from tutelage.softlabels.encoding import Cost, Encoding, measured_cost
 from tutelage.softlabels.folder import (
     MANIFEST,
     LabelFolder,
@@ -34,9 +34,8 @@ from tutelage.softlabels.folder import (
     write_shard,
 )
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.options import SHARD_ROWS, Dtype
 from tutelage.teachers.adapt import as_teacher
-
-SHARD_ROWS = 65_536
 
 
 @overload
@@ -64,56 +63,76 @@ def record(
     shard_rows: int = SHARD_ROWS,
     advance: Advance = lambda: None,
 ) -> SoftLabels | LabelFolder:
-    """Ask the teacher about every row, check what it said, and keep it.
+    """Query a teacher with all rows, check its answers, and store them as soft labels.
 
-    Into a folder, answers are written shard by shard, so memory does not grow with the rows. Killed at any moment,
-    the same call goes on after the last finished shard, asks nothing twice, and ends in the same bytes. A folder
-    that holds just this recording already is opened, and the teacher is not asked.
+    Answers for a folder are written shard by shard, so that memory does not grow with the number of rows. If the process is
+    killed, the same call resumes after the last complete shard, queries no row twice, and produces the same bytes. A folder
+    that already holds exactly this recording is opened without querying the teacher.
 
     Args:
-        teacher: anything `as_teacher` takes.
-        data: rows, as `as_rows` takes them and as the teacher knows them.
-        into: the folder; None keeps the answers in memory.
-        dtype: of the numbers on disk, "float16", "float32" or "float64"; what the teacher says by default. Half
-            precision keeps log-probabilities; what it loses is measured (`LabelFolder.cost`).
-        top_k: keep only so many of the likeliest classes a row, and the mass of the rest.
-        shard_rows: rows a shard.
+        teacher: a Teacher, or a model that `as_teacher` accepts without further arguments.
+        data: the rows, in the form that the teacher expects: an array, a frame, a sparse matrix, texts, or the path of a
+            .parquet, .csv, .jsonl or .npy file.
+        into: the folder to record into; None keeps the answers in memory.
+        dtype: of the numbers on disk, "float16", "float32" or "float64"; by default that of the teacher's answers. Half
+            precision stores log-probabilities, and its loss is measured (`LabelFolder.cost`).
+        top_k: store only this many of the most probable classes for each row, and the total probability of the others.
+        shard_rows: rows per shard.
         advance: called after each shard, for a progress display.
 
+    Returns:
+        `SoftLabels` in memory, or the `LabelFolder`; both are Teachers for exactly these rows.
+
     Raises:
-        NotProbabilities, ShapeError, BadInput: the answers are not what the teacher declares, or an option cannot be.
+        NotProbabilities, ShapeError, BadInput: the answers do not have the form that the teacher declares, or an option is
+            invalid.
         LabelMismatch: the folder holds answers of another teacher, to other rows or in another encoding.
-        CannotWrite: the folder cannot be written, holds other files, or is being recorded into.
-        DamagedFile: what the folder holds is damaged.
+        CannotWrite: the folder cannot be written, holds other files, or another process is recording into it.
+        DamagedFile: the folder holds damaged files.
+
+    Example:
+        >>> import tempfile
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> X, y = load_iris(return_X_y=True)
+        >>> teacher = GaussianNB().fit(X, y)
+        >>> labels = tl.record(teacher, X)
+        >>> len(labels), labels.form.kind
+        (150, 'probabilities')
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     stored = tl.record(teacher, X, f"{folder}/labels", dtype="float16")
+        ...     print(stored.provenance.shards, stored.cost.mean < 1e-3)
+        1 True
     """
     teacher, rows = as_teacher(teacher), as_rows(data)
     if into is None:
         if dtype is not None or top_k is not None:
-            raise BadInput("dtype and top_k say how answers lie on disk; pass into=, the folder to record into.")
-        # In the parts that a folder is recorded in: where a row stands in a batch can change its last bit.
-        said = [(teacher.form.check(teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)]
-        answers, names = (np.concatenate(column) for column in zip(*said, strict=True))
+            raise BadInput("dtype= and top_k= apply to answers on disk only; pass into=, the folder to record into, or leave them out.")
+        # In the same parts as for a folder: the position of a row in a batch can change the last bit of its answer.
+        parts = [(teacher.form.check(teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)]
+        answers, names = (np.concatenate(column) for column in zip(*parts, strict=True))
         return SoftLabels(answers, teacher.form, names, teacher.fingerprint)
     if shard_rows < 1:
         raise BadInput(f"shard_rows is {shard_rows}; expected at least 1.")
     folder = Path(into)
     check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone_in(folder):
+    with _locked(folder):
         recording = _Recording(teacher, rows, folder, shard_rows, dtype, top_k, advance)
         try:
             return recording.opened() if (folder / MANIFEST).exists() else recording.finish()
         except BaseException:
-            with suppress(OSError):  # shards are kept for the next run; a folder without any is not left behind
+            with suppress(OSError):  # fails if there are shards, which the next run resumes from; an empty folder is removed
                 folder.rmdir()
             raise
 
 
 def check_folder(folder: Path) -> None:
-    """Prove, before a teacher is loaded, that answers can be recorded into a folder.
+    """Check, before a teacher is loaded, that answers can be recorded into a folder.
 
     Raises:
-        CannotWrite: says why not.
+        CannotWrite: the folder cannot be written, or holds other files.
     """
     check_place(folder, may_replace=_only_ours)
 
@@ -131,43 +150,44 @@ class _Recording:
     advance: Advance
 
     def opened(self) -> LabelFolder:
-        """The finished recording that is there, if it is the one asked for."""
-        there = open_labels(self.folder)
-        kept, wanted = there.provenance.to_json(), self._provenance(self.dtype or there.provenance.encoding.dtype).to_json()
-        differs = next((key for key in wanted if kept[key] != wanted[key]), None)
+        """The finished recording in the folder, if it is the requested one."""
+        finished = open_labels(self.folder)
+        recorded = finished.provenance.to_json()
+        requested = self._provenance(self.dtype or finished.provenance.encoding.dtype).to_json()
+        differs = next((key for key in requested if recorded[key] != requested[key]), None)
         if differs is not None:
             raise LabelMismatch(
-                f"{self.folder} holds another recording ({differs} is {kept[differs]} there, {wanted[differs]} here). {_ELSEWHERE}"
+                f"{self.folder} holds another recording ({differs} is {recorded[differs]} there, {requested[differs]} here). {_ELSEWHERE}"
             )
-        if data_name(self.rows) != there.data:
-            raise LabelMismatch(f"{self.folder} was recorded on {len(there)} other rows (data {there.data[:8]}...). {_ELSEWHERE}")
-        for _ in range(there.provenance.shards):
+        if data_name(self.rows) != finished.data:
+            raise LabelMismatch(f"{self.folder} was recorded on {len(finished)} other rows (data {finished.data[:8]}...). {_ELSEWHERE}")
+        for _ in range(finished.provenance.shards):
             self.advance()
-        return there
+        return finished
 
     def finish(self) -> LabelFolder:
-        """Every shard that is not there yet, and then the manifest."""
-        for draft in self.folder.glob(".*.draft-*"):  # of a killed run; nobody else writes here now
+        """Record the missing shards, then write the manifest."""
+        for draft in self.folder.glob(".*.draft-*"):  # left by a killed run; the lock keeps other writers out
             draft.unlink()
-        provenance = self._begun()
+        provenance = self._provenance_so_far()
         tally = _Tally(self.advance)
         with ThreadPoolExecutor(1) as writer:
             for index, (start, stop, inputs) in enumerate(self.rows.parts(self.shard_rows)):
                 if provenance is not None and shard_path(self.folder, index).exists():
                     tally.flush()
-                    tally.add(*self._kept(index, row_names(inputs), provenance))
+                    tally.add(*self._reused(index, row_names(inputs), provenance))
                     continue
                 answers = self.teacher.form.check(self.teacher.answer(inputs), stop - start)
                 provenance = provenance or self._provenance(self.dtype or _dtype_of(answers))
                 tally.flush()
-                tally.waiting = writer.submit(self._written, index, inputs, answers, provenance)
+                tally.waiting = writer.submit(self._write, index, inputs, answers, provenance)
             tally.flush()
         finished = LabelFolder(self.folder, cast(Provenance, provenance), tally.names.value, tuple(tally.sha256), tally.cost)
         write_manifest(finished)
         return finished
 
-    def _begun(self) -> Provenance | None:
-        """What is being recorded, as far as it is known before the teacher's first answer."""
+    def _provenance_so_far(self) -> Provenance | None:
+        """The provenance, if the dtype is known before the teacher's first answer."""
         first = next(iter(sorted(self.folder.glob("part-*.parquet"))), None)
         if first is None:
             return None if self.dtype is None else self._provenance(self.dtype)
@@ -177,26 +197,26 @@ class _Recording:
         form = self.teacher.form
         return Provenance(self.teacher.fingerprint, form, Encoding(dtype, self.top_k).fitted_to(form), self.rows.count, self.shard_rows)
 
-    def _written(self, index: int, inputs: Any, answers: Floats, provenance: Provenance) -> tuple[Shard, str]:
-        """Write one shard, while the teacher is asked about the next."""
+    def _write(self, index: int, inputs: Any, answers: Floats, provenance: Provenance) -> tuple[Shard, str]:
+        """Write one shard; runs while the teacher answers the next."""
         encoding, form = provenance.encoding, provenance.form
         columns = encoding.columns(answers, form)
-        exact = encoding.keeps_all_of(answers.dtype)
-        cost = Cost(len(answers)) if exact else measured_cost(answers, encoding.answers(columns, form), form)
+        lossless = encoding.is_lossless_for(answers.dtype)
+        cost = Cost(len(answers)) if lossless else measured_cost(answers, encoding.answers(columns, form), form)
         shard = Shard(columns, row_names(inputs), cost)
         write_shard(self.folder, index, shard, provenance)
         return shard, sha256_of(shard_path(self.folder, index))
 
-    def _kept(self, index: int, names: Names, provenance: Provenance) -> tuple[Shard, str]:
-        """A shard of an earlier run, after proving that it answers these rows."""
+    def _reused(self, index: int, names: Names, provenance: Provenance) -> tuple[Shard, str]:
+        """A shard of an earlier run, after checking that it holds these rows."""
         shard = read_shard(self.folder, index, provenance)
         if not np.array_equal(names, shard.names):
-            raise LabelMismatch(f"{shard_path(self.folder, index)} was recorded on other rows than these. {_ELSEWHERE}")
+            raise LabelMismatch(f"{shard_path(self.folder, index)} was recorded on other rows. {_ELSEWHERE}")
         return shard, sha256_of(shard_path(self.folder, index))
 
 
 class _Tally:
-    """What the manifest will say, shard after shard. At most one shard is being written at a time."""
+    """Collects the content of the manifest, shard by shard. At most one shard is being written at a time."""
 
     def __init__(self, advance: Advance) -> None:
         self.advance = advance
@@ -206,13 +226,13 @@ class _Tally:
         self.waiting: Future[tuple[Shard, str]] | None = None
 
     def flush(self) -> None:
-        """Wait for the shard that is being written."""
+        """Wait for the shard that is being written, and add it."""
         if self.waiting is not None:
             self.add(*self.waiting.result())
             self.waiting = None
 
     def add(self, shard: Shard, sha256: str) -> None:
-        """Count a shard that is whole."""
+        """Add a complete shard."""
         self.names.add(shard.names)
         self.cost += shard.cost
         self.sha256.append(sha256)
@@ -234,8 +254,8 @@ def _only_ours(folder: Path) -> bool:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold a folder against a second recording; the system lets go of it when the process ends, however it ends."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder against a second recording. The operating system releases the lock when the process ends in any way."""
     try:
         import fcntl
     except ModuleNotFoundError:  # Windows has no such lock
@@ -246,6 +266,6 @@ def _alone_in(folder: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError as error:
-        raise CannotWrite(f"{folder} is being recorded into by another process. Wait for it, or choose another folder.") from error
+        raise CannotWrite(f"another process is recording into {folder}. Wait for it, or choose another folder.") from error
     finally:
         os.close(handle)

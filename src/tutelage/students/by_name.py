@@ -8,7 +8,7 @@ from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeRegressor
 
-from tutelage.core.answers import Task
+from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, did_you_mean
 from tutelage.students.boosting import SoftBoosting
 from tutelage.students.linear import SoftLogistic

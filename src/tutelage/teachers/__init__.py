@@ -1,4 +1,4 @@
-"""Teachers: adapters that make any fitted model answer rows in one way, and several or relabelled models as one."""
+"""Teachers: adapters that give every fitted model one interface, ensembles of teachers, and teachers with other class labels."""
 
 from tutelage.core.lazy import attach
 

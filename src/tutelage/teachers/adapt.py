@@ -1,4 +1,4 @@
-"""as_teacher: one table from object to adapter."""
+"""`as_teacher`: a table of model types and the adapters that turn them into teachers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.answers import AnswerForm, AnswerKind, Task
+from tutelage.core.answer_kinds import AnswerKind, Task
+from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.teachers.adapters.declared import Declared
@@ -21,39 +22,63 @@ def as_teacher(
     task: Task | None = None,
     output: Callable[[Any], Any] | None = None,
 ) -> Teacher:
-    """Make anything that answers rows a Teacher.
+    """Wrap a fitted model in a `Teacher`, the interface that the rest of the library uses.
+
+    What the model declares itself (its class labels, whether it returns logits or probabilities) is read from the
+    model. The arguments `classes`, `kind`, `task` and `output` supply the rest, and only the rest: one that the model
+    does not need is refused.
 
     Args:
         model: a fitted scikit-learn estimator or Pipeline (also of XGBoost, LightGBM, CatBoost); a bare Booster; a
-            torch Module; a `TorchStudent` that was taught, which answers with its logits or values; the path or bytes of an ONNX
-            file; a function from rows to numbers; or a Teacher, which is returned as it is. For several at once see
-            `ensemble`; for files of other kinds `open_teacher`.
-        classes: the label of each answer in order, where the model does not know them: a Module, a Booster (0, 1, ...
-            if not given), an ONNX file without labels, a function; the names of a multilabel estimator's labels.
-        kind: "logits", "probabilities" or "values", where the model cannot know it: an ONNX file with a plain
-            output, a function, a Booster with an objective of its own.
-        task: "multilabel" or "regression" for a Module, a function or an ONNX file; otherwise told from the classes.
-        output: for a Module that returns a tuple or a dict: takes its logits out, as `lambda said: said["logits"]`.
+            torch Module; a fitted `TorchStudent`, which answers with its logits or values; the path or bytes of an
+            ONNX file; a function from rows to numbers; or a Teacher, which is returned unchanged. To combine several
+            models see `ensemble`; for other kinds of files see `open_teacher`.
+        classes: the class label of each output column, in order, for a model that does not store them: a Module, a
+            Booster (default 0, 1, ...), an ONNX file without labels, a function; or the label names of a multilabel
+            estimator.
+        kind: "logits", "probabilities" or "values", for a model that does not define it: an ONNX file with a plain
+            output, a function, a Booster with a custom objective.
+        task: "multilabel" or "regression" for a Module, a function or an ONNX file; otherwise it follows from the
+            classes.
+        output: for a Module that returns a tuple or a dict: selects its logits, as in `lambda outputs: outputs["logits"]`.
+
+    Returns:
+        A Teacher, whose `answer(rows)` returns (rows, classes) logits or probabilities, or (rows, outputs) values, as
+        its `form` declares.
 
     Raises:
-        BadInput: something else, a model that is not fitted, or a declaration that is missing or not needed.
+        BadInput: the model is of an unsupported type or not fitted, or a declaration is missing or not needed.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = load_iris(return_X_y=True)
+        >>> teacher = tl.as_teacher(LogisticRegression(max_iter=1000).fit(X, y))
+        >>> teacher.form
+        AnswerForm(kind='probabilities', task='multiclass', classes=(0, 1, 2))
+        >>> teacher.answer(X[:2]).shape
+        (2, 3)
+        >>> margin = tl.as_teacher(lambda rows: rows[:, 2] - 2.5, kind="logits", classes=["setosa", "other"])
+        >>> margin.answer(X[:1]).round(1)
+        array([[ 0. , -1.1]])
     """
     declared = Declared(None if classes is None else tuple(classes), kind, task, output)
     if isinstance(model, type):
         raise BadInput(f"{model.__name__} is a class; pass a fitted {model.__name__}, not the class itself.")
-    for takes, adapted in _TABLE:
-        if takes(model):
-            return adapted(model, declared)
+    for matches, adapter in _ADAPTERS:
+        if matches(model):
+            return adapter(model, declared)
     if isinstance(model, str | Path):
-        raise BadInput(f"{model} is no path of an ONNX file; for other files, and for module:object, see open_teacher().")
+        raise BadInput(f"{model} is not the path of an ONNX file; for other files and for module:object use open_teacher().")
     raise BadInput(
-        f"cannot take a {type(model).__name__} as a teacher; expected a fitted scikit-learn estimator, a booster, a torch Module, "
+        f"cannot use a {type(model).__name__} as a teacher; expected a fitted scikit-learn estimator, a booster, a torch Module, "
         "the path of an ONNX file, or a function."
     )
 
 
 def _is_teacher(model: Any) -> bool:
-    """As isinstance(model, Teacher), which would compute its fingerprint: expensive for a large model."""
+    """As isinstance(model, Teacher), which would compute the fingerprint: expensive for a large model."""
     return (
         callable(getattr(model, "answer", None))
         and hasattr(model, "form")
@@ -62,7 +87,7 @@ def _is_teacher(model: Any) -> bool:
 
 
 def _is_module(model: Any) -> bool:
-    torch = sys.modules.get("torch")  # an object of torch's cannot exist before torch is imported
+    torch = sys.modules.get("torch")  # no Module can exist before torch is imported
     return torch is not None and isinstance(model, torch.nn.Module)
 
 
@@ -70,18 +95,18 @@ def _is_of(package: str, *names: str) -> Callable[[Any], bool]:
     return lambda model: type(model).__name__ in names and type(model).__module__.partition(".")[0] == package
 
 
-def _is_taught(model: Any) -> bool:
+def _is_fitted_student(model: Any) -> bool:
     return _is_module(getattr(model, "network", None)) and isinstance(getattr(model, "form", None), AnswerForm)
 
 
-def _known(teacher: Any, declared: Declared) -> Teacher:
+def _teacher(model: Any, declared: Declared) -> Teacher:
     declared.only(of="a Teacher")
-    known: Teacher = teacher
-    return known
+    teacher: Teacher = model
+    return teacher
 
 
-def _several(models: Any, declared: Declared) -> Teacher:
-    raise BadInput(f"{len(models)} teachers at once: say how they answer together, with ensemble(teachers, how=...).")
+def _refuse_list(models: Any, declared: Declared) -> Teacher:
+    raise BadInput(f"got a list of {len(models)} teachers, expected one; combine them with ensemble(teachers, how=...).")
 
 
 def _module(model: Any, declared: Declared) -> Teacher:
@@ -90,7 +115,7 @@ def _module(model: Any, declared: Declared) -> Teacher:
     return torch_teacher(model, declared.only("classes", "task", "output", of="a torch Module"))
 
 
-def _taught(model: Any, declared: Declared) -> Teacher:
+def _fitted_student(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.adapters.torch_module import TorchTeacher
 
     declared.only(of=f"a {type(model).__name__}")
@@ -133,12 +158,13 @@ def _function(model: Any, declared: Declared) -> Teacher:
     return function_teacher(model, declared.only("classes", "kind", "task", of="a function"))
 
 
-_TABLE: tuple[tuple[Callable[[Any], bool], Callable[[Any, Declared], Teacher]], ...] = (
-    (_is_teacher, _known),
-    (lambda model: isinstance(model, list | tuple), _several),
+# The first match counts, so the specific types stand before the general ones.
+_ADAPTERS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Declared], Teacher]], ...] = (
+    (_is_teacher, _teacher),
+    (lambda model: isinstance(model, list | tuple), _refuse_list),
     (lambda model: isinstance(model, bytes) or (isinstance(model, str | Path) and str(model).endswith(".onnx")), _onnx),
     (_is_module, _module),
-    (_is_taught, _taught),
+    (_is_fitted_student, _fitted_student),
     (_is_of("lightgbm", "Booster"), _lightgbm),
     (_is_of("xgboost", "Booster"), _xgboost),
     (_is_of("catboost", "CatBoost", "CatBoostClassifier", "CatBoostRegressor"), _catboost),

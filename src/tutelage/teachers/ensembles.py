@@ -1,4 +1,4 @@
-"""Several teachers who answer as one."""
+"""An ensemble: the mean of several teachers' answers, itself a teacher."""
 
 from __future__ import annotations
 
@@ -20,13 +20,23 @@ Mean = Literal["arithmetic", "geometric"]
 
 @dataclass(frozen=True, eq=False)
 class EnsembleTeacher:
-    """A weighted mean of teachers' answers.
+    """A Teacher that answers with the weighted mean of its members' answers. `ensemble` builds it and checks its members.
 
     Attributes:
         teachers: the members.
         how: mean of probabilities ("arithmetic") or of log-probabilities ("geometric"); of values always arithmetic.
-        weights: one for each, adding up to one.
-        form: probabilities in the class order of the first, or values.
+        weights: one for each member; they sum to one.
+        form: probabilities in the class order of the first member, or values.
+
+    Example:
+        >>> import tutelage as tl
+        >>> optimist = tl.as_teacher(lambda rows: [[0.2, 0.8]] * len(rows), kind="probabilities", classes=["no", "yes"])
+        >>> pessimist = tl.as_teacher(lambda rows: [[0.6, 0.4]] * len(rows), kind="probabilities", classes=["no", "yes"])
+        >>> both = tl.ensemble([optimist, pessimist], weights=[3, 1])
+        >>> both.weights
+        (0.75, 0.25)
+        >>> both.answer(["any row"]).round(3)
+        array([[0.3, 0.7]])
     """
 
     teachers: tuple[Teacher, ...]
@@ -36,42 +46,46 @@ class EnsembleTeacher:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the members' fingerprints, their weights and the mean."""
-        told = repr((self.how, self.weights, [teacher.fingerprint for teacher in self.teachers]))
-        return f"ensemble:{hashlib.sha256(told.encode()).hexdigest()}"
+        """SHA-256 of the members' fingerprints, their weights and the kind of mean."""
+        identity = repr((self.how, self.weights, [teacher.fingerprint for teacher in self.teachers]))
+        return f"ensemble:{hashlib.sha256(identity.encode()).hexdigest()}"
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities, or (rows, outputs) values.
 
         Raises:
-            LabelMismatch: the geometric mean of members who together rule out every class of a row. ShapeError: members
-                with different numbers of values.
+            LabelMismatch: geometric mean only: in some row the members together give every class the probability 0.
+            ShapeError: regression members return different numbers of values.
         """
         total: Floats | None = None
         for teacher, weight in zip(self.teachers, self.weights, strict=True):
-            part = self._heard(teacher, inputs)
+            part = self._member_answers(teacher, inputs)
             if total is not None and total.shape != part.shape:
-                raise ShapeError(f"one teacher answers {total.shape[1]} values a row, another {part.shape[1]}; they have no mean.")
-            with np.errstate(invalid="ignore"):  # certainly on and certainly off: refused below
-                # A new array each time: a member's own answers are never changed.
+                raise ShapeError(
+                    f"one teacher answers {total.shape[1]} values a row, another {part.shape[1]}; an ensemble needs members with "
+                    "the same outputs."
+                )
+            with np.errstate(invalid="ignore"):  # inf - inf, a label that is certainly on and certainly off: refused below
+                # A new array each time, so that the members' own arrays are never modified.
                 total = weight * part if total is None else total + weight * part
         mean = np.asarray(total)
         if self.how == "geometric":
-            mean = self._from_logarithms(mean)
+            mean = self._normalised(mean)
         return self.form.check(mean, len(mean), "the ensemble's answers")
 
-    def _heard(self, teacher: Teacher, inputs: Any) -> Floats:
-        """A member's answers in the order of the ensemble's classes: values, probabilities or logarithms."""
-        said, form = teacher.answer(inputs), teacher.form
+    def _member_answers(self, teacher: Teacher, inputs: Any) -> Floats:
+        """A member's answers in the class order of the ensemble: values, probabilities or log-probabilities."""
+        answers, form = teacher.answer(inputs), teacher.form
         if self.form.kind == "values":
-            return said
+            return answers
         order = [form.classes.index(label) for label in self.form.classes]
         if self.how == "arithmetic":
-            return np.asarray(form.probabilities(said)[:, order])
-        # Logits are log-probabilities up to a constant a row, which the softmax over their mean takes out again.
-        return np.asarray(form.logits(said).astype(np.float64)[:, order])
+            return np.asarray(form.probabilities(answers)[:, order])
+        # Logits equal log-probabilities up to a constant per row, which the softmax over their mean removes again.
+        return np.asarray(form.logits(answers).astype(np.float64)[:, order])
 
-    def _from_logarithms(self, mean: Floats) -> Floats:
+    def _normalised(self, mean: Floats) -> Floats:
+        """Probabilities from the mean log-probabilities."""
         undecided = np.isnan(mean).any(axis=1) | (np.isneginf(mean).all(axis=1) & (self.form.task != "multilabel"))
         if undecided.any():
             raise LabelMismatch(
@@ -82,26 +96,40 @@ class EnsembleTeacher:
 
 
 def ensemble(teachers: Sequence[Any], *, how: Mean = "arithmetic", weights: Sequence[float] | None = None) -> EnsembleTeacher:
-    """Let several teachers answer as one.
+    """Combine several teachers into one that answers with their weighted mean.
 
-    The arithmetic mean of probabilities is the target that minimises the mean cross-entropy to the members; the
-    geometric mean (of log-probabilities, that is, of logits) lets any member veto a class.
+    The arithmetic mean of probabilities is the target that minimises the mean cross-entropy to the members; with the
+    geometric mean (of log-probabilities, that is, of logits) any member can veto a class.
 
     Args:
-        teachers: anything `as_teacher` takes. Their classes must be the same; their order need not be, answers are
-            put in the order of the first.
-        how: "arithmetic" or "geometric". Both answer probabilities.
-        weights: one for each teacher, above 0; all alike if not given.
+        teachers: anything that `as_teacher` accepts. All must have the same classes; the order may differ, and answers
+            are put in the class order of the first.
+        how: "arithmetic" or "geometric". Both return probabilities.
+        weights: one for each teacher, above 0; normalised to sum to one. Equal by default.
+
+    Returns:
+        A Teacher with (rows, classes) probabilities, or (rows, outputs) values if its members are regressors.
 
     Raises:
-        LabelMismatch: they do not know the same classes, or not the same task. BadInput: no teachers, or weights that
-            do not fit.
+        LabelMismatch: the teachers differ in classes or task.
+        BadInput: no teachers, or weights that do not fit.
 
     Source:
         Hinton, Vinyals, Dean 2015, section 3, arXiv 1503.02531 (both means).
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> X, y = load_iris(return_X_y=True)
+        >>> members = [LogisticRegression(max_iter=1000).fit(X, y), GaussianNB().fit(X, y)]
+        >>> teacher = tl.ensemble(members, how="geometric")
+        >>> teacher.answer(X[[0, 75, 149]]).argmax(axis=1)
+        array([0, 1, 2])
     """
     if not isinstance(teachers, Sequence) or isinstance(teachers, str | bytes):
-        raise BadInput(f"an ensemble is made of a list of teachers; got one {type(teachers).__name__}.")
+        raise BadInput(f"an ensemble needs a list of teachers; got one {type(teachers).__name__}. Pass [teacher, ...].")
     members = tuple(as_teacher(teacher) for teacher in teachers)
     if not members:
         raise BadInput("an ensemble of no teachers cannot answer; pass at least one.")
@@ -109,22 +137,22 @@ def ensemble(teachers: Sequence[Any], *, how: Mean = "arithmetic", weights: Sequ
         raise BadInput(f"how is {how!r}; expected 'arithmetic' or 'geometric'.")
     first = members[0].form
     for index, member in enumerate(members[1:], start=2):
-        _check_alike(first, member.form, index)
+        _check_same_classes(first, member.form, index)
     if first.task == "regression" and how == "geometric":
-        raise BadInput("values have no geometric mean here; leave how= out.")
+        raise BadInput("how is 'geometric', but the teachers are regressors, whose values have no geometric mean; leave how= out.")
     form = first if first.task == "regression" else first.as_kind("probabilities")
-    return EnsembleTeacher(members, how, _shares(weights, len(members)), form)
+    return EnsembleTeacher(members, how, _normalised_weights(weights, len(members)), form)
 
 
-def _check_alike(first: AnswerForm, other: AnswerForm, index: int) -> None:
+def _check_same_classes(first: AnswerForm, other: AnswerForm, index: int) -> None:
     if other.task != first.task or set(other.classes) != set(first.classes):
         raise LabelMismatch(
             f"teacher 1 is {first.task} with classes {shown(first.classes)}, teacher {index} is {other.task} "
-            f"with {shown(other.classes)}; an ensemble needs the same: see relabelled()."
+            f"with {shown(other.classes)}; an ensemble needs the same task and classes: map them with relabelled()."
         )
 
 
-def _shares(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
+def _normalised_weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
     try:
         given = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
         fits = given.shape == (count,) and bool((np.isfinite(given) & (given > 0)).all())

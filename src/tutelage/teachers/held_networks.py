@@ -1,4 +1,4 @@
-"""The torch networks that an object holds."""
+"""Find the torch networks that an object holds."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 DEPTH = 4
-"""How many objects deep a network is looked for: an ensemble of adapters of callables of networks."""
+"""Depth of the search, in nested objects: an ensemble holds adapters, which hold callables, which hold networks."""
 
 
 def networks_in(thing: Any) -> list[nn.Module]:
-    """Every torch network that an object holds, in attributes, lists, closures or bound methods.
+    """Every torch network that an object holds in its attributes, lists, closures or bound methods.
 
-    What an object calls its `teacher` is not its own.
+    An attribute named `teacher` is skipped: its network does not belong to the object that refers to it.
     """
-    torch = sys.modules.get("torch")  # an object of torch's cannot exist before torch is imported
+    torch = sys.modules.get("torch")  # no Module can exist before torch is imported
     found: list[nn.Module] = []
     level, seen = [thing] if torch is not None else [], set()
     for _ in range(DEPTH):

@@ -1,4 +1,4 @@
-"""A teacher from what somebody types: a model file, or module:object."""
+"""Open a teacher by name: a model file, or module:object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.answers import AnswerKind, Task
+from tutelage.core.answer_kinds import AnswerKind, Task
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, DamagedFile, did_you_mean, one_line, require
 from tutelage.core.tree_nodes import sound_tree, trees_in
@@ -18,46 +18,66 @@ from tutelage.teachers.adapt import as_teacher
 _KNOWN = ".onnx, .skops, .txt or .lgb (LightGBM), .json or .ubj (XGBoost), .cbm (CatBoost), module:object, and with --trust .pkl or .joblib"
 
 
-_TREE = "sklearn.tree._tree.Tree"  # safe once its node numbers have been seen
+_TREE = "sklearn.tree._tree.Tree"  # safe once its node numbers have been checked
 _WEIGHTS = (".pt", ".pth", ".safetensors")
 
 
 def open_teacher(
     name: str, *, trust: bool = False, classes: Sequence[Any] | None = None, kind: AnswerKind | None = None, task: Task | None = None
 ) -> Teacher:
-    """Open a teacher by name. No file is executed, unless it is a pickle and trusted.
+    """Open a teacher by the name of its file, or as module:object. No code in a file is executed, unless `trust` allows it.
 
     Args:
         name: path of an .onnx, .skops, LightGBM (.txt, .lgb), XGBoost (.json, .ubj) or CatBoost (.cbm) file; a
             .pkl or .joblib with `trust`; or "module:object", which imports that module (also from the current folder).
-        trust: load pickles, and skops files with types that skops does not know: both can run any code.
+        trust: also load pickles, and skops files with types that skops does not know. Both can run arbitrary code.
         classes: as for `as_teacher`.
         kind: as for `as_teacher`.
         task: as for `as_teacher`.
 
+    Returns:
+        A Teacher, as `as_teacher` makes it from the loaded model.
+
     Raises:
-        BadInput: no such file, a kind of file that is none of these, or one that needs `trust`. DamagedFile: the file
-            is not what its suffix says. MissingExtra: the package that reads it is not installed.
+        BadInput: no such file, an unknown kind of file, or one that needs `trust`.
+        DamagedFile: the content of the file does not match its suffix.
+        MissingExtra: the package that reads the file is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import skops.io
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = load_iris(return_X_y=True)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "teacher.skops"
+        ...     skops.io.dump(LogisticRegression(max_iter=1000).fit(X, y), path)
+        ...     teacher = tl.open_teacher(str(path))
+        >>> teacher.answer(X[:1]).argmax(axis=1)
+        array([0])
     """
     path = Path(name)
     declared: dict[str, Any] = {"classes": classes, "kind": kind, "task": task}
     if path.suffix in _WEIGHTS:
         raise BadInput(
-            f"{path} holds weights but no network; write a module that builds it and fills it with load_weights, and pass module:object."
+            f"{path} holds weights but no network; write a module that builds the network and fills it with load_weights, and "
+            "pass module:object."
         )
     if path.suffix not in _OPENERS and ":" in name:
         return as_teacher(_imported(name), **declared)
     if path.suffix not in _OPENERS:
-        meant = did_you_mean(path.suffix, [*_OPENERS, *_WEIGHTS])
-        raise BadInput(f"cannot tell what kind of teacher {name} is; expected {_KNOWN}.{meant}")
+        hint = did_you_mean(path.suffix, [*_OPENERS, *_WEIGHTS])
+        raise BadInput(f"cannot tell what kind of teacher {name} is; expected {_KNOWN}.{hint}")
     if not path.is_file():
-        there = [str(beside) for beside in path.parent.glob("*") if beside.suffix in _OPENERS]
-        raise BadInput(f"there is no file {path}; name the teacher's file.{did_you_mean(str(path), there)}")
+        similar = [str(file) for file in path.parent.glob("*") if file.suffix in _OPENERS]
+        raise BadInput(f"there is no file {path}; name the teacher's file.{did_you_mean(str(path), similar)}")
     return as_teacher(_OPENERS[path.suffix](path, trust), **declared)
 
 
 def _imported(name: str) -> Any:
-    """The object of "module:object"; the current folder counts, as for python -m."""
+    """The object named by "module:object"; modules in the current folder are found, as with python -m."""
     module, _, attribute = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
         raise BadInput(f"{name} is neither a file nor module:object; expected {_KNOWN}.")
@@ -69,8 +89,8 @@ def _imported(name: str) -> Any:
     finally:
         sys.path.remove("")
     if not hasattr(found, attribute):
-        meant = did_you_mean(attribute, vars(found))
-        raise BadInput(f"the module {module} has no {attribute!r}; name an object that it defines.{meant}")
+        hint = did_you_mean(attribute, vars(found))
+        raise BadInput(f"the module {module} has no {attribute!r}; name an object that it defines.{hint}")
     return getattr(found, attribute)
 
 
@@ -88,23 +108,23 @@ def _skops(path: Path, trust: bool) -> Any:
             )
         loaded = skops.io.load(path, trusted=unknown)
     except (UntrustedTypesFoundException, zipfile.BadZipFile, KeyError, TypeError, AttributeError, OSError) as error:
-        raise DamagedFile(f"{path} is not a skops file ({one_line(error)}).") from error
+        raise DamagedFile(f"{path} is not a skops file ({one_line(error)}). Save the model again.") from error
     if not all(map(sound_tree, trees_in(loaded))):
-        raise DamagedFile(f"{path} holds a tree whose nodes point outside it; it was damaged or tampered with. Do not use it.")
+        raise DamagedFile(f"{path} holds a tree whose nodes point outside it; the file was damaged or tampered with. Do not use it.")
     return loaded
 
 
 def _lightgbm(path: Path, trust: bool) -> Any:
     lightgbm = require("lightgbm")
     text = path.read_text(encoding="utf-8", errors="replace")
-    if "\nend of trees" not in text:  # LightGBM itself would read on past the end
-        raise DamagedFile(f"{path} is not a whole LightGBM model (its trees have no end).")
-    # Without the sizes of its trees LightGBM looks for their ends itself and cannot be sent elsewhere.
-    told = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("tree_sizes="))
+    if "\nend of trees" not in text:  # LightGBM itself would read past the end of the text
+        raise DamagedFile(f"{path} is not a complete LightGBM model (the line 'end of trees' is missing). Save the model again.")
+    # Without the line of tree sizes LightGBM finds the end of each tree itself, so a forged size cannot misdirect it.
+    checked = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("tree_sizes="))
     try:
-        return lightgbm.Booster(model_str=told)
+        return lightgbm.Booster(model_str=checked)
     except (lightgbm.basic.LightGBMError, ValueError) as error:
-        raise DamagedFile(f"{path} is not a LightGBM model ({one_line(error)}).") from error
+        raise DamagedFile(f"{path} is not a LightGBM model ({one_line(error)}). Save the model again.") from error
 
 
 def _xgboost(path: Path, trust: bool) -> Any:
@@ -113,7 +133,7 @@ def _xgboost(path: Path, trust: bool) -> Any:
         booster = xgboost.Booster()
         booster.load_model(path)
     except xgboost.core.XGBoostError as error:
-        raise DamagedFile(f"{path} is not an XGBoost model ({one_line(error)}).") from error
+        raise DamagedFile(f"{path} is not an XGBoost model ({one_line(error)}). Save the model again.") from error
     return booster
 
 
@@ -122,25 +142,25 @@ def _catboost(path: Path, trust: bool) -> Any:
     try:
         return catboost.CatBoost().load_model(str(path))
     except catboost.CatBoostError as error:
-        raise DamagedFile(f"{path} is not a CatBoost model ({one_line(error)}).") from error
+        raise DamagedFile(f"{path} is not a CatBoost model ({one_line(error)}). Save the model again.") from error
 
 
 def _pickle(path: Path, trust: bool) -> Any:
     if not trust:
         raise BadInput(
-            f"{path} is a pickle: loading it can run any code that its maker put there. If you made it yourself, pass --trust "
+            f"{path} is a pickle: loading it can run any code that its author put there. If you made it yourself, pass --trust "
             "(trust=True); better, save it with skops."
         )
     import joblib
 
     try:
         return joblib.load(path)
-    except Exception as error:  # a pickle can fail in any way
-        raise DamagedFile(f"{path} cannot be loaded ({type(error).__name__}: {one_line(error)}).") from error
+    except Exception as error:  # unpickling can raise anything
+        raise DamagedFile(f"{path} cannot be loaded ({type(error).__name__}: {one_line(error)}). Save the model again.") from error
 
 
 def _onnx(path: Path, trust: bool) -> Any:
-    return path  # as_teacher reads it
+    return path  # as_teacher reads the file
 
 
 _OPENERS: dict[str, Callable[[Path, bool], Any]] = {

@@ -1,4 +1,4 @@
-"""A teacher's answers in another label space, mapped explicitly."""
+"""Map a teacher's answers to other class labels, explicitly."""
 
 from __future__ import annotations
 
@@ -18,12 +18,21 @@ from tutelage.teachers.adapt import as_teacher
 
 @dataclass(frozen=True, eq=False)
 class RelabelledTeacher:
-    """A teacher whose columns are put in another order, renamed, dropped or filled up.
+    """A Teacher with its columns reordered, renamed, dropped or filled up. `relabelled` builds it.
 
     Attributes:
-        teacher: who is asked.
-        form: in the new label space.
-        columns: for each new class the old column, or None for a class that the teacher does not know.
+        teacher: the teacher that is queried.
+        form: kind, task and classes in the new label space.
+        columns: for each new class its column in the teacher's answers, or None for a class that the teacher does not have.
+
+    Example:
+        >>> import tutelage as tl
+        >>> teacher = tl.as_teacher(lambda rows: [[0.2, 0.3, 0.5]] * len(rows), kind="probabilities", classes=["a", "b", "c"])
+        >>> moved = tl.relabelled(teacher, ["c", "a", "b", "d"], missing="zero")
+        >>> moved.columns
+        (2, 0, 1, None)
+        >>> moved.answer(["any row"])
+        array([[0.5, 0.2, 0.3, 0. ]])
     """
 
     teacher: Teacher
@@ -33,29 +42,30 @@ class RelabelledTeacher:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the teacher's fingerprint and the mapping."""
-        told = repr((self.teacher.fingerprint, self.form.classes, self.columns))
-        return f"relabelled:{hashlib.sha256(told.encode()).hexdigest()}"
+        identity = repr((self.teacher.fingerprint, self.form.classes, self.columns))
+        return f"relabelled:{hashlib.sha256(identity.encode()).hexdigest()}"
 
     def answer(self, inputs: Any) -> Floats:
-        """(rows, classes) in the new label space; what is left after dropping classes is scaled up to one.
+        """(rows, classes) in the new label space. Where classes were dropped, the others are scaled up to sum to one.
 
         Raises:
-            LabelMismatch: a row whose whole mass lay on dropped classes.
+            LabelMismatch: a row whose whole probability was on dropped classes.
         """
-        said, kind = self.teacher.answer(inputs), self.form.kind
+        original, kind = self.teacher.answer(inputs), self.form.kind
         known = [column for column in self.columns if column is not None]
-        answers = np.full((len(said), len(self.columns)), -np.inf if kind == "logits" else 0.0, dtype=said.dtype)
-        answers[:, [column is not None for column in self.columns]] = said[:, known]
+        answers = np.full((len(original), len(self.columns)), -np.inf if kind == "logits" else 0.0, dtype=original.dtype)
+        answers[:, [column is not None for column in self.columns]] = original[:, known]
         if self.form.task != "multilabel":
             lost = (answers.max(axis=1) == -np.inf) if kind == "logits" else (answers.sum(axis=1) == 0)
             if lost.any():
                 row = int(np.flatnonzero(lost)[0])
                 raise LabelMismatch(
-                    f"{int(lost.sum())} of {len(said)} rows are wholly of classes that were dropped (first: row {row}). Keep them."
+                    f"{int(lost.sum())} of {len(original)} rows have their whole probability on dropped classes (first: row "
+                    f"{row}). Do not drop them."
                 )
-            if kind == "probabilities" and len(known) < said.shape[1]:
+            if kind == "probabilities" and len(known) < original.shape[1]:
                 answers /= answers.sum(axis=1, keepdims=True)
-        return self.form.check(answers, len(said))
+        return self.form.check(answers, len(original))
 
 
 def relabelled(
@@ -66,63 +76,83 @@ def relabelled(
     missing: Literal["error", "zero"] = "error",
     extra: Literal["error", "drop"] = "error",
 ) -> RelabelledTeacher:
-    """Let a teacher answer in another label space. Nothing is mapped by position, and nothing is cut off unasked.
+    """Map a teacher's answers to other class labels. Classes are matched by label, never by position, and none is dropped silently.
 
     Args:
-        teacher: anything `as_teacher` takes.
-        classes: the new label of each column, in order.
-        rename: the teacher's label -> the new one, where they differ (3 is not "3").
-        missing: what to do with a new class that the teacher does not know: "error", or "zero" probability (not for
-            multilabel).
-        extra: what to do with a class of the teacher's that is not among the new ones: "error", or "drop" it and
-            scale the others up to one.
+        teacher: anything that `as_teacher` accepts.
+        classes: the new class labels, in the order of the new columns.
+        rename: maps the teacher's labels to the new ones, where they differ (the number 3 is not the text "3").
+        missing: a new class that the teacher does not have is an "error", or gets "zero" probability (not for multilabel).
+        extra: a class of the teacher that is not among the new ones is an "error", or is dropped ("drop") and the others
+            are scaled up to sum to one.
+
+    Returns:
+        A Teacher with (rows, classes) answers of the same kind, in the order of `classes`.
 
     Raises:
-        LabelMismatch: a label without a partner, two with the same, or values, which have no labels. BadInput: another word for
-            `missing` or `extra`.
+        LabelMismatch: a label without a counterpart, two classes with the same label, or a regression teacher, which has
+            no classes.
+        BadInput: an unknown value of `missing` or `extra`.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = load_iris(return_X_y=True)
+        >>> teacher = LogisticRegression(max_iter=1000).fit(X, y)
+        >>> names = {0: "setosa", 1: "versicolor", 2: "virginica"}
+        >>> named = tl.relabelled(teacher, ["virginica", "versicolor", "setosa"], rename=names)
+        >>> named.form.classes
+        ('virginica', 'versicolor', 'setosa')
+        >>> named.answer(X[:1]).round(2)
+        array([[0.  , 0.02, 0.98]])
     """
     if missing not in ("error", "zero") or extra not in ("error", "drop"):
         raise BadInput(f"missing is {missing!r} and extra is {extra!r}; expected 'error' or 'zero', and 'error' or 'drop'.")
-    asked = as_teacher(teacher)
-    form = asked.form
+    source = as_teacher(teacher)
+    form = source.form
     if form.task == "regression":
-        raise LabelMismatch("a regression teacher has no classes to relabel.")
+        raise LabelMismatch("the teacher is a regressor and has no classes to relabel; use it as it is.")
     renamed = _renamed(form, rename or {})
-    wanted = tuple(plain(label) for label in classes)
-    places = tuple(_place(label, renamed) for label in wanted)
-    _check_missing(form, renamed, wanted, places, allowed=missing == "zero" and form.task != "multilabel")
-    unasked = tuple(label for label in renamed if not _among(label, wanted))
-    if unasked and extra == "error":
-        raise LabelMismatch(f"the teacher also knows {shown(unasked)}, not among {shown(wanted)}. Rename, or pass extra='drop'.")
-    task_form = AnswerForm(form.kind, "multilabel", wanted) if form.task == "multilabel" else of_classes(form.kind, wanted)
-    return RelabelledTeacher(asked, task_form, places)
+    new_classes = tuple(plain(label) for label in classes)
+    columns = tuple(_column_of(label, renamed) for label in new_classes)
+    _check_missing(form, renamed, new_classes, columns, allowed=missing == "zero" and form.task != "multilabel")
+    surplus = tuple(label for label in renamed if not _among(label, new_classes))
+    if surplus and extra == "error":
+        raise LabelMismatch(
+            f"the teacher also has the classes {shown(surplus)}, not among {shown(new_classes)}. Pass rename=, or extra='drop'."
+        )
+    new_form = AnswerForm(form.kind, "multilabel", new_classes) if form.task == "multilabel" else of_classes(form.kind, new_classes)
+    return RelabelledTeacher(source, new_form, columns)
 
 
 def _renamed(form: AnswerForm, rename: Mapping[Any, Any]) -> tuple[Any, ...]:
     """The teacher's classes under their new names."""
     names = {plain(old): plain(new) for old, new in rename.items()}
-    strange = tuple(old for old in names if not _among(old, form.classes))
-    if strange:
-        raise LabelMismatch(f"rename speaks of {shown(strange)}, but the teacher knows {shown(form.classes)}.")
+    unknown = tuple(old for old in names if not _among(old, form.classes))
+    if unknown:
+        raise LabelMismatch(
+            f"rename has the labels {shown(unknown)}, which the teacher does not have; its classes are {shown(form.classes)}."
+        )
     return tuple(names.get(label, label) for label in form.classes)
 
 
 def _check_missing(
-    form: AnswerForm, renamed: tuple[Any, ...], wanted: tuple[Any, ...], places: tuple[int | None, ...], *, allowed: bool
+    form: AnswerForm, renamed: tuple[Any, ...], new_classes: tuple[Any, ...], columns: tuple[int | None, ...], *, allowed: bool
 ) -> None:
-    """Prove that the teacher knows every new class, or some of them where that is allowed."""
-    lacking = tuple(label for label, place in zip(wanted, places, strict=True) if place is None)
+    """Check that the teacher has every new class, or at least one of them if missing classes are allowed."""
+    lacking = tuple(label for label, column in zip(new_classes, columns, strict=True) if column is None)
     if lacking and not allowed:
-        way_out = "Rename." if form.task == "multilabel" else "Rename, or pass missing='zero'."
-        raise LabelMismatch(f"the teacher does not know {shown(lacking)}; it knows {shown(renamed)}. {way_out}")
-    if len(lacking) == len(wanted):
-        raise LabelMismatch(f"the teacher knows none of {shown(wanted)}; it knows {shown(renamed)}.")
+        remedy = "Pass rename=." if form.task == "multilabel" else "Pass rename=, or missing='zero'."
+        raise LabelMismatch(f"the teacher does not have the classes {shown(lacking)}; it has {shown(renamed)}. {remedy}")
+    if len(lacking) == len(new_classes):
+        raise LabelMismatch(f"the teacher has none of the classes {shown(new_classes)}; it has {shown(renamed)}. Pass rename=.")
 
 
-def _place(label: Any, among: Sequence[Any]) -> int | None:
-    found = [index for index, other in enumerate(among) if _same(label, other)]
+def _column_of(label: Any, labels: Sequence[Any]) -> int | None:
+    found = [index for index, other in enumerate(labels) if _same(label, other)]
     if len(found) > 1:
-        raise LabelMismatch(f"{len(found)} of the teacher's classes would be called {label!r}; each needs a label of its own.")
+        raise LabelMismatch(f"{len(found)} of the teacher's classes would be called {label!r}; give each a different label.")
     return found[0] if found else None
 
 
@@ -131,5 +161,5 @@ def _among(label: Any, labels: Sequence[Any]) -> bool:
 
 
 def _same(first: Any, second: Any) -> bool:
-    """Equal, and both texts or both numbers."""
+    """Whether two labels are equal, and both texts or both numbers."""
     return isinstance(first, str) == isinstance(second, str) and bool(first == second)

@@ -20,7 +20,7 @@ from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.softlabels.recording import SHARD_ROWS
+from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeds import Batch, Feed, LoaderFeed, TensorFeed, ViewFeed
 from tutelage.training.teacher_answers import Answering, live, recorded

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from tutelage.core.answers import KINDS, AnswerForm, Task
+from tutelage.core.answer_kinds import KINDS, Task
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, TutelageError, one_line
 from tutelage.data.table_file import TableFile
 from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.softlabels.logs import KINDS as LOGGED_KINDS
-from tutelage.softlabels.logs import LoggedKind, read_answers
-from tutelage.teachers.inputs import refusing
+from tutelage.softlabels.logs import read_answers
+from tutelage.softlabels.options import LOGGED_KINDS, LoggedKind, Repeated, Rest
+from tutelage.teachers.inputs import errors_as_bad_input
 from tutelage.teachers.open import open_teacher
 
 LOGS = (".parquet", ".csv", ".jsonl")
@@ -46,8 +47,8 @@ class SourceOptions:
     answers: tuple[str, ...] = ()
     content: tuple[str, ...] = ()
     id_column: str | None = None
-    rest: Literal["spread", "drop"] | None = None
-    repeated: Literal["error", "mean"] | None = None
+    rest: Rest | None = None
+    repeated: Repeated | None = None
     smoothing: float | None = None
 
     def refuse(self, *names: str, of: str) -> None:
@@ -111,9 +112,7 @@ def _log(path: Path, data: TableFile, options: SourceOptions) -> SoftLabels:
         ids=None if options.id_column is None else data.values(options.id_column).tolist(),
         classes=options.classes,
         task=options.task,
-        rest=options.rest or "spread",
-        repeated=options.repeated or "error",
-        smoothing=options.smoothing or 0.0,
+        **{name: value for name in ("rest", "repeated", "smoothing") if (value := getattr(options, name)) is not None},
     )
 
 
@@ -138,7 +137,7 @@ class NamedTeacher:
         Raises:
             BadInput: the teacher failed, whatever it raised.
         """
-        with refusing(self.name):
+        with errors_as_bad_input(self.name):
             return self.asked.answer(inputs)
 
 

@@ -41,7 +41,7 @@ def cat_class(kind, truth, data=X, **params):
 # LightGBM
 
 
-def test_lightgbm_answers_probabilities_of_two_and_of_many_classes():
+def test_lightgbm_classifiers_answer_probabilities():
     two, three = lgb(TWO, objective="binary"), lgb(THREE, objective="multiclass", num_class=3)
     teachers = as_teacher(two), as_teacher(three, classes=("c", "a", "b"))
     assert [teacher.form.task for teacher in teachers] == ["binary", "multiclass"]
@@ -57,12 +57,12 @@ def test_lightgbm_answers_values(objective):
     np.testing.assert_array_equal(as_teacher(booster).answer(X)[:, 0], booster.predict(X))
 
 
-def test_a_lightgbm_objective_of_its_own_must_be_declared():
+def test_a_custom_lightgbm_objective_must_be_declared():
     def squares(scores, data):
         return scores - data.get_label(), np.ones_like(scores)
 
     booster = lgb(VALUES, objective=squares)
-    with pytest.raises(BadInput, match=r"objective 'custom' does not say what its numbers are\. Pass kind= and classes="):
+    with pytest.raises(BadInput, match=r"the objective 'custom' of this booster does not determine .*\. Pass kind= and classes="):
         as_teacher(booster)
     assert as_teacher(booster, kind="values").form.task == "regression"
     logits = as_teacher(booster, kind="logits", classes=("no", "yes")).answer(X)
@@ -71,11 +71,11 @@ def test_a_lightgbm_objective_of_its_own_must_be_declared():
         as_teacher(booster, kind="values", classes=("no", "yes"))
 
 
-def test_lightgbm_stops_where_early_stopping_found_the_best():
-    held, stop = lightgbm.Dataset(X[:40], RNG.permutation(TWO[:40])), lightgbm.early_stopping(3, verbose=False)
+def test_lightgbm_uses_the_best_iteration_of_early_stopping():
+    validation, stop = lightgbm.Dataset(X[:40], RNG.permutation(TWO[:40])), lightgbm.early_stopping(3, verbose=False)
     quiet = {"objective": "binary", "verbose": -1, "min_data_in_leaf": 2, "num_threads": 1}
     data = lightgbm.Dataset(X[40:], TWO[40:])
-    booster = lightgbm.train(quiet, data, 50, valid_sets=[held], callbacks=[stop], keep_training_booster=True)
+    booster = lightgbm.train(quiet, data, 50, valid_sets=[validation], callbacks=[stop], keep_training_booster=True)
     assert booster.best_iteration < booster.current_iteration()
     best = booster.predict(X, num_iteration=booster.best_iteration)
     np.testing.assert_array_equal(as_teacher(booster).answer(X)[:, 1], best)
@@ -84,7 +84,7 @@ def test_lightgbm_stops_where_early_stopping_found_the_best():
 # XGBoost
 
 
-def test_xgboost_answers_margins_whose_softmax_is_what_it_predicts():
+def test_xgboost_answers_margins_whose_softmax_equals_its_predictions():
     two, three = xgb(TWO, objective="binary:logistic"), xgb(THREE, objective="multi:softprob", num_class=3)
     teachers = as_teacher(two), as_teacher(three, classes=("c", "a", "b"))
     assert [teacher.form.kind for teacher in teachers] == ["logits", "logits"]
@@ -94,13 +94,13 @@ def test_xgboost_answers_margins_whose_softmax_is_what_it_predicts():
     np.testing.assert_allclose(softmax(teachers[1].answer(X), axis=1), three.predict(matrix), rtol=1e-5)
 
 
-def test_xgboost_that_names_only_the_class_still_answers_its_margins():
+def test_xgboost_with_softmax_objective_answers_margins_as_well():
     teacher = as_teacher(xgb(THREE, objective="multi:softmax", num_class=3))
     assert teacher.answer(X).shape == (80, 3)
     assert (teacher.answer(X).argmax(axis=1) == THREE).mean() > 0.9
 
 
-def test_xgboost_answers_labels_of_their_own():
+def test_xgboost_multilabel():
     booster = xgb(MANY, objective="binary:logistic")
     teacher = as_teacher(booster, classes=("x", "y", "z"))
     assert (teacher.form.task, teacher.form.classes) == ("multilabel", ("x", "y", "z"))
@@ -122,23 +122,23 @@ def test_xgboost_answers_values(truth, params):
     np.testing.assert_array_equal(as_teacher(booster).answer(X), booster.predict(xgboost.DMatrix(X)).reshape(80, -1))
 
 
-def test_an_xgboost_objective_of_its_own_can_be_declared_over_the_one_it_says():
+def test_a_custom_xgboost_objective_can_be_declared():
     def logistic(scores, data):
         p = expit(scores)
         return p - data.get_label(), p * (1 - p)
 
-    booster = xgb(TWO, obj=logistic)  # says reg:squarederror
+    booster = xgb(TWO, obj=logistic)  # reports reg:squarederror
     logits = as_teacher(booster, kind="logits", classes=("no", "yes")).answer(X)
     np.testing.assert_array_equal(logits[:, 1], booster.predict(xgboost.DMatrix(X), output_margin=True))
     with pytest.raises(BadInput, match="leave classes= out"):
         as_teacher(booster, classes=("no", "yes"))
 
 
-def test_xgboost_stops_where_early_stopping_found_the_best():
-    held = xgboost.DMatrix(X[:40], RNG.permutation(TWO[:40]))
+def test_xgboost_uses_the_best_iteration_of_early_stopping():
+    validation = xgboost.DMatrix(X[:40], RNG.permutation(TWO[:40]))
     settings = {"objective": "binary:logistic", "nthread": 1}
     booster = xgboost.train(
-        settings, xgboost.DMatrix(X[40:], TWO[40:]), 50, evals=[(held, "held")], early_stopping_rounds=3, verbose_eval=False
+        settings, xgboost.DMatrix(X[40:], TWO[40:]), 50, evals=[(validation, "validation")], early_stopping_rounds=3, verbose_eval=False
     )
     matrix = xgboost.DMatrix(X)
     best = booster.predict(matrix, output_margin=True, iteration_range=(0, booster.best_iteration + 1))
@@ -150,12 +150,12 @@ def test_xgboost_stops_where_early_stopping_found_the_best():
 
 
 @pytest.mark.parametrize(("loss", "truth", "classes"), [("Logloss", TWO, (0, 1)), ("MultiClass", LETTERS, ("a", "b", "c"))])
-def test_catboost_knows_its_classes(loss, truth, classes):
+def test_catboost_stores_its_classes(loss, truth, classes):
     booster = cat(truth, loss_function=loss)
     teacher = as_teacher(booster)
     assert teacher.form.classes == classes
     np.testing.assert_array_equal(teacher.answer(X), booster.predict(X, prediction_type="Probability"))
-    with pytest.raises(BadInput, match="knows its classes: leave classes= out"):
+    with pytest.raises(BadInput, match="stores its classes: leave classes= out"):
         as_teacher(booster, classes=classes)
 
 
@@ -163,7 +163,7 @@ def test_catboost_knows_its_classes(loss, truth, classes):
     ("loss", "truth"),
     [("RMSE", VALUES), ("MAE", VALUES), ("Poisson", np.abs(VALUES)), ("Tweedie:variance_power=1.5", np.abs(VALUES)), ("MultiRMSE", X)],
 )
-def test_catboost_answers_values_and_not_their_logarithms(loss, truth):
+def test_catboost_answers_values_instead_of_their_logarithms(loss, truth):
     regressor = cat_class(catboost.CatBoostRegressor, truth, loss_function=loss)
     bare = cat(truth, loss_function=loss)
     for model in (regressor, bare):
@@ -172,7 +172,7 @@ def test_catboost_answers_values_and_not_their_logarithms(loss, truth):
 
 
 @pytest.mark.parametrize("bare", [True, False])
-def test_catboost_answers_labels_of_their_own(bare):
+def test_catboost_multilabel(bare):
     classifier = cat_class(catboost.CatBoostClassifier, MANY, loss_function="MultiLogloss")
     model = cat(MANY, loss_function="MultiLogloss") if bare else classifier
     teacher = as_teacher(model, classes=("x", "y", "z"))
@@ -180,41 +180,41 @@ def test_catboost_answers_labels_of_their_own(bare):
     np.testing.assert_allclose(teacher.answer(X), classifier.predict_proba(X))
 
 
-def test_a_catboost_classifier_answers_as_predict_proba():
+def test_a_catboost_classifier_answers_like_predict_proba():
     classifier = cat_class(catboost.CatBoostClassifier, LETTERS, FRAME)
     np.testing.assert_array_equal(as_teacher(classifier).answer(FRAME), classifier.predict_proba(FRAME))
 
 
-def test_a_catboost_that_is_not_fitted_is_refused():
+def test_an_unfitted_catboost_model_is_refused():
     for model in (catboost.CatBoost(), catboost.CatBoostClassifier()):
-        with pytest.raises(BadInput, match="is not fitted; a teacher must know something"):
+        with pytest.raises(BadInput, match="is not fitted; a teacher must be a fitted model"):
             as_teacher(model)
 
 
-# What they share
+# All engines
 
 
 @pytest.mark.parametrize(
-    ("booster", "options", "said"),
+    ("booster", "options", "message"),
     [
-        (lgb(TWO, objective="multiclassova", num_class=2), {}, "'multiclassova' does not say"),
-        (lgb(TWO, objective="binary"), {"kind": "logits"}, "answers probabilities, not logits: leave kind= out"),
-        (lgb(TWO, objective="binary"), {"classes": ("a", "b", "c")}, "3 classes for a booster of 2"),
-        (lgb(VALUES, objective="regression"), {"kind": "logits", "classes": (0, 1)}, "answers values, not logits"),
-        (xgb(TWO, objective="binary:hinge"), {}, "'binary:hinge' does not say"),
-        (xgb(TWO, objective="binary:logistic"), {"kind": "probabilities"}, "answers logits, not probabilities"),
-        (xgb(THREE, objective="multi:softprob", num_class=3), {"classes": (0, 1)}, "2 classes for a booster of 3"),
-        (xgb(MANY, objective="binary:logistic"), {"kind": "values"}, "answers logits, not values"),
-        (cat(LETTERS, loss_function="MultiClassOneVsAll"), {}, "'MultiClassOneVsAll' does not say"),
+        (lgb(TWO, objective="multiclassova", num_class=2), {}, "'multiclassova' of this booster does not determine"),
+        (lgb(TWO, objective="binary"), {"kind": "logits"}, "kind= is 'logits', but .* answers probabilities: leave kind= out"),
+        (lgb(TWO, objective="binary"), {"classes": ("a", "b", "c")}, "classes= has 3 labels for a booster of 2 classes"),
+        (lgb(VALUES, objective="regression"), {"kind": "logits", "classes": (0, 1)}, "kind= is 'logits', but .* answers values"),
+        (xgb(TWO, objective="binary:hinge"), {}, "'binary:hinge' of this booster does not determine"),
+        (xgb(TWO, objective="binary:logistic"), {"kind": "probabilities"}, "kind= is 'probabilities', but .* answers logits"),
+        (xgb(THREE, objective="multi:softprob", num_class=3), {"classes": (0, 1)}, "classes= has 2 labels for a booster of 3 classes"),
+        (xgb(MANY, objective="binary:logistic"), {"kind": "values"}, "kind= is 'values', but .* answers logits"),
+        (cat(LETTERS, loss_function="MultiClassOneVsAll"), {}, "'MultiClassOneVsAll' of this booster does not determine"),
         (cat(VALUES), {"kind": "values"}, "leave kind= out"),
     ],
 )
-def test_what_a_booster_cannot_say_or_knows_better_is_refused(booster, options, said):
-    with pytest.raises(BadInput, match=said):
+def test_missing_and_superfluous_declarations_are_refused(booster, options, message):
+    with pytest.raises(BadInput, match=message):
         as_teacher(booster, **options)
 
 
-def test_scores_that_are_declared_to_be_probabilities_are_refused_when_they_are_none():
+def test_scores_declared_as_probabilities_are_refused():
     booster = lgb(THREE, objective="multiclassova", num_class=3)
     with pytest.raises(NotProbabilities):
         as_teacher(booster, kind="probabilities", classes=(0, 1, 2)).answer(X)
@@ -230,13 +230,13 @@ NAMELESS = {"lightgbm": lgb(VALUES, objective="regression"), "xgboost": xgb(VALU
     [FRAME[["r", "p", "q"]], pl.from_pandas(FRAME).select("q", "r", "p"), FRAME.assign(more="text"), X, torch.tensor(X)],
     ids=["reordered", "polars", "more", "array", "tensor"],
 )
-def test_columns_are_found_by_name_in_whatever_rows_come(engine, rows):
+def test_columns_are_matched_by_name_in_every_container(engine, rows):
     teacher = as_teacher(NAMED[engine])
     np.testing.assert_array_equal(teacher.answer(rows), teacher.answer(FRAME))
 
 
 @pytest.mark.parametrize("engine", NAMED)
-def test_rows_that_lack_columns_are_refused(engine, capfd):
+def test_missing_columns_are_refused(engine, capfd):
     for booster, rows in ((NAMED[engine], FRAME[["p", "q"]]), (NAMED[engine], X[:, :2]), (NAMELESS[engine], X[:, :2])):
         with pytest.raises(BadInput):
             as_teacher(booster).answer(rows)
@@ -260,7 +260,7 @@ OF_COLOUR = VALUES + 9 * COLOURED["q"].cat.codes.to_numpy()
     ],
     ids=["other codes", "texts", "objects", "polars"],
 )
-def test_categories_are_matched_by_name_and_not_by_code(booster, recoded):
+def test_categories_are_matched_by_name_instead_of_by_code(booster, recoded):
     teacher = as_teacher(booster)
     assert np.ptp(teacher.answer(COLOURED)) > 5
     np.testing.assert_array_equal(teacher.answer(recoded), teacher.answer(COLOURED))
@@ -268,13 +268,13 @@ def test_categories_are_matched_by_name_and_not_by_code(booster, recoded):
     np.testing.assert_array_equal(teacher.answer(reds), teacher.answer(COLOURED)[(COLOURED["q"] == "red").to_numpy()])
 
 
-def test_a_category_that_xgboost_never_saw_is_refused_in_one_sentence():
+def test_a_category_unknown_to_xgboost_is_refused_in_one_sentence():
     with pytest.raises(BadInput, match=r"the xgboost model cannot take these rows \(.*`violet`\)\.$"):
         as_teacher(xgb(OF_COLOUR, COLOURED)).answer(COLOURED.assign(q="violet"))
 
 
 @pytest.mark.parametrize("engine", NAMED)
-def test_a_booster_is_named_by_its_content(engine):
+def test_the_fingerprint_follows_the_content_of_the_booster(engine):
     other = {
         "lightgbm": lgb(VALUES + X[:, 0], FRAME, objective="regression"),
         "xgboost": xgb(VALUES + X[:, 0], FRAME),
@@ -286,7 +286,7 @@ def test_a_booster_is_named_by_its_content(engine):
     assert named != as_teacher(other[engine]).fingerprint
 
 
-def test_a_booster_trained_further_has_another_name():
+def test_a_booster_trained_further_has_another_fingerprint():
     booster = xgb(VALUES)
     teacher = as_teacher(booster)
     before = teacher.fingerprint

@@ -44,8 +44,8 @@ class Unnormalised(ClassifierMixin, BaseEstimator):
         return np.full((len(X), len(self.classes_)), 2.0)
 
 
-class Plain:
-    """Nobody's estimator: it only looks like one."""
+class Lookalike:
+    """Not an estimator, but with `classes_` and `predict_proba`."""
 
     classes_ = ("no", "yes")
 
@@ -53,31 +53,31 @@ class Plain:
         return np.full((len(X), 2), 0.5)
 
 
-def test_the_columns_follow_classes_whatever_the_labels_order():
+def test_columns_are_in_the_order_of_classes():
     forest = RandomForestClassifier(10, random_state=0).fit(X, Y)
     teacher = EstimatorTeacher(forest)
     assert teacher.form.classes == ("a", "b", "c")
     assert ([teacher.form.classes[column] for column in teacher.answer(X).argmax(axis=1)] == Y).mean() > 0.9
 
 
-def test_scores_that_are_no_probabilities_are_refused():
+def test_scores_that_are_not_probabilities_are_refused():
     with pytest.raises(NotProbabilities, match="the teacher's answers: 3 of 3 rows"):
         EstimatorTeacher(Unnormalised().fit([[0], [1]], [0, 1])).answer(np.zeros((3, 1)))
 
 
-def test_what_only_looks_like_an_estimator_is_asked_too():
-    teacher = EstimatorTeacher(Plain())
+def test_classes_and_predict_proba_are_enough():
+    teacher = EstimatorTeacher(Lookalike())
     assert teacher.form.classes == ("no", "yes")
     assert teacher.answer(X).shape == (60, 2)
 
 
 @pytest.mark.parametrize("rows", [sparse.csr_matrix(X), sparse.csr_array(X), X.tolist(), FRAME, pl.from_pandas(FRAME)])
-def test_an_estimator_without_names_takes_rows_as_they_come(rows):
+def test_an_estimator_without_column_names_accepts_every_container(rows):
     model = LogisticRegression().fit(sparse.csr_matrix(X), Y)
     np.testing.assert_allclose(EstimatorTeacher(model).answer(rows), model.predict_proba(X))
 
 
-OF_FRAMES = {
+FITTED_ON_FRAMES = {
     "logistic": lambda: LogisticRegression().fit(FRAME, Y),
     "pipeline": lambda: make_pipeline(StandardScaler(), LogisticRegression()).fit(FRAME, Y),
     "search": lambda: GridSearchCV(make_pipeline(StandardScaler(), LogisticRegression()), {"logisticregression__C": [1.0]}, cv=2).fit(
@@ -90,15 +90,15 @@ OF_FRAMES = {
 }
 
 
-@pytest.mark.parametrize("kind", OF_FRAMES)
-def test_columns_are_found_by_name_whatever_rows_come(kind):
-    model = OF_FRAMES[kind]()
+@pytest.mark.parametrize("kind", FITTED_ON_FRAMES)
+def test_columns_are_matched_by_name_in_every_container(kind):
+    model = FITTED_ON_FRAMES[kind]()
     teacher, expected = EstimatorTeacher(model), model.predict_proba(FRAME)
     for rows in (FRAME, FRAME[["r", "p", "q"]], pl.from_pandas(FRAME).select("q", "r", "p"), FRAME.assign(more="text"), X):
         np.testing.assert_allclose(teacher.answer(rows), expected)
     with pytest.raises(BadInput, match="lack the columns 'r'"):
         teacher.answer(FRAME[["p", "q"]])
-    with pytest.raises(BadInput, match="the rows have 2 columns; the teacher learnt from 3"):
+    with pytest.raises(BadInput, match="the rows have 2 columns; the teacher was trained on 3"):
         teacher.answer(X[:, :2])
 
 
@@ -110,7 +110,7 @@ def test_mixed_columns_reach_their_transformers():
         np.testing.assert_allclose(EstimatorTeacher(model).answer(rows), model.predict_proba(mixed))
 
 
-def test_categories_of_a_boosters_estimator_are_matched_by_name():
+def test_categories_of_a_boosting_estimator_are_matched_by_name():
     coloured = FRAME.assign(q=pd.Categorical(np.where(X[:, 1] > 0, "red", "blue")))
     model = lightgbm.LGBMRegressor(n_estimators=5, min_child_samples=2, verbose=-1, n_jobs=1, cat_smooth=0, min_data_per_group=1)
     teacher = EstimatorTeacher(model.fit(coloured, X[:, 1] > 0))
@@ -119,12 +119,12 @@ def test_categories_of_a_boosters_estimator_are_matched_by_name():
 
 
 @pytest.mark.parametrize("rows", [TEXTS, np.array(TEXTS), pd.Series(TEXTS), pd.DataFrame({"t": TEXTS}), pl.DataFrame({"t": TEXTS})])
-def test_texts_come_as_a_list_an_array_or_one_column(rows):
+def test_texts_are_accepted_as_a_list_an_array_or_one_column(rows):
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, [1, 0, 1, 0])
     np.testing.assert_array_equal(EstimatorTeacher(model).answer(rows), model.predict_proba(TEXTS))
 
 
-def test_rows_that_a_model_cannot_take_are_refused_in_one_sentence():
+def test_unsuitable_rows_are_refused_in_one_sentence():
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, [1, 0, 1, 0])
     with pytest.raises(BadInput, match=r"this Pipeline cannot take these rows \(.*\)\.$"):
         EstimatorTeacher(model).answer(pd.DataFrame({"t": TEXTS, "u": TEXTS}))
@@ -146,42 +146,42 @@ def test_rows_that_a_model_cannot_take_are_refused_in_one_sentence():
 def test_every_label_of_a_multilabel_classifier_has_its_own_probability(model):
     teacher = EstimatorTeacher(model.fit(X, MANY), names=("x", "y", "z"))
     assert (teacher.form.task, teacher.form.classes) == ("multilabel", ("x", "y", "z"))
-    said, expected = teacher.answer(X), model.predict_proba(X)
+    answers, expected = teacher.answer(X), model.predict_proba(X)
     first = expected[0][:, 1] if isinstance(expected, list) else expected[:, 0]
-    np.testing.assert_array_equal(said[:, 0], first)
+    np.testing.assert_array_equal(answers[:, 0], first)
     assert EstimatorTeacher(model).form.classes == (0, 1, 2)
-    with pytest.raises(BadInput, match="2 names for 3 labels"):
+    with pytest.raises(BadInput, match="classes= has 2 names for 3 labels"):
         EstimatorTeacher(model, names=("x", "y"))
 
 
 @pytest.mark.parametrize("always", [0, 1])
-def test_a_label_that_never_changed_is_certain(always):
+def test_a_label_that_is_constant_in_training_is_certain(always):
     truth = np.column_stack([MANY[:, 0], np.full(60, always)])
     teacher = EstimatorTeacher(RandomForestClassifier(5, random_state=0).fit(X, truth))
     np.testing.assert_array_equal(teacher.answer(X)[:, 1], np.full(60, float(always)))
 
 
-def test_a_label_that_is_always_one_word_is_refused():
+def test_a_constant_text_label_is_refused():
     truth = np.column_stack([np.where(MANY[:, 0], "on", "off"), np.full(60, "off")])
-    with pytest.raises(BadInput, match="saw a label that is always 'off'"):
+    with pytest.raises(BadInput, match="was fitted on a label that is always 'off'"):
         EstimatorTeacher(RandomForestClassifier(5).fit(X, truth))
 
 
-def test_outputs_of_several_classes_each_are_refused_at_once():
-    with pytest.raises(BadInput, match="outputs of 3 classes beside others; make a teacher of each output"):
+def test_multiple_outputs_with_more_than_two_classes_are_refused():
+    with pytest.raises(BadInput, match="multiple outputs, one of them with 3 classes; make a teacher of each output"):
         EstimatorTeacher(RandomForestClassifier(3).fit(X, np.column_stack([MANY[:, 0], X.argmax(axis=1)])))
 
 
-def test_a_regressor_answers_one_column_an_output():
+def test_a_regressor_answers_one_column_for_each_output():
     np.testing.assert_allclose(EstimatorTeacher(LinearRegression().fit(X, VALUES)).answer(X), VALUES[:, None])
     np.testing.assert_allclose(EstimatorTeacher(LinearRegression().fit(X, X)).answer(X), X, atol=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("model", "names", "said"),
+    ("model", "names", "message"),
     [
-        (KMeans(2, n_init=1, random_state=0).fit(X), None, "KMeans finds groups or outliers"),
-        (VotingClassifier([("a", LogisticRegression())]).fit(X, Y), None, "no predict_proba; wrap it"),
+        (KMeans(2, n_init=1, random_state=0).fit(X), None, "KMeans is a clusterer or an outlier detector"),
+        (VotingClassifier([("a", LogisticRegression())]).fit(X, Y), None, "no predict_proba, .*; wrap it"),
         (make_pipeline(StandardScaler(), LogisticRegression()), None, "this Pipeline is not fitted"),
         (lightgbm.LGBMClassifier(), None, "this LGBMClassifier is not fitted"),
         (xgboost.XGBClassifier(), None, "this XGBClassifier is not fitted"),
@@ -189,12 +189,12 @@ def test_a_regressor_answers_one_column_an_output():
         (LinearRegression().fit(X, VALUES), ("a",), "leave classes= out"),
     ],
 )
-def test_what_cannot_teach_is_refused(model, names, said):
-    with pytest.raises(BadInput, match=said):
+def test_unsuitable_estimators_are_refused(model, names, message):
+    with pytest.raises(BadInput, match=message):
         EstimatorTeacher(model, names)
 
 
-def test_an_estimator_is_named_by_what_it_learnt():
+def test_the_fingerprint_follows_the_fitted_state():
     forest = RandomForestClassifier(5, random_state=0).fit(X, Y)
     teacher = EstimatorTeacher(forest)
     before = teacher.fingerprint
@@ -203,7 +203,7 @@ def test_an_estimator_is_named_by_what_it_learnt():
     assert teacher.fingerprint != before
 
 
-def test_a_name_does_not_hang_on_bytes_that_nobody_set():
+def test_the_fingerprint_ignores_padding_bytes():
     forests = [RandomForestClassifier(3, random_state=0).fit(X, Y) for _ in range(2)]
     nodes = [forest.estimators_[0].tree_.__getstate__()["nodes"] for forest in forests]
     packed = sum(nodes[0].dtype[name].itemsize for name in nodes[0].dtype.names)
@@ -218,9 +218,9 @@ def test_a_name_does_not_hang_on_bytes_that_nobody_set():
     assert EstimatorTeacher(forests[0]).fingerprint == EstimatorTeacher(forests[1]).fingerprint
 
 
-def test_an_estimator_that_holds_a_lambda_answers_but_has_no_name():
+def test_an_estimator_that_holds_a_lambda_answers_but_has_no_fingerprint():
     model = make_pipeline(FunctionTransformer(lambda frame: frame[["p", "q"]]), LogisticRegression()).fit(FRAME, Y)
     teacher = EstimatorTeacher(model)
     np.testing.assert_array_equal(teacher.answer(FRAME[["r", "q", "p"]]), model.predict_proba(FRAME))
-    with pytest.raises(BadInput, match=r"cannot be pickled .* use a function of a module in place of a lambda"):
+    with pytest.raises(BadInput, match=r"cannot be pickled .* replace a lambda by a function of a module"):
         _ = teacher.fingerprint

@@ -18,7 +18,7 @@ class Callable:
         return first_column(rows)
 
 
-def test_one_number_a_row_is_about_the_second_of_two_classes():
+def test_one_number_a_row_belongs_to_the_second_of_two_classes():
     p = as_teacher(lambda rows: first_column(rows) / 4, kind="probabilities", classes=("no", "yes"))
     np.testing.assert_allclose(p.answer(X), [[1, 0], [0.75, 0.25], [0.5, 0.5]])
     logits = as_teacher(first_column, kind="logits", classes=("no", "yes"))
@@ -32,18 +32,18 @@ def test_values_need_no_classes(options):
     np.testing.assert_array_equal(teacher.answer(X), X)
 
 
-def test_lists_of_lists_and_texts_go_in_as_they_are():
+def test_rows_are_passed_to_the_function_unchanged():
     teacher = as_teacher(lambda texts: [[len(text), 0] for text in texts], kind="logits", classes=("long", "short"))
     np.testing.assert_array_equal(teacher.answer(["abc", "a"]), [[3, 0], [1, 0]])
 
 
-def test_labels_of_their_own_are_declared():
+def test_multilabel_is_declared():
     teacher = as_teacher(lambda rows: np.full((len(rows), 2), 0.9), kind="probabilities", classes=("x", "y"), task="multilabel")
     assert teacher.answer(X).sum() == pytest.approx(5.4)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({}, "pass kind='logits', 'probabilities' or 'values'"),
         ({"kind": "logits"}, "pass classes="),
@@ -53,8 +53,8 @@ def test_labels_of_their_own_are_declared():
         ({"kind": "logits", "classes": (0, 1), "output": first_column}, "leave output= out"),
     ],
 )
-def test_what_is_not_declared_or_contradicts_itself_is_refused(options, said):
-    with pytest.raises(BadInput, match=said):
+def test_missing_and_contradictory_declarations_are_refused(options, message):
+    with pytest.raises(BadInput, match=message):
         as_teacher(first_column, **options)
 
 
@@ -71,12 +71,12 @@ def test_what_is_not_declared_or_contradicts_itself_is_refused(options, said):
         (lambda rows: 0.5, ShapeError),
     ],
 )
-def test_answers_that_are_not_what_was_declared_are_refused(function, error):
+def test_answers_that_contradict_the_declarations_are_refused(function, error):
     with pytest.raises(error, match="the function's answers"):
         as_teacher(function, kind="probabilities", classes=(0, 1)).answer(X)
 
 
-def test_what_the_function_raises_is_passed_on():
+def test_exceptions_of_the_function_are_not_caught():
     def fails(rows):
         raise ConnectionError("the service is down")
 
@@ -84,7 +84,7 @@ def test_what_the_function_raises_is_passed_on():
         as_teacher(fails, kind="values").answer(X)
 
 
-def test_two_functions_and_two_versions_have_different_names():
+def test_different_functions_and_versions_have_different_fingerprints():
     form = of_classes("logits", (0, 1))
     teachers = [
         FunctionTeacher(first_column, form),

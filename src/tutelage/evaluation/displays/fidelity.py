@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.core.answers import Task
+from tutelage.core.answer_kinds import Task
 from tutelage.core.arrays import Floats, check_finite
 from tutelage.core.errors import ShapeError
 from tutelage.evaluation.displays.canvas import INK, TEACHER, canvas, draw_colour_bar, draw_diagonal

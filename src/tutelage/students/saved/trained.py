@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 
-from tutelage.core.answers import AnswerForm, Task, label_array, shown
+from tutelage.core.answer_kinds import Task
+from tutelage.core.answers import AnswerForm, label_array, shown
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.core.hashing import content_hash

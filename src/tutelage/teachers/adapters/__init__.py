@@ -1,1 +1,1 @@
-"""One adapter a kind of model: scikit-learn estimators, boosters, torch Modules, ONNX files, functions."""
+"""One adapter for each kind of model: scikit-learn estimators, boosters, torch Modules, ONNX files, functions."""

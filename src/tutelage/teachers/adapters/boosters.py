@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, require
-from tutelage.teachers.inputs import for_booster, for_model, is_frame, refusing, row_count
+from tutelage.teachers.inputs import errors_as_bad_input, for_booster, for_model, is_frame, row_count
 
 if TYPE_CHECKING:
     from tutelage.teachers.adapters.declared import Declared
@@ -25,18 +25,30 @@ _CATBOOST_VALUES = (
     *("RMSE", "MAE", "Quantile", "LogLinQuantile", "MAPE", "Lq", "Huber", "Expectile", "LogCosh"),
     *("MultiRMSE", "MultiQuantile", "Poisson", "Tweedie"),
 )
-_CATBOOST_LOGARITHMS = ("Poisson", "Tweedie")  # their raw scores are logarithms of the values
+_CATBOOST_LOGARITHMS = ("Poisson", "Tweedie")  # objectives whose raw scores are logarithms of the values
 
 
 @dataclass(frozen=True, eq=False)
 class BoosterTeacher:
-    """Asks a booster.
+    """A Teacher that wraps a LightGBM or XGBoost Booster, or a CatBoost model. `as_teacher` builds it.
 
     Attributes:
         engine: "lightgbm", "xgboost" or "catboost".
-        ask: rows -> what the booster says, (rows,) or (rows, columns).
-        form: what the numbers are.
-        content: gives the booster as the bytes of its own file.
+        ask: rows -> the booster's predictions, (rows,) or (rows, columns).
+        form: kind, task and classes of the predictions.
+        content: returns the booster as the bytes of its own file format.
+
+    Example:
+        >>> import lightgbm
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> settings = {"objective": "multiclass", "num_class": 3, "num_threads": 1, "verbose": -1}
+        >>> teacher = tl.as_teacher(lightgbm.train(settings, lightgbm.Dataset(X, y), 3))
+        >>> type(teacher) is tl.teachers.BoosterTeacher
+        True
+        >>> teacher.form.classes, teacher.answer(X[[0, 75, 149]]).argmax(axis=1)
+        ((0, 1, 2), array([0, 1, 2]))
     """
 
     engine: str
@@ -46,26 +58,26 @@ class BoosterTeacher:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the booster's own file, as it would be written now."""
+        """SHA-256 of the booster in its own file format, in its current state."""
         return f"{self.engine}:{hashlib.sha256(self.content()).hexdigest()}"
 
     def answer(self, inputs: Any) -> Floats:
-        """(rows, classes) or (rows, outputs), of the best iteration where early stopping found one.
+        """(rows, classes) or (rows, outputs); of the best iteration, if early stopping found one.
 
         Raises:
-            BadInput: the rows lack columns that the booster learnt from, or hold what it cannot take.
+            BadInput: the rows lack columns that the booster was trained on, or hold values that it cannot process.
         """
         rows = row_count(inputs)
-        with refusing(f"the {self.engine} model"):
-            said = self.ask(inputs)
-        return self.form.take(said, rows)
+        with errors_as_bad_input(f"the {self.engine} model"):
+            predictions = self.ask(inputs)
+        return self.form.take(predictions, rows)
 
 
 def lightgbm_teacher(booster: Any, declared: Declared) -> BoosterTeacher:
     """A teacher from a lightgbm.Booster: probabilities of a classifier, values of a regressor.
 
     Raises:
-        BadInput: an objective whose numbers are neither, unless `kind` and `classes` say what they are.
+        BadInput: an objective with other outputs, unless `kind` and `classes` declare them.
     """
     objective = str(booster.dump_model(num_iteration=1).get("objective", "")).partition(" ")[0]
     columns = booster.num_model_per_iteration()
@@ -86,10 +98,10 @@ def lightgbm_teacher(booster: Any, declared: Declared) -> BoosterTeacher:
 def xgboost_teacher(booster: Any, declared: Declared) -> BoosterTeacher:
     """A teacher from an xgboost.Booster: margins of a classifier, which are logits, or values of a regressor.
 
-    A Booster with an objective of the caller's own says that it is for values; `kind` and `classes` say otherwise.
+    A Booster with a custom objective reports a regression objective; `kind` and `classes` override it.
 
     Raises:
-        BadInput: an objective whose numbers are neither, unless `kind` and `classes` say what they are.
+        BadInput: an objective with other outputs, unless `kind` and `classes` declare them.
     """
     learner = json.loads(booster.save_config())["learner"]
     model = learner["learner_model_param"]
@@ -124,27 +136,27 @@ def catboost_teacher(model: Any, declared: Declared) -> BoosterTeacher:
     """A teacher from a catboost.CatBoost, CatBoostClassifier or CatBoostRegressor: probabilities or values.
 
     Raises:
-        BadInput: a model that is not fitted, or a loss whose numbers are neither.
+        BadInput: a model that is not fitted, or a loss with other outputs.
     """
     if not model.is_fitted():
-        raise BadInput(f"this {type(model).__name__} is not fitted; a teacher must know something: fit it first.")
+        raise BadInput(f"this {type(model).__name__} is not fitted; a teacher must be a fitted model: call fit first.")
     loss = str(model.get_all_params().get("loss_function", "")).partition(":")[0]
-    known = tuple(model.classes_)
-    told = "Probability"
+    labels = tuple(model.classes_)
+    prediction_type = "Probability"
     if loss in _CATBOOST_VALUES:
         form = _undeclared(_VALUES, loss, declared)
-        told = "Exponent" if loss in _CATBOOST_LOGARITHMS else "RawFormulaVal"
+        prediction_type = "Exponent" if loss in _CATBOOST_LOGARITHMS else "RawFormulaVal"
     elif loss in ("MultiLogloss", "MultiCrossEntropy"):
-        form = AnswerForm("probabilities", "multilabel", _labels(declared, len(known)))
+        form = AnswerForm("probabilities", "multilabel", _labels(declared, len(labels)))
     elif loss in ("Logloss", "CrossEntropy", "MultiClass"):
-        form = _undeclared(of_classes("probabilities", known), loss, declared)
+        form = _undeclared(of_classes("probabilities", labels), loss, declared)
     else:
-        raise _unknown(loss)
+        raise _unknown_outputs(loss)
     names = _real_names(model.feature_names_, "{}")
 
     def ask(inputs: Any) -> Any:
         rows = for_model(inputs, names)
-        return model.predict(rows.to_pandas() if hasattr(rows, "to_pandas") else rows, prediction_type=told)
+        return model.predict(rows.to_pandas() if hasattr(rows, "to_pandas") else rows, prediction_type=prediction_type)
 
     return BoosterTeacher("catboost", ask, form, lambda: _catboost_file(model))
 
@@ -157,7 +169,7 @@ def _catboost_file(model: Any) -> bytes:
 
 
 def _real_names(names: list[str], default: str) -> list[str] | None:
-    """Names of columns; None if they are only the engine's own numbering of a matrix."""
+    """Column names; None if they are the numbering that the engine gives the columns of a matrix."""
     return None if names == [default.format(index) for index in range(len(names))] else names
 
 
@@ -170,32 +182,32 @@ def _labels(declared: Declared, count: int) -> tuple[Any, ...]:
     if declared.classes is None:
         return tuple(range(count))
     if len(declared.classes) != count:
-        raise BadInput(f"{len(declared.classes)} classes for a booster of {count}; pass classes= with one label for each.")
+        raise BadInput(f"classes= has {len(declared.classes)} labels for a booster of {count} classes; pass one label for each.")
     return declared.classes
 
 
 def _check_kind(kind: str, objective: str, declared: Declared) -> None:
     if declared.kind not in (None, kind):
-        raise BadInput(f"a booster of objective {objective!r} answers {kind}, not {declared.kind}: leave kind= out.")
+        raise BadInput(f"kind= is {declared.kind!r}, but a booster of objective {objective!r} answers {kind}: leave kind= out.")
 
 
 def _undeclared(form: AnswerForm, objective: str, declared: Declared) -> AnswerForm:
-    """The form that the booster knows itself."""
+    """The form that follows from the booster's objective, after checking that nothing else was declared."""
     _check_kind(form.kind, objective, declared)
     if declared.classes is not None:
-        knows = "knows its classes" if form.classes else "answers values"
-        raise BadInput(f"a booster of objective {objective!r} {knows}: leave classes= out.")
+        reason = "stores its classes" if form.classes else "answers values"
+        raise BadInput(f"classes= was passed, but a booster of objective {objective!r} {reason}: leave classes= out.")
     return form
 
 
 def _as_declared(objective: str, columns: int, declared: Declared) -> AnswerForm:
-    """The form of a booster whose objective does not say what its numbers are."""
+    """The form of a booster whose objective does not determine it, from the caller's declarations."""
     if declared.kind is None or (declared.kind != "values" and declared.classes is None):
-        raise _unknown(objective, " Pass kind= and classes=.")
+        raise _unknown_outputs(objective, " Pass kind= and classes=.")
     if declared.kind == "values":
         return _undeclared(_VALUES, objective, declared)
     return of_classes(declared.kind, _labels(declared, max(columns, 2)))
 
 
-def _unknown(objective: str, remedy: str = " Wrap its predict in a function and declare them.") -> BadInput:
-    return BadInput(f"a booster of objective {objective!r} does not say what its numbers are.{remedy}")
+def _unknown_outputs(objective: str, remedy: str = " Pass its predict as a function, with kind= and classes=.") -> BadInput:
+    return BadInput(f"the objective {objective!r} of this booster does not determine the kind of its outputs.{remedy}")

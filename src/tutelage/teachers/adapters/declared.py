@@ -1,4 +1,4 @@
-"""What the caller declares of a model that does not know it itself: classes, kind, task, output."""
+"""The caller's declarations about a model that does not store them: classes, kind, task, output."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.core.answers import AnswerForm, AnswerKind, Task, of_classes
+from tutelage.core.answer_kinds import AnswerKind, Task
+from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What the caller says of a teacher that cannot say it itself.
+    """The arguments of `as_teacher` that supply what a model does not store.
 
     Attributes:
-        classes: the label of each answer, in order.
-        kind: what the numbers are.
-        task: what they are about.
-        output: takes the answers out of what a torch Module returns.
+        classes: the class label of each output column, in order.
+        kind: "logits", "probabilities" or "values".
+        task: "binary", "multiclass", "multilabel" or "regression".
+        output: selects the logits in what a torch Module returns.
     """
 
     classes: tuple[Any, ...] | None = None
@@ -27,26 +28,26 @@ class Declared:
     output: Callable[[Any], Any] | None = None
 
     def only(self, *allowed: str, of: str) -> Declared:
-        """Itself, after proving that nothing was declared which this teacher knows better or has no use for.
+        """Return itself after checking that nothing other than `allowed` was declared.
 
         Raises:
-            BadInput: names what to leave out.
+            BadInput: names the declaration to leave out.
         """
         for name in ("classes", "kind", "task", "output"):
             if getattr(self, name) is not None and name not in allowed:
-                raise BadInput(f"{of} needs no {name}= from you: leave {name}= out.")
+                raise BadInput(f"{name}= was passed for {of}, which does not need it: leave {name}= out.")
         return self
 
     def form(self, *, of: str) -> AnswerForm:
-        """The form of a teacher that knows nothing of itself.
+        """The form of a teacher whose model stores neither kind nor classes.
 
         Raises:
-            BadInput: names what to declare.
+            BadInput: names the declaration that is missing.
         """
         if self.task == "regression" or self.kind == "values":
             return AnswerForm(self.kind or "values", self.task or "regression", self.classes or ())
         if self.kind is None:
-            raise BadInput(f"{of} cannot say what its numbers are: pass kind='logits', 'probabilities' or 'values'.")
+            raise BadInput(f"{of} does not declare the kind of its numbers: pass kind='logits', 'probabilities' or 'values'.")
         if self.classes is None:
-            raise BadInput(f"{of} does not know its labels: pass classes=, the label of each of its answers in order.")
+            raise BadInput(f"{of} does not declare its class labels: pass classes=, the label of each output column in order.")
         return of_classes(self.kind, self.classes) if self.task is None else AnswerForm(self.kind, self.task, self.classes)

@@ -12,16 +12,35 @@ from tutelage.core.answers import AnswerForm, of_classes, plain
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, one_line
 from tutelage.core.hashing import content_hash
-from tutelage.teachers.inputs import for_booster, for_model, framed, refusing, row_count
+from tutelage.teachers.inputs import errors_as_bad_input, for_booster, for_model, row_count, with_column_names
 
 
 @dataclass(frozen=True, eq=False)
 class EstimatorTeacher:
-    """Asks a classifier for probabilities (in the order of its `classes_`) or a regressor for values.
+    """A Teacher that wraps a scikit-learn estimator. `as_teacher` builds it.
+
+    A classifier answers with probabilities, in the order of its `classes_`; a regressor with values. Frames are matched
+    to the columns that the estimator was fitted on by name.
 
     Attributes:
-        estimator: fitted; a Pipeline and a search count as what they end in.
-        names: of the labels, for a multilabel classifier (0, 1, ... if not given).
+        estimator: a fitted estimator; a Pipeline and a search count as their last step.
+        names: the label names of a multilabel classifier; 0, 1, ... by default.
+
+    Raises:
+        BadInput: the estimator is not fitted, has classes but no `predict_proba`, or `names` are passed for one that stores
+            its labels.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> forest = RandomForestClassifier(10, random_state=0).fit(X, y)
+        >>> teacher = tl.teachers.EstimatorTeacher(forest)
+        >>> teacher.form.kind
+        'probabilities'
+        >>> bool((teacher.answer(X[X.columns[::-1]]) == forest.predict_proba(X)).all())
+        True
     """
 
     estimator: Any
@@ -32,11 +51,14 @@ class EstimatorTeacher:
         if hasattr(self.estimator, "__sklearn_tags__"):
             _check_fitted(self.estimator)
         if self._has_classes and not hasattr(self.estimator, "predict_proba"):
-            raise BadInput(f"{kind} has classes but no predict_proba; wrap it in CalibratedClassifierCV.")
+            raise BadInput(f"{kind} has classes but no predict_proba, so it returns no probabilities; wrap it in CalibratedClassifierCV.")
         if not self._has_classes and hasattr(self.estimator, "predict_proba"):
-            raise BadInput(f"{kind} has predict_proba but no classes_, so its columns have no labels: fit it, or wrap predict_proba.")
+            raise BadInput(
+                f"{kind} has predict_proba but no classes_, so its columns have no labels: fit it, or pass its predict_proba as a "
+                "function with classes=."
+            )
         if self.form.task != "multilabel" and self.names is not None:
-            raise BadInput(f"{kind} knows its own labels, or has none: leave classes= out.")
+            raise BadInput(f"{kind} stores its own labels, or has none: leave classes= out.")
 
     @property
     def _has_classes(self) -> bool:
@@ -44,55 +66,57 @@ class EstimatorTeacher:
 
     @property
     def form(self) -> AnswerForm:
-        """Probabilities in the order of the estimator's `classes_`, of each label for multilabel, or values."""
+        """Probabilities in the order of the estimator's `classes_`, one for each label (multilabel), or values."""
         if not self._has_classes:
             return AnswerForm("values", "regression")
         if not _is_multilabel(self.estimator):
             return of_classes("probabilities", self.estimator.classes_)
         labels = range(len(self.estimator.classes_)) if self.names is None else self.names
         if len(labels) != len(self.estimator.classes_):
-            raise BadInput(f"{len(labels)} names for {len(self.estimator.classes_)} labels; pass classes= with one for each.")
+            raise BadInput(f"classes= has {len(labels)} names for {len(self.estimator.classes_)} labels; pass one for each.")
         return AnswerForm("probabilities", "multilabel", tuple(labels))
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that the estimator holds now, the same in every process that loads it.
+        """Hash of the estimator's current state, the same in every process that loads it.
 
         Raises:
-            BadInput: it holds something that cannot be pickled, such as a lambda.
+            BadInput: the estimator holds an object that cannot be pickled, such as a lambda.
         """
         kind = type(self.estimator).__name__
         try:
             return f"{kind}:{content_hash(self.estimator)}"
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise BadInput(
-                f"this {kind} holds something that cannot be pickled ({one_line(error)}), so it cannot be named; "
-                "use a function of a module in place of a lambda."
+                f"this {kind} holds an object that cannot be pickled ({one_line(error)}), so it has no fingerprint; "
+                "replace a lambda by a function of a module."
             ) from error
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities, or (rows, outputs) values.
 
         Raises:
-            BadInput: the rows lack columns that the estimator learnt from, or hold what it cannot take.
-                NotProbabilities, ShapeError: its answers are not what it should give.
+            BadInput: the rows lack columns that the estimator was fitted on, or hold values that it cannot process.
+            NotProbabilities: the rows of `predict_proba` are not distributions.
+            ShapeError: the number of columns is not that of the classes.
         """
         count = row_count(inputs)
-        with refusing(f"this {type(self.estimator).__name__}"):
-            rows = self._taken(inputs)
-            said = self.estimator.predict(rows) if self.form.kind == "values" else self._probabilities(rows)
-        return self.form.check(said, count)
+        with errors_as_bad_input(f"this {type(self.estimator).__name__}"):
+            rows = self._rows_for_estimator(inputs)
+            answers = self.estimator.predict(rows) if self.form.kind == "values" else self._probabilities(rows)
+        return self.form.check(answers, count)
 
     def _probabilities(self, rows: Any) -> Any:
-        said = self.estimator.predict_proba(rows)
-        if not isinstance(said, list):
-            return said
-        return np.column_stack([_second(p, of) for p, of in zip(said, self.estimator.classes_, strict=True)])
+        probabilities = self.estimator.predict_proba(rows)
+        if not isinstance(probabilities, list):
+            return probabilities
+        # A multioutput estimator returns one array for each label.
+        return np.column_stack([_probability_on(p, states) for p, states in zip(probabilities, self.estimator.classes_, strict=True)])
 
-    def _taken(self, inputs: Any) -> Any:
-        told = getattr(self.estimator, "feature_names_in_", None)
-        names = None if told is None else [str(name) for name in told]
-        rows = framed(for_model(inputs, names), names)
+    def _rows_for_estimator(self, inputs: Any) -> Any:
+        fitted_names = getattr(self.estimator, "feature_names_in_", None)
+        names = None if fitted_names is None else [str(name) for name in fitted_names]
+        rows = with_column_names(for_model(inputs, names), names)
         return for_booster(rows) if type(_last(self.estimator)).__module__.startswith(("lightgbm.", "xgboost.")) else rows
 
 
@@ -105,13 +129,13 @@ def _check_fitted(estimator: Any) -> None:
     try:
         check_is_fitted(estimator)
     except NotFittedError as error:
-        raise BadInput(f"this {kind} is not fitted; a teacher must know something: fit it first.") from error
+        raise BadInput(f"this {kind} is not fitted; a teacher must be a fitted model: call fit first.") from error
     if is_clusterer(estimator) or is_outlier_detector(estimator):
-        raise BadInput(f"{kind} finds groups or outliers; a teacher is a classifier or a regressor.")
+        raise BadInput(f"{kind} is a clusterer or an outlier detector; expected a classifier or a regressor.")
 
 
 def _last(estimator: Any) -> Any:
-    """What a Pipeline or a search ends in."""
+    """The last step of a Pipeline, or the best estimator of a search."""
     while True:
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
@@ -122,30 +146,32 @@ def _last(estimator: Any) -> Any:
 
 
 def _is_multilabel(estimator: Any) -> bool:
-    """Whether every answer is about a label of its own.
+    """Whether the outputs are independent labels, each on or off.
 
     Raises:
-        BadInput: several outputs of several classes each.
+        BadInput: multiple outputs, one of them with more than two classes.
     """
     last = _last(estimator)
-    of_each = last.classes_
-    if isinstance(of_each, list):
-        for classes in of_each:
-            _check_on_or_off(classes, type(last).__name__)
+    states_of_each = last.classes_
+    if isinstance(states_of_each, list):
+        for states in states_of_each:
+            _check_on_or_off(states, type(last).__name__)
         return True
     binarizer = getattr(last, "label_binarizer_", None) or getattr(last, "_label_binarizer", None)
     return bool(getattr(last, "multilabel_", False)) or str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
 
 
-def _check_on_or_off(classes: Any, kind: str) -> None:
-    if len(classes) > 2:
-        raise BadInput(f"{kind} has outputs of {len(classes)} classes beside others; make a teacher of each output.")
-    if len(classes) == 1 and plain(classes[0]) not in (0, 1):
-        raise BadInput(f"{kind} saw a label that is always {plain(classes[0])!r}; whether that is on or off is not known: use 0 and 1.")
+def _check_on_or_off(states: Any, kind: str) -> None:
+    if len(states) > 2:
+        raise BadInput(f"{kind} has multiple outputs, one of them with {len(states)} classes; make a teacher of each output.")
+    if len(states) == 1 and plain(states[0]) not in (0, 1):
+        raise BadInput(
+            f"{kind} was fitted on a label that is always {plain(states[0])!r}, which does not show whether it is on or off: use 0 and 1."
+        )
 
 
-def _second(probabilities: Floats, classes: Any) -> Floats:
-    """(rows,) probability that a label is on, also where only one of its two states was ever seen."""
-    if len(classes) == 2:
+def _probability_on(probabilities: Floats, states: Any) -> Floats:
+    """(rows,) probability that a label is on, also if only one of its two states occurred in training."""
+    if len(states) == 2:
         return np.asarray(probabilities[:, 1])
-    return np.full(len(probabilities), float(plain(classes[0])))
+    return np.full(len(probabilities), float(plain(states[0])))

@@ -1,4 +1,4 @@
-"""A torch network as a teacher: eval mode and no gradient guaranteed, its own modes given back."""
+"""A torch network as a teacher: it answers in eval mode and without gradients, and its training modes are restored afterwards."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.core import torch_runtime
-from tutelage.core.answers import AnswerForm, AnswerKind
+from tutelage.core.answer_kinds import AnswerKind
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, ShapeError, one_line, require
-from tutelage.teachers.inputs import refusing, row_count
+from tutelage.teachers.inputs import errors_as_bad_input, row_count
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,13 +27,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TorchTeacher:
-    """Asks a network for logits, or for values.
+    """A Teacher that runs a torch network, in eval mode and without gradients. `as_teacher` builds it.
 
     Attributes:
-        network: maps (batch, ...) to (batch, classes), on whatever device it is.
-        form: logits of classes, or values. Softmax is applied once, by whoever needs probabilities.
-        output: takes the answers out of what the network returns.
-        batch_size: rows per call; bounds the memory that activations take.
+        network: maps (batch, ...) to (batch, classes) logits or (batch, outputs) values; on any device.
+        form: kind, task and classes: logits, or values. No softmax is applied.
+        output: selects the logits in what the network returns; None if it returns them.
+        batch_size: rows per forward pass; bounds the memory of the activations.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> from torch import nn
+        >>> teacher = tl.as_teacher(nn.Sequential(nn.Linear(4, 8), nn.Dropout(), nn.Linear(8, 3)), classes=["a", "b", "c"])
+        >>> type(teacher) is tl.teachers.TorchTeacher
+        True
+        >>> X = np.ones((2, 4))
+        >>> teacher.form.kind, teacher.answer(X).shape
+        ('logits', (2, 3))
+        >>> bool((teacher.answer(X) == teacher.answer(X)).all())  # no dropout
+        True
     """
 
     network: nn.Module
@@ -42,7 +56,7 @@ class TorchTeacher:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the architecture as torch prints it and of every weight and buffer, as they are now."""
+        """SHA-256 of the architecture, as torch prints it, and of the current values of all weights and buffers."""
         digest = hashlib.sha256(repr(self.network).encode())
         for name, value in self.network.state_dict().items():
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
@@ -50,36 +64,37 @@ class TorchTeacher:
         return f"torch:{digest.hexdigest()}"
 
     def answer(self, inputs: Any) -> Floats:
-        """Logits, or values, of every row.
+        """Logits, or values, for every row.
 
         Args:
-            inputs: (rows, ...) array, tensor or frame. Whole numbers stay so in a network that embeds, and in a tensor;
-                all else takes the network's own float type.
+            inputs: (rows, ...) array, tensor or frame. Integers stay integers if the network has an embedding layer, or
+                if they come in a tensor; everything else is converted to the network's float dtype.
 
         Returns:
-            (rows, columns) on the CPU, float64 of a double network, else float32.
+            (rows, columns) on the CPU; float64 for a network in double precision, else float32.
 
         Raises:
-            ShapeError: the network does not give one answer a class. BadInput: an answer is NaN or infinite, the rows
-                are nothing that the network takes, or it returns several things and no `output` says which.
+            ShapeError: the network does not return one number for each class.
+            BadInput: an answer is NaN or infinite, the network cannot process the rows, or it does not return a tensor
+                and no `output` selects one.
         """
         torch = require("torch")
         count = row_count(inputs)
-        with refusing(f"this {type(self.network).__name__}"):
-            rows, output = self._tensor(inputs), partial(_taken_out, self.output)
-            said = torch_runtime.answers_of(self.network, rows, batch_size=self.batch_size, output=output)
-        answers = said.to("cpu", torch.float64 if said.dtype == torch.float64 else torch.float32).numpy()
+        with errors_as_bad_input(f"this {type(self.network).__name__}"):
+            rows, output = self._tensor(inputs), partial(_selected, self.output)
+            outputs = torch_runtime.answers_of(self.network, rows, batch_size=self.batch_size, output=output)
+        answers = outputs.to("cpu", torch.float64 if outputs.dtype == torch.float64 else torch.float32).numpy()
         return self.form.take(answers, count, "the teacher's logits" if self.form.kind == "logits" else "the teacher's values")
 
     def _tensor(self, inputs: Any) -> Tensor:
-        """The rows on the network's device, in memory of their own: a network may work in place."""
+        """A copy of the rows on the network's device: a network may modify its input in place."""
         torch = require("torch")
-        given = hasattr(inputs, "detach")
-        rows = inputs.detach().clone() if given else torch.tensor(_numbers(inputs))
+        is_tensor = hasattr(inputs, "detach")
+        rows = inputs.detach().clone() if is_tensor else torch.tensor(_numbers(inputs))
         first = next((value for value in self.network.parameters() if value.is_floating_point()), None)
-        whole = not rows.is_floating_point() and (given or self._embeds)
-        kind = (rows.dtype if given else torch.int64) if whole else torch.float32 if first is None else first.dtype
-        tensor: Tensor = rows.to("cpu" if first is None else first.device, kind)
+        integers = not rows.is_floating_point() and (is_tensor or self._embeds)
+        dtype = (rows.dtype if is_tensor else torch.int64) if integers else torch.float32 if first is None else first.dtype
+        tensor: Tensor = rows.to("cpu" if first is None else first.device, dtype)
         return tensor
 
     @property
@@ -91,25 +106,25 @@ class TorchTeacher:
 def _numbers(inputs: Any) -> Any:
     array = np.asarray(inputs.toarray() if hasattr(inputs, "toarray") else inputs)
     if array.dtype.kind not in "biuf":
-        raise BadInput(f"a torch Module takes numbers; the rows hold {array.dtype}.")
+        raise BadInput(f"a torch Module takes numbers; the rows hold {array.dtype}. Encode them first.")
     return array.astype(np.int64) if array.dtype.kind in "iu" else array
 
 
-def _taken_out(output: Callable[[Any], Tensor] | None, said: Any) -> Tensor:
-    taken = said if output is None else output(said)
-    if not hasattr(taken, "detach"):
+def _selected(output: Callable[[Any], Tensor] | None, outputs: Any) -> Tensor:
+    selected = outputs if output is None else output(outputs)
+    if not hasattr(selected, "detach"):
         raise BadInput(
-            f"the teacher returns a {type(taken).__name__}, not a tensor; pass output=, which takes the logits out of it, "
-            "such as output=lambda said: said[0]."
+            f"the teacher returns a {type(selected).__name__}, not a tensor; pass output=, a function that selects the logits, "
+            "such as output=lambda outputs: outputs[0]."
         )
-    tensor: Tensor = taken
+    tensor: Tensor = selected
     if tensor.ndim > 2:
         raise ShapeError(f"the teacher's answers to a batch have shape {tuple(tensor.shape)}; expected (batch, classes).")
     return tensor
 
 
 def torch_teacher(network: nn.Module, declared: Declared) -> TorchTeacher:
-    """A teacher from a Module, as `as_teacher` makes it.
+    """The teacher that `as_teacher` makes from a Module.
 
     Raises:
         BadInput: classes are missing.
@@ -119,14 +134,32 @@ def torch_teacher(network: nn.Module, declared: Declared) -> TorchTeacher:
 
 
 def load_weights(network: nn.Module, path: Path | str) -> nn.Module:
-    """Fill a network with the weights of a file, wherever they were saved; nothing in the file is executed.
+    """Load the weights in a file into a network. No code in the file is executed.
 
     Args:
-        network: of the architecture that the weights belong to; filled in place and returned.
-        path: a .safetensors file, or a state_dict that torch saved (also on CUDA: it is loaded on the CPU).
+        network: a Module of the architecture that the weights belong to; filled in place.
+        path: a .safetensors file, or a state_dict saved by torch. Weights saved on a GPU are loaded to the CPU.
+
+    Returns:
+        The network.
 
     Raises:
-        DamagedFile: not such a file. BadInput: no such file, or weights of another architecture.
+        DamagedFile: the file does not hold a state_dict.
+        BadInput: no such file, or weights of another architecture. The network is unchanged then.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import torch
+        >>> import tutelage as tl
+        >>> from torch import nn
+        >>> trained = nn.Linear(4, 3)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "weights.pt"
+        ...     torch.save(trained.state_dict(), path)
+        ...     network = tl.load_weights(nn.Linear(4, 3), path)
+        >>> torch.equal(network.weight, trained.weight)
+        True
     """
     torch = require("torch")
     file = Path(path)
@@ -145,9 +178,9 @@ def load_weights(network: nn.Module, path: Path | str) -> nn.Module:
 
 
 def _check_fit(network: nn.Module, weights: Any, file: Path) -> None:
-    """Before anything is written into the network: every name and shape is the one that it has."""
+    """Check, before the network is modified, that every name and shape in the file matches the network."""
     if not isinstance(weights, Mapping):
-        raise DamagedFile(f"{file} holds a {type(weights).__name__}, no state_dict. Save torch.save(network.state_dict(), ...).")
+        raise DamagedFile(f"{file} holds a {type(weights).__name__}, not a state_dict. Save torch.save(network.state_dict(), ...).")
     own = network.state_dict()
     wrong = [f"it lacks {name}" for name in own if name not in weights]
     wrong += [f"{name} is not in the network" for name in weights if name not in own]
@@ -155,4 +188,6 @@ def _check_fit(network: nn.Module, weights: Any, file: Path) -> None:
         mine, theirs = (tuple(getattr(held[name], "shape", ())) for held in (own, weights))
         wrong += [f"{name} is {theirs}, not {mine}"] if mine != theirs else []
     if wrong:
-        raise BadInput(f"the weights in {file} do not fit this {type(network).__name__}: {'; '.join(wrong[:3])}.")
+        raise BadInput(
+            f"the weights in {file} do not fit this {type(network).__name__}: {'; '.join(wrong[:3])}. Build the network that was saved."
+        )

@@ -6,12 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from tutelage.cli import entry, main
-from tutelage.data import datasets
 
 
 def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
@@ -83,16 +82,16 @@ def test_a_place_below_a_file_cannot_be_written(option, capsys, tmp_path):
 
 
 def test_damaged_data_is_named_before_training(capsys, tmp_path, monkeypatch):
-    shutil.copytree(files("tutelage.data") / "mnist", tmp_path / "mnist")
+    shutil.copytree(Path(__file__).parents[2] / "datasets" / "mnist", tmp_path / "mnist")
     labels = tmp_path / "mnist" / "train-labels-idx1-ubyte.gz"
     content = bytearray(gzip.decompress(labels.read_bytes()))
     content[100] ^= 1
     labels.write_bytes(gzip.compress(content))
-    monkeypatch.setattr(datasets, "files", lambda package: tmp_path)
+    monkeypatch.setenv("TUTELAGE_MNIST", str(tmp_path / "mnist"))
     assert main(["run", "mnist", "--quick", "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert "train-labels-idx1-ubyte.gz is damaged" in said
-    assert "Install tutelage again" in said
+    assert "TUTELAGE_MNIST names this folder" in said
     assert [path.name for path in tmp_path.iterdir()] == ["mnist"]
 
 
@@ -102,8 +101,8 @@ def test_a_folder_of_data_is_for_the_recipe_that_takes_one(capsys, tmp_path):
     assert "mnist brings its own data. Leave --data out." in _complaint(capsys)
     assert main(["run", "tiny-fashion", "--quick", *places]) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert f"{tmp_path / 'train-images-idx3-ubyte.gz'} cannot be read" in said
-    assert "Get the four files again" in said
+    assert f"{tmp_path} holds neither train-images-idx3-ubyte.gz nor train-images-idx3-ubyte" in said
+    assert "Download the four files of Fashion-MNIST again" in said
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,8 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
         asked = asked if form.task == "regression" else teacher.form.probabilities(asked)
         if asked.shape[1] != answers.shape[1]:
             raise ShapeError(f"the student gives {answers.shape[1]} values a row and the teacher {asked.shape[1]}; expected as many.")
-    truth = (
-        None
-        if y is None
-        else AnswerForm(form.kind, form.task if teacher is None else teacher.form.task, order).truth_as_answers(y, rows.count)
-    )
+    wanted = form if teacher is None else teacher.form
+    truth = None if y is None else wanted.truth_as_answers(y, rows.count)
     if truth is not None and truth.shape != answers.shape:
         raise ShapeError(f"y has shape {np.shape(y)}; expected {answers.shape}, as the answers have.")
     return AlignedAnswers(form.task, order, answers, asked, truth, fingerprint(row_names(inputs)))

@@ -4,7 +4,7 @@ import pytest
 from pages import PAGES, ROOT, blocks, check_command, run
 
 
-@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_what_a_page_shows_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     if not blocks(page, "python", "pycon", "console"):
         pytest.skip("shows no code")

@@ -39,6 +39,7 @@ autodoc_type_aliases = {name: name for name in ("ArrayLike", "Floats", "LoggedKi
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False
 napoleon_custom_sections = [("Source", "notes_style")]
 python_maximum_signature_line_length = 80
 autosummary_generate = False  # public_names writes the pages
@@ -89,6 +90,8 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {page: [] for page in ("index", "getting-started", "objectives", "experiments", "benchmarks", "glossary", "faq", "limitations")}
+html_sidebars = {
+    page: [] for page in ("index", "getting-started", "objectives", "experiments", "benchmarks", "glossary", "faq", "limitations")
+}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

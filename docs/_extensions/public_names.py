@@ -132,7 +132,15 @@ def page(name: PublicName) -> str:
 def contents(namespace: str, names: list[PublicName], documented: dict[str, str]) -> str:
     """The page of a namespace: what it is for, and a table of its names under headings."""
     module = importlib.import_module(namespace)
-    lines = [namespace, "=" * len(namespace), "", f".. py:module:: {namespace}", "", *inspect.cleandoc(module.__doc__ or "").splitlines(), ""]
+    lines = [
+        namespace,
+        "=" * len(namespace),
+        "",
+        f".. py:module:: {namespace}",
+        "",
+        *inspect.cleandoc(module.__doc__ or "").splitlines(),
+        "",
+    ]
     own = [name for name in names if name.namespace == namespace]
     headings = HEADINGS.get(namespace)
     groups: dict[str, list[PublicName]] = {heading: [] for heading in (headings or {"": ""}).values()}
@@ -145,7 +153,7 @@ def contents(namespace: str, names: list[PublicName], documented: dict[str, str]
         if members:
             lines += [heading, "-" * len(heading), ""] if heading else []
             lines += [".. autosummary::", "   :nosignatures:", "", *(f"   {name.name}" for name in members), ""]
-    here = [name for name in own if documented[name.path] == name.path]
+    here = [name for members in groups.values() for name in members if documented[name.path] == name.path]
     lines += [".. toctree::", "   :hidden:", "", *(f"   {name.name} <generated/{name.path}>" for name in here), ""]
     return "\n".join(lines)
 

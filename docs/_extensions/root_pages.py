@@ -12,12 +12,16 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-COPIES = {"development/architecture.md": "ARCHITECTURE.md", "development/contributing.md": "CONTRIBUTING.md", "development/changelog.md": "CHANGELOG.md"}
+COPIES = {
+    "development/architecture.md": "ARCHITECTURE.md",
+    "development/contributing.md": "CONTRIBUTING.md",
+    "development/changelog.md": "CHANGELOG.md",
+}
 EXPERIMENTS = "experiments.md"
 INTRODUCTION = """# Experiments
 
-tutelage comes with whole experiments: teacher, students, controls and intervals in one command. They are the evidence for what this documentation
-says, and examples of a fair comparison.
+tutelage comes with whole experiments: teacher, students, controls and intervals in one command. They are the evidence for
+what this documentation says, and examples of a fair comparison.
 """
 
 

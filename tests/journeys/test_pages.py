@@ -1,7 +1,7 @@
 """Every page of the documentation does what it shows."""
 
 import pytest
-from pages import PAGES, ROOT, blocks, check_command, run
+from pages import PAGES, ROOT, blocks, run
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -20,5 +20,5 @@ def test_what_a_page_shows_runs_and_prints_what_it_says(page, tmp_path, monkeypa
 def test_a_page_that_shows_something_else_fails(wrong, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(wrong, encoding="utf-8")
-    with pytest.raises(AssertionError, match="page.md, line 2"):
+    with pytest.raises(AssertionError, match=r"page\.md, line 2"):
         run(page)

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
-from public_names import pages_of, public_names
+from listing import pages_of, public_names
 
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
 """Tags whose address is fetched when the page is opened; of `link` only style sheets, icons and fonts are."""

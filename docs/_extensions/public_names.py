@@ -7,16 +7,15 @@ heading below covers is an error, so that a new name cannot be left out.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from listing import NAMESPACES, PublicName, pages_of, public_names
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject, PythonDomain
@@ -24,17 +23,6 @@ from sphinx.environment import BuildEnvironment
 from sphinx.roles import XRefRole
 from sphinx.util.docfields import TypedField
 from sphinx.util.nodes import make_refnode
-
-NAMESPACES = (
-    "tutelage",
-    "tutelage.losses",
-    "tutelage.losses.functional",
-    "tutelage.transfer",
-    "tutelage.metrics",
-    "tutelage.displays",
-    "tutelage.teachers",
-    "tutelage.training",
-)
 
 HEADINGS = {
     "tutelage": {
@@ -59,49 +47,6 @@ HEADINGS = {
     },
 }
 """Headings of a namespace, by the first part of the module that a name comes from, in the order of the page."""
-
-
-@dataclass(frozen=True)
-class PublicName:
-    """One name in one namespace.
-
-    Attributes:
-        namespace: such as "tutelage.losses".
-        name: such as "hint".
-        module: the module that the stub takes it from, relative to the stub, such as "hidden_terms".
-    """
-
-    namespace: str
-    name: str
-    module: str
-
-    @property
-    def path(self) -> str:
-        """As a user imports it."""
-        return f"{self.namespace}.{self.name}"
-
-    @property
-    def value(self) -> Any:
-        """The object."""
-        return getattr(importlib.import_module(self.namespace), self.name)
-
-
-def public_names() -> list[PublicName]:
-    """Every name that a stub lists, in order; namespaces inside namespaces are left out."""
-    return [PublicName(namespace, name, module) for namespace in NAMESPACES for module, name in _listed(namespace)]
-
-
-def _listed(namespace: str) -> Iterator[tuple[str, str]]:
-    stub = Path(str(importlib.import_module(namespace).__file__) + "i")
-    for node in ast.parse(stub.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and node.module is not None:
-            yield from ((node.module, alias.name) for alias in node.names)
-
-
-def pages_of(names: list[PublicName]) -> dict[str, str]:
-    """The path of each name and the path under which its object is documented: its own, or the first that is the same object."""
-    first: dict[int, str] = {}
-    return {name.path: first.setdefault(id(name.value), name.path) for name in names}
 
 
 def members_of(value: type) -> list[str]:

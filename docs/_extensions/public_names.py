@@ -215,6 +215,29 @@ def escape_markup(app: Sphinx, what: str, name: str, value: object, options: obj
             lines[number] = "".join(parts)
 
 
+def split_errors(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
+    """Give each error of a "Raises:" section an entry, where the docstring lists several in one paragraph."""
+    from tutelage.core import errors
+
+    names = "|".join(name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception))
+    start = next((number for number, line in enumerate(lines) if line.strip() == "Raises:"), None)
+    if start is None:
+        return
+    stop = next((number for number in range(start + 1, len(lines)) if lines[number] and not lines[number].startswith("    ")), len(lines))
+    text = " ".join(line.strip() for line in lines[start + 1 : stop])
+    entries = re.split(rf"(?<=[.;])\s+(?=(?:(?:{names})(?:, (?:and )?)?)+:)", text.strip())
+    lines[start + 1 : stop] = [*(f"    {entry}" for entry in entries), ""]
+
+
+def show_values(app: Sphinx, what: str, name: str, value: object, options: object, signature: str, returns: str) -> tuple[str, str] | None:
+    """In a signature, the value of a constant that is a default: `bins: int = 15`, where the code says BINS."""
+    function = value.__init__ if inspect.isclass(value) else inspect.unwrap(value) if callable(value) else None
+    known = getattr(function, "__globals__", {})
+    if not signature:
+        return None
+    return re.sub(r"(?<== )[A-Z][A-Z_]+\b", lambda found: repr(known.get(found[0], found[0])), signature), returns
+
+
 def name_attributes() -> None:
     """The heading of a class's attributes is "Attributes", where Sphinx says "Variables"."""
     PyObject.doc_field_types = [_renamed(field) if field.name == "variable" else field for field in PyObject.doc_field_types]
@@ -243,6 +266,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     name_attributes()
     app.add_role("public", PublicRole(innernodeclass=nodes.literal))
     app.connect("builder-inited", prepare)
+    app.connect("autodoc-process-docstring", split_errors, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", show_values)
     app.connect("autodoc-process-docstring", escape_markup, priority=600)  # after napoleon
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,7 +3,6 @@
 import pytest
 from pages import PAGES, ROOT, blocks, run
 
-
 WITH_CODE = [page for page in PAGES if blocks(page, "python", "pycon", "console")]
 
 

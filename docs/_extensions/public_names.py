@@ -7,6 +7,7 @@ heading below covers is an error, so that a new name cannot be left out.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import re
@@ -264,6 +265,8 @@ def prepare(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     name_attributes()
+    made_by = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    app.add_config_value("pages_made_by", made_by, "env")  # pages of an older extension are read again
     app.add_role("public", PublicRole(innernodeclass=nodes.literal))
     app.connect("builder-inited", prepare)
     app.connect("autodoc-process-docstring", split_errors, priority=400)  # before napoleon

@@ -1,0 +1,24 @@
+"""Every page of the documentation does what it shows."""
+
+import pytest
+from pages import PAGES, ROOT, blocks, run
+
+WITH_CODE = [page for page in PAGES if blocks(page, "python", "pycon", "console")]
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_a_page_shows_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    run(page)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["```pycon\n>>> 1 + 1\n3\n```\n", "```console\n$ tutelage --version\ntutelage 0.0\n```\n", "```console\n$ tutelage fly\n```\n"],
+)
+def test_a_page_that_shows_something_else_fails(wrong, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(wrong, encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"page\.md, line 2"):
+        run(page)

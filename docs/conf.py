@@ -30,6 +30,7 @@ extensions = [
 ]
 exclude_patterns = ["_extensions", "_gallery_header.rst"]
 nitpicky = True
+highlight_language = "none"
 default_role = "public"  # `SoftTree` in a docstring links to SoftTree; see _extensions/public_names.py
 
 # Docstrings in Google's style; types stay in the signature.

@@ -78,15 +78,8 @@ def page(name: PublicName) -> str:
 def contents(namespace: str, names: list[PublicName], documented: dict[str, str]) -> str:
     """The page of a namespace: what it is for, and a table of its names under headings."""
     module = importlib.import_module(namespace)
-    lines = [
-        namespace,
-        "=" * len(namespace),
-        "",
-        f".. py:module:: {namespace}",
-        "",
-        *inspect.cleandoc(module.__doc__ or "").splitlines(),
-        "",
-    ]
+    summary = inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0]
+    lines = [namespace, "=" * len(namespace), "", f".. py:module:: {namespace}", "", summary, ""]
     own = [name for name in names if name.namespace == namespace]
     headings = HEADINGS.get(namespace)
     groups: dict[str, list[PublicName]] = {heading: [] for heading in (headings or {"": ""}).values()}
@@ -165,7 +158,7 @@ class Links:
         written = written.removesuffix("()").removeprefix("~")
         path = "tutelage." + written.removeprefix("tl.") if written.startswith("tl.") else written
         owner, _, member = path.rpartition(".")
-        for candidate in (path, f"tutelage.{path}"):
+        for candidate in (path, f"tutelage.{path}", f"{module}.{path}"):
             if candidate in self.documented or candidate in NAMESPACES:
                 return self.documented.get(candidate, candidate)
         if path in self.defined:

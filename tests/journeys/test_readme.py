@@ -38,6 +38,10 @@ def test_every_command_and_option_it_names_exists():
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known
 
 
-@pytest.mark.parametrize("path", sorted(set(POINTED_TO)))
-def test_every_file_it_points_to_is_there(path):
-    assert (ROOT / path).exists()
+@pytest.mark.parametrize("address", sorted(set(POINTED_TO)))
+def test_every_file_and_heading_it_points_to_is_there(address):
+    path, _, anchor = address.partition("#")
+    target = ROOT / (path or "README.md")
+    assert target.exists()
+    headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), flags=re.MULTILINE) if anchor else []
+    assert not anchor or anchor in [re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings]

@@ -226,7 +226,8 @@ def load_mnist(folder: str | Path | None = None, *, cache: str | Path | None = N
         CannotWrite: the cache cannot be written.
 
     Example:
-        >>> images = load_mnist()
+        >>> import tutelage as tl
+        >>> images = tl.load_mnist()
         >>> images.train_images.shape, images.test_labels.shape
         ((60000, 784), (10000,))
 
@@ -253,7 +254,8 @@ def load_fashion_mnist(folder: str | Path | None = None, *, cache: str | Path | 
         CannotWrite: the cache cannot be written.
 
     Example:
-        >>> images = load_fashion_mnist("fashion-mnist/")  # doctest: +SKIP
+        >>> import tutelage as tl
+        >>> images = tl.load_fashion_mnist("fashion-mnist/")  # doctest: +SKIP
         >>> images.classes[:3]  # doctest: +SKIP
         ('T-shirt', 'trouser', 'pullover')
 

@@ -116,3 +116,9 @@ def test_nested_values_come_back_as_they_were():
     assert isinstance(back["milestones"], Counter)
     with pytest.raises(BadInput, match="holds a function cannot be kept"):
         checkpoints._packed({"rule": lambda step: step}, {})
+
+
+def test_whoever_may_read_a_new_file_may_read_a_checkpoint(tmp_path):
+    training(Checkpoints(tmp_path / "checkpoints", {}))
+    (tmp_path / "new").touch()
+    assert (tmp_path / "checkpoints" / FILE).stat().st_mode == (tmp_path / "new").stat().st_mode

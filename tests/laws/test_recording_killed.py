@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from killing import assert_finishes, kill_after, started
+import pytest
+from prepared_processes import assert_finishes, kill_after, started
 
 from tutelage.core.answers import of_classes
 from tutelage.softlabels.recording import record
@@ -42,6 +43,7 @@ def finished_shards(folder: Path) -> set[int]:
     return {int(path.name[5:10]) for path in folder.glob("part-*.parquet")}
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_as_left_alone(tmp_path):
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     assert_finishes(started(record_all, alone, tmp_path / "alone.log", 0))

@@ -4,8 +4,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
-from killing import assert_finishes, kill_after, length, started
+from prepared_processes import assert_finishes, kill_after, length, started
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import nn
@@ -55,6 +56,7 @@ def teach(folder: Path, log: Path, seconds: float) -> None:
     save_file(student.network.state_dict(), folder / "student.safetensors")
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_as_left_alone(tmp_path):
     alone, killed, log = tmp_path / "alone", tmp_path / "killed", tmp_path / "steps.log"
     for folder in (alone, killed):

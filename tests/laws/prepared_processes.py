@@ -1,4 +1,4 @@
-"""Processes to kill: started from one that has imported everything, so that a kill falls into the work."""
+"""Processes that start from one that has imported everything: in an instant, and a kill falls into their work."""
 
 import multiprocessing
 import time

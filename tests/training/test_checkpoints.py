@@ -48,6 +48,7 @@ def training(memory, *, stop_at=None, schedule="cycle", epochs=5):
     return done, network.state_dict(), len(steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cycle", "steps", "lambda", "chain"])
 @pytest.mark.parametrize("every", [0, 1, 3])
 def test_stopped_anywhere_and_resumed_it_ends_in_the_same_bits(tmp_path, every, schedule):

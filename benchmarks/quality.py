@@ -54,7 +54,7 @@ class Student:
     """A student and the settings that hard labels choose among, in order.
 
     Attributes:
-        classifier, regressor: its name in `students/named.py`; "network" for regression is scikit-learn's.
+        classifier, regressor: its name in `students/by_name.py`; "network" for regression is scikit-learn's.
         scaled: whether it weighs columns rather than splits them.
         fixed: what bounds its size; the same for both tasks.
         classifier_grid, regressor_grid: the candidates.

@@ -1,12 +1,15 @@
-"""Finished runs that several tests look at: made once, through the command line, in a cache of their own."""
+"""What all tests share: seeds, threads, the order of tests on request, and finished runs that many tests look at."""
 
 import json
 import os
+import random
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tutelage.cli import main
@@ -17,9 +20,27 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile("explore" if os.environ.get("TUTELAGE_EXPLORE") else "same")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--reverse", action="store_true", help="run the tests in the opposite order: none may need another before it")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Give each worker one thread: the threads of workers that share the processors would wait for each other."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("reverse"):
+        items.reverse()
+
+
 @pytest.fixture(autouse=True)
-def _draws_the_same() -> None:
-    """Weights that a test draws without a seed of its own are those of its last run."""
+def _same_draws() -> None:
+    """What a test draws without a seed does not depend on the tests before it."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - scikit-learn draws from it where it is given no random_state
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
 
@@ -40,28 +61,33 @@ class Finished:
         return next(arm for arm in self.results["arms"] if arm["name"] == name)
 
 
-def _finished(tmp_path_factory: pytest.TempPathFactory, *options: str) -> Finished:
-    place = tmp_path_factory.mktemp(options[0])
-    run = Finished(place / "run", place / "cache", options)
-    assert main(["run", *options, "--out", str(run.folder), "--cache", str(run.cache)]) == 0
+def _finished(tmp_path_factory: pytest.TempPathFactory, recipe: str) -> Finished:
+    """A quick run, made through the command line by the first worker that needs it, in a cache of its own."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    place.mkdir(exist_ok=True)
+    run = Finished(place / recipe, place / f"{recipe}-cache", (recipe, "--quick"))
+    with FileLock(place / f"{recipe}.lock"):
+        if not run.folder.exists():  # a run's folder appears when it is whole
+            assert main(["run", *run.options, "--out", str(run.folder), "--cache", str(run.cache)]) == 0
     return run
 
 
 @pytest.fixture(scope="session")
 def moons(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return _finished(tmp_path_factory, "moons", "--quick")
+    return _finished(tmp_path_factory, "moons")
 
 
 @pytest.fixture(scope="session")
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return _finished(tmp_path_factory, "mnist", "--quick")
+    return _finished(tmp_path_factory, "mnist")
 
 
 @pytest.fixture(scope="session")
 def friedman(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return _finished(tmp_path_factory, "friedman", "--quick")
+    return _finished(tmp_path_factory, "friedman")
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return _finished(tmp_path_factory, "tiny", "--quick")
+    return _finished(tmp_path_factory, "tiny")

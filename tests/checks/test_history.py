@@ -262,6 +262,7 @@ def test_a_regression_teacher_that_answers_in_another_scale():
     assert preflight(CustomTeacher(lambda rows: 100 + 20 * rows[:, :1], form), X, y).ok
 
 
+@pytest.mark.slow
 def test_the_test_rows_in_the_transfer_set(digits):
     """RepDistiller 59, overhaul-distillation 9: selected and trained on the test set."""
     teacher = digits.teacher()
@@ -271,6 +272,7 @@ def test_the_test_rows_in_the_transfer_set(digits):
     assert preflight(teacher, digits.rows[:500], test=digits.rows[500:]).ok
 
 
+@pytest.mark.slow
 def test_a_forest_queried_with_the_rows_it_was_trained_on(digits):
     """A forest answers its training rows nearly one-hot."""
     half = len(digits.train) // 2
@@ -281,6 +283,7 @@ def test_a_forest_queried_with_the_rows_it_was_trained_on(digits):
     assert severity(preflight(forest, digits.train[half:], test=digits.rows, train=digits.train[:half]), "own-rows") == "ok"
 
 
+@pytest.mark.slow
 def test_a_transfer_set_that_lacks_classes_of_the_test_set(digits):
     """A skewed transfer set biases the student's classes."""
     few = digits.rows[digits.labels < 3]

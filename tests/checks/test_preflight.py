@@ -31,6 +31,7 @@ SOUND = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", [load_breast_cancer, load_wine])
 @pytest.mark.parametrize("name", sorted(SOUND))
 def test_sound_classifiers_pass(load, name):
@@ -75,6 +76,7 @@ def frame_of(count=200):
     return frame, labels
 
 
+@pytest.mark.slow
 def test_frames_with_categories_and_gaps_are_compared_with_a_baseline():
     frame, labels = frame_of()
     columns = make_column_transformer((OneHotEncoder(), ["colour", "old"]), remainder="passthrough")

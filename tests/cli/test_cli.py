@@ -105,6 +105,7 @@ def test_a_folder_of_data_is_for_the_recipe_that_takes_one(capsys, tmp_path):
     assert "Download the four files of Fashion-MNIST again" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"), [(lambda m: m | {"schema": 99}, "cache schema 99"), (lambda m: m | {"sha256": "0" * 64}, "is damaged")]
 )
@@ -120,6 +121,7 @@ def test_a_cache_entry_that_cannot_be_trusted_names_the_way_out(change, said, mo
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_json_to_standard_output_is_json_and_nothing_else(moons, capsys, tmp_path):
     options = ["run", *moons.options, "--out", str(tmp_path / "run"), "--cache", str(moons.cache), "--json", "-"]
     assert main(options) == 0

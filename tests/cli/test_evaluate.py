@@ -25,6 +25,7 @@ def test_json_is_the_record_and_nothing_else(flowers, capsys):
     assert not evaluation.against_teacher
 
 
+@pytest.mark.slow
 def test_recorded_answers_are_found_whatever_columns_they_were_recorded_with(flowers, here, capsys):
     command = ["record", flowers.teacher, "--data", flowers.test]
     assert main([*command, "--into", "wide"]) == 0

@@ -19,6 +19,7 @@ frames = data_frames(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(frames)
 def test_a_frame_is_restored_from_its_cells(frame):

@@ -12,7 +12,11 @@ import tutelage
 from tutelage.cli import main
 from tutelage.core import errors
 from tutelage.experiments import recipe_named
+from tutelage.experiments.cache import Store
+from tutelage.experiments.demo import friedman as friedman_recipe
 from tutelage.training import loop
+
+pytestmark = pytest.mark.slow
 
 RECIPES = ("moons", "mnist", "friedman")
 ARMS = {
@@ -73,13 +77,17 @@ def test_kept_students_score_what_the_record_says(finished):
         assert wrong == finished.arm("student-soft")["test_errors"][1]
 
 
-def test_a_second_run_trains_no_network_and_finds_the_same(finished, tmp_path, monkeypatch):
-    def untouched(*_, **__):
-        raise AssertionError("a network was trained again")
+def made_again(*_, **__):
+    raise AssertionError("what the cache should hold was made again")
 
-    for module in ("moons", "mnist"):
-        monkeypatch.setattr(f"tutelage.experiments.{module}.fit", untouched)
-    assert main(["run", *finished.options, "--out", str(tmp_path / "run"), "--cache", str(finished.cache)]) == 0
+
+def test_a_second_run_makes_nothing_again_and_finds_the_same(finished, tmp_path, monkeypatch):
+    cached = Store.cached
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "cached", lambda store, made_from, make: cached(store, made_from, made_again))
+        patch.setattr("torch.autograd.backward", made_again)  # no network is trained outside the cache
+        patch.setattr(friedman_recipe, "as_teacher", made_again)  # nor an ensemble queried
+        assert main(["run", *finished.options, "--out", str(tmp_path / "run"), "--cache", str(finished.cache)]) == 0
     again = json.loads((tmp_path / "run" / "results.json").read_text())
     measured = ("name", "parameters", "seeds", "test_accuracy", "test_errors", "test_r2", "test_mse", "fidelity", "chosen")
     for arm, before in zip(again["arms"], finished.results["arms"], strict=True):

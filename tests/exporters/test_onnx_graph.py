@@ -41,6 +41,7 @@ def test_the_class_names_are_stored_in_the_file():
     assert json.loads(metadata["classes"]) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [mlp((3, 5, 4)), nn.Sequential(nn.Linear(3, 4), nn.Tanh())])
 def test_the_file_contains_no_local_paths(network):
     content = onnx_graph(TorchStudent(network, classes="abcd"), 3).SerializeToString()
@@ -57,6 +58,7 @@ def test_plain_layers_are_written_directly(bias, tmp_path):
     assert [node.op_type for node in graph.node] == ["Gemm", "Relu", "Gemm", "Softmax"]
 
 
+@pytest.mark.slow
 def test_a_convolutional_network_is_exported_in_eval_mode_for_any_number_of_rows(tmp_path):
     first = nn.Sequential(nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 4, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(4), nn.ReLU())
     then = [nn.Conv2d(4, 4, 3, padding="same", groups=4), nn.MaxPool2d(2), nn.Dropout2d(), nn.AdaptiveAvgPool2d(2), nn.Flatten()]
@@ -76,6 +78,7 @@ def test_layers_that_do_not_fit_the_rows_are_refused():
         onnx_graph(STUDENTS["network"][0], 2)
 
 
+@pytest.mark.slow
 def test_exporting_restores_the_training_mode():
     network = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5)).train()
     onnx_graph(TorchStudent(network, classes="abcd"), 3)
@@ -94,6 +97,7 @@ def test_the_thresholds_of_a_tree_are_those_of_its_splits():
     assert thresholds_of(STUDENTS["line"][0]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", [nn.ReLU(), nn.Tanh()])  # written directly, and with torch's exporter
 @pytest.mark.parametrize("targets", [X[:, :1] * 100, (X > 0).astype(np.int64)])
 def test_regression_and_multilabel_networks_are_exported_without_softmax(targets, activation, tmp_path):

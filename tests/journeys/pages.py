@@ -41,7 +41,7 @@ def blocks(page: Path, *languages: str) -> list[Block]:
     return [block for block in found if block.language in languages]
 
 
-def run(page: Path) -> str:
+def check_page(page: Path) -> str:
     """Run every block of a page in the current folder; return what the `python` blocks and the commands printed.
 
     Raises:

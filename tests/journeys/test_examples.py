@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,13 +20,13 @@ def figures(said: str, line: str) -> list[float]:
     return [float(number.replace(",", "")) for number in re.findall(r"[-+]?\d[\d,]*\.?\d*", found)]
 
 
-def composed(said: str, folder: Path) -> None:
+def check_composed_votes(said: str, folder: Path) -> None:
     for name in ("votes.jsonl", "gold.jsonl"):
         assert (folder / name).read_bytes() == (EXAMPLES / name).read_bytes(), f"examples/{name} is not what compose_votes.py writes"
     assert "votes.jsonl: 500 lines" in said
 
 
-def of_votes(said: str, folder: Path) -> None:
+def check_votes(said: str, folder: Path) -> None:
     assert "500 texts, 4 classes" in said
     assert re.search(r"^preflight: .* ok", said, flags=re.MULTILINE)
     on_votes, low, high, on_majority, *_ = figures(said, "accuracy on gold texts")
@@ -43,7 +41,7 @@ def of_votes(said: str, folder: Path) -> None:
     assert re.search(r"vote, accuracy: .*: beats$", said, flags=re.MULTILINE)
 
 
-def of_any_teacher(said: str, folder: Path) -> None:
+def check_any_teacher(said: str, folder: Path) -> None:
     on_labels, on_made = (figures(said, line)[0] for line in ("tree on labels", "and to 5000 made rows"))
     teacher = figures(said, "the teacher itself")[0]
     assert on_labels < on_made < teacher
@@ -54,7 +52,7 @@ def of_any_teacher(said: str, folder: Path) -> None:
     assert re.search(r"up to \de-0[5-9]$", said, flags=re.MULTILINE)
 
 
-def of_a_grid(said: str, folder: Path) -> None:
+def check_grid(said: str, folder: Path) -> None:
     for line in ("tree alone", "tree and its forest"):
         on_test, in_search, *_ = figures(said, line)
         assert 0.88 < on_test <= 1
@@ -64,7 +62,7 @@ def of_a_grid(said: str, folder: Path) -> None:
     assert figures(said, "it agrees with its forest on")[0] > 90
 
 
-def of_an_own_teacher(said: str, folder: Path) -> None:
+def check_own_teacher(said: str, folder: Path) -> None:
     assert "RuleOfThumb keeps the contract of a teacher" in said
     assert "Moody does not: Moody gives other answers when it is called again" in said
     assert figures(said, "and agrees with the rule on")[0] > 95
@@ -81,7 +79,7 @@ SCHEMES = (
 )
 
 
-def of_schemes(said: str, folder: Path) -> None:
+def check_schemes(said: str, folder: Path) -> None:
     teacher, hard = (figures(said, line)[0] for line in ("the teacher", "hard labels"))
     assert 0.8 < hard < teacher < 1
     found = {name: figures(said, name) for name in SCHEMES}
@@ -98,35 +96,32 @@ def of_schemes(said: str, folder: Path) -> None:
     assert len({tuple(found[name]) for name in taught}) == len(taught), "two teachers gave one student"
 
 
-RIGHT: dict[str, Callable[[str, Path], None]] = {
-    "any_teacher.py": of_any_teacher,
-    "compose_votes.py": composed,
-    "distilled_grid.py": of_a_grid,
-    "llm_votes.py": of_votes,
-    "own_teacher.py": of_an_own_teacher,
-    "schemes.py": of_schemes,
+CHECKS: dict[str, Callable[[str, Path], None]] = {
+    "any_teacher.py": check_any_teacher,
+    "compose_votes.py": check_composed_votes,
+    "distilled_grid.py": check_grid,
+    "llm_votes.py": check_votes,
+    "own_teacher.py": check_own_teacher,
+    "schemes.py": check_schemes,
 }
 
 
-def run(script: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", EXAMPLES / script, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("script", sorted(path.name for path in EXAMPLES.glob("*.py")))
-def test_an_example_runs_and_what_it_prints_is_right(script, tmp_path):
-    ran = run(script, tmp_path)
+def test_an_example_runs_and_what_it_prints_is_right(script, run_script, tmp_path):
+    ran = run_script(EXAMPLES / script, tmp_path)
     assert ran.returncode == 0, ran.stderr
-    RIGHT[script](ran.stdout, tmp_path)
+    CHECKS[script](ran.stdout, tmp_path)
 
 
-def test_votes_of_your_own_are_taken_and_gold_that_was_voted_on_is_left_out(tmp_path):
+@pytest.mark.slow
+def test_votes_of_your_own_are_taken_and_gold_that_was_voted_on_is_left_out(run_script, tmp_path):
     lines = (EXAMPLES / "votes.jsonl").read_text(encoding="utf-8").splitlines()
     (tmp_path / "mine.jsonl").write_text("\n".join(lines[:300]), encoding="utf-8")
     shutil.copy(EXAMPLES / "gold.jsonl", tmp_path / "gold.jsonl")
     with (tmp_path / "gold.jsonl").open("a", encoding="utf-8") as gold:
         gold.write(re.sub(r'"votes": \[("\w+").*', r'"label": \1}', lines[0]))
-    ran = run("llm_votes.py", tmp_path, "mine.jsonl", "gold.jsonl")
+    ran = run_script(EXAMPLES / "llm_votes.py", tmp_path, "mine.jsonl", "gold.jsonl")
     assert ran.returncode == 0, ran.stderr
     assert "300 texts, 4 classes" in ran.stdout
     assert "300 gold texts; 1 more were left out" in ran.stdout

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import onnxruntime
 import pandas as pd
+import pytest
 import skops.io
 from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
@@ -16,6 +17,7 @@ from tutelage.cli import main
 FEATURES = ["alcohol", "flavanoids", "color_intensity", "proline"]
 
 
+@pytest.mark.slow
 def test_a_file_of_rows_and_a_teacher_become_a_checked_student(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     wine = load_wine(as_frame=True).frame.sample(frac=1, random_state=0, ignore_index=True)

@@ -1,16 +1,17 @@
 """Every page of the documentation does what it shows."""
 
 import pytest
-from pages import PAGES, ROOT, blocks, run
+from pages import PAGES, ROOT, blocks, check_page
 
 WITH_CODE = [page for page in PAGES if blocks(page, "python", "pycon", "console")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_what_a_page_shows_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    run(page)
+    check_page(page)
 
 
 @pytest.mark.parametrize(
@@ -21,4 +22,4 @@ def test_a_page_that_shows_something_else_fails(wrong, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(wrong, encoding="utf-8")
     with pytest.raises(AssertionError, match=r"page\.md, line 2"):
-        run(page)
+        check_page(page)

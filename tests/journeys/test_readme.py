@@ -4,7 +4,7 @@ import re
 
 import click
 import pytest
-from pages import ROOT, blocks, run
+from pages import ROOT, blocks, check_page
 
 from tutelage.cli import cli
 
@@ -14,10 +14,11 @@ POINTED_TO = re.findall(r"\]\(([^)h][^)]*)\)", README + CONTRIBUTING) + re.finda
 )
 
 
+@pytest.mark.slow
 def test_the_code_and_the_commands_run_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    printed = run(ROOT / "README.md")
+    printed = check_page(ROOT / "README.md")
     assert re.search(r"accuracy +(8[5-9]|9\d)\.\d\d %.*^beats$.*accuracy +9\d\.\d\d %", printed, flags=re.DOTALL | re.MULTILINE)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["examples", "labels", "run", "student.onnx"]
 

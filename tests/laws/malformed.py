@@ -7,14 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import sklearn
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+import tutelage
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import TutelageError
 
 CASES = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+
+TUTELAGE, SKLEARN = (Path(package.__file__).parent for package in (tutelage, sklearn))
 
 LABELS = st.one_of(st.integers(-3, 3), st.text(max_size=3), st.booleans(), st.floats(), st.none(), st.integers(10**20, 10**21))
 FORMS = st.builds(
@@ -98,7 +102,7 @@ def documented() -> Iterator[None]:
         except TutelageError:
             pass
         except (ValueError, TypeError) as error:
-            files = [Path(frame.filename).parts for frame in traceback.extract_tb(error.__traceback__)]
-            last = max((index for index, parts in enumerate(files) if "tutelage" in parts and "tests" not in parts), default=len(files))
-            if "sklearn" not in files[min(last + 1, len(files) - 1)]:
+            files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+            last = max((index for index, file in enumerate(files) if file.is_relative_to(TUTELAGE)), default=len(files))
+            if not files[min(last + 1, len(files) - 1)].is_relative_to(SKLEARN):
                 raise

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.training.student import TorchStudent
 
 
+@pytest.mark.slow
 @CASES
 @given(FORMS, said())
 def test_whatever_a_teacher_says_is_refused_or_right(form, answers):
@@ -64,6 +66,7 @@ LINES = st.lists(
 )
 
 
+@pytest.mark.slow
 @CASES
 @given(
     LINES,
@@ -89,6 +92,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @CASES
 @given(st.data())
 def test_whatever_is_done_to_a_recorded_folder_is_found(tmp_path_factory, data):
@@ -122,6 +126,7 @@ VALUES = st.one_of(
 KEPT_STATE = KEPT.state_dict()
 
 
+@pytest.mark.slow
 @CASES
 @given(st.data())
 def test_whatever_is_done_to_a_kept_network_is_refused_or_leaves_its_weights(tmp_path_factory, data):

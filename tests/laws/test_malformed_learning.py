@@ -105,6 +105,7 @@ def assert_answers(student, rows, width):
         np.testing.assert_allclose(p.sum(axis=1), 1, atol=2e-3)  # rows of float16 are answered in float16 by some
 
 
+@pytest.mark.slow
 @CASES
 @given(st.sampled_from(STUDENTS), lessons())
 def test_whatever_a_student_is_taught_it_refuses_or_learns(student, lesson):
@@ -114,6 +115,7 @@ def test_whatever_a_student_is_taught_it_refuses_or_learns(student, lesson):
         assert_answers(student, lesson["rows"], len(student.classes_))
 
 
+@pytest.mark.slow
 @CASES
 @given(st.sampled_from(STUDENTS), numbers())
 def test_whatever_a_student_is_asked_it_refuses_or_answers(student, rows):
@@ -125,6 +127,7 @@ def test_whatever_a_student_is_asked_it_refuses_or_answers(student, rows):
 SETTINGS = st.one_of(NUMBERS, st.just(1.0), st.just(1.0))
 
 
+@pytest.mark.slow
 @CASES
 @given(FORMS, said(), numbers(rows=3), st.one_of(st.none(), truth(rows=3)), SETTINGS, SETTINGS)
 def test_whatever_teaches_both_in_one_it_is_refused_or_learnt_from(form, answers, rows, y, soft_weight, temperature):
@@ -150,6 +153,7 @@ class Student:
         return self.answers
 
 
+@pytest.mark.slow
 @CASES
 @given(FORMS, said(), st.one_of(st.none(), said()), CLASSES, numbers(rows=3), st.one_of(st.none(), truth(rows=3)))
 def test_whatever_is_evaluated_is_refused_or_measured(form, answers, others, classes, rows, y):

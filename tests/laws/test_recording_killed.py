@@ -1,75 +1,62 @@
-"""A recording killed at 20 random moments ends in the same bytes, and no row of a finished shard is asked about twice."""
+"""A recording killed at 20 random moments ends in the same bytes, and no row of a finished shard is queried twice."""
 
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import pytest
+from prepared_processes import assert_finishes, kill_after, started
 
-KILLS, SHARD_ROWS = 20, 100
-
-SCRIPT = """
-import sys, time
-import numpy as np
-import pyarrow.parquet  # now, so that the kills fall into the work
 from tutelage.core.answers import of_classes
 from tutelage.softlabels.recording import record
 
+KILLS, ROWS, SHARD_ROWS = 20, 12_000, 100
+
+
 class Slow:
-    form = of_classes("probabilities", ["no", "yes"])
-    fingerprint = "slow"
+    """Takes its time and logs the first row of every question."""
+
+    form, fingerprint = of_classes("probabilities", ["no", "yes"]), "slow"
+
+    def __init__(self, log: Path, seconds: float):
+        self.log, self.seconds = log, seconds
+
     def answer(self, inputs):
-        with open(sys.argv[2], "a") as log:
-            log.write(f"{int(inputs[0, 0])}\\n")
-        time.sleep(float(sys.argv[3]))
+        with self.log.open("a") as log:
+            log.write(f"{int(inputs[0, 0])}\n")
+        time.sleep(self.seconds)
         p = 1 / (1 + np.exp(-inputs[:, 0] / 1000))
         return np.column_stack([1 - p, p])
 
-print("ready", flush=True)
-record(Slow(), np.arange(12_000.0).reshape(-1, 1), sys.argv[1], shard_rows=100, dtype="float16")
-"""
+
+def record_all(folder: Path, log: Path, seconds: float) -> None:
+    log.touch()
+    record(Slow(log, seconds), np.arange(float(ROWS)).reshape(-1, 1), folder, shard_rows=SHARD_ROWS, dtype="float16")
 
 
-def started(folder: Path, log: Path, seconds: float) -> subprocess.Popen:
-    command = [sys.executable, "-c", SCRIPT, str(folder), str(log), str(seconds)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    process.stdout.readline()
-    return process
+def queried(log: Path) -> list[int]:
+    """The shards that the teacher was queried for, in order."""
+    return [int(line) // SHARD_ROWS for line in log.read_text().splitlines()]
 
 
-def wait_for_lines(log: Path, count: int) -> None:
-    deadline = time.monotonic() + 300
-    while count and (not log.exists() or log.read_text().count("\n") < count):
-        assert time.monotonic() < deadline, "the recording asks nothing"
-        time.sleep(0.005)
+def finished_shards(folder: Path) -> set[int]:
+    return {int(path.name[5:10]) for path in folder.glob("part-*.parquet")}
 
 
-def ended(process: subprocess.Popen) -> int:
-    process.stdout.close()
-    return process.wait(60)
-
-
+@pytest.mark.slow
 def test_killed_and_resumed_is_as_left_alone(tmp_path):
-    alone, killed, log = tmp_path / "alone", tmp_path / "killed", tmp_path / "asked.log"
-    assert ended(started(alone, tmp_path / "alone.log", 0)) == 0
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    assert_finishes(started(record_all, alone, tmp_path / "alone.log", 0))
     rng = np.random.default_rng(0)
-    lines = 0
-    for _ in range(KILLS):
-        finished = {int(path.name[5:10]) for path in killed.glob("part-*.parquet")}
-        process = started(killed, log, 0.05)
-        wait_for_lines(log, lines + int(rng.integers(0, 4)))  # by progress, not by the clock: a machine may be slow
-        time.sleep(rng.uniform(0, 0.06))
-        process.send_signal(signal.SIGKILL)
-        ended(process)
-        asked = [int(line) // SHARD_ROWS for line in log.read_text().splitlines()] if log.exists() else []
-        assert not finished & set(asked[lines:])
-        assert len(set(asked[lines:])) == len(asked[lines:])
-        lines = len(asked)
+    for number in range(KILLS):
+        finished, log, questions = finished_shards(killed), tmp_path / f"killed-{number}.log", int(rng.integers(0, 4))
+        process = started(record_all, killed, log, 0.05)
+        kill_after(process, lambda log=log, least=questions: log.exists() and len(queried(log)) >= least, rng.uniform(0, 0.06))
+        assert not finished & set(queried(log))
+        assert len(set(queried(log))) == len(queried(log))
     assert not (killed / "manifest.json").exists(), "the kills came too late to mean anything"
-    finished = {int(path.name[5:10]) for path in killed.glob("part-*.parquet")}
+    finished = finished_shards(killed)
     assert finished, "the kills came too early to mean anything"
-    assert ended(started(killed, log, 0)) == 0
-    assert not finished & {int(line) // SHARD_ROWS for line in log.read_text().splitlines()[lines:]}
+    assert_finishes(started(record_all, killed, tmp_path / "resumed.log", 0))
+    assert not finished & set(queried(tmp_path / "resumed.log"))
     assert {path.name: path.read_bytes() for path in killed.iterdir()} == {path.name: path.read_bytes() for path in alone.iterdir()}

@@ -1,11 +1,12 @@
 """A training killed at 20 random moments and resumed ends in the same weights, bit for bit."""
 
-import multiprocessing
 import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+from prepared_processes import assert_finishes, kill_after, length, started
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import nn
@@ -18,12 +19,11 @@ from tutelage.teachers.adapt import as_teacher
 from tutelage.training.settings import one_cycle
 from tutelage.training.student import TorchStudent
 
-KILLS = 20
-PROCESSES = multiprocessing.get_context("forkserver")  # what is killed starts from a process that has imported everything
+KILLS, STEPS = 20, 100
 
 
 def teach(folder: Path, log: Path, seconds: float) -> None:
-    """Dropout, norm layers, views, a moving average, a schedule, validation: all that has a state."""
+    """Train with all that has a state: dropout, norm layers, views, a moving average, a schedule, validation; a byte is logged a step."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     pictures, labels = rng.uniform(size=(160, 1, 8, 8)).astype(np.float32), rng.integers(0, 3, 160)
@@ -49,50 +49,29 @@ def teach(folder: Path, log: Path, seconds: float) -> None:
         schedule=one_cycle,
         average=0.9,
         clip_norm=1.0,
-        checkpoints=folder / "kept",
+        checkpoints=folder / "checkpoints",
         checkpoint_steps=3,
         advance=step,
     )
     save_file(student.network.state_dict(), folder / "student.safetensors")
 
 
-def started(folder: Path, log: Path, seconds: float) -> multiprocessing.Process:
-    folder.mkdir(exist_ok=True)
-    process = PROCESSES.Process(target=teach, args=(folder, log, seconds))
-    process.start()
-    return process
-
-
-def steps(log: Path) -> int:
-    return len(log.read_text()) if log.exists() else 0
-
-
+@pytest.mark.slow
 def test_killed_and_resumed_is_as_left_alone(tmp_path):
-    # The last is what torch's optimizers import when the first of them is made.
-    PROCESSES.set_forkserver_preload(["tutelage.training.student", "tutelage.softlabels.recording", "torch._dynamo"])
     alone, killed, log = tmp_path / "alone", tmp_path / "killed", tmp_path / "steps.log"
-    whole = started(alone, tmp_path / "alone.log", 0)
-    whole.join(300)
-    assert whole.exitcode == 0
-    assert steps(tmp_path / "alone.log") == 100
+    for folder in (alone, killed):
+        folder.mkdir()
+    assert_finishes(started(teach, alone, tmp_path / "alone.log", 0))
+    assert length(tmp_path / "alone.log") == STEPS
     rng = np.random.default_rng(0)
     for _ in range(KILLS):
-        before, wanted, deadline = steps(log), int(rng.integers(0, 8)), time.monotonic() + 300
-        process = started(killed, log, 0.01)
-        while steps(log) < before + wanted:  # by progress, not by the clock
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.02))
-        process.kill()
-        process.join(300)
-        assert process.exitcode == -9
+        steps = length(log) + int(rng.integers(0, 8))
+        kill_after(started(teach, killed, log, 0.01), lambda steps=steps: length(log) >= steps, rng.uniform(0, 0.02))
     assert not (killed / "student.safetensors").exists(), "the kills came too late to mean anything"
-    assert (killed / "kept" / "training.safetensors").exists(), "the kills came too early to mean anything"
-    before = steps(log)
-    resumed = started(killed, log, 0)
-    resumed.join(300)
-    assert resumed.exitcode == 0
-    assert steps(log) - before < 100, "it began anew"
+    assert (killed / "checkpoints" / "training.safetensors").exists(), "the kills came too early to mean anything"
+    before = length(log)
+    assert_finishes(started(teach, killed, log, 0))
+    assert length(log) - before < STEPS, "it started from the beginning"
     expected, found = load_file(alone / "student.safetensors"), load_file(killed / "student.safetensors")
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value)

@@ -102,6 +102,7 @@ def test_a_loss_that_is_not_finite_stops_the_training():
         fitted(learning_rate=1e30)
 
 
+@pytest.mark.slow
 def test_it_fits_and_predicts_without_torch():
     code = """if True:
         import sys, importlib.util, numpy as np

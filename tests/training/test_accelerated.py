@@ -1,70 +1,73 @@
-import subprocess
-import sys
+import os
+import socket
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from prepared_processes import assert_finishes, started
 from safetensors.numpy import load_file
-
-from tutelage.core.errors import BadInput
-from tutelage.training.accelerated import Accelerated, tracked
-from tutelage.training.state import Report
-
-SCRIPT = """
-import sys
-import numpy as np, torch
-from functools import partial
 from safetensors.torch import save_file
 from torch import nn
+
 from tutelage.core import torch_runtime
+from tutelage.core.errors import BadInput
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.softlabels.recording import record
-from tutelage.training.student import TorchStudent
-from tutelage.training.settings import one_cycle
 from tutelage.teachers.adapt import as_teacher
+from tutelage.training.accelerated import Accelerated, tracked
+from tutelage.training.settings import one_cycle
+from tutelage.training.state import Report
+from tutelage.training.student import TorchStudent
 
-torch.set_num_threads(1)
-rng = np.random.default_rng(0)
-rows, labels = rng.normal(size=(97, 6)).astype(np.float32), rng.integers(0, 3, 97)  # the last batch is one row, for two processes
-with torch_runtime.seeded(1):
-    teacher = as_teacher(nn.Linear(6, 3), classes=range(3))
-with torch_runtime.seeded(2):
-    network = nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.Tanh(), nn.Linear(16, 3))
-backend = None
-if len(sys.argv) > 2:
-    from accelerate import Accelerator
-    from tutelage.training.accelerated import Accelerated
-    backend = Accelerated(Accelerator(cpu=True))
-    assert backend.accelerator.num_processes == 2
-told = []
-TorchStudent(network, 0.5 * soft_cross_entropy(temperature=2.0) + 0.5 * hard_cross_entropy()).fit(
-    rows, record(teacher, rows), labels, validation=(rows[:30], labels[:30]), epochs=5, batch_size=16, schedule=one_cycle,
-    optimizer=partial(torch.optim.SGD, lr=0.3, momentum=0.9), clip_norm=1.0, backend=backend, callbacks=[told.append],
-)
-if backend is None or backend.writes_checkpoints:
-    losses = torch.tensor([report.loss for report in told])
-    save_file({**network.state_dict(), "losses": losses}, sys.argv[1])
-"""
+RNG = np.random.default_rng(0)
+ROWS, LABELS = RNG.normal(size=(97, 6)).astype(np.float32), RNG.integers(0, 3, 97)  # the last batch is one row, for two processes
 
 
+def teach(path, environment=None):
+    """Teach a student, in the process that the environment names if there is one, and save it with its losses."""
+    with torch_runtime.seeded(1):
+        teacher = as_teacher(nn.Linear(6, 3), classes=range(3))
+    with torch_runtime.seeded(2):
+        network = nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.Tanh(), nn.Linear(16, 3))
+    backend = None
+    if environment is not None:
+        from accelerate import Accelerator
+
+        os.environ.update(environment)
+        backend = Accelerated(Accelerator(cpu=True))
+        assert backend.accelerator.num_processes == 2
+    reports = []
+    TorchStudent(network, 0.5 * soft_cross_entropy(temperature=2.0) + 0.5 * hard_cross_entropy()).fit(
+        ROWS,
+        record(teacher, ROWS),
+        LABELS,
+        validation=(ROWS[:30], LABELS[:30]),
+        epochs=5,
+        batch_size=16,
+        schedule=one_cycle,
+        optimizer=partial(torch.optim.SGD, lr=0.3, momentum=0.9),
+        clip_norm=1.0,
+        threads=1,
+        backend=backend,
+        callbacks=[reports.append],
+    )
+    if backend is None or backend.writes_checkpoints:
+        save_file({**network.state_dict(), "losses": torch.tensor([report.loss for report in reports])}, path)
+
+
+@pytest.mark.slow
 def test_two_processes_teach_the_same_student_as_one(tmp_path):
-    script = tmp_path / "teach.py"
-    script.write_text(SCRIPT)
-    launch = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--multi_gpu",
-        "--num_processes=2",
-        "--num_machines=1",
-        "--dynamo_backend=no",
-    ]
-    launch += ["--mixed_precision=no", "--main_process_port=0"]
-    for command in ([sys.executable, script, tmp_path / "one"], [*launch, script, tmp_path / "two", "several"]):
-        ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=300)
-        assert ran.returncode == 0, ran.stderr
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}  # as a launcher would set it
+    for process in [started(teach, tmp_path / "two", {**group, "RANK": rank, "LOCAL_RANK": rank}) for rank in "01"]:
+        assert_finishes(process)
+    teach(tmp_path / "one")
     one, two = load_file(tmp_path / "one"), load_file(tmp_path / "two")
+    assert one.keys() == two.keys()
     for name, value in one.items():
         np.testing.assert_allclose(two[name], value, rtol=1e-4, atol=1e-5)
 

@@ -48,6 +48,7 @@ def training(memory, *, stop_at=None, schedule="cycle", epochs=5):
     return done, network.state_dict(), len(steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cycle", "steps", "lambda", "chain"])
 @pytest.mark.parametrize("every", [0, 1, 3])
 def test_stopped_anywhere_and_resumed_it_ends_in_the_same_bits(tmp_path, every, schedule):
@@ -116,3 +117,9 @@ def test_nested_values_come_back_as_they_were():
     assert isinstance(back["milestones"], Counter)
     with pytest.raises(BadInput, match="holds a function cannot be kept"):
         checkpoints._packed({"rule": lambda step: step}, {})
+
+
+def test_whoever_may_read_a_new_file_may_read_a_checkpoint(tmp_path):
+    training(Checkpoints(tmp_path / "checkpoints", {}))
+    (tmp_path / "new").touch()
+    assert (tmp_path / "checkpoints" / FILE).stat().st_mode == (tmp_path / "new").stat().st_mode

@@ -130,6 +130,7 @@ def test_a_share_of_the_rows_or_rows_of_their_own_choose_the_epoch():
     assert 0 < by_loss.fit_.scores.min() < 1.2
 
 
+@pytest.mark.slow
 def test_values_and_independent_labels_are_learnt_too():
     values = as_teacher(nn.Linear(4, 2), task="regression")
     student = TorchStudent(nn.Linear(4, 2), tl.losses.squared_error()).fit(ROWS, values, **QUICK | {"epochs": 200}, validation=0.2)
@@ -139,6 +140,7 @@ def test_values_and_independent_labels_are_learnt_too():
     assert (student.predict(ROWS) == (labels.answer(ROWS) > 0)).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_every_way_to_train_gives_a_student():
     labels = record(TEACHER, ROWS)
     for options in (

@@ -65,6 +65,7 @@ class Recipe:
         run: does the work.
         check_rows: (10 000, features) test rows of a seed, given the user's folder of data if there is one; exported files are
             compared with their students on them.
+        quick_check_rows: on how many of them in a quick run.
         has_published_protocol: whether `as_published` means anything to it.
         takes_data: whether the user may name a folder of data.
     """
@@ -78,5 +79,6 @@ class Recipe:
     headline: str
     run: Callable[[Plan, Store, Stages], Outcome]
     check_rows: Callable[[int, Path | None], NDArray[np.float32]]
+    quick_check_rows: int = 10_000
     has_published_protocol: bool = False
     takes_data: bool = False

@@ -30,6 +30,8 @@ from tutelage.workflow.train import TRAINED, rows_to_check
 
 RESULTS = "results.json"
 CHECK_ROWS = 10_000
+TIMING, QUICK_TIMING = 0.3, 0.03
+"""Seconds that measuring each of the two latencies of a file may take, about."""
 TEACHER_CHECK_ROWS = 500  # enough to trust the file whose latency is measured; the teacher is not what is shipped
 
 
@@ -52,9 +54,9 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
     check_store(store.root)
     outcome = recipe.run(plan, store, stages)
     with stages.stage("export and cost", len(outcome.arms)) as advance:
-        arms, rows = [], recipe.check_rows(plan.seeds[0], plan.data)
+        arms, rows = [], recipe.check_rows(plan.seeds[0], plan.data)[: recipe.quick_check_rows if plan.quick else CHECK_ROWS]
         for measured in outcome.arms:
-            arms.append(_priced(measured, outcome.models[measured.name][0], rows))
+            arms.append(_priced(measured, outcome.models[measured.name][0], rows, budget_seconds=QUICK_TIMING if plan.quick else TIMING))
             advance()
     with whole_folder(out, may_replace=_is_run) as draft:
         with stages.stage("keep students", len(outcome.arms)) as advance:
@@ -138,14 +140,14 @@ def _stem(arm: str, seed: int) -> str:
     return f"{arm}-seed{seed}"
 
 
-def _priced(measured: Measured, model: Any, rows: NDArray[np.float32]) -> Measured:
+def _priced(measured: Measured, model: Any, rows: NDArray[np.float32], *, budget_seconds: float) -> Measured:
     """The arm with the cost and the parity of its first seed's exported file."""
-    teacher = measured.name.startswith("teacher")
-    rows = rows[: TEACHER_CHECK_ROWS if teacher else CHECK_ROWS]
+    if measured.name.startswith("teacher"):
+        rows = rows[:TEACHER_CHECK_ROWS]
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
         path = Path(folder) / "model.onnx"
         parity = export_onnx(model, path, check_on=rows)
-        cost = measure_cost(OnnxStudent.load(path).answer, rows, size_bytes=path.stat().st_size)
+        cost = measure_cost(OnnxStudent.load(path).answer, rows, size_bytes=path.stat().st_size, budget_seconds=budget_seconds)
     return replace(measured, cost=cost, parity=parity)
 
 

@@ -53,10 +53,11 @@ class Checkpoints:
             "of": self.of,
             "state": _packed(state.to_plain(), tensors),
         }
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         with whole_file(self.folder / FILE) as draft:
-            save_file(tensors, draft, {"tutelage": json.dumps(told)})
+            # Not save_file: it writes to another draft, with a name that nobody recognises if the process is killed.
+            draft.write_bytes(save(tensors, {"tutelage": json.dumps(told)}))
 
     def restore(self, state: State) -> None:
         """Put the kept state back, if one was kept; nothing in the file is executed.

@@ -36,6 +36,7 @@ def test_every_arm_is_tuned_equally_hard():
     assert {arm: arms.count(arm) for arm in recipe.MEANINGS} == dict.fromkeys(recipe.MEANINGS, 4)
 
 
+@pytest.mark.slow
 def test_validation_and_not_test_chooses_the_candidate(mnist):
     for name in ("student-hard", "student-soft", "student-argmax"):
         chosen = mnist.arm(name)["chosen"]
@@ -64,6 +65,7 @@ def test_two_seeds_train_every_candidate_and_the_others_only_what_was_chosen():
     assert biases == {"student-hard": [2, 2, 0], "student-soft": [6, 6, 1], "student-argmax": [10, 10, 2]}
 
 
+@pytest.mark.slow
 def test_a_quick_run_learns(mnist):
     assert mnist.arm("teacher")["test_accuracy"][0] > 0.9
     assert min(mnist.arm("student-soft")["test_accuracy"]) > 0.86

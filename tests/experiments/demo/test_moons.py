@@ -1,6 +1,7 @@
 """The moons run: what its arms learn from, and that the known findings hold on a quick run."""
 
 import numpy as np
+import pytest
 
 from tutelage.experiments.demo import moons as recipe
 from tutelage.students.trees import SoftTree
@@ -34,6 +35,7 @@ def test_each_tree_learns_from_its_own_targets():
     assert isinstance(trees["tree-hard-tuned"], SoftTree)
 
 
+@pytest.mark.slow
 def test_the_known_order_of_the_arms_holds(moons):
     accuracy = {arm["name"]: np.mean(arm["test_accuracy"]) for arm in moons.results["arms"]}
     assert 0.90 < accuracy["teacher"] < 0.92
@@ -42,6 +44,7 @@ def test_the_known_order_of_the_arms_holds(moons):
     assert accuracy["tree-hard"] + 0.02 < accuracy["tree-soft"]
 
 
+@pytest.mark.slow
 def test_published_figures_stand_beside_the_arms_that_have_one(moons):
     published = {arm["name"]: arm["published"] for arm in moons.results["arms"] if arm["published"]}
     assert published == {"teacher": {"test_accuracy": 0.9}, "tree-hard": {"test_accuracy": 0.865}, "tree-soft": {"test_accuracy": 0.9}}

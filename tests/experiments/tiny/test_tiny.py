@@ -1,5 +1,6 @@
 """The tiny run: its budget, its arms, and that neither is favoured."""
 
+import pytest
 import torch
 
 from tutelage.data.datasets import load_mnist
@@ -55,6 +56,7 @@ def test_arms_differ_in_what_they_match_alone():
     ]
 
 
+@pytest.mark.slow
 def test_a_quick_run_learns_within_the_budget(tiny):
     assert [arm["name"] for arm in tiny.results["arms"]] == ["teacher", "student-hard", "student-soft"]
     for name in ("student-hard", "student-soft"):
@@ -63,22 +65,25 @@ def test_a_quick_run_learns_within_the_budget(tiny):
     assert tiny.arm("teacher")["test_accuracy"][0] > 0.85
 
 
+@pytest.mark.slow
 def test_kept_students_are_those_that_were_measured(tiny):
     assert sorted(path.name for path in (tiny.folder / "students").iterdir()) == [
         f"student-{kind}-seed{seed}.safetensors" for kind in ("hard", "soft") for seed in (0, 1)
     ]
 
 
+@pytest.mark.slow
 def test_the_run_tells_what_its_students_make_as_they_learnt(tiny):
-    images = load_mnist()
+    images, rows = load_mnist(), recipe.QUICK.test_rows
+    inputs, labels = torch.from_numpy(pixels(images.test_images[:rows])), images.test_labels[:rows]
     for kind in ("hard", "soft"):
         errors = []
         for seed in (0, 1):
             kept = load_student(tiny.folder / "students" / f"student-{kind}-seed{seed}.safetensors")
             coarse = recipe.answering_as(kept.network, dense=False).eval()
             with torch.no_grad():
-                said = coarse(torch.from_numpy(pixels(images.test_images))).argmax(1).numpy()
-            errors.append((said != images.test_labels).sum())
+                said = coarse(inputs).argmax(1).numpy()
+            errors.append((said != labels).sum())
         assert f"{sum(errors) / 2:.0f} (student-{kind})" in tiny.results["protocol"][-1]
 
 
@@ -95,6 +100,7 @@ def test_students_answer_densely_where_the_pictures_want_it(tmp_path):
             assert errors.tolist() == student_training.held_out.score(learnt).tolist()
 
 
+@pytest.mark.slow
 def test_networks_in_processes_of_their_own_are_the_same_to_the_bit(tmp_path):
     images = load_mnist()
     split = Split(images, train_rows=256, epochs=1, held_out=100)

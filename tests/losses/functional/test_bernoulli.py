@@ -15,17 +15,17 @@ def test_the_values_match_the_equations():
     torch.testing.assert_close(hard_bernoulli(Z, Y), -(torch.sigmoid(Z).log() * Y + torch.sigmoid(-Z).log() * (1 - Y)).sum(1))
 
 
-def test_the_gradient_matches_the_formula_and_finite_differences(differentiable):
+def test_the_gradient_matches_the_formula_and_finite_differences(assert_differentiable):
     z = Z.clone().requires_grad_()
     soft_bernoulli(z, V, temperature=3.0).sum().backward()
     torch.testing.assert_close(z.grad, 3 * (torch.sigmoid(Z / 3) - torch.sigmoid(V / 3)))
-    differentiable(lambda logits: soft_bernoulli(logits, V, temperature=3.0), Z)
-    differentiable(lambda logits: hard_bernoulli(logits, Y), Z)
+    assert_differentiable(lambda logits: soft_bernoulli(logits, V, temperature=3.0), Z)
+    assert_differentiable(lambda logits: hard_bernoulli(logits, Y), Z)
 
 
-def test_the_loss_of_a_row_depends_on_that_row_only(row_by_row):
-    row_by_row(lambda z, v: soft_bernoulli(z, v, temperature=3.0), Z, V)
-    row_by_row(hard_bernoulli, Z, Y)
+def test_the_loss_of_a_row_depends_on_that_row_only(assert_row_by_row):
+    assert_row_by_row(lambda z, v: soft_bernoulli(z, v, temperature=3.0), Z, V)
+    assert_row_by_row(hard_bernoulli, Z, Y)
 
 
 def test_a_certain_teacher_equals_hard_labels():

@@ -82,13 +82,13 @@ def test_labels_with_another_number_of_rows_are_rejected():
         hard_cross_entropy(Z, torch.tensor([0, 1, 2]))
 
 
-def test_logit_matching_is_half_the_squared_distance(differentiable, row_by_row):
+def test_logit_matching_is_half_the_squared_distance(assert_differentiable, assert_row_by_row):
     v = torch.tensor([[0.0, 0.5, 2.0], [1.3, 0.2, -2.0]], dtype=torch.float64)
     torch.testing.assert_close(logit_matching(Z, v), torch.tensor([1.0, 2.5]).double())
     torch.testing.assert_close(logit_matching(Z + 7, v - 3, centred=True), logit_matching(Z, v, centred=True))
     for centred in (False, True):
-        differentiable(lambda z, centred=centred: logit_matching(z, v, centred=centred), Z)
-        row_by_row(lambda z, v, centred=centred: logit_matching(z, v, centred=centred), Z, v)
+        assert_differentiable(lambda z, centred=centred: logit_matching(z, v, centred=centred), Z)
+        assert_row_by_row(lambda z, v, centred=centred: logit_matching(z, v, centred=centred), Z, v)
 
 
 def test_the_divergence_at_high_temperature_approaches_centred_logit_matching():
@@ -99,11 +99,11 @@ def test_the_divergence_at_high_temperature_approaches_centred_logit_matching():
     torch.testing.assert_close(kl_divergence(Z, torch.softmax(v / 1e4, 1), temperature=1e4), limit, rtol=1e-3, atol=0)
 
 
-def test_the_loss_of_a_row_depends_on_that_row_only(row_by_row):
+def test_the_loss_of_a_row_depends_on_that_row_only(assert_row_by_row):
     labels = torch.tensor([2, 0])
-    row_by_row(lambda z, p: soft_cross_entropy(z, p, temperature=3.0), Z, P)
-    row_by_row(lambda z, p: kl_divergence(z, p, temperature=3.0), Z, P)
-    row_by_row(lambda z, y: hard_cross_entropy(z, y, smoothing=0.1), Z, labels)
+    assert_row_by_row(lambda z, p: soft_cross_entropy(z, p, temperature=3.0), Z, P)
+    assert_row_by_row(lambda z, p: kl_divergence(z, p, temperature=3.0), Z, P)
+    assert_row_by_row(lambda z, y: hard_cross_entropy(z, y, smoothing=0.1), Z, labels)
 
 
 def test_an_impossible_class_has_probability_zero():

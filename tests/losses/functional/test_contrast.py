@@ -77,6 +77,7 @@ def test_scales_are_fixed_at_the_first_batch_and_saved_with_the_memory():
     assert torch.equal(loss_with(again.eval(), seed=3), loss_with(contrast.eval(), seed=3))
 
 
+@pytest.mark.slow
 def test_training_reduces_the_loss():
     contrast = memory(negatives=64)
     optimizer = torch.optim.Adam(contrast.parameters(), lr=0.05)

@@ -18,15 +18,15 @@ def test_the_value_matches_numpys_correlation():
     torch.testing.assert_close(dist(Z, P, temperature=2.0, inter_weight=1.5, intra_weight=0.5), torch.from_numpy(expected))
 
 
-def test_the_gradients_match_finite_differences(differentiable):
-    differentiable(lambda z: dist(z, P, temperature=2.0), Z)
-    differentiable(lambda z: standardised_divergence(z, P), Z)
+def test_the_gradients_match_finite_differences(assert_differentiable):
+    assert_differentiable(lambda z: dist(z, P, temperature=2.0), Z)
+    assert_differentiable(lambda z: standardised_divergence(z, P), Z)
 
 
-def test_copies_are_independent_and_rows_interact_only_within_a_class(copy_by_copy, row_by_row):
-    copy_by_copy(lambda z, p: dist(z, p, temperature=2.0), Z, P)
-    row_by_row(lambda z, p: dist(z, p, intra_weight=0.0), Z, P)
-    row_by_row(standardised_divergence, Z, P)
+def test_copies_are_independent_and_rows_interact_only_within_a_class(assert_copy_by_copy, assert_row_by_row):
+    assert_copy_by_copy(lambda z, p: dist(z, p, temperature=2.0), Z, P)
+    assert_row_by_row(lambda z, p: dist(z, p, intra_weight=0.0), Z, P)
+    assert_row_by_row(standardised_divergence, Z, P)
     assert not torch.allclose(dist(Z, P)[:1], dist(Z[:1], P[:1]))
 
 

@@ -27,12 +27,12 @@ def test_the_value_matches_the_paper():
     torch.testing.assert_close(decoupled(Z, V, Y, **settings), published(Z, V, Y, **settings))
 
 
-def test_the_gradient_matches_finite_differences(differentiable):
-    differentiable(lambda z: decoupled(z, V, Y), Z)
+def test_the_gradient_matches_finite_differences(assert_differentiable):
+    assert_differentiable(lambda z: decoupled(z, V, Y), Z)
 
 
-def test_the_loss_of_a_row_depends_on_that_row_only(row_by_row):
-    row_by_row(decoupled, Z, V, Y)
+def test_the_loss_of_a_row_depends_on_that_row_only(assert_row_by_row):
+    assert_row_by_row(decoupled, Z, V, Y)
 
 
 def test_with_suitable_weights_it_equals_the_kl_divergence():

@@ -20,14 +20,14 @@ def test_the_values_match_the_equations():
     torch.testing.assert_close(jensen_shannon(Z, LOG_P, temperature=2.0, teacher_share=0.3), 4 * expected)
 
 
-def test_the_gradients_match_finite_differences(differentiable):
-    differentiable(lambda z: reverse_kl(z, LOG_P, temperature=2.0), Z)
-    differentiable(lambda z: jensen_shannon(z, LOG_P, temperature=2.0, teacher_share=0.3), Z)
+def test_the_gradients_match_finite_differences(assert_differentiable):
+    assert_differentiable(lambda z: reverse_kl(z, LOG_P, temperature=2.0), Z)
+    assert_differentiable(lambda z: jensen_shannon(z, LOG_P, temperature=2.0, teacher_share=0.3), Z)
 
 
-def test_the_loss_of_a_row_depends_on_that_row_only(row_by_row):
-    row_by_row(lambda z, p: reverse_kl(z, p, temperature=2.0), Z, LOG_P)
-    row_by_row(lambda z, p: jensen_shannon(z, p, temperature=2.0, teacher_share=0.3), Z, LOG_P)
+def test_the_loss_of_a_row_depends_on_that_row_only(assert_row_by_row):
+    assert_row_by_row(lambda z, p: reverse_kl(z, p, temperature=2.0), Z, LOG_P)
+    assert_row_by_row(lambda z, p: jensen_shannon(z, p, temperature=2.0, teacher_share=0.3), Z, LOG_P)
 
 
 def test_the_limits_of_the_mixture_are_the_two_divergences():

@@ -24,9 +24,9 @@ def test_attention_transfer_matches_the_authors_formula():
     torch.testing.assert_close(attention_transfer(S, T).mean(), (at(S) - at(T)).pow(2).mean())
 
 
-def test_the_gradients_match_finite_differences(differentiable):
-    differentiable(lambda s: hint(s, T[:, :2]), S)
-    differentiable(lambda s: attention_transfer(s, T), S)
+def test_the_gradients_match_finite_differences(assert_differentiable):
+    assert_differentiable(lambda s: hint(s, T[:, :2]), S)
+    assert_differentiable(lambda s: attention_transfer(s, T), S)
 
 
 def test_the_loss_of_a_row_depends_on_that_row_only():

@@ -33,18 +33,18 @@ def test_teacher_bounded_is_zero_where_the_student_is_better_than_the_teacher():
     torch.testing.assert_close(z.grad, torch.tensor([[0.0], [0.0], [-6.0]]).double())
 
 
-def test_the_gradients_match_finite_differences(differentiable):
-    differentiable(lambda s: squared_error(s, T), S)
-    differentiable(lambda s: huber(s, T, delta=2.0), S)
-    differentiable(lambda s: gaussian(s, MOMENTS), S)
-    differentiable(lambda s: teacher_bounded(s, T, -T), S)
+def test_the_gradients_match_finite_differences(assert_differentiable):
+    assert_differentiable(lambda s: squared_error(s, T), S)
+    assert_differentiable(lambda s: huber(s, T, delta=2.0), S)
+    assert_differentiable(lambda s: gaussian(s, MOMENTS), S)
+    assert_differentiable(lambda s: teacher_bounded(s, T, -T), S)
 
 
-def test_the_loss_of_a_row_depends_on_that_row_only(row_by_row):
-    row_by_row(squared_error, S, T)
-    row_by_row(huber, S, T)
-    row_by_row(gaussian, S, MOMENTS)
-    row_by_row(teacher_bounded, S, T, -T)
+def test_the_loss_of_a_row_depends_on_that_row_only(assert_row_by_row):
+    assert_row_by_row(squared_error, S, T)
+    assert_row_by_row(huber, S, T)
+    assert_row_by_row(gaussian, S, MOMENTS)
+    assert_row_by_row(teacher_bounded, S, T, -T)
 
 
 def test_targets_of_one_output_may_be_one_dimensional():

@@ -52,8 +52,8 @@ def test_probabilistic_transfer_is_the_authors_formula_times_the_batch():
 
 
 @pytest.mark.parametrize("loss", ALL)
-def test_the_gradient_matches_finite_differences(loss, differentiable):
-    differentiable(lambda s: loss(s, T), S)
+def test_the_gradient_matches_finite_differences(loss, assert_differentiable):
+    assert_differentiable(lambda s: loss(s, T), S)
 
 
 @pytest.mark.parametrize("loss", ALL)

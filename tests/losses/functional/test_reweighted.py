@@ -26,9 +26,9 @@ def test_the_weight_carries_no_gradient():
     torch.testing.assert_close(z.grad, weight[:, None] * 2 * (torch.softmax(Z / 2, 1) - p))
 
 
-def test_the_loss_of_a_row_depends_on_that_row_only(row_by_row):
-    row_by_row(weighted_soft_labels, Z, V, Y)
-    row_by_row(virtual_teacher, Z, Y)
+def test_the_loss_of_a_row_depends_on_that_row_only(assert_row_by_row):
+    assert_row_by_row(weighted_soft_labels, Z, V, Y)
+    assert_row_by_row(virtual_teacher, Z, Y)
 
 
 def test_the_weight_is_one_for_a_certain_teacher_and_zero_if_the_true_class_is_impossible():
@@ -39,13 +39,13 @@ def test_the_weight_is_one_for_a_certain_teacher_and_zero_if_the_true_class_is_i
     assert loss[1] == 0
 
 
-def test_the_virtual_teacher_matches_the_authors_formula(differentiable):
+def test_the_virtual_teacher_matches_the_authors_formula(assert_differentiable):
     virtual = torch.full((4, 5), 0.01 / 4, dtype=torch.float64)
     virtual[ROWS, Y] = 0.99
     target = torch.softmax(virtual / 20, 1)
     expected = torch.nn.functional.kl_div(torch.log_softmax(Z, 1), target, reduction="none").sum(1)
     torch.testing.assert_close(virtual_teacher(Z, Y), expected)
-    differentiable(lambda z: virtual_teacher(z, Y), Z)
+    assert_differentiable(lambda z: virtual_teacher(z, Y), Z)
 
 
 def test_half_precision_is_computed_in_float32():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,8 @@ SMOOTHINGS, TEMPERATURES = (0.0, 0.1), (2.0, 4.0)
 
 @dataclass(frozen=True)
 class Size:
-    """How much is done: rows that train and that choose, views, and the epochs, batch size and peak learning rate of teacher
-    and students.
+    """How much is done: rows that train, that choose and that test, views, and the epochs, batch size and peak learning rate of
+    teacher and students.
 
     Attributes:
         apart: networks learn in processes of their own, one a processor; for few and quick ones that would take longer.
@@ -55,6 +55,7 @@ class Size:
 
     rows: int = 55_000
     held_out: int = 5000
+    test_rows: int = 10_000
     views: int = 12
     teacher_epochs: int = 10
     student_epochs: int = 18
@@ -65,7 +66,17 @@ class Size:
     apart: bool = True
 
 
-QUICK = Size(rows=1500, held_out=1000, views=2, teacher_epochs=4, student_epochs=5, teacher_batch=32, student_batch=32, apart=False)
+QUICK = Size(
+    rows=1000,
+    held_out=1000,
+    test_rows=2000,
+    views=2,
+    teacher_epochs=4,
+    student_epochs=4,
+    teacher_batch=32,
+    student_batch=32,
+    apart=False,
+)
 
 
 @dataclass(frozen=True)
@@ -233,7 +244,9 @@ def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
     """One teacher, its answers to every view, every candidate on the first seed, and the chosen ones on all of them."""
     size = QUICK if plan.quick else subject.full
     with stages.stage("data"):
-        split = Split(subject.load(plan.data), train_rows=size.rows, epochs=size.student_epochs, held_out=size.held_out)
+        images = subject.load(plan.data)
+        images = replace(images, test_images=images.test_images[: size.test_rows], test_labels=images.test_labels[: size.test_rows])
+        split = Split(images, train_rows=size.rows, epochs=size.student_epochs, held_out=size.held_out)
         views = Views(split.inputs, subject.augment, count=size.views, plain_first=True)
         told_of = {"data": split.fingerprint, "views": views.determined_by()}
         student_training = _StudentTraining(views, split.labels, split.validation, size, subject.dense, store, told_of)
@@ -320,7 +333,8 @@ def _as_learnt(students: Mapping[str, tuple[TorchStudent, ...]], split: Split) -
 def _protocol(subject: Subject, plan: Plan, split: Split, size: Size) -> tuple[str, ...]:
     answering = "answer at every one, with the same weights; the teacher answers as it learnt" if subject.dense else "answer as they learnt"
     return (
-        f"The first {split.train_rows} training rows train, the last {size.held_out} of the 60 000 validate, the test rows choose nothing.",
+        f"The first {split.train_rows} training rows train, the last {size.held_out} of the 60 000 validate, "
+        f"the {len(split.images.test_labels)} test rows choose nothing.",
         f"{size.views} views of every row: as it is, and {_changes(subject.augment)}; an epoch shows one, the same to teacher and "
         "students.",
         f"Teacher: {size.teacher_epochs} epochs on the labels (Adam, one-cycle peak {size.teacher_rate:g}, batches of "
@@ -360,6 +374,7 @@ def recipe_of(subject: Subject) -> Recipe:
         headline="test_accuracy",
         run=partial(run, subject),
         check_rows=lambda seed, data: pixels(subject.load(data).test_images),
+        quick_check_rows=1000,
         takes_data=subject.takes_data,
     )
 

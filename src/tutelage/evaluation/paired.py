@@ -49,6 +49,16 @@ def compare(
     Raises:
         LabelMismatch: other rows, classes, truth or teacher. BadInput: an unknown metric, an evaluation read back from JSON, a
             student without rows, or rows beside evaluations.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> large, small = (DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=0).fit(X[::2], y[::2]) for leaves in (4, 2))
+        >>> comparison = tl.compare(large, small, X[1::2], y[1::2])
+        >>> print(f"{comparison.difference:.3f}", comparison.verdict)
+        0.293 beats
     """
     a, b = _evaluations(a, b, X, y, teacher)
     first, second = a.row_answers(), b.row_answers()

@@ -98,7 +98,7 @@ def test_damaged_data_is_reported_before_training(capsys, tmp_path, monkeypatch)
 def test_only_tiny_fashion_accepts_a_folder_of_data(capsys, tmp_path):
     places = ["--data", str(tmp_path), "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
     assert main(["run", "mnist", "--quick", *places]) == 2
-    assert "mnist brings its own data. Leave --data out." in _complaint(capsys)
+    assert "mnist includes its data. Leave --data out." in _complaint(capsys)
     assert main(["run", "tiny-fashion", "--quick", *places]) == 2
     output = capsys.readouterr().err.strip().splitlines()[-1]
     assert f"{tmp_path} holds neither train-images-idx3-ubyte.gz nor train-images-idx3-ubyte" in output

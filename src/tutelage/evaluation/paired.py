@@ -1,4 +1,4 @@
-"""compare: two students on the same test rows, as a paired difference and the verdict that it supports."""
+"""compare: two students on the same test rows, as a paired difference and what may be said of it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, teacher_options
-from tutelage.cli.progress import ShownStages
+from tutelage.core.progress import DisplayedStages
 
 
 @click.command()
@@ -46,7 +46,7 @@ def evaluate(
 
     student, record = open_trained(run)
     file = rows_to_measure(record, data, truth=truth, drop=drop, text=text)
-    stages = ShownStages()
+    stages = DisplayedStages()
     with stages.stage("teacher"):
         answers = open_answer_source(file, labels=labels, teacher=teacher, options=source)
     with stages.stage("evaluate"):

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import FILE, debug_option, json_option, rows_options, teacher_options
-from tutelage.cli.progress import ShownStages
+from tutelage.core.progress import DisplayedStages
 
 FOUND_AN_ERROR = 3
 
@@ -53,7 +53,7 @@ def preflight(
 
     file = TableFile.open(data, truth=truth, drop=drop, text=text)
     test_file, train_file = (None if path is None else file.sibling(path) for path in (test, train))
-    stages = ShownStages()
+    stages = DisplayedStages()
     with stages.stage("teacher"):
         opened = open_answers(teacher, file, source)
         columns = columns_known_to(opened, file)

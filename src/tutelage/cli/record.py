@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, teacher_options
-from tutelage.cli.progress import ShownStages
+from tutelage.core.progress import DisplayedStages
 from tutelage.softlabels.options import DTYPES, SHARD_ROWS
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def record(
 
     file = TableFile.open(data, truth=truth, drop=drop, text=text)
     recording.check_folder(into)
-    stages = ShownStages()
+    stages = DisplayedStages()
     with stages.stage("teacher"):
         opened = open_answers(teacher, file, source)
         rows = file.rows_of(columns_known_to(opened, file))

@@ -8,8 +8,8 @@ import click
 from rich.console import Console
 
 from tutelage.cli.options import FOLDER, debug_option
-from tutelage.cli.progress import ShownStages
 from tutelage.core.files import check_file_place, write_text
+from tutelage.core.progress import DisplayedStages
 
 
 @click.command()
@@ -63,7 +63,7 @@ def run(
     count = seeds or (known.quick_seeds if quick else known.seeds)
     plan = Plan(tuple(range(seed, seed + count)), quick=quick, as_published=as_published, data=data)
     folder = out or Path("runs") / "-".join([recipe, *["quick"] * quick, *["as-published"] * as_published])
-    record = run_recipe(known, plan, out=folder, store=Store(cache or _user_cache(), fresh=fresh), stages=ShownStages())
+    record = run_recipe(known, plan, out=folder, store=Store(cache or _user_cache(), fresh=fresh), stages=DisplayedStages())
     Console(stderr=to_stdout).print(terminal_table(record))
     if json_path is not None:
         text = dumps(record.to_json())

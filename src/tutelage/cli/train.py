@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, setting
-from tutelage.cli.progress import ShownStages
+from tutelage.core.progress import DisplayedStages
 
 
 @click.command()
@@ -63,7 +63,7 @@ def train(
 
     spec = training.TrainingSpec(student, dict(settings), soft_weight=soft_weight, temperature=temperature, seed=seed, max_words=max_words)
     file = TableFile.open(data, truth=truth, drop=drop, text=text)
-    record = training.train(spec, open_labels(labels), file, out=out, stages=ShownStages())
+    record = training.train(spec, open_labels(labels), file, out=out, stages=DisplayedStages())
     click.echo(dumps(record) if as_json else _summary(out, record), nl=not as_json)
 
 

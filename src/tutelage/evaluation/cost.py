@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tutelage.core.records import Cost
-from tutelage.data.rows import Rows
+from tutelage.data.rows import Rows, as_rows
 from tutelage.evaluation.records import Latency, StudentCost
 from tutelage.evaluation.significance import LEVEL
 from tutelage.evaluation.size import count_parts, pickled_bytes
@@ -36,15 +35,8 @@ def measure_cost(
         size_bytes: size of the model's file.
         budget_seconds: approximate time for each of the two measurements.
     """
-    alone = _call_seconds(predict, rows[:1], budget_seconds)
-    together = _call_seconds(predict, rows[:BATCH_ROWS], budget_seconds)
-    batch_rows = len(rows[:BATCH_ROWS])
-    return Cost(
-        size_bytes=size_bytes,
-        latency_us=median(alone) * 1e6,
-        batch_latency_us=median(together) * 1e6 / batch_rows,
-        batch_rows=batch_rows,
-    )
+    alone, batch = _latencies(predict, as_rows(rows), budget_seconds)
+    return Cost(size_bytes, alone.p50_us, batch.p50_us, batch.batch_rows)
 
 
 def student_cost(
@@ -73,8 +65,16 @@ def student_cost(
     )
     if budget_seconds is None:
         return size
-    alone, batch = (measure_latency(predict, rows, count, budget_seconds) for count in (1, min(rows.count, BATCH_ROWS)))
+    alone, batch = _latencies(predict, rows, budget_seconds)
     return replace(size, alone=alone, batch=batch)
+
+
+def _latencies(predict: Callable[[Any], Any], rows: Rows, budget_seconds: float) -> tuple[Latency, Latency]:
+    """Latency of calls with one row, and of calls with a batch of up to `BATCH_ROWS` rows."""
+    return (
+        measure_latency(predict, rows, 1, budget_seconds),
+        measure_latency(predict, rows, min(rows.count, BATCH_ROWS), budget_seconds),
+    )
 
 
 def measure_latency(predict: Callable[[Any], Any], rows: Rows, count: int, budget_seconds: float) -> Latency:

@@ -1,7 +1,7 @@
 """Beside imodels and AutoGluon: the same rows, teachers and sizes of student, nobody tuned, three seeds.
 
 A tree of 32 leaves: imodels' DistilledRegressor around scikit-learn's tree and around its own shrunk tree. Twenty
-boosted trees of eight leaves: AutoGluon's `distill`, and tutelage's student taught by the very ensemble that AutoGluon
+boosted trees of eight leaves: AutoGluon's `distill`, and tutelage's student data by the very ensemble that AutoGluon
 trained. The test rows are the same for all seeds.
 """
 
@@ -18,7 +18,7 @@ import lightgbm
 import numpy as np
 from imodels import DistilledRegressor as ImodelsDistilled
 from imodels import HSTreeRegressor
-from lessons import Lesson, Size, lesson
+from benchmark_data import BenchmarkData, Size, draw_data
 from quality import row_scores
 from real_data import PROBLEMS
 from sklearn.metrics import roc_auc_score
@@ -38,9 +38,9 @@ SMALL = {"num_leaves": 8, "learning_rate": 0.2}
 Answers = dict[str, Floats]
 
 
-def trees(taught: Lesson, seed: int) -> Answers:
-    """(rows, 2) answers to the test rows of trees taught by 100 boosted trees."""
-    X, y, test = taught.columns[False]["labelled"], taught.truth["labelled"], taught.columns[False]["test"]
+def trees(data: BenchmarkData, seed: int) -> Answers:
+    """(rows, 2) answers to the test rows of trees data by 100 boosted trees."""
+    X, y, test = data.columns[False]["labelled"], data.truth["labelled"], data.columns[False]["test"]
 
     def teacher() -> Any:
         return lightgbm.LGBMClassifier(learning_rate=0.05, random_state=seed, verbose=-1, n_jobs=1)
@@ -62,12 +62,12 @@ def trees(taught: Lesson, seed: int) -> Answers:
     }
 
 
-def boosting(taught: Lesson, seed: int) -> Answers:
-    """The same of 20 small boosted trees taught by AutoGluon's ensemble of boosted trees and a forest."""
+def boosting(data: BenchmarkData, seed: int) -> Answers:
+    """The same of 20 small boosted trees data by AutoGluon's ensemble of boosted trees and a forest."""
     from autogluon.tabular import TabularPredictor
 
-    labelled, test = taught.parts["labelled"], taught.parts["test"]
-    rows = labelled.assign(_label=taught.truth["labelled"])
+    labelled, test = data.parts["labelled"], data.parts["test"]
+    rows = labelled.assign(_label=data.truth["labelled"])
     predictor = TabularPredictor("_label", path=tempfile.mkdtemp(), verbosity=0, eval_metric="log_loss").fit(
         rows, hyperparameters={"GBM": {}, "RF": {}, "XT": {}}, num_cpus=1
     )
@@ -76,17 +76,17 @@ def boosting(taught: Lesson, seed: int) -> Answers:
     answers = {"teacher of AutoGluon": predictor.predict_proba(test).to_numpy()}
     student = with_columns(tl.SoftBoosting(n_estimators=20, n_jobs=1, random_state=seed, **SMALL), labelled, scaled=False)
     made = tl.DistilledClassifier(teacher, student, transfer=tl.transfer.Munge(), transfer_rows=5.0, random_state=seed)
-    answers["boosting on labels"] = student.fit(labelled, taught.truth["labelled"]).predict_proba(test)
+    answers["boosting on labels"] = student.fit(labelled, data.truth["labelled"]).predict_proba(test)
     answers["tutelage, boosting + MUNGE"] = made.fit(labelled).predict_proba(test)
     told = predictor.distill(hyperparameters={"GBM": {"num_boost_round": 20, **SMALL}}, verbosity=0)
     answers["AutoGluon, distill"] = predictor.predict_proba(test, model=told[0]).to_numpy()
     return answers
 
 
-def compared(name: str, of: Callable[[Lesson, int], Answers], lessons: list[Lesson], against: str) -> None:
+def compared(name: str, of: Callable[[BenchmarkData, int], Answers], data_sets: list[BenchmarkData], against: str) -> None:
     """A row of the table for each model, and the difference to one of them."""
-    answers = [of(taught, seed) for seed, taught in enumerate(lessons)]
-    pairs = list(zip(lessons, answers, strict=True))
+    answers = [of(data, seed) for seed, data in enumerate(data_sets)]
+    pairs = list(zip(data_sets, answers, strict=True))
     scores = {
         model: np.array([row_scores("NLL", one.truth["test"], one.as_targets("test"), said[model]) for one, said in pairs])
         for model in answers[0]
@@ -105,9 +105,9 @@ def main() -> None:
     print("| data | model | NLL | AUC | NLL less than the peer's |\n|---|---|---|---|---|")
     with threadpool_limits(1):
         for name in DATA:
-            lessons = [lesson(PROBLEMS[name](), size, seed) for seed in range(seeds)]
-            compared(name, trees, lessons, "imodels, scikit-learn's tree")
-            compared(name, boosting, lessons, "AutoGluon, distill")
+            data_sets = [draw_data(PROBLEMS[name](), size, seed) for seed in range(seeds)]
+            compared(name, trees, data_sets, "imodels, scikit-learn's tree")
+            compared(name, boosting, data_sets, "AutoGluon, distill")
 
 
 if __name__ == "__main__":

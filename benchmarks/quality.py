@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import platformdirs
-from lessons import FOLDS, WORDS, Lesson, Size, lesson
+from benchmark_data import FOLDS, WORDS, BenchmarkData, Size, draw_data
 from numpy.typing import NDArray
 from real_data import PROBLEMS
 from sklearn.compose import TransformedTargetRegressor
@@ -124,37 +124,37 @@ def candidates(arm: str, grid: tuple[dict[str, Any], ...]) -> list[Candidate]:
     return [Candidate(settings, soft_weight, arm == "transfer") for settings in grid[1::2] for soft_weight in (1.0, 0.5)]
 
 
-def best_of(student: Student, taught: Lesson, metric: str, arm: str) -> tuple[Candidate, Floats]:
+def best_of(student: Student, data: BenchmarkData, metric: str, arm: str) -> tuple[Candidate, Floats]:
     """The candidate that validation prefers, and its answers to the test rows."""
-    rows, sign = taught.columns[student.scaled], -1 if metric == "NLL" else 1
+    rows, sign = data.columns[student.scaled], -1 if metric == "NLL" else 1
     tried = []
-    for candidate in candidates(arm, student.classifier_grid if taught.classes else student.regressor_grid):
-        X, targets = rows["labelled"], taught.blended(candidate.soft_weight)
+    for candidate in candidates(arm, student.classifier_grid if data.classes else student.regressor_grid):
+        X, targets = rows["labelled"], data.blended(candidate.soft_weight)
         if candidate.transfer:
-            X, targets = np.vstack([X, rows["transfer"]]), np.vstack([targets, taught.answers["transfer"]])
-        model = unfitted(student, candidate.settings, taught.task).fit(X, targets if taught.classes else targets[:, 0])
-        ask: Callable[[Any], Any] = model.predict_proba if taught.classes else lambda rows, model=model: model.predict(rows)[:, None]
-        scores = row_scores(metric, taught.truth["validation"], taught.as_targets("validation"), ask(rows["validation"]))
+            X, targets = np.vstack([X, rows["transfer"]]), np.vstack([targets, data.answers["transfer"]])
+        model = unfitted(student, candidate.settings, data.task).fit(X, targets if data.classes else targets[:, 0])
+        ask: Callable[[Any], Any] = model.predict_proba if data.classes else lambda rows, model=model: model.predict(rows)[:, None]
+        scores = row_scores(metric, data.truth["validation"], data.as_targets("validation"), ask(rows["validation"]))
         tried.append((sign * float(scores.mean()), candidate, np.asarray(ask(rows["test"]))))
     _, candidate, answers = max(tried, key=lambda one: one[0])
     return candidate, answers
 
 
-def result(name: str, student: Student, lessons: list[Lesson]) -> dict[str, Any]:
+def result(name: str, student: Student, data_sets: list[BenchmarkData]) -> dict[str, Any]:
     """Figures of one student on one problem over all seeds, and what may be said of them."""
     metric = METRICS[name]
     scores: dict[str, list[Floats]] = {"teacher": [], **{arm: [] for arm in ARMS}}
     auc: dict[str, list[float]] = {arm: [] for arm in scores}
     chosen: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
-    for taught in lessons:
-        answers = {"teacher": taught.answers["test"]}
+    for data in data_sets:
+        answers = {"teacher": data.answers["test"]}
         for arm in ARMS:
-            candidate, answers[arm] = best_of(student, taught, metric, arm)
+            candidate, answers[arm] = best_of(student, data, metric, arm)
             chosen[arm].append(asdict(candidate))
         for arm, said in answers.items():
-            scores[arm].append(row_scores(metric, taught.truth["test"], taught.as_targets("test"), said))
+            scores[arm].append(row_scores(metric, data.truth["test"], data.as_targets("test"), said))
             if metric == "NLL":
-                auc[arm].append(float(roc_auc_score(taught.truth["test"], said[:, 1])))
+                auc[arm].append(float(roc_auc_score(data.truth["test"], said[:, 1])))
     found: dict[str, Any] = {"metric": metric, "chosen": chosen, "mean": {arm: float(np.mean(rows)) for arm, rows in scores.items()}}
     found["auc"] = {arm: float(np.mean(values)) for arm, values in auc.items() if values}
     for arm in ("soft", "transfer"):
@@ -177,12 +177,12 @@ def results(size: Size, seeds: int, *, fresh: bool) -> Iterator[tuple[str, str, 
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not fresh else {}
     path.parent.mkdir(parents=True, exist_ok=True)
     for name, build in PROBLEMS.items():
-        lessons: list[Lesson] = []
+        data_sets: list[BenchmarkData] = []
         for title, student in STUDENTS.items():
             key = f"{name} / {title}"
             if key not in kept:
-                lessons = lessons or [lesson(build(), size, seed) for seed in range(seeds)]
-                kept[key] = result(name, student, lessons)
+                data_sets = data_sets or [draw_data(build(), size, seed) for seed in range(seeds)]
+                kept[key] = result(name, student, data_sets)
                 write_text(path, json.dumps(kept, indent=1))
             yield name, title, kept[key]
 

@@ -87,7 +87,9 @@ TEACHER_OPTIONS = (
         type=click.Choice(RESTS),
         help="Top-k log only: spread the remaining probability over the other classes, or drop it.",
     ),
-    click.option("--repeated", type=click.Choice(REPEATED), help="Log only: for different answers to the same row, stop or take their mean."),
+    click.option(
+        "--repeated", type=click.Choice(REPEATED), help="Log only: for different answers to the same row, stop or take their mean."
+    ),
     click.option("--smoothing", type=float, help="Votes only: number added to the count of every class."),
 )
 """Options that describe a teacher or a log; a command receives them as one argument `source`."""

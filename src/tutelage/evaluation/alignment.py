@@ -108,14 +108,14 @@ def _columns_of(y: Any) -> int:
 
 
 def _refuse_one_hot(student: Any, answers: Floats, y: NDArray[Any]) -> None:
-    """Refuse truth that looks like one class a row, of a student that does, too: counted by label it would flatter.
+    """Refuse truth that looks like one class per row for a student that does too: counting it by label would inflate the accuracy.
 
-    A student that says itself that it answers several labels is believed.
+    A student that is declared multilabel is accepted.
     """
     if isinstance(student, Teacher) or _lists_labels(student) or y.dtype.kind not in "biuf" or answers.shape[1] == 1:
         return
     if all(bool((np.abs(rows.sum(axis=1) - 1.0) < 1e-3).all()) for rows in (answers, y)):
-        raise ShapeError("y is one-hot and the student's rows sum to one: this is one class a row. Pass (rows,) labels as y.")
+        raise ShapeError("y is one-hot and the student's rows sum to one, so this is one class per row. Pass y as (rows,) class names.")
 
 
 def _outputs(student: Any, form: AnswerForm, inputs: Any) -> Any:

@@ -76,8 +76,8 @@ def evaluate(
         >>> from sklearn.datasets import load_iris
         >>> from sklearn.ensemble import RandomForestClassifier
         >>> X, y = load_iris(return_X_y=True)
-        >>> teacher = tl.as_teacher(RandomForestClassifier(20, random_state=0).fit(X[::2], y[::2]))
-        >>> student = tl.SoftTree(max_leaf_nodes=4).fit(X[::2], teacher.answer(X[::2]))
+        >>> teacher = RandomForestClassifier(20, random_state=0).fit(X[::2], y[::2])
+        >>> student = tl.SoftTree(max_leaf_nodes=4).fit(X[::2], tl.record(teacher, X[::2]))
         >>> evaluation = tl.evaluate(student, teacher, X[1::2], y[1::2], budget_seconds=None)
         >>> print("accuracy:", evaluation.against_truth["accuracy"])
         accuracy: 0.96 (0.8889 to 0.9863)

@@ -38,8 +38,8 @@ def evaluate(
     """Evaluate a trained student on other rows.
 
     RUN is a folder that `train` wrote. The student is measured against the truth (by default the column given
-    to `train`, if the data has it), and with --labels or --teacher against a teacher. Every figure has a 95 %
-    interval over test rows.
+    to `train`, if the data has it), and with --labels or --teacher against a teacher. The figures have 95 %
+    intervals over test rows.
     """
     from tutelage.workflow.evaluate import measure, open_answer_source, rows_to_measure
     from tutelage.workflow.train import open_trained

@@ -29,7 +29,7 @@ def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Pa
     """Export a student as a checked ONNX file.
 
     RUN is a folder that `run` or `train` wrote. FILE is written only if its answers match those of the student on
-    10 000 rows; the result of the comparison is written to FILE.json.
+    up to 10 000 rows; the result of the comparison is written to FILE.json.
     """
     from dataclasses import asdict
 

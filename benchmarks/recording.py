@@ -1,4 +1,4 @@
-"""Recording beside a bare loop over the same teacher, and its memory from one million rows to ten."""
+"""Throughput of recording compared with a bare loop over the same teacher, and its memory for one and ten million rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cnn() -> tuple[Any, Any, Any]:
 
 
 def lightgbm() -> tuple[Any, Any, Any]:
-    """100 boosted trees a class on 300 000 rows of 20 columns, 3 classes."""
+    """100 boosted trees per class on 300 000 rows of 20 columns, 3 classes."""
     from lightgbm import LGBMClassifier
 
     rng = np.random.default_rng(0)
@@ -72,7 +72,7 @@ TEACHERS = {"CNN on MNIST, 60 000 rows": cnn, "LightGBM, 300 000 rows": lightgbm
 
 
 def throughput(rounds: int = 15) -> Iterator[tuple[str, Ratio]]:
-    """Time of recording into a folder, divided by the time of a bare loop that keeps the answers in memory."""
+    """Time of recording into a folder, divided by the time of a bare loop that holds the answers in memory."""
     for name, build in TEACHERS.items():
         teacher, rows, bare = build()
         folder = Path(tempfile.mkdtemp())
@@ -97,13 +97,13 @@ class Linear:
         return np.asarray(rows, dtype="float32") @ self.weights
 
 record(Linear(), sys.argv[1], sys.argv[2])
-# Not getrusage's maximum, which a child inherits from a larger parent.
+# getrusage's maximum cannot be used, because a child inherits it from a larger parent.
 print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))
 """
 
 
 def peak_megabytes(rows: int) -> float:
-    """Peak resident memory of a process that records answers of 10 classes to so many rows of 10 columns from Parquet."""
+    """Peak resident memory of a process that records answers of 10 classes to this number of rows of 10 columns from Parquet."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -115,9 +115,9 @@ def peak_megabytes(rows: int) -> float:
             part = rng.normal(size=(min(100_000, rows - start), 10)).astype(np.float32)
             writer.write_table(pa.table({f"x{column}": part[:, column] for column in range(10)}))
     command = [sys.executable, "-c", _CHILD, str(folder / "rows.parquet"), str(folder / "labels")]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    kilobytes = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     shutil.rmtree(folder)
-    return int(told) / 1024
+    return int(kilobytes) / 1024
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A stand-in for an LLM that was asked five times about each of 11 293 posts to 20 newsgroups.
+"""Simulate an LLM that is queried five times on each of 11 293 posts to 20 newsgroups.
 
-No LLM can be called where this runs. A classifier of all words plays its part: it answers for posts that it has not
-seen (5 folds), and five votes are drawn from its probabilities. Writes votes.jsonl {"text", "votes"} and gold.jsonl
+The benchmark does not call an LLM. A classifier of all words takes its place: it predicts posts on which it was not
+trained (5 folds), and five votes are drawn from its probabilities. Writes votes.jsonl {"text", "votes"} and gold.jsonl
 {"text", "label"}, the official test posts with their true groups.
 """
 
@@ -25,7 +25,7 @@ def write_votes(folder: Path) -> None:
     problem = newsgroups()
     learn = len(problem.rows) - problem.test
     texts, truth = problem.rows[:learn], problem.truth[:learn]
-    # Few features and a penalty, so that its probabilities say how sure it is.
+    # Few features and a penalty, for calibrated probabilities.
     model = make_pipeline(TfidfVectorizer(sublinear_tf=True, min_df=3), SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0))
     p = cross_val_predict(model, texts, truth, cv=5, method="predict_proba")
     groups, rng = np.unique(truth), np.random.default_rng(0)

@@ -1,7 +1,7 @@
-"""Beside torchdistill and KD_Lib: an epoch of the job of engine.py with their losses and their trainers.
+"""Comparison with torchdistill and KD_Lib: an epoch of the job in engine.py with their losses and their trainers.
 
-Neither can be installed with all it asks for beside this torch. What they import and never use on this job (torchvision,
-torchtext, transformers, TensorBoard) is replaced by empty modules; everything that works is their own code.
+The requirements of neither are compatible with the current torch. Modules that they import but do not use in this job
+(torchvision, torchtext, transformers, TensorBoard) are replaced by empty modules; all code that runs is theirs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from engine import BATCH, EPOCHS, ORIGIN, TEMPERATURE, Job, seconds
+from engine import BATCH, EPOCHS, SIZES, TEMPERATURE, Job, seconds
 from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
@@ -27,8 +27,8 @@ import tutelage as tl
 from tutelage.training.stacks.networks import mlp
 
 
-class Absent(types.ModuleType):
-    """A module that holds whatever is asked of it, as an empty class."""
+class EmptyModule(types.ModuleType):
+    """A module whose attributes are all empty classes."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -36,26 +36,26 @@ class Absent(types.ModuleType):
         return type(name, (), {})
 
 
-ABSENT = ("torchvision", "torchtext", "transformers", "torch.utils.tensorboard")
+REPLACED = ("torchvision", "torchtext", "transformers", "torch.utils.tensorboard")
 
 
-class Elsewhere(MetaPathFinder, Loader):
-    """Finds an empty module for all that is imported from the absent packages."""
+class EmptyModules(MetaPathFinder, Loader):
+    """Imports an empty module in place of each of the replaced packages and their submodules."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
         """See `MetaPathFinder`."""
-        return ModuleSpec(name, self, is_package=True) if any(name == one or name.startswith(f"{one}.") for one in ABSENT) else None
+        return ModuleSpec(name, self, is_package=True) if any(name == one or name.startswith(f"{one}.") for one in REPLACED) else None
 
     def create_module(self, spec: ModuleSpec) -> types.ModuleType:
         """See `Loader`."""
-        return Absent(spec.name)
+        return EmptyModule(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
         """See `Loader`."""
 
 
 def by_torchdistill(job: Job, network: nn.Module, batches: int) -> None:
-    """Its distillation box, with its KDLoss."""
+    """Train with torchdistill's distillation box and its KDLoss."""
     from torchdistill.core.distillation import get_distillation_box
 
     loss = {"student_module_path": ".", "student_module_io": "output", "teacher_module_path": ".", "teacher_module_io": "output"}
@@ -81,7 +81,7 @@ def _kd_loss(where: dict[str, str]) -> dict[str, Any]:
 
 
 def by_kd_lib(job: Job, network: nn.Module, batches: int) -> None:
-    """Its VanillaKD, with its own loss: the mean square of softened probabilities; it makes the teacher's gradient too."""
+    """Train with KD_Lib's VanillaKD and its loss, the mean square of softened probabilities; it also computes the teacher's gradient."""
     from KD_Lib.KD import VanillaKD
 
     rows = TensorDataset(job.inputs[: batches * BATCH], job.labels[: batches * BATCH])
@@ -94,8 +94,8 @@ def by_kd_lib(job: Job, network: nn.Module, batches: int) -> None:
 
 
 def table(quick: bool) -> None:
-    """Seconds an epoch, and for twenty with our one recording; of theirs a part of an epoch is timed, for all steps are alike."""
-    sys.meta_path.insert(0, Elsewhere())
+    """Print the seconds of an epoch, and of twenty including the recording; for the toolkits a part of an epoch is timed and scaled."""
+    sys.meta_path.insert(0, EmptyModules())
     import_module("torchvision.datasets")  # torchdistill expects that torchvision has loaded it
     job = Job()
     batches = -(-len(job.labels) // BATCH)
@@ -107,15 +107,15 @@ def table(quick: bool) -> None:
     }
     recording = seconds(lambda: tl.record(tl.as_teacher(job.teacher, classes=range(10)), job.inputs.numpy()))
     labels = job.recorded
-    once = min(seconds(lambda: job.taught(mlp(ORIGIN), labels, 1)) for _ in range(3))
-    twenty = recording + seconds(lambda: job.taught(mlp(ORIGIN), labels, EPOCHS))
-    print(f"tutelage: {once:.2f} s an epoch; {twenty:.1f} s for {EPOCHS}, {recording:.1f} s of them to ask the teacher once")
+    once = min(seconds(lambda: job.train(mlp(SIZES), labels, 1)) for _ in range(3))
+    twenty = recording + seconds(lambda: job.train(mlp(SIZES), labels, EPOCHS))
+    print(f"tutelage: {once:.2f} s per epoch; {twenty:.1f} s for {EPOCHS} epochs, including {recording:.1f} s for the recording")
     for name, train in toolkits.items():
-        job.teacher.requires_grad_(True)  # torchdistill freezes it when asked to; KD_Lib takes it as it comes
-        train(job, mlp(ORIGIN), 3)
-        theirs = seconds(lambda train=train: train(job, mlp(ORIGIN), timed)) * batches / timed  # type: ignore[misc]
+        job.teacher.requires_grad_(True)  # torchdistill freezes it if configured; KD_Lib does not change it
+        train(job, mlp(SIZES), 3)
+        theirs = seconds(lambda train=train: train(job, mlp(SIZES), timed)) * batches / timed  # type: ignore[misc]
         print(
-            f"{name}: {theirs:.1f} s an epoch, {theirs / once:.0f} x ours; {EPOCHS} epochs {EPOCHS * theirs / twenty:.1f} x ours",
+            f"{name}: {theirs:.1f} s per epoch, {theirs / once:.0f} x ours; {EPOCHS} epochs {EPOCHS * theirs / twenty:.1f} x ours",
             flush=True,
         )
 

@@ -1,7 +1,7 @@
-"""A LightGBM Booster teaches one decision tree, which is exported and checked: python any_teacher.py
+"""Distil a LightGBM Booster into one decision tree, and export the tree: python any_teacher.py
 
-The teacher could as well be an XGBoost or CatBoost model, a torch network, an ONNX file or a function: see
-tutelage.as_teacher. Prints a table; writes tree.onnx.
+The teacher could also be an XGBoost or CatBoost model, a torch network, an ONNX file or a function: see
+tutelage.as_teacher. Prints a table and writes tree.onnx.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 import tutelage as tl
 
 LEAVES = 100
-MADE = 5000
+GENERATED = 5000
 
 
 def main() -> None:
@@ -23,30 +23,30 @@ def main() -> None:
     settings = {"objective": "multiclass", "num_class": 10, "num_threads": 1, "verbosity": -1, "min_data_in_leaf": 5}
     booster = lightgbm.train(settings, lightgbm.Dataset(X, y), 40)
 
-    teacher = tl.as_teacher(booster)  # knows what its numbers are: probabilities of classes 0 to 9
-    made = tl.transfer.Munge().make(X, MADE, seed=0)  # rows that nobody labelled; the teacher does
-    rows = np.concatenate([X, made])
+    teacher = tl.as_teacher(booster)  # a Booster declares its answers: probabilities of classes 0 to 9
+    generated = tl.transfer.Munge().make(X, GENERATED, seed=0)  # unlabelled rows, which the teacher labels
+    rows = np.concatenate([X, generated])
 
     students = {
-        "tree on labels": tl.SoftTree(max_leaf_nodes=LEAVES, random_state=0).fit(X, y),
+        "tree on the true classes": tl.SoftTree(max_leaf_nodes=LEAVES, random_state=0).fit(X, y),
         "tree on the teacher's answers": tl.SoftTree(max_leaf_nodes=LEAVES, random_state=0).fit(X, teacher.answer(X)),
-        f"and to {MADE} made rows": tl.SoftTree(max_leaf_nodes=LEAVES, random_state=0).fit(rows, teacher.answer(rows)),
+        f"with {GENERATED} generated rows": tl.SoftTree(max_leaf_nodes=LEAVES, random_state=0).fit(rows, teacher.answer(rows)),
     }
-    print(f"{len(X)} rows to learn from, {len(X_test)} to test; {LEAVES} leaves\n{'':32}{'accuracy':>26}{'agrees with the teacher':>26}")
+    print(f"{len(X)} training rows, {len(X_test)} test rows; {LEAVES} leaves\n{'':32}{'accuracy':>26}{'agreement with teacher':>26}")
     measured = {name: tl.evaluate(student, teacher, X_test, y_test, name=name, budget_seconds=None) for name, student in students.items()}
     for name, found in measured.items():
-        print(f"{name:32}{told(found.against_truth['accuracy']):>26}{told(found.against_teacher['agreement']):>26}")
-    print(f"{'the teacher itself':32}{told(found.teacher_against_truth['accuracy']):>26}\n")
+        print(f"{name:32}{with_interval(found.against_truth['accuracy']):>26}{with_interval(found.against_teacher['agreement']):>26}")
+    print(f"{'the teacher':32}{with_interval(found.teacher_against_truth['accuracy']):>26}\n")
 
     first, *_, best = measured.values()
-    verdict = tl.compare(best, first)
-    low, high = verdict.ci95
-    print(f"taught against labels only: {100 * verdict.difference:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f}): {verdict.verdict}")
+    comparison = tl.compare(best, first)
+    points, low, high = (100 * value for value in (comparison.difference, *comparison.ci95))
+    print(f"with generated rows against true classes: {points:+.1f} points ({low:+.1f} to {high:+.1f}): {comparison.verdict}")
     parity = tl.export_onnx(list(students.values())[-1], "tree.onnx", check_on=X_test)
-    print(f"tree.onnx answers as the tree does, up to {parity.worst_difference:.1g}")
+    print(f"the answers of tree.onnx differ from those of the tree by at most {parity.worst_difference:.1g}")
 
 
-def told(estimate: object) -> str:
+def with_interval(estimate: object) -> str:
     interval = estimate.interval
     return f"{estimate.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 

@@ -1,8 +1,8 @@
-"""Compose the votes that llm_votes.py looks at when it is given no others: python compose_votes.py [FOLDER]
+"""Generate the votes that llm_votes.py uses by default: python compose_votes.py [FOLDER]
 
-Short letters to a shop, put together from phrases. Each is about one thing for the most part and about another
-besides; five voters read it, and what it is mostly about gets most of the votes. Writes votes.jsonl {"text", "votes"}
-and gold.jsonl {"text", "label"}: other letters, with what they are truly about.
+The texts are short letters to a shop, composed of phrases. Each letter has a main topic and a second topic; five
+simulated voters vote on each letter, and the main topic gets most of the votes. Writes votes.jsonl {"text", "votes"}, and
+gold.jsonl {"text", "label"} with other letters and their main topics.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ VOTES = 5
 
 
 def letters(count: int, seed: int) -> tuple[list[str], np.ndarray, list[str]]:
-    """Letters, (letters, topics) how likely a voter is to choose each topic, and what each is truly about."""
+    """Letters, (letters, topics) probabilities that a voter chooses each topic, and the main topic of each letter."""
     rng = np.random.default_rng(seed)
     topics = sorted(PHRASES)
-    texts, chances, about = [], [], []
+    texts, chances, main_topics = [], [], []
     for number in range(count):
         first, second = rng.choice(len(topics), 2, replace=False)
-        mostly, besides = (rng.choice(PHRASES[topics[topic]], amount, replace=False) for topic, amount in ((first, 2), (second, 1)))
-        clauses = rng.permutation([*mostly, *besides, rng.choice(ASIDES)])
+        of_first, of_second = (rng.choice(PHRASES[topics[topic]], amount, replace=False) for topic, amount in ((first, 2), (second, 1)))
+        clauses = rng.permutation([*of_first, *of_second, rng.choice(ASIDES)])
         texts.append(f"{rng.choice(OPENINGS)}, order {1000 * seed + number}: {', '.join(clauses)}.")
         chances.append(np.full(len(topics), 0.05))
         chances[-1][[first, second]] = 0.6, 0.3
-        about.append(topics[first])
-    return texts, np.array(chances), about
+        main_topics.append(topics[first])
+    return texts, np.array(chances), main_topics
 
 
 def compose(folder: Path) -> None:
@@ -63,8 +63,8 @@ def compose(folder: Path) -> None:
     texts, chances, _ = letters(500, seed=1)
     votes = [rng.choice(topics, VOTES, p=row).tolist() for row in chances]
     write(folder / "votes.jsonl", [{"text": text, "votes": cast} for text, cast in zip(texts, votes, strict=True)])
-    texts, _, about = letters(300, seed=2)
-    write(folder / "gold.jsonl", [{"text": text, "label": label} for text, label in zip(texts, about, strict=True)])
+    texts, _, main_topics = letters(300, seed=2)
+    write(folder / "gold.jsonl", [{"text": text, "label": label} for text, label in zip(texts, main_topics, strict=True)])
 
 
 def write(path: Path, lines: list[dict[str, object]]) -> None:

@@ -1,1 +1,1 @@
-"""A package, for a verb's test file may be called as that of the function behind it."""
+"""A package, because the test file of a command may have the name of another test file."""

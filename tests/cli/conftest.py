@@ -1,4 +1,4 @@
-"""A file of flowers, a teacher of them, and its answers: made once, in a folder that no test writes to."""
+"""A file of iris rows, a teacher and its recorded answers, made once in a folder to which no test writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ FEATURES = ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal
 
 @dataclass(frozen=True)
 class Flowers:
-    """Where things lie."""
+    """The paths of the files."""
 
     folder: Path
 
@@ -28,33 +28,33 @@ class Flowers:
 
 @pytest.fixture(scope="session")
 def flowers(tmp_path_factory: pytest.TempPathFactory) -> Flowers:
-    made = Flowers(tmp_path_factory.mktemp("flowers"))
-    frame, of = load_iris(return_X_y=True, as_frame=True)
-    frame["species"] = of.map({0: "setosa", 1: "versicolor", 2: "virginica"}).astype(object)
+    paths = Flowers(tmp_path_factory.mktemp("flowers"))
+    frame, codes = load_iris(return_X_y=True, as_frame=True)
+    frame["species"] = codes.map({0: "setosa", 1: "versicolor", 2: "virginica"}).astype(object)
     frame["plant"] = [f"p{number}" for number in range(len(frame))]
     frame = frame.drop_duplicates(FEATURES).sample(frac=1, random_state=0, ignore_index=True)
-    frame[:100].to_parquet(made.rows)
-    frame[100:].to_csv(made.test, index=False)
-    skops.io.dump(LogisticRegression(max_iter=1000).fit(frame[:100][FEATURES], frame[:100]["species"]), made.teacher)
-    assert main(["record", made.teacher, "--data", made.rows, "--into", made.labels]) == 0
-    trained = ["train", "tree", "--labels", made.labels, "--data", made.rows, "--truth", "species", "--drop", "plant"]
-    assert main([*trained, "--out", made.run, "--set", "max_leaf_nodes=6"]) == 0
-    return made
+    frame[:100].to_parquet(paths.rows)
+    frame[100:].to_csv(paths.test, index=False)
+    skops.io.dump(LogisticRegression(max_iter=1000).fit(frame[:100][FEATURES], frame[:100]["species"]), paths.teacher)
+    assert main(["record", paths.teacher, "--data", paths.rows, "--into", paths.labels]) == 0
+    trained = ["train", "tree", "--labels", paths.labels, "--data", paths.rows, "--truth", "species", "--drop", "plant"]
+    assert main([*trained, "--out", paths.run, "--set", "max_leaf_nodes=6"]) == 0
+    return paths
 
 
 @pytest.fixture
-def complaint(capsys: pytest.CaptureFixture[str]):
-    """Run a command that is a mistake, and give the one sentence that it says after what it began."""
+def user_error(capsys: pytest.CaptureFixture[str]):
+    """Run a command with a user error and return its error sentence, which follows only lines of progress."""
 
-    def said(*arguments: str) -> str:
+    def run(*arguments: str) -> str:
         capsys.readouterr()
         assert main([str(argument) for argument in arguments]) == 2
-        *begun, sentence = capsys.readouterr().err.strip().splitlines()
-        assert all(line.endswith(" ...") for line in begun), begun
+        *progress, sentence = capsys.readouterr().err.strip().splitlines()
+        assert all(line.endswith(" ...") for line in progress), progress
         assert sentence.startswith("tutelage: ")
         return sentence
 
-    return said
+    return run
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Every mistake is one sentence on stderr with its exit status, and leaves nothing behind."""
+"""Every user error is one sentence on stderr with its exit status, and writes nothing."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ from tutelage.cli import entry, main
 
 
 def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
-    """The sentence on stderr, after proving that it is one line and no traceback."""
+    """The sentence on stderr, after checking that it is one line and not a traceback."""
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1, lines
     assert lines[0].startswith("tutelage: ")
@@ -22,7 +22,7 @@ def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["run", "mnits"], "Did you mean mnist?"),
         (["run", "zebra"], "there are moons, mnist, friedman, tiny"),
@@ -30,17 +30,17 @@ def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "mnist", "--sed", "3"], "--seed"),
         (["run", "moons", "--seeds", "1"], "1 is not in the range"),
         (["run", "moons", "--seed", "x"], "'x' is not a valid integer"),
-        (["run", "moons", "--as-published"], "no published protocol apart from its own arms"),
-        (["run", "mnist", "--as-published", "--quick"], "choose one of them"),
+        (["run", "moons", "--as-published"], "moons has no separate published protocol"),
+        (["run", "mnist", "--as-published", "--quick"], "choose one of the two"),
         (["run"], "Missing argument 'RECIPE'"),
         (["export", "nowhere", "student.onnx"], "nowhere is not a run"),
         (["export", "nowhere", "student.pmml"], "does not end in .onnx"),
     ],
 )
-def test_a_mistaken_command_is_one_sentence(arguments, said, capsys, tmp_path, monkeypatch):
+def test_a_user_error_is_one_sentence(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
-    assert said in _complaint(capsys)
+    assert message in _complaint(capsys)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -58,14 +58,14 @@ def test_debug_shows_the_traceback():
         main(["run", "mnits", "--debug"])
 
 
-def test_a_place_that_is_a_file_is_refused_before_any_work(capsys, tmp_path):
+def test_an_output_folder_that_is_a_file_is_refused_before_any_work(capsys, tmp_path):
     (tmp_path / "taken").write_text("mine")
     assert main(["run", "moons", "--quick", "--out", str(tmp_path / "taken"), "--cache", str(tmp_path / "cache")]) == 2
     assert "is a file, but a folder will be written there" in _complaint(capsys)
     assert (tmp_path / "taken").read_text() == "mine"
 
 
-def test_a_folder_with_other_files_is_left_alone(capsys, tmp_path):
+def test_a_folder_with_other_files_is_not_touched(capsys, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     assert main(["run", "moons", "--quick", "--out", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 2
     assert "already holds other files" in _complaint(capsys)
@@ -73,7 +73,7 @@ def test_a_folder_with_other_files_is_left_alone(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["--out", "--cache", "--json"])
-def test_a_place_below_a_file_cannot_be_written(option, capsys, tmp_path):
+def test_a_path_below_a_file_cannot_be_written(option, capsys, tmp_path):
     (tmp_path / "file").write_text("")
     places = {"--out": tmp_path / "run", "--cache": tmp_path / "cache"} | {option: tmp_path / "file" / "below"}
     assert main(["run", "moons", "--quick", *(str(part) for pair in places.items() for part in pair)]) == 2
@@ -81,7 +81,7 @@ def test_a_place_below_a_file_cannot_be_written(option, capsys, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_damaged_data_is_named_before_training(capsys, tmp_path, monkeypatch):
+def test_damaged_data_is_reported_before_training(capsys, tmp_path, monkeypatch):
     shutil.copytree(Path(__file__).parents[2] / "datasets" / "mnist", tmp_path / "mnist")
     labels = tmp_path / "mnist" / "train-labels-idx1-ubyte.gz"
     content = bytearray(gzip.decompress(labels.read_bytes()))
@@ -89,59 +89,59 @@ def test_damaged_data_is_named_before_training(capsys, tmp_path, monkeypatch):
     labels.write_bytes(gzip.compress(content))
     monkeypatch.setenv("TUTELAGE_MNIST", str(tmp_path / "mnist"))
     assert main(["run", "mnist", "--quick", "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]) == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "train-labels-idx1-ubyte.gz is damaged" in said
-    assert "TUTELAGE_MNIST names this folder" in said
+    output = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "train-labels-idx1-ubyte.gz is damaged" in output
+    assert "TUTELAGE_MNIST names this folder" in output
     assert [path.name for path in tmp_path.iterdir()] == ["mnist"]
 
 
-def test_a_folder_of_data_is_for_the_recipe_that_takes_one(capsys, tmp_path):
+def test_only_tiny_fashion_accepts_a_folder_of_data(capsys, tmp_path):
     places = ["--data", str(tmp_path), "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
     assert main(["run", "mnist", "--quick", *places]) == 2
-    assert "mnist brings its own data. Leave --data out." in _complaint(capsys)
+    assert "mnist includes its data. Leave --data out." in _complaint(capsys)
     assert main(["run", "tiny-fashion", "--quick", *places]) == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert f"{tmp_path} holds neither train-images-idx3-ubyte.gz nor train-images-idx3-ubyte" in said
-    assert "Download the four files of Fashion-MNIST again" in said
+    output = capsys.readouterr().err.strip().splitlines()[-1]
+    assert f"{tmp_path} holds neither train-images-idx3-ubyte.gz nor train-images-idx3-ubyte" in output
+    assert "Download the four files of Fashion-MNIST again" in output
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "said"), [(lambda m: m | {"schema": 99}, "cache schema 99"), (lambda m: m | {"sha256": "0" * 64}, "is damaged")]
+    ("change", "message"), [(lambda m: m | {"schema": 99}, "cache schema 99"), (lambda m: m | {"sha256": "0" * 64}, "is damaged")]
 )
-def test_a_cache_entry_that_cannot_be_trusted_names_the_way_out(change, said, moons, capsys, tmp_path):
+def test_an_unusable_cache_entry_names_the_remedy(change, message, moons, capsys, tmp_path):
     cache = tmp_path / "cache"
     shutil.copytree(moons.cache, cache)
     for manifest in cache.glob("*/manifest.json"):
         manifest.write_text(json.dumps(change(json.loads(manifest.read_text()))))
     assert main(["run", *moons.options, "--out", str(tmp_path / "run"), "--cache", str(cache)]) == 2
-    complaint = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said in complaint
-    assert "--fresh" in complaint
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in error
+    assert "--fresh" in error
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
-def test_json_to_standard_output_is_json_and_nothing_else(moons, capsys, tmp_path):
+def test_json_on_standard_output_is_the_only_output(moons, capsys, tmp_path):
     options = ["run", *moons.options, "--out", str(tmp_path / "run"), "--cache", str(moons.cache), "--json", "-"]
     assert main(options) == 0
     assert json.loads(capsys.readouterr().out)["arms"] == json.loads((tmp_path / "run" / "results.json").read_text())["arms"]
 
 
-def test_the_version_and_the_help_are_there(capsys):
+def test_version_and_help(capsys):
     assert main(["--version"]) == 0
     assert main(["run", "--help"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("tutelage 0.")
-    assert all(option in said for option in ("--quick", "--as-published", "--seed", "--seeds", "--out", "--json", "--fresh"))
+    output = capsys.readouterr().out
+    assert output.startswith("tutelage 0.")
+    assert all(option in output for option in ("--quick", "--as-published", "--seed", "--seeds", "--out", "--json", "--fresh"))
 
 
-@pytest.mark.parametrize(("told", "kept"), [(None, "passive"), ("active", "active")])
-def test_threads_wait_without_spinning_unless_the_user_says_otherwise(told, kept, monkeypatch):
-    monkeypatch.setenv("OMP_WAIT_POLICY", told or "")
-    if told is None:
+@pytest.mark.parametrize(("before", "after"), [(None, "passive"), ("active", "active")])
+def test_openmp_threads_wait_passively_unless_the_user_sets_it(before, after, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", before or "")
+    if before is None:
         monkeypatch.delenv("OMP_WAIT_POLICY")
     monkeypatch.setattr("tutelage.cli.main", lambda: 3)
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as stop:
         entry()
-    assert (left.value.code, os.environ["OMP_WAIT_POLICY"]) == (3, kept)
+    assert (stop.value.code, os.environ["OMP_WAIT_POLICY"]) == (3, after)

@@ -11,10 +11,10 @@ ROLES = ["--truth", "species", "--drop", "plant"]
 
 def test_a_sound_teacher_passes(flowers, capsys):
     assert main(["preflight", flowers.teacher, "--data", flowers.rows, *ROLES, "--test", flowers.test]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith("preflight: ")
-    assert "test-accuracy" in said.out
-    assert said.err.splitlines() == ["teacher ...", "checks ..."]
+    output = capsys.readouterr()
+    assert output.out.startswith("preflight: ")
+    assert "test-accuracy" in output.out
+    assert output.err.splitlines() == ["teacher ...", "checks ..."]
 
 
 def test_recorded_answers_can_be_checked(flowers, capsys):
@@ -24,7 +24,7 @@ def test_recorded_answers_can_be_checked(flowers, capsys):
     assert record["rows"] == 100
 
 
-def test_an_error_that_is_found_is_an_exit_status_of_its_own(flowers, here, capsys):
+def test_a_finding_that_is_an_error_has_a_separate_exit_status(flowers, here, capsys):
     shuffled = {"setosa": "virginica", "virginica": "versicolor", "versicolor": "setosa"}
     rows = pd.read_parquet(flowers.rows)
     rows.assign(species=rows["species"].map(shuffled)).to_parquet("shuffled.parquet")
@@ -38,7 +38,7 @@ def test_test_rows_among_the_transfer_rows_are_found(flowers, capsys):
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"teacher": "nowhere.onnx"}, "there is no file nowhere.onnx"),
         ({"--truth": "specie"}, "Did you mean species?"),
@@ -47,7 +47,7 @@ def test_test_rows_among_the_transfer_rows_are_found(flowers, capsys):
         ({"--text": "plant", "--task": "ordinal"}, "'ordinal' is not one of"),
     ],
 )
-def test_a_mistake_is_one_sentence(changed, said, flowers, here, complaint):
+def test_a_user_error_is_one_sentence(changed, message, flowers, here, user_error):
     options = {"teacher": flowers.teacher, "--data": flowers.rows} | changed
     teacher = options.pop("teacher")
-    assert said in complaint("preflight", teacher, *(part for pair in options.items() for part in pair))
+    assert message in user_error("preflight", teacher, *(part for pair in options.items() for part in pair))

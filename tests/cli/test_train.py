@@ -13,12 +13,12 @@ def train(flowers, student="tree", **changed):
     return ["train", student, "--drop", "plant", *(part for pair in options.items() for part in pair)]
 
 
-def test_a_student_is_taught_and_its_folder_says_how(flowers, here, capsys):
+def test_a_student_is_trained_and_its_folder_records_how(flowers, here, capsys):
     options = {"--set": "max_leaf_nodes=5", "--temperature": "2", "--soft-weight": "0.8", "--seed": "3"}
     assert main(train(flowers, **options)) == 0
-    said = capsys.readouterr()
-    assert "5 leaves, taught on 100 rows of 4 columns at temperature 2, 80% the teacher's answers" in said.out
-    assert said.err.splitlines() == ["labels ...", "train ...", "keep ..."]
+    output = capsys.readouterr()
+    assert "5 leaves, trained on 100 rows of 4 columns at temperature 2, 80% the teacher's answers" in output.out
+    assert output.err.splitlines() == ["labels ...", "train ...", "keep ..."]
     assert sorted(path.name for path in (here / "run").iterdir()) == ["run.json", "student.skops"]
     record = json.loads((here / "run" / "run.json").read_text())
     assert record["settings"]["max_leaf_nodes"] == 5
@@ -32,27 +32,31 @@ def test_a_student_is_taught_and_its_folder_says_how(flowers, here, capsys):
     ]
 
 
-def test_json_is_the_record_and_nothing_else(flowers, here, capsys):
+def test_json_is_the_only_output(flowers, here, capsys):
     assert main([*train(flowers), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads((here / "run" / "run.json").read_text())
 
 
-def test_an_earlier_student_is_replaced_and_other_files_are_not(flowers, here, complaint):
+def test_an_earlier_student_is_replaced_and_other_files_are_not(flowers, here, user_error):
     assert main(train(flowers)) == 0
     assert main(train(flowers, "logistic")) == 0
     assert json.loads((here / "run" / "run.json").read_text())["student"] == "logistic"
     (here / "run" / "notes.txt").write_text("mine")
-    assert "run already holds other files" in complaint(*train(flowers))
+    assert "run already holds other files" in user_error(*train(flowers))
 
 
 @pytest.mark.parametrize(
-    ("student", "changed", "said"),
+    ("student", "changed", "message"),
     [
         ("treee", {}, "Did you mean tree?"),
         ("zebra", {}, "expected one of tree, forest, logistic, boosting, mlp"),
         ("tree", {"--set": "max_leaves=3"}, "Did you mean max_leaf_nodes?"),
         ("tree", {"--set": "max_leaf_nodes"}, "write NAME=VALUE"),
-        ("tree", {"--set": "max_leaf_nodes=1"}, "the student 'tree' cannot learn so (The 'max_leaf_nodes' parameter"),
+        (
+            "tree",
+            {"--set": "max_leaf_nodes=1"},
+            "the student 'tree' cannot be trained with these settings and rows (The 'max_leaf_nodes' parameter",
+        ),
         ("tree", {"--truth": "specie"}, "Did you mean species?"),
         ("tree", {"--data": "nowhere.parquet"}, "there is no file nowhere.parquet"),
         ("tree", {"--labels": "nowhere"}, "there is no folder nowhere; record into it first"),
@@ -62,50 +66,50 @@ def test_an_earlier_student_is_replaced_and_other_files_are_not(flowers, here, c
         ("mlp", {"--text": "plant", "--drop": "species"}, "cannot be the ground truth or dropped as well"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_leaves_nothing(student, changed, said, flowers, here, complaint):
-    assert said in complaint(*train(flowers, student, **changed))
+def test_a_user_error_is_one_sentence_and_writes_nothing(student, changed, message, flowers, here, user_error):
+    assert message in user_error(*train(flowers, student, **changed))
     assert list(here.iterdir()) == []
 
 
-def test_a_share_of_truth_needs_a_column_of_it(flowers, here, complaint):
+def test_a_share_of_truth_needs_its_column(flowers, here, user_error):
     command = ["train", "tree", "--labels", flowers.labels, "--data", flowers.rows, "--out", "run", "--soft-weight", "0.5"]
-    assert "there is no truth to blend in; pass --truth" in complaint(*command)
+    assert "there is no truth to blend in; pass --truth" in user_error(*command)
 
 
-def test_labels_for_other_data_are_refused(flowers, here, complaint):
-    assert "rows are not among the 100 that these answers were recorded on" in complaint(*train(flowers, **{"--data": flowers.test}))
+def test_labels_for_other_data_are_refused(flowers, here, user_error):
+    assert "rows are not among the 100 that these answers were recorded on" in user_error(*train(flowers, **{"--data": flowers.test}))
 
 
-def test_a_flipped_byte_in_the_labels_is_found(flowers, here, complaint):
+def test_a_flipped_byte_in_the_labels_is_found(flowers, here, user_error):
     shutil.copytree(flowers.labels, "labels")
     shard = here / "labels" / "part-00000.parquet"
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
-    assert "part-00000.parquet is damaged: its SHA-256" in complaint(*train(flowers, **{"--labels": "labels"}))
+    assert "part-00000.parquet is damaged: its SHA-256" in user_error(*train(flowers, **{"--labels": "labels"}))
     assert not (here / "run").exists()
 
 
-def test_a_recording_that_is_not_finished_teaches_nobody(flowers, here, complaint):
+def test_an_unfinished_recording_is_refused(flowers, here, user_error):
     shutil.copytree(flowers.labels, "labels")
     (here / "labels" / "manifest.json").unlink()
-    said = complaint(*train(flowers, **{"--labels": "labels"}))
-    assert "is not finished (1 shards so far" in said
-    assert "Record again to resume it." in said
+    output = user_error(*train(flowers, **{"--labels": "labels"}))
+    assert "is not finished (1 shards so far" in output
+    assert "Record again to resume it." in output
 
 
 @pytest.mark.parametrize(
-    ("place", "said"), [("taken", "is a file"), ("taken/below", "cannot be written"), ("labels", "already holds other files")]
+    ("place", "message"), [("taken", "is a file"), ("taken/below", "cannot be written"), ("labels", "already holds other files")]
 )
-def test_places_that_cannot_be_written_are_told_before_any_work(place, said, flowers, here, complaint):
+def test_unwritable_places_are_reported_before_any_work(place, message, flowers, here, user_error):
     (here / "taken").write_text("mine")
     shutil.copytree(flowers.labels, "labels")
-    assert said in complaint(*train(flowers, "zebra", **{"--out": place}))
+    assert message in user_error(*train(flowers, "zebra", **{"--out": place}))
     assert (here / "labels" / "manifest.json").exists()
 
 
 @pytest.mark.parametrize(
-    ("typed", "value"),
+    ("text", "value"),
     [
         ("a=3", 3),
         ("a=0.5", 0.5),
@@ -117,5 +121,5 @@ def test_places_that_cannot_be_written_are_told_before_any_work(place, said, flo
         ("a=", ""),
     ],
 )
-def test_settings_are_typed_as_they_are_said(typed, value):
-    assert setting(typed) == ("a", value)
+def test_settings_are_parsed_by_type(text, value):
+    assert setting(text) == ("a", value)

@@ -1,4 +1,4 @@
-"""A small teacher and two students of it, evaluated once for the tests that look at them."""
+"""A small teacher and two students, evaluated once for all tests."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from tutelage.teachers.adapt import as_teacher
 
 @pytest.fixture(scope="session")
 def flowers():
-    """Rows and labels (texts) of iris, and a mask of those that models are fitted on."""
+    """Rows and classes (texts) of iris, and a mask of the training rows."""
     rows, codes = load_iris(return_X_y=True)
     labels = np.array(["setosa", "versicolor", "virginica"])[codes]
     return rows[:, 1:3], labels, np.arange(150) % 2 == 0
@@ -30,8 +30,8 @@ def forest(flowers):
 @pytest.fixture(scope="session")
 def small_tree(flowers, forest):
     rows, _, train = flowers
-    taught = np.array(forest.form.classes)[forest.answer(rows[train]).argmax(axis=1)]
-    return DecisionTreeClassifier(max_leaf_nodes=4, random_state=0).fit(rows[train], taught)
+    decisions = np.array(forest.form.classes)[forest.answer(rows[train]).argmax(axis=1)]
+    return DecisionTreeClassifier(max_leaf_nodes=4, random_state=0).fit(rows[train], decisions)
 
 
 @pytest.fixture(scope="session")

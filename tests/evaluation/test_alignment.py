@@ -17,7 +17,7 @@ from tutelage.evaluation.alignment import align, student_form
 
 @dataclass
 class Fixed:
-    """A student that gives the same answers whatever it is asked."""
+    """A student with fixed answers for any input."""
 
     answers: np.ndarray
     classes_: np.ndarray
@@ -28,7 +28,7 @@ class Fixed:
 
 @dataclass
 class Known:
-    """A teacher that gives the same answers whatever it is asked."""
+    """A teacher with fixed answers for any input."""
 
     answers: np.ndarray
     form: AnswerForm
@@ -43,7 +43,7 @@ P = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
 ABC = AnswerForm("probabilities", "multiclass", ("a", "b", "c"))
 
 
-def test_columns_follow_the_teachers_order_by_label():
+def test_columns_are_put_in_the_teachers_order_by_class():
     student = Fixed(P, np.array(["c", "a", "b"]))
     aligned = align(student, Known(P, ABC), X, ["a", "b", "c"])
     assert aligned.classes == ("a", "b", "c")
@@ -51,7 +51,7 @@ def test_columns_follow_the_teachers_order_by_label():
     np.testing.assert_array_equal(aligned.truth, np.eye(3))
 
 
-def test_a_teacher_of_logits_is_softened_once():
+def test_logits_of_a_teacher_become_probabilities_once():
     aligned = align(Fixed(P, np.array(["a", "b", "c"])), Known(np.log(P) + 5, ABC.as_kind("logits")), X)
     np.testing.assert_allclose(aligned.teacher, P)
 
@@ -63,58 +63,58 @@ def test_a_teacher_of_logits_is_softened_once():
         (["a", "b", 1], r"missing \['c'\], extra \[1\]"),
     ],
 )
-def test_other_classes_are_never_cut_off(columns, seen):
+def test_unknown_classes_raise_an_error(columns, seen):
     with pytest.raises(LabelMismatch, match=seen):
         align(Fixed(P, np.array(columns, dtype=object)), Known(P, ABC), X)
 
 
-def test_a_class_that_the_student_never_saw_gets_no_probability():
+def test_a_class_without_a_column_of_the_student_gets_zero_probability():
     two = np.array([[0.4, 0.6]] * 3)
     aligned = align(Fixed(two, np.array(["c", "a"])), Known(P, ABC), X)
     assert aligned.classes == ("a", "b", "c")
     np.testing.assert_array_equal(aligned.student, [[0.6, 0.0, 0.4]] * 3)
 
 
-def test_labels_of_y_that_no_one_knows_are_an_error():
+def test_unknown_classes_in_y_raise_an_error():
     with pytest.raises(LabelMismatch, match=r"\['z'\], which are not among the classes \['a', 'b', 'c'\]"):
         align(Fixed(P, np.array(["a", "b", "c"])), None, X, ["a", "b", "z"])
 
 
-def test_a_class_that_y_never_holds_is_no_error():
+def test_a_class_absent_from_y_is_accepted():
     assert align(Fixed(P, np.array(["a", "b", "c"])), None, X, ["a", "b", "b"]).truth.sum() == 3
 
 
-def test_rows_must_be_as_many():
+def test_the_numbers_of_rows_must_match():
     with pytest.raises(ShapeError, match="y has 2 rows and X has 3"):
         align(Fixed(P, np.array(["a", "b", "c"])), None, X, ["a", "b"])
     with pytest.raises(LabelMismatch, match="the student's answers: 2 answers to 3 rows"):
         align(Fixed(P[:2], np.array(["a", "b", "c"])), Known(P, ABC), X)
 
 
-def test_there_must_be_something_to_measure_against():
+def test_a_teacher_or_y_is_required():
     with pytest.raises(BadInput, match="pass a teacher, or y, or both"):
         align(Fixed(P, np.array(["a", "b", "c"])), None, X)
 
 
-def test_answers_that_are_no_probabilities_are_refused():
+def test_answers_that_are_not_probabilities_are_refused():
     with pytest.raises(NotProbabilities, match="the student's answers"):
         align(Fixed(P * 2, np.array(["a", "b", "c"])), Known(P, ABC), X)
 
 
-def test_a_student_that_cannot_be_asked_is_refused():
+def test_a_student_without_predict_proba_or_classes_is_refused():
     with pytest.raises(BadInput, match="has no predict_proba"):
         student_form(object())
     with pytest.raises(BadInput, match="has no classes_; fit it first"):
         student_form(LogisticRegression())
 
 
-def test_an_answerer_that_declares_its_form_may_be_the_student():
+def test_a_teacher_can_be_evaluated_as_the_student():
     aligned = align(Known(np.log(P), ABC.as_kind("logits")), Known(P, ABC), X)
     np.testing.assert_allclose(aligned.student, P)
 
 
 @pytest.mark.parametrize("kind", ["array", "frame", "sparse", "texts"])
-def test_rows_of_any_kind_can_be_asked_about(kind):
+def test_rows_of_every_kind_are_accepted(kind):
     numbers = np.random.default_rng(0).integers(0, 3, size=(30, 3)).astype(float)
     labels = np.where(numbers[:, 0] > 0, "yes", "no")
     made = {"array": numbers, "frame": pd.DataFrame(numbers, columns=["u", "v", "w"]), "sparse": sparse.csr_matrix(numbers)}
@@ -126,7 +126,7 @@ def test_rows_of_any_kind_can_be_asked_about(kind):
     assert aligned.task == "binary"
 
 
-def test_several_labels_of_a_forest_are_probabilities_of_on():
+def test_multilabel_answers_of_a_forest_are_probabilities_of_on():
     rng = np.random.default_rng(0)
     rows, on = rng.normal(size=(40, 3)), rng.integers(2, size=(40, 2))
     forest = RandomForestClassifier(5, random_state=0).fit(rows, on)
@@ -139,7 +139,7 @@ def test_several_labels_of_a_forest_are_probabilities_of_on():
         align(forest, None, rows, on * 0.5)
 
 
-def test_multilabel_truth_in_a_frame_is_aligned_by_its_column_names():
+def test_multilabel_truth_in_a_frame_is_aligned_by_column_name():
     form = AnswerForm("probabilities", "multilabel", ("red", "blue"))
     answers = np.array([[0.9, 0.1], [0.8, 0.3]])
     teacher = Known(answers, form)
@@ -150,29 +150,29 @@ def test_multilabel_truth_in_a_frame_is_aligned_by_its_column_names():
 
 
 def test_a_student_of_another_task_is_refused():
-    with pytest.raises(LabelMismatch, match="same thing"):
+    with pytest.raises(LabelMismatch, match="expected the same task"):
         align(Fixed(P, np.array(["a", "b", "c"])), Known(X, AnswerForm("values", "regression")), X)
 
 
-def test_values_may_have_several_outputs_but_as_many_on_both_sides():
+def test_multi_output_values_need_the_same_number_of_outputs():
     rows = np.random.default_rng(0).normal(size=(20, 3))
     student = LinearRegression().fit(rows, rows[:, :2])
     aligned = align(student, None, rows, rows[:, :2])
     assert aligned.student.shape == aligned.truth.shape == (20, 2)
-    with pytest.raises(ShapeError, match="2 values a row and the teacher 1"):
+    with pytest.raises(ShapeError, match="2 values per row and the teacher 1"):
         align(student, Known(rows[:, 0], AnswerForm("values", "regression")), rows)
     with pytest.raises(ShapeError, match="expected \\(20, 2\\)"):
         align(student, None, rows, rows[:, 0])
 
 
-def test_the_fingerprint_is_of_the_rows_whatever_holds_them():
+def test_the_rows_fingerprint_does_not_depend_on_the_container():
     student = Fixed(P, np.array(["a", "b", "c"]))
     same = [align(student, Known(P, ABC), rows).rows_fingerprint for rows in (X, pd.DataFrame(X), X.astype(int))]
     assert len(set(same)) == 1
     assert align(student, Known(P, ABC), X[::-1]).rows_fingerprint != same[0]
 
 
-def test_labels_of_a_network_are_several_where_y_has_several_columns():
+def test_a_student_is_multilabel_if_y_has_several_columns():
     rng = np.random.default_rng(0)
     rows, on = rng.normal(size=(40, 3)), rng.integers(2, size=(40, 2))
     network = OneVsRestClassifier(LogisticRegression()).fit(rows, on)
@@ -189,34 +189,34 @@ def test_labels_of_a_network_are_several_where_y_has_several_columns():
         ([1.0, 2.0], ShapeError, "y has 2 rows and X has 3"),
     ],
 )
-def test_values_that_cannot_be_are_refused(y, error, seen):
+def test_invalid_values_are_refused(y, error, seen):
     student = LinearRegression().fit(X, X[:, 0])
     with pytest.raises(error, match=seen):
         align(student, None, X, y)
 
 
 @pytest.mark.parametrize("y", [[None, "a", "b"], np.array(["a", np.nan, "b"], dtype=object)])
-def test_a_row_without_a_label_is_refused(y):
+def test_a_missing_class_in_y_is_refused(y):
     with pytest.raises(LabelMismatch, match="y holds missing labels; leave those rows out"):
         align(Fixed(P, np.array(["a", "b", "c"])), None, X, y)
 
 
-def test_a_label_that_was_never_on_in_training_is_off():
+def test_a_label_that_was_always_off_in_training_is_off():
     rows = np.random.default_rng(0).normal(size=(20, 2))
     on = np.column_stack([rows[:, 0] > 0, np.zeros(20)]).astype(int)
     forest = RandomForestClassifier(3, random_state=0).fit(rows, on)
     np.testing.assert_array_equal(align(forest, None, rows, on).student[:, 1], 0)
 
 
-def test_labels_that_are_more_than_on_or_off_are_refused():
+def test_labels_with_other_values_than_0_and_1_are_refused():
     rows = np.random.default_rng(0).normal(size=(20, 2))
     several = np.tile([[0, 1], [1, 0], [2, 1], [0, 0]], (5, 1))
     with pytest.raises(LabelMismatch, match=r"classes \[0, 1, 2\]; expected 0 and 1"):
         align(RandomForestClassifier(3, random_state=0).fit(rows, several), None, rows, several)
 
 
-def test_one_hot_truth_is_not_taken_for_labels():
-    with pytest.raises(ShapeError, match="one class a row"):
+def test_one_hot_truth_is_not_mistaken_for_multilabel():
+    with pytest.raises(ShapeError, match="one class per row"):
         align(Fixed(P, np.array(["a", "b", "c"])), None, X, np.eye(3))
     with pytest.raises(ShapeError, match="one class label a row"):
         align(Fixed(P, np.array(["a", "b", "c"])), Known(P, ABC), X, np.eye(3))
@@ -224,7 +224,7 @@ def test_one_hot_truth_is_not_taken_for_labels():
         align(Fixed(P, np.array(["a", "b", "c"])), None, X, [["a", "b", "c"]] * 3)
 
 
-def test_labels_that_exclude_each_other_are_believed_of_a_student_that_says_so():
+def test_exclusive_labels_are_accepted_from_a_student_declared_multilabel():
     rows = np.random.default_rng(0).normal(size=(20, 2))
     on = np.eye(2, dtype=int)[(rows[:, 0] > 0).astype(int)]
     forest = RandomForestClassifier(3, bootstrap=False, random_state=0).fit(rows, on)
@@ -233,9 +233,9 @@ def test_labels_that_exclude_each_other_are_believed_of_a_student_that_says_so()
     assert align(Known(P, exclusive), None, X, np.eye(3)).task == "multilabel"
 
 
-def test_a_truth_of_unequal_rows_and_answers_to_other_labels_are_refused():
+def test_ragged_truth_and_answers_that_do_not_match_classes_are_refused():
     with pytest.raises(ShapeError, match="the rows of y do not have the same number"):
         align(Fixed(np.full((2, 2), 0.5), np.array(["a", "b"])), None, np.zeros((2, 1)), [["a"], ["b", "a"]])
     one = [np.full((2, 2), 0.5)]
-    with pytest.raises(ShapeError, match="the student answers 1 labels with columns"):
+    with pytest.raises(ShapeError, match="the student returns probabilities for 1 labels with columns"):
         align(Fixed(one, [np.array([0, 1])] * 2), None, np.zeros((2, 1)), [[0, 1], [1, 0]])

@@ -14,21 +14,21 @@ def _mean(values, **limits):
     return OfSums(sparse.csr_array(values[:, None]), lambda sums: sums[:, 0] / len(values), **limits)
 
 
-def test_resamples_of_a_mean_spread_as_theory_says():
+def test_resamples_of_a_mean_have_the_theoretical_spread():
     values = np.random.default_rng(0).normal(size=400)
     sums = resampled_sums(sparse.csr_array(np.stack([values, np.ones(400)], axis=1)), seed=1, resamples=2000)
     np.testing.assert_array_equal(sums[:, 1], 400)
     assert sums[:, 0].std() / 400 == pytest.approx(stats.sem(values), rel=0.07)
 
 
-def test_the_seed_decides_the_draws():
+def test_the_seed_determines_the_draws():
     features = sparse.csr_array(np.random.default_rng(0).normal(size=(50, 2)))
     first, again, other = (resampled_sums(features, seed=seed, resamples=100) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
-def test_many_rows_are_drawn_a_few_resamples_at_a_time(monkeypatch):
+def test_resamples_are_drawn_in_chunks(monkeypatch):
     features = sparse.csr_array(np.ones((30, 1)))
     monkeypatch.setattr(module, "DRAWN_AT_A_TIME", 70)
     np.testing.assert_array_equal(resampled_sums(features, seed=0, resamples=7), np.full((7, 1), 30.0))
@@ -43,28 +43,28 @@ def test_figures_share_their_resamples():
 
 @settings(max_examples=30)
 @given(arrays(np.float64, 12, elements=st.floats(0, 1)))
-def test_an_interval_holds_its_figure_and_stays_in_range(values):
+def test_an_interval_contains_its_figure_and_stays_in_range(values):
     figure = _mean(values)
     interval = bootstrap_intervals({"mean": figure}, seed=0, resamples=100)["mean"]
     assert 0 <= interval.low <= figure.value <= interval.high <= 1
     assert interval.over == "test rows"
 
 
-def test_a_figure_that_no_resample_allows_may_be_anything():
+def test_a_figure_undefined_in_every_resample_gets_the_whole_range():
     never = OfSums(sparse.csr_array(np.ones((4, 1))), lambda sums: np.full(len(sums), np.nan))
     interval = bootstrap_intervals({"never": never}, seed=0, resamples=100)["never"]
     assert (interval.low, interval.high) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(("shift", "truth"), [(0.0, 0.0), (0.1, 0.1)])
-def test_the_interval_of_a_calibration_error_holds_the_truth_about_as_often_as_it_says(shift, truth):
+def test_calibration_error_intervals_have_their_nominal_coverage(shift, truth):
     rng = np.random.default_rng(4)
-    held = []
+    covered = []
     for _ in range(60):
         top = rng.uniform(0.6, 0.9, size=600)
         right = rng.random(600) < top - shift
         target = np.stack([right, ~right], axis=1).astype(float)
         figure = calibration_error(target, np.stack([top, 1 - top], axis=1))
         interval = bootstrap_intervals({"ece": figure}, seed=0, resamples=200)["ece"]
-        held.append(interval.low <= truth <= interval.high)
-    assert np.mean(held) >= 0.85
+        covered.append(interval.low <= truth <= interval.high)
+    assert np.mean(covered) >= 0.85

@@ -9,23 +9,23 @@ from tutelage.evaluation import cost as module
 from tutelage.evaluation.cost import measure_cost, measure_latency, student_cost
 
 
-def test_the_median_is_told_per_row_alone_and_in_a_batch(monkeypatch):
+def test_median_latency_is_measured_per_row_alone_and_in_a_batch(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(module, "perf_counter", lambda: now[0])
-    asked = []
+    calls = []
 
     def predict(rows):
-        asked.append(len(rows))
-        # A first call that is slow, one hiccup, and a cost that does not grow with the batch.
-        now[0] += 5.0 if len(asked) == 1 else 0.9 if len(asked) == 3 else 0.002
+        calls.append(len(rows))
+        # A slow first call, one outlier, and a cost that does not depend on the batch size.
+        now[0] += 5.0 if len(calls) == 1 else 0.9 if len(calls) == 3 else 0.002
 
     cost = measure_cost(predict, np.zeros((4000, 2), np.float32), size_bytes=77, budget_seconds=0.05)
     assert cost.latency_us == pytest.approx(2000)
     assert cost.batch_latency_us == pytest.approx(2.0)
-    assert (cost.size_bytes, cost.batch_rows, set(asked)) == (77, 1000, {1, 1000})
+    assert (cost.size_bytes, cost.batch_rows, set(calls)) == (77, 1000, {1, 1000})
 
 
-def test_a_students_calls_are_timed_alone_and_in_a_batch(monkeypatch):
+def test_student_calls_are_timed_alone_and_in_a_batch(monkeypatch):
     now, calls = [0.0], []
     monkeypatch.setattr(module, "perf_counter", lambda: now[0])
 
@@ -42,22 +42,22 @@ def test_a_students_calls_are_timed_alone_and_in_a_batch(monkeypatch):
     assert (cost.parts, cost.unit, cost.size_of) == (None, "", "pickle")
 
 
-def test_the_medians_interval_is_the_binomial_one(monkeypatch):
+def test_the_interval_of_the_median_is_binomial(monkeypatch):
     seconds = iter(np.random.default_rng(0).permutation(np.arange(1, 102)) / 1e6)
     monkeypatch.setattr(module, "_call_seconds", lambda *_: list(seconds))
-    told = measure_latency(lambda rows: rows, as_rows(np.zeros((1, 1))), 1, 0.1)
-    assert (told.p50_us, told.calls) == (pytest.approx(51), 101)
-    low, high = told.ci95_us
+    latency = measure_latency(lambda rows: rows, as_rows(np.zeros((1, 1))), 1, 0.1)
+    assert (latency.p50_us, latency.calls) == (pytest.approx(51), 101)
+    low, high = latency.ci95_us
     assert (51 - low) == pytest.approx(high - 51)
     assert stats.binom.cdf(low - 1, 101, 0.5) <= 0.025 < stats.binom.cdf(low, 101, 0.5)
 
 
-def test_a_few_slow_calls_have_no_interval_and_no_budget_takes_no_time():
+def test_too_few_calls_have_no_interval_and_no_budget_skips_timing():
     def predict(rows):
         sleep(0.002)
 
     slow = student_cost(object(), predict, as_rows(np.zeros((2, 1))), size_bytes=9, budget_seconds=1e-9)
     assert (slow.alone.calls, slow.alone.ci95_us, slow.size_bytes, slow.size_of) == (3, None, 9, "file")
-    asked = []
-    assert student_cost(object(), asked.append, as_rows(np.zeros((2, 1))), budget_seconds=None).alone is None
-    assert asked == []
+    calls = []
+    assert student_cost(object(), calls.append, as_rows(np.zeros((2, 1))), budget_seconds=None).alone is None
+    assert calls == []

@@ -17,14 +17,14 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.teachers.adapt import as_teacher
 
 
-def test_figures_are_scikit_learns(flowers, forest, small_tree, evaluation):
+def test_figures_equal_scikit_learns(flowers, forest, small_tree, evaluation):
     rows, labels, train = flowers
-    said, true = small_tree.predict_proba(rows[~train]), labels[~train]
-    told = {name: estimate.value for name, estimate in evaluation.against_truth.items()}
-    assert told["accuracy"] == pytest.approx(accuracy_score(true, small_tree.predict(rows[~train])))
-    assert told["nll_nats"] == pytest.approx(log_loss(true, floored(said)), abs=1e-5)
-    assert told["brier"] == pytest.approx(brier_score_loss(true, said, scale_by_half=False))
-    assert told["worst_class_recall"] == pytest.approx(recall_score(true, small_tree.predict(rows[~train]), average=None).min())
+    probs, true = small_tree.predict_proba(rows[~train]), labels[~train]
+    figures = {name: estimate.value for name, estimate in evaluation.against_truth.items()}
+    assert figures["accuracy"] == pytest.approx(accuracy_score(true, small_tree.predict(rows[~train])))
+    assert figures["nll_nats"] == pytest.approx(log_loss(true, floored(probs)), abs=1e-5)
+    assert figures["brier"] == pytest.approx(brier_score_loss(true, probs, scale_by_half=False))
+    assert figures["worst_class_recall"] == pytest.approx(recall_score(true, small_tree.predict(rows[~train]), average=None).min())
 
 
 def test_fidelity_is_agreement_with_the_teacher(flowers, forest, small_tree, evaluation):
@@ -36,7 +36,7 @@ def test_fidelity_is_agreement_with_the_teacher(flowers, forest, small_tree, eva
     assert evaluation.teacher == forest.fingerprint
 
 
-def test_the_teacher_against_itself_is_lossless(flowers, forest):
+def test_a_teacher_against_itself_loses_nothing(flowers, forest):
     rows, labels, train = flowers
     own = evaluate(forest, forest, rows[~train], labels[~train], budget_seconds=None)
     assert own.against_teacher["agreement"].value == 1
@@ -45,22 +45,22 @@ def test_the_teacher_against_itself_is_lossless(flowers, forest):
     assert own.against_truth == own.teacher_against_truth
 
 
-def test_accuracy_is_fidelity_to_a_teacher_who_knows_the_truth(flowers, forest, small_tree, evaluation):
+def test_accuracy_equals_fidelity_to_a_perfect_teacher(flowers, forest, small_tree, evaluation):
     rows, labels, train = flowers
     omniscient = SoftLabels(np.eye(3)[np.searchsorted(forest.form.classes, labels[~train])], forest.form, row_names(np.arange(75.0)))
-    told = evaluate(Same(small_tree, rows[~train]), omniscient, np.arange(75.0), budget_seconds=None).against_teacher
+    figures = evaluate(ByRowNumber(small_tree, rows[~train]), omniscient, np.arange(75.0), budget_seconds=None).against_teacher
     for of_truth, of_teacher in (
         ("accuracy", "agreement"),
         ("worst_class_recall", "worst_class_agreement"),
         ("nll_nats",) * 2,
         ("ece",) * 2,
     ):
-        assert told[of_teacher].value == pytest.approx(evaluation.against_truth[of_truth].value)
-    assert told["kl_nats"].value == pytest.approx(told["nll_nats"].value)
+        assert figures[of_teacher].value == pytest.approx(evaluation.against_truth[of_truth].value)
+    assert figures["kl_nats"].value == pytest.approx(figures["nll_nats"].value)
 
 
-class Same:
-    """A student that is asked by the number of a row."""
+class ByRowNumber:
+    """A student whose input is the number of a row."""
 
     def __init__(self, student, rows):
         self.student, self.rows, self.classes_ = student, rows, student.classes_
@@ -81,7 +81,7 @@ def test_a_record_is_frozen_and_its_json_is_strict(evaluation):
         evaluation.rows = 3
 
 
-def test_the_seed_decides_the_intervals_and_nothing_else(flowers, forest, small_tree):
+def test_the_seed_changes_only_the_intervals(flowers, forest, small_tree):
     rows, labels, train = flowers
     first, again, other = (evaluate(small_tree, forest, rows[~train], labels[~train], seed=seed, budget_seconds=None) for seed in (1, 1, 2))
     assert first == again
@@ -89,7 +89,7 @@ def test_the_seed_decides_the_intervals_and_nothing_else(flowers, forest, small_
     assert first.against_truth["ece"].interval != other.against_truth["ece"].interval
 
 
-def test_the_truth_or_the_teacher_may_be_missing(flowers, forest, small_tree):
+def test_truth_and_teacher_are_each_optional(flowers, forest, small_tree):
     rows, labels, train = flowers
     alone = evaluate(small_tree, None, rows[~train], labels[~train], budget_seconds=None)
     assert (alone.teacher, alone.against_teacher, alone.decisions) == (None, {}, None)
@@ -99,7 +99,7 @@ def test_the_truth_or_the_teacher_may_be_missing(flowers, forest, small_tree):
         evaluate(small_tree, None, rows)
 
 
-def test_an_estimator_is_taken_as_a_teacher(flowers, forest, small_tree, evaluation):
+def test_an_estimator_is_accepted_as_a_teacher(flowers, forest, small_tree, evaluation):
     rows, labels, train = flowers
     assert (
         evaluate(small_tree, forest.estimator, rows[~train], labels[~train], budget_seconds=None).against_teacher
@@ -107,7 +107,7 @@ def test_an_estimator_is_taken_as_a_teacher(flowers, forest, small_tree, evaluat
     )
 
 
-def test_values_are_measured_too():
+def test_regression_is_evaluated():
     rows = np.random.default_rng(0).normal(size=(80, 3))
     values = rows[:, 0] ** 2 + rows[:, 1]
     teacher = as_teacher(DecisionTreeRegressor(max_leaf_nodes=30, random_state=0).fit(rows, values))
@@ -117,7 +117,7 @@ def test_values_are_measured_too():
     assert (found.reliability, found.decisions, found.classes, found.cost.parts) == ({}, None, (), 4)
 
 
-def test_several_labels_are_measured_too():
+def test_multilabel_is_evaluated():
     rows, on = make_multilabel_classification(60, 5, n_classes=3, random_state=0)
     found = evaluate(RandomForestClassifier(5, random_state=0).fit(rows, on), None, rows, on, budget_seconds=None)
     assert (found.task, found.decisions) == ("multilabel", None)
@@ -134,7 +134,7 @@ def test_classes_as_numbers_where_the_teacher_has_names_are_refused(flowers, for
         evaluate(student, forest, rows[~train])
 
 
-def test_the_cost_is_told_in_leaves_bytes_and_microseconds(evaluation, stump_evaluation):
+def test_the_cost_has_leaves_bytes_and_microseconds(evaluation, stump_evaluation):
     cost = evaluation.cost
     assert (cost.parts, cost.unit, cost.size_of) == (4, "leaves", "pickle")
     assert cost.alone.batch_rows == 1
@@ -146,7 +146,7 @@ def test_the_cost_is_told_in_leaves_bytes_and_microseconds(evaluation, stump_eva
 @pytest.mark.parametrize(
     ("wrong", "seen"), [({"resamples": 3}, "at least 100"), ({"floor": 0.0}, "floor is 0.0"), ({"bins": 0}, "at least 1")]
 )
-def test_settings_that_cannot_be_are_refused(flowers, small_tree, wrong, seen):
+def test_invalid_settings_are_refused(flowers, small_tree, wrong, seen):
     rows, labels, train = flowers
     with pytest.raises(BadInput, match=seen):
         evaluate(small_tree, None, rows[~train], labels[~train], budget_seconds=None, **wrong)

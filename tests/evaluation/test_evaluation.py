@@ -6,7 +6,7 @@ from tutelage.core.errors import BadInput
 from tutelage.evaluation.evaluation import Evaluation
 
 
-def test_json_holds_every_figure_and_no_answers(evaluated):
+def test_json_contains_every_figure_and_no_answers(evaluated):
     plain = json.loads(evaluated.dumps())
     assert plain["schema"] == 2
     assert plain["against_truth"]["worst_class_recall"] == {
@@ -21,12 +21,12 @@ def test_json_holds_every_figure_and_no_answers(evaluated):
     assert "answers" not in plain
 
 
-def test_a_figure_tells_itself_with_its_interval(evaluated):
+def test_a_figure_is_printed_with_its_interval(evaluated):
     assert str(evaluated.against_truth["accuracy"]) == "0.9125 (0.89 to 0.93)"
     assert str(evaluated.against_truth["nll_nats"]) == "0.25"
 
 
-def test_answers_are_there_or_the_error_says_why_not(evaluated):
+def test_missing_answers_raise_an_error_that_says_why(evaluated):
     assert evaluated.row_answers().rows_fingerprint == "f00"
     with pytest.raises(BadInput, match="evaluate with a teacher"):
         evaluated.row_answers().named("teacher")
@@ -34,7 +34,7 @@ def test_answers_are_there_or_the_error_says_why_not(evaluated):
         evaluated.row_answers().named("truth")
 
 
-def test_json_is_read_back_as_the_same_record(evaluated):
+def test_a_record_survives_a_round_trip_through_json(evaluated):
     again = Evaluation.from_json(json.loads(evaluated.dumps()))
     assert again == evaluated
     assert str(again) == str(evaluated)
@@ -51,6 +51,6 @@ def test_a_record_of_another_schema_is_refused(evaluated, schema):
 @pytest.mark.parametrize(
     "wrong", [{"cost": 3}, {"against_truth": {"accuracy": {}}}, {"classes": None}, {"reliability": {"truth": {"a": []}}}]
 )
-def test_what_is_no_record_is_refused(evaluated, wrong):
-    with pytest.raises(BadInput, match="no evaluation as tutelage writes them"):
+def test_other_values_than_a_record_are_refused(evaluated, wrong):
+    with pytest.raises(BadInput, match="not an evaluation record written by tutelage"):
         Evaluation.from_json({**evaluated.to_json(), **wrong})

@@ -10,7 +10,7 @@ from tutelage.evaluation.table import NAMES, figure_text
 
 
 class Cells(HTMLParser):
-    """The texts of an HTML table; fails where a tag is not closed."""
+    """The texts of an HTML table; fails if a tag is not closed."""
 
     def __init__(self, html):
         super().__init__()
@@ -28,7 +28,7 @@ class Cells(HTMLParser):
         self.texts.append(data)
 
 
-def test_the_text_tells_figure_interval_and_teacher(evaluated):
+def test_the_text_shows_figure_interval_and_teacher(evaluated):
     lines = {line.split("  ")[1] if line.startswith("  ") else line: line.split() for line in str(evaluated).splitlines()}
     assert lines["accuracy"] == ["accuracy", "91.25", "%", "89.00", "to", "93.00", "95.00", "%"]
     assert lines["worst class (no)"][3:] == ["50.00", "%", "25.00", "to", "75.00"]
@@ -42,15 +42,15 @@ def test_a_figure_without_an_interval_has_a_dash(evaluated):
     assert (line.figure, line.interval) == ("0.25", "-")
 
 
-def test_latency_is_told_with_its_interval_where_there_is_one(evaluated):
+def test_latency_is_shown_with_its_interval_if_there_is_one(evaluated):
     lines = {line.name: line for line in evaluated.table.sections[-1].lines}
-    assert lines["one row alone, median µs"][1:3] == ("50", "45 to 55")
-    assert lines["one row alone, 99th percentile µs"].figure == "5,000"
-    assert lines["a row in a batch of 1,000, median µs"][1:3] == ("0.5", "-")
+    assert lines["latency of one row, median µs"][1:3] == ("50", "45 to 55")
+    assert lines["latency of one row, 99th percentile µs"].figure == "5,000"
+    assert lines["latency per row in a batch of 1,000, median µs"][1:3] == ("0.5", "-")
     assert lines["size (file)"].figure == "1.5 kB"
 
 
-def test_the_notebooks_table_says_the_same_and_escapes_names(evaluated):
+def test_the_html_table_has_the_same_content_and_escapes_names(evaluated):
     texts = Cells(evaluated._repr_html_()).texts
     assert texts[0] == "<b>ush on 1,234 test rows (binary)"
     for section in evaluated.table.sections:
@@ -72,22 +72,22 @@ def test_rich_prints_the_table(evaluated):
     assert "worst class (no)" in console.export_text()
 
 
-def test_the_teachers_worst_class_is_named_where_it_is_another(evaluated):
+def test_the_teachers_worst_class_is_named_if_it_differs(evaluated):
     other = {"worst_class_recall": Estimate(0.75, None, "bootstrap", of=1)}
     lines = replace(evaluated, teacher_against_truth=other).table.sections[0].lines
     assert [line.teacher for line in lines if line.name == "worst class (no)"] == ["75.00 % (1)"]
 
 
-def test_names_are_texts_and_no_markup(evaluated):
+def test_names_are_not_parsed_as_markup(evaluated):
     named = replace(evaluated, student="[red]", against_truth={"worst_class_recall": Estimate(0.5, None, "bootstrap", of="[b]")})
     assert "[red] on" in str(named)
     assert "worst class ([b])" in str(named)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.0, "0"), (2.6e-18, "0"), (1234.5, "1,234"), (0.000123456, "0.0001235"), (-2.5, "-2.5")])
-def test_numbers_have_four_digits_that_count(value, expected):
+def test_numbers_have_four_significant_digits(value, expected):
     assert figure_text("mse", Estimate(value, None, "t")) == expected
 
 
-def test_every_figure_that_is_measured_has_a_name():
+def test_figures_have_display_names():
     assert {"accuracy", "kl_nats", "ece", "r2"} <= set(NAMES)

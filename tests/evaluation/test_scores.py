@@ -30,7 +30,7 @@ def answers(draw):
 
 @settings(max_examples=60)
 @given(answers())
-def test_every_interval_holds_its_figure(aligned):
+def test_every_interval_contains_its_figure(aligned):
     for against in ("truth", "teacher"):
         for name, estimate in _figures(aligned, against).items():
             assert estimate.interval.low - 1e-12 <= estimate.value <= estimate.interval.high + 1e-12, name
@@ -48,14 +48,14 @@ def test_the_worst_class_is_the_lowest_recall():
     assert worst.method == "bootstrap"
 
 
-def test_a_class_that_was_right_in_three_rows_of_three_is_not_sure():
+def test_the_interval_of_a_class_with_3_of_3_right_is_wide():
     one_hot = np.eye(2)[[0, 0, 0, 1, 1, 1]]
     worst = _figures(_classified("binary", one_hot * 0.9 + 0.05, truth=one_hot))["worst_class_recall"]
     assert worst.value == worst.interval.high == 1
-    assert worst.interval.low == pytest.approx(0.438, abs=1e-3)  # Wilson's of 3 in 3
+    assert worst.interval.low == pytest.approx(0.438, abs=1e-3)  # Wilson interval of 3 in 3
 
 
-def test_agreement_where_the_teacher_is_wrong_counts_those_rows_alone():
+def test_agreement_where_the_teacher_is_wrong_counts_only_those_rows():
     truth, teacher = np.eye(2)[[0, 0, 0, 1]], np.eye(2)[[1, 1, 0, 1]]
     student = np.eye(2)[[1, 0, 1, 1]] * 0.8 + 0.1
     figures = _figures(_classified("binary", student, teacher, truth), "teacher")
@@ -64,12 +64,12 @@ def test_agreement_where_the_teacher_is_wrong_counts_those_rows_alone():
     assert figures["agreement"].method == "Wilson"
 
 
-def test_a_teacher_who_is_never_wrong_leaves_that_figure_out():
+def test_that_figure_is_absent_if_the_teacher_is_never_wrong():
     truth = np.eye(2)[[0, 1, 1]]
     assert "agreement_where_teacher_is_wrong" not in _figures(_classified("binary", truth, truth, truth), "teacher")
 
 
-def test_means_have_students_interval_over_rows():
+def test_means_have_a_t_interval_over_rows():
     rng = np.random.default_rng(2)
     target, student = rng.dirichlet(np.ones(3), size=(2, 80))
     aligned = _classified("multiclass", student, teacher=target)
@@ -79,7 +79,7 @@ def test_means_have_students_interval_over_rows():
     assert figure.method == "t"
 
 
-def test_labels_are_averaged_and_all_of_them_counted_together():
+def test_multilabel_figures_average_over_labels():
     truth = np.array([[1, 0], [1, 1], [0, 0], [0, 1.0]])
     student = np.array([[0.9, 0.2], [0.8, 0.3], [0.4, 0.1], [0.7, 0.9]])
     figures = _figures(_classified("multilabel", student, truth=truth))
@@ -97,19 +97,19 @@ def _tops(truth, student):
     return np.maximum(student, 1 - student), ((student > 0.5) == truth).astype(float)
 
 
-def test_labels_where_the_teacher_is_wrong_are_counted_by_label():
+def test_multilabel_agreement_where_the_teacher_is_wrong_is_counted_per_label():
     truth, teacher = np.array([[1, 0], [1, 1.0]]), np.array([[0.2, 0.1], [0.9, 0.3]])
     student = np.array([[0.3, 0.4], [0.8, 0.7]])
     figure = _figures(_classified("multilabel", student, teacher, truth), "teacher")["agreement_where_teacher_is_wrong"]
     assert (figure.value, figure.method) == (0.5, "bootstrap")
 
 
-def test_labels_that_are_never_on_have_no_worst():
+def test_labels_that_are_never_on_have_no_worst_class():
     student = np.full((3, 2), 0.2)
     assert "worst_class_recall" not in _figures(_classified("multilabel", student, truth=np.zeros((3, 2))))
 
 
-def test_values_are_scored_as_scikit_learn_does():
+def test_regression_scores_equal_scikit_learns():
     rng = np.random.default_rng(3)
     truth = rng.normal(loc=1e4, size=(60, 2)) * [1, 5]
     student = truth + rng.normal(size=(60, 2))
@@ -125,13 +125,13 @@ def test_a_constant_truth_has_no_r2():
     assert set(_figures(flat)) == {"mse", "rmse"}
 
 
-def test_one_row_has_figures_and_no_interval_of_a_mean():
+def test_a_single_row_has_figures_but_no_interval_of_a_mean():
     figures = _figures(_classified("binary", np.array([[0.8, 0.2]]), truth=np.array([[1.0, 0.0]])))
     assert figures["nll_nats"].interval is None
     assert figures["accuracy"].interval.low < 1
 
 
-def test_equal_classes_recall_is_never_above_the_balanced_accuracy():
+def test_worst_class_recall_is_at_most_the_balanced_accuracy():
     rng = np.random.default_rng(5)
     codes, student = rng.integers(4, size=300), rng.dirichlet(np.ones(4), size=300)
     worst = _figures(_classified("multiclass", student, truth=np.eye(4)[codes]))["worst_class_recall"]

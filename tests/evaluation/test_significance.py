@@ -7,7 +7,7 @@ from tutelage.core.records import Interval
 from tutelage.evaluation.significance import mean_interval, paired_difference, paired_rows, proportion_interval, verdict
 
 
-def test_the_interval_of_a_mean_is_students():
+def test_the_interval_of_a_mean_is_students_t():
     values = [0.90, 0.92, 0.94, 0.91]
     interval = mean_interval(values)
     expected = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
@@ -28,7 +28,7 @@ def test_the_interval_of_a_proportion_is_wilsons():
     assert interval.over == "test rows"
 
 
-def test_with_rows_of_their_own_seeds_are_compared_by_a_paired_t():
+def test_seeds_with_separate_rows_are_compared_by_a_paired_t():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 6, 40))
     difference, interval = paired_difference(a, b, shared_rows=False)
@@ -36,14 +36,14 @@ def test_with_rows_of_their_own_seeds_are_compared_by_a_paired_t():
     np.testing.assert_allclose((difference, interval.low, interval.high), ((a - b).mean(), test.low, test.high))
 
 
-def test_an_arm_trained_once_stands_for_every_seed():
+def test_a_model_trained_once_is_paired_with_every_seed():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(5, 40)), rng.normal(size=(1, 40))
     assert paired_difference(a, b, shared_rows=True) == paired_difference(a, np.repeat(b, 5, axis=0), shared_rows=True)
 
 
 def test_shared_rows_count_as_a_sample_too():
-    # Every seed gives the same scores: nothing varies but the rows, so this is the interval over rows.
+    # Every seed has the same scores, so only the rows vary and this is the interval over rows.
     rows = np.random.default_rng(0).normal(size=500)
     _, interval = paired_difference(np.tile(rows, (4, 1)), np.zeros((4, 500)), shared_rows=True)
     expected = stats.t.interval(0.95, 499, loc=rows.mean(), scale=stats.sem(rows))
@@ -51,20 +51,20 @@ def test_shared_rows_count_as_a_sample_too():
     assert interval.over == "seeds and test rows"
 
 
-def test_equal_scores_have_a_difference_of_zero_and_no_width():
+def test_equal_scores_have_zero_difference_and_zero_width():
     difference, interval = paired_difference(np.ones((3, 10)), np.ones((3, 10)), shared_rows=True)
     assert (difference, interval.low, interval.high) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(("of_seeds", "of_rows", "shared"), [(0.5, 0.0, False), (0.05, 1.0, True), (0.5, 1.0, True), (0.0, 1.0, True)])
-def test_intervals_hold_the_truth_about_as_often_as_they_say(of_seeds, of_rows, shared):
+def test_intervals_have_their_nominal_coverage(of_seeds, of_rows, shared):
     rng = np.random.default_rng(1)
-    held = []
+    covered = []
     for _ in range(600):
         effects = of_seeds * rng.normal(size=(5, 1)) + of_rows * rng.normal(size=(1, 60)) + 0.5 * rng.normal(size=(5, 60))
         _, interval = paired_difference(effects, np.zeros((5, 60)), shared_rows=shared)
-        held.append(interval.low <= 0 <= interval.high)
-    assert 0.92 <= np.mean(held) <= 0.985
+        covered.append(interval.low <= 0 <= interval.high)
+    assert 0.92 <= np.mean(covered) <= 0.985
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_the_verdict_follows_the_interval_and_the_direction(difference, low, hig
     assert verdict(difference, Interval(low, high, "seeds"), lower_is_better=lower_is_better) == expected
 
 
-def test_scores_of_other_rows_cannot_be_paired():
+def test_scores_of_different_shapes_are_refused():
     with pytest.raises(ShapeError, match=r"\(2, 5\) and \(2, 6\)"):
         paired_difference(np.ones((2, 5)), np.ones((2, 6)), shared_rows=True)
     with pytest.raises(ShapeError, match="cannot be paired"):
         paired_difference(np.ones((2, 5)), np.ones((3, 5)), shared_rows=True)
 
 
-def test_rows_right_and_wrong_are_paired_by_those_that_differ():
+def test_booleans_are_compared_by_the_rows_that_differ():
     a, b = np.array([True] * 60 + [False] * 40), np.array([True] * 50 + [False] * 10 + [True] * 3 + [False] * 37)
     difference, interval = paired_rows(a, b)
     assert difference == pytest.approx(0.07)
@@ -107,24 +107,24 @@ def test_numbers_on_the_same_rows_are_compared_by_a_paired_t():
     np.testing.assert_allclose((difference, interval.low, interval.high), ((a - b).mean(), test.low, test.high))
 
 
-def test_two_models_that_are_always_right_are_not_known_to_be_equal():
+def test_two_models_that_are_always_right_still_have_an_interval():
     _, interval = paired_rows(np.ones(20, bool), np.ones(20, bool))
     assert interval.low < 0 < interval.high
 
 
 @pytest.mark.parametrize("truth", [0.0, 0.05])
-def test_the_interval_over_rows_holds_the_truth_about_as_often_as_it_says(truth):
+def test_intervals_over_rows_have_their_nominal_coverage(truth):
     rng = np.random.default_rng(2)
-    held = []
+    covered = []
     for _ in range(600):
         draw = rng.random(150)
         a, b = draw < 0.85 + truth, (draw < 0.8) | (draw > 0.95)
         _, interval = paired_rows(a, b)
-        held.append(interval.low <= truth <= interval.high)
-    assert 0.93 <= np.mean(held) <= 0.995
+        covered.append(interval.low <= truth <= interval.high)
+    assert 0.93 <= np.mean(covered) <= 0.995
 
 
-def test_rows_that_are_not_as_many_cannot_be_paired():
+def test_different_or_too_few_rows_are_refused():
     with pytest.raises(ShapeError, match="cannot be paired"):
         paired_rows([True], [True, False])
     with pytest.raises(BadInput, match="at least 2 test rows"):

@@ -23,7 +23,7 @@ X = RNG.normal(size=(60, 4))
 Y = (X[:, 0] + X[:, 1] > 0).astype(int)
 
 
-def test_weights_of_a_network_are_counted_inside_and_outside_its_student():
+def test_weights_of_a_network_are_counted_with_and_without_a_student():
     network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
     assert count_parts(network) == count_parts(TorchStudent(network, classes=[0, 1])) == (4 * 3 + 3 + 3 * 2 + 2, "weights")
 
@@ -47,23 +47,23 @@ def test_weights_of_a_network_are_counted_inside_and_outside_its_student():
     ],
     ids=lambda value: type(value).__name__ if hasattr(value, "fit") else "",
 )
-def test_parts_of_every_known_kind_are_counted(student, expected):
+def test_parts_of_every_supported_kind_are_counted(student, expected):
     assert count_parts(student.fit(X, Y)) == expected
 
 
-def test_bare_boosters_are_counted_as_their_wrappers():
+def test_boosters_are_counted_like_their_wrappers():
     wrapped = lightgbm.LGBMClassifier(n_estimators=3, num_leaves=2, verbose=-1).fit(X, Y)
     assert count_parts(wrapped.booster_) == count_parts(wrapped)
     wrapped = xgboost.XGBClassifier(n_estimators=3, max_depth=2, n_jobs=1).fit(X, Y)
     assert count_parts(wrapped.get_booster()) == count_parts(wrapped)
 
 
-def test_a_student_is_weighed_as_a_pickle_and_one_that_cannot_be_is_not():
+def test_pickled_size_is_none_for_students_that_cannot_be_pickled():
     small, big = (DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=0).fit(X, Y) for leaves in (2, 20))
     assert 0 < pickled_bytes(small) < pickled_bytes(big)
     assert pickled_bytes(make_pipeline(FunctionTransformer(lambda rows: rows), LogisticRegression())) is None
 
 
-def test_students_side_by_side_are_counted_together():
+def test_one_student_per_label_is_counted_as_a_total():
     labels = PerLabel(SoftTree(max_leaf_nodes=3)).fit(X, np.c_[Y, 1 - Y, np.zeros(len(X))])
     assert count_parts(labels) == (sum(count_parts(one)[0] for one in labels.estimators_ if not isinstance(one, float)), "leaves")

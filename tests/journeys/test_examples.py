@@ -35,25 +35,25 @@ def check_votes(said: str, folder: Path) -> None:
     student = folder / "student.skops"
     assert size == student.stat().st_size < 1_000_000
     assert load_student(student).predict(["hello: the parcel is late, the box was wet."]).tolist() == ["delivery"]
-    difference, low, high = figures(said, "on votes against on the majority vote, accuracy:")
+    difference, low, high = figures(said, "votes against majority vote, accuracy:")
     assert difference == pytest.approx(on_votes - on_majority, abs=0.0011)
     assert low > 0
     assert re.search(r"vote, accuracy: .*: beats$", said, flags=re.MULTILINE)
 
 
 def check_any_teacher(said: str, folder: Path) -> None:
-    on_labels, on_made = (figures(said, line)[0] for line in ("tree on labels", "and to 5000 made rows"))
-    teacher = figures(said, "the teacher itself")[0]
+    on_labels, on_made = (figures(said, line)[0] for line in ("tree on the true classes", "with 5000 generated rows"))
+    teacher = figures(said, "the teacher")[0]
     assert on_labels < on_made < teacher
-    points, low, high = figures(said, "taught against labels only:")
+    points, low, high = figures(said, "with generated rows against true classes:")
     assert points == pytest.approx(100 * (on_made - on_labels), abs=0.11)
     assert low < points < high
     assert OnnxStudent.load(folder / "tree.onnx").answer(np.zeros((2, 64), dtype=np.float32)).shape == (2, 10)
-    assert re.search(r"up to \de-0[5-9]$", said, flags=re.MULTILINE)
+    assert re.search(r"by at most \de-0[5-9]$", said, flags=re.MULTILINE)
 
 
 def check_grid(said: str, folder: Path) -> None:
-    for line in ("tree alone", "tree and its forest"):
+    for line in ("tree only", "distilled tree"):
         on_test, in_search, *_ = figures(said, line)
         assert 0.88 < on_test <= 1
         assert 0.88 < in_search <= 1
@@ -63,9 +63,9 @@ def check_grid(said: str, folder: Path) -> None:
 
 
 def check_own_teacher(said: str, folder: Path) -> None:
-    assert "RuleOfThumb keeps the contract of a teacher" in said
-    assert "Moody does not: Moody gives other answers when it is called again" in said
-    assert figures(said, "and agrees with the rule on")[0] > 95
+    assert "PetalRule satisfies the contract of a teacher" in said
+    assert "NoisyRule does not: NoisyRule gives other answers when it is called again" in said
+    assert figures(said, "agreement of the tree with the rule:")[0] > 95
 
 
 SCHEMES = (

@@ -35,7 +35,7 @@ def test_a_stopped_run_says_so_in_one_sentence_and_leaves_nothing_half_written(r
     _, said = process.communicate(timeout=60)
     assert process.returncode == status
     assert said.strip().splitlines() == [
-        "tutelage: stopped; nothing half-written is left behind, and the next run starts from what is kept."
+        "tutelage: stopped; no partial output was left behind, and the next run reuses what is in the cache."
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) in ([], ["cache"])
     assert list(tmp_path.glob("cache/*")) == []

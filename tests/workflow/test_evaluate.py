@@ -23,7 +23,7 @@ def frame(rows):
 
 @pytest.fixture
 def student(tmp_path, monkeypatch):
-    """A student that reads only b, of a teacher that was shown a and b."""
+    """A student that reads only b, trained on a teacher that reads a and b."""
     monkeypatch.chdir(tmp_path)
     rows = frame(50)
     rows.to_parquet("rows.parquet")
@@ -34,7 +34,7 @@ def student(tmp_path, monkeypatch):
     return open_trained(tmp_path / "run")
 
 
-def test_what_is_not_told_is_as_it_was_for_training(student, tmp_path):
+def test_options_default_to_those_of_training(student, tmp_path):
     frame(30).to_csv("test.csv", index=False)
     file = rows_to_measure(student[1], tmp_path / "test.csv")
     assert (file.truth, file.drop) == (("y",), ("id", "a"))
@@ -43,7 +43,7 @@ def test_what_is_not_told_is_as_it_was_for_training(student, tmp_path):
     assert (blind.truth, blind.drop) == ((), ())
 
 
-def test_teacher_and_student_are_each_shown_their_own_columns(student, tmp_path):
+def test_teacher_and_student_each_receive_their_columns(student, tmp_path):
     rows = frame(30)
     rows.to_csv("test.csv", index=False)
     file = rows_to_measure(student[1], tmp_path / "test.csv", drop=["id"])
@@ -51,8 +51,8 @@ def test_teacher_and_student_are_each_shown_their_own_columns(student, tmp_path)
         "import numpy as np\ndef ask(rows):\n    assert list(rows.columns) == ['a', 'b']\n    p = 1 / (1 + np.exp(-rows['a']))\n"
         "    return np.c_[1 - p, p]\n"
     )
-    asked = open_answer_source(file, labels=None, teacher="by_a:ask", options=SourceOptions(kind="probabilities", classes=("n", "y")))
-    evaluation = measure(*student, file, asked)
+    teacher = open_answer_source(file, labels=None, teacher="by_a:ask", options=SourceOptions(kind="probabilities", classes=("n", "y")))
+    evaluation = measure(*student, file, teacher)
     assert evaluation.student == "tree"
     assert evaluation.rows == 30
     assert evaluation.cost.size_of == "file"
@@ -60,9 +60,9 @@ def test_teacher_and_student_are_each_shown_their_own_columns(student, tmp_path)
     np.testing.assert_array_equal(evaluation.row_answers().student, student[0].answer(rows[["b"]]))
 
 
-def test_the_rows_it_was_taught_on_are_told(student, tmp_path):
+def test_evaluating_on_the_training_rows_warns(student, tmp_path):
     file = rows_to_measure(student[1], tmp_path / "rows.parquet")
-    with pytest.warns(UserWarning, match="taught on"):
+    with pytest.warns(UserWarning, match="rows on which the student was trained"):
         measure(*student, file, None)
 
 
@@ -70,11 +70,11 @@ def test_the_rows_it_was_taught_on_are_told(student, tmp_path):
     ("options", "match"),
     [
         ({"labels": "labels", "teacher": "x"}, "not both"),
-        ({"options": SourceOptions(classes=("a",))}, "an evaluation without a teacher has no use for classes="),
+        ({"options": SourceOptions(classes=("a",))}, "classes= does not apply to an evaluation without a teacher"),
         ({"truth": ()}, "nothing to measure the student against"),
     ],
 )
-def test_who_is_asked_must_be_one_or_the_truth(options, match, student, tmp_path):
+def test_exactly_one_teacher_or_the_truth_is_required(options, match, student, tmp_path):
     file = TableFile.open(tmp_path / "rows.parquet", truth=options.pop("truth", ("y",)))
     with pytest.raises(BadInput, match=match):
         open_answer_source(file, **{"labels": None, "teacher": None, "options": SourceOptions()} | options)

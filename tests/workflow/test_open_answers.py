@@ -21,36 +21,36 @@ def data(tmp_path, monkeypatch):
     return TableFile.open(tmp_path / "rows.parquet", truth=["y"])
 
 
-def test_a_file_a_recording_and_a_log_open_by_name(data):
+def test_a_model_file_a_recording_and_a_log_are_opened_by_name(data):
     teacher = open_answers("line.skops", data, SourceOptions())
     rows = data.rows()
-    said = teacher.answer(rows.part(0, 8))
+    answers = teacher.answer(rows.part(0, 8))
     record(teacher, rows, "labels")
     recording = open_answers("labels", data, SourceOptions())
     assert isinstance(recording, LabelFolder)
     assert recording.fingerprint == teacher.fingerprint
-    np.testing.assert_array_equal(recording.answer(rows.part(0, 8)), said)
-    pd.DataFrame(said, columns=["n", "y"]).to_csv("log.csv", index=False)
+    np.testing.assert_array_equal(recording.answer(rows.part(0, 8)), answers)
+    pd.DataFrame(answers, columns=["n", "y"]).to_csv("log.csv", index=False)
     log = open_answers("log.csv", data, SourceOptions(kind="probabilities", answers=("n", "y")))
-    np.testing.assert_allclose(log.answer(rows.part(2, 5)), said[2:5])
+    np.testing.assert_allclose(log.answer(rows.part(2, 5)), answers[2:5])
 
 
-@pytest.mark.parametrize("shown", [("a", "b"), ("a", "b", "y")])
-def test_recorded_rows_are_known_by_the_columns_they_were_recorded_with(shown, data):
-    labels = record(open_answers("line.skops", data, SourceOptions()), data.rows_of(shown), "labels")
-    assert columns_known_to(labels, data) == shown
+@pytest.mark.parametrize("columns", [("a", "b"), ("a", "b", "y")])
+def test_a_recording_is_queried_with_its_recorded_columns(columns, data):
+    labels = record(open_answers("line.skops", data, SourceOptions()), data.rows_of(columns), "labels")
+    assert columns_known_to(labels, data) == columns
 
 
-def test_a_reading_teacher_sees_its_own_columns_of_wider_rows(data):
+def test_a_column_teacher_receives_only_its_columns(data):
     teacher = open_answers("line.skops", data, SourceOptions())
     labels = record(teacher, data.rows(), "labels")
-    reading = ColumnTeacher(labels, ("a", "b"), False, labels.form, labels.fingerprint)
-    np.testing.assert_array_equal(reading.answer(FRAME), teacher.answer(FRAME[["a", "b"]]))
+    by_column = ColumnTeacher(labels, ("a", "b"), False, labels.form, labels.fingerprint)
+    np.testing.assert_array_equal(by_column.answer(FRAME), teacher.answer(FRAME[["a", "b"]]))
     with pytest.raises(LabelMismatch):
         labels.answer(FRAME)
 
 
-def test_whatever_a_teacher_raises_is_a_sentence_that_names_it(data, tmp_path):
+def test_any_exception_of_a_teacher_becomes_an_error_that_names_it(data, tmp_path):
     (tmp_path / "odd_guesses.py").write_text("def ask(rows):\n    raise KeyError('spam')\n")
     teacher = open_answers("odd_guesses:ask", data, SourceOptions(kind="probabilities", classes=("a", "b")))
     with pytest.raises(BadInput, match=r"spam"):
@@ -61,17 +61,17 @@ def test_whatever_a_teacher_raises_is_a_sentence_that_names_it(data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "told", "match"),
+    ("name", "options", "match"),
     [
-        ("line.skops", SourceOptions(answers=("y",)), "the teacher line.skops has no use for answers="),
-        ("line.skops", SourceOptions(kind="votes"), "votes are what a log of answers holds"),
-        ("rows.parquet", SourceOptions(), "is a log of answers and cannot say what its numbers are"),
+        ("line.skops", SourceOptions(answers=("y",)), "answers= does not apply to the teacher line.skops"),
+        ("line.skops", SourceOptions(kind="votes"), "kind= is 'votes', which is only for logs of answers"),
+        ("rows.parquet", SourceOptions(), "is a log of answers, which does not declare its kind"),
         ("rows.parquet", SourceOptions(kind="votes"), "pass answers="),
         ("rows.parquet", SourceOptions(kind="votes", answers=("y",), content=("a",), id_column="a"), "not both"),
-        (".", SourceOptions(classes=("a", "b")), "has no use for classes="),
+        (".", SourceOptions(classes=("a", "b")), "classes= does not apply to the recording"),
         (".", SourceOptions(), "holds no recorded answers"),
     ],
 )
-def test_what_is_missing_or_has_no_use_is_told(name, told, match, data):
+def test_missing_and_inapplicable_options_are_refused(name, options, match, data):
     with pytest.raises(BadInput, match=match):
-        open_answers(name, data, told)
+        open_answers(name, data, options)

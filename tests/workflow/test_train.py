@@ -21,55 +21,55 @@ FORM = AnswerForm("probabilities", "binary", ("n", "y"))
 
 
 @pytest.fixture
-def taught(tmp_path, monkeypatch):
-    """Train with some options, on labels of some form recorded on the columns a, b and c."""
+def trained(tmp_path, monkeypatch):
+    """A function that trains with given options, on labels of a given form recorded on the columns a, b and c."""
     monkeypatch.chdir(tmp_path)
     FRAME.to_parquet("rows.parquet")
 
-    def train_so(form=FORM, answers=P, truth=("y",), drop=(), out="run", **spec):
-        shown = FRAME[["a", "b", "c"]]
-        labels = record(SoftLabels(answers, form, row_names(shown), "somebody"), shown, f"labels-{form.task}")
+    def train_with(form=FORM, answers=P, truth=("y",), drop=(), out="run", **spec):
+        rows = FRAME[["a", "b", "c"]]
+        labels = record(SoftLabels(answers, form, row_names(rows), "somebody"), rows, f"labels-{form.task}")
         file = TableFile.open(tmp_path / "rows.parquet", truth=truth, drop=drop)
         return train(TrainingSpec(**{"student": "tree"} | spec), labels, file, out=tmp_path / out, stages=Stages())
 
-    return train_so
+    return train_with
 
 
-def test_the_student_answers_at_temperature_one_whatever_it_learnt_at(taught, tmp_path):
-    taught(temperature=4.0)
+def test_the_student_answers_at_temperature_one(trained, tmp_path):
+    trained(temperature=4.0)
     student, record = open_trained(tmp_path / "run")
     assert record["temperature"] == 4.0
     np.testing.assert_allclose(student.predict_proba(FRAME), P, atol=1e-6)
 
 
-def test_truth_is_blended_in_and_is_no_feature(taught, tmp_path):
-    assert [column["name"] for column in taught(soft_weight=0.25)["columns"]] == ["a", "b", "c"]
+def test_truth_is_blended_in_and_not_a_feature(trained, tmp_path):
+    assert [column["name"] for column in trained(soft_weight=0.25)["columns"]] == ["a", "b", "c"]
     student, _ = open_trained(tmp_path / "run")
     one_hot = np.c_[FRAME["y"] == "n", FRAME["y"] == "y"]
     np.testing.assert_allclose(student.predict_proba(FRAME.drop(columns="y")), 0.25 * P + 0.75 * one_hot, atol=1e-6)
 
 
-def test_labels_alone_have_no_temperature_to_take_out(taught, tmp_path):
-    assert taught(soft_weight=0.0, temperature=4.0)["temperature"] == 1.0
+def test_training_on_the_truth_only_ignores_the_temperature(trained, tmp_path):
+    assert trained(soft_weight=0.0, temperature=4.0)["temperature"] == 1.0
     assert open_trained(tmp_path / "run")[0].predict(FRAME).tolist() == FRAME["y"].tolist()
 
 
-def test_a_student_may_see_fewer_columns_than_the_teacher(taught, tmp_path):
-    taught(drop=("c",))
+def test_a_student_may_read_fewer_columns_than_the_teacher(trained, tmp_path):
+    trained(drop=("c",))
     assert open_trained(tmp_path / "run")[0].columns == ("a", "b")
 
 
 @pytest.mark.parametrize("student", ["tree", "forest", "linear", "boosting"])
-def test_values_are_taught_to_every_regressor(student, taught, tmp_path):
+def test_every_regressor_is_trained_on_values(student, trained, tmp_path):
     settings = {"n_estimators": 3} if student in ("forest", "boosting") else {}
-    taught(AnswerForm("values", "regression"), P[:, :1], student=student, settings=settings, seed=5)
-    kept, record = open_trained(tmp_path / "run")
-    assert kept.predict(FRAME).shape == (60,)
+    trained(AnswerForm("values", "regression"), P[:, :1], student=student, settings=settings, seed=5)
+    opened, record = open_trained(tmp_path / "run")
+    assert opened.predict(FRAME).shape == (60,)
     assert record["settings"]["random_state"] == 5
 
 
-def test_labels_that_are_each_on_or_off_are_taught_one_by_one(taught, tmp_path):
-    record = taught(AnswerForm("probabilities", "multilabel", ("p", "q")), seed=5, settings={"max_depth": 2})
+def test_multilabel_students_are_trained(trained, tmp_path):
+    record = trained(AnswerForm("probabilities", "multilabel", ("p", "q")), seed=5, settings={"max_depth": 2})
     assert (record["settings"]["max_depth"], record["settings"]["random_state"]) == (2, 5)
     assert open_trained(tmp_path / "run")[0].form.task == "multilabel"
 
@@ -92,14 +92,14 @@ def test_labels_that_are_each_on_or_off_are_taught_one_by_one(taught, tmp_path):
         ({"out": "rows.parquet"}, CannotWrite, "is a file"),
     ],
 )
-def test_a_lesson_that_makes_no_sense_is_refused_and_leaves_nothing(options, error, match, taught, tmp_path):
+def test_an_invalid_spec_is_refused_and_writes_nothing(options, error, match, trained, tmp_path):
     with pytest.raises(error, match=match):
-        taught(**options)
+        trained(**options)
     assert not (tmp_path / "run").exists()
 
 
-def test_rows_for_checking_an_export_come_from_a_file_or_from_the_ranges(taught, tmp_path):
-    taught(drop=("c",))
+def test_rows_to_check_an_export_come_from_a_file_or_the_ranges(trained, tmp_path):
+    trained(drop=("c",))
     run = tmp_path / "run"
     _, drawn = rows_to_check(run, 500)
     assert drawn.shape == (500, 2)
@@ -114,19 +114,19 @@ def test_rows_for_checking_an_export_come_from_a_file_or_from_the_ranges(taught,
         saved_student(run, seed=3)
 
 
-def test_a_student_of_categories_is_not_for_an_exported_file(taught, tmp_path):
-    taught()
+def test_a_student_of_categories_cannot_be_exported(trained, tmp_path):
+    trained()
     with pytest.raises(BadInput, match=r"reads categories \(columns \['c'\]\)"):
         rows_to_check(tmp_path / "run", 5)
 
 
-def test_another_estimator_under_its_name_is_no_trained_student(taught, tmp_path):
+def test_another_estimator_in_the_students_file_is_refused(trained, tmp_path):
     from sklearn.linear_model import Ridge
 
     from tutelage.softlabels.folder import sha256_of
     from tutelage.students.saved.save_load import save_student
 
-    taught()
+    trained()
     path = save_student(Ridge().fit([[0], [1]], [0, 1]), tmp_path / "run" / "student")
     about = tmp_path / "run" / "run.json"
     record = json.loads(about.read_text())
@@ -135,8 +135,8 @@ def test_another_estimator_under_its_name_is_no_trained_student(taught, tmp_path
         open_trained(tmp_path / "run")
 
 
-def test_a_missing_student_is_told(taught, tmp_path):
-    taught()
+def test_a_missing_student_file_is_an_error(trained, tmp_path):
+    trained()
     (tmp_path / "run" / "student.skops").unlink()
     with pytest.raises(DamagedFile, match=r"student.skops cannot be read"):
         open_trained(tmp_path / "run")

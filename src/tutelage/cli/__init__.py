@@ -1,4 +1,4 @@
-"""The command line: one verb per stage. Every mistake is one sentence on stderr."""
+"""The command line: one command per stage. Every user error is reported as one sentence on stderr."""
 
 from __future__ import annotations
 
@@ -29,47 +29,51 @@ from tutelage.core.torch_runtime import reuse_freed_memory
 @click.version_option(__version__, message="tutelage %(version)s")
 @debug_option
 def cli(debug: bool) -> None:
-    """Teach a small model what a big one knows, prove what was lost and gained, and ship it."""
+    """Knowledge distillation: train small models on the answers of a large one, measure them, and export them.
+
+    The usual order is preflight, record, train, evaluate, export; `run` repeats the experiments of the documentation.
+    """
 
 
-for verb in (preflight, record, train, evaluate, export, run):
-    cli.add_command(verb)
+for command in (preflight, record, train, evaluate, export, run):
+    cli.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0; 1 for a bug, 2 for a mistake, 3 if `preflight` found an error, 130 for Ctrl-C, 143 for SIGTERM.
+    The status is 0 for success, 1 for a bug, 2 for a user error, 3 if `preflight` found an error, 130 for Ctrl-C, and 143
+    for SIGTERM.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
-        with _terminated(), _warned():
+        with _sigterm_as_exception(), _one_line_warnings():
             result = cli.main(given, prog_name="tutelage", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, click.Abort, Terminated) as stop:
         if debug:
             raise
         status = 143 if isinstance(stop, Terminated) else 130
-        return _complain("stopped; nothing half-written is left behind, and the next run starts from what is kept.", status)
+        return _report("stopped; no partial output was left behind, and the next run reuses what is in the cache.", status)
     except click.ClickException as error:
-        return _complain(_one_line(error.format_message()), 2)
+        return _report(_one_line(error.format_message()), 2)
     except (TutelageError, OSError) as error:
         if debug:
             raise
-        return _complain(_as_options(_one_line(str(error))), 2)
+        return _report(_as_options(_one_line(str(error))), 2)
     except Exception as error:
         if debug:
             raise
-        return _complain(
-            f"{type(error).__name__}: {_one_line(str(error))} This is a bug in tutelage; run again with --debug to see where.", 1
+        return _report(
+            f"{type(error).__name__}: {_one_line(str(error))} This is a bug in tutelage; run again with --debug for a traceback.", 1
         )
 
 
 def entry() -> None:
-    """The console script: `main`, then leave at once with its status."""
-    # Threads that spin while they wait for each other crawl beside any other program: a training took four times as long
-    # beside one busy process. Waiting costs 3 %. Read when OpenMP loads, which is with torch, after this.
+    """The console script: call `main` and exit with its status."""
+    # OpenMP threads that spin while waiting are very slow when other programs use the processor: a training took four
+    # times as long next to one busy process. Passive waiting costs 3 %. OpenMP reads this when torch loads it, after this line.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     reuse_freed_memory()
     status = main()
@@ -78,19 +82,19 @@ def entry() -> None:
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived; unwinds like Ctrl-C."""
+    """SIGTERM was received; handled like Ctrl-C."""
 
 
 @contextmanager
-def _terminated() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that drafts are removed on the way out."""
+def _sigterm_as_exception() -> Iterator[None]:
+    """Raise an exception on SIGTERM, so that temporary files are removed before the exit."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Terminated
 
     try:
         before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread: leave signals alone
+    except ValueError:  # not the main thread, where signal handlers cannot be set
         yield
         return
     try:
@@ -100,8 +104,8 @@ def _terminated() -> Iterator[None]:
 
 
 @contextmanager
-def _warned() -> Iterator[None]:
-    """Show a warning as one sentence, without the place in the code that raised it."""
+def _one_line_warnings() -> Iterator[None]:
+    """Show each warning as one sentence, without its location in the code."""
 
     def show(message: Warning | str, *place: object, **more: object) -> None:
         click.echo(f"tutelage: warning: {_one_line(str(message))}", err=True)
@@ -111,18 +115,20 @@ def _warned() -> Iterator[None]:
         yield
 
 
-SPELLED = "answers|classes|content|id|kind|labels|repeated|rest|soft_weight|task|teacher|top_k|truth"
-"""Arguments that an error may name, and that are options here."""
+OPTION_ARGUMENTS = "answers|classes|content|id|kind|labels|repeated|rest|soft_weight|task|teacher|top_k|truth"
+"""Python arguments named in error messages that are options of the command line."""
 
 
 def _as_options(sentence: str) -> str:
-    """The sentence with arguments of Python spelled as options: `kind='logits'` becomes `--kind 'logits'`."""
+    """Replace Python arguments in a message with options: `kind='logits'` becomes `--kind 'logits'`."""
     return re.sub(
-        rf"(?<![(\w])({SPELLED})=(?=([\w'\"\[])?)", lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}", sentence
+        rf"(?<![(\w])({OPTION_ARGUMENTS})=(?=([\w'\"\[])?)",
+        lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}",
+        sentence,
     )
 
 
-def _complain(sentence: str, status: int) -> int:
+def _report(sentence: str, status: int) -> int:
     click.echo(f"tutelage: {sentence}", err=True)
     return status
 

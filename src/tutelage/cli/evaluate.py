@@ -1,4 +1,4 @@
-"""`tutelage evaluate`: what a trained student kept and lost."""
+"""`tutelage evaluate`: measure a trained student against the truth and its teacher."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import click
 from rich.console import Console
 
 from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, teacher_options
-from tutelage.cli.progress import ShownStages
+from tutelage.core.progress import DisplayedStages
 
 
 @click.command()
 @click.argument("run", type=FOLDER)
 @rows_options
-@click.option("--labels", type=FOLDER, help="Fidelity to the answers recorded in this folder on these rows.")
-@click.option("--teacher", help="Fidelity to this teacher, named as for `record`.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of the bootstrap's draws.")
+@click.option("--labels", type=FOLDER, help="Measure fidelity to the answers in this folder, recorded on these rows.")
+@click.option("--teacher", help="Measure fidelity to this teacher, named as for `record`.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the bootstrap intervals.")
 @teacher_options
 @json_option
 @debug_option
@@ -31,25 +31,26 @@ def evaluate(
     labels: Path | None,
     teacher: str | None,
     seed: int,
-    told: Any,
+    source: Any,
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Measure a trained student on other rows.
+    """Evaluate a trained student on other rows.
 
-    RUN is a folder that `train` wrote. Against the truth (the column that `train` was told, if the data has
-    it), and against a teacher with --labels or --teacher. Every figure has its interval over test rows.
+    RUN is a folder that `train` wrote. The student is measured against the truth (by default the column given
+    to `train`, if the data has it), and with --labels or --teacher against a teacher. The figures have 95 %
+    intervals over test rows.
     """
     from tutelage.workflow.evaluate import measure, open_answer_source, rows_to_measure
     from tutelage.workflow.train import open_trained
 
     student, record = open_trained(run)
     file = rows_to_measure(record, data, truth=truth, drop=drop, text=text)
-    stages = ShownStages()
+    stages = DisplayedStages()
     with stages.stage("teacher"):
-        asked = open_answer_source(file, labels=labels, teacher=teacher, options=told)
+        answers = open_answer_source(file, labels=labels, teacher=teacher, options=source)
     with stages.stage("evaluate"):
-        evaluation = measure(student, record, file, asked, seed=seed)
+        evaluation = measure(student, record, file, answers, seed=seed)
     console = Console()
     if as_json:
         click.echo(evaluation.dumps(), nl=False)

@@ -1,4 +1,4 @@
-"""`tutelage export`: ship a checked file."""
+"""`tutelage export`: write a student as an ONNX file, checked against the student."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tutelage.cli.options import FILE, FOLDER, debug_option
+from tutelage.cli.options import FILE, FOLDER, debug_option, json_option
 from tutelage.core.errors import BadInput
 from tutelage.core.files import check_file_place, write_text
 from tutelage.core.records import Parity
@@ -15,20 +15,21 @@ from tutelage.core.records import Parity
 @click.command()
 @click.argument("run", type=FOLDER)
 @click.argument("file", type=FOLDER)
-@click.option("--arm", help="Which student; the recipe's main one by default.")
-@click.option("--seed", type=int, help="Of which seed; the first by default.")
+@click.option("--arm", help="Which student of a recipe; its main student by default.")
+@click.option("--seed", type=int, help="Which seed of that student; the first by default.")
 @click.option(
     "--data",
     type=FILE,
-    help="Rows to compare on, for a folder of `train`, drawn in the ranges of its columns by default; or the folder of data of the run.",
+    help="For a folder written by `train`: rows for the comparison; by default rows drawn within the ranges of its columns. "
+    "For a run of tiny-fashion: the folder of data that it used.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+@json_option
 @debug_option
 def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Path | None, as_json: bool, debug: bool) -> None:
-    """Write a student as a checked ONNX file.
+    """Export a student as a checked ONNX file.
 
-    RUN is a folder that `run` or `train` wrote; FILE is compared with the student on 10 000 rows. The record of
-    the comparison is written beside it, as FILE.json.
+    RUN is a folder that `run` or `train` wrote. FILE is written only if its answers match those of the student on
+    up to 10 000 rows; the result of the comparison is written to FILE.json.
     """
     from dataclasses import asdict
 
@@ -38,7 +39,7 @@ def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Pa
     from tutelage.exporters.parity import export_onnx
 
     if file.suffix != ".onnx":
-        raise BadInput(f"{file} does not end in .onnx; that is the only format so far. Name it {file.with_suffix('.onnx').name}.")
+        raise BadInput(f"{file} does not end in .onnx, the only supported format. Name it {file.with_suffix('.onnx').name}.")
     require_extras(["onnx"])
     check_file_place(file)
     student, rows = saved_student(run, arm=arm, seed=seed, data=data)
@@ -48,11 +49,11 @@ def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Pa
     if as_json:
         click.echo(dumps(record), nl=False)
     else:
-        click.echo(f"{file}: {record['size_bytes']:,} bytes. {_told(parity)}")
+        click.echo(f"{file}: {record['size_bytes']:,} bytes. {_summary(parity)}")
 
 
-def _told(parity: Parity) -> str:
-    """What a comparison found, for a reader."""
+def _summary(parity: Parity) -> str:
+    """The result of the comparison in one sentence."""
     return (
         f"Compared with the student on {parity.rows:,} rows and {parity.edge_rows:,} edge rows: worst difference "
         f"{parity.worst_difference:.2g} (allowed {parity.tolerance:g}), {parity.decisions_changed} decisions changed."

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and what is typed after them as values."""
+"""Options shared by several commands, and the parsing of their values."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path)
 
-debug_option = click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
-data_option = click.option("--data", type=FILE, required=True, help="The rows: a .parquet, .csv, .jsonl or .npy file.")
-truth_option = click.option("--truth", "--target", multiple=True, metavar="COLUMN", help="A column that holds the truth; it is no feature.")
-drop_option = click.option(
-    "--drop", multiple=True, metavar="COLUMN", help="A column that is no feature, such as an id. Give it again for more."
+debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+data_option = click.option("--data", type=FILE, required=True, help="File of rows: .parquet, .csv, .jsonl or .npy.")
+truth_option = click.option(
+    "--truth", "--target", multiple=True, metavar="COLUMN", help="Column of the ground truth; it is not used as a feature."
 )
-text_option = click.option("--text", metavar="COLUMN", help="The column whose texts are the rows.")
+drop_option = click.option(
+    "--drop", multiple=True, metavar="COLUMN", help="Column that is not a feature, such as an id. Repeat it for more columns."
+)
+text_option = click.option("--text", metavar="COLUMN", help="Column of texts, if each row is one text.")
 
 
 def labels(text: str) -> tuple[Any, ...]:
-    """Labels with commas between them, or a JSON list; whole numbers are numbers where all are."""
+    """Parse class names from a comma-separated or JSON list; if all of them are whole numbers, they become integers."""
     if text.startswith("["):
         try:
             return tuple(json.loads(text))
         except ValueError as error:
-            raise click.BadParameter(f"{text!r} is no JSON list ({error}).") from error
+            raise click.BadParameter(f"{text!r} is not a valid JSON list ({error}).") from error
     names = [name.strip() for name in text.split(",")]
     try:
         return tuple(int(name) for name in names)
@@ -43,10 +45,10 @@ def labels(text: str) -> tuple[Any, ...]:
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """NAME=VALUE; the value is a number, true, false, none, a list, or else a text."""
+    """Parse NAME=VALUE; the value is a number, true, false, none, a list, or otherwise a text."""
     name, sign, value = text.partition("=")
     if not sign or not name:
-        raise click.BadParameter(f"{text!r} sets nothing; write NAME=VALUE, as in max_leaf_nodes=32.")
+        raise click.BadParameter(f"{text!r} is not a setting; write NAME=VALUE, for example max_leaf_nodes=32.")
     return name.strip(), _value(value.strip())
 
 
@@ -61,43 +63,56 @@ def _value(text: str) -> Any:
 
 
 TEACHER_OPTIONS = (
-    click.option("--trust", is_flag=True, help="Load a pickle, or a skops file of unknown types: both can run any code."),
+    click.option("--trust", is_flag=True, help="Load a pickle or a skops file with unknown types; both can execute arbitrary code."),
     click.option(
         "--classes",
         type=labels,
-        metavar="LABELS",
-        help="The label of each answer in order, as a,b,c or a JSON list, where the teacher has none.",
+        metavar="CLASSES",
+        help="Class of each answer column in order, as a,b,c or a JSON list, for a teacher that does not name them.",
     ),
-    click.option("--kind", type=click.Choice(LOGGED_KINDS), help="What its numbers are, where it cannot say; needed for a log."),
-    click.option("--task", type=click.Choice(TASKS), help="What they are about, where classes do not tell."),
-    click.option("--answers", multiple=True, metavar="COLUMN", help="Of a log: the column of answers, or one for each class."),
-    click.option("--content", multiple=True, metavar="COLUMN", help="Of a log: a column of the rows themselves; else line n is row n."),
-    click.option("--id", "id_column", metavar="COLUMN", help="Of a log: a column of ids that the data has as well."),
-    click.option("--rest", type=click.Choice(RESTS), help="Of a top-k log: what becomes of the mass not named."),
-    click.option("--repeated", type=click.Choice(REPEATED), help="Of a log: lines about one row that disagree."),
-    click.option("--smoothing", type=float, help="Of votes: added to every class before counting."),
+    click.option(
+        "--kind", type=click.Choice(LOGGED_KINDS), help="What the answers are; required for a log, and for a teacher that does not say."
+    ),
+    click.option("--task", type=click.Choice(TASKS), help="The task, if it does not follow from the classes."),
+    click.option("--answers", multiple=True, metavar="COLUMN", help="Log only: the column of answers; repeat it for one column per class."),
+    click.option(
+        "--content",
+        multiple=True,
+        metavar="COLUMN",
+        help="Log only: a column of the row itself. Without it, line n belongs to row n.",
+    ),
+    click.option("--id", "id_column", metavar="COLUMN", help="Log only: a column of ids that the data has too."),
+    click.option(
+        "--rest",
+        type=click.Choice(RESTS),
+        help="Top-k log only: spread the remaining probability over the other classes, or drop it.",
+    ),
+    click.option(
+        "--repeated", type=click.Choice(REPEATED), help="Log only: for different answers to the same row, stop or take their mean."
+    ),
+    click.option("--smoothing", type=float, help="Votes only: number added to the count of every class."),
 )
-"""What may be told of a teacher; a verb gets them as one value `told`."""
+"""Options that describe a teacher or a log; a command receives them as one argument `source`."""
 
 
-def teacher_options(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb the options above, gathered in one argument `told`."""
+def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options above to a command, which receives them as one argument `source`."""
 
-    @wraps(verb)
+    @wraps(command)
     def gathered(**given: Any) -> Any:
         from tutelage.workflow.open_answers import SourceOptions
 
-        return verb(told=SourceOptions(**{field.name: given.pop(field.name) for field in fields(SourceOptions)}), **given)
+        return command(source=SourceOptions(**{field.name: given.pop(field.name) for field in fields(SourceOptions)}), **given)
 
     return _with(gathered, TEACHER_OPTIONS)
 
 
-def rows_options(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb --data, --truth, --drop and --text."""
-    return _with(verb, (data_option, truth_option, drop_option, text_option))
+def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --data, --truth, --drop and --text to a command."""
+    return _with(command, (data_option, truth_option, drop_option, text_option))
 
 
-def _with(verb: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> Callable[..., Any]:
+def _with(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> Callable[..., Any]:
     for option in reversed(options):
-        verb = option(verb)
-    return verb
+        command = option(command)
+    return command

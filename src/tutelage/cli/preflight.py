@@ -1,4 +1,4 @@
-"""`tutelage preflight`: is the teacher's signal sound?"""
+"""`tutelage preflight`: check the teacher's answers before training on them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import FILE, debug_option, json_option, rows_options, teacher_options
-from tutelage.cli.progress import ShownStages
+from tutelage.core.progress import DisplayedStages
 
 FOUND_AN_ERROR = 3
 
@@ -16,10 +16,10 @@ FOUND_AN_ERROR = 3
 @click.command()
 @click.argument("teacher")
 @rows_options
-@click.option("--test", type=FILE, help="Rows that the student will be measured on: shows leaks and shift.")
-@click.option("--train", type=FILE, help="Rows that the teacher was trained on: shows which of the others it has seen.")
-@click.option("--rows", type=click.IntRange(1), default=2000, show_default=True, help="Ask about so many rows of each file at most.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of everything drawn.")
+@click.option("--test", type=FILE, help="Rows on which the student will be measured; reveals leaks and distribution shift.")
+@click.option("--train", type=FILE, help="Rows on which the teacher was trained; reveals which of the other rows it has seen.")
+@click.option("--rows", type=click.IntRange(1), default=2000, show_default=True, help="Maximum number of rows of each file to check.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the random samples.")
 @teacher_options
 @json_option
 @debug_option
@@ -37,37 +37,37 @@ def preflight(
     train: Path | None,
     rows: int,
     seed: int,
-    told: Any,
+    source: Any,
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Check TEACHER before anyone trains on it.
+    """Check the answers of TEACHER before training on them.
 
-    Its answers to the rows that a student is to be taught on are checked. TEACHER is named as for `record`.
-    With --truth more is checked. The exit status is 3 if a finding is an error.
+    The checks query the teacher on the rows of the data, on which a student will be trained. TEACHER is named as
+    for `record`. With --truth there are more checks. The exit status is 3 if a finding is an error.
     """
-    from tutelage.checks.preflight import preflight as fly
+    from tutelage.checks.preflight import preflight as run_checks
     from tutelage.core.records import dumps
     from tutelage.data.table_file import TableFile
     from tutelage.workflow.open_answers import columns_known_to, open_answers
 
     file = TableFile.open(data, truth=truth, drop=drop, text=text)
-    held, seen = (None if path is None else file.sibling(path) for path in (test, train))
-    stages = ShownStages()
+    test_file, train_file = (None if path is None else file.sibling(path) for path in (test, train))
+    stages = DisplayedStages()
     with stages.stage("teacher"):
-        asked = open_answers(teacher, file, told)
-        columns = columns_known_to(asked, file)
+        opened = open_answers(teacher, file, source)
+        columns = columns_known_to(opened, file)
     with stages.stage("checks"):
-        found = fly(
-            asked,
+        findings = run_checks(
+            opened,
             file.rows_of(columns),
             file.truth_values(),
-            test=None if held is None else held.rows_of(columns),
-            test_labels=None if held is None else held.truth_values(),
-            train=None if seen is None else seen.rows_of(columns),
+            test=None if test_file is None else test_file.rows_of(columns),
+            test_labels=None if test_file is None else test_file.truth_values(),
+            train=None if train_file is None else train_file.rows_of(columns),
             seed=seed,
             rows=rows,
         )
-    click.echo(dumps(found.to_json()) if as_json else str(found), nl=not as_json)
-    if found.worst == "error":
+    click.echo(dumps(findings.to_json()) if as_json else str(findings), nl=not as_json)
+    if findings.worst == "error":
         context.exit(FOUND_AN_ERROR)

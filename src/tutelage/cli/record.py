@@ -1,4 +1,4 @@
-"""`tutelage record`: ask a teacher once and keep the answers."""
+"""`tutelage record`: query a teacher once on every row and store its answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, teacher_options
-from tutelage.cli.progress import ShownStages
+from tutelage.core.progress import DisplayedStages
 from tutelage.softlabels.options import DTYPES, SHARD_ROWS
 
 if TYPE_CHECKING:
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("teacher")
 @rows_options
-@click.option("--into", type=FOLDER, required=True, help="The folder to record into; a stopped recording goes on.")
-@click.option("--dtype", type=click.Choice(DTYPES), help="Of the numbers on disk; as said by default.")
-@click.option("--top-k", type=click.IntRange(1), help="Keep only so many of the likeliest classes a row, and the mass of the rest.")
-@click.option("--shard-rows", type=click.IntRange(1), default=SHARD_ROWS, show_default=True, help="Rows a file.")
+@click.option("--into", type=FOLDER, required=True, help="Folder to record into; an interrupted recording there is resumed.")
+@click.option("--dtype", type=click.Choice(DTYPES), help="Type of the numbers on disk; the teacher's by default.")
+@click.option(
+    "--top-k", type=click.IntRange(1), help="Store only this many of the most probable classes per row, and the total of the rest."
+)
+@click.option("--shard-rows", type=click.IntRange(1), default=SHARD_ROWS, show_default=True, help="Rows per file.")
 @teacher_options
 @json_option
 @debug_option
@@ -36,16 +38,16 @@ def record(
     dtype: Any,
     top_k: int | None,
     shard_rows: int,
-    told: Any,
+    source: Any,
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Ask TEACHER once, and keep its answers.
+    """Record the answers of TEACHER to every row of the data.
 
-    The answers to every row of the data go into a folder of Parquet files, good for exactly those rows. TEACHER
-    is an ONNX file (.onnx), a skops file (.skops), a LightGBM (.txt, .lgb), XGBoost (.json, .ubj) or CatBoost
-    (.cbm) model file, module:object, a folder of recorded answers, or a log of answers (.parquet, .csv, .jsonl;
-    with --kind and --answers).
+    The answers are written to a folder of Parquet files, valid for exactly these rows. TEACHER is an ONNX file
+    (.onnx), a skops file (.skops), a LightGBM (.txt, .lgb), XGBoost (.json, .ubj) or CatBoost (.cbm) model file,
+    module:object, a folder of recorded answers, or a log of answers (.parquet, .csv, .jsonl; with --kind and
+    --answers).
     """
     from tutelage.core.records import dumps
     from tutelage.data.table_file import TableFile
@@ -54,22 +56,23 @@ def record(
 
     file = TableFile.open(data, truth=truth, drop=drop, text=text)
     recording.check_folder(into)
-    stages = ShownStages()
+    stages = DisplayedStages()
     with stages.stage("teacher"):
-        asked = open_answers(teacher, file, told)
-        rows = file.rows_of(columns_known_to(asked, file))
+        opened = open_answers(teacher, file, source)
+        rows = file.rows_of(columns_known_to(opened, file))
     with stages.stage("record", -(-rows.count // shard_rows)) as advance:
-        labels = recording.record(asked, rows, into, dtype=dtype, top_k=top_k, shard_rows=shard_rows, advance=advance)
-    click.echo(dumps(labels.to_json()) if as_json else _told(labels), nl=not as_json)
+        labels = recording.record(opened, rows, into, dtype=dtype, top_k=top_k, shard_rows=shard_rows, advance=advance)
+    click.echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
 
 
-def _told(labels: LabelFolder) -> str:
+def _summary(labels: LabelFolder) -> str:
     from tutelage.core.answers import shown
 
     of, form = labels.provenance, labels.form
-    kept = of.encoding.dtype + (f", top {of.encoding.top_k} and a rest" if of.encoding.top_k is not None else "")
+    encoding = of.encoding.dtype + (f", top {of.encoding.top_k} and the rest" if of.encoding.top_k is not None else "")
     classes = f" for the classes {shown(form.classes)}" if form.classes else ""
     files = f"{of.shards} file{'s' if of.shards > 1 else ''}"
     cost = labels.cost
-    lost = f"Cost of keeping them so, measured: {labels.cost_unit} {cost.mean:.2g} a row, at worst {cost.worst:.2g}."
-    return f"{labels.path}: {form.kind}{classes}, {len(labels):,} rows in {files} ({kept}).\n{lost if cost.total else 'Kept bit for bit.'}"
+    lossy = f"Measured loss of this encoding: {labels.cost_unit} {cost.mean:.2g} per row on average, {cost.worst:.2g} at worst."
+    loss = lossy if cost.total else "Stored without loss."
+    return f"{labels.path}: {form.kind}{classes}, {len(labels):,} rows in {files} ({encoding}).\n{loss}"

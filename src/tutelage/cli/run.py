@@ -1,4 +1,4 @@
-"""`tutelage run`: a whole experiment."""
+"""`tutelage run`: run a whole experiment."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ import click
 from rich.console import Console
 
 from tutelage.cli.options import FOLDER, debug_option
-from tutelage.cli.progress import ShownStages
 from tutelage.core.files import check_file_place, write_text
+from tutelage.core.progress import DisplayedStages
 
 
 @click.command()
 @click.argument("recipe")
-@click.option("--quick", is_flag=True, help="Fewer rows and seeds, for a look within a minute.")
-@click.option("--as-published", is_flag=True, help="mnist: also run the origin's own protocol, mistakes included.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="The first seed.")
-@click.option("--seeds", type=click.IntRange(2, 1000), help="How many seeds (moons 20, mnist and the tiny ones 5, friedman 10).")
-@click.option("--data", type=FOLDER, help="tiny-fashion: the folder of Fashion-MNIST's four files; fetched once if not named.")
+@click.option("--quick", is_flag=True, help="Use fewer rows and seeds, for a preview within a minute.")
+@click.option(
+    "--as-published",
+    is_flag=True,
+@click.option("--as-published", is_flag=True, help="mnist only: also run the protocol of the original demo, mistakes included.")
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="First seed.")
+@click.option(
+    "--seeds", type=click.IntRange(2, 1000), help="Number of seeds; by default 20 for moons, 10 for friedman and 5 for the others."
+)
+@click.option("--data", type=FOLDER, help="tiny-fashion only: folder of the four Fashion-MNIST files; downloaded once by default.")
 @click.option("--out", type=FOLDER, help="Folder to write; runs/RECIPE by default. An earlier run there is replaced.")
-@click.option("--json", "json_path", type=FOLDER, metavar="PATH", help="Also write results.json here; - for standard output.")
-@click.option("--fresh", is_flag=True, help="Make everything again instead of starting from what is kept.")
-@click.option("--cache", type=FOLDER, envvar="TUTELAGE_CACHE", help="Where teachers and answers are kept; the user's cache by default.")
+@click.option("--json", "json_path", type=FOLDER, metavar="PATH", help="Also write results.json to this file; - for standard output.")
+@click.option("--fresh", is_flag=True, help="Compute everything again instead of using the cache.")
+@click.option("--cache", type=FOLDER, envvar="TUTELAGE_CACHE", help="Folder of cached teachers and answers; the user's cache by default.")
 @debug_option
 def run(
     *,
@@ -40,8 +46,8 @@ def run(
 ) -> None:
     """Run a whole experiment: moons, mnist, friedman, tiny or tiny-fashion.
 
-    A teacher learns, its answers are recorded, students learn from them, everything is measured. Prints a table
-    and writes results.json, report.html and the students.
+    The experiment trains a teacher, records its answers, trains students on them, and measures everything. It
+    prints a table and writes results.json, report.html and the students.
     """
     from tutelage.core.records import dumps
     from tutelage.experiments import recipe_named
@@ -57,7 +63,7 @@ def run(
     count = seeds or (known.quick_seeds if quick else known.seeds)
     plan = Plan(tuple(range(seed, seed + count)), quick=quick, as_published=as_published, data=data)
     folder = out or Path("runs") / "-".join([recipe, *["quick"] * quick, *["as-published"] * as_published])
-    record = run_recipe(known, plan, out=folder, store=Store(cache or _user_cache(), fresh=fresh), stages=ShownStages())
+    record = run_recipe(known, plan, out=folder, store=Store(cache or _user_cache(), fresh=fresh), stages=DisplayedStages())
     Console(stderr=to_stdout).print(terminal_table(record))
     if json_path is not None:
         text = dumps(record.to_json())

@@ -1,4 +1,4 @@
-"""`tutelage train`: teach a student from recorded answers."""
+"""`tutelage train`: train a student on recorded answers."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ from typing import Any
 import click
 
 from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, setting
-from tutelage.cli.progress import ShownStages
+from tutelage.core.progress import DisplayedStages
 
 
 @click.command()
 @click.argument("student")
-@click.option("--labels", type=FOLDER, required=True, help="The folder that `record` wrote.")
+@click.option("--labels", type=FOLDER, required=True, help="Folder that `record` wrote.")
 @rows_options
-@click.option("--out", type=FOLDER, required=True, help="The folder to write; what `train` wrote there before is replaced.")
-@click.option("--set", "settings", type=setting, multiple=True, metavar="NAME=VALUE", help="A setting, as in max_leaf_nodes=32.")
+@click.option("--out", type=FOLDER, required=True, help="Folder to write; the output of an earlier `train` there is replaced.")
 @click.option(
-    "--soft-weight", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Share of the teacher; the rest is --truth."
+    "--set", "settings", type=setting, multiple=True, metavar="NAME=VALUE", help="Setting of the student, for example max_leaf_nodes=32."
 )
-@click.option("--temperature", type=float, default=1.0, show_default=True, help="The student learns at it, and answers at 1.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of whatever the student draws.")
-@click.option("--max-words", type=click.IntRange(1), help="With --text: keep only so many of the commonest words and pairs.")
+@click.option(
+    "--soft-weight",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of the teacher's answers in the targets; the rest is the column --truth.",
+)
+@click.option(
+    "--temperature", type=float, default=1.0, show_default=True, help="Temperature of the targets; the student's answers are at 1."
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the student's random draws.")
+@click.option("--max-words", type=click.IntRange(1), help="With --text: use only this many of the most frequent words and word pairs.")
 @json_option
 @debug_option
 def train(
@@ -43,10 +51,10 @@ def train(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Teach STUDENT from recorded answers.
+    """Train STUDENT on recorded answers.
 
-    STUDENT is tree, forest, logistic, boosting or mlp; of values tree, forest, linear or boosting. Columns of
-    categories and gaps are prepared for it, and belong to what is kept.
+    STUDENT is tree, forest, logistic, boosting or mlp; for regression tree, forest, linear or boosting. Categories
+    and missing values are encoded for it, and the encoding is saved with the student.
     """
     from tutelage.core.records import dumps
     from tutelage.data.table_file import TableFile
@@ -55,15 +63,15 @@ def train(
 
     spec = training.TrainingSpec(student, dict(settings), soft_weight=soft_weight, temperature=temperature, seed=seed, max_words=max_words)
     file = TableFile.open(data, truth=truth, drop=drop, text=text)
-    record = training.train(spec, open_labels(labels), file, out=out, stages=ShownStages())
-    click.echo(dumps(record) if as_json else _told(out, record), nl=not as_json)
+    record = training.train(spec, open_labels(labels), file, out=out, stages=DisplayedStages())
+    click.echo(dumps(record) if as_json else _summary(out, record), nl=not as_json)
 
 
-def _told(out: Path, record: Mapping[str, Any]) -> str:
+def _summary(out: Path, record: Mapping[str, Any]) -> str:
     parts = f", {record['parts']['count']:,} {record['parts']['unit']}" if record["parts"] else ""
     at = f" at temperature {record['temperature']:g}" if record["temperature"] != 1 else ""
     blend = f", {record['soft_weight']:.0%} the teacher's answers and the rest the truth" if record["soft_weight"] < 1 else ""
     return (
-        f"{out / record['file']['name']}: a {record['student']} of {record['file']['size_bytes']:,} bytes{parts}, taught on "
+        f"{out / record['file']['name']}: a {record['student']} of {record['file']['size_bytes']:,} bytes{parts}, trained on "
         f"{record['data']['rows']:,} rows of {len(record['columns'])} column{'s' if len(record['columns']) > 1 else ''}{at}{blend}."
     )

@@ -1,1 +1,1 @@
-"""What was lost: scores, intervals, paired differences and cost."""
+"""Evaluation of students: scores, intervals, paired differences and cost."""

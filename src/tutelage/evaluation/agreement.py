@@ -1,8 +1,8 @@
-"""How far two answerers agree: decisions, and the distance between their probabilities.
+"""Agreement between two models: their decisions, and the distance between their probabilities.
 
-Accuracy is agreement with the truth and fidelity is agreement with the teacher: the same functions, given one-hot
-truth or the teacher's probabilities. All take (rows, ..., classes) probabilities with the classes last, and give one
-value for each decision: (rows,) for one class a row, (rows, labels) for multilabel answers made by `on_off`.
+Accuracy is agreement with the truth and fidelity is agreement with the teacher: the same functions compute both, given
+the one-hot truth or the teacher's probabilities. All take probabilities of shape (rows, ..., classes) with the classes
+last, and return one value per decision: (rows,) for one class per row, (rows, labels) for multilabel answers made by `on_off`.
 """
 
 from __future__ import annotations
@@ -15,73 +15,87 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 
 FLOOR = 1e-7
-"""The least probability that a student is taken to give: log 0 would make one row outweigh all others."""
+"""Smallest student probability before a logarithm is taken; with log 0 a single row would outweigh all others."""
 
 Decisions = NDArray[np.intp]
 
 
 def on_off(probs: Floats) -> Floats:
-    """(rows, labels) probabilities of labels that are on or off, as (rows, labels, 2): off, on."""
+    """(rows, labels) probabilities that each label is on, as (rows, labels, 2) probabilities of off and on."""
     return np.asarray(np.stack([1 - probs, probs], axis=-1))
 
 
 def decisions(probs: Floats) -> Decisions:
-    """The most probable class of each decision, the first of equals: (rows, ...) integers."""
+    """Index of the most probable class of each decision, the first one in a tie: (rows, ...) integers."""
     return np.asarray(probs.argmax(axis=-1))
 
 
 def agrees(target: Floats, student_probs: Floats) -> NDArray[np.bool_]:
-    """Where both name the same class: (rows, ...)."""
+    """Whether both decide for the same class: (rows, ...)."""
     return np.asarray(decisions(target) == decisions(student_probs))
 
 
 def floored(probs: Floats, floor: float = FLOOR) -> NDArray[np.float64]:
-    """Probabilities of at least about `floor`, still summing to one over the last axis."""
+    """Raise probabilities to about `floor` at least and normalise them to sum to one over the last axis."""
     raised = np.maximum(np.asarray(probs, dtype=np.float64), floor)
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
 def cross_entropy(target: Floats, student_probs: Floats, *, floor: float = FLOOR) -> Floats:
-    """-sum target log student, in nats: the negative log-likelihood where the target is one-hot truth.
+    """Cross-entropy -sum target log student, in nats; the negative log-likelihood if the target is the one-hot truth.
 
     Args:
         target: (rows, ..., classes) probabilities.
-        student_probs: the same shape; zeros are raised to `floor`.
-        floor: in (0, 1 / classes).
+        student_probs: (rows, ..., classes) probabilities; smaller ones are raised to `floor`.
+        floor: smallest student probability, in (0, 1 / classes).
 
     Returns:
-        (rows, ...), never negative.
+        (rows, ...), in nats, never negative.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> truth = np.array([[1.0, 0.0], [0.0, 1.0]])
+        >>> tl.metrics.cross_entropy(truth, np.array([[0.5, 0.5], [0.2, 0.8]])).round(3)
+        array([0.693, 0.223])
     """
     return np.asarray(-(target * np.log(floored(student_probs, floor))).sum(axis=-1))
 
 
 def kl_nats(teacher_probs: Floats, student_probs: Floats, *, floor: float = FLOOR) -> Floats:
-    """KL(teacher || student) in nats: what the teacher's answers cost extra when coded as the student expects.
+    """Kullback-Leibler divergence KL(teacher || student) in nats.
 
     Args:
-        teacher_probs: (rows, ..., classes) probabilities; a zero adds nothing.
-        student_probs: the same shape; zeros are raised to `floor`.
-        floor: in (0, 1 / classes).
+        teacher_probs: (rows, ..., classes) probabilities; a zero contributes nothing.
+        student_probs: (rows, ..., classes) probabilities; smaller ones are raised to `floor`.
+        floor: smallest student probability, in (0, 1 / classes).
 
     Returns:
-        (rows, ...), never negative.
+        (rows, ...), in nats, never negative.
 
     Source:
         Kullback, Leibler 1951.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> teacher, student = np.array([[0.5, 0.5], [0.9, 0.1]]), np.array([[0.25, 0.75], [0.9, 0.1]])
+        >>> tl.metrics.kl_nats(teacher, student).round(3)
+        array([0.144, 0.   ])
     """
     p = np.asarray(teacher_probs, dtype=np.float64)
-    p = p / p.sum(axis=-1, keepdims=True)  # half-precision rows sum to one within 1e-3 only, which could make KL negative
-    own = np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0).sum(axis=-1)
-    return np.asarray(np.maximum(own + cross_entropy(p, student_probs, floor=floor), 0.0))
+    p = p / p.sum(axis=-1, keepdims=True)  # half-precision rows sum to one only within 1e-3, which could make KL negative
+    negative_entropy = np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0).sum(axis=-1)
+    return np.asarray(np.maximum(negative_entropy + cross_entropy(p, student_probs, floor=floor), 0.0))
 
 
 def decision_counts(target: Decisions, student: Decisions, classes: int) -> NDArray[np.intp]:
-    """(classes, classes): how often the target decides the first index and the student the second."""
+    """(classes, classes) counts of the target's decision (first index) and the student's decision (second index)."""
     pairs = np.bincount(target * classes + student, minlength=classes * classes)
     return np.asarray(pairs.reshape(classes, classes))
 
 
 def shares(counts: NDArray[Any]) -> Floats:
-    """Each row of counts over its sum; a row of zeros stays zero."""
+    """Each row of counts divided by its sum; a row of zeros stays zero."""
     totals = counts.sum(axis=1, keepdims=True)
     return np.asarray(counts / np.maximum(totals, 1))

@@ -1,4 +1,4 @@
-"""Student, teacher and truth on the same rows, column by column the same class, or an error."""
+"""Alignment of student, teacher and truth: the same rows, and the same class in each column, or an error."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from tutelage.evaluation.records import AlignedAnswers
 
 
 def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> AlignedAnswers:
-    """Ask both about every row and put their columns, and the truth's, in one order: the teacher's, else the student's.
+    """Query student and teacher on every row, and put all columns in the order of the teacher's classes (else the student's).
 
     Args:
-        student: fitted: `classes_` and `predict_proba`, or `predict` for values; or itself a Teacher, such as a file.
-        teacher: or None.
-        X: rows, as `as_rows` takes them.
-        y: (rows,) labels; (rows, labels) of 0 and 1 for multilabel, columns named as the classes or in their order; (rows,) or
-            (rows, outputs) values for regression. None if the truth is not known.
+        student: a fitted model with `classes_` and `predict_proba`, or with `predict` for values; or a Teacher, such as an
+            exported file.
+        teacher: a Teacher, or None.
+        X: rows, as `as_rows` accepts them.
+        y: (rows,) classes; (rows, labels) of 0 and 1 for multilabel, with columns named after the classes or in their order;
+            (rows,) or (rows, outputs) values for regression. None if the truth is not known.
 
     Raises:
-        LabelMismatch: classes that one side has and the other has not, labels of y that are no class, another number
-            of answers than rows. BadInput: neither a teacher nor y, or a student that cannot be asked. ShapeError: y or
-            answers with rows of unequal length.
+        LabelMismatch: student and teacher have different classes, y has unknown classes, or the number of answers is not
+            the number of rows. BadInput: neither a teacher nor y, or a student without the necessary methods.
+            ShapeError: y or answers with rows of unequal length.
     """
     if teacher is None and y is None:
         raise BadInput("there is nothing to measure the student against; pass a teacher, or y, or both.")
@@ -38,54 +39,57 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
     rows = as_rows(X)
     inputs = rows.part(0, rows.count)
     form = student_form(student, teacher, y)
-    said = form.check(_said(student, form, inputs), rows.count, "the student's answers")
-    answers = said if form.task == "regression" else form.probabilities(said)
+    outputs = form.check(_outputs(student, form, inputs), rows.count, "the student's answers")
+    answers = outputs if form.task == "regression" else form.probabilities(outputs)
     if teacher is None and form.task == "multilabel":
         _refuse_one_hot(student, answers, np.asarray(y))
-    asked = None
+    of_teacher = None
     order = form.classes
     if teacher is not None:
         order = teacher.form.classes
         answers = _in_order(answers, form, teacher.form)
-        asked = teacher.form.check(teacher.answer(inputs), rows.count)
-        asked = asked if form.task == "regression" else teacher.form.probabilities(asked)
-        if asked.shape[1] != answers.shape[1]:
-            raise ShapeError(f"the student gives {answers.shape[1]} values a row and the teacher {asked.shape[1]}; expected as many.")
-    wanted = form if teacher is None else teacher.form
-    truth = None if y is None else wanted.truth_as_answers(y, rows.count)
+        of_teacher = teacher.form.check(teacher.answer(inputs), rows.count)
+        of_teacher = of_teacher if form.task == "regression" else teacher.form.probabilities(of_teacher)
+        if of_teacher.shape[1] != answers.shape[1]:
+            raise ShapeError(
+                f"the student returns {answers.shape[1]} values per row and the teacher {of_teacher.shape[1]}; "
+                "expected the same number. Train the student on all of the teacher's outputs."
+            )
+    target = form if teacher is None else teacher.form
+    truth = None if y is None else target.truth_as_answers(y, rows.count)
     if truth is not None and truth.shape != answers.shape:
-        raise ShapeError(f"y has shape {np.shape(y)}; expected {answers.shape}, as the answers have.")
-    return AlignedAnswers(form.task, order, answers, asked, truth, fingerprint(row_names(inputs)))
+        raise ShapeError(f"y has shape {np.shape(y)}; expected {answers.shape}, the shape of the answers.")
+    return AlignedAnswers(form.task, order, answers, of_teacher, truth, fingerprint(row_names(inputs)))
 
 
 def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) -> AnswerForm:
-    """What a student's answers are: its own declaration, or read off its `classes_`.
+    """The form of a student's answers: the one it declares, or the one implied by its `classes_`.
 
-    Classes of which one is true and labels that are each on or off look alike from outside. They are labels where the
-    teacher says so; without a teacher, where y has several columns, or `classes_` is scikit-learn's list of arrays.
+    Exclusive classes and multilabel outputs cannot be told apart by their shape. The student is multilabel if the teacher
+    is; without a teacher, if y has several columns or `classes_` is a list of arrays, as in scikit-learn.
 
     Raises:
-        BadInput: neither predict_proba nor predict, or probabilities without `classes_`.
+        BadInput: the student has neither predict_proba nor predict, or has predict_proba without `classes_`.
     """
     if isinstance(student, Teacher):
         return student.form
     if not hasattr(student, "predict_proba"):
         return _form_of_values(student)
     if not hasattr(student, "classes_"):
-        raise BadInput(f"{type(student).__name__} has no classes_; fit it first, or give it the label of each column, in order.")
-    decides_labels = _lists_labels(student) or _columns_of(y) > 1 if teacher is None else teacher.form.task == "multilabel"
-    if decides_labels:
+        raise BadInput(f"{type(student).__name__} has no classes_; fit it first, or set classes_ to the class of each column, in order.")
+    is_multilabel = _lists_labels(student) or _columns_of(y) > 1 if teacher is None else teacher.form.task == "multilabel"
+    if is_multilabel:
         return AnswerForm("probabilities", "multilabel", _label_names(student, teacher))
     return of_classes("probabilities", student.classes_)
 
 
 def _lists_labels(student: Any) -> bool:
-    """Whether `classes_` is a list of arrays: scikit-learn's way to say that it answers several questions."""
+    """Whether `classes_` is a list of arrays, as in scikit-learn's multi-output classifiers."""
     return isinstance(student.classes_, list) and all(np.ndim(one) == 1 for one in student.classes_)
 
 
 def _label_names(student: Any, teacher: Teacher | None) -> tuple[Any, ...]:
-    """A list of arrays holds no names of labels: they are the teacher's, if as many, else 0, 1, ..."""
+    """Label names of a multilabel student; a list of arrays has none, so the teacher's if as many, else 0, 1, ..."""
     if not _lists_labels(student):
         return labels_of(student.classes_)
     count = len(student.classes_)
@@ -104,58 +108,61 @@ def _columns_of(y: Any) -> int:
 
 
 def _refuse_one_hot(student: Any, answers: Floats, y: NDArray[Any]) -> None:
-    """Refuse truth that looks like one class a row, of a student that does, too: counted by label it would flatter.
+    """Refuse truth that looks like one class per row for a student that does too: counting it by label would inflate the accuracy.
 
-    A student that says itself that it answers several labels is believed.
+    A student that is declared multilabel is accepted.
     """
     if isinstance(student, Teacher) or _lists_labels(student) or y.dtype.kind not in "biuf" or answers.shape[1] == 1:
         return
     if all(bool((np.abs(rows.sum(axis=1) - 1.0) < 1e-3).all()) for rows in (answers, y)):
-        raise ShapeError("y is one-hot and the student's rows sum to one: this is one class a row. Pass (rows,) labels as y.")
+        raise ShapeError("y is one-hot and the student's rows sum to one, so this is one class per row. Pass y as (rows,) class names.")
 
 
-def _said(student: Any, form: AnswerForm, inputs: Any) -> Any:
+def _outputs(student: Any, form: AnswerForm, inputs: Any) -> Any:
     if isinstance(student, Teacher):
         return student.answer(inputs)
     if form.task == "regression":
         return student.predict(inputs)
-    said = student.predict_proba(inputs)
-    return _on(said, student.classes_) if isinstance(said, list) and _lists_labels(student) else said
+    outputs = student.predict_proba(inputs)
+    return _probabilities_of_on(outputs, student.classes_) if isinstance(outputs, list) and _lists_labels(student) else outputs
 
 
-def _on(said: list[Any], classes: list[Any]) -> Floats:
-    """scikit-learn's forests answer several labels with a list, (rows, classes) for each: what they give to "on".
+def _probabilities_of_on(outputs: list[Any], classes: list[Any]) -> Floats:
+    """Probability of "on" for each label, from the list of (rows, classes) arrays that scikit-learn's forests return.
 
     Raises:
-        LabelMismatch: a label that is more than on or off. ShapeError: other answers than `classes` tells of.
+        LabelMismatch: a label with other classes than 0 and 1. ShapeError: the arrays do not match `classes`.
     """
-    shapes, wanted = [array_of(one, "the student's answers").shape[1:] for one in said], [(len(known),) for known in classes]
-    if shapes != wanted:
-        raise ShapeError(f"the student answers {len(said)} labels with columns {shapes}; its classes_ tell of {len(classes)}, {wanted}.")
+    shapes, expected = [array_of(one, "the student's answers").shape[1:] for one in outputs], [(len(known),) for known in classes]
+    if shapes != expected:
+        raise ShapeError(
+            f"the student returns probabilities for {len(outputs)} labels with columns {shapes}, but its classes_ describe "
+            f"{len(classes)} labels with columns {expected}; predict_proba and classes_ must match."
+        )
     columns = []
-    for one, known in zip(said, classes, strict=True):
+    for one, known in zip(outputs, classes, strict=True):
         if not set(np.asarray(known).tolist()) <= {0, 1}:
             raise LabelMismatch(f"a label has the classes {shown(tuple(np.asarray(known).tolist()))}; expected 0 and 1, off and on.")
-        on = np.asarray(known) == 1  # a label that training never saw on has no column for it
+        on = np.asarray(known) == 1  # a label that was always off in training has no column for "on"
         columns.append(one[:, on].sum(axis=1))
     return np.column_stack(columns)
 
 
-def _in_order(answers: Floats, own: AnswerForm, wanted: AnswerForm) -> Floats:
+def _in_order(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats:
     """The student's columns in the teacher's order."""
-    if own.task != wanted.task and not {own.task, wanted.task} <= {"binary", "multiclass"}:
+    if form.task != target.task and not {form.task, target.task} <= {"binary", "multiclass"}:
         raise LabelMismatch(
-            f"the student's task is {own.task} {shown(own.classes)} and the teacher's {wanted.task} {shown(wanted.classes)}; "
-            "they must decide the same thing."
+            f"the student's task is {form.task} {shown(form.classes)} and the teacher's is {target.task} {shown(target.classes)}; "
+            "expected the same task. Evaluate against a teacher of the student's task."
         )
-    if wanted.task == "regression":
+    if target.task == "regression":
         return answers
-    known = own.codes(label_array(wanted.classes), unknown="mark")
+    known = form.codes(label_array(target.classes), unknown="mark")
     found = known >= 0
-    if wanted.task == "multilabel" or len(own.classes) > found.sum():
+    if target.task == "multilabel" or len(form.classes) > found.sum():
         remedy = "Fit the student with classes=teacher.form.classes."
-        return np.asarray(answers[:, columns_in_order(own.classes, wanted.classes, what="the student's classes", remedy=remedy)])
-    # A student that never saw a rare class has no column for it: it gives that class no probability.
+        return np.asarray(answers[:, columns_in_order(form.classes, target.classes, what="the student's classes", remedy=remedy)])
+    # A student trained without a rare class has no column for it: its probability of that class is zero.
     ordered = np.zeros((len(answers), len(known)), dtype=answers.dtype)
     ordered[:, found] = answers[:, known[found]]
     return ordered

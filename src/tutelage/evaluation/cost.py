@@ -1,10 +1,9 @@
-"""What a model costs: microseconds a row, alone and in a batch; bytes and parts."""
+"""Cost of a model: latency per row (single and in a batch), size in bytes, and number of parts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tutelage.core.records import Cost
-from tutelage.data.rows import Rows
+from tutelage.data.rows import Rows, as_rows
 from tutelage.evaluation.records import Latency, StudentCost
 from tutelage.evaluation.significance import LEVEL
 from tutelage.evaluation.size import count_parts, pickled_bytes
@@ -28,23 +27,16 @@ def measure_cost(
     size_bytes: int,
     budget_seconds: float = 0.3,
 ) -> Cost:
-    """Time a model on real rows: the median over repeated calls, after a warm-up.
+    """Measure the latency of a model on real rows: the median over repeated calls, after a warm-up.
 
     Args:
-        predict: answers (rows, features) float32; its threads are its own business.
-        rows: at least one; a batch of up to 1000 of them is timed as well.
-        size_bytes: of the file that answers.
-        budget_seconds: about how long each of the two measurements may take.
+        predict: takes (rows, features) float32; the number of its threads is not changed here.
+        rows: at least one; a single row and a batch of up to 1000 of them are timed.
+        size_bytes: size of the model's file.
+        budget_seconds: approximate time for each of the two measurements.
     """
-    alone = _call_seconds(predict, rows[:1], budget_seconds)
-    together = _call_seconds(predict, rows[:BATCH_ROWS], budget_seconds)
-    batch_rows = len(rows[:BATCH_ROWS])
-    return Cost(
-        size_bytes=size_bytes,
-        latency_us=median(alone) * 1e6,
-        batch_latency_us=median(together) * 1e6 / batch_rows,
-        batch_rows=batch_rows,
-    )
+    alone, batch = _latencies(predict, as_rows(rows), budget_seconds)
+    return Cost(size_bytes, alone.p50_us, batch.p50_us, batch.batch_rows)
 
 
 def student_cost(
@@ -55,14 +47,14 @@ def student_cost(
     size_bytes: int | None = None,
     budget_seconds: float | None = 0.3,
 ) -> StudentCost:
-    """What a student costs to keep and to ask.
+    """Size and latency of a student.
 
     Args:
-        student: what is weighed and counted.
-        predict: asks it.
-        rows: real ones, of any kind; a batch of up to 1000 of them is timed as well as the first alone.
-        size_bytes: of the file that will answer; without it the student is weighed as a pickle.
-        budget_seconds: about how long each of the two measurements may take; None takes no time and tells none.
+        student: the model whose size and parts are measured.
+        predict: the method to time; takes rows.
+        rows: real rows of any kind; the first row alone and a batch of up to 1000 rows are timed.
+        size_bytes: size of the exported file; by default the size of the pickled student.
+        budget_seconds: approximate time for each of the two measurements; None skips them.
     """
     parts = count_parts(student)
     size = StudentCost(
@@ -73,15 +65,23 @@ def student_cost(
     )
     if budget_seconds is None:
         return size
-    alone, batch = (measure_latency(predict, rows, count, budget_seconds) for count in (1, min(rows.count, BATCH_ROWS)))
+    alone, batch = _latencies(predict, rows, budget_seconds)
     return replace(size, alone=alone, batch=batch)
 
 
-def measure_latency(predict: Callable[[Any], Any], rows: Rows, count: int, budget_seconds: float) -> Latency:
-    """Microseconds a row of repeated calls on the first `count` rows, after a warm-up.
+def _latencies(predict: Callable[[Any], Any], rows: Rows, budget_seconds: float) -> tuple[Latency, Latency]:
+    """Latency of calls with one row, and of calls with a batch of up to `BATCH_ROWS` rows."""
+    return (
+        measure_latency(predict, rows, 1, budget_seconds),
+        measure_latency(predict, rows, min(rows.count, BATCH_ROWS), budget_seconds),
+    )
 
-    The interval of the median is read off the sorted calls (binomial), so it holds whatever their distribution, as
-    long as calls do not depend on each other. The 99th percentile of fewer than 100 calls is the slowest, nearly.
+
+def measure_latency(predict: Callable[[Any], Any], rows: Rows, count: int, budget_seconds: float) -> Latency:
+    """Microseconds per row of repeated calls on the first `count` rows, after a warm-up.
+
+    The interval of the median is taken from the order statistics (binomial), so it holds for any distribution, provided
+    that the calls are independent. With fewer than 100 calls the 99th percentile is close to the slowest call.
     """
     microseconds = np.sort(_call_seconds(predict, rows.part(0, count), budget_seconds)) * 1e6 / count
     calls = len(microseconds)
@@ -95,7 +95,7 @@ def _call_seconds(predict: Callable[[Any], Any], rows: Any, budget_seconds: floa
     taken: list[float] = []
     end = perf_counter() + budget_seconds
     while len(taken) < 3 or (perf_counter() < end and len(taken) < 2000):
-        begun = perf_counter()
+        start = perf_counter()
         predict(rows)
-        taken.append(perf_counter() - begun)
+        taken.append(perf_counter() - start)
     return taken

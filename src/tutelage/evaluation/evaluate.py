@@ -1,4 +1,4 @@
-"""evaluate: a student against its teacher and the truth, every figure with its interval."""
+"""evaluate: measure a student against its teacher and the ground truth, with an interval for every figure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tutelage.evaluation.scores import Scores, Settings, as_distributions, estim
 from tutelage.teachers.adapt import as_teacher
 
 MOST_CLASSES_COUNTED = 100
-"""Above so many classes the record leaves out the table of decisions, which grows with their square."""
+"""With more classes the record leaves out the table of decisions, which grows with the square of their number."""
 
 
 def evaluate(
@@ -38,57 +38,70 @@ def evaluate(
     size_bytes: int | None = None,
     budget_seconds: float | None = 0.3,
 ) -> Evaluation:
-    """Measure what a student kept and lost: accuracy, fidelity to its teacher, calibration and cost.
+    """Measure a student: accuracy, fidelity to its teacher, calibration, size and latency.
 
-    Accuracy is agreement with the truth, fidelity is agreement with the teacher; decisions are the most probable
-    class. A share of rows has Wilson's interval, a mean over rows Student's t, and what is neither (calibration
-    error, worst class, R2) a bootstrap over rows. All are over test rows: another seed is not covered; train with
-    several seeds and see `paired_difference`.
+    Accuracy is agreement with the truth, fidelity is agreement with the teacher; the decision is the most probable
+    class. A share of rows gets a Wilson interval, a mean over rows Student's t, and every other figure (calibration
+    error, worst class, R2) a bootstrap over rows. All intervals are over test rows and do not cover another training
+    seed; for that, train with several seeds and use `paired_difference`.
 
     Args:
         student: a fitted classifier (`classes_`, `predict_proba`), a regressor (`predict`), a multilabel student
-            (`predict_proba` (rows, labels)), or anything that is itself a Teacher.
-        teacher: a Teacher, anything `as_teacher` takes, or None.
-        X: test rows that trained neither: an array, a frame, a sparse matrix, texts. Held in memory.
-        y: the truth: (rows,) labels, (rows, labels) of 0 and 1 in the order of the teacher's classes (without a
-            teacher the student's), or values. None if it is not known.
-        seed: of the bootstrap's draws.
-        name: of the student in tables; its type's name unless told.
-        resamples: of the bootstrap; 1000 take about half a second for 10 000 rows, and in proportion.
-        bins: of confidence, for the calibration error.
-        binning: "equal-width", or "equal-mass" for as many rows in each bin.
+            (`predict_proba` of shape (rows, labels)), or any object that is itself a Teacher.
+        teacher: a Teacher, anything that `as_teacher` accepts, or None.
+        X: test rows on which neither was trained: an array, a frame, a sparse matrix or texts. Held in memory.
+        y: the truth: (rows,) classes, (rows, labels) of 0 and 1 in the order of the teacher's classes (of the student's
+            classes without a teacher), or values. None if it is not known.
+        seed: seed of the bootstrap's draws.
+        name: name of the student in tables; the name of its type by default.
+        resamples: number of bootstrap resamples; 1000 take about half a second for 10 000 rows, in proportion to both.
+        bins: number of confidence bins for the calibration error.
+        binning: "equal-width", or "equal-mass" for the same number of rows in each bin.
         floor: student probabilities below it are raised to it before their logarithm is taken.
-        size_bytes: of the exported file; without it the student is weighed as a pickle in memory.
-        budget_seconds: about how long each of two timings may take; None leaves them out.
+        size_bytes: size of the exported file; by default the size of the student pickled in memory.
+        budget_seconds: approximate time for each of two latency measurements; None skips them.
 
     Returns:
         A frozen record; print it, or read `against_truth`, `against_teacher`, `teacher_against_truth` and `cost`.
 
     Raises:
-        LabelMismatch: student, teacher and y do not name the same classes, or differ in rows. NotProbabilities,
-            ShapeError, BadInput: answers that are not what they should be, or nothing to measure against.
+        LabelMismatch: student, teacher and y do not have the same classes, or not the same number of rows.
+            NotProbabilities, ShapeError, BadInput: invalid answers, or nothing to measure against.
 
     Source:
-        Fidelity beside accuracy: Stanton et al. 2021, "Does knowledge distillation really work?", arXiv 2106.05945.
+        Fidelity in addition to accuracy: Stanton et al. 2021, "Does knowledge distillation really work?", arXiv 2106.05945.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> teacher = RandomForestClassifier(20, random_state=0).fit(X[::2], y[::2])
+        >>> student = tl.SoftTree(max_leaf_nodes=4).fit(X[::2], tl.record(teacher, X[::2]))
+        >>> evaluation = tl.evaluate(student, teacher, X[1::2], y[1::2], budget_seconds=None)
+        >>> print("accuracy:", evaluation.against_truth["accuracy"])
+        accuracy: 0.96 (0.8889 to 0.9863)
+        >>> print("fidelity:", evaluation.against_teacher["agreement"])
+        fidelity: 0.9733 (0.9079 to 0.9927)
     """
     settings = Settings(seed, resamples, bins, binning, floor)
     _check(settings)
-    asked = None if teacher is None else as_teacher(teacher)
+    teacher = None if teacher is None else as_teacher(teacher)
     rows = as_rows(X)
-    aligned = align(student, asked, rows, y)
-    told = estimates(_measured(aligned, settings), settings)
+    aligned = align(student, teacher, rows, y)
+    figures = estimates(_scores_by_group(aligned, settings), settings)
     return Evaluation(
         student=name or type(student).__name__,
-        teacher=asked.fingerprint if asked is not None else None,
+        teacher=teacher.fingerprint if teacher is not None else None,
         task=aligned.task,
         classes=aligned.classes,
         rows=len(aligned.student),
-        against_truth=told.get("against_truth", {}),
-        against_teacher=told.get("against_teacher", {}),
-        teacher_against_truth=told.get("teacher_against_truth", {}),
+        against_truth=figures.get("against_truth", {}),
+        against_teacher=figures.get("against_teacher", {}),
+        teacher_against_truth=figures.get("teacher_against_truth", {}),
         reliability=_curves(aligned, settings),
         decisions=_decisions(aligned),
-        cost=student_cost(student, _asking(student), rows, size_bytes=size_bytes, budget_seconds=budget_seconds),
+        cost=student_cost(student, _answer_call(student), rows, size_bytes=size_bytes, budget_seconds=budget_seconds),
         settings={"seed": seed, "resamples": resamples, "bins": bins, "binning": binning, "floor": floor},
         rows_fingerprint=aligned.rows_fingerprint,
         answers=aligned,
@@ -102,7 +115,7 @@ def _check(settings: Settings) -> None:
         raise BadInput(f"floor is {settings.floor}; expected a small probability above 0, such as 1e-7.")
 
 
-def _measured(aligned: AlignedAnswers, settings: Settings) -> dict[str, Scores]:
+def _scores_by_group(aligned: AlignedAnswers, settings: Settings) -> dict[str, Scores]:
     found = {}
     if aligned.truth is not None:
         found["against_truth"] = scores(aligned, "truth", settings)
@@ -128,15 +141,15 @@ def _curves(aligned: AlignedAnswers, settings: Settings) -> dict[str, Reliabilit
 
 
 def _decisions(aligned: AlignedAnswers) -> tuple[tuple[int, ...], ...] | None:
-    one_a_row = aligned.task in ("binary", "multiclass")
-    if aligned.teacher is None or not one_a_row or len(aligned.classes) > MOST_CLASSES_COUNTED:
+    single_label = aligned.task in ("binary", "multiclass")
+    if aligned.teacher is None or not single_label or len(aligned.classes) > MOST_CLASSES_COUNTED:
         return None
     counts = decision_counts(decisions(aligned.teacher), decisions(aligned.student), len(aligned.classes))
     return tuple(tuple(row) for row in np.asarray(counts).tolist())
 
 
-def _asking(student: Any) -> Callable[[Any], Any]:
-    """The call that is timed: the one that answers."""
+def _answer_call(student: Any) -> Callable[[Any], Any]:
+    """The method whose latency is measured: the one that returns answers."""
     if isinstance(student, Teacher):
         return student.answer
     call: Callable[[Any], Any] = getattr(student, "predict_proba", None) or student.predict

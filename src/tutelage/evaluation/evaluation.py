@@ -1,4 +1,4 @@
-"""What one student lost: a frozen record of its figures on test rows, each with its interval."""
+"""The result of evaluating one student: a frozen record of its figures on the test rows, each with its interval."""
 
 from __future__ import annotations
 
@@ -20,21 +20,37 @@ EVALUATION_SCHEMA = 2
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A student measured against the truth and against its teacher.
+    """The figures of one student, measured against the ground truth and against its teacher.
+
+    `evaluate` returns this record. Print it for a table; in a notebook it is displayed as one.
 
     Attributes:
-        student: its name. teacher: the teacher's fingerprint, if there is one.
-        task, classes, rows: what was decided, among which labels, on how many test rows.
-        against_truth: figures of the student against the true labels or values; empty without them.
-        against_teacher: the same against the teacher's answers: fidelity.
-        teacher_against_truth: what the teacher itself reaches on these rows.
-        reliability: "truth" and "teacher" to the curve against each; empty for regression.
-        decisions: rows by the teacher's decision (first index) and the student's (second); None for multilabel and
-            regression, and above 100 classes.
-        cost: of keeping and asking the student.
-        settings: seed, resamples, bins and floor: what the figures depend on.
-        rows_fingerprint: of the test rows; only evaluations of the same rows can be compared.
-        answers: the answers themselves, for pictures and comparisons; not part of the JSON.
+        student: the name of the student. teacher: the fingerprint of the teacher, or None without a teacher.
+        task, classes, rows: the task, its classes, and the number of test rows.
+        against_truth: figures of the student against the true classes or values; empty without them.
+        against_teacher: the same figures against the teacher's answers (fidelity).
+        teacher_against_truth: the teacher's own figures against the truth on these rows.
+        reliability: one curve for each of "truth" and "teacher"; empty for regression.
+        decisions: number of rows by the teacher's decision (first index) and the student's decision (second index); None
+            for multilabel and regression tasks, and for more than 100 classes.
+        cost: size and latency of the student.
+        settings: seed, resamples, bins, binning and floor, on which the figures depend.
+        rows_fingerprint: fingerprint of the test rows; only evaluations on the same rows can be compared.
+        answers: the row-by-row answers, used by displays and comparisons; not part of the JSON.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> teacher = RandomForestClassifier(20, random_state=0).fit(X[::2], y[::2])
+        >>> student = DecisionTreeClassifier(max_leaf_nodes=4, random_state=0).fit(X[::2], teacher.predict(X[::2]))
+        >>> evaluation = tl.evaluate(student, teacher, X[1::2], y[1::2], budget_seconds=None)
+        >>> print(evaluation.against_truth["accuracy"], "over", evaluation.rows, "rows")
+        0.96 (0.8889 to 0.9863) over 75 rows
+        >>> print(tl.Evaluation.from_json(evaluation.to_json()).against_teacher["agreement"])
+        0.9733 (0.9079 to 0.9927)
     """
 
     student: str
@@ -53,17 +69,17 @@ class Evaluation:
     answers: AlignedAnswers | None = field(default=None, repr=False, compare=False)
 
     def row_answers(self) -> AlignedAnswers:
-        """The answers behind the figures.
+        """The row-by-row answers from which the figures were computed.
 
         Raises:
-            BadInput: this evaluation was read back from JSON, which does not hold them.
+            BadInput: this evaluation was read from JSON, which does not contain them.
         """
         if self.answers is None:
-            raise BadInput("this evaluation holds no answers row by row (its JSON does not keep them); call evaluate again.")
+            raise BadInput("this evaluation has no row-by-row answers (its JSON does not contain them); call evaluate again.")
         return self.answers
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; without the answers."""
+        """The record as plain JSON values, without the row-by-row answers."""
         plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "answers"}
         return {"schema": EVALUATION_SCHEMA, **plain, "intervals": CAVEAT}
 
@@ -73,10 +89,10 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Evaluation:
-        """The record that `to_json` gave, without the answers.
+        """Rebuild the record from the output of `to_json`, without the row-by-row answers.
 
         Raises:
-            BadInput: another schema, or no such record.
+            BadInput: the schema is a different one, or the values are not those of an evaluation.
         """
         if plain.get("schema") != EVALUATION_SCHEMA:
             raise BadInput(
@@ -84,13 +100,15 @@ class Evaluation:
                 "evaluate again, or use the version that wrote it."
             )
         try:
-            return cls(**{f.name: _READERS.get(f.name, _same)(plain[f.name]) for f in fields(cls) if f.name != "answers"})
+            return cls(**{f.name: _READERS.get(f.name, _unchanged)(plain[f.name]) for f in fields(cls) if f.name != "answers"})
         except (KeyError, TypeError, AttributeError) as error:
-            raise BadInput(f"this is no evaluation as tutelage writes them ({type(error).__name__}: {error}); evaluate again.") from error
+            raise BadInput(
+                f"this is not an evaluation record written by tutelage ({type(error).__name__}: {error}); evaluate again."
+            ) from error
 
     @property
     def table(self) -> EvaluationTable:
-        """As a reader wants it; printed in a terminal, shown in a notebook."""
+        """The figures as a table, for the terminal and for notebooks."""
         return EvaluationTable.of(
             f"{self.student} on {self.rows:,} test rows ({self.task})",
             against_truth=self.against_truth,
@@ -115,7 +133,7 @@ def _plain(value: Any) -> Any:
     return asdict(value) if isinstance(value, Estimate | ReliabilityCurve | StudentCost) else value
 
 
-def _same(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
@@ -144,4 +162,4 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "decisions": lambda rows: rows and tuple(tuple(row) for row in rows),
     "cost": _cost,
 }
-"""How each field that is more than text and numbers is read back."""
+"""How each field that is not plain text or a number is read from JSON."""

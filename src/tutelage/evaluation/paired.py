@@ -1,4 +1,4 @@
-"""compare: two students on the same test rows, as a paired difference and what may be said of it."""
+"""compare: two students on the same test rows, as a paired difference with its interval and verdict."""
 
 from __future__ import annotations
 
@@ -28,33 +28,44 @@ def compare(
     metric: str | None = None,
     against: Literal["truth", "teacher"] | None = None,
 ) -> Comparison:
-    """Whether student a beats student b on the rows on which both were evaluated.
+    """Compare two students on the same test rows: whether student a beats student b.
 
-    The rows are paired, so what makes them hard for both is taken off. The interval is over test rows alone: both
-    students are taken as they are. Where several seeds of each were trained, `paired_difference` covers them too.
+    The rows are paired, which removes the variation that both students share. The interval is over test rows only and
+    holds for these two students; to cover the variation between seeds, train several and use `paired_difference`.
 
     Args:
-        a: a student, as `evaluate` takes it; or an Evaluation that still holds its answers.
-        b: another student; or an Evaluation of the same rows, with the same ground truth (or teacher).
+        a: a student, as for `evaluate`; or an Evaluation with its row-by-row answers.
+        b: another student; or an Evaluation on the same rows with the same ground truth (or teacher).
         X: test rows, for students.
-        y: their ground truth, for students; None if it is not known.
-        teacher: as `evaluate` takes it, for students; needed where y is not known.
-        metric: a figure that is a mean over rows: "accuracy" (the default against the truth), "agreement" (against the
-            teacher), "subset_accuracy", "subset_agreement", "kl_nats", "nll_nats", "brier", or "mse" for regression.
-        against: "truth" (the default where it is known) or "teacher".
+        y: the ground truth of the rows, for students; None if it is not known.
+        teacher: as for `evaluate`, for students; required if y is not known.
+        metric: a figure that is a mean over rows: "accuracy" (the default against the truth), "agreement" (the default
+            against the teacher), "subset_accuracy", "subset_agreement", "kl_nats", "nll_nats", "brier", or "mse" for
+            regression.
+        against: "truth" (the default if it is known) or "teacher".
 
     Returns:
         The difference a - b with its interval and verdict.
 
     Raises:
-        LabelMismatch: other rows, classes, truth or teacher. BadInput: an unknown metric, an evaluation read back from JSON, a
-            student without rows, or rows beside evaluations.
+        LabelMismatch: the evaluations differ in rows, classes, truth or teacher. BadInput: an unknown metric, an evaluation
+            read from JSON, students without rows, or evaluations with rows.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> large, small = (DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=0).fit(X[::2], y[::2]) for leaves in (4, 2))
+        >>> comparison = tl.compare(large, small, X[1::2], y[1::2])
+        >>> print(f"{comparison.difference:.3f}", comparison.verdict)
+        0.293 beats
     """
     a, b = _evaluations(a, b, X, y, teacher)
     first, second = a.row_answers(), b.row_answers()
     if a.rows_fingerprint != b.rows_fingerprint:
         raise LabelMismatch(
-            f"these evaluations are of other rows ({a.rows} rows {a.rows_fingerprint[:8]}, {b.rows} rows {b.rows_fingerprint[:8]}); "
+            f"the evaluations are on different rows ({a.rows} rows {a.rows_fingerprint[:8]}, {b.rows} rows {b.rows_fingerprint[:8]}); "
             "evaluate both students on the same rows in the same order."
         )
     target = against or ("truth" if first.truth is not None and second.truth is not None else "teacher")
@@ -63,7 +74,7 @@ def compare(
     of_a, of_b = (row_scores(answers, target, settings) for answers in (first, second))
     name = metric or next(iter(of_a))
     if name not in of_a:
-        raise BadInput(f"metric is {name!r}; against the {target} there are {', '.join(of_a)}.")
+        raise BadInput(f"metric is {name!r}; against the {target} expected one of {', '.join(of_a)}.")
     difference, interval = paired_rows(of_a[name], of_b[name])
     return Comparison(
         a=a.student,
@@ -78,11 +89,11 @@ def compare(
 
 
 def _evaluations(a: Any, b: Any, X: Any, y: Any, teacher: Any) -> tuple[Evaluation, Evaluation]:
-    """Two evaluations as they are, or two students evaluated on the same rows."""
+    """The two evaluations given, or those of two students on the same rows."""
     evaluated = [isinstance(each, Evaluation) for each in (a, b)]
     if all(evaluated):
         if X is not None or y is not None or teacher is not None:
-            raise BadInput("two evaluations hold their rows and answers; leave X, y and teacher out.")
+            raise BadInput("two evaluations contain their rows and answers; leave X, y and teacher out.")
         return a, b
     if any(evaluated):
         raise BadInput("compare takes two evaluations, or two students with X and y; this is one of each.")
@@ -98,7 +109,8 @@ def _evaluations(a: Any, b: Any, X: Any, y: Any, teacher: Any) -> tuple[Evaluati
 def _check_same_target(first: AlignedAnswers, second: AlignedAnswers, against: str) -> None:
     if (first.task, first.classes) != (second.task, second.classes):
         raise LabelMismatch(
-            f"these evaluations decide other things: {first.task} {shown(first.classes)} and {second.task} {shown(second.classes)}."
+            f"the evaluations have different tasks or classes: {first.task} {shown(first.classes)} and {second.task} "
+            f"{shown(second.classes)}; compare students of the same task and classes."
         )
     if not np.array_equal(first.named(against), second.named(against)):
-        raise LabelMismatch(f"the two evaluations were made against another {against}; evaluate both students against the same one.")
+        raise LabelMismatch(f"the evaluations have different answers of the {against}; evaluate both students against the same {against}.")

@@ -1,4 +1,4 @@
-"""The parts of an evaluation, as frozen records: figures with their intervals, reliability, cost, the answers themselves."""
+"""The parts of an evaluation as frozen records: figures with intervals, reliability curves, cost, and aligned answers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval
 
-CAVEAT = "95 % intervals are over test rows: they say nothing of another seed, another teacher or other training rows."
+CAVEAT = "95 % intervals are over test rows; they do not cover another seed, another teacher or other training rows."
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """One figure, its 95 % interval over test rows, and how that was made.
+    """One figure, its 95 % interval over test rows, and the method of the interval.
 
     Attributes:
         value: the figure on these rows.
-        interval: None where the rows are too few to say.
-        method: "Wilson" (a share of rows), "t" (a mean over rows) or "bootstrap" (anything else; that of a worst class
-            is never narrower than Wilson's of the rows of that class).
-        of: the class that the figure is about, for the worst class.
+        interval: None if there are too few rows.
+        method: "Wilson" (a share of rows), "t" (a mean over rows) or "bootstrap" (any other figure; the interval of a
+            worst class is never narrower than the Wilson interval over the rows of that class).
+        of: for a worst-class figure, the class in question.
     """
 
     value: float
@@ -37,13 +37,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ReliabilityCurve:
-    """How confident the student is and how often that is borne out, in the bins that hold rows.
+    """The student's confidence and the observed outcome, in each bin that is not empty.
 
     Attributes:
-        low, high: the edges of each bin of confidence.
-        rows: how many decisions fall in it.
+        low, high: the edges of each confidence bin.
+        rows: number of decisions in the bin.
         confidence: mean probability of the student's top class.
-        outcome: the share of them that are right, or the mean probability that the teacher gives the same class.
+        outcome: the share of correct decisions, or the mean probability that the teacher gives to the same class.
     """
 
     low: tuple[float, ...]
@@ -66,13 +66,13 @@ class Latency:
 
 @dataclass(frozen=True)
 class StudentCost:
-    """What the student costs to keep and to ask, on this machine.
+    """Size and latency of the student on this machine.
 
     Attributes:
-        size_bytes: None where it cannot be told.
-        size_of: what was weighed: "file" or "pickle".
-        parts: how many `unit`s it is made of ("weights", "leaves"); None for a kind of model that is not known.
-        alone: one row a call. batch: many rows a call. Both None if no time was to be spent.
+        size_bytes: None if the student cannot be pickled.
+        size_of: what was measured: "file" or "pickle".
+        parts: number of `unit`s in the model ("weights" or "leaves"); None for an unknown kind of model.
+        alone: latency of calls with one row. batch: latency of calls with many rows. Both None if not measured.
     """
 
     size_bytes: int | None
@@ -85,15 +85,15 @@ class StudentCost:
 
 @dataclass(frozen=True, eq=False)
 class AlignedAnswers:
-    """Student, teacher and truth on the same rows, their columns in the same order.
+    """Answers of student and teacher and the truth for the same rows, with columns in the same order.
 
     Attributes:
-        task: what is decided.
-        classes: the label of each column; empty for regression.
+        task: "binary", "multiclass", "multilabel" or "regression".
+        classes: the class (or label name) of each column; empty for regression.
         student: (rows, classes) probabilities; (rows, labels) for multilabel; (rows, outputs) values for regression.
-        teacher: the same of the teacher, if there is one.
-        truth: the same of the truth, if it is known: one-hot, 0 or 1 a label, or values.
-        rows_fingerprint: of the content of the rows, in order.
+        teacher: the teacher's answers in the same form; None without a teacher.
+        truth: the truth in the same form (one-hot, 0 or 1 per label, or values); None if unknown.
+        rows_fingerprint: fingerprint of the content of the rows, in order.
     """
 
     task: Task
@@ -104,12 +104,14 @@ class AlignedAnswers:
     rows_fingerprint: str = ""
 
     def named(self, against: str) -> Floats:
-        """The teacher's or the true answers.
+        """The target of this name: "truth" or "teacher".
 
         Raises:
-            BadInput: there are none.
+            BadInput: this target is not available.
         """
         found = {"truth": self.truth, "teacher": self.teacher}.get(against)
         if found is None:
-            raise BadInput(f"there are no answers of {against!r} here; evaluate with {'y' if against == 'truth' else 'a teacher'}.")
+            raise BadInput(
+                f"this evaluation has no {against!r} to compare with; evaluate with {'y' if against == 'truth' else 'a teacher'}."
+            )
         return found

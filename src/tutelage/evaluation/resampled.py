@@ -1,4 +1,4 @@
-"""Figures that are no mean over rows, as functions of sums over rows: what the bootstrap draws anew."""
+"""Figures that are not means over rows, as functions of sums over rows for the bootstrap."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ def lowest_rate(group: NDArray[Any], right: NDArray[np.bool_], *, groups: int) -
     """The lowest share of `right` among groups of decisions.
 
     Args:
-        group: (rows, ...) the group of each decision; -1 for one that does not count.
-        right: the same shape.
-        groups: how many there may be.
+        group: (rows, ...) the group of each decision; -1 excludes a decision.
+        right: (rows, ...) whether each decision is right.
+        groups: number of groups.
     """
-    counts = group.reshape(len(group), -1) >= 0
-    rows, columns = np.nonzero(counts)
+    included = group.reshape(len(group), -1) >= 0
+    rows, columns = np.nonzero(included)
     place = group.reshape(len(group), -1)[rows, columns]
     hit = right.reshape(len(group), -1)[rows, columns].astype(np.float64)
     values, at = np.concatenate([hit, np.ones(len(hit))]), np.concatenate([place, place + groups])
     features = sparse.csr_array((values, (np.tile(rows, 2), at)), shape=(len(group), 2 * groups))
 
     def figure(sums: Floats) -> Floats:
-        hits, met = sums[:, :groups], sums[:, groups:]
-        lowest = np.where(met > 0, hits / np.maximum(met, 1), np.inf).min(axis=1)
+        hits, counts = sums[:, :groups], sums[:, groups:]
+        lowest = np.where(counts > 0, hits / np.maximum(counts, 1), np.inf).min(axis=1)
         return np.where(np.isfinite(lowest), lowest, np.nan)
 
     return OfSums(features, figure)
 
 
 def calibration_error(target: Floats, student_probs: Floats, *, bins: int = BINS, binning: Binning = "equal-width") -> OfSums:
-    """Expected calibration error of the top class, in bins fixed by the rows; the mean over labels for multilabel."""
+    """Expected calibration error of the top class, in bins fixed by the original rows; the mean over labels for multilabel."""
     confidence, outcome = top_label(target, student_probs)
     edges = bin_edges(confidence, bins=bins, binning=binning)
-    held, rows = len(edges) - 1, len(confidence)
+    filled, rows = len(edges) - 1, len(confidence)
     place, gap = bin_of(confidence, edges).reshape(rows, -1), (confidence - outcome).reshape(rows, -1)
     labels = place.shape[1]
-    columns = place + held * np.arange(labels)
+    columns = place + filled * np.arange(labels)
     at = (np.repeat(np.arange(rows), labels), columns.ravel())
-    features = sparse.csr_array((gap.ravel(), at), shape=(rows, held * labels))
+    features = sparse.csr_array((gap.ravel(), at), shape=(rows, filled * labels))
     return OfSums(features, lambda sums: np.asarray(np.abs(sums).sum(axis=1) / (rows * labels)))
 
 
 def r_squared(target: Floats, predicted: Floats) -> OfSums:
     """1 - squared error / variance, the mean over outputs; the target must vary in each."""
-    centred = np.asarray(target, dtype=np.float64) - target.mean(axis=0, dtype=np.float64)  # else the variance cancels
+    centred = np.asarray(target, dtype=np.float64) - target.mean(axis=0, dtype=np.float64)  # avoids cancellation in the variance
     error = (np.asarray(target, dtype=np.float64) - predicted) ** 2
     rows, outputs = centred.shape
 

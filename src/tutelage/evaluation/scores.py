@@ -1,4 +1,4 @@
-"""From answers to figures with intervals: what is a mean over rows, and what must be resampled."""
+"""Figures with intervals from aligned answers: means over rows, and figures that need the bootstrap."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tutelage.evaluation.significance import mean_interval, proportion_interval
 
 @dataclass(frozen=True)
 class Settings:
-    """What the figures depend on beside the answers: draws of the bootstrap, bins of confidence, the least probability."""
+    """The settings on which the figures depend: seed and number of resamples, confidence bins, smallest probability."""
 
     seed: int = 0
     resamples: int = 1000
@@ -32,12 +32,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Scores:
-    """One answerer against one target, before intervals.
+    """The scores of one model against one target, before intervals.
 
     Attributes:
-        of_rows: means over rows: (rows,) truth values are shares (Wilson), numbers are averaged (t).
-        of_sums: figures that must be resampled.
-        worst: the class that a figure is about, and how many rows of it there are and how many agree.
+        of_rows: one value per row for each figure that is a mean over rows: (rows,) booleans make a share (Wilson
+            interval), numbers a mean (t interval).
+        of_sums: figures whose interval needs the bootstrap.
+        worst: for each worst-class figure, the class, its number of rows, and the number of rows that agree.
     """
 
     of_rows: Mapping[str, NDArray[Any]]
@@ -46,18 +47,18 @@ class Scores:
 
 
 def as_distributions(answers: Floats, task: str) -> Floats:
-    """Answers with a distribution on the last axis: multilabel ones as off and on."""
+    """Answers as distributions over the last axis: for multilabel, the probabilities of off and on for each label."""
     return on_off(answers) if task == "multilabel" else answers
 
 
 def row_scores(aligned: AlignedAnswers, against: str, settings: Settings, *, of: Floats | None = None) -> dict[str, NDArray[Any]]:
-    """The figures that are means over rows, one value a row, by name.
+    """The figures that are means over rows: one value per row, by name.
 
     Args:
         aligned: the answers.
         against: "truth" or "teacher".
-        settings: the floor counts here.
-        of: whose answers are scored; the student's unless told.
+        settings: only the floor is used.
+        of: the answers to score; the student's by default.
     """
     student, target = aligned.student if of is None else of, aligned.named(against)
     if aligned.task == "regression":
@@ -76,7 +77,7 @@ def row_scores(aligned: AlignedAnswers, against: str, settings: Settings, *, of:
 
 
 def scores(aligned: AlignedAnswers, against: str, settings: Settings, *, of: Floats | None = None) -> Scores:
-    """Everything that is measured of one answerer against the truth or the teacher; arguments as `row_scores`."""
+    """All scores of one model against the truth or the teacher; arguments as for `row_scores`."""
     means = row_scores(aligned, against, settings, of=of)
     student, target = aligned.student if of is None else of, aligned.named(against)
     if aligned.task == "regression":
@@ -96,53 +97,53 @@ def _scores_of_decisions(
         wrong = ~agrees(as_distributions(aligned.truth, aligned.task), p)
         if wrong.any() and right.ndim == 1:
             means["agreement_where_teacher_is_wrong"] = right[wrong]
-        elif wrong.any():  # labels of one row are not drawn apart
+        elif wrong.any():  # the labels of a row must be resampled together
             of_sums["agreement_where_teacher_is_wrong"] = lowest_rate(np.where(wrong, 0, -1), right, groups=1)
     worst = _worst(aligned, p, right)
     if worst is None:
         return Scores(means, of_sums)
-    figure, about = worst
+    figure, counts = worst
     name = "worst_class_recall" if against == "truth" else "worst_class_agreement"
-    return Scores(means, {**of_sums, name: figure}, {name: about})
+    return Scores(means, {**of_sums, name: figure}, {name: counts})
 
 
 def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dict[str, Estimate]]:
-    """Figures with their intervals: the groups share one set of resamples."""
+    """Figures with their intervals; all groups share one set of resamples."""
     figures = {f"{group} {name}": figure for group, found in groups.items() for name, figure in found.of_sums.items()}
     drawn = bootstrap_intervals(figures, seed=settings.seed, resamples=settings.resamples)
-    told: dict[str, dict[str, Estimate]] = {}
+    by_group: dict[str, dict[str, Estimate]] = {}
     for group, found in groups.items():
         of_group = {name: _mean(values) for name, values in found.of_rows.items()}
         for name, figure in found.of_sums.items():
             of_group[name] = Estimate(figure.value, drawn[f"{group} {name}"], "bootstrap")
-        for name, (label, met, agreed) in found.worst.items():
-            of_group[name] = _about(of_group[name], label, proportion_interval(agreed, met))
+        for name, (label, count, agreed) in found.worst.items():
+            of_group[name] = _worst_class(of_group[name], label, proportion_interval(agreed, count))
         if "mse" in of_group:
             of_group["rmse"] = _root(of_group["mse"])
-        told[group] = of_group
-    return told
+        by_group[group] = of_group
+    return by_group
 
 
 def _by_row(values: NDArray[Any]) -> NDArray[Any]:
-    """One value a row: the mean over labels where there are several."""
+    """One value per row: the mean over labels for multilabel answers."""
     return values if values.ndim == 1 else np.asarray(values.mean(axis=1))
 
 
 def _worst(aligned: AlignedAnswers, target: Floats, right: NDArray[np.bool_]) -> tuple[OfSums, tuple[Any, int, int]] | None:
-    """The class that fares worst of the rows where the target decides for it; a label counts where it is on.
+    """The class with the lowest rate among the rows where the target decides for it; for multilabel, where the label is on.
 
-    None if no label is ever on.
+    None if no label is on in any row.
     """
     chosen = decisions(target)
     group = np.where(chosen == 1, np.arange(chosen.shape[1]), -1) if aligned.task == "multilabel" else chosen
     classes = len(aligned.classes)
     figure = lowest_rate(group, right, groups=classes)
     sums = np.asarray(figure.features.sum(axis=0)).ravel()
-    hits, met = sums[:classes], sums[classes:]
-    if not met.any():
+    hits, counts = sums[:classes], sums[classes:]
+    if not counts.any():
         return None
-    worst = int(np.where(met > 0, hits / np.maximum(met, 1), np.inf).argmin())
-    return figure, (aligned.classes[worst], int(met[worst]), int(hits[worst]))
+    worst = int(np.where(counts > 0, hits / np.maximum(counts, 1), np.inf).argmin())
+    return figure, (aligned.classes[worst], int(counts[worst]), int(hits[worst]))
 
 
 def _mean(values: NDArray[Any]) -> Estimate:
@@ -154,8 +155,11 @@ def _mean(values: NDArray[Any]) -> Estimate:
     return Estimate(float(values.mean()), replace(interval, low=max(interval.low, 0.0)), "t")
 
 
-def _about(estimate: Estimate, label: Any, of_class: Interval) -> Estimate:
-    """The worst class's figure; no surer than the rows of that class alone allow (of 3 right in 3 no resample errs)."""
+def _worst_class(estimate: Estimate, label: Any, of_class: Interval) -> Estimate:
+    """The figure of the worst class, its interval at least as wide as the Wilson interval of that class.
+
+    The bootstrap alone can be too narrow: with 3 of 3 rows right, every resample is right.
+    """
     drawn = estimate.interval
     if drawn is None:
         return replace(estimate, of=label)

@@ -1,4 +1,4 @@
-"""How sure: intervals over seeds and test rows, and the verdict that they allow."""
+"""Statistical significance: intervals over seeds and test rows, and the verdicts drawn from them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def mean_interval(values: ArrayLike, *, over: str = "seeds") -> Interval:
 
     Args:
         values: (seeds,) or (rows,), at least two.
-        over: what the values are a sample of.
+        over: the population from which the values are a sample.
 
     Raises:
-        BadInput: fewer than two values; one says nothing of its spread.
+        BadInput: fewer than two values, from which no spread can be estimated.
     """
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or len(x) < 2:
@@ -32,7 +32,7 @@ def mean_interval(values: ArrayLike, *, over: str = "seeds") -> Interval:
 
 
 def proportion_interval(right: int, rows: int) -> Interval:
-    """Wilson's interval of one model's accuracy over test rows.
+    """Wilson interval of one model's accuracy over test rows.
 
     Source:
         Wilson 1927; Brown, Cai, DasGupta 2001, "Interval estimation for a binomial proportion".
@@ -42,26 +42,35 @@ def proportion_interval(right: int, rows: int) -> Interval:
 
 
 def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool) -> tuple[float, Interval]:
-    """The mean of a - b over seeds and test rows, with an interval that allows for what may vary.
+    """The mean of a - b over seeds and test rows, with an interval that covers the variation of both.
 
     Args:
-        a: (seeds, rows) one score a row, such as 1 for right and 0 for wrong. An arm that was trained once has
-            shape (1, rows); it stands for every seed, and the interval is conditional on that one model.
-        b: the same for the other arm.
-        shared_rows: True where all seeds are measured on the same test rows. Then both the seeds and the rows
-            are samples, and the interval allows for both: the variance of a crossed random-effects mean, by
-            moments, with Satterthwaite's degrees of freedom. False where each seed has test rows of its own;
-            then the spread over seeds holds the spread over rows already, and this is the paired t interval.
+        a: (seeds, rows), one score per row, such as 1 for right and 0 for wrong. A model that was trained once has
+            shape (1, rows); it is paired with every seed, and the interval is conditional on that one model.
+        b: the same for the other student.
+        shared_rows: True if all seeds are measured on the same test rows. Then both the seeds and the rows are samples,
+            and the interval covers both: the variance of a crossed random-effects mean, by moments, with
+            Satterthwaite's degrees of freedom. False if each seed has different test rows; then the spread over seeds
+            already contains the spread over rows, and this is the paired t interval.
 
     Returns:
-        The difference, and its interval.
+        The difference, and its 95 % interval.
 
     Raises:
-        ShapeError: rows differ. BadInput: fewer than two seeds.
+        ShapeError: the numbers of rows or seeds differ. BadInput: fewer than two seeds.
 
     Source:
         Searle, Casella, McCulloch 1992, "Variance Components", chapter 4 (crossed classification by moments);
         Satterthwaite 1946.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> rng = np.random.default_rng(0)
+        >>> a, b = rng.random((5, 200)) < 0.9, rng.random((5, 200)) < 0.8  # 5 seeds, 200 test rows: right or wrong
+        >>> difference, interval = tl.paired_difference(a, b, shared_rows=True)
+        >>> print(f"{difference:.3f} ({interval.low:.3f} to {interval.high:.3f}) over {interval.over}")
+        0.104 (0.066 to 0.142) over seeds and test rows
     """
     x, y = np.atleast_2d(np.asarray(a, dtype=np.float64)), np.atleast_2d(np.asarray(b, dtype=np.float64))
     if x.shape[1] != y.shape[1] or (len(x) != len(y) and 1 not in (len(x), len(y))):
@@ -69,7 +78,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool) -> tuple
     differences = x - y
     seeds, rows = differences.shape
     if seeds < 2:
-        raise BadInput("a paired difference needs at least 2 seeds of one of the two arms.")
+        raise BadInput(f"scores of shape {x.shape} and {y.shape} have one seed; a paired difference needs at least 2 seeds of one student.")
     mean = float(differences.mean())
     of_seeds = float(differences.mean(axis=1).var(ddof=1) / seeds)
     if not shared_rows:
@@ -81,15 +90,15 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool) -> tuple
 def paired_rows(a: ArrayLike, b: ArrayLike) -> tuple[float, Interval]:
     """The mean of a - b over test rows for two models trained once each, with an interval over the rows.
 
-    Where each row is right or wrong this looks at the rows on which the two differ, as McNemar's test does;
-    otherwise it is the paired t interval. Either way another seed of either model is not covered.
+    For booleans (right or wrong) the interval depends on the rows on which the two models differ, as McNemar's test does;
+    for numbers it is the paired t interval. Neither covers another seed of either model.
 
     Args:
-        a: (rows,) truth values, such as right or wrong, or one number a row.
+        a: (rows,) booleans, such as right or wrong, or one number per row.
         b: the same for the other model.
 
     Raises:
-        ShapeError: other rows. BadInput: fewer than two.
+        ShapeError: the numbers of rows differ. BadInput: fewer than two rows.
 
     Source:
         Bonett, Price 2012, "Adjusted Wald confidence interval for a difference of binomial proportions based on
@@ -110,17 +119,17 @@ def paired_rows(a: ArrayLike, b: ArrayLike) -> tuple[float, Interval]:
 
 
 def verdict(difference: float, interval: Interval, *, lower_is_better: bool = False) -> Verdict:
-    """What may be said of a - b: "beats", "worse", or "no difference" where the interval holds zero."""
+    """The verdict on a - b: "beats", "worse", or "no difference" if the interval contains zero."""
     if interval.low <= 0 <= interval.high:
         return "no difference"
     return "beats" if (difference > 0) != lower_is_better else "worse"
 
 
 def _crossed(differences: NDArray[Any], of_seeds: float, of_rows: float) -> tuple[float, float]:
-    """Variance of the grand mean and its degrees of freedom, seeds and rows both random."""
+    """Variance of the grand mean and its degrees of freedom, with seeds and rows both random."""
     seeds, rows = differences.shape
     residual = differences - differences.mean(axis=0) - differences.mean(axis=1, keepdims=True) + differences.mean()
-    # Both parts hold the interaction of seed and row once; it is taken off once, never below the larger part.
+    # Both parts contain the interaction of seed and row; it is subtracted once, but the variance never falls below the larger part.
     interaction = float((residual**2).sum() / ((seeds - 1) * (rows - 1))) / (seeds * rows)
     variance = max(of_seeds + of_rows - interaction, of_seeds, of_rows)
     spread = of_seeds**2 / (seeds - 1) + of_rows**2 / (rows - 1)

@@ -1,4 +1,4 @@
-"""How big a student is: what it is made of, counted, and its bytes."""
+"""Size of a student: number of weights or leaves, and bytes."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ INSIDE = (
     "regressor_",
     "final_estimator_",
 )
-"""Where wrappers keep the model that answers, tried in this order."""
+"""Attributes in which wrappers hold the fitted model, tried in this order."""
 
 
 def count_parts(student: Any) -> tuple[int, str] | None:
-    """How many weights or leaves a fitted model has, and which of the two; None for a kind that is not known.
+    """Number of weights or leaves of a fitted model, and which of the two; None for an unknown kind of model.
 
-    Known are torch networks, scikit-learn's trees, forests, linear models and MLPs, the three boosters, and
-    pipelines and wrappers around any of them, of which the last step counts.
+    Supported are torch networks, scikit-learn's trees, forests, linear models and MLPs, the three boosters, and
+    pipelines and wrappers around any of them; in a pipeline only the last step is counted.
     """
-    for knows, count, unit in _KINDS:
-        if knows(student):
+    for matches, count, unit in _KINDS:
+        if matches(student):
             return count(student), unit
     if hasattr(student, "steps"):
         return count_parts(student.steps[-1][1])
@@ -41,14 +41,14 @@ def count_parts(student: Any) -> tuple[int, str] | None:
 
 
 def _count_members(members: list[Any]) -> tuple[int, str] | None:
-    """Students side by side, such as one a label; a plain number is a label that is the same everywhere."""
+    """The total of several members, such as one student per label; a float member is a constant label and counts nothing."""
     counts = [count_parts(member) for member in members if not isinstance(member, float)]
     units = {of[1] for of in counts if of is not None}
     return (sum(of[0] for of in counts if of is not None), units.pop()) if len(units) == 1 and None not in counts else None
 
 
 def pickled_bytes(student: Any) -> int | None:
-    """Bytes of the student as a pickle, made and dropped; None for what cannot be pickled (a lambda inside)."""
+    """Size of the pickled student in bytes, the pickle being discarded; None if it cannot be pickled (it holds a lambda)."""
     try:
         return len(pickle.dumps(student, protocol=5))
     except (pickle.PicklingError, TypeError, AttributeError, NotImplementedError):
@@ -99,4 +99,4 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], int], str], ...] = (
     (lambda m: hasattr(m, "coefs_"), _layers, "weights"),
     (lambda m: hasattr(m, "coef_"), _linear, "weights"),
 )
-"""What a kind of model is known by, how its parts are counted, and what they are."""
+"""For each kind of model: how it is recognised, how its parts are counted, and their unit."""

@@ -1,4 +1,4 @@
-"""An evaluation as a reader wants it: in the terminal, as text, in a notebook."""
+"""An evaluation as a table: in the terminal, as plain text, and in a notebook."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ NAMES = {
     "mse": "mean squared error",
     "rmse": "root mean squared error",
 }
-"""Every figure, in the order of a reader's questions."""
+"""The displayed name of every figure, in display order."""
 
 SHARES = {name for name in NAMES if "accuracy" in name or "agreement" in name or "recall" in name}
 
 
 class Line(NamedTuple):
-    """One line of the table: the student's figure, its interval, and the teacher's beside it."""
+    """One line of the table: the student's figure, its interval, and the teacher's figure."""
 
     name: str
     figure: str
@@ -56,9 +56,9 @@ class EvaluationTable:
     """The table of one evaluation.
 
     Attributes:
-        title: what was measured on how many rows.
-        sections: groups of lines, in the order of a reader's questions.
-        with_teacher: whether a column holds the teacher's own figures.
+        title: name of the student, number of rows and task.
+        sections: groups of lines, in display order.
+        with_teacher: whether a column shows the teacher's own figures.
     """
 
     title: str
@@ -75,7 +75,7 @@ class EvaluationTable:
         teacher_against_truth: Mapping[str, Estimate],
         cost: StudentCost,
     ) -> EvaluationTable:
-        """From the parts of an evaluation: truth, teacher, cost."""
+        """Build the table from the parts of an evaluation."""
         found = []
         if against_truth:
             found.append(Section("against the truth", _lines(against_truth, teacher_against_truth)))
@@ -85,11 +85,11 @@ class EvaluationTable:
 
     @property
     def headings(self) -> tuple[str, ...]:
-        """Of the columns."""
+        """Column headings."""
         return ("", "student", "95 %", "teacher")[: 4 if self.with_teacher else 3]
 
     def rich(self) -> Table:
-        """For `rich.print` and the command line."""
+        """The table for `rich.print` and the command line."""
         table = Table(box=None, padding=(0, 2, 0, 0), title=Text(self.title, style="bold"), title_justify="left", caption=CAVEAT)
         table.caption_justify = "left"
         for heading in self.headings:
@@ -98,18 +98,18 @@ class EvaluationTable:
             table.add_row(Text(section.heading, style="bold"))
             for line in section.lines:
                 cells = (f"  {line.name}", line.figure, line.interval, line.teacher)
-                table.add_row(*map(Text, cells[: len(self.headings)]))  # as texts: a class may be named "[red]"
+                table.add_row(*map(Text, cells[: len(self.headings)]))  # as Text, without markup: a class may be named "[red]"
         return table
 
     def text(self) -> str:
-        """Plain text, 100 columns wide at most."""
+        """The table as plain text, at most 100 characters wide."""
         console = Console(file=io.StringIO(), width=100, color_system=None, highlight=False)
         with console.capture() as capture:
             console.print(self.rich())
         return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
     def html(self) -> str:
-        """For a notebook; it takes the notebook's own colours."""
+        """The table as HTML for a notebook, in the notebook's colours."""
         width = len(self.headings)
         rows = ["<tr>" + "".join(f'<th style="text-align:{"right" if head else "left"}">{head}</th>' for head in self.headings) + "</tr>"]
         for section in self.sections:
@@ -121,20 +121,20 @@ class EvaluationTable:
 
 
 def figure_text(name: str, estimate: Estimate) -> str:
-    """A figure with the digits it deserves: shares in per cent."""
+    """A figure with four significant digits; shares in per cent with two decimals."""
     return f"{100 * estimate.value:.2f} %" if name in SHARES else _number(estimate.value)
 
 
 def _lines(student: Mapping[str, Estimate], teacher: Mapping[str, Estimate]) -> list[Line]:
     found = []
-    for name, shown in NAMES.items():
+    for name, displayed in NAMES.items():
         if name in student:
             estimate, other = student[name], teacher.get(name)
-            what = shown if estimate.of is None else f"{shown} ({estimate.of})"
-            beside = "" if other is None else figure_text(name, other)
+            title = displayed if estimate.of is None else f"{displayed} ({estimate.of})"
+            of_teacher = "" if other is None else figure_text(name, other)
             if other is not None and other.of != estimate.of:
-                beside += f" ({other.of})"
-            found.append(Line(what, figure_text(name, estimate), _span(name, estimate), beside))
+                of_teacher += f" ({other.of})"
+            found.append(Line(title, figure_text(name, estimate), _span(name, estimate), of_teacher))
     return found
 
 
@@ -152,7 +152,7 @@ def _cost_lines(cost: StudentCost) -> list[Line]:
         lines.append(Line(f"size ({cost.size_of})", size))
     if cost.parts is not None:
         lines.append(Line(cost.unit, f"{cost.parts:,}"))
-    for what, latency in (("one row alone", cost.alone), ("a row in a batch", cost.batch)):
+    for what, latency in (("latency of one row", cost.alone), ("latency per row in a batch", cost.batch)):
         if latency is not None:
             lines += _latency_lines(f"{what} of {latency.batch_rows:,}" if latency.batch_rows > 1 else what, latency)
     return lines
@@ -164,7 +164,7 @@ def _latency_lines(what: str, latency: Latency) -> list[Line]:
 
 
 def _number(value: float) -> str:
-    """Four digits that count, never in powers of ten where a plain number will do."""
-    if abs(value) < 1e-12:  # what rounding leaves of nothing
+    """Four significant digits, without an exponent for numbers of 1000 and more."""
+    if abs(value) < 1e-12:  # rounding error around zero
         return "0"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

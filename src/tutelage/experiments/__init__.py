@@ -1,4 +1,4 @@
-"""Whole runs as values: data in, a measured record out."""
+"""Whole experiments as values: data in, a measured record out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECIPES = {
     "tiny": ("tiny.tiny", ("torch", "onnx")),
     "tiny-fashion": ("tiny.tiny_fashion", ("torch", "onnx")),
 }
-"""The module of each recipe, which has a value RECIPE and loads when it is run, and the extras that it needs."""
+"""For each recipe, its module, which defines RECIPE and is imported when the recipe is run, and the extras that it needs."""
 
 
 def recipe_named(name: str, *, further: tuple[str, ...] = ()) -> Recipe:
@@ -25,13 +25,14 @@ def recipe_named(name: str, *, further: tuple[str, ...] = ()) -> Recipe:
 
     Args:
         name: one of `RECIPES`.
-        further: extras that the caller needs besides, so that all that is missing is told at once.
+        further: extras that the caller also needs, so that one error reports everything that is missing.
 
     Raises:
-        BadInput: there is none; the message offers the closest. MissingExtra: it needs packages that are not installed.
+        BadInput: there is no such recipe; the message suggests the closest name. MissingExtra: it needs packages that are
+            not installed.
     """
     if name not in RECIPES:
-        raise BadInput(f"no recipe named {name!r}; there are {', '.join(RECIPES)}.{did_you_mean(name, RECIPES)}")
+        raise BadInput(f"no recipe is named {name!r}; there are {', '.join(RECIPES)}.{did_you_mean(name, RECIPES)}")
     module, extras = RECIPES[name]
     require_extras((*extras, *further))
     recipe: Recipe = importlib.import_module(f"tutelage.experiments.{module}").RECIPE

@@ -1,4 +1,4 @@
-"""A teacher's answers, asked once and kept in a recipe's cache."""
+"""Teacher answers, computed once and stored in a recipe's cache."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tutelage.softlabels.labels import SoftLabels
 
 
 def cached_answers(
-    store: Store, told_by: Mapping[str, Any], inputs: NDArray[Any], form: AnswerForm, teacher: Callable[[], Teacher]
+    store: Store, teacher_from: Mapping[str, Any], inputs: NDArray[Any], form: AnswerForm, teacher: Callable[[], Teacher]
 ) -> SoftLabels:
-    """A teacher's answers to these rows, asked now only if they are not kept already.
+    """A teacher's answers to these rows, computed only if they are not in the cache.
 
     Args:
-        store: where they are kept.
-        told_by: what the teacher was made from; the answers are kept under it and the rows' names.
-        inputs: (rows, features) as the teacher takes them.
-        form: what the teacher declares.
-        teacher: called, and so made, only if it must be asked.
+        store: the cache.
+        teacher_from: JSON values that determine the teacher; the answers are cached under these and the names of the rows.
+        inputs: (rows, features) in the form that the teacher takes.
+        form: the form that the teacher declares.
+        teacher: creates the teacher; called only if the answers must be computed.
     """
     names = row_names(inputs)
     rows = RunningName()
     rows.add(names)
-    made_from = {**told_by, "data": rows.value}
+    made_from = {**teacher_from, "data": rows.value}
     arrays = store.cached(made_from, lambda: {"answers": teacher().answer(inputs)})
-    return SoftLabels(arrays["answers"], form, names, key_of(told_by))
+    return SoftLabels(arrays["answers"], form, names, key_of(teacher_from))

@@ -1,4 +1,4 @@
-"""What a recipe is: a plan goes in, an outcome comes out."""
+"""Recipes: a plan goes in, an outcome comes out."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from tutelage.report.records import Figures, PublishedTable
 
 @dataclass(frozen=True)
 class Plan:
-    """What a user may choose of a run.
+    """The user's choices for a run.
 
     Attributes:
-        seeds: every seed of the run.
-        quick: fewer rows and seeds, for a look; the figures are not those of the full run.
-        as_published: also run the origin's own protocol, mistakes included.
-        data: a folder of the user's that holds the data, for recipes that take one.
+        seeds: all seeds of the run.
+        quick: use fewer rows and seeds for a preview; the figures differ from those of the full run.
+        as_published: also run the protocol of the original demo (tsitsimis/neural-network-distillation on GitHub,
+            https://github.com/tsitsimis/neural-network-distillation), mistakes included.
+        data: the user's folder of data, for recipes that take one.
     """
 
     seeds: tuple[int, ...]
@@ -35,13 +36,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a recipe measured, before costs are added.
+    """What a recipe measured, before the cost of the arms is added.
 
     Attributes:
         arms: in the order of the table.
-        models: per arm one model a seed, teacher included.
-        pairs: (a, b, question): which arms to compare; the first is the run's answer.
-        others as in `RunRecord`.
+        models: for each arm, including the teacher, one model per seed.
+        pairs: (a, b, question): the arms to compare; the first pair is the main result of the run.
+        The other attributes are as in `RunRecord`.
     """
 
     arms: tuple[Measured, ...]
@@ -56,17 +57,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole run as a value.
+    """A whole experiment as a value.
 
     Attributes:
-        seeds, quick_seeds: how many seeds by default.
-        student: the arm that `tutelage export` takes by default.
-        headline: the metric its table speaks of.
-        run: does the work.
-        check_rows: (10 000, features) test rows of a seed, given the user's folder of data if there is one; exported files are
-            compared with their students on them.
-        quick_check_rows: on how many of them in a quick run.
-        has_published_protocol: whether `as_published` means anything to it.
+        seeds, quick_seeds: default number of seeds, of a full and of a quick run.
+        student: the arm that `tutelage export` exports by default.
+        headline: the metric shown in the table.
+        run: runs the experiment.
+        check_rows: takes a seed and the user's folder of data (or None) and returns (10 000, features) test rows, on which
+            exported files are compared with their students.
+        quick_check_rows: how many of them a quick run uses.
+        has_published_protocol: whether it supports `as_published`.
         takes_data: whether the user may name a folder of data.
     """
 

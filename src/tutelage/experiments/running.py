@@ -1,4 +1,4 @@
-"""Run a recipe from its plan to its folder: measure, price, record, and write everything at the end or nothing."""
+"""Run a recipe from its plan to its folder: train, evaluate, measure cost, and write either all results or nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RESULTS = "results.json"
 CHECK_ROWS = 10_000
 TIMING, QUICK_TIMING = 0.3, 0.03
 """Seconds that measuring each of the two latencies of a file may take, about."""
-TEACHER_CHECK_ROWS = 500  # enough to trust the file whose latency is measured; the teacher is not what is shipped
+TEACHER_CHECK_ROWS = 500  # enough to check the file whose latency is measured; the teacher is not exported
 
 
 def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: Stages) -> RunRecord:
@@ -42,12 +42,13 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
         recipe: from `recipe_named`.
         plan: seeds and size.
         out: the folder to write; an earlier run there is replaced once this one is complete.
-        store: where the teacher and its answers are kept for the next run.
-        stages: told of every stage.
+        store: the cache of teachers and answers.
+        stages: measures and displays each stage.
 
     Raises:
-        BadInput: a plan that the recipe cannot follow. CannotWrite: before any work is done.
-        DamagedFile, StaleCache: of the data or of what is kept. ParityError: an exported file disagrees.
+        BadInput: the recipe does not support the plan. CannotWrite: a folder cannot be written; raised before any work.
+            DamagedFile, StaleCache: the data or a cache entry cannot be used. ParityError: an exported file does not match
+            its model.
     """
     _check_plan(recipe, plan)
     check_place(out, may_replace=_is_run)
@@ -56,11 +57,11 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
     with stages.stage("export and cost", len(outcome.arms)) as advance:
         arms, rows = [], recipe.check_rows(plan.seeds[0], plan.data)[: recipe.quick_check_rows if plan.quick else CHECK_ROWS]
         for measured in outcome.arms:
-            arms.append(_priced(measured, outcome.models[measured.name][0], rows, budget_seconds=QUICK_TIMING if plan.quick else TIMING))
+            arms.append(_with_cost(measured, outcome.models[measured.name][0], rows, budget_seconds=QUICK_TIMING if plan.quick else TIMING))
             advance()
     with whole_folder(out, may_replace=_is_run) as draft:
         with stages.stage("keep students", len(outcome.arms)) as advance:
-            _keep_students(draft / "students", outcome, advance)
+            _save_students(draft / "students", outcome, advance)
         record = _record(recipe, plan, replace(outcome, arms=tuple(arms)), stages)
         page = render_page(record, outcome.figures)
         (draft / RESULTS).write_text(dumps(record.to_json()), encoding="utf-8")
@@ -72,25 +73,25 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
 def saved_student(
     run: Path, *, arm: str | None = None, seed: int | None = None, data: Path | None = None
 ) -> tuple[Any, NDArray[np.float32]]:
-    """A student of a finished run, and the rows on which its export is to be checked.
+    """A student of a finished run, and the rows on which to check its export.
 
     Args:
-        run: the folder that `run_recipe` wrote, or one of a single student that `train` wrote.
-        arm: which one; the recipe's main student by default.
-        seed: of which seed; the first by default.
-        data: for a single student, a file of rows; see `rows_to_check`. A recipe knows its rows, or takes the folder that it ran on.
+        run: a folder that `run_recipe` wrote, or the folder of a single student that `train` wrote.
+        arm: which student; the recipe's main student by default.
+        seed: which seed; the first by default.
+        data: for a single student, a file of rows (see `rows_to_check`); for a recipe that takes data, the folder of data.
 
     Raises:
-        BadInput: not a run, or one without this arm or seed. DamagedFile: its files are damaged.
+        BadInput: the folder is not a run, or the run has no such arm or seed. DamagedFile: its files are damaged.
     """
     if (run / TRAINED).is_file():
         if arm is not None or seed is not None:
-            raise BadInput(f"{run} holds one student, so there is no arm or seed to choose; leave it out.")
+            raise BadInput(f"{run} holds one student, so there is no arm or seed to choose; leave both out.")
         return rows_to_check(run, CHECK_ROWS, data)
     results = _results(run)
     recipe = recipe_named(str(results["recipe"]))
     if data is not None and not recipe.takes_data:
-        raise BadInput(f"{run} is a run of a recipe, which knows the rows to check on; leave the data out.")
+        raise BadInput(f"{run} is a run of the recipe {recipe.name}, which provides the rows for the check; leave the data out.")
     seeds = {str(entry["name"]): list(entry["seeds"]) for entry in results["arms"] if not str(entry["name"]).startswith("teacher")}
     arm = recipe.student if arm is None else arm
     if arm not in seeds:
@@ -123,13 +124,13 @@ def _results(run: Path) -> dict[str, Any]:
 
 def _check_plan(recipe: Recipe, plan: Plan) -> None:
     if len(plan.seeds) < 2:
-        raise BadInput(f"{len(plan.seeds)} seed gives no interval and so no verdict; ask for 2 seeds or more.")
+        raise BadInput(f"{len(plan.seeds)} seed gives no interval and therefore no verdict; use 2 seeds or more.")
     if plan.data is not None and not recipe.takes_data:
-        raise BadInput(f"{recipe.name} brings its own data. Leave --data out.")
+        raise BadInput(f"{recipe.name} includes its data. Leave --data out.")
     if plan.as_published and not recipe.has_published_protocol:
-        raise BadInput(f"{recipe.name} has no published protocol apart from its own arms. Leave --as-published out.")
+        raise BadInput(f"{recipe.name} has no separate published protocol; only mnist has one. Leave --as-published out.")
     if plan.as_published and plan.quick:
-        raise BadInput("--as-published runs the origin's exact protocol and --quick a shorter one: choose one of them.")
+        raise BadInput("--as-published runs the exact protocol of the original demo, --quick a shorter one; choose one of the two.")
 
 
 def _is_run(folder: Path) -> bool:
@@ -140,8 +141,8 @@ def _stem(arm: str, seed: int) -> str:
     return f"{arm}-seed{seed}"
 
 
-def _priced(measured: Measured, model: Any, rows: NDArray[np.float32], *, budget_seconds: float) -> Measured:
-    """The arm with the cost and the parity of its first seed's exported file."""
+def _with_cost(measured: Measured, model: Any, rows: NDArray[np.float32], *, budget_seconds: float) -> Measured:
+    """The arm with the cost and the parity of the exported file of its first seed."""
     if measured.name.startswith("teacher"):
         rows = rows[:TEACHER_CHECK_ROWS]
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
@@ -151,7 +152,7 @@ def _priced(measured: Measured, model: Any, rows: NDArray[np.float32], *, budget
     return replace(measured, cost=cost, parity=parity)
 
 
-def _keep_students(folder: Path, outcome: Outcome, advance: Advance) -> None:
+def _save_students(folder: Path, outcome: Outcome, advance: Advance) -> None:
     folder.mkdir()
     for arm in outcome.arms:
         if not arm.name.startswith("teacher"):

@@ -1,4 +1,4 @@
-"""Score arms on the test rows and compare them in pairs."""
+"""Scores of arms on the test rows, and paired comparisons between them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tutelage.report.records import Arm
 
 @dataclass(frozen=True)
 class Measured:
-    """One arm's answers on the test rows, as scores.
+    """One arm with its predictions on the test rows.
 
     Attributes:
         name, meaning: as in `Arm`.
-        seeds: one per row of `predictions`.
+        seeds: one seed per row of `predictions`.
         predictions: (seeds, rows) class indices or values.
-        parameters: one a seed.
-        others as in `Arm`.
+        parameters: number of parameters, one per seed.
+        The other attributes are as in `Arm`.
     """
 
     name: str
@@ -43,8 +43,8 @@ class ClassificationTest:
     """Test rows of a classification run.
 
     Attributes:
-        labels: (rows,) where every seed has the same test rows, else (seeds, rows).
-        teacher: the teacher's predictions on them, in the same shape, for fidelity.
+        labels: (rows,) true classes if all seeds share the test rows, else (seeds, rows).
+        teacher: the teacher's predictions for these rows, in the same shape, for fidelity.
     """
 
     labels: NDArray[Any]
@@ -52,11 +52,11 @@ class ClassificationTest:
     metric: str = "test_accuracy"
 
     def row_scores(self, arm: Measured) -> NDArray[Any]:
-        """(seeds, rows) 1.0 where right."""
+        """(seeds, rows) 1.0 where the prediction is right."""
         return np.asarray(arm.predictions == self.labels, dtype=np.float64)
 
     def scores(self, arm: Measured) -> dict[str, tuple[float, ...]]:
-        """Accuracy, errors and fidelity (agreement with the teacher), a figure a seed."""
+        """Accuracy, number of errors and fidelity (agreement with the teacher), one figure per seed."""
         right = self.row_scores(arm)
         return {
             "test_accuracy": tuple(right.mean(axis=1).tolist()),
@@ -65,7 +65,7 @@ class ClassificationTest:
         }
 
     def interval(self, arm: Measured) -> Interval:
-        """Of the mean accuracy: over seeds, or over test rows for a model trained once."""
+        """The interval of the mean accuracy, over seeds, or over test rows for a model trained once."""
         right = self.row_scores(arm)
         if len(right) == 1:
             return proportion_interval(int(right.sum()), right.size)
@@ -73,17 +73,17 @@ class ClassificationTest:
         return Interval(max(over_seeds.low, 0.0), min(over_seeds.high, 1.0), over_seeds.over)
 
     def compare(self, a: Measured, b: Measured) -> tuple[float, Interval, bool]:
-        """Difference of accuracy, its interval, and whether lower is better."""
+        """The difference in accuracy, its interval, and whether lower is better."""
         return *paired_difference(self.row_scores(a), self.row_scores(b), shared_rows=self.labels.ndim == 1), False
 
 
 @dataclass(frozen=True)
 class RegressionTest:
-    """Test rows of a regression run, each seed with its own.
+    """Test rows of a regression run, different for each seed.
 
     Attributes:
-        values: (seeds, rows).
-        teacher: (seeds, rows), the teacher's predictions, for fidelity.
+        values: (seeds, rows) measured values.
+        teacher: (seeds, rows) predictions of the teacher, for fidelity.
     """
 
     values: NDArray[Any]
@@ -95,7 +95,7 @@ class RegressionTest:
         return np.asarray((arm.predictions - self.values) ** 2)
 
     def scores(self, arm: Measured) -> dict[str, tuple[float, ...]]:
-        """R2, mean squared error and fidelity (R2 against the teacher), a figure a seed."""
+        """R2, mean squared error and fidelity (R2 against the teacher), one figure per seed."""
         mse = self.row_scores(arm).mean(axis=1)
         gap = ((arm.predictions - self.teacher) ** 2).mean(axis=1)
         return {
@@ -105,11 +105,11 @@ class RegressionTest:
         }
 
     def interval(self, arm: Measured) -> Interval:
-        """Of the mean R2, over seeds."""
+        """The interval of the mean R2, over seeds."""
         return mean_interval(self.scores(arm)["test_r2"])
 
     def compare(self, a: Measured, b: Measured) -> tuple[float, Interval, bool]:
-        """Difference of mean squared error, its interval, and whether lower is better."""
+        """The difference in mean squared error, its interval, and whether lower is better."""
         return *paired_difference(self.row_scores(a), self.row_scores(b), shared_rows=False), True
 
 

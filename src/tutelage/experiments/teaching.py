@@ -1,4 +1,4 @@
-"""What the torch recipes share: a network trained once and kept, and its answers asked once and kept."""
+"""Cached training of networks and cached answers, shared by the torch recipes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def cached_network(
     build: Callable[[], Network],
     train: Callable[[Network], Mapping[str, NDArray[Any]]],
 ) -> tuple[Network, dict[str, NDArray[Any]]]:
-    """A network and what its training reported, trained now only if it is not kept already.
+    """A network and the arrays that its training reported, trained only if it is not in the cache.
 
     Args:
-        store: where it is kept.
-        made_from: everything that settles its weights; must hold "seed".
-        build: makes it with initial weights.
-        train: trains it in place and reports arrays to keep beside the weights.
+        store: the cache.
+        made_from: JSON values that determine the weights; must contain "seed".
+        build: creates the network with initial weights.
+        train: trains it in place and returns arrays to cache with the weights.
     """
 
     def make() -> dict[str, NDArray[Any]]:
@@ -52,39 +52,39 @@ def cached_network(
 
 
 def cached_labels(
-    store: Store, network: nn.Module, taught_by: Mapping[str, Any], inputs: NDArray[Any], classes: tuple[Any, ...]
+    store: Store, network: nn.Module, network_from: Mapping[str, Any], inputs: NDArray[Any], classes: tuple[Any, ...]
 ) -> SoftLabels:
-    """The network's answers to these rows, asked now only if they are not kept already.
+    """The network's answers to these rows, computed only if they are not in the cache.
 
     Args:
-        store: where they are kept.
-        network: asked if they are not.
-        taught_by: what the network was made from; the labels are kept under it and the rows' fingerprint.
-        inputs: (rows, features) as the network takes them.
-        classes: the label of each logit.
+        store: the cache.
+        network: queried if the answers are not in the cache.
+        network_from: what the network was made from; the answers are cached under it and the names of the rows.
+        inputs: (rows, features) in the form that the network takes.
+        classes: the class of each logit.
     """
     teacher = as_teacher(network, classes=classes)
-    return cached_answers(store, {"what": "answers", "teacher": key_of(taught_by)}, inputs, teacher.form, lambda: teacher)
+    return cached_answers(store, {"what": "answers", "teacher": key_of(network_from)}, inputs, teacher.form, lambda: teacher)
 
 
 def cached_view_labels(
-    store: Store, network: nn.Module, taught_by: Mapping[str, Any], views: Views, classes: tuple[Any, ...]
+    store: Store, network: nn.Module, network_from: Mapping[str, Any], views: Views, classes: tuple[Any, ...]
 ) -> SoftLabels:
-    """The network's answers to every view, computed only if they are not cached.
+    """The network's answers to every view, computed only if they are not in the cache.
 
     Args:
-        store: where they are kept.
-        network: asked if they are not.
-        taught_by: what the network was made from; the answers are kept under it and what settles the views.
-        views: as the network takes them.
-        classes: the label of each logit.
+        store: the cache.
+        network: queried if the answers are not in the cache.
+        network_from: what the network was made from; the answers are cached under it and what determines the views.
+        views: views in the form that the network takes.
+        classes: the class of each logit.
     """
     teacher = as_teacher(network, classes=classes)
-    data, told = views.determined_by(), key_of(taught_by)
+    data, key = views.determined_by(), key_of(network_from)
 
-    def ask() -> dict[str, NDArray[Any]]:
-        said = record(teacher, views)
-        return {"answers": said.answers, "names": said.names}
+    def answers() -> dict[str, NDArray[Any]]:
+        labels = record(teacher, views)
+        return {"answers": labels.answers, "names": labels.names}
 
-    arrays = store.cached({"what": "answers to views", "teacher": told, "views": data}, ask)
-    return SoftLabels(arrays["answers"], teacher.form, arrays["names"], told)
+    arrays = store.cached({"what": "answers to views", "teacher": key, "views": data}, answers)
+    return SoftLabels(arrays["answers"], teacher.form, arrays["names"], key)

@@ -1,36 +1,30 @@
-"""How a training goes, for somebody who watches: a bar over its steps, and the loss term by term."""
+"""Progress of a training: a bar over its steps, with the loss of the last epoch term by term."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
+from tutelage.core.progress import progress_bar
 from tutelage.core.stages import Advance
 from tutelage.training.state import Report
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @contextmanager
 def progress_line(steps: int, epochs: int, console: Console | None = None) -> Iterator[tuple[Advance, Callable[[Report], Any]]]:
-    """What a training is to call after each step, and after each epoch.
+    """The functions that a training calls after each step and after each epoch to display its progress.
 
     Args:
-        steps: of the whole training.
-        epochs: at most.
-        console: where to; standard error by default. Where that is no terminal, each epoch is told in a line of its own.
+        steps: number of steps of the whole training.
+        epochs: maximum number of epochs.
+        console: where to write; standard error by default. If it is not a terminal, each epoch is printed on a line.
     """
-    screen = console or Console(stderr=True)
-    if not screen.is_terminal:
-        yield lambda: None, lambda report: screen.print(epoch_line(report, epochs), markup=False, highlight=False, soft_wrap=True)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TimeRemainingColumn())
-    with Progress(*columns, console=screen) as progress:
-        task = progress.add_task(f"epoch 1/{epochs}", total=steps)
-        yield (lambda: progress.advance(task)), (lambda report: progress.update(task, description=escape(epoch_line(report, epochs))))
+    with progress_bar(f"epoch 1/{epochs}", steps, console=console) as bar:
+        yield bar.advance, lambda report: bar.describe(epoch_line(report, epochs))
 
 
 def epoch_line(report: Report, epochs: int) -> str:

@@ -1,1 +1,1 @@
-"""What the command line does, as functions from files to folders."""
+"""The workflows behind the command line, as functions that read files and write folders."""

@@ -1,4 +1,4 @@
-"""What training saw of each column: enough to say what a student reads, and to draw rows for checking its export."""
+"""A summary of each training column: the columns that a student reads, and the ranges from which to draw rows to check its export."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tutelage.core.errors import BadInput
 
 
 def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """One entry a column: its name and kind ("number", "category" or "text"), and of numbers the range.
+    """One entry per column: its name, its kind ("number", "category" or "text"), and for numbers the range.
 
     Args:
         rows: texts, a pandas frame, or a matrix of numbers.
-        names: of the columns, where rows do not name them; their places if not given.
+        names: column names for rows without names; the column indices by default.
     """
     if isinstance(rows, list):
         return [{"name": names[0], "kind": "text"}]
@@ -37,23 +37,25 @@ def _of_values(name: str, values: Any) -> dict[str, Any]:
 
 
 def check_numbers(columns: Sequence[Mapping[str, Any]]) -> None:
-    """Prove that every column holds numbers, as an exported file takes them.
+    """Check that every column is numeric, as an exported file requires.
 
     Raises:
-        BadInput: names the columns that do not.
+        BadInput: some columns are not; the message names them.
     """
     others = [column for column in columns if column["kind"] != "number"]
     if others:
         kinds = " and ".join(sorted({"texts" if column["kind"] == "text" else "categories" for column in others}))
         names = shown(tuple(column["name"] for column in others))
-        raise BadInput(f"this student reads {kinds} (columns {names}), and an exported file takes numbers only; serve it from its folder.")
+        raise BadInput(
+            f"this student reads {kinds} (columns {names}), but an exported file takes numbers only; use the student from its folder."
+        )
 
 
 def rows_like(columns: Sequence[Mapping[str, Any]], count: int, *, seed: int = 0) -> NDArray[np.float32]:
-    """(count, columns) rows drawn evenly within the range of each column, with as many gaps as it had.
+    """Draw (count, columns) rows uniformly within the range of each column, with its share of missing values.
 
     Raises:
-        BadInput: a column that holds no numbers.
+        BadInput: a column is not numeric.
     """
     check_numbers(columns)
     random = np.random.default_rng(seed)

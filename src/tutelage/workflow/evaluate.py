@@ -1,4 +1,4 @@
-"""Measure one trained student on a file of rows: against its truth, and against whoever is asked."""
+"""Evaluate one trained student on a file of rows, against the truth and against a teacher or a recording."""
 
 from __future__ import annotations
 
@@ -21,50 +21,52 @@ from tutelage.workflow.open_answers import OF_A_LOG, ColumnTeacher, SourceOption
 def rows_to_measure(
     record: Mapping[str, Any], path: Path, *, truth: Sequence[str] = (), drop: Sequence[str] = (), text: str | None = None
 ) -> TableFile:
-    """A file of test rows. What is not told is as it was for training, where the file has such columns.
+    """Open a file of test rows. Options not given default to those used in training, for columns that the file has.
 
     Args:
-        record: what run.json says of the student.
+        record: the contents of the student's run.json.
         path: the file.
         truth: columns that hold the truth.
-        drop: columns that the teacher is not shown.
+        drop: columns that are not features.
         text: the column whose texts are the rows.
     """
-    there = TableFile.open(path).columns
-    of = record["data"]
+    columns = TableFile.open(path).columns
+    trained_on = record["data"]
     return TableFile.open(
         path,
-        truth=truth or (of["truth"] if set(of["truth"]) <= set(there) else ()),
-        drop=drop or [name for name in of["drop"] if name in there],
-        text=text or of["text"],
+        truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(columns) else ()),
+        drop=drop or [name for name in trained_on["drop"] if name in columns],
+        text=text or trained_on["text"],
     )
 
 
 def open_answer_source(file: TableFile, *, labels: Path | None, teacher: str | None, options: SourceOptions) -> Teacher | None:
-    """The teacher or the recording to be faithful to; None for the truth alone.
+    """The teacher or recording against which fidelity is measured; None to measure against the truth only.
 
     Raises:
-        BadInput: both, neither and no truth, or something told of no teacher; and as `open_answers`.
+        BadInput: both are given, or neither and no truth, or options of a teacher without a teacher; and as `open_answers`.
     """
     if labels is not None and teacher is not None:
-        raise BadInput("fidelity is to one teacher: pass labels= or teacher=, not both.")
+        raise BadInput("fidelity is measured against one teacher: pass labels= or teacher=, not both.")
     if teacher is not None:
         return open_answers(teacher, file, options)
     options.refuse("classes", "kind", "task", *OF_A_LOG, of="an evaluation without a teacher")
     if labels is None and not file.truth:
-        raise BadInput("there is nothing to measure the student against; pass truth=, the column that holds it, or labels= or teacher=.")
+        raise BadInput(
+            "there is nothing to measure the student against; pass truth=, the column of the ground truth, or labels= or teacher=."
+        )
     return None if labels is None else open_labels(labels)
 
 
-def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile, asked: Teacher | None, *, seed: int = 0) -> Evaluation:
-    """Every figure of `evaluate`; each of student and teacher is shown the columns that it knows.
+def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile, source: Teacher | None, *, seed: int = 0) -> Evaluation:
+    """Run `evaluate`, passing to student and teacher the columns that each of them knows.
 
     Args:
-        student: from `open_trained`, with its record.
-        record: the same.
+        student: from `open_trained`.
+        record: from `open_trained`.
         file: the test rows.
-        asked: from `open_answer_source`.
-        seed: of the bootstrap's draws.
+        source: from `open_answer_source`.
+        seed: seed of the bootstrap's draws.
 
     Raises:
         as `evaluate`.
@@ -72,11 +74,11 @@ def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile,
     if file.columns:
         require("pandas")  # columns are found by name
     rows = file.rows_of(file.columns)
-    teacher = asked
-    if asked is not None and file.columns:
-        columns = columns_known_to(asked, file)
-        teacher = ColumnTeacher(asked, columns, columns == (file.text,), asked.form, asked.fingerprint)
+    teacher = source
+    if source is not None and file.columns:
+        columns = columns_known_to(source, file)
+        teacher = ColumnTeacher(source, columns, columns == (file.text,), source.form, source.fingerprint)
     if record["data"]["rows"] == rows.count and data_name(file.rows()) == record["data"]["data"]:
-        warnings.warn("these are the rows that the student was taught on; figures on other rows will be worse.", stacklevel=2)
+        warnings.warn("these are the rows on which the student was trained; figures on other rows will be worse.", stacklevel=2)
     size = record["file"]["size_bytes"]
     return evaluate(student, teacher, rows, file.truth_values(), seed=seed, name=record["student"], size_bytes=size)

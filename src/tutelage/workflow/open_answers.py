@@ -1,4 +1,4 @@
-"""Whoever knows, by the name that somebody typed: a model file, module:object, recorded answers, or a log."""
+"""Open a source of answers by name: a model file, module:object, a folder of recorded answers, or a log."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from tutelage.teachers.open import open_teacher
 
 LOGS = (".parquet", ".csv", ".jsonl")
 SAMPLE_ROWS = 1000
-"""Rows that tell which columns a recording was made with."""
+"""Number of rows used to find out with which columns a recording was made."""
 
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What is told of a teacher that cannot say it itself.
+    """What the user declares about a teacher or a log that does not contain this information itself.
 
     Attributes:
         trust: as for `open_teacher`.
-        classes: the label of each answer, in order.
-        kind: what the numbers are.
-        task: what they are about.
-        answers: of a log, the columns that hold the answers.
-        content: of a log, the columns that hold the rows themselves. Without them a line is about the row of the data
-            in the same place, or with the same `id_column`.
-        id_column: a column of both the log and the data.
-        rest, repeated, smoothing: of a log, as for `read_answers`.
+        classes: the class of each answer column, in order.
+        kind: what the numbers are, such as "logits".
+        task: the task, such as "multilabel".
+        answers: for a log, the columns that hold the answers.
+        content: for a log, the columns that hold the rows themselves. Without them each line belongs to the row of the
+            data at the same position, or with the same `id_column`.
+        id_column: for a log, a column that both the log and the data have.
+        rest, repeated, smoothing: for a log, as for `read_answers`.
     """
 
     trust: bool = False
@@ -52,14 +52,14 @@ class SourceOptions:
     smoothing: float | None = None
 
     def refuse(self, *names: str, of: str) -> None:
-        """Refuse what was told and has no use.
+        """Refuse options that do not apply.
 
         Raises:
-            BadInput: names it.
+            BadInput: one of these options is set; the message names it.
         """
         for name in names:
             if getattr(self, name) not in (None, ()):
-                raise BadInput(f"{of} has no use for {name.removesuffix('_column')}=; leave it out.")
+                raise BadInput(f"{name.removesuffix('_column')}= does not apply to {of}; leave it out.")
 
 
 OF_A_LOG = ("answers", "content", "id_column", "rest", "repeated", "smoothing")
@@ -69,13 +69,13 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
     """Open a teacher, a recording or a log.
 
     Args:
-        name: as for `open_teacher`; or a folder that `record` made; or a .parquet, .csv or .jsonl file of answers.
-        data: the rows that it will be asked about; those of a log that does not hold its rows.
-        options: what the user declared of it.
+        name: as for `open_teacher`; or a folder that `record` wrote; or a .parquet, .csv or .jsonl file of answers.
+        data: the rows on which it will be queried; for a log without row contents, the rows to which its lines belong.
+        options: what the user declares about it.
 
     Raises:
-        BadInput: it cannot be opened, or something is missing or has no use; as `open_teacher`, `open_labels` and
-            `read_answers`, also for DamagedFile, LabelMismatch and MissingExtra.
+        BadInput: it cannot be opened, an option is missing or does not apply. Also the errors of `open_teacher`,
+            `open_labels` and `read_answers`: DamagedFile, LabelMismatch and MissingExtra.
     """
     path = Path(name)
     if path.is_dir():
@@ -85,23 +85,23 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
         return _log(path, data, options)
     options.refuse(*OF_A_LOG, of=f"the teacher {name}")
     if options.kind is not None and options.kind not in KINDS:
-        raise BadInput(f"{options.kind} are what a log of answers holds; the kind of {name} is one of {', '.join(KINDS)}.")
+        raise BadInput(f"kind= is {options.kind!r}, which is only for logs of answers; for {name} pass one of {', '.join(KINDS)}.")
     try:
         teacher = open_teacher(name, trust=options.trust, classes=options.classes, kind=options.kind, task=options.task)
         return NamedTeacher(teacher, name, teacher.form, teacher.fingerprint)
     except (TutelageError, OSError):
         raise
-    except Exception as error:  # a module, or a file that fools its reader: whatever it raises is about what was named
+    except Exception as error:  # a module or a reader may raise anything; the cause is the named object
         raise BadInput(f"{name} cannot be opened as a teacher ({type(error).__name__}: {one_line(error)}).") from error
 
 
 def _log(path: Path, data: TableFile, options: SourceOptions) -> SoftLabels:
     if options.kind is None:
-        raise BadInput(f"{path} is a log of answers and cannot say what its numbers are: pass kind= as one of {', '.join(LOGGED_KINDS)}.")
+        raise BadInput(f"{path} is a log of answers, which does not declare its kind; pass kind= as one of {', '.join(LOGGED_KINDS)}.")
     if not options.answers:
-        raise BadInput(f"{path} is a log: pass answers=, the column (or columns) that hold the answers.")
+        raise BadInput(f"{path} is a log of answers; pass answers=, the column (or columns) that hold the answers.")
     if options.content and options.id_column is not None:
-        raise BadInput("a line is told either by its content or by its id; pass content= or id=, not both.")
+        raise BadInput("the row of a log line is identified either by its content or by its id; pass content= or id=, not both.")
     return read_answers(
         path,
         answers=options.answers[0] if len(options.answers) == 1 else options.answers,
@@ -118,44 +118,45 @@ def _log(path: Path, data: TableFile, options: SourceOptions) -> SoftLabels:
 
 @dataclass(frozen=True, eq=False)
 class NamedTeacher:
-    """A teacher that may be anyone's code, whose failures say who could not answer what.
+    """A teacher of arbitrary code, whose failures are reported with its name.
 
     Attributes:
-        asked: the teacher.
-        name: what it was called.
-        form, fingerprint: its own.
+        teacher: the teacher.
+        name: the name by which it was opened.
+        form, fingerprint: those of the teacher.
     """
 
-    asked: Teacher
+    teacher: Teacher
     name: str
     form: AnswerForm
     fingerprint: str
 
     def answer(self, inputs: Any) -> Floats:
-        """(rows, columns), as `form` says.
+        """(rows, columns) answers, in the form declared by `form`.
 
         Raises:
-            BadInput: the teacher failed, whatever it raised.
+            BadInput: the teacher raised any exception.
         """
         with errors_as_bad_input(self.name):
-            return self.asked.answer(inputs)
+            return self.teacher.answer(inputs)
 
 
 def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
-    """The columns by which this teacher knows the rows; none where they have no names.
+    """The columns to pass to this teacher; empty if the columns have no names.
 
-    Kept answers are found by the content of a row, and the recording may have been made with other columns than those
-    chosen now. So the choice is taken whose rows it holds; any other teacher is shown the chosen columns.
+    Recorded answers are looked up by the content of a row, and the recording may have been made with other columns than
+    the features chosen now. Therefore, for a recording, this is the set of columns with which it contains the most rows;
+    for any other teacher, the chosen features.
     """
     if not isinstance(teacher, LabelFolder | SoftLabels):
         return data.features
-    kept = teacher.labels if isinstance(teacher, LabelFolder) else teacher
-    most, best = -1.0, data.features
+    labels = teacher.labels if isinstance(teacher, LabelFolder) else teacher
+    highest, best = -1.0, data.features
     for names in data.choices():
         rows = data.rows_of(names)
-        share = kept.share_known(rows.part(0, min(rows.count, SAMPLE_ROWS)))
-        if share > most:
-            most, best = share, names
+        share = labels.share_known(rows.part(0, min(rows.count, SAMPLE_ROWS)))
+        if share > highest:
+            highest, best = share, names
         if share == 1:
             break
     return best
@@ -163,26 +164,26 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class ColumnTeacher:
-    """A teacher that is shown some columns of wider rows.
+    """A teacher that receives a selection of the columns.
 
     Attributes:
-        asked: the teacher.
-        columns: those that it is shown, in order.
-        text: whether the one column is shown as texts.
-        form, fingerprint: its own.
+        teacher: the teacher.
+        columns: the columns passed to it, in order.
+        text: whether its single column is passed as a list of texts.
+        form, fingerprint: those of the teacher.
     """
 
-    asked: Teacher
+    teacher: Teacher
     columns: tuple[str, ...]
     text: bool
     form: AnswerForm
     fingerprint: str
 
     def answer(self, inputs: Any) -> Floats:
-        """(rows, columns), as `form` says.
+        """(rows, columns) answers, in the form declared by `form`.
 
         Args:
-            inputs: a frame with these columns and others.
+            inputs: a frame that has these columns, and possibly others.
         """
-        shown_columns = inputs[list(self.columns)]
-        return self.asked.answer(list(shown_columns[self.columns[0]]) if self.text else shown_columns)
+        selected = inputs[list(self.columns)]
+        return self.teacher.answer(list(selected[self.columns[0]]) if self.text else selected)

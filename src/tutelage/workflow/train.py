@@ -1,8 +1,8 @@
-"""Train one student from recorded answers, into a folder that holds it and says how it came about.
+"""Train one student on recorded answers, and write it to a folder with a record of how it was trained.
 
 run/
-    run.json           student and settings, whose answers to which data, columns, versions; SHA-256 of the student
-    student.skops      columns and student; answers at temperature 1
+    run.json           student and settings, fingerprints of teacher and data, columns, versions; SHA-256 of the student
+    student.skops      preparation of the columns and the student; its answers are at temperature 1
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "skops", "torch", "lig
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """Which student learns, and how.
+    """Which student to train, and how.
 
     Attributes:
-        student: a name that `student_named` knows.
-        settings: of that student.
-        soft_weight: share of the teacher in the targets, 0 to 1; below 1 needs the truth.
-        temperature: the student learns the probabilities at this temperature, and answers at 1 all the same.
-        seed: of whatever the student draws.
-        max_words: of a student of texts, as for `with_columns`.
+        student: a name that `student_named` accepts.
+        settings: settings of that student.
+        soft_weight: share of the teacher's answers in the targets, 0 to 1; below 1 the truth is needed.
+        temperature: temperature of the targets; the trained student answers at temperature 1.
+        seed: seed of the student's random draws.
+        max_words: for a student of texts, as for `with_columns`.
     """
 
     student: str
@@ -63,94 +63,96 @@ class TrainingSpec:
 
 
 def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path, stages: Stages) -> dict[str, Any]:
-    """Teach a student and write its folder.
+    """Train a student and write its folder.
 
     Args:
-        spec: which student learns, and how.
-        labels: recorded on the rows of `data`, or on more rows.
+        spec: which student to train, and how.
+        labels: answers recorded on the rows of `data`, or on these and more rows.
         data: rows and truth.
-        out: the folder to write; what an earlier `train` wrote there is replaced once this one is complete.
-        stages: told of every stage.
+        out: the folder to write; the output of an earlier `train` there is replaced once this one is complete.
+        stages: measures and displays each stage.
 
     Returns:
-        What run.json says.
+        The contents of run.json.
 
     Raises:
-        BadInput: no such student or setting, or one that cannot learn from these rows. LabelMismatch: rows without an
-            answer, or truth that the teacher does not know. DamagedFile: of the labels. CannotWrite: before any work.
+        BadInput: an unknown student or setting, or a student that cannot be trained on these rows. LabelMismatch: rows
+            without an answer, or true classes unknown to the teacher. DamagedFile: the labels are damaged.
+            CannotWrite: the folder cannot be written; raised before any work.
     """
     check_place(out, may_replace=_is_trained)
-    unlearned = _unlearned(spec, labels, data)
+    unfitted = _unfitted(spec, labels, data)
     with stages.stage("labels"):
         rows = data.rows_of(columns_known_to(labels, data))
         answers = labels.form.check(labels.answer(rows.part(0, rows.count)), rows.count)
-        shown_rows = data.rows().part(0, rows.count)
+        features = data.rows().part(0, rows.count)
         targets = _targets(spec, labels, data, answers)
     with stages.stage("train"):
-        fitted = _taught(spec, unlearned, labels, shown_rows, targets)
-    named = data.features if data.text is not None or hasattr(shown_rows, "iloc") else ()
+        fitted = _fitted(spec, unfitted, labels, features, targets)
+    named = data.features if data.text is not None or hasattr(features, "iloc") else ()
     student = TrainedStudent(fitted, labels.form.task, labels.form.classes, _temperature(spec, labels), named, data.text is not None)
     with stages.stage("keep"), whole_folder(out, may_replace=_is_trained) as draft:
         path = save_student(student, draft / Path(STUDENT_FILE).stem)
-        columns = summarise_columns(shown_rows, data.features)
-        record = _record(spec, labels, data, student) | {"columns": columns, "file": _about(path), "seconds": dict(stages.seconds)}
+        columns = summarise_columns(features, data.features)
+        record = _record(spec, labels, data, student) | {"columns": columns, "file": _file_entry(path), "seconds": dict(stages.seconds)}
         (draft / TRAINED).write_text(dumps(record), encoding="utf-8")
     return record
 
 
 def open_trained(folder: Path) -> tuple[TrainedStudent, dict[str, Any]]:
-    """A student that `train` wrote, and what run.json says of it. Nothing in the folder is executed.
+    """Open a student that `train` wrote, and read its run.json. Nothing in the folder is executed.
 
     Raises:
-        BadInput: no such folder, or one of another kind. DamagedFile: its files are damaged or of another version.
+        BadInput: the folder does not exist, or was not written by `train`. DamagedFile: its files are damaged or of
+            another version.
     """
     record = _record_in(folder)
     path = folder / STUDENT_FILE
     try:
         if sha256_of(path) != record["file"]["sha256"]:
-            raise DamagedFile(f"{path} is damaged: its SHA-256 is not the one in {TRAINED}. Restore it, or train again.")
+            raise DamagedFile(f"{path} is damaged: its SHA-256 differs from the one in {TRAINED}. Restore it, or train again.")
     except OSError as error:
         raise DamagedFile(f"{path} cannot be read ({error.strerror or error}). Restore it, or train again.") from error
     student = load_student(path)
     if not isinstance(student, TrainedStudent):
-        raise DamagedFile(f"{path} holds a {type(student).__name__} and not what `tutelage train` keeps. Train again.")
+        raise DamagedFile(f"{path} holds a {type(student).__name__}; expected a student written by `tutelage train`. Train again.")
     return student, record
 
 
 def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[TrainedStudent, NDArray[np.float32]]:
-    """A student that `train` wrote and rows on which its export is to be checked.
+    """A student that `train` wrote, and rows on which to check its export.
 
     Args:
-        folder: that `train` wrote.
-        count: rows at most.
-        data: a file of rows; without one they are drawn within the ranges of the columns that it learnt from.
+        folder: a folder that `train` wrote.
+        count: maximum number of rows.
+        data: a file of rows; without one, rows are drawn within the ranges of the training columns.
 
     Raises:
-        BadInput: a student of texts or categories, or data without its columns; and as `open_trained`.
+        BadInput: the student reads texts or categories, or the data lacks its columns; and as `open_trained`.
     """
     student, record = open_trained(folder)
     check_numbers(record["columns"])
     if data is None:
         return student, rows_like(record["columns"], count)
     file = TableFile.open(data)
-    lacking = [name for name in student.columns if file.columns and name not in file.columns]
-    if lacking:
-        raise BadInput(f"{data} has no column {lacking[0]!r}, which the student reads.")
+    missing = [name for name in student.columns if file.columns and name not in file.columns]
+    if missing:
+        raise BadInput(f"{data} has no column {missing[0]!r}, which the student reads; use a file with all columns of the training data.")
     rows = file.rows_of(student.columns or file.columns)
     return student, np.asarray(rows.part(0, min(rows.count, count)), dtype=np.float32)
 
 
-def _unlearned(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:
-    """The student to be, after proving that the lesson makes sense."""
+def _unfitted(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:
+    """The unfitted student, after checking that the spec is valid for these labels and data."""
     if not 0 <= spec.soft_weight <= 1:
-        raise BadInput(f"soft_weight is {spec.soft_weight}; expected a number from 0 (the truth alone) to 1 (the teacher alone).")
+        raise BadInput(f"soft_weight is {spec.soft_weight}; expected a number from 0 (only the truth) to 1 (only the teacher).")
     if spec.soft_weight < 1 and not data.truth:
         raise BadInput(
-            f"soft_weight is {spec.soft_weight} and there is no truth to blend in; pass truth=, the column that holds it, "
+            f"soft_weight is {spec.soft_weight}, but there is no truth to blend in; pass truth=, the column of the ground truth, "
             "or leave soft_weight at 1."
         )
     if check_temperature(spec.temperature) != 1 and labels.form.task == "regression":
-        raise BadInput("values have no temperature; leave it at 1 for a regression teacher.")
+        raise BadInput(f"temperature is {spec.temperature}, but values have no temperature; leave it at 1 for a regression teacher.")
     student = student_named(spec.student, labels.form.task, **spec.settings)
     draws = next((name for name in ("random_state", "estimator__random_state") if name in student.get_params()), None)
     if draws is not None and "random_state" not in spec.settings:
@@ -162,23 +164,26 @@ def _targets(spec: TrainingSpec, labels: LabelFolder, data: TableFile, answers: 
     truth = data.truth_values() if spec.soft_weight < 1 else None
     known = None if truth is None else labels.form.truth_as_answers(truth)
     if known is not None and known.shape != answers.shape:
-        raise BadInput(f"{known.shape[1]} columns of truth are named and the teacher answers with {answers.shape[1]}; name as many.")
+        raise BadInput(
+            f"there are {known.shape[1]} columns of truth, but the teacher has {answers.shape[1]} outputs; "
+            "name one column of truth for each output."
+        )
     return blended(answers, labels.form, truth=known, soft_weight=spec.soft_weight, temperature=_temperature(spec, labels))
 
 
 def _temperature(spec: TrainingSpec, labels: LabelFolder) -> float:
-    """At which the student learns; labels alone are the same at every temperature, so there is none to take out again."""
+    """The temperature of the targets; 1 for values and for training on the truth only, which do not depend on it."""
     return 1.0 if labels.form.task == "regression" or spec.soft_weight == 0 else float(spec.temperature)
 
 
-def _taught(spec: TrainingSpec, unlearned: Any, labels: LabelFolder, rows: Any, targets: Floats) -> Any:
-    pipeline = with_columns(unlearned, rows, scaled=spec.student in NEED_SCALING, max_words=spec.max_words)
+def _fitted(spec: TrainingSpec, unfitted: Any, labels: LabelFolder, rows: Any, targets: Floats) -> Any:
+    pipeline = with_columns(unfitted, rows, scaled=spec.student in NEED_SCALING, max_words=spec.max_words)
     try:
         return fit_student(pipeline, labels.form, rows, targets)
     except TutelageError:
         raise
-    except Exception as error:  # each family refuses settings and rows in its own way
-        raise BadInput(f"the student {spec.student!r} cannot learn so ({one_line(error)}).") from error
+    except Exception as error:  # each library reports invalid settings and rows by different exceptions
+        raise BadInput(f"the student {spec.student!r} cannot be trained with these settings and rows ({one_line(error)}).") from error
 
 
 def _record(spec: TrainingSpec, labels: LabelFolder, data: TableFile, student: TrainedStudent) -> dict[str, Any]:
@@ -213,7 +218,7 @@ def _record(spec: TrainingSpec, labels: LabelFolder, data: TableFile, student: T
     }
 
 
-def _about(path: Path) -> dict[str, Any]:
+def _file_entry(path: Path) -> dict[str, Any]:
     return {"name": path.name, "size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
@@ -224,13 +229,13 @@ def _is_trained(folder: Path) -> bool:
 def _record_in(folder: Path) -> dict[str, Any]:
     path = folder / TRAINED
     if not path.is_file():
-        other = " It is one of `tutelage run`." if (folder / "results.json").is_file() else ""
+        other = " It was written by `tutelage run`." if (folder / "results.json").is_file() else ""
         raise BadInput(f"{folder} holds no trained student: it has no {TRAINED}.{other} Name a folder that `tutelage train` wrote.")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         schema = record["schema"]
         if schema == TRAINED_SCHEMA and not {"student", "task", "columns", "data", "file"} <= set(record):
-            raise ValueError("it lacks what run.json says")
+            raise ValueError("entries are missing")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFile(f"{path} is damaged ({error}). Restore it, or train again.") from error
     if schema != TRAINED_SCHEMA:

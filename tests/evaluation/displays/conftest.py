@@ -1,4 +1,4 @@
-"""Displays draw into memory, and every test closes what it opened."""
+"""Displays draw into memory, and every test closes the figures that it opens."""
 
 import matplotlib as mpl
 import pytest

@@ -9,47 +9,47 @@ from tutelage.evaluation.displays.fidelity import FidelityDisplay
 from tutelage.evaluation.evaluate import evaluate
 
 
-def test_every_class_of_every_row_is_a_dot(evaluation):
-    shown = FidelityDisplay.from_evaluation(evaluation)
-    dots, diagonal = shown.ax_.lines
+def test_every_class_of_every_row_is_a_point(evaluation):
+    display = FidelityDisplay.from_evaluation(evaluation)
+    dots, diagonal = display.ax_.lines
     np.testing.assert_array_equal(dots.get_xdata(), evaluation.answers.teacher.ravel())
     np.testing.assert_array_equal(dots.get_ydata(), evaluation.answers.student.ravel())
     np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
-    assert shown.ax_.get_xlabel() == "probability, teacher"
+    assert display.ax_.get_xlabel() == "probability, teacher"
 
 
-def test_of_two_classes_the_second_is_drawn():
+def test_for_two_classes_the_second_is_drawn():
     p = np.array([[0.9, 0.1], [0.4, 0.6]])
-    shown = FidelityDisplay.from_predictions(p, p[::-1], task="binary")
-    np.testing.assert_array_equal(shown.teacher, [0.1, 0.6])
-    np.testing.assert_array_equal(shown.student, [0.6, 0.1])
+    display = FidelityDisplay.from_predictions(p, p[::-1], task="binary")
+    np.testing.assert_array_equal(display.teacher, [0.1, 0.6])
+    np.testing.assert_array_equal(display.student, [0.6, 0.1])
 
 
 def test_many_points_are_counted_in_hexagons():
     rng = np.random.default_rng(0)
     values = rng.normal(size=5000)
-    shown = FidelityDisplay.from_predictions(values, values + 0.1, task="regression")
-    assert shown.ax_.collections[0].get_array().sum() == 5000
-    assert len(shown.figure_.axes) == 2  # and a colour bar
-    assert shown.ax_.get_ylabel() == "value, student"
-    shown.figure_.draw_without_rendering()
+    display = FidelityDisplay.from_predictions(values, values + 0.1, task="regression")
+    assert display.ax_.collections[0].get_array().sum() == 5000
+    assert len(display.figure_.axes) == 2  # and a colour bar
+    assert display.ax_.get_ylabel() == "value, student"
+    display.figure_.draw_without_rendering()
 
 
-def test_values_span_the_axes_even_where_all_are_one():
-    shown = FidelityDisplay.from_predictions([2.0, 2.0], [2.0, 2.0], task="regression")
-    low, high = shown.ax_.get_xlim()
+def test_equal_values_still_span_the_axes():
+    display = FidelityDisplay.from_predictions([2.0, 2.0], [2.0, 2.0], task="regression")
+    low, high = display.ax_.get_xlim()
     assert low < 2 < high
 
 
-def test_an_estimator_can_be_drawn_at_once_on_axes_of_ones_own(flowers, forest, small_tree):
+def test_an_estimator_can_be_drawn_on_given_axes(flowers, forest, small_tree):
     rows, _, train = flowers
     _, ax = plt.subplots()
-    shown = FidelityDisplay.from_estimator(small_tree, rows[~train], teacher=forest, name="tree", ax=ax)
-    assert shown.ax_ is ax
+    display = FidelityDisplay.from_estimator(small_tree, rows[~train], teacher=forest, name="tree", ax=ax)
+    assert display.ax_ is ax
     assert ax.get_title(loc="left") == "Fidelity of tree"
 
 
-def test_what_cannot_be_drawn_is_refused(flowers, small_tree, evaluation):
+def test_invalid_input_is_refused(flowers, small_tree, evaluation):
     rows, labels, train = flowers
     with pytest.raises(BadInput, match="evaluate with a teacher"):
         FidelityDisplay.from_evaluation(evaluate(small_tree, None, rows[~train], labels[~train], budget_seconds=None))

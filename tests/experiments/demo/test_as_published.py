@@ -64,9 +64,9 @@ def test_the_explanation_speaks_of_this_runs_figures():
     for figure in (
         "30 errors here (20 to 40 over 2 seeds)",
         "it makes 8",
-        "beside 12",
+        "compared with 12",
         "entropy of 2.30",
-        "6 errors on labels",
+        "6 errors on true classes",
         "4 on soft",
     ):
         assert figure in table.explanation

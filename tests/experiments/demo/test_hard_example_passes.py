@@ -68,5 +68,5 @@ def test_it_learns_and_leaves_the_frozen_part_as_the_first_pass_left_it():
 
 
 def test_too_few_rows_are_refused():
-    with pytest.raises(BadInput, match=r"4 rows are too few to draw 20% of the easy ones from\."):
-        Passes().kept(4)
+    with pytest.raises(BadInput, match="4 rows are too few: 20% of the 4 easy ones"):
+        Passes().counts(4)

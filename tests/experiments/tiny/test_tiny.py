@@ -90,7 +90,7 @@ def test_the_run_tells_what_its_students_make_as_they_learnt(tiny):
 def test_students_answer_densely_where_the_pictures_want_it(tmp_path):
     split = Split(load_mnist(), train_rows=64, epochs=1, held_out=20)
     views = Views(split.inputs, recipe.DIGITS.augment, count=1)
-    size = recipe.Size(rows=64, teacher_epochs=1, student_epochs=1, student_batch=64, apart=False)
+    size = recipe.Size(rows=64, teacher_epochs=1, student_epochs=1, student_batch=64, parallel=False)
     for dense in (True, False):
         student_training = recipe._StudentTraining(views, split.labels, split.validation, size, dense, Store(tmp_path), {"what": "test"})
         for setting in (recipe.TEACHER, recipe.SETTINGS[0]):
@@ -109,7 +109,7 @@ def test_networks_in_processes_of_their_own_are_the_same_to_the_bit(tmp_path):
     asked, steps = [(recipe.TEACHER, 0), (recipe.SETTINGS[0], 0), (recipe.SETTINGS[2], 1)], []
     found = []
     for apart in (False, True):
-        size = recipe.Size(rows=256, teacher_epochs=1, teacher_batch=128, student_epochs=1, student_batch=64, apart=apart)
+        size = recipe.Size(rows=256, teacher_epochs=1, teacher_batch=128, student_epochs=1, student_batch=64, parallel=apart)
         store = Store(tmp_path / str(apart))
         student_training = recipe._StudentTraining(views, split.labels, split.validation, size, True, store, {"what": "test"})
         found.append(student_training.networks(asked, labels, lambda: steps.append(1)))

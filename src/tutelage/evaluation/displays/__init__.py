@@ -1,1 +1,1 @@
-"""Pictures of an evaluation, as scikit-learn's Displays: made by `from_...`, drawn by `plot`, kept in `ax_` and `figure_`."""
+"""Plots of an evaluation in the style of scikit-learn's Displays: created by `from_...`, drawn by `plot`, with `ax_` and `figure_`."""

@@ -1,4 +1,4 @@
-"""What all displays draw on: axes of their own or the caller's, in one quiet style."""
+"""Axes shared by all displays, new ones or the caller's, in one style."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRUTH, TEACHER, INK, FAINT = "#1f6f8b", "#d1603d", "#333333", "#b8b8b8"
 
 
 def canvas(ax: Axes | None, *, width: float, height: float) -> tuple[Axes, Figure | SubFigure]:
-    """The axes to draw on and their figure: those given, or new ones of this size in inches.
+    """The axes to draw on and their figure: the given axes, or new ones of this size in inches.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -30,11 +30,11 @@ def canvas(ax: Axes | None, *, width: float, height: float) -> tuple[Axes, Figur
 
 
 def draw_diagonal(ax: Axes, low: float, high: float, *, above: bool = False) -> None:
-    """The faint line on which both axes agree, behind everything else or above it."""
+    """Draw the diagonal on which both axes are equal, behind everything else or above it."""
     ax.plot([low, high], [low, high], color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=3 if above else 0)
 
 
 def draw_colour_bar(image: Any, ax: Axes, label: str) -> None:
-    """A quiet bar beside the axes that says what the image's colours mean."""
+    """Draw a colour bar next to the axes that explains the image's colours."""
     bar: Any = ax.figure.colorbar(image, ax=ax, shrink=0.7, label=label)
     bar.outline.set_visible(False)

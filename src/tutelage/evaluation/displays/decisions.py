@@ -1,4 +1,4 @@
-"""AgreementDisplay: which of the teacher's decisions does the student repeat, and what does it say instead?"""
+"""AgreementDisplay: a matrix of the teacher's decisions against the student's."""
 
 from __future__ import annotations
 
@@ -20,21 +20,32 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 MOST_WRITTEN = 12
-"""Above so many classes the shares are shown by colour alone."""
+"""With more classes the shares are shown by colour only."""
 
 
 class AgreementDisplay:
-    """The teacher's decisions against the student's, each row of the matrix summing to one.
+    """The student's decisions for each decision of the teacher, as a matrix whose rows sum to one.
 
-    Prefer `from_evaluation`, `from_estimator` or `from_predictions`.
+    Create it with `from_evaluation`, `from_estimator` or `from_predictions`.
 
     Args:
-        counts: (classes, classes) rows of data by the teacher's decision and the student's.
-        classes: the label of each.
-        name: of the student, for the title.
+        counts: (classes, classes) number of data rows by the teacher's decision (row) and the student's (column).
+        classes: the name of each class.
+        name: name of the student, for the title.
 
     Attributes:
-        ax_, figure_: the axes and figure, once drawn. shares: (classes, classes), what is drawn.
+        ax_, figure_: the axes and figure, after drawing. shares: (classes, classes), the values drawn.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from matplotlib.figure import Figure
+        >>> teacher, student = ["no", "no", "yes", "yes"], ["no", "yes", "yes", "yes"]
+        >>> display = tl.displays.AgreementDisplay.from_predictions(teacher, student, classes=["no", "yes"], ax=Figure().subplots())
+        >>> print(display.ax_.get_title(loc="left"))
+        student: agreement 75.0 %
+        >>> display.shares
+        array([[0.5, 0.5],
+               [0. , 1. ]])
     """
 
     ax_: Axes
@@ -50,46 +61,49 @@ class AgreementDisplay:
 
     @classmethod
     def from_evaluation(cls, evaluation: Evaluation, *, ax: Axes | None = None) -> AgreementDisplay:
-        """Draw what `evaluate` counted.
+        """Draw the decisions of an evaluation.
 
         Raises:
-            BadInput: no teacher, more than 100 classes, or a task without one decision a row.
+            BadInput: no teacher, more than 100 classes, or a task without one class per row.
         """
         if evaluation.decisions is None:
             raise BadInput(
-                "this evaluation counted no decisions: it takes a teacher, one class a row and at most 100 classes. See FidelityDisplay."
+                "this evaluation has no table of decisions, which needs a teacher, one class per row and at most 100 classes; "
+                "use FidelityDisplay instead."
             )
         return cls(evaluation.decisions, evaluation.classes, name=evaluation.student).plot(ax)
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, *, teacher: Any, name: str | None = None, ax: Axes | None = None) -> AgreementDisplay:
-        """Ask a student and its teacher about X and draw; arguments as in `evaluate`."""
+        """Evaluate a student against its teacher on X and draw; arguments as for `evaluate`."""
         return cls.from_evaluation(evaluate(estimator, teacher, X, name=name, resamples=100, budget_seconds=None), ax=ax)
 
     @classmethod
     def from_predictions(
         cls, teacher_labels: ArrayLike, student_labels: ArrayLike, *, classes: Sequence[Any], name: str = "student", ax: Axes | None = None
     ) -> AgreementDisplay:
-        """Draw from decisions at hand.
+        """Draw from predicted classes.
 
         Args:
-            teacher_labels: (rows,) labels.
-            student_labels: (rows,) labels of the same rows.
-            classes: all labels, in the order to draw them.
-            name: for the title.
-            ax: to draw on.
+            teacher_labels: (rows,) the teacher's decisions.
+            student_labels: (rows,) the student's decisions for the same rows.
+            classes: all classes, in the order to draw them.
+            name: name of the student, for the title.
+            ax: axes to draw on; new ones by default.
 
         Raises:
-            LabelMismatch: a label that is no class. ShapeError: other rows.
+            LabelMismatch: a decision that is not among the classes. ShapeError: a different number of rows.
         """
         form = of_classes("probabilities", classes)
         teacher, student, known = form.codes(teacher_labels), form.codes(student_labels), form.classes
         if len(teacher) != len(student):
-            raise ShapeError(f"{len(teacher)} decisions of the teacher and {len(student)} of the student; expected the same rows.")
+            raise ShapeError(
+                f"there are {len(teacher)} decisions of the teacher and {len(student)} of the student; expected the same rows."
+            )
         return cls(decision_counts(teacher, student, len(known)), known, name=name).plot(ax)
 
     def plot(self, ax: Axes | None = None) -> AgreementDisplay:
-        """Draw on these axes, or on new ones."""
+        """Draw on the given axes, or on new ones."""
         classes = len(self.classes)
         side = float(np.clip(1.6 + 0.55 * classes, 4.0, 8.0))
         self.ax_, self.figure_ = canvas(ax, width=side, height=side)
@@ -97,17 +111,17 @@ class AgreementDisplay:
         if classes <= MOST_WRITTEN:
             self._write_shares()
         else:
-            draw_colour_bar(image, self.ax_, "share of the rows where the teacher decides so")
+            draw_colour_bar(image, self.ax_, "share of the rows with this decision of the teacher")
         names = [str(label) for label in self.classes]
         if classes <= 30:
             long = max(map(len, names)) > 4
-            turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
-            self.ax_.set_xticks(range(classes), names, **turned)
+            rotation: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
+            self.ax_.set_xticks(range(classes), names, **rotation)
             self.ax_.set_yticks(range(classes), names)
         self.ax_.tick_params(length=0)
         self.ax_.spines[:].set_visible(False)
-        written = " (% of the row)" if classes <= MOST_WRITTEN else ""
-        self.ax_.set(xlabel=f"student decides{written}", ylabel="teacher decides")
+        unit = " (% of the row)" if classes <= MOST_WRITTEN else ""
+        self.ax_.set(xlabel=f"student's decision{unit}", ylabel="teacher's decision")
         agreed = np.trace(self.counts) / max(self.counts.sum(), 1)
         self.ax_.set_title(f"{self.name}: agreement {100 * agreed:.1f} %", loc="left", color=INK)
         return self

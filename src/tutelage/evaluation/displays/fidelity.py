@@ -1,4 +1,4 @@
-"""FidelityDisplay: the student's answers against the teacher's, number by number."""
+"""FidelityDisplay: a scatter plot of the student's answers against the teacher's."""
 
 from __future__ import annotations
 
@@ -20,25 +20,33 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 MOST_DOTS = 2000
-"""Above so many points they are counted in hexagons."""
+"""With more points they are counted in hexagonal bins."""
 
 
 class FidelityDisplay:
-    """Each answer of the teacher (across) and the student (up); on the diagonal they agree.
+    """Each answer of the teacher (horizontal axis) against the student's (vertical axis); on the diagonal they are equal.
 
-    Dots, or above 2000 points hexagons coloured by the logarithm of their count. Of two classes the second is drawn,
-    of several all, row by row.
+    Points, or with more than 2000 points hexagons coloured by the logarithm of their count. For two classes the
+    probability of the second is drawn, for more classes the probabilities of all.
 
-    Prefer `from_evaluation`, `from_estimator` or `from_predictions`.
+    Create it with `from_evaluation`, `from_estimator` or `from_predictions`.
 
     Args:
         teacher: (points,) probabilities or values.
-        student: (points,) of the same.
-        quantity: what they are: "probability" or "value".
-        name: of the student, for the title.
+        student: (points,) probabilities or values for the same rows and columns.
+        quantity: "probability" or "value".
+        name: name of the student, for the title.
 
     Attributes:
-        ax_, figure_: the axes and figure, once drawn.
+        ax_, figure_: the axes and figure, after drawing.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from matplotlib.figure import Figure
+        >>> teacher, student = [[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.4, 0.6]]
+        >>> display = tl.displays.FidelityDisplay.from_predictions(teacher, student, name="tree", ax=Figure().subplots())
+        >>> print(display.ax_.get_title(loc="left"), "-", display.ax_.get_xlabel(), "-", len(display.teacher), "points")
+        Fidelity of tree - probability, teacher - 4 points
     """
 
     ax_: Axes
@@ -52,39 +60,42 @@ class FidelityDisplay:
 
     @classmethod
     def from_evaluation(cls, evaluation: Evaluation, *, ax: Axes | None = None) -> FidelityDisplay:
-        """Draw the answers that `evaluate` kept.
+        """Draw the row-by-row answers of an evaluation.
 
         Raises:
-            BadInput: no teacher, or an evaluation read back from JSON.
+            BadInput: no teacher, or an evaluation read from JSON.
         """
         return cls._of(evaluation.row_answers(), evaluation.student).plot(ax)
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, *, teacher: Any, name: str | None = None, ax: Axes | None = None) -> FidelityDisplay:
-        """Ask a student and its teacher about X and draw; arguments as in `evaluate`."""
+        """Evaluate a student against its teacher on X and draw; arguments as for `evaluate`."""
         return cls.from_evaluation(evaluate(estimator, teacher, X, name=name, resamples=100, budget_seconds=None), ax=ax)
 
     @classmethod
     def from_predictions(
         cls, teacher: ArrayLike, student: ArrayLike, *, task: Task = "multiclass", name: str = "student", ax: Axes | None = None
     ) -> FidelityDisplay:
-        """Draw from answers at hand.
+        """Draw from predictions.
 
         Args:
             teacher: (rows, classes) probabilities, or for regression (rows,) or (rows, outputs) values.
-            student: the same shape, columns in the same order.
-            task: what they answer.
-            name: for the title.
-            ax: to draw on.
+            student: the student's predictions, in the same shape and order of columns.
+            task: "binary", "multiclass", "multilabel" or "regression".
+            name: name of the student, for the title.
+            ax: axes to draw on; new ones by default.
 
         Raises:
-            ShapeError: two shapes. BadInput: NaN or inf.
+            ShapeError: the two shapes differ. BadInput: NaN or inf.
         """
-        asked, said = (check_finite(np.atleast_1d(np.asarray(values)), "answers") for values in (teacher, student))
-        if asked.shape != said.shape or not len(asked):
-            raise ShapeError(f"answers of shape {asked.shape} and {said.shape}; expected the same rows and columns, at least one row.")
-        asked, said = (values.reshape(len(values), -1) for values in (asked, said))
-        return cls._of(AlignedAnswers(task, (), said, asked, None), name).plot(ax)
+        of_teacher, of_student = (check_finite(np.atleast_1d(np.asarray(values)), "answers") for values in (teacher, student))
+        if of_teacher.shape != of_student.shape or not len(of_teacher):
+            raise ShapeError(
+                f"the teacher's answers have shape {of_teacher.shape} and the student's {of_student.shape}; "
+                "expected the same rows and columns, at least one row."
+            )
+        of_teacher, of_student = (values.reshape(len(values), -1) for values in (of_teacher, of_student))
+        return cls._of(AlignedAnswers(task, (), of_student, of_teacher, None), name).plot(ax)
 
     @classmethod
     def _of(cls, answers: AlignedAnswers, name: str) -> FidelityDisplay:
@@ -94,13 +105,13 @@ class FidelityDisplay:
         return cls(across, up, quantity="value" if answers.task == "regression" else "probability", name=name)
 
     def plot(self, ax: Axes | None = None) -> FidelityDisplay:
-        """Draw on these axes, or on new ones."""
+        """Draw on the given axes, or on new ones."""
         self.ax_, self.figure_ = canvas(ax, width=5.2, height=5.0)
         low, high = self._limits()
         if len(self.teacher) > MOST_DOTS:
             extent = (low, high, low, high)
             hexagons = self.ax_.hexbin(self.teacher, self.student, gridsize=40, bins="log", cmap="YlGnBu", mincnt=1, extent=extent)
-            draw_colour_bar(hexagons, self.ax_, "answers in a hexagon")
+            draw_colour_bar(hexagons, self.ax_, "answers per hexagon")
         else:
             self.ax_.plot(self.teacher, self.student, "o", color=TEACHER, markersize=3.5, markeredgewidth=0, alpha=0.5)
         draw_diagonal(self.ax_, low, high, above=len(self.teacher) > MOST_DOTS)

@@ -1,4 +1,4 @@
-"""ReliabilityDisplay: is the student as often right as it says?"""
+"""ReliabilityDisplay: a reliability diagram of the student's confidence."""
 
 from __future__ import annotations
 
@@ -25,17 +25,26 @@ STYLES = {"truth": (TRUTH, "o", "against the truth"), "teacher": (TEACHER, "s", 
 
 
 class ReliabilityDisplay:
-    """Confidence in the top class against how often it is borne out, with the number of rows in each bin below.
+    """Reliability diagram: the student's confidence in its top class against the observed outcome, with the row counts below.
 
-    Prefer `from_evaluation`, `from_estimator` or `from_predictions`.
+    Create it with `from_evaluation`, `from_estimator` or `from_predictions`.
 
     Args:
-        curves: "truth" and/or "teacher" to the curve against it.
+        curves: one curve for each of "truth" and "teacher", or for one of them.
         ece: the calibration error against each, for the legend.
-        name: of the student, for the title.
+        name: name of the student, for the title.
 
     Attributes:
-        ax_, figure_: the axes and figure, once drawn. counts_ax_: the axes of the row counts.
+        ax_, figure_: the axes and figure, after drawing. counts_ax_: the axes of the row counts.
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> from matplotlib.figure import Figure
+        >>> y, probs = np.array([1, 0, 1, 1]), np.array([[0.36, 0.64], [0.34, 0.66], [0.05, 0.95], [0.05, 0.95]])
+        >>> display = tl.displays.ReliabilityDisplay.from_predictions(y, probs, bins=10, ax=Figure().subplots())
+        >>> print(f"{display.ece['truth']:.3f}", display.ax_.get_title(loc="left"))
+        0.100 Reliability of student
     """
 
     ax_: Axes
@@ -49,13 +58,13 @@ class ReliabilityDisplay:
 
     @classmethod
     def from_evaluation(cls, evaluation: Evaluation, *, ax: Axes | None = None) -> ReliabilityDisplay:
-        """Draw what `evaluate` measured.
+        """Draw the reliability curves of an evaluation.
 
         Raises:
-            BadInput: a regression student, which gives no probabilities.
+            BadInput: a regression student, which has no probabilities.
         """
         if not evaluation.reliability:
-            raise BadInput("a regression student gives no probabilities, so there is no reliability to draw; see FidelityDisplay.")
+            raise BadInput("a regression student has no probabilities, so it has no reliability curve; use FidelityDisplay instead.")
         figures = {"truth": evaluation.against_truth, "teacher": evaluation.against_teacher}
         ece = {against: figures[against]["ece"].value for against in evaluation.reliability}
         return cls(evaluation.reliability, ece=ece, name=evaluation.student).plot(ax)
@@ -73,7 +82,7 @@ class ReliabilityDisplay:
         name: str | None = None,
         ax: Axes | None = None,
     ) -> ReliabilityDisplay:
-        """Ask a student about X and draw; arguments as in `evaluate`."""
+        """Evaluate a student on X and draw; arguments as for `evaluate`."""
         measured = evaluate(estimator, teacher, X, y, bins=bins, binning=binning, name=name, resamples=100, budget_seconds=None)
         return cls.from_evaluation(measured, ax=ax)
 
@@ -90,40 +99,41 @@ class ReliabilityDisplay:
         name: str = "student",
         ax: Axes | None = None,
     ) -> ReliabilityDisplay:
-        """Draw from answers at hand.
+        """Draw from predictions.
 
         Args:
-            target: (rows,) labels, or (rows, classes) probabilities of the teacher in the same columns.
-            student_probs: (rows, classes).
-            classes: the label of each column; 0, 1, ... unless told.
-            against: what the target is.
-            bins: of confidence.
+            target: (rows,) true classes, or (rows, classes) probabilities of the teacher with the same columns.
+            student_probs: (rows, classes) probabilities of the student.
+            classes: the class of each column; 0, 1, ... by default.
+            against: whether the target is the truth or the teacher.
+            bins: number of confidence bins.
             binning: "equal-width" or "equal-mass".
-            name: for the title.
-            ax: to draw on.
+            name: name of the student, for the title.
+            ax: axes to draw on; new ones by default.
 
         Raises:
-            LabelMismatch: labels that are no class, or other rows. NotProbabilities: rows that are none.
+            LabelMismatch: a true class that is not among the classes, or a different number of rows. NotProbabilities: rows
+                that are not probabilities.
         """
-        said = np.asarray(student_probs)
-        labels = tuple(range(said.shape[-1])) if classes is None else tuple(plain(label) for label in classes)
-        form = of_classes("probabilities", labels)
-        probs = form.check(said, len(said), "the student's probabilities")
-        wanted = np.asarray(target)
-        outcome = form.check(wanted, len(said), "the target") if wanted.ndim == 2 else form.truth_as_answers(wanted, len(probs))
+        outputs = np.asarray(student_probs)
+        names = tuple(range(outputs.shape[-1])) if classes is None else tuple(plain(name) for name in classes)
+        form = of_classes("probabilities", names)
+        probs = form.check(outputs, len(outputs), "the student's probabilities")
+        targets = np.asarray(target)
+        outcome = form.check(targets, len(outputs), "the target") if targets.ndim == 2 else form.truth_as_answers(targets, len(probs))
         curve = reliability_curve(*top_label(outcome, probs), bins=bins, binning=binning)
         gaps = np.abs(np.subtract(curve.confidence, curve.outcome))
-        ece = float(np.dot(curve.rows, gaps) / len(said))
+        ece = float(np.dot(curve.rows, gaps) / len(outputs))
         return cls({against: curve}, ece={against: ece}, name=name).plot(ax)
 
     def plot(self, ax: Axes | None = None) -> ReliabilityDisplay:
-        """Draw on these axes, or on new ones; row counts go into a strip below them."""
+        """Draw on the given axes, or on new ones; a strip below them shows the row counts."""
         self.ax_, self.figure_ = canvas(ax, width=5.2, height=5.6)
         draw_diagonal(self.ax_, 0, 1)
         for against, curve in self.curves.items():
             self._draw_curve(against, curve)
         low = min(min(curve.low) for curve in self.curves.values())
-        self.ax_.set(xlim=(low - 0.02, 1.02), ylim=(-0.02, 1.02), ylabel="how far it is borne out")
+        self.ax_.set(xlim=(low - 0.02, 1.02), ylim=(-0.02, 1.02), ylabel="observed outcome")
         self.ax_.set_title(f"Reliability of {self.name}", loc="left", color=INK)
         self.ax_.legend(frameon=False, loc="best")
         self.ax_.tick_params(labelbottom=False)
@@ -131,11 +141,11 @@ class ReliabilityDisplay:
         return self
 
     def _draw_curve(self, against: str, curve: ReliabilityCurve) -> None:
-        colour, marker, told = STYLES[against]
-        if against == "truth":  # the teacher's probabilities are no coin tosses, so Wilson says nothing of them
+        colour, marker, description = STYLES[against]
+        if against == "truth":  # the teacher's probabilities are not binary outcomes, so Wilson's interval does not apply
             spans = [proportion_interval(round(rate * rows), rows) for rate, rows in zip(curve.outcome, curve.rows, strict=True)]
             self.ax_.vlines(curve.confidence, [span.low for span in spans], [span.high for span in spans], color=colour, alpha=0.45)
-        label = f"{told} (ECE {self.ece[against]:.3f})"
+        label = f"{description} (ECE {self.ece[against]:.3f})"
         self.ax_.plot(curve.confidence, curve.outcome, color=colour, marker=marker, markersize=5, linewidth=1.4, label=label)
 
     def _draw_counts(self, curve: ReliabilityCurve) -> None:

@@ -1,4 +1,4 @@
-"""Runs in which every seed draws rows of its own: training rows, an unlabelled pool, test rows."""
+"""Runs in which each seed draws different rows: training rows, an unlabelled pool and test rows."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from tutelage.core.stages import Stages
 from tutelage.data.fingerprint import fingerprint
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One seed's rows.
+    """The rows of one seed.
 
     Attributes:
         train, pool, test: (rows, features) float32.
-        truth, test_truth: (rows,) labels or measured values; the pool has none.
+        truth, test_truth: (rows,) true classes or measured values; the pool has none.
     """
 
     seed: int
@@ -33,33 +33,33 @@ class Draw:
 
     @property
     def taught(self) -> NDArray[np.float32]:
-        """Training rows and pool: all that a teacher labels for its students."""
+        """Training rows and pool: all rows that the teacher labels for its students."""
         return np.concatenate([self.train, self.pool])
 
     @property
     def every(self) -> NDArray[np.float32]:
-        """All rows that a teacher is asked about, in the order that `split` undoes."""
+        """All rows on which the teacher is queried, in the order expected by `split`."""
         return np.concatenate([self.train, self.pool, self.test])
 
     def split(self, answers: NDArray[Any]) -> list[NDArray[Any]]:
-        """Answers to `every`, as answers to training rows, pool and test rows."""
+        """Split answers for `every` into answers for training rows, pool and test rows."""
         return np.split(answers, [len(self.train), len(self.train) + len(self.pool)])
 
     @property
     def fingerprint(self) -> str:
-        """Of the training rows and their truth."""
+        """Fingerprint of the training rows and their truth."""
         return fingerprint(self.train, self.truth)
 
 
 def draw(make: Callable[..., tuple[NDArray[Any], NDArray[Any]]], seed: int, *, rows: int, pool: int, test: int) -> Draw:
-    """Draw three independent samples under one seed.
+    """Draw three independent samples from one seed.
 
     Args:
         make: one of scikit-learn's generators, called as make(rows, random_state=...).
-        seed: settles all three.
-        rows: how many training rows.
-        pool: how many unlabelled rows.
-        test: how many test rows.
+        seed: determines all three samples.
+        rows: number of training rows.
+        pool: number of unlabelled rows.
+        test: number of test rows.
     """
     states = np.random.SeedSequence(seed).generate_state(3)
     (train, truth), (unlabelled, _), (tested, test_truth) = (
@@ -68,28 +68,28 @@ def draw(make: Callable[..., tuple[NDArray[Any], NDArray[Any]]], seed: int, *, r
     return Draw(seed, train.astype(np.float32), truth, unlabelled.astype(np.float32), tested.astype(np.float32), test_truth)
 
 
-def for_each(work: Callable[..., Made], *each: Sequence[Any], stages: Stages, name: str) -> list[Made]:
-    """`map` as a named stage: a step of progress for every result."""
-    made = []
+def for_each(work: Callable[..., Result], *each: Sequence[Any], stages: Stages, name: str) -> list[Result]:
+    """`map` as a named stage, with one step of progress per result."""
+    results = []
     with stages.stage(name, len(each[0])) as advance:
         for arguments in zip(*each, strict=True):
-            made.append(work(*arguments))
+            results.append(work(*arguments))
             advance()
-    return made
+    return results
 
 
 def by_arm(students: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
-    """Students of every seed by arm, from students of every arm by seed."""
+    """The students of all seeds by arm, from a list of students by arm for each seed."""
     return {arm: tuple(of_seed[arm] for of_seed in students) for arm in students[0]}
 
 
 def predictions(models: Mapping[str, Sequence[Any]], draws: Sequence[Draw]) -> dict[str, NDArray[Any]]:
-    """Per arm (seeds, rows): each seed's model on its own test rows."""
+    """For each arm, (seeds, rows) predictions of each seed's model on the test rows of that seed."""
     return {arm: np.stack([model.predict(drawn.test) for model, drawn in zip(models[arm], draws, strict=True)]) for arm in models}
 
 
 def described(name: str, draws: Sequence[Draw]) -> dict[str, Any]:
-    """The data as a record tells it."""
+    """The description of the data in the run's record."""
     first = draws[0]
     return {
         "name": name,

@@ -1,4 +1,4 @@
-"""Pictures of classification runs, as records."""
+"""Figures of classification runs, as records."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tutelage.report.records import Matrix
 
 
 def mean_soft_labels(probabilities: Floats, labels: NDArray[Any], classes: Sequence[str], *, temperature: float) -> Matrix:
-    """What the teacher knows: its mean soft label for the rows of each true class.
+    """The teacher's mean soft label for the rows of each true class.
 
     Args:
-        probabilities: (rows, classes) at `temperature`.
-        labels: (rows,) class indices.
+        probabilities: (rows, classes) of the teacher at `temperature`.
+        labels: (rows,) indices of the true classes.
         classes: the name of each class.
-        temperature: said in the title.
+        temperature: shown in the title.
     """
     means = np.stack([probabilities[labels == c].mean(axis=0, dtype=np.float64) for c in range(len(classes))])
     return _matrix(
-        f"What the teacher knows (temperature {temperature:g})",
-        "Mean soft label of the training rows of each class: how much of another class the teacher sees in it.",
+        f"Mean soft labels of the teacher (temperature {temperature:g})",
+        "Mean probability that the teacher gives to each class, for the training rows of each true class.",
         means,
         classes,
         ("true class", "mean soft label"),
@@ -32,19 +32,19 @@ def mean_soft_labels(probabilities: Floats, labels: NDArray[Any], classes: Seque
 
 
 def confusion(name: str, predictions: NDArray[Any], labels: NDArray[Any], classes: Sequence[str]) -> Matrix:
-    """Share of each true class that is taken for each class, over all seeds.
+    """Confusion matrix: the share of the rows of each true class for which each class is predicted, over all seeds.
 
     Args:
-        name: the arm.
+        name: name of the arm.
         predictions: (seeds, rows) class indices.
-        labels: (rows,) class indices.
+        labels: (rows,) indices of the true classes.
         classes: the name of each class.
     """
     counts = np.zeros((len(classes), len(classes)))
     np.add.at(counts, (np.broadcast_to(labels, predictions.shape), predictions), 1)
     return _matrix(
-        f"Confusion of {name}",
-        "Share of the test rows of each true class (rows sum to 1), over all seeds.",
+        f"Confusion matrix of {name}",
+        "Share of the test rows of each true class for which each class is predicted (rows sum to 1), over all seeds.",
         counts / counts.sum(axis=1, keepdims=True),
         classes,
         ("true class", "predicted class"),

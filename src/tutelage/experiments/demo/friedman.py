@@ -1,4 +1,4 @@
-"""friedman: the regression half. A boosted ensemble into one tree and one linear model."""
+"""friedman: regression, a boosted ensemble distilled into one tree and one linear model."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ ARMS = {
     "tree-soft": "an unpruned tree on the teacher's answers",
     "tree-hard-tuned": "control: a tree on the measured values, its leaf size chosen by 5-fold cross-validation",
     "tree-soft-tuned": "a tree on the teacher's answers, its leaf size chosen in the same way",
-    "tree-soft-transfer": "an unpruned tree on the teacher's answers for the rows and a pool of unlabelled ones",
+    "tree-soft-transfer": "an unpruned tree on the teacher's answers for the training rows and a pool of unlabelled rows",
     "linear-hard": "least squares on the measured values",
     "linear-hard-tuned": "control: ridge regression on the measured values, its penalty chosen by cross-validation",
     "linear-soft": "least squares on the teacher's answers",
-    "linear-soft-transfer": "least squares on the teacher's answers for the rows and the pool",
+    "linear-soft-transfer": "least squares on the teacher's answers for the training rows and the pool",
 }
 PAIRS = (
     (
         "tree-soft-transfer",
         "tree-hard-tuned",
-        "Does a tree taught with a pool of unlabelled rows beat a tuned tree on the measured values?",
+        "Is a tree trained on the teacher's answers, with a pool of unlabelled rows, better than a tuned tree on the measured values?",
     ),
-    ("tree-soft", "tree-hard-tuned", "Does it without the pool?"),
-    ("tree-soft-tuned", "tree-hard-tuned", "Does it without the pool, when both leaf sizes are tuned?"),
-    ("tree-soft", "tree-hard", "Does an unpruned tree gain from the teacher's answers?"),
-    ("tree-soft-transfer", "tree-soft", "Do the unlabelled rows add to what the teacher's answers give?"),
-    ("linear-soft", "linear-hard-tuned", "Does a linear model gain from the teacher?"),
-    ("linear-soft-transfer", "linear-hard-tuned", "Does it with the pool?"),
+    ("tree-soft", "tree-hard-tuned", "Is it better without the pool?"),
+    ("tree-soft-tuned", "tree-hard-tuned", "Is it better without the pool if both leaf sizes are tuned?"),
+    ("tree-soft", "tree-hard", "Is an unpruned tree better with the teacher's answers than with the measured values?"),
+    ("tree-soft-transfer", "tree-soft", "Do the unlabelled rows improve the tree trained on the teacher's answers?"),
+    ("linear-soft", "linear-hard-tuned", "Is a linear model better with the teacher's answers than a tuned one on the measured values?"),
+    ("linear-soft-transfer", "linear-hard-tuned", "Is it better with the pool?"),
 )
 
 
@@ -62,61 +62,61 @@ def _draw(seed: int) -> Draw:
 
 @cache
 def _ensemble(seed: int) -> GradientBoostingRegressor:
-    """One seed's teacher; fitted only when asked for, because a second run has its answers already."""
+    """The teacher of one seed; fitted only if needed, because a second run finds its answers in the cache."""
     drawn = _draw(seed)
     ensemble = GradientBoostingRegressor(n_estimators=TREES, learning_rate=0.05, subsample=0.5, random_state=seed)
     return ensemble.fit(drawn.train, drawn.truth)
 
 
 def _answers(drawn: Draw, *, store: Store) -> list[NDArray[Any]]:
-    """The teacher's answers for training rows, pool and test rows: (rows,) each, asked once and kept."""
+    """The teacher's answers for training rows, pool and test rows, (rows,) each, computed once and cached."""
     rows = drawn.every
-    told_by = {"what": "friedman answers", "teacher": {"trees": TREES, "seed": drawn.seed, "data": drawn.fingerprint}}
-    labels = cached_answers(store, told_by, rows, AnswerForm("values", "regression"), lambda: as_teacher(_ensemble(drawn.seed)))
+    teacher_from = {"what": "friedman answers", "teacher": {"trees": TREES, "seed": drawn.seed, "data": drawn.fingerprint}}
+    labels = cached_answers(store, teacher_from, rows, AnswerForm("values", "regression"), lambda: as_teacher(_ensemble(drawn.seed)))
     return drawn.split(labels.answers[:, 0])
 
 
 def _learn(drawn: Draw, answers: list[NDArray[Any]]) -> dict[str, BaseEstimator]:
-    """Every student of one seed, from the teacher's answers for training rows and pool (and test rows, unused)."""
-    taught, pooled, _ = answers
-    tree, line, every = DecisionTreeRegressor(random_state=drawn.seed), LinearRegression(), np.concatenate([taught, pooled])
+    """Fit every student of one seed on the teacher's answers for training rows and pool (those for test rows are unused)."""
+    of_train, of_pool, _ = answers
+    tree, line, of_both = DecisionTreeRegressor(random_state=drawn.seed), LinearRegression(), np.concatenate([of_train, of_pool])
     tuned = GridSearchCV(tree, {"min_samples_leaf": LEAF_SIZES}, cv=5)
     return {
         "tree-hard": clone(tree).fit(drawn.train, drawn.truth),
-        "tree-soft": clone(tree).fit(drawn.train, taught),
+        "tree-soft": clone(tree).fit(drawn.train, of_train),
         "tree-hard-tuned": tuned.fit(drawn.train, drawn.truth).best_estimator_,
-        "tree-soft-tuned": tuned.fit(drawn.train, taught).best_estimator_,
-        "tree-soft-transfer": clone(tree).fit(drawn.taught, every),
+        "tree-soft-tuned": tuned.fit(drawn.train, of_train).best_estimator_,
+        "tree-soft-transfer": clone(tree).fit(drawn.taught, of_both),
         "linear-hard": clone(line).fit(drawn.train, drawn.truth),
         "linear-hard-tuned": RidgeCV(RIDGES, cv=5).fit(drawn.train, drawn.truth),
-        "linear-soft": clone(line).fit(drawn.train, taught),
-        "linear-soft-transfer": clone(line).fit(drawn.taught, every),
+        "linear-soft": clone(line).fit(drawn.train, of_train),
+        "linear-soft-transfer": clone(line).fit(drawn.taught, of_both),
     }
 
 
 def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
-    """Fit an ensemble and nine students a seed, each seed on rows of its own, and measure them."""
+    """Fit an ensemble and nine students per seed, each seed on different rows, and measure them."""
     draws = [_draw(seed) for seed in plan.seeds]
     answers = for_each(partial(_answers, store=store), draws, stages=stages, name="teachers")
     students = by_arm(for_each(_learn, draws, answers, stages=stages, name="students"))
     with stages.stage("evaluation"):
-        told = np.stack([of_test for _, _, of_test in answers])
-        predicted = {"teacher": told, **predictions(students, draws)}
-        # The cost of the ensemble is that of its first seed; the others need not be fitted again for it.
+        of_teacher = np.stack([of_test for _, _, of_test in answers])
+        predicted = {"teacher": of_teacher, **predictions(students, draws)}
+        # Only the ensemble of the first seed is needed, to measure its cost.
         models = {"teacher": (_ensemble(plan.seeds[0]),), **students}
         values = np.stack([drawn.test_truth for drawn in draws])
     return Outcome(
         arms=tuple(_measured(name, plan.seeds, predicted[name], models[name]) for name in ARMS),
         models=models,
-        test=RegressionTest(values, told),
+        test=RegressionTest(values, of_teacher),
         pairs=PAIRS,
         protocol=_protocol(plan),
         data=described(f"friedman1 (scikit-learn), 10 features, noise {NOISE:g}", draws),
-        figures=Figures(scatters=(_scatter(values[0], {name: predicted[name][0] for name in SHOWN}),)),
+        figures=Figures(scatters=(_scatter(values[0], {name: predicted[name][0] for name in DRAWN_ARMS}),)),
     )
 
 
-SHOWN = ("teacher", "tree-hard-tuned", "tree-soft-transfer", "linear-soft")
+DRAWN_ARMS = ("teacher", "tree-hard-tuned", "tree-soft-transfer", "linear-soft")
 
 
 def _measured(name: str, seeds: tuple[int, ...], predictions: NDArray[Any], models: tuple[Any, ...]) -> Measured:
@@ -144,23 +144,23 @@ def _nodes(model: Any) -> int:
 
 def _protocol(plan: Plan) -> tuple[str, ...]:
     return (
-        f"{len(plan.seeds)} seeds; each draws {ROWS} training rows, {POOL_ROWS} unlabelled rows and {TEST_ROWS} test rows of its own.",
+        f"{len(plan.seeds)} seeds; each draws {ROWS} training rows, {POOL_ROWS} unlabelled rows and {TEST_ROWS} test rows.",
         f"Teacher: gradient boosting, {TREES} trees of depth 3, learning rate 0.05, half of the rows for each tree.",
-        "The teacher is asked once about every row; students learn from those answers.",
-        f"Tuned trees choose their leaf size among {', '.join(map(str, LEAF_SIZES))}, tuned linear models their penalty among "
-        f"{len(RIDGES)} from {RIDGES[0]:g} to {RIDGES[-1]:g}, by 5-fold cross-validation on the training rows.",
-        "Regression has no argmax control: a value holds no decision apart from itself.",
-        "Test rows choose nothing. Differences are paired by seed; intervals are Student's t over seeds.",
+        "The teacher is queried once on every row; students are trained on these answers.",
+        f"The leaf size of tuned trees is chosen among {', '.join(map(str, LEAF_SIZES))}, the penalty of tuned linear models among "
+        f"{len(RIDGES)} values from {RIDGES[0]:g} to {RIDGES[-1]:g}, both by 5-fold cross-validation on the training rows.",
+        "Regression has no argmax control, because a value contains no separate decision.",
+        "Test rows are not used for any choice. Differences are paired by seed; intervals are Student's t over seeds.",
     )
 
 
 def _scatter(values: NDArray[Any], predictions: dict[str, NDArray[Any]]) -> Scatter:
-    shown = slice(None, None, 25)
+    every_25th = slice(None, None, 25)
     return Scatter(
         title="Prediction against measured value",
         caption="Every 25th test row of the first seed. The noise alone has a standard deviation of 1.",
         panels={
-            name: tuple(zip(values[shown].round(2).tolist(), predicted[shown].round(2).tolist(), strict=True))
+            name: tuple(zip(values[every_25th].round(2).tolist(), predicted[every_25th].round(2).tolist(), strict=True))
             for name, predicted in predictions.items()
         },
     )
@@ -169,7 +169,7 @@ def _scatter(values: NDArray[Any], predictions: dict[str, NDArray[Any]]) -> Scat
 RECIPE = Recipe(
     name="friedman",
     title="A boosted ensemble distilled into a tree and a linear model",
-    summary="The regression half: friedman1 with noise, 500 boosted trees as the teacher, tuned controls beside every student.",
+    summary="Regression on friedman1 with noise: a teacher of 500 boosted trees, students on its answers, and tuned controls.",
     seeds=10,
     quick_seeds=3,
     student="tree-soft-transfer",

@@ -1,4 +1,4 @@
-"""Passes over the rows that a network still gets wrong, after one over all of them."""
+"""Hard-example passes: one pass over all rows, then passes over the rows with the largest losses."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tutelage.training.state import LoopSettings
 
 @dataclass(frozen=True)
 class Passes:
-    """Adam under a one-cycle schedule: a pass over all rows, then `further` ones over the hardest and a draw of the others.
+    """Adam with a one-cycle schedule: one pass over all rows, then `further` passes over hard examples and a sample of the others.
 
-    The drawn ones count for those that were not, so that the gradient is, on average, that of all rows.
+    The sampled rows are weighted to stand for those left out, so that the expected gradient is that of all rows.
 
     Source: Qin et al. 2023, arXiv 2303.04947 (InfoBatch); Jiang et al. 2019, arXiv 1910.00762.
 
     Attributes:
-        further: passes after the first.
-        hard: share of the rows, those with the largest losses when last seen, that are in each of them.
-        easy: share of the others that are drawn for each.
-        batch_size: rows a step.
-        peak_rate: the learning rate that the schedule rises to.
-        warm_up: the share of the steps in which it rises.
+        further: number of passes after the first.
+        hard: share of all rows in each further pass: those with the largest losses when last seen.
+        easy: share of the other rows sampled for each further pass.
+        batch_size: rows per step.
+        peak_rate: peak learning rate of the schedule.
+        warm_up: share of the steps in which the learning rate rises.
     """
 
     further: int = 8
@@ -39,33 +39,33 @@ class Passes:
     peak_rate: float = 1.5e-3
     warm_up: float = 0.2
 
-    def kept(self, rows: int) -> tuple[int, int]:
-        """How many hard and how many easy rows a further pass has.
+    def counts(self, rows: int) -> tuple[int, int]:
+        """Number of hard and of easy rows in a further pass.
 
         Raises:
-            BadInput: too few rows to draw from.
+            BadInput: there are too few rows.
         """
         hard = int(self.hard * rows)
         easy = int(self.easy * (rows - hard))
         if easy < 1:
-            raise BadInput(f"{rows} rows are too few to draw {self.easy:.0%} of the easy ones from.")
+            raise BadInput(f"{rows} rows are too few: {self.easy:.0%} of the {rows - hard} easy ones is less than one row. Use more rows.")
         return hard, easy
 
     def steps(self, rows: int) -> int:
-        """Steps of all passes."""
+        """Number of steps in all passes."""
         first = step_count(rows, batch_size=self.batch_size, epochs=1)
-        return first + step_count(sum(self.kept(rows)), batch_size=self.batch_size, epochs=self.further)
+        return first + step_count(sum(self.counts(rows)), batch_size=self.batch_size, epochs=self.further)
 
 
 @dataclass
 class HardExampleFeed:
-    """The hardest rows, and a draw of the others, chosen anew for each pass.
+    """A feed of the hardest rows and a sample of the others, chosen again for each pass.
 
     Attributes:
         inputs: (rows, ...).
-        hard, easy: how many of each a pass has.
-        losses: (rows,) of each row when it was last seen; the lesson keeps it true.
-        weights: (rows,) what each loss counts in this pass, 1 on average.
+        hard, easy: number of hard and of sampled rows in a pass.
+        losses: (rows,) the loss of each row when it was last seen; updated by the batch loss.
+        weights: (rows,) the weight of each loss in this pass, 1 on average.
     """
 
     inputs: Tensor
@@ -80,17 +80,17 @@ class HardExampleFeed:
 
     @property
     def rows(self) -> int:
-        """How many rows a pass has."""
+        """Number of rows in a pass."""
         return self.hard + self.easy
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
-        """See `Feed`; which row each is, is its place among all rows."""
-        picked = self._picked()
+        """Batches as in `Feed`; `Batch.rows` are indices into all rows."""
+        chosen = self._chosen()
         for part in parts:
-            rows = picked[part]
+            rows = chosen[part]
             yield Batch(self.inputs.index_select(0, rows), rows)
 
-    def _picked(self) -> Tensor:
+    def _chosen(self) -> Tensor:
         order = self.losses.argsort(descending=True, stable=True)
         others = order[self.hard :]
         drawn = others[torch.randperm(len(others))[: self.easy]]
@@ -110,31 +110,31 @@ def train_hard_examples(
     freeze: nn.Module,
     advance: Callable[[], None] = lambda: None,
 ) -> None:
-    """Train in place.
+    """Train a network in place with hard-example passes.
 
     Args:
         network: (batch, ...) -> (batch, classes).
         losses: (logits, targets of the batch) -> (batch,).
         inputs: (rows, ...).
         targets: (rows, ...).
-        passes: how often, and how fast.
-        freeze: the part of the network that is learnt in the first pass and then left as it is, so that no gradient has
-            to reach it (Brock et al. 2017, arXiv 1706.04983).
+        passes: number, size and learning rate of the passes.
+        freeze: the part of the network that is trained in the first pass only, so that later passes need no gradient for it
+            (Brock et al. 2017, arXiv 1706.04983).
         advance: called after each step.
 
     Raises:
-        BadInput: too few rows. SelfCheckFailed: a loss is not finite.
+        BadInput: there are too few rows. SelfCheckFailed: a loss is not finite.
     """
     rows = len(inputs)
-    hard, easy = passes.kept(rows)
+    hard, easy = passes.counts(rows)
     feed = HardExampleFeed(inputs, hard, easy)
     optimizer = torch.optim.Adam(network.parameters(), lr=passes.peak_rate, fused=True)
     schedule = one_cycle(optimizer, passes.steps(rows), warm_up=passes.warm_up)
 
     def batch_loss(batch: Batch) -> Tensor:
-        of_rows = losses(network(batch.inputs), targets[batch.rows])
-        feed.losses[batch.rows] = of_rows.detach()
-        return of_rows * feed.weights[batch.rows]
+        row_losses = losses(network(batch.inputs), targets[batch.rows])
+        feed.losses[batch.rows] = row_losses.detach()
+        return row_losses * feed.weights[batch.rows]
 
     train(network, batch_loss, TensorFeed(inputs), LoopSettings(optimizer, 1, passes.batch_size, schedule=schedule, advance=advance))
     freeze.requires_grad_(False)

@@ -1,4 +1,8 @@
-"""What both MNIST protocols share: the rows and their split, the origin's teacher, and how an arm of networks is scored."""
+"""What both MNIST protocols share: the rows and their split, the teacher's network, and the scoring of an arm of networks.
+
+The teacher's network and the published figures are those of the original demo, tsitsimis/neural-network-distillation on
+GitHub, https://github.com/tsitsimis/neural-network-distillation.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +34,13 @@ PUBLISHED_ERRORS = {"teacher": 248, "student-hard": 1366, "student-soft": 696}
 
 @dataclass(frozen=True)
 class Split:
-    """Pixels in [0, 1] and labels, split once: training rows, validation rows, test rows.
+    """Pixels in [0, 1] and true classes, split into training, validation and test rows.
 
     Attributes:
-        images: as they come.
-        train_rows: the first so many of the training images train.
-        epochs: of the students.
-        held_out: the last so many of the training images validate.
+        images: the images of the data set.
+        train_rows: number of training rows, from the start of the training images.
+        epochs: number of epochs of the students.
+        held_out: number of validation rows, from the end of the training images.
     """
 
     images: Images
@@ -46,28 +50,28 @@ class Split:
 
     @cached_property
     def inputs(self) -> NDArray[np.float32]:
-        """(train_rows, 784)."""
+        """(train_rows, 784) pixels."""
         return pixels(self.images.train_images[: self.train_rows])
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
-        """(train_rows,)."""
+        """(train_rows,) true classes."""
         return self.images.train_labels[: self.train_rows]
 
     @cached_property
     def validation(self) -> Validation:
-        """The last rows of the training images."""
+        """The validation rows and their true classes."""
         images, labels = self.images.train_images[-self.held_out :], self.images.train_labels[-self.held_out :]
         return Validation(torch.from_numpy(pixels(images)), torch.from_numpy(labels))
 
     @cached_property
     def test_inputs(self) -> NDArray[np.float32]:
-        """(10 000, 784)."""
+        """(10 000, 784) pixels."""
         return pixels(self.images.test_images)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the training and validation rows and their labels."""
+        """Fingerprint of the training and validation rows and their true classes."""
         return fingerprint(
             self.images.train_images[: self.train_rows], self.images.train_labels, self.images.train_images[-self.held_out :]
         )
@@ -79,11 +83,11 @@ def pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 CONVOLUTION = "1"
-"""The teacher's only one, by its place."""
+"""Name of the teacher's only convolution, by its position."""
 
 
 def teacher_network() -> nn.Sequential:
-    """The origin's teacher: 32 convolutions of 3 x 3, two layers of 1200, dropout; 27.4 million weights."""
+    """The original demo's teacher: 32 convolutions of 3 x 3, two layers of 1200, dropout; 27.4 million weights."""
     return nn.Sequential(
         nn.Unflatten(1, (1, 28, 28)),
         nn.Conv2d(1, 32, 3),
@@ -100,7 +104,9 @@ def teacher_network() -> nn.Sequential:
 
 
 def glorot_weights(network: Network) -> Network:
-    """Start as Keras does, in place: Glorot-uniform weights, zero biases; copies of a stack alike. Returns the network.
+    """Initialise a network in place as Keras does, with Glorot-uniform weights and zero biases, and return it.
+
+    All copies of a stack get the same weights.
 
     Source: Glorot, Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks".
     """
@@ -124,7 +130,7 @@ def measured_network(
     *,
     chosen: Mapping[str, Any] | None = None,
 ) -> Measured:
-    """One arm of networks, with the origin's figure where the origin has one for it."""
+    """One arm of networks, with the original demo's published figure if there is one."""
     errors = next((count for stem, count in PUBLISHED_ERRORS.items() if name in (stem, f"{stem}-784-10-10", f"{stem}-as-published")), None)
     return Measured(
         name=name,
@@ -138,7 +144,7 @@ def measured_network(
 
 
 def described(split: Split) -> dict[str, Any]:
-    """The data, as a run's record names it."""
+    """The description of the data in the run's record."""
     return {
         "name": split.images.name,
         "attribution": split.images.attribution,
@@ -150,17 +156,17 @@ def described(split: Split) -> dict[str, Any]:
 
 
 def pictures(split: Split, logits: Floats, predictions: Mapping[str, NDArray[Any]]) -> Figures:
-    """What the teacher knows, at two temperatures, and who takes what for what.
+    """The figures: the teacher's mean soft labels at two temperatures, and confusion matrices.
 
     Args:
         split: the data.
-        logits: (train_rows, classes) of the teacher.
-        predictions: by arm, (seeds, test rows).
+        logits: (train_rows, classes) logits of the teacher.
+        predictions: for each arm, (seeds, test rows) class indices.
     """
     classes = split.images.classes
     return Figures(
         matrices=(
             *(mean_soft_labels(soften(logits, t), split.labels, classes, temperature=t) for t in (1.0, 4.0)),
-            *(confusion(name, said, split.images.test_labels, classes) for name, said in predictions.items()),
+            *(confusion(name, predicted, split.images.test_labels, classes) for name, predicted in predictions.items()),
         )
     )

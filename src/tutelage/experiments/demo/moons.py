@@ -1,6 +1,7 @@
-"""moons: the origin's first experiment, with the controls that it lacked.
+"""moons: the first experiment of the original demo, with additional controls.
 
-Source: the notebook "Soft labels as regularizers" of tsitsimis/neural-network-distillation.
+Source: the notebook "Soft labels as regularizers" of tsitsimis/neural-network-distillation on GitHub,
+https://github.com/tsitsimis/neural-network-distillation.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import nn
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.stages import Stages
 from tutelage.experiments.cache import Store
+from tutelage.experiments.demo import ORIGINAL_DEMO
 from tutelage.experiments.demo.draws import Draw, by_arm, described, draw, for_each, predictions
 from tutelage.experiments.demo.figures import mean_soft_labels
 from tutelage.experiments.recipe import Outcome, Plan, Recipe
@@ -36,34 +38,38 @@ from tutelage.training.validation import Validation
 
 SIZES = (2, 128, 128, 2)
 ROWS, NOISE = 2400, 0.3
-FIT_ROWS = 1920  # the first 80 % train the teacher's weights, the rest choose its epoch, as the origin's validation_split
+FIT_ROWS = 1920  # 80 % train the teacher and the rest choose its epoch, as with the original demo's validation_split
 LEAF_SIZES = (1, 2, 5, 10, 20, 30, 50, 80, 120, 200)
 
 ARMS = {
-    "teacher": "a 2-128-128-2 network on the labels, its epoch chosen on a fifth of the rows",
-    "tree-hard": "an unpruned tree on the labels",
+    "teacher": "a 2-128-128-2 network on the true classes, its epoch chosen on a fifth of the rows",
+    "tree-hard": "an unpruned tree on the true classes",
     "tree-soft": "an unpruned tree on the teacher's probabilities",
-    "tree-argmax": "control: an unpruned tree on the teacher's decisions alone",
-    "tree-hard-tuned": "control: a tree on the labels, its leaf size chosen by 5-fold cross-validation",
-    "tree-soft-transfer": "an unpruned tree on the teacher's probabilities for the rows and a pool of unlabelled ones",
+    "tree-argmax": "control: an unpruned tree on the teacher's decisions only",
+    "tree-hard-tuned": "control: a tree on the true classes, its leaf size chosen by 5-fold cross-validation",
+    "tree-soft-transfer": "an unpruned tree on the teacher's probabilities for the training rows and a pool of unlabelled rows",
 }
 PUBLISHED = {"teacher": 0.900, "tree-hard": 0.865, "tree-soft": 0.900}
 PAIRS = (
-    ("tree-soft", "tree-hard-tuned", "Does a tree taught by the network beat a tree on the labels whose leaf size was tuned?"),
-    ("tree-soft", "tree-hard", "Does it beat the origin's baseline, an unpruned tree on the labels?"),
-    ("tree-soft", "tree-argmax", "Is it the softness of the labels, or only the teacher's cleaner decisions?"),
-    ("tree-soft-transfer", "tree-hard-tuned", "Does it beat the tuned tree with a pool of unlabelled rows to ask the teacher about?"),
-    ("tree-soft-transfer", "tree-soft", "Do the unlabelled rows add to what the teacher's probabilities give?"),
-    ("tree-soft-transfer", "teacher", "Is anything of the teacher's accuracy left behind?"),
+    (
+        "tree-soft",
+        "tree-hard-tuned",
+        "Is a tree trained on the network's probabilities better than a tree on the true classes with a tuned leaf size?",
+    ),
+    ("tree-soft", "tree-hard", "Is it better than the original demo's baseline, an unpruned tree on the true classes?"),
+    ("tree-soft", "tree-argmax", "Is it better than a tree on the teacher's decisions only?"),
+    ("tree-soft-transfer", "tree-hard-tuned", "With a pool of unlabelled rows for the teacher, is it better than the tuned tree?"),
+    ("tree-soft-transfer", "tree-soft", "Do the unlabelled rows improve the tree trained on the teacher's probabilities?"),
+    ("tree-soft-transfer", "teacher", "Does the tree lose any of the teacher's accuracy?"),
 )
 
 
 def _draw(seed: int, *, further: int) -> Draw:
-    """2400 training rows, `further` unlabelled ones and as many test rows, all drawn apart."""
+    """2400 training rows, `further` unlabelled rows and as many test rows, all drawn independently."""
     return draw(partial(make_moons, noise=NOISE), seed, rows=ROWS, pool=further, test=further)
 
 
-def _teach(network: nn.Module, *, drawn: Draw, epochs: int) -> Mapping[str, NDArray[Any]]:
+def _train_teacher(network: nn.Module, *, drawn: Draw, epochs: int) -> Mapping[str, NDArray[Any]]:
     rows, targets = torch.from_numpy(drawn.train), torch.from_numpy(one_hot(drawn.truth, 2))
     report = fit(
         network,
@@ -79,33 +85,33 @@ def _teach(network: nn.Module, *, drawn: Draw, epochs: int) -> Mapping[str, NDAr
 
 
 def _teacher(drawn: Draw, *, epochs: int, store: Store) -> tuple[TorchStudent, list[Floats]]:
-    """One seed's teacher, and its probabilities for training rows, pool and test rows."""
+    """The teacher of one seed, and its probabilities for training rows, pool and test rows."""
     made_from = {"what": "moons teacher", "data": drawn.fingerprint, "sizes": SIZES, "epochs": epochs, "seed": drawn.seed}
-    network, _ = cached_network(store, made_from, lambda: mlp(SIZES), partial(_teach, drawn=drawn, epochs=epochs))
+    network, _ = cached_network(store, made_from, lambda: mlp(SIZES), partial(_train_teacher, drawn=drawn, epochs=epochs))
     labels = cached_labels(store, network, made_from, drawn.every, (0, 1))
     return TorchStudent(network, classes=(0, 1)), drawn.split(labels.probabilities)
 
 
 def _grow(drawn: Draw, answers: list[Floats]) -> dict[str, SoftTree]:
-    """Every tree of one seed, from the teacher's probabilities for training rows and pool (and test rows, unused)."""
-    taught, pooled, _ = answers
+    """Fit every tree of one seed on the teacher's probabilities for training rows and pool (those for test rows are unused)."""
+    of_train, of_pool, _ = answers
     tree = SoftTree(random_state=drawn.seed)
     tuned = GridSearchCV(tree, {"min_samples_leaf": LEAF_SIZES}, cv=5, scoring="accuracy")
     return {
         "tree-hard": clone(tree).fit(drawn.train, drawn.truth),
-        "tree-soft": clone(tree).fit(drawn.train, taught),
-        "tree-argmax": clone(tree).fit(drawn.train, harden(taught)),
+        "tree-soft": clone(tree).fit(drawn.train, of_train),
+        "tree-argmax": clone(tree).fit(drawn.train, harden(of_train)),
         "tree-hard-tuned": tuned.fit(drawn.train, drawn.truth).best_estimator_,
-        "tree-soft-transfer": clone(tree).fit(drawn.taught, np.concatenate([taught, pooled])),
+        "tree-soft-transfer": clone(tree).fit(drawn.taught, np.concatenate([of_train, of_pool])),
     }
 
 
 def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
-    """Train a teacher and five trees a seed, each seed on rows of its own, and measure them."""
+    """Train a teacher and five trees per seed, each seed on different rows, and measure them."""
     further, epochs = (5000, 30) if plan.quick else (20_000, 100)
     draws = [_draw(seed, further=further) for seed in plan.seeds]
-    taught = for_each(partial(_teacher, epochs=epochs, store=store), draws, stages=stages, name="teachers")
-    teachers, answers = zip(*taught, strict=True)
+    of_seeds = for_each(partial(_teacher, epochs=epochs, store=store), draws, stages=stages, name="teachers")
+    teachers, answers = zip(*of_seeds, strict=True)
     models = {"teacher": teachers, **by_arm(for_each(_grow, draws, answers, stages=stages, name="trees"))}
     with stages.stage("evaluation"):
         predicted = predictions(models, draws)
@@ -139,26 +145,27 @@ def _measured(name: str, seeds: tuple[int, ...], predictions: NDArray[Any], mode
 
 def _protocol(plan: Plan, further: int, epochs: int) -> tuple[str, ...]:
     return (
-        f"{len(plan.seeds)} seeds; each draws {ROWS} training rows, {further} unlabelled rows and {further} test rows of its own.",
-        f"Teacher: Adam at 0.001, batches of 100, {epochs} epochs on 80 % of the training rows; the other 20 % choose the epoch "
-        "by their cross-entropy.",
-        "The teacher is asked once, in eval mode, at temperature 1; trees learn from those answers.",
-        f"tree-hard-tuned chooses its leaf size among {', '.join(map(str, LEAF_SIZES))} by 5-fold cross-validation on the training rows.",
-        "Test rows choose nothing. Differences are paired by seed; intervals are Student's t over seeds.",
-        "Deviations from the origin: linear logits instead of ReLU ones, probabilities instead of raw outputs, "
-        "many seeds and test rows instead of one and 600.",
+        f"{len(plan.seeds)} seeds; each draws {ROWS} training rows, {further} unlabelled rows and {further} test rows.",
+        f"Teacher: Adam at 0.001, batches of 100, {epochs} epochs on 80 % of the training rows; the epoch is chosen by the cross-entropy "
+        "on the other 20 %.",
+        "The teacher is queried once, in eval mode, at temperature 1; the trees are trained on these answers.",
+        f"The leaf size of tree-hard-tuned is chosen among {', '.join(map(str, LEAF_SIZES))} by 5-fold cross-validation on the training "
+        "rows.",
+        "Test rows are not used for any choice. Differences are paired by seed; intervals are Student's t over seeds.",
+        "Deviations from the original demo: linear logits instead of ReLU ones, probabilities instead of raw outputs, "
+        "many seeds and test rows instead of one seed and 600 test rows.",
     )
 
 
 def _regions(drawn: Draw, models: Mapping[str, Any]) -> Regions:
-    """Probability of class 1 over the plane, a panel a model, for the first seed."""
+    """Probability of class 1 over the plane for the first seed, one panel per model."""
     low, high = drawn.train.min(axis=0) - 0.3, drawn.train.max(axis=0) + 0.3
     x, y = np.linspace(low[0], high[0], 121), np.linspace(low[1], high[1], 91)
     plane = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
-    shown = slice(None, None, 4)
+    every_4th = slice(None, None, 4)
     return Regions(
         title="Decision regions",
-        caption="Probability of the second moon over the plane, first seed; points are a quarter of the training rows.",
+        caption="Probability of class 1 over the plane, first seed; the points are a quarter of the training rows.",
         x=tuple(x.round(4).tolist()),
         y=tuple(y.round(4).tolist()),
         panels=tuple(
@@ -166,7 +173,8 @@ def _regions(drawn: Draw, models: Mapping[str, Any]) -> Regions:
             for name, model in models.items()
         ),
         points=tuple(
-            (round(float(a), 3), round(float(b), 3), int(c)) for (a, b), c in zip(drawn.train[shown], drawn.truth[shown], strict=True)
+            (round(float(a), 3), round(float(b), 3), int(c))
+            for (a, b), c in zip(drawn.train[every_4th], drawn.truth[every_4th], strict=True)
         ),
     )
 
@@ -174,7 +182,7 @@ def _regions(drawn: Draw, models: Mapping[str, Any]) -> Regions:
 RECIPE = Recipe(
     name="moons",
     title="A network distilled into a decision tree",
-    summary="The origin's first experiment on two noisy moons, over seeds, with the controls that it lacked.",
+    summary=f"The first experiment of the original demo, {ORIGINAL_DEMO}, on two noisy moons, with several seeds and additional controls.",
     seeds=20,
     quick_seeds=4,
     student="tree-soft",

@@ -1,4 +1,4 @@
-"""The networks of tiny and tiny-fashion: a student of 7 834 weights, as it learns and as it may answer, and its teacher."""
+"""The networks of tiny and tiny-fashion: a student of 7 834 weights, with a strided and a dense form, and its teacher."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _block(
 
 
 def _separable(inputs: int, outputs: int, dilation: int = 1) -> list[nn.Module]:
-    """3 x 3 within each channel, then 1 x 1 across them: of 32 channels a seventh of the weights of a full 3 x 3."""
+    """3 x 3 within each channel, then 1 x 1 across channels: for 32 channels a seventh of the weights of a full 3 x 3."""
     return [*_block(inputs, inputs, dilation=dilation, groups=inputs, active=False), *_block(inputs, outputs, 1)]
 
 
@@ -28,12 +28,13 @@ def _network(before: list[nn.Module], pool: nn.Module, after: list[nn.Module], w
 
 
 def student_network(*, dense: bool = False) -> nn.Sequential:
-    """7 834 weights: a convolution of 5 x 5 at every other pixel, then five separable ones, at 14 x 14 and 7 x 7 positions.
+    """7 834 weights: a 5 x 5 convolution with stride 2, then five separable convolutions, at 14 x 14 and 7 x 7 positions.
 
     Args:
-        dense: at every pixel instead, with the same weights on values as far apart as before. The mean over positions is then
-            over all 16 places that the coarse grid could have had on the picture, but for the border. It takes nine times the
-            products: too slow to train. Of digits it answers better, of clothes worse.
+        dense: evaluate at every pixel instead, with the same weights and dilated convolutions in place of strides. Except at
+            the border, the mean over positions is then the mean over all 16 offsets of the strided grid on the picture. It
+            takes nine times the multiplications, which is too slow for training. It is more accurate on digits and less
+            accurate on clothes.
     """
     stride, early, late = (1, 2, 4) if dense else (2, 1, 1)
     pool = nn.MaxPool2d(2, 1, padding=1, dilation=2) if dense else nn.MaxPool2d(2)
@@ -42,12 +43,12 @@ def student_network(*, dense: bool = False) -> nn.Sequential:
 
 
 def answering_as(trained: nn.Module, *, dense: bool) -> nn.Sequential:
-    """A trained student's weights in the dense network, or again in the one that learnt them."""
+    """A trained student's weights in the dense form of the network, or in the strided form in which they were trained."""
     answering = student_network(dense=dense)
     answering.load_state_dict(trained.state_dict())
     return answering
 
 
 def teacher_network() -> nn.Sequential:
-    """80 202 weights: four convolutions, the first of 5 x 5 at every other pixel."""
+    """80 202 weights: four convolutions, the first of 5 x 5 with stride 2."""
     return _network([*_block(1, 32, 5, 2), *_block(32, 48)], nn.MaxPool2d(2), [*_block(48, 64), *_block(64, 64)], 64)

@@ -1,7 +1,9 @@
-"""tiny, tiny-fashion: how few errors can eight thousand weights make? The budget of the origin's student, beside its teacher of 27 million.
+"""tiny, tiny-fashion: how few errors a student of eight thousand weights can make.
 
-A small convolutional network learns from the answers of a larger one to augmented pictures, and beside it the same network
-from the labels: the same views, steps and number of candidates.
+The budget is that of the student in the original demo, tsitsimis/neural-network-distillation on GitHub
+(https://github.com/tsitsimis/neural-network-distillation), whose teacher has 27 million weights. A small convolutional
+network is trained on the answers of a larger one to augmented pictures, and for comparison the same network on the true
+classes, with the same views, steps and number of candidates.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from tutelage.core.stages import Advance, Stages
 from tutelage.data.datasets import Images, load_mnist
 from tutelage.data.views import Affine, Views
 from tutelage.experiments.cache import Store
+from tutelage.experiments.demo import ORIGINAL_DEMO
 from tutelage.experiments.demo.mnist_setting import CLASSES, Split, described, pictures, pixels
 from tutelage.experiments.recipe import Outcome, Plan, Recipe
 from tutelage.experiments.scorecard import ClassificationTest, Measured
@@ -40,17 +43,17 @@ from tutelage.training.student import TorchStudent
 from tutelage.training.validation import Validation
 
 BUDGET = 8070
-"""Weights at most: those of the origin's student, 784-10-10-10."""
+"""Maximum number of weights: that of the original demo's student, 784-10-10-10."""
 SMOOTHINGS, TEMPERATURES = (0.0, 0.1), (2.0, 4.0)
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is done: rows that train, that choose and that test, views, and the epochs, batch size and peak learning rate of
-    teacher and students.
+    """The size of a run: training, validation and test rows, views, and the epochs, batch size and peak learning rate of teacher
+    and students.
 
     Attributes:
-        apart: networks learn in processes of their own, one a processor; for few and quick ones that would take longer.
+        parallel: train networks in separate processes, one per processor; slower for a few quick ones.
     """
 
     rows: int = 55_000
@@ -63,7 +66,7 @@ class Size:
     student_batch: int = 128
     teacher_rate: float = 4e-3
     student_rate: float = 1e-2
-    apart: bool = True
+    parallel: bool = True
 
 
 QUICK = Size(
@@ -75,21 +78,21 @@ QUICK = Size(
     student_epochs=4,
     teacher_batch=32,
     student_batch=32,
-    apart=False,
+    parallel=False,
 )
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is taught.
+    """A data set and its settings.
 
     Attributes:
-        name, title, summary: of the recipe.
-        load: the pictures, from the user's folder where they need one.
-        augment: how a view may differ from a picture.
-        full: how much is done of it.
-        dense: whether its students answer at every pixel (see `student_network`), as its validation rows prefer.
-        takes_data: whether the user may name a folder of them.
+        name, title, summary: those of the recipe.
+        load: loads the pictures, from the user's folder if one is given.
+        augment: how a view may differ from its picture.
+        full: the size of a full run.
+        dense: whether students answer in the dense form (see `student_network`), chosen on validation rows.
+        takes_data: whether the user may name a folder of data.
     """
 
     name: str
@@ -104,19 +107,19 @@ class Subject:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a network is trained on: one candidate of one arm, or the teacher."""
+    """The training setting of one network: a candidate of an arm, or the teacher."""
 
     arm: str
     value: float = 0.0
 
     @property
     def chosen(self) -> dict[str, float]:
-        """What a reader would call the choice."""
+        """The name and value of the setting that validation chooses."""
         return {"temperature" if self.arm == "student-soft" else "label smoothing": self.value}
 
     @property
     def objective(self) -> Objective:
-        """What the student is asked to match."""
+        """The objective of the student."""
         if self.arm == "student-soft":
             return soft_cross_entropy(temperature=self.value)
         return hard_cross_entropy(smoothing=self.value)
@@ -128,31 +131,31 @@ SETTINGS = (
     *(Setting("student-soft", temperature) for temperature in TEMPERATURES),
 )
 MEANINGS = {
-    "student-hard": "the same network on the labels, label smoothing chosen on validation",
-    "student-soft": "the network on the teacher's probabilities, temperature chosen on validation",
+    "student-hard": "the small network trained on the true classes, label smoothing chosen on validation",
+    "student-soft": "the small network trained on the teacher's probabilities, temperature chosen on validation",
 }
 
 
-def _as_it_is(trained: nn.Module) -> nn.Module:
+def _unchanged(trained: nn.Module) -> nn.Module:
     return trained
 
 
-Learnt = tuple[nn.Module, NDArray[np.float64]]
-"""A network as it answers, and its number of validation errors."""
+Trained = tuple[nn.Module, NDArray[np.float64]]
+"""A network in the form in which it answers, and its number of validation errors."""
 
 
 @dataclass(frozen=True)
 class _StudentTraining:
-    """What every training has in common.
+    """What all trainings have in common.
 
     Attributes:
-        views: of the rows that train.
-        truth: their labels.
-        held_out: the rows that choose.
-        size: how much is done.
-        dense: whether students answer at every pixel.
-        store: where networks are kept.
-        told: what the views are, for the store.
+        views: views of the training rows.
+        truth: (rows,) their true classes.
+        held_out: the validation rows.
+        size: the size of the run.
+        dense: whether students answer in the dense form.
+        store: the cache of networks.
+        views_from: JSON values that determine the data and the views, for the cache key.
     """
 
     views: Views
@@ -161,20 +164,20 @@ class _StudentTraining:
     size: Size
     dense: bool
     store: Store
-    told: Mapping[str, Any]
+    views_from: Mapping[str, Any]
 
-    def made_from(self, setting: Setting, seed: int, taught: SoftLabels | None = None) -> dict[str, Any]:
-        """What settles a network: its layers, data and training."""
+    def made_from(self, setting: Setting, seed: int, labels: SoftLabels | None = None) -> dict[str, Any]:
+        """The values that determine a network: its layers, data and training."""
         size = self.size
         if setting == TEACHER:
             training = {"epochs": size.teacher_epochs, "batch_size": size.teacher_batch, "rate": size.teacher_rate, "seed": seed}
-            return {"what": "tiny teacher", "network": str(teacher_network()), **self.told, **training}
+            return {"what": "tiny teacher", "network": str(teacher_network()), **self.views_from, **training}
         return {
             "what": "tiny student",
             "network": str(student_network()),
             "answering": str(student_network(dense=self.dense)),
-            **self.told,
-            "labels": "truth" if taught is None else taught.fingerprint,
+            **self.views_from,
+            "labels": "truth" if labels is None else labels.fingerprint,
             "objective": setting.objective.described(),
             "epochs": size.student_epochs,
             "batch_size": size.student_batch,
@@ -182,15 +185,16 @@ class _StudentTraining:
             "seed": seed,
         }
 
-    def network(self, setting: Setting, seed: int, taught: SoftLabels | None, advance: Advance) -> Learnt:
-        """One network, trained now only if it is not kept already.
+    def network(self, setting: Setting, seed: int, soft_labels: SoftLabels | None, advance: Advance) -> Trained:
+        """One network, trained only if it is not in the cache.
 
-        The last epoch is kept, when the learning rate has come down to nothing: five thousand rows would choose an epoch by luck.
+        The weights of the last epoch are used, when the learning rate has fallen to zero; a choice of the epoch on five
+        thousand validation rows would be mostly chance.
         """
-        labels = taught if setting.arm == "student-soft" else None
+        labels = soft_labels if setting.arm == "student-soft" else None
         made_from = self.made_from(setting, seed, labels)
         build = teacher_network if setting == TEACHER else student_network
-        answering = partial(answering_as, dense=True) if self.dense and setting != TEACHER else _as_it_is
+        answering = partial(answering_as, dense=True) if self.dense and setting != TEACHER else _unchanged
 
         def train(fresh: nn.Module) -> Mapping[str, NDArray[Any]]:
             TorchStudent(fresh, setting.objective, classes=range(CLASSES)).fit(
@@ -211,62 +215,65 @@ class _StudentTraining:
         return answering(trained), report["errors"]
 
     def networks(
-        self, asked: Sequence[tuple[Setting, int]], taught: SoftLabels | None, advance: Advance
-    ) -> dict[tuple[Setting, int], Learnt]:
-        """Networks of these settings and seeds, as many at once as there are processors: a step is too small to be shared among them."""
-        workers = min(cpu_count(only_physical_cores=False), len(asked)) if self.size.apart else 1
+        self, settings: Sequence[tuple[Setting, int]], soft_labels: SoftLabels | None, advance: Advance
+    ) -> dict[tuple[Setting, int], Trained]:
+        """Networks of these settings and seeds, one per processor at a time; a step is too small to be split among processors."""
+        workers = min(cpu_count(only_physical_cores=False), len(settings)) if self.size.parallel else 1
         if workers <= 1:
-            return {each: self.network(*each, taught, advance) for each in asked}
-        learnt = {}
+            return {each: self.network(*each, soft_labels, advance) for each in settings}
+        trained = {}
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "A worker stopped")  # joblib replaces one that keeps memory, as ours do for their next step
-            for each, found in Parallel(workers, return_as="generator_unordered")(delayed(self._named)(each, taught) for each in asked):
-                learnt[each] = found
+            warnings.filterwarnings("ignore", "A worker stopped")  # joblib replaces workers that hold memory, as ours do between steps
+            runs = Parallel(workers, return_as="generator_unordered")(delayed(self._keyed)(each, soft_labels) for each in settings)
+            for each, found in runs:
+                trained[each] = found
                 for _ in range(self.steps(each[0])):
                     advance()
-        return learnt
+        return trained
 
     def steps(self, *settings: Setting) -> int:
-        """How many steps it takes to train these."""
+        """Number of steps to train networks of these settings."""
         size = self.size
         plans = [
             (size.teacher_batch, size.teacher_epochs) if each == TEACHER else (size.student_batch, size.student_epochs) for each in settings
         ]
         return sum(step_count(len(self.truth), batch_size=batch, epochs=epochs) for batch, epochs in plans)
 
-    def _named(self, each: tuple[Setting, int], taught: SoftLabels | None) -> tuple[tuple[Setting, int], Learnt]:
-        """One network in a process of its own, whose steps are not shown one by one."""
+    def _keyed(self, each: tuple[Setting, int], soft_labels: SoftLabels | None) -> tuple[tuple[Setting, int], Trained]:
+        """Train one network in another process, without progress of its steps; returns its key with it."""
         torch_runtime.reuse_freed_memory()
-        return each, self.network(*each, taught, lambda: None)
+        return each, self.network(*each, soft_labels, lambda: None)
 
 
 def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:
-    """One teacher, its answers to every view, every candidate on the first seed, and the chosen ones on all of them."""
+    """Train one teacher, record its answers to every view, and train all candidates on the first seed and the chosen ones on all seeds."""
     size = QUICK if plan.quick else subject.full
     with stages.stage("data"):
         images = subject.load(plan.data)
         images = replace(images, test_images=images.test_images[: size.test_rows], test_labels=images.test_labels[: size.test_rows])
         split = Split(images, train_rows=size.rows, epochs=size.student_epochs, held_out=size.held_out)
         views = Views(split.inputs, subject.augment, count=size.views, plain_first=True)
-        told_of = {"data": split.fingerprint, "views": views.determined_by()}
-        student_training = _StudentTraining(views, split.labels, split.validation, size, subject.dense, store, told_of)
+        views_from = {"data": split.fingerprint, "views": views.determined_by()}
+        student_training = _StudentTraining(views, split.labels, split.validation, size, subject.dense, store, views_from)
     first, *further = plan.seeds
-    alone = [TEACHER, *(setting for setting in SETTINGS if setting.arm == "student-hard")]
-    with stages.stage("teacher, and students on labels", student_training.steps(*alone)) as advance:
-        learnt = student_training.networks([(setting, first) for setting in alone], None, advance)
+    without_teacher = [TEACHER, *(setting for setting in SETTINGS if setting.arm == "student-hard")]
+    with stages.stage("teacher, and students on labels", student_training.steps(*without_teacher)) as advance:
+        trained = student_training.networks([(setting, first) for setting in without_teacher], None, advance)
     with stages.stage("answers"):
-        teacher, teacher_from = learnt[TEACHER, first][0], student_training.made_from(TEACHER, first)
-        taught = cached_view_labels(store, teacher, teacher_from, views, tuple(range(CLASSES)))
-        told = cached_labels(store, teacher, teacher_from, split.test_inputs, tuple(range(CLASSES)))
-    candidates = [setting for setting in SETTINGS if setting not in alone]
+        teacher, teacher_from = trained[TEACHER, first][0], student_training.made_from(TEACHER, first)
+        view_labels = cached_view_labels(store, teacher, teacher_from, views, tuple(range(CLASSES)))
+        test_labels = cached_labels(store, teacher, teacher_from, split.test_inputs, tuple(range(CLASSES)))
+    candidates = [setting for setting in SETTINGS if setting not in without_teacher]
     with stages.stage("students", student_training.steps(candidates[0]) * (len(candidates) + len(MEANINGS) * len(further))) as advance:
-        learnt |= student_training.networks([(setting, first) for setting in candidates], taught, advance)
-        chosen = {arm: _best({setting: learnt[setting, first][1] for setting in SETTINGS if setting.arm == arm}) for arm in MEANINGS}
-        learnt |= student_training.networks([(setting, seed) for setting in chosen.values() for seed in further], taught, advance)
-        networks = {arm: [learnt[setting, seed][0] for seed in plan.seeds] for arm, setting in chosen.items()}
+        trained |= student_training.networks([(setting, first) for setting in candidates], view_labels, advance)
+        chosen = {arm: _best({setting: trained[setting, first][1] for setting in SETTINGS if setting.arm == arm}) for arm in MEANINGS}
+        trained |= student_training.networks([(setting, seed) for setting in chosen.values() for seed in further], view_labels, advance)
+        networks = {arm: [trained[setting, seed][0] for seed in plan.seeds] for arm, setting in chosen.items()}
     students = {arm: tuple(TorchStudent(network, classes=range(CLASSES)) for network in of_arm) for arm, of_arm in networks.items()}
     models = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),), **students}
-    return _measure(subject, plan, split, size, models=models, chosen=chosen, taught=taught, told=told, stages=stages)
+    return _measure(
+        subject, plan, split, size, models=models, chosen=chosen, view_labels=view_labels, test_labels=test_labels, stages=stages
+    )
 
 
 def _best(errors: Mapping[Setting, NDArray[np.float64]]) -> Setting:
@@ -281,15 +288,15 @@ def _measure(
     *,
     models: Mapping[str, tuple[Any, ...]],
     chosen: Mapping[str, Setting],
-    taught: SoftLabels,
-    told: SoftLabels,
+    view_labels: SoftLabels,
+    test_labels: SoftLabels,
     stages: Stages,
 ) -> Outcome:
     labels = split.images.test_labels
     with stages.stage("evaluation"):
         predictions = {name: np.stack([model.predict(split.test_inputs) for model in models[name]]) for name in chosen}
-        predictions["teacher"] = told.logits.argmax(axis=1)[None]
-        meanings = {"teacher": "a convolutional network of ten times the weights, on the labels", **MEANINGS}
+        predictions["teacher"] = test_labels.logits.argmax(axis=1)[None]
+        meanings = {"teacher": "a convolutional network with ten times the weights, trained on the true classes", **MEANINGS}
         arms = tuple(
             Measured(
                 name=name,
@@ -301,69 +308,78 @@ def _measure(
             )
             for name, meaning in meanings.items()
         )
-        as_learnt = _as_learnt({name: models[name] for name in chosen}, split) if subject.dense else ()
-        figures = pictures(split, taught.logits[: size.rows], {name: predictions[name] for name in meanings})
+        strided = _strided_errors({name: models[name] for name in chosen}, split) if subject.dense else ()
+        figures = pictures(split, view_labels.logits[: size.rows], {name: predictions[name] for name in meanings})
     return Outcome(
         arms=arms,
         models=models,
         test=ClassificationTest(labels, predictions["teacher"][0]),
         pairs=(
-            ("student-soft", "student-hard", "Does the small network gain from the teacher's probabilities, against tuned hard labels?"),
-            ("student-soft", "teacher", "How much of the teacher's accuracy is left behind?"),
+            (
+                "student-soft",
+                "student-hard",
+                "Is the small network better with the teacher's probabilities than with the true classes and tuned label smoothing?",
+            ),
+            ("student-soft", "teacher", "How much of the teacher's accuracy does the student lose?"),
         ),
-        protocol=(*_protocol(subject, plan, split, size), *as_learnt),
+        protocol=(*_protocol(subject, plan, split, size), *strided),
         data=described(split),
         figures=figures,
     )
 
 
-def _as_learnt(students: Mapping[str, tuple[TorchStudent, ...]], split: Split) -> tuple[str, ...]:
-    """What the weights of students that answer at every pixel would make as the teacher answers."""
-    made = {}
+def _strided_errors(students: Mapping[str, tuple[TorchStudent, ...]], split: Split) -> tuple[str, ...]:
+    """A sentence with the test errors of the students in the strided form in which they were trained."""
+    mean_errors = {}
     for name, of_arm in students.items():
-        asked = [TorchStudent(answering_as(student.network, dense=False), classes=range(CLASSES)) for student in of_arm]
-        made[name] = np.mean([(student.predict(split.test_inputs) != split.images.test_labels).sum() for student in asked])
-    told = " and ".join(f"{errors:.0f} ({name})" for name, errors in made.items())
+        strided = [TorchStudent(answering_as(student.network, dense=False), classes=range(CLASSES)) for student in of_arm]
+        mean_errors[name] = np.mean([(student.predict(split.test_inputs) != split.images.test_labels).sum() for student in strided])
+    counts = " and ".join(f"{errors:.0f} ({name})" for name, errors in mean_errors.items())
     return (
-        f"Asked at every other pixel, as they learnt and as the teacher answers, the same weights make {told} test errors, as the mean "
-        "of their seeds.",
+        f"Evaluated at every other pixel, as in training and as the teacher is evaluated, the same weights make {counts} test errors "
+        "(mean over seeds).",
     )
 
 
 def _protocol(subject: Subject, plan: Plan, split: Split, size: Size) -> tuple[str, ...]:
-    answering = "answer at every one, with the same weights; the teacher answers as it learnt" if subject.dense else "answer as they learnt"
+    answering = (
+        "evaluated at every pixel with the same weights; the teacher is evaluated as it was trained"
+        if subject.dense
+        else "evaluated in the same way"
+    )
     return (
-        f"The first {split.train_rows} training rows train, the last {size.held_out} of the 60 000 validate, "
-        f"the {len(split.images.test_labels)} test rows choose nothing.",
-        f"{size.views} views of every row: as it is, and {_changes(subject.augment)}; an epoch shows one, the same to teacher and "
-        "students.",
-        f"Teacher: {size.teacher_epochs} epochs on the labels (Adam, one-cycle peak {size.teacher_rate:g}, batches of "
-        f"{size.teacher_batch}); asked once about every view.",
-        f"Students: {parameters_of(student_network())} weights, at most {BUDGET}; {size.student_epochs} epochs (Adam, one-cycle peak "
-        f"{size.student_rate:g}, batches of {size.student_batch}). Within a seed both arms share initial weights, views and batches.",
-        f"Students learn at every other pixel and {answering}.",
+        f"The first {split.train_rows} training rows are used for training and the last {size.held_out} of the 60 000 for validation. "
+        f"The {len(split.images.test_labels)} test rows are not used for any choice.",
+        f"There are {size.views} views of every row: the row unchanged, and {_changes(subject.augment)}. Each epoch uses one view, the "
+        "same for teacher and students.",
+        f"Teacher: {size.teacher_epochs} epochs on the true classes (Adam, one-cycle schedule with peak {size.teacher_rate:g}, batches of "
+        f"{size.teacher_batch}); queried once on every view.",
+        f"Students: {parameters_of(student_network())} weights, at most {BUDGET}; {size.student_epochs} epochs (Adam, one-cycle schedule "
+        f"with peak {size.student_rate:g}, batches of {size.student_batch}). For each seed both arms have the same initial weights, views "
+        "and batches.",
+        f"Students are trained at every other pixel and {answering}.",
         f"Both arms have two candidates: temperatures {', '.join(f'{t:g}' for t in TEMPERATURES)} for soft labels, label smoothing "
-        f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard ones. Validation chooses, on seed {plan.seeds[0]}, one candidate an arm; "
-        "every network is that of its last epoch.",
-        "Differences are paired by seed and test row; intervals allow for both (crossed random effects). "
-        "They hold for this one teacher: another might teach better or worse.",
+        f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for true classes. Validation on seed {plan.seeds[0]} chooses one candidate per arm; "
+        "every network has the weights of its last epoch.",
+        "Differences are paired by seed and test row, and the intervals cover both (crossed random effects). "
+        "They hold for this one teacher; results with another teacher may be better or worse.",
     )
 
 
 def _changes(augment: Affine) -> str:
-    """What makes a view another picture, in words."""
+    """The augmentation of the views, in words."""
     bounds = {
-        "turned by at most {:g} degrees": augment.degrees,
+        "rotated by at most {:g} degrees": augment.degrees,
         "zoomed by at most {:.0%}": augment.zoom,
         "sheared by at most {:g}": augment.shear,
         "shifted by at most {:g} pixels": augment.shift,
     }
-    changes = ["mirrored by chance"] * augment.mirrored + [told.format(bound) for told, bound in bounds.items() if bound]
+    changes = ["mirrored at random"] * augment.mirrored + [text.format(bound) for text, bound in bounds.items() if bound]
     return ", ".join(changes)
 
 
 def recipe_of(subject: Subject) -> Recipe:
-    """A whole run about these pictures."""
+    """The recipe for these pictures."""
     return Recipe(
         name=subject.name,
         title=subject.title,
@@ -382,7 +398,8 @@ def recipe_of(subject: Subject) -> Recipe:
 DIGITS = Subject(
     name="tiny",
     title="Eight thousand weights on handwritten digits",
-    summary="The budget of the origin's student, spent on convolutions and augmented views, with and without a teacher.",
+    summary="A convolutional student with augmented views, with and without a teacher, and with at most as many weights as the student of "
+    f"the original demo, {ORIGINAL_DEMO}.",
     load=lambda data: load_mnist(),
     augment=Affine(degrees=10, zoom=0.1, shear=0.15, shift=2, shape=(28, 28)),
 )

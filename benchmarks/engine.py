@@ -29,7 +29,7 @@ from tutelage.training.feeds import TensorFeed
 from tutelage.training.loop import train
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.state import LoopSettings
-from tutelage.training.teacher_answers import recorded
+from tutelage.training.teacher_answers import recorded_answers
 
 BATCH, EPOCHS, TEMPERATURE = 128, 20, 4.0
 ORIGIN = (784, 10, 10, 10)
@@ -46,7 +46,7 @@ class Job:
         self.teacher = teacher_network().eval()
 
     @cached_property
-    def recorded(self) -> tl.SoftLabels:
+    def recorded_answers(self) -> tl.SoftLabels:
         """What the teacher says of all rows."""
         return tl.record(tl.as_teacher(self.teacher, classes=range(10)), self.inputs.numpy())
 
@@ -76,7 +76,7 @@ def epochs(quick: bool) -> None:
     """An epoch against a tutorial's, and twenty with the recording; the teacher's part of a tutorial's epoch is always the same."""
     job = Job()
     share = 10 if quick else 1
-    labels = job.recorded  # warm; and the answers of the first comparison
+    labels = job.recorded_answers  # warm; and the answers of the first comparison
     tutorial = seconds(lambda: job.tutorial(mlp(ORIGIN), 469 // share)) * share
     once = min(seconds(lambda: job.taught(mlp(ORIGIN), labels, 1)) for _ in range(5))
     _told("a training of one epoch, tutorial's / ours", tutorial / once, f"at least 60; {tutorial:.1f} s and {once:.3f} s")
@@ -125,7 +125,7 @@ def taught(rounds: int) -> None:
 def _step_ratio(job: Job, build: Callable[[], nn.Module], objective: tl.losses.Objective, answers: np.ndarray, rounds: int) -> Ratio:
     ours, theirs = build(), build()
     by_us, by_hand = (torch.optim.Adam(network.parameters(), lr=1e-3, fused=True) for network in (ours, theirs))
-    answering = recorded(answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
+    answering = recorded_answers(answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
     lesson = BatchLoss(ours, objective, lambda said: said, answering, job.labels)
 
     def bare() -> None:

@@ -271,7 +271,7 @@ def _pairs() -> tuple[tuple[str, str, str], ...]:
 
 
 def _protocol(plan: Plan, split: Split) -> tuple[str, ...]:
-    rows = len(split.validation.labels)
+    rows = len(split.validation.targets)
     return (
         f"The first {split.train_rows} training rows train, the last {rows} of the 60 000 validate, the 10 000 test rows choose nothing.",
         "Teacher: the origin's network, trained once at temperature 1 (Adam, one-cycle): a pass over all rows, then more over the hardest "

@@ -35,7 +35,7 @@ from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.training.loop import step_count
 from tutelage.training.settings import one_cycle
-from tutelage.training.stacks.networks import parameters_of
+from tutelage.training.stacks.networks import parameter_count
 from tutelage.training.student import TorchStudent
 from tutelage.training.validation import Validation
 
@@ -283,7 +283,7 @@ def _measure(
                 meaning=meaning,
                 seeds=plan.seeds[: len(models[name])],
                 predictions=predictions[name],
-                parameters=tuple(parameters_of(model.network) for model in models[name]),
+                parameters=tuple(parameter_count(model.network) for model in models[name]),
                 chosen=chosen[name].chosen if name in chosen else {},
             )
             for name, meaning in meanings.items()
@@ -325,7 +325,7 @@ def _protocol(subject: Subject, plan: Plan, split: Split, size: Size) -> tuple[s
         "students.",
         f"Teacher: {size.teacher_epochs} epochs on the labels (Adam, one-cycle peak {size.teacher_rate:g}, batches of "
         f"{size.teacher_batch}); asked once about every view.",
-        f"Students: {parameters_of(student_network())} weights, at most {BUDGET}; {size.student_epochs} epochs (Adam, one-cycle peak "
+        f"Students: {parameter_count(student_network())} weights, at most {BUDGET}; {size.student_epochs} epochs (Adam, one-cycle peak "
         f"{size.student_rate:g}, batches of {size.student_batch}). Within a seed both arms share initial weights, views and batches.",
         f"Students learn at every other pixel and {answering}.",
         f"Both arms have two candidates: temperatures {', '.join(f'{t:g}' for t in TEMPERATURES)} for soft labels, label smoothing "

@@ -68,7 +68,7 @@ def test_truth_of_every_task_has_its_shape():
     [
         (["a", "z"], CLASSES, LabelMismatch, r"y holds the labels \['z'\], which are not among the classes \['b', 'c', 'a'\]\. Leave"),
         (["a", None], CLASSES, LabelMismatch, "y holds missing labels; leave those rows out"),
-        (np.eye(2), CLASSES, ShapeError, r"expected \(rows,\), one class label a row. Pass y.argmax\(axis=1\) if y is one-hot"),
+        (np.eye(2), CLASSES, ShapeError, r"expected \(rows,\), one class label per row. Pass y.argmax\(axis=1\) if y is one-hot"),
         (["a"], CLASSES, ShapeError, "y has 1 rows and X has 2; expected the same rows in the same order"),
         ([["a"], ["a", "b"]], CLASSES, ShapeError, "do not have the same number of values"),
         ([[1, 0, 1]] * 2, LABELS, ShapeError, r"y has 3 columns; expected 2, one for each of the labels \['x', 'y'\]"),

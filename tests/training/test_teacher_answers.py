@@ -50,9 +50,9 @@ def test_live_and_recorded_answers_give_the_same_loss():
     teacher = as_teacher(nn.Linear(3, 2), classes=("a", "b"))
     objective = soft_cross_entropy(temperature=3.0)
     network = nn.Linear(3, 2)
-    from_live = BatchLoss(network, objective, lambda answers: answers, live_answers(teacher, CPU))
+    from_live = BatchLoss(network, objective, lambda returned: returned, live_answers(teacher, CPU))
     from_recorded = BatchLoss(
-        network, objective, lambda answers: answers, recorded_answers(teacher.answer(ROWS), teacher.form, objective, CPU)
+        network, objective, lambda returned: returned, recorded_answers(teacher.answer(ROWS), teacher.form, objective, CPU)
     )
     torch.testing.assert_close(from_live(BATCH), from_recorded(BATCH))
 
@@ -76,9 +76,9 @@ def test_answers_above_the_limit_are_not_copied_and_give_the_same_bits(form, mon
     large = recorded_answers(answers, form, objective, CPU, unverified=row_names(ROWS))
     assert isinstance(small, PreparedAnswers)
     assert isinstance(large, BatchAnswers)
-    losses = [BatchLoss(network, objective, lambda answers: answers, from_recorded)(BATCH) for from_recorded in (small, large)]
+    losses = [BatchLoss(network, objective, lambda returned: returned, from_recorded)(BATCH) for from_recorded in (small, large)]
     assert list(losses[0]) == list(losses[1]) == ["soft_cross_entropy", "logit_matching"]
-    assert all(torch.equal(losses[0][term].losses(), losses[1][term].losses()) for term in losses[0])
+    assert all(torch.equal(losses[0][term], losses[1][term]) for term in losses[0])
     with pytest.raises(LabelMismatch, match="1 of 2 views"):
         large(Batch(INPUTS[[4, 7]], torch.tensor([4, 3])))
 

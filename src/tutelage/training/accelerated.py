@@ -35,7 +35,7 @@ class Accelerated(Backend):
         >>> from accelerate import Accelerator
         >>> from sklearn.datasets import load_iris
         >>> X, y = load_iris(return_X_y=True)
-        >>> student = tl.TorchStudent(tl.mlp((4, 8, 3)))
+        >>> student = tl.TorchStudent(tl.training.mlp((4, 8, 3)))
         >>> student = student.fit(X, y=y, epochs=2, backend=tl.training.Accelerated(Accelerator(cpu=True)))
         >>> student.fit_.losses.shape
         (2,)

@@ -156,6 +156,8 @@ class TrainingSettings:
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 0.3) -> torch.optim.lr_scheduler.LRScheduler:
     """The one-cycle learning rate schedule: it rises to the optimizer's learning rate, then falls to almost zero, along cosines.
 
+    As in torch, it also changes the momentum of SGD, or the first beta of Adam, between 0.95 and 0.85, in the opposite direction.
+
     Args:
         optimizer: the optimizer; its learning rate is the peak.
         steps: the number of steps of the training.
@@ -167,16 +169,16 @@ def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 
     Source: Smith, Topin 2017, arXiv 1708.07120.
 
     Example:
+        >>> import torch
         >>> import tutelage as tl
-        >>> from functools import partial
-        >>> from sklearn.datasets import load_iris
-        >>> X, y = load_iris(return_X_y=True)
-        >>> rates = []
-        >>> schedule = partial(tl.training.one_cycle, warm_up=0.25)
-        >>> student = tl.TorchStudent(tl.mlp((4, 8, 3)))
-        >>> student = student.fit(X, y=y, epochs=4, schedule=schedule, callbacks=[lambda report: rates.append(report.rate)])
-        >>> [round(rate, 5) for rate in rates]
-        [0.001, 0.00075, 0.00025, 0.0]
+        >>> optimizer = torch.optim.Adam(torch.nn.Linear(4, 3).parameters(), lr=0.1)
+        >>> schedule, rates = tl.training.one_cycle(optimizer, 6, warm_up=0.5), []
+        >>> for step in range(6):  # fit(..., schedule=tl.training.one_cycle) does the same
+        ...     rates.append(round(schedule.get_last_lr()[0], 3))
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> rates
+        [0.004, 0.052, 0.1, 0.075, 0.025, 0.0]
     """
     peak = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=warm_up)

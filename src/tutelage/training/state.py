@@ -28,7 +28,7 @@ class Fit:
         >>> import tutelage as tl
         >>> from sklearn.datasets import load_iris
         >>> X, y = load_iris(return_X_y=True)
-        >>> fit = tl.TorchStudent(tl.mlp((4, 8, 3))).fit(X, y=y, epochs=5, validation=0.2).fit_
+        >>> fit = tl.TorchStudent(tl.training.mlp((4, 8, 3))).fit(X, y=y, epochs=5, validation=0.2).fit_
         >>> fit.scores.shape, fit.losses.shape
         ((5, 1), (5,))
         >>> bool(fit.scores[fit.best_epoch[0] - 1, 0] == fit.scores.min())
@@ -49,7 +49,7 @@ class Report:
         loss: mean training loss over the rows of the epoch, each with the weights of its step; summed over copies.
         terms: the mean of each term of the loss, by name; they add up to `loss`.
         score: (copies,) the score on the validation rows, lower is better; None without them.
-        rate: the learning rate of the next step, as the schedule left it after the epoch.
+        rate: the learning rate of the optimizer after the epoch, to which the schedule set it after the last step.
         best_epoch: (copies,) the best epoch so far; None without validation rows.
 
     Example:
@@ -57,7 +57,7 @@ class Report:
         >>> from sklearn.datasets import load_iris
         >>> X, y = load_iris(return_X_y=True)
         >>> reports = []
-        >>> student = tl.TorchStudent(tl.mlp((4, 8, 3))).fit(X, y=y, epochs=3, callbacks=[reports.append])
+        >>> student = tl.TorchStudent(tl.training.mlp((4, 8, 3))).fit(X, y=y, epochs=3, callbacks=[reports.append])
         >>> [(report.epoch, list(report.terms), report.rate) for report in reports]
         [(1, ['hard_cross_entropy'], 0.001), (2, ['hard_cross_entropy'], 0.001), (3, ['hard_cross_entropy'], 0.001)]
     """

@@ -61,7 +61,7 @@ class TorchStudent:
         >>> X, y = load_iris(return_X_y=True)
         >>> teacher = LogisticRegression(max_iter=1000).fit(X, y)
         >>> objective = 0.9 * tl.losses.soft_cross_entropy(temperature=2.0) + 0.1 * tl.losses.hard_cross_entropy()
-        >>> student = tl.TorchStudent(tl.mlp((4, 8, 3)), objective).fit(X, teacher, y, epochs=3, validation=0.2)
+        >>> student = tl.TorchStudent(tl.training.mlp((4, 8, 3)), objective).fit(X, teacher, y, epochs=3, validation=0.2)
         >>> student.predict_proba(X).shape, student.classes_.tolist(), len(student.fit_.losses)
         ((150, 3), [0, 1, 2], 3)
     """

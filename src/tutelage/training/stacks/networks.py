@@ -24,7 +24,7 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
 
     Example:
         >>> import tutelage as tl
-        >>> network = tl.mlp((4, 8, 3))
+        >>> network = tl.training.mlp((4, 8, 3))
         >>> [type(layer).__name__ for layer in network]
         ['Linear', 'ReLU', 'Linear']
     """

@@ -30,7 +30,7 @@ from tutelage.training.feeds import TensorFeed
 from tutelage.training.loop import train
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.state import LoopSettings
-from tutelage.training.teacher_answers import recorded
+from tutelage.training.teacher_answers import recorded_answers
 
 BATCH, EPOCHS, TEMPERATURE = 128, 20, 4.0
 SIZES = (784, 10, 10, 10)
@@ -127,7 +127,7 @@ def steps_of_training(rounds: int) -> None:
 def _step_ratio(job: Job, build: Callable[[], nn.Module], objective: tl.losses.Objective, answers: np.ndarray, rounds: int) -> Ratio:
     ours, theirs = build(), build()
     by_us, by_hand = (torch.optim.Adam(network.parameters(), lr=1e-3, fused=True) for network in (ours, theirs))
-    answering = recorded(answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
+    answering = recorded_answers(answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
     batch_loss = BatchLoss(ours, objective, lambda outputs: outputs, answering, job.labels)
 
     def bare() -> None:

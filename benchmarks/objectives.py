@@ -27,7 +27,7 @@ import tutelage as tl
 from tutelage.evaluation.significance import paired_difference, verdict
 from tutelage.experiments.demo.mnist_setting import pixels
 from tutelage.search.choice import best_setting
-from tutelage.training.stacks.networks import drawn, mlp
+from tutelage.training.stacks.networks import mlp, with_new_weights
 
 Objectives = Mapping[str, tuple[tl.losses.Objective, ...]]
 HARD = tl.losses.hard_cross_entropy
@@ -154,7 +154,7 @@ def _digits(targets: Callable[[NDArray[Any]], NDArray[Any]]) -> tuple[Any, Any, 
 
 def _trained_teacher(outputs: int, objective: tl.losses.Objective, whole: tuple[Any, Any], epochs: int) -> nn.Module:
     """A wider network of the same architecture, trained on 50 000 rows with their truth."""
-    teacher = drawn(network(32, outputs), 0)
+    teacher = with_new_weights(network(32, outputs), 0)
     settings: dict[str, Any] = {
         "batch_size": 128,
         "optimizer": partial(torch.optim.Adam, lr=2e-3, fused=True),
@@ -176,7 +176,7 @@ def classes(quick: bool) -> Job:
         train,
         validation,
         test,
-        lambda seed: drawn(network(8, 10), seed),
+        lambda seed: with_new_weights(network(8, 10), seed),
         lambda objective: teacher if objective.paths("teacher") else labels,
         lambda answers, truth: (answers != truth).astype(np.float64),
         epochs=2 if quick else 30,
@@ -201,7 +201,7 @@ def on_or_off(quick: bool) -> Job:
         train,
         validation,
         test,
-        lambda seed: drawn(network(8, 4), seed),
+        lambda seed: with_new_weights(network(8, 4), seed),
         lambda objective: labels,
         lambda answers, truth: (answers != truth).mean(axis=1),
         epochs=2 if quick else 30,
@@ -238,7 +238,7 @@ def values(quick: bool) -> Job:
     }
 
     def student(seed: int) -> nn.Module:
-        return drawn(mlp((10, 32, 1)), seed)
+        return with_new_weights(mlp((10, 32, 1)), seed)
 
     return Job(
         VALUES,

@@ -20,11 +20,11 @@ from tutelage.training.batch_loss import BatchLoss
 from tutelage.training.feeds import TensorFeed
 from tutelage.training.loop import train
 from tutelage.training.settings import TrainingSettings
-from tutelage.training.stacks.networks import drawn, mlp
+from tutelage.training.stacks.networks import mlp, with_new_weights
 from tutelage.training.stacks.stack import stack_of
 from tutelage.training.stacks.stack_steps import StackSteps
 from tutelage.training.state import LoopSettings
-from tutelage.training.teacher_answers import recorded
+from tutelage.training.teacher_answers import recorded_answers
 
 SIZES = ((784, 10, 10, 10), (784, 30, 30, 10), (784, 100, 100, 10))
 COPIES, BATCH, STEPS = 32, 128, 200
@@ -42,7 +42,7 @@ class Job:
 
     def train(self, network: nn.Module, objective: Objective, optimizer: torch.optim.Optimizer, backend: Backend | None = None) -> None:
         """Train for one epoch."""
-        answering = recorded(self.answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
+        answering = recorded_answers(self.answers, of_classes("logits", range(10)), objective, torch.device("cpu"))
         batch_loss = BatchLoss(network, objective, lambda outputs: outputs, answering)
         with torch_runtime.seeded(0):
             train(network, batch_loss, self.feed, LoopSettings(optimizer, 1, BATCH), backend=backend)
@@ -52,7 +52,7 @@ def against(sizes: tuple[int, ...], job: Job, *, rounds: int = 7) -> Ratio:
     """Time of the stack divided by the time of its copies one after another: 4 temperatures, 2 learning rates, 4 seeds."""
     copies = [(rate, temperature, seed) for rate in RATES for temperature in TEMPERATURES for seed in range(4)]
     assert len(copies) == COPIES
-    networks = [drawn(mlp(sizes), seed) for *_, seed in copies]
+    networks = [with_new_weights(mlp(sizes), seed) for *_, seed in copies]
     which = torch.tensor([TEMPERATURES.index(temperature) for _, temperature, _ in copies])
     distinct = torch.tensor(TEMPERATURES)[:, None, None]
 
@@ -65,7 +65,7 @@ def against(sizes: tuple[int, ...], job: Job, *, rounds: int = 7) -> Ratio:
 
     def one_by_one() -> None:
         for rate, temperature, seed in copies:
-            network = drawn(mlp(sizes), seed)
+            network = with_new_weights(mlp(sizes), seed)
             job.train(network, distillation(temperature, 1.0), torch.optim.Adam(network.parameters(), lr=rate, fused=True))
 
     return ratio(together, one_by_one, rounds=rounds)

@@ -21,8 +21,8 @@ def test_of_classes_is_binary_for_two_classes_and_multiclass_for_more():
     ("kind", "task", "classes", "error", "message"),
     [
         ("scores", "binary", (0, 1), BadInput, "kind 'scores'"),
-        ("values", "binary", (0, 1), BadInput, "values are for regression"),
-        ("logits", "regression", (), BadInput, "values are for regression"),
+        ("values", "binary", (0, 1), BadInput, "expected 'values' for regression"),
+        ("logits", "regression", (), BadInput, "expected 'values' for regression"),
         ("values", "regression", (1,), LabelMismatch, "has no classes"),
         ("logits", "multiclass", ("a", "b", "a"), LabelMismatch, "named twice"),
         ("logits", "binary", ("a",), LabelMismatch, "1 classes .* expected 2"),

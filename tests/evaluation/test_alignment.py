@@ -218,7 +218,7 @@ def test_labels_with_other_values_than_0_and_1_are_refused():
 def test_one_hot_truth_is_not_mistaken_for_multilabel():
     with pytest.raises(ShapeError, match="one class per row"):
         align(Fixed(P, np.array(["a", "b", "c"])), None, X, np.eye(3))
-    with pytest.raises(ShapeError, match="one class label a row"):
+    with pytest.raises(ShapeError, match="one class label per row"):
         align(Fixed(P, np.array(["a", "b", "c"])), Known(P, ABC), X, np.eye(3))
     with pytest.raises(ShapeError, match="y holds values that are not numbers"):
         align(Fixed(P, np.array(["a", "b", "c"])), None, X, [["a", "b", "c"]] * 3)

@@ -13,7 +13,7 @@ from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.search.sweep import distillation
 from tutelage.training.loop import fit
 from tutelage.training.settings import one_cycle
-from tutelage.training.stacks.networks import MLPStack, drawn, mlp
+from tutelage.training.stacks.networks import MLPStack, mlp, with_new_weights
 from tutelage.training.student import TorchStudent
 from tutelage.training.validation import Validation
 
@@ -109,7 +109,7 @@ def test_every_student_of_a_sweep_is_the_one_that_fit_alone_would_give(make, sta
     for place, setting in enumerate(found.settings):
         optimizer = shared.get("optimizer", partial(torch.optim.Adam, fused=True))
         for number, seed in enumerate(found.seeds):
-            alone = TorchStudent(drawn(make, seed), distillation(setting.temperature, setting.soft_weight))
+            alone = TorchStudent(with_new_weights(make, seed), distillation(setting.temperature, setting.soft_weight))
             alone.fit(INPUTS.numpy(), TEACHER, TRUTH, seed=11, **shared | {"optimizer": partial(optimizer, lr=setting.lr)})
             assert abs(found.scores[number, place] - alone.fit_.scores.min()) <= 1  # one row may lie on the border
             if place == found.best:

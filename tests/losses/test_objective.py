@@ -83,7 +83,7 @@ def test_a_term_with_a_module_receives_it_as_the_first_argument():
     torch.testing.assert_close(
         objective(Signals(Z, labels=Y, modules=modules)).terms["projected"], modules["projected"](Z).sum(1), rtol=0, atol=0
     )
-    with pytest.raises(BadInput, match=r"projected trains a module of its own; make it with objective.modules"):
+    with pytest.raises(BadInput, match=r"projected trains a module, and this batch has none; create it with objective\.modules"):
         objective(BATCH)
 
 
@@ -186,7 +186,7 @@ def test_a_loss_that_is_not_one_value_per_example_is_rejected(shape, loss):
 def test_a_weight_per_copy_requires_a_stack():
     weighted = torch.tensor([0.2, 0.7])[:, None, None] * tl.losses.hard_cross_entropy()
     weighted.check(task="multiclass", columns=3, given={"labels"}, stacked=True)
-    with pytest.raises(ShapeError, match="weight it by a number, for this student is one network"):
+    with pytest.raises(ShapeError, match="use a number, since this student is a single network"):
         weighted.check(task="multiclass", columns=3, given={"labels"})
 
 

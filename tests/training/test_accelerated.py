@@ -72,31 +72,31 @@ def test_two_processes_teach_the_same_student_as_one(tmp_path):
         np.testing.assert_allclose(two[name], value, rtol=1e-4, atol=1e-5)
 
 
-class Pretended(SimpleNamespace):
+class FakeAccelerator(SimpleNamespace):
     gradient_accumulation_steps, is_main_process, device = 1, False, torch.device("cpu")
 
 
-def test_every_row_is_some_processes_and_counts_once():
+def test_every_row_belongs_to_one_process_and_counts_once():
     order = torch.randperm(35)
-    backends = [Accelerated(Pretended(process_index=index, num_processes=3)) for index in range(3)]
+    backends = [Accelerated(FakeAccelerator(process_index=index, num_processes=3)) for index in range(3)]
     parts = [backend.parts(order, 16) for backend in backends]
-    assert {len(of) for of in parts} == {3}
+    assert {len(steps) for steps in parts} == {3}
     seen = torch.zeros(35)
     for step in range(3):
         size = len(order[16 * step : 16 * (step + 1)])
-        for backend, of in zip(backends, parts, strict=True):
+        for backend, shares in zip(backends, parts, strict=True):
             # The gradient of a sum over rows, exchanged as a mean over three processes.
             step_losses = backend.step_losses(torch.ones(1, 1), slice(step, step + 1)).item()
-            seen.index_add_(0, of[step], torch.full((len(of[step]),), step_losses / len(of[step]) / 3 * size))
+            seen.index_add_(0, shares[step], torch.full((len(shares[step]),), step_losses / len(shares[step]) / 3 * size))
     torch.testing.assert_close(seen, torch.ones(35))
 
 
 def test_accumulated_gradients_are_refused():
-    with pytest.raises(BadInput, match="choose batch_size, which counts all rows"):
+    with pytest.raises(BadInput, match=r"over 4 steps; expected 1\. Set batch_size"):
         Accelerated(SimpleNamespace(gradient_accumulation_steps=4))
 
 
-def test_trackers_are_told_of_every_term():
+def test_trackers_log_every_term():
     logged = []
     accelerator = SimpleNamespace(log=lambda values, step: logged.append((step, values)))
     tracked(accelerator)(Report(3, 0.5, {"soft": 0.4, "hard": 0.1}, np.array([7.0]), 0.01, np.array([2])))

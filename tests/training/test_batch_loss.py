@@ -10,12 +10,12 @@ FORM = of_classes("logits", ("a", "b"))
 
 
 def test_answers_that_cannot_be_trained_on_are_refused():
-    for said, error, sentence in (
+    for answers, error, message in (
         ((INPUTS,), BadInput, "returns a tuple, not a tensor of answers; pass output="),
         (torch.full((2, 2), 0.5), BadInput, "probabilities already"),
         (torch.zeros(2, 3), ShapeError, r"shape \(2, 3\); expected \(batch, 2\)"),
         (torch.zeros(2), ShapeError, r"shape \(2,\)"),
     ):
-        with pytest.raises(error, match=sentence):
-            check_answers(said, FORM, None)
+        with pytest.raises(error, match=message):
+            check_answers(answers, FORM, None)
     check_answers(torch.randn(2, 2), FORM, None)

@@ -21,8 +21,8 @@ class Stopped(Exception):
     pass
 
 
-def training(memory, *, stop_at=None, schedule="cycle", epochs=5):
-    """A training with dropout, momentum and a schedule, stopped after so many steps as a kill would stop it."""
+def training(checkpoint, *, stop_at=None, schedule="cycle", epochs=5):
+    """A training with dropout, momentum and a schedule, interrupted after `stop_at` steps."""
     with torch_runtime.seeded(7):
         network = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Dropout(0.3), nn.BatchNorm1d(16), nn.Linear(16, 2))
         optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
@@ -37,67 +37,67 @@ def training(memory, *, stop_at=None, schedule="cycle", epochs=5):
         }[schedule]()
         steps = []
 
-        def lesson(batch):
+        def batch_loss(batch):
             if len(steps) == stop_at:
                 raise Stopped
             steps.append(1)
             return nn.functional.cross_entropy(network(batch.inputs), LABELS[batch.rows], reduction="none")
 
         loop_settings = LoopSettings(optimizer, epochs, 6, schedule=schedule, validation=Validation(INPUTS, LABELS, by="loss"))
-        done = train(network, lesson, TensorFeed(INPUTS), loop_settings, checkpoints=memory)
+        done = train(network, batch_loss, TensorFeed(INPUTS), loop_settings, checkpoints=checkpoint)
     return done, network.state_dict(), len(steps)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cycle", "steps", "lambda", "chain"])
 @pytest.mark.parametrize("every", [0, 1, 3])
-def test_stopped_anywhere_and_resumed_it_ends_in_the_same_bits(tmp_path, every, schedule):
+def test_an_interrupted_training_resumes_to_the_same_bits(tmp_path, every, schedule):
     alone, weights, _ = training(None, schedule=schedule)
     for stop_at in (0, 2, 4, 9, 19):
-        memory = Checkpoints(tmp_path / str(stop_at), {"seed": 7}, every=every)
+        checkpoint = Checkpoints(tmp_path / str(stop_at), {"seed": 7}, every=every)
         with pytest.raises(Stopped):
-            training(memory, stop_at=stop_at, schedule=schedule)
-        done, resumed, steps = training(memory, schedule=schedule)
+            training(checkpoint, stop_at=stop_at, schedule=schedule)
+        done, resumed, steps = training(checkpoint, schedule=schedule)
         assert all(torch.equal(resumed[name], value) for name, value in weights.items())
         assert done.best_epoch.tolist() == alone.best_epoch.tolist()
         assert done.scores.tolist() == alone.scores.tolist()
         assert done.losses.tolist() == alone.losses.tolist()
-        whole, into = divmod(stop_at, 4)  # four steps an epoch
-        saved = 4 * whole + (into - into % every if every else 0)
+        epochs, step = divmod(stop_at, 4)  # four steps per epoch
+        saved = 4 * epochs + (step - step % every if every else 0)
         assert steps == 20 - saved
 
 
-def test_a_finished_training_is_not_done_again(tmp_path):
-    memory = Checkpoints(tmp_path, {})
-    _, weights, _ = training(memory)
-    _, again, steps = training(memory)
+def test_a_finished_training_is_not_repeated(tmp_path):
+    checkpoint = Checkpoints(tmp_path, {})
+    _, weights, _ = training(checkpoint)
+    _, again, steps = training(checkpoint)
     assert steps == 0
     assert all(torch.equal(again[name], value) for name, value in weights.items())
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     training(Checkpoints(tmp_path, {"data": "3f2a", "seed": 7}))
-    with pytest.raises(LabelMismatch, match=r"of another training \(data is 3f2a there, 91bc here\)"):
+    with pytest.raises(LabelMismatch, match=r"of another training: its data is 3f2a, expected 91bc"):
         training(Checkpoints(tmp_path, {"data": "91bc", "seed": 7}))
 
 
 def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path, monkeypatch):
-    memory = Checkpoints(tmp_path, {})
-    training(memory)
+    checkpoint = Checkpoints(tmp_path, {})
+    training(checkpoint)
     content = (tmp_path / FILE).read_bytes()
-    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA", 4)
-    with pytest.raises(StaleCache, match="has schema 3; this version of tutelage reads 4"):
-        training(memory)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA", 5)
+    with pytest.raises(StaleCache, match="has schema 4; this version of tutelage reads 5"):
+        training(checkpoint)
     monkeypatch.undo()
     for damaged in (content[:100], b"", content[:50] + b"x" + content[51:]):
         (tmp_path / FILE).write_bytes(damaged)
-        with pytest.raises(DamagedFile, match=r"is no checkpoint of tutelage .* Delete it"):
-            training(memory)
+        with pytest.raises(DamagedFile, match=r"is not a tutelage checkpoint .* Delete the file"):
+            training(checkpoint)
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(DamagedFile, match="does not fit this training"), torch_runtime.seeded(0):
         other = nn.Linear(3, 2)
         loop_settings = LoopSettings(torch.optim.SGD(other.parameters(), lr=0.1), 1, 6, validation=Validation(INPUTS, LABELS))
-        train(other, lambda batch: other(batch.inputs).sum(1), TensorFeed(INPUTS), loop_settings, checkpoints=memory)
+        train(other, lambda batch: other(batch.inputs).sum(1), TensorFeed(INPUTS), loop_settings, checkpoints=checkpoint)
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
@@ -106,7 +106,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
         Checkpoints(tmp_path, {})
 
 
-def test_nested_values_come_back_as_they_were():
+def test_nested_values_survive_packing_and_unpacking():
     value = {"a": [1, 2.5, None, "x", True], 3: (torch.arange(3), {"deep": torch.tensor(1.0)}), "milestones": Counter({3: 1})}
     tensors = {}
     packed = checkpoints._packed(value, tensors)
@@ -115,7 +115,7 @@ def test_nested_values_come_back_as_they_were():
     assert torch.equal(back[3][0], value[3][0])
     assert back[3][1]["deep"].item() == 1.0
     assert isinstance(back["milestones"], Counter)
-    with pytest.raises(BadInput, match="holds a function cannot be kept"):
+    with pytest.raises(BadInput, match="holds a function, which a checkpoint cannot hold"):
         checkpoints._packed({"rule": lambda step: step}, {})
 
 

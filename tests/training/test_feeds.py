@@ -26,7 +26,7 @@ def test_tensors_and_loaders_give_the_same_batches():
     assert LoaderFeed.of(loader, CPU).rows == TensorFeed(INPUTS).rows == 10
 
 
-def test_each_epoch_shows_the_next_view_and_knows_its_answers():
+def test_each_epoch_shows_the_next_view_with_its_answers():
     views = Views(INPUTS, Affine(degrees=20, shift=1), count=2, seed=1)
     feed = ViewFeed(views, CPU)
     recorded = np.concatenate([part for *_, part in views.as_rows().parts(7)])
@@ -37,24 +37,24 @@ def test_each_epoch_shows_the_next_view_and_knows_its_answers():
 
 
 def test_a_dataset_of_inputs_alone_has_no_labels():
-    class Alone(Dataset):
+    class Inputs(Dataset):
         def __len__(self):
             return 10
 
         def __getitem__(self, index):
             return INPUTS[index]
 
-    (batch, _) = LoaderFeed.of(Alone(), CPU).batches(1, PARTS)
+    (batch, _) = LoaderFeed.of(Inputs(), CPU).batches(1, PARTS)
     assert batch.labels is None
     assert torch.equal(batch.inputs, INPUTS[PARTS[0]])
 
 
-def test_what_has_no_rows_or_no_inputs_is_refused():
+def test_data_without_row_numbers_or_inputs_is_refused():
     class Stream(IterableDataset):
         def __iter__(self):
             return iter(INPUTS)
 
     with pytest.raises(BadInput, match="Stream has no length or no index"):
         LoaderFeed.of(Stream(), CPU)
-    with pytest.raises(BadInput, match="gives 3 values an item"):
+    with pytest.raises(BadInput, match=r"a batch of the dataset is a (list|tuple) of 3 values; expected"):
         list(LoaderFeed.of(TensorDataset(INPUTS, LABELS, LABELS), CPU).batches(1, PARTS))

@@ -37,15 +37,15 @@ def test_a_network_learns_and_the_same_seed_gives_the_same_weights():
     assert torch.equal(networks[0][0].weight, networks[1][0].weight)
 
 
-def test_the_best_epoch_of_each_copy_is_kept():
+def test_each_copy_ends_with_its_best_epoch():
     with torch_runtime.seeded(0):
         stack = MLPStack((4, 8, 2), 2)
         validation = Validation(INPUTS, LABELS)
-        # The second copy is taught the opposite: its first epochs are its best.
+        # The second copy is trained on the opposite targets: its first epochs are its best.
         targets = torch.stack([TARGETS, 1 - TARGETS], dim=1)
         report = fit(
             stack,
-            lambda logits, wanted: soft_cross_entropy(logits, wanted.transpose(0, 1)),
+            lambda logits, expected: soft_cross_entropy(logits, expected.transpose(0, 1)),
             inputs=INPUTS,
             targets=targets,
             epochs=8,
@@ -59,7 +59,7 @@ def test_the_best_epoch_of_each_copy_is_kept():
     assert report.best_epoch[1] < report.best_epoch[0]
 
 
-def test_a_plain_network_with_norm_layers_comes_back_at_its_best_epoch():
+def test_a_network_with_norm_layers_ends_with_its_best_epoch():
     with torch_runtime.seeded(1):
         network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
         validation = Validation(INPUTS, LABELS)
@@ -67,17 +67,17 @@ def test_a_plain_network_with_norm_layers_comes_back_at_its_best_epoch():
     assert validation.score(network).item() == report.scores.min()
 
 
-def test_every_row_is_seen_once_an_epoch_and_the_steps_are_counted():
+def test_every_row_is_used_once_per_epoch_and_the_steps_are_counted():
     seen, steps = [], []
 
-    def noted(logits, wanted):
-        seen.append(wanted[:, 0])
-        return soft_cross_entropy(logits, TARGETS[: len(wanted)])
+    def recording(logits, expected):
+        seen.append(expected[:, 0])
+        return soft_cross_entropy(logits, TARGETS[: len(expected)])
 
     network = mlp((4, 2))
     fit(
         network,
-        noted,
+        recording,
         inputs=INPUTS,
         targets=torch.arange(70.0)[:, None],
         epochs=2,
@@ -94,12 +94,12 @@ def test_every_row_is_seen_once_an_epoch_and_the_steps_are_counted():
 def test_training_leaves_eval_mode_after_each_validation():
     modes = []
 
-    class Noted(nn.Linear):
+    class Recording(nn.Linear):
         def forward(self, inputs):
             modes.append(self.training)
             return super().forward(inputs)
 
-    network = Noted(4, 2)
+    network = Recording(4, 2)
     trained(network, epochs=3, batch_size=70, validation=Validation(INPUTS, LABELS))
     assert modes == [True, False] * 3
 
@@ -116,7 +116,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_names_the_rows():
     assert ", ".join(map(str, named[:8])) in str(caught.value)
 
 
-def test_inputs_and_targets_of_other_lengths_are_refused():
+def test_inputs_and_targets_of_different_lengths_are_refused():
     with pytest.raises(ShapeError, match="70 and 69 rows"):
         trained(mlp((4, 2)), targets=TARGETS[:69])
 
@@ -126,41 +126,41 @@ def loop_settings(network, **options):
     return LoopSettings(**given)
 
 
-def lesson(network):
+def batch_loss_of(network):
     return lambda batch: soft_cross_entropy(network(batch.inputs), TARGETS[batch.rows])
 
 
-def test_callbacks_are_told_of_each_epoch_and_one_may_end_the_training():
-    told = []
+def test_callbacks_get_each_epochs_report_and_one_may_end_the_training():
+    reports = []
 
-    def enough(report):
-        told.append(report)
+    def stop_at_two(report):
+        reports.append(report)
         return report.epoch == 2
 
     network = mlp((4, 2))
-    done = train(network, lesson(network), TensorFeed(INPUTS), loop_settings(network, callbacks=[enough]))
-    assert [report.epoch for report in told] == [1, 2]
-    assert told[1].loss < told[0].loss
-    assert [told[0].loss, told[1].loss] == done.losses.tolist()
-    assert told[0].terms == {"loss": told[0].loss}
-    assert told[0].rate == 0.02
-    assert told[0].score is None
+    done = train(network, batch_loss_of(network), TensorFeed(INPUTS), loop_settings(network, callbacks=[stop_at_two]))
+    assert [report.epoch for report in reports] == [1, 2]
+    assert reports[1].loss < reports[0].loss
+    assert [reports[0].loss, reports[1].loss] == done.losses.tolist()
+    assert reports[0].terms == {"loss": reports[0].loss}
+    assert reports[0].rate == 0.02
+    assert reports[0].score is None
 
 
 def test_each_term_is_reported_as_its_mean_over_rows_whatever_the_size_of_the_last_batch():
-    told, network = [], mlp((4, 2))
-    still = torch.optim.SGD(network.parameters(), lr=0.0)
+    reports, network = [], mlp((4, 2))
+    no_step = torch.optim.SGD(network.parameters(), lr=0.0)
 
     def by_term(batch):
         soft = soft_cross_entropy(network(batch.inputs), TARGETS[batch.rows])
         return {"soft": soft, "squares": 0.5 * (network(batch.inputs) * batch.inputs[:, :2]).sum(-1)}
 
-    train(network, by_term, TensorFeed(INPUTS), loop_settings(network, optimizer=still, epochs=1, callbacks=[told.append]))
+    train(network, by_term, TensorFeed(INPUTS), loop_settings(network, optimizer=no_step, epochs=1, callbacks=[reports.append]))
     with torch.no_grad():
-        said = network(INPUTS)
-        wanted = {"soft": soft_cross_entropy(said, TARGETS).mean(), "squares": 0.5 * (said * INPUTS[:, :2]).sum(1).mean()}
-    assert told[0].terms == pytest.approx({name: float(mean) for name, mean in wanted.items()}, rel=1e-5)
-    assert told[0].loss == pytest.approx(sum(told[0].terms.values()))
+        answers = network(INPUTS)
+        expected = {"soft": soft_cross_entropy(answers, TARGETS).mean(), "squares": 0.5 * (answers * INPUTS[:, :2]).sum(1).mean()}
+    assert reports[0].terms == pytest.approx({name: float(mean) for name, mean in expected.items()}, rel=1e-5)
+    assert reports[0].loss == pytest.approx(sum(reports[0].terms.values()))
 
 
 @pytest.mark.parametrize("weight", [0.5, torch.tensor([[0.5], [2.0], [0.0]])], ids=["one weight", "a weight per copy"])
@@ -196,18 +196,21 @@ def test_the_loss_of_a_stack_is_the_sum_over_its_copies(weight, per_copy):
 )
 def test_the_losses_may_change_from_step_to_step(losses_of):
     reports, network, steps = [], mlp((4, 2)), iter(range(7))
-    still = torch.optim.SGD(network.parameters(), lr=0.0)
+    no_step = torch.optim.SGD(network.parameters(), lr=0.0)
 
     def changing(batch):
         return losses_of(next(steps), network(batch.inputs).sum(-1) * 0 + 1)
 
     train(
-        network, changing, TensorFeed(INPUTS), loop_settings(network, optimizer=still, epochs=1, batch_size=10, callbacks=[reports.append])
+        network,
+        changing,
+        TensorFeed(INPUTS),
+        loop_settings(network, optimizer=no_step, epochs=1, batch_size=10, callbacks=[reports.append]),
     )
     assert reports[0].loss == pytest.approx(3.0)
 
 
-def test_nothing_of_a_step_is_alive_in_the_next():
+def test_no_tensor_of_a_step_outlives_it():
     network, before, alive = mlp((4, 2)), [], []
 
     def watched(batch):
@@ -220,14 +223,14 @@ def test_nothing_of_a_step_is_alive_in_the_next():
     assert alive == [False] * 6
 
 
-def test_patience_ends_a_training_that_no_longer_gains():
+def test_patience_ends_a_training_that_no_longer_improves():
     network = mlp((4, 2))
-    still = torch.optim.SGD(network.parameters(), lr=0.0)
+    no_step = torch.optim.SGD(network.parameters(), lr=0.0)
     done = train(
         network,
-        lesson(network),
+        batch_loss_of(network),
         TensorFeed(INPUTS),
-        loop_settings(network, optimizer=still, epochs=50, patience=3, validation=Validation(INPUTS, LABELS)),
+        loop_settings(network, optimizer=no_step, epochs=50, patience=3, validation=Validation(INPUTS, LABELS)),
     )
     assert done.best_epoch.tolist() == [1]
     assert len(done.scores) == 4
@@ -239,33 +242,33 @@ def test_gradients_are_scaled_down_to_the_norm():
             network = nn.Linear(4, 2)
         before = network.weight.detach().clone()
         one = loop_settings(network, optimizer=torch.optim.SGD(network.parameters(), lr=1.0), epochs=1, batch_size=70, clip_norm=clip_norm)
-        train(network, lesson(network), TensorFeed(INPUTS), one)
+        train(network, batch_loss_of(network), TensorFeed(INPUTS), one)
         return (network.weight - before).norm().item()
 
     assert moved(0.001) < 0.001 < moved(None)
 
 
-def test_the_average_of_the_weights_is_what_is_kept():
+def test_the_result_is_the_average_of_the_weights():
     with torch_runtime.seeded(0):
         network = mlp((4, 2))
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.5))
-        train(network, lesson(network), TensorFeed(INPUTS), loop_settings(network, epochs=1, batch_size=70, average=average))
+        train(network, batch_loss_of(network), TensorFeed(INPUTS), loop_settings(network, epochs=1, batch_size=70, average=average))
     with torch_runtime.seeded(0):
         plain = mlp((4, 2))
-        train(plain, lesson(plain), TensorFeed(INPUTS), loop_settings(plain, epochs=1, batch_size=70))
+        train(plain, batch_loss_of(plain), TensorFeed(INPUTS), loop_settings(plain, epochs=1, batch_size=70))
     assert torch.equal(network[0].weight, plain[0].weight)  # the first average is the weights themselves
     with torch_runtime.seeded(0):
         network = mlp((4, 2))
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.5))
         weights = []
-        noted = loop_settings(
+        recording = loop_settings(
             network, batch_size=70, epochs=2, average=average, callbacks=[lambda _: weights.append(network[0].weight.clone())]
         )
-        train(network, lesson(network), TensorFeed(INPUTS), noted)
+        train(network, batch_loss_of(network), TensorFeed(INPUTS), recording)
     torch.testing.assert_close(network[0].weight, (weights[0] + weights[1]) / 2)
 
 
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 0}, {"patience": 3}])
-def test_a_course_that_cannot_be_followed_is_refused(options):
-    with pytest.raises(BadInput, match="1 or more"):
+def test_invalid_loop_settings_are_refused(options):
+    with pytest.raises(BadInput, match="expected 1 or more"):
         loop_settings(mlp((4, 2)), **options)

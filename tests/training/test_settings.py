@@ -11,15 +11,17 @@ NETWORK = nn.Linear(3, 2)
 NONE = nn.ModuleDict()
 
 
-def test_without_wishes_it_is_adam_for_twenty_epochs():
+def test_the_default_is_adam_for_twenty_epochs():
     loop_settings = TrainingSettings().loop_settings(NETWORK, NONE, rows=10)
     assert isinstance(loop_settings.optimizer, torch.optim.Adam)
     assert (loop_settings.epochs, loop_settings.batch_size, loop_settings.schedule, loop_settings.average) == (20, 128, None, None)
 
 
 def test_a_function_makes_the_optimizer_and_the_schedule_from_the_steps():
-    how = TrainingSettings(epochs=3, batch_size=4, optimizer=partial(torch.optim.SGD, lr=0.5), schedule=partial(one_cycle, warm_up=0.5))
-    loop_settings = how.loop_settings(NETWORK, NONE, rows=10)
+    settings = TrainingSettings(
+        epochs=3, batch_size=4, optimizer=partial(torch.optim.SGD, lr=0.5), schedule=partial(one_cycle, warm_up=0.5)
+    )
+    loop_settings = settings.loop_settings(NETWORK, NONE, rows=10)
     assert isinstance(loop_settings.optimizer, torch.optim.SGD)
     assert loop_settings.schedule.total_steps == 9
     rates = []
@@ -31,10 +33,10 @@ def test_a_function_makes_the_optimizer_and_the_schedule_from_the_steps():
     assert rates[-1] < 0.01
 
 
-def test_an_optimizer_of_the_users_is_given_the_projectors_and_no_frozen_layer():
-    beside = nn.ModuleDict({"hint": nn.Linear(2, 5)})
+def test_an_optimizer_instance_gets_the_projectors_and_no_frozen_layer():
+    projectors = nn.ModuleDict({"hint": nn.Linear(2, 5)})
     own = torch.optim.SGD(NETWORK.parameters(), lr=0.1)
-    TrainingSettings(optimizer=own).loop_settings(NETWORK, beside, rows=10)
+    TrainingSettings(optimizer=own).loop_settings(NETWORK, projectors, rows=10)
     assert [len(group["params"]) for group in own.param_groups] == [2, 2]
     head_only = torch.optim.SGD([NETWORK.bias], lr=0.1)
     TrainingSettings(optimizer=head_only).loop_settings(NETWORK, NONE, rows=10)
@@ -42,22 +44,22 @@ def test_an_optimizer_of_the_users_is_given_the_projectors_and_no_frozen_layer()
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
-        ({"batchsize": 3}, r"no setting 'batchsize' of a training; there are epochs, .*Did you mean batch_size"),
+        ({"batchsize": 3}, r"'batchsize' is no training setting; expected one of epochs, .*Did you mean batch_size"),
         ({"average": 1.0}, r"average is 1\.0"),
         ({"clip_norm": 0}, "clip_norm is 0"),
         ({"precision": "half"}, "precision is 'half'"),
     ],
 )
-def test_settings_that_are_none_are_refused(settings, said):
-    with pytest.raises(BadInput, match=said):
+def test_invalid_settings_are_refused(settings, message):
+    with pytest.raises(BadInput, match=message):
         TrainingSettings.of(settings)
 
 
-def test_what_settles_the_weights_is_told_in_plain_values():
-    one = TrainingSettings(optimizer=partial(torch.optim.SGD, lr=0.5), schedule=one_cycle).described()
-    assert one["optimizer"] == "SGD(lr=0.5)"
-    assert one["schedule"] == "one_cycle"
+def test_the_settings_that_determine_the_weights_are_described_as_plain_values():
+    described = TrainingSettings(optimizer=partial(torch.optim.SGD, lr=0.5), schedule=one_cycle).described()
+    assert described["optimizer"] == "SGD(lr=0.5)"
+    assert described["schedule"] == "one_cycle"
     assert TrainingSettings(optimizer=torch.optim.SGD(NETWORK.parameters(), lr=0.2)).described()["optimizer"].startswith("SGD [{'lr': 0.2")
-    assert "checkpoint_steps" not in one
+    assert "checkpoint_steps" not in described

@@ -11,7 +11,7 @@ from tutelage.losses.class_terms import hard_cross_entropy
 from tutelage.losses.value_terms import squared_error
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
-from tutelage.training.sources import answers_to, known_as, name_of, split, training_data, truth_tensor
+from tutelage.training.sources import answers_to, data_fingerprint, form_to_learn, split, training_data, truth_tensor
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 LABELS = np.array(["no", "yes"] * 10)
@@ -19,44 +19,44 @@ FORM = of_classes("logits", ("no", "yes"))
 TEACHER = as_teacher(nn.Linear(3, 2), classes=("no", "yes"))
 
 
-def test_the_form_is_the_teachers_or_is_read_from_the_truth():
-    assert known_as(TEACHER, None, None, hard_cross_entropy()) == FORM
-    assert known_as(None, LABELS, None, hard_cross_entropy()) == FORM
-    assert known_as(None, ROWS[:, 0], None, squared_error()) == AnswerForm("values", "regression")
-    assert known_as(None, np.zeros((20, 3)), None, hard_cross_entropy()).task == "multilabel"
+def test_the_form_is_the_teachers_or_that_of_the_ground_truth():
+    assert form_to_learn(TEACHER, None, None, hard_cross_entropy()) == FORM
+    assert form_to_learn(None, LABELS, None, hard_cross_entropy()) == FORM
+    assert form_to_learn(None, ROWS[:, 0], None, squared_error()) == AnswerForm("values", "regression")
+    assert form_to_learn(None, np.zeros((20, 3)), None, hard_cross_entropy()).task == "multilabel"
     with pytest.raises(BadInput, match="no teacher and no y"):
-        known_as(None, None, None, hard_cross_entropy())
+        form_to_learn(None, None, None, hard_cross_entropy())
     with pytest.raises(LabelMismatch, match="the student's classes are"):
-        known_as(TEACHER, None, of_classes("logits", ("yes", "no")), hard_cross_entropy())
+        form_to_learn(TEACHER, None, of_classes("logits", ("yes", "no")), hard_cross_entropy())
 
 
 @pytest.mark.parametrize("data", [ROWS, torch.from_numpy(ROWS), TensorDataset(torch.from_numpy(ROWS))], ids=["array", "tensor", "Dataset"])
-def test_kept_answers_are_found_for_rows_of_every_kind(data):
+def test_recorded_answers_are_found_for_rows_of_every_kind(data):
     order = np.random.default_rng(1).permutation(20)
-    saved = record(TEACHER, ROWS[order])
-    np.testing.assert_allclose(training_data(data, saved, None).answers, TEACHER.answer(ROWS), rtol=1e-5)
+    recorded = record(TEACHER, ROWS[order])
+    np.testing.assert_allclose(training_data(data, recorded, None).answers, TEACHER.answer(ROWS), rtol=1e-5)
     with pytest.raises(LabelMismatch, match="are not among the 19"):
         training_data(data, record(TEACHER, ROWS[:19]), None)
 
 
-def test_a_live_teacher_is_asked_at_once_about_rows_and_later_about_a_dataset():
+def test_a_live_teacher_is_called_once_for_an_array_and_later_for_a_dataset():
     np.testing.assert_array_equal(training_data(ROWS, TEACHER, None).answers, answers_to(TEACHER, ROWS))
     assert training_data(TensorDataset(torch.from_numpy(ROWS)), TEACHER, None).answers is None
 
 
-def test_a_share_keeps_rows_answers_and_truth_together():
+def test_a_split_keeps_rows_answers_and_truth_together():
     data = training_data(ROWS, TEACHER, truth_tensor(LABELS, FORM))
-    learn, choose = split(data, 0.25, seed=3)
-    assert (len(learn.rows), len(choose.rows)) == (15, 5)
-    assert sorted(np.concatenate([learn.rows, choose.rows])[:, 0].tolist()) == sorted(ROWS[:, 0].tolist())
-    for part in (learn, choose):
+    training, validation = split(data, 0.25, seed=3)
+    assert (len(training.rows), len(validation.rows)) == (15, 5)
+    assert sorted(np.concatenate([training.rows, validation.rows])[:, 0].tolist()) == sorted(ROWS[:, 0].tolist())
+    for part in (training, validation):
         np.testing.assert_allclose(part.answers, TEACHER.answer(part.rows), rtol=1e-5)
         places = [np.flatnonzero((row == ROWS).all(axis=1))[0] for row in part.rows]
         assert part.truth.tolist() == [int(LABELS[place] == "yes") for place in places]
-    assert not np.array_equal(split(data, 0.25, seed=4)[1].rows, choose.rows)
+    assert not np.array_equal(split(data, 0.25, seed=4)[1].rows, validation.rows)
 
 
-def test_a_name_changes_with_rows_answers_truth_and_views():
+def test_a_fingerprint_changes_with_rows_answers_truth_and_views():
     data = training_data(ROWS, TEACHER, truth_tensor(LABELS, FORM))
     others = [
         training_data(ROWS + 1, TEACHER, truth_tensor(LABELS, FORM)),
@@ -65,21 +65,21 @@ def test_a_name_changes_with_rows_answers_truth_and_views():
     ]
     pictures = np.abs(ROWS.reshape(20, 3, 1))
     views = [training_data(Views(pictures, Affine(shift=1), count=2, seed=seed), None, truth_tensor(LABELS, FORM)) for seed in (0, 1)]
-    names = [name_of(one) for one in (data, *others, *views)]
-    assert len(set(names)) == 6
-    assert name_of(training_data(ROWS.copy(), TEACHER, truth_tensor(LABELS, FORM))) == names[0]
+    fingerprints = [data_fingerprint(each) for each in (data, *others, *views)]
+    assert len(set(fingerprints)) == 6
+    assert data_fingerprint(training_data(ROWS.copy(), TEACHER, truth_tensor(LABELS, FORM))) == fingerprints[0]
 
 
 @pytest.mark.parametrize(
-    ("rows", "error", "said"),
+    ("rows", "error", "message"),
     [(np.array([["a", "b"]]), BadInput, "a network takes numbers"), (np.zeros(4), ShapeError, r"expected \(rows, ...\)")],
 )
-def test_rows_that_a_network_cannot_take_are_refused(rows, error, said):
-    with pytest.raises(error, match=said):
+def test_rows_that_a_network_cannot_take_are_refused(rows, error, message):
+    with pytest.raises(error, match=message):
         training_data(rows, None, None)
 
 
-def test_validation_rows_say_by_what_they_choose():
+def test_the_validation_score_depends_on_truth_and_task():
     cpu = torch.device("cpu")
     assert training_data(ROWS, None, truth_tensor(LABELS, FORM)).validation(FORM, cpu).by == "errors"
     assert training_data(ROWS, TEACHER, None).validation(FORM, cpu).by == "loss"
@@ -87,7 +87,7 @@ def test_validation_rows_say_by_what_they_choose():
     assert training_data(ROWS, many, None).validation(many.form, cpu).by == "label losses"
     values = as_teacher(nn.Linear(3, 2), task="regression")
     assert training_data(ROWS, values, None).validation(values.form, cpu).by == "squares"
-    with pytest.raises(BadInput, match="need their truth or the teacher's answers"):
+    with pytest.raises(BadInput, match="need ground truth or the teacher's answers"):
         training_data(ROWS, None, None).validation(FORM, cpu)
-    with pytest.raises(BadInput, match="no Views"):
+    with pytest.raises(BadInput, match=r"the validation rows are a Views; .* no Views"):
         training_data(Views(np.abs(ROWS.reshape(20, 3, 1)), Affine()), None, truth_tensor(LABELS, FORM)).validation(FORM, cpu)

@@ -56,12 +56,12 @@ def test_a_training_has_its_own_number_of_threads():
         TorchStudent(small()).fit(ROWS, TEACHER, threads=0)
 
 
-def test_labels_and_soft_labels_are_weighed_and_told_apart_by_name():
-    told = []
+def test_labels_and_soft_labels_are_weighted_and_reported_by_name():
+    reports = []
     objective = 0.7 * soft_cross_entropy(temperature=2.0) + 0.3 * hard_cross_entropy()
-    TorchStudent(small(), objective).fit(ROWS, TEACHER, DECIDED, epochs=2, callbacks=[told.append])
-    assert set(told[1].terms) == {"soft_cross_entropy", "hard_cross_entropy"}
-    assert sum(told[1].terms.values()) == pytest.approx(told[1].loss, rel=1e-5)
+    TorchStudent(small(), objective).fit(ROWS, TEACHER, DECIDED, epochs=2, callbacks=[reports.append])
+    assert set(reports[1].terms) == {"soft_cross_entropy", "hard_cross_entropy"}
+    assert sum(reports[1].terms.values()) == pytest.approx(reports[1].loss, rel=1e-5)
 
 
 def test_without_a_teacher_it_learns_labels_in_their_sorted_order():
@@ -70,39 +70,39 @@ def test_without_a_teacher_it_learns_labels_in_their_sorted_order():
     assert agreement(student) > 0.9
 
 
-def alone(items):
+def inputs_only(items):
     return torch.stack([inputs for inputs, _ in items])
 
 
 @pytest.mark.parametrize("kind", ["tensor", "Dataset", "DataLoader"])
-def test_tensors_datasets_and_loaders_teach_the_same_bits(kind):
+def test_tensors_datasets_and_loaders_give_the_same_bits(kind):
     labels = record(TEACHER, ROWS)
     pairs = TensorDataset(INPUTS, torch.arange(70))
-    given = {"tensor": INPUTS, "Dataset": pairs, "DataLoader": DataLoader(pairs, batch_size=7, shuffle=True, collate_fn=alone)}[kind]
+    given = {"tensor": INPUTS, "Dataset": pairs, "DataLoader": DataLoader(pairs, batch_size=7, shuffle=True, collate_fn=inputs_only)}[kind]
     expected = TorchStudent(small()).fit(ROWS, labels, epochs=2).network.state_dict()
-    taught = TorchStudent(small()).fit(given, labels, epochs=2).network.state_dict()
-    assert all(torch.equal(value, expected[name]) for name, value in taught.items())
+    trained = TorchStudent(small()).fit(given, labels, epochs=2).network.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in trained.items())
 
 
-def test_a_dataset_tells_its_labels_and_a_live_teacher_is_asked_what_the_student_sees():
+def test_a_dataset_gives_the_ground_truth_and_a_live_teacher_is_queried_with_the_students_inputs():
     codes = torch.from_numpy(TEACHER.answer(ROWS).argmax(axis=1))
-    asked = []
+    queried = []
 
-    class Noting:
-        form, fingerprint = TEACHER.form, "noting"
+    class RecordsQueries:
+        form, fingerprint = TEACHER.form, "records queries"
 
         def answer(self, inputs):
-            asked.append(np.array(inputs))
+            queried.append(np.array(inputs))
             return TEACHER.answer(inputs)
 
     both = 0.5 * soft_cross_entropy() + 0.5 * hard_cross_entropy()
-    student = TorchStudent(small(), both).fit(TensorDataset(INPUTS, codes), Noting(), epochs=1, batch_size=16)
-    assert [len(part) for part in asked] == [16, 16, 16, 16, 6]
-    assert sorted(np.concatenate(asked)[:, 0].tolist()) == sorted(ROWS[:, 0].tolist())
+    student = TorchStudent(small(), both).fit(TensorDataset(INPUTS, codes), RecordsQueries(), epochs=1, batch_size=16)
+    assert [len(part) for part in queried] == [16, 16, 16, 16, 6]
+    assert sorted(np.concatenate(queried)[:, 0].tolist()) == sorted(ROWS[:, 0].tolist())
     assert student.fit_.losses[0] > 0
 
 
-def test_recorded_views_are_what_the_student_is_shown():
+def test_the_student_is_trained_on_the_recorded_views():
     pictures = np.random.default_rng(1).uniform(size=(20, 6, 6)).astype(np.float32)
     views = Views(pictures, Affine(shift=1), count=3)
     teacher = as_teacher(nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), classes=NAMES)
@@ -119,7 +119,7 @@ def test_recorded_views_are_what_the_student_is_shown():
         TorchStudent(network).fit(views, record(teacher, views), validation=0.2)
 
 
-def test_a_share_of_the_rows_or_rows_of_their_own_choose_the_epoch():
+def test_a_share_of_the_rows_or_separate_rows_select_the_epoch():
     labels = record(TEACHER, ROWS)
     share = TorchStudent(small()).fit(ROWS, labels, DECIDED, validation=0.3, **QUICK)
     own = TorchStudent(small()).fit(ROWS, labels, validation=(ROWS[:20], DECIDED[:20]), **QUICK)
@@ -131,7 +131,7 @@ def test_a_share_of_the_rows_or_rows_of_their_own_choose_the_epoch():
 
 
 @pytest.mark.slow
-def test_values_and_independent_labels_are_learnt_too():
+def test_a_student_learns_regression_and_multilabel_answers():
     values = as_teacher(nn.Linear(4, 2), task="regression")
     student = TorchStudent(nn.Linear(4, 2), tl.losses.squared_error()).fit(ROWS, values, **QUICK | {"epochs": 200}, validation=0.2)
     np.testing.assert_allclose(student.predict(ROWS), values.answer(ROWS), atol=0.05)
@@ -141,7 +141,7 @@ def test_values_and_independent_labels_are_learnt_too():
 
 
 @pytest.mark.slow
-def test_every_way_to_train_gives_a_student():
+def test_a_student_learns_with_each_training_setting():
     labels = record(TEACHER, ROWS)
     for options in (
         {"schedule": one_cycle},
@@ -154,23 +154,23 @@ def test_every_way_to_train_gives_a_student():
         assert agreement(TorchStudent(small()).fit(ROWS, labels, **QUICK | options)) > 0.8, options
 
 
-def test_an_output_function_takes_the_logits_out():
-    class Wordy(nn.Module):
+def test_an_output_function_extracts_the_logits():
+    class ReturnsDict(nn.Module):
         def __init__(self):
             super().__init__()
             self.inner = small()
 
         def forward(self, inputs):
-            return {"logits": self.inner(inputs), "said": "so"}
+            return {"logits": self.inner(inputs), "hidden": inputs}
 
     with pytest.raises(BadInput, match=r"returns a dict, not a tensor of answers; pass output="):
-        TorchStudent(Wordy()).fit(ROWS, TEACHER)
-    assert agreement(TorchStudent(Wordy(), output=lambda said: said["logits"]).fit(ROWS, TEACHER, **QUICK)) > 0.9
-    chosen = TorchStudent(Wordy(), output=lambda said: said["logits"]).fit(ROWS, TEACHER, DECIDED, validation=0.3, **QUICK)
+        TorchStudent(ReturnsDict()).fit(ROWS, TEACHER)
+    assert agreement(TorchStudent(ReturnsDict(), output=lambda returned: returned["logits"]).fit(ROWS, TEACHER, **QUICK)) > 0.9
+    chosen = TorchStudent(ReturnsDict(), output=lambda returned: returned["logits"]).fit(ROWS, TEACHER, DECIDED, validation=0.3, **QUICK)
     assert chosen.fit_.scores.min() < 8
 
 
-def test_hidden_layers_are_matched_through_projectors_that_are_no_part_of_the_student():
+def test_hidden_layers_are_matched_through_projectors_that_are_not_part_of_the_student():
     objective = soft_cross_entropy() + 0.1 * tl.losses.hint("1", "1")
     student = TorchStudent(small(), objective).fit(ROWS, TEACHER, **QUICK)
     assert [parameter.shape for parameter in student.projectors_.parameters()] == [(30, 8), (30,)]
@@ -184,7 +184,7 @@ def test_hidden_layers_are_matched_through_projectors_that_are_no_part_of_the_st
         TorchStudent(small(), tl.losses.hint("hidden", "1")).fit(ROWS, TEACHER)
 
 
-def test_a_projector_takes_what_a_layer_says_in_half_precision():
+def test_a_projector_takes_a_layers_output_in_half_precision():
     objective = soft_cross_entropy() + 0.1 * tl.losses.hint("1", "1")
     assert agreement(TorchStudent(small(), objective).fit(ROWS, TEACHER, precision="bfloat16", **QUICK)) > 0.9
 
@@ -192,13 +192,13 @@ def test_a_projector_takes_what_a_layer_says_in_half_precision():
 def test_a_checkpoint_of_another_teacher_or_of_more_rows_is_refused_for_a_dataset_too(tmp_path):
     pairs, other = TensorDataset(INPUTS, torch.arange(70)), as_teacher(nn.Linear(4, 3), classes=NAMES)
     TorchStudent(small()).fit(pairs, TEACHER, epochs=1, checkpoints=tmp_path)
-    with pytest.raises(LabelMismatch, match=r"of another training \(teacher is torch:"):
+    with pytest.raises(LabelMismatch, match=r"of another training: its teacher is torch:"):
         TorchStudent(small()).fit(pairs, other, epochs=1, checkpoints=tmp_path)
-    with pytest.raises(LabelMismatch, match=r"of another training \(data is 70 rows"):
+    with pytest.raises(LabelMismatch, match=r"of another training: its data is 70 rows"):
         TorchStudent(small()).fit(TensorDataset(INPUTS[:60], torch.arange(60)), TEACHER, epochs=1, checkpoints=tmp_path)
 
 
-def test_projectors_come_back_from_a_checkpoint(tmp_path):
+def test_projectors_are_restored_from_a_checkpoint(tmp_path):
     objective = soft_cross_entropy() + tl.losses.hint("1", "1")
     alone = TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4)
 
@@ -213,35 +213,35 @@ def test_projectors_come_back_from_a_checkpoint(tmp_path):
         assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
 
 
-SHARING = small()
+OTHER = small()
 
 
 @pytest.mark.parametrize(
-    ("network", "given", "options", "error", "said"),
+    ("network", "labels", "options", "error", "message"),
     [
-        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), TEACHER, {}, BadInput, "probabilities already .* Leave softmax out"),
+        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), TEACHER, {}, BadInput, "probabilities already .* Remove the softmax"),
         (nn.Linear(4, 2), TEACHER, {}, ShapeError, r"shape \(2, 2\); expected \(batch, 3\), one logit for each"),
-        (nn.ReLU(), TEACHER, {}, BadInput, "no parameters; there is nothing to teach"),
+        (nn.ReLU(), TEACHER, {}, BadInput, "no parameters; expected a network with weights"),
         (BIG, TEACHER, {}, BadInput, "share 4 of the student's 4 parameter tensors"),
         (small(), record(TEACHER, ROWS + 1), {}, LabelMismatch, "70 of 70 rows are not among the 70"),
         (small(), record(TEACHER, ROWS[:50]), {}, LabelMismatch, "20 of 70 rows are not among the 50"),
         (small(), None, {}, BadInput, "no teacher and no y"),
         (small(), None, {"y": DECIDED[:9]}, ShapeError, "y has 9 rows and X has 70"),
         (small(), TEACHER, {"y": np.where(DECIDED == "a", "z", DECIDED)}, LabelMismatch, r"holds the labels \['z'\], which are not"),
-        (small(), TEACHER, {"epoch": 3}, BadInput, "no setting 'epoch' .* Did you mean epochs"),
-        (small(), TEACHER, {"validation": 0.001}, BadInput, "leaves 0 to choose with"),
+        (small(), TEACHER, {"epoch": 3}, BadInput, "'epoch' is no training setting.* Did you mean epochs"),
+        (small(), TEACHER, {"validation": 0.001}, BadInput, "gives 0 validation rows and 70 training rows"),
         (small(), TEACHER, {"validation": 5}, BadInput, "validation is a int"),
         (small(), TEACHER, {"average": 2.0}, BadInput, "average is 2.0"),
         (small(), TEACHER, {"precision": "float8"}, BadInput, "'float32' or 'bfloat16'"),
-        (small(), TEACHER, {"optimizer": torch.optim.SGD(SHARING.parameters(), lr=0.1)}, BadInput, "none of the student's parameters"),
+        (small(), TEACHER, {"optimizer": torch.optim.SGD(OTHER.parameters(), lr=0.1)}, BadInput, "none of the student's parameters"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_before_training(network, given, options, error, said):
-    with pytest.raises(error, match=said):
-        TorchStudent(network).fit(ROWS, given, **options)
+def test_input_that_does_not_fit_is_refused_before_training(network, labels, options, error, message):
+    with pytest.raises(error, match=message):
+        TorchStudent(network).fit(ROWS, labels, **options)
 
 
-def test_an_objective_that_reads_what_is_not_there_is_refused():
+def test_an_objective_that_reads_missing_labels_is_refused():
     with pytest.raises(BadInput, match="hard_cross_entropy reads labels"):
         TorchStudent(small(), hard_cross_entropy()).fit(ROWS, TEACHER)
 
@@ -251,22 +251,22 @@ def test_classes_that_differ_from_the_teachers_are_refused():
         TorchStudent(small(), classes=("c", "b", "a")).fit(ROWS, TEACHER)
 
 
-def test_a_nan_loss_stops_with_its_rows_and_keeps_the_checkpoint(tmp_path):
+def test_a_nan_loss_stops_with_its_rows_and_leaves_the_checkpoint(tmp_path):
     answers = TEACHER.answer(ROWS)
     labels = SoftLabels(answers, TEACHER.form, tl.record(TEACHER, ROWS).names, "t")
 
-    def poison(report):
+    def set_weights_to_nan(report):
         if report.epoch == 2:
             with torch.no_grad():
                 network[0].weight.fill_(float("nan"))
 
     network = small()
     with pytest.raises(SelfCheckFailed, match="loss of epoch 3 is nan, first in the batch of rows"):
-        TorchStudent(network).fit(ROWS, labels, epochs=5, callbacks=[poison], checkpoints=tmp_path)
+        TorchStudent(network).fit(ROWS, labels, epochs=5, callbacks=[set_weights_to_nan], checkpoints=tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_student_predicts_its_labels_from_probabilities_at_temperature_one():
+def test_a_student_predicts_its_classes_from_probabilities_at_temperature_one():
     network = nn.Linear(4, 3)
     student = TorchStudent(network, classes=("a", "b", "c"))
     p = student.predict_proba(INPUTS.numpy())

@@ -22,7 +22,7 @@ def test_validation_counts_errors_or_averages_the_loss():
     torch.testing.assert_close(soft, loss)
 
 
-def test_values_are_scored_by_their_squares():
+def test_values_are_scored_by_their_squared_error():
     class Half(nn.Module):
         def forward(self, inputs):
             return inputs / 2
@@ -31,7 +31,7 @@ def test_values_are_scored_by_their_squares():
     assert score.tolist() == [2.5]
 
 
-def test_a_copy_that_answers_nan_has_the_worst_score_there_is():
+def test_a_copy_that_answers_nan_has_an_infinite_score():
     class Stack(nn.Module):
         copies = 2
 
@@ -41,7 +41,7 @@ def test_a_copy_that_answers_nan_has_the_worst_score_there_is():
     assert Validation(torch.zeros(2, 1), torch.tensor([0, 0])).score(Stack()).tolist() == [0.0, torch.inf]
 
 
-def test_a_copy_whose_patience_ran_out_takes_no_later_epoch():
+def test_a_copy_whose_patience_has_run_out_ignores_later_epochs():
     class Stack(nn.Module):
         copies = 2
 
@@ -53,6 +53,6 @@ def test_a_copy_whose_patience_ran_out_takes_no_later_epoch():
     best = BestWeights(stack)
     for epoch, scores in enumerate(([3.0, 3.0], [4.0, 2.0], [4.0, 3.0], [1.0, 1.0]), start=1):
         nn.init.constant_(stack.weight, float(epoch))
-        best.offer(torch.tensor(scores, dtype=torch.float64), epoch, patience=2)
+        best.update(torch.tensor(scores, dtype=torch.float64), epoch, patience=2)
     best.restore()
     assert best.epoch.tolist() == stack.weight.tolist() == [1, 4]

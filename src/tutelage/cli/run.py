@@ -15,11 +15,7 @@ from tutelage.core.progress import DisplayedStages
 @click.command()
 @click.argument("recipe")
 @click.option("--quick", is_flag=True, help="Use fewer rows and seeds, for a preview within a minute.")
-@click.option(
-    "--as-published",
-    is_flag=True,
 @click.option("--as-published", is_flag=True, help="mnist only: also run the protocol of the original demo, mistakes included.")
-)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="First seed.")
 @click.option(
     "--seeds", type=click.IntRange(2, 1000), help="Number of seeds; by default 20 for moons, 10 for friedman and 5 for the others."

@@ -1,4 +1,4 @@
-"""The meaning of a teacher's numbers: declared once, checked at every place where answers enter."""
+"""The meaning of a teacher's answers: declared once, and checked wherever answers enter the library."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class AnswerForm:
             raise BadInput(f"kind {self.kind!r} and task {self.task!r}; expected one of {', '.join(KINDS)} and one of {', '.join(TASKS)}.")
         if (self.task == "regression") != (self.kind == "values"):
             raise BadInput(
-                f"answers of kind {self.kind!r} do not fit the task {self.task!r}; values are for regression, and only they are."
+                f"answers of kind {self.kind!r} do not fit the task {self.task!r}; expected 'values' for regression, "
+                "and 'logits' or 'probabilities' for other tasks."
             )
         object.__setattr__(self, "classes", tuple(map(plain, labels_of(self.classes))))
         self._check_classes()
@@ -58,28 +59,28 @@ class AnswerForm:
                 raise LabelMismatch(f"a regression teacher has no classes; got {shown(classes)}.")
             return
         if len(set(map(_key, classes))) < len(classes):
-            raise LabelMismatch(f"a class is named twice in {shown(classes)}; each column needs a label of its own.")
+            raise LabelMismatch(f"a class is named twice in {shown(classes)}; expected a different name for each column.")
         needed = {"binary": 2, "multiclass": 2, "multilabel": 1}[self.task]
         if len(classes) < needed or (self.task == "binary" and len(classes) > needed):
             expected = "2" if self.task == "binary" else f"at least {needed}"
             raise LabelMismatch(f"{len(classes)} classes {shown(classes)} for a {self.task} teacher; expected {expected}.")
 
     def check(self, answers: ArrayLike, rows: int, what: str = "the teacher's answers") -> Floats:
-        """Return answers as (rows, columns) floats after proving that they are what this form says.
+        """Return answers as (rows, columns) floats, after checking that they have this form.
 
         Args:
             answers: (rows, columns); for regression also (rows,).
-            rows: how many rows were asked about.
-            what: the name used in an error.
+            rows: the number of rows that the teacher was queried with.
+            what: the subject of error messages.
 
         Raises:
-            ShapeError: no matrix, or another number of columns than classes. LabelMismatch: another number of rows.
-            NotProbabilities: rows that are no distributions. BadInput: NaN, or a number where there can be none.
+            ShapeError: not a matrix, or another number of columns than classes. LabelMismatch: another number of rows.
+            NotProbabilities: rows that are not distributions. BadInput: NaN, or infinite numbers other than -inf in logits.
         """
         array = _numbers(answers, what)
         matrix = as_matrix(array.reshape(-1, 1) if self.kind == "values" and array.ndim == 1 else array, what)
         if len(matrix) != rows:
-            raise LabelMismatch(f"{what}: {len(matrix)} answers to {rows} rows; expected one answer a row.")
+            raise LabelMismatch(f"{what}: {len(matrix)} answers to {rows} rows; expected one answer per row.")
         if self.classes and matrix.shape[1] != len(self.classes):
             raise ShapeError(
                 f"{what} have {matrix.shape[1]} columns; expected {len(self.classes)}, one for each of the classes {shown(self.classes)}."
@@ -90,18 +91,21 @@ class AnswerForm:
             return _check_logits(matrix, what)
         return _check_each(matrix, what) if self.task == "multilabel" else check_probabilities(matrix, what)
 
-    def take(self, said: ArrayLike, rows: int, what: str = "the teacher's answers") -> Floats:
-        """`check`, for a model that may say one number a row: that about the second of two classes, or a single label.
+    def take(self, answers: ArrayLike, rows: int, what: str = "the teacher's answers") -> Floats:
+        """`check`, for a model that may give one number per row: that of the second of two classes, or of a single label.
 
         Args:
-            said: (rows, columns), (rows, 1) or (rows,).
-            rows: how many rows were asked about.
-            what: the name used in an error.
+            answers: (rows, columns), (rows, 1) or (rows,).
+            rows: the number of rows that the teacher was queried with.
+            what: the subject of error messages.
 
         Returns:
-            (rows, columns); of two classes both, as `two_columns` completes them.
+            (rows, columns); for two classes, both columns (see `two_columns`).
+
+        Raises:
+            ShapeError, LabelMismatch, NotProbabilities, BadInput: as `check`.
         """
-        array = _numbers(said, what)
+        array = _numbers(answers, what)
         if self.task == "binary" and (array.ndim == 1 or array.shape[1:] == (1,)):
             array = two_columns(array, self.kind)
         return self.check(array.reshape(-1, 1) if array.ndim == 1 and len(self.classes) == 1 else array, rows, what)
@@ -120,7 +124,7 @@ class AnswerForm:
         return sigmoid(logits) if self.task == "multilabel" else softmax(logits)
 
     def logits(self, answers: Floats) -> Floats:
-        """(rows, classes) logits; from probabilities they are log p, right up to a constant a row, or log odds.
+        """(rows, classes) logits; those of probabilities are log p, exact up to one constant per row, or log odds for multilabel.
 
         Raises:
             LabelMismatch: regression values have no logits.
@@ -133,18 +137,18 @@ class AnswerForm:
             return np.asarray(np.log(answers) - np.log1p(-answers) if self.task == "multilabel" else np.log(answers))
 
     def codes(self, y: Any, rows: int | None = None, *, unknown: Literal["refuse", "mark"] = "refuse") -> NDArray[np.int64]:
-        """The column of each class label, for tasks of one class a row.
+        """The column of each class name in y, for tasks with one class per row.
 
         Args:
-            y: (rows,) or (rows, 1) class labels, as an array, list, Series or tensor; "1" and 1 are two labels.
-            rows: how many rows there are; None if nothing says.
-            unknown: "refuse" labels that are not among the classes, or "mark" them, and missing ones, as -1.
+            y: (rows,) or (rows, 1) class names, as an array, list, Series or tensor; "1" and 1 are different names.
+            rows: the expected number of rows; None for any.
+            unknown: "refuse" raises an error for a name that is not among the classes, or is missing; "mark" gives it code -1.
 
         Returns:
             (rows,) integers.
 
         Raises:
-            LabelMismatch: a label that is not among the classes. ShapeError: not one label a row.
+            LabelMismatch: a name that is not among the classes. ShapeError: not one name per row.
 
         Example:
             >>> of_classes("logits", ["no", "yes"]).codes(["yes", "no", "yes"])
@@ -154,31 +158,31 @@ class AnswerForm:
         found, places = _distinct(column)
         of_class = {_key(label): place for place, label in enumerate(self.classes)}
         codes = np.array([-1 if label is None else of_class.get(_key(label), -1) for label in found], dtype=np.int64)
-        strange = tuple(label for label, code in zip(found, codes, strict=True) if code < 0)
-        if unknown == "refuse" and None in strange:
+        unrecognised = tuple(label for label, code in zip(found, codes, strict=True) if code < 0)
+        if unknown == "refuse" and None in unrecognised:
             raise LabelMismatch("y holds missing labels; leave those rows out.")
-        if unknown == "refuse" and strange:
+        if unknown == "refuse" and unrecognised:
             raise LabelMismatch(
-                f"y holds the labels {shown(strange)}, which are not among the classes {shown(self.classes)}. "
+                f"y holds the labels {shown(unrecognised)}, which are not among the classes {shown(self.classes)}. "
                 "Leave those rows out, map the labels, or use a teacher of all classes."
             )
         return codes[places]
 
     def truth(self, y: Any, rows: int | None = None) -> NDArray[Any]:
-        """The ground truth, parsed once: what y says in the terms of this form.
+        """The ground truth y as numbers, in the order of this form's classes.
 
         Args:
-            y: (rows,) class labels; for multilabel (rows, labels) of 0 and 1, where the columns of a frame may stand in any order;
+            y: (rows,) class names; for multilabel (rows, labels) of 0 and 1, where the columns of a frame may have any order;
                 for regression (rows,) or (rows, outputs) values. An array, list, frame, Series or tensor.
-            rows: how many rows there are; None if nothing says.
+            rows: the expected number of rows; None for any.
 
         Returns:
             (rows,) int64 codes of the classes; (rows, labels) float64 of 0 and 1; or (rows, outputs) float64 values.
 
         Raises:
-            LabelMismatch: a label that is not among the classes, or a frame whose columns are not the labels. ShapeError: other rows
-                or columns than expected, or no numbers where numbers are needed. BadInput: labels that are neither 0 nor 1,
-                values that are not finite.
+            LabelMismatch: a name that is not among the classes, or a frame whose columns are not the labels. ShapeError: other rows
+                or columns than expected, or values that are not numbers. BadInput: multilabel values other than 0 and 1, or
+                regression values that are not finite.
 
         Example:
             >>> of_classes("logits", ["no", "yes"]).truth([["yes"], ["no"]])
@@ -200,11 +204,11 @@ class AnswerForm:
                 f"y has {values.shape[1]} columns; expected {len(self.classes)}, one for each of the labels {shown(self.classes)}."
             )
         if not np.isin(values, (0.0, 1.0)).all():
-            raise BadInput("multilabel truth is 0 or 1 for each row and label; y holds other numbers.")
+            raise BadInput("y holds numbers other than 0 and 1; expected 0 or 1 for each row and label of a multilabel task.")
         return values if order is None else values[:, order]
 
     def truth_as_answers(self, y: Any, rows: int | None = None) -> Floats:
-        """`truth` in the shape of answers: (rows, classes) one-hot where there is one class a row.
+        """`truth` in the shape of answers: one-hot (rows, classes) for tasks with one class per row.
 
         Raises:
             LabelMismatch, ShapeError, BadInput: as `truth`.
@@ -232,10 +236,10 @@ def of_classes(kind: AnswerKind, classes: Any) -> AnswerForm:
 
 
 def form_of_truth(y: Any) -> AnswerForm:
-    """The form of what a ground truth alone teaches: its classes in order, or the labels 0, 1, ... of a matrix of several columns.
+    """The form of answers to a ground truth without a teacher: its classes, sorted, or the labels 0, 1, ... for a matrix with columns.
 
     Raises:
-        LabelMismatch: a missing label, or fewer than two classes. ShapeError: neither a column of labels nor a matrix.
+        LabelMismatch: a missing label, or fewer than two classes. ShapeError: neither a column of class names nor a matrix.
     """
     array = _as_array(y)
     if array.ndim == 2 and array.shape[1] > 1:
@@ -300,16 +304,16 @@ def shown(classes: tuple[Any, ...]) -> str:
 
 
 def label_column(y: Any, rows: int | None = None) -> NDArray[Any]:
-    """(rows,) class labels, from a column or a matrix of one column, and from a tensor or Series.
+    """(rows,) class names, from an array, tensor or Series with one column.
 
     Raises:
-        ShapeError: not one label a row, or another number of rows.
+        ShapeError: not one name per row, or another number of rows.
     """
     column = _as_array(y)
     column = column[:, 0] if column.ndim == 2 and column.shape[1] == 1 else column
     if column.ndim != 1:
         raise ShapeError(
-            f"y has shape {column.shape}; expected (rows,), one class label a row. Pass y.argmax(axis=1) if y is one-hot; "
+            f"y has shape {column.shape}; expected (rows,), one class label per row. Pass y.argmax(axis=1) if y is one-hot; "
             "probabilities are soft labels."
         )
     _check_rows(len(column), rows)
@@ -317,10 +321,10 @@ def label_column(y: Any, rows: int | None = None) -> NDArray[Any]:
 
 
 def columns_in_order(given: Sequence[Any], expected: Sequence[Any], *, what: str, remedy: str) -> list[int]:
-    """The place of each expected label among the given ones.
+    """The position of each expected name among the given ones.
 
     Raises:
-        LabelMismatch: a label missing, or one too many.
+        LabelMismatch: names that are missing or not expected.
     """
     place = {_key(label): column for column, label in enumerate(given)}
     keys = {_key(label) for label in expected}
@@ -346,7 +350,7 @@ def _check_rows(found: int, rows: int | None) -> None:
 
 
 def _distinct(labels: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
-    """The labels that occur, as plain values and None for missing ones, and which of them each row has."""
+    """The distinct class names, as plain values with None for missing ones, and the position of each row's name among them."""
     if labels.dtype.kind != "O":
         found, places = np.unique(labels, return_inverse=True)
         return [plain_or_none(label) for label in found], places
@@ -362,7 +366,7 @@ def _distinct(labels: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
 
 
 def plain_or_none(label: Any) -> Any:
-    """A class label as a plain value; None for what cannot name a class (a missing value, NaN, a list)."""
+    """A class label as a plain value; None for values that cannot be class names (a missing value, NaN, a list)."""
     try:
         return plain(label)
     except LabelMismatch:
@@ -376,7 +380,7 @@ def _truth_values(y: Any, task: Task) -> NDArray[np.float64]:
         raise ShapeError(f"y has shape {array.shape}; expected (rows,) or (rows, columns).")
     try:
         if array.dtype.kind in "SU" or (array.dtype.kind == "O" and any(isinstance(cell, str | bytes) for cell in array.flat)):
-            raise TypeError(f"{array.dtype} that hold texts")
+            raise TypeError(f"the {array.dtype} array holds texts")
         return array.astype(np.float64).reshape(len(array), -1)
     except (TypeError, ValueError, OverflowError) as error:
         raise ShapeError(f"y holds values that are not numbers ({one_line(error)}); a {task} task needs numbers.") from error
@@ -407,7 +411,7 @@ def _check_logits(matrix: Floats, what: str) -> Floats:
 
 def _check_each(matrix: Floats, what: str) -> Floats:
     """Check multilabel answers: every number is an independent probability."""
-    bad = ~((matrix >= 0) & (matrix <= 1)).all(axis=1)  # a comparison with NaN is false, so NaN is rejected
+    bad = ~((matrix >= 0) & (matrix <= 1)).all(axis=1)  # a comparison with NaN is false, so NaN is refused
     if bad.any():
         raise NotProbabilities(
             f"{what}: {int(bad.sum())} of {len(matrix)} rows hold numbers outside 0 to 1 (first: row {int(np.flatnonzero(bad)[0])}). "

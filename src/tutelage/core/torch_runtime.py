@@ -1,6 +1,6 @@
-"""Device habits of torch that every stage must share: seeds, eval mode, batched answers, memory.
+"""Torch conventions that all stages share: seeds, eval mode, batched answers, threads, memory.
 
-Torch loads when one of these is called, never on import.
+Torch is imported when one of these functions is called, not when this module is imported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Run a block under a torch seed and give back the caller's random state afterwards.
+    """Run a block with a torch seed, and restore the caller's random state afterwards.
 
     Initial weights, dropout masks and shuffles inside the block depend on `seed` alone.
     """
@@ -34,9 +34,9 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode, no gradient and no autocast of the caller's for a block; the mode of every submodule is restored afterwards.
+    """Run a block with the network in eval mode, without gradients and without autocast; restore every submodule's mode afterwards.
 
-    Restoring module by module matters: a caller may keep some norm layers frozen in eval mode.
+    Modes are restored module by module, since a caller may have frozen some normalisation layers in eval mode.
     """
     torch = require("torch")
     modes = {module: module.training for module in network.modules()}
@@ -52,10 +52,10 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def coarse_products() -> Iterator[None]:
-    """Let float32 matrix products of a block round their inputs to bfloat16 where the processor has units for it.
+    """Run a block with float32 matrix products that round their inputs to bfloat16, if the processor has instructions for it.
 
-    Elsewhere it changes nothing. Good for training large layers, about twice as fast on such processors; not for
-    answers that are kept.
+    Other processors compute as before. Use it to train large layers, about twice as fast on such processors; not for
+    answers that are saved.
     """
     torch = require("torch")
     before = torch.get_float32_matmul_precision()
@@ -68,14 +68,14 @@ def coarse_products() -> Iterator[None]:
 
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """Let torch's operations in a block share this many threads; None changes nothing.
+    """Run a block with this number of threads for torch's operations; None changes nothing.
 
-    A step of a few thousand weights is done before a second thread has started: one thread is as fast or faster, and the
-    others are free for something else. How a product is shared between threads can change its last bits.
+    A step of a network with a few thousand weights ends before a second thread has started: one thread is as fast or faster, and the
+    other processors stay free. The number of threads can change the last bits of a matrix product.
 
-    `torch.set_num_threads` is not used for this: it also sets the number of threads of the MKL inside torch, for good and
-    apart from OpenMP's. Called where something else limits OpenMP for a while (threadpoolctl, joblib), it would leave MKL at
-    that limit for the rest of the process, and the next training would end in other bits than the one after it.
+    `torch.set_num_threads` is not used: it also sets the number of threads of the MKL inside torch, permanently and separately from
+    that of OpenMP. Called while OpenMP is limited temporarily (by threadpoolctl or joblib), it would leave MKL at
+    that limit for the rest of the process, and the next training would end with other bits than the one after it.
     """
     torch = require("torch")
     if count is None:
@@ -92,7 +92,7 @@ def threads(count: int | None) -> Iterator[None]:
 
 @cache
 def _mkl_threads_of_this_thread(torch: ModuleType) -> Callable[[int], int]:
-    """MKL's own function inside torch: sets the threads of its calls from this thread and returns the number before; 0 is none."""
+    """MKL's function inside torch: sets the number of threads for calls from this thread, and returns the previous number; 0 is unset."""
     library = Path(str(torch.__file__)).parent / "lib" / "libtorch_cpu.so"
     try:
         function = ctypes.CDLL(str(library)).MKL_Set_Num_Threads_Local
@@ -104,12 +104,12 @@ def _mkl_threads_of_this_thread(torch: ModuleType) -> Callable[[int], int]:
 
 @contextmanager
 def training_state(seed: int, *, threads_count: int | None = None, device_type: str = "cpu") -> Iterator[None]:
-    """What a training must not inherit from the process: random state, gradient mode and autocast; all of it is restored.
+    """Run a block with a defined random state, number of threads, gradient mode and autocast, and restore all of them afterwards.
 
     Args:
-        seed: of shuffles, dropout and whatever else is drawn in the block.
-        threads_count: as for `threads`.
-        device_type: "cpu", "cuda", ...: autocast is switched off there, until the training switches it on.
+        seed: the seed of shuffles, dropout and all other random draws in the block.
+        threads_count: as in `threads`.
+        device_type: "cpu", "cuda", ...: the device for which autocast is switched off, until the training switches it on.
     """
     torch = require("torch")
     with (
@@ -122,16 +122,16 @@ def training_state(seed: int, *, threads_count: int | None = None, device_type: 
         yield
 
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # the constants of malloc.h
 
 
 @cache
 def reuse_freed_memory() -> None:
-    """Let memory that is freed stay with the process, for the tensors of the next step: for a program, never for a library.
+    """Keep freed memory in the process, for the tensors of the next step. For programs; a library should not call it.
 
-    By default glibc gives freed blocks of megabytes back to the system and takes new ones a moment later, and the kernel
-    clears every page of them: up to half the time of a small convolution. With this, the process keeps the most memory that
-    it ever used. The command line calls it when it starts; a script of your own may. Other allocators are left alone.
+    By default glibc returns freed blocks of megabytes to the system and requests new ones soon after, and the kernel
+    clears every page of them: up to half the time of a small convolution. After this call, the process keeps the most memory that
+    it ever used. The command line calls it at the start; your scripts may call it too. Other allocators are not affected.
 
     Example:
         >>> from tutelage.core.torch_runtime import reuse_freed_memory
@@ -143,15 +143,15 @@ def reuse_freed_memory() -> None:
 
 
 def answers_of(
-    network: nn.Module, inputs: Tensor, *, batch_size: int = 1000, output: Callable[[Any], Tensor] = lambda said: said
+    network: nn.Module, inputs: Tensor, *, batch_size: int = 1000, output: Callable[[Any], Tensor] = lambda returned: returned
 ) -> Tensor:
-    """The network's raw outputs for every row, in eval mode, without gradient.
+    """The network's outputs for every row, in eval mode, without gradients.
 
     Args:
         network: maps (batch, ...) to (batch, classes), or to (copies, batch, classes) for a stack.
         inputs: (rows, ...).
-        batch_size: rows per call; bounds the memory that activations take.
-        output: takes the answers out of what the network returns.
+        batch_size: rows per call; bounds the memory of activations.
+        output: extracts the answers from what the network returns.
 
     Returns:
         (rows, classes) or (copies, rows, classes).

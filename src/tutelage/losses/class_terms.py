@@ -1,6 +1,6 @@
-"""The public losses of classes: each name makes an objective of one term, to be weighted with * and joined with +.
+"""The public losses for classification. Each function returns an objective of one term; weight with * and add with +.
 
-The pure functions of tensors that they stand for have the same names in the files beside this one.
+The pure functions of tensors behind them have the same names in `tutelage.losses.functional`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,18 @@ if TYPE_CHECKING:
 
 
 def hard_cross_entropy(*, smoothing: float = 0.0) -> Objective:
-    """Match the labels: -log softmax(z)_y (see `classification.hard_cross_entropy`).
+    """Cross-entropy against the ground truth: -log softmax(z)_y (see `losses.functional.hard_cross_entropy`).
 
     Args:
-        smoothing: s in [0, 1]: label smoothing, (1 - s) one-hot + s / classes.
+        smoothing: label smoothing s, from 0 to 1: the target is (1 - s) one-hot + s / classes.
+
+    Returns:
+        An objective of one term, which reads "student" and "labels".
+
+    Raises:
+        BadInput: smoothing that is not between 0 and 1.
+
+    Source: label smoothing: Szegedy et al. 2016, arXiv 1512.00567.
 
     Example:
         >>> import torch
@@ -33,15 +41,25 @@ def hard_cross_entropy(*, smoothing: float = 0.0) -> Objective:
         tensor([0.6200, 0.3700])
     """
     if not 0 <= smoothing <= 1:
-        raise BadInput(f"smoothing is {smoothing}; label smoothing takes a number from 0 to 1.")
-    return _alone(Term("hard_cross_entropy", classification.hard_cross_entropy, ("student", "labels"), {"smoothing": smoothing}))
+        raise BadInput(f"smoothing is {smoothing}; expected a number from 0 to 1.")
+    return _single(Term("hard_cross_entropy", classification.hard_cross_entropy, ("student", "labels"), {"smoothing": smoothing}))
 
 
 def soft_cross_entropy(*, temperature: float | Tensor = 1.0) -> Objective:
-    """Match the teacher's probabilities at a temperature: -t^2 sum_c p_c log softmax(z / t)_c (see `classification.soft_cross_entropy`).
+    """Cross-entropy against the teacher's probabilities at a temperature: -t^2 sum_c p_c log softmax(z / t)_c.
+
+    The pure function is `losses.functional.soft_cross_entropy`.
 
     Args:
-        temperature: above zero; (copies, 1, 1) for one a copy.
+        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+
+    Returns:
+        An objective of one term, which reads "student" and "teacher".
+
+    Raises:
+        BadInput: a temperature that is not above zero.
+
+    Source: Hinton et al. 2015, arXiv 1503.02531.
 
     Example:
         >>> import torch
@@ -57,14 +75,24 @@ def soft_cross_entropy(*, temperature: float | Tensor = 1.0) -> Objective:
     scale = check_scale(temperature)
     prepare = partial(_scaled_targets, scale)
     loss = classification.to_scaled_targets
-    return _alone(Term("soft_cross_entropy", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare))
+    return _single(Term("soft_cross_entropy", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare))
 
 
 def kl_divergence(*, temperature: float | Tensor = 1.0) -> Objective:
-    """As `soft_cross_entropy`, less the teacher's entropy: the same gradient, and zero where the student is right.
+    """`soft_cross_entropy` minus the teacher's entropy: the same gradient, and zero where the student agrees with the teacher.
+
+    The pure function is `losses.functional.kl_divergence`.
 
     Args:
-        temperature: above zero; (copies, 1, 1) for one a copy.
+        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+
+    Returns:
+        An objective of one term, which reads "student" and "teacher".
+
+    Raises:
+        BadInput: a temperature that is not above zero.
+
+    Source: Hinton et al. 2015, arXiv 1503.02531.
 
     Example:
         >>> import torch
@@ -74,14 +102,25 @@ def kl_divergence(*, temperature: float | Tensor = 1.0) -> Objective:
         >>> print(tl.losses.kl_divergence(temperature=4.0)(batch).total.abs().round(decimals=3))
         tensor([0., 0.])
     """
-    return _to_probabilities("kl_divergence", classification.kl_divergence, temperature)
+    return _of_probabilities("kl_divergence", classification.kl_divergence, temperature)
 
 
 def reverse_kl(*, temperature: float | Tensor = 1.0) -> Objective:
-    """Keep to what the teacher finds likely: t^2 sum_c q_c (log q_c - log p_c) (see `divergences.reverse_kl`).
+    """Kullback-Leibler divergence of the teacher from the student: t^2 sum_c q_c (log q_c - log p_c).
+
+    It keeps the student to classes that the teacher finds likely. A teacher that gives a class probability zero is refused when the
+    loss is computed. The pure function is `losses.functional.reverse_kl`.
 
     Args:
-        temperature: above zero; (copies, 1, 1) for one a copy. A teacher that rules a class out is refused.
+        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+
+    Returns:
+        An objective of one term, which reads "student" and "teacher".
+
+    Raises:
+        BadInput: a temperature that is not above zero.
+
+    Source: Agarwal et al. 2024 (GKD), arXiv 2306.13649.
 
     Example:
         >>> import torch
@@ -91,8 +130,7 @@ def reverse_kl(*, temperature: float | Tensor = 1.0) -> Objective:
         tensor([1.2000])
     """
     scale = check_scale(temperature)
-
-    return _alone(
+    return _single(
         Term(
             "reverse_kl", divergences.reverse_kl, ("student", "teacher"), {"temperature": scale}, prepare=partial(_finite_log_probs, scale)
         )
@@ -100,11 +138,19 @@ def reverse_kl(*, temperature: float | Tensor = 1.0) -> Objective:
 
 
 def jensen_shannon(*, temperature: float | Tensor = 1.0, teacher_share: float = 0.5) -> Objective:
-    """Between `kl_divergence` and `reverse_kl`: the generalised Jensen-Shannon divergence (see `divergences.jensen_shannon`).
+    """Generalised Jensen-Shannon divergence, between `kl_divergence` and `reverse_kl` (see `losses.functional.jensen_shannon`).
 
     Args:
-        temperature: above zero; (copies, 1, 1) for one a copy.
-        teacher_share: of the mixture with which both are compared, between 0 and 1.
+        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        teacher_share: the share of the teacher in the mixture with which both are compared, between 0 and 1.
+
+    Returns:
+        An objective of one term, which reads "student" and "teacher".
+
+    Raises:
+        BadInput: a temperature that is not above zero, or a share that is not between 0 and 1.
+
+    Source: Agarwal et al. 2024 (GKD), arXiv 2306.13649.
 
     Example:
         >>> import torch
@@ -115,14 +161,20 @@ def jensen_shannon(*, temperature: float | Tensor = 1.0, teacher_share: float = 
     """
     settings = {"temperature": check_scale(temperature), "teacher_share": divergences.check_share(teacher_share)}
     prepare = partial(log_softmax, temperature=settings["temperature"])
-    return _alone(Term("jensen_shannon", divergences.jensen_shannon, ("student", "teacher"), settings, prepare=prepare))
+    return _single(Term("jensen_shannon", divergences.jensen_shannon, ("student", "teacher"), settings, prepare=prepare))
 
 
 def logit_matching(*, centred: bool = False) -> Objective:
-    """Match the teacher's logits: 1/2 sum_c (z_c - v_c)^2 (see `classification.logit_matching`).
+    """Half the squared distance between the logits: 1/2 sum_c (z_c - v_c)^2 (see `losses.functional.logit_matching`).
 
     Args:
-        centred: up to one constant a row, for a teacher whose probabilities are all that is known.
+        centred: subtract the mean of each row first; for a teacher of which only the probabilities are known, whose logits are
+            defined up to one constant per row.
+
+    Returns:
+        An objective of one term, which reads "student" and "teacher".
+
+    Source: Ba, Caruana 2014, arXiv 1312.6184.
 
     Example:
         >>> import torch
@@ -132,7 +184,7 @@ def logit_matching(*, centred: bool = False) -> Objective:
         tensor([2.5000])
     """
     prepare = partial(finite, term="logit_matching")
-    return _alone(
+    return _single(
         Term(
             "logit_matching",
             classification.logit_matching,
@@ -145,12 +197,22 @@ def logit_matching(*, centred: bool = False) -> Objective:
 
 
 def decoupled(*, temperature: float | Tensor = 4.0, target_weight: float = 1.0, other_weight: float = 8.0) -> Objective:
-    """Weigh how sure the teacher is of the label, and how it shares the rest, apart (DKD; see `decoupled.decoupled`).
+    """Decoupled distillation (DKD): separate weights for the true class against the rest, and for the other classes.
+
+    The pure function is `losses.functional.decoupled`.
 
     Args:
-        temperature: above zero; (copies, 1, 1) for one a copy.
-        target_weight: of the label against all others.
-        other_weight: of the others among themselves.
+        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        target_weight: the weight of the divergence of (true class, all others).
+        other_weight: the weight of the divergence among the other classes.
+
+    Returns:
+        An objective of one term, which reads "student", "teacher" and "labels".
+
+    Raises:
+        BadInput: a temperature that is not above zero.
+
+    Source: Zhao et al. 2022 (DKD), arXiv 2203.08679.
 
     Example:
         >>> import torch
@@ -162,16 +224,24 @@ def decoupled(*, temperature: float | Tensor = 4.0, target_weight: float = 1.0, 
         tensor([4.3200])
     """
     settings = {"temperature": check_scale(temperature), "target_weight": target_weight, "other_weight": other_weight}
-    return _alone(Term("decoupled", decoupling.decoupled, ("student", "teacher", "labels"), settings, least_columns=3))
+    return _single(Term("decoupled", decoupling.decoupled, ("student", "teacher", "labels"), settings, least_columns=3))
 
 
 def dist(*, temperature: float | Tensor = 1.0, inter_weight: float = 1.0, intra_weight: float = 1.0) -> Objective:
-    """Match the teacher's correlations: of classes within a row, of rows within a class (see `correlation.dist`).
+    """Match the teacher's correlations, of classes within a row and of rows within a class (DIST; see `losses.functional.dist`).
 
     Args:
-        temperature: above zero; (copies, 1, 1) for one a copy.
-        inter_weight: of the classes within a row.
-        intra_weight: of the rows of the batch within a class.
+        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        inter_weight: the weight of the correlation of the classes within a row.
+        intra_weight: the weight of the correlation of the rows of the batch within a class.
+
+    Returns:
+        An objective of one term, which reads "student" and "teacher".
+
+    Raises:
+        BadInput: a temperature that is not above zero.
+
+    Source: Huang et al. 2022 (DIST), arXiv 2205.10536.
 
     Example:
         >>> import torch
@@ -183,14 +253,24 @@ def dist(*, temperature: float | Tensor = 1.0, inter_weight: float = 1.0, intra_
         tensor([0., 0.])
     """
     settings = {"inter_weight": inter_weight, "intra_weight": intra_weight}
-    return _to_probabilities("dist", correlation.dist, temperature, settings, least_columns=3)
+    return _of_probabilities("dist", correlation.dist, temperature, settings, least_columns=3)
 
 
 def standardised_divergence(*, temperature: float | Tensor = 2.0) -> Objective:
-    """`kl_divergence` of logits that have mean 0 and deviation 1 in each row (see `correlation.standardised_divergence`).
+    """`kl_divergence` of logits standardised to mean 0 and standard deviation 1 in each row.
+
+    The pure function is `losses.functional.standardised_divergence`.
 
     Args:
-        temperature: above zero; (copies, 1, 1) for one a copy.
+        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+
+    Returns:
+        An objective of one term, which reads "student" and "teacher".
+
+    Raises:
+        BadInput: a temperature that is not above zero.
+
+    Source: Sun et al. 2024, arXiv 2403.01427.
 
     Example:
         >>> import torch
@@ -202,14 +282,24 @@ def standardised_divergence(*, temperature: float | Tensor = 2.0) -> Objective:
     """
     scale = check_scale(temperature)
     loss, prepare = correlation.standardised_divergence, partial(_standardised_probs, scale)
-    return _alone(Term("standardised_divergence", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare, least_columns=3))
+    return _single(Term("standardised_divergence", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare, least_columns=3))
 
 
 def weighted_soft_labels(*, temperature: float | Tensor = 2.0) -> Objective:
-    """`soft_cross_entropy`, less for rows that the student knows better than the teacher (see `reweighted.weighted_soft_labels`).
+    """`soft_cross_entropy` with smaller weights for rows where the student is closer to the ground truth than the teacher.
+
+    The pure function is `losses.functional.weighted_soft_labels`.
 
     Args:
-        temperature: above zero; (copies, 1, 1) for one a copy.
+        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+
+    Returns:
+        An objective of one term, which reads "student", "teacher" and "labels".
+
+    Raises:
+        BadInput: a temperature that is not above zero.
+
+    Source: Zhou et al. 2021, arXiv 2102.00650.
 
     Example:
         >>> import torch
@@ -221,15 +311,23 @@ def weighted_soft_labels(*, temperature: float | Tensor = 2.0) -> Objective:
         tensor([2.1300, 0.2700])
     """
     settings = {"temperature": check_scale(temperature)}
-    return _alone(Term("weighted_soft_labels", reweighted.weighted_soft_labels, ("student", "teacher", "labels"), settings))
+    return _single(Term("weighted_soft_labels", reweighted.weighted_soft_labels, ("student", "teacher", "labels"), settings))
 
 
 def virtual_teacher(*, temperature: float = 20.0, correct: float = 0.99) -> Objective:
-    """Match a teacher that is made from the label, not trained (teacher-free; see `reweighted.virtual_teacher`).
+    """Match a virtual teacher, defined by the ground truth and not trained (Tf-KD; see `losses.functional.virtual_teacher`).
 
     Args:
-        temperature: softens it; a number above zero.
-        correct: what it gives to the label before that.
+        temperature: the temperature of the virtual teacher, a number above zero.
+        correct: its probability of the true class before that temperature, between 0 and 1.
+
+    Returns:
+        An objective of one term, which reads "student" and "labels".
+
+    Raises:
+        BadInput: a temperature that is not above zero, or a probability that is not between 0 and 1.
+
+    Source: Yuan et al. 2020 (Tf-KD), arXiv 1909.11723.
 
     Example:
         >>> import torch
@@ -240,12 +338,12 @@ def virtual_teacher(*, temperature: float = 20.0, correct: float = 0.99) -> Obje
         tensor([0.6100])
     """
     if not 0 < correct < 1:
-        raise BadInput(f"correct is {correct}; expected a probability between 0 and 1.")
+        raise BadInput(f"correct is {correct}; expected a probability between 0 and 1, both excluded.")
     settings = {"temperature": check_temperature(temperature), "correct": correct}
-    return _alone(Term("virtual_teacher", reweighted.virtual_teacher, ("student", "labels"), settings))
+    return _single(Term("virtual_teacher", reweighted.virtual_teacher, ("student", "labels"), settings))
 
 
-def _to_probabilities(
+def _of_probabilities(
     name: str,
     loss: Callable[..., Tensor],
     temperature: float | Tensor,
@@ -253,11 +351,11 @@ def _to_probabilities(
     *,
     least_columns: int = 1,
 ) -> Objective:
-    """Of a loss that reads the teacher's probabilities at its temperature."""
+    """An objective of a loss that reads the teacher's probabilities at its temperature."""
     scale = check_scale(temperature)
-    chosen = {"temperature": scale, **(settings or {})}
+    all_settings = {"temperature": scale, **(settings or {})}
     prepare = partial(softmax, temperature=scale)
-    return _alone(Term(name, loss, ("student", "teacher"), chosen, prepare=prepare, least_columns=least_columns))
+    return _single(Term(name, loss, ("student", "teacher"), all_settings, prepare=prepare, least_columns=least_columns))
 
 
 def _scaled_targets(temperature: float | Tensor, teacher_logits: Tensor) -> Tensor:
@@ -272,5 +370,5 @@ def _standardised_probs(temperature: float | Tensor, teacher_logits: Tensor) -> 
     return softmax(correlation.standardise(finite(teacher_logits, "standardised_divergence")), temperature)
 
 
-def _alone(term: Term) -> Objective:
+def _single(term: Term) -> Objective:
     return Objective((term,))

@@ -1,4 +1,4 @@
-"""An objective: a weighted sum of named terms, put together with + and *."""
+"""Objectives: weighted sums of named terms, built with + and *."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.losses.signals import Losses, Signals, added
+from tutelage.losses.signals import Losses, Signals, add_all
 
 ONE_CLASS_A_ROW: tuple[Task, ...] = ("binary", "multiclass")
 EVERY_TASK: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
@@ -21,20 +21,20 @@ EVERY_TASK: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regressio
 
 @dataclass(frozen=True)
 class Term:
-    """A loss that knows where its inputs come from.
+    """One named loss of an objective, with the signals that it reads.
 
     Attributes:
-        name: what a progress line calls it; no dots.
-        loss: called with what it reads, in order, and the settings as keywords; gives one value per example, (batch,), or
-            (copies, batch). If the term builds a module, that comes first.
-        reads: "student", "teacher" (their answers), "labels", "index", "student:PATH" or "teacher:PATH" (a hidden layer).
-        settings: what was chosen, such as the temperature.
-        weight: a number from 0, or (copies, 1, 1) for one a copy.
-        prepare: turns the teacher's answers, (rows, columns), into what `loss` reads as "teacher", row by row; asked once for
-            all rows where they are known beforehand.
-        build: makes the module that trains beside the student, from a first batch and the number of rows in the data.
-        tasks: what kinds of answers it is meant for.
-        least_columns: the fewest classes for which it is defined.
+        name: the name in reports; without dots.
+        loss: called with the signals that it reads, in order, and the settings as keywords; returns one value per example, (batch,),
+            or (copies, batch). If the term builds a module, the module is the first argument.
+        reads: the signals: "student", "teacher" (their answers), "labels", "index", "student:PATH" or "teacher:PATH" (a hidden layer).
+        settings: keyword arguments of `loss`, such as the temperature.
+        weight: a number, 0 or more, or a (copies, 1, 1) tensor for one per copy.
+        prepare: converts the teacher's answers, (rows, columns), to what `loss` reads as "teacher", row by row; called once for
+            all rows if they are recorded.
+        build: creates the module that trains with the student, from a first batch and the number of rows in the data.
+        tasks: the tasks that it supports.
+        least_columns: the smallest number of classes for which it is defined.
         stacks: whether it takes (copies, batch, columns).
 
     Raises:
@@ -66,10 +66,10 @@ class Term:
         object.__setattr__(self, "weight", _checked_weight(self.weight))
 
     def __call__(self, signals: Signals) -> Tensor:
-        """(batch,) or (copies, batch), before the weight.
+        """(batch,) or (copies, batch), not weighted.
 
         Raises:
-            BadInput: a signal that it reads is not there. ShapeError: a loss that is not one value per example.
+            BadInput: a signal that it reads is missing. ShapeError: a loss that is not one value per example.
         """
         loss = self.loss(*self._inputs(signals), **self.settings)
         rows = signals.student_answers.shape[:-1]
@@ -92,29 +92,35 @@ class Term:
         inputs = [read(signals) for read in self._readers]
         for name, value in zip(self.reads, inputs, strict=True):
             if value is None:
-                raise BadInput(f"{self.name} reads {_spoken(name)}, and this batch has none.")
+                raise BadInput(f"{self.name} reads {_description(name)}, and this batch has none; pass them in Signals.")
         if self.build is not None:
             if signals.modules is None or self.name not in signals.modules:
-                raise BadInput(f"{self.name} trains a module of its own; make it with objective.modules(signals, rows=...) and pass it on.")
+                raise BadInput(
+                    f"{self.name} trains a module, and this batch has none; create it with objective.modules(signals, rows=...) "
+                    "and pass it as Signals(modules=...)."
+                )
             inputs.insert(0, signals.modules[self.name])
         return inputs
 
     @cached_property
     def _readers(self) -> tuple[Callable[[Signals], Any], ...]:
-        return tuple(self._teachers if name == "teacher" else _reader(name) for name in self.reads)
+        return tuple(self._teacher_targets if name == "teacher" else _reader(name) for name in self.reads)
 
-    def _teachers(self, signals: Signals) -> Tensor | None:
-        ready = signals.prepared.get(self.name)
-        if ready is None and signals.teacher_answers is not None:
+    def _teacher_targets(self, signals: Signals) -> Tensor | None:
+        targets = signals.prepared.get(self.name)
+        if targets is None and signals.teacher_answers is not None:
             return signals.teacher_answers if self.prepare is None else self.prepare(signals.teacher_answers)
-        return ready
+        return targets
 
 
 @dataclass(frozen=True)
 class Objective:
     """A weighted sum of terms, such as 0.9 * soft_cross_entropy(temperature=4.0) + 0.1 * hard_cross_entropy().
 
-    Two terms of one name are told apart by a number: "hint layer1" and "hint layer1 2".
+    Terms of the same name get a number: "hint layer1" and "hint layer1 2".
+
+    Attributes:
+        terms: the terms, each with its weight.
 
     Example:
         >>> import torch
@@ -132,13 +138,13 @@ class Objective:
     terms: tuple[Term, ...]
 
     def __call__(self, signals: Signals) -> Losses:
-        """The loss of every example of a batch, in all and term by term.
+        """The loss of every example of a batch, in total and by term.
 
         Raises:
-            BadInput: a signal that a term reads is not there. ShapeError: signals that do not fit each other.
+            BadInput: a signal that a term reads is missing. ShapeError: signals that do not fit each other.
         """
         terms = self.weighted(signals)
-        return Losses(added(terms.values()), terms)
+        return Losses(add_all(terms.values()), terms)
 
     def weighted(self, signals: Signals) -> dict[str, Tensor]:
         """The loss of every example by term, each times its weight.
@@ -153,7 +159,7 @@ class Objective:
             return NotImplemented
         terms = list(self.terms)
         for term in other.terms:
-            terms.append(replace(term, name=_unused(term.name, {known.name for known in terms})))
+            terms.append(replace(term, name=_unique_name(term.name, {known.name for known in terms})))
         return Objective(tuple(terms))
 
     def __mul__(self, weight: float | Tensor) -> Objective:
@@ -164,22 +170,22 @@ class Objective:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """What a batch must hold: "teacher", "labels", "index", "student:PATH", "teacher:PATH"."""
+        """The signals that a batch must have: "teacher", "labels", "index", "student:PATH", "teacher:PATH"."""
         return frozenset(name for term in self.terms for name in term.reads) - {"student"}
 
     def paths(self, side: str) -> tuple[str, ...]:
-        """The hidden layers that are read, in order of name; `side` is "student" or "teacher"."""
+        """The hidden layers that the terms read, sorted by name; `side` is "student" or "teacher"."""
         return tuple(sorted(name.partition(":")[2] for name in self.needs if name.startswith(f"{side}:")))
 
     def prepare(self, teacher_answers: Tensor) -> dict[str, Tensor]:
-        """All that can be made of the teacher's answers before training, by term; row i of each belongs to row i.
+        """The targets that can be computed from the teacher's answers before training, by term; row i of each belongs to row i.
 
         Args:
             teacher_answers: (rows, columns) of all rows, as in `Signals`.
 
         Returns:
-            (..., rows, columns) each: rows are the last axis but one. Pass `Signals(prepared=...)` those of the batch,
-            such as `index_select(-2, rows)`.
+            (..., rows, columns) each: rows are the second last axis. Pass those of the batch as `Signals(prepared=...)`,
+            selected with `index_select(-2, rows)`.
 
         Raises:
             BadInput: answers that a term cannot use.
@@ -187,58 +193,58 @@ class Objective:
         return {term.name: term.prepare(teacher_answers) for term in self.terms if term.prepare is not None}
 
     def modules(self, signals: Signals, *, rows: int) -> nn.ModuleDict:
-        """The projectors and memories that train with the student and are no part of it; empty for most objectives.
+        """The projectors and memory banks that train with the student and are not part of it; empty for most objectives.
 
         Args:
-            signals: any batch with the hidden layers, from which the sizes are read.
-            rows: how many rows the data has.
+            signals: any batch with the hidden layers; their sizes are read from it.
+            rows: the number of rows of the data.
         """
         built = {term.name: term.build(signals, rows) for term in self.terms if term.build is not None}
         return nn.ModuleDict(built)
 
     def check(self, *, task: Task, columns: int, given: Collection[str], stacked: bool = False) -> None:
-        """Prove before training that every term can do its work.
+        """Check before training that every term can be computed.
 
         Args:
-            task: what the student learns.
-            columns: how many classes, labels or outputs it has.
-            given: what each batch will hold, of "teacher", "labels", "index"; hidden layers are checked by `capturing`.
+            task: the task of the student.
+            columns: the number of classes, labels or outputs.
+            given: the signals that every batch will have, of "teacher", "labels", "index"; hidden layers are checked by `capturing`.
             stacked: whether the student is a stack of copies.
 
         Raises:
-            LabelMismatch: a term for another task. BadInput: something that a term reads is not given.
+            LabelMismatch: a term for another task. BadInput: a signal that a term reads is not given.
             ShapeError: too few classes; a stack, for a term that takes no stack; a weight for each copy, without a stack.
         """
         for term in self.terms:
             if task not in term.tasks:
                 raise LabelMismatch(f"{term.name} is for {' or '.join(term.tasks)} answers; this student's are {task}.")
-            lacking = [name for name in term.reads if ":" not in name and name != "student" and name not in given]
-            if lacking:
-                raise BadInput(f"{term.name} reads {_spoken(lacking[0])}, and there are none; pass them, or leave the term out.")
+            missing = [name for name in term.reads if ":" not in name and name != "student" and name not in given]
+            if missing:
+                raise BadInput(f"{term.name} reads {_description(missing[0])}, and there are none; pass them, or leave the term out.")
             if columns < term.least_columns:
                 raise ShapeError(f"{term.name} is undefined for {columns} classes; it needs {term.least_columns} or more.")
             if not stacked and not isinstance(term.weight, float):
                 raise ShapeError(
-                    f"{term.name} has a weight for each copy of a stack; weight it by a number, for this student is one network."
+                    f"{term.name} has a weight for each copy of a stack; use a number, since this student is a single network."
                 )
             if stacked and not term.stacks:
                 raise ShapeError(f"{term.name} takes no stack of copies; train them one by one.")
 
     def described(self) -> list[dict[str, Any]]:
-        """Name, weight, inputs and settings of each term, as JSON can hold them: what makes two objectives the same."""
+        """Name, weight, signals and settings of each term as plain values for JSON; equal for equal objectives."""
         return [
             {
                 "name": term.name,
-                "weight": _plain(term.weight),
+                "weight": _json_value(term.weight),
                 "reads": list(term.reads),
-                "settings": {name: _plain(value) for name, value in term.settings.items()},
+                "settings": {name: _json_value(value) for name, value in term.settings.items()},
             }
             for term in self.terms
         ]
 
 
 def _reader(name: str) -> Callable[[Signals], Any]:
-    """Of anything but the teacher's answers; what is not there is None."""
+    """Reads any signal except the teacher's answers; None if it is missing."""
     side, _, path = name.partition(":")
     if path:
         return partial(_layer, side, path)
@@ -250,29 +256,31 @@ def _layer(side: str, path: str, signals: Signals) -> Tensor | None:
 
 
 def _checked_weight(weight: float | Tensor) -> float | Tensor:
-    """A number, or (copies, 1): what multiplies one value per example."""
+    """A weight that broadcasts against one value per example: a number, or (copies, 1)."""
     if not isinstance(weight, float | int) and not hasattr(weight, "detach"):
-        raise BadInput(f"an objective is weighted by a number, or by one for each copy of a stack; got {type(weight).__name__}.")
+        raise BadInput(
+            f"an objective is weighted with a {type(weight).__name__}; expected a number, or a tensor with one for each copy of a stack."
+        )
     for each in [weight] if isinstance(weight, float | int) else weight.flatten().tolist():
         if not (math.isfinite(each) and each >= 0):
-            raise BadInput(f"a weight is {each}; expected a finite number from 0.")
+            raise BadInput(f"a weight is {each}; expected a finite number, 0 or more.")
     if isinstance(weight, float | int):
         return float(weight)
     return weight.squeeze(-1) if weight.ndim == 3 else weight
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def _unique_name(name: str, taken: set[str]) -> str:
     if name not in taken:
         return name
     return next(f"{name} {number}" for number in range(2, len(taken) + 3) if f"{name} {number}" not in taken)
 
 
-def _spoken(name: str) -> str:
+def _description(name: str) -> str:
     side, _, path = name.partition(":")
     if path:
         return f"the {side}'s layer {path!r}"
-    return {"teacher": "the teacher's answers", "labels": "labels", "index": "the places of its rows"}[name]
+    return {"teacher": "the teacher's answers", "labels": "labels", "index": "the row numbers"}[name]
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     return value.flatten().tolist() if hasattr(value, "flatten") else value

@@ -1,4 +1,4 @@
-"""What the loop hands to an objective for a batch, and what it gets back."""
+"""Input and output of an objective: the signals of a batch, and the losses of its examples."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Signals:
-    """All that is known about one batch; an objective's terms take from it what they read.
+    """The input of an objective: answers, ground truth and hidden layers of one batch. Each term uses the signals that it reads.
 
     Attributes:
         student_answers: (batch, columns), or (copies, batch, columns) for a stack: logits at temperature 1, or values.
         teacher_answers: (batch, columns): logits, or log-probabilities (logits up to one constant a row), or values;
             None without a teacher.
-        labels: (batch,) integers; (batch, columns) of 0 and 1 for multilabel; (batch,) or (batch, columns) values;
-            None where the truth is unknown.
-        student_hidden: what the student's layers said, by module path (see `capturing`).
+        labels: the ground truth: (batch,) class codes; (batch, columns) of 0 and 1 for multilabel; (batch,) or (batch, columns) values;
+            None if it is unknown.
+        student_hidden: the outputs of the student's layers, by module path (see `capturing`).
         teacher_hidden: the same for the teacher's layers, without gradient.
-        index: (batch,) integers, the place of each row in the data.
-        prepared: what `Objective.prepare` made of the teacher's answers, for these rows; what it holds is not made again.
-        modules: what `Objective.modules` built: the projectors and memories of the terms that need some.
+        index: (batch,) integers, the row numbers in the data.
+        prepared: the targets of these rows from `Objective.prepare`, by term; they are not computed again.
+        modules: the projectors and memory banks from `Objective.modules`, by term.
 
     Example:
         >>> import torch
@@ -47,11 +47,12 @@ class Signals:
 
 
 class Losses(NamedTuple):
-    """One value per example: (batch,), or (copies, batch) for a stack.
+    """The output of an objective: one value per example, (batch,), or (copies, batch) for a stack.
 
     Attributes:
-        total: the weighted sum, to be averaged over the batch.
-        terms: by name, each already times its weight, so that they add up to `total`. They carry gradient: detach to keep.
+        total: the weighted sum of the terms, not averaged over the batch.
+        terms: the terms by name, each times its weight, so that they add up to `total`. They have gradients: detach them before
+            you store them.
 
     Example:
         >>> import torch
@@ -66,6 +67,6 @@ class Losses(NamedTuple):
     terms: dict[str, Tensor]
 
 
-def added(values: Iterable[Tensor]) -> Tensor:
-    """One value or more, one after another."""
+def add_all(values: Iterable[Tensor]) -> Tensor:
+    """The sum of one tensor or more, added in order."""
     return functools.reduce(operator.add, values)

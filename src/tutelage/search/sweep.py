@@ -23,8 +23,8 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.settings import TrainingSettings
-from tutelage.training.stacks.networks import drawn
-from tutelage.training.stacks.student_group import Copy, Matching, StudentGroup
+from tutelage.training.stacks.networks import with_new_weights
+from tutelage.training.stacks.student_group import Copy, ObjectiveFactory, StudentGroup
 from tutelage.training.state import Fit
 from tutelage.training.student import TorchStudent
 
@@ -87,7 +87,7 @@ def sweep(
     soft_weight: float | Iterable[float] | None = None,
     lr: float | Iterable[float] | None = None,
     seed: int | Iterable[int] = range(5),
-    objective: Matching | None = None,
+    objective: ObjectiveFactory | None = None,
     validation: float | tuple[Any, ...] = 0.1,
     batch_seed: int = 0,
     stack_size: int = 64,
@@ -154,7 +154,7 @@ def sweep(
         raise BadInput(f"stack_size is {stack_size}; expected 1 or more.")
     training_settings = _training(training, batch_seed)
     network, output, classes = _template(student)
-    networks = [drawn(network, each) for each in seeds]
+    networks = [with_new_weights(network, each) for each in seeds]
     if len(set(map(id, networks))) < len(networks):
         raise BadInput(
             "the student function returned the same network twice; expected a new network from every call. Create the network inside "
@@ -166,7 +166,7 @@ def sweep(
     fit_arguments = {"X": X, "labels": answers, "y": y, "validation": validation, "device": device}
     group = StudentGroup(matching, fit_arguments, training_settings, classes, output)
     copies = [Copy(each, setting.temperature, setting.soft_weight, setting.lr) for setting in settings for each in networks]
-    students, why = group.taught(copies, stack_size=stack_size)
+    students, why = group.train(copies, stack_size=stack_size)
     scores = np.array([_score(each.fit_) for each in students]).reshape(len(settings), len(seeds)).T
     if not np.isfinite(scores.mean(axis=0)).any():
         raise SelfCheckFailed("no setting has a finite score from every seed; lower the learning rates, or check the targets.")

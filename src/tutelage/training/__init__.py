@@ -1,4 +1,4 @@
-"""The torch engine: any network as a student, its settings, the training loop, checkpoints, several processes."""
+"""The torch engine: any network as a student, training settings, the training loop, checkpoints, distributed training."""
 
 from tutelage.core.lazy import attach
 

@@ -1,4 +1,4 @@
-"""Training in several processes, or on a device of their choosing, by Hugging Face Accelerate."""
+"""Distributed training, and training on other devices, with Hugging Face Accelerate."""
 
 from __future__ import annotations
 
@@ -17,66 +17,94 @@ if TYPE_CHECKING:
 
 
 class Accelerated(Backend):
-    """Each process takes its share of every batch; together they do what one process does at the same batch size.
+    """A backend for distributed training: each process computes a share of every batch.
 
-    Norm layers see the share of their process only, and dropout draws for each process alike. All processes call
-    `fit` with the same data; the first one writes checkpoints.
+    Together, the processes compute the gradients that one process computes at the same `batch_size`. Exceptions: normalisation layers
+    use the statistics of their process's share, and all processes draw the same dropout masks. All processes must call `fit` with
+    the same data; the main process writes the checkpoints.
 
     Args:
-        accelerator: of Accelerate; it knows processes, devices and trackers. Start the processes with `accelerate launch`.
+        accelerator: an `accelerate.Accelerator`, which holds the processes, devices and trackers. Start the processes with
+            `accelerate launch`.
 
     Raises:
-        BadInput: an accelerator that accumulates gradients; pass a larger batch_size instead.
+        BadInput: the accelerator accumulates gradients; pass a larger batch_size instead.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from accelerate import Accelerator
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> student = tl.TorchStudent(tl.training.mlp((4, 8, 3)))
+        >>> student = student.fit(X, y=y, epochs=2, backend=tl.training.Accelerated(Accelerator(cpu=True)))
+        >>> student.fit_.losses.shape
+        (2,)
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
         if accelerator.gradient_accumulation_steps != 1:
-            raise BadInput("the accelerator accumulates gradients over steps; leave that out and choose batch_size, which counts all rows.")
+            raise BadInput(
+                f"the accelerator accumulates gradients over {accelerator.gradient_accumulation_steps} steps; expected 1. "
+                "Set batch_size instead, which counts the rows of all processes."
+            )
         super().__init__()
         self.accelerator = accelerator
         self.writes_checkpoints = bool(accelerator.is_main_process)
         self._shares: list[float] = []
 
     def wrapped(self, network: nn.Module) -> nn.Module:
-        """The network on its device, its gradients shared between the processes."""
+        """The network on its device, with gradients that are averaged over the processes."""
         prepared: nn.Module = self.accelerator.prepare_model(network)
         return prepared
 
     def parts(self, order: Tensor, batch_size: int) -> list[Tensor]:
-        """Every n-th row of each batch; where a batch has fewer rows than there are processes, a row that counts nothing."""
+        """Every n-th row of each batch, for n processes; a process without a row gets the batch's first row, with weight zero."""
         first, step = self.accelerator.process_index, self.accelerator.num_processes
-        whole = torch.split(order, batch_size)
-        own = [part[first::step] for part in whole]
-        self._shares = [len(mine) * step / len(part) for mine, part in zip(own, whole, strict=True)]
-        return [mine if len(mine) else part[:1] for mine, part in zip(own, whole, strict=True)]
+        batches = torch.split(order, batch_size)
+        shares = [batch[first::step] for batch in batches]
+        self._shares = [len(share) * step / len(batch) for share, batch in zip(shares, batches, strict=True)]
+        return [share if len(share) else batch[:1] for share, batch in zip(shares, batches, strict=True)]
 
     def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
-        """So weighted that the mean over processes, which is what they exchange, is the mean over the whole batch."""
+        """Losses weighted so that their mean over the processes, which is what is exchanged, is the mean over the whole batch."""
         return super().step_losses(losses, steps) * torch.tensor(self._shares[steps], device=losses.device)
 
     def backward(self, losses: Collection[Tensor], step: int) -> None:
-        """Add the gradient of a step's cost, exchanged between the processes."""
+        """Add the gradient of the loss of a step, averaged over the processes."""
         self.accelerator.backward(self.step_loss(losses, step))
 
     def over_processes(self, losses: Tensor) -> Tensor:
-        """(steps,) mean over processes."""
+        """(steps,) the mean over the processes."""
         mean: Tensor = self.accelerator.reduce(losses, reduction="mean")
         return mean
 
     def broadcast(self, values: Tensor) -> Tensor:
-        """What the first process says."""
+        """The values of the main process."""
         from accelerate.utils import broadcast
 
-        held = values.to(self.accelerator.device)
-        said: Tensor = broadcast(held).to(values.device)
-        return said
+        received: Tensor = broadcast(values.to(self.accelerator.device)).to(values.device)
+        return received
 
 
 def tracked(accelerator: Accelerator) -> Callable[[Report], Any]:
-    """A callback that hands each epoch to the accelerator's trackers: TensorBoard, MLflow and whatever else it knows.
+    """A callback that logs each epoch to the accelerator's trackers, such as TensorBoard or MLflow.
+
+    It logs `loss`, `learning_rate`, `loss/TERM` for each term, and `validation` (the lowest score of the copies) if there are
+    validation rows.
 
     Args:
-        accelerator: made with `log_with=`, after `accelerator.init_trackers(name)`.
+        accelerator: created with `log_with=`; call `accelerator.init_trackers(name)` first.
+
+    Returns:
+        A function to pass in `callbacks=`.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from accelerate import Accelerator
+        >>> accelerator = Accelerator(cpu=True)  # with log_with="tensorboard", for example
+        >>> accelerator.init_trackers("iris")
+        >>> log = tl.training.tracked(accelerator)
+        >>> log(tl.training.Report(epoch=1, loss=0.5, terms={"loss": 0.5}, score=None, rate=0.001, best_epoch=None))
     """
 
     def log(report: Report) -> None:

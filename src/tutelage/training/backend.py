@@ -1,4 +1,4 @@
-"""How the gradient of a step is computed: by torch in one process."""
+"""How the gradient of a step is computed: by default by torch, in one process."""
 
 from __future__ import annotations
 
@@ -7,63 +7,63 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from tutelage.losses.signals import added
+from tutelage.losses.signals import add_all
 
 
 class Backend:
-    """Torch's own gradients, in one process. `tutelage.training.Accelerated` shares each step between processes."""
+    """Computes gradients with torch in one process. `tutelage.training.Accelerated` distributes each step over processes."""
 
     writes_checkpoints = True
     """Whether this process writes checkpoints."""
 
     def wrapped(self, network: nn.Module) -> nn.Module:
-        """The network in the form in which the training calls it."""
+        """The network as the training loop should call it."""
         return network
 
     def parts(self, order: Tensor, batch_size: int) -> list[Tensor]:
-        """The rows of each step of this process.
+        """The rows of each step that this process computes.
 
         Args:
-            order: (rows,) all rows of an epoch, shuffled.
-            batch_size: rows of a step, over all processes.
+            order: (rows,) the shuffled rows of an epoch.
+            batch_size: rows per step, over all processes.
         """
         return list(torch.split(order, batch_size))
 
     def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
-        """(steps,) this process's share of the loss of each step: the mean over the batch, summed over copies.
+        """(steps,) this process's contribution to the loss of each step: the mean over the batch, summed over copies.
 
         Args:
             losses: (steps, batch) or (steps, copies, batch).
-            steps: their places in the epoch.
+            steps: the positions of these steps in the epoch.
         """
         means = losses.mean(dim=-1)
         return means if means.ndim == 1 else means.sum(dim=1)
 
     def step_loss(self, losses: Collection[Tensor], step: int) -> Tensor:
-        """The loss of one step, with gradient, for a backend that starts its gradient there.
+        """The loss of one step, with gradient, for a backend that computes gradients from the total loss.
 
         Args:
             losses: (batch,) or (copies, batch) of each term, weighted.
-            step: its place in the epoch.
+            step: its position in the epoch.
         """
-        return self.step_losses(added(losses)[None], slice(step, step + 1))[0]
+        return self.step_losses(add_all(losses)[None], slice(step, step + 1))[0]
 
     def backward(self, losses: Collection[Tensor], step: int) -> None:
         """Add the gradient of the loss of a step to the parameters.
 
-        It starts at the losses of each term, which saves autograd the way through their sum and mean.
+        Backpropagation starts at the loss of each term, which spares autograd their sum and mean.
 
         Args:
             losses: (batch,) or (copies, batch) of each term, weighted.
-            step: its place in the epoch.
+            step: its position in the epoch.
         """
-        with_gradient = [loss for loss in losses if loss.requires_grad] or list(losses)  # the term of a frozen layer has none
+        with_gradient = [loss for loss in losses if loss.requires_grad] or list(losses)  # the term of a frozen layer has no gradient
         torch.autograd.backward(with_gradient, [torch.full_like(loss, 1 / loss.shape[-1]) for loss in with_gradient])
 
     def over_processes(self, losses: Tensor) -> Tensor:
-        """(steps,) the losses of whole steps, from the shares of the processes."""
+        """(steps,) the losses of whole steps, combined from the contributions of the processes."""
         return losses
 
     def broadcast(self, values: Tensor) -> Tensor:
-        """The values of the first process, in every process."""
+        """The values of the main process, in every process."""
         return values

@@ -1,4 +1,4 @@
-"""What a batch costs: the student's answers beside the teacher's and the truth, and the objective between them."""
+"""The loss of a batch: the objective, applied to the student's answers, the teacher's answers and the ground truth."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from tutelage.losses.hooks import capturing
 from tutelage.losses.objective import Objective
 from tutelage.losses.signals import Signals
 from tutelage.training.feeds import Batch
-from tutelage.training.teacher_answers import Answering
+from tutelage.training.teacher_answers import TeacherSignals
 
 Output = Callable[[Any], Tensor]
 
 
 @dataclass
 class BatchLoss:
-    """Calls the network on a batch and the objective on what it said; called by the training loop.
+    """Calls the network on a batch and the objective on its answers; the training loop calls it for each step.
 
     Attributes:
         network: the student.
-        objective: what it is asked to match.
-        output: takes the answers out of what the network returns.
-        teacher: what the teacher says of a batch; None without a teacher.
-        labels: (rows, ...) the truth, on the device; None leaves it to the feed, or to nobody.
-        modules: the projectors that train beside the student.
-        student_hidden: what the student's layers said of the batch, as `capturing` catches it.
-        teacher_hidden: asks the teacher's network about a batch, for what its layers say of it; None if none is read.
+        objective: the objective to minimise.
+        output: extracts the answers from what the network returns.
+        teacher: gives the teacher's answers to a batch; None without a teacher.
+        labels: (rows, ...) the ground truth, on the device; if None, that of the batch is used, which may be None too.
+        modules: the projectors that train with the student.
+        student_hidden: the outputs of the student's layers for the batch, as `capturing` records them.
+        teacher_hidden: calls the teacher's network on a batch and returns the outputs of its layers; None if the objective reads none.
         precision: "bfloat16" runs the network under autocast.
     """
 
     network: Callable[[Tensor], Any]
     objective: Objective
     output: Output
-    teacher: Answering | None = None
+    teacher: TeacherSignals | None = None
     labels: Tensor | None = None
     modules: nn.ModuleDict | None = None
     student_hidden: Mapping[str, Tensor] = field(default_factory=dict)
@@ -54,12 +54,12 @@ class BatchLoss:
         return self.objective.weighted(self.signals(batch))
 
     def signals(self, batch: Batch) -> Signals:
-        """All that is known about a batch."""
-        # No cache: within another autocast it would live on after the step, with weights that the step has changed.
+        """The signals of a batch, which the objective reads."""
+        # No cache: inside another autocast block it would outlive the step, with weights that the step has changed.
         device = batch.inputs.device.type
         with torch.autocast(device, torch.bfloat16, cache_enabled=False) if self.precision == "bfloat16" else nullcontext():
             answers = self.output(self.network(batch.inputs))
-        said = {} if self.teacher is None else self.teacher(batch)
+        from_teacher = {} if self.teacher is None else self.teacher(batch)
         labels = batch.labels if self.labels is None else self.labels.index_select(0, batch.rows.to(self.labels.device))
         hidden = {} if self.teacher_hidden is None else self.teacher_hidden(batch.inputs)
         return Signals(
@@ -69,11 +69,11 @@ class BatchLoss:
             teacher_hidden=hidden,
             index=batch.rows,
             modules=self.modules,
-            **said,
+            **from_teacher,
         )
 
     def with_modules(self, first: Batch, network: nn.Module, *, rows: int) -> nn.ModuleDict:
-        """Build the projectors that the objective needs, from a first batch; they are drawn from torch's random state."""
+        """Build the projectors that the objective needs, from a first batch; their weights are drawn from torch's random state."""
         if any(term.build is not None for term in self.objective.terms):
             with torch_runtime.evaluating(network):
                 self.modules = self.objective.modules(self.signals(first), rows=rows)
@@ -82,49 +82,49 @@ class BatchLoss:
 
 @contextmanager
 def hidden_layers(batch_loss: BatchLoss, network: nn.Module, teacher: Teacher | None) -> Iterator[None]:
-    """Let a lesson read the hidden layers that its objective reads, of the student and of the teacher's network.
+    """Give a batch loss the hidden layers that its objective reads, of the student and of the teacher's network.
 
     Raises:
-        BadInput: a layer that is not there, or a teacher without a network, such as recorded answers.
+        BadInput: a layer that does not exist, or a teacher without a network, such as recorded answers.
     """
-    objective, asked = batch_loss.objective, batch_loss.objective.paths("teacher")
+    objective, teacher_paths = batch_loss.objective, batch_loss.objective.paths("teacher")
     with ExitStack() as stack:
         if paths := objective.paths("student"):
             batch_loss.student_hidden = stack.enter_context(capturing(network, paths))
-        if asked:
-            held = getattr(teacher, "network", None)
-            if not isinstance(held, nn.Module):
+        if teacher_paths:
+            teacher_network = getattr(teacher, "network", None)
+            if not isinstance(teacher_network, nn.Module):
                 raise BadInput(
-                    f"the objective reads the teacher's layer {asked[0]!r}, and {type(teacher).__name__} has no layers; pass the "
+                    f"the objective reads the teacher's layer {teacher_paths[0]!r}, and {type(teacher).__name__} has no layers; pass the "
                     "teacher's network itself, as as_teacher(network, classes=...)."
                 )
-            caught = stack.enter_context(capturing(held, asked))
+            captured = stack.enter_context(capturing(teacher_network, teacher_paths))
 
-            def ask(inputs: Tensor) -> Mapping[str, Tensor]:
-                with torch_runtime.evaluating(held):
-                    held(inputs)
-                return dict(caught)
+            def teacher_hidden(inputs: Tensor) -> Mapping[str, Tensor]:
+                with torch_runtime.evaluating(teacher_network):
+                    teacher_network(inputs)
+                return dict(captured)
 
-            batch_loss.teacher_hidden = ask
+            batch_loss.teacher_hidden = teacher_hidden
         yield
 
 
-def check_answers(said: Any, form: AnswerForm, output: Output | None) -> None:
-    """Prove on a first batch that a network gives what it is to be trained on: one logit a class, or one value an output.
+def check_answers(answers: Any, form: AnswerForm, output: Output | None) -> None:
+    """Check on a first batch that a network returns what the losses take: one logit per class, or one value per output.
 
     Raises:
-        BadInput: not a tensor, or probabilities where logits are expected. ShapeError: another number of columns.
+        BadInput: not a tensor, or probabilities where logits are expected. ShapeError: wrong number of columns.
     """
-    if not isinstance(said, Tensor):
-        remedy = "the output= function must return a tensor" if output else "pass output=, such as output=lambda said: said[0]"
-        raise BadInput(f"the student returns a {type(said).__name__}, not a tensor of answers; {remedy}.")
-    wanted = len(form.classes)
-    if said.ndim < 2 or (wanted and said.shape[-1] != wanted):
-        expected = f"(batch, {wanted}), one logit for each of the classes {shown(form.classes)}" if wanted else "(batch, outputs)"
-        raise ShapeError(f"the student answers a batch with shape {tuple(said.shape)}; expected {expected}.")
-    one_a_row = form.task in ("binary", "multiclass")
-    if one_a_row and len(said) > 1 and bool(((said >= 0).all(-1) & ((said.sum(-1) - 1).abs() < 1e-4)).all()):
+    if not isinstance(answers, Tensor):
+        remedy = "the output= function must return a tensor" if output else "pass output=, such as output=lambda returned: returned[0]"
+        raise BadInput(f"the student returns a {type(answers).__name__}, not a tensor of answers; {remedy}.")
+    columns = len(form.classes)
+    if answers.ndim < 2 or (columns and answers.shape[-1] != columns):
+        expected = f"(batch, {columns}), one logit for each of the classes {shown(form.classes)}" if columns else "(batch, outputs)"
+        raise ShapeError(f"the student's answers to a batch have shape {tuple(answers.shape)}; expected {expected}.")
+    single_label = form.task in ("binary", "multiclass")
+    if single_label and len(answers) > 1 and bool(((answers >= 0).all(-1) & ((answers.sum(-1) - 1).abs() < 1e-4)).all()):
         raise BadInput(
-            "the student's answers are probabilities already (every row is positive and sums to one); the losses take logits. "
-            "Leave softmax out of the network."
+            "the student's answers are probabilities already (no number is negative and every row sums to one); the losses take logits. "
+            "Remove the softmax from the network."
         )

@@ -1,4 +1,4 @@
-"""The state of a training on disk: one safetensors file that is replaced whole, and that holds no code."""
+"""Checkpoints: the state of a training run in one safetensors file, which is replaced atomically and contains no code."""
 
 from __future__ import annotations
 
@@ -16,71 +16,75 @@ from tutelage.core.files import check_place, whole_file
 if TYPE_CHECKING:
     from tutelage.training.state import State
 
-CHECKPOINT_SCHEMA = 3
+CHECKPOINT_SCHEMA = 4
 FILE = "training.safetensors"
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Keeps a training in a folder after every epoch, and within one, so that a killed one goes on to the same weights.
+    """Saves the state of a training run after every epoch, or more often, so that an interrupted run resumes to the same weights.
 
     Attributes:
-        folder: where; it may hold nothing else.
-        of: what settles the training (data, labels, settings), as plain values: another training is refused.
-        every: also keep after so many steps of an epoch; 0 keeps at its end alone.
+        folder: where to save; it may contain nothing else.
+        config: what determines the run (data, teacher, objective, settings), as plain values; a checkpoint of another run is refused.
+        every: also save after every this many steps of an epoch; 0 saves at the end of each epoch only.
     """
 
     folder: Path
-    of: dict[str, Any]
+    config: dict[str, Any]
     every: int = 0
 
     def __post_init__(self) -> None:
         check_place(self.folder, may_replace=lambda folder: all(FILE in path.name for path in folder.iterdir()))
 
     def is_due(self, step: int) -> bool:
-        """Whether to keep the state after this step of an epoch."""
+        """Whether to save the state after this step of an epoch."""
         return self.every > 0 and step % self.every == 0
 
     def save(self, state: State) -> None:
-        """Write the state whole.
+        """Write the state, replacing the last checkpoint atomically.
 
         Raises:
-            CannotWrite: the folder cannot be written. BadInput: a schedule or optimizer holds what is no number.
+            CannotWrite: the folder cannot be written. BadInput: the optimizer or schedule holds a value that is neither a plain value
+                nor a tensor.
         """
         tensors: dict[str, Tensor] = {}
-        told = {
+        metadata = {
             "schema": CHECKPOINT_SCHEMA,
-            "of": self.of,
+            "config": self.config,
             "state": _packed(state.to_plain(), tensors),
         }
         from safetensors.torch import save
 
         with whole_file(self.folder / FILE) as draft:
             # Not save_file: it writes to another draft, with a name that nobody recognises if the process is killed.
-            draft.write_bytes(save(tensors, {"tutelage": json.dumps(told)}))
+            draft.write_bytes(save(tensors, {"tutelage": json.dumps(metadata)}))
 
     def restore(self, state: State) -> None:
-        """Put the kept state back, if one was kept; nothing in the file is executed.
+        """Load the checkpoint into a state, if there is one; nothing in the file is executed.
 
         Raises:
-            LabelMismatch: it is of another training. DamagedFile, StaleCache: it cannot be read.
+            LabelMismatch: the checkpoint is of another training run. DamagedFile, StaleCache: it cannot be read.
         """
         path = self.folder / FILE
         if not path.is_file():
             return
-        told, tensors = _read(path)
-        if told["schema"] != CHECKPOINT_SCHEMA:
-            raise StaleCache(f"{path} has schema {told['schema']}; this version of tutelage reads {CHECKPOINT_SCHEMA}. Delete it.")
-        differs = next((key for key in {**told["of"], **self.of} if told["of"].get(key) != self.of.get(key)), None)
+        metadata, tensors = _read(path)
+        if metadata["schema"] != CHECKPOINT_SCHEMA:
+            raise StaleCache(
+                f"{path} has schema {metadata['schema']}; this version of tutelage reads {CHECKPOINT_SCHEMA}. Delete the file."
+            )
+        saved = metadata["config"]
+        differs = next((key for key in {**saved, **self.config} if saved.get(key) != self.config.get(key)), None)
         if differs is not None:
             raise LabelMismatch(
-                f"{path} is of another training ({differs} is {told['of'].get(differs)} there, {self.of.get(differs)} here). "
-                "Choose another folder for checkpoints, or delete it."
+                f"{path} is the checkpoint of another training: its {differs} is {saved.get(differs)}, "
+                f"expected {self.config.get(differs)}. Choose another folder for checkpoints, or delete the file."
             )
         try:
-            state.take_plain(_unpacked(told["state"], tensors))
+            state.take_plain(_unpacked(metadata["state"], tensors))
         except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
-            raise DamagedFile(f"{path} does not fit this training ({' '.join(str(error).split())[:200]}). Delete it.") from error
+            raise DamagedFile(f"{path} does not fit this training ({' '.join(str(error).split())[:200]}). Delete the file.") from error
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -88,16 +92,16 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            told = dict(json.loads((file.metadata() or {})["tutelage"]))
-            if not {"schema", "of", "state"} <= set(told):
-                raise KeyError("schema, of or state")
-            return told, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
+            metadata = dict(json.loads((file.metadata() or {})["tutelage"]))
+            if not {"schema", "config", "state"} <= set(metadata):
+                raise KeyError("schema, config or state")
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
     except (require("safetensors").SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedFile(f"{path} is no checkpoint of tutelage ({' '.join(str(error).split())[:200]}). Delete it.") from error
+        raise DamagedFile(f"{path} is not a tutelage checkpoint ({' '.join(str(error).split())[:200]}). Delete the file.") from error
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """A nested value as JSON; its tensors go into `tensors` and leave their name."""
+    """A nested value as JSON; each tensor is moved to `tensors` and replaced with its name."""
     if isinstance(value, Tensor):
         name = f"t{len(tensors)}"
         tensors[name] = value.detach().clone().contiguous()
@@ -111,8 +115,8 @@ def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise BadInput(
-        f"a training whose optimizer or schedule holds a {type(value).__name__} cannot be kept; leave checkpoints out, "
-        "or take one of torch's own."
+        f"the optimizer or schedule holds a {type(value).__name__}, which a checkpoint cannot hold; leave checkpoints out, "
+        "or use an optimizer and a schedule of torch."
     )
 
 
@@ -124,7 +128,7 @@ def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
     if kind == "tensor":
         return tensors[inner]
     if kind in ("dict", "counter"):
-        pairs = {_unpacked(key, tensors): _unpacked(of, tensors) for key, of in inner}
+        pairs = {_unpacked(key, tensors): _unpacked(item, tensors) for key, item in inner}
         return Counter(pairs) if kind == "counter" else pairs
-    sequence = [_unpacked(of, tensors) for of in inner]
+    sequence = [_unpacked(item, tensors) for item in inner]
     return tuple(sequence) if kind == "tuple" else sequence

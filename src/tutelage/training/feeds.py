@@ -1,4 +1,4 @@
-"""What an epoch consists of: batches of inputs that know their rows, from tensors, views, a Dataset or a DataLoader."""
+"""Feeds: the batches of an epoch with their row numbers, from tensors, views, a Dataset or a DataLoader."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of one step.
+    """The rows of one step.
 
     Attributes:
         inputs: (batch, ...), on the device of the network.
-        rows: (batch,) int64 on the CPU: which row of the data each is; below `Feed.rows`.
-        labels: (batch, ...) what a Dataset pairs its inputs with; None where the feed knows none.
-        answers: (batch,) int64 on the CPU: which answer belongs to each, `rows` unless a row has several views.
+        rows: (batch,) int64 on the CPU: the row numbers in the data, below `Feed.rows`.
+        labels: (batch, ...) the ground truth that a Dataset pairs with its inputs; None if the feed has none.
+        answers: (batch,) int64 on the CPU: the number of the teacher's answer to each row; None if it is the row number, as it is
+            without `Views`.
     """
 
     inputs: Tensor
@@ -36,12 +37,12 @@ class Batch:
 
     @property
     def answer_rows(self) -> Tensor:
-        """(batch,) which answer belongs to each."""
+        """(batch,) the number of the teacher's answer to each row."""
         return self.rows if self.answers is None else self.answers
 
 
 class Feed(Protocol):
-    """Gives the batches of an epoch, always the same for the same epoch and order."""
+    """Gives the batches of an epoch; the same epoch and order always give the same batches."""
 
     @property
     def rows(self) -> int:
@@ -49,16 +50,16 @@ class Feed(Protocol):
         ...
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
-        """The batches of an epoch (from 1), a batch for each part of its shuffled rows."""
+        """The batches of an epoch (from 1): one for each part of the shuffled rows."""
         ...
 
 
 @dataclass(frozen=True)
 class TensorFeed:
-    """Whole tensors: a batch is one index away.
+    """Batches of a tensor in memory, by indexing.
 
     Attributes:
-        inputs: (rows, ...), on the device where they are needed.
+        inputs: (rows, ...), on the device of the network.
     """
 
     inputs: Tensor
@@ -71,16 +72,16 @@ class TensorFeed:
     def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
         """See `Feed`."""
         for rows in parts:
-            yield Batch(self.inputs.index_select(0, rows.to(self.inputs.device)), rows)  # several times quicker than [rows]
+            yield Batch(self.inputs.index_select(0, rows.to(self.inputs.device)), rows)  # several times faster than [rows]
 
 
 @dataclass(frozen=True)
 class ViewFeed:
-    """Another view each epoch, in turn, of every row.
+    """Batches of `Views`: each epoch shows the next view of every row, in turn.
 
     Attributes:
-        views: what the rows look like.
-        device: where inputs are needed.
+        views: the rows and their augmentation.
+        device: the device of the network.
     """
 
     views: Views
@@ -92,22 +93,22 @@ class ViewFeed:
         return self.views.rows
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
-        """See `Feed`; the answers of view k follow those of view k - 1."""
+        """See `Feed`; the answers to view k follow those to view k - 1."""
         number = (epoch - 1) % self.views.count
         for rows in parts:
-            seen = self.views.view(number, rows.numpy())
-            inputs = torch.from_numpy(np.ascontiguousarray(seen, dtype=np.float32)).to(self.device)
+            shown = self.views.view(number, rows.numpy())
+            inputs = torch.from_numpy(np.ascontiguousarray(shown, dtype=np.float32)).to(self.device)
             yield Batch(inputs, rows, answers=rows + number * self.rows)
 
 
 @dataclass(frozen=True)
 class LoaderFeed:
-    """A map-style Dataset through torch's own DataLoader: its workers and collate function, our order of rows.
+    """Batches of a map-style Dataset, read through torch's DataLoader with its workers and collate function, in the loop's order.
 
     Attributes:
-        dataset: item i is row i: its inputs, or a pair of inputs and label.
-        device: where inputs are needed.
-        options: of the DataLoader: collate_fn, num_workers, pin_memory.
+        dataset: item i is row i: its inputs, or a pair of inputs and ground truth.
+        device: the device of the network.
+        options: options of the DataLoader: collate_fn, num_workers, pin_memory.
     """
 
     dataset: Dataset[Any]
@@ -116,10 +117,10 @@ class LoaderFeed:
 
     @classmethod
     def of(cls, data: Any, device: torch.device) -> LoaderFeed:
-        """From a Dataset or a DataLoader. Of a DataLoader its batch size and sampler are left to the training.
+        """From a Dataset or a DataLoader. The batch size and sampler of a DataLoader are not used: the training settings decide.
 
         Raises:
-            BadInput: a dataset without length and index; its rows could not be told apart.
+            BadInput: a dataset without length or index; its rows have no numbers.
         """
         from torch.utils.data import DataLoader
 
@@ -129,8 +130,8 @@ class LoaderFeed:
             data = data.dataset
         if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
             raise BadInput(
-                f"{type(data).__name__} has no length or no index, so that its rows have no number and no answer could be paired "
-                "with them; use a map-style Dataset."
+                f"{type(data).__name__} has no length or no index, so its rows have no numbers and cannot be paired with answers; "
+                "expected a map-style Dataset, with __len__ and __getitem__."
             )
         return cls(data, device, options)
 
@@ -141,21 +142,23 @@ class LoaderFeed:
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
         """See `Feed`."""
-        for rows, said in zip(parts, self._loader(epoch, parts), strict=True):
-            inputs, labels = said if isinstance(said, list | tuple) and len(said) == 2 else (said, None)
+        for rows, item in zip(parts, self._loader(epoch, parts), strict=True):
+            inputs, labels = item if isinstance(item, list | tuple) and len(item) == 2 else (item, None)
             if not isinstance(inputs, Tensor):
                 raise BadInput(
-                    f"the dataset gives {_told(said)} an item; expected a tensor of inputs, or a pair of inputs and label. "
-                    "Pass a DataLoader with a collate_fn that gives these."
+                    f"a batch of the dataset is {_description(item)}; expected a tensor of inputs, or a pair of inputs and ground truth. "
+                    "Pass a DataLoader with a collate_fn that returns one of these."
                 )
             yield Batch(inputs.to(self.device), rows, None if labels is None else torch.as_tensor(labels).to(self.device))
 
     def _loader(self, epoch: int, parts: list[Tensor]) -> DataLoader[Any]:
         from torch.utils.data import DataLoader
 
-        own = torch.Generator().manual_seed(epoch)  # the seeds of its workers are no draw from the training's random state
-        return DataLoader(self.dataset, batch_sampler=[part.tolist() for part in parts], generator=own, **self.options)
+        generator = torch.Generator().manual_seed(
+            epoch
+        )  # so that the seeds of the workers are not drawn from the random state of the training
+        return DataLoader(self.dataset, batch_sampler=[part.tolist() for part in parts], generator=generator, **self.options)
 
 
-def _told(said: Any) -> str:
-    return f"{len(said)} values" if isinstance(said, list | tuple) else f"a {type(said).__name__}"
+def _description(item: Any) -> str:
+    return f"a {type(item).__name__} of {len(item)} values" if isinstance(item, list | tuple) else f"a {type(item).__name__}"

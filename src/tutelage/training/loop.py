@@ -1,4 +1,4 @@
-"""The training loop, once: for one network or a stack, whatever feeds it and whatever it is asked to match."""
+"""The training loop, for a single network or a stack, for any feed and any objective."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tutelage.training.state import Fit, LoopSettings, Report, State
 from tutelage.training.validation import Validation
 
 BatchLossFunction = Callable[[Batch], Tensor | Mapping[str, Tensor]]
-"""The losses of a batch: one per example, (batch,), or (copies, batch) for a stack; or such losses by term, weighted."""
+"""The losses of a batch, one per example: (batch,), or (copies, batch) for a stack; or weighted losses like these, by term."""
 
 
 def train(
@@ -31,24 +31,25 @@ def train(
     backend: Backend | None = None,
     projectors: nn.Module | None = None,
 ) -> Fit:
-    """Train in place. Rows are shuffled anew each epoch from torch's random state (see `torch_runtime.seeded`).
+    """Train a network in place.
 
-    A last batch that is smaller than the others is trained on like them. With validation rows, each copy ends with
-    the weights of its best epoch (the earliest of equals); without, with the last.
+    Rows are shuffled again each epoch, from torch's random state (see `torch_runtime.seeded`). A smaller last batch is used like the
+    others. With validation rows, each copy ends with the weights of its best epoch (the earliest of equals); without, with the
+    last weights.
 
     Args:
         network: (batch, ...) -> (batch, classes), or (copies, batch, classes) for a stack; put into train mode.
-        batch_loss: the losses of a batch; calls the network.
-        feed: the batches.
+        batch_loss: computes the losses of a batch; calls the network.
+        feed: gives the batches.
         settings: optimizer, length and validation.
-        checkpoints: where the state of the training is saved, so that a killed one resumes; None saves nothing.
-        backend: where gradients are made.
-        projectors: what trains beside the network and is saved with a checkpoint.
+        checkpoints: where the state is saved, so that an interrupted training resumes; None saves nothing.
+        backend: computes the gradients; None is torch in one process.
+        projectors: modules that train with the network and are saved with a checkpoint.
 
     Raises:
         SelfCheckFailed: a loss is not finite; names the rows of the first such batch.
     """
-    state = State.begun(network, settings)
+    state = State.start(network, settings)
     if projectors is not None and len(projectors.state_dict()):
         state.parts["projectors"] = projectors
     if checkpoints is not None:
@@ -59,10 +60,10 @@ def train(
             state.epoch, state.random = state.epoch + 1, steps.backend.broadcast(torch.get_rng_state())
         terms = steps.epoch(feed, state, checkpoints)
         state.step = 0
-        _close(state, network, settings, terms, steps.backend)
+        _end_epoch(state, network, settings, terms, steps.backend)
         if checkpoints is not None and steps.backend.writes_checkpoints:
             checkpoints.save(state)
-    return _ended(state, network, settings)
+    return _finish(state, network, settings)
 
 
 @dataclass
@@ -73,23 +74,21 @@ class _Steps:
     batch_loss: BatchLossFunction
     settings: LoopSettings
     backend: Backend
-    _learning: list[nn.Parameter] = field(default_factory=list)
+    _parameters: list[nn.Parameter] = field(default_factory=list)
 
     def epoch(self, feed: Feed, state: State, checkpoints: Checkpoints | None) -> dict[str, float]:
-        """Take the steps of an epoch that are not taken yet; the mean of its loss, by term."""
+        """Take the remaining steps of an epoch; returns its mean loss, by term."""
         now = torch.get_rng_state()
         torch.set_rng_state(state.random)
         order = torch.randperm(feed.rows)
-        parts, sizes = (
-            self.backend.parts(order, self.settings.batch_size),
-            [len(part) for part in torch.split(order, self.settings.batch_size)],
-        )
+        parts = self.backend.parts(order, self.settings.batch_size)
+        sizes = [len(batch) for batch in torch.split(order, self.settings.batch_size)]
         if state.step:
             torch.set_rng_state(now)
         else:
             state.totals = {}
         self.network.train()
-        self._learning = [parameter for group in self.settings.optimizer.param_groups for parameter in group["params"]]
+        self._parameters = [parameter for group in self.settings.optimizer.param_groups for parameter in group["params"]]
         monitor = LossMonitor(state, self.backend, sizes)
         for batch in feed.batches(state.epoch, parts[state.step :]):
             self._step(batch, state.step, monitor)
@@ -103,14 +102,14 @@ class _Steps:
 
     def _step(self, batch: Batch, step: int, monitor: LossMonitor) -> None:
         settings = self.settings
-        found = self.batch_loss(batch)
-        losses = {"loss": found} if isinstance(found, Tensor) else found
+        loss = self.batch_loss(batch)
+        losses = {"loss": loss} if isinstance(loss, Tensor) else loss
         monitor.add(losses, batch.rows, step)
-        for parameter in self._learning:
+        for parameter in self._parameters:
             parameter.grad = None
         self.backend.backward(losses.values(), step)
         if settings.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self._learning, settings.clip_norm)
+            nn.utils.clip_grad_norm_(self._parameters, settings.clip_norm)
         settings.optimizer.step()
         if settings.schedule is not None:
             settings.schedule.step()
@@ -119,24 +118,24 @@ class _Steps:
         settings.advance()
 
 
-def _close(state: State, network: nn.Module, settings: LoopSettings, terms: Mapping[str, float], backend: Backend) -> None:
-    """Score the epoch, tell the callbacks, and see whether it was the last."""
+def _end_epoch(state: State, network: nn.Module, settings: LoopSettings, terms: Mapping[str, float], backend: Backend) -> None:
+    """Score the epoch, call the callbacks, and decide whether it was the last."""
     loss = sum(terms.values())
     state.losses.append(loss)
     score = None
     if settings.validation is not None and state.best is not None:
-        found = backend.broadcast(settings.validation.score(network if settings.average is None else settings.average))
-        state.best.offer(found, state.epoch, patience=settings.patience)
-        score = found.numpy()
+        epoch_score = backend.broadcast(settings.validation.score(network if settings.average is None else settings.average))
+        state.best.update(epoch_score, state.epoch, patience=settings.patience)
+        score = epoch_score.numpy()
         state.scores.append(score.tolist())
     best_epoch = None if state.best is None else state.best.epoch.numpy()
     report = Report(state.epoch, loss, terms, score, float(settings.optimizer.param_groups[0]["lr"]), best_epoch)
-    wishes = [callback(report) for callback in settings.callbacks]
-    patient = settings.patience is None or best_epoch is None or state.epoch - int(best_epoch.max()) < settings.patience
-    state.ended = state.epoch >= settings.epochs or not patient or any(wish is True for wish in wishes)
+    results = [callback(report) for callback in settings.callbacks]
+    has_patience = settings.patience is None or best_epoch is None or state.epoch - int(best_epoch.max()) < settings.patience
+    state.ended = state.epoch >= settings.epochs or not has_patience or any(result is True for result in results)
 
 
-def _ended(state: State, network: nn.Module, settings: LoopSettings) -> Fit:
+def _finish(state: State, network: nn.Module, settings: LoopSettings) -> Fit:
     if state.best is not None:
         state.best.restore()
     if settings.average is not None:
@@ -160,22 +159,22 @@ def fit(
     validation: Validation | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> Fit:
-    """`train` on whole tensors, each row with its target.
+    """`train` on tensors: inputs, and a target for each row.
 
     Args:
-        network: as `train` takes it.
+        network: as in `train`.
         losses: (logits, targets of the batch) -> one loss per example: (batch,), or (copies, batch) for a stack.
         inputs: (rows, ...).
-        targets: (rows, ...), what `losses` expects for a batch of rows.
-        optimizer: as all that follow, as `LoopSettings` says.
-        epochs: how often every row is seen.
-        batch_size: rows a step.
-        schedule: of the learning rate.
-        validation: rows that choose the epoch.
+        targets: (rows, ...); `losses` gets those of the batch.
+        optimizer: as the following arguments, as in `LoopSettings`.
+        epochs: how often every row is used.
+        batch_size: rows per step.
+        schedule: the learning rate schedule.
+        validation: rows that select the epoch.
         advance: called after each step.
 
     Raises:
-        ShapeError: inputs and targets differ in rows. SelfCheckFailed: a loss is not finite.
+        ShapeError: inputs and targets have different numbers of rows. SelfCheckFailed: a loss is not finite.
     """
     same_length(inputs, targets, "inputs and targets")
     settings = LoopSettings(optimizer, epochs, batch_size, schedule=schedule, validation=validation, advance=advance)
@@ -183,5 +182,5 @@ def fit(
 
 
 def step_count(rows: int, *, batch_size: int, epochs: int) -> int:
-    """How many steps a training takes: one a batch, the last and smaller one included."""
+    """The number of steps of a training: one per batch, including the smaller last one."""
     return epochs * -(-rows // batch_size)

@@ -1,4 +1,4 @@
-"""How a network is trained, as one value: for one student, and for many at once."""
+"""Training settings: how a network is trained, for a single student and for a group."""
 
 from __future__ import annotations
 
@@ -21,22 +21,36 @@ Schedule = torch.optim.lr_scheduler.LRScheduler | Callable[[torch.optim.Optimize
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a training goes.
+    """How a network is trained. The settings are passed to `fit` as keyword arguments, such as `fit(X, labels, epochs=50)`.
 
     Attributes:
-        epochs: how often every row is seen; with `Views`, another view each epoch, in turn.
-        batch_size: rows a step.
-        seed: of shuffles, dropout and all else drawn in training; a network's initial weights are its own.
-        optimizer: one of torch's, or a function from parameters to one, such as `partial(torch.optim.SGD, lr=0.1)`;
-            Adam at 1e-3 if not given.
-        schedule: one of torch's, stepped after every batch, or a function from (optimizer, steps) to one, such as `one_cycle`.
-        patience: stop after so many epochs without a better validation score.
-        clip_norm: gradients are scaled down to this norm.
-        average: decay of an exponential moving average of the weights, such as 0.999; the average is what is kept.
+        epochs: how often every row is used; with `Views`, each epoch shows the next view, in turn.
+        batch_size: rows per step.
+        seed: seed of shuffles, dropout and all other random draws of the training; not of the network's initial weights.
+        optimizer: a torch optimizer, or a function from parameters to one, such as `partial(torch.optim.SGD, lr=0.1)`;
+            by default Adam with learning rate 1e-3.
+        schedule: a torch learning rate scheduler, stepped after every batch, or a function from (optimizer, steps) to one, such as
+            `one_cycle`.
+        patience: stop after this many epochs without a better validation score.
+        clip_norm: gradients with a larger norm are scaled down to this norm.
+        average: decay of an exponential moving average of the weights, such as 0.999; the student gets the averaged weights.
         precision: "bfloat16" runs the network under autocast; its weights stay float32.
         compile: run the network through torch.compile.
-        threads: torch's threads while it trains; 1 suits a few thousand weights, None leaves them as they are.
-        checkpoint_steps: keep checkpoints also after so many steps of an epoch; 0 keeps them after each epoch alone.
+        threads: number of torch threads during training; 1 is best for networks of a few thousand weights, None changes nothing.
+        checkpoint_steps: also save a checkpoint after every this many steps of an epoch; 0 saves after each epoch only.
+
+    Raises:
+        BadInput: a setting outside its range.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from functools import partial
+        >>> import torch
+        >>> settings = tl.training.TrainingSettings(epochs=50, optimizer=partial(torch.optim.SGD, lr=0.1), schedule=tl.training.one_cycle)
+        >>> settings.steps(rows=1000)  # 8 batches an epoch
+        400
+        >>> settings.described()["optimizer"]
+        'SGD(lr=0.1)'
     """
 
     epochs: int = 20
@@ -64,64 +78,64 @@ class TrainingSettings:
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> TrainingSettings:
-        """From settings by name.
+        """Settings from a dict by name.
 
         Raises:
-            BadInput: an unknown one; offers the closest.
+            BadInput: an unknown name; the message suggests the closest.
         """
         names = [field.name for field in fields(cls)]
         unknown = next((name for name in settings if name not in names), None)
         if unknown is not None:
-            raise BadInput(f"there is no setting {unknown!r} of a training; there are {', '.join(names)}.{did_you_mean(unknown, names)}")
+            raise BadInput(f"{unknown!r} is no training setting; expected one of {', '.join(names)}.{did_you_mean(unknown, names)}")
         return cls(**settings)
 
-    def optimizer_of(self, own: list[nn.Parameter], beside: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer of a network's own parameters and of the projectors' beside it.
+    def optimizer_of(self, parameters: list[nn.Parameter], of_projectors: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of a network's parameters and of the projectors that train with it.
 
-        One that was made before keeps what it holds, so that layers may be left frozen, and is given the projectors.
+        An optimizer instance keeps its parameter groups, so that layers may stay frozen; the projectors are added to them.
 
         Raises:
-            BadInput: one that was made for another network.
+            BadInput: the optimizer was made for another network.
         """
         if self.optimizer is None:
-            return torch.optim.Adam([*own, *beside], lr=1e-3, fused=True)
+            return torch.optim.Adam([*parameters, *of_projectors], lr=1e-3, fused=True)
         if not isinstance(self.optimizer, torch.optim.Optimizer):
-            return self.optimizer([*own, *beside])
+            return self.optimizer([*parameters, *of_projectors])
         held = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
-        if not any(id(parameter) in held for parameter in own):
-            raise BadInput("the optimizer holds none of the student's parameters; make it with network.parameters(), or pass a function.")
-        lacking = [parameter for parameter in beside if id(parameter) not in held]
-        if lacking:
-            self.optimizer.add_param_group({"params": lacking})
+        if not any(id(parameter) in held for parameter in parameters):
+            raise BadInput("the optimizer holds none of the student's parameters; create it with network.parameters(), or pass a function.")
+        missing = [parameter for parameter in of_projectors if id(parameter) not in held]
+        if missing:
+            self.optimizer.add_param_group({"params": missing})
         return self.optimizer
 
     def schedule_of(self, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler | None:
-        """The schedule of this optimizer over so many steps."""
+        """The learning rate schedule of this optimizer for a training of `steps` steps."""
         if self.schedule is None or isinstance(self.schedule, torch.optim.lr_scheduler.LRScheduler):
             return self.schedule
         return self.schedule(optimizer, steps)
 
     def average_of(self, network: nn.Module) -> AveragedModel | None:
-        """The moving average of this network's weights, norm statistics included."""
+        """The moving average of this network's weights and buffers, such as the statistics of normalisation layers."""
         if self.average is None:
             return None
         decay = get_ema_multi_avg_fn(self.average)  # type: ignore[no-untyped-call]
         return AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
 
     def steps(self, rows: int) -> int:
-        """Of the whole training, unless it is ended early."""
+        """The number of steps of a training on this many rows, unless it stops early."""
         return step_count(rows, batch_size=self.batch_size, epochs=self.epochs)
 
-    def loop_settings(self, network: nn.Module, beside: nn.ModuleDict, *, rows: int, **further: Any) -> LoopSettings:
-        """As the loop takes it.
+    def loop_settings(self, network: nn.Module, projectors: nn.ModuleDict, *, rows: int, **further: Any) -> LoopSettings:
+        """The settings of the training loop.
 
         Args:
-            network: what is trained.
-            beside: the projectors that train with it.
-            rows: of the data.
+            network: the network to train.
+            projectors: the projectors that train with it.
+            rows: the number of rows of the data.
             further: validation, callbacks and advance of the `LoopSettings`.
         """
-        optimizer = self.optimizer_of(list(network.parameters()), list(beside.parameters()))
+        optimizer = self.optimizer_of(list(network.parameters()), list(projectors.parameters()))
         return LoopSettings(
             optimizer,
             self.epochs,
@@ -134,15 +148,37 @@ class TrainingSettings:
         )
 
     def described(self) -> dict[str, Any]:
-        """What settles the weights, as plain values; functions and torch's objects by their name."""
-        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in ("checkpoint_steps", "compile")}
-        return {name: value if isinstance(value, bool | int | float | str | None) else _named(value) for name, value in told.items()}
+        """The settings that determine the trained weights, as plain values; functions and torch objects by name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in ("checkpoint_steps", "compile")}
+        return {name: value if isinstance(value, bool | int | float | str | None) else _named(value) for name, value in values.items()}
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 0.3) -> torch.optim.lr_scheduler.LRScheduler:
-    """A schedule that rises to the optimizer's own learning rate for the share `warm_up` of the steps and then falls to nothing.
+    """The one-cycle learning rate schedule: it rises to the optimizer's learning rate, then falls to almost zero, along cosines.
+
+    As in torch, it also changes the momentum of SGD, or the first beta of Adam, between 0.95 and 0.85, in the opposite direction.
+
+    Args:
+        optimizer: the optimizer; its learning rate is the peak.
+        steps: the number of steps of the training.
+        warm_up: the share of the steps in which the learning rate rises.
+
+    Returns:
+        A torch scheduler, to be stepped after every batch.
 
     Source: Smith, Topin 2017, arXiv 1708.07120.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> optimizer = torch.optim.Adam(torch.nn.Linear(4, 3).parameters(), lr=0.1)
+        >>> schedule, rates = tl.training.one_cycle(optimizer, 6, warm_up=0.5), []
+        >>> for step in range(6):  # fit(..., schedule=tl.training.one_cycle) does the same
+        ...     rates.append(round(schedule.get_last_lr()[0], 3))
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> rates
+        [0.004, 0.052, 0.1, 0.075, 0.025, 0.0]
     """
     peak = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=warm_up)

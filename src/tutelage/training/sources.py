@@ -1,4 +1,4 @@
-"""From what a user has - rows, soft labels or a live teacher, the truth - to what the training loop takes."""
+"""Converts a user's data (rows, soft labels or a live teacher, ground truth) to what the training loop takes."""
 
 from __future__ import annotations
 
@@ -23,88 +23,91 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeds import Batch, Feed, LoaderFeed, TensorFeed, ViewFeed
-from tutelage.training.teacher_answers import Answering, live, recorded
+from tutelage.training.teacher_answers import TeacherSignals, live_answers, recorded_answers
 from tutelage.training.validation import Validation
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Rows and what is known of them.
+    """Rows with their answers and ground truth.
 
     Attributes:
         rows: an array (rows, ...) of float32 or int64, `Views`, or a Dataset.
-        answers: (answers, columns) of the teacher; None if there is none, or if it is asked batch by batch.
-        truth: (rows, ...) as the losses take it; None where it is not known, or where the Dataset tells it.
-        unproven: (answers,) names that are still to be compared with what is shown.
+        answers: (answers, columns) of the teacher; None if there is no teacher, or if it is called batch by batch.
+        truth: (rows, ...) the ground truth as the losses take it; None if it is unknown, or if the Dataset contains it.
+        unverified: (answers,) names of recorded rows that are to be compared with the batches.
     """
 
     rows: Any
     answers: Floats | None
     truth: Tensor | None
-    unproven: Names | None = None
+    unverified: Names | None = None
 
     def part(self, rows: NDArray[np.intp]) -> TrainingData:
-        """Some of the rows."""
+        """A subset of the rows."""
         from torch.utils.data import Subset
 
-        picked = self.rows[rows] if isinstance(self.rows, np.ndarray) else Subset(self.rows, rows.tolist())
-        return TrainingData(picked, None if self.answers is None else self.answers[rows], None if self.truth is None else self.truth[rows])
+        subset = self.rows[rows] if isinstance(self.rows, np.ndarray) else Subset(self.rows, rows.tolist())
+        return TrainingData(subset, None if self.answers is None else self.answers[rows], None if self.truth is None else self.truth[rows])
 
     def feed(self, device: torch.device) -> Feed:
-        """Its batches."""
+        """The feed that gives batches of these rows."""
         if isinstance(self.rows, Views):
             return ViewFeed(self.rows, device)
         if isinstance(self.rows, np.ndarray):
             return TensorFeed(torch.from_numpy(self.rows).to(device))
         return LoaderFeed.of(self.rows, device)
 
-    def answering(self, teacher: Teacher | None, objective: Objective, device: torch.device) -> Answering | None:
-        """What the teacher says of a batch."""
+    def teacher_answers(self, teacher: Teacher | None, objective: Objective, device: torch.device) -> TeacherSignals | None:
+        """Gives the teacher's answers to a batch; None without a teacher."""
         if teacher is None:
             return None
         if self.answers is None:
-            return live(teacher, device)
-        return recorded(self.answers, teacher.form, objective, device, unproven=self.unproven)
+            return live_answers(teacher, device)
+        return recorded_answers(self.answers, teacher.form, objective, device, unverified=self.unverified)
 
     def given(self, first: Batch, teacher: Teacher | None) -> set[str]:
-        """What every batch holds, as an objective asks for it."""
+        """The signals that every batch will have, as `Objective.check` takes them."""
         labelled = self.truth is not None or first.labels is not None
         return {"index", *(["teacher"] if teacher is not None else []), *(["labels"] if labelled else [])}
 
     def validation(self, form: AnswerForm, device: torch.device) -> Validation:
-        """As rows that choose the epoch.
+        """These rows as validation rows.
 
         Raises:
-            BadInput: neither truth nor answers, or a Dataset.
+            BadInput: neither ground truth nor answers; or `Views` or a Dataset.
         """
         if not isinstance(self.rows, np.ndarray):
-            raise BadInput("validation rows are an array or a tensor, as they are: no Views (augmented rows choose badly) and no Dataset.")
+            raise BadInput(
+                f"the validation rows are a {type(self.rows).__name__}; "
+                "expected an array or a tensor, not augmented: no Views and no Dataset."
+            )
         inputs = torch.from_numpy(self.rows).to(device)
-        one_a_row = form.task in ("binary", "multiclass")
+        single_label = form.task in ("binary", "multiclass")
         if self.truth is not None:
-            return Validation(inputs, self.truth.to(device), by="errors" if one_a_row else _BY[form.task])
+            return Validation(inputs, self.truth.to(device), by="errors" if single_label else _BY[form.task])
         if self.answers is None:
-            raise BadInput("validation rows need their truth or the teacher's answers, to be scored by; pass validation=(X, y).")
+            raise BadInput("validation rows need ground truth or the teacher's answers, and have neither; pass validation=(X, y).")
         if form.task == "regression":
             return Validation(inputs, torch.from_numpy(self.answers.astype(np.float32)).to(device), by="squares")
         p = torch.from_numpy(form.probabilities(self.answers).astype(np.float32)).to(device)
-        return Validation(inputs, p, by="loss" if one_a_row else "label losses")
+        return Validation(inputs, p, by="loss" if single_label else "label losses")
 
 
 _BY: dict[str, Any] = {"regression": "squares", "multilabel": "label losses"}
 
 
-def known_as(teacher: Teacher | None, y: Any, form: AnswerForm | None, objective: Objective) -> AnswerForm:
-    """What the student learns to say: what the teacher says, or what it was told, or what y holds.
+def form_to_learn(teacher: Teacher | None, y: Any, form: AnswerForm | None, objective: Objective) -> AnswerForm:
+    """The form of the student's answers: that of the teacher, or that given to the student, or that of y.
 
     Raises:
-        LabelMismatch: the student was told other classes than the teacher has. BadInput: nothing tells.
+        LabelMismatch: the student was given other classes than the teacher has. BadInput: neither teacher nor form nor y.
     """
     if teacher is not None:
         if form is not None and form.classes != teacher.form.classes:
             raise LabelMismatch(
-                f"the student's classes are {form.classes}, the teacher's {teacher.form.classes}; give the student the teacher's, "
-                "or put the teacher's in order with relabelled()."
+                f"the student's classes are {form.classes}, the teacher's are {teacher.form.classes}; expected the same in the same order. "
+                "Leave classes= out, or reorder the teacher's with relabelled()."
             )
         return teacher.form if teacher.form.kind == "values" else teacher.form.as_kind("logits")
     if form is not None:
@@ -112,12 +115,12 @@ def known_as(teacher: Teacher | None, y: Any, form: AnswerForm | None, objective
     if all(term.tasks == ("regression",) for term in objective.terms):
         return AnswerForm("values", "regression")
     if y is None:
-        raise BadInput("there is no teacher and no y, so nothing to learn; pass soft labels, a teacher, or y.")
+        raise BadInput("there is no teacher and no y, so there is nothing to learn; pass soft labels, a teacher, or y.")
     return form_of_truth(y)
 
 
 def truth_tensor(y: Any, form: AnswerForm) -> Tensor | None:
-    """The ground truth as the losses take it: int64 codes of classes, or float32; None stays None.
+    """The ground truth as the losses take it: int64 class codes, or float32; None stays None.
 
     Raises:
         LabelMismatch, ShapeError, BadInput: as `AnswerForm.truth`.
@@ -129,44 +132,46 @@ def truth_tensor(y: Any, form: AnswerForm) -> Tensor | None:
 
 
 def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> TrainingData:
-    """Rows with their answers and truth, proven to belong together.
+    """Rows with their answers and ground truth, after checking that they belong together.
 
     Args:
-        X: rows, as `TorchStudent.fit` takes them.
-        teacher: recorded answers, or a live teacher; None if there is none.
-        truth: as `truth_tensor` gives it.
+        X: rows, as in `TorchStudent.fit`.
+        teacher: recorded answers or a live teacher; None without a teacher.
+        truth: as `truth_tensor` returns it.
 
     Raises:
-        LabelMismatch: recorded answers to other rows. ShapeError, BadInput: rows that a network cannot take, other rows than truth.
+        LabelMismatch: recorded answers to other rows. ShapeError, BadInput: rows that a network cannot take, or a ground truth of
+            another number of rows.
     """
     from torch.utils.data import DataLoader, Dataset
 
     if isinstance(X, Views):
-        answers, unproven = _answers_to_views(teacher, X)
-        return TrainingData(X, answers, _of_these_rows(truth, X.rows), unproven)
+        answers, unverified = _answers_to_views(teacher, X)
+        return TrainingData(X, answers, _same_rows(truth, X.rows), unverified)
     if isinstance(X, Dataset | DataLoader):
         dataset = X.dataset if isinstance(X, DataLoader) else X
-        saved = isinstance(teacher, SoftLabels | LabelFolder)
-        answers = answers_to(teacher, dataset) if saved and teacher is not None else None
-        return TrainingData(X, answers, _of_these_rows(truth, len(dataset)))  # type: ignore[arg-type]
+        recorded = isinstance(teacher, SoftLabels | LabelFolder)
+        answers = answers_to(teacher, dataset) if recorded and teacher is not None else None
+        return TrainingData(X, answers, _same_rows(truth, len(dataset)))  # type: ignore[arg-type]
     rows = _array(X)
     answers = None if teacher is None else answers_to(teacher, X)
-    return TrainingData(rows, answers, _of_these_rows(truth, len(rows)))
+    return TrainingData(rows, answers, _same_rows(truth, len(rows)))
 
 
-def _of_these_rows(truth: Tensor | None, rows: int) -> Tensor | None:
+def _same_rows(truth: Tensor | None, rows: int) -> Tensor | None:
     if truth is not None and len(truth) != rows:
         raise ShapeError(f"y has {len(truth)} rows and X has {rows}; expected the same rows in the same order.")
     return truth
 
 
 def answers_to(teacher: Teacher, data: Any) -> Floats:
-    """(rows, columns) answers to every row of the data: kept ones by content, a live teacher's in the parts that `record` asks.
+    """(rows, columns) answers to every row of the data.
 
-    So live and recorded answers are the same bits.
+    Recorded answers are looked up by the content of the rows. A live teacher is called on the same parts as by `record`, so that live
+    and recorded answers are equal to the last bit.
 
     Raises:
-        LabelMismatch: kept answers to other rows.
+        LabelMismatch: recorded answers to other rows.
     """
     rows = as_rows(data)
     if isinstance(teacher, SoftLabels | LabelFolder):
@@ -177,19 +182,19 @@ def answers_to(teacher: Teacher, data: Any) -> Floats:
 
 
 def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
-    """An array of answers as soft labels of these rows.
+    """Soft labels from an array of answers to these rows.
 
     Args:
-        X: rows, as `as_rows` takes them.
+        X: rows, as in `as_rows`.
         answers: (rows, columns) array or tensor, in the order of the rows.
-        form: what they are.
+        form: the form of the answers.
 
     Raises:
-        NotProbabilities, ShapeError, LabelMismatch, BadInput: answers that are not of this form, or of other rows.
+        NotProbabilities, ShapeError, LabelMismatch, BadInput: answers that do not have this form, or another number of rows.
     """
     rows = as_rows(X)
-    given = answers.detach().cpu().numpy() if hasattr(answers, "detach") else answers
-    return SoftLabels(form.check(given, rows.count, "labels"), form, _names_of(rows))
+    array = answers.detach().cpu().numpy() if hasattr(answers, "detach") else answers
+    return SoftLabels(form.check(array, rows.count, "labels"), form, _names_of(rows))
 
 
 def _names_of(rows: Rows) -> Names:
@@ -197,7 +202,7 @@ def _names_of(rows: Rows) -> Names:
 
 
 def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Floats | None, Names | None]:
-    """Kept answers to all views in their order are proven as the views are shown, so that none is made twice."""
+    """Answers to all views. Recorded answers to as many views are verified batch by batch, so that no view is computed twice."""
     if teacher is None:
         return None, None
     if isinstance(teacher, SoftLabels | LabelFolder) and len(teacher) == len(views):
@@ -206,37 +211,37 @@ def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Floats | N
     return answers_to(teacher, views), None
 
 
-def _in_memory(saved: SoftLabels | LabelFolder) -> SoftLabels:
-    return saved.labels if isinstance(saved, LabelFolder) else saved
+def _in_memory(recorded: SoftLabels | LabelFolder) -> SoftLabels:
+    return recorded.labels if isinstance(recorded, LabelFolder) else recorded
 
 
 def _array(X: Any) -> NDArray[Any]:
-    """(rows, ...) float32, or int64 for whole numbers, such as token ids.
+    """(rows, ...) float32, or int64 for 64-bit integers, such as token ids.
 
     Raises:
-        ShapeError, BadInput: no rows of numbers.
+        ShapeError: fewer than two axes. BadInput: rows that are not numbers.
     """
     rows = as_rows(X)
     array = np.asarray(X.detach().cpu().numpy() if hasattr(X, "detach") else rows.part(0, rows.count))
     if array.dtype.kind not in "biuf":
-        raise BadInput(f"a network takes numbers; the rows hold {array.dtype}. Turn texts and categories into numbers first.")
+        raise BadInput(f"a network takes numbers; the rows have dtype {array.dtype}. Encode texts and categories as numbers first.")
     if array.ndim < 2:
-        raise ShapeError(f"X has shape {array.shape}; expected (rows, ...).")
+        raise ShapeError(f"X has shape {array.shape}; expected (rows, ...), with two or more axes.")
     whole = array.dtype.kind in "iu" and array.dtype.itemsize == 8
     return np.ascontiguousarray(array, dtype=np.int64 if whole else np.float32)
 
 
-def apart(data: TrainingData, validation: Any, form: AnswerForm, *, seed: int) -> tuple[TrainingData, TrainingData | None]:
-    """Rows to learn from and rows that choose the epoch, if any.
+def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, seed: int) -> tuple[TrainingData, TrainingData | None]:
+    """The training rows and the validation rows, if any.
 
     Args:
         data: all rows.
-        validation: None, the share of the rows, (X, y), or (X, y, labels).
-        form: of the answers.
-        seed: of the share.
+        validation: None, a share of the rows, (X, y), or (X, y, labels).
+        form: the form of the student's answers.
+        seed: the seed that draws the share.
 
     Raises:
-        BadInput: validation that is none of these.
+        BadInput: validation of another type.
     """
     if validation is None:
         return data, None
@@ -249,25 +254,29 @@ def apart(data: TrainingData, validation: Any, form: AnswerForm, *, seed: int) -
 
 
 def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData, TrainingData]:
-    """Rows to train on, and rows that choose the epoch, drawn by the seed.
+    """Split rows into training rows and validation rows, drawn at random by the seed.
 
     Raises:
-        BadInput: a share that leaves nothing, or views.
+        BadInput: a share that leaves no row in one of the parts, or `Views`.
     """
     if isinstance(data.rows, Views):
-        raise BadInput("validation rows must not be augmented: with Views pass validation=(X, y), rows as they are.")
-    rows = len(data.rows.dataset if hasattr(data.rows, "dataset") and hasattr(data.rows, "collate_fn") else data.rows)
-    held = round(share * rows)
-    if not 0 < held < rows:
         raise BadInput(
-            f"validation={share} of {rows} rows leaves {held} to choose with and {rows - held} to learn from; expected some of each."
+            f"validation={share} of augmented rows; validation rows must not be augmented: with Views pass validation=(X, y), "
+            "unchanged rows."
+        )
+    rows = len(data.rows.dataset if hasattr(data.rows, "dataset") and hasattr(data.rows, "collate_fn") else data.rows)
+    held_out = round(share * rows)
+    if not 0 < held_out < rows:
+        raise BadInput(
+            f"validation={share} of {rows} rows gives {held_out} validation rows and {rows - held_out} training rows; "
+            "expected some of each. Pass a larger or smaller share."
         )
     order = np.random.default_rng(seed).permutation(rows)
-    return data.part(np.sort(order[held:])), data.part(np.sort(order[:held]))
+    return data.part(np.sort(order[held_out:])), data.part(np.sort(order[:held_out]))
 
 
-def name_of(data: TrainingData) -> str:
-    """One name for the rows that are trained on, their answers and their truth, for a checkpoint."""
+def data_fingerprint(data: TrainingData) -> str:
+    """The fingerprint of the training rows, their answers and their ground truth, for a checkpoint."""
     running = RunningName()
     for values in (data.rows if isinstance(data.rows, np.ndarray) else None, data.answers, data.truth):
         if values is not None:

@@ -1,4 +1,4 @@
-"""The state of a training: what settles how it goes on, what an epoch came to, and what is left at its end."""
+"""The state of a training, the report of an epoch, and the result at the end."""
 
 from __future__ import annotations
 
@@ -17,12 +17,22 @@ from tutelage.training.validation import BestWeights, Validation
 
 @dataclass(frozen=True)
 class Fit:
-    """What a fit did, for one network (copies = 1) or a stack.
+    """The history of a fit, for a single network (copies = 1) or a stack. A student stores it as `fit_`.
 
     Attributes:
-        best_epoch: (copies,) the epoch, from 1, whose weights were kept.
+        best_epoch: (copies,) the epoch, from 1, whose weights the student has.
         scores: (epochs, copies) the validation score after each epoch, lower is better; empty without validation rows.
         losses: (epochs,) mean training loss of each epoch, summed over copies.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> fit = tl.TorchStudent(tl.training.mlp((4, 8, 3))).fit(X, y=y, epochs=5, validation=0.2).fit_
+        >>> fit.scores.shape, fit.losses.shape
+        ((5, 1), (5,))
+        >>> bool(fit.scores[fit.best_epoch[0] - 1, 0] == fit.scores.min())
+        True
     """
 
     best_epoch: NDArray[np.int64]
@@ -32,15 +42,24 @@ class Fit:
 
 @dataclass(frozen=True)
 class Report:
-    """One epoch, as a callback is told of it.
+    """The report of one epoch, which every callback receives.
 
     Attributes:
-        epoch: from 1.
-        loss: mean over the epoch's rows, as it was while they were learnt, summed over copies.
-        terms: the mean of each of its terms, by name; they add up to `loss`.
-        score: (copies,) on the validation rows, lower is better; None without them.
-        rate: the learning rate of the last step.
-        best_epoch: (copies,) so far; None without validation rows.
+        epoch: the number of the epoch, from 1.
+        loss: mean training loss over the rows of the epoch, each with the weights of its step; summed over copies.
+        terms: the mean of each term of the loss, by name; they add up to `loss`.
+        score: (copies,) the score on the validation rows, lower is better; None without them.
+        rate: the learning rate of the optimizer after the epoch, to which the schedule set it after the last step.
+        best_epoch: (copies,) the best epoch so far; None without validation rows.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> reports = []
+        >>> student = tl.TorchStudent(tl.training.mlp((4, 8, 3))).fit(X, y=y, epochs=3, callbacks=[reports.append])
+        >>> [(report.epoch, list(report.terms), report.rate) for report in reports]
+        [(1, ['hard_cross_entropy'], 0.001), (2, ['hard_cross_entropy'], 0.001), (3, ['hard_cross_entropy'], 0.001)]
     """
 
     epoch: int
@@ -53,19 +72,19 @@ class Report:
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How a training goes.
+    """The settings of the training loop.
 
     Attributes:
-        optimizer: any of torch's, over the network's parameters (and those of its projectors).
-        epochs: how often every row is seen, at most.
-        batch_size: rows a step.
-        schedule: any of torch's, stepped after every batch.
-        validation: rows that choose the epoch and train nothing.
-        patience: stop after so many epochs without a better score; None never does.
-        clip_norm: gradients are scaled down to this norm; None leaves them.
+        optimizer: a torch optimizer of the network's parameters (and those of the projectors).
+        epochs: how often every row is used, at most.
+        batch_size: rows per step.
+        schedule: a torch learning rate scheduler, stepped after every batch.
+        validation: rows that select the epoch and are not trained on.
+        patience: stop after this many epochs without a better score; None never stops early.
+        clip_norm: gradients with a larger norm are scaled down to this norm; None changes nothing.
         average: an exponential moving average of the weights (`torch.optim.swa_utils.AveragedModel` of the network),
-            updated after each step; it is what is validated and kept.
-        callbacks: called with a `Report` after each epoch; one that returns True ends the training.
+            updated after each step; the averaged weights are validated, and are the result.
+        callbacks: called with a `Report` after each epoch; if one returns True, the training ends.
         advance: called after each step (see `step_count`), for a progress display.
     """
 
@@ -82,21 +101,28 @@ class LoopSettings:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
-            raise BadInput(f"{self.epochs} epochs of batches of {self.batch_size}; expected 1 or more of each.")
+            raise BadInput(f"epochs is {self.epochs} and batch_size is {self.batch_size}; expected 1 or more for each.")
         if self.patience is not None and (self.validation is None or self.patience < 1):
-            raise BadInput(f"a patience of {self.patience} needs 1 or more epochs, and validation rows that can lose it.")
+            raise BadInput(
+                f"patience is {self.patience}; expected 1 or more epochs, and validation rows: pass validation=, or leave patience out."
+            )
 
 
 @dataclass
 class State:
-    """All that settles how a training goes on, besides the data.
+    """All that determines how a training continues, except the data.
 
     Attributes:
-        epoch: the one that is under way or was finished last; 0 before the first.
-        step: how many steps of it are done; 0 when it is finished.
-        totals: sum of the losses of the epoch's steps so far, times their rows, by term.
-        random: torch's random state at the start of the epoch, from which its order of rows is drawn.
-        scores, losses: of the epochs that are finished.
+        parts: the objects with a `state_dict`, by name: network, optimizer, schedule, average, best weights, projectors.
+        best: the best weights so far; None without validation rows.
+        epoch: the number of the current epoch, or of the last finished one; 0 before the first.
+        step: the number of finished steps of the epoch; 0 when the epoch is finished.
+        totals: by term, the sum over the epoch's steps so far of mean loss times rows.
+        random: torch's random state at the start of the epoch, from which the order of rows is drawn.
+        scores: the validation scores of the finished epochs.
+        losses: the mean training losses of the finished epochs.
+        ended: whether the training has ended.
+        device: the device of the network.
     """
 
     parts: dict[str, Any]
@@ -111,8 +137,8 @@ class State:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @classmethod
-    def begun(cls, network: nn.Module, settings: LoopSettings) -> State:
-        """Nothing done yet."""
+    def start(cls, network: nn.Module, settings: LoopSettings) -> State:
+        """The state before the first step."""
         scored: Any = network if settings.average is None else settings.average.module
         parts: dict[str, Any] = {"network": network, "optimizer": settings.optimizer}
         if settings.schedule is not None:
@@ -125,18 +151,22 @@ class State:
         return cls(parts, parts.get("best"), device=torch.device("cpu") if first is None else first.device)
 
     def to_plain(self) -> dict[str, Any]:
-        """Numbers, texts and tensors that settle how the training goes on."""
-        own = {name: getattr(self, name) for name in _PLAIN}
+        """The state as plain values and tensors, for a checkpoint."""
+        values = {name: getattr(self, name) for name in _PLAIN}
         return {
-            **own,
+            **values,
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
             "random states": random_states(self.device),
         }
 
     def take_plain(self, plain: dict[str, Any]) -> None:
-        """Go on where `to_plain` stood."""
+        """Load what `to_plain` returned.
+
+        Raises:
+            ValueError: its parts differ from those of this training.
+        """
         if set(plain["parts"]) != set(self.parts):
-            raise ValueError(f"it holds {', '.join(plain['parts'])}; this one has {', '.join(self.parts)}")
+            raise ValueError(f"it holds {', '.join(plain['parts'])}; expected {', '.join(self.parts)}")
         for name, part in self.parts.items():
             part.load_state_dict(plain["parts"][name])
         for name in _PLAIN:
@@ -145,11 +175,11 @@ class State:
 
 
 _PLAIN = ("epoch", "step", "totals", "random", "scores", "losses", "ended")
-"""The attributes of a State that are kept as they are."""
+"""The attributes of a State that are saved unchanged."""
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
-    """Torch's random states: of the CPU, and of the device if it has one."""
+    """Torch's random states: that of the CPU, and that of the device if it has one."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -157,7 +187,7 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
-    """Put back what `random_states` gave."""
+    """Restore what `random_states` returned."""
     torch.set_rng_state(states["cpu"].cpu())
     if "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"].cpu(), device)

@@ -1,4 +1,4 @@
-"""Any torch network as a student: taught by recorded or live answers, met as scikit-learn's users expect."""
+"""Any torch network as a student: trained on recorded or live answers, with the interface of a scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -31,25 +31,39 @@ from tutelage.training.feeds import Batch, Feed
 from tutelage.training.loop import train
 from tutelage.training.progress import progress_line
 from tutelage.training.settings import TrainingSettings
-from tutelage.training.sources import apart, known_as, name_of, soft_labels_of, training_data, truth_tensor
+from tutelage.training.sources import data_fingerprint, form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
 from tutelage.training.state import Fit, Report
 
 
 class TorchStudent:
-    """A network that is taught, and then answers alone.
+    """A torch network as a student.
 
     Args:
         network: maps (batch, ...) to (batch, classes) logits at temperature 1, to (batch, labels) logits for
             multilabel, or to (batch, outputs) values. Trained in place.
-        objective: what it is asked to match, such as 0.9 * soft_cross_entropy(temperature=4.0) + 0.1 *
-            hard_cross_entropy(). By default the teacher's probabilities, or the labels where there is no teacher.
-        classes: the label of each logit, in order; learnt from the teacher or from y if not given.
-        output: takes the answers out of what the network returns, where that is a tuple or a dict.
+        objective: the loss, such as 0.9 * soft_cross_entropy(temperature=4.0) + 0.1 * hard_cross_entropy(). By default
+            soft_cross_entropy(), or hard_cross_entropy() without a teacher.
+        classes: the class name of each logit, in order; by default those of the teacher, or of y.
+        output: extracts the answers from what the network returns, if that is a tuple or a dict.
 
     Attributes:
-        classes_: (classes,) the label of each column of `predict_proba`.
-        fit_: what the training did (see `Fit`).
-        projectors_: what was trained beside the network for objectives of hidden layers; no part of the student.
+        classes_: (classes,) the class name of each column of `predict_proba`.
+        fit_: the history of the training (see `Fit`).
+        projectors_: modules that were trained with the network for objectives of hidden layers; not part of the student.
+
+    Raises:
+        LabelMismatch: classes that are not at least two different names.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = load_iris(return_X_y=True)
+        >>> teacher = LogisticRegression(max_iter=1000).fit(X, y)
+        >>> objective = 0.9 * tl.losses.soft_cross_entropy(temperature=2.0) + 0.1 * tl.losses.hard_cross_entropy()
+        >>> student = tl.TorchStudent(tl.training.mlp((4, 8, 3)), objective).fit(X, teacher, y, epochs=3, validation=0.2)
+        >>> student.predict_proba(X).shape, student.classes_.tolist(), len(student.fit_.losses)
+        ((150, 3), [0, 1, 2], 3)
     """
 
     fit_: Fit
@@ -68,7 +82,7 @@ class TorchStudent:
         self.output = output
         self.form: AnswerForm | None = None
         if classes is not None:
-            self._learn_form(of_classes("logits", classes))
+            self._set_form(of_classes("logits", classes))
 
     def fit(
         self,
@@ -85,95 +99,107 @@ class TorchStudent:
         progress: bool = False,
         **training: Any,
     ) -> Self:
-        """Teach the network.
+        """Train the network.
 
         Args:
             X: (rows, ...) array or tensor, `Views`, a map-style torch Dataset or a DataLoader (of inputs, or of pairs
-                of inputs and label).
-            labels: soft labels recorded on these rows, or a live teacher, whatever `as_teacher` takes: the training cannot tell them
-                apart. A live teacher is queried once for all rows, in eval mode; if X is a Dataset, for every batch as the student
-                sees it. Or an array of probabilities, (rows, classes), if the student was given its classes.
-            y: the truth, where the objective reads it: (rows,) labels, (rows, labels) 0 and 1, or values.
-            validation: the share of the rows that choose the epoch, drawn by the seed; or (X, y), or (X, None, labels)
-                where the truth is not known. Fewest errors win; without truth, or for values, the lowest loss.
-            device: where to train; where the network is, if not given.
-            backend: `Accelerated(accelerator)`, for several processes or devices.
-            checkpoints: a folder that keeps the training, so that after a kill the same call goes on and ends in the
-                same bits.
-            callbacks: called with a `Report` after each epoch; one that returns True ends the training.
-            advance: called after each step, for a progress display of your own; `progress` takes its place.
-            progress: show a bar on standard error, with each term of the loss by name after each epoch.
-            training: epochs, batch_size, seed, optimizer and all else that `TrainingSettings` has.
+                of inputs and ground truth).
+            labels: soft labels recorded on these rows, or a live teacher (anything that `as_teacher` takes); both give the same result.
+                A live teacher is queried once for all rows, in eval mode; if X is a Dataset, it is queried for every batch, with the
+                student's inputs. Or an array of probabilities, (rows, classes), if the student was given its classes.
+            y: the ground truth, if the objective reads it: (rows,) class names, (rows, labels) of 0 and 1, or values.
+            validation: the share of the rows that select the epoch, drawn by the seed; or (X, y), or (X, None, labels)
+                without ground truth. The epoch with the fewest errors is selected; without ground truth, or for values, the epoch with
+                the lowest loss.
+            device: the device to train on; by default that of the network.
+            backend: `Accelerated(accelerator)`, for distributed training and other devices.
+            checkpoints: a folder for checkpoints; after an interruption, the same call resumes and ends with the same weights, to the
+                last bit.
+            callbacks: called with a `Report` after each epoch; if one returns True, the training ends.
+            advance: called after each step, for a custom progress display; not called if `progress` is True.
+            progress: show a progress bar on standard error, with each term of the loss by name after each epoch.
+            training: epochs, batch_size, seed, optimizer and the other fields of `TrainingSettings`.
+
+        Returns:
+            The student itself.
 
         Raises:
-            LabelMismatch: answers to other rows, or of other classes. ShapeError, BadInput: data, network or objective
-                that do not fit each other. SelfCheckFailed: a loss is not finite; the checkpoint before it is kept.
+            LabelMismatch: answers to other rows, or of other classes; a checkpoint of another training. ShapeError, BadInput: data,
+                network or objective that do not fit each other. SelfCheckFailed: a loss is not finite; the last checkpoint remains.
         """
-        how = TrainingSettings.of(training)
+        settings = TrainingSettings.of(training)
         teacher = self._teacher(X, labels)
         objective = self.objective or (hard_cross_entropy() if teacher is None else soft_cross_entropy())
-        form = known_as(teacher, y, self.form, objective)
-        data, chooses = apart(training_data(X, teacher, truth_tensor(y, form)), validation, form, seed=how.seed)
-        self._learn_form(form)
-        network, where = self._placed(device)
-        feed = data.feed(where)
-        first = self._first_batch(feed, how)
+        form = form_to_learn(teacher, y, self.form, objective)
+        data, validation_data = split_validation(training_data(X, teacher, truth_tensor(y, form)), validation, form, seed=settings.seed)
+        self._set_form(form)
+        network, train_device = self._placed(device)
+        feed = data.feed(train_device)
+        first = self._first_batch(feed, settings)
         objective.check(
             task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=hasattr(network, "copies")
         )
         batch_loss = BatchLoss(
-            self._called(how, backend),
+            self._callable_network(settings, backend),
             objective,
-            self.output or _itself,
-            data.answering(teacher, objective, where),
-            None if data.truth is None else data.truth.to(where),
-            precision=how.precision,
+            self.output or _identity,
+            data.teacher_answers(teacher, objective, train_device),
+            None if data.truth is None else data.truth.to(train_device),
+            precision=settings.precision,
         )
-        saved = None
+        saving = None
         if checkpoints is not None:
-            asked = None if teacher is None else teacher.fingerprint  # names who teaches a Dataset, whose rows are not read beforehand
-            settled = {"data": f"{feed.rows} rows {name_of(data)}", "teacher": asked, "objective": objective.described(), **how.described()}
-            saved = Checkpoints(Path(checkpoints), settled, every=how.checkpoint_steps)
-        shows = progress and (backend is None or backend.writes_checkpoints)
-        watched = progress_line(how.steps(feed.rows), how.epochs) if shows else nullcontext((advance, None))
+            config = {
+                "data": f"{feed.rows} rows {data_fingerprint(data)}",
+                "teacher": None
+                if teacher is None
+                else teacher.fingerprint,  # identifies the answers to a Dataset, not read before training
+                "objective": objective.described(),
+                **settings.described(),
+            }
+            saving = Checkpoints(Path(checkpoints), config, every=settings.checkpoint_steps)
+        shows_progress = progress and (backend is None or backend.writes_checkpoints)
+        display = progress_line(settings.steps(feed.rows), settings.epochs) if shows_progress else nullcontext((advance, None))
         with (
-            torch_runtime.training_state(how.seed, threads_count=how.threads, device_type=where.type),
+            torch_runtime.training_state(settings.seed, threads_count=settings.threads, device_type=train_device.type),
             hidden_layers(batch_loss, network, teacher),
-            watched as (step_done, epoch_done),
+            display as (step_done, epoch_done),
         ):
             self.projectors_ = batch_loss.with_modules(first, network, rows=feed.rows)
-            scored = None if chooses is None else replace(chooses.validation(form, where), output=self.output or _itself)
-            loop_settings = how.loop_settings(
+            epoch_validation = None if validation_data is None else validation_data.validation(form, train_device)
+            if epoch_validation is not None:
+                epoch_validation = replace(epoch_validation, output=self.output or _identity)
+            loop_settings = settings.loop_settings(
                 network,
                 self.projectors_,
                 rows=feed.rows,
-                validation=scored,
+                validation=epoch_validation,
                 callbacks=[*callbacks, epoch_done] if epoch_done else callbacks,
                 advance=step_done,
             )
-            self.fit_ = train(network, batch_loss, feed, loop_settings, checkpoints=saved, backend=backend, projectors=self.projectors_)
+            self.fit_ = train(network, batch_loss, feed, loop_settings, checkpoints=saving, backend=backend, projectors=self.projectors_)
         return self
 
-    def _called(self, how: TrainingSettings, backend: Backend | None) -> nn.Module:
-        """The network as a training calls it."""
-        called = backend.wrapped(self.network) if backend else self.network
-        return cast(nn.Module, torch.compile(called)) if how.compile else called
+    def _callable_network(self, settings: TrainingSettings, backend: Backend | None) -> nn.Module:
+        """The network as the training loop calls it: wrapped by the backend, and compiled if the settings say so."""
+        wrapped = backend.wrapped(self.network) if backend else self.network
+        return cast(nn.Module, torch.compile(wrapped)) if settings.compile else wrapped
 
-    def _first_batch(self, feed: Feed, how: TrainingSettings) -> Batch:
-        """Two rows, after proving that the network answers them as it should."""
-        with torch_runtime.seeded(how.seed):
+    def _first_batch(self, feed: Feed, settings: TrainingSettings) -> Batch:
+        """A batch of two rows, after checking that the network returns valid answers for it."""
+        with torch_runtime.seeded(settings.seed):
             first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))
         with torch_runtime.evaluating(self.network):
-            said = self.network(first.inputs)
-            check_answers((self.output or _itself)(said), cast(AnswerForm, self.form), self.output)
+            answers = (self.output or _identity)(self.network(first.inputs))
+            check_answers(answers, cast(AnswerForm, self.form), self.output)
         return first
 
     def predict_proba(self, inputs: Any) -> Floats:
-        """(rows, ...) -> (rows, classes) float32 probabilities at temperature 1; for multilabel of each label.
+        """(rows, ...) -> (rows, classes) float32 probabilities at temperature 1; for multilabel, the probability of each label.
 
         Raises:
-            BadInput: rows that are not numbers, or sparse. ShapeError: rows of another width than the network takes, or
-                one logit too many or too few.
+            BadInput: rows that are not numbers, or sparse. ShapeError: rows of a width that the network does not take, or
+                another number of logits than classes.
         """
         logits = self._answers(inputs)
         if self.form is not None and self.form.task == "multilabel":
@@ -181,7 +207,11 @@ class TorchStudent:
         return softmax(logits)
 
     def predict(self, inputs: Any) -> NDArray[Any]:
-        """(rows, ...) -> (rows,) labels; (rows, labels) 0 and 1 for multilabel; (rows,) or (rows, outputs) values."""
+        """(rows, ...) -> (rows,) class names; for multilabel (rows, labels) of 0 and 1; for regression (rows,) or (rows, outputs) values.
+
+        Raises:
+            BadInput, ShapeError: as `predict_proba`.
+        """
         if self.form is not None and self.form.task == "regression":
             values = self._answers(inputs)
             return values[:, 0] if values.shape[1] == 1 else values
@@ -193,23 +223,28 @@ class TorchStudent:
     def _answers(self, inputs: Any) -> Floats:
         rows = inputs if isinstance(inputs, Tensor) else torch.from_numpy(_numbers(inputs))
         first = next(self.network.parameters(), None)
-        output = self.output or _itself
+        output = self.output or _identity
         try:
-            said = torch_runtime.answers_of(self.network, rows if first is None else rows.to(first.device), output=output)
+            raw = torch_runtime.answers_of(self.network, rows if first is None else rows.to(first.device), output=output)
         except RuntimeError as error:
-            raise ShapeError(f"the network cannot take rows of shape {tuple(rows.shape[1:])} ({str(error).splitlines()[0]}).") from error
-        answers: Floats = said.float().cpu().numpy()
+            raise ShapeError(
+                f"the network cannot take rows of shape {tuple(rows.shape[1:])} ({str(error).splitlines()[0]}); "
+                "pass rows like those in training."
+            ) from error
+        answers: Floats = raw.float().cpu().numpy()
         if hasattr(self, "classes_") and answers.shape[1:] != self.classes_.shape:
-            raise ShapeError(f"the network gives {answers.shape[1:]} logits a row; expected one for each of {len(self.classes_)} classes.")
+            raise ShapeError(
+                f"the network's logits have shape {answers.shape}; expected one for each of {len(self.classes_)} classes, (rows, classes)."
+            )
         return answers
 
-    def _learn_form(self, form: AnswerForm) -> None:
+    def _set_form(self, form: AnswerForm) -> None:
         self.form = form
         if form.task != "regression":
             self.classes_: NDArray[Any] = label_array(form.classes)
 
     def _teacher(self, X: Any, labels: Any) -> Teacher | None:
-        """Who answers; a bare network answers for the student's classes.
+        """The teacher or the recorded answers; a torch network without class names gets the student's classes.
 
         Raises:
             BadInput: teacher and student share a network or weights.
@@ -217,28 +252,28 @@ class TorchStudent:
         if labels is None:
             return None
         if not is_answer_source(labels):
-            return self._given_answers(X, labels)
-        bare = isinstance(labels, nn.Module)
-        teacher = as_teacher(labels, classes=None if self.form is None else self.form.classes) if bare else as_teacher(labels)
-        own = {id(parameter) for parameter in self.network.parameters()}
-        shared = sum(id(parameter) in own for held in networks_in(teacher) for parameter in held.parameters())
+            return self._soft_labels(X, labels)
+        is_network = isinstance(labels, nn.Module)
+        teacher = as_teacher(labels, classes=None if self.form is None else self.form.classes) if is_network else as_teacher(labels)
+        parameters = {id(parameter) for parameter in self.network.parameters()}
+        shared = sum(id(parameter) in parameters for network in networks_in(teacher) for parameter in network.parameters())
         if shared:
             raise BadInput(
-                f"student and teacher share {shared} of the student's {len(own)} parameter tensors, so the teacher would change as the "
-                "student learns. Give the student a network of its own: copy.deepcopy(network)."
+                f"student and teacher share {shared} of the student's {len(parameters)} parameter tensors, so the teacher would change "
+                "as the student learns. Give the student a separate network: copy.deepcopy(network)."
             )
         return teacher
 
-    def _given_answers(self, X: Any, answers: Any) -> SoftLabels:
+    def _soft_labels(self, X: Any, answers: Any) -> SoftLabels:
         """An array of probabilities, or of values, as soft labels of these rows.
 
         Raises:
-            BadInput: nothing names its columns. NotProbabilities, ShapeError, LabelMismatch: it is not what it should be.
+            BadInput: the class names of the columns are unknown. NotProbabilities, ShapeError, LabelMismatch: invalid answers.
         """
         regression = self.objective is not None and all(term.tasks == ("regression",) for term in self.objective.terms)
         if self.form is None and not regression:
             raise BadInput(
-                f"labels is a {type(answers).__name__} and does not name its columns; pass classes= to the student, "
+                f"labels is a {type(answers).__name__} without class names; pass classes= to the student, "
                 "such as TorchStudent(network, classes=[...]), or soft labels from record(). The ground truth is passed as y."
             )
         form = AnswerForm("values", "regression") if self.form is None else self.form.as_kind("probabilities")
@@ -247,13 +282,13 @@ class TorchStudent:
     def _placed(self, device: str | torch.device | None) -> tuple[nn.Module, torch.device]:
         first = next(self.network.parameters(), None)
         if first is None:
-            raise BadInput(f"this {type(self.network).__name__} has no parameters; there is nothing to teach it.")
-        where = first.device if device is None else torch.device(device)
-        return self.network.to(where), where
+            raise BadInput(f"this {type(self.network).__name__} has no parameters; expected a network with weights to train.")
+        train_device = first.device if device is None else torch.device(device)
+        return self.network.to(train_device), train_device
 
 
-def _itself(said: Any) -> Any:
-    return said
+def _identity(answers: Any) -> Any:
+    return answers
 
 
 def _numbers(inputs: Any) -> NDArray[Any]:
@@ -261,4 +296,6 @@ def _numbers(inputs: Any) -> NDArray[Any]:
         dtype = np.asarray(inputs).dtype
         return np.ascontiguousarray(inputs, dtype=np.int64 if dtype.kind in "iu" and dtype.itemsize == 8 else np.float32)
     except (TypeError, ValueError, OverflowError) as error:
-        raise BadInput(f"a network takes numbers, (rows, ...) of them; this {type(inputs).__name__} holds something else.") from error
+        raise BadInput(
+            f"a network takes numbers, (rows, ...) of them; this {type(inputs).__name__} holds other values, or rows of different lengths."
+        ) from error

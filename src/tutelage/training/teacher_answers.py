@@ -1,4 +1,4 @@
-"""What the teacher says of a batch: targets that were prepared beforehand, or answers as they are asked for."""
+"""The teacher's answers to a batch: targets prepared before training, or answers computed for each batch."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from tutelage.data.row_names import Names, row_names
 from tutelage.losses.objective import Objective
 from tutelage.training.feeds import Batch
 
-Answering = Callable[[Batch], Mapping[str, Any]]
-"""What the teacher says of a batch: the fields of `Signals` that speak of it."""
+TeacherSignals = Callable[[Batch], Mapping[str, Any]]
+"""The teacher's answers to a batch, as fields of `Signals`: `teacher_answers`, and `prepared` targets if there are any."""
 PREPARED_BYTES = 2**26
-"""Answers of more bytes are not prepared: they stay as they are, and there is no second copy of what can be most of the memory."""
+"""Answers of more bytes are not prepared before training, so that a second copy does not fill the memory."""
 PREPARED_CELLS = 2**17
-"""Answers, times columns, prepared at a time: what is in between takes the memory of so many, and not of all."""
+"""Rows times columns prepared at a time; this bounds the memory of intermediate results."""
 
 
-def _nothing_to_prove(batch: Batch) -> None:
-    """Whoever found the answers proved that they belong to these rows."""
+def _no_check(batch: Batch) -> None:
+    """For answers that were matched with these rows when they were loaded."""
 
 
 @dataclass(frozen=True)
 class PreparedAnswers:
-    """Kept answers of which the objective made its targets beforehand, one index away.
+    """Recorded answers, with targets that the objective prepared before training; a batch is an index into them.
 
     Attributes:
-        answers: (answers, columns) logits, log-probabilities or values, on the device; None where all that is read of
-            them was prepared.
-        prepared: what the objective made of them, by term.
-        proof: refuses a batch that is not what was recorded.
+        answers: (answers, columns) logits, log-probabilities or values, on the device; None if the objective reads prepared
+            targets only.
+        prepared: the prepared targets, by term.
+        check: raises an error for a batch that was not recorded.
     """
 
     answers: Tensor | None
     prepared: dict[str, Tensor]
-    proof: Callable[[Batch], None] = _nothing_to_prove
+    check: Callable[[Batch], None] = _no_check
 
     def __call__(self, batch: Batch) -> dict[str, Any]:
-        """What the teacher says of a batch."""
-        self.proof(batch)
+        """The teacher's answers to a batch."""
+        self.check(batch)
         rows = batch.answer_rows
         return {
             "teacher_answers": None if self.answers is None else self.answers.index_select(0, rows.to(self.answers.device)),
@@ -58,64 +58,68 @@ class PreparedAnswers:
 
 @dataclass(frozen=True)
 class BatchAnswers:
-    """Answers of which the objective makes its targets batch by batch.
+    """Answers from which the objective computes its targets batch by batch.
 
     Attributes:
-        said: (batch, columns) what was said of a batch: by a teacher that is asked about it, or from answers that were kept.
-        form: of what is said.
-        device: where it is needed.
-        proof: as `PreparedAnswers`.
+        answers: gives the (batch, columns) answers to a batch, from a live teacher or from recorded answers.
+        form: the form of the answers.
+        device: the device of the network.
+        check: as in `PreparedAnswers`.
     """
 
-    said: Callable[[Batch], NDArray[Any]]
+    answers: Callable[[Batch], NDArray[Any]]
     form: AnswerForm
     device: torch.device
-    proof: Callable[[Batch], None] = _nothing_to_prove
+    check: Callable[[Batch], None] = _no_check
 
     def __call__(self, batch: Batch) -> dict[str, Any]:
-        """What the teacher says of a batch."""
-        self.proof(batch)
-        return {"teacher_answers": _as_learnt(self.said(batch), self.form, self.device)}
+        """The teacher's answers to a batch."""
+        self.check(batch)
+        return {"teacher_answers": _loss_inputs(self.answers(batch), self.form, self.device)}
 
 
-def live(teacher: Teacher, device: torch.device) -> BatchAnswers:
-    """A teacher that is asked about each batch, as the student sees it."""
+def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
+    """Answers of a teacher that is called on each batch, with the inputs that the student gets."""
     return BatchAnswers(lambda batch: teacher.answer(batch.inputs.detach().cpu().numpy()), teacher.form, device)
 
 
-def recorded(
-    answers: NDArray[Any], form: AnswerForm, objective: Objective, device: torch.device, *, unproven: Names | None = None
+def recorded_answers(
+    answers: NDArray[Any], form: AnswerForm, objective: Objective, device: torch.device, *, unverified: Names | None = None
 ) -> PreparedAnswers | BatchAnswers:
-    """Answers as the loop needs them: prepared once, and dropped if nothing else reads them; or batch by batch if there are very many.
+    """Recorded answers for the training loop: prepared once, or batch by batch if they take more than `PREPARED_BYTES`.
+
+    The raw answers are dropped if the objective reads prepared targets only.
 
     Args:
         answers: (answers, columns).
-        form: of them.
-        objective: what reads them.
-        device: where.
-        unproven: (answers,) names of the rows they belong to, where rows are made as they are shown.
+        form: the form of the answers.
+        objective: the objective that reads them.
+        device: the device of the network.
+        unverified: (answers,) names of the rows that were recorded, to be compared with each batch; None if the answers were matched
+            with the rows before.
+
+    Raises:
+        BadInput: answers that a term of the objective cannot use.
     """
-    proof = _nothing_to_prove if unproven is None else partial(_prove, unproven)
+    check = _no_check if unverified is None else partial(_check_names, unverified)
     if answers.nbytes > PREPARED_BYTES:
         for part in _parts(answers):
-            objective.prepare(
-                _as_learnt(answers[part], form, device)
-            )  # refuses now, and not in the middle of an epoch, what it cannot take
-        return BatchAnswers(lambda batch: answers[batch.answer_rows.numpy()], form, device, proof)
-    tensor = _as_learnt(answers, form, device)
+            objective.prepare(_loss_inputs(answers[part], form, device))  # so that unusable answers raise an error before training
+        return BatchAnswers(lambda batch: answers[batch.answer_rows.numpy()], form, device, check)
+    tensor = _loss_inputs(answers, form, device)
     prepared = _prepared(objective, tensor)
     raw = any("teacher" in term.reads and term.name not in prepared for term in objective.terms)
-    return PreparedAnswers(tensor if raw else None, prepared, proof)
+    return PreparedAnswers(tensor if raw else None, prepared, check)
 
 
 def _prepared(objective: Objective, answers: Tensor) -> dict[str, Tensor]:
-    """What the objective makes of the answers, part by part."""
+    """The targets that the objective prepares, computed part by part."""
     whole: dict[str, Tensor] = {}
     for part in _parts(answers):
-        for name, made in objective.prepare(answers[part]).items():
+        for name, targets in objective.prepare(answers[part]).items():
             if name not in whole:
-                whole[name] = made.new_empty((*made.shape[:-2], len(answers), made.shape[-1]))
-            whole[name][..., part, :] = made
+                whole[name] = targets.new_empty((*targets.shape[:-2], len(answers), targets.shape[-1]))
+            whole[name][..., part, :] = targets
     return whole
 
 
@@ -124,26 +128,26 @@ def _parts(answers: NDArray[Any] | Tensor) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, len(answers), rows)]
 
 
-def _as_learnt(answers: NDArray[Any], form: AnswerForm, device: torch.device) -> Tensor:
-    """Logits or values in single precision; of a file that is only to be read, a copy, for torch's tensors can be written."""
-    said = answers if form.kind == "values" else form.logits(answers)
-    return torch.from_numpy(np.require(said, np.float32, ["C", "W"])).to(device)
+def _loss_inputs(answers: NDArray[Any], form: AnswerForm, device: torch.device) -> Tensor:
+    """Logits or values in float32; a read-only array is copied, since torch has no read-only tensors."""
+    values = answers if form.kind == "values" else form.logits(answers)
+    return torch.from_numpy(np.require(values, np.float32, ["C", "W"])).to(device)
 
 
-def _prove(unproven: Names, batch: Batch) -> None:
-    """Prove that each answer belongs to what is shown with it the first time it is used. Proven names become 0.
+def _check_names(unverified: Names, batch: Batch) -> None:
+    """Check that the rows of a batch are those that were recorded, the first time each is used. The names of checked rows become 0.
 
     Raises:
-        LabelMismatch: what is shown is not what was recorded.
+        LabelMismatch: rows that differ from those that were recorded.
     """
     rows = batch.answer_rows.numpy()
-    if not unproven[rows].any():
+    if not unverified[rows].any():
         return
-    other = (unproven[rows] != 0) & (unproven[rows] != row_names(batch.inputs))
+    other = (unverified[rows] != 0) & (unverified[rows] != row_names(batch.inputs))
     if other.any():
         first = int(batch.rows[int(np.flatnonzero(other)[0])])
         raise LabelMismatch(
             f"{int(other.sum())} of {len(rows)} views in a batch are not those that were recorded (first: row {first}). "
             "Record again on the same Views: same data, augmentation, count and seed."
         )
-    unproven[rows] = 0
+    unverified[rows] = 0

@@ -1,4 +1,4 @@
-"""Rows that choose the epoch and train nothing, and the weights of the best epoch so far."""
+"""The validation rows, which select the epoch, and the weights of the best epoch so far."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ from tutelage.core import torch_runtime
 
 @dataclass(frozen=True)
 class Validation:
-    """Rows that choose the epoch and train nothing.
+    """Rows that select the epoch and are not trained on.
 
     Attributes:
         inputs: (rows, ...).
-        labels: (rows,) integers; for "loss" also (rows, classes) probabilities; for "label losses" (rows, labels)
+        targets: (rows,) class codes; for "loss" also (rows, classes) probabilities; for "label losses" (rows, labels)
             probabilities; for "squares" (rows, outputs) values.
-        by: "errors" counts wrong rows; "loss" is the mean cross-entropy, steadier where rows are few and noisy;
-            "label losses" that of labels on their own; "squares" is the mean squared error.
-        output: takes the answers out of what the network returns.
+        by: the score. "errors" counts misclassified rows; "loss" is the mean cross-entropy, which varies less if rows are few and
+            noisy; "label losses" is the mean binary cross-entropy of the labels; "squares" is the mean squared error.
+        output: extracts the answers from what the network returns.
     """
 
     inputs: Tensor
-    labels: Tensor
+    targets: Tensor
     by: Literal["errors", "loss", "label losses", "squares"] = "errors"
-    output: Callable[[Any], Tensor] = lambda said: said
+    output: Callable[[Any], Tensor] = lambda returned: returned
 
     def score(self, network: nn.Module) -> Tensor:
-        """(copies,) float64 on the CPU, lower is better, of the network or of each copy of a stack; inf where an answer is NaN."""
+        """(copies,) float64 on the CPU, the score of the network or of each copy of a stack, lower is better; inf if an answer is NaN."""
         answers = torch_runtime.answers_of(network, self.inputs, output=self.output)
         score = self._score(answers).double()
         return score.masked_fill(answers.isnan().any(-1).any(-1), torch.inf).reshape(-1).cpu()
 
     def _score(self, answers: Tensor) -> Tensor:
         if self.by == "squares":
-            return (answers - self.labels).square().mean(dim=(-1, -2))
+            return (answers - self.targets).square().mean(dim=(-1, -2))
         if self.by == "label losses":
-            wanted = self.labels.expand_as(answers)
-            return nn.functional.binary_cross_entropy_with_logits(answers, wanted, reduction="none").mean(dim=(-1, -2))
+            targets = self.targets.expand_as(answers)
+            return nn.functional.binary_cross_entropy_with_logits(answers, targets, reduction="none").mean(dim=(-1, -2))
         if self.by == "errors":
-            return (answers.argmax(dim=-1) != self.labels).sum(dim=-1)
+            return (answers.argmax(dim=-1) != self.targets).sum(dim=-1)
         log_probs = torch.log_softmax(answers, dim=-1)
-        soft = self.labels.ndim == 2
-        of_label = (log_probs * self.labels).sum(dim=-1) if soft else log_probs[..., torch.arange(len(self.labels)), self.labels]
-        return -of_label.mean(dim=-1)
+        if self.targets.ndim == 2:
+            return -(log_probs * self.targets).sum(dim=-1).mean(dim=-1)
+        return -log_probs[..., torch.arange(len(self.targets)), self.targets].mean(dim=-1)
 
 
 class BestWeights:
-    """The best weights so far, copy by copy. A plain network counts as a stack of one."""
+    """The best weights so far, for each copy separately. A single network counts as a stack of one."""
 
     def __init__(self, network: nn.Module) -> None:
-        self.live = [value.detach() for value in network.state_dict(keep_vars=True).values()]
+        self.current = [value.detach() for value in network.state_dict(keep_vars=True).values()]
         if not hasattr(network, "copies"):
-            self.live = [value[None] for value in self.live]
-        self.kept = [value.clone() for value in self.live]
+            self.current = [value[None] for value in self.current]
+        self.best = [value.clone() for value in self.current]
         copies = getattr(network, "copies", 1)
         self.score = torch.full((copies,), torch.inf, dtype=torch.float64)
         self.epoch = torch.zeros(copies, dtype=torch.int64)
 
-    def offer(self, score: Tensor, epoch: int, *, patience: int | None = None) -> None:
-        """Keep the weights of each copy as they are now, if this score is its best.
+    def update(self, score: Tensor, epoch: int, *, patience: int | None = None) -> None:
+        """Save the current weights of each copy whose score is its best so far.
 
-        A copy whose patience has run out keeps what it has: alone it would have ended there.
+        Without effect on a copy whose patience has run out: trained alone, it would have stopped.
         """
         better = score < self.score
         if patience is not None:
@@ -73,21 +73,21 @@ class BestWeights:
         self.score[better] = score[better]
         self.epoch[better] = epoch
         if better.any():
-            for kept, live in zip(self.kept, self.live, strict=True):
-                kept[better] = live[better]
+            for best, current in zip(self.best, self.current, strict=True):
+                best[better] = current[better]
 
     def restore(self) -> None:
-        """Put the best weights back into the network."""
-        for kept, live in zip(self.kept, self.live, strict=True):
-            live.copy_(kept)
+        """Load the best weights into the network."""
+        for best, current in zip(self.best, self.current, strict=True):
+            current.copy_(best)
 
     def state_dict(self) -> dict[str, Tensor | list[Tensor]]:
-        """All of it, for a checkpoint."""
-        return {"kept": self.kept, "score": self.score, "epoch": self.epoch}
+        """The best weights, scores and epochs, for a checkpoint."""
+        return {"best": self.best, "score": self.score, "epoch": self.epoch}
 
     def load_state_dict(self, state: dict[str, Tensor | list[Tensor]]) -> None:
-        """Put back what `state_dict` gave."""
-        for kept, value in zip(self.kept, state["kept"], strict=True):
-            kept.copy_(value)
+        """Load what `state_dict` returned."""
+        for best, value in zip(self.best, state["best"], strict=True):
+            best.copy_(value)
         self.score.copy_(state["score"])  # type: ignore[arg-type]
         self.epoch.copy_(state["epoch"])  # type: ignore[arg-type]

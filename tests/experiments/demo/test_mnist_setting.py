@@ -7,7 +7,7 @@ import torch
 from tutelage.data.datasets import load_mnist
 from tutelage.experiments.demo.mnist import SIZES
 from tutelage.experiments.demo.mnist_setting import TRAIN_ROWS, Split, glorot_weights, measured_network, pixels, teacher_network
-from tutelage.training.stacks.networks import MLPStack, mlp, parameters_of
+from tutelage.training.stacks.networks import MLPStack, mlp, parameter_count
 from tutelage.training.student import TorchStudent
 
 
@@ -17,8 +17,8 @@ def images():
 
 
 def test_the_networks_are_the_origins():
-    assert parameters_of(teacher_network()) == 27_413_130
-    assert {suffix: parameters_of(mlp(sizes)) for suffix, sizes in SIZES.items()} == {"": 8070, "-784-10-10": 7960}
+    assert parameter_count(teacher_network()) == 27_413_130
+    assert {suffix: parameter_count(mlp(sizes)) for suffix, sizes in SIZES.items()} == {"": 8070, "-784-10-10": 7960}
 
 
 def test_weights_start_as_keras_does_and_alike_in_every_copy():
@@ -32,9 +32,9 @@ def test_weights_start_as_keras_does_and_alike_in_every_copy():
 
 def test_training_validation_and_test_rows_are_disjoint(images):
     split = Split(images, train_rows=TRAIN_ROWS, epochs=1)
-    assert len(split.inputs) + len(split.validation.labels) == 60_000
+    assert len(split.inputs) + len(split.validation.targets) == 60_000
     np.testing.assert_array_equal(split.validation.inputs[0].numpy() * 255, images.train_images[50_000])
-    np.testing.assert_array_equal(split.validation.labels.numpy(), images.train_labels[50_000:])
+    np.testing.assert_array_equal(split.validation.targets.numpy(), images.train_labels[50_000:])
     np.testing.assert_array_equal(split.labels, images.train_labels[:50_000])
     np.testing.assert_array_equal(split.test_inputs, pixels(images.test_images))
 
@@ -43,7 +43,7 @@ def test_fewer_training_rows_are_other_data_with_the_same_validation(images):
     whole, quick = (Split(images, train_rows=rows, epochs=1) for rows in (TRAIN_ROWS, 100))
     assert quick.inputs.shape == (100, 784)
     assert quick.fingerprint != whole.fingerprint
-    np.testing.assert_array_equal(quick.validation.labels, whole.validation.labels)
+    np.testing.assert_array_equal(quick.validation.targets, whole.validation.targets)
 
 
 def test_pixels_run_from_zero_to_one(images):

@@ -11,14 +11,14 @@ from tutelage.experiments.tiny import tiny as recipe
 from tutelage.softlabels.recording import record
 from tutelage.students.saved.save_load import load_student
 from tutelage.teachers.adapt import as_teacher
-from tutelage.training.stacks.networks import parameters_of
+from tutelage.training.stacks.networks import parameter_count
 
 
 def test_the_student_keeps_to_the_budget():
-    assert parameters_of(recipe.teacher_network()) == 80_202
+    assert parameter_count(recipe.teacher_network()) == 80_202
     for dense in (False, True):
         student = recipe.student_network(dense=dense)
-        assert parameters_of(student) == 7834 <= recipe.BUDGET
+        assert parameter_count(student) == 7834 <= recipe.BUDGET
         assert student(torch.zeros(2, 784)).shape == (2, 10)
 
 

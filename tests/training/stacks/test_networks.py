@@ -6,16 +6,16 @@ from torch import nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput
-from tutelage.training.stacks.networks import MLPStack, drawn, mlp, parameters_of
+from tutelage.training.stacks.networks import MLPStack, mlp, parameter_count, with_new_weights
 
 
 def test_an_mlp_has_relu_between_layers_and_logits_at_the_end():
     network = mlp((5, 4, 3))
     assert [type(layer) for layer in network] == [nn.Linear, nn.ReLU, nn.Linear]
-    assert parameters_of(network) == 5 * 4 + 4 + 4 * 3 + 3
+    assert parameter_count(network) == 5 * 4 + 4 + 4 * 3 + 3
 
 
-def test_a_stack_answers_as_its_copies_do_alone():
+def test_a_stack_gives_the_answers_of_its_copies():
     stack = MLPStack((5, 4, 4, 3), 3)
     with torch.no_grad():
         for parameter in stack.parameters():
@@ -27,7 +27,7 @@ def test_a_stack_answers_as_its_copies_do_alone():
         torch.testing.assert_close(stack.copy(index)(inputs), whole[index])
 
 
-def test_all_copies_start_alike_and_a_copy_has_weights_of_its_own():
+def test_all_copies_start_from_the_same_weights_and_a_copy_has_copied_weights():
     stack = MLPStack((5, 4, 3), 2)
     first, second = stack(torch.ones(1, 5)).detach()
     torch.testing.assert_close(first, second)
@@ -36,28 +36,28 @@ def test_all_copies_start_alike_and_a_copy_has_weights_of_its_own():
     assert stack.weights[0].any()
 
 
-def test_a_pattern_is_drawn_anew_as_torch_would_make_it_and_stays_as_it_was():
+def test_a_network_is_initialised_again_as_torch_would_and_is_not_changed():
     pattern = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 3))
     before = [parameter.clone() for parameter in pattern.parameters()]
     with torch_runtime.seeded(5):
         expected = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 3))
-    found = drawn(pattern, 5)
+    found = with_new_weights(pattern, 5)
     assert all(map(torch.equal, found.state_dict().values(), expected.state_dict().values()))
     assert all(map(torch.equal, before, pattern.parameters()))
-    assert not torch.equal(drawn(pattern, 6)[3].weight, found[3].weight)
+    assert not torch.equal(with_new_weights(pattern, 6)[3].weight, found[3].weight)
 
 
-def test_a_function_draws_as_it_likes():
-    assert torch.equal(drawn(partial(mlp, (4, 3)), 5)[0].weight, drawn(mlp((4, 3)), 5)[0].weight)
+def test_a_function_may_initialise_in_any_way():
+    assert torch.equal(with_new_weights(partial(mlp, (4, 3)), 5)[0].weight, with_new_weights(mlp((4, 3)), 5)[0].weight)
 
 
-def test_what_cannot_be_drawn_is_refused():
+def test_a_network_that_cannot_be_initialised_again_is_refused():
     class Scaled(nn.Module):
         def __init__(self):
             super().__init__()
             self.scale = nn.Parameter(torch.ones(1))
 
     with pytest.raises(BadInput, match=r"1 is a Scaled without reset_parameters\(\)"):
-        drawn(nn.Sequential(nn.Linear(4, 3), Scaled()), 0)
+        with_new_weights(nn.Sequential(nn.Linear(4, 3), Scaled()), 0)
     with pytest.raises(BadInput, match="returned a str; expected a torch Module"):
-        drawn(lambda: "network", 0)
+        with_new_weights(lambda: "network", 0)

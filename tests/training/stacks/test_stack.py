@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tutelage.core import torch_runtime
-from tutelage.training.stacks.networks import drawn, mlp
+from tutelage.training.stacks.networks import mlp, with_new_weights
 from tutelage.training.stacks.stack import Stack, stack_of
 
 ROWS = torch.randn(7, 6, generator=torch.Generator().manual_seed(0))
@@ -44,18 +44,18 @@ class Tied(nn.Module):
         return {"logits": self.again(self.once(inputs).tanh())}
 
 
-class Undecided(nn.Module):
+class ValueDependent(nn.Module):
     def __init__(self):
         super().__init__()
         self.inner = nn.Linear(6, 3)
 
     def forward(self, inputs):
-        said = self.inner(inputs)
-        return said if said.sum() > 0 else -said
+        logits = self.inner(inputs)
+        return logits if logits.sum() > 0 else -logits
 
 
 def three(make):
-    return [drawn(make, seed) for seed in range(3)]
+    return [with_new_weights(make, seed) for seed in range(3)]
 
 
 @pytest.mark.parametrize("make", [wide, norm_first, lambda: mlp((6, 8, 8, 3)), lambda: nn.Linear(6, 3)])
@@ -91,7 +91,7 @@ def test_answers_gradients_masks_and_statistics_are_those_of_the_copies_alone(ma
             torch.testing.assert_close(whole[index], own)
 
 
-def test_proving_a_stack_leaves_it_and_the_networks_as_they_were():
+def test_checking_a_stack_changes_neither_it_nor_the_networks():
     networks = three(pictures)
     before = copy.deepcopy([network.state_dict() for network in networks])
     stack, _ = stack_of(networks, ROWS)
@@ -100,7 +100,7 @@ def test_proving_a_stack_leaves_it_and_the_networks_as_they_were():
             assert all(torch.equal(value, state[name]) for name, value in alone.state_dict().items())
 
 
-def test_a_copy_is_a_plain_network_with_weights_of_its_own():
+def test_a_copy_is_an_ordinary_network_with_copied_weights():
     stack, _ = stack_of(three(wide), ROWS)
     alone = stack.copy(1)
     assert type(alone) is nn.Sequential
@@ -110,7 +110,7 @@ def test_a_copy_is_a_plain_network_with_weights_of_its_own():
 
 
 def test_tied_weights_stay_tied_and_an_output_function_is_called():
-    stack, why = stack_of(three(Tied), ROWS, output=lambda said: said["logits"])
+    stack, why = stack_of(three(Tied), ROWS, output=lambda returned: returned["logits"])
     assert why == ""
     assert stack(ROWS).shape == (3, 7, 6)
     assert len(list(stack.parameters())) == 3
@@ -118,13 +118,13 @@ def test_tied_weights_stay_tied_and_an_output_function_is_called():
     assert alone.again.weight is alone.once.weight
 
 
-def test_a_network_that_looks_at_its_numbers_cannot_be_stacked_and_the_reason_is_told():
-    stack, why = stack_of(three(Undecided), ROWS)
+def test_a_network_with_value_dependent_control_flow_cannot_be_stacked_and_the_reason_is_returned():
+    stack, why = stack_of(three(ValueDependent), ROWS)
     assert stack is None
-    assert "torch.vmap cannot run a Undecided" in why
+    assert "torch.vmap cannot run a ValueDependent" in why
 
 
-def test_a_stack_that_answers_otherwise_than_its_copies_is_not_used():
+def test_a_stack_whose_answers_differ_from_its_copies_is_not_used():
     class Counting(nn.Linear):
         calls = 0
 
@@ -134,7 +134,7 @@ def test_a_stack_that_answers_otherwise_than_its_copies_is_not_used():
 
     stack, why = stack_of(three(lambda: Counting(6, 3)), ROWS)
     assert stack is None
-    assert "would not answer as its copies do alone" in why
+    assert "would not give the answers that its copies give alone" in why
 
 
 def test_frozen_weights_stay_frozen():

@@ -19,7 +19,7 @@ def loss_of(parameters, scale):
 @pytest.mark.parametrize(
     "make", [partial(torch.optim.Adam, lr=1.0), partial(torch.optim.SGD, lr=1.0, momentum=0.9), partial(torch.optim.AdamW, lr=1.0)]
 )
-def test_each_copy_takes_its_own_rate_and_clips_its_own_gradient(make):
+def test_each_copy_has_its_own_rate_and_its_own_gradient_norm(make):
     rates = [0.1, 0.1, 0.02]
     stack = weights()
     steps = StackSteps(make, rates, clip_norm=0.5)
@@ -57,7 +57,7 @@ def test_equal_rates_need_no_views_and_groups_keep_their_settings():
     ]  # fmt: skip
 
 
-def test_no_rate_leaves_the_optimizers_own():
+def test_without_a_rate_the_optimizers_default_is_used():
     assert at_rate(partial(torch.optim.SGD, lr=0.7), None)(weights()).param_groups[0]["lr"] == 0.7
 
 
@@ -71,13 +71,13 @@ def test_a_frozen_weight_gets_no_gradient():
     assert stack[1].eq(1).all()
 
 
-def test_a_gradient_below_the_norm_is_left_and_one_above_is_scaled():
+def test_only_a_gradient_above_the_norm_is_scaled():
     gradient = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
     clip_copies([gradient], 1.0)
     torch.testing.assert_close(gradient, torch.tensor([[0.6, 0.8], [0.3, 0.4]]), rtol=1e-5, atol=1e-6)
 
 
-def test_a_loss_that_is_not_finite_counts_nothing_and_touches_no_other_copy():
+def test_a_loss_that_is_not_finite_contributes_nothing_and_does_not_affect_other_copies():
     weight = nn.Parameter(torch.tensor([[1.0], [0.0], [2.0]]))
     losses = torch.cat([weight[:1] ** 2, weight[1:2] / 0, weight[2:] ** 2])
     DivergenceTolerant().backward([losses], 0)

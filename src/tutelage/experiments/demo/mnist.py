@@ -285,7 +285,7 @@ def _pairs() -> tuple[tuple[str, str, str], ...]:
 
 
 def _protocol(plan: Plan, split: Split) -> tuple[str, ...]:
-    rows = len(split.validation.labels)
+    rows = len(split.validation.targets)
     return (
         f"The first {split.train_rows} training rows are used for training and the last {rows} of the 60 000 for validation. The 10 000 "
         "test rows are not used for any choice.",

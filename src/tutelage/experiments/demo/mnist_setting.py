@@ -24,7 +24,7 @@ from tutelage.experiments.scorecard import Measured
 from tutelage.experiments.teaching import Network
 from tutelage.losses.targets import soften
 from tutelage.report.records import Figures
-from tutelage.training.stacks.networks import MLPStack, parameters_of
+from tutelage.training.stacks.networks import MLPStack, parameter_count
 from tutelage.training.validation import Validation
 
 CLASSES = 10
@@ -137,7 +137,7 @@ def measured_network(
         meaning=meaning,
         seeds=seeds,
         predictions=predictions[name],
-        parameters=tuple(parameters_of(model.network) for model in models[name]),
+        parameters=tuple(parameter_count(model.network) for model in models[name]),
         published=None if errors is None else {"test_errors": errors, "test_accuracy": 1 - errors / 10_000},
         chosen=chosen or {},
     )
@@ -149,7 +149,7 @@ def described(split: Split) -> dict[str, Any]:
         "name": split.images.name,
         "attribution": split.images.attribution,
         "training rows": split.train_rows,
-        "validation rows": len(split.validation.labels),
+        "validation rows": len(split.validation.targets),
         "test rows": len(split.images.test_labels),
         "fingerprint of the training rows": split.fingerprint,
     }

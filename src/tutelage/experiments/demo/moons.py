@@ -32,7 +32,7 @@ from tutelage.losses.targets import harden
 from tutelage.report.records import Figures, Region, Regions
 from tutelage.students.trees import SoftTree
 from tutelage.training.loop import fit
-from tutelage.training.stacks.networks import mlp, parameters_of
+from tutelage.training.stacks.networks import mlp, parameter_count
 from tutelage.training.student import TorchStudent
 from tutelage.training.validation import Validation
 
@@ -136,7 +136,7 @@ def _measured(name: str, seeds: tuple[int, ...], predictions: NDArray[Any], mode
         meaning=ARMS[name],
         seeds=seeds,
         predictions=predictions,
-        parameters=tuple(parameters_of(m.network) if network else m.tree_.tree_.node_count for m in models),
+        parameters=tuple(parameter_count(m.network) if network else m.tree_.tree_.node_count for m in models),
         unit="weights" if network else "nodes",
         published={"test_accuracy": PUBLISHED[name]} if name in PUBLISHED else None,
         chosen={"min_samples_leaf": [m.min_samples_leaf for m in models]} if name == "tree-hard-tuned" else {},

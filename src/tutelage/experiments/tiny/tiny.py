@@ -38,7 +38,7 @@ from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.training.loop import step_count
 from tutelage.training.settings import one_cycle
-from tutelage.training.stacks.networks import parameters_of
+from tutelage.training.stacks.networks import parameter_count
 from tutelage.training.student import TorchStudent
 from tutelage.training.validation import Validation
 
@@ -303,7 +303,7 @@ def _measure(
                 meaning=meaning,
                 seeds=plan.seeds[: len(models[name])],
                 predictions=predictions[name],
-                parameters=tuple(parameters_of(model.network) for model in models[name]),
+                parameters=tuple(parameter_count(model.network) for model in models[name]),
                 chosen=chosen[name].chosen if name in chosen else {},
             )
             for name, meaning in meanings.items()
@@ -354,7 +354,7 @@ def _protocol(subject: Subject, plan: Plan, split: Split, size: Size) -> tuple[s
         "same for teacher and students.",
         f"Teacher: {size.teacher_epochs} epochs on the true classes (Adam, one-cycle schedule with peak {size.teacher_rate:g}, batches of "
         f"{size.teacher_batch}); queried once on every view.",
-        f"Students: {parameters_of(student_network())} weights, at most {BUDGET}; {size.student_epochs} epochs (Adam, one-cycle schedule "
+        f"Students: {parameter_count(student_network())} weights, at most {BUDGET}; {size.student_epochs} epochs (Adam, one-cycle schedule "
         f"with peak {size.student_rate:g}, batches of {size.student_batch}). For each seed both arms have the same initial weights, views "
         "and batches.",
         f"Students are trained at every other pixel and {answering}.",

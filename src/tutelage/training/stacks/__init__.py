@@ -1,1 +1,1 @@
-"""Many networks of one shape, trained as one."""
+"""Stacks: many networks of the same architecture, trained as one network."""

@@ -1,4 +1,4 @@
-"""Small networks: one, or many of the same shape trained as one."""
+"""Small networks: a single one, or many of the same shape trained as one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from tutelage.core.errors import BadInput
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
-    """A ReLU network from rows of features to logits.
+    """A multilayer perceptron with ReLU between its layers, from features to logits.
 
     Args:
         sizes: (features, hidden ..., classes), such as (784, 10, 10, 10).
+
+    Returns:
+        A `torch.nn.Sequential` of Linear and ReLU layers, with initial weights drawn from torch's random state.
+
+    Example:
+        >>> import tutelage as tl
+        >>> network = tl.training.mlp((4, 8, 3))
+        >>> [type(layer).__name__ for layer in network]
+        ['Linear', 'ReLU', 'Linear']
     """
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(sizes):
@@ -26,11 +35,11 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
 
 
 class MLPStack(nn.Module):
-    """`copies` networks of one shape that see the same batch, as one network: their first layers are one wide product.
+    """`copies` networks of the same shape that get the same batch, as one network: their first layers are one wide matrix product.
 
-    All copies start from the same weights (drawn as torch draws a Linear), so that what they are asked to match
-    is all that sets them apart. No operation mixes copies: a stack trains as its copies would alone. Inside, features
-    come before the batch, so that no product has to turn its factors around.
+    All copies start from the same weights (drawn as torch initialises a Linear), so that they differ only in their objectives. No
+    operation mixes copies: each trains as it would alone. Internally the features come before the batch, so that no product has to
+    transpose its factors.
     """
 
     def __init__(self, sizes: Sequence[int], copies: int) -> None:
@@ -53,46 +62,46 @@ class MLPStack(nn.Module):
         return hidden.transpose(1, 2)
 
     def copy(self, index: int) -> nn.Sequential:
-        """One of the networks, alone: an ordinary `mlp` with weights of its own."""
-        alone = mlp(self.sizes)
-        linears = [layer for layer in alone if isinstance(layer, nn.Linear)]
+        """One of the networks, as an ordinary `mlp` with copied weights."""
+        network = mlp(self.sizes)
+        linears = [layer for layer in network if isinstance(layer, nn.Linear)]
         with torch.no_grad():
             for layer, weight, bias in zip(linears, self.weights, self.biases, strict=True):
                 layer.weight.copy_(weight[index])
                 layer.bias.copy_(bias[index, :, 0])
-        return alone
+        return network
 
 
-def drawn(network: nn.Module | Callable[[], nn.Module], seed: int) -> nn.Module:
-    """A network of this kind with initial weights of its own, drawn by the seed.
+def with_new_weights(network: nn.Module | Callable[[], nn.Module], seed: int) -> nn.Module:
+    """A network with new initial weights, drawn by the seed.
 
     Args:
-        network: a pattern, of which each layer is drawn anew by its own `reset_parameters`, as torch does when it makes one; or
-            a function that makes a network, for initial weights of any other kind.
-        seed: of the weights.
+        network: a network to copy, whose layers are initialised again with their `reset_parameters`, as torch does when it creates
+            them; or a function that returns a network, for any other initialisation.
+        seed: the seed of the weights.
 
     Raises:
-        BadInput: a function that makes no network; a pattern with weights of a layer that cannot draw them.
+        BadInput: a function that does not return a network; a layer with weights and without `reset_parameters`.
     """
     with torch_runtime.seeded(seed):
         if not isinstance(network, nn.Module):
-            made = network()
-            if not isinstance(made, nn.Module):
-                raise BadInput(f"the function that makes the student returned a {type(made).__name__}; expected a torch Module.")
-            return made
-        fresh = copy.deepcopy(network)
-        for path, layer in fresh.named_modules():
+            created = network()
+            if not isinstance(created, nn.Module):
+                raise BadInput(f"the function that creates the student returned a {type(created).__name__}; expected a torch Module.")
+            return created
+        copied = copy.deepcopy(network)
+        for path, layer in copied.named_modules():
             reset = getattr(layer, "reset_parameters", None)
             if callable(reset):
                 reset()
             elif next(layer.parameters(recurse=False), None) is not None:
                 raise BadInput(
-                    f"{path or 'the student'} is a {type(layer).__name__} without reset_parameters(), so its weights cannot be drawn anew. "
-                    "Pass a function that makes the student: sweep(lambda: Net(), ...)."
+                    f"{path or 'the student'} is a {type(layer).__name__} without reset_parameters(), "
+                    "so its weights cannot be initialised again. Pass a function that creates the student: sweep(lambda: Net(), ...)."
                 )
-        return fresh
+        return copied
 
 
-def parameters_of(network: nn.Module) -> int:
-    """How many numbers a network learns."""
+def parameter_count(network: nn.Module) -> int:
+    """The number of trainable and frozen parameters of a network."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -1,4 +1,4 @@
-"""Many networks of one shape that see the same batch, trained as one network."""
+"""Many networks of the same architecture that get the same batches, trained as one network."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from tutelage.core import torch_runtime
 from tutelage.core.errors import one_line
 
-SAME = 1e-4
-"""How far a stack may be from its copies on the batch that proves it, beside the largest of their numbers."""
+TOLERANCE = 1e-4
+"""The largest allowed difference between a stack and its copies on the test batch, relative to their largest number."""
 
 ELEMENTWISE = (
     nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Softsign,
@@ -24,59 +24,62 @@ ELEMENTWISE = (
 
 
 class Stack(nn.Module):
-    """Networks of one shape as one network; no operation mixes them, so that each trains as it would alone.
+    """Networks of the same architecture as one network; no operation mixes them, so that each trains as it would alone.
 
-    Plain networks of Linear, LayerNorm, Dropout, Flatten and elementwise layers run as few wide products: the first
-    Linear is one product of the shared batch. All others run under `torch.vmap`. Dropout masks, like batches, are drawn once
-    and shared, so that each network meets those that it would draw alone.
+    Networks of Linear, LayerNorm, Dropout, Flatten and elementwise layers run as a few wide matrix products: the first
+    Linear is one product with the shared batch. All others run under `torch.vmap`. Dropout masks, like batches, are drawn once
+    and shared, so that each network gets those that it would draw alone.
 
     Args:
-        networks: of one architecture; their weights are copied.
+        networks: networks of the same architecture; their weights are copied.
         wide: run as wide products; the layers must be those above.
-        output: takes the answers out of what a network returns.
+        output: extracts the answers from what a network returns.
 
     Attributes:
-        copies: how many.
+        copies: the number of networks.
     """
 
     def __init__(self, networks: Sequence[nn.Module], *, wide: bool, output: Callable[[Any], Tensor] | None = None) -> None:
         super().__init__()
         self.copies = len(networks)
         self.inner = _stacked(networks)
-        self._output = output or (lambda said: said)
-        self._pattern = (copy.deepcopy(networks[0]),)  # in a tuple, so that its weights are none of the stack's
+        self._output = output or (lambda returned: returned)
+        self._pattern = (copy.deepcopy(networks[0]),)  # in a tuple, so that its weights are not registered as weights of the stack
         self._layers = _plain_layers(self.inner) if wide else None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, ...) -> (copies, batch, classes)."""
         if self._layers is None:
             state = {**dict(self.inner.named_parameters()), **dict(self.inner.named_buffers())}
-            answers: Tensor = torch.vmap(self._alone, in_dims=(0, None), randomness="same")(state, inputs)
+            answers: Tensor = torch.vmap(self._call_one, in_dims=(0, None), randomness="same")(state, inputs)
             return answers
         hidden, shared = inputs, True
         for layer in self._layers:
-            hidden, shared = _through(layer, hidden, shared)
+            hidden, shared = _apply(layer, hidden, shared)
         return hidden
 
     def copy(self, index: int) -> nn.Module:
-        """One of the networks, alone, with weights of its own."""
-        alone = copy.deepcopy(self._pattern[0])
+        """One of the networks, as an ordinary network with copied weights."""
+        network = copy.deepcopy(self._pattern[0])
         with torch.no_grad():
-            for own, together in zip(_tensors(alone), _tensors(self.inner), strict=True):
-                own.copy_(together[index])
-        return alone.to(next(self.inner.parameters()).device)
+            for tensor, stacked in zip(_tensors(network), _tensors(self.inner), strict=True):
+                tensor.copy_(stacked[index])
+        return network.to(next(self.inner.parameters()).device)
 
-    def _alone(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
+    def _call_one(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
         return self._output(torch.func.functional_call(self.inner, state, (inputs,)))
 
 
 def stack_of(networks: Sequence[nn.Module], inputs: Tensor, *, output: Callable[[Any], Tensor] | None = None) -> tuple[Stack | None, str]:
-    """The networks as a stack, proven on a batch to answer as they do alone; or None, and why not.
+    """The networks as a stack, after checking on a batch that it computes what they compute alone.
 
     Args:
-        networks: of one architecture.
+        networks: networks of the same architecture.
         inputs: (batch, ...) a few rows, on the networks' device.
-        output: takes the answers out of what a network returns.
+        output: extracts the answers from what a network returns.
+
+    Returns:
+        The stack and "", or None and the reason why the networks cannot be stacked.
     """
     plain = output is None and _plain_layers(networks[0]) is not None
     why = ""
@@ -84,57 +87,59 @@ def stack_of(networks: Sequence[nn.Module], inputs: Tensor, *, output: Callable[
         try:
             stack = Stack(networks, wide=wide, output=output)
             with warnings.catch_warnings():
-                warnings.filterwarnings("error", message="There is a performance drop")  # vmap would run copy after copy
-                apart = _apart(stack, networks, inputs)
+                warnings.filterwarnings("error", message="There is a performance drop")  # vmap would run the copies one by one
+                difference = _largest_difference(stack, networks, inputs)
         except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError, UserWarning) as error:
             why = f"torch.vmap cannot run a {type(networks[0]).__name__} ({one_line(error)})"
             continue
-        if apart <= SAME:
+        if difference <= TOLERANCE:
             return stack, ""
-        why = f"a stack of {type(networks[0]).__name__}s would not answer as its copies do alone"
+        why = f"a stack of {type(networks[0]).__name__}s would not give the answers that its copies give alone"
     return None, why
 
 
-def _apart(stack: Stack, networks: Sequence[nn.Module], inputs: Tensor) -> float:
-    """How far the stack is from its first and last network, in training and out of it, beside their largest number."""
-    trial, apart = copy.deepcopy(stack), 0.0
+def _largest_difference(stack: Stack, networks: Sequence[nn.Module], inputs: Tensor) -> float:
+    """The largest relative difference between the stack and its first and last network: answers in train and eval mode, and buffers."""
+    trial, largest = copy.deepcopy(stack), 0.0
     with torch.no_grad(), torch_runtime.seeded(0):
-        together = trial.train()(inputs)
-    training_data = trial.eval()(inputs).detach()
+        stack_in_training = trial.train()(inputs)
+    with torch.no_grad():
+        stack_in_eval = trial.eval()(inputs)
     for index in {0, len(networks) - 1}:
-        alone = copy.deepcopy(networks[index]).train()
+        network = copy.deepcopy(networks[index]).train()
         with torch.no_grad(), torch_runtime.seeded(0):
-            learning = stack._output(alone(inputs))
+            in_training = stack._output(network(inputs))
         with torch.no_grad():
-            pairs = [(together[index], learning), (training_data[index], stack._output(alone.eval()(inputs)))]
-        pairs += [(mine[index], own) for mine, own in zip(trial.inner.buffers(), alone.buffers(), strict=True)]
-        apart = max([apart, *(_gap(*pair) for pair in pairs)])
-    return apart
+            in_eval = stack._output(network.eval()(inputs))
+        pairs = [(stack_in_training[index], in_training), (stack_in_eval[index], in_eval)]
+        pairs += [(stacked[index], alone) for stacked, alone in zip(trial.inner.buffers(), network.buffers(), strict=True)]
+        largest = max([largest, *(_relative_difference(*pair) for pair in pairs)])
+    return largest
 
 
-def _gap(mine: Tensor, own: Tensor) -> float:
-    if mine.shape != own.shape:
+def _relative_difference(stacked: Tensor, alone: Tensor) -> float:
+    if stacked.shape != alone.shape:
         return float("inf")
-    if own.numel() == 0:
+    if alone.numel() == 0:
         return 0.0
-    mine, own = mine.double(), own.double()
-    gap = float((mine - own).abs().max() / own.abs().max().clamp(min=1e-3))
-    return float("inf") if math.isnan(gap) else gap
+    stacked, alone = stacked.double(), alone.double()
+    difference = float((stacked - alone).abs().max() / alone.abs().max().clamp(min=1e-3))
+    return float("inf") if math.isnan(difference) else difference
 
 
 def _stacked(networks: Sequence[nn.Module]) -> nn.Module:
-    """A network whose every parameter and buffer has an axis of copies in front; tied ones stay tied."""
+    """A network in which every parameter and buffer has a leading axis of copies; tied parameters stay tied."""
     inner = copy.deepcopy(networks[0])
-    made: dict[int, Tensor] = {}
+    done: dict[int, Tensor] = {}
     for path, module in inner.named_modules():
-        for saved in (module._parameters, module._buffers):
-            for name, value in saved.items():
+        for tensors in (module._parameters, module._buffers):
+            for name, value in tensors.items():
                 if value is None:
                     continue
-                if id(value) not in made:
+                if id(value) not in done:
                     whole = torch.stack([getattr(network.get_submodule(path), name).detach() for network in networks])
-                    made[id(value)] = nn.Parameter(whole, requires_grad=value.requires_grad) if isinstance(value, nn.Parameter) else whole
-                saved[name] = made[id(value)]
+                    done[id(value)] = nn.Parameter(whole, requires_grad=value.requires_grad) if isinstance(value, nn.Parameter) else whole
+                tensors[name] = done[id(value)]
     return inner
 
 
@@ -143,20 +148,20 @@ def _tensors(network: nn.Module) -> list[Tensor]:
 
 
 def _plain_layers(network: nn.Module) -> list[nn.Module] | None:
-    """The layers in order, if there is a wide product for each; else None."""
+    """The layers in order, if each can run as a wide product; else None."""
     if type(network) is nn.Sequential:
-        found = [_plain_layers(part) for part in network]
-        return None if None in found else [layer for part in found if part is not None for layer in part]
+        parts = [_plain_layers(part) for part in network]
+        return None if None in parts else [layer for part in parts if part is not None for layer in part]
     return [network] if type(network) in _WIDE else None
 
 
-def _through(layer: nn.Module, hidden: Tensor, shared: bool) -> tuple[Tensor, bool]:
-    """What a layer of every copy says, and whether it is still the same for all: then it lacks the axis of copies."""
+def _apply(layer: nn.Module, hidden: Tensor, shared: bool) -> tuple[Tensor, bool]:
+    """The outputs of a layer of every copy, and whether they are the same for all copies and have no axis of copies."""
     return _WIDE[type(layer)](layer, hidden, shared)
 
 
 def _linear(layer: Any, hidden: Tensor, shared: bool) -> tuple[Tensor, bool]:
-    """The products give (copies, outputs, batch) and are seen transposed: the weights then need no copy in either direction."""
+    """The products have shape (copies, outputs, batch) and are viewed transposed, so that forward and backward copy no weights."""
     weight: Tensor = layer.weight
     copies = len(weight)
     bias = weight.new_zeros(copies, weight.shape[1]) if layer.bias is None else layer.bias
@@ -170,7 +175,7 @@ def _layer_norm(layer: Any, hidden: Tensor, shared: bool) -> tuple[Tensor, bool]
     normal = nn.functional.layer_norm(hidden, layer.normalized_shape, eps=layer.eps)
     if layer.weight is None:
         return normal, shared
-    # A shared input gets its axis of copies here, from the weights.
+    # A shared input gets its axis of copies here, by broadcasting with the weights.
     scaled = normal * layer.weight[:, None]
     return (scaled if layer.bias is None else scaled + layer.bias[:, None]), False
 

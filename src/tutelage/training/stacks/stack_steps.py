@@ -1,4 +1,4 @@
-"""The steps of a stack: gradients clipped, learning rates taken and divergence borne copy by copy."""
+"""The steps of a stack: gradient clipping, learning rates and divergence are handled separately for each copy."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from tutelage.training.backend import Backend
 
 
 class DivergenceTolerant(Backend):
-    """Bears losses that are not finite: such a copy counts nothing, and learns nothing that is worth keeping from then on."""
+    """Tolerates losses that are not finite: such a copy contributes nothing to the loss, and its later weights are of no use."""
 
     def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
-        """(steps,) the mean over the batch, summed over the copies where it is finite; a term alone when it is told."""
+        """(steps,) the mean over the batch, summed over the copies where it is finite."""
         means = losses.mean(dim=-1)
-        borne = means.where(means.isfinite(), 0.0)
-        return borne if borne.ndim == 1 else borne.sum(dim=1)
+        finite = means.where(means.isfinite(), 0.0)
+        return finite if finite.ndim == 1 else finite.sum(dim=1)
 
     def backward(self, losses: Collection[Tensor], step: int) -> None:
-        """Add the gradient of a step's cost."""
+        """Add the gradient of the loss of a step."""
         torch.autograd.backward([self.step_loss(losses, step)])
 
 
 class StackSteps(DivergenceTolerant):
-    """Copies of a stack that share their batches, and neither their learning rate nor the norm of their gradients.
+    """Steps with a learning rate and a gradient norm for each copy of a stack.
 
-    Copies of one rate are a parameter group of the optimizer, made of views into the stack's weights: each rate is
-    the optimizer's and its schedule's own.
+    Copies with the same rate form a parameter group of the optimizer, of views into the stack's weights; so optimizer and schedule
+    treat the rates separately.
 
     Args:
-        optimizer: makes an optimizer of parameters.
-        rates: (copies,) learning rates, equal ones side by side; None leaves the optimizer's own.
-        clip_norm: the gradients of each copy are scaled down to this norm.
+        optimizer: creates an optimizer from parameters.
+        rates: (copies,) learning rates, equal ones adjacent; None is the optimizer's default.
+        clip_norm: the gradients of each copy with a larger norm are scaled down to this norm.
     """
 
     def __init__(
@@ -45,31 +45,32 @@ class StackSteps(DivergenceTolerant):
         clip_norm: float | None = None,
     ) -> None:
         super().__init__()
-        self._make = optimizer
+        self._create = optimizer
         self._rates = [(rate, len(list(same))) for rate, same in groupby(rates)]
         self._clip_norm = clip_norm
         self._parameters: list[nn.Parameter] = []
         self._views: list[tuple[slice, list[nn.Parameter]]] = []
 
     def optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """One optimizer of all copies; as `TrainingSettings` takes it."""
+        """One optimizer for all copies, as `TrainingSettings` takes it."""
         self._parameters, self._views = parameters, []
         if len(self._rates) == 1:
-            return at_rate(self._make, self._rates[0][0])(parameters)
-        made, start = [], 0
+            return at_rate(self._create, self._rates[0][0])(parameters)
+        optimizers, start = [], 0
         for rate, copies in self._rates:
             part = slice(start, start + copies)
             views = [nn.Parameter(parameter.detach()[part], requires_grad=parameter.requires_grad) for parameter in parameters]
             self._views.append((part, views))
-            made.append(at_rate(self._make, rate)(views))
+            optimizers.append(at_rate(self._create, rate)(views))
             start += copies
-        for other in made[1:]:
+        first, *others = optimizers
+        for other in others:
             for group in other.param_groups:
-                made[0].add_param_group(group)
-        return made[0]
+                first.add_param_group(group)
+        return first
 
     def backward(self, losses: Collection[Tensor], step: int) -> None:
-        """Add the gradient, clip it copy by copy, and hand it to the views."""
+        """Add the gradient, clip it copy by copy, and pass it to the views."""
         super().backward(losses, step)
         if self._clip_norm is not None:
             clip_copies([parameter.grad for parameter in self._parameters if parameter.grad is not None], self._clip_norm)
@@ -84,19 +85,19 @@ class StackSteps(DivergenceTolerant):
 def at_rate(
     optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer], rate: float | None
 ) -> Callable[[list[nn.Parameter]], torch.optim.Optimizer]:
-    """The same optimizer at another learning rate, in all its groups; None leaves its own."""
+    """The same optimizer with another learning rate in all its parameter groups; None changes nothing."""
 
-    def made(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        fresh = optimizer(parameters)
-        for group in fresh.param_groups if rate is not None else []:
+    def create(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        created = optimizer(parameters)
+        for group in created.param_groups if rate is not None else []:
             group["lr"] = rate
-        return fresh
+        return created
 
-    return made
+    return create
 
 
 def clip_copies(gradients: list[Tensor], norm: float) -> None:
-    """Scale the gradients of each copy down to a norm, in place; (copies, ...) each, as `clip_grad_norm_` does for one network."""
+    """Scale the gradients of each copy down to a norm, in place, as `clip_grad_norm_` does for one network; (copies, ...) each."""
     squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in gradients]).sum(dim=0)
     scale = (norm / (squares.sqrt() + 1e-6)).clamp(max=1.0)
     for gradient in gradients:

@@ -1,4 +1,4 @@
-"""Many students of one shape that share rows, teacher and batches: trained as stacks where that can be, else one by one."""
+"""Many students of the same architecture with the same rows, teacher and batches, trained as stacks if possible, else one by one."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ from tutelage.training.stacks.stack_steps import DivergenceTolerant, StackSteps,
 from tutelage.training.state import Fit
 from tutelage.training.student import TorchStudent
 
-Matching = Callable[[Any, Any], Objective]
-"""(temperature, soft_weight) -> what is matched; each a number, or (copies, 1, 1) of them for a stack."""
+ObjectiveFactory = Callable[[Any, Any], Objective]
+"""(temperature, soft_weight) -> objective; both are numbers, or (copies, 1, 1) tensors for a stack."""
 
-PROVING_ROWS = 8
-"""Rows on which a stack must answer as its copies do."""
+CHECK_ROWS = 8
+"""Rows on which a stack must give the answers of its copies."""
 
 
 @dataclass(frozen=True)
 class Copy:
-    """One of many students.
+    """One student of a group.
 
     Attributes:
-        network: its initial weights; not trained in place.
-        temperature, soft_weight: what its objective is made from.
-        lr: its learning rate; None is the optimizer's own.
+        network: the network with its initial weights; it is copied, not trained in place.
+        temperature: the temperature of its objective.
+        soft_weight: the weight of the soft labels in its objective.
+        lr: its learning rate; None is the optimizer's default.
     """
 
     network: nn.Module
@@ -47,73 +48,77 @@ class Copy:
 
 @dataclass(frozen=True)
 class StudentGroup:
-    """What they share.
+    """What the students of a group share.
 
     Attributes:
-        objective: makes what a copy matches.
-        lesson: X, labels, y, validation and device, as `TorchStudent.fit` takes them.
-        training: how it goes; its seed draws the batches.
-        classes, output: as `TorchStudent` takes them.
+        objective: creates the objective of a copy.
+        fit_arguments: X, labels, y, validation and device, as in `TorchStudent.fit`.
+        training: the training settings; their seed draws the batches.
+        classes: as in `TorchStudent`.
+        output: as in `TorchStudent`.
     """
 
-    objective: Matching
+    objective: ObjectiveFactory
     fit_arguments: Mapping[str, Any]
     training: TrainingSettings
     classes: Sequence[Any] | None = None
     output: Callable[[Any], Tensor] | None = None
 
-    def taught(self, copies: Sequence[Copy], *, stack_size: int) -> tuple[list[TorchStudent], str]:
-        """Every copy as a student with a plain network of its own, and why they were not stacked, or "".
+    def train(self, copies: Sequence[Copy], *, stack_size: int) -> tuple[list[TorchStudent], str]:
+        """Train every copy.
 
         Args:
-            copies: those of one learning rate side by side.
-            stack_size: the most in a stack.
+            copies: the copies; those with the same learning rate are adjacent.
+            stack_size: the largest number of copies in a stack.
+
+        Returns:
+            A student with an ordinary network for every copy, in order; and the reason why they were not stacked, or "".
         """
         parts = [copies[start : start + stack_size] for start in range(0, len(copies), stack_size)]
         if stack_size == 1:
-            return [self._alone(each) for each in copies], "stack_size is 1"
+            return [self._train_alone(each) for each in copies], "stack_size is 1"
         stacks: list[tuple[Stack, Objective]] = []
         for part in parts:
-            made, why = self._stacked(part)
-            if made is None:
-                return [self._alone(each) for each in copies], why
-            stacks.append(made)
-        return [own for part, made in zip(parts, stacks, strict=True) for own in self._together(part, *made)], ""
+            stack, why = self._stacked(part)
+            if stack is None:
+                return [self._train_alone(each) for each in copies], why
+            stacks.append(stack)
+        return [student for part, stack in zip(parts, stacks, strict=True) for student in self._train_stack(part, *stack)], ""
 
-    def _alone(self, each: Copy) -> TorchStudent:
-        own = TorchStudent(copy.deepcopy(each.network), self._objective_of(each), classes=self.classes, output=self.output)
+    def _train_alone(self, each: Copy) -> TorchStudent:
+        student = TorchStudent(copy.deepcopy(each.network), self._objective_of(each), classes=self.classes, output=self.output)
         optimizer = at_rate(self._optimizer, each.lr)
-        return own.fit(**self.fit_arguments, **self._settings(optimizer=optimizer), backend=DivergenceTolerant())
+        return student.fit(**self.fit_arguments, **self._settings(optimizer=optimizer), backend=DivergenceTolerant())
 
-    def _together(self, copies: Sequence[Copy], stack: Stack, objective: Objective) -> list[TorchStudent]:
+    def _train_stack(self, copies: Sequence[Copy], stack: Stack, objective: Objective) -> list[TorchStudent]:
         steps = StackSteps(self._optimizer, [each.lr for each in copies], clip_norm=self.training.clip_norm)
         whole = TorchStudent(stack, objective, classes=self.classes)
         whole.fit(**self.fit_arguments, **self._settings(optimizer=steps.optimizer, clip_norm=None), backend=steps)
-        return [self._one_of(whole, stack, index, each) for index, each in enumerate(copies)]
+        return [self._student_of(whole, stack, index, each) for index, each in enumerate(copies)]
 
-    def _one_of(self, whole: TorchStudent, stack: Stack, index: int, each: Copy) -> TorchStudent:
-        own = TorchStudent(stack.copy(index), self._objective_of(each), output=self.output)
-        own.form = whole.form
+    def _student_of(self, whole: TorchStudent, stack: Stack, index: int, each: Copy) -> TorchStudent:
+        student = TorchStudent(stack.copy(index), self._objective_of(each), output=self.output)
+        student.form = whole.form
         if hasattr(whole, "classes_"):
-            own.classes_ = whole.classes_
+            student.classes_ = whole.classes_
         best, scores = whole.fit_.best_epoch[index : index + 1], whole.fit_.scores[:, index : index + 1]
         if self.training.patience is not None:
-            scores = scores[: int(best[0]) + self.training.patience]  # where it would have ended alone
-        own.fit_ = Fit(best, scores)
-        return own
+            scores = scores[: int(best[0]) + self.training.patience]  # trained alone, it would have stopped here
+        student.fit_ = Fit(best, scores)
+        return student
 
     def _stacked(self, copies: Sequence[Copy]) -> tuple[tuple[Stack, Objective] | None, str]:
-        """A stack and its objective; or None, and why not."""
+        """A stack and its objective, and ""; or None, and the reason why there is none."""
         first = next(copies[0].network.parameters(), None)
         if first is None:
-            return None, "they have no weights"
+            return None, "the networks have no weights"
         device = self.fit_arguments.get("device")
         where = first.device if device is None else torch.device(device)
         objective, why = self._joint_objective(copies, where)
         if objective is None:
             return None, why
         networks = [each.network.to(where) for each in copies]
-        stack, why = stack_of(networks, self._proving(where), output=self.output)
+        stack, why = stack_of(networks, self._check_inputs(where), output=self.output)
         return (None, why) if stack is None else ((stack, objective), "")
 
     def _joint_objective(self, copies: Sequence[Copy], where: torch.device) -> tuple[Objective | None, str]:
@@ -121,13 +126,15 @@ class StudentGroup:
         distinct = list(dict.fromkeys(pairs))
         which = torch.tensor([distinct.index(pair) for pair in pairs])
         try:
-            whole, once = (self.objective(*(_column(values, where) for values in zip(*many, strict=True))) for many in (pairs, distinct))
+            whole, of_distinct = (
+                self.objective(*(_column(values, where) for values in zip(*settings, strict=True))) for settings in (pairs, distinct)
+            )
         except (TutelageError, RuntimeError, TypeError, ValueError) as error:
-            return None, f"the objective takes no tensor of one temperature and weight a copy ({one_line(error)})"
+            return None, f"the objective cannot take tensors with a temperature and a weight for each copy ({one_line(error)})"
         for term in whole.terms:
             if not term.stacks:
                 return None, f"{term.name} takes no stack"
-        return with_shared_targets(whole, once, which), ""
+        return with_shared_targets(whole, of_distinct, which), ""
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return self.training.optimizer_of(parameters, [])
@@ -135,17 +142,17 @@ class StudentGroup:
     def _objective_of(self, each: Copy) -> Objective:
         return self.objective(each.temperature, each.soft_weight)
 
-    def _proving(self, where: torch.device) -> Tensor:
+    def _check_inputs(self, where: torch.device) -> Tensor:
         feed = training_data(self.fit_arguments["X"], None, None).feed(where)
         with torch_runtime.seeded(self.training.seed):
-            return next(iter(feed.batches(1, [torch.arange(min(PROVING_ROWS, feed.rows))]))).inputs
+            return next(iter(feed.batches(1, [torch.arange(min(CHECK_ROWS, feed.rows))]))).inputs
 
     def _settings(self, **changed: Any) -> dict[str, Any]:
         return {field.name: getattr(self.training, field.name) for field in fields(self.training)} | changed
 
 
 def _column(values: Sequence[float], where: torch.device) -> float | Tensor:
-    """One number if all are equal, else (copies, 1, 1)."""
+    """A number if all are equal, else (copies, 1, 1)."""
     if len(set(values)) == 1:
         return values[0]
     return torch.tensor(np.asarray(values, dtype=np.float32), device=where)[:, None, None]

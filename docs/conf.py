@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import tutelage
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))
+from staged_examples import stage_examples  # noqa: E402 - found on the path above
 
 project = "tutelage"
 copyright = "the tutelage authors"
@@ -48,11 +48,8 @@ autosummary_generate = False  # public_names writes the pages
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 
-# The examples are copied, so that what they write does not land beside them.
 examples = HERE.parent / "build" / "gallery"
-shutil.rmtree(examples, ignore_errors=True)
-shutil.copytree(HERE.parent / "examples", examples, ignore=shutil.ignore_patterns("__pycache__"))
-shutil.copy(HERE / "_gallery_header.rst", examples / "GALLERY_HEADER.rst")
+stage_examples(HERE.parent / "examples", HERE / "_gallery_header.rst", examples)
 sphinx_gallery_conf = {
     "examples_dirs": str(examples),
     "gallery_dirs": "gallery",

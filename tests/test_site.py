@@ -85,3 +85,21 @@ def test_links_of_a_copied_page_lead_to_the_same_places(link, page, expected, mo
     from root_pages import rewritten
 
     assert rewritten(f"See {link}.", page) == f"See {expected}."
+
+
+def test_an_example_is_shown_under_its_first_line(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "_extensions"))
+    from staged_examples import titled
+
+    shown = titled('"""Distil a booster: python x.py [FILE]\n\nMore of it.\n"""\n', "x.py")
+    assert shown == '"""\nDistil a booster\n================\n\nRun it with ``python x.py [FILE]``.\n\nMore of it.\n"""\n'
+    with pytest.raises(ValueError, match=r"x\.py does not begin with"):
+        titled('"""Distil a booster."""\n', "x.py")
+
+
+@pytest.mark.parametrize("path", sorted((DOCS.parent / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_every_example_begins_with_what_it_does(path, monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "_extensions"))
+    from staged_examples import titled
+
+    assert titled(path.read_text(encoding="utf-8"), path.name).splitlines()[2].startswith("===")

@@ -11,7 +11,16 @@ from tutelage.losses.class_terms import hard_cross_entropy
 from tutelage.losses.value_terms import squared_error
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
-from tutelage.training.sources import answers_to, data_fingerprint, form_to_learn, split, training_data, truth_tensor
+from tutelage.training.sources import (
+    answers_to,
+    data_fingerprint,
+    form_to_learn,
+    soft_labels_of,
+    split,
+    split_validation,
+    training_data,
+    truth_tensor,
+)
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 LABELS = np.array(["no", "yes"] * 10)
@@ -91,3 +100,21 @@ def test_the_validation_score_depends_on_truth_and_task():
         training_data(ROWS, None, None).validation(FORM, cpu)
     with pytest.raises(BadInput, match=r"the validation rows are a Views; .* no Views"):
         training_data(Views(np.abs(ROWS.reshape(20, 3, 1)), Affine()), None, truth_tensor(LABELS, FORM)).validation(FORM, cpu)
+
+
+@pytest.mark.parametrize("source", ["probabilities", "logits", "given rows"])
+def test_validation_answers_are_read_in_the_form_in_which_the_teacher_gives_them(source):
+    p = np.random.default_rng(0).dirichlet(np.ones(2), 20)
+    of_probabilities = soft_labels_of(ROWS, p, FORM.as_kind("probabilities"))
+    labels = soft_labels_of(ROWS, np.log(p), FORM) if source == "logits" else of_probabilities
+    data = training_data(ROWS, labels, None)
+    if source == "given rows":
+        _, data = split_validation(training_data(ROWS, None, None), (ROWS, None, labels), FORM, seed=0)
+    validation = data.validation(FORM, torch.device("cpu"))
+    np.testing.assert_allclose(validation.targets.numpy(), p, rtol=1e-5)
+
+
+def test_validation_answers_for_other_classes_are_refused():
+    other = soft_labels_of(ROWS, np.full((20, 2), 0.5), of_classes("probabilities", FORM.classes[::-1]))
+    with pytest.raises(LabelMismatch, match="expected those that the student learns"):
+        training_data(ROWS, other, None).validation(FORM, torch.device("cpu"))

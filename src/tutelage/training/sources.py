@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tutelage.core.answers import AnswerForm, form_of_truth
+from tutelage.core.answers import AnswerForm, form_of_truth, shown
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
@@ -36,19 +36,23 @@ class TrainingData:
         answers: (answers, columns) of the teacher; None if there is no teacher, or if it is called batch by batch.
         truth: (rows, ...) the ground truth as the losses take it; None if it is unknown, or if the Dataset contains it.
         unverified: (answers,) names of recorded rows that are to be compared with the batches.
+        answer_form: form of the teacher's answers; None if there is no teacher.
     """
 
     rows: Any
     answers: Floats | None
     truth: Tensor | None
     unverified: Names | None = None
+    answer_form: AnswerForm | None = None
 
     def part(self, rows: NDArray[np.intp]) -> TrainingData:
         """A subset of the rows."""
         from torch.utils.data import Subset
 
         subset = self.rows[rows] if isinstance(self.rows, np.ndarray) else Subset(self.rows, rows.tolist())
-        return TrainingData(subset, None if self.answers is None else self.answers[rows], None if self.truth is None else self.truth[rows])
+        answers = None if self.answers is None else self.answers[rows]
+        truth = None if self.truth is None else self.truth[rows]
+        return TrainingData(subset, answers, truth, answer_form=self.answer_form)
 
     def feed(self, device: torch.device) -> Feed:
         """The feed that gives batches of these rows."""
@@ -75,7 +79,7 @@ class TrainingData:
         """These rows as validation rows.
 
         Raises:
-            BadInput: neither ground truth nor answers; or `Views` or a Dataset.
+            BadInput: neither ground truth nor answers; or `Views` or a Dataset. LabelMismatch: answers for other classes.
         """
         if not isinstance(self.rows, np.ndarray):
             raise BadInput(
@@ -86,11 +90,16 @@ class TrainingData:
         single_label = form.task in ("binary", "multiclass")
         if self.truth is not None:
             return Validation(inputs, self.truth.to(device), by="errors" if single_label else _BY[form.task])
-        if self.answers is None:
+        if self.answers is None or self.answer_form is None:
             raise BadInput("validation rows need ground truth or the teacher's answers, and have neither; pass validation=(X, y).")
+        if (self.answer_form.task, self.answer_form.classes) != (form.task, form.classes):
+            raise LabelMismatch(
+                f"the soft labels of the validation rows are {self.answer_form.task} answers for {shown(self.answer_form.classes)}; "
+                f"expected those that the student learns, {form.task} {shown(form.classes)}. Put them in order with relabelled()."
+            )
         if form.task == "regression":
             return Validation(inputs, torch.from_numpy(self.answers.astype(np.float32)).to(device), by="squares")
-        p = torch.from_numpy(form.probabilities(self.answers).astype(np.float32)).to(device)
+        p = torch.from_numpy(self.answer_form.probabilities(self.answers).astype(np.float32)).to(device)
         return Validation(inputs, p, by="loss" if single_label else "label losses")
 
 
@@ -145,17 +154,19 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> Trai
     """
     from torch.utils.data import DataLoader, Dataset
 
+    answer_form = None if teacher is None else teacher.form
+
     if isinstance(X, Views):
         answers, unverified = _answers_to_views(teacher, X)
-        return TrainingData(X, answers, _same_rows(truth, X.rows), unverified)
+        return TrainingData(X, answers, _same_rows(truth, X.rows), unverified, answer_form=answer_form)
     if isinstance(X, Dataset | DataLoader):
         dataset = X.dataset if isinstance(X, DataLoader) else X
         recorded = isinstance(teacher, SoftLabels | LabelFolder)
         answers = answers_to(teacher, dataset) if recorded and teacher is not None else None
-        return TrainingData(X, answers, _same_rows(truth, len(dataset)))  # type: ignore[arg-type]
+        return TrainingData(X, answers, _same_rows(truth, len(dataset)), answer_form=answer_form)  # type: ignore[arg-type]
     rows = _array(X)
     answers = None if teacher is None else answers_to(teacher, X)
-    return TrainingData(rows, answers, _same_rows(truth, len(rows)))
+    return TrainingData(rows, answers, _same_rows(truth, len(rows)), answer_form=answer_form)
 
 
 def _same_rows(truth: Tensor | None, rows: int) -> Tensor | None:

@@ -164,7 +164,7 @@ class Bare(nn.Module):
         (Bare(), {}, BadInput, r"the student is a Bare without reset_parameters\(\), .* Pass a function"),
         (TorchStudent(STUDENT, tl.losses.soft_cross_entropy()), {}, BadInput, "the student has an objective"),
         (STUDENT, {"validation": None}, BadInput, "validation is None; a sweep needs validation rows"),
-        (STUDENT, {"validation": 0.0}, BadInput, "leaves 0 to choose with"),
+        (STUDENT, {"validation": 0.0}, BadInput, "gives 0 validation rows"),
         (STUDENT, {"temperature": []}, BadInput, "temperature is an empty list"),
         (STUDENT, {"seed": range(0)}, BadInput, "seed is an empty list"),
         (STUDENT, {"temperature": [1.0, -1.0]}, BadInput, "temperature"),

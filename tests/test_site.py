@@ -92,7 +92,7 @@ def test_an_example_is_shown_under_its_first_line(monkeypatch):
     from staged_examples import titled
 
     shown = titled('"""Distil a booster: python x.py [FILE]\n\nMore of it.\n"""\n', "x.py")
-    assert shown == '"""\nDistil a booster\n================\n\nRun it with ``python x.py [FILE]``.\n\nMore of it.\n"""\n'
+    assert shown == '"""\nDistil a booster\n================\n\nMore of it.\n\nRun it with ``python x.py [FILE]``.\n"""\n'
     with pytest.raises(ValueError, match=r"x\.py does not begin with"):
         titled('"""Distil a booster."""\n', "x.py")
 

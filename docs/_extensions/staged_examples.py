@@ -17,11 +17,20 @@ def titled(source: str, name: str) -> str:
     Raises:
         ValueError: the first line is something else.
     """
-    first = re.match(rf'"""(.+): (python {re.escape(name)}.*)\n', source)
-    if first is None:
+    found = re.match(rf'"""([^\n]+): (python {re.escape(name)}[^\n]*)\n(.*?)"""\n', source, flags=re.DOTALL)
+    if found is None:
         raise ValueError(f'examples/{name} does not begin with """What it does: python {name}.')
-    title, command = first[1], first[2]
-    return f'"""\n{title}\n{"=" * len(title)}\n\nRun it with ``{command}``.\n{source[first.end() :]}'
+    title, command, text = found.groups()
+    return f'"""\n{title}\n{"=" * len(title)}\n{text}\nRun it with ``{command}``.\n"""\n{source[found.end() :]}'
+
+
+def located(source: str, path: Path) -> str:
+    """The source with `__file__`, which sphinx-gallery does not set, in lines that it does not show."""
+    future = "from __future__ import annotations\n"
+    head, found, rest = source.partition(future)
+    if not found or "__file__" not in rest:
+        return source
+    return f"{head}{future}# sphinx_gallery_start_ignore\n__file__ = {str(path)!r}\n# sphinx_gallery_end_ignore\n{rest}"
 
 
 def stage_examples(examples: Path, header: Path, folder: Path) -> None:
@@ -30,4 +39,4 @@ def stage_examples(examples: Path, header: Path, folder: Path) -> None:
     shutil.copytree(examples, folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(header, folder / "GALLERY_HEADER.rst")
     for path in folder.glob("*.py"):
-        path.write_text(titled(path.read_text(encoding="utf-8"), path.name), encoding="utf-8")
+        path.write_text(located(titled(path.read_text(encoding="utf-8"), path.name), path), encoding="utf-8")

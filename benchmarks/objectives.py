@@ -24,7 +24,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from torch import nn
 
 import tutelage as tl
-from tutelage.evaluation.significance import paired_difference, verdict
+from tutelage.evaluation.verdicts import paired_difference, verdict
 from tutelage.experiments.demo.mnist_setting import pixels
 from tutelage.search.choice import best_setting
 from tutelage.training.stacks.networks import mlp, with_new_weights

@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 import tutelage as tl
 from tutelage.core.answers import two_columns
 from tutelage.core.arrays import Floats
-from tutelage.evaluation.significance import paired_difference, verdict
+from tutelage.evaluation.verdicts import paired_difference, verdict
 from tutelage.students.columns import with_columns
 
 DATA = ("credit", "churn")

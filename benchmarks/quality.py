@@ -33,7 +33,7 @@ from tutelage import __version__
 from tutelage.core.arrays import Floats
 from tutelage.core.files import write_text
 from tutelage.evaluation.agreement import agrees, cross_entropy
-from tutelage.evaluation.significance import paired_difference, verdict
+from tutelage.evaluation.verdicts import paired_difference, verdict
 from tutelage.students.by_name import student_named
 
 SIZES = {"full": Size(labelled=2000, validation=1000, pool=4000, test=3000), "quick": Size(300, 300, 900, 1000)}

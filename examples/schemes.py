@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import tutelage as tl
-from tutelage.evaluation.significance import verdict
+from tutelage.evaluation.verdicts import verdict
 from tutelage.losses.functional.classification import kl_divergence
 
 SEEDS = range(5)

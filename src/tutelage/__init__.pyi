@@ -16,7 +16,7 @@ from .data.datasets import load_mnist as load_mnist
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.evaluation import Evaluation as Evaluation
 from .evaluation.paired import compare as compare
-from .evaluation.significance import paired_difference as paired_difference
+from .evaluation.verdicts import paired_difference as paired_difference
 from .exporters.parity import export_onnx as export_onnx
 from .losses.targets import soften as soften
 from .losses.targets import temper as temper

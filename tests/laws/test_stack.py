@@ -13,7 +13,8 @@ from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.search.sweep import distillation
 from tutelage.training.loop import fit
 from tutelage.training.settings import one_cycle
-from tutelage.training.stacks.networks import MLPStack, mlp, with_new_weights
+from tutelage.training.stacks.networks import mlp, with_new_weights
+from tutelage.training.stacks.stack import Stack
 from tutelage.training.student import TorchStudent
 from tutelage.training.validation import Validation
 
@@ -23,10 +24,10 @@ TARGETS = torch.from_numpy(RNG.dirichlet(np.full(3, 0.3), size=(300, 4)).astype(
 TEMPERATURES = torch.tensor([1.0, 2.0, 4.0, 8.0])[:, None, None]
 
 
-def trained(copies: list[int]) -> tuple[MLPStack, np.ndarray]:
+def trained(copies: list[int]) -> tuple[Stack, np.ndarray]:
     """A stack of these copies of the four, on the same initial weights and batches."""
     with torch_runtime.seeded(2):
-        stack = MLPStack((6, 8, 8, 3), len(copies))
+        stack = Stack([mlp((6, 8, 8, 3))] * len(copies), wide=True)
         optimizer = torch.optim.Adam(stack.parameters(), lr=0.01, fused=True)
         report = fit(
             stack,

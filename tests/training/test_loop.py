@@ -11,7 +11,8 @@ from tutelage.core.errors import BadInput, SelfCheckFailed, ShapeError
 from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.training.feeds import TensorFeed
 from tutelage.training.loop import fit, step_count, train
-from tutelage.training.stacks.networks import MLPStack, mlp
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.stacks.stack import Stack
 from tutelage.training.state import LoopSettings
 from tutelage.training.validation import Validation
 
@@ -39,7 +40,7 @@ def test_a_network_learns_and_the_same_seed_gives_the_same_weights():
 
 def test_each_copy_ends_with_its_best_epoch():
     with torch_runtime.seeded(0):
-        stack = MLPStack((4, 8, 2), 2)
+        stack = Stack([mlp((4, 8, 2))] * 2, wide=True)
         validation = Validation(INPUTS, LABELS)
         # The second copy is trained on the opposite targets: its first epochs are its best.
         targets = torch.stack([TARGETS, 1 - TARGETS], dim=1)
@@ -166,7 +167,7 @@ def test_each_term_is_reported_as_its_mean_over_rows_whatever_the_size_of_the_la
 @pytest.mark.parametrize("weight", [0.5, torch.tensor([[0.5], [2.0], [0.0]])], ids=["one weight", "a weight per copy"])
 @pytest.mark.parametrize("per_copy", [True, False])
 def test_the_loss_of_a_stack_is_the_sum_over_its_copies(weight, per_copy):
-    reports, network = [], MLPStack((4, 2), 3)
+    reports, network = [], Stack([mlp((4, 2))] * 3, wide=True)
 
     def by_term(batch):
         answers = network(batch.inputs)

@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from tutelage.checks.findings import Finding, Severity
 from tutelage.checks.sampling import SampleAnswers
-from tutelage.core.answers import plain_or_none, shown
+from tutelage.core.answers import list_classes, plain_or_none
 from tutelage.core.arrays import Floats, Integers
 
 ENOUGH_CASES = 100
@@ -44,7 +44,7 @@ def check_known(labels: NDArray[Any], classes: tuple[Any, ...]) -> Iterator[Find
         sentence = f"{missing} of {len(labels)} labels are missing; the checks against labels skip these rows."
         yield Finding("labels-known", "warning", figure, sentence, "Supply the labels, or leave those rows out.")
     elif unseen:
-        sentence = f"no label names the teacher's classes {shown(tuple(unseen))}: its answers about them cannot be checked."
+        sentence = f"no label names the teacher's classes {list_classes(tuple(unseen))}: its answers about them cannot be checked."
         severity: Severity = "warning" if len(labels) >= ROWS_A_CLASS * len(classes) else "note"
         remedy = "Add rows of these classes, or use a teacher without them if they cannot occur."
         yield Finding("labels-known", severity, figure, sentence, remedy)
@@ -53,7 +53,9 @@ def check_known(labels: NDArray[Any], classes: tuple[Any, ...]) -> Iterator[Find
 
 
 def _unknown(unknown: list[Any], classes: tuple[Any, ...]) -> str:
-    sentence = f"{len(unknown)} labels are not among the teacher's classes: {shown(tuple(unknown))} are not in {shown(classes)}"
+    sentence = (
+        f"{len(unknown)} labels are not among the teacher's classes: {list_classes(tuple(unknown))} are not in {list_classes(classes)}"
+    )
     if {str(label) for label in unknown} <= {str(label) for label in classes}:
         return f"{sentence}; they are the same names in another type ({type(unknown[0]).__name__} and {type(classes[0]).__name__})."
     return f"{sentence}."

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from tutelage.checks.confidence import best_temperature
 from tutelage.checks.findings import Finding, Severity
 from tutelage.checks.sampling import SampleAnswers
-from tutelage.core.answers import shown
+from tutelage.core.answers import list_classes
 from tutelage.core.arrays import Floats
 
 SUM_TOLERANCE = 1e-3
@@ -62,7 +62,7 @@ def _dead_classes(answered: SampleAnswers) -> Finding:
         return Finding("dead-class", "ok", figure, "every class gets a probability above 1e-6 on some row.")
     # With many classes and few rows, some classes occur on no row.
     severity: Severity = "warning" if answered.sample.count >= ROWS_A_CLASS * len(largest) else "note"
-    sentence = f"classes {shown(tuple(dead))} never reach a probability of 1e-6 on any row; a student cannot learn that they exist."
+    sentence = f"classes {list_classes(tuple(dead))} never reach a probability of 1e-6 on any row; a student cannot learn that they exist."
     remedy = "Leave them out of classes=, add rows of these classes, or look for an output layer that cannot predict them."
     return Finding("dead-class", severity, {"classes": dead}, sentence, remedy)
 
@@ -102,7 +102,7 @@ def _after_relu(answered: SampleAnswers, logits: Floats) -> Iterator[Finding]:
     if one_logit or logits.min() < 0 or zeros < 0.02:
         return
     dead = [label for label, column in zip(answered.form.classes, logits.T, strict=True) if not column.any()]
-    always_zero = f"; classes {shown(tuple(dead))} are 0 on every row" if dead else ""
+    always_zero = f"; classes {list_classes(tuple(dead))} are 0 on every row" if dead else ""
     sentence = f"no logit is negative and {zeros:.0%} are exactly 0, as after a ReLU{always_zero}: the logits of unlikely classes are lost."
     remedy = "Use the numbers before the ReLU; a teacher trained with it must be trained again with a linear last layer."
     yield Finding("relu-logits", "error" if dead else "warning", {"exact zeros": zeros, "dead classes": dead}, sentence, remedy)

@@ -66,11 +66,11 @@ def record(
 
 
 def _summary(labels: LabelFolder) -> str:
-    from tutelage.core.answers import shown
+    from tutelage.core.answers import list_classes
 
     of, form = labels.provenance, labels.form
     encoding = of.encoding.dtype + (f", top {of.encoding.top_k} and the rest" if of.encoding.top_k is not None else "")
-    classes = f" for the classes {shown(form.classes)}" if form.classes else ""
+    classes = f" for the classes {list_classes(form.classes)}" if form.classes else ""
     files = f"{of.shards} file{'s' if of.shards > 1 else ''}"
     cost = labels.cost
     lossy = f"Measured loss of this encoding: {labels.cost_unit} {cost.mean:.2g} per row on average, {cost.worst:.2g} at worst."

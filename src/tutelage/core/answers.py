@@ -56,14 +56,14 @@ class AnswerForm:
         classes = self.classes
         if self.task == "regression":
             if classes:
-                raise LabelMismatch(f"a regression teacher has no classes; got {shown(classes)}.")
+                raise LabelMismatch(f"a regression teacher has no classes; got {list_classes(classes)}.")
             return
         if len(set(map(_key, classes))) < len(classes):
-            raise LabelMismatch(f"a class is named twice in {shown(classes)}; expected a different name for each column.")
+            raise LabelMismatch(f"a class is named twice in {list_classes(classes)}; expected a different name for each column.")
         needed = {"binary": 2, "multiclass": 2, "multilabel": 1}[self.task]
         if len(classes) < needed or (self.task == "binary" and len(classes) > needed):
             expected = "2" if self.task == "binary" else f"at least {needed}"
-            raise LabelMismatch(f"{len(classes)} classes {shown(classes)} for a {self.task} teacher; expected {expected}.")
+            raise LabelMismatch(f"{len(classes)} classes {list_classes(classes)} for a {self.task} teacher; expected {expected}.")
 
     def check(self, answers: ArrayLike, rows: int, what: str = "the teacher's answers") -> Floats:
         """Return answers as (rows, columns) floats, after checking that they have this form.
@@ -83,7 +83,8 @@ class AnswerForm:
             raise LabelMismatch(f"{what}: {len(matrix)} answers to {rows} rows; expected one answer per row.")
         if self.classes and matrix.shape[1] != len(self.classes):
             raise ShapeError(
-                f"{what} have {matrix.shape[1]} columns; expected {len(self.classes)}, one for each of the classes {shown(self.classes)}."
+                f"{what} have {matrix.shape[1]} columns; expected {len(self.classes)}, "
+                f"one for each of the classes {list_classes(self.classes)}."
             )
         if self.kind == "values":
             return check_finite(matrix, what)
@@ -163,7 +164,7 @@ class AnswerForm:
             raise LabelMismatch("y holds missing labels; leave those rows out.")
         if unknown == "refuse" and unrecognised:
             raise LabelMismatch(
-                f"y holds the labels {shown(unrecognised)}, which are not among the classes {shown(self.classes)}. "
+                f"y holds the labels {list_classes(unrecognised)}, which are not among the classes {list_classes(self.classes)}. "
                 "Leave those rows out, map the labels, or use a teacher of all classes."
             )
         return codes[places]
@@ -201,7 +202,7 @@ class AnswerForm:
             )
         if values.shape[1] != len(self.classes):
             raise ShapeError(
-                f"y has {values.shape[1]} columns; expected {len(self.classes)}, one for each of the labels {shown(self.classes)}."
+                f"y has {values.shape[1]} columns; expected {len(self.classes)}, one for each of the labels {list_classes(self.classes)}."
             )
         if not np.isin(values, (0.0, 1.0)).all():
             raise BadInput("y holds numbers other than 0 and 1; expected 0 or 1 for each row and label of a multilabel task.")
@@ -297,7 +298,7 @@ def label_array(labels: tuple[Any, ...]) -> NDArray[Any]:
     return array if tuple(array.tolist()) == labels else np.array(labels, dtype=object)
 
 
-def shown(classes: tuple[Any, ...]) -> str:
+def list_classes(classes: tuple[Any, ...]) -> str:
     """Class names as text for a message; at most the first six."""
     names = ", ".join(repr(label) for label in classes[:6])
     return f"[{names}{', ...' if len(classes) > 6 else ''}]"
@@ -332,7 +333,8 @@ def columns_in_order(given: Sequence[Any], expected: Sequence[Any], *, what: str
     extra = tuple(label for label in given if _key(label) not in keys)
     if missing or extra:
         raise LabelMismatch(
-            f"{what} are {shown(tuple(given))}; expected {shown(tuple(expected))}: missing {shown(missing)}, extra {shown(extra)}. {remedy}"
+            f"{what} are {list_classes(tuple(given))}; expected {list_classes(tuple(expected))}: "
+            f"missing {list_classes(missing)}, extra {list_classes(extra)}. {remedy}"
         )
     return [place[_key(label)] for label in expected]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import AnswerForm, columns_in_order, label_array, labels_of, of_classes, shown
+from tutelage.core.answers import AnswerForm, columns_in_order, label_array, labels_of, list_classes, of_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
@@ -142,7 +142,7 @@ def _probabilities_of_on(outputs: list[Any], classes: list[Any]) -> Floats:
     columns = []
     for one, known in zip(outputs, classes, strict=True):
         if not set(np.asarray(known).tolist()) <= {0, 1}:
-            raise LabelMismatch(f"a label has the classes {shown(tuple(np.asarray(known).tolist()))}; expected 0 and 1, off and on.")
+            raise LabelMismatch(f"a label has the classes {list_classes(tuple(np.asarray(known).tolist()))}; expected 0 and 1, off and on.")
         on = np.asarray(known) == 1  # a label that was always off in training has no column for "on"
         columns.append(one[:, on].sum(axis=1))
     return np.column_stack(columns)
@@ -152,7 +152,8 @@ def _in_order(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats:
     """The student's columns in the teacher's order."""
     if form.task != target.task and not {form.task, target.task} <= {"binary", "multiclass"}:
         raise LabelMismatch(
-            f"the student's task is {form.task} {shown(form.classes)} and the teacher's is {target.task} {shown(target.classes)}; "
+            f"the student's task is {form.task} {list_classes(form.classes)} and the teacher's is {target.task} "
+            f"{list_classes(target.classes)}; "
             "expected the same task. Evaluate against a teacher of the student's task."
         )
     if target.task == "regression":

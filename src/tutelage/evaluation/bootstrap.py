@@ -11,7 +11,7 @@ from scipy import sparse
 
 from tutelage.core.arrays import Floats
 from tutelage.core.records import Interval
-from tutelage.evaluation.significance import LEVEL
+from tutelage.evaluation.verdicts import LEVEL
 
 DRAWN_AT_A_TIME = 1 << 21
 """Cells of the (resamples, rows) matrix drawn at a time; bounds memory to about 50 MB."""

@@ -14,8 +14,8 @@ from scipy import stats
 from tutelage.core.records import Cost
 from tutelage.data.rows import Rows, as_rows
 from tutelage.evaluation.records import Latency, StudentCost
-from tutelage.evaluation.significance import LEVEL
 from tutelage.evaluation.size import count_parts, pickled_bytes
+from tutelage.evaluation.verdicts import LEVEL
 
 BATCH_ROWS = 1000
 

@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tutelage.core.answers import shown
+from tutelage.core.answers import list_classes
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.records import Comparison
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scores import Settings, row_scores
-from tutelage.evaluation.significance import paired_rows, verdict
+from tutelage.evaluation.verdicts import paired_rows, verdict
 
 LOWER_IS_BETTER = ("kl_nats", "nll_nats", "brier", "mse")
 
@@ -109,8 +109,8 @@ def _evaluations(a: Any, b: Any, X: Any, y: Any, teacher: Any) -> tuple[Evaluati
 def _check_same_target(first: AlignedAnswers, second: AlignedAnswers, against: str) -> None:
     if (first.task, first.classes) != (second.task, second.classes):
         raise LabelMismatch(
-            f"the evaluations have different tasks or classes: {first.task} {shown(first.classes)} and {second.task} "
-            f"{shown(second.classes)}; compare students of the same task and classes."
+            f"the evaluations have different tasks or classes: {first.task} {list_classes(first.classes)} and {second.task} "
+            f"{list_classes(second.classes)}; compare students of the same task and classes."
         )
     if not np.array_equal(first.named(against), second.named(against)):
         raise LabelMismatch(f"the evaluations have different answers of the {against}; evaluate both students against the same {against}.")

@@ -16,7 +16,7 @@ from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals
 from tutelage.evaluation.calibration import BINS, Binning, brier
 from tutelage.evaluation.records import AlignedAnswers, Estimate
 from tutelage.evaluation.resampled import calibration_error, lowest_rate, r_squared
-from tutelage.evaluation.significance import mean_interval, proportion_interval
+from tutelage.evaluation.verdicts import mean_interval, proportion_interval
 
 
 @dataclass(frozen=True)

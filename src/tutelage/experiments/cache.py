@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tutelage.core.errors import CannotWrite, DamagedFile, StaleCache
 from tutelage.core.files import check_place, whole_folder
 
-CACHE_SCHEMA = 4
+CACHE_SCHEMA = 5
 """Increased when the layout changes, or when the same `made_from` would now give different arrays."""
 
 Arrays = dict[str, NDArray[Any]]

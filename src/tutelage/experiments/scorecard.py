@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.records import Comparison, Cost, Interval, Parity
-from tutelage.evaluation.significance import mean_interval, paired_difference, proportion_interval, verdict
+from tutelage.evaluation.verdicts import mean_interval, paired_difference, proportion_interval, verdict
 from tutelage.report.records import Arm
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tutelage.core.answers import shown
+from tutelage.core.answers import list_classes
 from tutelage.core.errors import BadInput
 from tutelage.core.tree_nodes import trees_in
 from tutelage.exporters.chain import DOUBLE, FLOAT, Chain
@@ -100,7 +100,7 @@ def check_numeric_columns(columns: Any) -> None:
     for name, _, chosen in getattr(columns, "transformers_", ()):
         if name == "categories" and len(chosen):
             raise BadInput(
-                f"a student of categories (columns {shown(tuple(chosen))}) cannot be exported; expected numeric columns. "
+                f"a student of categories (columns {list_classes(tuple(chosen))}) cannot be exported; expected numeric columns. "
                 "Serve it from its folder."
             )
 

@@ -18,7 +18,7 @@ from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
-from tutelage.evaluation.significance import paired_difference
+from tutelage.evaluation.verdicts import paired_difference
 from tutelage.losses.targets import check_temperature
 from tutelage.search.transfer_display import Measure, TransferCurve, TransferPoint
 from tutelage.softlabels.querying import query

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answer_kinds import Task
-from tutelage.core.answers import AnswerForm, of_classes, plain, shown
+from tutelage.core.answers import AnswerForm, list_classes, of_classes, plain
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
 from tutelage.data.row_names import Names, row_names
@@ -221,7 +221,7 @@ def _from_mappings(
     place = {str(label): index for index, label in enumerate(labels)}
     unknown = [key for key in keys if key not in place]
     if unknown:
-        raise LabelMismatch(f"the log has the class {unknown[0]!r}, which is not among {shown(labels)}. Add it to classes=.")
+        raise LabelMismatch(f"the log has the class {unknown[0]!r}, which is not among {list_classes(labels)}. Add it to classes=.")
     numbers = np.full((len(values), len(labels)), np.nan)
     for line, value in enumerate(values):
         for key, number in value.items():
@@ -281,7 +281,7 @@ def _counted(values: list[Any], names: Names, *, classes: Sequence[Any] | None, 
     unknown = sorted(map(repr, cast_for - set(labels)))
     if unknown:
         raise LabelMismatch(
-            f"votes were cast for {', '.join(unknown[:6])}, not among {shown(labels)}. Add them to classes=, or clean the log."
+            f"votes were cast for {', '.join(unknown[:6])}, not among {list_classes(labels)}. Add them to classes=, or clean the log."
         )
     if smoothing < 0:
         raise BadInput(f"smoothing is {smoothing}; expected 0 or more votes per class.")

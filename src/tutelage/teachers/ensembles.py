@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tutelage.core.answers import AnswerForm, shown
+from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
@@ -147,8 +147,8 @@ def ensemble(teachers: Sequence[Any], *, how: Mean = "arithmetic", weights: Sequ
 def _check_same_classes(first: AnswerForm, other: AnswerForm, index: int) -> None:
     if other.task != first.task or set(other.classes) != set(first.classes):
         raise LabelMismatch(
-            f"teacher 1 is {first.task} with classes {shown(first.classes)}, teacher {index} is {other.task} "
-            f"with {shown(other.classes)}; an ensemble needs the same task and classes: map them with relabelled()."
+            f"teacher 1 is {first.task} with classes {list_classes(first.classes)}, teacher {index} is {other.task} "
+            f"with {list_classes(other.classes)}; an ensemble needs the same task and classes: map them with relabelled()."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tutelage.core.answers import AnswerForm, of_classes, plain, shown
+from tutelage.core.answers import AnswerForm, list_classes, of_classes, plain
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
@@ -120,7 +120,8 @@ def relabelled(
     surplus = tuple(label for label in renamed if not _among(label, new_classes))
     if surplus and extra == "error":
         raise LabelMismatch(
-            f"the teacher also has the classes {shown(surplus)}, not among {shown(new_classes)}. Pass rename=, or extra='drop'."
+            f"the teacher also has the classes {list_classes(surplus)}, not among {list_classes(new_classes)}. "
+            "Pass rename=, or extra='drop'."
         )
     new_form = AnswerForm(form.kind, "multilabel", new_classes) if form.task == "multilabel" else of_classes(form.kind, new_classes)
     return RelabelledTeacher(source, new_form, columns)
@@ -132,7 +133,7 @@ def _renamed(form: AnswerForm, rename: Mapping[Any, Any]) -> tuple[Any, ...]:
     unknown = tuple(old for old in names if not _among(old, form.classes))
     if unknown:
         raise LabelMismatch(
-            f"rename has the labels {shown(unknown)}, which the teacher does not have; its classes are {shown(form.classes)}."
+            f"rename has the labels {list_classes(unknown)}, which the teacher does not have; its classes are {list_classes(form.classes)}."
         )
     return tuple(names.get(label, label) for label in form.classes)
 
@@ -144,9 +145,11 @@ def _check_missing(
     lacking = tuple(label for label, column in zip(new_classes, columns, strict=True) if column is None)
     if lacking and not allowed:
         remedy = "Pass rename=." if form.task == "multilabel" else "Pass rename=, or missing='zero'."
-        raise LabelMismatch(f"the teacher does not have the classes {shown(lacking)}; it has {shown(renamed)}. {remedy}")
+        raise LabelMismatch(f"the teacher does not have the classes {list_classes(lacking)}; it has {list_classes(renamed)}. {remedy}")
     if len(lacking) == len(new_classes):
-        raise LabelMismatch(f"the teacher has none of the classes {shown(new_classes)}; it has {shown(renamed)}. Pass rename=.")
+        raise LabelMismatch(
+            f"the teacher has none of the classes {list_classes(new_classes)}; it has {list_classes(renamed)}. Pass rename=."
+        )
 
 
 def _column_of(label: Any, labels: Sequence[Any]) -> int | None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.answers import AnswerForm, shown
+from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.losses.hooks import capturing
@@ -120,7 +120,7 @@ def check_answers(answers: Any, form: AnswerForm, output: Output | None) -> None
         raise BadInput(f"the student returns a {type(answers).__name__}, not a tensor of answers; {remedy}.")
     columns = len(form.classes)
     if answers.ndim < 2 or (columns and answers.shape[-1] != columns):
-        expected = f"(batch, {columns}), one logit for each of the classes {shown(form.classes)}" if columns else "(batch, outputs)"
+        expected = f"(batch, {columns}), one logit for each of the classes {list_classes(form.classes)}" if columns else "(batch, outputs)"
         raise ShapeError(f"the student's answers to a batch have shape {tuple(answers.shape)}; expected {expected}.")
     single_label = form.task in ("binary", "multiclass")
     if single_label and len(answers) > 1 and bool(((answers >= 0).all(-1) & ((answers.sum(-1) - 1).abs() < 1e-4)).all()):

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tutelage.core.answers import AnswerForm, form_of_truth, shown
+from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
@@ -94,8 +94,8 @@ class TrainingData:
             raise BadInput("validation rows need ground truth or the teacher's answers, and have neither; pass validation=(X, y).")
         if (self.answer_form.task, self.answer_form.classes) != (form.task, form.classes):
             raise LabelMismatch(
-                f"the soft labels of the validation rows are {self.answer_form.task} answers for {shown(self.answer_form.classes)}; "
-                f"expected those that the student learns, {form.task} {shown(form.classes)}. Put them in order with relabelled()."
+                f"the soft labels of the validation rows are {self.answer_form.task} answers for {list_classes(self.answer_form.classes)}; "
+                f"expected those that the student learns, {form.task} {list_classes(form.classes)}. Put them in order with relabelled()."
             )
         if form.task == "regression":
             return Validation(inputs, torch.from_numpy(self.answers.astype(np.float32)).to(device), by="squares")

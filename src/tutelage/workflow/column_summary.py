@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import shown
+from tutelage.core.answers import list_classes
 from tutelage.core.errors import BadInput
 
 
@@ -45,7 +45,7 @@ def check_numbers(columns: Sequence[Mapping[str, Any]]) -> None:
     others = [column for column in columns if column["kind"] != "number"]
     if others:
         kinds = " and ".join(sorted({"texts" if column["kind"] == "text" else "categories" for column in others}))
-        names = shown(tuple(column["name"] for column in others))
+        names = list_classes(tuple(column["name"] for column in others))
         raise BadInput(
             f"this student reads {kinds} (columns {names}), but an exported file takes numbers only; use the student from its folder."
         )

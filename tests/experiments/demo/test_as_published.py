@@ -7,7 +7,8 @@ from tutelage.core.answers import of_classes
 from tutelage.experiments.demo import as_published as recipe
 from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.training.stacks.networks import MLPStack
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.stacks.stack import Stack
 
 LOGITS = torch.tensor([[[2.0, -1.0, 0.5]], [[0.0, 1.0, 3.0]], [[1.0, 1.0, -2.0]]])
 LABELS, TAUGHT = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[0.2, 0.3, 0.5]])
@@ -35,7 +36,9 @@ def test_folds_go_on_with_the_weights_and_the_optimizer_of_the_fold_before(monke
         seen.append((id(network), id(options["optimizer"]), options["epochs"], options["batch_size"], len(options["inputs"])))
 
     monkeypatch.setattr(recipe, "fit", noted)
-    recipe._train_students(MLPStack((4, 3, 2), 3), inputs=torch.zeros(90, 4), targets=torch.zeros(90, 2, 2), advance=lambda: None)
+    recipe._train_students(
+        Stack([mlp((4, 3, 2))] * 3, wide=True), inputs=torch.zeros(90, 4), targets=torch.zeros(90, 2, 2), advance=lambda: None
+    )
     assert len({(network, optimizer) for network, optimizer, *_ in seen}) == 1
     assert [call[2:] for call in seen] == [(3, 32, 60)] * 3 + [(3, 32, 90)]
 

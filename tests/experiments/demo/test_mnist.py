@@ -7,7 +7,8 @@ import torch
 from tutelage.core.answers import of_classes
 from tutelage.experiments.demo import mnist as recipe
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.training.stacks.networks import MLPStack
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.stacks.stack import Stack
 
 LOGITS = np.array([[4.0, 1.0] + [0.0] * 8, [0.0, 3.0] + [1.0] * 8], dtype=np.float32)
 TAUGHT = SoftLabels(LOGITS, of_classes("logits", range(10)), np.arange(len(LOGITS), dtype=np.uint64))
@@ -52,7 +53,7 @@ def test_two_seeds_train_every_candidate_and_the_others_only_what_was_chosen():
     class Counted(recipe.StudentTraining):
         def learnt(self, settings, seed):
             asked.append((settings, seed))
-            stack = MLPStack((4, 3, 2), len(settings))
+            stack = Stack([mlp((4, 3, 2))] * len(settings), wide=True)
             with torch.no_grad():
                 stack.biases[-1].copy_(torch.arange(len(settings))[:, None, None].expand(-1, 2, 1))  # tells copies apart
             return stack, np.array([abs(seed + 2 - place % 4) for place in range(len(settings))], dtype=float)  # means: 2.5, 1.5, .5, .5

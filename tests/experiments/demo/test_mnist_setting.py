@@ -7,7 +7,8 @@ import torch
 from tutelage.data.datasets import load_mnist
 from tutelage.experiments.demo.mnist import SIZES
 from tutelage.experiments.demo.mnist_setting import TRAIN_ROWS, Split, glorot_weights, measured_network, pixels, teacher_network
-from tutelage.training.stacks.networks import MLPStack, mlp, parameter_count
+from tutelage.training.stacks.networks import mlp, parameter_count
+from tutelage.training.stacks.stack import Stack
 from tutelage.training.student import TorchStudent
 
 
@@ -22,7 +23,7 @@ def test_the_networks_are_the_origins():
 
 
 def test_weights_start_as_keras_does_and_alike_in_every_copy():
-    stack = glorot_weights(MLPStack((50, 20, 3), 3))
+    stack = glorot_weights(Stack([mlp((50, 20, 3))] * 3, wide=True))
     first = stack.weights[0].detach()
     assert torch.equal(first[0], first[2])
     assert not any(bias.any() for bias in stack.biases)

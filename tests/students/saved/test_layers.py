@@ -9,7 +9,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from tutelage.core.errors import BadInput
 from tutelage.students.saved.layers import MOST_LAYERS, built, described, flattened, layout, outputs_of
-from tutelage.training.stacks.networks import MLPStack, mlp
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.stacks.stack import Stack
 
 LAYERS = [
     nn.Linear(3, 4),
@@ -105,7 +106,7 @@ class Louder(nn.Linear):
     [
         (nn.Sequential(nn.Linear(3, 2), nn.Tanh()), r"layer 1 \(Tanh\) cannot be described; expected one of Linear, Conv2d, "),
         (nn.Sequential(Louder(3, 2)), r"layer 0 \(Louder\) cannot be described"),
-        (MLPStack((3, 2), 2), r"layer 0 \(MLPStack\) cannot be described"),
+        (Stack([mlp((3, 2))] * 2, wide=True), r"layer 0 \(Stack\) cannot be described"),
         (pooled_with_indices(), r"layer 1 \(MaxPool2d\) has return_indices=True, which cannot be described"),
         (nn.Sequential(spectral_norm(nn.Linear(3, 2))), r"layer 0 \(ParametrizedLinear\) cannot be described"),
         (mlp((3, 4, 2)).double(), r"layer 0 \(Linear\) has weights of other names, shapes or dtypes than torch creates in float32"),

@@ -6,7 +6,8 @@ from torch import nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput
-from tutelage.training.stacks.networks import MLPStack, mlp, parameter_count, with_new_weights
+from tutelage.training.stacks.networks import mlp, parameter_count, with_new_weights
+from tutelage.training.stacks.stack import Stack
 
 
 def test_an_mlp_has_relu_between_layers_and_logits_at_the_end():
@@ -16,7 +17,7 @@ def test_an_mlp_has_relu_between_layers_and_logits_at_the_end():
 
 
 def test_a_stack_gives_the_answers_of_its_copies():
-    stack = MLPStack((5, 4, 4, 3), 3)
+    stack = Stack([mlp((5, 4, 4, 3))] * 3, wide=True)
     with torch.no_grad():
         for parameter in stack.parameters():
             parameter.copy_(torch.randn_like(parameter))
@@ -28,12 +29,12 @@ def test_a_stack_gives_the_answers_of_its_copies():
 
 
 def test_all_copies_start_from_the_same_weights_and_a_copy_has_copied_weights():
-    stack = MLPStack((5, 4, 3), 2)
+    stack = Stack([mlp((5, 4, 3))] * 2, wide=True)
     first, second = stack(torch.ones(1, 5)).detach()
     torch.testing.assert_close(first, second)
     alone = stack.copy(0)
     nn.init.zeros_(alone[0].weight)
-    assert stack.weights[0].any()
+    assert next(stack.parameters()).any()
 
 
 def test_a_network_is_initialised_again_as_torch_would_and_is_not_changed():

@@ -15,7 +15,7 @@ from tutelage.evaluation.displays.canvas import FAINT, INK, TEACHER, TRUTH, canv
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.records import ReliabilityCurve
-from tutelage.evaluation.significance import proportion_interval
+from tutelage.evaluation.verdicts import proportion_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -41,7 +41,8 @@ from tutelage.losses.targets import soften
 from tutelage.report.records import PublishedRow, PublishedTable
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.training.loop import fit, step_count
-from tutelage.training.stacks.networks import MLPStack
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.stacks.stack import Stack
 from tutelage.training.student import TorchStudent
 
 TEMPERATURE = 3.5
@@ -168,7 +169,9 @@ def _published(
         train = partial(_train_students, inputs=inputs, targets=targets, advance=advance)
         of_students = {"what": "mnist students as published", "labels": key_of(made_from)}
         stacks = [
-            cached_network(store, {**of_students, "seed": seed}, lambda: glorot_weights(MLPStack(SIZES, len(STUDENTS))), train)[0]
+            cached_network(
+                store, {**of_students, "seed": seed}, lambda: glorot_weights(Stack([mlp(SIZES)] * len(STUDENTS), wide=True)), train
+            )[0]
             for seed in plan.seeds
         ]
     models: dict[str, tuple[TorchStudent, ...]] = {TEACHER: (TorchStudent(teacher, classes=classes),)}

@@ -44,7 +44,8 @@ from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.training.loop import fit, step_count
 from tutelage.training.settings import one_cycle
-from tutelage.training.stacks.networks import MLPStack
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.stacks.stack import Stack
 from tutelage.training.student import TorchStudent
 
 SIZES = {"": (784, 10, 10, 10), "-784-10-10": (784, 10, 10)}
@@ -152,7 +153,7 @@ class StudentTraining:
     store: Store
     advance: Advance
 
-    def learnt(self, settings: tuple[Setting, ...], seed: int) -> tuple[MLPStack, NDArray[np.float64]]:
+    def learnt(self, settings: tuple[Setting, ...], seed: int) -> tuple[Stack, NDArray[np.float64]]:
         """One student per setting as a stack with the same initial weights and batches, and (settings,) lowest validation errors."""
         made_from = {
             "what": "mnist students",
@@ -166,7 +167,7 @@ class StudentTraining:
             "seed": seed,
         }
         stack, report = cached_network(
-            self.store, made_from, lambda: MLPStack(self.sizes, len(settings)), lambda stack: self._trained(stack, settings)
+            self.store, made_from, lambda: Stack([mlp(self.sizes)] * len(settings), wide=True), lambda stack: self._trained(stack, settings)
         )
         return stack, report["errors"]
 
@@ -206,7 +207,7 @@ class StudentTraining:
         }
 
 
-def _student(stack: MLPStack, index: int) -> TorchStudent:
+def _student(stack: Stack, index: int) -> TorchStudent:
     return TorchStudent(stack.copy(index), classes=range(CLASSES))
 
 

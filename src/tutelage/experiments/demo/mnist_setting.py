@@ -24,7 +24,8 @@ from tutelage.experiments.scorecard import Measured
 from tutelage.experiments.teaching import Network
 from tutelage.losses.targets import soften
 from tutelage.report.records import Figures
-from tutelage.training.stacks.networks import MLPStack, parameter_count
+from tutelage.training.stacks.networks import parameter_count
+from tutelage.training.stacks.stack import Stack
 from tutelage.training.validation import Validation
 
 CLASSES = 10
@@ -114,7 +115,7 @@ def glorot_weights(network: Network) -> Network:
         for name, parameter in network.named_parameters():
             if "bias" in name:
                 parameter.zero_()
-            elif isinstance(network, MLPStack):
+            elif isinstance(network, Stack):
                 parameter.copy_(nn.init.xavier_uniform_(torch.empty_like(parameter[0])).expand_as(parameter))
             else:
                 nn.init.xavier_uniform_(parameter)

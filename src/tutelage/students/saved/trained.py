@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 
 from tutelage.core.answer_kinds import Task
-from tutelage.core.answers import AnswerForm, label_array, shown
+from tutelage.core.answers import AnswerForm, label_array, list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.core.hashing import content_hash
@@ -103,7 +103,7 @@ class TrainedStudent:
         width = np.shape(inputs)[1] if np.ndim(inputs) == 2 else None
         if width != len(self.columns):
             raise ShapeError(
-                f"the rows have shape {np.shape(inputs)}; this student expects {len(self.columns)} columns, {shown(self.columns)}. "
+                f"the rows have shape {np.shape(inputs)}; this student expects {len(self.columns)} columns, {list_classes(self.columns)}. "
                 "Pass them in this order, or as a frame with these names."
             )
         cells = np.asarray(inputs)
@@ -116,7 +116,7 @@ class TrainedStudent:
         missing = tuple(name for name in self.columns if name not in present)
         if missing:
             raise BadInput(
-                f"the rows lack the columns {shown(missing)}, which the student expects; they have {shown(tuple(present))}. "
+                f"the rows lack the columns {list_classes(missing)}, which the student expects; they have {list_classes(tuple(present))}. "
                 "Add the missing columns."
             )
         return list(frame[self.columns[0]]) if self.text else frame[list(self.columns)]

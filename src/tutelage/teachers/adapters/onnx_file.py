@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tutelage.core.answers import AnswerForm, shown
+from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
 from tutelage.teachers.inputs import errors_as_bad_input, for_model, is_frame, row_count
@@ -101,7 +101,7 @@ class OnnxTeacher:
         names = [graph_input.name for graph_input in graph_inputs]
         if not is_frame(inputs):
             raise BadInput(
-                f"the ONNX file takes the columns {shown(tuple(names))}, and the rows have no column names; pass a frame that has "
+                f"the ONNX file takes the columns {list_classes(tuple(names))}, and the rows have no column names; pass a frame that has "
                 "these columns."
             )
         frame = for_model(inputs, names)
@@ -200,10 +200,10 @@ def _answer_output(session: Any, *, of_classifier: bool) -> str:
         return str(numbers[-1])
     if len(numbers) > 1:
         raise BadInput(
-            f"the ONNX file has several outputs of numbers, {shown(tuple(numbers))}, expected one; export it with the answers alone."
+            f"the ONNX file has several outputs of numbers, {list_classes(tuple(numbers))}, expected one; export it with the answers alone."
         )
     raise BadInput(
-        f"the ONNX file has no output of numbers, only {shown(tuple(one.name for one in outputs))}; export it with its logits or "
+        f"the ONNX file has no output of numbers, only {list_classes(tuple(one.name for one in outputs))}; export it with its logits or "
         "probabilities."
     )
 
@@ -213,7 +213,7 @@ def _form(session: Any, output: str, labels: tuple[Any, ...] | None, declared: D
     if labels is not None:
         if declared.classes not in (None, labels):
             raise BadInput(
-                f"classes= differs from the labels in the ONNX file, {shown(labels)}: leave classes= out, and rename them with "
+                f"classes= differs from the labels in the ONNX file, {list_classes(labels)}: leave classes= out, and rename them with "
                 "relabelled()."
             )
         declared = replace(declared, classes=labels)

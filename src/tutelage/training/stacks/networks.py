@@ -6,8 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput
@@ -32,44 +31,6 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
     for fan_in, fan_out in pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
-
-
-class MLPStack(nn.Module):
-    """`copies` networks of the same shape that get the same batch, as one network: their first layers are one wide matrix product.
-
-    All copies start from the same weights (drawn as torch initialises a Linear), so that they differ only in their objectives. No
-    operation mixes copies: each trains as it would alone. Internally the features come before the batch, so that no product has to
-    transpose its factors.
-    """
-
-    def __init__(self, sizes: Sequence[int], copies: int) -> None:
-        super().__init__()
-        self.sizes = tuple(sizes)
-        self.copies = copies
-        self.weights = nn.ParameterList()
-        self.biases = nn.ParameterList()
-        for layer in mlp(sizes):
-            if isinstance(layer, nn.Linear):
-                self.weights.append(nn.Parameter(layer.weight.detach().repeat(copies, 1, 1)))
-                self.biases.append(nn.Parameter(layer.bias.detach().repeat(copies, 1)[:, :, None]))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(batch, features) -> (copies, batch, classes) logits."""
-        wide = self.weights[0].flatten(0, 1) @ inputs.T
-        hidden: Tensor = wide.unflatten(0, (self.copies, -1)) + self.biases[0]
-        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
-            hidden = torch.baddbmm(bias, weight, hidden.relu())
-        return hidden.transpose(1, 2)
-
-    def copy(self, index: int) -> nn.Sequential:
-        """One of the networks, as an ordinary `mlp` with copied weights."""
-        network = mlp(self.sizes)
-        linears = [layer for layer in network if isinstance(layer, nn.Linear)]
-        with torch.no_grad():
-            for layer, weight, bias in zip(linears, self.weights, self.biases, strict=True):
-                layer.weight.copy_(weight[index])
-                layer.bias.copy_(bias[index, :, 0])
-        return network
 
 
 def with_new_weights(network: nn.Module | Callable[[], nn.Module], seed: int) -> nn.Module:

@@ -46,9 +46,10 @@ def test_every_public_name_is_the_documented_object_after_every_module_was_impor
 
 
 @pytest.mark.parametrize(("namespace", "name"), PUBLIC)
-def test_every_public_name_is_documented(namespace, name):
+def test_every_public_name_is_documented_with_an_example(namespace, name):
     found = getattr(importlib.import_module(listed(namespace)[name]), name)
     assert len(found.__doc__) > 40
+    assert ">>> " in found.__doc__, f"{name} has no example"
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error():

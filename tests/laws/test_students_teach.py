@@ -10,7 +10,7 @@ from torch import nn
 import tutelage as tl
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput
-from tutelage.losses.functional.classification import kl_divergence
+from tutelage.losses.functional.divergences import kl_divergence
 from tutelage.training.stacks.networks import mlp
 
 INPUTS = torch.from_numpy(np.random.default_rng(0).normal(size=(70, 4)).astype(np.float32))

@@ -17,7 +17,7 @@ STANDARD = torch.softmax(correlation.standardise(V) / 3, 1)
 TERMS = {
     "hard_cross_entropy": (tl.losses.hard_cross_entropy(smoothing=0.2), classification.hard_cross_entropy(Z, Y, smoothing=0.2)),
     "soft_cross_entropy": (tl.losses.soft_cross_entropy(temperature=3.0), classification.soft_cross_entropy(Z, P, temperature=3.0)),
-    "kl_divergence": (tl.losses.kl_divergence(temperature=3.0), classification.kl_divergence(Z, P, temperature=3.0)),
+    "kl_divergence": (tl.losses.kl_divergence(temperature=3.0), divergences.kl_divergence(Z, P, temperature=3.0)),
     "reverse_kl": (tl.losses.reverse_kl(temperature=3.0), divergences.reverse_kl(Z, LOG_P, temperature=3.0)),
     "jensen_shannon": (
         tl.losses.jensen_shannon(temperature=3.0, teacher_share=0.2),

@@ -102,7 +102,7 @@ def kl_divergence(*, temperature: float | Tensor = 1.0) -> Objective:
         >>> print(tl.losses.kl_divergence(temperature=4.0)(batch).total.abs().round(decimals=3))
         tensor([0., 0.])
     """
-    return _of_probabilities("kl_divergence", classification.kl_divergence, temperature)
+    return _of_probabilities("kl_divergence", divergences.kl_divergence, temperature)
 
 
 def reverse_kl(*, temperature: float | Tensor = 1.0) -> Objective:

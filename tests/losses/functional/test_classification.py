@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from tutelage.core.errors import ShapeError
-from tutelage.losses.functional.classification import hard_cross_entropy, kl_divergence, logit_matching, soft_cross_entropy
+from tutelage.losses.functional.classification import hard_cross_entropy, logit_matching, soft_cross_entropy
+from tutelage.losses.functional.divergences import kl_divergence
 
 Z = torch.tensor([[1.0, -0.5, 2.0], [0.3, 0.2, -4.0]], dtype=torch.float64)
 P = torch.tensor([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]], dtype=torch.float64)

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from tutelage.core.errors import ShapeError
-from tutelage.losses.functional.classification import kl_divergence
 from tutelage.losses.functional.decoupling import decoupled
+from tutelage.losses.functional.divergences import kl_divergence
 
 RNG = torch.Generator().manual_seed(0)
 Z, V = (torch.randn(4, 5, generator=RNG, dtype=torch.float64) for _ in range(2))

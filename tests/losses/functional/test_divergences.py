@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from tutelage.core.errors import BadInput
-from tutelage.losses.functional.classification import kl_divergence
-from tutelage.losses.functional.divergences import jensen_shannon, reverse_kl
+from tutelage.losses.functional.divergences import jensen_shannon, kl_divergence, reverse_kl
 
 RNG = torch.Generator().manual_seed(0)
 Z, V = (torch.randn(4, 5, generator=RNG, dtype=torch.float64) for _ in range(2))

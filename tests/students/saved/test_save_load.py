@@ -91,7 +91,7 @@ def test_weights_in_another_memory_format_round_trip(tmp_path):
 
 
 def test_a_network_with_an_unsupported_layer_is_refused_and_the_layer_named(tmp_path):
-    with pytest.raises(BadInput, match=r"the network cannot be kept: layer 1 \(Tanh\) cannot be described.* Export it as ONNX"):
+    with pytest.raises(BadInput, match=r"the network cannot be saved: layer 1 \(Tanh\) cannot be described.* Export it as ONNX"):
         save_student(TorchStudent(nn.Sequential(nn.Linear(3, 2), nn.Tanh()), classes=(0, 1)), tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
@@ -162,7 +162,7 @@ class Trap:
 )
 def test_a_file_that_is_not_a_saved_estimator_is_refused(write, tmp_path):
     write(tmp_path / "student.skops")
-    with pytest.raises(DamagedFile, match=r"student.skops is not a student that tutelage kept"):
+    with pytest.raises(DamagedFile, match=r"student.skops is not a student that tutelage saved"):
         load_student(tmp_path / "student.skops")
 
 
@@ -203,7 +203,7 @@ def test_a_file_written_by_hand_in_this_format_is_loaded(tmp_path):
 )
 def test_a_file_that_is_not_a_saved_network_is_refused(tensors, metadata, tmp_path):
     save_file(tensors, tmp_path / "student.safetensors", metadata)
-    with pytest.raises(DamagedFile, match=r"student.safetensors is not a student that tutelage kept \(.*\). Run the recipe again"):
+    with pytest.raises(DamagedFile, match=r"student.safetensors is not a student that tutelage saved \(.*\). Save the student again"):
         load_student(tmp_path / "student.safetensors")
 
 

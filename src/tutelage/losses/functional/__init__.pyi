@@ -1,7 +1,6 @@
 from .bernoulli import hard_bernoulli as hard_bernoulli
 from .bernoulli import soft_bernoulli as soft_bernoulli
 from .classification import hard_cross_entropy as hard_cross_entropy
-from .classification import kl_divergence as kl_divergence
 from .classification import logit_matching as logit_matching
 from .classification import soft_cross_entropy as soft_cross_entropy
 from .contrast import ContrastiveMemory as ContrastiveMemory
@@ -10,6 +9,7 @@ from .correlation import standardise as standardise
 from .correlation import standardised_divergence as standardised_divergence
 from .decoupling import decoupled as decoupled
 from .divergences import jensen_shannon as jensen_shannon
+from .divergences import kl_divergence as kl_divergence
 from .divergences import reverse_kl as reverse_kl
 from .features import attention_transfer as attention_transfer
 from .features import hint as hint

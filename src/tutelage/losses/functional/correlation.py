@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tutelage.losses.functional.classification import kl_divergence
+from tutelage.losses.functional.divergences import kl_divergence
 from tutelage.losses.functional.numerics import at_least_three, check_shapes, normalise, softmax, squared, upcast
 
 ROUNDING = 1e-6

@@ -8,7 +8,41 @@ import torch
 from torch import Tensor
 
 from tutelage.core.errors import BadInput
-from tutelage.losses.functional.numerics import check_shapes, divergence, log_softmax, squared
+from tutelage.losses.functional.classification import soft_cross_entropy
+from tutelage.losses.functional.numerics import check_shapes, divergence, log_softmax, squared, upcast
+
+
+def kl_divergence(student_logits: Tensor, target_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
+    """Kullback-Leibler divergence of the student from soft targets: t^2 sum_c p_c (log p_c - log softmax(z / t)_c).
+
+    It equals `soft_cross_entropy` minus the entropy of the targets: it has the same gradient, and is zero if the student
+    matches the targets.
+
+    Args:
+        student_logits: (..., batch, classes), unnormalised, any float dtype.
+        target_probs: the same shape, or without the copies axis: the teacher's probabilities at this temperature. A class
+            with p = 0 contributes nothing.
+        temperature: a number, or (copies, 1, 1).
+
+    Returns:
+        (..., batch), in nats.
+
+    Raises:
+        ShapeError: the two shapes differ.
+
+    Source:
+        Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, teacher = torch.tensor([[1.0, 0.0, 0.0], [0.0, 4.0, 0.0]]), torch.tensor([[2.0, 0.0, -2.0], [0.0, 4.0, 0.0]])
+        >>> targets = torch.softmax(teacher / 4, dim=1)
+        >>> print(tl.losses.functional.kl_divergence(student, targets, temperature=4.0).round(decimals=2).abs())
+        tensor([0.6800, 0.0000])
+    """
+    entropy: Tensor = torch.special.entr(upcast(target_probs)).sum(dim=-1)
+    return soft_cross_entropy(student_logits, target_probs, temperature=temperature) - entropy * squared(temperature)
 
 
 def reverse_kl(student_logits: Tensor, teacher_log_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutelage.losses.functional.classification import hard_cross_entropy, kl_divergence, soft_cross_entropy
+from tutelage.losses.functional.classification import hard_cross_entropy, soft_cross_entropy
+from tutelage.losses.functional.divergences import kl_divergence
 from tutelage.losses.functional.numerics import check_shapes, softmax
 
 

@@ -13,7 +13,7 @@ from tutelage.core.tree_nodes import sound_tree, trees_in
 # skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
 # Tree is safe once `sound_tree` has seen its node numbers.
 TRUSTED = [
-    "numpy.dtype",  # what a column held before it was filled
+    "numpy.dtype",  # the type of a column before it was filled
     "sklearn.tree._tree.Tree",
     "tutelage.students.any_estimator.SoftTargets",
     "tutelage.students.boosting.SoftBoosting",
@@ -40,6 +40,17 @@ def save_student(student: Any, path: Path | str) -> Path:
     Raises:
         BadInput: a path with the suffix of the other format, or a network that could not be built again from its file: of other
             layers, or whose answers are no logits of classes.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from sklearn.datasets import load_iris
+        >>> import tutelage as tl
+        >>> X, y = load_iris(return_X_y=True)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = tl.save_student(tl.SoftTree(max_leaf_nodes=4).fit(X, y), Path(folder) / "tree")
+        ...     print(path.name, tl.load_student(path).predict(X[:3]))
+        tree.skops [0 0 0]
     """
     if hasattr(student, "network"):
         return _save_network(student, _with_suffix(path, ".safetensors"))
@@ -48,7 +59,7 @@ def save_student(student: Any, path: Path | str) -> Path:
     path = _with_suffix(path, ".skops")
     for _, step in getattr(getattr(student, "student_", student), "steps", ()):
         words = getattr(step, "vocabulary_", {})
-        words.update({word: int(place) for word, place in words.items()})  # skops keeps each NumPy number in a file of its own
+        words.update({word: int(place) for word, place in words.items()})  # skops would store each NumPy number in a file of its own
     skops.io.dump(student, path, compression=zipfile.ZIP_DEFLATED)
     return path
 
@@ -61,6 +72,14 @@ def load_student(path: Path | str) -> Any:
 
     Raises:
         DamagedFile: not such a file, or one that was tampered with. MissingExtra: a network, without torch.
+
+    Example: see `save_student`.
+
+        >>> import tutelage as tl
+        >>> tl.load_student("missing.skops")
+        Traceback (most recent call last):
+            ...
+        tutelage.core.errors.DamagedFile: missing.skops cannot be read (No such file or directory). ...
     """
     path = Path(path)
     try:
@@ -68,7 +87,7 @@ def load_student(path: Path | str) -> Any:
             return _load_network(path)
         return _load_estimator(path)
     except OSError as error:
-        raise DamagedFile(f"{path} cannot be read ({error.strerror or error}). Run the recipe again.") from error
+        raise DamagedFile(f"{path} cannot be read ({error.strerror or error}). Save the student again.") from error
 
 
 def _with_suffix(path: Path | str, suffix: str) -> Path:
@@ -86,12 +105,12 @@ def _save_network(student: Any, path: Path) -> Path:
     form = student.form
     if student.output is not None or form is None or form.task not in ("binary", "multiclass"):
         raise BadInput(
-            "only a network that gives logits, one for each of known classes, can be kept; one with output= or another task cannot."
+            "only a network that gives logits, one for each of known classes, can be saved; one with output= or another task cannot."
         )
     try:
         about = {"layers": described(student.network), "classes": list(form.classes)}
     except BadInput as error:
-        raise BadInput(f"the network cannot be kept: {error} Export it as ONNX.") from error
+        raise BadInput(f"the network cannot be saved: {error} Export it as ONNX.") from error
     network = flattened(student.network)
     if outputs_of(network) not in (None, len(form.classes)):
         raise BadInput(f"the network gives {outputs_of(network)} logits a row; expected one for each of {len(form.classes)} classes.")
@@ -119,7 +138,7 @@ def _load_network(path: Path) -> Any:
         network.load_state_dict(tensors, assign=True)
         return TorchStudent(network, classes=about["classes"])
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamagedFile(f"{path} is not a student that tutelage kept ({one_line(error)}). Run the recipe again.") from error
+        raise DamagedFile(f"{path} is not a student that tutelage saved ({one_line(error)}). Save the student again.") from error
 
 
 def _load_estimator(path: Path) -> Any:
@@ -132,7 +151,7 @@ def _load_estimator(path: Path) -> Any:
         raise DamagedFile(f"{path}: {error} Do not use it.") from error
     except (UntrustedTypesFoundException, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
-        raise DamagedFile(f"{path} is not a student that tutelage kept ({reason}). Run the recipe again.") from error
+        raise DamagedFile(f"{path} is not a student that tutelage saved ({reason}). Save the student again.") from error
     if not all(map(sound_tree, trees_in(student))):
         raise DamagedFile(f"{path} holds a tree whose nodes point outside it; it was damaged or tampered with. Do not use it.")
     return student

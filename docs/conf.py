@@ -43,6 +43,7 @@ napoleon_use_ivar = True
 napoleon_attr_annotations = False
 napoleon_custom_sections = [("Source", "notes_style")]
 python_maximum_signature_line_length = 80
+toc_object_entries_show_parents = "hide"
 autosummary_generate = False  # public_names writes the pages
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]

@@ -65,7 +65,7 @@ def members_of(value: type) -> list[str]:
 def page(name: PublicName) -> str:
     """The page of a name, in reStructuredText."""
     value = name.value
-    lines = [name.path, "=" * len(name.path), "", f".. currentmodule:: {name.namespace}", ""]
+    lines = [name.name, "=" * len(name.name), "", f".. currentmodule:: {name.namespace}", ""]
     if inspect.isclass(value):
         kind = "autoexception" if issubclass(value, BaseException) else "autoclass"
         members = members_of(value)
@@ -223,13 +223,38 @@ def split_errors(app: Sphinx, what: str, name: str, value: object, options: obje
     lines[start + 1 : stop] = [*(f"    {entry}" for entry in entries), ""]
 
 
+def split_attributes(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
+    """Give each attribute of an "Attributes:" section an entry, where the docstring describes several in one paragraph."""
+    start = next((number for number, line in enumerate(lines) if line.strip() == "Attributes:"), None)
+    if start is None:
+        return
+    stop = next((number for number in range(start + 1, len(lines)) if lines[number] and not lines[number].startswith("    ")), len(lines))
+    known = {*getattr(value, "__annotations__", {}), *vars(value)}
+
+    def entry(found: re.Match[str]) -> str:
+        return f"\n    {found[1]}:" if found[1] in known or found[1].endswith("_") else found[0]
+
+    text = "\n".join(lines[start + 1 : stop])
+    text = re.sub(r"(?<=[.;])\s+(\w+):", entry, text)
+    text = re.sub(r"^    (\w+(?:, \w+)+):", lambda found: found[0].replace(", ", ",\N{ZERO WIDTH SPACE}"), text, flags=re.MULTILINE)
+    lines[start + 1 : stop] = text.split("\n")
+
+
 def show_values(app: Sphinx, what: str, name: str, value: object, options: object, signature: str, returns: str) -> tuple[str, str] | None:
-    """In a signature, the value of a constant that is a default: `bins: int = 15`, where the code says BINS."""
+    """In a signature, the value of a constant that is a default (`bins: int = 15`, where the code says BINS), and short types."""
     function = value.__init__ if inspect.isclass(value) else inspect.unwrap(value) if callable(value) else None
     known = getattr(function, "__globals__", {})
     if not signature:
         return None
-    return re.sub(r"(?<== )[A-Z][A-Z_]+\b", lambda found: repr(known.get(found[0], found[0])), signature), returns
+    shown = re.sub(r"(?<== )[A-Z][A-Z_]+\b", lambda found: repr(known.get(found[0], found[0])), signature)
+    return short_types(shown), short_types(returns or "")
+
+
+def short_types(text: str) -> str:
+    """Types of arrays as the code writes them, `NDArray[Any]`, where Python spells them out."""
+    text = re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text)
+    element = r"([^\[\]]*(?:\[[^\[\]]*\])?)"
+    return re.sub(rf"[~\w.]*ndarray\[tuple\[[~\w.]*Any, \.\.\.\], [~\w.]*dtype\[{element}\]\]", r"NDArray[\1]", text)
 
 
 def name_attributes() -> None:
@@ -262,7 +287,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("pages_made_by", made_by, "env")  # pages of an older extension are read again
     app.add_role("public", PublicRole(innernodeclass=nodes.literal))
     app.connect("builder-inited", prepare)
-    app.connect("autodoc-process-docstring", split_errors, priority=400)  # before napoleon
+    for split in (split_errors, split_attributes):
+        app.connect("autodoc-process-docstring", split, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", show_values)
     app.connect("autodoc-process-docstring", escape_markup, priority=600)  # after napoleon
     app.connect("missing-reference", resolve)

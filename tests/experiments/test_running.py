@@ -168,7 +168,7 @@ def test_export_of_a_damaged_record_is_one_sentence(content, moons, tmp_path, ca
     shutil.copytree(moons.folder, tmp_path / "run")
     (tmp_path / "run" / "results.json").write_text(content)
     assert main(["export", str(tmp_path / "run"), str(tmp_path / "student.onnx")]) == 2
-    assert "Save the student again" in capsys.readouterr().err
+    assert "Run the recipe again" in capsys.readouterr().err
     assert not (tmp_path / "student.onnx").exists()
 
 

@@ -1,7 +1,6 @@
 """A thousand malformed teachers, rows, logs, folders and networks: each ends in a documented error or in a right result."""
 
 import json
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from malformed import CASES, FORMS, LABELS, NUMBERS, ROWS, Says, is_right, said
+from malformed import CASES, FORMS, LABELS, NUMBERS, ROWS, SOUND_ANSWERS, Says, is_right, one_broken, refused, said, stochastic
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -23,12 +22,14 @@ from tutelage.softlabels.recording import record
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.training.student import TorchStudent
 
+pytestmark = pytest.mark.usefixtures("enough_come_through")
+
 
 @pytest.mark.slow
 @CASES
-@given(FORMS, said())
+@given(st.one_of(FORMS, SOUND_ANSWERS.map(lambda sound: sound[0])), said())
 def test_whatever_a_teacher_says_is_refused_or_right(form, answers):
-    with suppress(TutelageError):
+    with refused(TutelageError):
         declared = AnswerForm(*form)
         kept = record(Says(declared, answers), np.arange(6.0).reshape(3, 2))
         assert is_right(declared, kept.answers, 3)
@@ -44,7 +45,7 @@ def test_whatever_the_rows_are_their_answers_are_found_again_or_refused(rows, ra
         def answer(self, inputs):
             return (row_names(inputs) % 1000).astype(float)  # equal rows, equal answers
 
-    with suppress(TutelageError):
+    with refused(TutelageError):
         kept = record(Numbered(), rows)
         assert kept.answer(rows) is kept.answers
         order = list(range(len(rows)))
@@ -54,35 +55,49 @@ def test_whatever_the_rows_are_their_answers_are_found_again_or_refused(rows, ra
         np.testing.assert_array_equal(found, kept.answers[order])
 
 
-LINES = st.lists(
-    st.fixed_dictionaries(
-        {"text": st.text(max_size=3)},
-        optional={
-            "p": st.one_of(st.lists(NUMBERS, max_size=3), st.dictionaries(st.sampled_from("abc"), NUMBERS, max_size=3), NUMBERS),
-            "votes": st.one_of(st.lists(st.sampled_from("abc"), max_size=3), LABELS),
-        },
-    ),
-    max_size=5,
+LINE = st.fixed_dictionaries(
+    {"text": st.text(max_size=3)},
+    optional={
+        "p": st.one_of(st.lists(NUMBERS, max_size=3), st.dictionaries(st.sampled_from("abc"), NUMBERS, max_size=3), NUMBERS),
+        "votes": st.one_of(st.lists(st.sampled_from("abc"), max_size=3), LABELS),
+    },
 )
+SOUND_CELLS = {
+    "probabilities": stochastic(1, 3).map(lambda p: p[0].tolist()),
+    "log-probabilities": stochastic(1, 3).map(lambda p: np.log(p[0]).tolist()),
+    "logits": st.lists(st.floats(-9, 9), min_size=3, max_size=3),
+    "votes": st.lists(st.sampled_from("abc"), min_size=1, max_size=3),
+    "values": st.floats(-9, 9),
+}
+
+
+@st.composite
+def logs(draw):
+    """What `read_answers` takes, one part of it malformed: a line, the classes, or the kind that is declared."""
+    kind = draw(st.sampled_from(sorted(SOUND_CELLS)))
+    column = "votes" if kind == "votes" else "p"
+    texts = draw(st.lists(st.text(max_size=3), min_size=1, max_size=5))
+    lines = [st.fixed_dictionaries({"text": st.just(text), column: SOUND_CELLS[kind]}) for text in texts]
+    sound = {"lines": st.tuples(*lines), "classes": st.just(None if kind == "values" else "abc"), "kind": st.just(kind)}
+    broken = {
+        "lines": st.tuples(LINE, *lines[1:]),
+        "classes": st.sampled_from([None, "ab", "abcd", ""]),
+        "kind": st.sampled_from(sorted(SOUND_CELLS)),
+    }
+    return {**draw(one_broken(sound, broken)), "answers": column}
 
 
 @pytest.mark.slow
 @CASES
-@given(
-    LINES,
-    st.sampled_from(["probabilities", "log-probabilities", "logits", "votes", "values"]),
-    st.sampled_from([None, "ab", "abc"]),
-    st.data(),
-)
-def test_whatever_a_log_holds_is_refused_or_right(tmp_path_factory, lines, kind, classes, data):
+@given(logs(), st.sampled_from(["error", "mean"]), st.sampled_from(["spread", "drop"]))
+def test_whatever_a_log_holds_is_refused_or_right(tmp_path_factory, log, repeated, rest):
     path = Path(tmp_path_factory.getbasetemp()) / "log.jsonl"
-    path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
-    repeated, rest = data.draw(st.sampled_from(["error", "mean"])), data.draw(st.sampled_from(["spread", "drop"]))
-    with suppress(TutelageError):
-        answers = "votes" if kind == "votes" else "p"
-        labels = read_answers(path, answers=answers, kind=kind, content="text", classes=classes, repeated=repeated, rest=rest)
+    path.write_text("\n".join(json.dumps(line) for line in log["lines"]), encoding="utf-8")
+    with refused(TutelageError):
+        options = {"classes": log["classes"], "repeated": repeated, "rest": rest}
+        labels = read_answers(path, answers=log["answers"], kind=log["kind"], content="text", **options)
         assert is_right(labels.form, labels.answers, len(labels))
-        assert is_right(labels.form, labels.answer([line["text"] for line in lines]), len(lines))
+        assert is_right(labels.form, labels.answer([line["text"] for line in log["lines"]]), len(log["lines"]))
 
 
 JSON = st.recursive(
@@ -111,7 +126,7 @@ def test_whatever_is_done_to_a_recorded_folder_is_found(tmp_path_factory, data):
             path = data.draw(st.sampled_from([folder / MANIFEST, shard_path(folder, 0)]))
             place = data.draw(st.integers(0, len(whole[path]) - 1))
             path.write_bytes(data.draw(st.sampled_from([whole[path][:place], whole[path][:place] + b"\xff" + whole[path][place + 1 :]])))
-        with suppress(TutelageError):
+        with refused(TutelageError):
             opened = open_labels(folder)
             np.testing.assert_array_equal(opened.answer(rows[::-1]), rows[::-1])
     finally:
@@ -140,7 +155,7 @@ def test_whatever_is_done_to_a_kept_network_is_refused_or_leaves_its_weights(tmp
     else:
         del place[key]
     save_file(KEPT_STATE, path, {"tutelage": json.dumps(about)})
-    with suppress(DamagedFile):
+    with refused(DamagedFile):
         found = load_student(path).network.state_dict()
         assert found.keys() == KEPT_STATE.keys()
         assert all(map(torch.equal, found.values(), KEPT_STATE.values()))

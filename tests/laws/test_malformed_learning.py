@@ -5,7 +5,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from malformed import CASES, CELLS, DTYPES, FORMS, LABELS, NUMBERS, ROWS, SHAPES, Says, documented, is_right, said
+from malformed import (
+    CASES,
+    CELLS,
+    DTYPES,
+    FORMS,
+    LABELS,
+    NUMBERS,
+    ROWS,
+    SHAPES,
+    SOUND_ANSWERS,
+    Says,
+    documented,
+    is_right,
+    one_broken,
+    said,
+)
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
@@ -24,6 +39,8 @@ from tutelage.students.trees import SoftForest, SoftTree
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.ensembles import ensemble
 from tutelage.teachers.relabel import relabelled
+
+pytestmark = pytest.mark.usefixtures("enough_come_through")
 
 GOOD = np.random.default_rng(0).normal(size=(12, 2))
 STUDENTS = [
@@ -80,21 +97,20 @@ def truth(draw, rows=12):
 
 
 CLASSES = st.one_of(st.none(), st.lists(LABELS, max_size=4), CELLS)
-SOUND = {"rows": GOOD, "targets": np.arange(12) % 3, "weights": None, "classes": None}
-
-
-@st.composite
-def lessons(draw):
-    """All that `fit` takes, one part of it malformed: with two, the first would hide the second."""
-    parts = {
+LESSONS = one_broken(
+    {
+        "rows": st.just(GOOD),
+        "targets": st.sampled_from([np.arange(12) % 3, np.full((12, 3), 1 / 3)]),
+        "weights": st.none(),
+        "classes": st.none(),
+    },
+    {
         "rows": numbers(),
         "targets": truth(),
         "weights": st.one_of(arrays(np.float64, st.integers(11, 13), elements=NUMBERS), ROWS),
         "classes": CLASSES,
-    }
-    broken = draw(st.sampled_from(sorted(parts)))
-    soft = {} if broken == "targets" or draw(st.booleans()) else {"targets": np.full((12, 3), 1 / 3)}
-    return {**SOUND, **soft, broken: draw(parts[broken])}
+    },
+)
 
 
 def assert_answers(student, rows, width):
@@ -107,7 +123,7 @@ def assert_answers(student, rows, width):
 
 @pytest.mark.slow
 @CASES
-@given(st.sampled_from(STUDENTS), lessons())
+@given(st.sampled_from(STUDENTS), LESSONS)
 def test_whatever_a_student_is_taught_it_refuses_or_learns(student, lesson):
     with documented():
         student.fit(lesson["rows"], lesson["targets"], sample_weight=lesson["weights"], classes=lesson["classes"])
@@ -124,13 +140,30 @@ def test_whatever_a_student_is_asked_it_refuses_or_answers(student, rows):
         assert_answers(student, rows, 3)
 
 
-SETTINGS = st.one_of(NUMBERS, st.just(1.0), st.just(1.0))
+IN_ONE = one_broken(
+    {
+        "answers": SOUND_ANSWERS,
+        "rows": st.just(GOOD[:3]),
+        "y": st.none(),
+        "soft_weight": st.just(1.0),
+        "temperature": st.sampled_from([1.0, 3.0]),
+    },
+    {
+        "answers": st.tuples(FORMS, said()),
+        "rows": numbers(rows=3),
+        "y": truth(rows=3),
+        "soft_weight": NUMBERS,
+        "temperature": NUMBERS,
+    },
+)
 
 
 @pytest.mark.slow
 @CASES
-@given(FORMS, said(), numbers(rows=3), st.one_of(st.none(), truth(rows=3)), SETTINGS, SETTINGS)
-def test_whatever_teaches_both_in_one_it_is_refused_or_learnt_from(form, answers, rows, y, soft_weight, temperature):
+@given(IN_ONE)
+def test_whatever_teaches_both_in_one_it_is_refused_or_learnt_from(parts):
+    form, answers = parts["answers"]
+    rows, y, soft_weight = parts["rows"], parts["y"], parts["soft_weight"]
     with documented():
         declared = AnswerForm(*form)
         teacher = Says(declared, answers)
@@ -138,7 +171,7 @@ def test_whatever_teaches_both_in_one_it_is_refused_or_learnt_from(form, answers
             student = DistilledRegressor(teacher, Ridge(), soft_weight=soft_weight).fit(rows, y)
             assert np.isfinite(student.predict(rows)).all()
             return
-        student = DistilledClassifier(teacher, SoftTree(), soft_weight=soft_weight, temperature=temperature).fit(rows, y)
+        student = DistilledClassifier(teacher, SoftTree(), soft_weight=soft_weight, temperature=parts["temperature"]).fit(rows, y)
         assert student.classes_.tolist() == list(declared.classes)
         assert is_right(declared.as_kind("probabilities"), student.predict_proba(rows), 3)
 
@@ -153,15 +186,37 @@ class Student:
         return self.answers
 
 
+@st.composite
+def evaluations(draw):
+    """What `evaluate` takes, one part of it malformed."""
+    form, answers = draw(SOUND_ANSWERS)
+    of_classes = {"y": st.lists(st.sampled_from(form[2]), min_size=3, max_size=3)} if form[2] else {"y": st.just([1.0, 2.0, 4.0])}
+    sound = {
+        "student": st.just((form, answers)),
+        "teacher": st.sampled_from([None, (form, answers)]),
+        "classes": st.none(),
+        "rows": st.just(GOOD[:3]),
+        **of_classes,
+    }
+    broken = {
+        "student": st.tuples(FORMS, said()),
+        "teacher": st.tuples(FORMS, said()),
+        "classes": CLASSES,
+        "rows": numbers(rows=3),
+        "y": st.one_of(st.none(), truth(rows=3)),
+    }
+    return draw(one_broken(sound, broken))
+
+
 @pytest.mark.slow
 @CASES
-@given(FORMS, said(), st.one_of(st.none(), said()), CLASSES, numbers(rows=3), st.one_of(st.none(), truth(rows=3)))
-def test_whatever_is_evaluated_is_refused_or_measured(form, answers, others, classes, rows, y):
+@given(evaluations())
+def test_whatever_is_evaluated_is_refused_or_measured(parts):
+    form, answers = parts["student"]
     with documented():
-        declared = AnswerForm(*form)
-        student = Says(declared, answers) if classes is None else Student(classes, answers)
-        teacher = None if others is None else Says(declared, others)
-        told = evaluate(student, teacher, rows, y, resamples=100, budget_seconds=None)
+        student = Says(AnswerForm(*form), answers) if parts["classes"] is None else Student(parts["classes"], answers)
+        teacher = None if parts["teacher"] is None else Says(AnswerForm(*parts["teacher"][0]), parts["teacher"][1])
+        told = evaluate(student, teacher, parts["rows"], parts["y"], resamples=100, budget_seconds=None)
         assert told.rows == 3
         for estimate in (*told.against_truth.values(), *told.against_teacher.values()):
             assert np.isfinite(estimate.value)
@@ -179,20 +234,36 @@ OBJECTS = st.one_of(
 )
 
 
-@CASES
-@given(
-    OBJECTS,
-    st.one_of(st.none(), st.lists(LABELS, max_size=4)),
-    st.sampled_from([None, "logits", "probabilities", "values", "scores"]),
-    st.sampled_from([None, "multilabel", "regression", "ranking"]),
-    st.sampled_from(["alone", "twice", "relabelled"]),
+MODELS = st.one_of(
+    st.sampled_from([LogisticRegression().fit(GOOD, np.arange(12) % 3), GaussianNB().fit(GOOD, list("abc") * 4)]).map(
+        lambda model: {"model": model}
+    ),
+    SOUND_ANSWERS.map(lambda sound: {"model": lambda rows: sound[1], "kind": sound[0][0], "classes": sound[0][2] or None}),
 )
-def test_whatever_is_made_a_teacher_is_refused_or_answers(model, classes, kind, task, how):
+
+
+@st.composite
+def made_teachers(draw):
+    """What `as_teacher` takes, one part of it malformed."""
+    sound = {"model": None, "classes": None, "kind": None, "task": None, **draw(MODELS)}
+    broken = {
+        "model": OBJECTS,
+        "classes": st.one_of(st.none(), st.lists(LABELS, max_size=4)),
+        "kind": st.sampled_from([None, "logits", "probabilities", "values", "scores"]),
+        "task": st.sampled_from([None, "multilabel", "regression", "ranking"]),
+    }
+    return draw(one_broken({name: st.just(value) for name, value in sound.items()}, broken))
+
+
+@pytest.mark.slow
+@CASES
+@given(made_teachers(), st.sampled_from(["alone", "twice", "relabelled"]))
+def test_whatever_is_made_a_teacher_is_refused_or_answers(parts, how):
     with documented():
-        teacher = as_teacher(model, classes=classes, kind=kind, task=task)
+        teacher = as_teacher(parts.pop("model"), **parts)
         if how == "twice":
             teacher = ensemble([teacher, teacher], how="geometric")
         if how == "relabelled":
-            teacher = relabelled(teacher, classes or (0, 1, 2), missing="zero", extra="drop")
-        kept = record(teacher, GOOD[:3])
-        assert is_right(teacher.form, kept.answers, 3)
+            teacher = relabelled(teacher, parts["classes"] or (0, 1, 2), missing="zero", extra="drop")
+        answers = record(teacher, GOOD[:3]).answers
+        assert is_right(teacher.form, answers, 3)

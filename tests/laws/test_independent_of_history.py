@@ -83,6 +83,7 @@ def test_a_training_leaves_the_process_as_it_was(call):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.slow
 def test_freed_memory_goes_back_to_the_system_after_a_prediction():
     code = """
 import numpy as np, torch, tutelage as tl

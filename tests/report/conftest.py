@@ -39,7 +39,7 @@ COMPARISONS = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def record() -> RunRecord:
     return RunRecord(
         recipe="mnist",
@@ -57,7 +57,7 @@ def record() -> RunRecord:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def figures() -> Figures:
     return Figures(
         matrices=(Matrix("Knows", "A caption.", "true class", "mean soft label", ("a", "b"), ((0.9, 0.1), (0.0002, 0.9998))),),

@@ -26,7 +26,7 @@ class Balanced(HTMLParser):
             assert self.open.pop() == tag
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(record, figures):
     return render_page(record, figures)
 

@@ -1,6 +1,6 @@
 """A page for every public name, written from the stub files, and links to them by the name that a user types.
 
-The stubs beside each table of contents (`src/tutelage/__init__.pyi` and so on) list the public names. Each name gets a
+The stubs next to each table of contents (`src/tutelage/__init__.pyi` and so on) list the public names. Each name gets a
 page in docs/reference/generated; a name that two namespaces list has its page in the first of them. A module that no
 heading below covers is an error, so that a new name cannot be left out.
 """

@@ -1,7 +1,7 @@
 """Copies of the examples as sphinx-gallery takes them: the first line of a docstring becomes the title of a page.
 
 The first line of an example is "What it does: python example.py [ARGUMENTS]". The examples are copied rather than read in
-place, so that what they write when they are executed does not land beside them.
+place, so that what they write when they are executed does not end up next to them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def titled(source: str, name: str) -> str:
-    """The source of an example with its docstring's first line as a title, and the command in a sentence of its own.
+    """The source of an example with its docstring's first line as a title, and the command in its own sentence.
 
     Raises:
         ValueError: the first line is something else.

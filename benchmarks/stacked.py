@@ -59,7 +59,7 @@ def against(sizes: tuple[int, ...], job: Job, *, rounds: int = 7) -> Ratio:
     def together() -> None:
         stack, reason = stack_of(networks, job.feed.inputs[:8])
         assert stack is not None, reason
-        steps = StackSteps(partial(TRAINING.optimizer_of, beside=[]), [rate for rate, *_ in copies])
+        steps = StackSteps(partial(TRAINING.optimizer_of, of_projectors=[]), [rate for rate, *_ in copies])
         objective = with_shared_targets(distillation(distinct[which], 1.0), distillation(distinct, 1.0), which)
         job.train(stack, objective, steps.optimizer(list(stack.parameters())), steps)
 

@@ -21,7 +21,7 @@ from torch.utils.data import TensorDataset
 
 import tutelage as tl
 from tutelage.evaluation.verdicts import verdict
-from tutelage.losses.functional.classification import kl_divergence
+from tutelage.losses.functional.divergences import kl_divergence
 
 SEEDS = range(5)
 ROWS, BATCH, EPOCHS = 100, 50, 30

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from scipy import stats
-from tutelage.evaluation.significance import mean_interval, paired_difference, paired_rows, proportion_interval, verdict
 
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.records import Interval
+from tutelage.evaluation.verdicts import mean_interval, paired_difference, paired_rows, proportion_interval, verdict
 
 
 def test_the_interval_of_a_mean_is_students_t():

@@ -155,7 +155,7 @@ def test_multilabel_students_are_scored_per_label():
         ({"patience": 0}, "patience is 0"),
         ({"measure": "rmse"}, "expected one of kl_nats, agreement"),
         ({"validation": VALIDATION[:1]}, "1 validation rows"),
-        ({"transfer": UnlabelledPool(X), "rows": (0, 41)}, "of a pool of 40"),
+        ({"transfer": UnlabelledPool(X), "rows": (0, 41)}, "from a pool of 40"),
     ],
 )
 def test_invalid_settings_are_refused_by_name(settings, message):

@@ -98,7 +98,7 @@ def test_an_invalid_validation_fraction_is_refused(fraction, match):
 
 
 def test_a_loss_that_is_not_finite_stops_the_training():
-    with pytest.raises(SelfCheckFailed, match="lower the learning rate"):
+    with pytest.raises(SelfCheckFailed, match="Lower the learning rate"):
         fitted(learning_rate=1e30)
 
 

@@ -55,7 +55,7 @@ def test_two_seeds_train_every_candidate_and_the_others_only_what_was_chosen():
             asked.append((settings, seed))
             stack = Stack([mlp((4, 3, 2))] * len(settings), wide=True)
             with torch.no_grad():
-                stack.biases[-1].copy_(torch.arange(len(settings))[:, None, None].expand(-1, 2, 1))  # tells copies apart
+                list(stack.parameters())[-1].copy_(torch.arange(len(settings))[:, None].expand(-1, 2))  # tells copies apart
             return stack, np.array([abs(seed + 2 - place % 4) for place in range(len(settings))], dtype=float)  # means: 2.5, 1.5, .5, .5
 
     found = Counted((4, 3, 2), None, None, "teacher", None, lambda: None).chosen((0, 1, 2))

@@ -24,9 +24,10 @@ def test_the_networks_are_the_origins():
 
 def test_weights_start_as_keras_does_and_alike_in_every_copy():
     stack = glorot_weights(Stack([mlp((50, 20, 3))] * 3, wide=True))
-    first = stack.weights[0].detach()
+    parameters = dict(stack.named_parameters())
+    first = parameters["inner.0.weight"].detach()
     assert torch.equal(first[0], first[2])
-    assert not any(bias.any() for bias in stack.biases)
+    assert not any(parameter.any() for name, parameter in parameters.items() if "bias" in name)
     limit = (6 / (50 + 20)) ** 0.5
     assert 0.9 * limit < first.abs().max() <= limit
 

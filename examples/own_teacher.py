@@ -12,10 +12,9 @@ import numpy as np
 from sklearn.datasets import load_iris
 
 import tutelage as tl
-from tutelage.core.answers import AnswerForm
 
 NAMES = ("setosa", "versicolor", "virginica")
-LOGITS = AnswerForm("logits", "multiclass", NAMES)
+LOGITS = tl.AnswerForm("logits", "multiclass", NAMES)
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class PetalRule:
     """Compares petal length and width with the typical values of each species."""
 
     sharpness: float = 4.0
-    form: AnswerForm = LOGITS
+    form: tl.AnswerForm = LOGITS
 
     @property
     def fingerprint(self) -> str:

@@ -21,7 +21,6 @@ from torch.utils.data import TensorDataset
 
 import tutelage as tl
 from tutelage.evaluation.verdicts import verdict
-from tutelage.losses.functional.divergences import kl_divergence
 
 SEEDS = range(5)
 ROWS, BATCH, EPOCHS = 100, 50, 30
@@ -89,7 +88,7 @@ class Peers(nn.ModuleList):
 
 def divergence_from_peer(logits: Tensor) -> Tensor:
     """(2, batch, classes) -> (2, batch) divergence of each peer from the other, which gets no gradient from it."""
-    return kl_divergence(logits, logits.detach().flip(0).softmax(dim=-1))
+    return tl.losses.functional.kl_divergence(logits, logits.detach().flip(0).softmax(dim=-1))
 
 
 def by_an_assistant(rows: TrainingRows, teachers: list[tl.TorchStudent]) -> tl.TorchStudent:

@@ -6,10 +6,10 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from tutelage.core.records import Interval
+from tutelage.core.records import Cost, Interval, Latency
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
-from tutelage.evaluation.records import AlignedAnswers, Estimate, Latency, ReliabilityCurve, StudentCost
+from tutelage.evaluation.records import AlignedAnswers, Estimate, ReliabilityCurve
 from tutelage.teachers.adapt import as_teacher
 
 
@@ -70,7 +70,7 @@ def evaluated():
         teacher_against_truth={"accuracy": Estimate(0.95, None, "Wilson")},
         reliability={"truth": ReliabilityCurve((0.5,), (1.0,), (1234,), (0.75,), (0.7,))},
         decisions=((600, 34), (0, 600)),
-        cost=StudentCost(1500, "file", 12, "leaves", Latency(50.0, 5000.0, (45.0, 55.0), 100, 1), Latency(0.5, 0.75, None, 3, 1000)),
+        cost=Cost(1500, "file", 12, "leaves", Latency(50.0, 5000.0, (45.0, 55.0), 100, 1), Latency(0.5, 0.75, None, 3, 1000)),
         settings={"seed": 0},
         rows_fingerprint="f00",
         answers=answers,

@@ -4,8 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from tutelage.core.records import Comparison, Cost, Interval, Parity
+from tutelage.core.records import Comparison, Cost, Interval, Latency, Parity
 from tutelage.report.records import Arm, Figures, Matrix, PublishedRow, PublishedTable, Region, Regions, RunRecord, Scatter
+
+
+def cost_of_a_file(size_bytes: int, alone_us: float, batch_us: float, batch_rows: int) -> Cost:
+    """The cost of an exported file, with these median latencies."""
+    alone, batch = (Latency(us, us, None, 3, rows) for us, rows in ((alone_us, 1), (batch_us, batch_rows)))
+    return Cost(size_bytes, "file", alone=alone, batch=batch)
+
 
 TEACHER = Arm(
     "teacher",
@@ -16,7 +23,7 @@ TEACHER = Arm(
     {"test_accuracy": (0.984,), "test_errors": (160,), "fidelity": (1.0,)},
     Interval(0.9813, 0.9863, "test rows"),
     published={"test_errors": 248, "test_accuracy": 0.9752},
-    cost=Cost(109_700_000, 1234.5, 900.0, 500),
+    cost=cost_of_a_file(109_700_000, 1234.5, 900.0, 500),
     parity=Parity(500, 13, 0.0, 1e-5, 0),
 )
 STUDENT = Arm(
@@ -28,7 +35,7 @@ STUDENT = Arm(
     {"test_accuracy": (0.94, 0.95), "test_errors": (600, 500), "fidelity": (0.95, 0.96)},
     Interval(0.93, 0.96, "seeds"),
     chosen={"temperature": 2.0},
-    cost=Cost(36_000, 5.21, 0.023, 1000),
+    cost=cost_of_a_file(36_000, 5.21, 0.023, 1000),
     parity=Parity(10_000, 13, 3e-7, 1e-5, 0),
 )
 HARD = replace(STUDENT, name="student-hard", interval=None, cost=None, parity=None, chosen={"min_samples_leaf": [5, 20]})

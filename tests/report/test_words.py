@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from tutelage.core.records import Interval
+from tutelage.core.records import Cost, Interval, Latency
 from tutelage.report import words
 
 
@@ -38,12 +38,12 @@ def test_the_answer_is_the_first_comparison_as_a_sentence(record):
 
 @pytest.mark.parametrize(("microseconds", "text"), [(5.21, "0.0052"), (0.023, "0.000023"), (1234.5, "1.2"), (250_000, "250"), (0.0, "0")])
 def test_milliseconds_are_never_in_scientific_notation(microseconds, text):
-    assert words.milliseconds(microseconds) == text
+    assert words.milliseconds(Latency(microseconds, microseconds, None, 3, 1)) == text
 
 
 def test_sizes_choices_and_published_figures(record):
     teacher, student, hard = record.arms
-    assert (words.size(36_940), words.size(109_663_430)) == ("36.9 kB", "109.7 MB")
+    assert [Cost(size, "file").size for size in (36_940, 109_663_430, None)] == ["36.9 kB", "109.7 MB", "-"]
     assert [words.chosen(arm) for arm in (teacher, student, hard)] == ["", "temperature 2", "min samples leaf 5 to 20"]
     assert words.published(teacher, "test_errors") == "248"
     assert words.published(student, "test_errors") == ""

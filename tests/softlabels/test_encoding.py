@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import softmax
 from tutelage.core.errors import BadInput
-from tutelage.softlabels.encoding import Cost, Encoding, encoding_from, measured_cost
+from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from, measured_cost
 
 LOGITS = of_classes("logits", "abcd")
 PROBABLE = LOGITS.as_kind("probabilities")
@@ -27,7 +27,7 @@ def test_full_precision_is_read_back_bit_for_bit(form):
     encoding = Encoding("float64").fitted_to(form)
     assert encoding.is_lossless_for(original.dtype)
     np.testing.assert_array_equal(decoded(encoding, original, form), original)
-    assert measured_cost(original, original, form) == Cost(200)
+    assert measured_cost(original, original, form) == EncodingCost(200)
     assert not Encoding("float32").is_lossless_for(original.dtype)
 
 
@@ -67,7 +67,7 @@ def test_the_cost_is_the_measured_divergence():
     expected = 0.5 * np.log(0.5 / 0.75) + 0.5 * np.log(0.5 / 0.25)
     assert cost.worst == cost.total == pytest.approx(expected)
     assert cost.mean == pytest.approx(expected / 2)
-    assert cost + Cost(3, 1.0, 9.0) == Cost(5, pytest.approx(expected + 1), 9.0)
+    assert cost + EncodingCost(3, 1.0, 9.0) == EncodingCost(5, pytest.approx(expected + 1), 9.0)
     assert measured_cost(np.array([[3.0]]), np.array([[1.0]]), VALUES).total == 4.0
     each = measured_cost(np.array([[0.5, 1.0]]), np.array([[0.75, 1.0]]), EACH)
     assert each.total == pytest.approx(expected)

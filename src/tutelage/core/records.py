@@ -32,15 +32,40 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Size and latency of a model as an exported ONNX file, on one thread of this machine."""
+class Latency:
+    """Microseconds a row: median with its 95 % interval (None below six calls) and 99th percentile over `calls` calls."""
 
-    size_bytes: int
-    latency_us: float
-    """Median microseconds for a call with a single row."""
-    batch_latency_us: float
-    """Median microseconds per row, for a call with a batch of `batch_rows` rows."""
+    p50_us: float
+    p99_us: float
+    ci95_us: tuple[float, float] | None
+    calls: int
     batch_rows: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Size and latency of a model on this machine.
+
+    Attributes:
+        size_bytes: None if the model cannot be pickled.
+        size_of: what was measured: "file" or "pickle".
+        parts: number of `unit`s in the model ("weights" or "leaves"); None for an unknown kind of model.
+        alone: latency of calls with one row. batch: latency of calls with many rows. Both None if not measured.
+    """
+
+    size_bytes: int | None
+    size_of: str
+    parts: int | None = None
+    unit: str = ""
+    alone: Latency | None = None
+    batch: Latency | None = None
+
+    @property
+    def size(self) -> str:
+        """The size in kB or MB (powers of ten); "-" if it is unknown."""
+        if self.size_bytes is None:
+            return "-"
+        return f"{self.size_bytes / 1e6:.1f} MB" if self.size_bytes >= 1e6 else f"{self.size_bytes / 1e3:.1f} kB"
 
 
 @dataclass(frozen=True)

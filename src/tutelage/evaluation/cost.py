@@ -8,12 +8,10 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from tutelage.core.records import Cost
-from tutelage.data.rows import Rows, as_rows
-from tutelage.evaluation.records import Latency, StudentCost
+from tutelage.core.records import Cost, Latency
+from tutelage.data.rows import Rows
 from tutelage.evaluation.size import count_parts, pickled_bytes
 from tutelage.evaluation.verdicts import LEVEL
 
@@ -21,44 +19,25 @@ BATCH_ROWS = 1000
 
 
 def measure_cost(
-    predict: Callable[[NDArray[np.float32]], Any],
-    rows: NDArray[np.float32],
-    *,
-    size_bytes: int,
-    budget_seconds: float = 0.3,
-) -> Cost:
-    """Measure the latency of a model on real rows: the median over repeated calls, after a warm-up.
-
-    Args:
-        predict: takes (rows, features) float32; the number of its threads is not changed here.
-        rows: at least one; a single row and a batch of up to 1000 of them are timed.
-        size_bytes: size of the model's file.
-        budget_seconds: approximate time for each of the two measurements.
-    """
-    alone, batch = _latencies(predict, as_rows(rows), budget_seconds)
-    return Cost(size_bytes, alone.p50_us, batch.p50_us, batch.batch_rows)
-
-
-def student_cost(
-    student: Any,
+    model: Any,
     predict: Callable[[Any], Any],
     rows: Rows,
     *,
     size_bytes: int | None = None,
     budget_seconds: float | None = 0.3,
-) -> StudentCost:
-    """Size and latency of a student.
+) -> Cost:
+    """Measure the size and latency of a model.
 
     Args:
-        student: the model whose size and parts are measured.
+        model: the model whose size and parts are measured.
         predict: the method to time; takes rows.
         rows: real rows of any kind; the first row alone and a batch of up to 1000 rows are timed.
-        size_bytes: size of the exported file; by default the size of the pickled student.
+        size_bytes: size of the exported file; by default the size of the pickled model.
         budget_seconds: approximate time for each of the two measurements; None skips them.
     """
-    parts = count_parts(student)
-    size = StudentCost(
-        size_bytes=pickled_bytes(student) if size_bytes is None else size_bytes,
+    parts = count_parts(model)
+    size = Cost(
+        size_bytes=pickled_bytes(model) if size_bytes is None else size_bytes,
         size_of="pickle" if size_bytes is None else "file",
         parts=parts[0] if parts else None,
         unit=parts[1] if parts else "",

@@ -13,7 +13,7 @@ from tutelage.data.rows import as_rows
 from tutelage.evaluation.agreement import FLOOR, decision_counts, decisions
 from tutelage.evaluation.alignment import align
 from tutelage.evaluation.calibration import BINS, Binning, reliability_curve, top_label
-from tutelage.evaluation.cost import student_cost
+from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.records import AlignedAnswers, ReliabilityCurve
 from tutelage.evaluation.scores import Scores, Settings, as_distributions, estimates, scores
@@ -101,7 +101,7 @@ def evaluate(
         teacher_against_truth=figures.get("teacher_against_truth", {}),
         reliability=_curves(aligned, settings),
         decisions=_decisions(aligned),
-        cost=student_cost(student, _answer_call(student), rows, size_bytes=size_bytes, budget_seconds=budget_seconds),
+        cost=measure_cost(student, _answer_call(student), rows, size_bytes=size_bytes, budget_seconds=budget_seconds),
         settings={"seed": seed, "resamples": resamples, "bins": bins, "binning": binning, "floor": floor},
         rows_fingerprint=aligned.rows_fingerprint,
         answers=aligned,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput
-from tutelage.core.records import Interval, dumps
-from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate, Latency, ReliabilityCurve, StudentCost
+from tutelage.core.records import Cost, Interval, Latency, dumps
+from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate, ReliabilityCurve
 from tutelage.evaluation.table import EvaluationTable
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Evaluation:
     teacher_against_truth: Mapping[str, Estimate]
     reliability: Mapping[str, ReliabilityCurve]
     decisions: tuple[tuple[int, ...], ...] | None
-    cost: StudentCost
+    cost: Cost
     settings: Mapping[str, Any]
     rows_fingerprint: str
     answers: AlignedAnswers | None = field(default=None, repr=False, compare=False)
@@ -130,7 +130,7 @@ class Evaluation:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(entry) for name, entry in value.items()}
-    return asdict(value) if isinstance(value, Estimate | ReliabilityCurve | StudentCost) else value
+    return asdict(value) if isinstance(value, Estimate | ReliabilityCurve | Cost) else value
 
 
 def _unchanged(value: Any) -> Any:
@@ -149,8 +149,8 @@ def _latency(plain: Mapping[str, Any] | None) -> Latency | None:
     return None if plain is None else Latency(**{**plain, "ci95_us": plain["ci95_us"] and tuple(plain["ci95_us"])})
 
 
-def _cost(plain: Mapping[str, Any]) -> StudentCost:
-    return StudentCost(**{**plain, "alone": _latency(plain["alone"]), "batch": _latency(plain["batch"])})
+def _cost(plain: Mapping[str, Any]) -> Cost:
+    return Cost(**{**plain, "alone": _latency(plain["alone"]), "batch": _latency(plain["batch"])})
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {

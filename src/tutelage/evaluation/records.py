@@ -53,36 +53,6 @@ class ReliabilityCurve:
     outcome: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Latency:
-    """Microseconds a row: median with its 95 % interval (None below six calls) and 99th percentile over `calls` calls."""
-
-    p50_us: float
-    p99_us: float
-    ci95_us: tuple[float, float] | None
-    calls: int
-    batch_rows: int
-
-
-@dataclass(frozen=True)
-class StudentCost:
-    """Size and latency of the student on this machine.
-
-    Attributes:
-        size_bytes: None if the student cannot be pickled.
-        size_of: what was measured: "file" or "pickle".
-        parts: number of `unit`s in the model ("weights" or "leaves"); None for an unknown kind of model.
-        alone: latency of calls with one row. batch: latency of calls with many rows. Both None if not measured.
-    """
-
-    size_bytes: int | None
-    size_of: str
-    parts: int | None = None
-    unit: str = ""
-    alone: Latency | None = None
-    batch: Latency | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class AlignedAnswers:
     """Answers of student and teacher and the truth for the same rows, with columns in the same order.

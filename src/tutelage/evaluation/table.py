@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tutelage.evaluation.records import CAVEAT, Estimate, Latency, StudentCost
+from tutelage.core.records import Cost, Latency
+from tutelage.evaluation.records import CAVEAT, Estimate
 
 NAMES = {
     "accuracy": "accuracy",
@@ -73,7 +74,7 @@ class EvaluationTable:
         against_truth: Mapping[str, Estimate],
         against_teacher: Mapping[str, Estimate],
         teacher_against_truth: Mapping[str, Estimate],
-        cost: StudentCost,
+        cost: Cost,
     ) -> EvaluationTable:
         """Build the table from the parts of an evaluation."""
         found = []
@@ -145,11 +146,10 @@ def _span(name: str, estimate: Estimate) -> str:
     return f"{100 * low:.2f} to {100 * high:.2f}" if name in SHARES else f"{_number(low)} to {_number(high)}"
 
 
-def _cost_lines(cost: StudentCost) -> list[Line]:
+def _cost_lines(cost: Cost) -> list[Line]:
     lines = []
     if cost.size_bytes is not None:
-        size = f"{cost.size_bytes / 1e6:.1f} MB" if cost.size_bytes >= 1e6 else f"{cost.size_bytes / 1e3:.1f} kB"
-        lines.append(Line(f"size ({cost.size_of})", size))
+        lines.append(Line(f"size ({cost.size_of})", cost.size))
     if cost.parts is not None:
         lines.append(Line(cost.unit, f"{cost.parts:,}"))
     for what, latency in (("latency of one row", cost.alone), ("latency per row in a batch", cost.batch)):

@@ -17,6 +17,7 @@ from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.files import check_place, is_empty, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Advance, Stages
+from tutelage.data.rows import as_rows
 from tutelage.evaluation.cost import measure_cost
 from tutelage.experiments import recipe_named
 from tutelage.experiments.cache import Store, check_store
@@ -148,7 +149,9 @@ def _with_cost(measured: Measured, model: Any, rows: NDArray[np.float32], *, bud
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
         path = Path(folder) / "model.onnx"
         parity = export_onnx(model, path, check_on=rows)
-        cost = measure_cost(OnnxStudent.load(path).answer, rows, size_bytes=path.stat().st_size, budget_seconds=budget_seconds)
+        student = OnnxStudent.load(path)
+        size_bytes = path.stat().st_size
+        cost = measure_cost(student, student.answer, as_rows(rows), size_bytes=size_bytes, budget_seconds=budget_seconds)
     return replace(measured, cost=cost, parity=parity)
 
 

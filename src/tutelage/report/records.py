@@ -12,7 +12,7 @@ from typing import Any
 
 from tutelage.core.records import Comparison, Cost, Interval, Parity
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)

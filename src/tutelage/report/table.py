@@ -43,7 +43,7 @@ def _arms(record: RunRecord) -> Table:
             words.span(metric, arm.interval),
             words.score(second, arm.mean(second)),
         ]
-        cells += [words.size(arm.cost.size_bytes), words.milliseconds(arm.cost.latency_us)] if arm.cost else ["-", "-"]
+        cells += [arm.cost.size, words.milliseconds(arm.cost.alone)] if arm.cost else ["-", "-"]
         table.add_row(*cells, *([words.published(arm, metric).removesuffix(" %")] if with_published else []))
     table.caption = f"95 % intervals over {' or '.join(over)}" if over else None
     return table

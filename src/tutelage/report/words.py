@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tutelage.core.records import Comparison, Interval
+from tutelage.core.records import Comparison, Interval, Latency
 from tutelage.report.records import Arm, RunRecord
 
 METRIC_NAMES = {"test_accuracy": "accuracy", "test_errors": "errors", "test_r2": "R2", "test_mse": "MSE", "fidelity": "fidelity"}
@@ -62,14 +62,11 @@ def caveat(record: RunRecord) -> str:
     )
 
 
-def size(size_bytes: int) -> str:
-    """Bytes as kB or MB (powers of ten)."""
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
-
-
-def milliseconds(latency_us: float) -> str:
-    """Microseconds as milliseconds with two significant digits, never in scientific notation."""
-    value = latency_us / 1000
+def milliseconds(latency: Latency | None) -> str:
+    """The median in milliseconds with two significant digits, never in scientific notation; "-" if not measured."""
+    if latency is None:
+        return "-"
+    value = latency.p50_us / 1000
     decimals = max(0, 1 - math.floor(math.log10(value))) if value > 0 else 0
     return f"{value:.{decimals}f}"
 

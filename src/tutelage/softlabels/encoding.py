@@ -127,7 +127,7 @@ def _half_precision(answers: Floats, form: AnswerForm) -> Floats:
 
 
 @dataclass(frozen=True)
-class Cost:
+class EncodingCost:
     """The measured loss of information of an encoding: original answers (p) against those read back (q).
 
     Attributes:
@@ -141,8 +141,8 @@ class Cost:
     total: float = 0.0
     worst: float = 0.0
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.rows + other.rows, self.total + other.total, max(self.worst, other.worst))
+    def __add__(self, other: EncodingCost) -> EncodingCost:
+        return EncodingCost(self.rows + other.rows, self.total + other.total, max(self.worst, other.worst))
 
     @property
     def mean(self) -> float:
@@ -150,14 +150,14 @@ class Cost:
         return self.total / max(self.rows, 1)
 
 
-def measured_cost(original: Floats, decoded: Floats, form: AnswerForm) -> Cost:
+def measured_cost(original: Floats, decoded: Floats, form: AnswerForm) -> EncodingCost:
     """Measure the loss between the original answers and those decoded from storage."""
     if form.kind == "values":
         per_row = ((original.astype(np.float64) - decoded) ** 2).sum(axis=1)
     else:
         p, q = (form.probabilities(answers.astype(np.float64)) for answers in (original, decoded))
         per_row = np.maximum(_kl(p, q) + (_kl(1 - p, 1 - q) if form.task == "multilabel" else 0.0), 0.0)
-    return Cost(len(per_row), float(per_row.sum()), float(per_row.max(initial=0.0)))
+    return EncodingCost(len(per_row), float(per_row.sum()), float(per_row.max(initial=0.0)))
 
 
 def _kl(p: Floats, q: Floats) -> Floats:

@@ -28,7 +28,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, TutelageError, one_line
 from tutelage.core.files import whole_file, write_text
 from tutelage.data.row_names import Names
-from tutelage.softlabels.encoding import Cost, Encoding, encoding_from
+from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from
 from tutelage.softlabels.labels import SoftLabels
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Shard:
 
     columns: Mapping[str, NDArray[Any]]
     names: Names
-    cost: Cost
+    cost: EncodingCost
 
 
 def shard_path(folder: Path, index: int) -> Path:
@@ -140,7 +140,7 @@ def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str 
             raise DamagedFile(f"{path} is damaged: its SHA-256 differs from the one in {MANIFEST}. Restore it, or record again.")
         file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
         about = json.loads(file.schema_arrow.metadata[b"tutelage"])
-        cost = Cost(**about.pop("cost"))
+        cost = EncodingCost(**about.pop("cost"))
     if about != {**provenance.to_json(), "shard": index}:
         raise LabelMismatch(f"{path} belongs to another recording ({_difference(about, provenance)}). Record into another folder.")
     columns = _FileColumns(path, file)
@@ -245,7 +245,7 @@ class LabelFolder:
     provenance: Provenance
     data: str
     sha256: tuple[str, ...]
-    cost: Cost
+    cost: EncodingCost
 
     def __len__(self) -> int:
         return self.provenance.rows
@@ -388,7 +388,7 @@ def _from_manifest(folder: Path, manifest: dict[str, Any]) -> LabelFolder:
     sha256 = tuple(str(shard["sha256"]) for shard in manifest["shards"])
     if rows < 1 or shard_rows < 1 or len(sha256) != provenance.shards:
         raise ValueError(f"shards: {len(sha256)} for {rows} rows of {shard_rows} a shard")
-    cost = Cost(*(manifest["cost"][name] for name in ("rows", "total", "worst")))
+    cost = EncodingCost(*(manifest["cost"][name] for name in ("rows", "total", "worst")))
     return LabelFolder(folder, provenance, str(manifest["data"]), sha256, cost)
 
 

@@ -19,7 +19,7 @@ from tutelage.core.files import check_place
 from tutelage.core.stages import Advance
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
-from tutelage.softlabels.encoding import Cost, Encoding, measured_cost
+from tutelage.softlabels.encoding import Encoding, EncodingCost, measured_cost
 from tutelage.softlabels.folder import (
     MANIFEST,
     LabelFolder,
@@ -202,7 +202,7 @@ class _Recording:
         encoding, form = provenance.encoding, provenance.form
         columns = encoding.columns(answers, form)
         lossless = encoding.is_lossless_for(answers.dtype)
-        cost = Cost(len(answers)) if lossless else measured_cost(answers, encoding.answers(columns, form), form)
+        cost = EncodingCost(len(answers)) if lossless else measured_cost(answers, encoding.answers(columns, form), form)
         shard = Shard(columns, row_names(inputs), cost)
         write_shard(self.folder, index, shard, provenance)
         return shard, sha256_of(shard_path(self.folder, index))
@@ -221,7 +221,7 @@ class _Tally:
     def __init__(self, advance: Advance) -> None:
         self.advance = advance
         self.names = RunningName()
-        self.cost = Cost()
+        self.cost = EncodingCost()
         self.sha256: list[str] = []
         self.waiting: Future[tuple[Shard, str]] | None = None
 

@@ -18,7 +18,7 @@ def test_a_student_is_trained_and_its_folder_records_how(flowers, here, capsys):
     assert main(train(flowers, **options)) == 0
     output = capsys.readouterr()
     assert "5 leaves, trained on 100 rows of 4 columns at temperature 2, 80% the teacher's answers" in output.out
-    assert output.err.splitlines() == ["labels ...", "train ...", "keep ..."]
+    assert output.err.splitlines() == ["labels ...", "train ...", "save ..."]
     assert sorted(path.name for path in (here / "run").iterdir()) == ["run.json", "student.skops"]
     record = json.loads((here / "run" / "run.json").read_text())
     assert record["settings"]["max_leaf_nodes"] == 5

@@ -15,7 +15,7 @@ def unasked():
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "kept")
+    return Store(tmp_path / "results")
 
 
 def kept(store):
@@ -106,7 +106,7 @@ def test_a_place_that_cannot_be_written_is_found_before_any_work(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match="name another with --cache"):
         check_store(tmp_path / "file")
-    check_store(tmp_path / "kept")
+    check_store(tmp_path / "results")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

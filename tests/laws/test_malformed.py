@@ -144,7 +144,7 @@ KEPT_STATE = KEPT.state_dict()
 @pytest.mark.slow
 @CASES
 @given(st.data())
-def test_whatever_is_done_to_a_kept_network_is_refused_or_leaves_its_weights(tmp_path_factory, data):
+def test_whatever_is_done_to_a_saved_network_is_refused_or_leaves_its_weights(tmp_path_factory, data):
     path = save_student(TorchStudent(KEPT, classes="ab"), Path(tmp_path_factory.getbasetemp()) / "network")
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()["tutelage"])

@@ -78,7 +78,7 @@ def _cut(answered: SampleAnswers) -> Iterator[Finding]:
             f"every row has exactly {positive[0]} of {p.shape[1]} probabilities above 0, as in a top-{positive[0]} log without its rest."
         )
         remedy = "Log the remaining probability as well, or all classes: a student cannot learn how unlikely the other classes are."
-        yield Finding("top-k", "warning", {"kept": int(positive[0]), "classes": p.shape[1]}, sentence, remedy)
+        yield Finding("top-k", "warning", {"positive": int(positive[0]), "classes": p.shape[1]}, sentence, remedy)
         return
     floor = float(p.min())
     at_floor = float((p <= floor * (1 + 1e-3)).mean())

@@ -70,4 +70,4 @@ def run(
 def _user_cache() -> Path:
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("tutelage")) / "kept"
+    return Path(platformdirs.user_cache_dir("tutelage")) / "results"

@@ -61,7 +61,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
             arms.append(_with_cost(measured, outcome.models[measured.name][0], rows, budget_seconds=QUICK_TIMING if plan.quick else TIMING))
             advance()
     with whole_folder(out, may_replace=_is_run) as draft:
-        with stages.stage("keep students", len(outcome.arms)) as advance:
+        with stages.stage("save students", len(outcome.arms)) as advance:
             _save_students(draft / "students", outcome, advance)
         record = _record(recipe, plan, replace(outcome, arms=tuple(arms)), stages)
         page = render_page(record, outcome.figures)

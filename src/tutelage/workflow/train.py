@@ -91,7 +91,7 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
         fitted = _fitted(spec, unfitted, labels, features, targets)
     named = data.features if data.text is not None or hasattr(features, "iloc") else ()
     student = TrainedStudent(fitted, labels.form.task, labels.form.classes, _temperature(spec, labels), named, data.text is not None)
-    with stages.stage("keep"), whole_folder(out, may_replace=_is_trained) as draft:
+    with stages.stage("save"), whole_folder(out, may_replace=_is_trained) as draft:
         path = save_student(student, draft / Path(STUDENT_FILE).stem)
         columns = summarise_columns(features, data.features)
         record = _record(spec, labels, data, student) | {"columns": columns, "file": _file_entry(path), "seconds": dict(stages.seconds)}

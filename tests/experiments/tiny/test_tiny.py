@@ -66,7 +66,7 @@ def test_a_quick_run_learns_within_the_budget(tiny):
 
 
 @pytest.mark.slow
-def test_kept_students_are_those_that_were_measured(tiny):
+def test_saved_students_are_those_that_were_measured(tiny):
     assert sorted(path.name for path in (tiny.folder / "students").iterdir()) == [
         f"student-{kind}-seed{seed}.safetensors" for kind in ("hard", "soft") for seed in (0, 1)
     ]

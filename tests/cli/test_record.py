@@ -23,7 +23,7 @@ def test_recording_twice_gives_the_same_result(flowers, here, capsys):
     assert open_labels("labels").form.classes == ("setosa", "versicolor", "virginica")
 
 
-@pytest.mark.parametrize("saving", [("--dtype", "float16"), ("--top-k", "1")])
+@pytest.mark.parametrize("saving", [("--precision", "float16"), ("--top-k", "1")])
 def test_the_loss_of_an_encoding_is_printed(saving, flowers, here, capsys):
     assert main(["record", flowers.teacher, "--data", flowers.rows, "--into", "labels", *saving]) == 0
     cost = open_labels("labels").cost
@@ -95,7 +95,7 @@ def test_a_pickle_needs_trust_and_the_error_says_why(flowers, here, user_error):
         ({"teacher": "teacher.docx"}, "cannot tell what kind of teacher teacher.docx is"),
         ({"teacher": "no_such_module:f"}, "there is no module no_such_module"),
         ({"--data": "nowhere.parquet"}, "there is no file nowhere.parquet"),
-        ({"--data": "rows.xlsx"}, "expected a .parquet, .csv, .jsonl or .npy file"),
+        ({"--data": "rows.xlsx"}, "expected a .parquet, .csv, .tsv, .jsonl or .npy file"),
         ({"--truth": "specie"}, "Did you mean species?"),
         ({"--drop": "petal width (cm)"}, "the rows lack the columns 'petal width (cm)'"),
         ({"--top-k": "3"}, "top_k is 3; expected 1 to 2"),
@@ -103,7 +103,7 @@ def test_a_pickle_needs_trust_and_the_error_says_why(flowers, here, user_error):
         ({"--kind": "vots"}, "'vots' is not one of 'probabilities'"),
         ({"--kind": "votes"}, "--kind is 'votes', which is only for logs of answers"),
         ({"--answers": "species"}, "--answers does not apply to the teacher"),
-        ({"--dtype": "float8"}, "'float8' is not one of"),
+        ({"--precision": "float8"}, "'float8' is not one of"),
     ],
 )
 def test_a_user_error_is_one_sentence_and_writes_nothing(changed, message, flowers, here, user_error):
@@ -132,5 +132,5 @@ def test_unwritable_places_are_reported_before_the_teacher_is_opened(flowers, he
 
 def test_another_recording_is_not_touched(flowers, here, user_error):
     shutil.copytree(flowers.labels, "labels")
-    output = user_error("record", flowers.teacher, "--data", flowers.rows, "--into", "labels", "--dtype", "float16")
+    output = user_error("record", flowers.teacher, "--data", flowers.rows, "--into", "labels", "--precision", "float16")
     assert "labels holds another recording (dtype is float64 there, float16 here)" in output

@@ -61,7 +61,7 @@ def test_an_earlier_student_is_replaced_and_other_files_are_not(flowers, here, u
         ("tree", {"--data": "nowhere.parquet"}, "there is no file nowhere.parquet"),
         ("tree", {"--labels": "nowhere"}, "there is no folder nowhere; record into it first"),
         ("tree", {"--soft-weight": "1.5"}, "1.5 is not in the range"),
-        ("tree", {"--soft-weight": "0.5", "--truth": "plant"}, "which are not among the classes"),
+        ("tree", {"--soft-weight": "0.5", "--truth": "plant", "--drop": "species"}, "which are not among the classes"),
         ("tree", {"--temperature": "0"}, "temperature is 0.0"),
         ("mlp", {"--text": "plant", "--drop": "species"}, "cannot be the ground truth or dropped as well"),
     ],

@@ -10,9 +10,9 @@ import torch
 from scipy import sparse
 
 from tutelage.core.errors import BadInput, MissingExtra, ShapeError
-from tutelage.data import rows as module
 from tutelage.data.row_names import row_names
-from tutelage.data.rows import as_rows, read_table
+from tutelage.data.rows import as_rows
+from tutelage.data.tables import ParquetParts, read_table
 
 VALUES = np.arange(14.0).reshape(7, 2)
 
@@ -74,14 +74,14 @@ def test_a_numeric_parquet_file_needs_no_pandas(tmp_path, monkeypatch):
 
 
 def test_each_row_group_is_read_once_when_it_is_needed(tmp_path):
-    parts = module.ParquetParts(written(tmp_path, ".parquet"))
+    parts = ParquetParts(written(tmp_path, ".parquet"))
     read = []
     read_row_group = parts._file.read_row_group
     parts._file = type(
         "File", (), {"read_row_group": lambda _, index, **options: (read.append(index), read_row_group(index, **options))[1]}
     )()
     for start in range(7):
-        parts.part(start, start + 1)
+        parts.table(start, start + 1)
     assert read == [0, 1, 2]
 
 
@@ -92,7 +92,7 @@ def test_each_row_group_is_read_once_when_it_is_needed(tmp_path):
         (np.float64(3), ShapeError, "single value"),
         ([[1, 2], [3]], ShapeError, "same number of values"),
         (object(), BadInput, "cannot take a object as rows"),
-        ("rows.xlsx", BadInput, "expected a .parquet, .csv, .jsonl or .npy file"),
+        ("rows.xlsx", BadInput, "expected a .parquet, .csv, .tsv, .jsonl or .npy file"),
         ("nowhere.parquet", BadInput, "there is no file nowhere.parquet"),
     ],
 )
@@ -119,7 +119,7 @@ def test_a_pickle_in_a_numpy_file_is_not_loaded(tmp_path):
 def test_read_table_reads_a_whole_file(tmp_path):
     (tmp_path / "t.jsonl").write_text("\n".join(json.dumps({"text": t}) for t in "abc"))
     assert read_table(tmp_path / "t.jsonl").column("text").to_pylist() == ["a", "b", "c"]
-    with pytest.raises(BadInput, match=r"expected a \.parquet, \.csv or \.jsonl"):
+    with pytest.raises(BadInput, match=r"expected a \.parquet, \.csv, \.tsv or \.jsonl"):
         read_table(tmp_path / "t.txt")
     with pytest.raises(BadInput, match="there is no file"):
         read_table(tmp_path / "u.csv")

@@ -105,3 +105,43 @@ def test_a_file_without_rows_and_a_missing_file_are_rejected(tmp_path):
         TableFile.open(tmp_path / "rows.parquet")
     with pytest.raises(BadInput, match="there is no file"):
         TableFile.open(tmp_path / "gone.csv")
+
+
+def test_weights_are_not_a_feature(path):
+    file = TableFile.open(path, truth=["y"], weight="size")
+    assert file.features == ("id", "colour")
+    assert file.weights().tolist() == [1, 2, 3]
+    assert TableFile.open(path).weights() is None
+    assert list(file.choices())[:2] == [("id", "colour"), ("id", "size", "colour")]
+    with pytest.raises(BadInput, match=r"column 'colour' of .* does not hold weights; expected finite numbers"):
+        TableFile.open(path, weight="colour").weights()
+    with pytest.raises(BadInput, match="cannot be the ground truth or the texts as well"):
+        TableFile.open(path, weight="y", truth=["y"])
+    with pytest.raises(BadInput, match="Did you mean size"):
+        TableFile.open(path, weight="sizes")
+
+
+@pytest.mark.parametrize("weights", [[1.0, -1.0, 1.0], [0.0, 0.0, 0.0], [1.0, np.inf, 1.0], ["1", "2", "x"]])
+def test_numbers_that_are_no_weights_are_refused(weights, tmp_path):
+    FRAME.assign(w=weights).to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(BadInput, match="does not hold weights"):
+        TableFile.open(tmp_path / "rows.parquet", weight="w").weights()
+
+
+def test_several_files_are_one_table(path):
+    file = TableFile.open([path, path], truth=["y"], drop=["id"])
+    assert file.truth_values().tolist() == ["no", "yes", "no"] * 2
+    assert file.rows().part(2, 4)["size"].tolist() == [3.0, 1.0]
+
+
+def test_a_sibling_has_the_same_types(tmp_path):
+    (tmp_path / "a.csv").write_text("zip,x\n007,1\n12,2\n")
+    (tmp_path / "b.csv").write_text("zip,x\n12,1\n13,2\n")
+    sibling = TableFile.open(tmp_path / "a.csv").sibling(tmp_path / "b.csv")
+    assert sibling.rows().part(0, 2)["zip"].tolist() == ["12", "13"]
+
+
+def test_numpy_files_are_not_read_together(tmp_path):
+    np.save(tmp_path / "rows.npy", np.eye(3))
+    with pytest.raises(BadInput, match="several files need column names"):
+        TableFile.open([tmp_path / "rows.npy", tmp_path / "rows.npy"])

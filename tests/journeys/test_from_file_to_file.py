@@ -30,7 +30,7 @@ def test_a_file_of_rows_and_a_teacher_become_a_checked_student(tmp_path, monkeyp
     roles = ["--truth", "grower", "--drop", "bottle"]
     for command in (
         ["preflight", "teacher.skops", "--data", "rows.parquet", *roles, "--test", "test.csv"],
-        ["record", "teacher.skops", "--data", "rows.parquet", *roles, "--into", "labels", "--dtype", "float16"],
+        ["record", "teacher.skops", "--data", "rows.parquet", *roles, "--into", "labels", "--precision", "float16"],
         [
             "train",
             "tree",

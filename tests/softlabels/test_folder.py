@@ -92,7 +92,7 @@ def test_a_shard_of_another_recording_is_refused(folder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"schema": 2}, StaleCache, "recorded in schema 2; this version of tutelage reads 3"),
+        ({"schema": 2}, StaleCache, "recorded in schema 2; this version of tutelage reads 4"),
         ({"rows": 26, "shard_rows": 5}, DamagedFile, "is incomplete or invalid: shards: 3 for 26 rows"),
         ({"rows": "many"}, DamagedFile, "is incomplete or invalid"),
         ({"classes": ["a"]}, DamagedFile, "is incomplete or invalid"),

@@ -1,3 +1,5 @@
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -53,9 +55,33 @@ def test_numbers_are_scaled_only_if_requested(hold):
     assert with_columns(DecisionTreeClassifier(), rows, scaled=False).fit(rows, [0, 1, 0, 1])["columns"] == "passthrough"
 
 
-def test_columns_of_dates_are_refused():
-    with pytest.raises(BadInput, match=r"column 'when' holds values of type Datetime.*Leave the column out"):
-        with_columns(LogisticRegression(), FRAME.assign(when=pd.Timestamp("2026-01-01")), scaled=True)
+DAYS = pd.to_datetime(["1970-01-02", "1970-01-03 12:00", None, "1969-12-31"], format="mixed")
+
+
+@pytest.mark.parametrize(
+    ("column", "days"),
+    [
+        (DAYS, [1, 2.5, np.nan, -1]),
+        (DAYS.tz_localize("UTC").tz_convert("Asia/Tokyo"), [1, 2.5, np.nan, -1]),
+        (pd.Series([date(1970, 1, 2), date(1970, 1, 3), None, date(1969, 12, 31)], dtype=object), [1, 2, np.nan, -1]),
+        (pd.to_timedelta(["1 days", "60h", None, "-24h"]), [1, 2.5, np.nan, -1]),
+    ],
+)
+@pytest.mark.parametrize("holder", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
+def test_dates_and_durations_become_days(holder, column, days):
+    rows = holder(pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "when": column}))
+    prepared = with_columns("passthrough", rows, scaled=False).fit(rows).transform(rows)
+    np.testing.assert_array_equal(np.asarray(prepared, dtype=float)[:, -1], days)
+    scaled = with_columns(LogisticRegression(), rows, scaled=True).fit(rows, [0, 1, 0, 1])[:-1].transform(rows)
+    filled = np.nan_to_num(days, nan=1.0)
+    np.testing.assert_allclose(scaled[:, -1], (filled - filled.mean()) / filled.std())
+
+
+@pytest.mark.parametrize(("cell", "kind"), [(b"a", "bytes"), ([1], "list"), ({}, "dict"), (1.5, "float and str")])
+def test_columns_of_other_objects_are_refused_by_name(cell, kind):
+    rows = FRAME.assign(odd=pd.Series([cell, "a" if kind == "float and str" else cell] * (len(FRAME) // 2), dtype=object))
+    with pytest.raises(BadInput, match=rf"column 'odd' holds values of type {kind}.*Leave the column out"):
+        with_columns(LogisticRegression(), rows, scaled=True)
 
 
 @pytest.mark.parametrize("rows", [FRAME, ["good", "bad"] * 20])

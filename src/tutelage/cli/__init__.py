@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import warnings
@@ -16,7 +15,7 @@ import click
 from tutelage import __version__
 from tutelage.cli.evaluate import evaluate
 from tutelage.cli.export import export
-from tutelage.cli.options import debug_option
+from tutelage.cli.options import as_options, debug_option, one_line, show_warning
 from tutelage.cli.preflight import preflight
 from tutelage.cli.record import record
 from tutelage.cli.run import run
@@ -57,16 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = 143 if isinstance(stop, Terminated) else 130
         return _report("stopped; no partial output was left behind, and the next run reuses what is in the cache.", status)
     except click.ClickException as error:
-        return _report(_one_line(error.format_message()), 2)
+        return _report(one_line(error.format_message()), 2)
     except (TutelageError, OSError) as error:
         if debug:
             raise
-        return _report(_as_options(_one_line(str(error))), 2)
+        return _report(as_options(one_line(str(error))), 2)
     except Exception as error:
         if debug:
             raise
         return _report(
-            f"{type(error).__name__}: {_one_line(str(error))} This is a bug in tutelage; run again with --debug for a traceback.", 1
+            f"{type(error).__name__}: {one_line(str(error))} This is a bug in tutelage; run again with --debug for a traceback.", 1
         )
 
 
@@ -108,30 +107,13 @@ def _one_line_warnings() -> Iterator[None]:
     """Show each warning as one sentence, without its location in the code."""
 
     def show(message: Warning | str, *place: object, **more: object) -> None:
-        click.echo(f"tutelage: warning: {_one_line(str(message))}", err=True)
+        show_warning(str(message))
 
     with warnings.catch_warnings():
         warnings.showwarning = show
         yield
 
 
-OPTION_ARGUMENTS = "answers|classes|content|id|kind|labels|repeated|rest|soft_weight|task|teacher|top_k|truth"
-"""Python arguments named in error messages that are options of the command line."""
-
-
-def _as_options(sentence: str) -> str:
-    """Replace Python arguments in a message with options: `kind='logits'` becomes `--kind 'logits'`."""
-    return re.sub(
-        rf"(?<![(\w])({OPTION_ARGUMENTS})=(?=([\w'\"\[])?)",
-        lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}",
-        sentence,
-    )
-
-
 def _report(sentence: str, status: int) -> int:
     click.echo(f"tutelage: {sentence}", err=True)
     return status
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

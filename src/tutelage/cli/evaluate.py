@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, teacher_options
+from tutelage.cli.options import FOLDER, RowsOptions, debug_option, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
 
 
@@ -24,10 +24,7 @@ from tutelage.core.progress import DisplayedStages
 def evaluate(
     *,
     run: Path,
-    data: Path,
-    truth: tuple[str, ...],
-    drop: tuple[str, ...],
-    text: str | None,
+    given_rows: RowsOptions,
     labels: Path | None,
     teacher: str | None,
     seed: int,
@@ -45,7 +42,8 @@ def evaluate(
     from tutelage.workflow.train import open_trained
 
     student, record = open_trained(run)
-    file = rows_to_measure(record, data, truth=truth, drop=drop, text=text)
+    given = given_rows
+    file = rows_to_measure(record, given.data, truth=given.truth, drop=given.drop, text=given.text, dtype=given.dtype)
     stages = DisplayedStages()
     with stages.stage("teacher"):
         answers = open_answer_source(file, labels=labels, teacher=teacher, options=source)

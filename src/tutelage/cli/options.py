@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tutelage.core.answer_kinds import TASKS
 from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS
 
+if TYPE_CHECKING:
+    from tutelage.data.table_file import TableFile
+
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path)
 
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-data_option = click.option("--data", type=FILE, required=True, help="File of rows: .parquet, .csv, .jsonl or .npy.")
+data_option = click.option(
+    "--data",
+    type=FILE,
+    required=True,
+    multiple=True,
+    help="File of rows: .parquet, .csv, .tsv, .jsonl or .npy; also a folder or a pattern in quotes. Repeat it for more files.",
+)
 truth_option = click.option(
     "--truth", "--target", multiple=True, metavar="COLUMN", help="Column of the ground truth; it is not used as a feature."
 )
@@ -28,6 +38,46 @@ drop_option = click.option(
     "--drop", multiple=True, metavar="COLUMN", help="Column that is not a feature, such as an id. Repeat it for more columns."
 )
 text_option = click.option("--text", metavar="COLUMN", help="Column of texts, if each row is one text.")
+dtype_option = click.option(
+    "--dtype",
+    multiple=True,
+    metavar="COLUMN=TYPE",
+    help="Type of a column: number, boolean, category, text, date or duration. By default what the file stores or its texts suggest.",
+)
+
+
+@dataclass(frozen=True)
+class RowsOptions:
+    """The rows that the user names: files, and what their columns are for.
+
+    Attributes:
+        data: the files, folders or patterns.
+        truth, drop, text, dtype: as for `TableFile.open`.
+    """
+
+    data: tuple[Path, ...]
+    truth: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    text: str | None = None
+    dtype: Mapping[str, str] = field(default_factory=dict)
+
+    def open(self, *, weight: str | None = None) -> TableFile:
+        """Open the files; `weight` is the column of the weights.
+
+        Raises:
+            as `TableFile.open`.
+        """
+        from tutelage.data.table_file import TableFile
+
+        return TableFile.open(self.data, truth=self.truth, drop=self.drop, text=self.text, weight=weight, dtype=self.dtype)
+
+
+def column_type(text: str) -> tuple[str, str]:
+    """Parse COLUMN=TYPE; the name of the column may hold an equals sign itself."""
+    name, sign, kind = text.rpartition("=")
+    if not sign or not name:
+        raise click.BadParameter(f"{text!r} is not the type of a column; write COLUMN=TYPE, for example zip=text.")
+    return name, kind.strip()
 
 
 def labels(text: str) -> tuple[Any, ...]:
@@ -102,17 +152,46 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def gathered(**given: Any) -> Any:
         from tutelage.workflow.open_answers import SourceOptions
 
-        return command(source=SourceOptions(**{field.name: given.pop(field.name) for field in fields(SourceOptions)}), **given)
+        return command(source=SourceOptions(**{option.name: given.pop(option.name) for option in fields(SourceOptions)}), **given)
 
     return _with(gathered, TEACHER_OPTIONS)
 
 
 def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --data, --truth, --drop and --text to a command."""
-    return _with(command, (data_option, truth_option, drop_option, text_option))
+    """Add --data, --truth, --drop, --text and --dtype to a command, which receives them as one argument `given_rows`."""
+
+    @wraps(command)
+    def gathered(*, data: tuple[Path, ...], truth: Any, drop: Any, text: str | None, dtype: Sequence[str], **given: Any) -> Any:
+        return command(given_rows=RowsOptions(data, truth, drop, text, dict(map(column_type, dtype))), **given)
+
+    return _with(gathered, (data_option, truth_option, drop_option, text_option, dtype_option))
 
 
 def _with(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+OPTION_ARGUMENTS = "answers|classes|content|drop|id|kind|labels|repeated|rest|soft_weight|task|teacher|top_k|truth|weight"
+"""Python arguments named in error messages that are options of the command line."""
+
+
+def as_options(sentence: str) -> str:
+    """Replace Python arguments in a message with options: `kind='logits'` becomes `--kind 'logits'`."""
+    sentence = re.sub(r"dtype=\{'([^']*)': '(\w+)'\}", r"--dtype '\1=\2'", sentence)
+    return re.sub(
+        rf"(?<![(\w])({OPTION_ARGUMENTS})=(?=([\w'\"\[])?)",
+        lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}",
+        sentence,
+    )
+
+
+def show_warning(text: str) -> None:
+    """Write a warning to stderr as one sentence."""
+    click.echo(f"tutelage: warning: {as_options(one_line(text))}", err=True)
+
+
+def one_line(text: str) -> str:
+    """The text with its line breaks as spaces."""
+    return " ".join(text.split())

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FILE, debug_option, json_option, rows_options, teacher_options
+from tutelage.cli.options import FILE, RowsOptions, debug_option, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
 
 FOUND_AN_ERROR = 3
@@ -29,10 +29,7 @@ def preflight(
     /,
     *,
     teacher: str,
-    data: Path,
-    truth: tuple[str, ...],
-    drop: tuple[str, ...],
-    text: str | None,
+    given_rows: RowsOptions,
     test: Path | None,
     train: Path | None,
     rows: int,
@@ -48,10 +45,9 @@ def preflight(
     """
     from tutelage.checks.preflight import preflight as run_checks
     from tutelage.core.records import dumps
-    from tutelage.data.table_file import TableFile
     from tutelage.workflow.open_answers import columns_known_to, open_answers
 
-    file = TableFile.open(data, truth=truth, drop=drop, text=text)
+    file = given_rows.open()
     test_file, train_file = (None if path is None else file.sibling(path) for path in (test, train))
     stages = DisplayedStages()
     with stages.stage("teacher"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, teacher_options
+from tutelage.cli.options import FOLDER, RowsOptions, debug_option, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
 from tutelage.softlabels.options import DTYPES, SHARD_ROWS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("teacher")
 @rows_options
 @click.option("--into", type=FOLDER, required=True, help="Folder to record into; an interrupted recording there is resumed.")
-@click.option("--dtype", type=click.Choice(DTYPES), help="Type of the numbers on disk; the teacher's by default.")
+@click.option("--precision", type=click.Choice(DTYPES), help="Type of the numbers on disk; the teacher's by default.")
 @click.option(
     "--top-k", type=click.IntRange(1), help="Store only this many of the most probable classes per row, and the total of the rest."
 )
@@ -30,12 +30,9 @@ if TYPE_CHECKING:
 def record(
     *,
     teacher: str,
-    data: Path,
-    truth: tuple[str, ...],
-    drop: tuple[str, ...],
-    text: str | None,
+    given_rows: RowsOptions,
     into: Path,
-    dtype: Any,
+    precision: Any,
     top_k: int | None,
     shard_rows: int,
     source: Any,
@@ -50,18 +47,17 @@ def record(
     --answers).
     """
     from tutelage.core.records import dumps
-    from tutelage.data.table_file import TableFile
     from tutelage.softlabels import recording
     from tutelage.workflow.open_answers import columns_known_to, open_answers
 
-    file = TableFile.open(data, truth=truth, drop=drop, text=text)
+    file = given_rows.open()
     recording.check_folder(into)
     stages = DisplayedStages()
     with stages.stage("teacher"):
         opened = open_answers(teacher, file, source)
         rows = file.rows_of(columns_known_to(opened, file))
     with stages.stage("record", -(-rows.count // shard_rows)) as advance:
-        labels = recording.record(opened, rows, into, dtype=dtype, top_k=top_k, shard_rows=shard_rows, advance=advance)
+        labels = recording.record(opened, rows, into, dtype=precision, top_k=top_k, shard_rows=shard_rows, advance=advance)
     click.echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
 
 

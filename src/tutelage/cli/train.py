@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FOLDER, debug_option, json_option, rows_options, setting
+from tutelage.cli.options import FOLDER, RowsOptions, debug_option, json_option, rows_options, setting, show_warning
 from tutelage.core.progress import DisplayedStages
 
 
@@ -16,6 +16,7 @@ from tutelage.core.progress import DisplayedStages
 @click.argument("student")
 @click.option("--labels", type=FOLDER, required=True, help="Folder that `record` wrote.")
 @rows_options
+@click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows; it is not used as a feature.")
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; the output of an earlier `train` there is replaced.")
 @click.option(
     "--set", "settings", type=setting, multiple=True, metavar="NAME=VALUE", help="Setting of the student, for example max_leaf_nodes=32."
@@ -38,10 +39,8 @@ def train(
     *,
     student: str,
     labels: Path,
-    data: Path,
-    truth: tuple[str, ...],
-    drop: tuple[str, ...],
-    text: str | None,
+    given_rows: RowsOptions,
+    weight: str | None,
     out: Path,
     settings: tuple[tuple[str, Any], ...],
     soft_weight: float,
@@ -57,13 +56,14 @@ def train(
     and missing values are encoded for it, and the encoding is saved with the student.
     """
     from tutelage.core.records import dumps
-    from tutelage.data.table_file import TableFile
     from tutelage.softlabels.folder import open_labels
     from tutelage.workflow import train as training
 
     spec = training.TrainingSpec(student, dict(settings), soft_weight=soft_weight, temperature=temperature, seed=seed, max_words=max_words)
-    file = TableFile.open(data, truth=truth, drop=drop, text=text)
+    file = given_rows.open(weight=weight)
     record = training.train(spec, open_labels(labels), file, out=out, stages=DisplayedStages())
+    for warning in record["warnings"]:
+        show_warning(warning)
     click.echo(dumps(record) if as_json else _summary(out, record), nl=not as_json)
 
 

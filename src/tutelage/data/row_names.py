@@ -11,6 +11,8 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -59,15 +61,21 @@ def _columns(rows: Any) -> list[NDArray[Any]] | None:
     """The columns of a frame as arrays; None for anything else, and for a pandas frame of numeric columns only."""
     if hasattr(rows, "iloc"):
         if rows.ndim == 1:
-            return [rows.to_numpy()]
+            return [_cells_of(rows)]
         if all(getattr(dtype, "kind", "O") in "biuf" and isinstance(dtype, np.dtype) for dtype in rows.dtypes):
             return None  # numeric columns only: hashing one matrix is faster
-        return [rows.iloc[:, column].to_numpy() for column in range(rows.shape[1])]
+        return [_cells_of(rows.iloc[:, column]) for column in range(rows.shape[1])]
     if hasattr(rows, "get_columns"):
         return [column.to_numpy() for column in rows.get_columns()]
     if type(rows).__module__.startswith("polars"):
         return [rows.to_numpy()]
     return None
+
+
+def _cells_of(series: Any) -> NDArray[Any]:
+    """The cells of a pandas series; times that name a zone as times in UTC."""
+    cells: NDArray[Any] = series.dt.tz_convert(None).to_numpy() if getattr(series.dtype, "tz", None) is not None else series.to_numpy()
+    return cells
 
 
 _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
@@ -192,7 +200,9 @@ def _bits(values: NDArray[Any], floats: NDArray[np.float64] | None = None) -> Na
     """
     kind = values.dtype.kind
     if kind in "Mm":
-        return values.astype("datetime64[ns]" if kind == "M" else "timedelta64[ns]").astype(np.int64).view(np.uint64) | np.uint64(1)
+        words = values.astype("datetime64[ns]" if kind == "M" else "timedelta64[ns]").astype(np.int64).view(np.uint64) | np.uint64(1)
+        words[np.isnat(values)] = np.array(np.nan).view(np.uint64)
+        return words
     if kind in "OUST":
         return _bits_of_objects(values)
     if kind not in "biuf":
@@ -224,14 +234,32 @@ def _bits_of_objects(values: NDArray[Any]) -> Names:
 
 
 def _word(value: Any) -> int:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return int(_bits(np.array([np.nan]))[0])
-    if isinstance(value, bool | int | float | np.number | np.bool_):
+    value = _plain_value(value)
+    if isinstance(value, bool | int | float | np.number | np.bool_ | np.datetime64 | np.timedelta64):
         number = np.atleast_1d(np.asarray(value))
         return _digest(f"int {value}") if number.dtype.kind == "O" else int(_bits(number)[0])  # dtype object: more than 64 bits
     if isinstance(value, bytes):
         return _digest(b"bytes " + value)
     return _digest(f"{'' if isinstance(value, str) else type(value).__name__} {value}")
+
+
+def _plain_value(value: Any) -> Any:
+    """A missing value as NaN, and a decimal, a date or a time as the number, NumPy date or text that means the same."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return np.nan
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+    if isinstance(value, date | timedelta):
+        return _numpy_time(value)
+    return value.isoformat() if isinstance(value, time) else value
+
+
+def _numpy_time(value: date | timedelta) -> Any:
+    """A date, a time (one with a zone in UTC) or a duration of the standard library or pandas as NumPy's."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    convert = getattr(value, "to_numpy", None)  # pandas' own hold nanoseconds
+    return convert() if convert is not None else np.timedelta64(value) if isinstance(value, timedelta) else np.datetime64(value)
 
 
 def _digest(text: str | bytes) -> int:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.errors import BadInput, ShapeError, one_line, require
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.arrow_frames import frame_of
+from tutelage.data.tables import TableSource, is_table, open_tables, table_suffix
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class Rows:
         count: the number of rows.
         part: `part(start, stop)` returns those rows in the form that a teacher takes.
         kind: the type of the source, for error messages ("array", "pandas frame", ...).
+        columns: the names of the columns, in order; empty if they have none.
     """
 
     count: int
     part: Callable[[int, int], Any]
     kind: str
+    columns: tuple[str, ...] = ()
 
     def parts(self, size: int, start: int = 0) -> Iterator[tuple[int, int, Any]]:
         """Yield (start, stop, rows) from `start` to the end, `size` rows at a time."""
@@ -40,7 +44,8 @@ def as_rows(data: Any) -> Rows:
     Args:
         data: an array or tensor (rows, ...), a pandas or polars frame, a SciPy sparse matrix, a list of texts or of
             rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), or the path of a
-            .parquet, .csv, .jsonl or .npy file. Parquet and .npy files are read in parts, never into memory as a whole.
+            .parquet, .csv, .tsv, .jsonl or .npy file, of a folder of such tables, or a pattern such as `part-*.csv`. Parquet and
+            .npy files are read in parts, never into memory as a whole.
 
     Raises:
         ShapeError: no rows, or a single value.
@@ -61,11 +66,11 @@ def as_rows(data: Any) -> Rows:
 
 def _of_object(data: Any) -> Rows:
     if hasattr(data, "iloc"):
-        return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame")
+        return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame", tuple(map(str, getattr(data, "columns", ()))))
     if type(data).__module__.startswith("pyarrow"):
-        return Rows(data.num_rows, lambda start, stop: frame_of(data.slice(start, stop - start)), "Arrow table")
+        return Rows(data.num_rows, lambda start, stop: frame_of(data.slice(start, stop - start)), "Arrow table", tuple(data.column_names))
     if hasattr(data, "slice") and hasattr(data, "height"):
-        return Rows(data.height, lambda start, stop: data.slice(start, stop - start), "polars frame")
+        return Rows(data.height, lambda start, stop: data.slice(start, stop - start), "polars frame", tuple(data.columns))
     if hasattr(data, "tocsr"):
         matrix = data.tocsr()
         return Rows(matrix.shape[0], lambda start, stop: matrix[start:stop], "sparse matrix")
@@ -84,7 +89,7 @@ def _of_values(data: Any) -> Rows:
         return Rows(len(data), lambda start, stop: _items(data, start, stop), "Dataset")
     raise BadInput(
         f"cannot take a {type(data).__name__} as rows; expected an array, a pandas or polars frame, a sparse matrix, a list of texts, "
-        "or the path of a .parquet, .csv, .jsonl or .npy file."
+        "or the path of a .parquet, .csv, .tsv, .jsonl or .npy file."
     )
 
 
@@ -130,15 +135,23 @@ def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
 
 
 def _of_file(path: Path) -> Rows:
-    readers = {".parquet": _of_parquet, ".npy": _of_npy, ".csv": _of_text, ".jsonl": _of_text}
-    if path.suffix not in readers:
-        raise BadInput(f"cannot read rows from {path}; expected a .parquet, .csv, .jsonl or .npy file.")
+    if is_table(path):
+        return rows_of(open_tables([path]))
+    if path.suffix != ".npy":
+        raise BadInput(f"cannot read rows from {path}; expected a .parquet, .csv, .tsv, .jsonl or .npy file.")
     if not path.is_file():
         raise BadInput(f"there is no file {path}; name the file that holds the rows.")
-    rows = readers[path.suffix](path)
+    rows = _of_npy(path)
     if rows.count == 0:
         raise ShapeError(f"{path} has no rows; give at least one.")
     return rows
+
+
+def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
+    """The rows of a table in files, of these columns or of all."""
+    chosen = source.names if names is None else tuple(names)
+    kind = "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table"
+    return Rows(source.count, lambda start, stop: frame_of(source.part(chosen, start, stop)), kind, chosen)
 
 
 def _of_npy(path: Path) -> Rows:
@@ -147,104 +160,3 @@ def _of_npy(path: Path) -> Rows:
     except (ValueError, EOFError) as error:
         raise BadInput(f"{path} is not a NumPy file of numbers ({error}).") from error
     return _sliced(array, "array", array.ndim)
-
-
-def read_table(path: Path) -> Any:
-    """Read a .parquet, .csv or .jsonl file as one pyarrow Table.
-
-    Raises:
-        BadInput: another suffix, a file that does not exist, or content that does not match the suffix.
-    """
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.json
-    import pyarrow.parquet
-
-    readers: dict[str, Callable[[Path], Any]] = {
-        ".parquet": pa.parquet.read_table,
-        ".csv": pa.csv.read_csv,
-        ".jsonl": pa.json.read_json,
-    }
-    if path.suffix not in readers:
-        raise BadInput(f"cannot read a table from {path}; expected a .parquet, .csv or .jsonl file.")
-    if not path.is_file():
-        raise BadInput(f"there is no file {path}; name the file that holds the table.")
-    try:
-        return readers[path.suffix](path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise BadInput(f"{path} cannot be read as {path.suffix[1:]} ({one_line(error)}).") from error
-
-
-def _of_text(path: Path) -> Rows:
-    return _of_object(read_table(path))
-
-
-def _of_parquet(path: Path) -> Rows:
-    file = ParquetParts(path)
-    return Rows(file.count, file.part, "Parquet file")
-
-
-class ParquetParts:
-    """Reads parts of a Parquet file, all columns or some, with one row group in memory at a time.
-
-    Args:
-        path: the file.
-        columns: names of the columns to read; None reads all.
-
-    Raises:
-        BadInput: not a Parquet file.
-    """
-
-    def __init__(self, path: Path, columns: Sequence[str] | None = None) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet
-
-        try:
-            self._file = pa.parquet.ParquetFile(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise BadInput(f"{path} is not a Parquet file ({one_line(error)}).") from error
-        sizes = [self._file.metadata.row_group(index).num_rows for index in range(self._file.num_row_groups)]
-        self._ends = np.cumsum(sizes) if sizes else np.zeros(0, dtype=np.int64)
-        self.count = int(self._ends[-1]) if sizes else 0
-        self._columns = None if columns is None else list(columns)
-        self._group_in_memory: tuple[int, Any] = (-1, None)
-
-    def part(self, start: int, stop: int) -> Any:
-        """Rows from `start` to `stop` as a pandas frame, or as a matrix if pandas is not installed."""
-        return frame_of(self.table(start, stop))
-
-    def table(self, start: int, stop: int) -> Any:
-        """Rows from `start` to `stop` as an Arrow table."""
-        import pyarrow as pa
-
-        first, last = np.searchsorted(self._ends, [start, stop - 1], side="right")
-        pieces = []
-        for group in range(int(first), int(last) + 1):
-            begin = int(self._ends[group - 1]) if group else 0
-            table = self._group(group)
-            pieces.append(table.slice(max(start - begin, 0), stop - max(start, begin)))
-        return pa.concat_tables(pieces)
-
-    def _group(self, index: int) -> Any:
-        if self._group_in_memory[0] != index:
-            self._group_in_memory = (-1, None)  # free the old group before the next one is read
-            self._group_in_memory = (index, self._file.read_row_group(index, columns=self._columns))
-        return self._group_in_memory[1]
-
-
-def frame_of(table: Any) -> Any:
-    """Convert an Arrow table to a pandas frame; without pandas to a matrix, if every column is numeric.
-
-    Raises:
-        MissingExtra: pandas is not installed and a column is not numeric.
-    """
-    import pyarrow as pa
-
-    try:
-        import pandas  # noqa: F401
-    except ModuleNotFoundError:
-        kinds = pa.types
-        if not all(kinds.is_integer(t) or kinds.is_floating(t) or kinds.is_boolean(t) for t in table.schema.types):
-            require("pandas")
-        return np.column_stack([column.to_numpy() for column in table.columns])
-    return table.to_pandas()

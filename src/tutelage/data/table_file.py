@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,70 +11,98 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.errors import BadInput, ShapeError, did_you_mean
-from tutelage.data.rows import ParquetParts, Rows, as_rows, frame_of, read_table
+from tutelage.core.errors import BadInput, did_you_mean
+from tutelage.data.rows import Rows, as_rows, rows_of
+from tutelage.data.tables import FORMATS, TableSource, is_table, open_tables
 
 MAX_DROP_COLUMNS = 6
 
 
 @dataclass(frozen=True, eq=False)
 class TableFile:
-    """Rows in a .parquet, .csv, .jsonl or .npy file. From a Parquet file, only the requested columns are read.
+    """Rows in one or more files. From a Parquet file, only the requested columns are read.
 
     Attributes:
-        path: the file.
-        columns: the names of all columns; empty for .npy.
+        path: the file, or what the user named: a folder, a pattern, or the first of several files.
+        source: the table in the files; None for .npy.
         truth: columns of the ground truth, which are not features.
         drop: other columns that are not features, such as ids.
         text: the single column whose texts are the rows.
+        weight: the column of the weights of the rows, which is not a feature.
     """
 
     path: Path
-    columns: tuple[str, ...] = ()
+    source: TableSource | None = None
     truth: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     text: str | None = None
+    weight: str | None = None
 
     @classmethod
-    def open(cls, path: Path, *, truth: Sequence[str] = (), drop: Sequence[str] = (), text: str | None = None) -> TableFile:
-        """Open a file and read its column names; rows are read later.
+    def open(
+        cls,
+        path: Path | Sequence[Path],
+        *,
+        truth: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        text: str | None = None,
+        weight: str | None = None,
+        dtype: Mapping[str, str] | None = None,
+    ) -> TableFile:
+        """Open a table in one or more files. The rows of Parquet files are read later.
 
         Args:
-            path: the file.
+            path: the file, a folder of files, a pattern such as `part-*.csv`, or several of these, whose rows follow each other.
             truth: columns of the ground truth.
             drop: other columns that are not features.
             text: the single column whose texts are the rows.
+            weight: the column of the weights of the rows.
+            dtype: the type of some columns, as {"column": "text"}; one of `column_types.TYPES`. Other columns have the type that
+                the file stores, or that their texts suggest.
 
         Raises:
-            BadInput: the file or a column does not exist, the file has no column names, or no feature is left.
+            BadInput: a file or a column does not exist, the file has no column names, no feature is left, or as `open_tables`.
             ShapeError: no rows.
         """
-        named = (*truth, *drop, *([text] if text is not None else []))
-        if path.suffix not in (".parquet", ".csv", ".jsonl"):
-            as_rows(path)
-            if named:
-                raise BadInput(f"{path} has no column names, so there is no column {named[0]!r}; use a .parquet, .csv or .jsonl file.")
-            return cls(path)
-        if not path.is_file():
-            raise BadInput(f"there is no file {path}; name the file that holds the rows.")
-        source = cls(path).source
-        columns = tuple(source.names)
-        if source.count == 0:
-            raise ShapeError(f"{path} has no rows; give at least one.")
-        for name in named:
-            if name not in columns:
-                raise BadInput(f"{path} has no column {name!r}; it has {_listed(columns)}.{did_you_mean(name, columns)}")
+        paths = [path] if isinstance(path, Path) else list(path)
+        named = (*truth, *drop, *(name for name in (text, weight) if name is not None))
+        if not any(map(is_table, paths)):
+            return _without_names(cls, paths, (*named, *(dtype or {})))
+        source = open_tables(paths, dtype=dtype, named=named)
+        return cls(paths[0], source).with_roles(truth=truth, drop=drop, text=text, weight=weight)
+
+    def with_roles(
+        self, *, truth: Sequence[str] = (), drop: Sequence[str] = (), text: str | None = None, weight: str | None = None
+    ) -> TableFile:
+        """The same file with other roles of its columns.
+
+        Raises:
+            BadInput: it has no such column, a column has two roles, or no feature is left.
+        """
+        for name in (*truth, *drop, *(name for name in (text, weight) if name is not None)):
+            if name not in self.columns:
+                raise BadInput(f"{self.path} has no column {name!r}; it has {_listed(self.columns)}.{did_you_mean(name, self.columns)}")
         if text is not None and text in (*truth, *drop):
             raise BadInput(f"the column {text!r} holds the texts and cannot be the ground truth or dropped as well; name another column.")
-        opened = cls(path, columns, tuple(truth), tuple(drop), text)
-        if not opened.features:
-            raise BadInput(f"no column of {path} is left as a feature; drop fewer columns.")
+        if weight is not None and weight in (*truth, text):
+            raise BadInput(
+                f"the column {weight!r} holds the weights and cannot be the ground truth or the texts as well; name another column."
+            )
+        opened = TableFile(self.path, self.source, tuple(truth), tuple(drop), text, weight)
+        if not opened.features and self.columns:
+            raise BadInput(f"no column of {self.path} is left as a feature; drop fewer columns.")
         return opened
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns; empty for .npy."""
+        return () if self.source is None else self.source.names
 
     @property
     def features(self) -> tuple[str, ...]:
         """The feature columns."""
-        return (self.text,) if self.text is not None else tuple(name for name in self.columns if name not in (*self.truth, *self.drop))
+        excluded = (*self.truth, *self.drop, self.weight)
+        return (self.text,) if self.text is not None else tuple(name for name in self.columns if name not in excluded)
 
     def rows(self) -> Rows:
         """The rows that a model sees: texts, a frame of `features`, or the matrix of a .npy file."""
@@ -84,33 +111,36 @@ class TableFile:
     def choices(self) -> Iterator[tuple[str, ...]]:
         """The sets of columns for which answers to these rows may have been recorded, the most likely first.
 
-        The first is `features`. The others exclude fewer columns: a subset of `drop`, with or without the ground truth. If `drop`
-        has more than MAX_DROP_COLUMNS columns, only all or none of them are excluded.
+        The first is `features`. The others exclude fewer columns: a subset of `drop` and `weight`, with or without the ground truth.
+        Of more than MAX_DROP_COLUMNS columns, only all or none are excluded.
         """
-        sizes = range(len(self.drop), -1, -1) if len(self.drop) <= MAX_DROP_COLUMNS else (len(self.drop), 0)
-        excluded = [(*truth, *drop) for truth in (self.truth, ()) for size in sizes for drop in combinations(self.drop, size)]
+        dropped = (*self.drop, *([self.weight] if self.weight is not None and self.weight not in self.drop else []))
+        sizes = range(len(dropped), -1, -1) if len(dropped) <= MAX_DROP_COLUMNS else (len(dropped), 0)
+        excluded = [(*truth, *drop) for truth in (self.truth, ()) for size in sizes for drop in combinations(dropped, size)]
         candidates = (tuple(name for name in self.columns if name not in names) for names in excluded)
         yield from (names for names in dict.fromkeys((self.features, *candidates)) if names or not self.columns)
 
     def sibling(self, path: Path) -> TableFile:
-        """Open another file with the same column roles, as far as it has these columns.
+        """Open another file with the same column roles and types, as far as it has these columns.
 
         Raises:
             as `open`.
         """
-        available = TableFile.open(path).columns
-        truth, drop = ([name for name in names if name in available] for names in (self.truth, self.drop))
-        return TableFile.open(path, truth=truth, drop=drop, text=self.text)
+        other = TableFile.open(path)
+        if other.source is None or self.source is None:
+            return other
+        types = self.source.recorded_types([name for name in (*self.features, *self.truth) if name in other.columns])
+        truth, drop = ([name for name in names if name in other.columns] for names in (self.truth, self.drop))
+        return TableFile.open(path, truth=truth, drop=drop, text=self.text, dtype=types)
 
     def rows_of(self, names: Sequence[str]) -> Rows:
         """The rows, with these columns only."""
-        if not self.columns:
+        if self.source is None:
             return as_rows(self.path)
-        part = self.source.part(names)
+        source = self.source
         if self.text is not None and tuple(names) == (self.text,):
-            return Rows(self.source.count, lambda start, stop: _texts(part(start, stop), self.path, start), "list of texts")
-        kind = "Parquet file" if self.path.suffix == ".parquet" else "Arrow table"
-        return Rows(self.source.count, lambda start, stop: frame_of(part(start, stop)), kind)
+            return Rows(source.count, lambda start, stop: _texts(source.part(names, start, stop), self.path, start), "list of texts")
+        return rows_of(source, names)
 
     def truth_values(self) -> NDArray[Any] | None:
         """The ground truth: (rows,) for one column, (rows, columns) for more, None if there is none.
@@ -123,44 +153,45 @@ class TableFile:
         columns = [self.values(name) for name in self.truth]
         return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
+    def weights(self) -> NDArray[np.float64] | None:
+        """(rows,) weights of the rows, None if there are none.
+
+        Raises:
+            BadInput: an empty cell, or a weight that is not a number of 0 or more, or only zeros.
+        """
+        if self.weight is None:
+            return None
+        cells = self.values(self.weight)
+        if cells.dtype.kind not in "biuf" or not np.isfinite(cells).all() or (cells < 0).any() or not cells.any():
+            raise BadInput(f"column {self.weight!r} of {self.path} does not hold weights; expected finite numbers of 0 or more, not all 0.")
+        return cells.astype(np.float64)
+
     def values(self, name: str) -> NDArray[Any]:
         """(rows,) values of one column.
 
         Raises:
             BadInput: an empty cell.
         """
-        cells = self.source.part([name])(0, self.source.count).column(0).to_pylist()
+        if self.source is None or name not in self.source.types:
+            if self.source is not None:
+                raise BadInput(f"{self.path} has no column {name!r}; it has {_listed(self.columns)}.{did_you_mean(name, self.columns)}")
+            raise BadInput(f"{self.path} has no column names, so there is no column {name!r}; use {FORMATS}.")
+        table = self.source.part([name], 0, self.source.count)
+        cells = table.column(0).to_pylist()
         empty = [row for row, cell in enumerate(cells) if cell is None or cell != cell]  # noqa: PLR0124 - NaN is not itself
         if empty:
             raise BadInput(f"column {name!r} of {self.path} has {len(empty)} empty cells (first: row {empty[0]}); fill or drop those rows.")
         return np.asarray(cells)
 
-    @cached_property
-    def source(self) -> _Source:
-        """The file's columns, its number of rows, and a reader of some of the columns."""
-        if self.path.suffix == ".parquet":
-            import pyarrow.parquet as pq
 
-            count, schema = ParquetParts(self.path).count, pq.read_schema(self.path)
-            index = (schema.pandas_metadata or {}).get("index_columns", [])  # pandas stores its row index there
-            names = tuple(name for name in schema.names if name not in index)
-            return _Source(names, count, lambda names: ParquetParts(self.path, names).table)
-        table = read_table(self.path)
-
-        def part(names: Sequence[str]) -> Callable[[int, int], Any]:
-            chosen = table.select(list(names))
-            return lambda start, stop: chosen.slice(start, stop - start)
-
-        return _Source(tuple(table.column_names), table.num_rows, part)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Column names, number of rows, and a reader: `part(names)(start, stop)` returns an Arrow table."""
-
-    names: tuple[str, ...]
-    count: int
-    part: Callable[[Sequence[str]], Callable[[int, int], Any]]
+def _without_names(cls: type[TableFile], paths: Sequence[Path], named: Sequence[str]) -> TableFile:
+    """A file without column names (.npy)."""
+    if len(paths) > 1:
+        raise BadInput(f"{paths[0]} and {paths[1]} cannot be read together; several files need column names: use {FORMATS}.")
+    as_rows(paths[0])
+    if named:
+        raise BadInput(f"{paths[0]} has no column names, so there is no column {named[0]!r}; use {FORMATS}.")
+    return cls(paths[0])
 
 
 def _texts(table: Any, path: Path, start: int) -> list[str]:

@@ -34,7 +34,7 @@ from tutelage.softlabels.labels import SoftLabels
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-LABELS_SCHEMA = 3
+LABELS_SCHEMA = 4
 MANIFEST = "manifest.json"
 _AGAIN = "Delete it and record again: complete shards are reused."
 
@@ -239,6 +239,7 @@ class LabelFolder:
         data: hash of the recorded rows in their order (see `data_name`).
         sha256: hash of each shard.
         cost: the loss of the encoding, over all rows.
+        columns: the names of the columns of the rows, in order; empty if they had none.
     """
 
     path: Path
@@ -246,6 +247,7 @@ class LabelFolder:
     data: str
     sha256: tuple[str, ...]
     cost: EncodingCost
+    columns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.provenance.rows
@@ -314,7 +316,7 @@ class LabelFolder:
             for start, stop in [self.provenance.span(index)]
         ]
         cost = {"unit": self.cost_unit, "mean": self.cost.mean, **asdict(self.cost)}
-        return {**self.provenance.to_json(), "data": self.data, "cost": cost, "shards": of_shards}
+        return {**self.provenance.to_json(), "data": self.data, "columns": list(self.columns), "cost": cost, "shards": of_shards}
 
 
 def write_manifest(folder: LabelFolder) -> None:
@@ -389,7 +391,7 @@ def _from_manifest(folder: Path, manifest: dict[str, Any]) -> LabelFolder:
     if rows < 1 or shard_rows < 1 or len(sha256) != provenance.shards:
         raise ValueError(f"shards: {len(sha256)} for {rows} rows of {shard_rows} a shard")
     cost = EncodingCost(*(manifest["cost"][name] for name in ("rows", "total", "worst")))
-    return LabelFolder(folder, provenance, str(manifest["data"]), sha256, cost)
+    return LabelFolder(folder, provenance, str(manifest["data"]), sha256, cost, tuple(map(str, manifest["columns"])))
 
 
 def sha256_of(path: Path) -> str:

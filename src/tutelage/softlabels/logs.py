@@ -17,7 +17,8 @@ from tutelage.core.answers import AnswerForm, list_classes, of_classes, plain
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
 from tutelage.data.row_names import Names, row_names
-from tutelage.data.rows import as_rows, read_table
+from tutelage.data.rows import as_rows
+from tutelage.data.tables import read_table
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import LOGGED_KINDS, SHARD_ROWS, LoggedKind, Repeated, Rest
 

@@ -182,7 +182,9 @@ class _Recording:
                 tally.flush()
                 tally.waiting = writer.submit(self._write, index, inputs, answers, provenance)
             tally.flush()
-        finished = LabelFolder(self.folder, cast(Provenance, provenance), tally.names.value, tuple(tally.sha256), tally.cost)
+        finished = LabelFolder(
+            self.folder, cast(Provenance, provenance), tally.names.value, tuple(tally.sha256), tally.cost, self.rows.columns
+        )
         write_manifest(finished)
         return finished
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arrays import Floats
@@ -93,7 +93,7 @@ def blended(
     return mixed if form.kind == "values" else form.as_kind("probabilities").probabilities(mixed, check_temperature(temperature))
 
 
-def fit_student(student: Any, form: AnswerForm, X: Any, targets: Floats) -> Any:
+def fit_student(student: Any, form: AnswerForm, X: Any, targets: Floats, *, sample_weight: Floats | None = None) -> Any:
     """Fit a clone of the student to the targets, and return it.
 
     A classifier whose `fit` takes `classes` is fitted on the matrix of targets; any other is wrapped in `SoftTargets`.
@@ -105,25 +105,36 @@ def fit_student(student: Any, form: AnswerForm, X: Any, targets: Floats) -> Any:
         form: form of the teacher's answers.
         X: training rows.
         targets: (rows, columns), as returned by `blended`.
+        sample_weight: (rows,) weight of each row; all equal if not given.
 
     Raises:
-        BadInput: the student lacks scikit-learn's API, or is a single-output regressor and the targets have multiple
+        BadInput: the student takes no weights, lacks scikit-learn's API, or is a single-output regressor and the targets have multiple
             columns. Other errors of the student's `fit` are passed on.
     """
     if not (hasattr(student, "fit") and hasattr(student, "get_params")):
         raise BadInput(f"cannot fit a {type(student).__name__}; expected a scikit-learn estimator. Pass one, such as SoftTree().")
     cloned = clone(student)
     if form.task == "regression":
-        return _fit_values(cloned, X, targets)
+        return _fit_values(cloned, X, targets, _weights(cloned, sample_weight))
     soft, keyword = _soft_student(cloned, form)
-    return soft.fit(X, targets, **{keyword: label_array(form.classes)})
+    return soft.fit(X, targets, **{keyword: label_array(form.classes)}, **_weights(soft, sample_weight))
 
 
-def _fit_values(student: Any, X: Any, targets: Floats) -> Any:
+def _weights(student: Any, sample_weight: Floats | None) -> dict[str, Any]:
+    """The weights as a keyword of the student's `fit`, or of the last step of a Pipeline."""
+    if sample_weight is None:
+        return {}
+    last = student.steps[-1][1] if getattr(student, "steps", None) else student
+    if not has_fit_parameter(last, "sample_weight"):
+        raise BadInput(f"there are weights, but fit of {type(last).__name__} takes none; leave them out, or choose another student.")
+    return {f"{student.steps[-1][0]}__sample_weight" if last is not student else "sample_weight": sample_weight}
+
+
+def _fit_values(student: Any, X: Any, targets: Floats, weights: dict[str, Any]) -> Any:
     if targets.shape[1] == 1:
-        return student.fit(X, targets[:, 0])
+        return student.fit(X, targets[:, 0], **weights)
     try:
-        return student.fit(X, targets)
+        return student.fit(X, targets, **weights)
     except ValueError as error:
         if get_tags(student).target_tags.multi_output:
             raise

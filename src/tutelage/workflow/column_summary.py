@@ -13,7 +13,7 @@ from tutelage.core.errors import BadInput
 
 
 def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """One entry per column: its name, its kind ("number", "category" or "text"), and for numbers the range.
+    """One entry per column: its name, its kind ("number", "category", "date" or "text"), and for numbers the range.
 
     Args:
         rows: texts, a pandas frame, or a matrix of numbers.
@@ -27,6 +27,8 @@ def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, An
 
 
 def _of_values(name: str, values: Any) -> dict[str, Any]:
+    if getattr(values.dtype, "kind", "O") in "Mm":
+        return {"name": name, "kind": "date"}
     if getattr(values.dtype, "kind", "O") not in "biuf":
         return {"name": name, "kind": "category"}
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan) if hasattr(values, "iloc") else values.astype(np.float64)
@@ -44,7 +46,7 @@ def check_numbers(columns: Sequence[Mapping[str, Any]]) -> None:
     """
     others = [column for column in columns if column["kind"] != "number"]
     if others:
-        kinds = " and ".join(sorted({"texts" if column["kind"] == "text" else "categories" for column in others}))
+        kinds = " and ".join(sorted({{"text": "texts", "date": "dates"}.get(column["kind"], "categories") for column in others}))
         names = list_classes(tuple(column["name"] for column in others))
         raise BadInput(
             f"this student reads {kinds} (columns {names}), but an exported file takes numbers only; use the student from its folder."

@@ -19,23 +19,37 @@ from tutelage.workflow.open_answers import OF_A_LOG, ColumnTeacher, SourceOption
 
 
 def rows_to_measure(
-    record: Mapping[str, Any], path: Path, *, truth: Sequence[str] = (), drop: Sequence[str] = (), text: str | None = None
+    record: Mapping[str, Any],
+    path: Path | Sequence[Path],
+    *,
+    truth: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    text: str | None = None,
+    dtype: Mapping[str, str] | None = None,
 ) -> TableFile:
-    """Open a file of test rows. Options not given default to those used in training, for columns that the file has.
+    """Open a table of test rows. Options not given default to those used in training, for columns that the table has.
+
+    The columns that the student reads are read as the types that they had in training.
 
     Args:
         record: the contents of the student's run.json.
-        path: the file.
+        path: the file, a folder, a pattern, or several of these.
         truth: columns that hold the truth.
         drop: columns that are not features.
         text: the column whose texts are the rows.
+        dtype: the type of some columns.
+
+    Raises:
+        BadInput: a column that the student reads holds values of another type than in training; and as `TableFile.open`.
     """
     columns = TableFile.open(path).columns
     trained_on = record["data"]
+    types = {**trained_on["types"], **(dtype or {})}
     return TableFile.open(
         path,
+        dtype={name: kind for name, kind in types.items() if name in columns} if columns else dtype,
         truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(columns) else ()),
-        drop=drop or [name for name in trained_on["drop"] if name in columns],
+        drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in columns],
         text=text or trained_on["text"],
     )
 

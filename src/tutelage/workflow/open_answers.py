@@ -12,6 +12,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, TutelageError, one_line
 from tutelage.data.table_file import TableFile
+from tutelage.data.tables import table_suffix
 from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.logs import read_answers
@@ -19,7 +20,6 @@ from tutelage.softlabels.options import LOGGED_KINDS, LoggedKind, Repeated, Rest
 from tutelage.teachers.inputs import errors_as_bad_input
 from tutelage.teachers.open import open_teacher
 
-LOGS = (".parquet", ".csv", ".jsonl")
 SAMPLE_ROWS = 1000
 """Number of rows used to find out with which columns a recording was made."""
 
@@ -81,7 +81,7 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
     if path.is_dir():
         options.refuse("classes", "kind", "task", *OF_A_LOG, of=f"the recording {name}")
         return open_labels(path)
-    if path.suffix in LOGS:
+    if table_suffix(path):
         return _log(path, data, options)
     options.refuse(*OF_A_LOG, of=f"the teacher {name}")
     if options.kind is not None and options.kind not in KINDS:
@@ -144,12 +144,15 @@ class NamedTeacher:
 def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
     """The columns to pass to this teacher; empty if the columns have no names.
 
-    Recorded answers are looked up by the content of a row, and the recording may have been made with other columns than
-    the features chosen now. Therefore, for a recording, this is the set of columns with which it contains the most rows;
-    for any other teacher, the chosen features.
+    A teacher that stores the names of its columns receives those, in its order, if all of them are features; any other teacher
+    receives the features. Recorded answers are looked up by the content of a row: a recording receives the columns that it was
+    recorded on, and one that does not name them the set of columns with which it contains the most rows.
     """
     if not isinstance(teacher, LabelFolder | SoftLabels):
-        return data.features
+        names = columns_read_by(teacher)
+        return names if names is not None and set(names) <= set(data.features) else data.features
+    if isinstance(teacher, LabelFolder) and teacher.columns and set(teacher.columns) <= set(data.columns):
+        return teacher.columns
     labels = teacher.labels if isinstance(teacher, LabelFolder) else teacher
     highest, best = -1.0, data.features
     for names in data.choices():
@@ -160,6 +163,16 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
         if share == 1:
             break
     return best
+
+
+def columns_read_by(teacher: Teacher) -> tuple[str, ...] | None:
+    """The names of the columns that a teacher reads, in its order; None if it does not store them."""
+    model = teacher.teacher if isinstance(teacher, NamedTeacher) else teacher
+    schema = getattr(model, "schema", None)
+    if schema is not None:
+        return tuple(str(column.name) for column in schema.columns)
+    names = getattr(getattr(model, "estimator", None), "feature_names_in_", None)
+    return None if names is None else tuple(map(str, names))
 
 
 @dataclass(frozen=True, eq=False)

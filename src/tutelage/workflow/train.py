@@ -33,10 +33,12 @@ from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.teaching import blended, fit_student
 from tutelage.workflow.column_summary import check_numbers, rows_like, summarise_columns
+from tutelage.workflow.evaluate import rows_to_measure
+from tutelage.workflow.feature_guards import check_features, check_leaves
 from tutelage.workflow.open_answers import columns_known_to
 
 TRAINED = "run.json"
-TRAINED_SCHEMA = 2
+TRAINED_SCHEMA = 3
 STUDENT_FILE = "student.skops"
 PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "skops", "torch", "lightgbm", "xgboost")
 
@@ -86,15 +88,19 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
         rows = data.rows_of(columns_known_to(labels, data))
         answers = labels.form.check(labels.answer(rows.part(0, rows.count)), rows.count)
         features = data.rows().part(0, rows.count)
+        warnings = check_features(features, answers, labels.form, labels.columns, _single(data.truth_values()))
         targets = _targets(spec, labels, data, answers)
     with stages.stage("train"):
-        fitted = _fitted(spec, unfitted, labels, features, targets)
+        fitted = _fitted(spec, unfitted, labels, features, targets, data.weights())
     named = data.features if data.text is not None or hasattr(features, "iloc") else ()
     student = TrainedStudent(fitted, labels.form.task, labels.form.classes, _temperature(spec, labels), named, data.text is not None)
     with stages.stage("save"), whole_folder(out, may_replace=_is_trained) as draft:
         path = save_student(student, draft / Path(STUDENT_FILE).stem)
         columns = summarise_columns(features, data.features)
-        record = _record(spec, labels, data, student) | {"columns": columns, "file": _file_entry(path), "seconds": dict(stages.seconds)}
+        if spec.student == "tree":
+            warnings += check_leaves(count_parts(student), rows.count)
+        record = _record(spec, labels, data, student) | {"columns": columns, "file": _file_entry(path), "warnings": warnings}
+        record |= {"seconds": dict(stages.seconds)}
         (draft / TRAINED).write_text(dumps(record), encoding="utf-8")
     return record
 
@@ -134,7 +140,7 @@ def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[T
     check_numbers(record["columns"])
     if data is None:
         return student, rows_like(record["columns"], count)
-    file = TableFile.open(data)
+    file = rows_to_measure(record, data)
     missing = [name for name in student.columns if file.columns and name not in file.columns]
     if missing:
         raise BadInput(f"{data} has no column {missing[0]!r}, which the student reads; use a file with all columns of the training data.")
@@ -176,10 +182,10 @@ def _temperature(spec: TrainingSpec, labels: LabelFolder) -> float:
     return 1.0 if labels.form.task == "regression" or spec.soft_weight == 0 else float(spec.temperature)
 
 
-def _fitted(spec: TrainingSpec, unfitted: Any, labels: LabelFolder, rows: Any, targets: Floats) -> Any:
+def _fitted(spec: TrainingSpec, unfitted: Any, labels: LabelFolder, rows: Any, targets: Floats, weights: Floats | None) -> Any:
     pipeline = with_columns(unfitted, rows, scaled=spec.student in NEED_SCALING, max_words=spec.max_words)
     try:
-        return fit_student(pipeline, labels.form, rows, targets)
+        return fit_student(pipeline, labels.form, rows, targets, sample_weight=weights)
     except TutelageError:
         raise
     except Exception as error:  # each library reports invalid settings and rows by different exceptions
@@ -206,16 +212,23 @@ def _record(spec: TrainingSpec, labels: LabelFolder, data: TableFile, student: T
             "cost_unit": labels.cost_unit,
         },
         "data": {
-            "file": data.path.name,
+            "files": [path.name for path in (data.source.paths if data.source is not None else [data.path])],
             "rows": data.rows().count,
             "data": data_name(data.rows()),
             "truth": list(data.truth),
             "drop": list(data.drop),
             "text": data.text,
+            "weight": data.weight,
+            "index": [] if data.source is None else list(data.source.index),
+            "types": {} if data.source is None else data.source.recorded_types((*data.features, *data.truth)),
         },
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
         "environment": environment(*PACKAGES),
     }
+
+
+def _single(truth: NDArray[Any] | None) -> NDArray[Any] | None:
+    return truth if truth is not None and truth.ndim == 1 else None
 
 
 def _file_entry(path: Path) -> dict[str, Any]:

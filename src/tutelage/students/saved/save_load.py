@@ -17,6 +17,7 @@ TRUSTED = [
     "sklearn.tree._tree.Tree",
     "tutelage.students.any_estimator.SoftTargets",
     "tutelage.students.boosting.SoftBoosting",
+    "tutelage.students.columns.Days",
     "tutelage.students.linear.SoftLogistic",
     "tutelage.students.mlp.SoftMLP",
     "tutelage.students.multilabel.PerLabel",

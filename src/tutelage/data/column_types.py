@@ -1,0 +1,247 @@
+"""What a column of a table holds: its type, inferred from texts where a file has no types, or declared.
+
+The types are "number", "boolean", "category", "text", "date" (also a time on a date) and "duration".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+from tutelage.core.errors import BadInput, one_line
+
+ColumnType = Literal["number", "boolean", "category", "text", "date", "duration"]
+TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
+
+MISSING = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+"""Cells of a text file that mean a missing value: those of pandas' `read_csv`."""
+
+_WHOLE = r"^-?(0|[1-9][0-9]*)$"
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?|[iI]nf|INF|[iI]nfinity)$"
+_CODE = r"^([+-]?0[0-9].*|\+[0-9]{7,}|[0-9]+[eE][0-9]+)$"
+"""Texts that are not numbers although they could be read as such: a padded number, a telephone number, a code such as 12e5."""
+_BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
+_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
+_MOMENT = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}$"
+_ZONED = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME} ?(Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}})$"
+_DURATION = r"^(?P<days>-?[0-9]+) days?(?: [+]?(?P<hours>[0-9]{2}):(?P<minutes>[0-9]{2}):(?P<seconds>[0-9]{2}(?:[.][0-9]{1,9})?))?$"
+
+
+def type_of(arrow_type: Any) -> ColumnType | None:
+    """The type of an Arrow column; None for one that holds only missing values, or values that no model takes, such as lists."""
+    import pyarrow as pa
+
+    kinds = pa.types
+    if kinds.is_dictionary(arrow_type):
+        return "category"
+    for name, tests in {
+        "boolean": (kinds.is_boolean,),
+        "number": (kinds.is_integer, kinds.is_floating, kinds.is_decimal),
+        "text": (kinds.is_string, kinds.is_large_string, kinds.is_string_view, kinds.is_time),
+        "date": (kinds.is_date, kinds.is_timestamp),
+        "duration": (kinds.is_duration,),
+    }.items():
+        if any(test(arrow_type) for test in tests):
+            return name  # type: ignore[return-value]
+    return None
+
+
+def inferred(texts: Any) -> Any:
+    """Texts as the values that they stand for: an Arrow column of booleans, numbers, dates or durations, or else of texts.
+
+    Cells in `MISSING` are missing values. Numbers that lose digits as numbers stay texts: padded with zeros, longer than 64 bits
+    hold, written like a telephone number (+49...) or a code (12e5).
+
+    Args:
+        texts: (rows,) Arrow column of texts.
+    """
+    import pyarrow as pa
+
+    column = _with_gaps(texts)
+    if column.null_count == len(column):
+        return pa.chunked_array([pa.nulls(len(column))])
+    for read in (_booleans, _whole_numbers, _numbers, _dates, _durations):
+        found = read(column)
+        if found is not None:
+            return found
+    return column
+
+
+def dates_inferred(texts: Any) -> Any:
+    """Texts as dates if all of them are, otherwise as they are; for files such as JSON that tell texts from numbers themselves."""
+    found = _dates(texts) if texts.null_count < len(texts) else None
+    return texts if found is None else found
+
+
+def as_type(column: Any, wanted: ColumnType, where: str) -> Any:
+    """A column as the declared type, converted exactly.
+
+    Args:
+        column: (rows,) Arrow column. In texts declared as "text", only nulls are missing; otherwise those of `MISSING` too.
+        wanted: the declared type.
+        where: the column and its file, for the error.
+
+    Raises:
+        BadInput: a cell that cannot be converted; the message holds it and its row.
+    """
+    import pyarrow as pa
+
+    present = type_of(column.type)
+    if pa.types.is_null(column.type):
+        return column
+    if wanted == "text":
+        return _texts(column, where)
+    if wanted == "category":
+        return column if present == "category" else (inferred(column) if present == "text" else column).dictionary_encode()
+    if present == "category":
+        column = pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks], type=column.type.value_type)
+        present = type_of(column.type)
+    if present == wanted:
+        return column
+    if present == "text":
+        return _read_as(_with_gaps(column), wanted, where)
+    found = _converted(column, wanted) if {present, wanted} <= {"number", "boolean"} else None
+    if found is None:
+        raise BadInput(f"{where} holds {_plural(present)}, and {_plural(wanted)} are expected. {_DECLARE}")
+    return found
+
+
+def _texts(column: Any, where: str) -> Any:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks], type=column.type.value_type)
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise BadInput(f"{where} cannot be read as texts ({one_line(error)}). {_DECLARE}") from error
+
+
+def _read_as(column: Any, wanted: ColumnType, where: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    readers: dict[str, tuple[Callable[[Any], Any], ...]] = {
+        "number": (_whole_numbers, lambda texts: _numbers(texts, codes=True)),
+        "boolean": (_booleans, _zeros_and_ones),
+        "date": (_dates,),
+        "duration": (_durations,),
+    }
+    if column.null_count == len(column):
+        return pa.chunked_array([pa.nulls(len(column))])
+    for read in readers[wanted]:
+        found = read(column)
+        if found is not None:
+            return found
+    distinct = pc.unique(column.drop_null()).to_pylist()
+    wrong = next(cell for cell in distinct if all(read(pa.chunked_array([[cell]])) is None for read in readers[wanted]))
+    row = pc.index(column, wrong).as_py()
+    raise BadInput(f"{where} holds {wrong!r} in row {row}, and {_plural(wanted)} are expected. {_DECLARE}")
+
+
+_DECLARE = "Correct the file, or declare another type, as in dtype={'column': 'text'}."
+
+
+def _plural(name: str | None) -> str:
+    return {"category": "categories", None: "other values"}.get(name, f"{name}s")
+
+
+def _converted(column: Any, wanted: ColumnType) -> Any:
+    """Booleans as 0 and 1, or the reverse; None if there are other numbers."""
+    import pyarrow as pa
+
+    if wanted == "number":
+        return column.cast(pa.int8())
+    return _zeros_and_ones(column.cast(pa.float64()).cast(pa.string()))
+
+
+def _zeros_and_ones(texts: Any) -> Any:
+    import pyarrow as pa
+
+    return texts.cast(pa.float64()).cast(pa.bool_()) if _all_match(texts, r"^[01]([.]0*)?$") else None
+
+
+def _with_gaps(texts: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.if_else(pc.is_in(texts, value_set=pa.array(MISSING, texts.type)), pa.scalar(None, texts.type), texts)
+
+
+SAMPLE = 1000
+
+
+def _all_match(column: Any, pattern: str) -> bool:
+    """Whether a regular expression matches all cells that are not missing."""
+    import pyarrow.compute as pc
+
+    cells = column.drop_null()
+    return all(pc.all(pc.match_substring_regex(part, pattern)).as_py() for part in (cells.slice(0, SAMPLE), cells))
+
+
+def _booleans(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column.cast(pa.bool_()) if _all_match(column, _BOOLEAN) else None
+
+
+def _whole_numbers(column: Any) -> Any:
+    """Whole numbers of up to 64 bits. Longer ones stay texts: as floating-point numbers, some would become equal."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(column)
+    if not _all_match(trimmed, _WHOLE):
+        return None
+    for kind in (pa.int64(), pa.uint64()):
+        try:
+            return trimmed.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return column
+
+
+def _numbers(column: Any, *, codes: bool = False) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(column)
+    if not _all_match(trimmed, NUMBER) or (not codes and pc.any(pc.match_substring_regex(trimmed, _CODE)).as_py()):
+        return None
+    return pc.replace_substring_regex(trimmed, r"^\+", "").cast(pa.float64())
+
+
+def _dates(column: Any) -> Any:
+    """Dates as date32; times on dates as timestamps, in UTC if they name a zone."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for pattern, zone in ((_DATE, ""), (_MOMENT, ""), (_ZONED, "UTC")):
+        if _all_match(column, pattern):
+            fine = pc.any(pc.match_substring_regex(column, r"[.][0-9]{7,9}")).as_py()
+            kind = pa.date32() if pattern == _DATE else pa.timestamp("ns" if fine else "us", zone or None)
+            try:
+                return pc.replace_substring_regex(column, r" ?UTC$", "Z").cast(kind)
+            except pa.ArrowInvalid:  # a day such as 2020-02-31
+                return None
+    return None
+
+
+def _durations(column: Any) -> Any:
+    """Durations as pandas writes them: "1 days 02:00:00"."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not _all_match(column, _DURATION):
+        return None
+    parts = pc.extract_regex(column, _DURATION)
+    seconds: Any = 0
+    for name, unit in (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
+        texts = pc.struct_field(parts, name)
+        value = pc.replace_substring_regex(texts, r"^$", "0").cast(pa.float64())
+        seconds = pc.add(seconds, pc.multiply(value, float(unit)))
+    return pc.round(pc.multiply(seconds, 1e6)).cast(pa.int64()).cast(pa.duration("us"))

@@ -71,6 +71,7 @@ def test_texts_that_lose_something_as_numbers_or_dates_stay_texts(cells):
         (pa.chunked_array([[1, 2]]), "text", ["1", "2"]),
         (pa.chunked_array([[1, 0, None]]), "boolean", [True, False, None]),
         (pa.chunked_array([[True, False]]), "number", [1, 0]),
+        (pa.chunked_array([pa.array([datetime.time(12, 30)], pa.time64("us"))]), "text", ["12:30:00"]),
         (pa.chunked_array([["b", "a"]]).dictionary_encode(), "text", ["b", "a"]),
         (pa.chunked_array([["2", "1"]]).dictionary_encode(), "number", [2, 1]),
         (pa.chunked_array([pa.nulls(2)]), "number", [None, None]),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import BadInput, MissingExtra, require
+from tutelage.data.column_types import time_texts
 
 EXACT = 2**53
 """Whole numbers up to this size are exact as floating-point numbers."""
@@ -60,17 +61,7 @@ def _plain(name: str, column: Any) -> Any:
         return column.cast(pa.float64())
     if kinds.is_decimal(kind):
         return _undecimal(name, column)
-    return _time_texts(column) if kinds.is_time(kind) else column
-
-
-def _time_texts(column: Any) -> Any:
-    """Times of day as texts: 12:30:00, with fractions of a second only where the column has them."""
-    import pyarrow as pa
-
-    try:
-        return column.cast(pa.time32("s")).cast(pa.string())
-    except pa.ArrowInvalid:
-        return column.cast(pa.string())
+    return time_texts(column) if kinds.is_time(kind) else column
 
 
 def _undecimal(name: str, column: Any) -> Any:

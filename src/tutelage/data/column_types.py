@@ -28,7 +28,7 @@ _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
 _MOMENT = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}$"
 _ZONED = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME} ?(Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}})$"
-_DURATION = r"^(?P<days>-?[0-9]+) days?(?: [+]?(?P<hours>[0-9]{2}):(?P<minutes>[0-9]{2}):(?P<seconds>[0-9]{2}(?:[.][0-9]{1,9})?))?$"
+_DURATION = r"^(?P<days>-?[0-9]+) days?(?:,? [+]?(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{2}):(?P<seconds>[0-9]{2}(?:[.][0-9]{1,9})?))?$"
 
 
 def type_of(arrow_type: Any) -> ColumnType | None:
@@ -115,10 +115,22 @@ def _texts(column: Any, where: str) -> Any:
 
     if pa.types.is_dictionary(column.type):
         column = pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks], type=column.type.value_type)
+    if pa.types.is_time(column.type):
+        return time_texts(column)
     try:
         return column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise BadInput(f"{where} cannot be read as texts ({one_line(error)}). {_DECLARE}") from error
+
+
+def time_texts(column: Any) -> Any:
+    """Times of day as texts: 12:30:00, with fractions of a second only where the column has them."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.time32("s")).cast(pa.string())
+    except pa.ArrowInvalid:
+        return column.cast(pa.string())
 
 
 def _read_as(column: Any, wanted: ColumnType, where: str) -> Any:
@@ -232,7 +244,7 @@ def _dates(column: Any) -> Any:
 
 
 def _durations(column: Any) -> Any:
-    """Durations as pandas writes them: "1 days 02:00:00"."""
+    """Durations as pandas and Python write them: "1 days 02:00:00", "1 day, 2:00:00"."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

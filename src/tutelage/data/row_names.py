@@ -62,7 +62,7 @@ def _columns(rows: Any) -> list[NDArray[Any]] | None:
     if hasattr(rows, "iloc"):
         if rows.ndim == 1:
             return [_cells_of(rows)]
-        if all(getattr(dtype, "kind", "O") in "biuf" and isinstance(dtype, np.dtype) for dtype in rows.dtypes):
+        if all(getattr(dtype, "kind", "O") in "biuf" and isinstance(dtype, np.dtype) for dtype in rows.dtypes) and not _would_round(rows):
             return None  # numeric columns only: hashing one matrix is faster
         return [_cells_of(rows.iloc[:, column]) for column in range(rows.shape[1])]
     if hasattr(rows, "get_columns"):
@@ -70,6 +70,15 @@ def _columns(rows: Any) -> list[NDArray[Any]] | None:
     if type(rows).__module__.startswith("polars"):
         return [rows.to_numpy()]
     return None
+
+
+def _would_round(frame: Any) -> bool:
+    """Whether whole numbers of a pandas frame would be rounded in one matrix with its other columns."""
+    kinds = set(frame.dtypes)
+    if len(kinds) < 2 or np.result_type(*kinds).kind != "f":
+        return False
+    large = [name for name, kind in enumerate(frame.dtypes) if kind.kind in "iu" and kind.itemsize == 8]
+    return any(len(frame) and (np.abs(frame.iloc[:, name].to_numpy().astype(np.float64)) >= 2.0**53).any() for name in large)
 
 
 def _cells_of(series: Any) -> NDArray[Any]:

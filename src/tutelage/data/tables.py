@@ -247,7 +247,11 @@ def _parquet(path: Path, declared: Mapping[str, ColumnType]) -> _Piece:
     parts = ParquetParts(path)
     schema = parts.schema
     _check_unique(path, schema.names)
-    stored = (schema.pandas_metadata or {}).get("index_columns", [])  # pandas stores its row index there, or a range as a mapping
+    of_pandas = schema.pandas_metadata or {}
+    stored = of_pandas.get("index_columns", [])  # the row index, or a range as a mapping
+    of_category = {column["name"] for column in of_pandas.get("columns", ()) if column["pandas_type"] == "categorical"}
+    categories: dict[str, ColumnType] = {name: "category" for name in schema.names if name in of_category}
+    declared = categories | dict(declared)  # Parquet itself keeps categories of texts only
     readers: dict[tuple[str, ...], ParquetParts] = {}
 
     def read(names: Sequence[str], start: int, stop: int) -> Any:

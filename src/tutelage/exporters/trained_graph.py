@@ -93,14 +93,14 @@ def check_numeric_columns(columns: Any) -> None:
     """Check that all columns reach the student as numbers, in their original order.
 
     Raises:
-        BadInput: the columns hold texts or categories.
+        BadInput: the columns hold texts, categories or dates.
     """
     if hasattr(columns, "vocabulary_"):
         raise BadInput("a student of texts cannot be exported; expected numeric columns. Serve it from its folder.")
     for name, _, chosen in getattr(columns, "transformers_", ()):
-        if name == "categories" and len(chosen):
+        if name in ("categories", "dates") and len(chosen):
             raise BadInput(
-                f"a student of categories (columns {list_classes(tuple(chosen))}) cannot be exported; expected numeric columns. "
+                f"a student of {name} (columns {list_classes(tuple(chosen))}) cannot be exported; expected numeric columns. "
                 "Serve it from its folder."
             )
 

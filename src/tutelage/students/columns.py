@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
@@ -19,15 +20,17 @@ from tutelage.core.errors import BadInput
 
 RARE = 10
 """Categories with fewer rows than this share a single column."""
+DAY = 86_400e6
+"""Microseconds of a day."""
 
 
 def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None = None) -> Pipeline:
     """A pipeline with the steps "columns" and "student" that accepts rows of this kind.
 
     Texts become TF-IDF weights of words and word pairs. In a frame, categories become integer codes for students that
-    split on columns (trees, boosting) and one-hot columns for linear models and networks; numbers are passed through to
-    the former, and imputed and scaled for the latter. Dates and durations become numbers of days
-    (`Days`). Fit it with `pipeline.fit(rows, targets, student__classes=classes)`.
+    split on columns (trees, boosting) and one-hot columns for linear models and networks; numbers, and dates as numbers of
+    days, are passed through to the former, and imputed and scaled for the latter (`Numbers`). Fit it
+    with `pipeline.fit(rows, targets, student__classes=classes)`.
 
     Args:
         student: any unfitted student; "passthrough" prepares the columns only.
@@ -53,26 +56,61 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
         return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=rarest, max_features=max_words, dtype=np.float32)
     if not hasattr(rows, "columns"):
         return StandardScaler(with_mean=not hasattr(rows, "tocsr")) if scaled else "passthrough"
-    numbers, categories, dates = _kinds(rows)
+    numbers, categories, dates = column_kinds(rows)
     if not scaled:
-        codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
-        of_dates = [("dates", Days(), dates)] if dates else []
-        return ColumnTransformer([("numbers", "passthrough", numbers), ("categories", codes, categories), *of_dates])
-    fill = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE)
-    of_dates = [("dates", make_pipeline(Days(), *(step for _, step in fill.steps)), dates)] if dates else []
+        codes = make_pipeline(Levels(), OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2))
+        return ColumnTransformer([("numbers", Numbers(), numbers), ("categories", codes, categories), ("dates", Numbers(), dates)])
+    fill = make_pipeline(Numbers(), SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    one_hot = make_pipeline(Levels(), OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE))
     share = 0.3 if sparse else 0.0  # scikit-learn's default: rows stay sparse up to this share of non-zero cells
-    return ColumnTransformer([("numbers", fill, numbers), ("categories", one_hot, categories), *of_dates], sparse_threshold=share)
+    steps = [("numbers", fill, numbers), ("categories", one_hot, categories), ("dates", clone(fill), dates)]
+    return ColumnTransformer(steps, sparse_threshold=share)
 
 
-class Days(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Dates as days since 1970-01-01 in UTC, with the time of day as a fraction, and durations as days; NaN where missing.
+class Levels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The columns of a frame as an array of objects: texts or numbers, NaN where missing. Times of day become texts.
 
     Example:
         >>> import pandas as pd
-        >>> Days().transform(pd.DataFrame({"day": pd.to_datetime(["1970-01-02 12:00", None])}))
-        array([[1.5],
-               [nan]])
+        >>> Levels().transform(pd.DataFrame({"colour": pd.array(["red", None], dtype="string")}))
+        array([['red'],
+               [nan]], dtype=object)
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn nothing."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """(rows, columns) levels of a pandas or polars frame."""
+        import narwhals.stable.v2 as nw
+
+        frame = nw.from_native(X)
+        cells = np.empty((len(X), len(frame.columns)), dtype=object)
+        for place, name in enumerate(frame.columns):
+            cells[:, place] = [_level(cell) for cell in frame[name].to_list()]
+        return cells
+
+
+def _level(cell: Any) -> Any:
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return np.nan
+    return cell.isoformat() if isinstance(cell, time) else cell
+
+
+class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The columns of a frame as float64, NaN where missing.
+
+    Truth values become 0 and 1; dates become days since 1970-01-01 in UTC, with the time of day as a fraction; durations days.
+
+    Example:
+        >>> import pandas as pd
+        >>> Numbers().transform(pd.DataFrame({"size": [3, None], "day": pd.to_datetime(["1970-01-02 12:00", None], format="mixed")}))
+        array([[3. , 1.5],
+               [nan, nan]])
     """
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -83,23 +121,49 @@ class Days(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return True
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """(rows, columns) days of a pandas or polars frame of dates, times on dates or durations."""
+        """(rows, columns) numbers of a pandas or polars frame.
+
+        Raises:
+            BadInput: a cell that is no number, or a number that single precision, in which trees compare, cannot hold.
+        """
         import narwhals.stable.v2 as nw
 
         frame = nw.from_native(X)
-        return np.column_stack([_days(frame[name]) for name in frame.columns])
+        columns = [_within_float32(_numbers(frame[name], name), name) for name in frame.columns]
+        return np.column_stack(columns) if columns else np.empty((len(X), 0))
 
 
-def _days(column: Any) -> NDArray[np.float64]:
+def _numbers(column: Any, name: str) -> NDArray[np.float64]:
     import narwhals.stable.v2 as nw
 
-    if column.dtype == nw.Object:  # dates of the standard library
+    if column.dtype == nw.Object and _kind_of_objects(column) == "dates":
         column = nw.new_series("", column.to_list(), backend="pyarrow")
+    unit = DAY if column.dtype.is_temporal() else 1
     if column.dtype == nw.Duration:
-        units = column.dt.total_microseconds()
-    else:
-        units = (column.cast(nw.Datetime("us")) if column.dtype == nw.Date else column).dt.timestamp("us")
-    return np.asarray(units.cast(nw.Float64).to_numpy(), dtype=np.float64) / 86_400e6
+        column = column.dt.total_microseconds()
+    elif column.dtype in (nw.Date, nw.Datetime):
+        column = (column.cast(nw.Datetime("us")) if column.dtype == nw.Date else column).dt.timestamp("us")
+    if column.dtype.is_numeric() or column.dtype == nw.Boolean:
+        return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64) / unit
+    return np.array([_number(cell, name) for cell in column.to_list()], dtype=np.float64)
+
+
+def _within_float32(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    large = np.flatnonzero(np.abs(values) > np.finfo(np.float32).max)
+    if len(large):
+        raise BadInput(
+            f"column {name!r} holds {values[large[0]]:g} in row {large[0]}; expected numbers of at most 3.4e38. "
+            "Replace it, or leave the cell empty."
+        )
+    return values
+
+
+def _number(cell: Any, name: str) -> float:
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return np.nan
+    if isinstance(cell, bool | np.bool_ | int | float | np.number | Decimal):
+        return float(cell)
+    raise BadInput(f"column {name!r} holds {cell!r}, where the student expects a number. Convert the column, as in training.")
 
 
 def _is_texts(rows: Any) -> bool:
@@ -108,37 +172,46 @@ def _is_texts(rows: Any) -> bool:
     return not hasattr(rows, "columns") and getattr(rows, "ndim", 0) == 1 and len(rows) > 0 and isinstance(next(iter(rows)), str)
 
 
-def _kinds(frame: Any) -> tuple[list[str], list[str], list[str]]:
-    """Names of the columns of numbers, of categories, and of dates or durations."""
+def column_kinds(frame: Any) -> tuple[list[str], list[str], list[str]]:
+    """Names of the columns of numbers, of categories, and of dates or durations.
+
+    Raises:
+        BadInput: a column holds other values, such as bytes, or values of several types.
+    """
     import narwhals.stable.v2 as nw
 
     numbers: list[str] = []
     categories: list[str] = []
     dates: list[str] = []
-    for name, kind in nw.from_native(frame).schema.items():
-        if kind.is_numeric() or kind == nw.Boolean:
+    columns = nw.from_native(frame)
+    for name, kind in columns.schema.items():
+        if kind.is_numeric() or kind == nw.Boolean or columns[name].null_count() == len(columns):
             numbers.append(name)
-        elif kind in (nw.String, nw.Categorical, nw.Enum):
+        elif kind in (nw.String, nw.Categorical, nw.Enum, nw.Time):
             categories.append(name)
         elif kind in (nw.Date, nw.Datetime, nw.Duration):
             dates.append(name)
         else:
-            found = _kind_of_objects(nw.from_native(frame)[name]) if kind == nw.Object else str(kind)
-            if found not in ("categories", "dates"):
+            found = _kind_of_objects(columns[name]) if kind == nw.Object else str(kind)
+            kinds = {"numbers": numbers, "categories": categories, "dates": dates}
+            if found not in kinds:
                 raise BadInput(
                     f"column {name!r} holds values of type {found}; expected numbers, categories or dates. "
                     "Leave the column out, or convert it to numbers."
                 )
-            (categories if found == "categories" else dates).append(name)
+            kinds[found].append(name)
     return numbers, categories, dates
 
 
 def _kind_of_objects(column: Any) -> str:
-    """What Python objects are: categories, dates, or else the names of their types."""
-    import pandas
-
-    cells = [cell for cell in column.to_list() if not (cell is None or cell is pandas.NA or cell != cell)]  # noqa: PLR0124 - NaN
-    types = {type(cell) for cell in cells}
-    if len(types) <= 1 and types <= {str, bool, np.bool_, int, float}:
+    """What Python objects are: numbers, categories, dates, or else the names of their types."""
+    types = {type(cell) for cell in column.to_list() if cell is not None}
+    types = {kind for kind in types if kind.__name__ not in ("NAType", "NaTType")}
+    if str in types and types <= {str, float}:  # a missing text may be NaN
+        others = [cell for cell in column.to_list() if isinstance(cell, float)]
+        return "categories" if all(cell != cell for cell in others) else "float and str"  # noqa: PLR0124 - NaN is not itself
+    if types <= {bool, np.bool_} or all(issubclass(kind, int | float | np.number | Decimal) and kind is not bool for kind in types):
+        return "numbers"
+    if types <= {time}:
         return "categories"
-    return "dates" if types <= {date, datetime} else " and ".join(sorted(kind.__name__ for kind in types))
+    return "dates" if types <= {date, datetime} or types <= {timedelta} else " and ".join(sorted(kind.__name__ for kind in types))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import list_classes
 from tutelage.core.errors import BadInput
+from tutelage.students.columns import Numbers, column_kinds
 
 
 def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -22,16 +23,18 @@ def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, An
     if isinstance(rows, list):
         return [{"name": names[0], "kind": "text"}]
     if hasattr(rows, "iloc"):
-        return [_of_values(str(name), rows[name]) for name in rows.columns]
-    return [_of_values(names[place] if names else str(place), rows[:, place]) for place in range(rows.shape[1])]
+        numbers, _, dates = column_kinds(rows)
+        return [
+            _of_numbers(str(name), Numbers().transform(rows[[name]])[:, 0])
+            if name in numbers
+            else {"name": str(name), "kind": "date" if name in dates else "category"}
+            for name in rows.columns
+        ]
+    return [_of_numbers(names[place] if names else str(place), rows[:, place]) for place in range(rows.shape[1])]
 
 
-def _of_values(name: str, values: Any) -> dict[str, Any]:
-    if getattr(values.dtype, "kind", "O") in "Mm":
-        return {"name": name, "kind": "date"}
-    if getattr(values.dtype, "kind", "O") not in "biuf":
-        return {"name": name, "kind": "category"}
-    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan) if hasattr(values, "iloc") else values.astype(np.float64)
+def _of_numbers(name: str, values: NDArray[Any]) -> dict[str, Any]:
+    numbers = values.astype(np.float64)
     known = numbers[np.isfinite(numbers)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
     whole = bool((known == np.rint(known)).all())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import AnswerForm, list_classes, plain
+from tutelage.core.answers import AnswerForm, list_classes, plain, plain_or_none
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.data.awkward_columns import awkward_columns
@@ -52,7 +52,7 @@ def check_features(rows: Any, answers: Floats, form: AnswerForm, read: Sequence[
 def _predicts(column: Any, answers: Floats, form: AnswerForm, *, unread: bool) -> bool:
     """Whether a column holds class names, and agrees with the teacher's answers far better than the commonest class does."""
     place = {str(label): position for position, label in enumerate(form.classes)}
-    cells = [plain(cell) for cell in column.dropna().unique()[: len(form.classes) + 1]]
+    cells = [plain_or_none(cell) for cell in column.dropna().unique()[: len(form.classes) + 1]]
     as_names = [str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell) for cell in cells]
     if len(cells) < 2 or not set(as_names) <= set(place):
         return False

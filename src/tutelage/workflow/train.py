@@ -145,7 +145,8 @@ def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[T
     if missing:
         raise BadInput(f"{data} has no column {missing[0]!r}, which the student reads; use a file with all columns of the training data.")
     rows = file.rows_of(student.columns or file.columns)
-    return student, np.asarray(rows.part(0, min(rows.count, count)), dtype=np.float32)
+    with np.errstate(over="ignore"):  # a number that becomes infinite is refused by the student
+        return student, np.asarray(rows.part(0, min(rows.count, count)), dtype=np.float32)
 
 
 def _unfitted(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:

@@ -90,3 +90,14 @@ def test_a_student_of_a_newer_version_is_refused(flowers, here, user_error):
     path = here / "run" / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 99}))
     assert "has schema 99; this version of tutelage reads 3" in user_error("evaluate", "run", "--data", flowers.test)
+
+
+def test_columns_are_read_in_the_types_of_training(flowers, here, user_error):
+    frame = pd.read_csv(flowers.test)
+    frame.assign(**{"petal width (cm)": "wide"}).to_csv("texts.csv", index=False)
+    sentence = user_error("evaluate", flowers.run, "--data", "texts.csv")
+    assert "column 'petal width (cm)' of texts.csv holds 'wide' in row 0, and numbers are expected" in sentence
+    sentence = user_error("export", flowers.run, "student.onnx", "--data", "texts.csv")
+    assert "column 'petal width (cm)' of texts.csv holds 'wide' in row 0" in sentence
+    frame.astype({"petal width (cm)": str})[::-1].iloc[:, ::-1].to_parquet("digits.parquet")
+    assert main(["evaluate", flowers.run, "--data", "digits.parquet"]) == 0

@@ -1,4 +1,5 @@
 import json
+import math
 import pickle
 import shutil
 
@@ -134,3 +135,51 @@ def test_another_recording_is_not_touched(flowers, here, user_error):
     shutil.copytree(flowers.labels, "labels")
     output = user_error("record", flowers.teacher, "--data", flowers.rows, "--into", "labels", "--precision", "float16")
     assert "labels holds another recording (dtype is float64 there, float16 here)" in output
+
+
+def test_a_log_of_tokens_is_mapped_to_classes(here, capsys):
+    lines = [
+        {
+            "text": text,
+            "top": [
+                {"token": " Yes", "logprob": math.log(p)},
+                {"token": "no", "logprob": math.log(0.9 - p)},
+                {"token": "I", "logprob": math.log(0.1)},
+            ],
+        }
+        for text, p in (("a", 0.3), ("b", 0.6))
+    ]
+    (here / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (here / "rows.csv").write_text("text\na\nb\n")
+    described = ["--kind", "log-probabilities", "--answers", "top", "--content", "text", "--mapping", " Yes=yes", "--mapping", "I="]
+    assert main(["record", "log.jsonl", "--data", "rows.csv", "--text", "text", *described, "--into", "labels", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["classes"] == ["no", "yes"]
+    assert open_labels("labels").answer(["b", "a"])[:, 1] == pytest.approx([2 / 3, 1 / 3])
+    assert main(["record", "log.jsonl", "--data", "rows.csv", "--text", "text", *described[:-2], "--mapping", "I", "--into", "x"]) == 2
+    assert "write TOKEN=CLASS" in capsys.readouterr().err
+
+
+def test_several_files_are_recorded_together(flowers, here, capsys):
+    columns = ["--truth", "species", "--drop", "plant"]
+    assert main(["record", flowers.teacher, "--data", flowers.rows, "--data", flowers.test, *columns, "--into", "labels", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 149
+    assert (
+        main(["train", "tree", "--labels", "labels", "--data", flowers.test, "--data", flowers.rows, *columns, "--out", "run", "--json"])
+        == 0
+    )
+    assert json.loads(capsys.readouterr().out)["data"]["files"] == ["test.csv", "rows.parquet"]
+
+
+def test_the_type_of_a_column_is_declared(here, capsys, user_error, monkeypatch):
+    (here / "rows.csv").write_text("zip,x=y\n1,2\n3,4\n")
+    monkeypatch.syspath_prepend(here)
+    (here / "declared_types.py").write_text("def f(rows):\n    return rows['x=y'] + rows['zip'].str.len()\n")
+    given = ["declared_types:f", "--kind", "values", "--data", "rows.csv", "--into", "labels"]
+    assert main(["record", *given, "--dtype", "zip=text", "--dtype", "x=y=number", "--json"]) == 0
+    assert open_labels("labels").labels.answers.ravel().tolist() == [3, 5]
+    assert "write COLUMN=TYPE" in user_error("record", *given, "--dtype", "zip")
+    assert "expected one of number, boolean" in user_error("record", *given, "--dtype", "zip=str")
+    (here / "rows.csv").write_text("zip,x=y\na,2\n3,4\n")
+    sentence = user_error("record", *given, "--dtype", "zip=number")
+    assert "column 'zip' of rows.csv holds 'a' in row 0, and numbers are expected" in sentence
+    assert "as in --dtype 'column=text'" in sentence

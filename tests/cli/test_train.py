@@ -2,10 +2,12 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tutelage.cli import main
 from tutelage.cli.options import setting
+from tutelage.workflow.train import open_trained
 
 
 def train(flowers, student="tree", **changed):
@@ -123,3 +125,35 @@ def test_unwritable_places_are_reported_before_any_work(place, message, flowers,
 )
 def test_settings_are_parsed_by_type(text, value):
     assert setting(text) == ("a", value)
+
+
+@pytest.mark.filterwarnings("ignore:these are the rows on which the student was trained")
+def test_weights_reach_the_student_and_are_not_a_feature(flowers, here, capsys):
+    frame = pd.read_parquet(flowers.rows).assign(w=lambda rows: (rows["species"] == "setosa").astype(float))
+    frame.to_csv("weighted.csv", index=False)
+    given = {"--data": "weighted.csv", "--weight": "w", "--set": "max_leaf_nodes=4"}
+    assert main([*train(flowers, **given), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["data"]["weight"], [column["name"] for column in record["columns"]]) == ("w", [*frame.columns[:4]])
+    student, _ = open_trained(Path("run"))
+    assert set(student.predict(frame)) == {"setosa"}  # the other rows weigh nothing
+    assert main(["evaluate", "run", "--data", "weighted.csv"]) == 0  # the column is left out here too
+
+
+def test_the_truth_as_a_feature_is_refused(flowers, here, user_error):
+    command = ["train", "tree", "--labels", flowers.labels, "--data", flowers.rows, "--out", "run"]
+    sentence = user_error(*command)
+    assert "column 'species' holds the classes ['setosa', 'versicolor', 'virginica'] and the teacher was not given it" in sentence
+    assert "Pass --truth 'species', or --drop 'species'" in sentence
+    assert not (here / "run").exists()
+
+
+def test_columns_that_the_teacher_was_not_given_are_warned_of(flowers, here, capsys):
+    assert main(["train", "tree", "--labels", flowers.labels, "--data", flowers.rows, "--truth", "species", "--out", "run"]) == 0
+    warned = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert warned == [
+        "tutelage: warning: the teacher was not given the columns ['plant'], and the student learns from them; drop them with --drop.",
+        "tutelage: warning: column 'plant' holds 100 different texts in 100 rows: an identifier; drop it with --drop.",
+        "tutelage: warning: the student has 100 leaves for 100 rows: it repeats the rows it has seen. Set max_leaf_nodes.",
+    ]
+    assert len(json.loads((here / "run" / "run.json").read_text())["warnings"]) == 3

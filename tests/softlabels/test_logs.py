@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import numpy as np
@@ -183,3 +184,97 @@ def test_rows_of_numbers_and_texts_are_found_by_their_content():
     log = pa.Table.from_pandas(rows.assign(no=[0.25, 0.5], yes=[0.75, 0.5]))
     labels = read_answers(log, answers=["no", "yes"], kind="probabilities", content=["size", "colour"])
     assert labels.answer(rows[::-1]).tolist() == [[0.5, 0.5], [0.25, 0.75]]
+
+
+def top(**tokens):
+    return [{"token": token, "logprob": float(np.log(p)), "bytes": None} for token, p in tokens.items()]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl", ".jsonl.gz"])
+def test_token_lists_of_language_models(suffix, tmp_path):
+    cells = [top(yes=0.5, Yes=0.3, no=0.1, maybe=0.1), top(no=0.8, NO=0.2)]
+    if suffix.startswith(".jsonl"):
+        lines = "\n".join(json.dumps({"text": text, "top": cell}) for text, cell in zip("ab", cells, strict=True)).encode()
+        (tmp_path / f"log{suffix}").write_bytes(gzip.compress(lines) if suffix.endswith("gz") else lines)
+    else:
+        write_log(tmp_path, suffix, {"text": ["a", "b"], "top": list(map(json.dumps, cells)) if suffix == ".csv" else cells})
+    mapping = {"Yes": "yes", "NO": "no", "maybe": None}
+    labels = read_answers(tmp_path / f"log{suffix}", answers="top", kind="log-probabilities", content="text", mapping=mapping)
+    assert labels.form.classes == ("no", "yes")
+    np.testing.assert_allclose(labels.answer(["a", "b"]), [[1 / 9, 8 / 9], [1, 0]], atol=1e-12)
+
+
+def test_a_mapping_adds_probabilities_and_scales_up_what_is_left():
+    log = pa.table({"text": ["a"], "p": [[("yes", 0.3), (" yes", 0.2), ("no", 0.1), ("junk", 0.2)]]}, schema=MAPPED)
+    mapping = {" yes": "yes", "junk": None}
+    spread = read_answers(log, answers="p", kind="probabilities", content="text", mapping=mapping, classes=["yes", "no", "other"])
+    np.testing.assert_allclose(spread.answer(["a"]), [[0.625, 0.125, 0.25]])
+    scaled = read_answers(log, answers="p", kind="probabilities", content="text", mapping=mapping, rest="drop")
+    np.testing.assert_allclose(scaled.answer(["a"]), [[1 / 6, 5 / 6]])
+    logits = read_answers(log, answers="p", kind="logits", content="text", mapping={" yes": "yes"})
+    np.testing.assert_allclose(logits.answer(["a"])[0, 2], np.logaddexp(0.3, 0.2))
+
+
+MAPPED = pa.schema([("text", pa.string()), ("p", pa.map_(pa.string(), pa.float64()))])
+
+
+def test_refused_votes_are_counted_and_left_out_or_a_class():
+    log = pa.table({"text": ["a", "b"], "v": [["yes", None, "Yes", "no"], ["no", None, None, "hmm"]]})
+    mapping = {"Yes": "yes", "hmm": None}
+    with pytest.warns(UserWarning, match=r"4 of 8 votes are null or dropped by mapping=, and are not counted"):
+        labels = read_answers(log, answers="v", kind="votes", content="text", mapping=mapping)
+    np.testing.assert_allclose(labels.answer(["a", "b"]), [[1 / 3, 2 / 3], [1, 0]])
+    named = read_answers(log, answers="v", kind="votes", content="text", mapping=mapping | {None: "refused", "hmm": "refused"})
+    assert named.form.classes == ("no", "refused", "yes")
+    np.testing.assert_allclose(named.answer(["b"]), [[0.25, 0.75, 0]])
+    single = pa.table({"text": ["a", "a", "a"], "v": ["yes", None, "no"]})
+    with pytest.warns(UserWarning, match="1 of 3 votes"):
+        assert read_answers(single, answers="v", kind="votes", content="text").answer(["a"]).tolist() == [[0.5, 0.5]]
+
+
+@pytest.mark.filterwarnings("ignore:.*votes are null")
+@pytest.mark.parametrize(
+    ("column", "options", "error", "message"),
+    [
+        ([["a"], [None]], {"kind": "votes"}, LabelMismatch, "the row of line 1 has no votes"),
+        ([["a"], ["a", "c"]], {"kind": "votes", "classes": "ab"}, LabelMismatch, r"'c' \(first in line 1\)"),
+        ([{"a": 1.0}, None], {"kind": "probabilities"}, BadInput, "line 1 has no answer"),
+        ([top(a=1.0), top(c=1.0)], {"kind": "log-probabilities", "classes": "ab"}, LabelMismatch, "class 'c' in line 1"),
+        ([top(a=1.0), top(a=1.0)], {"kind": "probabilities"}, BadInput, "line 0 holds a logprob for each token; expected kind='log-prob"),
+        (
+            [top(a=1.0), [{"token": "b", "logprob": None}]],
+            {"kind": "log-probabilities", "classes": "ab", "rest": "drop"},
+            NotProbabilities,
+            "row 1",
+        ),
+        ([[{"token": "a", "score": 1.0}]] * 2, {"kind": "probabilities"}, BadInput, "line 0 holds .* expected a token and its logprob"),
+        ([top(a=1.0), top(c=1.0)], {"kind": "log-probabilities", "mapping": {"c": None}}, LabelMismatch, "line 1 has no probability left"),
+        ([[0.5, 0.5], [0.5]], {"kind": "probabilities", "classes": "ab"}, ShapeError, r"same length \(line 1"),
+        ([[0.5, 0.5]] * 2, {"kind": "probabilities", "classes": "ab", "mapping": {"x": "a"}}, BadInput, "mapping= applies to votes"),
+    ],
+)
+def test_the_error_names_the_line(column, options, error, message, tmp_path):
+    (tmp_path / "log.jsonl").write_text("\n".join(json.dumps({"text": text, "p": cell}) for text, cell in zip("ab", column, strict=True)))
+    with pytest.raises(error, match=message):
+        read_answers(tmp_path / "log.jsonl", answers="p", content="text", **options)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{oops", "line 1 of .* is not a JSON object"),
+        ("[1]", "line 1 of .* holds a list; expected a JSON object"),
+        ('{"v": "a", "v": "b"}', "line 1 of .*the name 'v' occurs twice"),
+    ],
+)
+def test_a_bad_line_of_json_is_named(line, message, tmp_path):
+    (tmp_path / "log.jsonl").write_text(json.dumps({"text": "x" * 3_000_000, "v": "a"}) + f"\n{line}\n")
+    with pytest.raises(BadInput, match=message):
+        read_answers(tmp_path / "log.jsonl", answers="v", kind="votes", content="text")
+
+
+def test_line_breaks_in_quotes_do_not_make_rows(tmp_path):
+    texts = [f"dear {number}\nthanks, all\n" + "word " * 40 for number in range(8000)]
+    pd.DataFrame({"text": texts, "answer": ["a", "b"] * 4000}).to_csv(tmp_path / "log.csv", index=False)
+    labels = read_answers(tmp_path / "log.csv", answers="answer", kind="votes", content="text")
+    assert (labels.form.classes, len(labels)) == (("a", "b"), 8000)

@@ -94,6 +94,18 @@ def labels(text: str) -> tuple[Any, ...]:
         return tuple(names)
 
 
+def token_classes(given: Sequence[str]) -> dict[str | None, Any]:
+    """Parse TOKEN=CLASS; a token without a class is dropped, and the token null stands for a missing vote."""
+    pairs = []
+    for text in given:
+        logged, sign, name = text.rpartition("=")
+        if not sign or not logged:
+            raise click.BadParameter(f"{text!r} is no mapping; write TOKEN=CLASS, for example ' Yes=yes', or TOKEN= to drop the token.")
+        pairs.append((None if logged == "null" else logged, name or None))
+    whole = all(name is None or name.lstrip("-").isdigit() for _, name in pairs)
+    return {logged: int(name) if whole and name is not None else name for logged, name in pairs}
+
+
 def setting(text: str) -> tuple[str, Any]:
     """Parse NAME=VALUE; the value is a number, true, false, none, a list, or otherwise a text."""
     name, sign, value = text.partition("=")
@@ -140,6 +152,13 @@ TEACHER_OPTIONS = (
     click.option(
         "--repeated", type=click.Choice(REPEATED), help="Log only: for different answers to the same row, stop or take their mean."
     ),
+    click.option(
+        "--mapping",
+        multiple=True,
+        metavar="TOKEN=CLASS",
+        callback=lambda context, option, given: token_classes(given),
+        help="Log only: the class that a token or vote stands for; without a class it is dropped, and null=CLASS names refusals.",
+    ),
     click.option("--smoothing", type=float, help="Votes only: number added to the count of every class."),
 )
 """Options that describe a teacher or a log; a command receives them as one argument `source`."""
@@ -173,7 +192,7 @@ def _with(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) 
     return command
 
 
-OPTION_ARGUMENTS = "answers|classes|content|drop|id|kind|labels|repeated|rest|soft_weight|task|teacher|top_k|truth|weight"
+OPTION_ARGUMENTS = "answers|classes|content|drop|id|kind|labels|mapping|repeated|rest|soft_weight|task|teacher|top_k|truth|weight"
 """Python arguments named in error messages that are options of the command line."""
 
 

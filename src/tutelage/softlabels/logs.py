@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,11 +13,11 @@ from numpy.typing import NDArray
 from tutelage.core.answer_kinds import Task
 from tutelage.core.answers import AnswerForm, list_classes, of_classes, plain
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
+from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, one_line
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows
-from tutelage.data.tables import read_table
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.log_lines import LogLines, token_numbers
 from tutelage.softlabels.options import LOGGED_KINDS, SHARD_ROWS, LoggedKind, Repeated, Rest
 
 MASS_SLACK = 1e-3
@@ -40,6 +38,7 @@ def read_answers(
     rest: Rest = "spread",
     repeated: Repeated = "error",
     smoothing: float = 0.0,
+    mapping: Mapping[Any, Any] | None = None,
 ) -> SoftLabels:
     """Read soft labels from a log of answers, such as the votes or log-probabilities of an LLM.
 
@@ -47,10 +46,10 @@ def read_answers(
     in the same position, or to the row whose entry in `ids` equals the line's `id_column`.
 
     Args:
-        source: path of a .parquet, .csv or .jsonl file, or a pyarrow Table.
+        source: path of a .parquet, .csv, .tsv or .jsonl file, or a pyarrow Table.
         answers: the column or columns that hold the answers. With one name: numbers, lists of numbers, mappings from class
-            to number (JSON objects; if classes are left out, a top-k log), or for votes a label or a list of labels. With
-            several names: one column per class.
+            to number (JSON objects; if classes are left out, a top-k log), lists of {"token": ..., "logprob": ...} as language
+            models report them, or for votes a label or a list of labels. With several names: one column per class.
         kind: kind of the numbers: "probabilities", "log-probabilities", "logits", "values" (regression) or "votes", which
             are counted: five calls of an LLM give five votes.
         content: the columns that hold the rows themselves (one column for texts).
@@ -66,12 +65,15 @@ def read_answers(
         repeated: several lines about one row that disagree are an "error", or are averaged ("mean"). Votes are always counted
             together.
         smoothing: votes added to every class before counting; above 0 no class gets the probability 0.
+        mapping: the class that a logged token or vote stands for, as {" Yes": "yes", "YES": "yes", "I": None}: the probabilities of
+            tokens of one class are added; None drops a token, and the rest of its line is scaled up. Votes that are null (refusals)
+            are left out, with a warning, unless the key None gives them a class.
 
     Returns:
         Soft labels, a Teacher for exactly the rows that the log answers.
 
     Raises:
-        BadInput: no such file or column, an unknown kind, or no rule that assigns lines to rows.
+        BadInput: no such file or column, an unknown kind, no rule that assigns lines to rows, or a line without an answer.
         LabelMismatch: lines that do not match the rows or classes.
         NotProbabilities, ShapeError: numbers that are not of the declared kind.
 
@@ -87,14 +89,13 @@ def read_answers(
                [0.83, 0.17]])
     """
     _check_options(kind, content=content, data=data, id_column=id_column, ids=ids)
-    table = read_table(Path(source)) if isinstance(source, str | Path) else source
-    columns = _Columns(table)
+    columns, mapping = LogLines.of(source), mapping or {}
     answer_columns = [answers] if isinstance(answers, str) else list(answers)
     names = _names(columns, content=content, data=data, id_column=id_column, ids=ids)
     if kind == "votes":
-        numbers, labels, names = _counted(columns.values(answer_columns[0]), names, classes=classes, smoothing=smoothing)
+        numbers, labels, names = _counted(columns.answers(answer_columns[0]), names, classes=classes, smoothing=smoothing, mapping=mapping)
     else:
-        numbers, labels = _numbers(columns, answer_columns, kind, classes=classes, rest=rest)
+        numbers, labels = _numbers(columns, answer_columns, kind, classes=classes, rest=rest, mapping=mapping)
     form = _form(kind, labels, task)
     numbers = form.check(_exp(numbers) if kind == "log-probabilities" else numbers, len(names), "the logged answers")
     if repeated == "mean" and kind != "votes":
@@ -117,47 +118,23 @@ def _check_options(kind: str, *, content: Any, data: Any, id_column: str | None,
         raise BadInput("to join by id, pass all of data=, ids= (an id for each row of data) and id_column= (the log's column of ids).")
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """A table's columns by name."""
-
-    table: Any
-
-    def column(self, name: str) -> Any:
-        if name not in self.table.column_names:
-            raise BadInput(f"the log has no column {name!r}; it has {', '.join(map(repr, self.table.column_names))}.")
-        return self.table.column(name)
-
-    def values(self, name: str) -> list[Any]:
-        """Python values; texts that hold JSON, as in a CSV file, are parsed."""
-        values = self.column(name).to_pylist()
-        if values and all(isinstance(value, str) and value[:1] in "[{" for value in values):
-            try:
-                return [json.loads(value) for value in values]
-            except ValueError as error:
-                raise BadInput(
-                    f"column {name!r} looks like JSON and cannot be parsed ({error}). Correct it, or log the values in columns."
-                ) from error
-        return list(values)
-
-
-def _names(columns: _Columns, *, content: str | Sequence[str] | None, data: Any, id_column: str | None, ids: Sequence[Any] | None) -> Names:
+def _names(columns: LogLines, *, content: str | Sequence[str] | None, data: Any, id_column: str | None, ids: Sequence[Any] | None) -> Names:
     """(lines,) content name of the row that each line is about."""
     if content is not None:
         content_columns = [content] if isinstance(content, str) else list(content)
-        lines = [columns.column(name).to_pylist() for name in content_columns]
+        lines = [columns.cells(name) for name in content_columns]
         return row_names(
             lines[0] if len(content_columns) == 1 else np.array(lines, dtype=object).T
         )  # as objects, so that a number next to a text stays a number
     names = np.concatenate([row_names(part) for *_, part in as_rows(data).parts(SHARD_ROWS)])
     if id_column is None or ids is None:
-        if len(names) != columns.table.num_rows:
+        if len(names) != columns.count:
             raise LabelMismatch(
-                f"the log has {columns.table.num_rows} lines and the data {len(names)} rows; without ids both must be equal. Pass "
+                f"the log has {columns.count} lines and the data {len(names)} rows; without ids both must be equal. Pass "
                 "id_column= and ids=."
             )
         return names
-    return names[_positions(columns.column(id_column).to_pylist(), list(ids), len(names))]
+    return names[_positions(columns.cells(id_column), list(ids), len(names))]
 
 
 def _positions(line_ids: list[Any], ids: list[Any], rows: int) -> NDArray[np.intp]:
@@ -184,15 +161,27 @@ def _form(kind: LoggedKind, labels: tuple[Any, ...], task: Task | None) -> Answe
 
 
 def _numbers(
-    columns: _Columns, answer_columns: list[str], kind: LoggedKind, *, classes: Sequence[Any] | None, rest: str
+    columns: LogLines,
+    answer_columns: list[str],
+    kind: LoggedKind,
+    *,
+    classes: Sequence[Any] | None,
+    rest: str,
+    mapping: Mapping[Any, Any],
 ) -> tuple[Floats, tuple[Any, ...]]:
     """(lines, classes) numbers, still of the logged kind, and the classes."""
     if len(answer_columns) > 1:
-        wide = np.column_stack([_floats(columns.values(name), name) for name in answer_columns])
+        wide = np.column_stack([_floats(columns.answers(name), name) for name in answer_columns])
         return wide, () if kind == "values" else tuple(answer_columns if classes is None else classes)
-    values = columns.values(answer_columns[0])
-    if values and all(isinstance(value, Mapping) for value in values):
-        return _from_mappings(values, kind, classes=classes, rest=rest)
+    values = columns.answers(answer_columns[0])
+    empty = next((line for line, value in enumerate(values) if value is None), None)
+    if empty is not None:
+        raise BadInput(f"line {empty} has no answer (column {answer_columns[0]!r}); drop the line, or query the teacher again.")
+    tokens = [token_numbers(value, kind, line) for line, value in enumerate(values)]
+    if tokens and tokens[0] is not None:
+        return _from_tokens(tokens, kind, classes=classes, rest=rest, mapping=mapping)
+    if mapping:
+        raise BadInput("mapping= applies to votes, and to answers that name their classes or tokens; leave it out.")
     numbers = _floats(values, answer_columns[0])
     if kind == "values":
         return numbers, ()
@@ -205,7 +194,18 @@ def _floats(values: list[Any], name: str) -> Floats:
     try:
         return np.asarray(np.array(values, dtype=np.float64))
     except (TypeError, ValueError, OverflowError) as error:
-        raise ShapeError(f"column {name!r} does not hold numbers, or lists of numbers of the same length ({error}).") from error
+        shape = np.shape(values[0]) if values and not isinstance(values[0], str | Mapping) else ()
+        line = next((line for line, value in enumerate(values) if not _is_numbers(value, shape)), 0)
+        raise ShapeError(
+            f"column {name!r} does not hold numbers, or lists of numbers of the same length (line {line}: {one_line(error)})."
+        ) from error
+
+
+def _is_numbers(value: Any, shape: tuple[int, ...]) -> bool:
+    try:
+        return np.asarray(value, dtype=np.float64).shape == shape
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _exp(log_probs: Floats) -> Floats:
@@ -214,21 +214,60 @@ def _exp(log_probs: Floats) -> Floats:
         return np.asarray(np.exp(log_probs))
 
 
-def _from_mappings(
-    values: list[Mapping[str, Any]], kind: LoggedKind, *, classes: Sequence[Any] | None, rest: str
+def _from_tokens(
+    lines: list[list[tuple[Any, Any]] | None],
+    kind: LoggedKind,
+    *,
+    classes: Sequence[Any] | None,
+    rest: str,
+    mapping: Mapping[Any, Any],
 ) -> tuple[Floats, tuple[Any, ...]]:
-    keys = sorted({key for value in values for key, number in value.items() if number is not None})
-    labels = tuple(keys if classes is None else classes)
+    """(lines, classes) numbers of lines that name their classes or tokens, and the classes."""
+    of_log = {
+        label for line in lines for token, number in line or () if number is not None and (label := mapping.get(token, token)) is not None
+    }
+    labels = tuple(sorted(of_log, key=lambda label: (isinstance(label, str), label)) if classes is None else classes)
     place = {str(label): index for index, label in enumerate(labels)}
-    unknown = [key for key in keys if key not in place]
-    if unknown:
-        raise LabelMismatch(f"the log has the class {unknown[0]!r}, which is not among {list_classes(labels)}. Add it to classes=.")
-    numbers = np.full((len(values), len(labels)), np.nan)
-    for line, value in enumerate(values):
-        for key, number in value.items():
-            if number is not None:
-                numbers[line, place[key]] = number if number == number else np.inf  # noqa: PLR0124 - a logged NaN is not a class left out
-    return _completed(numbers, kind, rest=rest), labels
+    numbers, dropped = np.full((len(lines), len(labels)), np.nan), np.zeros(len(lines))
+    for index, line in enumerate(lines):
+        if line is None:
+            raise BadInput(f"line {index} does not name its classes or tokens, as line 0 does; log every line in one form.")
+        for token, number in line:
+            label = mapping.get(token, token)
+            if label is None:
+                dropped[index] += 0.0 if number is None or kind == "logits" else _probability(number, kind)
+            elif number is not None:
+                if str(label) not in place:
+                    raise LabelMismatch(
+                        f"the log has the class {token!r} in line {index}, which is not among {list_classes(labels)}. "
+                        "Add it to classes=, or map it with mapping=."
+                    )
+                _add(numbers[index], place[str(label)], number, kind)
+    return _completed(_scaled(numbers, np.minimum(dropped, 1.0), kind), kind, rest=rest), labels
+
+
+def _probability(number: float, kind: LoggedKind) -> float:
+    return float(np.exp(number)) if kind == "log-probabilities" else float(number)
+
+
+def _add(numbers: NDArray[np.float64], place: int, number: float, kind: LoggedKind) -> None:
+    """Add the number of a token to that of its class: probabilities are added, and their logarithms as probabilities."""
+    number = float(number) if number == number else np.inf  # noqa: PLR0124 - a logged NaN is not a class left out
+    before = numbers[place]
+    if np.isnan(before):
+        numbers[place] = number
+    else:
+        numbers[place] = before + number if kind == "probabilities" else np.logaddexp(before, number)
+
+
+def _scaled(numbers: Floats, dropped: Floats, kind: LoggedKind) -> Floats:
+    """The numbers of each line after its dropped tokens: the remaining probability is scaled up to what it was."""
+    if not dropped.any():
+        return numbers
+    lost = np.flatnonzero(1 - dropped < MASS_SLACK)
+    if len(lost):
+        raise LabelMismatch(f"line {lost[0]} has no probability left after mapping= drops its tokens; drop the line.")
+    return numbers - np.log1p(-dropped)[:, None] if kind == "log-probabilities" else numbers / (1 - dropped)[:, None]
 
 
 def _completed(numbers: Floats, kind: LoggedKind, *, rest: str) -> Floats:
@@ -274,24 +313,32 @@ def _check_named(p: Floats, kind: LoggedKind) -> None:
         )
 
 
-def _counted(values: list[Any], names: Names, *, classes: Sequence[Any] | None, smoothing: float) -> tuple[Floats, tuple[Any, ...], Names]:
+def _counted(
+    values: list[Any], names: Names, *, classes: Sequence[Any] | None, smoothing: float, mapping: Mapping[Any, Any]
+) -> tuple[Floats, tuple[Any, ...], Names]:
     """(rows, classes) shares of the votes, the classes, and the name of each row, in the order in which rows first occur."""
-    votes = [list(value) if isinstance(value, list | tuple) else [value] for value in values]
-    cast_for = {plain(vote) for line in votes for vote in line}
+    cast = [list(value) if isinstance(value, list | tuple) else [value] for value in values]
+    votes = [[plain(label) for vote in line if (label := mapping.get(vote, vote)) is not None] for line in cast]
+    left_out = sum(map(len, cast)) - sum(map(len, votes))
+    if left_out:
+        warnings.warn(f"{left_out} of {sum(map(len, cast))} votes are null or dropped by mapping=, and are not counted.", stacklevel=3)
+    cast_for = {vote for line in votes for vote in line}
     labels = tuple(sorted(cast_for, key=lambda label: (isinstance(label, str), label)) if classes is None else map(plain, classes))
     unknown = sorted(map(repr, cast_for - set(labels)))
     if unknown:
+        line = next(line for line, found in enumerate(votes) if set(found) - set(labels))
         raise LabelMismatch(
-            f"votes were cast for {', '.join(unknown[:6])}, not among {list_classes(labels)}. Add them to classes=, or clean the log."
+            f"votes were cast for {', '.join(unknown[:6])} (first in line {line}), not among {list_classes(labels)}. "
+            "Add them to classes=, or map them with mapping=."
         )
     if smoothing < 0:
         raise BadInput(f"smoothing is {smoothing}; expected 0 or more votes per class.")
     place = {label: index for index, label in enumerate(labels)}
     _, first, row = np.unique(names, return_index=True, return_inverse=True)
     counts = np.full((len(first), len(labels)), float(smoothing))
-    for line, cast in enumerate(votes):
-        for vote in cast:
-            counts[row[line], place[plain(vote)]] += 1
+    for line, found in enumerate(votes):
+        for vote in found:
+            counts[row[line], place[vote]] += 1
     total = counts.sum(axis=1, keepdims=True)
     if (total == smoothing * len(labels)).any():
         line = int(first[np.flatnonzero(total[:, 0] == smoothing * len(labels))[0]])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class SourceOptions:
         content: for a log, the columns that hold the rows themselves. Without them each line belongs to the row of the
             data at the same position, or with the same `id_column`.
         id_column: for a log, a column that both the log and the data have.
-        rest, repeated, smoothing: for a log, as for `read_answers`.
+        rest, repeated, smoothing, mapping: for a log, as for `read_answers`.
     """
 
     trust: bool = False
@@ -50,6 +51,7 @@ class SourceOptions:
     rest: Rest | None = None
     repeated: Repeated | None = None
     smoothing: float | None = None
+    mapping: Mapping[Any, Any] = field(default_factory=dict)
 
     def refuse(self, *names: str, of: str) -> None:
         """Refuse options that do not apply.
@@ -58,11 +60,11 @@ class SourceOptions:
             BadInput: one of these options is set; the message names it.
         """
         for name in names:
-            if getattr(self, name) not in (None, ()):
+            if getattr(self, name) not in (None, (), {}):
                 raise BadInput(f"{name.removesuffix('_column')}= does not apply to {of}; leave it out.")
 
 
-OF_A_LOG = ("answers", "content", "id_column", "rest", "repeated", "smoothing")
+OF_A_LOG = ("answers", "content", "id_column", "rest", "repeated", "smoothing", "mapping")
 
 
 def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
@@ -112,7 +114,7 @@ def _log(path: Path, data: TableFile, options: SourceOptions) -> SoftLabels:
         ids=None if options.id_column is None else data.values(options.id_column).tolist(),
         classes=options.classes,
         task=options.task,
-        **{name: value for name in ("rest", "repeated", "smoothing") if (value := getattr(options, name)) is not None},
+        **{name: value for name in ("rest", "repeated", "smoothing", "mapping") if (value := getattr(options, name)) is not None},
     )
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from tutelage.core.errors import BadInput
-from tutelage.data.column_types import TYPES, as_type, inferred, type_of
+from tutelage.data.column_types import SAMPLE, TYPES, as_type, inferred, type_of
 
 
 def texts(*cells):
@@ -64,6 +64,7 @@ def test_texts_that_lose_something_as_numbers_or_dates_stay_texts(cells):
     [
         (texts("007", "NA", None), "text", ["007", "NA", None]),
         (texts("007", "NA", "12e5"), "number", [7, None, 1_200_000]),
+        (texts("123456789012345678901"), "number", [123456789012345678901.0]),
         (texts("1", "0", ""), "boolean", [True, False, None]),
         (texts("3", "1"), "category", [3, 1]),
         (texts("2020-01-01"), "date", [datetime.date(2020, 1, 1)]),
@@ -115,3 +116,10 @@ def test_every_type_of_arrow_has_a_type():
     }
     assert found == set(TYPES)
     assert type_of(pa.null()) is type_of(pa.list_(pa.int8())) is type_of(pa.binary()) is None
+
+
+@pytest.mark.parametrize("last", ["x", "007", "0x1F", "12e5", "1,5", "2020-01-01"])
+def test_a_cell_beyond_the_sample_decides_too(last):
+    for first in ("7", "7.5", "2020-01-01 10:00", "true"):
+        cells = [first] * (SAMPLE + 500) + [last]
+        assert inferred(texts(*cells)).to_pylist()[-2:] == [first, last] or (first, last) == ("2020-01-01 10:00", "2020-01-01")

@@ -41,6 +41,24 @@ def test_a_recording_is_queried_with_its_recorded_columns(columns, data):
     assert columns_known_to(labels, data) == columns
 
 
+def test_a_recording_names_its_columns(data, tmp_path):
+    labels = record(open_answers("line.skops", data, SourceOptions()), data.rows_of(["b", "a"]), "labels")
+    assert labels.columns == open_answers("labels", data, SourceOptions()).columns == ("b", "a")
+    wide = FRAME.assign(more=1.5)[["more", "a", "b", "y"]]
+    wide.to_csv("wide.csv", index=False)
+    assert columns_known_to(labels, TableFile.open(tmp_path / "wide.csv")) == ("b", "a")
+    wide.drop(columns="b").to_csv("narrow.csv", index=False)
+    with pytest.raises(LabelMismatch, match=r"recorded on the column 'b', which .*narrow.csv lacks"):
+        columns_known_to(labels, TableFile.open(tmp_path / "narrow.csv"))
+
+
+def test_a_teacher_receives_the_columns_that_it_stores_in_its_order(data, tmp_path):
+    teacher = open_answers("line.skops", data, SourceOptions())
+    FRAME.assign(more=1.5)[["more", "b", "a"]].to_csv("wide.csv", index=False)
+    assert columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv")) == ("a", "b")
+    assert columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", drop=["a"])) == ("more", "b")
+
+
 def test_a_column_teacher_receives_only_its_columns(data):
     teacher = open_answers("line.skops", data, SourceOptions())
     labels = record(teacher, data.rows(), "labels")

@@ -21,7 +21,7 @@ MISSING = (
 
 _WHOLE = r"^-?(0|[1-9][0-9]*)$"
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?|[iI]nf|INF|[iI]nfinity)$"
-_CODE = r"^([+-]?0[0-9].*|\+[0-9]{7,}|[0-9]+[eE][0-9]+)$"
+_CODE = r"^([+-]?0[0-9xX].*|\+[0-9]{7,}|[0-9]+[eE][0-9]+)$"
 """Texts that are not numbers although they could be read as such: a padded number, a telephone number, a code such as 12e5."""
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -147,7 +147,7 @@ def _read_as(column: Any, wanted: ColumnType, where: str) -> Any:
         return pa.chunked_array([pa.nulls(len(column))])
     for read in readers[wanted]:
         found = read(column)
-        if found is not None:
+        if found is not None and found.type != column.type:
             return found
     distinct = pc.unique(column.drop_null()).to_pylist()
     wrong = next(cell for cell in distinct if all(read(pa.chunked_array([[cell]])) is None for read in readers[wanted]))
@@ -185,14 +185,38 @@ def _with_gaps(texts: Any) -> Any:
 
 
 SAMPLE = 1000
+"""Cells by which a type is ruled out before all cells are looked at."""
 
 
 def _all_match(column: Any, pattern: str) -> bool:
     """Whether a regular expression matches all cells that are not missing."""
     import pyarrow.compute as pc
 
-    cells = column.drop_null()
-    return all(pc.all(pc.match_substring_regex(part, pattern)).as_py() for part in (cells.slice(0, SAMPLE), cells))
+    return _sample_matches(column, pattern) and bool(pc.all(pc.match_substring_regex(column.drop_null(), pattern)).as_py())
+
+
+def _sample_matches(column: Any, pattern: str) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.all(pc.match_substring_regex(column.drop_null().slice(0, SAMPLE), pattern)).as_py())
+
+
+def _holds_code(column: Any) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.any(pc.match_substring_regex(column, _CODE)).as_py())
+
+
+def _cast(column: Any, *kinds: Any) -> Any:
+    """The column in the first of these types that holds all cells exactly; None if there is none."""
+    import pyarrow as pa
+
+    for kind in kinds:
+        try:
+            return column.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return None
 
 
 def _booleans(column: Any) -> Any:
@@ -207,14 +231,10 @@ def _whole_numbers(column: Any) -> Any:
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(column)
-    if not _all_match(trimmed, _WHOLE):
+    if not _sample_matches(trimmed, _WHOLE) or _holds_code(trimmed):
         return None
-    for kind in (pa.int64(), pa.uint64()):
-        try:
-            return trimmed.cast(kind)
-        except pa.ArrowInvalid:
-            continue
-    return column
+    found = _cast(trimmed, pa.int64(), pa.uint64())
+    return column if found is None and _all_match(trimmed, _WHOLE) else found
 
 
 def _numbers(column: Any, *, codes: bool = False) -> Any:
@@ -222,9 +242,10 @@ def _numbers(column: Any, *, codes: bool = False) -> Any:
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(column)
-    if not _all_match(trimmed, NUMBER) or (not codes and pc.any(pc.match_substring_regex(trimmed, _CODE)).as_py()):
+    if not _sample_matches(trimmed, NUMBER) or (not codes and _holds_code(trimmed)):
         return None
-    return pc.replace_substring_regex(trimmed, r"^\+", "").cast(pa.float64())
+    found = _cast(trimmed, pa.float64())
+    return _cast(pc.replace_substring_regex(trimmed, r"^\+([0-9.])", r"\1"), pa.float64()) if found is None else found
 
 
 def _dates(column: Any) -> Any:
@@ -232,14 +253,13 @@ def _dates(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for pattern, zone in ((_DATE, ""), (_MOMENT, ""), (_ZONED, "UTC")):
-        if _all_match(column, pattern):
-            fine = pc.any(pc.match_substring_regex(column, r"[.][0-9]{7,9}")).as_py()
-            kind = pa.date32() if pattern == _DATE else pa.timestamp("ns" if fine else "us", zone or None)
-            try:
-                return pc.replace_substring_regex(column, r" ?UTC$", "Z").cast(kind)
-            except pa.ArrowInvalid:  # a day such as 2020-02-31
-                return None
+    if _sample_matches(column, _DATE):
+        return _cast(column, pa.date32())
+    for pattern, zone in ((_MOMENT, None), (_ZONED, "UTC")):
+        if _sample_matches(column, pattern):
+            kinds = pa.timestamp("us", zone), pa.timestamp("ns", zone)
+            found = _cast(column, *kinds)
+            return _cast(pc.replace_substring_regex(column, r" ?UTC$", "Z"), *kinds) if found is None and zone else found
     return None
 
 

@@ -11,7 +11,7 @@ from tutelage.core.answer_kinds import KINDS, Task
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, TutelageError, one_line
+from tutelage.core.errors import BadInput, LabelMismatch, TutelageError, one_line
 from tutelage.data.table_file import TableFile
 from tutelage.data.tables import table_suffix
 from tutelage.softlabels.folder import LabelFolder, open_labels
@@ -149,12 +149,17 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
     A teacher that stores the names of its columns receives those, in its order, if all of them are features; any other teacher
     receives the features. Recorded answers are looked up by the content of a row: a recording receives the columns that it was
     recorded on, and one that does not name them the set of columns with which it contains the most rows.
+
+    Raises:
+        LabelMismatch: a recording was made on a column that the data lacks.
     """
     if not isinstance(teacher, LabelFolder | SoftLabels):
         names = columns_read_by(teacher)
         return names if names is not None and set(names) <= set(data.features) else data.features
-    if isinstance(teacher, LabelFolder) and teacher.columns and set(teacher.columns) <= set(data.columns):
-        return teacher.columns
+    named = teacher.columns if isinstance(teacher, LabelFolder) and data.text is None else ()
+    missing = [name for name in named if name not in data.columns]
+    if named and not missing:
+        return named
     labels = teacher.labels if isinstance(teacher, LabelFolder) else teacher
     highest, best = -1.0, data.features
     for names in data.choices():
@@ -164,6 +169,11 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
             highest, best = share, names
         if share == 1:
             break
+    if highest == 0 and missing and data.columns:
+        raise LabelMismatch(
+            f"the answers were recorded on the column {missing[0]!r}, which {data.path} lacks. Pass rows with the columns that they were "
+            "recorded on, or record again."
+        )
     return best
 
 
@@ -172,7 +182,7 @@ def columns_read_by(teacher: Teacher) -> tuple[str, ...] | None:
     model = teacher.teacher if isinstance(teacher, NamedTeacher) else teacher
     schema = getattr(model, "schema", None)
     if schema is not None:
-        return tuple(str(column.name) for column in schema.columns)
+        return tuple(schema.names) if schema.names is not None else None
     names = getattr(getattr(model, "estimator", None), "feature_names_in_", None)
     return None if names is None else tuple(map(str, names))
 

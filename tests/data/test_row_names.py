@@ -1,3 +1,6 @@
+from datetime import date, time, timedelta
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -146,3 +149,33 @@ def test_a_running_name_covers_all_rows_added_so_far():
     assert running.value == data_name(NUMBERS[:2])
     running.add(row_names(NUMBERS[2:]))
     assert running.value == data_name(NUMBERS)
+
+
+DAY = pd.Timestamp("2020-02-29 12:00", tz="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pd.Series([pd.NaT], dtype="datetime64[ns]"), [np.nan]),
+        (pd.Series([pd.NaT], dtype="timedelta64[ns]"), [None]),
+        (pd.Series([date(2020, 2, 29)], dtype=object), pd.Series(["2020-02-29"], dtype="datetime64[s]")),
+        (pd.Series([DAY]), pd.Series([DAY.tz_convert("UTC")])),
+        (pd.Series([DAY]), pd.Series([DAY.tz_convert(None)], dtype="datetime64[us]")),
+        (pd.Series([DAY], dtype=object), pd.Series([DAY.tz_convert(None).to_pydatetime()], dtype=object)),
+        (pd.Series([timedelta(hours=26)], dtype=object), pd.Series([pd.Timedelta("26h")])),
+        (pd.Series([Decimal("1.50")], dtype=object), [1.5]),
+        (pd.Series([Decimal(7)], dtype=object), [7]),
+        (pd.Series([time(12, 30)], dtype=object), ["12:30:00"]),
+    ],
+)
+def test_the_same_date_time_or_decimal_has_one_name(one, other):
+    names = [row_names(pd.DataFrame({"a": pd.Series(cells).to_numpy() if isinstance(cells, list) else cells})) for cells in (one, other)]
+    np.testing.assert_array_equal(*names)
+
+
+def test_huge_whole_numbers_beside_decimals_are_not_rounded():
+    frame = pd.DataFrame({"id": [2**60 + 1, 2**60 + 2], "x": [0.5, 0.5]})
+    first, second = row_names(frame)
+    assert first != second
+    np.testing.assert_array_equal(row_names(frame.astype({"id": "Int64"})), [first, second])

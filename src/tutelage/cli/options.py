@@ -74,6 +74,11 @@ TEACHER_OPTIONS = (
         "--kind", type=click.Choice(LOGGED_KINDS), help="What the answers are; required for a log, and for a teacher that does not say."
     ),
     click.option("--task", type=click.Choice(TASKS), help="The task, if it does not follow from the classes."),
+    click.option(
+        "--teacher-version",
+        metavar="TEXT",
+        help="Identifies a teacher that calls a service or holds what cannot be read; change it whenever its answers change.",
+    ),
     click.option("--answers", multiple=True, metavar="COLUMN", help="Log only: the column of answers; repeat it for one column per class."),
     click.option(
         "--content",

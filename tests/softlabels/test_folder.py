@@ -92,7 +92,7 @@ def test_a_shard_of_another_recording_is_refused(folder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"schema": 2}, StaleCache, "recorded in schema 2; this version of tutelage reads 3"),
+        ({"schema": 2}, StaleCache, "recorded in schema 2; this version of tutelage reads 4"),
         ({"rows": 26, "shard_rows": 5}, DamagedFile, "is incomplete or invalid: shards: 3 for 26 rows"),
         ({"rows": "many"}, DamagedFile, "is incomplete or invalid"),
         ({"classes": ["a"]}, DamagedFile, "is incomplete or invalid"),
@@ -146,3 +146,13 @@ def test_a_shard_with_other_row_numbers_is_refused(folder, selection):
     pq.write_table(table.slice(0, len(rows)).set_column(0, "row", rows), shard_path(folder.path, 0))
     with pytest.raises(DamagedFile, match="does not hold rows 0 to 9"):
         read_shard(folder.path, 0, folder.provenance)
+
+
+@pytest.mark.parametrize("later", [{"positions": "tokens"}, {"side_files": {"notes.json": "3f2a"}}])
+def test_what_a_later_version_adds_to_a_recording_is_not_ignored(tmp_path, later):
+    path = record(Linear(), ROWS, tmp_path / "labels").path
+    plain = json.loads((path / MANIFEST).read_text())
+    assert (plain["positions"], plain["side_files"]) == (None, {})
+    (path / MANIFEST).write_text(json.dumps(plain | later))
+    with pytest.raises(StaleCache, match=r"does not read\. Use a later one"):
+        open_labels(path)

@@ -124,7 +124,7 @@ def _as_options(sentence: str) -> str:
     return re.sub(
         rf"(?<![(\w])({OPTION_ARGUMENTS})=(?=([\w'\"\[])?)",
         lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}",
-        sentence,
+        sentence.replace("as_teacher(..., version=)", "--teacher-version"),
     )
 
 

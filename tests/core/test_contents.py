@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import BallTree, KDTree
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from torch import nn
@@ -164,6 +165,14 @@ def test_a_cache_or_a_lock_is_no_content():
     before = content_hash(served)
     with served.lock:
         assert content_hash(served) == before
+
+
+@pytest.mark.parametrize("tree", [KDTree, BallTree])
+def test_a_search_tree_does_not_change_as_it_answers(tree):
+    made = tree(ROWS)
+    before = content_hash(made)
+    made.query(ROWS, k=2)
+    assert content_hash(made) == before != content_hash(tree(ROWS + 1))
 
 
 def networks():

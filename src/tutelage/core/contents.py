@@ -180,6 +180,8 @@ def _of_instance(value: Any) -> Content:
     if isinstance(reduced, str):
         return Content("global", [("", _global_name(value, reduced))])
     make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+    if hasattr(value, "reset_n_calls") and isinstance(state, tuple):  # scikit-learn's KDTree and BallTree count what they do
+        state = (*state[:7], *state[11:])
     described = [("its type", make), ("", arguments), ("", state)]
     return Content("instance", [*described, ("", list(items or ())), ("", [list(pair) for pair in pairs or ()])])
 

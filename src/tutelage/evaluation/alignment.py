@@ -14,10 +14,13 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import array_of, as_rows
+from tutelage.evaluation.agreement import Decisions
+from tutelage.evaluation.intervals import finite_array
+from tutelage.evaluation.own_decisions import own_decisions
 from tutelage.evaluation.records import AlignedAnswers
 
 
-def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> AlignedAnswers:
+def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights: Any = None) -> AlignedAnswers:
     """Query student and teacher on every row, and put all columns in the order of the teacher's classes (else the student's).
 
     Args:
@@ -27,11 +30,12 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
         X: rows, as `as_rows` accepts them.
         y: (rows,) classes; (rows, labels) of 0 and 1 for multilabel, with columns named after the classes or in their order;
             (rows,) or (rows, outputs) values for regression. None if the truth is not known.
+        weights: (rows,) weights of the rows, at least 0; None if all weigh the same.
 
     Raises:
         LabelMismatch: student and teacher have different classes, y has unknown classes, or the number of answers is not
             the number of rows. BadInput: neither a teacher nor y, or a student without the necessary methods.
-            ShapeError: y or answers with rows of unequal length.
+            ShapeError: y or answers with rows of unequal length, or another number of weights.
     """
     if teacher is None and y is None:
         raise BadInput("there is nothing to measure the student against; pass a teacher, or y, or both.")
@@ -43,13 +47,15 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
     answers = outputs if form.task == "regression" else form.probabilities(outputs)
     if teacher is None and form.task == "multilabel":
         _refuse_one_hot(student, answers, np.asarray(y))
-    of_teacher = None
+    decided = own_decisions(student, inputs, answers, form)
+    of_teacher, teacher_decided = None, None
     order = form.classes
     if teacher is not None:
         order = teacher.form.classes
-        answers = _in_order(answers, form, teacher.form)
+        answers, decided = _in_order(answers, form, teacher.form), _decisions_in_order(decided, form, teacher.form)
         of_teacher = teacher.form.check(teacher.answer(inputs), rows.count)
         of_teacher = of_teacher if form.task == "regression" else teacher.form.probabilities(of_teacher)
+        teacher_decided = own_decisions(teacher, inputs, of_teacher, teacher.form)
         if of_teacher.shape[1] != answers.shape[1]:
             raise ShapeError(
                 f"the student returns {answers.shape[1]} values per row and the teacher {of_teacher.shape[1]}; "
@@ -59,7 +65,31 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
     truth = None if y is None else target.truth_as_answers(y, rows.count)
     if truth is not None and truth.shape != answers.shape:
         raise ShapeError(f"y has shape {np.shape(y)}; expected {answers.shape}, the shape of the answers.")
-    return AlignedAnswers(form.task, order, answers, of_teacher, truth, fingerprint(row_names(inputs)))
+    return AlignedAnswers(
+        form.task,
+        order,
+        answers,
+        of_teacher,
+        truth,
+        fingerprint(row_names(inputs)),
+        student_decisions=decided,
+        teacher_decisions=teacher_decided,
+        weights=None if weights is None else checked_weights(weights, rows.count),
+    )
+
+
+def checked_weights(weights: Any, rows: int) -> Floats:
+    """Weights of rows as (rows,) float64.
+
+    Raises:
+        ShapeError: another number of weights. BadInput: weights that are negative or not finite, or all zero.
+    """
+    found = finite_array(weights, "the sample weights")
+    if found.shape != (rows,):
+        raise ShapeError(f"sample_weight has shape {found.shape} for {rows} rows; expected one weight per row.")
+    if (found < 0).any() or not found.any():
+        raise BadInput("sample_weight holds negative weights, or nothing but zeros; expected weights of at least 0 with a positive sum.")
+    return found
 
 
 def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) -> AnswerForm:
@@ -167,3 +197,12 @@ def _in_order(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats:
     ordered = np.zeros((len(answers), len(known)), dtype=answers.dtype)
     ordered[:, found] = answers[:, known[found]]
     return ordered
+
+
+def _decisions_in_order(decided: Decisions | None, form: AnswerForm, target: AnswerForm) -> Decisions | None:
+    """The student's own decisions as the teacher's columns."""
+    if decided is None:
+        return None
+    if form.task == "multilabel":
+        return _in_order(decided.astype(np.float64), form, target).astype(np.intp)
+    return target.codes(label_array(form.classes))[decided]

@@ -10,7 +10,7 @@ from rich.text import Text
 from tutelage.report import words
 from tutelage.report.records import PublishedTable, RunRecord
 
-VERDICT_STYLES = {"beats": "bold green", "no difference": "dim", "worse": "bold red"}
+VERDICT_STYLES = {"beats": "bold green", "no difference": "dim", "worse": "bold red", "differ": "bold"}
 
 
 def terminal_table(record: RunRecord) -> Group:
@@ -60,6 +60,8 @@ def _comparisons(record: RunRecord) -> Table:
             words.difference(comparison),
             Text(comparison.verdict, style=VERDICT_STYLES[comparison.verdict]),
         )
+    table.caption = Text("\n".join(words.cautions(record)))
+    table.caption_justify = "left"
     return table
 
 

@@ -49,6 +49,8 @@ def answer(record: RunRecord) -> str:
     figures = f"{difference(first)}, over {seeds} seeds"
     if first.verdict == "no difference":
         return f"No difference detected at this precision between {first.a} and {first.b}: {figures}."
+    if first.verdict == "differ":
+        return f"These two models, {first.a} and {first.b}, differ: {difference(first)}, over {first.over}; another seed may not."
     verb = "beats" if first.verdict == "beats" else "is worse than"
     return f"{first.a} {verb} {first.b}: {figures}."
 
@@ -60,6 +62,11 @@ def caveat(record: RunRecord) -> str:
     return (
         "All students were trained from one teacher; another teacher could give better or worse students, and no interval here covers that."
     )
+
+
+def cautions(record: RunRecord) -> list[str]:
+    """What single verdicts rest on besides, such as rare large losses that may have been missed: one sentence each."""
+    return [f"{one.a} - {one.b}: {one.caution}" for one in record.comparisons if one.caution]
 
 
 def milliseconds(latency: Latency | None) -> str:

@@ -138,6 +138,9 @@ def test_a_caution_is_left_out_where_rare_losses_cannot_change_the_verdict():
     a, b = rng.random((5, 3000)), rng.random((5, 3000))
     assert not paired_difference(a + 1, b, shared_rows=True, largest=16.1)[1].caution
     assert paired_difference(a + 0.02, b, shared_rows=True, largest=16.1)[1].caution
+    assert paired_difference(a + 0.01, b, shared_rows=True)[1].caution
+    many = np.tile(a, 2)
+    assert not paired_difference(many + 0.01, np.tile(b, 2), shared_rows=True)[1].caution  # 6 000 rows
     right = rng.random((2, 5, 3000)) < 0.9
     assert not paired_difference(*right, shared_rows=True)[1].caution  # a row can only be right or wrong
     assert not paired_difference(a[:, :1], b[:, :1], shared_rows=False)[1].caution  # figures, whose rows are not known

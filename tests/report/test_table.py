@@ -21,6 +21,7 @@ def test_the_table_contains_arms_comparisons_published_figures_and_time(record):
     assert "+0.21 points (-0.10 to +0.52)" in text
     assert "teacher - student-hard: 200 rows may miss rare losses." in text
     assert "1366" in text
+    assert "the lowest and the highest of the seeds, which is not an interval" in text
     assert "1400 (1300 to 1500)" in text
     assert "Because of two mistakes." in text
     assert "12.0 s in total: teacher 8.0 s, students 3.0 s, rest 1.0 s" in text

@@ -32,9 +32,9 @@ def compare(
 
     The rows are paired, which removes the variation that both students share. The interval is over test rows only: the
     verdict is "differ" (the sign of the difference says which is better) or "no difference". It cannot be "beats", because
-    a model of the same recipe with another seed may differ as much from its twin: with 10 000 rows, 19 to 74 % of pairs that
-    differed in nothing but the seed did so in simulations. To find out whether one way of training beats another, train
-    several seeds of each and use `paired_difference`. No interval covers another teacher.
+    a model of the same recipe with another seed may differ as much: in simulations with 10 000 rows, up to 89 % of pairs that
+    had nothing but their seeds apart did ("Reading a verdict" in the documentation). To find out whether one way of training
+    beats another, train several seeds of each and use `paired_difference`. No interval covers another teacher.
 
     Args:
         a: a student, as for `evaluate`; or an Evaluation with its row-by-row answers.

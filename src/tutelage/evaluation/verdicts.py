@@ -12,6 +12,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.records import Interval, PairVerdict, Verdict
 from tutelage.evaluation.intervals import (
+    MANY_ROWS,
     NORMAL,
     WORSE_THAN_SEEN,
     effective_rows,
@@ -40,8 +41,9 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool, largest:
             rows; then the spread over seeds contains the spread over rows, and this is the paired t interval, or that of
             the rows if the seeds differ by less than their rows do.
         largest: the largest score that a row may have, such as 16.1 for the negative log-likelihood of probabilities of at
-            least 1e-7; by default 1 if all scores are 0 or 1, else ten times the largest seen. The interval says in its
-            `caution` if rows too rare to be seen could change the verdict with such scores.
+            least 1e-7. The interval says in its `caution` if rows too rare to be seen could change the verdict with such
+            scores. By default it does so for fewer than 5 000 rows, with ten times the largest difference seen; scores of 0
+            and 1 need no caution.
 
     Returns:
         The difference, and its 95 % interval. In simulations the interval excluded a true difference of zero in at most 5.5 %
@@ -78,9 +80,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool, largest:
         return mean, replace(interval, low=max(interval.low, -1.0), high=min(interval.high, 1.0))
     if rows == 1:  # one figure per seed: what its rows are is not known
         return mean, interval
-    units = rows if shared_rows else seeds * rows
-    caution = rare_rows_caution(interval.low, interval.high, rows=units, largest=largest or WORSE_THAN_SEEN * highest)
-    return mean, replace(interval, caution=caution)
+    return mean, _with_caution(interval, differences, rows=rows if shared_rows else seeds * rows, largest=largest)
 
 
 def paired_rows(a: ArrayLike, b: ArrayLike, *, weights: Floats | None = None, largest: float | None = None) -> tuple[float, Interval]:
@@ -111,9 +111,8 @@ def paired_rows(a: ArrayLike, b: ArrayLike, *, weights: Floats | None = None, la
         of_a, of_b = finite_array(x, "the scores"), finite_array(y, "the scores")
         differences = of_a - of_b
         interval = mean_interval(differences, over="test rows") if weights is None else weighted_mean_interval(differences, weights)
-        highest = max(float(np.abs(of_a).max()), float(np.abs(of_b).max()))
-        caution = rare_rows_caution(interval.low, interval.high, rows=len(x), largest=largest or WORSE_THAN_SEEN * highest)
-        return float(np.average(differences, weights=weights)), replace(interval, caution=caution)
+        units = len(x) if weights is None else int(effective_rows(weights))
+        return float(np.average(differences, weights=weights)), _with_caution(interval, differences, rows=units, largest=largest)
     rows = float(len(x)) if weights is None else effective_rows(weights)
     only_a, only_b = (float(np.average(which, weights=weights)) * rows for which in (x & ~y, ~x & y))
     p, q = (only_a + 1) / (rows + 2), (only_b + 1) / (rows + 2)
@@ -143,6 +142,15 @@ def pair_verdict(difference: float, interval: Interval) -> PairVerdict:
     if math.isnan(difference) or math.isnan(interval.low) or math.isnan(interval.high):
         raise BadInput(f"a difference of {difference} ({interval.low} to {interval.high}) is not a number and gives no verdict.")
     return "no difference" if interval.low <= 0 <= interval.high else "differ"
+
+
+def _with_caution(interval: Interval, differences: Floats, *, rows: int, largest: float | None) -> Interval:
+    """The interval with its caution about rare large losses."""
+    if largest is None:
+        if rows >= MANY_ROWS:
+            return interval
+        largest = WORSE_THAN_SEEN * float(np.abs(differences).max())
+    return replace(interval, caution=rare_rows_caution(interval.low, interval.high, rows=rows, largest=largest))
 
 
 def _tables(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:

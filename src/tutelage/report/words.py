@@ -12,6 +12,9 @@ METRIC_NAMES = {"test_accuracy": "accuracy", "test_errors": "errors", "test_r2":
 SECOND_METRIC = {"test_accuracy": "test_errors", "test_r2": "test_mse"}
 
 
+SPREAD = "In brackets: the lowest and the highest of the seeds, which is not an interval."
+
+
 def score(metric: str, value: float) -> str:
     """A value of a metric: accuracies in per cent, errors as whole numbers, the others with three decimals."""
     if metric in ("test_accuracy", "fidelity"):

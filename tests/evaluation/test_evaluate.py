@@ -244,3 +244,14 @@ def test_regression_and_labels_are_weighted():
     assert labels["f1"].value == pytest.approx(f1_score(on, student.predict(rows), average="macro", sample_weight=weights))
     scores = np.column_stack([one[:, 1] for one in student.predict_proba(rows)])
     assert labels["auc"].value == pytest.approx(roc_auc_score(on, scores, average="macro", sample_weight=weights))
+
+
+def test_a_multilabel_booster_lists_the_states_of_a_label_and_no_names():
+    xgboost = pytest.importorskip("xgboost")
+    rows, on = make_multilabel_classification(100, 5, n_classes=3, random_state=0)
+    student = xgboost.XGBClassifier(n_estimators=5).fit(rows, on)
+    teacher = as_teacher(RandomForestClassifier(5, random_state=0).fit(rows, on), classes=("x", "y", "z"))
+    for of_teacher, names in ((None, (0, 1, 2)), (teacher, ("x", "y", "z"))):
+        found = evaluate(student, of_teacher, rows, on, budget_seconds=None)
+        assert (found.task, found.classes) == ("multilabel", names)
+        assert found.against_truth["accuracy"].value == pytest.approx((student.predict(rows) == on).mean())

@@ -109,7 +109,7 @@ def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) ->
         raise BadInput(f"{type(student).__name__} has no classes_; fit it first, or set classes_ to the class of each column, in order.")
     is_multilabel = _lists_labels(student) or _columns_of(y) > 1 if teacher is None else teacher.form.task == "multilabel"
     if is_multilabel:
-        return AnswerForm("probabilities", "multilabel", _label_names(student, teacher))
+        return AnswerForm("probabilities", "multilabel", _label_names(student, teacher, y))
     return of_classes("probabilities", student.classes_)
 
 
@@ -118,11 +118,18 @@ def _lists_labels(student: Any) -> bool:
     return isinstance(student.classes_, list) and all(np.ndim(one) == 1 for one in student.classes_)
 
 
-def _label_names(student: Any, teacher: Teacher | None) -> tuple[Any, ...]:
-    """Label names of a multilabel student; a list of arrays has none, so the teacher's if as many, else 0, 1, ..."""
-    if not _lists_labels(student):
-        return labels_of(student.classes_)
+def _label_names(student: Any, teacher: Teacher | None, y: Any) -> tuple[Any, ...]:
+    """Label names of a multilabel student.
+
+    A list of arrays has none, nor have the states 0 and 1 of every label, as XGBoost's multilabel classifier lists them: then
+    they are the teacher's if as many, else 0, 1, ...
+    """
     count = len(student.classes_)
+    if not _lists_labels(student):
+        names, expected = labels_of(student.classes_), _columns_of(y) if teacher is None else len(teacher.form.classes)
+        if names != (0, 1) or expected == 2:
+            return names
+        count = expected
     return teacher.form.classes if teacher is not None and len(teacher.form.classes) == count else tuple(range(count))
 
 

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -126,3 +126,14 @@ def test_a_predict_that_returns_something_else_is_not_a_decision():
         warnings.simplefilter("error")
         assert accuracy(Answers(lambda model, rows: model.predict_proba(rows)))[0] == pytest.approx(expected)
         assert accuracy(Answers(lambda model, rows: model.predict(rows)[:, None]))[0] == pytest.approx(expected)
+
+
+def test_the_rule_of_a_teacher_is_asked_with_the_columns_that_it_learnt():
+    lightgbm = pytest.importorskip("lightgbm")
+    frame = pd.DataFrame({"a": X[:, 0], "colour": pd.Categorical(np.where(X[:, 1] > 0, "red", "blue"))})
+    teacher = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(frame, Y)
+    texts = frame.assign(colour=frame["colour"].astype(str))[["colour", "a"]]
+    student = make_pipeline(FunctionTransformer(lambda rows: rows[["a"]].to_numpy()), LogisticRegression()).fit(frame, Y)
+    evaluation = evaluate(student, teacher, texts, Y, resamples=100, budget_seconds=None)
+    assert evaluation.teacher_against_truth["accuracy"].value == pytest.approx(teacher.score(frame, Y))
+    assert evaluation.notes == ()

@@ -11,14 +11,13 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.evaluation.agreement import Decisions, as_distributions, decisions
-from tutelage.teachers.inputs import for_model, with_column_names
 
 
 def own_decisions(model: Any, inputs: Any, answers: Floats, form: AnswerForm) -> Decisions | None:
     """The decisions of a model's `predict`, if they are not everywhere those of its most probable classes.
 
     Args:
-        model: a student with `predict_proba`, or a Teacher; of a Teacher, the `estimator` that it wraps is asked.
+        model: a student with `predict`, or a Teacher; a Teacher that wraps an estimator has `decide`.
         inputs: the rows.
         answers: (rows, columns) the model's probabilities for these rows.
         form: what the columns are.
@@ -27,20 +26,12 @@ def own_decisions(model: Any, inputs: Any, answers: Floats, form: AnswerForm) ->
         (rows,) column numbers, or (rows, labels) of 0 and 1 for multilabel; None for values, for a model without `predict`, for
         a `predict` that returns something else than classes, and if both rules decide alike.
     """
-    estimator = getattr(model, "estimator", None) if isinstance(model, Teacher) else model
-    if form.task == "regression" or not callable(getattr(estimator, "predict", None)):
+    decide = getattr(model, "decide" if isinstance(model, Teacher) else "predict", None)
+    if form.task == "regression" or not callable(decide):
         return None
-    rows = _rows_for(estimator, inputs) if isinstance(model, Teacher) else inputs
-    predicted = np.asarray(estimator.predict(rows))  # type: ignore[union-attr]  # it has predict
-    found = _labels_on(predicted, answers) if form.task == "multilabel" else _codes(predicted, len(answers), form, type(estimator).__name__)
+    predicted = np.asarray(decide(inputs))
+    found = _labels_on(predicted, answers) if form.task == "multilabel" else _codes(predicted, len(answers), form, type(model).__name__)
     return None if found is None or np.array_equal(found, decisions(as_distributions(answers, form.task))) else found
-
-
-def _rows_for(estimator: Any, inputs: Any) -> Any:
-    """The rows as the adapter of a teacher passes them on: with the columns that the estimator was fitted on."""
-    fitted = getattr(estimator, "feature_names_in_", None)
-    names = None if fitted is None else [str(name) for name in fitted]
-    return with_column_names(for_model(inputs, names), names)
 
 
 def _codes(predicted: Any, rows: int, form: AnswerForm, kind: str) -> Decisions | None:

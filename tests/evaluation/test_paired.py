@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_multilabel_classification
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.tree import DecisionTreeClassifier
@@ -114,3 +116,11 @@ def test_decisions_of_a_rule_of_its_own_are_compared():
     eager, plain = FixedThresholdClassifier(model, threshold=0.2).fit(rows, labels), model.fit(rows, labels)
     expected = (eager.predict(rows) == labels).mean() - (plain.predict(rows) == labels).mean()
     assert compare(eager, plain, rows, labels).difference == pytest.approx(expected) != 0
+
+
+def test_shares_of_labels_are_compared_without_a_caution():
+    rows, on = make_multilabel_classification(300, 5, n_classes=3, random_state=0)
+    models = [RandomForestClassifier(5, max_depth=depth, random_state=0).fit(rows[:150], on[:150]) for depth in (2, 4)]
+    comparison = compare(*models, rows[150:], on[150:])
+    assert comparison.metric == "accuracy"
+    assert comparison.caution == ""

@@ -38,7 +38,8 @@ class Settings:
 
     def largest(self, figure: str) -> float | None:
         """The largest value that one row may have in a figure; None if it is not known."""
-        return {"nll_nats": -math.log(self.floor), "kl_nats": -math.log(self.floor), "brier": 2.0}.get(figure)
+        in_nats = -math.log(self.floor)
+        return {"nll_nats": in_nats, "kl_nats": in_nats, "brier": 2.0, "accuracy": 1.0, "agreement": 1.0}.get(figure)
 
 
 @dataclass(frozen=True)

@@ -245,3 +245,12 @@ def test_different_or_too_few_rows_are_refused():
         paired_rows([True], [True])
     with pytest.raises(BadInput, match="at least 2 test rows"):
         paired_rows([0.1], [0.2])
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(1, 2, 100)])
+def test_equal_losses_have_an_interval_in_their_own_unit(weights):
+    for unit in (1e-6, 1e6):
+        losses = unit * np.random.default_rng(0).random(100)
+        difference, interval = paired_rows(losses, losses, weights=weights)
+        assert difference == 0
+        assert 0.01 * unit < interval.high == -interval.low < 0.05 * unit

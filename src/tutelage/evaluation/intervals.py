@@ -25,7 +25,7 @@ MANY_ROWS = 5000
 """With so many rows, losses of 10 nats on one row in 200 no longer mislead more often than others (benchmarks/verdicts.py)."""
 
 
-def mean_interval(values: ArrayLike, *, over: str = "seeds") -> Interval:
+def mean_interval(values: ArrayLike, *, over: str = "seeds", scale: float | None = None) -> Interval:
     """Student's t interval of a mean over seeds or test rows.
 
     Equal values over test rows get the interval of two more rows that differ, as Agresti and Coull add them to a share; one
@@ -34,6 +34,7 @@ def mean_interval(values: ArrayLike, *, over: str = "seeds") -> Interval:
     Args:
         values: (seeds,) or (rows,), at least two.
         over: the population from which the values are a sample.
+        scale: how far apart two rows may be, used if all values are equal; by default the size of the values.
 
     Raises:
         BadInput: fewer than two values, values that are not finite, or equal values over seeds.
@@ -46,16 +47,17 @@ def mean_interval(values: ArrayLike, *, over: str = "seeds") -> Interval:
     mean = float(x.mean())
     half = _t_quantile(len(x) - 1) * math.sqrt(float(x.var(ddof=1)) / len(x))
     if over != "seeds":
-        half = max(half, float(_of_two_more(x, scale=float(np.abs(x).max()))))
+        half = max(half, float(_of_two_more(x, scale=scale or float(np.abs(x).max()))))
     return Interval(mean - half, mean + half, over)
 
 
-def weighted_mean_interval(values: Floats, weights: Floats) -> Interval:
+def weighted_mean_interval(values: Floats, weights: Floats, *, scale: float | None = None) -> Interval:
     """The interval of a weighted mean over test rows: Student's t with the effective number of rows.
 
     Args:
         values: (rows,), finite.
         weights: (rows,), at least 0, with a positive sum.
+        scale: as for `mean_interval`.
 
     Raises:
         BadInput: all weight is on one row.
@@ -66,7 +68,7 @@ def weighted_mean_interval(values: Floats, weights: Floats) -> Interval:
     mean = float(np.average(values, weights=weights))
     shares = weights / weights.sum()
     variance = float((shares**2 * (values - mean) ** 2).sum()) * rows / (rows - 1)
-    least = _of_two_more(values[weights > 0], scale=float(np.abs(values).max()), rows=rows)
+    least = _of_two_more(values[weights > 0], scale=scale or float(np.abs(values).max()), rows=rows)
     half = max(_t_quantile(rows - 1) * math.sqrt(variance), float(least))
     return Interval(mean - half, mean + half, "test rows")
 

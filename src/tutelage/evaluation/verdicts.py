@@ -110,7 +110,11 @@ def paired_rows(a: ArrayLike, b: ArrayLike, *, weights: Floats | None = None, la
     if x.dtype != np.bool_ or y.dtype != np.bool_:
         of_a, of_b = finite_array(x, "the scores"), finite_array(y, "the scores")
         differences = of_a - of_b
-        interval = mean_interval(differences, over="test rows") if weights is None else weighted_mean_interval(differences, weights)
+        scale = max(float(np.abs(of_a).max()), float(np.abs(of_b).max()))
+        if weights is None:
+            interval = mean_interval(differences, over="test rows", scale=scale)
+        else:
+            interval = weighted_mean_interval(differences, weights, scale=scale)
         units = len(x) if weights is None else int(effective_rows(weights))
         return float(np.average(differences, weights=weights)), _with_caution(interval, differences, rows=units, largest=largest)
     rows = float(len(x)) if weights is None else effective_rows(weights)

@@ -96,6 +96,15 @@ class EstimatorTeacher:
             answers = self.estimator.predict(rows) if self.form.kind == "values" else self._probabilities(rows)
         return self.form.check(answers, count)
 
+    def decide(self, inputs: Any) -> Any:
+        """The estimator's own predictions, which need not be its most probable classes: a tuned threshold, support vectors.
+
+        Raises:
+            BadInput: as `answer`.
+        """
+        with errors_as_bad_input(f"this {type(self.estimator).__name__}"):
+            return self.estimator.predict(self._rows_for_estimator(inputs))
+
     def _probabilities(self, rows: Any) -> Any:
         probabilities = self.estimator.predict_proba(rows)
         if not isinstance(probabilities, list):

@@ -2,6 +2,7 @@ import json
 import math
 import pickle
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -183,3 +184,73 @@ def test_the_type_of_a_column_is_declared(here, capsys, user_error, monkeypatch)
     sentence = user_error("record", *given, "--dtype", "zip=number")
     assert "column 'zip' of rows.csv holds 'a' in row 0, and numbers are expected" in sentence
     assert "as in --dtype 'column=text'" in sentence
+
+
+SERVED = """
+import numpy as np
+
+class Line:
+    def __init__(self, slope):
+        self.slope = slope
+
+    def answer_to(self, rows):
+        p = 1 / (1 + np.exp(-self.slope * np.asarray(rows)[:, 0].astype(float)))
+        return np.column_stack([1 - p, p])
+
+CURRENT = Line({slope})
+
+def f(rows):
+    return CURRENT.answer_to(rows)
+
+def behind_a_service(rows, client=(line for line in "ab")):
+    return CURRENT.answer_to(rows)
+"""
+
+
+@pytest.fixture
+def served(here, monkeypatch):
+    """Write the module that holds a teacher, as it would be found by the next process."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def write(slope):
+        (here / "served.py").write_text(SERVED.replace("{slope}", str(slope)))
+        sys.modules.pop("served", None)
+
+    pd.DataFrame({"x": np.linspace(-2, 2, 30)}).to_csv("rows.csv", index=False)
+    yield write
+    sys.modules.pop("served", None)
+
+
+def test_a_function_whose_model_was_trained_again_is_another_teacher(served, user_error):
+    command = ["record", "served:f", "--kind", "probabilities", "--classes", "no,yes", "--data", "rows.csv", "--into", "labels"]
+    served(1.0)
+    assert main(command) == 0
+    assert main(command) == 0
+    served(2.0)
+    assert "labels holds another recording (teacher is function:f:" in user_error(*command)
+    versioned = [*command[:-1], "versioned", "--teacher-version", "May"]
+    assert main(versioned) == 0
+    assert main(versioned) == 0
+    served(3.0)
+    assert "the teacher now gives other answers than those in versioned: for row 0" in user_error(*versioned)
+    assert "version May there, function:f:version June here" in user_error(*versioned[:-1], "June")
+
+
+def test_a_function_that_holds_a_connection_needs_a_version(served, user_error):
+    command = [
+        "record",
+        "served:behind_a_service",
+        "--kind",
+        "probabilities",
+        "--classes",
+        "no,yes",
+        "--data",
+        "rows.csv",
+        "--into",
+        "labels",
+    ]
+    served(1.0)
+    sentence = user_error(*command)
+    assert "a generator has no content that identifies it" in sentence
+    assert "Pass --teacher-version, a text to change whenever its answers change" in sentence
+    assert main([*command, "--teacher-version", "1"]) == 0

@@ -1,9 +1,11 @@
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
@@ -179,3 +181,101 @@ def test_huge_whole_numbers_beside_decimals_are_not_rounded():
     first, second = row_names(frame)
     assert first != second
     np.testing.assert_array_equal(row_names(frame.astype({"id": "Int64"})), [first, second])
+
+
+BIG = 2**60
+MIDNIGHT = datetime(2020, 5, 17)  # noqa: DTZ001 - as most tables hold it
+DAY = pd.to_datetime([MIDNIGHT])
+
+
+def objects(*cells):
+    return np.array([[cell] for cell in cells], dtype=object)
+
+
+def column(values):
+    return pd.DataFrame({"a": values})
+
+
+@pytest.mark.parametrize(
+    "holders",
+    [
+        pytest.param(
+            [
+                np.array([[BIG]]),
+                np.array([[float(BIG)]]),
+                np.array([[BIG]], np.uint64),
+                objects(BIG),
+                objects(Decimal(BIG)),
+                pl.DataFrame({"a": [BIG]}),
+            ],
+            id="a large integer that float64 represents",
+        ),
+        pytest.param([np.array([[2**63 + 1]], np.uint64), objects(2**63 + 1), objects(np.uint64(2**63 + 1))], id="one that it does not"),
+        pytest.param(
+            [objects(Decimal("1.50")), np.array([[1.5]]), objects(Fraction(3, 2)), pl.DataFrame({"a": [Decimal("1.50")]})], id="decimals"
+        ),
+        pytest.param(
+            [
+                column(DAY),
+                column(DAY.astype("datetime64[s]")),
+                column(DAY.tz_localize("UTC")),
+                column(DAY.tz_localize("UTC").tz_convert("Asia/Tokyo")),
+                column([MIDNIGHT]).astype(object),
+                column([MIDNIGHT.date()]),
+                np.array([["2020-05-17"]], "datetime64[D]"),
+                objects(np.datetime64(MIDNIGHT)),
+                pl.DataFrame({"a": [MIDNIGHT]}),
+                pl.DataFrame({"a": [MIDNIGHT.date()]}),
+                pa.table({"a": pa.array([MIDNIGHT.date()], pa.date32())}).to_pandas(),
+            ],
+            id="a date",
+        ),
+        pytest.param(
+            [np.array([["1500-01-01"]], "datetime64[D]"), objects(date(1500, 1, 1)), pl.DataFrame({"a": [date(1500, 1, 1)]})], id="long ago"
+        ),
+        pytest.param(
+            [column([pd.Timedelta(days=1)]), objects(timedelta(days=1)), pl.DataFrame({"a": [timedelta(days=1)]})], id="a duration"
+        ),
+        pytest.param(
+            [
+                column([np.nan]),
+                column([None]),
+                column([pd.NaT]),
+                column(pd.array([None], "Int64")),
+                column(pd.to_datetime([None])),
+                pl.DataFrame({"a": [None]}),
+                np.ma.array([[1.0]], mask=[[True]]),
+                np.ma.array([[1]], mask=[[True]]),
+            ],
+            id="missing",
+        ),
+        pytest.param(
+            [torch.tensor([[0.5]], dtype=torch.bfloat16), torch.tensor([[0.5]], dtype=torch.float16), np.array([[0.5]])],
+            id="half precision",
+        ),
+        pytest.param([[[1, "a"]], [(1, "a")], pd.DataFrame({"x": [1.0], "y": ["a"]})], id="a number beside a text"),
+        pytest.param([np.array([[1.5]], np.longdouble), np.array([[1.5]])], id="extended precision"),
+    ],
+)
+def test_a_value_has_one_name_in_every_holder_and_dtype(holders):
+    names = [row_names(rows).tolist() for rows in holders]
+    assert names == [names[0]] * len(holders)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.array([[2**53], [2**53 + 1], [2**53 + 2], [-(2**53) - 1]]),
+        np.array([[2**63 + 1], [2**63 + 3], [2**64 - 1]], np.uint64),
+        objects(-(2**63) + 1, 2**63 + 1),
+        objects(10**30, 10**30 + 1),
+        np.array([["2020-01-01T00:00:00.000000002"], ["2020-01-01T00:00:00.000000003"]], "datetime64[ns]"),
+        objects(Decimal("0.1"), 0.1),
+        objects(timedelta(seconds=1), np.datetime64(1, "s")),
+        np.array([[np.longdouble(1) + np.longdouble(2) ** -60], [1]]),
+        objects("1", 1, b"1", "", None),
+    ],
+    ids=str,
+)
+def test_different_values_have_different_names(rows):
+    assert len(set(row_names(rows).tolist())) == len(rows)

@@ -5,10 +5,10 @@ import pytest
 from sklearn.datasets import make_multilabel_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, log_loss, recall_score
+from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, f1_score, log_loss, r2_score, recall_score, roc_auc_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.row_names import row_names
 from tutelage.evaluation.agreement import floored
 from tutelage.evaluation.evaluate import evaluate
@@ -71,7 +71,7 @@ class ByRowNumber:
 
 def test_a_record_is_frozen_and_its_json_is_strict(evaluation):
     plain = json.loads(evaluation.dumps())
-    assert plain["schema"] == 2
+    assert plain["schema"] == 3
     assert plain["classes"] == ["setosa", "versicolor", "virginica"]
     assert plain["against_truth"]["accuracy"]["interval"]["over"] == "test rows"
     assert "answers" not in plain
@@ -150,3 +150,108 @@ def test_invalid_settings_are_refused(flowers, small_tree, wrong, seen):
     rows, labels, train = flowers
     with pytest.raises(BadInput, match=seen):
         evaluate(small_tree, None, rows[~train], labels[~train], budget_seconds=None, **wrong)
+
+
+def test_f1_and_auc_equal_scikit_learns(flowers, small_tree, evaluation):
+    rows, labels, train = flowers
+    figures, true = evaluation.against_truth, labels[~train]
+    assert figures["f1"].value == pytest.approx(f1_score(true, small_tree.predict(rows[~train]), average="macro"))
+    assert figures["auc"].value == pytest.approx(roc_auc_score(true, small_tree.predict_proba(rows[~train]), multi_class="ovr"))
+    assert (figures["f1"].method, figures["auc"].method) == ("bootstrap", "DeLong")
+    assert {"f1", "auc"} <= set(evaluation.teacher_against_truth)
+    assert not {"f1", "auc"} & set(evaluation.against_teacher)
+    for name in ("f1", "auc"):
+        assert figures[name].interval.low < figures[name].value < figures[name].interval.high
+
+
+def test_f1_and_auc_of_two_classes_are_those_of_the_second(flowers):
+    rows, labels, train = flowers
+    two = labels != "setosa"
+    student = DecisionTreeClassifier(max_depth=1).fit(rows[train & two], labels[train & two])
+    test = rows[~train & two], labels[~train & two]
+    figures = evaluate(student, None, *test, budget_seconds=None).against_truth
+    assert figures["f1"].value == pytest.approx(f1_score(test[1], student.predict(test[0]), pos_label="virginica"))
+    assert figures["auc"].value == pytest.approx(roc_auc_score(test[1] == "virginica", student.predict_proba(test[0])[:, 1]))
+
+
+def test_classes_without_rows_have_no_auc_and_no_f1(flowers, small_tree):
+    rows, labels, train = flowers
+    without = ~train & (labels != "virginica")
+    found = evaluate(small_tree, None, rows[without], labels[without], budget_seconds=None)
+    assert "The AUC leaves out the classes ['virginica'], which all rows have or none." in found.notes
+    assert found.against_truth["f1"].value == pytest.approx(f1_score(labels[without], small_tree.predict(rows[without]), average="macro"))
+    one = ~train & (labels == "setosa")
+    alone = evaluate(small_tree, None, rows[one], labels[one], budget_seconds=None)
+    assert "auc" not in alone.against_truth
+    assert alone.notes == ("There is no AUC: each of the classes has all rows or none.",)
+
+
+def test_no_figure_has_an_interval_of_no_width(flowers):
+    rows, labels, train = flowers
+    perfect = DecisionTreeClassifier().fit(rows[~train], labels[~train])
+    found = evaluate(perfect, perfect, rows[~train], labels[~train], budget_seconds=None)
+    for group in (found.against_truth, found.against_teacher, found.teacher_against_truth):
+        for name, estimate in group.items():
+            assert estimate.interval.high - estimate.interval.low > 1e-9, name
+    values = np.arange(20.0)
+    regression = evaluate(DecisionTreeRegressor().fit(values[:, None], values), None, values[:, None], values, budget_seconds=None)
+    assert all(estimate.interval.high > estimate.interval.low for estimate in regression.against_truth.values())
+
+
+def test_a_weight_of_two_counts_as_two_rows(flowers, forest, small_tree):
+    rows, labels, train = flowers
+    test, true = rows[~train], labels[~train]
+    times = np.where(true == "versicolor", 2, 1)
+    weighted = evaluate(small_tree, forest, test, true, sample_weight=times, budget_seconds=None)
+    twice = evaluate(small_tree, forest, np.repeat(test, times, axis=0), np.repeat(true, times), budget_seconds=None)
+    for group in ("against_truth", "against_teacher", "teacher_against_truth"):
+        for name, estimate in getattr(twice, group).items():
+            assert getattr(weighted, group)[name].value == pytest.approx(estimate.value), name
+    np.testing.assert_allclose(weighted.reliability["truth"].outcome, twice.reliability["truth"].outcome)
+    assert weighted.notes == ("Figures are weighted; the 75 rows count as 66.7 in the intervals.",)
+    assert weighted.rows == 75
+
+
+def test_equal_weights_change_no_interval(flowers, forest, small_tree):
+    rows, labels, train = flowers
+    plain, weighted = (
+        evaluate(small_tree, forest, rows[~train], labels[~train], sample_weight=weights, budget_seconds=None)
+        for weights in (None, np.full(75, 0.25))
+    )
+    for name, estimate in plain.against_truth.items():
+        found = weighted.against_truth[name].interval
+        assert (found.low, found.high) == pytest.approx((estimate.interval.low, estimate.interval.high)), name
+
+
+def test_weights_that_are_none_are_refused(flowers, small_tree):
+    rows, labels, train = flowers
+    for wrong, seen in ((np.ones(3), "has shape"), (-np.ones(75), "negative"), (np.zeros(75), "zeros"), (np.full(75, np.nan), "NaN")):
+        with pytest.raises((BadInput, ShapeError), match=seen):
+            evaluate(small_tree, None, rows[~train], labels[~train], sample_weight=wrong, budget_seconds=None)
+
+
+def test_regression_and_labels_are_weighted():
+    rng = np.random.default_rng(0)
+    rows, weights = rng.normal(size=(60, 3)), rng.exponential(size=60)
+    values = rows[:, 0] + rng.normal(size=60)
+    found = evaluate(LinearRegression().fit(rows, values), None, rows, values, sample_weight=weights, budget_seconds=None).against_truth
+    expected = LinearRegression().fit(rows, values).predict(rows)
+    assert found["r2"].value == pytest.approx(r2_score(values, expected, sample_weight=weights))
+    assert found["mse"].value == pytest.approx(np.average((values - expected) ** 2, weights=weights))
+    on = (rows[:, :2] > 0.3).astype(int)
+    student = RandomForestClassifier(5, max_depth=2, random_state=0).fit(rows, on)
+    labels = evaluate(student, None, rows, on, sample_weight=weights, budget_seconds=None).against_truth
+    assert labels["f1"].value == pytest.approx(f1_score(on, student.predict(rows), average="macro", sample_weight=weights))
+    scores = np.column_stack([one[:, 1] for one in student.predict_proba(rows)])
+    assert labels["auc"].value == pytest.approx(roc_auc_score(on, scores, average="macro", sample_weight=weights))
+
+
+def test_a_multilabel_booster_lists_the_states_of_a_label_and_no_names():
+    xgboost = pytest.importorskip("xgboost")
+    rows, on = make_multilabel_classification(100, 5, n_classes=3, random_state=0)
+    student = xgboost.XGBClassifier(n_estimators=5).fit(rows, on)
+    teacher = as_teacher(RandomForestClassifier(5, random_state=0).fit(rows, on), classes=("x", "y", "z"))
+    for of_teacher, names in ((None, (0, 1, 2)), (teacher, ("x", "y", "z"))):
+        found = evaluate(student, of_teacher, rows, on, budget_seconds=None)
+        assert (found.task, found.classes) == ("multilabel", names)
+        assert found.against_truth["accuracy"].value == pytest.approx((student.predict(rows) == on).mean())

@@ -8,10 +8,10 @@ from tutelage.evaluation.evaluation import Evaluation
 
 def test_json_contains_every_figure_and_no_answers(evaluated):
     plain = json.loads(evaluated.dumps())
-    assert plain["schema"] == 2
+    assert plain["schema"] == 3
     assert plain["against_truth"]["worst_class_recall"] == {
         "value": 0.5,
-        "interval": {"low": 0.25, "high": 0.75, "over": "test rows"},
+        "interval": {"low": 0.25, "high": 0.75, "over": "test rows", "caution": ""},
         "method": "bootstrap",
         "of": "no",
     }
@@ -44,7 +44,7 @@ def test_a_record_survives_a_round_trip_through_json(evaluated):
 
 @pytest.mark.parametrize("schema", [1, None, "2"])
 def test_a_record_of_another_schema_is_refused(evaluated, schema):
-    with pytest.raises(BadInput, match=f"has schema {schema!r} and this version reads 2"):
+    with pytest.raises(BadInput, match=f"has schema {schema!r} and this version reads 3"):
         Evaluation.from_json({**evaluated.to_json(), "schema": schema})
 
 

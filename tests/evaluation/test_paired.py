@@ -2,6 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_multilabel_classification
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.evaluation.evaluate import evaluate
@@ -13,15 +18,18 @@ def test_the_difference_equals_that_of_the_two_evaluations(evaluation, stump_eva
     expected = evaluation.against_truth["accuracy"].value - stump_evaluation.against_truth["accuracy"].value
     assert (comparison.difference, comparison.metric) == (pytest.approx(expected), "accuracy")
     assert comparison.ci95[0] <= comparison.difference <= comparison.ci95[1]
-    assert (comparison.verdict, comparison.over, comparison.b) == ("beats", "test rows", "stump")
+    assert (comparison.verdict, comparison.over, comparison.b) == ("differ", "test rows", "stump")
     assert "against the truth, on the same 75 test rows" in comparison.question
+    assert "another seed of either may give another answer" in comparison.question
+    assert str(comparison).startswith("DecisionTreeClassifier - stump: accuracy +0.2667 (")
+    assert str(comparison).endswith(" over test rows: these two models differ")
 
 
 def test_swapping_the_students_swaps_the_sign(evaluation, stump_evaluation):
     one, other = compare(evaluation, stump_evaluation), compare(stump_evaluation, evaluation)
     assert one.difference == -other.difference
     np.testing.assert_allclose(one.ci95, (-other.ci95[1], -other.ci95[0]))
-    assert (one.verdict, other.verdict) == ("beats", "worse")
+    assert (one.verdict, other.verdict) == ("differ", "differ")
 
 
 def test_a_student_is_no_different_from_itself(evaluation):
@@ -35,7 +43,8 @@ def test_lower_is_better_for_errors(evaluation, stump_evaluation):
     expected = evaluation.against_truth["brier"].value - stump_evaluation.against_truth["brier"].value
     assert comparison.difference == pytest.approx(expected)
     assert comparison.difference < 0
-    assert comparison.verdict == "beats"
+    assert comparison.verdict == "differ"
+    assert "Lower is better" in comparison.question
 
 
 def test_fidelity_can_be_compared(evaluation, stump_evaluation):
@@ -67,3 +76,51 @@ def test_evaluations_of_other_rows_truth_or_teacher_are_refused(flowers, forest,
 def test_an_evaluation_without_answers_is_refused(evaluation):
     with pytest.raises(BadInput, match="call evaluate again"):
         compare(replace(evaluation, answers=None), evaluation)
+
+
+def test_two_seeds_of_one_recipe_differ_and_neither_beats_the_other():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4000, 8))
+    labels = (rows[:, 0] + rows[:, 1] * rows[:, 2] + rng.normal(size=4000) > 0).astype(int)
+    twins = [DecisionTreeClassifier(max_features=1, max_leaf_nodes=20, random_state=seed).fit(rows[:300], labels[:300]) for seed in (0, 1)]
+    assert compare(*twins, rows[300:], labels[300:]).verdict == "differ"
+
+
+def test_weighted_evaluations_are_compared_by_weight(flowers, small_tree, stump):
+    rows, labels, train = flowers
+    weights = np.where(labels[~train] == "setosa", 1.0, 0.1)
+    evaluations = [
+        evaluate(model, None, rows[~train], labels[~train], sample_weight=weights, budget_seconds=None) for model in (small_tree, stump)
+    ]
+    comparison = compare(*evaluations)
+    expected = np.subtract(*(each.against_truth["accuracy"].value for each in evaluations))
+    assert comparison.difference == pytest.approx(expected)
+    other = evaluate(stump, None, rows[~train], labels[~train], budget_seconds=None)
+    with pytest.raises(LabelMismatch, match="different sample weights"):
+        compare(evaluations[0], other)
+
+
+def test_a_likelihood_that_rests_on_few_rows_is_cautioned(evaluation, stump_evaluation):
+    comparison = compare(evaluation, evaluation, metric="nll_nats")
+    assert "75 rows may miss up to 4 % of rows with rare large losses; at 16.1" in comparison.caution
+    assert comparison.interval.caution == comparison.caution
+    assert comparison.caution in str(comparison)
+    assert not compare(evaluation, stump_evaluation).caution
+
+
+def test_decisions_of_a_rule_of_its_own_are_compared():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(600, 3))
+    labels = (rows[:, 0] + rng.normal(size=600) > 0.8).astype(int)
+    model = LogisticRegression()
+    eager, plain = FixedThresholdClassifier(model, threshold=0.2).fit(rows, labels), model.fit(rows, labels)
+    expected = (eager.predict(rows) == labels).mean() - (plain.predict(rows) == labels).mean()
+    assert compare(eager, plain, rows, labels).difference == pytest.approx(expected) != 0
+
+
+def test_shares_of_labels_are_compared_without_a_caution():
+    rows, on = make_multilabel_classification(300, 5, n_classes=3, random_state=0)
+    models = [RandomForestClassifier(5, max_depth=depth, random_state=0).fit(rows[:150], on[:150]) for depth in (2, 4)]
+    comparison = compare(*models, rows[150:], on[150:])
+    assert comparison.metric == "accuracy"
+    assert comparison.caution == ""

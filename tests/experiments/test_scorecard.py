@@ -21,7 +21,7 @@ def test_scores_are_counted_against_truth_and_teacher():
     arm = arm_of(TREE, SHARED)
     assert arm.scores == {"test_accuracy": (0.75, 0.5), "test_errors": (1, 2), "fidelity": (1.0, 0.75)}
     assert (arm.parameters, arm.unit, arm.published) == (4, "nodes", {"test_accuracy": 0.9})
-    assert arm.interval.over == "seeds"
+    assert arm.interval.over == "seeds and test rows"
     assert arm.interval.low < 0.625 < arm.interval.high
 
 
@@ -58,3 +58,13 @@ def test_regression_is_compared_on_squared_error_and_less_is_better():
     assert comparison.difference == pytest.approx(np.mean([0.01, 0.0121]) - np.mean([0.25, 0.2601]))
     assert comparison.verdict == "beats"
     assert compare(bad, good, test, "").verdict == "worse"
+
+
+def test_seeds_that_agree_exactly_have_an_interval_with_a_width():
+    same = measured("steady", [[0, 1, 1, 1]] * 3)
+    for test in (SHARED, ClassificationTest(np.tile(LABELS, (3, 1)), np.tile(TEACHER.predictions, (3, 1)))):
+        interval = arm_of(same, test).interval
+        assert interval.low < 0.75 < interval.high
+        comparison = compare(same, same, test, "")
+        assert comparison.ci95[0] < 0 < comparison.ci95[1]
+        assert comparison.verdict == "no difference"

@@ -43,6 +43,8 @@ def test_the_page_contains_every_measurement(page):
             "seeds and test rows",
             "temperature 2",
             "trained from one teacher",
+            "200 rows may miss rare losses.",
+            "which is not an interval",
         ),
         *("1366", "1400", "1300 to 1500", "Because of two mistakes.", "Knows", "Regions", "Scatter", "27,413,130"),
         *("3.0e-07", "10,013 rows", "First this.", "12.0 s", "LeCun, CC BY-SA 3.0", "3.11.7"),

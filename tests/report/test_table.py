@@ -19,7 +19,9 @@ def test_the_table_contains_arms_comparisons_published_figures_and_time(record):
         assert expected in text
     assert "student-soft - student-hard" in text
     assert "+0.21 points (-0.10 to +0.52)" in text
+    assert "teacher - student-hard: 200 rows may miss rare losses." in text
     assert "1366" in text
+    assert "the lowest and the highest of the seeds, which is not an interval" in text
     assert "1400 (1300 to 1500)" in text
     assert "Because of two mistakes." in text
     assert "12.0 s in total: teacher 8.0 s, students 3.0 s, rest 1.0 s" in text
@@ -36,3 +38,8 @@ def test_it_fits_eighty_columns_without_losing_a_verdict(record):
 def test_an_arm_without_interval_or_cost_has_dashes(record):
     line = next(line for line in printed(record, 120).splitlines() if line.strip().startswith("student-hard"))
     assert line.split() == ["student-hard", "94.50", "-", "550", "-", "-"]
+
+
+def test_two_single_models_differ(record):
+    pair = replace(record.comparisons[2], verdict="differ", over="test rows")
+    assert "differ" in printed(replace(record, comparisons=(pair,)), 120)

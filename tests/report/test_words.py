@@ -36,6 +36,13 @@ def test_the_answer_is_the_first_comparison_as_a_sentence(record):
     assert none.endswith("over 2 seeds.")
 
 
+def test_two_single_models_differ_and_do_not_beat(record):
+    pair = replace(record.comparisons[2], verdict="differ", over="test rows")
+    said = words.answer(replace(record, comparisons=(pair,)))
+    assert said.startswith("These two models, teacher and student-hard, differ: +4.000 points")
+    assert said.endswith("over test rows; another seed may not.")
+
+
 @pytest.mark.parametrize(("microseconds", "text"), [(5.21, "0.0052"), (0.023, "0.000023"), (1234.5, "1.2"), (250_000, "250"), (0.0, "0")])
 def test_milliseconds_are_never_in_scientific_notation(microseconds, text):
     assert words.milliseconds(Latency(microseconds, microseconds, None, 3, 1)) == text

@@ -111,3 +111,9 @@ def test_an_unsuitable_encoding_is_refused(encoding, form, message):
 
 def test_an_encoding_is_restored_from_json():
     assert encoding_from(Encoding("float16", 3).to_json()) == Encoding("float16", 3)
+
+
+def test_an_answer_beyond_the_range_of_its_dtype_is_refused():
+    with pytest.raises(BadInput, match=r"an answer is 1e\+300, beyond the range of float32; pass dtype='float64'"):
+        Encoding("float32").columns(np.array([[1.0], [-1e300]]), VALUES)
+    assert Encoding("float64").columns(np.array([[-1e300]]), VALUES)["answer_0"].tolist() == [-1e300]

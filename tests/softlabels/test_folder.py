@@ -146,3 +146,13 @@ def test_a_shard_with_other_row_numbers_is_refused(folder, selection):
     pq.write_table(table.slice(0, len(rows)).set_column(0, "row", rows), shard_path(folder.path, 0))
     with pytest.raises(DamagedFile, match="does not hold rows 0 to 9"):
         read_shard(folder.path, 0, folder.provenance)
+
+
+@pytest.mark.parametrize("later", [{"positions": "tokens"}, {"side_files": {"notes.json": "3f2a"}}])
+def test_what_a_later_version_adds_to_a_recording_is_not_ignored(tmp_path, later):
+    path = record(Linear(), ROWS, tmp_path / "labels").path
+    plain = json.loads((path / MANIFEST).read_text())
+    assert (plain["positions"], plain["side_files"]) == (None, {})
+    (path / MANIFEST).write_text(json.dumps(plain | later))
+    with pytest.raises(StaleCache, match=r"does not read\. Use a later one"):
+        open_labels(path)

@@ -1,4 +1,5 @@
 from dataclasses import dataclass, field
+from socket import socket
 
 import numpy as np
 import pandas as pd
@@ -6,8 +7,11 @@ import pytest
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, NotProbabilities, ShapeError
+from tutelage.data.row_names import row_names
 from tutelage.softlabels.folder import MANIFEST, shard_path
+from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import _locked, record
+from tutelage.teachers.adapt import as_teacher
 
 ROWS = np.arange(12.0).reshape(3, 4)
 LOGITS = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, -3.0]])
@@ -98,7 +102,8 @@ def test_a_failed_recording_resumes_where_it_stopped(tmp_path):
         record(failing, MANY, tmp_path / "labels", shard_rows=4)
     resumed, shards = Counting(), iter(range(100))
     done = record(resumed, MANY, tmp_path / "labels", shard_rows=4, advance=lambda: next(shards))
-    assert len(failing.queried) + len(resumed.queried) == whole.provenance.shards == 7
+    assert [len(rows) for rows in resumed.queried] == [4, 4, 4, 4, 4, 1]  # shards 0 and 2 are checked, 3 to 6 recorded
+    assert len(failing.queried) == 3
     assert (done.to_json(), next(shards)) == (whole.to_json(), 7)
     for index in range(7):
         assert shard_path(done.path, index).read_bytes() == shard_path(whole.path, index).read_bytes()
@@ -111,16 +116,91 @@ def test_only_a_missing_shard_is_recorded_again(tmp_path):
     (whole.path / MANIFEST).unlink()
     teacher = Counting()
     assert record(teacher, MANY, whole.path, shard_rows=4).to_json() == manifest
-    assert len(teacher.queried) == 1
-    np.testing.assert_array_equal(teacher.queried[0], MANY[8:12])
+    first, missing, last = teacher.queried
+    np.testing.assert_array_equal(missing, MANY[8:12])
+    np.testing.assert_array_equal(np.concatenate([first, last]), np.concatenate([MANY[:4], MANY[24:]]))
 
 
-def test_a_finished_recording_is_opened_without_querying_again(tmp_path):
-    first = record(Counting(), MANY, tmp_path / "labels")
+def test_a_finished_recording_is_opened_after_a_few_rows_were_queried_again(tmp_path):
+    first = record(Counting(), MANY, tmp_path / "labels", shard_rows=10)
     teacher = Counting()
-    again = record(teacher, pd.DataFrame(MANY), tmp_path / "labels")
+    again = record(teacher, pd.DataFrame(MANY), tmp_path / "labels", shard_rows=10)
     assert again.to_json() == first.to_json()
-    assert teacher.queried == []
+    np.testing.assert_array_equal(np.concatenate(teacher.queried), MANY[[0, 1, 2, 3, 20, 21, 22, 23]])
+
+
+@dataclass
+class Changed(Counting):
+    """Says something else under the same name, from a row on."""
+
+    by: float = 0.1
+    row: int = 0
+
+    def answer(self, inputs):
+        changed = np.isin(row_names(inputs), row_names(MANY[self.row :]))
+        return super().answer(inputs) + self.by * np.outer(changed, [1, 0, 0])
+
+
+@pytest.mark.parametrize("options", [{}, {"dtype": "float16"}, {"top_k": 2}], ids=["exact", "half", "top two"])
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("row", [0, 20])
+def test_a_teacher_that_now_gives_other_answers_is_refused_whatever_its_name(tmp_path, options, finished, row):
+    first = record(Counting(), MANY, tmp_path / "labels", shard_rows=10, **options)
+    if not finished:
+        (first.path / MANIFEST).unlink()
+        shard_path(first.path, 1).unlink()
+    with pytest.raises(LabelMismatch, match=rf"now gives other answers .* for row {row}, .* was recorded"):
+        record(Changed(row=row), MANY, first.path, shard_rows=10, **options)
+    record(Changed(by=1e-6), MANY, first.path, shard_rows=10, **options)
+    assert record(Counting(), MANY, first.path, shard_rows=10, **options).to_json()["teacher"] == "counting"
+
+
+def test_a_teacher_that_nothing_identifies_is_recorded_in_memory_and_refused_for_a_folder(tmp_path):
+    with socket() as client:
+
+        def asks_a_service(rows):
+            return rows[:, 0] + client.family
+
+        teacher = as_teacher(asks_a_service, kind="values")
+        assert len(record(teacher, MANY)) == 25
+        with pytest.raises(BadInput, match=r"client: a socket has no content .* Pass as_teacher\(..., version=\)"):
+            record(teacher, MANY, tmp_path / "labels")
+        assert not (tmp_path / "labels").exists()
+        named = [as_teacher(asks_a_service, kind="values", version=version) for version in ("May", "June")]
+        record(named[0], MANY, tmp_path / "labels")
+        with pytest.raises(LabelMismatch, match=r"version May there, .*version June here"):
+            record(named[1], MANY, tmp_path / "labels")
+
+
+def test_a_function_that_changes_as_it_answers_needs_a_version(tmp_path):
+    class Counts:
+        calls = 0
+
+        def __call__(self, rows):
+            self.calls += 1
+            return rows[:, 0]
+
+    with pytest.raises(BadInput, match=r"changes as it answers.* version="):
+        record(as_teacher(Counts(), kind="values"), MANY, tmp_path / "labels")
+    assert not (tmp_path / "labels").exists()
+    assert len(record(as_teacher(Counts(), kind="values", version="1"), MANY, tmp_path / "labels")) == 25
+
+
+def test_a_row_recorded_twice_with_answers_equal_up_to_rounding_is_answered(tmp_path):
+    twice = np.concatenate([MANY, MANY[:1]])
+
+    class LastBit(Counting):
+        def answer(self, inputs):
+            return super().answer(inputs) * (1 + 1e-7 * np.arange(len(inputs))[:, None])
+
+    labels = record(LastBit(), twice)
+    np.testing.assert_array_equal(labels.answer(MANY[:5]), labels.answers[:5])
+    with pytest.raises(LabelMismatch, match="same row with different answers"):
+        _twice().answer(MANY[:1])
+
+
+def _twice():
+    return SoftLabels(np.array([[1.0, 0.0], [0.9, 0.1]]), of_classes("probabilities", ["a", "b"]), row_names(MANY[[0, 0]]), "any")
 
 
 @pytest.mark.parametrize("finished", [True, False])

@@ -75,6 +75,28 @@ def test_a_finished_training_is_not_repeated(tmp_path):
     assert all(torch.equal(again[name], value) for name, value in weights.items())
 
 
+def test_a_training_can_be_lengthened_and_not_shortened(tmp_path):
+    _, weights, _ = training(None, schedule="steps", epochs=5)
+    checkpoint = Checkpoints(tmp_path, {})
+    training(checkpoint, schedule="steps", epochs=3)
+    done, lengthened, steps = training(checkpoint, schedule="steps", epochs=5)
+    assert (steps, len(done.losses)) == (8, 5)
+    assert all(torch.equal(lengthened[name], value) for name, value in weights.items())
+    with pytest.raises(LabelMismatch, match="holds a training in its epoch 5, and 4 are requested"):
+        training(checkpoint, schedule="steps", epochs=4)
+
+
+def test_other_initial_weights_are_reported_in_an_interrupted_training_and_refused_in_a_finished_one(tmp_path):
+    with pytest.raises(Stopped):
+        training(Checkpoints(tmp_path, {}, "first"), stop_at=6)
+    with pytest.warns(UserWarning, match="began with other initial weights than this network has; it is continued"):
+        _, resumed, steps = training(Checkpoints(tmp_path, {}, "second"))
+    assert steps == 16
+    assert all(torch.equal(resumed[name], value) for name, value in training(None)[1].items())
+    with pytest.raises(LabelMismatch, match=r"a finished training of a network with other initial weights.*torch.manual_seed"):
+        training(Checkpoints(tmp_path, {}, "third"))
+
+
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     training(Checkpoints(tmp_path, {"data": "3f2a", "seed": 7}))
     with pytest.raises(LabelMismatch, match=r"of another training: its data is 3f2a, expected 91bc"):
@@ -85,8 +107,8 @@ def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     checkpoint = Checkpoints(tmp_path, {})
     training(checkpoint)
     content = (tmp_path / FILE).read_bytes()
-    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA", 5)
-    with pytest.raises(StaleCache, match="has schema 4; this version of tutelage reads 5"):
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA", 6)
+    with pytest.raises(StaleCache, match=r"has schema 5; this version of tutelage reads 6\. Finish the training with"):
         training(checkpoint)
     monkeypatch.undo()
     for damaged in (content[:100], b"", content[:50] + b"x" + content[51:]):

@@ -13,7 +13,6 @@ from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.sources import (
     answers_to,
-    data_fingerprint,
     form_to_learn,
     soft_labels_of,
     split,
@@ -63,20 +62,6 @@ def test_a_split_keeps_rows_answers_and_truth_together():
         places = [np.flatnonzero((row == ROWS).all(axis=1))[0] for row in part.rows]
         assert part.truth.tolist() == [int(LABELS[place] == "yes") for place in places]
     assert not np.array_equal(split(data, 0.25, seed=4)[1].rows, validation.rows)
-
-
-def test_a_fingerprint_changes_with_rows_answers_truth_and_views():
-    data = training_data(ROWS, TEACHER, truth_tensor(LABELS, FORM))
-    others = [
-        training_data(ROWS + 1, TEACHER, truth_tensor(LABELS, FORM)),
-        training_data(ROWS, None, truth_tensor(LABELS, FORM)),
-        training_data(ROWS, TEACHER, truth_tensor(LABELS[::-1], FORM)),
-    ]
-    pictures = np.abs(ROWS.reshape(20, 3, 1))
-    views = [training_data(Views(pictures, Affine(shift=1), count=2, seed=seed), None, truth_tensor(LABELS, FORM)) for seed in (0, 1)]
-    fingerprints = [data_fingerprint(each) for each in (data, *others, *views)]
-    assert len(set(fingerprints)) == 6
-    assert data_fingerprint(training_data(ROWS.copy(), TEACHER, truth_tensor(LABELS, FORM))) == fingerprints[0]
 
 
 @pytest.mark.parametrize(

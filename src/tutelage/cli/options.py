@@ -136,6 +136,11 @@ TEACHER_OPTIONS = (
         "--kind", type=click.Choice(LOGGED_KINDS), help="What the answers are; required for a log, and for a teacher that does not say."
     ),
     click.option("--task", type=click.Choice(TASKS), help="The task, if it does not follow from the classes."),
+    click.option(
+        "--teacher-version",
+        metavar="TEXT",
+        help="Identifies a teacher that calls a service or holds what cannot be read; change it whenever its answers change.",
+    ),
     click.option("--answers", multiple=True, metavar="COLUMN", help="Log only: the column of answers; repeat it for one column per class."),
     click.option(
         "--content",
@@ -202,7 +207,7 @@ def as_options(sentence: str) -> str:
     return re.sub(
         rf"(?<![(\w])({OPTION_ARGUMENTS})=(?=([\w'\"\[])?)",
         lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}",
-        sentence,
+        sentence.replace("as_teacher(..., version=)", "--teacher-version"),
     )
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Verdict = Literal["beats", "no difference", "worse"]
+"""Of a comparison over seeds: of two ways of training."""
+PairVerdict = Literal["differ", "no difference"]
+"""Of two models that were trained once each, where another seed may reverse the difference."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,10 @@ class Interval:
     Attributes:
         low: the lower bound.
         high: the upper bound.
-        over: the source of variation that the interval covers: "seeds", "test rows" or "seeds and test rows".
+        over: the source of variation that the interval covers: "seeds", "test rows" or "seeds and test rows". No interval
+            covers another teacher.
+        caution: a sentence if rows with large losses that are too rare to have been seen could move the mean by more than
+            the interval allows; empty otherwise.
 
     Example:
         >>> import tutelage as tl
@@ -29,6 +35,7 @@ class Interval:
     low: float
     high: float
     over: str
+    caution: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,18 +89,34 @@ class Parity:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The paired difference a - b of one metric, its interval and the verdict."""
+    """The paired difference a - b of one metric, its interval and the verdict.
+
+    Print it for one line: the difference, its interval and what it allows to be said. No verdict covers another teacher.
+    """
 
     a: str
     b: str
     metric: str
     difference: float
     ci95: tuple[float, float]
-    verdict: Verdict
+    verdict: Verdict | PairVerdict
+    """"beats", "worse" or "no difference" over seeds; "differ" or "no difference" for two models trained once each."""
     question: str
     """The question that this comparison answers, for a reader."""
     over: str
     """The source of variation that the interval covers, as in `Interval`."""
+    caution: str = ""
+    """What the verdict rests on besides, as in `Interval`; empty if nothing."""
+
+    @property
+    def interval(self) -> Interval:
+        """The interval as a record."""
+        return Interval(*self.ci95, self.over, self.caution)
+
+    def __str__(self) -> str:
+        said = "these two models differ" if self.verdict == "differ" else self.verdict
+        figures = f"{self.metric} {self.difference:+.4g} ({self.ci95[0]:+.4g} to {self.ci95[1]:+.4g})"
+        return f"{self.a} - {self.b}: {figures} over {self.over}: {said}" + (f". {self.caution}" if self.caution else "")
 
 
 def dumps(plain: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -35,9 +36,10 @@ MOST_THREADS = 4
 def row_names(rows: Any) -> Names:
     """A 64-bit name for the content of each row: (rows,) uint64.
 
-    Equal values give equal names in every container: int 3, float32 3.0 and float64 3.0 agree, -0.0 equals 0.0, every
-    NaN and None is the same missing value, and a zero that a sparse matrix does not store is a zero. Texts are hashed by
-    their characters. Column names are ignored; the order of columns matters.
+    Equal values give equal names in every container and dtype: int 3, float32 3.0, float64 3.0 and Decimal("3") agree, -0.0 equals
+    0.0, every NaN, NaT and None is the same missing value, a masked cell is missing, a date is its midnight, a time with a zone is
+    its moment, and a zero that a sparse matrix does not store is a zero. Texts are hashed by their characters. Column names are
+    ignored; the order of columns matters. Further axes of a row are ignored: a picture is named like its pixels in a line.
 
     Args:
         rows: (rows, ...) array, tensor, frame, series, sparse matrix, or list of texts.
@@ -50,11 +52,17 @@ def row_names(rows: Any) -> Names:
     columns = _columns(rows)
     if columns is not None:
         return _of_columns(columns, len(rows))
-    array = rows.detach().cpu().numpy() if hasattr(rows, "detach") else array_of(rows)
-    if array.dtype.kind in "OUSMm":
+    array = _numbers_of(rows) if hasattr(rows, "detach") else array_of(rows)
+    if array.dtype.kind in "OUSMmT":
         flat = array.reshape(len(array), -1)
         return _of_columns([flat[:, column] for column in range(flat.shape[1])], len(array))
     return _of_numbers(array.reshape(len(array), -1))
+
+
+def _numbers_of(tensor: Any) -> NDArray[Any]:
+    """A tensor as an array; half precision of 8 exponent bits, which NumPy lacks, in single precision."""
+    tensor = tensor.detach().cpu()
+    return np.asarray(tensor.float().numpy() if str(tensor.dtype) == "torch.bfloat16" else tensor.numpy())
 
 
 def _columns(rows: Any) -> list[NDArray[Any]] | None:
@@ -209,9 +217,7 @@ def _bits(values: NDArray[Any], floats: NDArray[np.float64] | None = None) -> Na
     """
     kind = values.dtype.kind
     if kind in "Mm":
-        words = values.astype("datetime64[ns]" if kind == "M" else "timedelta64[ns]").astype(np.int64).view(np.uint64) | np.uint64(1)
-        words[np.isnat(values)] = np.array(np.nan).view(np.uint64)
-        return words
+        return _bits_of_times(values)
     if kind in "OUST":
         return _bits_of_objects(values)
     if kind not in "biuf":
@@ -221,10 +227,55 @@ def _bits(values: NDArray[Any], floats: NDArray[np.float64] | None = None) -> Na
         floats[np.isnan(floats)] = np.nan
     bits = floats.view(np.uint64)
     if kind in "iu" and values.dtype.itemsize == 8:
-        huge = np.abs(floats) >= 2.0**53  # adjacent integers that float64 cannot distinguish get different words
+        huge = np.abs(floats) >= EXACT
         if huge.any():
-            bits[huge] = values[huge].astype(np.uint64, casting="unsafe") * _SECOND
+            bits[huge] = _bits_of_huge(values[huge], floats[huge])
+    elif kind == "f" and values.dtype.itemsize > 8:
+        for place in map(tuple, np.argwhere(np.isfinite(floats) & (floats != values))):
+            bits[place] = _digest(f"number {values[place]!r}")
     return bits
+
+
+def _bits_of_huge(values: NDArray[Any], floats: NDArray[np.float64]) -> Names:
+    """Words of integers of 64 bits: those of their float64 if that is equal, else hashes."""
+    equal = np.array([int(near) == int(value) for near, value in zip(floats.tolist(), values.tolist(), strict=True)])
+    signs = np.where(values < 0, _FIRST, _SECOND)
+    words = mix_bits(values.astype(np.uint64, casting="unsafe") + signs)
+    words[equal] = floats.view(np.uint64)[equal]
+    return words
+
+
+EXACT = 2.0**53
+"""From here on float64 does not represent every integer."""
+
+
+def _word_of_number(value: Any) -> int:
+    """The word of a number that float64 may not represent: the bits of the float64 if it is equal, else a hash."""
+    try:
+        near = float(value)
+    except OverflowError:
+        near = np.inf
+    if near == value or near != value != value:  # noqa: PLR0124 - NaN
+        return int(np.array([near + 0.0]).view(np.uint64)[0])
+    if isinstance(value, int) and -(2**63) <= value < 2**64:
+        return int(_bits(np.array([value], dtype=np.int64 if value < 2**63 else np.uint64))[0])
+    return _digest(f"number {Fraction(value)}")
+
+
+def _bits_of_times(values: NDArray[Any]) -> Names:
+    """Moments and durations by their nanoseconds; beyond what 64 bits of them hold, by their days or seconds."""
+    kind = values.dtype.kind
+    words = values.astype(f"{'datetime64' if kind == 'M' else 'timedelta64'}[ns]")
+    missing = np.isnat(values)
+    exact = words == values
+    bits = mix_bits(words.astype(np.int64).view(np.uint64) + np.uint64(ord(kind)))
+    bits[missing] = _MISSING
+    for place in np.argwhere(~exact & ~missing):
+        bits[tuple(place)] = _digest(f"{kind} {values[tuple(place)].astype('datetime64[us]' if kind == 'M' else 'timedelta64[us]')}")
+    return bits
+
+
+_MISSING = np.array([np.nan]).view(np.uint64)[0]
 
 
 def _bits_of_objects(values: NDArray[Any]) -> Names:
@@ -243,32 +294,31 @@ def _bits_of_objects(values: NDArray[Any]) -> Names:
 
 
 def _word(value: Any) -> int:
-    value = _plain_value(value)
-    if isinstance(value, bool | int | float | np.number | np.bool_ | np.datetime64 | np.timedelta64):
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return int(_MISSING)
+    if isinstance(value, datetime | date | timedelta | np.datetime64 | np.timedelta64):
+        return _word_of_time(value)
+    if isinstance(value, bool | int | float | np.number | np.bool_):
         number = np.atleast_1d(np.asarray(value))
-        return _digest(f"int {value}") if number.dtype.kind == "O" else int(_bits(number)[0])  # dtype object: more than 64 bits
+        return _word_of_number(value) if number.dtype.kind == "O" else int(_bits(number)[0])  # dtype object: more than 64 bits
+    if isinstance(value, Decimal | Fraction):
+        return _word_of_number(value)
     if isinstance(value, bytes):
         return _digest(b"bytes " + value)
+    if isinstance(value, time):
+        value = value.isoformat()
     return _digest(f"{'' if isinstance(value, str) else type(value).__name__} {value}")
 
 
-def _plain_value(value: Any) -> Any:
-    """A missing value as NaN, and a decimal, a date or a time as the number, NumPy date or text that means the same."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return np.nan
-    if isinstance(value, Decimal):
-        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
-    if isinstance(value, date | timedelta):
-        return _numpy_time(value)
-    return value.isoformat() if isinstance(value, time) else value
-
-
-def _numpy_time(value: date | timedelta) -> Any:
-    """A date, a time (one with a zone in UTC) or a duration of the standard library or pandas as NumPy's."""
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
-    convert = getattr(value, "to_numpy", None)  # pandas' own hold nanoseconds
-    return convert() if convert is not None else np.timedelta64(value) if isinstance(value, timedelta) else np.datetime64(value)
+def _word_of_time(value: Any) -> int:
+    """The word of a moment or a duration in a cell of objects, as it would be in a column of them."""
+    if getattr(value, "tzinfo", None) is not None:
+        value = value.tz_convert(None) if hasattr(value, "tz_convert") else value.astimezone(UTC).replace(tzinfo=None)
+    if hasattr(value, "to_numpy"):  # pandas, which holds nanoseconds
+        value = value.to_numpy()
+    elif isinstance(value, timedelta):
+        value = np.timedelta64(value)
+    return int(_bits_of_times(np.atleast_1d(np.asarray(value if isinstance(value, np.generic) else np.datetime64(value))))[0])
 
 
 def _digest(text: str | bytes) -> int:

@@ -128,10 +128,30 @@ def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
     Raises:
         ShapeError: rows of unequal length.
     """
+    if isinstance(data, np.ma.MaskedArray):
+        return _unmasked(data)
     try:
-        return np.asarray(data)
+        array = np.asarray(data)
+        if array.dtype.kind in "US" and not hasattr(data, "dtype") and not all(isinstance(cell, str | bytes) for cell in _cells_of(data)):
+            return np.asarray(data, dtype=object)  # numbers beside texts stay numbers
+        return array
     except ValueError as error:  # rows of unequal length
         raise ShapeError(f"{what} do not have the same number of values ({error}).") from error
+
+
+def _unmasked(array: Any) -> NDArray[Any]:
+    """A masked array with NaN for the hidden cells, whose values NumPy would pass on."""
+    if not array.mask.any():
+        return np.asarray(array.data)
+    return np.asarray(array.astype(np.float64 if array.dtype.kind in "iuf" else object).filled(np.nan))
+
+
+def _cells_of(data: Any) -> Iterator[Any]:
+    for item in data:
+        if isinstance(item, list | tuple | np.ndarray):
+            yield from _cells_of(item)
+        else:
+            yield item
 
 
 def _of_file(path: Path) -> Rows:

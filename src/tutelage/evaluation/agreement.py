@@ -25,6 +25,11 @@ def on_off(probs: Floats) -> Floats:
     return np.asarray(np.stack([1 - probs, probs], axis=-1))
 
 
+def as_distributions(answers: Floats, task: str) -> Floats:
+    """Answers as distributions over the last axis: for multilabel, the probabilities of off and on for each label."""
+    return on_off(answers) if task == "multilabel" else answers
+
+
 def decisions(probs: Floats) -> Decisions:
     """Index of the most probable class of each decision, the first one in a tie: (rows, ...) integers."""
     return np.asarray(probs.argmax(axis=-1))

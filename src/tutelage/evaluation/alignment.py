@@ -14,10 +14,13 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import array_of, as_rows
+from tutelage.evaluation.agreement import Decisions
+from tutelage.evaluation.intervals import finite_array
+from tutelage.evaluation.own_decisions import own_decisions
 from tutelage.evaluation.records import AlignedAnswers
 
 
-def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> AlignedAnswers:
+def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights: Any = None) -> AlignedAnswers:
     """Query student and teacher on every row, and put all columns in the order of the teacher's classes (else the student's).
 
     Args:
@@ -27,11 +30,12 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
         X: rows, as `as_rows` accepts them.
         y: (rows,) classes; (rows, labels) of 0 and 1 for multilabel, with columns named after the classes or in their order;
             (rows,) or (rows, outputs) values for regression. None if the truth is not known.
+        weights: (rows,) weights of the rows, at least 0; None if all weigh the same.
 
     Raises:
         LabelMismatch: student and teacher have different classes, y has unknown classes, or the number of answers is not
             the number of rows. BadInput: neither a teacher nor y, or a student without the necessary methods.
-            ShapeError: y or answers with rows of unequal length.
+            ShapeError: y or answers with rows of unequal length, or another number of weights.
     """
     if teacher is None and y is None:
         raise BadInput("there is nothing to measure the student against; pass a teacher, or y, or both.")
@@ -43,13 +47,15 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
     answers = outputs if form.task == "regression" else form.probabilities(outputs)
     if teacher is None and form.task == "multilabel":
         _refuse_one_hot(student, answers, np.asarray(y))
-    of_teacher = None
+    decided = own_decisions(student, inputs, answers, form)
+    of_teacher, teacher_decided = None, None
     order = form.classes
     if teacher is not None:
         order = teacher.form.classes
-        answers = _in_order(answers, form, teacher.form)
+        answers, decided = _in_order(answers, form, teacher.form), _decisions_in_order(decided, form, teacher.form)
         of_teacher = teacher.form.check(teacher.answer(inputs), rows.count)
         of_teacher = of_teacher if form.task == "regression" else teacher.form.probabilities(of_teacher)
+        teacher_decided = own_decisions(teacher, inputs, of_teacher, teacher.form)
         if of_teacher.shape[1] != answers.shape[1]:
             raise ShapeError(
                 f"the student returns {answers.shape[1]} values per row and the teacher {of_teacher.shape[1]}; "
@@ -59,7 +65,31 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None) -> Align
     truth = None if y is None else target.truth_as_answers(y, rows.count)
     if truth is not None and truth.shape != answers.shape:
         raise ShapeError(f"y has shape {np.shape(y)}; expected {answers.shape}, the shape of the answers.")
-    return AlignedAnswers(form.task, order, answers, of_teacher, truth, fingerprint(row_names(inputs)))
+    return AlignedAnswers(
+        form.task,
+        order,
+        answers,
+        of_teacher,
+        truth,
+        fingerprint(row_names(inputs)),
+        student_decisions=decided,
+        teacher_decisions=teacher_decided,
+        weights=None if weights is None else checked_weights(weights, rows.count),
+    )
+
+
+def checked_weights(weights: Any, rows: int) -> Floats:
+    """Weights of rows as (rows,) float64.
+
+    Raises:
+        ShapeError: another number of weights. BadInput: weights that are negative or not finite, or all zero.
+    """
+    found = finite_array(weights, "the sample weights")
+    if found.shape != (rows,):
+        raise ShapeError(f"sample_weight has shape {found.shape} for {rows} rows; expected one weight per row.")
+    if (found < 0).any() or not found.any():
+        raise BadInput("sample_weight holds negative weights, or nothing but zeros; expected weights of at least 0 with a positive sum.")
+    return found
 
 
 def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) -> AnswerForm:
@@ -79,7 +109,7 @@ def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) ->
         raise BadInput(f"{type(student).__name__} has no classes_; fit it first, or set classes_ to the class of each column, in order.")
     is_multilabel = _lists_labels(student) or _columns_of(y) > 1 if teacher is None else teacher.form.task == "multilabel"
     if is_multilabel:
-        return AnswerForm("probabilities", "multilabel", _label_names(student, teacher))
+        return AnswerForm("probabilities", "multilabel", _label_names(student, teacher, y))
     return of_classes("probabilities", student.classes_)
 
 
@@ -88,11 +118,18 @@ def _lists_labels(student: Any) -> bool:
     return isinstance(student.classes_, list) and all(np.ndim(one) == 1 for one in student.classes_)
 
 
-def _label_names(student: Any, teacher: Teacher | None) -> tuple[Any, ...]:
-    """Label names of a multilabel student; a list of arrays has none, so the teacher's if as many, else 0, 1, ..."""
-    if not _lists_labels(student):
-        return labels_of(student.classes_)
+def _label_names(student: Any, teacher: Teacher | None, y: Any) -> tuple[Any, ...]:
+    """Label names of a multilabel student.
+
+    A list of arrays has none, nor have the states 0 and 1 of every label, as XGBoost's multilabel classifier lists them: then
+    they are the teacher's if as many, else 0, 1, ...
+    """
     count = len(student.classes_)
+    if not _lists_labels(student):
+        names, expected = labels_of(student.classes_), _columns_of(y) if teacher is None else len(teacher.form.classes)
+        if names != (0, 1) or expected == 2:
+            return names
+        count = expected
     return teacher.form.classes if teacher is not None and len(teacher.form.classes) == count else tuple(range(count))
 
 
@@ -167,3 +204,12 @@ def _in_order(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats:
     ordered = np.zeros((len(answers), len(known)), dtype=answers.dtype)
     ordered[:, found] = answers[:, known[found]]
     return ordered
+
+
+def _decisions_in_order(decided: Decisions | None, form: AnswerForm, target: AnswerForm) -> Decisions | None:
+    """The student's own decisions as the teacher's columns."""
+    if decided is None:
+        return None
+    if form.task == "multilabel":
+        return _in_order(decided.astype(np.float64), form, target).astype(np.intp)
+    return target.codes(label_array(form.classes))[decided]

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from tutelage.core.arrays import Floats
 from tutelage.core.records import Interval
-from tutelage.evaluation.verdicts import LEVEL
+from tutelage.evaluation.intervals import LEVEL, NORMAL
 
 DRAWN_AT_A_TIME = 1 << 21
 """Cells of the (resamples, rows) matrix drawn at a time; bounds memory to about 50 MB."""
@@ -93,6 +93,7 @@ def _spanning(figure: OfSums, resampled: Floats) -> Interval:
     # is proportional to noise, the bias of the figure is 1 / (sqrt(2) - 1) = 1 + sqrt(2) times the bias that resampling
     # adds. Reflection removes it once; the remaining sqrt(2) times it is subtracted here.
     rest = np.sqrt(2) * (possible.mean() - value)
-    low = min(below, 2 * value - above - rest, value)
-    high = max(above, 2 * value - below - rest, value)
+    least = NORMAL * np.sqrt(2) / (figure.features.shape[0] + 2)  # two more rows that differ: no interval of width zero
+    low = min(below, 2 * value - above - rest, value - least)
+    high = max(above, 2 * value - below - rest, value + least)
     return Interval(float(max(low, figure.low)), float(min(high, figure.high)), "test rows")

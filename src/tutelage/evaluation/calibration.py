@@ -109,7 +109,7 @@ def expected_calibration_error(confidence: Floats, outcome: Floats, *, bins: int
 
 
 def reliability_curve(
-    confidence: NDArray[Any], outcome: NDArray[Any], *, bins: int = BINS, binning: Binning = "equal-width"
+    confidence: NDArray[Any], outcome: NDArray[Any], *, bins: int = BINS, binning: Binning = "equal-width", weights: Floats | None = None
 ) -> ReliabilityCurve:
     """Mean confidence and mean outcome in each bin that is not empty.
 
@@ -118,6 +118,7 @@ def reliability_curve(
         outcome: 1 where that class is right and 0 where it is wrong, or the probability that the teacher gives it; the same shape.
         bins: number of bins.
         binning: "equal-width", or "equal-mass" for the same number of decisions in each bin.
+        weights: (rows,) weights of the rows, at least 0, for the means; None if all weigh the same.
 
     Returns:
         The edges, number of decisions, mean confidence and mean outcome of each non-empty bin.
@@ -139,13 +140,14 @@ def reliability_curve(
     confidences, outcomes = confidence.ravel(), outcome.ravel()
     edges = bin_edges(confidences, bins=bins, binning=binning)
     place = bin_of(confidences, edges)
-    rows = np.bincount(place, minlength=len(edges) - 1)
+    weight = np.ones(len(place)) if weights is None else np.repeat(weights, len(place) // len(weights))
+    rows, mass = (np.bincount(place, weights=each, minlength=len(edges) - 1) for each in (weight > 0, weight))
     filled = np.flatnonzero(rows)
-    means = [np.bincount(place, weights=values, minlength=len(rows))[filled] / rows[filled] for values in (confidences, outcomes)]
+    means = [np.bincount(place, weights=weight * values, minlength=len(rows))[filled] / mass[filled] for values in (confidences, outcomes)]
     return ReliabilityCurve(
         low=tuple(edges[filled].tolist()),
         high=tuple(edges[filled + 1].tolist()),
-        rows=tuple(rows[filled].tolist()),
+        rows=tuple(rows[filled].astype(int).tolist()),
         confidence=tuple(means[0].tolist()),
         outcome=tuple(means[1].tolist()),
     )

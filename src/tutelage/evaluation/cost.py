@@ -12,8 +12,8 @@ from scipy import stats
 
 from tutelage.core.records import Cost, Latency
 from tutelage.data.rows import Rows
+from tutelage.evaluation.intervals import LEVEL
 from tutelage.evaluation.size import count_parts, pickled_bytes
-from tutelage.evaluation.verdicts import LEVEL
 
 BATCH_ROWS = 1000
 

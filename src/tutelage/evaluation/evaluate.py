@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,14 @@ import numpy as np
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.data.rows import as_rows
-from tutelage.evaluation.agreement import FLOOR, decision_counts, decisions
+from tutelage.evaluation.agreement import FLOOR, as_distributions, decision_counts, decisions
 from tutelage.evaluation.alignment import align
 from tutelage.evaluation.calibration import BINS, Binning, reliability_curve, top_label
 from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation
+from tutelage.evaluation.intervals import effective_rows
 from tutelage.evaluation.records import AlignedAnswers, ReliabilityCurve
-from tutelage.evaluation.scores import Scores, Settings, as_distributions, estimates, scores
+from tutelage.evaluation.scores import Scores, Settings, estimates, left_out, scores
 from tutelage.teachers.adapt import as_teacher
 
 MOST_CLASSES_COUNTED = 100
@@ -29,6 +30,7 @@ def evaluate(
     X: Any,
     y: Any = None,
     *,
+    sample_weight: Any = None,
     seed: int = 0,
     name: str | None = None,
     resamples: int = 1000,
@@ -38,12 +40,16 @@ def evaluate(
     size_bytes: int | None = None,
     budget_seconds: float | None = 0.3,
 ) -> Evaluation:
-    """Measure a student: accuracy, fidelity to its teacher, calibration, size and latency.
+    """Measure a student: accuracy, fidelity to its teacher, F1, AUC, calibration, size and latency.
 
-    Accuracy is agreement with the truth, fidelity is agreement with the teacher; the decision is the most probable
-    class. A share of rows gets a Wilson interval, a mean over rows Student's t, and every other figure (calibration
-    error, worst class, R2) a bootstrap over rows. All intervals are over test rows and do not cover another training
-    seed; for that, train with several seeds and use `paired_difference`.
+    Accuracy is agreement with the truth, fidelity is agreement with the teacher. The decisions are those of the student's
+    `predict` where it has one, so that a tuned threshold counts, and else the most probable class; the same holds for a
+    teacher that is a fitted estimator. Calibration is that of the most probable class. F1 and AUC are those of the second of
+    two classes; for more classes and for labels they are means over the classes, for AUC each one against the rest.
+
+    A share of rows gets a Wilson interval, a mean over rows Student's t, the AUC DeLong's, and every other figure
+    (calibration error, F1, worst class, R2) a bootstrap over rows. All intervals are over test rows: they do not cover
+    another training seed (for that, train with several seeds and use `paired_difference`), and none covers another teacher.
 
     Args:
         student: a fitted classifier (`classes_`, `predict_proba`), a regressor (`predict`), a multilabel student
@@ -52,6 +58,9 @@ def evaluate(
         X: test rows on which neither was trained: an array, a frame, a sparse matrix or texts. Held in memory.
         y: the truth: (rows,) classes, (rows, labels) of 0 and 1 in the order of the teacher's classes (of the student's
             classes without a teacher), or values. None if it is not known.
+        sample_weight: (rows,) weights of the rows, at least 0. Every figure is weighted. Wilson and t intervals use the
+            effective number of rows, (sum of weights)^2 / sum of squared weights, DeLong's and the bootstrap the weighted
+            rows. The table of `decisions` counts rows.
         seed: seed of the bootstrap's draws.
         name: name of the student in tables; the name of its type by default.
         resamples: number of bootstrap resamples; 1000 take about half a second for 10 000 rows, in proportion to both.
@@ -66,7 +75,7 @@ def evaluate(
 
     Raises:
         LabelMismatch: student, teacher and y do not have the same classes, or not the same number of rows.
-            NotProbabilities, ShapeError, BadInput: invalid answers, or nothing to measure against.
+            NotProbabilities, ShapeError, BadInput: invalid answers or weights, or nothing to measure against.
 
     Source:
         Fidelity in addition to accuracy: Stanton et al. 2021, "Does knowledge distillation really work?", arXiv 2106.05945.
@@ -88,8 +97,9 @@ def evaluate(
     _check(settings)
     teacher = None if teacher is None else as_teacher(teacher)
     rows = as_rows(X)
-    aligned = align(student, teacher, rows, y)
-    figures = estimates(_scores_by_group(aligned, settings), settings)
+    aligned = align(student, teacher, rows, y, sample_weight)
+    by_group = _scores_by_group(aligned, settings)
+    figures = estimates(by_group, settings)
     return Evaluation(
         student=name or type(student).__name__,
         teacher=teacher.fingerprint if teacher is not None else None,
@@ -104,6 +114,7 @@ def evaluate(
         cost=measure_cost(student, _answer_call(student), rows, size_bytes=size_bytes, budget_seconds=budget_seconds),
         settings={"seed": seed, "resamples": resamples, "bins": bins, "binning": binning, "floor": floor},
         rows_fingerprint=aligned.rows_fingerprint,
+        notes=_notes(aligned, by_group),
         answers=aligned,
     )
 
@@ -122,7 +133,7 @@ def _scores_by_group(aligned: AlignedAnswers, settings: Settings) -> dict[str, S
     if aligned.teacher is not None:
         found["against_teacher"] = scores(aligned, "teacher", settings)
     if aligned.truth is not None and aligned.teacher is not None:
-        found["teacher_against_truth"] = scores(aligned, "truth", settings, of=aligned.teacher)
+        found["teacher_against_truth"] = scores(aligned, "truth", settings, of="teacher")
     return found
 
 
@@ -133,7 +144,10 @@ def _curves(aligned: AlignedAnswers, settings: Settings) -> dict[str, Reliabilit
     targets = {"truth": aligned.truth, "teacher": aligned.teacher}
     return {
         against: reliability_curve(
-            *top_label(as_distributions(target, aligned.task), student), bins=settings.bins, binning=settings.binning
+            *top_label(as_distributions(target, aligned.task), student),
+            bins=settings.bins,
+            binning=settings.binning,
+            weights=aligned.weights,
         )
         for against, target in targets.items()
         if target is not None
@@ -144,8 +158,29 @@ def _decisions(aligned: AlignedAnswers) -> tuple[tuple[int, ...], ...] | None:
     single_label = aligned.task in ("binary", "multiclass")
     if aligned.teacher is None or not single_label or len(aligned.classes) > MOST_CLASSES_COUNTED:
         return None
-    counts = decision_counts(decisions(aligned.teacher), decisions(aligned.student), len(aligned.classes))
+    counts = decision_counts(aligned.decided("teacher"), aligned.decided("student"), len(aligned.classes))
     return tuple(tuple(row) for row in np.asarray(counts).tolist())
+
+
+def _notes(aligned: AlignedAnswers, by_group: Mapping[str, Scores]) -> tuple[str, ...]:
+    """What a reader of the figures has to know besides."""
+    found = []
+    for who, own, answers in (
+        ("student", aligned.student_decisions, aligned.student),
+        ("teacher", aligned.teacher_decisions, aligned.teacher),
+    ):
+        if own is not None and answers is not None:
+            differ = (own != decisions(as_distributions(answers, aligned.task))).reshape(len(own), -1).any(axis=1)
+            found.append(
+                f"The decisions of the {who} are those of its predict; in {int(differ.sum()):,} of {len(own):,} rows its most "
+                "probable class is another."
+            )
+    if aligned.weights is not None:
+        effective = effective_rows(aligned.weights)
+        found.append(f"Figures are weighted; the {len(aligned.weights):,} rows count as {effective:,.1f} in the intervals.")
+    if "against_truth" in by_group and aligned.task != "regression":
+        found.append(left_out(aligned, by_group["against_truth"].auc))
+    return tuple(note for note in found if note)
 
 
 def _answer_call(student: Any) -> Callable[[Any], Any]:

@@ -15,7 +15,7 @@ from tutelage.evaluation.table import EvaluationTable
 if TYPE_CHECKING:
     from rich.table import Table
 
-EVALUATION_SCHEMA = 2
+EVALUATION_SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Evaluation:
         cost: size and latency of the student.
         settings: seed, resamples, bins, binning and floor, on which the figures depend.
         rows_fingerprint: fingerprint of the test rows; only evaluations on the same rows can be compared.
+        notes: sentences that a reader of the figures has to know: decisions by the student's own rule, weights, classes
+            without an AUC.
         answers: the row-by-row answers, used by displays and comparisons; not part of the JSON.
 
     Example:
@@ -66,6 +68,7 @@ class Evaluation:
     cost: Cost
     settings: Mapping[str, Any]
     rows_fingerprint: str
+    notes: tuple[str, ...] = ()
     answers: AlignedAnswers | None = field(default=None, repr=False, compare=False)
 
     def row_answers(self) -> AlignedAnswers:
@@ -115,6 +118,7 @@ class Evaluation:
             against_teacher=self.against_teacher,
             teacher_against_truth=self.teacher_against_truth,
             cost=self.cost,
+            notes=self.notes,
         )
 
     def __rich__(self) -> Table:
@@ -161,5 +165,6 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "reliability": _curves,
     "decisions": lambda rows: rows and tuple(tuple(row) for row in rows),
     "cost": _cost,
+    "notes": tuple,
 }
 """How each field that is not plain text or a number is read from JSON."""

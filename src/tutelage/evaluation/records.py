@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tutelage.core.answer_kinds import Task
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval
+from tutelage.evaluation.agreement import Decisions, as_distributions, decisions
 
 CAVEAT = "95 % intervals are over test rows; they do not cover another seed, another teacher or other training rows."
 
@@ -19,9 +20,10 @@ class Estimate:
 
     Attributes:
         value: the figure on these rows.
-        interval: None if there are too few rows.
-        method: "Wilson" (a share of rows), "t" (a mean over rows) or "bootstrap" (any other figure; the interval of a
-            worst class is never narrower than the Wilson interval over the rows of that class).
+        interval: None if there are too few rows. Its `caution` says if rare large losses may have been missed.
+        method: "Wilson" (a share of rows), "t" (a mean over rows), "DeLong" (AUC) or "bootstrap" (any other figure; the
+            interval of a worst class, and of a perfect F1, is never narrower than the Wilson interval over the rows of that
+            class).
         of: for a worst-class figure, the class in question.
     """
 
@@ -64,6 +66,10 @@ class AlignedAnswers:
         teacher: the teacher's answers in the same form; None without a teacher.
         truth: the truth in the same form (one-hot, 0 or 1 per label, or values); None if unknown.
         rows_fingerprint: fingerprint of the content of the rows, in order.
+        student_decisions: (rows,) columns, or (rows, labels) of 0 and 1: the decisions of the student's own `predict`, if they
+            are not everywhere those of its most probable classes; None if they are.
+        teacher_decisions: the same for the teacher.
+        weights: (rows,) weights of the rows; None if all weigh the same.
     """
 
     task: Task
@@ -72,6 +78,15 @@ class AlignedAnswers:
     teacher: Floats | None
     truth: Floats | None
     rows_fingerprint: str = ""
+    student_decisions: Decisions | None = None
+    teacher_decisions: Decisions | None = None
+    weights: Floats | None = None
+
+    def decided(self, of: Literal["student", "teacher", "truth"]) -> Decisions:
+        """The decisions of student, teacher or truth: (rows,) columns, or (rows, labels) of 0 and 1."""
+        own = {"student": self.student_decisions, "teacher": self.teacher_decisions}.get(of)
+        answers = self.student if of == "student" else self.named(of)
+        return decisions(as_distributions(answers, self.task)) if own is None else own
 
     def named(self, against: str) -> Floats:
         """The target of this name: "truth" or "teacher".

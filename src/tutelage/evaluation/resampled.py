@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tutelage.core.arrays import Floats
+from tutelage.evaluation.agreement import Decisions
 from tutelage.evaluation.bootstrap import OfSums
 from tutelage.evaluation.calibration import BINS, Binning, bin_edges, bin_of, top_label
 
@@ -45,21 +46,50 @@ def calibration_error(target: Floats, student_probs: Floats, *, bins: int = BINS
     labels = place.shape[1]
     columns = place + filled * np.arange(labels)
     at = (np.repeat(np.arange(rows), labels), columns.ravel())
-    features = sparse.csr_array((gap.ravel(), at), shape=(rows, filled * labels))
-    return OfSums(features, lambda sums: np.asarray(np.abs(sums).sum(axis=1) / (rows * labels)))
+    last = filled * labels  # counts the rows
+    values, columns_of = np.concatenate([gap.ravel(), np.ones(rows)]), np.concatenate([at[1], np.full(rows, last)])
+    features = sparse.csr_array((values, (np.concatenate([at[0], np.arange(rows)]), columns_of)), shape=(rows, last + 1))
+    return OfSums(features, lambda sums: np.asarray(np.abs(sums[:, :-1]).sum(axis=1) / (sums[:, -1] * labels)))
 
 
 def r_squared(target: Floats, predicted: Floats) -> OfSums:
     """1 - squared error / variance, the mean over outputs; the target must vary in each."""
     centred = np.asarray(target, dtype=np.float64) - target.mean(axis=0, dtype=np.float64)  # avoids cancellation in the variance
     error = (np.asarray(target, dtype=np.float64) - predicted) ** 2
-    rows, outputs = centred.shape
+    outputs = centred.shape[1]
 
     def figure(sums: Floats) -> Floats:
-        first, second, errors = sums[:, :outputs], sums[:, outputs : 2 * outputs], sums[:, 2 * outputs :]
+        first, second, errors, rows = np.split(sums, [outputs, 2 * outputs, 3 * outputs], axis=1)
         varied = second - first**2 / rows
         possible = (varied > 0).all(axis=1)
         found = (1 - errors / np.where(varied > 0, varied, 1.0)).mean(axis=1)
         return np.where(possible, found, np.nan)
 
-    return OfSums(sparse.csr_array(np.hstack([centred, centred**2, error])), figure, low=-np.inf, high=1.0)
+    ones = np.ones((len(centred), 1))
+    return OfSums(sparse.csr_array(np.hstack([centred, centred**2, error, ones])), figure, low=-np.inf, high=1.0)
+
+
+def macro_f1(target: Decisions, decided: Decisions, *, classes: int, only_second: bool = False) -> OfSums:
+    """F1, the harmonic mean of precision and recall, as a mean over the classes that occur among targets or decisions.
+
+    Args:
+        target: (rows,) classes, or (rows, labels) of 0 and 1.
+        decided: the model's decisions, in the same shape.
+        classes: number of classes, or of labels.
+        only_second: F1 of the second class alone, as is usual for two classes.
+    """
+    if target.ndim == 2:
+        expected, found = target == 1, decided == 1
+    else:
+        expected, found = (each[:, None] == np.arange(classes) for each in (target, decided))
+    if only_second:
+        expected, found = expected[:, 1:], found[:, 1:]
+    columns = expected.shape[1]
+
+    def figure(sums: Floats) -> Floats:
+        both, either = sums[:, :columns], sums[:, columns:]
+        of_class = np.where(either > 0, 2 * both / np.where(either > 0, either, 1.0), 0.0)
+        occur = (either > 0).sum(axis=1)
+        return np.where(occur > 0, of_class.sum(axis=1) / np.maximum(occur, 1), np.nan)
+
+    return OfSums(sparse.csr_array(np.hstack([expected & found, expected.astype(float) + found])), figure)

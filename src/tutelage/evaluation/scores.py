@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from tutelage.core.answers import list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.records import Interval
-from tutelage.evaluation.agreement import FLOOR, agrees, cross_entropy, decisions, kl_nats, on_off
+from tutelage.evaluation.agreement import FLOOR, as_distributions, cross_entropy, kl_nats
 from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals
 from tutelage.evaluation.calibration import BINS, Binning, brier
+from tutelage.evaluation.intervals import effective_rows, mean_interval, proportion_interval, rare_rows_caution, weighted_mean_interval
+from tutelage.evaluation.ranking import Auc, mean_auc
 from tutelage.evaluation.records import AlignedAnswers, Estimate
-from tutelage.evaluation.resampled import calibration_error, lowest_rate, r_squared
-from tutelage.evaluation.verdicts import mean_interval, proportion_interval
+from tutelage.evaluation.resampled import calibration_error, lowest_rate, macro_f1, r_squared
+
+Target = Literal["truth", "teacher"]
+Model = Literal["student", "teacher"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,11 @@ class Settings:
     binning: Binning = "equal-width"
     floor: float = FLOOR
 
+    def largest(self, figure: str) -> float | None:
+        """The largest value that one row may have in a figure; None if it is not known."""
+        in_nats = -math.log(self.floor)
+        return {"nll_nats": in_nats, "kl_nats": in_nats, "brier": 2.0, "accuracy": 1.0, "agreement": 1.0}.get(figure)
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -38,33 +50,36 @@ class Scores:
         of_rows: one value per row for each figure that is a mean over rows: (rows,) booleans make a share (Wilson
             interval), numbers a mean (t interval).
         of_sums: figures whose interval needs the bootstrap.
-        worst: for each worst-class figure, the class, its number of rows, and the number of rows that agree.
+        weights: (rows,) weights of the rows; None if all weigh the same.
+        included: for each figure of `of_rows` that does not count every row, (rows,) whether it does.
+        worst: for each worst-class figure, the class.
+        at_least: intervals of a group of rows, which the bootstrap's interval of a figure includes.
+        auc: the area under the ROC curve; None if it is undefined, or not a figure of this target.
     """
 
     of_rows: Mapping[str, NDArray[Any]]
     of_sums: Mapping[str, OfSums]
-    worst: Mapping[str, tuple[Any, int, int]] = field(default_factory=dict)
+    weights: Floats | None = None
+    included: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    worst: Mapping[str, Any] = field(default_factory=dict)
+    at_least: Mapping[str, Interval] = field(default_factory=dict)
+    auc: Auc | None = None
 
 
-def as_distributions(answers: Floats, task: str) -> Floats:
-    """Answers as distributions over the last axis: for multilabel, the probabilities of off and on for each label."""
-    return on_off(answers) if task == "multilabel" else answers
-
-
-def row_scores(aligned: AlignedAnswers, against: str, settings: Settings, *, of: Floats | None = None) -> dict[str, NDArray[Any]]:
+def row_scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: Model = "student") -> dict[str, NDArray[Any]]:
     """The figures that are means over rows: one value per row, by name.
 
     Args:
         aligned: the answers.
         against: "truth" or "teacher".
         settings: only the floor is used.
-        of: the answers to score; the student's by default.
+        of: the model to score, "student" or "teacher".
     """
-    student, target = aligned.student if of is None else of, aligned.named(against)
+    answers, target = aligned.student if of == "student" else aligned.named("teacher"), aligned.named(against)
     if aligned.task == "regression":
-        return {"mse": ((np.asarray(target, dtype=np.float64) - student) ** 2).mean(axis=1)}
-    p, q = as_distributions(target, aligned.task), as_distributions(student, aligned.task)
-    right = agrees(p, q)
+        return {"mse": ((np.asarray(target, dtype=np.float64) - answers) ** 2).mean(axis=1)}
+    p, q = as_distributions(target, aligned.task), as_distributions(answers, aligned.task)
+    right = aligned.decided(against) == aligned.decided(of)
     rate = "accuracy" if against == "truth" else "agreement"
     found: dict[str, NDArray[Any]] = {rate: _by_row(right)}
     if aligned.task == "multilabel":
@@ -76,35 +91,24 @@ def row_scores(aligned: AlignedAnswers, against: str, settings: Settings, *, of:
     return found
 
 
-def scores(aligned: AlignedAnswers, against: str, settings: Settings, *, of: Floats | None = None) -> Scores:
+def scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: Model = "student") -> Scores:
     """All scores of one model against the truth or the teacher; arguments as for `row_scores`."""
     means = row_scores(aligned, against, settings, of=of)
-    student, target = aligned.student if of is None else of, aligned.named(against)
+    answers, target = aligned.student if of == "student" else aligned.named("teacher"), aligned.named(against)
     if aligned.task == "regression":
-        r2 = r_squared(target, student)
-        return Scores(means, {"r2": r2} if np.isfinite(r2.value) else {})
-    return _scores_of_decisions(aligned, against, settings, means=means, student=student)
-
-
-def _scores_of_decisions(
-    aligned: AlignedAnswers, against: str, settings: Settings, *, means: dict[str, NDArray[Any]], student: Floats
-) -> Scores:
-    target = aligned.named(against)
-    p, q = as_distributions(target, aligned.task), as_distributions(student, aligned.task)
-    right = agrees(p, q)
+        r2 = _weighted(r_squared(target, answers), aligned.weights)
+        return Scores(means, {"r2": r2} if np.isfinite(r2.value) else {}, aligned.weights)
+    p, q = as_distributions(target, aligned.task), as_distributions(answers, aligned.task)
+    right = aligned.decided(against) == aligned.decided(of)
     of_sums = {"ece": calibration_error(p, q, bins=settings.bins, binning=settings.binning)}
+    included: dict[str, NDArray[np.bool_]] = {}
     if against == "teacher" and aligned.truth is not None:
-        wrong = ~agrees(as_distributions(aligned.truth, aligned.task), p)
-        if wrong.any() and right.ndim == 1:
-            means["agreement_where_teacher_is_wrong"] = right[wrong]
-        elif wrong.any():  # the labels of a row must be resampled together
-            of_sums["agreement_where_teacher_is_wrong"] = lowest_rate(np.where(wrong, 0, -1), right, groups=1)
-    worst = _worst(aligned, p, right)
-    if worst is None:
-        return Scores(means, of_sums)
-    figure, counts = worst
-    name = "worst_class_recall" if against == "truth" else "worst_class_agreement"
-    return Scores(means, {**of_sums, name: figure}, {name: counts})
+        _add_where_teacher_is_wrong(aligned, right, means, of_sums, included)
+    found = Scores(means, of_sums, aligned.weights, included)
+    if against == "truth":
+        found = _with_f1_and_auc(found, aligned, answers, of)
+    found = _with_worst_class(found, aligned, against, right)
+    return replace(found, of_sums={name: _weighted(figure, aligned.weights) for name, figure in found.of_sums.items()})
 
 
 def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dict[str, Estimate]]:
@@ -113,15 +117,33 @@ def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dic
     drawn = bootstrap_intervals(figures, seed=settings.seed, resamples=settings.resamples)
     by_group: dict[str, dict[str, Estimate]] = {}
     for group, found in groups.items():
-        of_group = {name: _mean(values) for name, values in found.of_rows.items()}
+        of_group = {}
+        for name, values in found.of_rows.items():
+            counted = found.included.get(name)
+            weights = found.weights if found.weights is None or counted is None else found.weights[counted]
+            of_group[name] = _mean(values if counted is None else values[counted], weights, settings.largest(name))
         for name, figure in found.of_sums.items():
-            of_group[name] = Estimate(figure.value, drawn[f"{group} {name}"], "bootstrap")
-        for name, (label, count, agreed) in found.worst.items():
-            of_group[name] = _worst_class(of_group[name], label, proportion_interval(agreed, count))
+            interval = drawn[f"{group} {name}"]
+            if name in found.at_least:
+                interval = _including(interval, found.at_least[name])
+            of_group[name] = Estimate(figure.value, interval, "bootstrap", of=found.worst.get(name))
+        if found.auc is not None:
+            of_group["auc"] = Estimate(found.auc.value, found.auc.interval, "DeLong")
         if "mse" in of_group:
             of_group["rmse"] = _root(of_group["mse"])
         by_group[group] = of_group
     return by_group
+
+
+def left_out(aligned: AlignedAnswers, auc: Auc | None) -> str:
+    """A sentence on the classes that the AUC leaves out, or why there is none; empty if it is complete."""
+    what = "labels" if aligned.task == "multilabel" else "classes"
+    if auc is None:
+        return f"There is no AUC: each of the {what} has all rows or none."
+    if not auc.left_out:
+        return ""
+    names = list_classes(tuple(aligned.classes[column] for column in auc.left_out))
+    return f"The AUC leaves out the {what} {names}, which all rows have or none."
 
 
 def _by_row(values: NDArray[Any]) -> NDArray[Any]:
@@ -129,42 +151,88 @@ def _by_row(values: NDArray[Any]) -> NDArray[Any]:
     return values if values.ndim == 1 else np.asarray(values.mean(axis=1))
 
 
-def _worst(aligned: AlignedAnswers, target: Floats, right: NDArray[np.bool_]) -> tuple[OfSums, tuple[Any, int, int]] | None:
+def _add_where_teacher_is_wrong(
+    aligned: AlignedAnswers,
+    right: NDArray[np.bool_],
+    means: dict[str, NDArray[Any]],
+    of_sums: dict[str, OfSums],
+    included: dict[str, NDArray[np.bool_]],
+) -> None:
+    name = "agreement_where_teacher_is_wrong"
+    wrong = aligned.decided("truth") != aligned.decided("teacher")
+    weighs = np.ones(len(wrong), dtype=bool) if aligned.weights is None else aligned.weights > 0
+    if right.ndim == 1 and (wrong & weighs).any():
+        means[name], included[name] = right, wrong
+    elif right.ndim == 2 and wrong[weighs].any():  # the labels of a row must be resampled together
+        of_sums[name] = lowest_rate(np.where(wrong, 0, -1), right, groups=1)
+
+
+def _with_f1_and_auc(found: Scores, aligned: AlignedAnswers, answers: Floats, of: Model) -> Scores:
+    """F1 and AUC: of the second class for two classes, else means over the classes or labels."""
+    binary, classes = aligned.task == "binary", len(aligned.classes)
+    truth, decided = aligned.decided("truth"), aligned.decided(of)
+    on = np.asarray(aligned.named("truth")) > 0.5
+    auc = mean_auc(on[:, 1:], answers[:, 1:], aligned.weights) if binary else mean_auc(on, answers, aligned.weights)
+    figure = macro_f1(truth, decided, classes=classes, only_second=binary)
+    value = _weighted(figure, aligned.weights).value
+    if not np.isfinite(value):
+        return replace(found, auc=auc)
+    at_least = dict(found.at_least)
+    if value in (0.0, 1.0):  # every resample says the same, however rare the class
+        weights = np.ones(len(on)) if aligned.weights is None else aligned.weights
+        groups = [on[:, column] for column in range(1 if binary else 0, classes)]
+        rarest = min((effective_rows(weights[group]) for group in groups if weights[group].any()), default=1.0)
+        at_least["f1"] = proportion_interval(value * rarest, rarest)
+    return replace(found, of_sums={**found.of_sums, "f1": figure}, at_least=at_least, auc=auc)
+
+
+def _with_worst_class(found: Scores, aligned: AlignedAnswers, against: Target, right: NDArray[np.bool_]) -> Scores:
     """The class with the lowest rate among the rows where the target decides for it; for multilabel, where the label is on.
 
-    None if no label is on in any row.
+    Its interval includes the Wilson interval of that class, because the bootstrap alone can be too narrow: with 3 of 3 rows
+    right, every resample is right. Nothing is added if no label is on in any row.
     """
-    chosen = decisions(target)
+    chosen = aligned.decided(against)
     group = np.where(chosen == 1, np.arange(chosen.shape[1]), -1) if aligned.task == "multilabel" else chosen
-    classes = len(aligned.classes)
-    figure = lowest_rate(group, right, groups=classes)
-    sums = np.asarray(figure.features.sum(axis=0)).ravel()
-    hits, counts = sums[:classes], sums[classes:]
-    if not counts.any():
-        return None
-    worst = int(np.where(counts > 0, hits / np.maximum(counts, 1), np.inf).argmin())
-    return figure, (aligned.classes[worst], int(counts[worst]), int(hits[worst]))
+    weights = np.ones(len(group)) if aligned.weights is None else aligned.weights
+    rates, rows = np.full(len(aligned.classes), np.inf), np.zeros(len(aligned.classes))
+    for column in range(len(aligned.classes)):
+        decisions = np.nonzero(group == column)
+        weight = weights[decisions[0]]
+        if weight.any():
+            rates[column], rows[column] = np.average(right[decisions], weights=weight), effective_rows(weight)
+    if not rows.any():
+        return found
+    name, worst = "worst_class_recall" if against == "truth" else "worst_class_agreement", int(rates.argmin())
+    return replace(
+        found,
+        of_sums={**found.of_sums, name: lowest_rate(group, right, groups=len(aligned.classes))},
+        worst={name: aligned.classes[worst]},
+        at_least={**found.at_least, name: proportion_interval(min(rates[worst], 1.0) * rows[worst], rows[worst])},
+    )
 
 
-def _mean(values: NDArray[Any]) -> Estimate:
+def _weighted(figure: OfSums, weights: Floats | None) -> OfSums:
+    """The figure with each row's contributions times its weight."""
+    return figure if weights is None else replace(figure, features=sparse.csr_array(sparse.diags_array(weights) @ figure.features))
+
+
+def _mean(values: NDArray[Any], weights: Floats | None, largest: float | None) -> Estimate:
+    rows = float(len(values)) if weights is None else effective_rows(weights)
+    value = float(np.average(values, weights=weights))
     if values.dtype == np.bool_:
-        return Estimate(float(values.mean()), proportion_interval(int(values.sum()), len(values)), "Wilson")
-    if len(values) < 2:
-        return Estimate(float(values.mean()), None, "t")
-    interval = mean_interval(values, over="test rows")
-    return Estimate(float(values.mean()), replace(interval, low=max(interval.low, 0.0)), "t")
+        return Estimate(value, proportion_interval(min(value, 1.0) * rows, rows), "Wilson")
+    if rows < 2:
+        return Estimate(value, None, "t")
+    interval = mean_interval(values, over="test rows") if weights is None else weighted_mean_interval(values, weights)
+    caution = ""
+    if largest is not None:
+        caution = rare_rows_caution(interval.low, interval.high, rows=int(rows), largest=largest, is_difference=False)
+    return Estimate(value, replace(interval, low=max(interval.low, 0.0), caution=caution), "t")
 
 
-def _worst_class(estimate: Estimate, label: Any, of_class: Interval) -> Estimate:
-    """The figure of the worst class, its interval at least as wide as the Wilson interval of that class.
-
-    The bootstrap alone can be too narrow: with 3 of 3 rows right, every resample is right.
-    """
-    drawn = estimate.interval
-    if drawn is None:
-        return replace(estimate, of=label)
-    wide = Interval(min(drawn.low, of_class.low), max(drawn.high, of_class.high), drawn.over)
-    return replace(estimate, of=label, interval=wide)
+def _including(drawn: Interval, other: Interval) -> Interval:
+    return Interval(min(drawn.low, other.low), max(drawn.high, other.high), drawn.over)
 
 
 def _root(mse: Estimate) -> Estimate:

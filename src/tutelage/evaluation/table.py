@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
@@ -19,6 +19,8 @@ NAMES = {
     "accuracy": "accuracy",
     "subset_accuracy": "all labels right",
     "worst_class_recall": "worst class",
+    "f1": "F1",
+    "auc": "AUC",
     "agreement": "agreement",
     "subset_agreement": "all labels agree",
     "worst_class_agreement": "worst class",
@@ -60,11 +62,13 @@ class EvaluationTable:
         title: name of the student, number of rows and task.
         sections: groups of lines, in display order.
         with_teacher: whether a column shows the teacher's own figures.
+        notes: sentences below the table: what the intervals do not cover, and what else a reader has to know.
     """
 
     title: str
     sections: tuple[Section, ...]
     with_teacher: bool
+    notes: tuple[str, ...] = (CAVEAT,)
 
     @classmethod
     def of(
@@ -75,6 +79,7 @@ class EvaluationTable:
         against_teacher: Mapping[str, Estimate],
         teacher_against_truth: Mapping[str, Estimate],
         cost: Cost,
+        notes: Sequence[str] = (),
     ) -> EvaluationTable:
         """Build the table from the parts of an evaluation."""
         found = []
@@ -82,7 +87,9 @@ class EvaluationTable:
             found.append(Section("against the truth", _lines(against_truth, teacher_against_truth)))
         if against_teacher:
             found.append(Section("against the teacher (fidelity)", _lines(against_teacher, {})))
-        return cls(title, (*found, Section("cost", _cost_lines(cost))), bool(teacher_against_truth))
+        sections = (*found, Section("cost", _cost_lines(cost)))
+        cautions = _cautions({"the truth": against_truth, "the teacher": against_teacher})
+        return cls(title, sections, bool(teacher_against_truth), (CAVEAT, *notes, *cautions))
 
     @property
     def headings(self) -> tuple[str, ...]:
@@ -91,7 +98,8 @@ class EvaluationTable:
 
     def rich(self) -> Table:
         """The table for `rich.print` and the command line."""
-        table = Table(box=None, padding=(0, 2, 0, 0), title=Text(self.title, style="bold"), title_justify="left", caption=CAVEAT)
+        table = Table(box=None, padding=(0, 2, 0, 0), title=Text(self.title, style="bold"), title_justify="left")
+        table.caption = Text("\n".join(self.notes))
         table.caption_justify = "left"
         for heading in self.headings:
             table.add_column(heading, justify="left" if not heading else "right", no_wrap=not heading)
@@ -118,7 +126,8 @@ class EvaluationTable:
             for line in section.lines:
                 numbers = "".join(f'<td style="text-align:right">{escape(cell)}</td>' for cell in line[1:width])
                 rows.append(f'<tr><td style="text-align:left">{escape(line.name)}</td>{numbers}</tr>')
-        return f"<table><caption>{escape(self.title)}</caption>{''.join(rows)}</table><p><small>{escape(CAVEAT)}</small></p>"
+        notes = "<br>".join(map(escape, self.notes))
+        return f"<table><caption>{escape(self.title)}</caption>{''.join(rows)}</table><p><small>{notes}</small></p>"
 
 
 def figure_text(name: str, estimate: Estimate) -> str:
@@ -137,6 +146,16 @@ def _lines(student: Mapping[str, Estimate], teacher: Mapping[str, Estimate]) -> 
                 of_teacher += f" ({other.of})"
             found.append(Line(title, figure_text(name, estimate), _span(name, estimate), of_teacher))
     return found
+
+
+def _cautions(groups: Mapping[str, Mapping[str, Estimate]]) -> list[str]:
+    """The cautions of the intervals, each with the figures that it is about."""
+    found: dict[str, list[str]] = {}
+    for against, figures in groups.items():
+        for name, estimate in figures.items():
+            if estimate.interval is not None and estimate.interval.caution:
+                found.setdefault(estimate.interval.caution, []).append(f"{NAMES[name]} against {against}")
+    return [f"{', '.join(names)}: {caution}" for caution, names in found.items()]
 
 
 def _span(name: str, estimate: Estimate) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.records import Comparison, Cost, Interval, Parity
-from tutelage.evaluation.verdicts import mean_interval, paired_difference, proportion_interval, verdict
+from tutelage.evaluation.intervals import grand_mean_interval, mean_interval, proportion_interval
+from tutelage.evaluation.verdicts import paired_difference, verdict
 from tutelage.report.records import Arm
 
 
@@ -65,12 +66,12 @@ class ClassificationTest:
         }
 
     def interval(self, arm: Measured) -> Interval:
-        """The interval of the mean accuracy, over seeds, or over test rows for a model trained once."""
+        """The interval of the mean accuracy, over seeds and test rows, or over test rows for a model trained once."""
         right = self.row_scores(arm)
         if len(right) == 1:
             return proportion_interval(int(right.sum()), right.size)
-        over_seeds = mean_interval(right.mean(axis=1))
-        return Interval(max(over_seeds.low, 0.0), min(over_seeds.high, 1.0), over_seeds.over)
+        interval = grand_mean_interval(right, shared_rows=self.labels.ndim == 1)
+        return Interval(max(interval.low, 0.0), min(interval.high, 1.0), interval.over)
 
     def compare(self, a: Measured, b: Measured) -> tuple[float, Interval, bool]:
         """The difference in accuracy, its interval, and whether lower is better."""
@@ -145,4 +146,5 @@ def compare(a: Measured, b: Measured, test: Test, question: str) -> Comparison:
         verdict=verdict(difference, interval, lower_is_better=lower_is_better),
         question=question,
         over=interval.over,
+        caution=interval.caution,
     )

@@ -10,16 +10,17 @@ from rich.text import Text
 from tutelage.report import words
 from tutelage.report.records import PublishedTable, RunRecord
 
-VERDICT_STYLES = {"beats": "bold green", "no difference": "dim", "worse": "bold red"}
+VERDICT_STYLES = {"beats": "bold green", "no difference": "dim", "worse": "bold red", "differ": "bold"}
 
 
 def terminal_table(record: RunRecord) -> Group:
     """Arms, comparisons, the published table if there is one, and the time spent."""
     parts: list[Table | Text | Padding] = [Text(record.title, style="bold"), _arms(record), _comparisons(record)]
+    parts += [Padding(Text(caution, style="dim"), (0, 0, 1, 0)) for caution in words.cautions(record)]
     if words.caveat(record):
         parts.append(Padding(Text(words.caveat(record), style="dim"), (0, 0, 1, 0)))
     if record.published is not None:
-        parts += [_published(record.published), Padding(Text(record.published.explanation), (0, 0, 1, 0))]
+        parts += [_published(record.published), Text(words.SPREAD, style="dim"), Padding(Text(record.published.explanation), (0, 0, 1, 0))]
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in words.time_spent(record) if seconds >= 0.05)
     parts.append(Text(f"{record.seconds['total']:.1f} s in total: {spent}", style="dim"))
     return Group(*parts)

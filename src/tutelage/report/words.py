@@ -12,6 +12,9 @@ METRIC_NAMES = {"test_accuracy": "accuracy", "test_errors": "errors", "test_r2":
 SECOND_METRIC = {"test_accuracy": "test_errors", "test_r2": "test_mse"}
 
 
+SPREAD = "In brackets: the lowest and the highest of the seeds, which is not an interval."
+
+
 def score(metric: str, value: float) -> str:
     """A value of a metric: accuracies in per cent, errors as whole numbers, the others with three decimals."""
     if metric in ("test_accuracy", "fidelity"):
@@ -49,6 +52,8 @@ def answer(record: RunRecord) -> str:
     figures = f"{difference(first)}, over {seeds} seeds"
     if first.verdict == "no difference":
         return f"No difference detected at this precision between {first.a} and {first.b}: {figures}."
+    if first.verdict == "differ":
+        return f"These two models, {first.a} and {first.b}, differ: {difference(first)}, over {first.over}; another seed may not."
     verb = "beats" if first.verdict == "beats" else "is worse than"
     return f"{first.a} {verb} {first.b}: {figures}."
 
@@ -60,6 +65,11 @@ def caveat(record: RunRecord) -> str:
     return (
         "All students were trained from one teacher; another teacher could give better or worse students, and no interval here covers that."
     )
+
+
+def cautions(record: RunRecord) -> list[str]:
+    """What single verdicts rest on besides, such as rare large losses that may have been missed: one sentence each."""
+    return [f"{one.a} - {one.b}: {one.caution}" for one in record.comparisons if one.caution]
 
 
 def milliseconds(latency: Latency | None) -> str:

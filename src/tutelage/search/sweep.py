@@ -99,7 +99,8 @@ def sweep(
     Students of equal shape are trained as stacks, several times faster than one after another if they are small. Each
     gives the result of `TorchStudent.fit` with `seed=batch_seed`, up to float32 rounding. Students that cannot be stacked
     are trained one by one, and `Sweep.how` gives the reason. A loss that is not finite does not stop the sweep: the
-    student keeps the weights of its best epoch before it.
+    student keeps the weights of its best epoch before it. All students learn from the one teacher given: what the seeds
+    show says nothing about another.
 
     Args:
         student: a Module or TorchStudent whose layers are initialised again for each seed with torch's own initialisation

@@ -49,8 +49,8 @@ def transfer_curve(
     and the gain is at least the tolerance. It then becomes the best number so far; the last such number is chosen.
 
     Each seed generates its own transfer rows (a larger number includes the smaller ones) and sets every `random_state`
-    of the student. The teacher labels each generated row once, and only when the row is needed. No ground truth is used,
-    so the validation rows need none. Do not pass rows of the final test set.
+    of the student. The teacher labels each generated row once, and only when the row is needed; no interval covers another
+    teacher. No ground truth is used, so the validation rows need none. Do not pass rows of the final test set.
 
     Args:
         teacher: a Teacher, or a fitted model that `as_teacher` accepts.

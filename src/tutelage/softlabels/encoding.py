@@ -56,10 +56,17 @@ class Encoding:
         return self.top_k is None and self.dtype != "float16" and np.dtype(self.dtype).itemsize >= dtype.itemsize
 
     def columns(self, answers: Floats, form: AnswerForm) -> Columns:
-        """The columns to write, by name: `answer_0`, `answer_1`, ...; for top-k also `class_0`, ... and `rest`."""
+        """The columns to write, by name: `answer_0`, `answer_1`, ...; for top-k also `class_0`, ... and `rest`.
+
+        Raises:
+            BadInput: an answer beyond the range of the dtype.
+        """
         if self.top_k is not None:
             return self._top(form.logits(answers), self.top_k)
-        stored = answers.astype(self.dtype, copy=False) if self.dtype != "float16" else _half_precision(answers, form)
+        with np.errstate(over="ignore"):
+            stored = answers.astype(self.dtype, copy=False) if self.dtype != "float16" else _half_precision(answers, form)
+        if self.dtype == "float32" and answers.dtype.itemsize > 4 and not np.isfinite(stored).all():
+            raise BadInput(f"an answer is {np.abs(answers).max():.3g}, beyond the range of float32; pass dtype='float64'.")
         return {f"answer_{index}": np.ascontiguousarray(stored[:, index]) for index in range(stored.shape[1])}
 
     def _top(self, logits: Floats, top_k: int) -> Columns:

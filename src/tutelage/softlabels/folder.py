@@ -1,7 +1,8 @@
 """A folder of recorded answers: Parquet shards, and a manifest that is written last, when all shards are complete.
 
     labels/
-        manifest.json          teacher, rows and form of the answers; SHA-256 of every shard
+        manifest.json          teacher, rows and form of the answers; SHA-256 of every shard. "positions" is null: one answer for each
+                               row; "side_files" is empty: further files of a recording, by name, with their SHA-256
         part-00000.parquet     row, row_name, and the answers (see `Encoding`)
         part-00001.parquet
 
@@ -316,12 +317,20 @@ class LabelFolder:
             for start, stop in [self.provenance.span(index)]
         ]
         cost = {"unit": self.cost_unit, "mean": self.cost.mean, **asdict(self.cost)}
-        return {**self.provenance.to_json(), "data": self.data, "columns": list(self.columns), "cost": cost, "shards": of_shards}
+        return {
+            **self.provenance.to_json(),
+            "positions": None,
+            "data": self.data,
+            "columns": list(self.columns),
+            "cost": cost,
+            "shards": of_shards,
+            "side_files": {},
+        }
 
 
 def write_manifest(folder: LabelFolder) -> None:
     """Write the manifest, which marks a recording as finished."""
-    write_text(folder.path / MANIFEST, json.dumps(folder.to_json(), indent=1) + "\n")
+    write_text(folder.path / MANIFEST, json.dumps(folder.to_json(), indent=1, allow_nan=False) + "\n")
 
 
 def open_labels(path: Path | str) -> LabelFolder:
@@ -362,6 +371,10 @@ def open_labels(path: Path | str) -> LabelFolder:
         raise StaleCache(
             f"{folder} was recorded in schema {schema}; this version of tutelage reads {LABELS_SCHEMA}. Use the version that wrote it, "
             "or record again."
+        )
+    if manifest.get("positions") is not None or manifest.get("side_files"):
+        raise StaleCache(
+            f"{folder} holds answers by position or further files, which this version of tutelage does not read. Use a later one."
         )
     try:
         opened = _from_manifest(folder, manifest)

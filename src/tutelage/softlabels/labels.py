@@ -13,13 +13,15 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import LabelMismatch
 from tutelage.data.row_names import Names, row_names
+from tutelage.softlabels.rounding import differ
 
 
 @dataclass(frozen=True, eq=False)
 class SoftLabels:
     """A teacher's answers to known rows; itself a Teacher, for exactly those rows.
 
-    `record` and `read_answers` create them. Rows are found by content, so they can be passed in any order and selection.
+    `record` and `read_answers` create them. Rows are found by content, so they can be passed in any order and selection. A row that
+    occurs more than once, with answers that are equal up to rounding, is answered as at its first occurrence.
 
     Attributes:
         answers: (rows, columns), of the kind that `form` declares.
@@ -101,9 +103,9 @@ class SoftLabels:
         order = np.argsort(self.names, kind="stable")
         in_order = self.names[order]
         repeated = np.flatnonzero(in_order[1:] == in_order[:-1])
-        differ = (self.answers[order[repeated]] != self.answers[order[repeated + 1]]).any(axis=1)
-        if differ.any():
-            first = repeated[np.flatnonzero(differ)[0]]
+        different = differ(self.answers[order[repeated]], self.answers[order[repeated + 1]], self.form)
+        if different.any():
+            first = repeated[np.flatnonzero(different)[0]]
             raise LabelMismatch(
                 f"rows {order[first]} and {order[first + 1]} are the same row with different answers, so neither can be looked up. "
                 "Drop one, average them, or pass all rows in the order in which they were recorded."

@@ -16,6 +16,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import check_place
+from tutelage.core.identity import identified
 from tutelage.core.stages import Advance
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
@@ -35,6 +36,7 @@ from tutelage.softlabels.folder import (
 )
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS, Dtype
+from tutelage.softlabels.rounding import differ
 from tutelage.teachers.adapt import as_teacher
 
 
@@ -66,8 +68,9 @@ def record(
     """Query a teacher with all rows, check its answers, and store them as soft labels.
 
     Answers for a folder are written shard by shard, so that memory does not grow with the number of rows. If the process is
-    killed, the same call resumes after the last complete shard, queries no row twice, and produces the same bytes. A folder
-    that already holds exactly this recording is opened without querying the teacher.
+    killed, the same call resumes after the last complete shard, and produces the same bytes. A folder that already holds exactly
+    this recording is opened. In both cases the teacher is queried again for a few recorded rows only, to prove that its answers are
+    still those that were recorded.
 
     Args:
         teacher: a Teacher, or a model that `as_teacher` accepts without further arguments.
@@ -85,8 +88,9 @@ def record(
 
     Raises:
         NotProbabilities, ShapeError, BadInput: the answers do not have the form that the teacher declares, or an option is
-            invalid.
-        LabelMismatch: the folder holds answers of another teacher, to other rows or in another encoding.
+            invalid; a teacher for a folder that nothing identifies (see `version` of `as_teacher`).
+        LabelMismatch: the folder holds answers of another teacher, to other rows or in another encoding; or this teacher now gives
+            other answers.
         CannotWrite: the folder cannot be written, holds other files, or another process is recording into it.
         DamagedFile: the folder holds damaged files.
 
@@ -117,9 +121,10 @@ def record(
         raise BadInput(f"shard_rows is {shard_rows}; expected at least 1.")
     folder = Path(into)
     check_folder(folder)
+    fingerprint = identified(teacher)
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
-        recording = _Recording(teacher, rows, folder, shard_rows, dtype, top_k, advance)
+        recording = _Recording(teacher, fingerprint, rows, folder, shard_rows, dtype, top_k, advance)
         try:
             return recording.opened() if (folder / MANIFEST).exists() else recording.finish()
         except BaseException:
@@ -137,11 +142,16 @@ def check_folder(folder: Path) -> None:
     check_place(folder, may_replace=_only_ours)
 
 
+ROWS_QUERIED_AGAIN = 4
+"""Rows of the first and of the last complete shard that a resumed or repeated recording queries again."""
+
+
 @dataclass
 class _Recording:
     """One call of `record` into a folder."""
 
     teacher: Teacher
+    fingerprint: str
     rows: Rows
     folder: Path
     shard_rows: int
@@ -161,6 +171,10 @@ class _Recording:
             )
         if data_name(self.rows) != finished.data:
             raise LabelMismatch(f"{self.folder} was recorded on {len(finished)} other rows (data {finished.data[:8]}...). {_ELSEWHERE}")
+        for index in {0, finished.provenance.shards - 1}:
+            start, stop = finished.provenance.span(index)
+            shard = read_shard(self.folder, index, finished.provenance, sha256=finished.sha256[index])
+            self._check_again(index, self.rows.part(start, min(stop, start + ROWS_QUERIED_AGAIN)), shard, finished.provenance)
         for _ in range(finished.provenance.shards):
             self.advance()
         return finished
@@ -171,13 +185,19 @@ class _Recording:
             draft.unlink()
         provenance = self._provenance_so_far()
         tally = _Tally(self.advance)
+        complete = [index for index in range(-(-self.rows.count // self.shard_rows)) if shard_path(self.folder, index).exists()]
         with ThreadPoolExecutor(1) as writer:
             for index, (start, stop, inputs) in enumerate(self.rows.parts(self.shard_rows)):
-                if provenance is not None and shard_path(self.folder, index).exists():
+                if provenance is not None and index in complete:
                     tally.flush()
-                    tally.add(*self._reused(index, row_names(inputs), provenance))
+                    shard, sha256 = self._reused(index, row_names(inputs), provenance)
+                    if index in (complete[0], complete[-1]):
+                        self._check_again(index, as_rows(inputs).part(0, min(stop - start, ROWS_QUERIED_AGAIN)), shard, provenance)
+                    tally.add(shard, sha256)
                     continue
                 answers = self.teacher.form.check(self.teacher.answer(inputs), stop - start)
+                if provenance is None or index == 0:
+                    self._check_unchanged()
                 provenance = provenance or self._provenance(self.dtype or _dtype_of(answers))
                 tally.flush()
                 tally.waiting = writer.submit(self._write, index, inputs, answers, provenance)
@@ -197,7 +217,37 @@ class _Recording:
 
     def _provenance(self, dtype: Dtype) -> Provenance:
         form = self.teacher.form
-        return Provenance(self.teacher.fingerprint, form, Encoding(dtype, self.top_k).fitted_to(form), self.rows.count, self.shard_rows)
+        return Provenance(self.fingerprint, form, Encoding(dtype, self.top_k).fitted_to(form), self.rows.count, self.shard_rows)
+
+    def _check_unchanged(self) -> None:
+        """Check, after the first answers, that they did not change what identifies the teacher.
+
+        Raises:
+            BadInput: they did.
+        """
+        if self.teacher.fingerprint != self.fingerprint:
+            raise BadInput(
+                "this teacher changes as it answers: it holds a counter, a cache or a random state, so its fingerprint is another one "
+                "afterwards. Pass as_teacher(..., version=), a text to change whenever its answers change."
+            )
+
+    def _check_again(self, index: int, inputs: Any, shard: Shard, provenance: Provenance) -> None:
+        """Query the teacher again for the first rows of a shard.
+
+        Raises:
+            LabelMismatch: its answers are not those that were recorded.
+        """
+        encoding, form = provenance.encoding, provenance.form
+        count = as_rows(inputs).count
+        now = encoding.answers(encoding.columns(form.check(self.teacher.answer(inputs), count), form), form)
+        recorded = encoding.answers({name: column[:count] for name, column in shard.columns.items()}, form)
+        different = np.flatnonzero(differ(recorded, now, form, half=encoding.dtype == "float16"))
+        if len(different):
+            row = int(different[0])
+            raise LabelMismatch(
+                f"the teacher now gives other answers than those in {self.folder}: for row {provenance.span(index)[0] + row}, "
+                f"{_few(now[row])}, and {_few(recorded[row])} was recorded. It was changed since, or its answers are random. {_ELSEWHERE}"
+            )
 
     def _write(self, index: int, inputs: Any, answers: Floats, provenance: Provenance) -> tuple[Shard, str]:
         """Write one shard; runs while the teacher answers the next."""
@@ -239,6 +289,10 @@ class _Tally:
         self.cost += shard.cost
         self.sha256.append(sha256)
         self.advance()
+
+
+def _few(answer: Floats) -> str:
+    return ", ".join(f"{number:.4g}" for number in answer[:4]) + (", ..." if len(answer) > 4 else "")
 
 
 _ELSEWHERE = "Record into another folder, or delete this one."

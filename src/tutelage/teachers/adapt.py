@@ -21,11 +21,12 @@ def as_teacher(
     kind: AnswerKind | None = None,
     task: Task | None = None,
     output: Callable[[Any], Any] | None = None,
+    version: str | None = None,
 ) -> Teacher:
     """Wrap a fitted model in a `Teacher`, the interface that the rest of the library uses.
 
     What the model declares itself (its class labels, whether it returns logits or probabilities) is read from the
-    model. The arguments `classes`, `kind`, `task` and `output` supply the rest, and only the rest: one that the model
+    model. The other arguments supply the rest, and only the rest: one that the model
     does not need is refused.
 
     Args:
@@ -41,6 +42,8 @@ def as_teacher(
         task: "multilabel" or "regression" for a Module, a function or an ONNX file; otherwise it follows from the
             classes.
         output: for a Module that returns a tuple or a dict: selects its logits, as in `lambda outputs: outputs["logits"]`.
+        version: for a function, a Module or an estimator: a text that identifies it in place of its content, to change whenever its
+            answers change. Needed where the answers come from what cannot be read here, such as a service.
 
     Returns:
         A Teacher, whose `answer(rows)` returns (rows, classes) logits or probabilities, or (rows, outputs) values, as
@@ -63,7 +66,7 @@ def as_teacher(
         >>> margin.answer(X[:1]).round(1)
         array([[ 0. , -1.1]])
     """
-    declared = Declared(None if classes is None else tuple(classes), kind, task, output)
+    declared = Declared(None if classes is None else tuple(classes), kind, task, output, version)
     if isinstance(model, type):
         raise BadInput(f"{model.__name__} is a class; pass a fitted {model.__name__}, not the class itself.")
     for matches, adapter in _ADAPTERS:
@@ -112,7 +115,7 @@ def _refuse_list(models: Any, declared: Declared) -> Teacher:
 def _module(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.adapters.torch_module import torch_teacher
 
-    return torch_teacher(model, declared.only("classes", "task", "output", of="a torch Module"))
+    return torch_teacher(model, declared.only("classes", "task", "output", "version", of="a torch Module"))
 
 
 def _fitted_student(model: Any, declared: Declared) -> Teacher:
@@ -125,7 +128,8 @@ def _fitted_student(model: Any, declared: Declared) -> Teacher:
 def _estimator(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.adapters.estimator import EstimatorTeacher
 
-    return EstimatorTeacher(model, names=declared.only("classes", of="a scikit-learn estimator").classes)
+    declared.only("classes", "version", of="a scikit-learn estimator")
+    return EstimatorTeacher(model, names=declared.classes, version=declared.version)
 
 
 def _lightgbm(model: Any, declared: Declared) -> Teacher:
@@ -155,7 +159,7 @@ def _onnx(model: Any, declared: Declared) -> Teacher:
 def _function(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.adapters.function import function_teacher
 
-    return function_teacher(model, declared.only("classes", "kind", "task", of="a function"))
+    return function_teacher(model, declared.only("classes", "kind", "task", "version", of="a function"))
 
 
 # The first match counts, so the specific types stand before the general ones.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.identity import joint_fingerprint
 from tutelage.teachers.adapt import as_teacher
 
 Mean = Literal["arithmetic", "geometric"]
@@ -47,8 +47,7 @@ class EnsembleTeacher:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the members' fingerprints, their weights and the kind of mean."""
-        identity = repr((self.how, self.weights, [teacher.fingerprint for teacher in self.teachers]))
-        return f"ensemble:{hashlib.sha256(identity.encode()).hexdigest()}"
+        return joint_fingerprint("ensemble", (self.how, self.weights), [teacher.fingerprint for teacher in self.teachers])
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities, or (rows, outputs) values.

@@ -23,7 +23,13 @@ _WEIGHTS = (".pt", ".pth", ".safetensors")
 
 
 def open_teacher(
-    name: str, *, trust: bool = False, classes: Sequence[Any] | None = None, kind: AnswerKind | None = None, task: Task | None = None
+    name: str,
+    *,
+    trust: bool = False,
+    classes: Sequence[Any] | None = None,
+    kind: AnswerKind | None = None,
+    task: Task | None = None,
+    version: str | None = None,
 ) -> Teacher:
     """Open a teacher by the name of its file, or as module:object. No code in a file is executed, unless `trust` allows it.
 
@@ -34,6 +40,7 @@ def open_teacher(
         classes: as for `as_teacher`.
         kind: as for `as_teacher`.
         task: as for `as_teacher`.
+        version: as for `as_teacher`.
 
     Returns:
         A Teacher, as `as_teacher` makes it from the loaded model.
@@ -59,7 +66,7 @@ def open_teacher(
         array([0])
     """
     path = Path(name)
-    declared: dict[str, Any] = {"classes": classes, "kind": kind, "task": task}
+    declared: dict[str, Any] = {"classes": classes, "kind": kind, "task": task, "version": version}
     if path.suffix in _WEIGHTS:
         raise BadInput(
             f"{path} holds weights but no network; write a module that builds the network and fills it with load_weights, and "

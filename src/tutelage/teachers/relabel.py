@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from tutelage.core.answers import AnswerForm, list_classes, of_classes, plain
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.identity import joint_fingerprint
 from tutelage.teachers.adapt import as_teacher
 
 
@@ -42,8 +42,7 @@ class RelabelledTeacher:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the teacher's fingerprint and the mapping."""
-        identity = repr((self.teacher.fingerprint, self.form.classes, self.columns))
-        return f"relabelled:{hashlib.sha256(identity.encode()).hexdigest()}"
+        return joint_fingerprint("relabelled", (self.form.classes, self.columns), [self.teacher.fingerprint])
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) in the new label space. Where classes were dropped, the others are scaled up to sum to one.

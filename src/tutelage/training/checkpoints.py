@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from torch import Tensor
 
@@ -16,7 +17,7 @@ from tutelage.core.files import check_place, whole_file
 if TYPE_CHECKING:
     from tutelage.training.state import State
 
-CHECKPOINT_SCHEMA = 4
+CHECKPOINT_SCHEMA = 5
 FILE = "training.safetensors"
 
 
@@ -26,12 +27,14 @@ class Checkpoints:
 
     Attributes:
         folder: where to save; it may contain nothing else.
-        config: what determines the run (data, teacher, objective, settings), as plain values; a checkpoint of another run is refused.
+        config: what determines the training, as `training_identity` gives it; a checkpoint of another training is refused.
+        initial: identifies the weights before the first step.
         every: also save after every this many steps of an epoch; 0 saves at the end of each epoch only.
     """
 
     folder: Path
     config: dict[str, Any]
+    initial: str = ""
     every: int = 0
 
     def __post_init__(self) -> None:
@@ -52,6 +55,7 @@ class Checkpoints:
         metadata = {
             "schema": CHECKPOINT_SCHEMA,
             "config": self.config,
+            "initial": self.initial,
             "state": _packed(state.to_plain(), tensors),
         }
         from safetensors.torch import save
@@ -60,11 +64,19 @@ class Checkpoints:
             # Not save_file: it writes to another draft, with a name that nobody recognises if the process is killed.
             draft.write_bytes(save(tensors, {"tutelage": json.dumps(metadata)}))
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State, *, epochs: int) -> None:
         """Load the checkpoint into a state, if there is one; nothing in the file is executed.
 
+        A training that was interrupted resumes, with a warning, also if the network was built with other initial weights: a network
+        built without a seed has others in each process, and what the checkpoint holds is the training that was interrupted.
+
+        Args:
+            state: the state to load into.
+            epochs: how many epochs are requested.
+
         Raises:
-            LabelMismatch: the checkpoint is of another training run. DamagedFile, StaleCache: it cannot be read.
+            LabelMismatch: the checkpoint is of another training, of a longer one, or of a finished one from other initial weights.
+            DamagedFile, StaleCache: it cannot be read.
         """
         path = self.folder / FILE
         if not path.is_file():
@@ -72,7 +84,8 @@ class Checkpoints:
         metadata, tensors = _read(path)
         if metadata["schema"] != CHECKPOINT_SCHEMA:
             raise StaleCache(
-                f"{path} has schema {metadata['schema']}; this version of tutelage reads {CHECKPOINT_SCHEMA}. Delete the file."
+                f"{path} has schema {metadata['schema']}; this version of tutelage reads {CHECKPOINT_SCHEMA}. Finish the training with the "
+                "version that began it, or delete the file."
             )
         saved = metadata["config"]
         differs = next((key for key in {**saved, **self.config} if saved.get(key) != self.config.get(key)), None)
@@ -85,6 +98,25 @@ class Checkpoints:
             state.take_plain(_unpacked(metadata["state"], tensors))
         except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
             raise DamagedFile(f"{path} does not fit this training ({' '.join(str(error).split())[:200]}). Delete the file.") from error
+        if state.epoch > epochs:
+            raise LabelMismatch(
+                f"{path} holds a training in its epoch {state.epoch}, and {epochs} are requested. Choose another folder for checkpoints."
+            )
+        if metadata["initial"] != self.initial:
+            self._report_other_weights(path, finished=state.stopped or (state.epoch == epochs and state.step == 0))
+
+    def _report_other_weights(self, path: Path, *, finished: bool) -> None:
+        if finished:
+            raise LabelMismatch(
+                f"{path} holds a finished training of a network with other initial weights. To get its result, build the network as then, "
+                "with the same seed (torch.manual_seed); to train this network, choose another folder for checkpoints."
+            )
+        warn(
+            f"the training in {path} began with other initial weights than this network has; it is continued, and they are not used. "
+            "Build the network with a seed (torch.manual_seed), or choose another folder for checkpoints.",
+            UserWarning,
+            stacklevel=6,
+        )
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -93,8 +125,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = dict(json.loads((file.metadata() or {})["tutelage"]))
-            if not {"schema", "config", "state"} <= set(metadata):
-                raise KeyError("schema, config or state")
+            if not {"schema", "config", "initial", "state"} <= set(metadata):
+                raise KeyError("schema, config, initial or state")
             return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
     except (require("safetensors").SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFile(f"{path} is not a tutelage checkpoint ({' '.join(str(error).split())[:200]}). Delete the file.") from error

@@ -53,9 +53,9 @@ def train(
     if projectors is not None and len(projectors.state_dict()):
         state.parts["projectors"] = projectors
     if checkpoints is not None:
-        checkpoints.restore(state)
+        checkpoints.restore(state, epochs=settings.epochs)
     steps = _Steps(network, batch_loss, settings, backend or Backend())
-    while not state.ended:
+    while not state.stopped and (state.step or state.epoch < settings.epochs):
         if state.step == 0:
             state.epoch, state.random = state.epoch + 1, steps.backend.broadcast(torch.get_rng_state())
         terms = steps.epoch(feed, state, checkpoints)
@@ -132,7 +132,7 @@ def _end_epoch(state: State, network: nn.Module, settings: LoopSettings, terms: 
     report = Report(state.epoch, loss, terms, score, float(settings.optimizer.param_groups[0]["lr"]), best_epoch)
     results = [callback(report) for callback in settings.callbacks]
     has_patience = settings.patience is None or best_epoch is None or state.epoch - int(best_epoch.max()) < settings.patience
-    state.ended = state.epoch >= settings.epochs or not has_patience or any(result is True for result in results)
+    state.stopped = not has_patience or any(result is True for result in results)
 
 
 def _finish(state: State, network: nn.Module, settings: LoopSettings) -> Fit:

@@ -152,6 +152,22 @@ class TrainingSettings:
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in ("checkpoint_steps", "compile")}
         return {name: value if isinstance(value, bool | int | float | str | None) else _named(value) for name, value in values.items()}
 
+    def identity(self) -> dict[str, Any]:
+        """The settings that determine the trained weights: plain values, and for functions and torch objects (name, content).
+
+        `epochs` are among them if a schedule was laid out for their steps.
+        """
+        left_out = ("checkpoint_steps", "compile", *([] if self._schedule_has_length else ["epochs"]))
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in left_out}
+        return {
+            name: value if isinstance(value, bool | int | float | str | None) else (_named(value), _content(value))
+            for name, value in values.items()
+        }
+
+    @property
+    def _schedule_has_length(self) -> bool:
+        return self.schedule is not None and not isinstance(self.schedule, torch.optim.lr_scheduler.LRScheduler)
+
 
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 0.3) -> torch.optim.lr_scheduler.LRScheduler:
     """The one-cycle learning rate schedule: it rises to the optimizer's learning rate, then falls to almost zero, along cosines.
@@ -182,6 +198,16 @@ def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 
     """
     peak = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=warm_up)
+
+
+def _content(value: Any) -> Any:
+    """What settles the effect of a function, of an optimizer or of a schedule, without the weights that it refers to."""
+    if isinstance(value, torch.optim.Optimizer):
+        groups = [{**group, "params": [tuple(parameter.shape) for parameter in group["params"]]} for group in value.param_groups]
+        return [type(value), value.defaults, groups]
+    if isinstance(value, torch.optim.lr_scheduler.LRScheduler):
+        return [type(value), {name: _content(item) for name, item in vars(value).items() if name != "optimizer"}]
+    return [_content(item) for item in value] if isinstance(value, list) else value
 
 
 def _named(value: Any) -> str:

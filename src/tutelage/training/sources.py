@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.data.row_names import Names, RunningName, row_names
+from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
@@ -284,15 +284,3 @@ def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData,
         )
     order = np.random.default_rng(seed).permutation(rows)
     return data.part(np.sort(order[held_out:])), data.part(np.sort(order[:held_out]))
-
-
-def data_fingerprint(data: TrainingData) -> str:
-    """The fingerprint of the training rows, their answers and their ground truth, for a checkpoint."""
-    running = RunningName()
-    for values in (data.rows if isinstance(data.rows, np.ndarray) else None, data.answers, data.truth):
-        if values is not None:
-            running.add(row_names(np.asarray(values).reshape(len(values), -1)))
-    if isinstance(data.rows, Views):
-        running.add(row_names(data.rows.data))
-        return f"{running.value} {replace(data.rows, data=np.zeros((1, 1)))}"
-    return running.value

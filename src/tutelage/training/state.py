@@ -121,7 +121,7 @@ class State:
         random: torch's random state at the start of the epoch, from which the order of rows is drawn.
         scores: the validation scores of the finished epochs.
         losses: the mean training losses of the finished epochs.
-        ended: whether the training has ended.
+        stopped: whether a callback ended the training, or its patience.
         device: the device of the network.
     """
 
@@ -133,7 +133,7 @@ class State:
     random: Tensor = field(default_factory=torch.get_rng_state)
     scores: list[list[float]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
-    ended: bool = False
+    stopped: bool = False
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @classmethod
@@ -174,7 +174,7 @@ class State:
         set_random_states(plain["random states"], self.device)
 
 
-_PLAIN = ("epoch", "step", "totals", "random", "scores", "losses", "ended")
+_PLAIN = ("epoch", "step", "totals", "random", "scores", "losses", "stopped")
 """The attributes of a State that are saved unchanged."""
 
 

@@ -28,10 +28,11 @@ from tutelage.training.backend import Backend
 from tutelage.training.batch_loss import BatchLoss, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeds import Batch, Feed
+from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
 from tutelage.training.progress import progress_line
 from tutelage.training.settings import TrainingSettings
-from tutelage.training.sources import data_fingerprint, form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
+from tutelage.training.sources import form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
 from tutelage.training.state import Fit, Report
 
 
@@ -114,7 +115,7 @@ class TorchStudent:
             device: the device to train on; by default that of the network.
             backend: `Accelerated(accelerator)`, for distributed training and other devices.
             checkpoints: a folder for checkpoints; after an interruption, the same call resumes and ends with the same weights, to the
-                last bit.
+                last bit. With more epochs, a finished training is continued. A call that differs in anything else is refused.
             callbacks: called with a `Report` after each epoch; if one returns True, the training ends.
             advance: called after each step, for a custom progress display; not called if `progress` is True.
             progress: show a progress bar on standard error, with each term of the loss by name after each epoch.
@@ -149,15 +150,10 @@ class TorchStudent:
         )
         saving = None
         if checkpoints is not None:
-            config = {
-                "data": f"{feed.rows} rows {data_fingerprint(data)}",
-                "teacher": None
-                if teacher is None
-                else teacher.fingerprint,  # identifies the answers to a Dataset, not read before training
-                "objective": objective.described(),
-                **settings.described(),
-            }
-            saving = Checkpoints(Path(checkpoints), config, every=settings.checkpoint_steps)
+            config = training_identity(
+                network, objective, settings, data=data, validation=validation_data, teacher=teacher, output=self.output
+            )
+            saving = Checkpoints(Path(checkpoints), config, initial_weights(network), every=settings.checkpoint_steps)
         shows_progress = progress and (backend is None or backend.writes_checkpoints)
         display = progress_line(settings.steps(feed.rows), settings.epochs) if shows_progress else nullcontext((advance, None))
         with (

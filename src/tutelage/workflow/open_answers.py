@@ -34,6 +34,7 @@ class SourceOptions:
         classes: the class of each answer column, in order.
         kind: what the numbers are, such as "logits".
         task: the task, such as "multilabel".
+        teacher_version: as `version` for `as_teacher`.
         answers: for a log, the columns that hold the answers.
         content: for a log, the columns that hold the rows themselves. Without them each line belongs to the row of the
             data at the same position, or with the same `id_column`.
@@ -45,6 +46,7 @@ class SourceOptions:
     classes: tuple[Any, ...] | None = None
     kind: LoggedKind | None = None
     task: Task | None = None
+    teacher_version: str | None = None
     answers: tuple[str, ...] = ()
     content: tuple[str, ...] = ()
     id_column: str | None = None
@@ -81,7 +83,7 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
     """
     path = Path(name)
     if path.is_dir():
-        options.refuse("classes", "kind", "task", *OF_A_LOG, of=f"the recording {name}")
+        options.refuse("classes", "kind", "task", "teacher_version", *OF_A_LOG, of=f"the recording {name}")
         return open_labels(path)
     if table_suffix(path):
         return _log(path, data, options)
@@ -89,8 +91,9 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
     if options.kind is not None and options.kind not in KINDS:
         raise BadInput(f"kind= is {options.kind!r}, which is only for logs of answers; for {name} pass one of {', '.join(KINDS)}.")
     try:
-        teacher = open_teacher(name, trust=options.trust, classes=options.classes, kind=options.kind, task=options.task)
-        return NamedTeacher(teacher, name, teacher.form, teacher.fingerprint)
+        declared: dict[str, Any] = {name: getattr(options, name) for name in ("trust", "classes", "kind", "task")}
+        teacher = open_teacher(name, **declared, version=options.teacher_version)
+        return NamedTeacher(teacher, name, teacher.form)
     except (TutelageError, OSError):
         raise
     except Exception as error:  # a module or a reader may raise anything; the cause is the named object
@@ -125,13 +128,17 @@ class NamedTeacher:
     Attributes:
         teacher: the teacher.
         name: the name by which it was opened.
-        form, fingerprint: those of the teacher.
+        form: that of the teacher.
     """
 
     teacher: Teacher
     name: str
     form: AnswerForm
-    fingerprint: str
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the teacher, now."""
+        return self.teacher.fingerprint
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, columns) answers, in the form declared by `form`.

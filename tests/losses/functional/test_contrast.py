@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -39,6 +40,31 @@ def test_the_value_matches_the_authors_formula():
     torch.testing.assert_close(loss_with(contrast), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("temperature", [0.07, 0.004, 1e-4])
+def test_the_loss_is_finite_and_right_at_any_temperature(temperature):
+    contrast = memory(temperature=temperature)
+    student, teacher = S.clone().requires_grad_(), T.flatten(1)
+    memories = [each.double() for each in (contrast.teacher_memory.clone(), contrast.student_memory.clone())]
+    with torch.no_grad():
+        sides = [
+            torch.nn.functional.normalize(embed(x), dim=1).double()
+            for embed, x in ((contrast.embed_student, S), (contrast.embed_teacher, teacher))
+        ]
+    with torch_runtime.seeded(1):
+        drawn = torch.randint(10, (4, 8))
+    expected = torch.zeros(4, dtype=torch.float64)
+    for embeddings, stored in zip(sides, memories, strict=True):
+        exponents = torch.einsum("bnd,bd->bn", stored[torch.cat([INDEX[:, None], drawn], dim=1)], embeddings) / temperature
+        log_h = exponents - (exponents.flatten().logsumexp(0) - np.log(36) + np.log(10))
+        expected += torch.logaddexp(torch.zeros(4), np.log(0.8) - log_h[:, 0])
+        expected += torch.logaddexp(torch.zeros(4, 8), log_h[:, 1:] - np.log(0.8)).sum(dim=1)
+    with torch_runtime.seeded(1):
+        loss = contrast(student, T, INDEX)
+    torch.testing.assert_close(loss.double(), expected, rtol=1e-4, atol=1e-4)
+    loss.sum().backward()
+    assert student.grad.isfinite().all()
+
+
 def test_the_gradient_matches_finite_differences():
     contrast = memory().double().eval()
     loss_of = lambda s: contrast(s, T.double(), INDEX)  # noqa: E731
@@ -68,10 +94,10 @@ def test_the_memory_is_updated_in_training_mode_only():
 def test_scales_are_fixed_at_the_first_batch_and_saved_with_the_memory():
     contrast = memory()
     loss_with(contrast)
-    scales = contrast.scales.clone()
+    scales = contrast.log_scales.clone()
     loss_with(contrast, seed=2)
-    assert torch.equal(contrast.scales, scales)
-    assert (scales > 0).all()
+    assert torch.equal(contrast.log_scales, scales)
+    assert scales.isfinite().all()
     again = memory()
     again.load_state_dict(contrast.state_dict())
     assert torch.equal(loss_with(again.eval(), seed=3), loss_with(contrast.eval(), seed=3))

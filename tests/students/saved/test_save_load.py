@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
 from torch import nn
 
-from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, StaleCache
 from tutelage.losses.value_terms import squared_error
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.boosting import SoftBoosting
@@ -21,6 +21,7 @@ from tutelage.students.columns import with_columns
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.mlp import SoftMLP
 from tutelage.students.multilabel import PerLabel
+from tutelage.students.saved import save_load as module
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.trees import SoftForest, SoftTree
@@ -171,7 +172,7 @@ WEIGHTS = {"0.weight": np.zeros((2, 3), np.float32), "0.bias": np.zeros(2, np.fl
 
 
 def about(**changes):
-    return {"tutelage": json.dumps({"layers": [LINEAR], "classes": [0, 1]} | changes)}
+    return {"tutelage": json.dumps({"schema": 1, "layers": [LINEAR], "classes": [0, 1]} | changes)}
 
 
 def test_a_file_written_by_hand_in_this_format_is_loaded(tmp_path):
@@ -220,3 +221,27 @@ def test_overwriting_the_file_later_does_not_change_the_student(tmp_path):
 def test_a_missing_file_is_named_in_the_error(tmp_path):
     with pytest.raises(DamagedFile, match=r"gone.skops cannot be read"):
         load_student(tmp_path / "gone.skops")
+
+
+@pytest.mark.parametrize("name", ["network", "soft tree"])
+def test_a_file_of_another_version_is_refused_with_what_to_do(name, tmp_path, monkeypatch):
+    path = save_student(STUDENTS[name], tmp_path / "student")
+    monkeypatch.setattr(module, "STUDENT_SCHEMA", 2)
+    with pytest.raises(StaleCache, match=r"has schema 1; this version of tutelage reads 2\. Load it with the version that saved it"):
+        load_student(path)
+
+
+def test_a_file_that_another_program_wrote_is_no_student_of_ours(tmp_path):
+    skops.io.dump(LinearRegression().fit(X, P[:, 0]), tmp_path / "foreign.skops")
+    with pytest.raises(StaleCache, match="has schema None"):
+        load_student(tmp_path / "foreign.skops")
+
+
+@pytest.mark.parametrize("name", ["network", "soft tree"])
+def test_a_student_is_written_whole_or_not_at_all(name, tmp_path):
+    (tmp_path / "place").write_text("no folder")
+    with pytest.raises(CannotWrite):
+        save_student(STUDENTS[name], tmp_path / "place" / "student")
+    first = save_student(STUDENTS[name], tmp_path / "student")
+    assert save_student(STUDENTS[name], tmp_path / "student") == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["place", first.name]

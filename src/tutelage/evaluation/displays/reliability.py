@@ -14,8 +14,8 @@ from tutelage.evaluation.calibration import BINS, Binning, reliability_curve, to
 from tutelage.evaluation.displays.canvas import FAINT, INK, TEACHER, TRUTH, canvas, draw_diagonal
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
+from tutelage.evaluation.intervals import proportion_interval
 from tutelage.evaluation.records import ReliabilityCurve
-from tutelage.evaluation.verdicts import proportion_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -194,8 +194,8 @@ def _table(
 
     named = (
         ("Teacher", "teacher", ""),
-        ("Student on hard labels", "student-hard", "-784-10-10"),
-        ("Student on soft labels", "student-soft", "-784-10-10"),
+        ("Student on hard labels, 784-10-10", "student-hard", "-784-10-10"),
+        ("Student on soft labels, 784-10-10", "student-soft", "-784-10-10"),
     )
     rows = tuple(
         PublishedRow(name, PUBLISHED_ERRORS[arm], errors(published[f"{arm}-as-published"]), errors(right[arm + size]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +19,8 @@ class ContrastiveMemory(nn.Module):
 
         l = -log(h(i) / (h(i) + n / rows)) - sum over n others j of log((n / rows) / (h(j) + n / rows))
 
-    Z normalises the mean of h to 1 / rows and is fixed at the first batch. In training mode, the memory bank is updated with
+    Z normalises the mean of h to 1 / rows and is fixed at the first batch. Everything is computed from log h, which stays
+    finite at any temperature. In training mode, the memory bank is updated with
     the new embeddings after the loss is computed; in eval mode it is not changed.
 
     Args:
@@ -46,7 +49,7 @@ class ContrastiveMemory(nn.Module):
 
     student_memory: Tensor
     teacher_memory: Tensor
-    scales: Tensor
+    log_scales: Tensor
 
     def __init__(
         self,
@@ -66,7 +69,7 @@ class ContrastiveMemory(nn.Module):
         bound = (3 / embedding) ** 0.5  # so that the initial embeddings have length one on average
         for side in ("student_memory", "teacher_memory"):
             self.register_buffer(side, torch.empty(rows, embedding).uniform_(-bound, bound))
-        self.register_buffer("scales", torch.zeros(2))
+        self.register_buffer("log_scales", torch.full((2,), torch.nan))  # not known before the first batch
 
     def forward(self, student_hidden: Tensor, teacher_hidden: Tensor, index: Tensor) -> Tensor:
         """The loss of each row.
@@ -99,14 +102,14 @@ class ContrastiveMemory(nn.Module):
 
     def _loss_of_side(self, embeddings: Tensor, memory: Tensor, pairs: Tensor, *, side: int) -> Tensor:
         """(batch,) loss of one side's embeddings against the other side's memory; column 0 of `pairs` is the row itself."""
-        similarity = torch.einsum("bnd,bd->bn", memory[pairs], embeddings)
-        h = (similarity / self.temperature).exp()
-        if self.scales[side] == 0:
-            self.scales[side] = h.detach().mean() * self.rows
-        h = h / self.scales[side].clone()  # cloned, because the scale of the other side may still be set in place
-        noise = self.negatives / self.rows
-        positive, others = h[:, 0], h[:, 1:]
-        return (1 + noise / positive).log() + (1 + others / noise).log().sum(dim=1)
+        similarity = torch.einsum("bnd,bd->bn", memory[pairs], embeddings) / self.temperature
+        if self.log_scales[side].isnan():
+            log_mean = similarity.detach().logsumexp(dim=(0, 1)) - math.log(similarity.numel())
+            self.log_scales[side] = log_mean + math.log(self.rows)
+        log_h = similarity - self.log_scales[side].clone()  # cloned, because the scale of the other side may still be set in place
+        log_noise = math.log(self.negatives / self.rows)
+        positive, others = log_h[:, 0], log_h[:, 1:]
+        return nn.functional.softplus(log_noise - positive) + nn.functional.softplus(others - log_noise).sum(dim=1)
 
 
 def _update(memory: Tensor, new: Tensor, index: Tensor, momentum: float) -> None:

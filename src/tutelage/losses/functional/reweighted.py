@@ -55,11 +55,12 @@ def virtual_teacher(student_logits: Tensor, labels: Tensor, *, temperature: floa
         student_logits: (..., batch, classes), unnormalised.
         labels: (batch,) ground truth y, integers.
         temperature: softens u. The paper's equation also divides the student's logits by it; the authors' code, which
-            produced their results and is followed here, does not, and does not multiply by t^2.
+            produced their results, does not, and does not multiply by t^2. In both respects the code is followed here.
         correct: value of u for the true class.
 
     Returns:
-        (..., batch), in nats.
+        (..., batch), in nats. The authors' code also divides by the number of classes, because it averages over all
+        elements, and multiplies by a constant: for their weights, divide those used here by the number of classes.
 
     Raises:
         ShapeError: not one label per row.

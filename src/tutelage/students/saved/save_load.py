@@ -7,7 +7,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.errors import BadInput, DamagedFile, one_line, require
+from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line, require
+from tutelage.core.files import whole_file
 from tutelage.core.tree_nodes import sound_tree, trees_in
 
 # skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
@@ -27,6 +28,10 @@ TRUSTED = [
     "tutelage.students.trees.SoftTree",
 ]
 
+STUDENT_SCHEMA = 1
+ABOUT = "tutelage.json"
+"""The entry of a .skops file that holds the schema number."""
+
 
 def save_student(student: Any, path: Path | str) -> Path:
     """Write a student in a format that holds no code.
@@ -42,6 +47,7 @@ def save_student(student: Any, path: Path | str) -> Path:
     Raises:
         BadInput: a path with the suffix of the other format, or a network that could not be built again from its file: of other
             layers, or whose answers are no logits of classes.
+        CannotWrite: the file cannot be written.
 
     Example:
         >>> import tempfile
@@ -62,7 +68,10 @@ def save_student(student: Any, path: Path | str) -> Path:
     for _, step in getattr(getattr(student, "student_", student), "steps", ()):
         words = getattr(step, "vocabulary_", {})
         words.update({word: int(place) for word, place in words.items()})  # skops would store each NumPy number in a file of its own
-    skops.io.dump(student, path, compression=zipfile.ZIP_DEFLATED)
+    with whole_file(path) as draft:
+        skops.io.dump(student, draft, compression=zipfile.ZIP_DEFLATED)
+        with zipfile.ZipFile(draft, "a") as archive:
+            archive.writestr(zipfile.ZipInfo(ABOUT), json.dumps({"schema": STUDENT_SCHEMA}))  # ZipInfo: without the time of day
     return path
 
 
@@ -73,7 +82,8 @@ def load_student(path: Path | str) -> Any:
         path: the file, with its suffix.
 
     Raises:
-        DamagedFile: not such a file, or one that was tampered with. MissingExtra: a network, without torch.
+        DamagedFile: not such a file, or one that was tampered with. StaleCache: a file of another version of the format.
+            MissingExtra: a network, without torch.
 
     Example: see `save_student`.
 
@@ -100,7 +110,7 @@ def _with_suffix(path: Path | str, suffix: str) -> Path:
 
 
 def _save_network(student: Any, path: Path) -> Path:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from tutelage.students.saved.layers import described, flattened, outputs_of
 
@@ -110,14 +120,31 @@ def _save_network(student: Any, path: Path) -> Path:
             "only a network that gives logits, one for each of known classes, can be saved; one with output= or another task cannot."
         )
     try:
-        about = {"layers": described(student.network), "classes": list(form.classes)}
+        about = {"schema": STUDENT_SCHEMA, "layers": described(student.network), "classes": list(form.classes)}
     except BadInput as error:
         raise BadInput(f"the network cannot be saved: {error} Export it as ONNX.") from error
     network = flattened(student.network)
     if outputs_of(network) not in (None, len(form.classes)):
         raise BadInput(f"the network gives {outputs_of(network)} logits a row; expected one for each of {len(form.classes)} classes.")
-    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path, {"tutelage": json.dumps(about)})
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    with whole_file(path) as draft:
+        # Not save_file: it writes to another draft, with a name that nobody recognises if the process is killed.
+        draft.write_bytes(save(weights, {"tutelage": json.dumps(about)}))
     return path
+
+
+def _check_schema(path: Path, about: Any) -> None:
+    """Check that a file is of the format that this version reads.
+
+    Raises:
+        StaleCache: it is not.
+    """
+    schema = about.get("schema") if isinstance(about, dict) else None
+    if schema != STUDENT_SCHEMA:
+        raise StaleCache(
+            f"{path} has schema {schema}; this version of tutelage reads {STUDENT_SCHEMA}. Load it with the version that saved it, or "
+            "save the student again."
+        )
 
 
 def _load_network(path: Path) -> Any:
@@ -137,6 +164,7 @@ def _load_network(path: Path) -> Any:
             raise ValueError("its weights do not fit its layers")
         if outputs_of(network) not in (None, len(about["classes"])):
             raise ValueError(f"{len(about['classes'])} classes, {outputs_of(network)} logits")
+        _check_schema(path, about)
         network.load_state_dict(tensors, assign=True)
         return TorchStudent(network, classes=about["classes"])
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -149,6 +177,8 @@ def _load_estimator(path: Path) -> Any:
 
     try:
         student = skops.io.load(path, trusted=TRUSTED)
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read(ABOUT)) if ABOUT in archive.namelist() else None
     except DamagedFile as error:
         raise DamagedFile(f"{path}: {error} Do not use it.") from error
     except (UntrustedTypesFoundException, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -156,4 +186,5 @@ def _load_estimator(path: Path) -> Any:
         raise DamagedFile(f"{path} is not a student that tutelage saved ({reason}). Save the student again.") from error
     if not all(map(sound_tree, trees_in(student))):
         raise DamagedFile(f"{path} holds a tree whose nodes point outside it; it was damaged or tampered with. Do not use it.")
+    _check_schema(path, about)
     return student

@@ -20,12 +20,14 @@ class Declared:
         kind: "logits", "probabilities" or "values".
         task: "binary", "multiclass", "multilabel" or "regression".
         output: selects the logits in what a torch Module returns.
+        version: identifies a model whose content cannot be read.
     """
 
     classes: tuple[Any, ...] | None = None
     kind: AnswerKind | None = None
     task: Task | None = None
     output: Callable[[Any], Any] | None = None
+    version: str | None = None
 
     def only(self, *allowed: str, of: str) -> Declared:
         """Return itself after checking that nothing other than `allowed` was declared.
@@ -33,7 +35,7 @@ class Declared:
         Raises:
             BadInput: names the declaration to leave out.
         """
-        for name in ("classes", "kind", "task", "output"):
+        for name in ("classes", "kind", "task", "output", "version"):
             if getattr(self, name) is not None and name not in allowed:
                 raise BadInput(f"{name}= was passed for {of}, which does not need it: leave {name}= out.")
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,8 @@ import numpy as np
 
 from tutelage.core.answers import AnswerForm, of_classes, plain
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, one_line
-from tutelage.core.hashing import content_hash
+from tutelage.core.errors import BadInput
+from tutelage.core.identity import fingerprint_of
 from tutelage.teachers.inputs import errors_as_bad_input, for_booster, for_model, row_count, with_column_names
 
 
@@ -25,6 +24,7 @@ class EstimatorTeacher:
     Attributes:
         estimator: a fitted estimator; a Pipeline and a search count as their last step.
         names: the label names of a multilabel classifier; 0, 1, ... by default.
+        version: identifies the estimator in place of its content.
 
     Raises:
         BadInput: the estimator is not fitted, has classes but no `predict_proba`, or `names` are passed for one that stores
@@ -45,6 +45,7 @@ class EstimatorTeacher:
 
     estimator: Any
     names: tuple[Any, ...] | None = None
+    version: str | None = None
 
     def __post_init__(self) -> None:
         kind = type(self.estimator).__name__
@@ -78,19 +79,8 @@ class EstimatorTeacher:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the estimator's current state, the same in every process that loads it.
-
-        Raises:
-            BadInput: the estimator holds an object that cannot be pickled, such as a lambda.
-        """
-        kind = type(self.estimator).__name__
-        try:
-            return f"{kind}:{content_hash(self.estimator)}"
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise BadInput(
-                f"this {kind} holds an object that cannot be pickled ({one_line(error)}), so it has no fingerprint; "
-                "replace a lambda by a function of a module."
-            ) from error
+        """Hash of the estimator's current state and of the user's own code in it, the same in every process that loads it."""
+        return fingerprint_of(self.estimator, name=type(self.estimator).__name__, version=self.version)
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities, or (rows, outputs) values.
@@ -105,6 +95,15 @@ class EstimatorTeacher:
             rows = self._rows_for_estimator(inputs)
             answers = self.estimator.predict(rows) if self.form.kind == "values" else self._probabilities(rows)
         return self.form.check(answers, count)
+
+    def decide(self, inputs: Any) -> Any:
+        """The estimator's own predictions, which need not be its most probable classes: a tuned threshold, support vectors.
+
+        Raises:
+            BadInput: as `answer`.
+        """
+        with errors_as_bad_input(f"this {type(self.estimator).__name__}"):
+            return self.estimator.predict(self._rows_for_estimator(inputs))
 
     def _probabilities(self, rows: Any) -> Any:
         probabilities = self.estimator.predict_proba(rows)

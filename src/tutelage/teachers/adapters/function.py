@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
+from tutelage.core.identity import fingerprint_of
 from tutelage.teachers.inputs import row_count
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ class FunctionTeacher:
         function: rows, as they are passed to `answer` -> (rows, classes) numbers; (rows,) for regression values, or for
             the second of two classes.
         form: kind, task and classes of the numbers.
-        version: part of the fingerprint. Change it whenever the function gives other answers.
+        version: identifies the function in place of its content. Change it whenever the function gives other answers.
 
     Example:
         >>> import tutelage as tl
@@ -40,20 +39,17 @@ class FunctionTeacher:
 
     function: Callable[[Any], Any]
     form: AnswerForm
-    version: str = "unversioned"
+    version: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        """The function's name, a hash of its source code where that can be read, and the version.
+        """A hash of the function's code and of what it holds and reads: the object it is bound to, arguments, closures, globals, models.
 
-        A change in what the function uses (a model, a service) does not show in its source: pass a new version then.
+        It cannot show a change outside the process, such as in a service that the function calls or a file that it reads: pass a
+        version then.
         """
         callee = self.function if hasattr(self.function, "__qualname__") else type(self.function)
-        try:
-            source = inspect.getsource(callee)
-        except (OSError, TypeError):  # entered at a prompt, or written in C
-            source = ""
-        return f"function:{callee.__module__}.{callee.__qualname__}:{hashlib.sha256(source.encode()).hexdigest()[:16]}:{self.version}"
+        return fingerprint_of(self.function, name=f"function:{callee.__qualname__}", version=self.version)
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) or (rows, outputs), checked against the form. Exceptions of the function are not caught."""
@@ -67,4 +63,4 @@ def function_teacher(function: Callable[[Any], Any], declared: Declared) -> Func
     Raises:
         BadInput: kind or classes are missing.
     """
-    return FunctionTeacher(function, declared.form(of="a function"))
+    return FunctionTeacher(function, declared.form(of="a function"), declared.version)

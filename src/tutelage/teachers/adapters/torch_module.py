@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from tutelage.core.answer_kinds import AnswerKind
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, ShapeError, one_line, require
+from tutelage.core.identity import fingerprint_of
 from tutelage.teachers.inputs import errors_as_bad_input, row_count
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class TorchTeacher:
         form: kind, task and classes: logits, or values. No softmax is applied.
         output: selects the logits in what the network returns; None if it returns them.
         batch_size: rows per forward pass; bounds the memory of the activations.
+        version: identifies the network in place of its content.
 
     Example:
         >>> import numpy as np
@@ -53,15 +54,12 @@ class TorchTeacher:
     form: AnswerForm
     output: Callable[[Any], Tensor] | None = None
     batch_size: int = 1000
+    version: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the architecture, as torch prints it, and of the current values of all weights and buffers."""
-        digest = hashlib.sha256(repr(self.network).encode())
-        for name, value in self.network.state_dict().items():
-            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            digest.update(value.detach().cpu().contiguous().flatten().view(require("torch").uint8).numpy().data)
-        return f"torch:{digest.hexdigest()}"
+        """A hash of the network - its code, settings, hooks, and current weights and buffers - and of `output`."""
+        return fingerprint_of(self.network, self.form.kind, self.output, name="torch", version=self.version, without_modes=True)
 
     def answer(self, inputs: Any) -> Floats:
         """Logits, or values, for every row.
@@ -130,7 +128,7 @@ def torch_teacher(network: nn.Module, declared: Declared) -> TorchTeacher:
         BadInput: classes are missing.
     """
     kind: AnswerKind = "values" if declared.task == "regression" else "logits"
-    return TorchTeacher(network, replace(declared, kind=kind).form(of="a torch Module"), declared.output)
+    return TorchTeacher(network, replace(declared, kind=kind).form(of="a torch Module"), declared.output, version=declared.version)
 
 
 def load_weights(network: nn.Module, path: Path | str) -> nn.Module:

@@ -1,12 +1,15 @@
 import json
 import shutil
 import warnings
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tutelage.cli import main
 from tutelage.evaluation.evaluation import Evaluation
+from tutelage.workflow.train import open_trained
 
 
 def test_the_table_shows_truth_fidelity_and_cost(flowers, capsys):
@@ -101,3 +104,13 @@ def test_columns_are_read_in_the_types_of_training(flowers, here, user_error):
     assert "column 'petal width (cm)' of texts.csv holds 'wide' in row 0" in sentence
     frame.astype({"petal width (cm)": str})[::-1].iloc[:, ::-1].to_parquet("digits.parquet")
     assert main(["evaluate", flowers.run, "--data", "digits.parquet"]) == 0
+
+
+def test_weights_count_in_the_figures(flowers, here, capsys):
+    frame = pd.read_csv(flowers.test)
+    student, _ = open_trained(Path(flowers.run))
+    right = student.predict(frame) == frame["species"]
+    frame.assign(w=np.where(right, 1.0, 9.0)).to_csv("weighted.csv", index=False)
+    assert main(["evaluate", flowers.run, "--data", "weighted.csv", "--weight", "w", "--json"]) == 0
+    found = Evaluation.from_json(json.loads(capsys.readouterr().out))
+    assert found.against_truth["accuracy"].value == pytest.approx(right.sum() / (right.sum() + 9 * (~right).sum()))

@@ -15,6 +15,7 @@ from tutelage.core.progress import DisplayedStages
 @click.command()
 @click.argument("run", type=FOLDER)
 @rows_options
+@click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows in the figures.")
 @click.option("--labels", type=FOLDER, help="Measure fidelity to the answers in this folder, recorded on these rows.")
 @click.option("--teacher", help="Measure fidelity to this teacher, named as for `record`.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the bootstrap intervals.")
@@ -25,6 +26,7 @@ def evaluate(
     *,
     run: Path,
     given_rows: RowsOptions,
+    weight: str | None,
     labels: Path | None,
     teacher: str | None,
     seed: int,
@@ -43,7 +45,7 @@ def evaluate(
 
     student, record = open_trained(run)
     given = given_rows
-    file = rows_to_measure(record, given.data, truth=given.truth, drop=given.drop, text=given.text, dtype=given.dtype)
+    file = rows_to_measure(record, given.data, truth=given.truth, drop=given.drop, text=given.text, weight=weight, dtype=given.dtype)
     stages = DisplayedStages()
     with stages.stage("teacher"):
         answers = open_answer_source(file, labels=labels, teacher=teacher, options=source)

@@ -25,6 +25,7 @@ def rows_to_measure(
     truth: Sequence[str] = (),
     drop: Sequence[str] = (),
     text: str | None = None,
+    weight: str | None = None,
     dtype: Mapping[str, str] | None = None,
 ) -> TableFile:
     """Open a table of test rows. Options not given default to those used in training, for columns that the table has.
@@ -37,6 +38,7 @@ def rows_to_measure(
         truth: columns that hold the truth.
         drop: columns that are not features.
         text: the column whose texts are the rows.
+        weight: the column of the weights of the rows in the figures; weights of training are not used here.
         dtype: the type of some columns.
 
     Raises:
@@ -49,8 +51,9 @@ def rows_to_measure(
         path,
         dtype={name: kind for name, kind in types.items() if name in columns} if columns else dtype,
         truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(columns) else ()),
-        drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in columns],
+        drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in columns and name != weight],
         text=text or trained_on["text"],
+        weight=weight,
     )
 
 
@@ -95,4 +98,5 @@ def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile,
     if record["data"]["rows"] == rows.count and data_name(file.rows()) == record["data"]["data"]:
         warnings.warn("these are the rows on which the student was trained; figures on other rows will be worse.", stacklevel=2)
     size = record["file"]["size_bytes"]
-    return evaluate(student, teacher, rows, file.truth_values(), seed=seed, name=record["student"], size_bytes=size)
+    weights = file.weights()
+    return evaluate(student, teacher, rows, file.truth_values(), seed=seed, name=record["student"], size_bytes=size, sample_weight=weights)

@@ -161,8 +161,9 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
         LabelMismatch: a recording was made on a column that the data lacks.
     """
     if not isinstance(teacher, LabelFolder | SoftLabels):
-        names = columns_read_by(teacher)
-        return names if names is not None and set(names) <= set(data.features) else data.features
+        underscored = {name.replace(" ", "_"): name for name in data.features}  # LightGBM stores names so
+        names = tuple(name if name in data.features else underscored.get(name, name) for name in columns_read_by(teacher) or ())
+        return names if names and set(names) <= set(data.features) else data.features
     named = teacher.columns if isinstance(teacher, LabelFolder) and data.text is None else ()
     missing = [name for name in named if name not in data.columns]
     if named and not missing:

@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from typing import Any
 
+import pytest
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
@@ -10,6 +11,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tutelage as tl
+
+pytestmark = pytest.mark.slow
 
 BOOSTERS = [tl.SoftBoosting(engine=engine, n_estimators=10, n_jobs=1) for engine in ("lightgbm", "xgboost") if find_spec(engine)]
 ESTIMATORS: list[Any] = [

@@ -37,10 +37,11 @@ def as_teacher(
             Booster (default 0, 1, ...), an ONNX file without labels, a function; or the label names of a multilabel
             estimator.
         kind: "logits", "probabilities" or "values", for a model that does not define it: an ONNX file with a plain
-            output, a function, a Booster with a custom objective.
+            output, a function, a Booster with a custom objective, or a Module that ends in a softmax or sigmoid (default
+            "logits").
         task: "multilabel" or "regression" for a Module, a function or an ONNX file; otherwise it follows from the
             classes.
-        output: for a Module that returns a tuple or a dict: selects its logits, as in `lambda outputs: outputs["logits"]`.
+        output: for a Module that returns a tuple or a dict: selects its answers, as in `lambda outputs: outputs["logits"]`.
 
     Returns:
         A Teacher, whose `answer(rows)` returns (rows, classes) logits or probabilities, or (rows, outputs) values, as
@@ -112,7 +113,7 @@ def _refuse_list(models: Any, declared: Declared) -> Teacher:
 def _module(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.adapters.torch_module import torch_teacher
 
-    return torch_teacher(model, declared.only("classes", "task", "output", of="a torch Module"))
+    return torch_teacher(model, declared.only("classes", "kind", "task", "output", of="a torch Module"))
 
 
 def _fitted_student(model: Any, declared: Declared) -> Teacher:

@@ -124,10 +124,23 @@ def test_texts_are_accepted_as_a_list_an_array_or_one_column(rows):
     np.testing.assert_array_equal(EstimatorTeacher(model).answer(rows), model.predict_proba(TEXTS))
 
 
-def test_unsuitable_rows_are_refused_in_one_sentence():
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (pd.DataFrame({"t": TEXTS, "u": TEXTS}), "takes one text per row; the rows have 2 columns"),
+        (pd.DataFrame({"t": TEXTS, "u": TEXTS}).iloc[:2], "takes one text per row; the rows have 2 columns"),  # not its two names
+        (pd.DataFrame({"t": [None]}), "row 0 is None"),
+    ],
+)
+def test_frames_that_a_vectorizer_would_read_as_names_are_refused(rows, message):
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, [1, 0, 1, 0])
-    with pytest.raises(BadInput, match=r"this Pipeline cannot take these rows \(.*\)\.$"):
-        EstimatorTeacher(model).answer(pd.DataFrame({"t": TEXTS, "u": TEXTS}))
+    with pytest.raises(BadInput, match=message):
+        EstimatorTeacher(model).answer(rows)
+
+
+def test_unsuitable_rows_are_refused_in_one_sentence():
+    with pytest.raises(BadInput, match=r"this LogisticRegression cannot take these rows \(.*\)\.$"):
+        EstimatorTeacher(LogisticRegression().fit(X, Y)).answer([["a", "b", "c"]])
 
 
 @pytest.mark.parametrize(

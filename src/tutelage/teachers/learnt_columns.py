@@ -1,0 +1,167 @@
+"""The schema that a fitted booster or scikit-learn estimator stores of the columns that it learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.errors import BadInput, one_line
+from tutelage.data.cells import is_missing
+from tutelage.data.schema import Column, ColumnType, Schema
+from tutelage.teachers.lightgbm_categories import columns_of_lists
+
+_XGBOOST_TYPES: dict[str, ColumnType] = {"c": "category", "i": "boolean"}
+_INNER = ("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_", "classifier_", "regressor_", "estimator")
+"""Attributes in which scikit-learn's meta-estimators hold an estimator that was fitted on the same columns."""
+
+
+def lightgbm_schema(booster: Any, categories: Sequence[int] | None = None) -> Schema | None:
+    """Schema of a lightgbm.Booster.
+
+    Args:
+        booster: a lightgbm.Booster.
+        categories: positions of the columns that are categories in the rows at hand; they settle what the model does not.
+
+    Returns:
+        None if the model stores more lists of categories than it says which columns they belong to.
+
+    Raises:
+        BadInput: categories that LightGBM cannot store, such as dates.
+    """
+    names, lists = booster.feature_name(), booster.pandas_categorical or []
+    infos = _lightgbm_infos(booster)
+    used = np.asarray(booster.feature_importance("split")) > 0
+    unread = [info == "none" and not read for info, read in zip(infos, used, strict=True)]
+    owners = columns_of_lists(infos, unread, [len(levels) for levels in lists])
+    if categories is not None and len(categories) == len(lists):
+        owners = list(categories)
+    if owners is None:
+        return None
+    levels_of = dict(zip(owners, lists, strict=True))
+    real = names != [f"Column_{place}" for place in range(len(names))]
+    columns = tuple(
+        Column(name if real else None, "unread" if idle else "category" if place in levels_of else "number", _tuple(levels_of.get(place)))
+        for place, (name, idle) in enumerate(zip(names, unread, strict=True))
+    )
+    return Schema(columns, underscores=True)
+
+
+def _lightgbm_infos(booster: Any) -> list[str]:
+    """What LightGBM stores of the values of each column: "none" for a constant, "[0:2]" for a range, "-1:2:0" for categories."""
+    try:
+        text = booster.model_to_string(num_iteration=1)
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"LightGBM cannot store the categories of this booster ({one_line(error)}). Use texts or numbers as categories."
+        ) from error
+    line = next(line for line in text.splitlines() if line.startswith("feature_infos="))
+    return str(line.partition("=")[2]).split(" ")
+
+
+def xgboost_schema(booster: Any) -> Schema:
+    """Schema of an xgboost.Booster. A column of categories that the model does not store is a number, its code."""
+    width = booster.num_features()
+    names = booster.feature_names or [None] * width
+    types = booster.feature_types or ["float"] * width
+    levels: list[tuple[Any, ...] | None] = [None] * width
+    if "c" in types:
+        levels = [None if one is None else tuple(one.to_pylist()) for _, one in booster.get_categories(export_to_arrow=True).to_arrow()]
+    columns = []
+    for name, kind, known in zip(names, types, levels, strict=True):
+        column_type = "number" if kind == "c" and known is None else _XGBOOST_TYPES.get(kind, "number")
+        columns.append(Column(name, column_type, known, "refuse"))
+    return Schema(tuple(columns))
+
+
+def catboost_schema(model: Any) -> Schema:
+    """Schema of a fitted CatBoost model, which stores its categories as hashes."""
+    names: list[str] = list(model.feature_names_)
+    types: dict[int, ColumnType] = dict.fromkeys(model.get_cat_feature_indices(), "category")
+    types |= dict.fromkeys(model.get_text_feature_indices(), "text")
+    types |= dict.fromkeys(model.get_embedding_feature_indices(), "any")
+    real = names != [str(place) for place in range(len(names))]
+    return Schema(tuple(Column(name if real else None, types.get(place, "number")) for place, name in enumerate(names)))
+
+
+def booster_schema(estimator: Any) -> Schema | None:
+    """Schema of a LightGBM, XGBoost or CatBoost estimator; None for any other, or one that is not fitted."""
+    engine = booster_engine(estimator)
+    if engine == "catboost":
+        return catboost_schema(estimator) if estimator.is_fitted() else None
+    if engine == "lightgbm":
+        return lightgbm_schema(estimator.booster_)
+    return xgboost_schema(estimator.get_booster()) if engine == "xgboost" else None
+
+
+def booster_engine(estimator: Any) -> str | None:
+    """The engine of an estimator: "lightgbm", "xgboost" or "catboost"; None for one of another package."""
+    for engine, method in (("lightgbm", "booster_"), ("xgboost", "get_booster"), ("catboost", "is_fitted")):
+        packages = [kind.__module__.partition(".")[0] for kind in type(estimator).__mro__]
+        if engine in packages and hasattr(estimator, method):
+            return engine
+    return None
+
+
+def estimator_schema(estimator: Any) -> Schema | None:
+    """Schema of a fitted scikit-learn estimator: its column names, and the categories that its encoders or boosters learnt.
+
+    Returns:
+        None for an estimator that was fitted without column names.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return None
+    details: dict[str, Column | None] = {}
+    for column in _columns_inside(estimator):
+        known = details.setdefault(str(column.name), column)
+        if known != column:  # two encoders that disagree: neither tells
+            details[str(column.name)] = None
+    return Schema(tuple(details.get(str(name)) or Column(str(name), "any") for name in names))
+
+
+def _columns_inside(estimator: Any) -> Iterator[Column]:
+    """Columns whose categories a part of an estimator learnt, if that part reads the estimator's own columns."""
+    schema = booster_schema(estimator)
+    if schema is not None:
+        yield from (column for column in schema.columns if column.levels is not None and column.type == "category")
+    elif hasattr(estimator, "categories_") and hasattr(estimator, "feature_names_in_"):
+        yield from map(_encoded_column, estimator.feature_names_in_, estimator.categories_)
+    else:
+        for part in parts_on_same_columns(estimator):
+            yield from _columns_inside(part)
+
+
+def parts_on_same_columns(estimator: Any) -> list[Any]:
+    """The fitted parts of an estimator that read the columns which the estimator reads, or some of them."""
+    if hasattr(estimator, "steps"):
+        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        return steps[:1]
+    if hasattr(estimator, "transformers_"):
+        return [one for _, one, columns in estimator.transformers_ if not isinstance(one, str) and len(np.atleast_1d(columns))]
+    if hasattr(estimator, "transformer_list"):
+        return [one for _, one in estimator.transformer_list if not isinstance(one, str)]
+    preprocessor = getattr(estimator, "_preprocessor", None)  # of histogram gradient boosting
+    if preprocessor is not None:
+        return [preprocessor]
+    for name in _INNER:
+        inner = getattr(estimator, name, None)
+        inner = next(iter(np.ravel(inner)), None) if isinstance(inner, list | np.ndarray) else inner
+        if inner is not None and not isinstance(inner, str | type):
+            return [inner]
+    return []
+
+
+def takes_texts(estimator: Any) -> bool:
+    """Whether an estimator begins with a text vectorizer, which would read a frame as the list of its column names."""
+    return hasattr(estimator, "build_analyzer") or any(map(takes_texts, parts_on_same_columns(estimator)))
+
+
+def _encoded_column(name: Any, categories: Any) -> Column:
+    levels = [level for level in np.asarray(categories, dtype=object).tolist() if not is_missing(level)]
+    return Column(str(name), "category", tuple(levels), "keep", "none" if any(level is None for level in categories) else "nan")
+
+
+def _tuple(levels: Any) -> tuple[Any, ...] | None:
+    return None if levels is None else tuple(levels)

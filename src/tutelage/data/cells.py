@@ -166,6 +166,8 @@ class _Levels:
     def code(self, cell: Any) -> int:
         if is_missing(cell):
             return -1
+        if not isinstance(cell, str):
+            number_of(cell)  # a date is no level
         own = self._of_text if isinstance(cell, str) else self._of_other
         if cell in own:
             return own[cell]

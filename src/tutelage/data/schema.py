@@ -116,11 +116,9 @@ class Schema:
             BadInput: as `select`; a cell that cannot be converted; an unseen level, if these are refused.
         """
         pandas, selected = require("pandas"), self.select(rows)
-        arranged = [
-            native.array if column.type == "any" and hasattr(native, "array") else _arranged(column, convert.cells_of(native), pandas)
-            for column, native in zip(self.columns, columns_of(selected), strict=True)
-        ]
-        frame = pandas.DataFrame(dict(enumerate(arranged)), index=getattr(selected, "index", None))
+        arranged = [_arranged(column, native, pandas) for column, native in zip(self.columns, columns_of(selected), strict=True)]
+        frame = pandas.DataFrame(dict(enumerate(arranged)))
+        frame.index = getattr(selected, "index", frame.index)
         frame.columns = list(range(len(self.columns))) if self.names is None else list(self.names)
         return frame
 
@@ -166,17 +164,18 @@ class Schema:
             return places_by_number(given)
         positions: dict[str, list[int]] = {}
         for place, name in enumerate(given):
-            positions.setdefault(self._comparable(name), []).append(place)
-        lacking = [name for name in self.names if self._comparable(name) not in positions]
+            positions.setdefault(self.comparable(name), []).append(place)
+        lacking = [name for name in self.names if self.comparable(name) not in positions]
         if lacking:
             raise BadInput(f"the rows lack the columns {listed(lacking)}, which the teacher was trained on; they have {listed(given)}.")
-        found = [positions[self._comparable(name)] for name in self.names]
+        found = [positions[self.comparable(name)] for name in self.names]
         twice = [listed([given[place] for place in places]) for places in found if len(places) > 1]
         if twice:
             raise BadInput(f"the rows have more than one column for one of the teacher's: {'; '.join(twice[:3])}. Rename or drop one.")
         return [places[0] for places in found]
 
-    def _comparable(self, name: str) -> str:
+    def comparable(self, name: str) -> str:
+        """A column name as it is compared with other names."""
         return name.replace(" ", "_") if self.underscores else name
 
     def _check_width(self, width: int) -> None:
@@ -193,7 +192,8 @@ def table_of(rows: Any) -> Any:
         table = as_rows(rows)
         return table.part(0, table.count)
     if isinstance(rows, list | tuple) and len(rows) and not isinstance(rows[0], str):
-        return array_of(rows)
+        array = array_of(rows)
+        return array if array.dtype.kind not in "US" else np.array(rows, dtype=object)  # numbers among texts stay numbers
     return rows
 
 
@@ -247,19 +247,21 @@ def _encoded(column: Column, cells: NDArray[Any], place: int = 0) -> NDArray[Any
     raise BadInput(f"column {name!r} is of type {column.type!r}, which has no numbers. Encode it first.")
 
 
-def _arranged(column: Column, cells: NDArray[Any], pandas: Any) -> Any:
-    """One column in its type and levels."""
-    name = str(column.name)
-    if column.levels is not None:
-        if column.unseen == "keep":
-            return _levels_or_cells(convert.codes(cells, column.levels, name), column, cells)
+def _arranged(column: Column, native: Any, pandas: Any) -> Any:
+    """One column in its type and levels, as an array, or a Series without an index."""
+    if column.type == "any" and hasattr(native, "array"):
+        return native.array  # with its own dtype
+    name, cells = str(column.name), convert.cells_of(native)
+    if column.levels is not None and column.unseen != "keep":
         unread = column.type == "unread"
         codes = np.full(len(cells), -1) if unread else convert.codes(cells, column.levels, name, refuse_unseen=column.unseen == "refuse")
         return pandas.Categorical.from_codes(codes, list(column.levels))
-    if column.type == "any":
-        return cells
-    converters = {"category": convert.labels, "text": convert.texts, "date": convert.dates}
-    return converters[column.type](cells, name) if column.type in converters else _encoded(column, cells)
+    if column.levels is not None:
+        cells = _levels_or_cells(convert.codes(cells, column.levels, name), column, cells)
+    elif column.type != "any":
+        converters = {"category": convert.labels, "text": convert.texts, "date": convert.dates}
+        cells = converters[column.type](cells, name) if column.type in converters else _encoded(column, cells)
+    return pandas.Series(cells, dtype=object) if cells.dtype == object else cells  # pandas would make texts of objects
 
 
 def _levels_or_cells(codes: NDArray[np.intp], column: Column, cells: NDArray[Any]) -> NDArray[Any]:

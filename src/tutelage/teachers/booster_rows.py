@@ -6,7 +6,7 @@ from typing import Any
 
 from tutelage.core.errors import BadInput
 from tutelage.data.schema import Column, Schema, is_frame, listed, table_of
-from tutelage.teachers.learnt_columns import lightgbm_schema
+from tutelage.teachers.booster_columns import lightgbm_schema
 
 
 def numeric_rows(engine: str, schema: Schema, rows: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from tutelage.core.answers import AnswerForm, list_classes, plain
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.teachers.learnt_columns import booster_engine
+from tutelage.teachers.booster_columns import booster_engine
 
 
 def last_step(estimator: Any) -> Any:

@@ -14,9 +14,9 @@ from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, require
 from tutelage.data.schema import Schema
+from tutelage.teachers.booster_columns import catboost_schema, lightgbm_schema, xgboost_schema
 from tutelage.teachers.booster_rows import frame_rows, numeric_rows, refuse_unknown_codes, settled_lightgbm_schema
 from tutelage.teachers.inputs import errors_as_bad_input, row_count
-from tutelage.teachers.learnt_columns import catboost_schema, lightgbm_schema, xgboost_schema
 
 if TYPE_CHECKING:
     from tutelage.teachers.adapters.declared import Declared

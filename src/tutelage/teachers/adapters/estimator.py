@@ -11,6 +11,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, one_line
 from tutelage.core.hashing import content_hash
 from tutelage.data.schema import Schema, is_frame
+from tutelage.teachers.booster_columns import booster_engine, booster_schema
 from tutelage.teachers.booster_rows import frame_rows, refuse_unknown_codes, settled_lightgbm_schema
 from tutelage.teachers.estimator_answers import (
     classes_of,
@@ -21,8 +22,8 @@ from tutelage.teachers.estimator_answers import (
     refuse_metadata,
     steps_before_last,
 )
+from tutelage.teachers.estimator_columns import estimator_schema, takes_texts
 from tutelage.teachers.inputs import errors_as_bad_input, frame_or_texts, matrix_of, row_count, texts_of, with_column_names
-from tutelage.teachers.learnt_columns import booster_engine, booster_schema, estimator_schema, takes_texts
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,20 +1,17 @@
-"""The schema that a fitted booster or scikit-learn estimator stores of the columns that it learnt."""
+"""The schema that a fitted booster stores of the columns that it learnt."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.errors import BadInput, one_line
-from tutelage.data.cells import is_missing
 from tutelage.data.schema import Column, ColumnType, Schema
 from tutelage.teachers.lightgbm_categories import columns_of_lists
 
 _XGBOOST_TYPES: dict[str, ColumnType] = {"c": "category", "i": "boolean"}
-_INNER = ("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_", "classifier_", "regressor_", "estimator")
-"""Attributes in which scikit-learn's meta-estimators hold an estimator that was fitted on the same columns."""
 
 
 def lightgbm_schema(booster: Any, categories: Sequence[int] | None = None) -> Schema | None:
@@ -102,65 +99,6 @@ def booster_engine(estimator: Any) -> str | None:
         if engine in packages and hasattr(estimator, method):
             return engine
     return None
-
-
-def estimator_schema(estimator: Any) -> Schema | None:
-    """Schema of a fitted scikit-learn estimator: its column names, and the categories that its encoders or boosters learnt.
-
-    Returns:
-        None for an estimator that was fitted without column names.
-    """
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is None:
-        return None
-    details: dict[str, Column | None] = {}
-    for column in _columns_inside(estimator):
-        known = details.setdefault(str(column.name), column)
-        if known != column:  # two encoders that disagree: neither tells
-            details[str(column.name)] = None
-    return Schema(tuple(details.get(str(name)) or Column(str(name), "any") for name in names))
-
-
-def _columns_inside(estimator: Any) -> Iterator[Column]:
-    """Columns whose categories a part of an estimator learnt, if that part reads the estimator's own columns."""
-    schema = booster_schema(estimator)
-    if schema is not None:
-        yield from (column for column in schema.columns if column.levels is not None and column.type == "category")
-    elif hasattr(estimator, "categories_") and hasattr(estimator, "feature_names_in_"):
-        yield from map(_encoded_column, estimator.feature_names_in_, estimator.categories_)
-    else:
-        for part in parts_on_same_columns(estimator):
-            yield from _columns_inside(part)
-
-
-def parts_on_same_columns(estimator: Any) -> list[Any]:
-    """The fitted parts of an estimator that read the columns which the estimator reads, or some of them."""
-    if hasattr(estimator, "steps"):
-        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
-        return steps[:1]
-    if hasattr(estimator, "transformers_"):
-        return [one for _, one, columns in estimator.transformers_ if not isinstance(one, str) and len(np.atleast_1d(columns))]
-    if hasattr(estimator, "transformer_list"):
-        return [one for _, one in estimator.transformer_list if not isinstance(one, str)]
-    preprocessor = getattr(estimator, "_preprocessor", None)  # of histogram gradient boosting
-    if preprocessor is not None:
-        return [preprocessor]
-    for name in _INNER:
-        inner = getattr(estimator, name, None)
-        inner = next(iter(np.ravel(inner)), None) if isinstance(inner, list | np.ndarray) else inner
-        if inner is not None and not isinstance(inner, str | type):
-            return [inner]
-    return []
-
-
-def takes_texts(estimator: Any) -> bool:
-    """Whether an estimator begins with a text vectorizer, which would read a frame as the list of its column names."""
-    return hasattr(estimator, "build_analyzer") or any(map(takes_texts, parts_on_same_columns(estimator)))
-
-
-def _encoded_column(name: Any, categories: Any) -> Column:
-    levels = [level for level in np.asarray(categories, dtype=object).tolist() if not is_missing(level)]
-    return Column(str(name), "category", tuple(levels), "keep", "none" if any(level is None for level in categories) else "nan")
 
 
 def _tuple(levels: Any) -> tuple[Any, ...] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -31,6 +32,9 @@ def numbers(cells: NDArray[Any], name: str) -> NDArray[Any]:
     """
     if cells.dtype.kind in "iuf":
         return cells.astype(cells.dtype.newbyteorder("="), copy=False)
+    if cells.dtype.kind == "O" and set(map(type, cells)) <= {float, int, bool, type(None)}:
+        with suppress(OverflowError):  # an integer beyond all floats, which is named below
+            return cells.astype(np.float64)
     return np.array(_mapped(cells, number_of, name, "the model learnt numbers there"), dtype=np.float64)
 
 

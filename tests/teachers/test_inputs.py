@@ -7,7 +7,7 @@ import torch
 from scipy import sparse
 
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.teachers.inputs import errors_as_bad_input, frame_or_texts, matrix_of, row_count, texts_of, with_column_names
+from tutelage.teachers.inputs import errors_as_bad_input, frame_or_texts, matrix_of, refuse_dates, row_count, texts_of, with_column_names
 
 X = np.arange(6.0).reshape(3, 2)
 FRAME = pd.DataFrame({"b": X[:, 1], "a": X[:, 0]})
@@ -77,3 +77,14 @@ def test_errors_of_other_libraries_become_one_line_and_ours_pass_through():
         raise RuntimeError("first\n second\nStack trace: here")
     with pytest.raises(ShapeError, match="ours"), errors_as_bad_input("the model"):
         raise ShapeError("ours")
+
+
+@pytest.mark.parametrize("rows", [X, FRAME, ["a text"], sparse.csr_matrix(X), FRAME.assign(a=pd.Timestamp("2026-01-01"))])
+def test_numbers_and_texts_are_no_dates(rows):
+    refuse_dates(rows)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((2, 2), "M8[D]"), np.zeros((2, 2), "m8[s]"), pd.DataFrame({"a": [pd.Timestamp("2026-01-01")]})])
+def test_dates_alone_are_refused(rows):
+    with pytest.raises(BadInput, match="the rows hold dates, and the model learnt numbers"):
+        refuse_dates(rows)

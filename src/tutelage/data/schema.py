@@ -116,7 +116,10 @@ class Schema:
             BadInput: as `select`; a cell that cannot be converted; an unseen level, if these are refused.
         """
         pandas, selected = require("pandas"), self.select(rows)
-        arranged = [_arranged(column, native, pandas) for column, native in zip(self.columns, columns_of(selected), strict=True)]
+        arranged = [
+            _arranged(column, native, place, pandas)
+            for place, (column, native) in enumerate(zip(self.columns, columns_of(selected), strict=True))
+        ]
         frame = pandas.DataFrame(dict(enumerate(arranged)))
         frame.index = getattr(selected, "index", frame.index)
         frame.columns = list(range(len(self.columns))) if self.names is None else list(self.names)
@@ -247,11 +250,11 @@ def _encoded(column: Column, cells: NDArray[Any], place: int = 0) -> NDArray[Any
     raise BadInput(f"column {name!r} is of type {column.type!r}, which has no numbers. Encode it first.")
 
 
-def _arranged(column: Column, native: Any, pandas: Any) -> Any:
+def _arranged(column: Column, native: Any, place: int, pandas: Any) -> Any:
     """One column in its type and levels, as an array, or a Series without an index."""
     if column.type == "any" and hasattr(native, "array"):
         return native.array  # with its own dtype
-    name, cells = str(column.name), convert.cells_of(native)
+    name, cells = str(place) if column.name is None else column.name, convert.cells_of(native)
     if column.levels is not None and column.unseen != "keep":
         unread = column.type == "unread"
         codes = np.full(len(cells), -1) if unread else convert.codes(cells, column.levels, name, refuse_unseen=column.unseen == "refuse")

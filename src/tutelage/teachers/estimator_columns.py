@@ -20,7 +20,7 @@ def estimator_schema(estimator: Any) -> Schema | None:
     """Schema of a fitted scikit-learn estimator; the type of a column is "any" unless an encoder or booster learnt its categories.
 
     Returns:
-        None for an estimator that was fitted without column names.
+        None for an estimator that stores neither column names nor categories.
 
     Example:
         >>> import pandas as pd
@@ -29,15 +29,19 @@ def estimator_schema(estimator: Any) -> Schema | None:
         (1, 3)
     """
     names = getattr(estimator, "feature_names_in_", None)
-    if names is None:
+    places = range(getattr(estimator, "n_features_in_", None) or 0)  # columns without names are known by their positions
+    learnt = list(_columns_inside(estimator, places if names is None else names))
+    if names is None and not learnt:
         return None
-    schema = Schema(tuple(Column(str(name), "any") for name in names), underscores=_holds_lightgbm(estimator))
+    schema = Schema(
+        tuple(Column(str(name), "any") for name in (places if names is None else names)), underscores=_holds_lightgbm(estimator)
+    )
     details: dict[str, Column | None] = {}
-    for column in _columns_inside(estimator, names):
+    for column in learnt:
         name = schema.comparable(str(column.name))
         details[name] = _agreed(details.get(name, column), column)
-    found = [details.get(schema.comparable(str(column.name))) for column in schema.columns]
-    columns = [replace(detail, name=one.name) if detail else one for one, detail in zip(schema.columns, found, strict=True)]
+    found = [details.get(schema.comparable(str(column.name))) or column for column in schema.columns]
+    columns = [replace(one, name=None if names is None else column.name) for one, column in zip(found, schema.columns, strict=True)]
     return replace(schema, columns=tuple(columns))
 
 

@@ -62,6 +62,19 @@ def frame_or_texts(rows: Any) -> Any:
     return rows
 
 
+def refuse_dates(rows: Any) -> None:
+    """Refuse rows of dates alone for a model that takes numbers; a mixture of dates and numbers has no common dtype anyway.
+
+    Raises:
+        BadInput: every column holds dates or durations.
+    """
+    if not hasattr(rows, "shape") or hasattr(rows, "tocsr"):
+        return
+    columns = columns_of(rows) if is_frame(rows) else [rows]
+    if all(cells_of(column[:1]).dtype.kind in "mM" for column in columns):
+        raise BadInput("the rows hold dates, and the model learnt numbers; convert them to the numbers that it learnt.")
+
+
 def texts_of(rows: Any) -> list[str]:
     """Rows for a model that takes one text per row, from a list, an array, a Series or a frame of one column.
 

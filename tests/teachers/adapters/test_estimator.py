@@ -451,3 +451,36 @@ def test_columns_named_by_number_are_sorted():
 def test_the_layout_of_a_matrix_does_not_matter(rows):
     model = LogisticRegression().fit(X, Y)
     np.testing.assert_allclose(EstimatorTeacher(model).answer(rows), model.predict_proba(X))
+
+
+DATES = pd.DataFrame({name: pd.date_range("2026-01-01", periods=60) for name in "pqr"})
+
+
+@pytest.mark.parametrize(
+    "model", [RandomForestClassifier(2), KNeighborsClassifier(), make_pipeline(StandardScaler(), LogisticRegression())]
+)
+def test_dates_are_refused_where_numbers_were_learnt(model):
+    for learnt, rows in ((FRAME, DATES), (X, DATES), (X, DATES.to_numpy()), (FRAME, pl.from_pandas(DATES)), (FRAME, DATES - DATES.iloc[0])):
+        with pytest.raises(BadInput, match="the rows hold dates, and the model learnt numbers"):
+            EstimatorTeacher(model.fit(learnt, Y)).answer(rows)
+
+
+def test_dates_reach_a_step_that_takes_them():
+    model = make_pipeline(FunctionTransformer(days), LogisticRegression()).fit(DATES, Y)
+    np.testing.assert_array_equal(EstimatorTeacher(model).answer(DATES), model.predict_proba(DATES))
+
+
+def days(frame):
+    return frame.apply(lambda column: column.dt.day)
+
+
+def test_categories_of_a_matrix_are_matched_by_value():
+    learnt = np.column_stack([MIXED["code"], MIXED["body mass"].round()])
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), [0]), remainder="passthrough")
+    model = make_pipeline(columns, LogisticRegression()).fit(learnt, OF_MIXED)
+    teacher = EstimatorTeacher(model)
+    assert [(column.name, column.levels) for column in teacher.schema.columns] == [(None, (1.0, 3.0, 7.0)), (None, None)]
+    for rows in (learnt, learnt.astype(int), learnt.astype(int).astype(str).astype(object), pd.DataFrame(learnt, columns=["x", "y"])):
+        np.testing.assert_allclose(teacher.answer(rows), model.predict_proba(learnt))
+    with pytest.raises(BadInput, match=r"column '0' holds 'red' in row 0; the model learnt the categories 1\.0, 3\.0, 7\.0"):
+        teacher.answer(np.array([["red", "1"]], dtype=object))

@@ -23,7 +23,7 @@ from tutelage.teachers.estimator_answers import (
     steps_before_last,
 )
 from tutelage.teachers.estimator_columns import estimator_schema, takes_texts
-from tutelage.teachers.inputs import errors_as_bad_input, frame_or_texts, matrix_of, row_count, texts_of, with_column_names
+from tutelage.teachers.inputs import errors_as_bad_input, frame_or_texts, matrix_of, refuse_dates, row_count, texts_of, with_column_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,10 @@ class EstimatorTeacher:
         """
         count = row_count(inputs)
         with errors_as_bad_input(f"this {type(self.estimator).__name__}"):
-            answers = self._answers(self._rows_for_estimator(inputs))
+            rows = self._rows_for_estimator(inputs)
+            if _takes_numbers([*steps_before_last(self.estimator), last_step(self.estimator)][0]):
+                refuse_dates(rows)
+            answers = self._answers(rows)
         return self.form.take(in_class_order(answers, self.form), count)
 
     def _answers(self, rows: Any) -> Any:
@@ -150,7 +153,7 @@ class EstimatorTeacher:
         if schema is None:
             return frame_or_texts(inputs) if getattr(self.estimator, "n_features_in_", None) is None else matrix_of(inputs)
         if any(column.type != "any" for column in schema.columns):
-            return schema.arrange(inputs)
+            return matrix_of(schema.arrange(inputs)) if schema.names is None else schema.arrange(inputs)
         return with_column_names(schema.select(inputs), schema.names)
 
 
@@ -163,6 +166,12 @@ def _rows_for_booster(estimator: Any, engine: str, rows: Any) -> Any:
     if engine == "xgboost":
         refuse_unknown_codes(estimator.get_booster(), schema, rows)
     return frame_rows(engine, schema, rows)
+
+
+def _takes_numbers(estimator: Any) -> bool:
+    """Whether an estimator of scikit-learn makes a matrix of numbers of its rows: dates would become counts of some unit of time."""
+    others = ("transformers", "transformer_list", "func", "categories_", "estimators", "calibrated_classifiers_")
+    return type(estimator).__module__.startswith("sklearn.") and not any(hasattr(estimator, name) for name in others)
 
 
 def _check_fitted(estimator: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,10 +29,10 @@ def lightgbm_schema(booster: Any, categories: Sequence[int] | None = None) -> Sc
         BadInput: categories that LightGBM cannot store, such as dates.
     """
     names, lists = booster.feature_name(), booster.pandas_categorical or []
-    infos = _lightgbm_infos(booster)
+    infos, declared = _lightgbm_header(booster)
     used = np.asarray(booster.feature_importance("split")) > 0
     unread = [info == "none" and not read for info, read in zip(infos, used, strict=True)]
-    owners = columns_of_lists(infos, unread, [len(levels) for levels in lists])
+    owners = columns_of_lists(infos, unread, [len(levels) for levels in lists], declared)
     if categories is not None and len(categories) == len(lists):
         owners = list(categories)
     if owners is None:
@@ -45,16 +46,22 @@ def lightgbm_schema(booster: Any, categories: Sequence[int] | None = None) -> Sc
     return Schema(columns, underscores=True)
 
 
-def _lightgbm_infos(booster: Any) -> list[str]:
-    """What LightGBM stores of the values of each column: "none" for a constant, "[0:2]" for a range, "-1:2:0" for categories."""
+def _lightgbm_header(booster: Any) -> tuple[list[str], list[int] | None]:
+    """What LightGBM stores of the columns.
+
+    Returns:
+        The values of each ("none" for a constant, "[0:2]" for a range, "-1:2:0" for categories), and the positions of those that were
+        declared as categories, None if they are not stored.
+    """
     try:
         text = booster.model_to_string(num_iteration=1)
     except (TypeError, ValueError) as error:
         raise BadInput(
             f"LightGBM cannot store the categories of this booster ({one_line(error)}). Use texts or numbers as categories."
         ) from error
-    line = next(line for line in text.splitlines() if line.startswith("feature_infos="))
-    return str(line.partition("=")[2]).split(" ")
+    infos = re.search(r"^feature_infos=(.*)$", text, re.MULTILINE)
+    declared = re.search(r"^\[categorical_feature: ([\d,]*)\]$", text, re.MULTILINE)
+    return infos[1].split(" ") if infos else [], None if declared is None else [int(place) for place in declared[1].split(",") if place]
 
 
 def xgboost_schema(booster: Any) -> Schema:

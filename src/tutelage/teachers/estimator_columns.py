@@ -12,7 +12,7 @@ from tutelage.data.cells import is_missing
 from tutelage.data.schema import Column, Schema
 from tutelage.teachers.booster_columns import booster_engine, booster_schema
 
-_INNER = ("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_", "classifier_", "regressor_", "estimator")
+_INNER = ("best_estimator_", "estimators_", "estimator_", "calibrated_classifiers_", "classifier_", "regressor_", "estimator")
 """Attributes in which scikit-learn's meta-estimators hold an estimator that was fitted on the same columns."""
 
 
@@ -93,7 +93,7 @@ def _parts(estimator: Any, names: Sequence[Any] | None) -> list[tuple[Any, Seque
         return [(preprocessor, names)]
     for name in _INNER:
         inner = getattr(estimator, name, None)
-        several = list(np.ravel(np.array(inner, dtype=object))) if isinstance(inner, list | np.ndarray) else [inner]
+        several = inner.ravel().tolist() if isinstance(inner, np.ndarray) else inner if isinstance(inner, list) else [inner]
         of_each_type = {type(one): one for one in several if one is not None and not isinstance(one, str | type)}
         if of_each_type:
             return [(one, names) for one in of_each_type.values()]

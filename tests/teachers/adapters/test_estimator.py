@@ -342,6 +342,8 @@ def test_metadata_that_an_answer_needs_is_named():
 
     with pytest.raises(BadInput, match="predict_proba of Grouped needs groups beside the rows"):
         EstimatorTeacher(Grouped().fit(X, Y))
+    with pytest.raises(BadInput, match="predict_proba of Grouped needs groups beside the rows"):
+        EstimatorTeacher(make_pipeline(StandardScaler(), Grouped()).fit(X, Y))
 
 
 def test_pandas_output_of_transformers_does_not_matter():

@@ -68,7 +68,8 @@ class EstimatorTeacher:
                 f"{kind} has predict_proba but no classes_, so its columns have no labels: fit it, or pass its predict_proba as a "
                 "function with classes=."
             )
-        refuse_metadata(self.estimator, "predict_proba" if self._has_classes else "predict")
+        for model in (self.estimator, last_step(self.estimator)):
+            refuse_metadata(model, "predict_proba" if self._has_classes else "predict")
         if self.form.task != "multilabel" and self.names is not None:
             raise BadInput(f"{kind} stores its own labels, or has none: leave classes= out.")
 

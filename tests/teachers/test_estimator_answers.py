@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tutelage.core.answers import AnswerForm, of_classes
@@ -43,6 +43,8 @@ def test_steps_are_found_through_searches_pipelines_and_frozen_estimators():
     search = GridSearchCV(make_pipeline(StandardScaler(), inner), {"pipeline__logisticregression__C": [1.0]}, cv=2).fit(X, MANY[:, 0])
     assert type(last_step(FrozenEstimator(search))) is LogisticRegression
     assert list(map(type, steps_before_last(search))) == [StandardScaler, StandardScaler]
+    sampled = Pipeline([("sampler", object()), ("scale", StandardScaler()), ("model", Ridge())])  # a step that only fitting uses
+    assert list(map(type, steps_before_last(sampled))) == [StandardScaler]
     alone = Ridge()
     assert last_step(alone) is alone
     assert steps_before_last(alone) == []

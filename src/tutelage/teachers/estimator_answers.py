@@ -32,7 +32,7 @@ def steps_before_last(estimator: Any) -> list[Any]:
         if inner is estimator and not hasattr(estimator, "steps"):
             return steps
         if inner is estimator:
-            steps += [step for _, step in estimator.steps[:-1] if step not in (None, "passthrough")]
+            steps += [step for _, step in estimator.steps[:-1] if hasattr(step, "transform")]  # not "passthrough", nor a sampler
             inner = estimator.steps[-1][1]
         estimator = inner
 

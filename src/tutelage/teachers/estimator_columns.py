@@ -81,7 +81,7 @@ def _columns_inside(estimator: Any, names: Sequence[Any] | None) -> Iterator[Col
 def _parts(estimator: Any, names: Sequence[Any] | None) -> list[tuple[Any, Sequence[Any] | None]]:
     """The fitted parts that read the columns which the estimator reads, or some of them, and the names of these columns."""
     if hasattr(estimator, "steps"):
-        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        steps = [step for _, step in estimator.steps if step is not None and not isinstance(step, str)]
         changed = next((place for place, step in enumerate(steps) if not _is_imputer(step)), len(steps))
         return [(step, names) for step in steps[: changed + 1]]
     if hasattr(estimator, "transformers_"):

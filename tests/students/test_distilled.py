@@ -302,6 +302,12 @@ class RepeatsWeights(RepeatsTargets):
         return super().fit(X, y, classes=classes)
 
 
+def test_rows_of_weight_zero_are_not_queried():
+    teacher = Oracle()
+    DistilledClassifier(teacher, SoftTree()).fit(pd.DataFrame(X, columns=list("abc")), Y.tolist(), sample_weight=np.arange(120) % 2)
+    assert teacher.queried == [60]
+
+
 @pytest.mark.parametrize(
     ("parts", "weights", "message"),
     [

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, check_is_fitted, column_or_1d, validate_data
 
@@ -62,7 +62,7 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
             X: (rows, features) array, frame or sparse matrix, or texts: anything that both teacher and student accept.
             y: (rows,) or (rows, columns) ground truth. Required by an unfitted teacher, and for a soft_weight below 1.
             sample_weight: (rows,) weight of each row of X, for the student and for an unfitted teacher; all equal if not given.
-                A transfer row has their mean weight.
+                A row of weight 0 is left out, and a transfer row has the mean weight of the others.
 
         Raises:
             BadInput: y is missing where it is required, a setting is out of range, the teacher has another task,
@@ -75,9 +75,11 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
         unfitted = is_unfitted(self.teacher)
         self._check_settings(unfitted, y)
         X = self._rows(X, reset=True)
+        weights = check_weights(sample_weight, as_rows(X).count)
+        if weights is not None and not weights.all():
+            X, y, weights = _weighed_rows(X, y, weights)
         rows = as_rows(X).count
         checked = self._checked_truth(y, rows) if unfitted and y is not None else None
-        weights = check_weights(sample_weight, rows)
         random = check_random_state(self.random_state)
         answers = self._query_teacher(X, checked, unfitted, random, weights)
         form = self.teacher_.form
@@ -355,6 +357,15 @@ def _is_frame_or_texts(X: Any) -> bool:
     if isinstance(X, np.ndarray):
         return X.ndim == 1 and X.dtype.kind in "OU" and X.size > 0 and isinstance(X[0], str)
     return hasattr(X, "iloc") or hasattr(X, "slice") or (isinstance(X, list | tuple) and bool(X) and isinstance(X[0], str))
+
+
+def _weighed_rows(X: Any, y: Any, weights: Floats) -> tuple[Any, Any, Floats]:
+    """The rows of a weight above zero, with their y and weights."""
+    if y is not None:
+        y = array_of(y, "the rows of y")
+        _same_rows(len(weights), y)
+    places = np.flatnonzero(weights)
+    return _safe_indexing(X, places), None if y is None else y[places], weights[places]
 
 
 def _same_rows(rows: int, y: NDArray[Any]) -> None:

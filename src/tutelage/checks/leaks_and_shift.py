@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from tutelage.checks.baselines import readable, second_set_probabilities
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import BLOCK_ROWS, Sample, SampleAnswers, concatenated, rows_at
+from tutelage.checks.sampling import BLOCK_ROWS, Sample, SampleAnswers, concatenated, rows_at, without_columns
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import one_line
 from tutelage.data.row_names import Names, row_names
@@ -29,9 +29,14 @@ SHARPER = 0.02
 """Excess of mean confidence on the transfer rows from which a finding is a warning."""
 
 
-def names_of(data: Any) -> Names:
-    """(rows,) content names of all rows, read in parts."""
-    return np.concatenate([row_names(part) for _, _, part in as_rows(data).parts(BLOCK_ROWS)])
+def names_of(data: Any, *, without: tuple[str, ...] = ()) -> Names:
+    """(rows,) content names of all rows, read in parts.
+
+    Args:
+        data: the rows.
+        without: names of columns to leave out, as in `table_columns`.
+    """
+    return np.concatenate([row_names(without_columns(part, without)) for _, _, part in as_rows(data).parts(BLOCK_ROWS)])
 
 
 def check_duplicates(names: Names) -> Iterator[Finding]:

@@ -101,6 +101,9 @@ def test_a_column_that_is_rarely_read_counts_as_read():
     teacher = as_teacher(lambda rows: 3 * rows["flag"].to_numpy() + rows["x"].to_numpy(), kind="logits", classes=["no", "yes"])
     (finding,) = unread(teacher, rare)
     assert finding.figure["not read"] == ["z"]
+    ignored = as_teacher(lambda rows: rows["x"].to_numpy(), kind="logits", classes=["no", "yes"])
+    (finding,) = unread(ignored, rare.assign(flag=np.arange(COUNT) == 3))
+    assert finding.figure["not read"] == ["z"]  # one cell that differs proves nothing about "flag"
 
 
 def test_the_columns_of_a_regressor_are_compared_by_their_spread():

@@ -83,7 +83,7 @@ def test_frames_with_categories_and_gaps_are_compared_with_a_baseline():
     columns = make_column_transformer((OneHotEncoder(), ["colour", "old"]), remainder="passthrough")
     teacher = make_pipeline(columns, HistGradientBoostingClassifier(max_iter=20, min_samples_leaf=5)).fit(frame, labels)
     found = preflight(teacher, frame, labels, test=frame[:0:-2], test_labels=labels[:0:-2])
-    assert severity(found, "baseline") == "ok"
+    assert severity(found, "baseline") in ("ok", "note")
     assert severity(found, "shift") in ("ok", "note")
     assert severity(found, "leak") == "error"
 
@@ -99,7 +99,7 @@ def test_texts_and_sparse_rows_are_checked(form):
     model = LogisticRegression(C=20)
     teacher = (make_pipeline(vectors, model) if form == "texts" else model).fit(rows, labels)
     found = preflight(teacher, rows[:100], labels[:100], test=rows[100:], test_labels=labels[100:], rows=90)
-    assert severity(found, "baseline") == "ok"
+    assert severity(found, "baseline") in ("ok", "note")
     assert severity(found, "shift") in ("ok", "note")
     assert severity(found, "leak") == "ok"
 

@@ -85,8 +85,14 @@ def check_accuracy(answered: SampleAnswers) -> Iterator[Finding]:
         sentence = f"{measured}, which does not prove it better than always naming the most common class ({majority:.1%})."
         remedy = "Pass more labelled rows, train a better teacher, or check that rows and labels belong together."
         yield Finding("accuracy", "warning" if len(codes) >= ENOUGH_CASES else "note", figure, sentence, remedy)
+    elif low <= majority:
+        sentence = (
+            f"{measured}, no better than always naming the most common class ({majority:.1%}); its probabilities do tell the rows apart."
+        )
+        remedy = "Use its probabilities and not its decisions: distil them, and judge the student by its log-likelihood."
+        yield Finding("accuracy", "note", figure, sentence, remedy)
     else:
-        yield Finding("accuracy", "ok", figure, f"{measured}.")
+        yield Finding("accuracy", "ok", figure, f"{measured}; always naming the most common class is right in {majority:.1%}.")
     if answered.form.task != "multilabel":
         yield check_order(p, codes, answered.form.classes)
 

@@ -14,6 +14,7 @@ from tutelage.checks.sampling import Sample, SampleAnswers, query_sample, rows_a
 from tutelage.core.answers import list_classes
 from tutelage.core.contracts import Teacher
 from tutelage.data.awkward_columns import awkward_columns, copies_of_truth, table_columns
+from tutelage.data.row_names import row_names
 
 FEW, MANY = 32, 500
 """Rows that a column is permuted in: few show that it is read, many that it is not."""
@@ -77,7 +78,7 @@ def check_unread(teacher: Teacher, answered: SampleAnswers, seed: int, drop: tup
     unread = []
     for place in varying:
         read = _is_read(teacher, answered.sample, place, draw)
-        if read is None:  # recorded answers are limited to the rows that they were recorded on
+        if read is None:
             return
         if not read:
             unread.append(columns[place][0])
@@ -94,6 +95,10 @@ def _varies(cells: NDArray[Any]) -> bool:
 
 
 def _is_read(teacher: Teacher, sample: Sample, place: int, draw: np.random.Generator) -> bool | None:
+    """Whether exchanged cells of a column change an answer; true also if too few cells differ to say that it is not read.
+
+    None if the teacher does not answer the changed rows, as recorded answers do not.
+    """
     for count in sorted({FEW, min(MANY, sample.count)}):
         head = rows_at(sample.inputs, np.arange(count))
         changed = _exchanged(head, place, draw.permutation(count))
@@ -102,7 +107,7 @@ def _is_read(teacher: Teacher, sample: Sample, place: int, draw: np.random.Gener
             return None
         if largest_difference(teacher.form, before.answers, after.answers) > ROUNDING:
             return True
-    return False
+    return bool((row_names(head) != row_names(changed)).sum() < FEW)
 
 
 def _exchanged(rows: Any, place: int, order: NDArray[np.intp]) -> Any:

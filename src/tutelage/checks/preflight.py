@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from tutelage.checks.accuracy import check_accuracy, check_known
 from tutelage.checks.against_baselines import check_against_baselines
+from tutelage.checks.ceilings import check_votes
 from tutelage.checks.columns import check_columns, check_unread
 from tutelage.checks.confidence import check_calibration
 from tutelage.checks.declared_form import check_declared, check_variation
@@ -117,6 +118,7 @@ def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: t
     yield from repeated
     if not any(finding.severity == "error" for finding in repeated):
         yield from check_unread(teacher, answered, seed, drop)
+    yield from check_votes(teacher.fingerprint, answered)
     yield from check_declared(answered)
     yield from check_variation(answered)
     yield from check_sharpness(answered)

@@ -133,5 +133,14 @@ def check_order(p: Floats, codes: Integers, classes: tuple[Any, ...]) -> Finding
             sentence = (
                 f"the labels fit another order of classes: the recall of the moved classes rises from {declared:.1%} to {better:.1%}."
             )
-            return Finding("class-order", "error", figure, sentence, f"Declare classes={order if size <= 20 else 'as in the figure'}.")
+            return Finding("class-order", "error", figure, sentence, _reordered(classes, order))
     return Finding("class-order", "ok", {"classes": size}, "no other order of classes explains the labels better.")
+
+
+def _reordered(classes: tuple[Any, ...], order: tuple[Any, ...]) -> str:
+    rename = {old: new for old, new in zip(classes, order, strict=True) if old != new}
+    many = len(classes) > 20
+    return (
+        f"Declare classes={'as in the figure' if many else order} to as_teacher; a model that stores its class names is put right by "
+        f"relabelled(teacher, {'classes' if many else classes}, rename={'from declared to by confusion' if many else rename})."
+    )

@@ -63,7 +63,10 @@ def _dead_classes(answered: SampleAnswers) -> Finding:
     # With many classes and few rows, some classes occur on no row.
     severity: Severity = "warning" if answered.sample.count >= ROWS_A_CLASS * len(largest) else "note"
     sentence = f"classes {list_classes(tuple(dead))} never reach a probability of 1e-6 on any row; a student cannot learn that they exist."
-    remedy = "Leave them out of classes=, add rows of these classes, or look for an output layer that cannot predict them."
+    remedy = (
+        "Drop them with relabelled(teacher, classes, extra='drop'), add rows of these classes, or look for an output layer that cannot "
+        "predict them."
+    )
     return Finding("dead-class", severity, {"classes": dead}, sentence, remedy)
 
 

@@ -95,7 +95,7 @@ def check_shift(transfer: Sample, test: Sample, seed: int) -> Iterator[Finding]:
     figure = {"AUC": area, "95 %": [low, high], "rows": counts}
     measured = f"a simple model distinguishes transfer rows from test rows with an AUC of {area:.2f} (95 % {low:.2f} to {high:.2f})"
     if low > SHIFTED_AUC:
-        remedy = "Draw the transfer set from the population that the student will serve, or weight its rows by the odds of such a model."
+        remedy = "Draw the transfer set from the population that the student will serve, or pass the odds of such a model as sample_weight."
         yield Finding(
             "shift", "warning", figure, f"{measured}: the student is trained on a different population than it is tested on.", remedy
         )
@@ -165,7 +165,10 @@ def check_training_rows(transfer: SampleAnswers, test: SampleAnswers, seen: floa
     measured = f"the teacher's mean confidence is {on_transfer.mean():.3f} on transfer rows and {on_test.mean():.3f} on test rows"
     if low > SHARPER and seen != 0.0:
         cause = "as on rows that it was trained on" if seen is None else f"and it was trained on {seen:.0%} of the transfer rows"
-        remedy = "Record out-of-fold answers (each row answered by a teacher that was not trained on it), or use other transfer rows."
+        remedy = (
+            "Use other transfer rows, or answers of teachers that were not trained on the row: DistilledClassifier(..., out_of_fold=5) "
+            "fits an unfitted teacher by folds."
+        )
         yield Finding("own-rows", "warning", figure, f"{measured}, {cause}: its answers there are nearly hard labels.", remedy)
     elif seen:
         yield Finding(

@@ -95,7 +95,7 @@ def test_an_advised_temperature_never_makes_the_labels_less_likely(teacher, seed
     form = AnswerForm("probabilities", "multiclass", tuple(range(p.shape[1])))
     found = list(check_calibration(SampleAnswers(draw(p[:1500], labels[:1500], form, rows=1500, seed=seed), form, p[:1500]), seed))
     (calibration,) = [each for each in found if each.check == "calibration"]
-    advice = re.search(r"temper\(answers, ([\d.]+)\)", calibration.remedy)
+    advice = re.search(r"by ([\d.]+) first", calibration.remedy)
     assert (advice is not None) == (teacher in {"too sharp", "too flat", "clipped"}), calibration
     if advice:
         assert nats(temper(p[1500:], float(advice[1])), labels[1500:]) < nats(p[1500:], labels[1500:])

@@ -24,12 +24,25 @@ def margin(score):
 
 @pytest.mark.parametrize(
     ("score", "severity"),
-    [(X @ [2.0, 1.0, 0.0], "ok"), (X @ [2.0, 0.8, 0.0], "ok"), (X @ [1.0, 0.2, 0.0], "error"), (-X[:, 0], "error")],
+    [(X @ [2.0, 1.0, 0.0], "ok"), (X @ [2.0, 0.8, 0.0], "note"), (X @ [1.0, 0.2, 0.0], "error"), (-X[:, 0], "error")],
 )
 def test_a_classifier_is_compared_with_baselines(score, severity):
     finding = compared(margin(score), LABELS)["baseline"]
     assert finding.severity == severity, finding
     assert finding.figure["rows"] == 300
+
+
+def test_a_teacher_that_learnt_more_than_a_plain_model_can_is_better():
+    score = np.sin(5 * X[:, 0]) * np.sin(5 * X[:, 1])
+    finding = compared(margin(score), (score > 0).astype(int))["baseline"]
+    assert finding.severity == "ok"
+    assert finding.figure["difference"] > 0.2
+
+
+def test_a_teacher_that_is_no_better_than_a_plain_model_is_said_to_be_so():
+    finding = compared(margin(X @ [2.0, 0.8, 0.0]), LABELS)["baseline"]
+    assert "the teacher is not proven better than this plain model" in finding.sentence
+    assert "tuned logistic regression" in finding.sentence
 
 
 def test_a_small_but_significant_deficit_is_a_warning():

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from tutelage.checks.confidence import best_temperature, calibration_error, chan
 from tutelage.checks.sampling import SampleAnswers, draw
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
+from tutelage.losses.targets import temper
 
 
 def drawn(rows, classes=4, scale=2.0):
@@ -65,3 +68,48 @@ def test_the_error_by_chance_shrinks_with_the_number_of_rows():
     errors = [chance_error(softmax(drawn(rows)[0]), 0) for rows in (20, 200, 2000)]
     assert errors == sorted(errors, reverse=True)
     assert chance_error(np.eye(3), 0) == 0.0
+
+
+def neighbours(rows, count=5, classes=3):
+    """The votes of a few neighbours: true probabilities counted with error, and zeros where the true class may be."""
+    draw_of = np.random.default_rng(1)
+    p = softmax(draw_of.normal(size=(rows, classes)) * 1.5)
+    votes = np.array([draw_of.multinomial(count, row) for row in p]) / count
+    return votes, (p.cumsum(axis=1) < draw_of.random((rows, 1))).sum(axis=1)
+
+
+def nats(probabilities, labels):
+    return -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1)).mean()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("teacher", ["true", "too sharp", "too flat", "votes", "clipped"])
+def test_an_advised_temperature_never_makes_the_labels_less_likely(teacher, seed):
+    logits, labels = drawn(3000)
+    p = {"true": softmax(logits), "too sharp": softmax(3 * logits), "too flat": softmax(logits / 3)}.get(teacher)
+    if teacher == "votes":
+        p, labels = neighbours(3000)
+    if teacher == "clipped":
+        p = np.where(softmax(3 * logits) < 1e-3, 0, softmax(3 * logits))
+        p = p / p.sum(axis=1, keepdims=True)
+    form = AnswerForm("probabilities", "multiclass", tuple(range(p.shape[1])))
+    found = list(check_calibration(SampleAnswers(draw(p[:1500], labels[:1500], form, rows=1500, seed=seed), form, p[:1500]), seed))
+    (calibration,) = [each for each in found if each.check == "calibration"]
+    advice = re.search(r"by ([\d.]+) first", calibration.remedy)
+    assert (advice is not None) == (teacher in {"too sharp", "too flat", "clipped"}), calibration
+    if advice:
+        assert nats(temper(p[1500:], float(advice[1])), labels[1500:]) < nats(p[1500:], labels[1500:])
+
+
+def test_true_classes_that_are_ruled_out_are_reported_with_a_smoothing_that_helps():
+    p, labels = neighbours(3000)
+    form = AnswerForm("probabilities", "multiclass", (0, 1, 2))
+    found = list(check_calibration(SampleAnswers(draw(p[:1500], labels[:1500], form, rows=1500, seed=0), form, p[:1500]), 0))
+    ruled_out = next(each for each in found if each.check == "ruled-out")
+    assert ruled_out.severity == "warning"
+    assert ruled_out.figure["true classes ruled out"] == (p[:1500][np.arange(1500), labels[:1500]] == 0).mean()
+    advised = re.search(r"as ([\d.]+) \* p \+ ([\d.]+),", ruled_out.remedy)
+    smoothed = float(advised[1]) * p[1500:] + float(advised[2])
+    assert nats(smoothed, labels[1500:]) < nats(p[1500:], labels[1500:]) - 0.5
+    positive = SampleAnswers(draw(p[:1500], labels[:1500], form, rows=1500, seed=0), form, softmax(p[:1500]))
+    assert [each.check for each in check_calibration(positive, 0)] == ["calibration"]

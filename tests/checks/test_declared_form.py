@@ -4,7 +4,7 @@ import pytest
 from tutelage.checks.declared_form import check_declared, check_variation
 from tutelage.checks.sampling import SampleAnswers, draw
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import softmax
+from tutelage.core.arrays import sigmoid, softmax
 
 DRAW = np.random.default_rng(0)
 LOGITS = DRAW.normal(size=(60, 5)) * 4
@@ -29,8 +29,8 @@ def test_logits_and_their_softmax_pass_as_declared(classes):
     assert severities(check_declared(answered(softmax(logits), "probabilities", task))) == {("declared-kind", "ok")}
 
 
-def test_logits_between_0_and_1_that_do_not_sum_to_1_pass():
-    assert severities(check_declared(answered(DRAW.uniform(size=(60, 5))))) == {("declared-kind", "ok")}
+def test_logits_between_0_and_1_that_do_not_sum_to_1_are_a_warning():
+    assert severities(check_declared(answered(DRAW.uniform(size=(60, 5))))) == {("declared-kind", "warning")}
 
 
 def test_half_precision_softmax_is_recognised():
@@ -108,3 +108,28 @@ def test_a_class_that_is_never_predicted_is_a_warning_or_with_few_rows_a_note():
     found = {finding.check: finding for finding in check_variation(answered(dead))}
     assert (found["dead-class"].severity, found["dead-class"].figure["classes"]) == ("warning", ["d"])
     assert ("dead-class", "note") in severities(check_variation(answered(dead[:50])))
+
+
+@pytest.mark.parametrize("steep", [1.0, 3.0])
+def test_a_sigmoid_read_as_a_single_logit_is_found_without_labels(steep):
+    score = steep * DRAW.normal(size=200) - 2
+    once = np.column_stack([np.zeros(200), sigmoid(score)])
+    (finding,) = check_declared(answered(once, task="binary"))
+    assert (finding.check, finding.severity) == ("declared-kind", "error")
+    assert "kind='probabilities'" in finding.remedy
+    assert severities(check_declared(answered(np.column_stack([np.zeros(200), score]), task="binary"))) == {("declared-kind", "ok")}
+
+
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_a_sigmoid_applied_twice_is_found(task):
+    on = sigmoid(sigmoid(6 * DRAW.normal(size=300)))
+    twice = np.column_stack([1 - on, on]) if task == "binary" else np.column_stack([on, on[::-1]])
+    assert ("double-sigmoid", "error") in severities(check_declared(answered(twice, "probabilities", task)))
+    narrow = np.column_stack([0.4 - 0.1 * on, 0.6 + 0.1 * on]) if task == "binary" else 0.6 + 0.1 * twice
+    assert severities(check_declared(answered(narrow, "probabilities", task))) == {("declared-kind", "ok")}
+
+
+def test_cosine_similarities_are_noted():
+    cosines = np.tanh(DRAW.normal(size=(200, 5)))
+    assert ("small-logits", "note") in severities(check_declared(answered(cosines)))
+    assert severities(check_declared(answered(3 * cosines))) == {("declared-kind", "ok")}

@@ -56,7 +56,8 @@ def test_a_sound_network_passes(digits):
     found = preflight(
         calling(digits.network()), digits.rows[:300], digits.labels[:300], test=digits.rows[300:], test_labels=digits.labels[300:]
     )
-    assert found.worst == "ok", str(found)
+    assert {finding.check for finding in found.findings if finding.severity != "ok"} == {"columns"}, str(found)  # constant pixels
+    assert found.ok
 
 
 def test_a_teacher_below_the_baseline_is_an_error_even_without_a_bug(digits):
@@ -82,7 +83,7 @@ def test_frames_with_categories_and_gaps_are_compared_with_a_baseline():
     columns = make_column_transformer((OneHotEncoder(), ["colour", "old"]), remainder="passthrough")
     teacher = make_pipeline(columns, HistGradientBoostingClassifier(max_iter=20, min_samples_leaf=5)).fit(frame, labels)
     found = preflight(teacher, frame, labels, test=frame[:0:-2], test_labels=labels[:0:-2])
-    assert severity(found, "baseline") == "ok"
+    assert severity(found, "baseline") in ("ok", "note")
     assert severity(found, "shift") in ("ok", "note")
     assert severity(found, "leak") == "error"
 
@@ -98,7 +99,7 @@ def test_texts_and_sparse_rows_are_checked(form):
     model = LogisticRegression(C=20)
     teacher = (make_pipeline(vectors, model) if form == "texts" else model).fit(rows, labels)
     found = preflight(teacher, rows[:100], labels[:100], test=rows[100:], test_labels=labels[100:], rows=90)
-    assert severity(found, "baseline") == "ok"
+    assert severity(found, "baseline") in ("ok", "note")
     assert severity(found, "shift") in ("ok", "note")
     assert severity(found, "leak") == "ok"
 
@@ -127,7 +128,7 @@ def test_a_failing_teacher_is_a_finding_and_the_data_are_still_checked(digits):
     object.__setattr__(teacher, "function", fails)
     found = preflight(teacher, digits.rows[:100], digits.labels[:100], test=digits.rows[100:])
     assert "RuntimeError: CUDA out of memory" in found.findings[0].sentence
-    assert {finding.check for finding in found.findings} == {"answers", "duplicates", "leak", "shift"}
+    assert {finding.check for finding in found.findings} == {"answers", "columns", "duplicates", "leak", "shift"}
 
 
 def test_recorded_answers_need_not_include_the_test_rows(digits):

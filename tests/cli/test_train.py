@@ -153,7 +153,7 @@ def test_columns_that_the_teacher_was_not_given_are_warned_of(flowers, here, cap
     warned = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
     assert warned == [
         "tutelage: warning: the teacher was not given the columns ['plant'], and the student learns from them; drop them with --drop.",
-        "tutelage: warning: column 'plant' holds 100 different texts in 100 rows: an identifier; drop it with --drop.",
+        "tutelage: warning: column 'plant' is an identifier (100 different texts); drop it with --drop.",
         "tutelage: warning: the student has 100 leaves for 100 rows: it repeats the rows it has seen. Set max_leaf_nodes.",
     ]
     assert len(json.loads((here / "run" / "run.json").read_text())["warnings"]) == 3

@@ -1,54 +1,109 @@
+import datetime
+
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 
-from tutelage.data.awkward_columns import awkward_columns
+from tutelage.data.awkward_columns import awkward_columns, copies_of_truth, identifiers
 
-N = 40
-TRUTH = np.array(["no", "yes"] * 20)
-COLUMNS = {
-    "x": np.linspace(0.5, 9, N) ** 2,
-    "count": np.arange(N) % 7,
-    "scores": np.random.default_rng(0).permutation(1000)[:N],
-    "colour": ["red", "blue"] * 15 + ["green"] * 10,
-    "day": pd.date_range("2020-01-01", periods=N),
-    "day as text": [f"2020-01-{1 + row % 20:02}" for row in range(N)],
-    "id": [f"c{row}" for row in range(N)],
-    "number": np.arange(N) + 5,
-    "shuffled": np.random.default_rng(0).permutation(N),
-    "rising": np.arange(N) ** 2,
-    "version": 3,
-    "nothing": [None] * N,
-    "code": [17 if label == "no" else 4 for label in TRUTH],
-    "almost": ["a" if label == "no" else "b" for label in TRUTH[:-1]] + ["a"],
-    "seconds": pd.to_timedelta(np.arange(N) % 5, unit="s"),
-}
-REASONS = {
-    "day": "holds dates",
-    "day as text": "holds dates as texts",
-    "id": "holds 40 different texts in 40 rows: an identifier",
-    "number": "holds 40 different whole numbers in 40 rows: an identifier",
-    "shuffled": "40 different whole numbers",
-    "rising": "40 different whole numbers",
-    "version": "holds a single value",
-    "nothing": "holds no value",
-    "code": "determines the ground truth",
+RNG = np.random.default_rng(0)
+COUNT = 400
+NORMAL = RNG.normal(size=COUNT)
+CLASSES = np.where(NORMAL + RNG.normal(size=COUNT) > 0, "yes", "no")
+DAYS = pd.date_range("2020-01-01", periods=COUNT)
+
+ORDINARY = {
+    "numbers": NORMAL,
+    "rounded": NORMAL.round(1),
+    "gaps": np.where(RNG.random(COUNT) < 0.3, np.nan, NORMAL),
+    "age": RNG.integers(18, 90, COUNT),
+    "cents": RNG.integers(0, 10_000_000, COUNT),
+    "colour": RNG.choice(["red", "blue"], COUNT),
+    "city": pd.Categorical(RNG.choice(list("abcdefgh"), COUNT)),
+    "flag": RNG.random(COUNT) > 0.5,
+    "present once": [None] * (COUNT - 1) + ["x"],
+    "mostly one": [0] * (COUNT - 1) + [1],
+    "prose": [f"this is the comment of customer {index}" for index in range(COUNT)],
+    "year": RNG.integers(1990, 2024, COUNT),
+    "versions": RNG.choice(["1.2.3", "1.2.4"], COUNT),
+    "nullable": pd.array(RNG.integers(0, 9, COUNT), dtype="Int64"),
 }
 
+AWKWARD = {
+    "text id": ([f"c{index:05d}" for index in RNG.permutation(COUNT)], "identifier"),
+    "name": ([f"Ann Lee{index}" for index in range(COUNT)], "identifier"),
+    "index": (np.arange(COUNT), "identifier"),
+    "sparse index": (np.arange(COUNT) ** 2 + 7, "identifier"),
+    "shuffled": (RNG.permutation(3 * COUNT)[:COUNT], "identifier"),
+    "as floats": (RNG.permutation(COUNT).astype(float), "identifier"),
+    "nullable id": (pd.array([None, *range(COUNT - 1)], dtype="Int64"), "identifier"),
+    "iso": (DAYS.strftime("%Y-%m-%d"), "dates"),
+    "with time": (DAYS.strftime("%Y-%m-%d %H:%M:%S"), "dates"),
+    "slashes": (DAYS.strftime("%d/%m/%Y"), "dates"),
+    "digits": (DAYS.strftime("%Y%m%d").astype(int), "dates"),
+    "timestamps": (DAYS, "dates"),
+    "zoned": (DAYS.tz_localize("UTC"), "dates"),
+    "objects": ([datetime.date(2020, 1, 1 + index % 28) for index in range(COUNT)], "dates"),
+    "some missing": ([None, *DAYS.strftime("%Y-%m-%d")[1:]], "dates"),
+    "zero": (np.zeros(COUNT), "constant"),
+    "same text": (["x"] * COUNT, "constant"),
+    "missing": ([None] * COUNT, "empty"),
+    "nan": (np.full(COUNT, np.nan), "empty"),
+}
 
-@pytest.mark.parametrize("hold", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
-def test_each_awkward_column_is_named_with_its_reason(hold):
-    found = dict(awkward_columns(hold(pd.DataFrame(COLUMNS)), TRUTH))
-    assert found.keys() == REASONS.keys()
-    assert all(reason in found[name] for name, reason in REASONS.items())
+GIVEN_AWAY = {
+    "the truth": (CLASSES, True),
+    "coded": ((CLASSES == "yes").astype(int), True),
+    "negated": (CLASSES == "no", True),
+    "other words": (np.where(CLASSES == "yes", "bought", "left"), True),
+    "a score": (np.where(CLASSES == "yes", 0.8, 0.2) + 0.1 * RNG.random(COUNT), False),
+    "a code": (np.where(CLASSES == "yes", RNG.choice([1, 5], COUNT), RNG.choice([2, 3], COUNT)), False),
+}
 
 
-def test_without_the_truth_no_column_repeats_it():
-    assert "code" not in dict(awkward_columns(pd.DataFrame(COLUMNS)))
+@pytest.mark.parametrize("name", sorted(ORDINARY))
+def test_ordinary_columns_are_not_named(name):
+    assert awkward_columns(pd.DataFrame({name: ORDINARY[name]}), CLASSES) == []
 
 
-def test_few_rows_and_rows_without_names_yield_nothing():
-    assert awkward_columns(pd.DataFrame({"id": list("abcdef"), "n": range(6)})) == []
-    assert awkward_columns(np.zeros((30, 2))) == []
-    assert awkward_columns(pd.DataFrame({"a": []})) == []
+@pytest.mark.parametrize("name", sorted(AWKWARD))
+def test_awkward_columns_are_named_with_what_they_are(name):
+    cells, what = AWKWARD[name]
+    frame = pd.DataFrame({"other": NORMAL, name: cells})
+    ((found, reason),) = awkward_columns(frame, CLASSES)
+    assert (found, what in reason) == (name, True)
+    assert what != "identifier" or identifiers(frame) == [name]
+
+
+@pytest.mark.parametrize("name", sorted(GIVEN_AWAY))
+def test_columns_that_give_the_truth_away_are_named(name):
+    cells, copy = GIVEN_AWAY[name]
+    frame = pd.DataFrame({"other": NORMAL, name: cells})
+    ((found, reason),) = awkward_columns(frame, CLASSES)
+    assert found == name
+    assert ("repeats the truth" in reason) == copy
+    assert ([each for each, _ in copies_of_truth(frame, CLASSES)] == [name]) == copy
+
+
+@pytest.mark.parametrize("change", [lambda y: y, lambda y: 3 - 2 * y, np.exp])
+def test_values_are_given_away_by_a_column_that_rises_with_them(change):
+    frame = pd.DataFrame({"near": NORMAL + 0.01 * RNG.normal(size=COUNT), "target": change(NORMAL)})
+    assert [name for name, _ in copies_of_truth(frame, NORMAL)] == ["target"]
+
+
+def test_each_column_of_the_truth_is_compared():
+    truth = np.column_stack([NORMAL > 1, CLASSES == "yes"])
+    assert [name for name, _ in copies_of_truth(pd.DataFrame({"a": NORMAL, "b": CLASSES}), truth)] == ["b"]
+
+
+def test_arrays_and_polars_frames_have_columns_and_other_rows_have_none():
+    array = np.column_stack([np.arange(COUNT), NORMAL])
+    assert awkward_columns(array) == [("0", f"is an identifier ({COUNT} different whole numbers)")]
+    polars = pytest.importorskip("polars")
+    assert awkward_columns(polars.DataFrame({"id": np.arange(COUNT), "x": NORMAL}))[0][0] == "id"
+    assert awkward_columns(["a text"] * 30) == []
+    assert awkward_columns(np.zeros((30, 2, 2))) == []
+
+
+def test_few_rows_prove_nothing():
+    assert awkward_columns(pd.DataFrame({"id": range(10), "y": [0, 1] * 5}), [0, 1] * 5) == []

@@ -32,6 +32,8 @@ from tutelage.students.trees import SoftForest, SoftTree
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.student import TorchStudent
 
+pytestmark = pytest.mark.slow
+
 
 def network(labels: SoftLabels, rows: Any, objective: Any) -> TorchStudent:
     """A TorchStudent, taught as its users teach it."""

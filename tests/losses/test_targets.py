@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from tutelage.core.errors import BadInput, NotProbabilities
-from tutelage.losses.targets import harden, smooth, soften, temper, untemper
+from tutelage.losses.targets import BOUNDS, cross_entropy, harden, matching_temperature, smooth, soften, temper, untemper
 
+RNG = np.random.default_rng(0)
 P = np.array([[0.7, 0.2, 0.1], [0.0, 0.5, 0.5]])
 
 
@@ -43,3 +44,28 @@ def test_an_amount_outside_zero_to_one_is_rejected(amount):
 def test_logits_in_place_of_probabilities_are_rejected(function):
     with pytest.raises(NotProbabilities):
         function([[3.0, -1.0]])
+
+
+@pytest.mark.parametrize("temperature", [0.05, 1.0, 3.0, 20.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_matching_temperature_is_the_one_that_was_applied(temperature, weighted):
+    p = RNG.dirichlet(np.ones(4), 300)
+    weights = RNG.random(300) if weighted else None
+    found = matching_temperature(temper(p, 1 / temperature), p, weights)
+    assert found == pytest.approx(temperature, rel=1e-6)
+
+
+def test_the_matching_temperature_has_the_smallest_cross_entropy_and_ignores_zeros():
+    p = RNG.dirichlet(np.ones(3), 400)
+    targets = np.eye(3)[(p.cumsum(axis=1) < RNG.random((400, 1))).sum(axis=1)]
+    sharp = temper(p, 0.4)
+    found = matching_temperature(sharp, targets)
+    least = cross_entropy(targets, temper(sharp, found))
+    assert least < min(cross_entropy(targets, temper(sharp, found * factor)) for factor in (0.95, 1.05))
+    ruled_out = np.vstack([sharp, np.eye(3)])
+    assert matching_temperature(ruled_out, np.vstack([targets, np.eye(3)[[1, 2, 0]]])) == pytest.approx(found)
+
+
+def test_the_matching_temperature_stays_within_bounds():
+    assert matching_temperature(np.array([[0.6, 0.4]]), np.array([[1.0, 0.0]])) == BOUNDS[0]
+    assert matching_temperature(np.array([[0.6, 0.4]]), np.array([[0.0, 1.0]])) == BOUNDS[1]

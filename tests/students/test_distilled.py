@@ -4,18 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_predict, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import one_hot, softmax
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, TutelageError
 from tutelage.data.transfer import Jitter, Munge, UnlabelledPool
 from tutelage.losses.targets import soften
 from tutelage.softlabels.recording import record
@@ -71,8 +73,11 @@ def test_predictions_are_at_temperature_one_for_any_training_temperature(kind, t
     teacher = Oracle(of_classes(kind, NAMES))
     known = softmax(3 * X @ WEIGHTS)
     student = DistilledClassifier(teacher, SoftTree(), temperature=temperature).fit(X)
-    np.testing.assert_allclose(student.student_.predict_proba(X), soften(3 * X @ WEIGHTS, temperature), atol=1e-4)
     np.testing.assert_allclose(student.predict_proba(X), known, atol=1e-4)
+    learnt = DistilledClassifier(teacher, RepeatsTargets(), temperature=temperature).fit(X)
+    np.testing.assert_allclose(learnt.student_.targets_, soften(3 * X @ WEIGHTS, temperature), atol=1e-4)
+    np.testing.assert_allclose(learnt.predict_proba(X), known, atol=1e-4)
+    assert learnt.answer_temperature_ == pytest.approx(1 / temperature, rel=1e-5)
     assert student.classes_.tolist() == ["ant", "bee", "cat"]
     assert (student.predict(X) == NAMES[known.argmax(axis=1)]).all()
 
@@ -263,3 +268,70 @@ def test_a_teacher_of_another_task_and_a_y_of_other_length_are_refused():
 def test_a_ragged_y_is_refused():
     with pytest.raises(ShapeError, match="the rows of y do not have the same number"):
         DistilledClassifier(Oracle(), SoftTree()).fit(X, [["ant"], ["bee", "cat"]] * 60)
+
+
+@pytest.mark.parametrize("soft_weight", [1.0, 0.5])
+@pytest.mark.parametrize("student", [SoftTree(max_leaf_nodes=4, random_state=0), LogisticRegression()])
+def test_a_row_of_weight_two_is_two_rows_and_one_of_weight_zero_is_none(student, soft_weight):
+    weights = np.arange(120) % 3
+    repeated = np.repeat(np.arange(120), weights)
+    settings = {"soft_weight": soft_weight, "temperature": 2.0}
+    weighed = DistilledClassifier(Oracle(), student, **settings).fit(X, Y, sample_weight=weights)
+    listed = DistilledClassifier(Oracle(), student, **settings).fit(X[repeated], Y[repeated])
+    np.testing.assert_allclose(weighed.predict_proba(X), listed.predict_proba(X), atol=1e-3)
+
+
+def test_weights_reach_an_unfitted_teacher_its_folds_and_the_last_step_of_a_pipeline():
+    weights = np.where(Y == "ant", 5.0, 1.0)
+    teacher, student = make_pipeline(StandardScaler(), LogisticRegression()), make_pipeline(StandardScaler(), SoftTree(max_leaf_nodes=3))
+    ours = DistilledClassifier(teacher, student).fit(X, Y, sample_weight=weights)
+    alone = clone(teacher).fit(X, Y, logisticregression__sample_weight=weights)
+    np.testing.assert_allclose(ours.teacher_.answer(X), alone.predict_proba(X))
+    folds = DistilledClassifier(teacher, RepeatsWeights(), out_of_fold=3, random_state=0, transfer=Jitter(), transfer_rows=10)
+    folds.fit(X, Y, sample_weight=weights)
+    np.testing.assert_allclose(folds.student_.weights_, [*weights, *[weights.mean()] * 10])
+    unweighed = clone(folds).fit(X, Y)
+    assert np.abs(folds.student_.targets_[:120] - unweighed.student_.targets_[:120]).max() > 0.01
+    values = DistilledRegressor(Ridge(), DecisionTreeRegressor(max_leaf_nodes=2)).fit(X, VALUES, sample_weight=weights)
+    np.testing.assert_allclose(values.teacher_.answer(X)[:, 0], Ridge().fit(X, VALUES, sample_weight=weights).predict(X))
+
+
+class RepeatsWeights(RepeatsTargets):
+    def fit(self, X, y, *, classes=None, sample_weight=None):
+        self.weights_ = sample_weight
+        return super().fit(X, y, classes=classes)
+
+
+def test_rows_of_weight_zero_are_not_queried():
+    teacher = Oracle()
+    DistilledClassifier(teacher, SoftTree()).fit(pd.DataFrame(X, columns=list("abc")), Y.tolist(), sample_weight=np.arange(120) % 2)
+    assert teacher.queried == [60]
+
+
+@pytest.mark.parametrize(
+    ("parts", "weights", "message"),
+    [
+        ({"student": RepeatsTargets()}, np.ones(120), "fit of RepeatsTargets takes no weights"),
+        ({"teacher": KNeighborsClassifier()}, np.ones(120), "fit of KNeighborsClassifier takes no weights"),
+        ({}, np.ones(119), r"sample_weight has shape \(119,\)"),
+        ({}, -np.ones(120), "negative"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused(parts, weights, message):
+    with pytest.raises(TutelageError, match=message):
+        DistilledClassifier(**({"teacher": Oracle(), "student": SoftTree()} | parts)).fit(X, Y, sample_weight=weights)
+
+
+def test_weights_are_routed_to_it_and_reach_a_pipeline_where_routing_is_enabled():
+    weights = np.where(Y == "ant", 5.0, 1.0)
+    student = make_pipeline(StandardScaler(), SoftTree(max_leaf_nodes=3, random_state=0))
+    alone = DistilledClassifier(Oracle(), student).fit(X, sample_weight=weights)
+    with config_context(enable_metadata_routing=True):
+        ours = DistilledClassifier(Oracle(), student).set_fit_request(sample_weight=True)
+        routed = make_pipeline(ours).fit(X, Y, sample_weight=weights)
+        np.testing.assert_allclose(routed.predict_proba(X), alone.predict_proba(X))
+        search = GridSearchCV(ours, {"temperature": [1.0, 2.0]}, cv=2, scoring=lambda model, X, y: model.score(X, y))
+        assert search.fit(X, Y, sample_weight=weights).best_score_ > 0.3
+        refusing = make_pipeline(DistilledClassifier(Oracle(), student))
+        with pytest.raises(ValueError, match="are passed but are not explicitly set as requested or not requested"):
+            refusing.fit(X, Y, sample_weight=weights)

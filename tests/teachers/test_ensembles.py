@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -121,3 +122,15 @@ def test_the_fingerprint_follows_members_weights_and_mean():
     names = {ensemble(members).fingerprint, ensemble(members, how="geometric").fingerprint, ensemble(members, weights=[1, 2]).fingerprint}
     assert len({*names, ensemble(members[:1]).fingerprint, ensemble(members[::-1]).fingerprint}) == 5
     assert ensemble(members).fingerprint == ensemble(members).fingerprint
+
+
+def test_members_that_learnt_other_orders_of_columns_are_given_names():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
+    y = (frame["a"] > 0).to_numpy(int)
+    members = [LogisticRegression().fit(frame, y), LogisticRegression().fit(frame[["b", "a"]], y)]
+    teacher = ensemble(members)
+    np.testing.assert_allclose(teacher.answer(frame), (members[0].predict_proba(frame) + members[1].predict_proba(frame[["b", "a"]])) / 2)
+    with pytest.raises(BadInput, match="learnt their columns in different orders, and the rows have no column names; pass a frame"):
+        teacher.answer(frame.to_numpy())
+    assert teacher.schema is None
+    assert ensemble(members[:1] * 2).schema.names == ("a", "b")

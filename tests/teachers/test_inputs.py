@@ -7,61 +7,58 @@ import torch
 from scipy import sparse
 
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.teachers.inputs import errors_as_bad_input, for_booster, for_model, is_frame, row_count, with_column_names
+from tutelage.teachers.inputs import errors_as_bad_input, frame_or_texts, matrix_of, refuse_dates, row_count, texts_of, with_column_names
 
 X = np.arange(6.0).reshape(3, 2)
-FRAME = pd.DataFrame({"b": X[:, 1], "select": 9.0, "a": X[:, 0]})  # a column may have the name of a method
-
-
-@pytest.mark.parametrize("frame", [FRAME, pl.from_pandas(FRAME), pa.table(FRAME)], ids=["pandas", "polars", "arrow"])
-def test_columns_are_matched_by_name_and_others_dropped(frame):
-    selected = for_model(frame, ["a", "b"])
-    assert list(selected.columns) == ["a", "b"]
-    np.testing.assert_array_equal(selected.to_numpy(), X)
-
-
-@pytest.mark.parametrize("frame", [FRAME, pl.from_pandas(FRAME)])
-def test_missing_columns_are_named(frame):
-    with pytest.raises(BadInput, match=r"lack the columns 'c', which the teacher was trained on; they have 'b', 'select', 'a'"):
-        for_model(frame, ["a", "c"])
-
-
-@pytest.mark.parametrize("rows", [X, torch.tensor(X), X.tolist(), sparse.csr_matrix(X)], ids=["array", "tensor", "lists", "sparse"])
-def test_a_wrong_number_of_columns_is_refused(rows):
-    with pytest.raises(BadInput, match="the rows have 2 columns; the teacher was trained on 3: 'a', 'b', 'c'"):
-        for_model(rows, ["a", "b", "c"])
-    with pytest.raises(BadInput, match=r"the rows have 2 columns; the teacher was trained on 1\."):
-        for_model(rows, None, width=1)
+FRAME = pd.DataFrame({"b": X[:, 1], "a": X[:, 0]})
+GAP = pd.DataFrame({"n": pd.array([1, None], dtype="Int64"), "x": [0.5, 1.5]})
 
 
 def test_a_matrix_gets_the_column_names_of_the_model():
-    frame = with_column_names(for_model(torch.tensor(X), ["a", "b"]), ["a", "b"])
+    frame = with_column_names(X, ["a", "b"])
     assert list(frame.columns) == ["a", "b"]
     assert with_column_names(X, None) is X
 
 
-def test_a_frame_for_a_model_without_column_names_becomes_a_matrix():
-    np.testing.assert_array_equal(for_model(FRAME[["a", "b"]], None), X)
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (FRAME, X[:, ::-1]),
+        (pl.from_pandas(FRAME), X[:, ::-1]),
+        (pa.table(FRAME), X[:, ::-1]),
+        (torch.tensor(X), X),
+        (X.tolist(), X),
+        (pd.DataFrame(X[:, ::-1], columns=[1, 0]), X),
+        (pd.DataFrame(X[:, ::-1], columns=["1", "0"]), X),
+        (GAP, [[1.0, 0.5], [np.nan, 1.5]]),
+        (pl.from_pandas(GAP), [[1.0, 0.5], [np.nan, 1.5]]),
+    ],
+    ids=["pandas", "polars", "arrow", "tensor", "lists", "numbered", "numbered by texts", "nullable", "nulls"],
+)
+def test_a_matrix_is_made_of_any_container(rows, expected):
+    np.testing.assert_array_equal(matrix_of(rows), expected)
+
+
+@pytest.mark.parametrize("rows", [["good", "bad"], np.array(["good", "bad"]), pd.Series(["good", "bad"]), [["good"], ["bad"]]])
+@pytest.mark.parametrize("kind", [list, lambda rows: pd.DataFrame({"t": np.ravel(rows)}), lambda rows: pl.DataFrame({"t": np.ravel(rows)})])
+def test_texts_come_in_any_container(rows, kind):
+    assert texts_of(kind(rows)) == ["good", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [(FRAME, "one text per row; the rows have 2 columns"), (["good", None], "row 1 is None"), (pd.DataFrame({"t": [7, 8]}), "row 0 is 7")],
+)
+def test_texts_are_refused_unless_there_is_one_in_each_row(rows, message):
+    with pytest.raises(BadInput, match=message):
+        texts_of(rows)
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
-def test_a_single_column_of_texts_becomes_a_list_of_texts(kind):
-    assert for_model(kind({"text": ["good", "bad"]}), None) == ["good", "bad"]
-
-
-def test_a_single_column_of_other_objects_stays_an_array():
-    assert isinstance(for_model(pd.DataFrame({"text": ["good", None]}, dtype=object), None), np.ndarray)
-
-
-def test_texts_become_categories_for_boosters_and_numbers_stay_numbers():
-    frame = for_booster(pl.DataFrame({"colour": ["red", "blue"], "size": [1.0, 2.0]}))
-    assert str(frame.dtypes["colour"]) == "category"
-    assert frame.dtypes["size"] == np.float64
-    assert for_booster(X) is X
-
-
-def test_rows_with_named_columns_are_a_frame():
-    assert [is_frame(rows) for rows in (FRAME, pl.from_pandas(FRAME), X, ["text"], FRAME["a"])] == [True, True, False, False, False]
+def test_a_frame_stays_a_frame_unless_it_is_one_column_of_texts(kind):
+    assert frame_or_texts(kind({"text": ["good", "bad"]})) == ["good", "bad"]
+    for other in (kind({"text": ["good", None]}), kind({"a": ["good", "bad"], "b": ["good", "bad"]}), kind({"a": [1, 2]})):
+        assert frame_or_texts(other) is other
 
 
 @pytest.mark.parametrize("rows", [X, FRAME, sparse.csr_array(X), torch.tensor(X), pa.table(FRAME), ["a", "b", "c"]])
@@ -80,3 +77,14 @@ def test_errors_of_other_libraries_become_one_line_and_ours_pass_through():
         raise RuntimeError("first\n second\nStack trace: here")
     with pytest.raises(ShapeError, match="ours"), errors_as_bad_input("the model"):
         raise ShapeError("ours")
+
+
+@pytest.mark.parametrize("rows", [X, FRAME, ["a text"], sparse.csr_matrix(X), FRAME.assign(a=pd.Timestamp("2026-01-01"))])
+def test_numbers_and_texts_are_no_dates(rows):
+    refuse_dates(rows)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((2, 2), "M8[D]"), np.zeros((2, 2), "m8[s]"), pd.DataFrame({"a": [pd.Timestamp("2026-01-01")]})])
+def test_dates_alone_are_refused(rows):
+    with pytest.raises(BadInput, match="the rows hold dates, and the model learnt numbers"):
+        refuse_dates(rows)

@@ -1,9 +1,11 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher
 from tutelage.teachers.relabel import relabelled
 
@@ -107,3 +109,9 @@ def test_the_fingerprint_follows_the_mapping():
     ]
     assert len(set(fingerprints)) == 3
     assert fingerprints[0] == fingerprints[3]
+
+
+def test_the_schema_is_that_of_the_teacher():
+    frame = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 0.0]})
+    assert relabelled(LogisticRegression().fit(frame, [0, 1]), [1, 0]).schema.names == ("a", "b")
+    assert relabelled(as_teacher(lambda rows: [0.5] * len(rows), kind="probabilities", classes=[0, 1]), [1, 0]).schema is None

@@ -44,7 +44,7 @@ def test_another_column_of_few_numbers_is_not_the_truth(cells):
 
 def test_awkward_columns_are_warned_of_by_name():
     rows = pd.DataFrame({"x": X, "id": [f"c{row}" for row in range(200)]})
-    assert check_features(rows, P, form(0, 1)) == ["column 'id' holds 200 different texts in 200 rows: an identifier; drop it with drop=."]
+    assert check_features(rows, P, form(0, 1)) == ["column 'id' is an identifier (200 different texts); drop it with drop=."]
     assert check_features(rows.to_numpy(), P, form(0, 1)) == check_features(["a", "b"], P[:2], form(0, 1)) == []
 
 

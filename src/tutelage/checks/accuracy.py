@@ -85,8 +85,14 @@ def check_accuracy(answered: SampleAnswers) -> Iterator[Finding]:
         sentence = f"{measured}, which does not prove it better than always naming the most common class ({majority:.1%})."
         remedy = "Pass more labelled rows, train a better teacher, or check that rows and labels belong together."
         yield Finding("accuracy", "warning" if len(codes) >= ENOUGH_CASES else "note", figure, sentence, remedy)
+    elif low <= majority:
+        sentence = (
+            f"{measured}, no better than always naming the most common class ({majority:.1%}); its probabilities do tell the rows apart."
+        )
+        remedy = "Use its probabilities and not its decisions: distil them, and judge the student by its log-likelihood."
+        yield Finding("accuracy", "note", figure, sentence, remedy)
     else:
-        yield Finding("accuracy", "ok", figure, f"{measured}.")
+        yield Finding("accuracy", "ok", figure, f"{measured}; always naming the most common class is right in {majority:.1%}.")
     if answered.form.task != "multilabel":
         yield check_order(p, codes, answered.form.classes)
 
@@ -127,5 +133,14 @@ def check_order(p: Floats, codes: Integers, classes: tuple[Any, ...]) -> Finding
             sentence = (
                 f"the labels fit another order of classes: the recall of the moved classes rises from {declared:.1%} to {better:.1%}."
             )
-            return Finding("class-order", "error", figure, sentence, f"Declare classes={order if size <= 20 else 'as in the figure'}.")
+            return Finding("class-order", "error", figure, sentence, _reordered(classes, order))
     return Finding("class-order", "ok", {"classes": size}, "no other order of classes explains the labels better.")
+
+
+def _reordered(classes: tuple[Any, ...], order: tuple[Any, ...]) -> str:
+    rename = {old: new for old, new in zip(classes, order, strict=True) if old != new}
+    many = len(classes) > 20
+    return (
+        f"Declare classes={'as in the figure' if many else order} to as_teacher; a model that stores its class names is put right by "
+        f"relabelled(teacher, {'classes' if many else classes}, rename={'from declared to by confusion' if many else rename})."
+    )

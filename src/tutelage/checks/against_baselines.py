@@ -24,6 +24,10 @@ FAR = 0.05
 BEST_OF_TWO = 2.24
 """Standard errors of a 97.5 % interval: the better of two baselines is used, so each may err half as often (Bonferroni)."""
 
+REMEDY_EQUAL = (
+    "Compare the student with this model on the same test rows; pass more labelled rows to tell teacher and model apart, or train a better "
+    "teacher."
+)
 REMEDY = (
     "Serve or distil the baseline model; or check that the teacher gets the columns, the scaling and the row order that it was trained on."
 )
@@ -105,8 +109,11 @@ def _compared(metric: str, teacher: Floats, baselines: dict[str, Floats], offset
         "rows": len(difference),
     }
     measured = f"the teacher's {metric} is {own:.3f}; that of a {name} trained on other folds of these rows is {other:.3f}"
-    if gap + half >= 0:
+    if gap - half > 0:
         return Finding("baseline", "ok", figure, f"{measured}.")
+    if gap + half >= 0:
+        sentence = f"{measured}: the teacher is not proven better than this plain model (97.5 % {gap - half:+.3f} to {gap + half:+.3f})."
+        return Finding("baseline", "note", figure, sentence, REMEDY_EQUAL)
     sentence = f"{measured}: the teacher is worse by {-gap:.3f} (97.5 % {-gap - half:.3f} to {-gap + half:.3f})."
     return Finding("baseline", "error" if gap < -FAR else "warning", figure, sentence, REMEDY)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from tutelage.checks.findings import Finding
 from tutelage.checks.sampling import SampleAnswers
-from tutelage.core.arrays import Floats, Integers, softmax
+from tutelage.core.arrays import Floats, Integers, one_hot
+from tutelage.losses.targets import cross_entropy, matching_temperature, smooth, temper
 
 BINS = 15
 
@@ -25,40 +26,80 @@ TEMPERATURE_BOUND = 1.8
 GAIN_BOUND_NATS = 0.03
 """The least gain in log-likelihood per row at that temperature for a warning."""
 
-FLOOR = 1e-6
-"""Smallest probability used in a log-likelihood."""
+TEMPERATURES = (0.05, 20.0)
+"""The range of a best temperature; beyond it, the labels do not determine one."""
+
+SMOOTHING = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+"""Shares of the uniform distribution that are tried against true classes of probability 0."""
+
+RULED_OUT = 0.05
+"""Share of true classes of probability 0 from which a finding is a warning."""
 
 
 def check_calibration(answered: SampleAnswers, seed: int) -> Iterator[Finding]:
-    """Measure the expected calibration error, and the temperature at which the labels are most likely."""
+    """Measure the expected calibration error, the temperature at which the labels are most likely, and true classes ruled out.
+
+    A temperature is advised only if, fitted on one half of the cases, it makes the labels of the other half likelier.
+    """
     if answered.cases is None:
         return
     p, codes = answered.cases
+    yield from _check_ruled_out(p, codes, seed)
     error, chance = calibration_error(p, codes), chance_error(p, seed)
     temperature, gain = best_temperature(p, codes)
     figure = {"ECE": error, "ECE by chance": chance, "best temperature": temperature, "gain, nats a row": gain, "cases": len(codes)}
     significant = gain * len(codes) > 5.4  # likelihood ratio test at .001, one degree of freedom
     off = significant and gain > GAIN_BOUND_NATS and max(temperature, 1 / temperature) > TEMPERATURE_BOUND
-    if off and temperature > 1:
-        sentence = (
-            f"the teacher's confidence is too high by a temperature of {temperature:.2g} (ECE {error:.2f}): softening up to that "
-            "temperature only corrects it. Typical of a teacher trained with a temperature in its loss, or on these rows."
-        )
-        yield Finding(
-            "calibration", "warning", figure, sentence, f"Divide its logits by {temperature:.2g} first, and choose temperatures from there."
-        )
-    elif off:
-        sentence = f"the teacher's confidence is too low by a temperature of {temperature:.2g} (ECE {error:.2f})."
-        remedy = f"Divide its logits by {temperature:.2g} first, and look for a second softmax or for label smoothing."
-        yield Finding("calibration", "warning" if error > TIMID_ECE_BOUND else "note", figure, sentence, remedy)
+    if off and _held_out_gain(p, codes, seed) > 0:
+        yield _wrong_temperature(answered.form.kind, figure)
     elif error > max(ECE_BOUND, chance):
         sentence = (
             f"the teacher's confidence differs from its accuracy by {error:.2f} on average (ECE), and no single temperature corrects it."
         )
-        remedy = "Calibrate it (CalibratedClassifierCV with isotonic), or check that labels and rows belong together."
+        remedy = (
+            "Calibrate it on labelled rows that it was not trained on, for a scikit-learn model with "
+            "CalibratedClassifierCV(FrozenEstimator(model), method='isotonic'); or check that labels and rows belong together."
+        )
         yield Finding("calibration", "warning", figure, sentence, remedy)
     else:
         yield Finding("calibration", "ok", figure, f"the teacher's confidence is within {error:.2f} of its accuracy on average.")
+
+
+def _wrong_temperature(kind: str, figure: dict[str, Any]) -> Finding:
+    temperature, error = figure["best temperature"], figure["ECE"]
+    first = f"Divide its logits by {temperature:.2g} first"
+    if kind == "probabilities":
+        first = f"Divide the logarithms of its probabilities by {temperature:.2g} first, with temper(answers, {temperature:.2g})"
+    if temperature > 1:
+        sentence = (
+            f"the teacher's confidence is too high by a temperature of {temperature:.2g} (ECE {error:.2f}): softening up to that "
+            "temperature only corrects it. Typical of a teacher trained with a temperature in its loss, or on these rows."
+        )
+        return Finding("calibration", "warning", figure, sentence, f"{first}, and choose temperatures from there.")
+    sentence = f"the teacher's confidence is too low by a temperature of {temperature:.2g} (ECE {error:.2f})."
+    remedy = f"{first}, and look for a second softmax or for label smoothing."
+    return Finding("calibration", "warning" if error > TIMID_ECE_BOUND else "note", figure, sentence, remedy)
+
+
+def _check_ruled_out(p: Floats, codes: Integers, seed: int) -> Iterator[Finding]:
+    """Find true classes of probability 0, and the share of the uniform distribution that makes the labels likeliest."""
+    share = float((p[np.arange(len(codes)), codes] == 0).mean())
+    if not share:
+        return
+    first, second = _halves(len(codes), seed)
+    mixed = {amount: smooth(p, amount) for amount in SMOOTHING}
+    truth = one_hot(codes, p.shape[1])
+    amount = min(SMOOTHING, key=lambda each: cross_entropy(truth[first], mixed[each][first]))
+    before, after = (cross_entropy(truth[second], each[second]) for each in (p, mixed[amount]))
+    figure = {"true classes ruled out": share, "smoothing": amount, "nats a row": before, "nats a row, smoothed": after}
+    sentence = (
+        f"the teacher gives the true class a probability of exactly 0 in {share:.1%} of {len(codes)} cases; no temperature changes a 0."
+    )
+    remedy = "Use a teacher that rules nothing out, such as one of more neighbours, more trees or larger leaves."
+    if after < before:
+        mix = f"{1 - amount:g} * p + {amount / p.shape[1]:.3g}"
+        remedy += f" Or smooth its probabilities p as {mix}, in a function given to as_teacher; votes with read_answers(..., smoothing=1)."
+    yield Finding("ruled-out", "warning" if share > RULED_OUT else "note", figure, sentence, remedy)
 
 
 def calibration_error(probabilities: Floats, codes: Integers) -> float:
@@ -84,17 +125,29 @@ def _binned(top: Floats, right: np.ndarray[tuple[int, ...], np.dtype[np.bool_]])
 
 
 def best_temperature(probabilities: Floats, codes: Integers) -> tuple[float, float]:
-    """The temperature that maximises the likelihood of the labels, and its gain over temperature 1 in nats per row.
+    """The temperature that maximises the likelihood of the labels, to two digits, and its gain over temperature 1 in nats per row.
 
     Source:
         Guo et al. 2017, section 4.2, arXiv 1706.04599.
     """
-    logs = np.log(np.maximum(probabilities, FLOOR))
-    rows = np.arange(len(codes))
+    truth = one_hot(codes, probabilities.shape[1])
+    temperature = float(np.clip(matching_temperature(probabilities, truth), *TEMPERATURES))
+    rounded = float(f"{temperature:.2g}")  # as it is advised
+    return rounded, cross_entropy(truth, probabilities) - cross_entropy(truth, temper(probabilities, rounded))
 
-    def loss(log_temperature: float) -> float:
-        likely = softmax(logs / np.exp(log_temperature))[rows, codes]
-        return float(-np.log(np.maximum(likely, FLOOR)).mean())
 
-    found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
-    return float(np.exp(found.x)), loss(0.0) - float(found.fun)
+def _held_out_gain(p: Floats, codes: Integers, seed: int) -> float:
+    """The gain of temperatures over temperature 1, in nats per row, on the halves of the cases that they were not fitted on."""
+    first, second = _halves(len(codes), seed)
+    truth = one_hot(codes, p.shape[1])
+    gains = []
+    for fitted, held_out in ((first, second), (second, first)):
+        temperature, _ = best_temperature(p[fitted], codes[fitted])
+        after = cross_entropy(truth[held_out], temper(p[held_out], temperature))
+        gains.append(cross_entropy(truth[held_out], p[held_out]) - after)
+    return min(gains)
+
+
+def _halves(count: int, seed: int) -> tuple[Integers, Integers]:
+    order = np.random.default_rng(seed).permutation(count)
+    return order[: (count + 1) // 2], order[count // 2 :]

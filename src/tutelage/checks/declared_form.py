@@ -11,7 +11,7 @@ from tutelage.checks.confidence import best_temperature
 from tutelage.checks.findings import Finding, Severity
 from tutelage.checks.sampling import SampleAnswers
 from tutelage.core.answers import list_classes
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, sigmoid, softmax
 
 SUM_TOLERANCE = 1e-3
 """How far the sum of a row of half-precision probabilities may be from one."""
@@ -63,7 +63,10 @@ def _dead_classes(answered: SampleAnswers) -> Finding:
     # With many classes and few rows, some classes occur on no row.
     severity: Severity = "warning" if answered.sample.count >= ROWS_A_CLASS * len(largest) else "note"
     sentence = f"classes {list_classes(tuple(dead))} never reach a probability of 1e-6 on any row; a student cannot learn that they exist."
-    remedy = "Leave them out of classes=, add rows of these classes, or look for an output layer that cannot predict them."
+    remedy = (
+        "Drop them with relabelled(teacher, classes, extra='drop'), add rows of these classes, or look for an output layer that cannot "
+        "predict them."
+    )
     return Finding("dead-class", severity, {"classes": dead}, sentence, remedy)
 
 
@@ -75,10 +78,21 @@ def _wrong_logits(answered: SampleAnswers) -> Iterator[Finding]:
                 "a sigmoid", "all lie between 0 and 1", {"smallest": float(logits.min()), "largest": float(logits.max())}
             )
         return
+    single = answered.form.task == "binary" and not logits[:, 0].any()  # a single logit f is written as [0, f]
+    if single and logits.min() >= 0 and logits.max() <= 1:
+        figure = {"smallest": float(logits[:, 1].min()), "largest": float(logits[:, 1].max())}
+        yield _already_applied("a sigmoid", "its single number always lies between 0 and 1", figure)
+        return
     sums = logits.sum(axis=1)
     if logits.min() >= 0 and logits.max() <= 1 and float(np.abs(sums - 1).max()) <= SUM_TOLERANCE:
         yield _already_applied("softmax", "every row is non-negative and sums to 1", {"worst row sum": float(np.abs(sums - 1).max() + 1)})
         return
+    if logits.min() >= 0 and logits.max() <= 1 and logits.any(axis=0).all():
+        sentence = "declared as logits, but all lie between 0 and 1: a sigmoid of each class was probably applied already."
+        figure = {"smallest": float(logits.min()), "largest": float(logits.max())}
+        yield Finding("declared-kind", "warning", figure, sentence, "Return the input of the sigmoid, or declare task='multilabel'.")
+        return
+    yield from _small(logits)
     if float(np.abs(logsumexp(logits, axis=1)).max()) <= SUM_TOLERANCE:
         sentence = (
             "the logits are log-probabilities (every row's logsumexp is 0): softmax gives the same probabilities, at any temperature."
@@ -91,8 +105,21 @@ def _wrong_logits(answered: SampleAnswers) -> Iterator[Finding]:
 
 def _already_applied(function: str, why: str, figure: dict[str, float]) -> Finding:
     sentence = f"declared as logits, but {why}: {function} was already applied and would be applied twice."
-    remedy = "Declare kind='probabilities', or return the input of that layer; a second softmax over 10 classes limits confidence to .23."
+    remedy = (
+        "Declare kind='probabilities' to as_teacher, or return the input of that layer; a function applied twice limits confidence to .73, "
+        "and to .23 over 10 classes."
+    )
     return Finding("declared-kind", "error", figure, sentence, remedy)
+
+
+def _small(logits: Floats) -> Iterator[Finding]:
+    """Detect cosine similarities and outputs of tanh."""
+    largest = float(np.abs(logits).max())
+    if 0.5 < largest <= 1 + 1e-6:
+        likely = float(softmax(logits).max())
+        sentence = f"every logit lies between -1 and 1, so that no probability is above {likely:.2f}: as of cosine similarities or a tanh."
+        remedy = "Multiply them by the scale that the model was trained with, such as the logit scale of CLIP."
+        yield Finding("small-logits", "note", {"largest": largest, "largest probability": likely}, sentence, remedy)
 
 
 def _after_relu(answered: SampleAnswers, logits: Floats) -> Iterator[Finding]:
@@ -122,6 +149,11 @@ def _doubled_margin(answered: SampleAnswers, logits: Floats) -> Iterator[Finding
 
 def _wrong_probabilities(answered: SampleAnswers) -> Iterator[Finding]:
     p = answered.probabilities
+    on = p if answered.form.task == "multilabel" else p[:, 1]
+    if answered.form.task != "multiclass" and 0.5 <= on.min() < 0.505 and 0.726 < on.max() <= sigmoid(1.0) + 1e-6:
+        sentence = f"every probability lies between {on.min():.3f} and {on.max():.3f}; a sigmoid applied twice limits them to .5 and .731."
+        figure = {"smallest": float(on.min()), "largest": float(on.max())}
+        yield Finding("double-sigmoid", "error", figure, sentence, "Remove one sigmoid.")
     if answered.form.task == "multilabel":
         sums = p.sum(axis=1)
         if p.shape[1] > 1 and float(np.abs(sums - 1).max()) <= SUM_TOLERANCE:

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from tutelage.checks.baselines import readable, second_set_probabilities
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import BLOCK_ROWS, Sample, SampleAnswers, concatenated, rows_at
+from tutelage.checks.sampling import BLOCK_ROWS, Sample, SampleAnswers, concatenated, rows_at, without_columns
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import one_line
 from tutelage.data.row_names import Names, row_names
@@ -29,9 +29,14 @@ SHARPER = 0.02
 """Excess of mean confidence on the transfer rows from which a finding is a warning."""
 
 
-def names_of(data: Any) -> Names:
-    """(rows,) content names of all rows, read in parts."""
-    return np.concatenate([row_names(part) for _, _, part in as_rows(data).parts(BLOCK_ROWS)])
+def names_of(data: Any, *, without: tuple[str, ...] = ()) -> Names:
+    """(rows,) content names of all rows, read in parts.
+
+    Args:
+        data: the rows.
+        without: names of columns to leave out, as in `table_columns`.
+    """
+    return np.concatenate([row_names(without_columns(part, without)) for _, _, part in as_rows(data).parts(BLOCK_ROWS)])
 
 
 def check_duplicates(names: Names) -> Iterator[Finding]:
@@ -90,7 +95,7 @@ def check_shift(transfer: Sample, test: Sample, seed: int) -> Iterator[Finding]:
     figure = {"AUC": area, "95 %": [low, high], "rows": counts}
     measured = f"a simple model distinguishes transfer rows from test rows with an AUC of {area:.2f} (95 % {low:.2f} to {high:.2f})"
     if low > SHIFTED_AUC:
-        remedy = "Draw the transfer set from the population that the student will serve, or weight its rows by the odds of such a model."
+        remedy = "Draw the transfer set from the population that the student will serve, or pass the odds of such a model as sample_weight."
         yield Finding(
             "shift", "warning", figure, f"{measured}: the student is trained on a different population than it is tested on.", remedy
         )
@@ -160,7 +165,10 @@ def check_training_rows(transfer: SampleAnswers, test: SampleAnswers, seen: floa
     measured = f"the teacher's mean confidence is {on_transfer.mean():.3f} on transfer rows and {on_test.mean():.3f} on test rows"
     if low > SHARPER and seen != 0.0:
         cause = "as on rows that it was trained on" if seen is None else f"and it was trained on {seen:.0%} of the transfer rows"
-        remedy = "Record out-of-fold answers (each row answered by a teacher that was not trained on it), or use other transfer rows."
+        remedy = (
+            "Use other transfer rows, or answers of teachers that were not trained on the row: DistilledClassifier(..., out_of_fold=5) "
+            "fits an unfitted teacher by folds."
+        )
         yield Finding("own-rows", "warning", figure, f"{measured}, {cause}: its answers there are nearly hard labels.", remedy)
     elif seen:
         yield Finding(

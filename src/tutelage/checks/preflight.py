@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from tutelage.checks.accuracy import check_accuracy, check_known
 from tutelage.checks.against_baselines import check_against_baselines
+from tutelage.checks.ceilings import check_votes
+from tutelage.checks.columns import check_columns, check_unread
 from tutelage.checks.confidence import check_calibration
 from tutelage.checks.declared_form import check_declared, check_variation
 from tutelage.checks.determinism import check_determinism
@@ -28,6 +30,7 @@ from tutelage.checks.sampling import SampleAnswers, draw, query_sample
 from tutelage.checks.sharpness import check_sharpness
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.data.awkward_columns import identifiers
 from tutelage.data.row_names import Names
 from tutelage.teachers.adapt import as_teacher
 
@@ -41,6 +44,7 @@ def preflight(
     test_labels: ArrayLike | None = None,
     train: Any = None,
     student: Any = None,
+    drop: Sequence[str] = (),
     seed: int = 0,
     rows: int = 2000,
 ) -> Preflight:
@@ -60,6 +64,8 @@ def preflight(
         test_labels: the ground truth of `test`.
         train: the rows that the teacher was trained on; shows which transfer and test rows it was trained on.
         student: the untrained student, to check that it shares no weights with the teacher.
+        drop: names of columns that are in the rows and that the student will not be given, such as an identifier; the checks of
+            columns and the search for leaks leave them out.
         seed: of the random sample and of every check that draws random numbers.
         rows: the largest number of rows of each set that the teacher is queried with; leaks are searched in all rows.
 
@@ -94,19 +100,25 @@ def preflight(
     if isinstance(answered, Finding):
         findings.append(answered)
     else:
-        findings += [*_check_answers(adapted, answered, seed), *_check_against_labels(answered, seed)]
-    names, train_names = names_of(data), None if train is None else names_of(train)
+        findings += [*_check_answers(adapted, answered, seed, tuple(drop)), *_check_against_labels(answered, seed)]
+    findings += check_columns(sample, tuple(drop))
+    naming = (*drop, *identifiers(sample.inputs))  # rows that differ in these alone are the same row under another name
+    names, train_names = names_of(data, without=naming), None if train is None else names_of(train, without=naming)
     findings += check_duplicates(names)
     if test_sample is not None:
-        findings += [*_check_leaks(names, train_names, names_of(test)), *check_shift(sample, test_sample, seed)]
+        findings += [*_check_leaks(names, train_names, names_of(test, without=naming)), *check_shift(sample, test_sample, seed)]
     if test_sample is not None and isinstance(answered, SampleAnswers):
         seen = None if train_names is None else float(np.isin(names, train_names).mean())
         findings += _check_test_answers(answered, query_sample(adapted, test_sample), seen, seed)
     return Preflight(tuple(findings), adapted.fingerprint, sample.count, sample.of_count, seed)
 
 
-def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int) -> Iterator[Finding]:
-    yield from check_determinism(teacher, answered.sample, seed)
+def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: tuple[str, ...]) -> Iterator[Finding]:
+    repeated = list(check_determinism(teacher, answered.sample, seed))
+    yield from repeated
+    if not any(finding.severity == "error" for finding in repeated):
+        yield from check_unread(teacher, answered, seed, drop)
+    yield from check_votes(teacher.fingerprint, answered)
     yield from check_declared(answered)
     yield from check_variation(answered)
     yield from check_sharpness(answered)

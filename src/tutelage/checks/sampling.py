@@ -14,6 +14,7 @@ from tutelage.core.answers import AnswerForm, label_column
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
+from tutelage.data.awkward_columns import table_columns
 from tutelage.data.rows import Rows, as_rows
 
 BLOCK_ROWS = 65_536
@@ -112,6 +113,15 @@ def rows_at(inputs: Any, places: NDArray[np.intp]) -> Any:
     if isinstance(inputs, list | tuple):
         return [inputs[place] for place in places]
     return inputs[places]
+
+
+def without_columns(rows: Any, columns: tuple[str, ...]) -> Any:
+    """The rows without these columns, unless nothing would be left."""
+    names = [name for name, _, _ in table_columns(rows)] if columns else []
+    places = [place for place, name in enumerate(names) if name not in columns]
+    if not places or len(places) == len(names):
+        return rows
+    return rows.iloc[:, places] if hasattr(rows, "iloc") else rows[:, places]
 
 
 def concatenated(parts: list[Any]) -> Any:

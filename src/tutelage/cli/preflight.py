@@ -61,6 +61,7 @@ def preflight(
             test=None if test_file is None else test_file.rows_of(columns),
             test_labels=None if test_file is None else test_file.truth_values(),
             train=None if train_file is None else train_file.rows_of(columns),
+            drop=(*file.drop, *file.truth),  # recorded answers may have been recorded with them
             seed=seed,
             rows=rows,
         )

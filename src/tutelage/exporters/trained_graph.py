@@ -1,4 +1,4 @@
-"""A trained student with numeric columns as an ONNX graph: imputation, scaling, the model, and the reversed temperature.
+"""A trained student with numeric columns as an ONNX graph: imputation, scaling, the model, and the temperature of its answers.
 
 Linear models and networks are computed in double precision until the last cast: float32 would lose digits where a
 column is far from zero. Trees compare float32, as in scikit-learn, and are converted by skl2onnx.
@@ -41,7 +41,7 @@ def linear_or_mlp_graph(student: TrainedStudent, features: int, *, inputs: str, 
         _layers(chain, model)
     else:
         _linear(chain, model, classifier=isinstance(model, SoftLogistic))
-    _untemper(chain, student.temperature)
+    _temper(chain, student.answer_temperature)
     chain.then("Cast", to=FLOAT)
     return chain.model(output, inputs=inputs, features=features, width=len(student.labels) or _outputs(model))
 
@@ -75,11 +75,11 @@ def route_missing_values(graph: Any, regressor: Any) -> None:
 
 
 def finish_tree_graph(graph: Any, student: TrainedStudent, output: str) -> None:
-    """Append the last steps to a graph of trees: a softmax if the trees predict logits, and the reversal of the temperature."""
+    """Append the last steps to a graph of trees: a softmax if the trees predict logits, and the temperature of its answers."""
     chain = Chain(TREE_OUTPUT)
     if getattr(student.student_[-1], "targets", "") == "logits":
         chain.then("Softmax", axis=-1)
-    _untemper(chain, student.temperature)
+    _temper(chain, student.answer_temperature)
     if not chain.nodes:
         return
     for node in graph.node:
@@ -145,12 +145,12 @@ def _layer(chain: Chain, weights: NDArray[np.float64], intercepts: NDArray[np.fl
     chain.then("Gemm", chain.constant(weights), chain.constant(intercepts))
 
 
-def _untemper(chain: Chain, temperature: float) -> None:
-    """Append softmax(temperature * log p); the constant has the dtype of its other operand."""
+def _temper(chain: Chain, temperature: float) -> None:
+    """Append softmax(log p / temperature); the constant has the dtype of its other operand."""
     if temperature == 1.0:
         return
     chain.then("Log")
-    chain.then("Mul", chain.constant(np.asarray(temperature, dtype=np.float32 if chain.nodes[0].input[0] == TREE_OUTPUT else np.float64)))
+    chain.then("Div", chain.constant(np.asarray(temperature, dtype=np.float32 if chain.nodes[0].input[0] == TREE_OUTPUT else np.float64)))
     chain.then("Softmax", axis=-1)
 
 

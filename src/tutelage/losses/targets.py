@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import brentq
 
 from tutelage.core.arrays import Floats, check_probabilities, one_hot, softmax
 from tutelage.core.errors import BadInput
+
+FLOOR = 1e-6
+"""Smallest probability whose logarithm enters a cross-entropy: a class that was ruled out costs 13.8 nats, at any temperature."""
+
+BOUNDS = (1e-3, 1e3)
+"""Temperatures among which `matching_temperature` searches."""
 
 
 def check_temperature(temperature: float) -> float:
@@ -97,6 +104,51 @@ def untemper(tempered_probs: ArrayLike, temperature: float) -> Floats:
         array([[0.9 , 0.09, 0.01]])
     """
     return temper(tempered_probs, 1.0 / check_temperature(temperature))
+
+
+def cross_entropy(target_probs: Floats, probabilities: Floats, weights: Floats | None = None) -> float:
+    """Mean cross-entropy of probabilities against targets, in nats per row.
+
+    Args:
+        target_probs: (rows, classes); one-hot for labels.
+        probabilities: (rows, classes); a probability below `FLOOR` costs as much as `FLOOR`.
+        weights: (rows,) weight of each row; all equal if not given.
+    """
+    each = -(target_probs * np.log(np.maximum(probabilities, FLOOR))).sum(axis=1)
+    return float(np.average(each, weights=weights))
+
+
+def matching_temperature(probabilities: Floats, target_probs: Floats, weights: Floats | None = None) -> float:
+    """The temperature at which `temper(probabilities, temperature)` has the smallest cross-entropy against the targets.
+
+    A class of probability zero stays at zero, as in `temper`, so that it has no influence.
+
+    Args:
+        probabilities: (rows, classes), rows sum to one.
+        target_probs: (rows, classes), rows sum to one; one-hot for labels.
+        weights: (rows,) weight of each row; all equal if not given.
+
+    Returns:
+        A temperature within `BOUNDS`; above 1 if the probabilities are too confident.
+
+    Source:
+        Guo et al. 2017, section 4.2, arXiv 1706.04599.
+    """
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.asarray(probabilities, dtype=np.float64))
+    possible = np.isfinite(logs)
+    finite = np.where(possible, logs, 0.0)
+    target_mass = np.where(possible, target_probs, 0.0).sum(axis=1, keepdims=True)
+
+    def slope(log_temperature: float) -> float:
+        """The derivative of the cross-entropy by 1 / temperature, which decreases where the temperature rises."""
+        excess = target_mass * softmax(logs / np.exp(log_temperature)) - target_probs
+        return float(np.average((excess * finite).sum(axis=1), weights=weights))
+
+    lowest, highest = np.log(BOUNDS[0]), np.log(BOUNDS[1])
+    if slope(lowest) <= 0:
+        return BOUNDS[0]
+    return BOUNDS[1] if slope(highest) >= 0 else float(np.exp(brentq(slope, lowest, highest)))
 
 
 def smooth(probabilities: ArrayLike, amount: float) -> Floats:

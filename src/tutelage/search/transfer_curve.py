@@ -22,7 +22,8 @@ from tutelage.evaluation.verdicts import paired_difference
 from tutelage.losses.targets import check_temperature
 from tutelage.search.transfer_display import Measure, TransferCurve, TransferPoint
 from tutelage.softlabels.querying import query
-from tutelage.students.teaching import blended, fit_student, is_unfitted
+from tutelage.students.teaching import is_unfitted
+from tutelage.students.temperature import Targets, Taught, fit_at_temperature
 from tutelage.teachers.adapt import as_teacher
 
 FLOOR = 1e-7
@@ -99,7 +100,8 @@ def transfer_curve(
         raise BadInput(
             f"{len(numbers)} seeds and {len(amounts)} numbers of rows; expected at least two of each. Pass more to measure a change."
         )
-    reference = _Reference(source, validation, check_temperature(temperature))
+    check_temperature(temperature)
+    reference = _Reference(source, validation)
     runs = [_SeedRun(seed, student, source, X, transfer, amounts[-1], temperature) for seed in numbers]
     points: list[TransferPoint] = []
     losses: list[Floats] = []
@@ -126,37 +128,38 @@ class _SeedRun:
         self._X, self._targets = X, self._answers(X)
         self._used = 0
 
-    def fit_with(self, amount: int) -> Any:
+    def fit_with(self, amount: int) -> Taught:
         """The student fitted on X and this many transfer rows, which must not be fewer than in the previous call."""
         if self._transfer_rows is not None and amount > self._used:
             added = self._transfer_rows.part(self._used, amount)
             self._X = stacked(self._X, added)
-            self._targets = np.concatenate([self._targets, self._answers(added)])
+            self._targets = self._targets.followed_by(self._answers(added))
             self._used = amount
-        return fit_student(self._student, self._teacher.form, self._X, self._targets)
+        return fit_at_temperature(self._student, self._teacher.form, self._X, self._targets)
 
-    def _answers(self, X: Any) -> Floats:
-        return blended(query(self._teacher, X), self._teacher.form, temperature=self._temperature)
+    def _answers(self, X: Any) -> Targets:
+        return Targets.of(query(self._teacher, X), self._teacher.form, temperature=self._temperature)
 
 
 class _Reference:
     """The teacher's answers to the validation rows, and the distance of a student from them."""
 
-    def __init__(self, teacher: Teacher, validation: Any, temperature: float) -> None:
-        self._form, self._inputs, self._temperature = teacher.form, validation, temperature
+    def __init__(self, teacher: Teacher, validation: Any) -> None:
+        self._form, self._inputs = teacher.form, validation
         answers = query(teacher, validation)
         self._target = answers if self._form.kind == "values" else self._form.probabilities(answers)
         self.rows = len(answers)
         if self.rows < 2:
             raise BadInput(f"{self.rows} validation rows; expected at least two, and enough to distinguish students. Pass more rows.")
 
-    def losses(self, student: Any) -> dict[str, Floats]:
+    def losses(self, taught: Taught) -> dict[str, Floats]:
         """The loss of each measure, one value per row; lower is better."""
+        student = taught.student
         if self._form.task == "regression":
             values: Floats = np.asarray(student.predict(self._inputs), dtype=np.float64).reshape(self.rows, -1)
             return {"rmse": ((values - self._target) ** 2).mean(axis=1)}
-        tempered = np.asarray(student.predict_proba(self._inputs), dtype=np.float64)
-        probs, target = self._form.as_kind("probabilities").probabilities(tempered, 1 / self._temperature), self._target
+        predicted = np.asarray(student.predict_proba(self._inputs), dtype=np.float64)
+        probs, target = self._form.as_kind("probabilities").probabilities(predicted, taught.answer_temperature), self._target
         if self._form.task == "multilabel":
             disagreement = ((probs > 0.5) != (target > 0.5)).mean(axis=1)
             return {"agreement": disagreement, "kl_nats": _kl_nats(target, probs) + _kl_nats(1 - target, 1 - probs)}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, check_is_fitted, column_or_1d, validate_data
 
@@ -22,7 +22,9 @@ from tutelage.data.rows import array_of, as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.querying import query
-from tutelage.students.teaching import blended, fit_student, is_unfitted, out_of_fold_answers
+from tutelage.students.soft_classifier import check_weights
+from tutelage.students.teaching import fit_weighted, is_unfitted, out_of_fold_answers
+from tutelage.students.temperature import Targets, fit_at_temperature
 from tutelage.teachers.adapt import as_teacher
 
 
@@ -31,6 +33,7 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
 
     teacher_: Teacher
     student_: Any
+    answer_temperature_: float
     _finite: bool
 
     def __init__(
@@ -52,50 +55,59 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
         self.out_of_fold = out_of_fold
         self.random_state = random_state
 
-    def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Query the teacher, and fit the student to its answers.
 
         Args:
             X: (rows, features) array, frame or sparse matrix, or texts: anything that both teacher and student accept.
             y: (rows,) or (rows, columns) ground truth. Required by an unfitted teacher, and for a soft_weight below 1.
+            sample_weight: (rows,) weight of each row of X, for the student and for an unfitted teacher; all equal if not given.
+                A row of weight 0 is left out, and a transfer row has the mean weight of the others.
 
         Raises:
-            BadInput: y is missing where it is required, a setting is out of range, the teacher has another task, or
-                out_of_fold is used with a fitted teacher.
+            BadInput: y is missing where it is required, a setting is out of range, the teacher has another task,
+                out_of_fold is used with a fitted teacher, or weights are unusable or taken by no fit.
             LabelMismatch: y holds labels that are not among the teacher's classes, or soft labels lack some of the rows.
-            ShapeError: X and y differ in rows, or transfer rows and X in columns.
+            ShapeError: X and y or the weights differ in rows, or transfer rows and X in columns.
             ValueError, TypeError: scikit-learn's validation, an unfitted teacher or the student refuses X or y; their
                 errors are passed on.
         """
         unfitted = is_unfitted(self.teacher)
         self._check_settings(unfitted, y)
         X = self._rows(X, reset=True)
+        weights = check_weights(sample_weight, as_rows(X).count)
+        if weights is not None and not weights.all():
+            X, y, weights = _weighed_rows(X, y, weights)
         rows = as_rows(X).count
         checked = self._checked_truth(y, rows) if unfitted and y is not None else None
         random = check_random_state(self.random_state)
-        answers = self._query_teacher(X, checked, unfitted, random)
+        answers = self._query_teacher(X, checked, unfitted, random, weights)
         form = self.teacher_.form
         targets = self._targets(answers, None if y is None else form.truth_as_answers(y if checked is None else checked, rows))
         self.transfer_rows_ = 0
         if self.transfer is not None:
-            count = rows_to_make(self.transfer, len(targets), self.transfer_rows)
+            count = rows_to_make(self.transfer, rows, self.transfer_rows)
             generated = self.transfer.make(X, count, seed=random.randint(2**31 - 1))
             self.transfer_rows_ = count
             if count:
-                targets = np.concatenate([targets, self._targets(query(self.teacher_, generated), None)])
+                targets = targets.followed_by(self._targets(query(self.teacher_, generated), None))
                 X = stacked(X, generated)
-        self.student_ = fit_student(self.student, form, X, targets)
+                weights = None if weights is None else np.append(weights, np.full(count, weights.mean()))
+        taught = fit_at_temperature(self.student, form, X, targets, sample_weight=weights)
+        self.student_, self.answer_temperature_ = taught.student, taught.answer_temperature
         return self
 
-    def _query_teacher(self, X: Any, y: NDArray[Any] | None, unfitted: bool, random: np.random.RandomState) -> Floats:
+    def _query_teacher(
+        self, X: Any, y: NDArray[Any] | None, unfitted: bool, random: np.random.RandomState, weights: Floats | None
+    ) -> Floats:
         """Set `teacher_`, fitted first if necessary, and return its answers to the training rows."""
-        self.teacher_ = as_teacher(clone(self.teacher).fit(X, y) if unfitted else self.teacher)
+        self.teacher_ = as_teacher(fit_weighted(clone(self.teacher), X, y, weights) if unfitted else self.teacher)
         self._set_form(self.teacher_.form)
         if self.out_of_fold is None:
             return query(self.teacher_, X)
         assert y is not None  # noqa: S101 - checked by _check_settings
         seed = random.randint(2**31 - 1)
-        return out_of_fold_answers(clone(self.teacher), self.teacher_.form, X, y, folds=self.out_of_fold, seed=seed)
+        return out_of_fold_answers(clone(self.teacher), self.teacher_.form, X, y, folds=self.out_of_fold, seed=seed, sample_weight=weights)
 
     def _check_settings(self, unfitted: bool, y: Any) -> None:
         name = type(self).__name__
@@ -149,8 +161,8 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
         """
 
     @abstractmethod
-    def _targets(self, answers: Floats, truth: Floats | None) -> Floats:
-        """(rows, columns) targets for the student."""
+    def _targets(self, answers: Floats, truth: Floats | None) -> Targets:
+        """The targets of the student, (rows, columns)."""
 
     def __sklearn_clone__(self) -> Self:
         """A clone that shares the transfer set and a fitted teacher with the original; cloning a fitted teacher would lose its fit."""
@@ -184,9 +196,9 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
         student: an unfitted scikit-learn classifier; it is cloned. One that learns from probabilities, such as
             `SoftTree`, is fitted on them directly; any other is wrapped in `SoftTargets`.
         soft_weight: weight of the teacher in the targets, in [0, 1]; below 1 requires y.
-        temperature: the student learns the probabilities at this temperature, and `predict_proba` reverses it.
-            Students that average over rows (the leaf of a tree, the neighbours of a point) average the tempered
-            probabilities.
+        temperature: the student learns the probabilities at this temperature, and answers at temperature 1. `SoftTree` and
+            `SoftForest` choose their splits at the temperature, and average the targets at temperature 1 in their leaves. The
+            answers of any other student are tempered by `answer_temperature_`.
         transfer: a `Transfer` such as `Munge()`, which adds unlabelled rows to X for the teacher to label.
         transfer_rows: number of transfer rows as an int, or a multiple of the rows of X as a float. None uses every row
             of an `UnlabelledPool`, and otherwise 5 times the rows of X, at most 100 000.
@@ -199,7 +211,9 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
         teacher_: the Teacher that was queried.
         student_: the fitted student; it predicts without the teacher.
         classes_: (classes,) the teacher's classes, whichever of them y holds.
-        temperature_: temperature of the targets; 1 if they are hard labels only.
+        answer_temperature_: the temperature applied to the student's probabilities, fitted on the training rows so that they
+            match the targets at temperature 1: 1 / temperature for a student that repeats its targets, less confident for one
+            that averages them, and 1 where nothing is left to reverse.
         n_features_in_: number of features, as in scikit-learn.
         feature_names_in_: feature names, as in scikit-learn.
         transfer_rows_: number of transfer rows that were added.
@@ -244,8 +258,8 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> Floats:
         """(rows, classes) probabilities at temperature 1; for a multilabel teacher, the probability of each label."""
         check_is_fitted(self)
-        tempered = np.asarray(self.student_.predict_proba(self._rows(X, reset=False)), dtype=np.float64)
-        return self._form.probabilities(tempered, 1 / self.temperature_)
+        probabilities = np.asarray(self.student_.predict_proba(self._rows(X, reset=False)), dtype=np.float64)
+        return self._form.probabilities(probabilities, self.answer_temperature_)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(rows,) class names; for a multilabel teacher, (rows, labels) of 0 and 1."""
@@ -256,10 +270,7 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
 
     def _check_settings(self, unfitted: bool, y: Any) -> None:
         super()._check_settings(unfitted, y)
-        # One-hot targets are the same at every temperature, so the predictions of their student must not be untempered.
-        self.temperature_ = check_temperature(self.temperature)
-        if self.soft_weight == 0 and self.transfer is None:
-            self.temperature_ = 1.0
+        check_temperature(self.temperature)
 
     def _set_form(self, form: AnswerForm) -> None:
         if form.task == "regression":
@@ -275,8 +286,8 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
         _same_rows(rows, labels)
         return np.asarray(labels)
 
-    def _targets(self, answers: Floats, truth: Floats | None) -> Floats:
-        return blended(answers, self.teacher_.form, truth=truth, soft_weight=self.soft_weight, temperature=self.temperature_)
+    def _targets(self, answers: Floats, truth: Floats | None) -> Targets:
+        return Targets.of(answers, self.teacher_.form, truth=truth, soft_weight=self.soft_weight, temperature=self.temperature)
 
 
 class DistilledRegressor(RegressorMixin, _Distilled):  # type: ignore[misc]
@@ -328,13 +339,13 @@ class DistilledRegressor(RegressorMixin, _Distilled):  # type: ignore[misc]
         _same_rows(rows, values)
         return np.asarray(values)
 
-    def _targets(self, answers: Floats, truth: Floats | None) -> Floats:
+    def _targets(self, answers: Floats, truth: Floats | None) -> Targets:
         if truth is not None and truth.shape != answers.shape:
             raise ShapeError(
                 f"y has {truth.shape[1]} columns and the teacher answers with {answers.shape[1]}; expected the same number. "
                 "Pass y with one column for each of the teacher's outputs."
             )
-        return blended(answers, self.teacher_.form, truth=truth, soft_weight=self.soft_weight)
+        return Targets.of(answers, self.teacher_.form, truth=truth, soft_weight=self.soft_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -346,6 +357,15 @@ def _is_frame_or_texts(X: Any) -> bool:
     if isinstance(X, np.ndarray):
         return X.ndim == 1 and X.dtype.kind in "OU" and X.size > 0 and isinstance(X[0], str)
     return hasattr(X, "iloc") or hasattr(X, "slice") or (isinstance(X, list | tuple) and bool(X) and isinstance(X[0], str))
+
+
+def _weighed_rows(X: Any, y: Any, weights: Floats) -> tuple[Any, Any, Floats]:
+    """The rows of a weight above zero, with their y and weights."""
+    if y is not None:
+        y = array_of(y, "the rows of y")
+        _same_rows(len(weights), y)
+    places = np.flatnonzero(weights)
+    return _safe_indexing(X, places), None if y is None else y[places], weights[places]
 
 
 def _same_rows(rows: int, y: NDArray[Any]) -> None:

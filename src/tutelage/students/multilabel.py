@@ -97,6 +97,17 @@ class PerLabel(WrapperClassifier):
             return super().predict(X)
         return np.asarray(self.predict_proba(X) > 0.5, dtype=np.int64)
 
+    def answer_with(self, X: Any, targets: Floats, weights: Floats | None = None) -> bool:
+        """As `SoftClassifier.answer_with`, for the student of each label."""
+        if not self._is_per_label():
+            return bool(self.estimators_[0].answer_with(X, targets, weights))
+        varying = [(student, on) for student, on in zip(self.estimators_, targets.T, strict=True) if not isinstance(student, float)]
+        if not all(student.answer_with(X, two_columns(on, "probabilities"), weights) for student, on in varying):
+            return False  # all students are of one family, so it was the first that cannot
+        constant = zip(self.estimators_, targets.T, strict=True)
+        self.estimators_ = [float(on[0]) if isinstance(student, float) else student for student, on in constant]
+        return True
+
     def _is_per_label(self) -> bool:
         check_is_fitted(self)
         return self.per_label_

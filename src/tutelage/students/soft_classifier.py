@@ -85,6 +85,19 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         columns = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[columns])
 
+    def answer_with(self, X: Any, targets: Floats, weights: Floats | None = None) -> bool:
+        """Answer with the means of other targets of the training rows, and keep the structure that was learnt.
+
+        Args:
+            X: the rows of `fit`.
+            targets: (rows, classes) probabilities, in the order of `classes_`.
+            weights: (rows,) the weights of `fit`.
+
+        Returns:
+            Whether this family can do so; if not, nothing was changed.
+        """
+        return False
+
     def _checked(self, X: Any, *, reset: bool) -> Any:
         """Rows as this family takes them; `reset` notes their features, otherwise they must be those noted."""
         return validate_data(self, X, reset=reset, **self._inputs)

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
-from sklearn.utils import get_tags
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, one_line
+from tutelage.core.errors import BadInput, TutelageError, one_line
 from tutelage.losses.targets import check_temperature
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.multilabel import PerLabel
@@ -34,7 +35,9 @@ def is_unfitted(teacher: Any) -> bool:
     return False
 
 
-def out_of_fold_answers(unfitted: Any, form: AnswerForm, X: Any, y: NDArray[Any], *, folds: int, seed: int) -> Floats:
+def out_of_fold_answers(
+    unfitted: Any, form: AnswerForm, X: Any, y: NDArray[Any], *, folds: int, seed: int, sample_weight: Floats | None = None
+) -> Floats:
     """An estimator's answers to each row from a clone that was not fitted on that row.
 
     Args:
@@ -44,6 +47,7 @@ def out_of_fold_answers(unfitted: Any, form: AnswerForm, X: Any, y: NDArray[Any]
         y: (rows,) class names, or values.
         folds: number of folds; each row is answered by a clone fitted on the other folds.
         seed: seed of the folds, which are drawn at random (and stratified by class).
+        sample_weight: (rows,) weights that each clone is fitted with.
 
     Returns:
         (rows, classes) probabilities, or (rows, 1) values, float64.
@@ -56,15 +60,46 @@ def out_of_fold_answers(unfitted: Any, form: AnswerForm, X: Any, y: NDArray[Any]
     if form.task == "multilabel":
         raise BadInput("the teacher is multilabel, which out_of_fold does not support; fit the teacher on other rows and pass it fitted.")
     if form.task == "regression":
-        plan, method = KFold(folds, shuffle=True, random_state=seed), "predict"
+        plan: KFold | StratifiedKFold = KFold(folds, shuffle=True, random_state=seed)
     else:
-        plan, method = StratifiedKFold(folds, shuffle=True, random_state=seed), "predict_proba"
+        plan = StratifiedKFold(folds, shuffle=True, random_state=seed)
         fewest = int(np.unique(y, return_counts=True)[1].min())
         if fewest < folds:
             raise BadInput(f"out_of_fold is {folds} and one class has {fewest} rows; each fold needs a row of each class. Use fewer folds.")
-    answers = cross_val_predict(unfitted, X, y, cv=plan, method=method)
     probabilities = form if form.task == "regression" else form.as_kind("probabilities")
+    answers: Floats | None = None
+    for others, places in plan.split(np.zeros(len(y)), y):
+        weights = None if sample_weight is None else sample_weight[others]
+        fitted = fit_weighted(clone(unfitted), _safe_indexing(X, others), y[others], weights)
+        rows = _safe_indexing(X, places)
+        found = np.asarray(fitted.predict(rows) if form.task == "regression" else fitted.predict_proba(rows), dtype=np.float64)
+        answers = np.empty((len(y), *found.shape[1:])) if answers is None else answers
+        answers[places] = found
+    assert answers is not None  # noqa: S101 - there are two folds or more
     return probabilities.check(answers, len(y)).astype(np.float64, copy=False)
+
+
+def fit_weighted(estimator: Any, X: Any, y: Any, sample_weight: Floats | None, **keywords: Any) -> Any:
+    """Fit an estimator, with weights if there are any. In a Pipeline, weights and keywords are those of the last step.
+
+    They are passed in the same way whether or not scikit-learn's metadata routing is enabled.
+
+    Raises:
+        BadInput: there are weights, and the estimator's fit takes none.
+    """
+    prefix, last = "", estimator
+    while getattr(last, "steps", None):
+        name, last = last.steps[-1]
+        prefix += f"{name}__"
+    if sample_weight is not None:
+        if not has_fit_parameter(last, "sample_weight"):
+            name = type(last).__name__
+            raise BadInput(f"sample_weight is given, but fit of {name} takes no weights; leave it out, or choose another estimator.")
+        keywords["sample_weight"] = sample_weight
+    if not keywords:
+        return estimator.fit(X, y)
+    with config_context(enable_metadata_routing=False):
+        return estimator.fit(X, y, **{f"{prefix}{name}": value for name, value in keywords.items()})
 
 
 def blended(
@@ -108,35 +143,24 @@ def fit_student(student: Any, form: AnswerForm, X: Any, targets: Floats, *, samp
         sample_weight: (rows,) weight of each row; all equal if not given.
 
     Raises:
-        BadInput: the student takes no weights, lacks scikit-learn's API, or is a single-output regressor and the targets have multiple
-            columns. Other errors of the student's `fit` are passed on.
+        BadInput: the student lacks scikit-learn's API, takes no weights, or is a single-output regressor and the targets have
+            multiple columns. Other errors of the student's `fit` are passed on.
     """
     if not (hasattr(student, "fit") and hasattr(student, "get_params")):
         raise BadInput(f"cannot fit a {type(student).__name__}; expected a scikit-learn estimator. Pass one, such as SoftTree().")
     cloned = clone(student)
     if form.task == "regression":
-        return _fit_values(cloned, X, targets, _weights(cloned, sample_weight))
-    soft, keyword = _soft_student(cloned, form)
-    return soft.fit(X, targets, **{keyword: label_array(form.classes)}, **_weights(soft, sample_weight))
+        return _fit_values(cloned, X, targets, sample_weight)
+    return fit_weighted(_soft_student(cloned, form), X, targets, sample_weight, classes=label_array(form.classes))
 
 
-def _weights(student: Any, sample_weight: Floats | None) -> dict[str, Any]:
-    """The weights as a keyword of the student's `fit`, or of the last step of a Pipeline."""
-    if sample_weight is None:
-        return {}
-    last = student.steps[-1][1] if getattr(student, "steps", None) else student
-    if not has_fit_parameter(last, "sample_weight"):
-        raise BadInput(f"there are weights, but fit of {type(last).__name__} takes none; leave them out, or choose another student.")
-    return {f"{student.steps[-1][0]}__sample_weight" if last is not student else "sample_weight": sample_weight}
-
-
-def _fit_values(student: Any, X: Any, targets: Floats, weights: dict[str, Any]) -> Any:
+def _fit_values(student: Any, X: Any, targets: Floats, sample_weight: Floats | None) -> Any:
     if targets.shape[1] == 1:
-        return student.fit(X, targets[:, 0], **weights)
+        return fit_weighted(student, X, targets[:, 0], sample_weight)
     try:
-        return student.fit(X, targets, **weights)
+        return fit_weighted(student, X, targets, sample_weight)
     except ValueError as error:
-        if get_tags(student).target_tags.multi_output:
+        if isinstance(error, TutelageError) or get_tags(student).target_tags.multi_output:
             raise
         name = type(student).__name__
         raise BadInput(
@@ -145,14 +169,13 @@ def _fit_values(student: Any, X: Any, targets: Floats, weights: dict[str, Any]) 
         ) from error
 
 
-def _soft_student(student: Any, form: AnswerForm) -> tuple[Any, str]:
-    """The student, wrapped if necessary so that its `fit` takes a matrix, and the keyword under which `fit` takes the classes."""
+def _soft_student(student: Any, form: AnswerForm) -> Any:
+    """The student, wrapped if necessary so that its `fit` takes a matrix and its classes."""
     steps = getattr(student, "steps", None)
     if steps:
         name, last = steps[-1]
-        soft, keyword = _soft_student(last, form)  # the steps before the last one see each row once
-        return student.set_params(**{name: soft}), f"{name}__{keyword}"
+        return student.set_params(**{name: _soft_student(last, form)})  # the steps before the last one see each row once
     takes_matrix = "classes" in inspect.signature(student.fit).parameters
     if form.task == "multilabel" and not (takes_matrix and get_tags(student).classifier_tags.multi_label):
-        return PerLabel(student), "classes"
-    return (student if takes_matrix else SoftTargets(student)), "classes"
+        return PerLabel(student)
+    return student if takes_matrix else SoftTargets(student)

@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.tree import DecisionTreeRegressor
 
-from tutelage.core.arrays import Floats, softmax
+from tutelage.core.arrays import Floats, Integers, softmax
 from tutelage.core.errors import BadInput
+from tutelage.core.tree_nodes import trees_in
 from tutelage.students.soft_classifier import SoftClassifier
 
 TargetSpace = Literal["probabilities", "logits"]
@@ -30,9 +31,19 @@ class _TreeBased(SoftClassifier):
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
         if self.targets not in {"probabilities", "logits"}:
             raise BadInput(f"targets is {self.targets!r}; expected 'probabilities' or 'logits'.")
-        if self.targets == "logits":
-            targets = centred_logits(targets, self.smallest_probability)
-        self._grow(X, targets, weights)
+        self._grow(X, self._outputs(targets), weights)
+
+    def answer_with(self, X: Any, targets: Floats, weights: Floats | None = None) -> bool:
+        """Replace the value of every node by the mean of the targets of its rows: of all rows, also in a forest that drew some."""
+        outputs, rows = self._outputs(targets), self._checked(X, reset=False)
+        leaves = np.asarray(self._regressor().apply(rows)).reshape(len(outputs), -1)
+        for tree, reached in zip(trees_in(self._regressor()), leaves.T, strict=True):
+            tree.value[:, :, 0] = _node_means(tree, reached, outputs, weights)
+        return True
+
+    def _outputs(self, targets: Floats) -> Floats:
+        """What the regressor learns."""
+        return centred_logits(targets, self.smallest_probability) if self.targets == "logits" else targets
 
     def _probabilities(self, X: Any) -> Floats:
         values = np.asarray(self._regressor().predict(X)).reshape(-1, len(self.classes_))
@@ -179,6 +190,23 @@ class SoftForest(_TreeBased):
 
     def _regressor(self) -> Any:
         return self.forest_
+
+
+def _node_means(tree: Any, reached: Integers, outputs: Floats, weights: Floats | None) -> Floats:
+    """(nodes, outputs) weighted means over the rows that pass each node.
+
+    Args:
+        tree: scikit-learn's Tree; a child has a higher number than its parent.
+        reached: (rows,) number of the leaf that each row reaches.
+        outputs: (rows, outputs).
+        weights: (rows,) or None.
+    """
+    weighed = np.column_stack([outputs, np.ones(len(outputs))]) * (1.0 if weights is None else weights[:, None])
+    sums = np.column_stack([np.bincount(reached, column, minlength=tree.node_count) for column in weighed.T])
+    for node in range(tree.node_count - 1, -1, -1):
+        if tree.children_left[node] != tree.children_right[node]:  # both are -1 in a leaf
+            sums[node] = sums[tree.children_left[node]] + sums[tree.children_right[node]]
+    return np.asarray(sums[:, :-1] / sums[:, -1:])
 
 
 def centred_logits(probabilities: Floats, smallest_probability: float) -> Floats:

@@ -38,10 +38,11 @@ def as_teacher(
             Booster (default 0, 1, ...), an ONNX file without labels, a function; or the label names of a multilabel
             estimator.
         kind: "logits", "probabilities" or "values", for a model that does not define it: an ONNX file with a plain
-            output, a function, a Booster with a custom objective.
+            output, a function, a Booster with a custom objective, or a Module that ends in a softmax or sigmoid (default
+            "logits").
         task: "multilabel" or "regression" for a Module, a function or an ONNX file; otherwise it follows from the
             classes.
-        output: for a Module that returns a tuple or a dict: selects its logits, as in `lambda outputs: outputs["logits"]`.
+        output: for a Module that returns a tuple or a dict: selects its answers, as in `lambda outputs: outputs["logits"]`.
         version: for a function, a Module or an estimator: a text that identifies it in place of its content, to change whenever its
             answers change. Needed where the answers come from what cannot be read here, such as a service.
 
@@ -115,7 +116,7 @@ def _refuse_list(models: Any, declared: Declared) -> Teacher:
 def _module(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.adapters.torch_module import torch_teacher
 
-    return torch_teacher(model, declared.only("classes", "task", "output", "version", of="a torch Module"))
+    return torch_teacher(model, declared.only("classes", "kind", "task", "output", "version", of="a torch Module"))
 
 
 def _fitted_student(model: Any, declared: Declared) -> Teacher:

@@ -13,6 +13,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.identity import joint_fingerprint
+from tutelage.data.schema import Schema, is_frame, table_of
 from tutelage.teachers.adapt import as_teacher
 
 Mean = Literal["arithmetic", "geometric"]
@@ -45,6 +46,12 @@ class EnsembleTeacher:
     form: AnswerForm
 
     @property
+    def schema(self) -> Schema | None:
+        """The columns that the members learnt; None if one does not store them, or they differ."""
+        first, *others = (getattr(teacher, "schema", None) for teacher in self.teachers)
+        return first if all(other == first for other in others) else None
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the members' fingerprints, their weights and the kind of mean."""
         return joint_fingerprint("ensemble", (self.how, self.weights), [teacher.fingerprint for teacher in self.teachers])
@@ -55,7 +62,9 @@ class EnsembleTeacher:
         Raises:
             LabelMismatch: geometric mean only: in some row the members together give every class the probability 0.
             ShapeError: regression members return different numbers of values.
+            BadInput: rows without column names, for members that learnt the same columns in different orders.
         """
+        self._check_order(inputs)
         total: Floats | None = None
         for teacher, weight in zip(self.teachers, self.weights, strict=True):
             part = self._member_answers(teacher, inputs)
@@ -71,6 +80,14 @@ class EnsembleTeacher:
         if self.how == "geometric":
             mean = self._normalised(mean)
         return self.form.check(mean, len(mean), "the ensemble's answers")
+
+    def _check_order(self, inputs: Any) -> None:
+        schemas = [schema for schema in (getattr(teacher, "schema", None) for teacher in self.teachers) if schema is not None]
+        orders = {tuple(name.replace(" ", "_") for name in schema.names) for schema in schemas if schema.names is not None}
+        if len(orders) > 1 and not is_frame(table_of(inputs)):
+            raise BadInput(
+                "the members of this ensemble learnt their columns in different orders, and the rows have no column names; pass a frame."
+            )
 
     def _member_answers(self, teacher: Teacher, inputs: Any) -> Floats:
         """A member's answers in the class order of the ensemble: values, probabilities or log-probabilities."""

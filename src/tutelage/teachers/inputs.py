@@ -1,4 +1,4 @@
-"""Convert rows to the input that a fitted model expects: its own columns in its own order, or a plain matrix."""
+"""Rows as a fitted model takes them, their number, and its errors in one sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line, require
-from tutelage.data.rows import array_of, as_rows
+from tutelage.data.cells import cells_of
+from tutelage.data.schema import columns_of, is_frame, places_by_number, select_columns, table_of
 
 
 def row_count(rows: Any) -> int:
@@ -43,35 +44,52 @@ def errors_as_bad_input(model_name: str) -> Iterator[None]:
         raise BadInput(f"{model_name} cannot take these rows ({one_line(error)}).") from error
 
 
-def is_frame(rows: Any) -> bool:
-    """Whether rows have named columns."""
-    return hasattr(rows, "columns") and hasattr(rows, "shape")
+def matrix_of(rows: Any) -> Any:
+    """Rows for a model that was fitted on a matrix: a frame loses its names, and columns named 0, 1, ... are sorted by number."""
+    rows = table_of(rows)
+    if not is_frame(rows):
+        return rows
+    frame = select_columns(rows, places_by_number([str(name) for name in rows.columns]))
+    columns = [cells_of(column) for column in columns_of(frame)]
+    return np.column_stack(columns) if all(column.dtype.kind in "biuf" for column in columns) else frame.to_numpy()
 
 
-def for_model(rows: Any, names: Sequence[str] | None, *, width: int | None = None) -> Any:
-    """Select the columns that a model was trained on, in its order.
+def frame_or_texts(rows: Any) -> Any:
+    """Rows for a model that does not store what it was fitted on: a frame as it is, but one column of texts as a list of texts."""
+    rows = table_of(rows)
+    if is_frame(rows) and rows.shape[1] == 1 and all(isinstance(text, str) for text in rows.to_numpy().flat):
+        return [str(text) for text in rows.to_numpy().flat]
+    return rows
 
-    Named columns are matched by name, in any order, and columns that the model does not know are dropped. A matrix for
-    a model with column names is used in the order that it has. A frame with one column of texts, for a model without
-    column names, becomes a list of texts.
 
-    Args:
-        rows: an array, tensor, frame, Arrow table, sparse matrix or texts.
-        names: the model's column names; None if it was trained on a matrix or texts.
-        width: number of columns that a model without column names was trained on, if known.
+def refuse_dates(rows: Any) -> None:
+    """Refuse rows of dates alone for a model that takes numbers; a mixture of dates and numbers has no common dtype anyway.
 
     Raises:
-        BadInput: columns are missing, or a matrix has another number of columns.
+        BadInput: every column holds dates or durations.
     """
-    rows = _as_array_or_frame(rows)
-    if is_frame(rows):
-        rows = _of_frame(rows, names)
-    expected = width if names is None else len(names)
-    shape: tuple[int, ...] = getattr(rows, "shape", ())
-    if expected is not None and len(shape) == 2 and shape[1] != expected:
-        listed = "" if names is None else f": {_listed(names)}"
-        raise BadInput(f"the rows have {shape[1]} columns; the teacher was trained on {expected}{listed}. Pass the same columns.")
-    return rows
+    if not hasattr(rows, "shape") or hasattr(rows, "tocsr"):
+        return
+    columns = columns_of(rows) if is_frame(rows) else [rows]
+    if all(cells_of(column[:1]).dtype.kind in "mM" for column in columns):
+        raise BadInput("the rows hold dates, and the model learnt numbers; convert them to the numbers that it learnt.")
+
+
+def texts_of(rows: Any) -> list[str]:
+    """Rows for a model that takes one text per row, from a list, an array, a Series or a frame of one column.
+
+    Raises:
+        BadInput: more columns, or a cell that is no text.
+    """
+    rows = table_of(rows)
+    columns = columns_of(rows) if is_frame(rows) or getattr(rows, "ndim", 1) == 2 else [rows]
+    if len(columns) != 1:
+        raise BadInput(f"the teacher takes one text per row; the rows have {len(columns)} columns. Pass the column of texts.")
+    cells = list(columns[0])
+    wrong = next((row for row, cell in enumerate(cells) if not isinstance(cell, str)), None)
+    if wrong is not None:
+        raise BadInput(f"the teacher takes one text per row; row {wrong} is {cells[wrong]!r}. Leave it out, or pass an empty text.")
+    return [str(cell) for cell in cells]
 
 
 def with_column_names(rows: Any, names: Sequence[str] | None) -> Any:
@@ -79,43 +97,3 @@ def with_column_names(rows: Any, names: Sequence[str] | None) -> Any:
     if names is None or not isinstance(rows, np.ndarray) or rows.ndim != 2:
         return rows
     return require("pandas").DataFrame(rows, columns=list(names))
-
-
-def for_booster(rows: Any) -> Any:
-    """A frame as pandas, with texts as categories, which boosters match by name instead of by code; anything else unchanged."""
-    if not is_frame(rows):
-        return rows
-    frame = rows.to_pandas() if hasattr(rows, "to_pandas") else rows
-    texts = [name for name, kind in frame.dtypes.items() if str(kind).startswith(("object", "str"))]
-    return frame.astype(dict.fromkeys(texts, "category")) if texts else frame
-
-
-def _as_array_or_frame(rows: Any) -> Any:
-    """Tensors and lists of rows as arrays, Arrow tables as frames."""
-    if hasattr(rows, "detach"):
-        return rows.detach().cpu().numpy()
-    if type(rows).__module__.startswith("pyarrow"):
-        table = as_rows(rows)
-        return table.part(0, table.count)
-    if isinstance(rows, list | tuple) and len(rows) and not isinstance(rows[0], str):
-        return array_of(rows)
-    return rows
-
-
-def _of_frame(rows: Any, names: Sequence[str] | None) -> Any:
-    present = [str(name) for name in rows.columns]
-    if names is None:
-        cells = rows.to_numpy()
-        texts = len(present) == 1 and cells.dtype.kind in "OUT" and all(isinstance(text, str) for text in cells.flat)
-        return [str(text) for text in cells.flat] if texts else cells
-    lacking = [name for name in names if name not in present]
-    if lacking:
-        raise BadInput(f"the rows lack the columns {_listed(lacking)}, which the teacher was trained on; they have {_listed(present)}.")
-    if present == list(names):
-        return rows
-    columns = [rows.columns[present.index(name)] for name in names]
-    return rows[columns] if hasattr(rows, "iloc") else rows.select(columns)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:6])) + (", ..." if len(names) > 6 else "")

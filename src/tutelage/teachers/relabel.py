@@ -13,6 +13,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.identity import joint_fingerprint
+from tutelage.data.schema import Schema
 from tutelage.teachers.adapt import as_teacher
 
 
@@ -38,6 +39,11 @@ class RelabelledTeacher:
     teacher: Teacher
     form: AnswerForm
     columns: tuple[int | None, ...]
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns that the teacher learnt; None if it does not store them."""
+        return getattr(self.teacher, "schema", None)
 
     @property
     def fingerprint(self) -> str:

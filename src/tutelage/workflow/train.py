@@ -31,7 +31,7 @@ from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.teaching import blended, fit_student
+from tutelage.students.temperature import Targets, Taught, fit_at_temperature
 from tutelage.workflow.column_summary import check_numbers, rows_like, summarise_columns
 from tutelage.workflow.evaluate import rows_to_measure
 from tutelage.workflow.feature_guards import check_features, check_leaves
@@ -91,9 +91,9 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
         warnings = check_features(features, answers, labels.form, labels.columns, _single(data.truth_values()))
         targets = _targets(spec, labels, data, answers)
     with stages.stage("train"):
-        fitted = _fitted(spec, unfitted, labels, features, targets, data.weights())
+        taught = _taught(spec, unfitted, labels, features, targets, data.weights())
     named = data.features if data.text is not None or hasattr(features, "iloc") else ()
-    student = TrainedStudent(fitted, labels.form.task, labels.form.classes, _temperature(spec, labels), named, data.text is not None)
+    student = TrainedStudent(taught.student, labels.form.task, labels.form.classes, taught.answer_temperature, named, data.text is not None)
     with stages.stage("save"), whole_folder(out, may_replace=_is_trained) as draft:
         path = save_student(student, draft / Path(STUDENT_FILE).stem)
         columns = summarise_columns(features, data.features)
@@ -167,7 +167,7 @@ def _unfitted(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:
     return student
 
 
-def _targets(spec: TrainingSpec, labels: LabelFolder, data: TableFile, answers: Floats) -> Floats:
+def _targets(spec: TrainingSpec, labels: LabelFolder, data: TableFile, answers: Floats) -> Targets:
     truth = data.truth_values() if spec.soft_weight < 1 else None
     known = None if truth is None else labels.form.truth_as_answers(truth)
     if known is not None and known.shape != answers.shape:
@@ -175,18 +175,13 @@ def _targets(spec: TrainingSpec, labels: LabelFolder, data: TableFile, answers: 
             f"there are {known.shape[1]} columns of truth, but the teacher has {answers.shape[1]} outputs; "
             "name one column of truth for each output."
         )
-    return blended(answers, labels.form, truth=known, soft_weight=spec.soft_weight, temperature=_temperature(spec, labels))
+    return Targets.of(answers, labels.form, truth=known, soft_weight=spec.soft_weight, temperature=spec.temperature)
 
 
-def _temperature(spec: TrainingSpec, labels: LabelFolder) -> float:
-    """The temperature of the targets; 1 for values and for training on the truth only, which do not depend on it."""
-    return 1.0 if labels.form.task == "regression" or spec.soft_weight == 0 else float(spec.temperature)
-
-
-def _fitted(spec: TrainingSpec, unfitted: Any, labels: LabelFolder, rows: Any, targets: Floats, weights: Floats | None) -> Any:
+def _taught(spec: TrainingSpec, unfitted: Any, labels: LabelFolder, rows: Any, targets: Targets, weights: Floats | None) -> Taught:
     pipeline = with_columns(unfitted, rows, scaled=spec.student in NEED_SCALING, max_words=spec.max_words)
     try:
-        return fit_student(pipeline, labels.form, rows, targets, sample_weight=weights)
+        return fit_at_temperature(pipeline, labels.form, rows, targets, sample_weight=weights)
     except TutelageError:
         raise
     except Exception as error:  # each library reports invalid settings and rows by different exceptions
@@ -200,7 +195,8 @@ def _record(spec: TrainingSpec, labels: LabelFolder, data: TableFile, student: T
         "schema": TRAINED_SCHEMA,
         **asdict(spec),
         "settings": (last.estimator if labels.form.task == "multilabel" else last).get_params(deep=False),
-        "temperature": student.temperature,
+        "temperature": spec.temperature if spec.soft_weight else 1.0,  # hard labels are the same at any temperature
+        "answer_temperature": student.answer_temperature,
         "task": student.task,
         "classes": list(student.labels),
         "labels": {

@@ -9,7 +9,8 @@ from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.teaching import blended, fit_student
+from tutelage.students.teaching import fit_student
+from tutelage.students.temperature import Targets, fit_at_temperature
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"a": RNG.normal(size=60), "b": RNG.normal(size=60), "c": RNG.choice(["x", "y"], 60)})
@@ -20,8 +21,8 @@ FORM = AnswerForm("probabilities", "multiclass", ("u", "v", "w"))
 def trained(name="tree", form=FORM, targets=P, temperature=1.0, **settings):
     rows = FRAME
     student = with_columns(student_named(name, form.task, **settings), rows, scaled=name in NEED_SCALING)
-    fitted = fit_student(student, form, rows, blended(targets, form, temperature=temperature))
-    return TrainedStudent(fitted, form.task, form.classes, temperature, tuple(FRAME.columns))
+    taught = fit_at_temperature(student, form, rows, Targets.of(targets, form, temperature=temperature))
+    return TrainedStudent(taught.student, form.task, form.classes, taught.answer_temperature, tuple(FRAME.columns))
 
 
 def test_the_temperature_is_reversed():
@@ -79,4 +80,4 @@ def test_it_round_trips(name, tmp_path):
     student = trained(name, temperature=2.0, **quick.get(name, {}))
     again = load_student(save_student(student, tmp_path / "student"))
     np.testing.assert_array_equal(again.answer(FRAME), student.answer(FRAME))
-    assert (again.form, again.temperature, again.columns) == (student.form, 2.0, ("a", "b", "c"))
+    assert (again.form, again.answer_temperature, again.columns) == (student.form, student.answer_temperature, ("a", "b", "c"))

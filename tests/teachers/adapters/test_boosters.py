@@ -3,13 +3,16 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 import xgboost
+from scipy import sparse
 from scipy.special import expit, softmax
 
 from tutelage.core.errors import BadInput, NotProbabilities
 from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.open import open_teacher
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 3))
@@ -269,8 +272,128 @@ def test_categories_are_matched_by_name_instead_of_by_code(booster, recoded):
 
 
 def test_a_category_unknown_to_xgboost_is_refused_in_one_sentence():
-    with pytest.raises(BadInput, match=r"the xgboost model cannot take these rows \(.*`violet`\)\.$"):
+    with pytest.raises(BadInput, match=r"column 'q' holds 'violet' in row 0; the model learnt the categories 'blue', 'green', 'red'"):
         as_teacher(xgb(OF_COLOUR, COLOURED)).answer(COLOURED.assign(q="violet"))
+
+
+LEARNT = pd.DataFrame(
+    {
+        "body mass": np.where(RNG.random(80) < 0.1, np.nan, X[:, 0]),
+        "age": RNG.integers(18, 80, 80),
+        "code": pd.Categorical(RNG.choice([30, 10, 70], 80)),
+        "colour": pd.Categorical(np.where(RNG.random(80) < 0.1, None, RNG.choice(["red", "green", "blue"], 80))),
+        "empty": pd.Categorical([None] * 80, categories=["u", "v"]),
+    }
+)
+FILLED = LEARNT.assign(colour=LEARNT["colour"].astype(object).fillna("none"), empty="none")  # CatBoost refuses gaps in categories
+OF_LEARNT = np.nan_to_num(LEARNT["body mass"]) + 3 * (LEARNT["code"] == 70) + 2 * (LEARNT["colour"] == "red") + LEARNT["age"] / 50
+MODELS = {
+    "lightgbm": (lgb(OF_LEARNT, LEARNT, objective="regression"), LEARNT),
+    "xgboost": (xgb(OF_LEARNT, LEARNT), LEARNT),
+    "catboost": (cat(OF_LEARNT, FILLED, cat_features=["code", "colour", "empty"]), FILLED),
+}
+FORMS = {
+    "objects": lambda rows: rows.astype(object),
+    "texts": lambda rows: rows.astype(object).map(lambda cell: cell if pd.isna(cell) else str(cell)),
+    "nullable": lambda rows: rows.convert_dtypes(),
+    "Arrow dtypes": lambda rows: rows.convert_dtypes(dtype_backend="pyarrow"),
+    "polars": pl.from_pandas,
+    "Arrow": pa.table,
+    "reordered": lambda rows: rows[rows.columns[::-1]],
+    "more": lambda rows: rows.assign(more="x"),
+    "index": lambda rows: rows.set_index(np.zeros(80)),
+    "integers": lambda rows: rows.astype({"code": np.int16, "age": "Int64"}),
+    "text categories": lambda rows: rows.astype({"code": int}).astype({"code": str}).astype({"code": "category"}),
+    "other levels": lambda rows: rows.assign(colour=pd.Categorical(rows["colour"], ["violet", "red", "none", "green", "blue"])),
+    "matrix": lambda rows: rows.to_numpy(),
+    "Fortran order": lambda rows: np.asfortranarray(rows.to_numpy()),
+    "lists": lambda rows: rows.astype(object).to_numpy().tolist(),
+    "big-endian": lambda rows: rows.astype({"age": ">i4"}),
+}
+
+
+def own_answers(engine, booster, rows):
+    return booster.predict(xgboost.DMatrix(rows, enable_categorical=True) if engine == "xgboost" else rows)
+
+
+@pytest.mark.parametrize("engine", MODELS)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_rows_in_any_form_are_answered_as_the_library_answers_those_that_were_learnt(engine, form):
+    booster, rows = MODELS[engine]
+    expected = own_answers(engine, booster, rows)
+    assert np.ptp(expected) > 1
+    np.testing.assert_allclose(as_teacher(booster).answer(FORMS[form](rows))[:, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", MODELS)
+def test_a_part_of_the_rows_is_answered_as_within_the_whole(engine):
+    booster, rows = MODELS[engine]
+    teacher = as_teacher(booster)
+    one_level = rows[rows["code"] == 70]
+    one_level = one_level.assign(code=one_level["code"].astype(int).astype("category"))  # a single level, whose own code is 0
+    np.testing.assert_array_equal(teacher.answer(one_level), teacher.answer(rows)[(rows["code"] == 70).to_numpy()])
+
+
+@pytest.mark.parametrize("engine", MODELS)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.assign(age="old"), "column 'age' holds 'old' in row 0; the model learnt numbers there"),
+        (lambda rows: rows.assign(age=pd.Timestamp("2026-01-01")), "column 'age' holds .* in row 0; the model learnt numbers there"),
+        (lambda rows: rows.drop(columns="age"), "the rows lack the columns 'age', which the teacher was trained on"),
+        (lambda rows: pd.concat([rows, rows[["age"]]], axis=1), "more than one column for one of the teacher's: 'age', 'age'"),
+        (lambda rows: rows.iloc[0].to_numpy(), r"the rows have shape \(5,\); expected \(rows, 5\)"),
+        (lambda rows: rows.to_numpy()[:, :4], "the rows have 4 columns; the teacher was trained on 5"),
+        (lambda rows: rows.assign(code=0.5j), "column 'code' holds 0.5j in row 0"),
+    ],
+)
+def test_rows_that_the_model_cannot_have_learnt_are_refused(engine, change, message):
+    booster, rows = MODELS[engine]
+    with pytest.raises(BadInput, match=message):
+        as_teacher(booster).answer(change(rows))
+
+
+@pytest.mark.parametrize("engine", ["lightgbm", "xgboost"])
+@pytest.mark.parametrize(("column", "cell", "levels"), [("colour", 30, "'blue', 'green', 'red'"), ("code", "red", "10, 30, 70")])
+def test_cells_of_another_type_than_the_categories_are_refused(engine, column, cell, levels):
+    booster, rows = MODELS[engine]
+    with pytest.raises(BadInput, match=f"column '{column}' holds {cell!r} in row 0; the model learnt the categories {levels}"):
+        as_teacher(booster).answer(rows.assign(**{column: cell}))
+
+
+def test_an_unseen_category_is_missing_for_lightgbm():
+    booster, rows = MODELS["lightgbm"]
+    unseen, missing = (rows.assign(colour=pd.Categorical([level] * 80, categories=["violet"])) for level in ("violet", None))
+    np.testing.assert_array_equal(as_teacher(booster).answer(unseen), as_teacher(booster).answer(missing))
+    np.testing.assert_array_equal(as_teacher(booster).answer(unseen)[:, 0], booster.predict(unseen))
+
+
+def test_gaps_and_fractions_are_no_categories_of_catboost():
+    booster, rows = MODELS["catboost"]
+    for cell in (None, 30.5, 30.0):
+        with pytest.raises(BadInput, match=r"column 'code' holds .* in row 0; the model learnt whole numbers or texts as categories"):
+            as_teacher(booster).answer(rows.assign(code=pd.Series([cell] * 80, dtype=object)))
+
+
+@pytest.mark.parametrize("engine", ["lightgbm", "catboost"])
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_array])
+def test_sparse_rows_are_answered_as_dense_ones(engine, kind):
+    zeros = np.where(X < 0, 0, X)
+    np.testing.assert_array_equal(as_teacher(NAMELESS[engine]).answer(kind(zeros)), as_teacher(NAMELESS[engine]).answer(zeros))
+
+
+def test_sparse_rows_are_refused_for_xgboost():
+    with pytest.raises(BadInput, match="XGBoost reads the cells that a sparse matrix does not store as missing"):
+        as_teacher(NAMELESS["xgboost"]).answer(sparse.csr_matrix(X))
+
+
+def test_categories_are_read_from_the_file_of_a_model(tmp_path):
+    for engine, suffix in (("lightgbm", "txt"), ("xgboost", "json"), ("catboost", "cbm")):
+        booster, rows = MODELS[engine]
+        booster.save_model(str(tmp_path / f"model.{suffix}"))
+        teacher = open_teacher(str(tmp_path / f"model.{suffix}"))
+        assert teacher.schema == as_teacher(booster).schema
+        np.testing.assert_array_equal(teacher.answer(FORMS["texts"](rows)), as_teacher(booster).answer(rows))
 
 
 @pytest.mark.parametrize("engine", NAMED)

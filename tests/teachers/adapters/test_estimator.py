@@ -1,26 +1,32 @@
 import pickle
 
+import catboost
 import lightgbm
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import xgboost
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from tutelage.core.errors import BadInput, NotProbabilities
 from tutelage.teachers.adapters.estimator import EstimatorTeacher
@@ -30,6 +36,7 @@ Y = np.array(list("cab"))[X.argmax(axis=1)]
 VALUES = X @ [1.0, 2.0, 3.0]
 MANY = (X > 0).astype(int)
 FRAME = pd.DataFrame(X, columns=["p", "q", "r"])
+QUIET = {"iterations": 5, "verbose": 0, "allow_writing_files": False, "thread_count": 1}
 TEXTS = ["a good film", "a bad film", "good play", "bad play"]
 
 
@@ -124,10 +131,23 @@ def test_texts_are_accepted_as_a_list_an_array_or_one_column(rows):
     np.testing.assert_array_equal(EstimatorTeacher(model).answer(rows), model.predict_proba(TEXTS))
 
 
-def test_unsuitable_rows_are_refused_in_one_sentence():
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (pd.DataFrame({"t": TEXTS, "u": TEXTS}), "takes one text per row; the rows have 2 columns"),
+        (pd.DataFrame({"t": TEXTS, "u": TEXTS}).iloc[:2], "takes one text per row; the rows have 2 columns"),  # not its two names
+        (pd.DataFrame({"t": [None]}), "row 0 is None"),
+    ],
+)
+def test_frames_that_a_vectorizer_would_read_as_names_are_refused(rows, message):
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, [1, 0, 1, 0])
-    with pytest.raises(BadInput, match=r"this Pipeline cannot take these rows \(.*\)\.$"):
-        EstimatorTeacher(model).answer(pd.DataFrame({"t": TEXTS, "u": TEXTS}))
+    with pytest.raises(BadInput, match=message):
+        EstimatorTeacher(model).answer(rows)
+
+
+def test_unsuitable_rows_are_refused_in_one_sentence():
+    with pytest.raises(BadInput, match=r"this LogisticRegression cannot take these rows \(.*\)\.$"):
+        EstimatorTeacher(LogisticRegression().fit(X, Y)).answer([["a", "b", "c"]])
 
 
 @pytest.mark.parametrize(
@@ -224,6 +244,247 @@ def test_an_estimator_that_holds_a_lambda_is_identified_by_what_the_lambda_does(
 
     teacher = holding(lambda frame: frame[["p", "q"]])
     np.testing.assert_array_equal(teacher.answer(FRAME[["r", "q", "p"]]), teacher.estimator.predict_proba(FRAME))
-    assert (
-        teacher.fingerprint == holding(lambda frame: frame[["p", "q"]]).fingerprint != holding(lambda frame: frame[["p", "r"]]).fingerprint
-    )
+    same, other = holding(lambda frame: frame[["p", "q"]]), holding(lambda frame: frame[["p", "r"]])
+    assert teacher.fingerprint == same.fingerprint != other.fingerprint
+
+
+class Named(ClassifierMixin, BaseEstimator):
+    """A classifier whose classes are a list, and whose answers are a frame with columns in another order."""
+
+    def fit(self, X, y):
+        self.classes_ = ["no", "yes"]
+        return self
+
+    def predict_proba(self, X):
+        on = np.asarray(X)[:, 0] > 0
+        return pd.DataFrame({"yes": on * 0.9, "no": 1 - on * 0.9})
+
+
+class OneColumn(Named):
+    """A classifier that answers the probability of its second class alone."""
+
+    def predict_proba(self, X):
+        return (np.asarray(X)[:, :1] > 0) * 0.9
+
+
+@pytest.mark.parametrize("kind", [Named, OneColumn])
+def test_answers_follow_the_classes(kind):
+    teacher = EstimatorTeacher(kind().fit(X, Y))
+    assert teacher.form.classes == ("no", "yes")
+    np.testing.assert_allclose(teacher.answer(X), np.column_stack([1 - (X[:, 0] > 0) * 0.9, (X[:, 0] > 0) * 0.9]))
+
+
+class Product(TransformerMixin, BaseEstimator):
+    """A step that reads columns by name, and stores no names."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X.assign(product=X["p"] * X["q"])[["p", "product"]]
+
+
+def test_a_pipeline_that_reads_columns_by_name_is_given_a_frame():
+    model = make_pipeline(Product(), LinearRegression()).fit(FRAME, VALUES)
+    teacher = EstimatorTeacher(model)
+    assert teacher.schema is None
+    for rows in (FRAME, FRAME[["r", "q", "p"]]):
+        np.testing.assert_array_equal(teacher.answer(rows)[:, 0], model.predict(FRAME))
+    with pytest.raises(BadInput, match=r"this Pipeline cannot take these rows"):
+        teacher.answer(X)
+
+
+def test_an_estimator_that_predicts_a_column_of_values():
+    class Column(BaseEstimator):
+        def fit(self, X, y):
+            self.fitted_ = True
+            return self
+
+        def predict(self, X):
+            return np.asarray(X)[:, :1]
+
+    np.testing.assert_array_equal(EstimatorTeacher(Column().fit(X, VALUES)).answer(X), X[:, :1])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        StackingClassifier([("a", KNeighborsClassifier(3))], KNeighborsClassifier(3), cv=2),
+        make_pipeline(
+            StandardScaler(), StackingClassifier([("a", KNeighborsClassifier(3))], RandomForestClassifier(5, random_state=0), cv=2)
+        ),
+        xgboost.XGBClassifier(n_estimators=5, n_jobs=1),
+        make_pipeline(StandardScaler(), xgboost.XGBClassifier(n_estimators=5, n_jobs=1)),
+        make_pipeline(StandardScaler(), catboost.CatBoostClassifier(loss_function="MultiLogloss", **QUIET)),
+        MultiOutputClassifier(lightgbm.LGBMClassifier(n_estimators=5, min_child_samples=2, verbose=-1, n_jobs=1)),
+        ClassifierChain(xgboost.XGBClassifier(n_estimators=5, n_jobs=1)),
+        DecisionTreeClassifier(),
+        DummyClassifier(),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_labels_that_are_on_are_likely(model):
+    teacher = EstimatorTeacher(model.fit(X, MANY))
+    assert (teacher.form.task, teacher.form.classes) == ("multilabel", (0, 1, 2))
+    agreement = ((teacher.answer(X) > 0.5) == MANY).mean(axis=0)
+    assert agreement.min() >= (0.3 if isinstance(model, DummyClassifier) else 0.75)
+
+
+def test_xgboost_with_two_labels_is_not_binary():
+    model = xgboost.XGBClassifier(n_estimators=3, n_jobs=1).fit(X, MANY[:, :2])
+    teacher = EstimatorTeacher(model, names=("x", "y"))
+    assert (teacher.form.task, teacher.form.classes) == ("multilabel", ("x", "y"))
+    np.testing.assert_array_equal(teacher.answer(X), model.predict_proba(X))
+
+
+def test_metadata_that_an_answer_needs_is_named():
+    class Grouped(Named):
+        def predict_proba(self, X, groups):
+            return groups
+
+    with pytest.raises(BadInput, match="predict_proba of Grouped needs groups beside the rows"):
+        EstimatorTeacher(Grouped().fit(X, Y))
+    with pytest.raises(BadInput, match="predict_proba of Grouped needs groups beside the rows"):
+        EstimatorTeacher(make_pipeline(StandardScaler(), Grouped()).fit(X, Y))
+
+
+def test_pandas_output_of_transformers_does_not_matter():
+    model = make_pipeline(StandardScaler(), LogisticRegression()).set_output(transform="pandas").fit(FRAME, Y)
+    np.testing.assert_allclose(EstimatorTeacher(model).answer(FRAME[["r", "p", "q"]]), model.predict_proba(FRAME))
+
+
+MIXED = pd.DataFrame(
+    {
+        "body mass": X[:, 0],
+        "code": np.random.default_rng(1).choice([3, 1, 7], 60),
+        "colour": np.random.default_rng(2).choice(["red", "blue", "green"], 60),
+    }
+)
+CATEGORIES = MIXED.astype({"code": "category", "colour": "category"})
+OF_MIXED = ((MIXED["code"] == 3) ^ (MIXED["colour"] == "red")).to_numpy(int)
+TWICE = np.column_stack([OF_MIXED, 1 - OF_MIXED])
+
+
+def encoders():
+    return make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["code", "colour"]), remainder="passthrough")
+
+
+def lgbm():
+    return lightgbm.LGBMClassifier(n_estimators=5, min_child_samples=2, verbose=-1, n_jobs=1, cat_smooth=0, min_data_per_group=1)
+
+
+def boosted():
+    return xgboost.XGBClassifier(n_estimators=5, n_jobs=1, enable_categorical=True)
+
+
+def pandas_columns():
+    passing = ColumnTransformer([("all", "passthrough", list(MIXED.columns))], verbose_feature_names_out=False)
+    return passing.set_output(transform="pandas")
+
+
+LEARNT = {
+    "one-hot": (lambda: make_pipeline(encoders(), LogisticRegression()), MIXED),
+    "imputed": (lambda: make_pipeline(SimpleImputer(strategy="most_frequent"), encoders_by_position(), LogisticRegression()), MIXED),
+    "histogram": (lambda: HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=2, categorical_features="from_dtype"), CATEGORIES),
+    "lightgbm": (lgbm, CATEGORIES),
+    "calibrated": (lambda: CalibratedClassifierCV(lgbm(), cv=2), CATEGORIES),
+    "voting": (lambda: VotingClassifier([("a", lgbm()), ("b", boosted())], voting="soft"), CATEGORIES),
+    "after passthrough": (lambda: Pipeline([("none", "passthrough"), ("model", lgbm())]), CATEGORIES),
+    "after pandas": (lambda: make_pipeline(pandas_columns(), lgbm()), CATEGORIES),
+    "xgboost": (boosted, CATEGORIES),
+    "xgboost after a function": (lambda: make_pipeline(FunctionTransformer(reversed_columns), boosted()), CATEGORIES),
+    "catboost after a function": (
+        lambda: make_pipeline(FunctionTransformer(reversed_columns), catboost.CatBoostClassifier(cat_features=["code", "colour"], **QUIET)),
+        MIXED,
+    ),
+}
+
+
+def encoders_by_position():
+    return make_column_transformer((OneHotEncoder(handle_unknown="ignore"), [1, 2]))
+
+
+def reversed_columns(frame):
+    return frame[frame.columns[::-1]]
+
+
+RECODED = {
+    "reordered": lambda rows: rows[["colour", "code", "body mass"]],
+    "texts": lambda rows: rows.astype({"code": int}).astype({"code": str, "body mass": str, "colour": str}),
+    "text categories": lambda rows: rows.astype({"code": int}).astype({"code": str}).astype({"code": "category"}),
+    "objects": lambda rows: rows.astype(object),
+    "other levels": lambda rows: rows.assign(colour=pd.Categorical(rows["colour"], ["violet", "red", "green", "blue"])),
+    "small integers": lambda rows: rows.astype({"code": np.int8}),
+    "nullable": lambda rows: rows.convert_dtypes(),
+    "Arrow": pa.table,
+    "more": lambda rows: rows.assign(more="x"),
+}
+
+
+@pytest.mark.parametrize("kind", LEARNT)
+def test_rows_of_other_types_are_answered_as_those_that_were_learnt(kind):
+    make, rows = LEARNT[kind]
+    model = make().fit(rows, OF_MIXED)
+    teacher, expected = EstimatorTeacher(model), model.predict_proba(rows)
+    assert np.ptp(expected[:, 1]) > 0.1
+    for form, recode in RECODED.items():
+        np.testing.assert_allclose(teacher.answer(recode(rows)), expected, rtol=1e-6, err_msg=form)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LEARNT if kind not in ("catboost after a function", "imputed")])
+def test_cells_of_another_type_than_the_categories_are_refused(kind):
+    make, rows = LEARNT[kind]
+    teacher = EstimatorTeacher(make().fit(rows, OF_MIXED))
+    with pytest.raises(BadInput, match=r"column 'code' holds 'red' in row 0; the model learnt the categories 1, 3, 7"):
+        teacher.answer(rows.assign(code="red"))
+
+
+def test_names_with_spaces_are_found_in_lightgbm():
+    model = lgbm().fit(MIXED[["body mass", "code"]], OF_MIXED)
+    expected = model.predict_proba(MIXED[["body mass", "code"]])
+    for rows in (MIXED, MIXED[["code", "body mass"]], MIXED.rename(columns={"body mass": "body_mass"})):
+        np.testing.assert_array_equal(EstimatorTeacher(model).answer(rows), expected)
+
+
+def test_columns_named_by_number_are_sorted():
+    model = LogisticRegression().fit(pd.DataFrame(X), Y)
+    np.testing.assert_array_equal(EstimatorTeacher(model).answer(pd.DataFrame(X)[[2, 0, 1]]), model.predict_proba(pd.DataFrame(X)))
+
+
+@pytest.mark.parametrize("rows", [np.asfortranarray(X), X.astype(">f8"), X[:, ::-1][:, ::-1], X.astype(object)])
+def test_the_layout_of_a_matrix_does_not_matter(rows):
+    model = LogisticRegression().fit(X, Y)
+    np.testing.assert_allclose(EstimatorTeacher(model).answer(rows), model.predict_proba(X))
+
+
+DATES = pd.DataFrame({name: pd.date_range("2026-01-01", periods=60) for name in "pqr"})
+
+
+@pytest.mark.parametrize(
+    "model", [RandomForestClassifier(2), KNeighborsClassifier(), make_pipeline(StandardScaler(), LogisticRegression())]
+)
+def test_dates_are_refused_where_numbers_were_learnt(model):
+    for learnt, rows in ((FRAME, DATES), (X, DATES), (X, DATES.to_numpy()), (FRAME, pl.from_pandas(DATES)), (FRAME, DATES - DATES.iloc[0])):
+        with pytest.raises(BadInput, match="the rows hold dates, and the model learnt numbers"):
+            EstimatorTeacher(model.fit(learnt, Y)).answer(rows)
+
+
+def test_dates_reach_a_step_that_takes_them():
+    model = make_pipeline(FunctionTransformer(days), LogisticRegression()).fit(DATES, Y)
+    np.testing.assert_array_equal(EstimatorTeacher(model).answer(DATES), model.predict_proba(DATES))
+
+
+def days(frame):
+    return frame.apply(lambda column: column.dt.day)
+
+
+def test_categories_of_a_matrix_are_matched_by_value():
+    learnt = np.column_stack([MIXED["code"], MIXED["body mass"].round()])
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), [0]), remainder="passthrough")
+    model = make_pipeline(columns, LogisticRegression()).fit(learnt, OF_MIXED)
+    teacher = EstimatorTeacher(model)
+    assert [(column.name, column.levels) for column in teacher.schema.columns] == [(None, (1.0, 3.0, 7.0)), (None, None)]
+    for rows in (learnt, learnt.astype(int), learnt.astype(int).astype(str).astype(object), pd.DataFrame(learnt, columns=["x", "y"])):
+        np.testing.assert_allclose(teacher.answer(rows), model.predict_proba(learnt))
+    with pytest.raises(BadInput, match=r"column '0' holds 'red' in row 0; the model learnt the categories 1\.0, 3\.0, 7\.0"):
+        teacher.answer(np.array([["red", "1"]], dtype=object))

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -134,7 +135,7 @@ def test_rows_are_converted_to_the_input_type_of_the_graph(kind, rows):
     ],
 )
 def test_numbers_outside_the_input_type_of_the_graph_are_refused(kind, rows):
-    with pytest.raises(BadInput, match=r"the ONNX file takes tensor\(\w+\) for 'x'; the rows hold .* that do not fit"):
+    with pytest.raises(BadInput, match=r"takes tensor\(\w+\) for 'x'; the rows hold .* that do not fit|column 'x\[0\]' holds 'a' in row 0"):
         as_teacher(linear(kind).SerializeToString(), kind="logits", classes=(0, 1)).answer(rows)
 
 
@@ -161,6 +162,81 @@ def test_columns_of_a_frame_are_matched_to_inputs_by_name():
         teacher.answer(frame[["size"]])
     with pytest.raises(BadInput, match=r"takes the columns \['size', 'colour'\], .*; pass a frame"):
         teacher.answer(X)
+
+
+def of_columns():
+    """A graph with a text, a whole number, a truth value and a number as inputs, and its answers to them."""
+    inputs = {"t": TensorProto.STRING, "i": TensorProto.INT64, "b": TensorProto.BOOL, "x": TensorProto.FLOAT}
+    lengths = {"keys_strings": ["red", "blue"], "values_floats": [1.0, 2.0], "default_float": 0.0}
+    nodes = [
+        helper.make_node("LabelEncoder", ["t"], ["tf"], domain="ai.onnx.ml", **lengths),
+        *(helper.make_node("Cast", [name], [f"{name}f"], to=TensorProto.FLOAT) for name in ("i", "b")),
+        helper.make_node("Sum", ["tf", "if", "bf", "x"], ["scores"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "columns",
+        [helper.make_tensor_value_info(name, kind, ["n", 1]) for name, kind in inputs.items()],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 1])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 2)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+COLUMNS = pd.DataFrame({"x": [0.5, 0.25], "b": [True, False], "t": ["blue", "red"], "i": [10, 2**20], "more": 1})
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        COLUMNS,
+        COLUMNS.astype(object),
+        COLUMNS.astype({"x": str, "b": str, "i": str}),
+        COLUMNS.astype({"t": "category", "i": "Int64", "b": int}),
+        COLUMNS.convert_dtypes(dtype_backend="pyarrow"),
+        pl.from_pandas(COLUMNS),
+        pa.table(COLUMNS),
+        COLUMNS.astype({"i": float, "x": ">f8"}),
+    ],
+    ids=["pandas", "objects", "texts", "mixed", "Arrow dtypes", "polars", "Arrow", "floats"],
+)
+def test_columns_take_the_types_of_their_inputs(rows):
+    teacher = as_teacher(of_columns(), kind="values")
+    assert [(column.name, column.type) for column in teacher.schema.columns] == [
+        ("t", "text"),
+        ("i", "number"),
+        ("b", "boolean"),
+        ("x", "number"),
+    ]
+    np.testing.assert_array_equal(teacher.answer(rows), [[13.5], [2**20 + 1.25]])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"t": 7}, "column 't' holds 7 in row 0; the model learnt texts there"),
+        ({"t": ["red", None]}, "column 't' has a missing text in row 1"),
+        ({"i": 0.5}, r"takes tensor\(int64\) for 'i'; the rows hold float64 that do not fit \(such as np.float64\(0.5\)\)"),
+        ({"i": [1, None]}, r"takes tensor\(int64\) for 'i'; the rows hold float64 that do not fit \(such as np.float64\(nan\)\)"),
+        ({"i": "q"}, "column 'i' holds 'q' in row 0; the model learnt numbers there"),
+        ({"b": "maybe"}, "column 'b' holds 'maybe' in row 0; the model learnt true and false there"),
+        ({"b": 2}, r"takes tensor\(bool\) for 'b'; the rows hold int64 that do not fit"),
+        ({"x": 1e39}, r"takes tensor\(float\) for 'x'; the rows hold float64 that do not fit"),
+        ({"x": pd.Timestamp("2026-01-01")}, "column 'x' holds .* in row 0; the model learnt numbers there"),
+    ],
+)
+def test_cells_that_an_input_cannot_hold_are_refused(change, message):
+    with pytest.raises(BadInput, match=message):
+        as_teacher(of_columns(), kind="values").answer(COLUMNS.assign(**change))
+
+
+def test_whole_numbers_beyond_a_double_are_exact():
+    teacher = as_teacher(linear(TensorProto.INT64).SerializeToString(), kind="logits", classes=(0, 1))
+    np.testing.assert_allclose(teacher.answer(np.full((1, 3), 2**53 + 1)), np.full((1, 3), 2.0**53) @ WEIGHTS, rtol=1e-6)
+
+
+def test_a_graph_with_a_single_input_has_no_schema():
+    assert as_teacher(linear().SerializeToString(), kind="logits", classes=(0, 1)).schema is None
 
 
 def test_a_graph_with_text_input_accepts_texts():

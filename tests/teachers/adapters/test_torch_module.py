@@ -2,6 +2,8 @@ from collections import OrderedDict
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -9,7 +11,7 @@ from scipy import sparse
 from torch import nn
 
 from tutelage.core.answers import of_classes
-from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, ShapeError
+from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, NotProbabilities, ShapeError
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.torch_module import TorchTeacher, load_weights
 
@@ -140,6 +142,37 @@ def test_a_single_logit_belongs_to_the_second_of_two_classes(network):
     np.testing.assert_allclose(as_teacher(network, task="regression").answer(ROWS), margin[:, None], rtol=1e-5)
 
 
+def test_probabilities_are_declared():
+    softmax, sigmoid = nn.Sequential(nn.Linear(3, 2), nn.Softmax(1)), nn.Sequential(nn.Linear(3, 1), nn.Sigmoid())
+    for network in (softmax, sigmoid):
+        teacher = as_teacher(network, classes=("no", "yes"), kind="probabilities")
+        answers = teacher.answer(ROWS)
+        np.testing.assert_allclose(answers[:, -1], logits_of(network)[:, -1])
+        np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-6)
+        assert teacher.form.kind == "probabilities"
+    with pytest.raises(NotProbabilities, match="the teacher's probabilities"):
+        as_teacher(nn.Linear(3, 3), classes=(0, 1, 2), kind="probabilities").answer(ROWS)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.asfortranarray(ROWS),
+        ROWS.astype(">f8"),
+        ROWS[::-1][::-1],
+        ROWS.astype(object),
+        ROWS.astype(str).astype(object),
+        pd.DataFrame(ROWS).astype("Float64"),
+        pl.DataFrame(ROWS),
+        pa.table(pd.DataFrame(ROWS)),
+    ],
+    ids=["Fortran", "big-endian", "reversed", "objects", "texts of numbers", "nullable", "polars", "Arrow"],
+)
+def test_rows_are_numbers_in_any_layout(rows):
+    network = nn.Linear(3, 2)
+    np.testing.assert_allclose(as_teacher(network, classes=(0, 1)).answer(rows), logits_of(network), rtol=1e-5, atol=1e-6)
+
+
 def test_multilabel_and_regression_are_declared():
     network = nn.Linear(3, 2)
     labels, values = as_teacher(network, classes=("x", "y"), task="multilabel"), as_teacher(network, task="regression")
@@ -151,7 +184,7 @@ def test_multilabel_and_regression_are_declared():
     ("options", "error", "message"),
     [
         ({}, BadInput, "pass classes="),
-        ({"classes": (0, 1), "kind": "logits"}, BadInput, "leave kind= out"),
+        ({"classes": (0, 1), "kind": "values"}, LabelMismatch, "a regression teacher has no classes"),
         ({"classes": (0, 1), "task": "regression"}, LabelMismatch, "a regression teacher has no classes"),
         ({"classes": (0, 1, 2), "task": "binary"}, LabelMismatch, "expected 2"),
     ],

@@ -1,4 +1,4 @@
-"""A trained student as it is saved: with the names of its columns, and with the temperature of its targets reversed in its answers."""
+"""A trained student as it is saved: with the names of its columns, and with its answers brought to temperature 1."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TrainedStudent:
         student_: the fitted pipeline of `with_columns`.
         task: the task of its teacher.
         labels: the class name of each column of its answers, in order; empty for regression.
-        temperature: temperature of the targets it was fitted to.
+        answer_temperature: temperature applied to its probabilities, as in `Taught`; 1 leaves them as they are.
         columns: names of its input columns, in order; empty for a matrix or texts.
         text: whether its rows are texts; in a frame, they are read from the single column in `columns`.
     """
@@ -36,7 +36,7 @@ class TrainedStudent:
     student_: Any
     task: Task
     labels: tuple[Any, ...] = ()
-    temperature: float = 1.0
+    answer_temperature: float = 1.0
     columns: tuple[str, ...] = ()
     text: bool = False
 
@@ -47,8 +47,8 @@ class TrainedStudent:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the pipeline, the task, the labels and the temperature."""
-        return f"student:{content_hash((self.student_, self.task, self.labels, self.temperature))}"
+        """Hash of the pipeline, the task, the labels and the temperature of its answers."""
+        return f"student:{content_hash((self.student_, self.task, self.labels, self.answer_temperature))}"
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -71,8 +71,8 @@ class TrainedStudent:
         if self.task == "regression":
             values = np.asarray(self.student_.predict(rows))
             return values.reshape(len(values), -1)
-        tempered = np.asarray(self.student_.predict_proba(rows), dtype=np.float64)
-        return self.form.probabilities(tempered, 1 / self.temperature)
+        probabilities = np.asarray(self.student_.predict_proba(rows), dtype=np.float64)
+        return self.form.probabilities(probabilities, self.answer_temperature)
 
     @available_if(lambda self: self.task != "regression")  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Floats:

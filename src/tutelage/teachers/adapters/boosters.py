@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, require
-from tutelage.teachers.inputs import errors_as_bad_input, for_booster, for_model, is_frame, row_count
+from tutelage.data.schema import Schema
+from tutelage.teachers.booster_columns import catboost_schema, lightgbm_schema, xgboost_schema
+from tutelage.teachers.booster_rows import frame_rows, numeric_rows, refuse_unknown_codes, settled_lightgbm_schema
+from tutelage.teachers.inputs import errors_as_bad_input, row_count
 
 if TYPE_CHECKING:
     from tutelage.teachers.adapters.declared import Declared
@@ -37,6 +40,7 @@ class BoosterTeacher:
         ask: rows -> the booster's predictions, (rows,) or (rows, columns).
         form: kind, task and classes of the predictions.
         content: returns the booster as the bytes of its own file format.
+        schema: the columns that the booster learnt; None for a LightGBM model that does not store which of them are categories.
 
     Example:
         >>> import lightgbm
@@ -55,6 +59,7 @@ class BoosterTeacher:
     ask: Callable[[Any], Any]
     form: AnswerForm
     content: Callable[[], bytes]
+    schema: Schema | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -87,12 +92,12 @@ def lightgbm_teacher(booster: Any, declared: Declared) -> BoosterTeacher:
         form = _classifier("probabilities", objective, max(columns, 2), declared)
     else:
         form = _as_declared(objective or "custom", columns, declared)
-    names = _real_names(booster.feature_name(), "Column_{}")
+    schema = lightgbm_schema(booster)
 
     def ask(inputs: Any) -> Any:
-        return booster.predict(for_booster(for_model(inputs, names, width=booster.num_feature())))
+        return booster.predict(numeric_rows("lightgbm", schema or settled_lightgbm_schema(booster, inputs), inputs))
 
-    return BoosterTeacher("lightgbm", ask, form, lambda: booster.model_to_string().encode())
+    return BoosterTeacher("lightgbm", ask, form, lambda: booster.model_to_string().encode(), schema)
 
 
 def xgboost_teacher(booster: Any, declared: Declared) -> BoosterTeacher:
@@ -106,16 +111,18 @@ def xgboost_teacher(booster: Any, declared: Declared) -> BoosterTeacher:
     learner = json.loads(booster.save_config())["learner"]
     model = learner["learner_model_param"]
     form = _xgboost_form(learner["objective"]["name"], int(model["num_class"]), int(model.get("num_target", 1)), declared)
-    names = booster.feature_names
+    schema = xgboost_schema(booster)
 
     def ask(inputs: Any) -> Any:
-        rows = for_booster(for_model(inputs, names, width=booster.num_features()))
-        matrix = require("xgboost").DMatrix(rows, feature_names=names, enable_categorical=is_frame(rows))
+        refuse_unknown_codes(booster, schema, inputs)
+        rows = numeric_rows("xgboost", schema, inputs)
+        names, types = booster.feature_names, booster.feature_types
+        matrix = require("xgboost").DMatrix(rows, feature_names=names, feature_types=types, enable_categorical=True)
         best = booster.attr("best_iteration")
         trees = (0, 0) if best is None else (0, int(best) + 1)
         return booster.predict(matrix, output_margin=form.kind == "logits", iteration_range=trees)
 
-    return BoosterTeacher("xgboost", ask, form, lambda: bytes(booster.save_raw("ubj")))
+    return BoosterTeacher("xgboost", ask, form, lambda: bytes(booster.save_raw("ubj")), schema)
 
 
 def _xgboost_form(objective: str, num_class: int, num_target: int, declared: Declared) -> AnswerForm:
@@ -152,13 +159,12 @@ def catboost_teacher(model: Any, declared: Declared) -> BoosterTeacher:
         form = _undeclared(of_classes("probabilities", labels), loss, declared)
     else:
         raise _unknown_outputs(loss)
-    names = _real_names(model.feature_names_, "{}")
+    schema = catboost_schema(model)
 
     def ask(inputs: Any) -> Any:
-        rows = for_model(inputs, names)
-        return model.predict(rows.to_pandas() if hasattr(rows, "to_pandas") else rows, prediction_type=prediction_type)
+        return model.predict(frame_rows("catboost", schema, inputs), prediction_type=prediction_type)
 
-    return BoosterTeacher("catboost", ask, form, lambda: _catboost_file(model))
+    return BoosterTeacher("catboost", ask, form, lambda: _catboost_file(model), schema)
 
 
 def _catboost_file(model: Any) -> bytes:
@@ -166,11 +172,6 @@ def _catboost_file(model: Any) -> bytes:
         path = Path(folder) / "model.cbm"
         model.save_model(str(path))
         return path.read_bytes()
-
-
-def _real_names(names: list[str], default: str) -> list[str] | None:
-    """Column names; None if they are the numbering that the engine gives the columns of a matrix."""
-    return None if names == [default.format(index) for index in range(len(names))] else names
 
 
 def _classifier(kind: Any, objective: str, count: int, declared: Declared) -> AnswerForm:

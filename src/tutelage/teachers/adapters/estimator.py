@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from tutelage.core.answers import AnswerForm, of_classes, plain
+from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.core.identity import fingerprint_of
-from tutelage.teachers.inputs import errors_as_bad_input, for_booster, for_model, row_count, with_column_names
+from tutelage.data.schema import Schema, is_frame
+from tutelage.teachers.booster_columns import booster_engine, booster_schema
+from tutelage.teachers.booster_rows import frame_rows, refuse_unknown_codes, settled_lightgbm_schema
+from tutelage.teachers.estimator_answers import (
+    classes_of,
+    in_class_order,
+    last_step,
+    multilabel_count,
+    on_probabilities,
+    refuse_metadata,
+    steps_before_last,
+)
+from tutelage.teachers.estimator_columns import estimator_schema, takes_texts
+from tutelage.teachers.inputs import errors_as_bad_input, frame_or_texts, matrix_of, refuse_dates, row_count, texts_of, with_column_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,24 +69,34 @@ class EstimatorTeacher:
                 f"{kind} has predict_proba but no classes_, so its columns have no labels: fit it, or pass its predict_proba as a "
                 "function with classes=."
             )
+        for model in (self.estimator, last_step(self.estimator)):
+            refuse_metadata(model, "predict_proba" if self._has_classes else "predict")
         if self.form.task != "multilabel" and self.names is not None:
             raise BadInput(f"{kind} stores its own labels, or has none: leave classes= out.")
 
     @property
     def _has_classes(self) -> bool:
-        return len(getattr(self.estimator, "classes_", ())) > 0
+        return len(classes_of(self.estimator)) > 0
 
     @property
     def form(self) -> AnswerForm:
         """Probabilities in the order of the estimator's `classes_`, one for each label (multilabel), or values."""
         if not self._has_classes:
             return AnswerForm("values", "regression")
-        if not _is_multilabel(self.estimator):
-            return of_classes("probabilities", self.estimator.classes_)
-        labels = range(len(self.estimator.classes_)) if self.names is None else self.names
-        if len(labels) != len(self.estimator.classes_):
-            raise BadInput(f"classes= has {len(labels)} names for {len(self.estimator.classes_)} labels; pass one for each.")
+        count = multilabel_count(self.estimator)
+        if count is None:
+            return of_classes("probabilities", classes_of(self.estimator))
+        labels = range(count) if self.names is None else self.names
+        if len(labels) != count:
+            raise BadInput(f"classes= has {len(labels)} names for {count} labels; pass one for each.")
         return AnswerForm("probabilities", "multilabel", tuple(labels))
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns that the estimator was fitted on: their names, and what its encoders or boosters learnt; None if it stores none."""
+        if steps_before_last(self.estimator):
+            return estimator_schema(self.estimator)
+        return booster_schema(last_step(self.estimator)) or estimator_schema(self.estimator)
 
     @property
     def fingerprint(self) -> str:
@@ -93,8 +114,10 @@ class EstimatorTeacher:
         count = row_count(inputs)
         with errors_as_bad_input(f"this {type(self.estimator).__name__}"):
             rows = self._rows_for_estimator(inputs)
-            answers = self.estimator.predict(rows) if self.form.kind == "values" else self._probabilities(rows)
-        return self.form.check(answers, count)
+            if _takes_numbers([*steps_before_last(self.estimator), last_step(self.estimator)][0]):
+                refuse_dates(rows)
+            answers = self._answers(rows)
+        return self.form.take(in_class_order(answers, self.form), count)
 
     def decide(self, inputs: Any) -> Any:
         """The estimator's own predictions, which need not be its most probable classes: a tuned threshold, support vectors.
@@ -103,20 +126,56 @@ class EstimatorTeacher:
             BadInput: as `answer`.
         """
         with errors_as_bad_input(f"this {type(self.estimator).__name__}"):
-            return self.estimator.predict(self._rows_for_estimator(inputs))
+            return self._called("predict", self._rows_for_estimator(inputs))
 
-    def _probabilities(self, rows: Any) -> Any:
-        probabilities = self.estimator.predict_proba(rows)
-        if not isinstance(probabilities, list):
-            return probabilities
-        # A multioutput estimator returns one array for each label.
-        return np.column_stack([_probability_on(p, states) for p, states in zip(probabilities, self.estimator.classes_, strict=True)])
+    def _answers(self, rows: Any) -> Any:
+        """The answers of `predict` or `predict_proba`."""
+        answers = self._called("predict" if self.form.kind == "values" else "predict_proba", rows)
+        listed = isinstance(answers, list) and self.form.task == "multilabel"
+        return on_probabilities(answers, classes_of(last_step(self.estimator))) if listed else answers
+
+    def _called(self, method: str, rows: Any) -> Any:
+        """What a method of the estimator returns; a booster, and a stack of multilabel classifiers, is called by itself."""
+        last = last_step(self.estimator)
+        engine = booster_engine(last)
+        stacked = method == "predict_proba" and self.form.task == "multilabel" and hasattr(last, "final_estimator_")
+        if engine is None and not stacked:
+            return getattr(self.estimator, method)(rows)
+        before = steps_before_last(self.estimator)
+        for step in before:
+            rows = step.transform(rows)
+        rows = _rows_for_booster(last, engine, rows) if engine and (not before or is_frame(rows)) else rows
+        # scikit-learn's StackingClassifier returns the probability that a label is off
+        return last.final_estimator_.predict_proba(last.transform(rows)) if stacked else getattr(last, method)(rows)
 
     def _rows_for_estimator(self, inputs: Any) -> Any:
-        fitted_names = getattr(self.estimator, "feature_names_in_", None)
-        names = None if fitted_names is None else [str(name) for name in fitted_names]
-        rows = with_column_names(for_model(inputs, names), names)
-        return for_booster(rows) if type(_last(self.estimator)).__module__.startswith(("lightgbm.", "xgboost.")) else rows
+        if not steps_before_last(self.estimator) and booster_engine(last_step(self.estimator)):
+            return inputs
+        schema = self.schema
+        if schema is None and takes_texts(self.estimator):
+            return texts_of(inputs)
+        if schema is None:
+            return frame_or_texts(inputs) if getattr(self.estimator, "n_features_in_", None) is None else matrix_of(inputs)
+        if any(column.type != "any" for column in schema.columns):
+            return matrix_of(schema.arrange(inputs)) if schema.names is None else schema.arrange(inputs)
+        return with_column_names(schema.select(inputs), schema.names)
+
+
+def _rows_for_booster(estimator: Any, engine: str, rows: Any) -> Any:
+    if engine == "lightgbm":
+        return frame_rows(engine, settled_lightgbm_schema(estimator.booster_, rows), rows)
+    schema = booster_schema(estimator)
+    if schema is None:
+        return rows
+    if engine == "xgboost":
+        refuse_unknown_codes(estimator.get_booster(), schema, rows)
+    return frame_rows(engine, schema, rows)
+
+
+def _takes_numbers(estimator: Any) -> bool:
+    """Whether an estimator of scikit-learn makes a matrix of numbers of its rows: dates would become counts of some unit of time."""
+    others = ("transformers", "transformer_list", "func", "categories_", "estimators", "calibrated_classifiers_")
+    return type(estimator).__module__.startswith("sklearn.") and not any(hasattr(estimator, name) for name in others)
 
 
 def _check_fitted(estimator: Any) -> None:
@@ -131,46 +190,3 @@ def _check_fitted(estimator: Any) -> None:
         raise BadInput(f"this {kind} is not fitted; a teacher must be a fitted model: call fit first.") from error
     if is_clusterer(estimator) or is_outlier_detector(estimator):
         raise BadInput(f"{kind} is a clusterer or an outlier detector; expected a classifier or a regressor.")
-
-
-def _last(estimator: Any) -> Any:
-    """The last step of a Pipeline, or the best estimator of a search."""
-    while True:
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        else:
-            return estimator
-
-
-def _is_multilabel(estimator: Any) -> bool:
-    """Whether the outputs are independent labels, each on or off.
-
-    Raises:
-        BadInput: multiple outputs, one of them with more than two classes.
-    """
-    last = _last(estimator)
-    states_of_each = last.classes_
-    if isinstance(states_of_each, list):
-        for states in states_of_each:
-            _check_on_or_off(states, type(last).__name__)
-        return True
-    binarizer = getattr(last, "label_binarizer_", None) or getattr(last, "_label_binarizer", None)
-    return bool(getattr(last, "multilabel_", False)) or str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
-
-
-def _check_on_or_off(states: Any, kind: str) -> None:
-    if len(states) > 2:
-        raise BadInput(f"{kind} has multiple outputs, one of them with {len(states)} classes; make a teacher of each output.")
-    if len(states) == 1 and plain(states[0]) not in (0, 1):
-        raise BadInput(
-            f"{kind} was fitted on a label that is always {plain(states[0])!r}, which does not show whether it is on or off: use 0 and 1."
-        )
-
-
-def _probability_on(probabilities: Floats, states: Any) -> Floats:
-    """(rows,) probability that a label is on, also if only one of its two states occurred in training."""
-    if len(states) == 2:
-        return np.asarray(probabilities[:, 1])
-    return np.full(len(probabilities), float(plain(states[0])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ import numpy as np
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
-from tutelage.teachers.inputs import errors_as_bad_input, for_model, is_frame, row_count
+from tutelage.data.cells import cells_of, numbers, texts, truth_values
+from tutelage.data.schema import Column, ColumnType, Schema, columns_of, is_frame, table_of
+from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 
 if TYPE_CHECKING:
     from tutelage.teachers.adapters.declared import Declared
@@ -93,37 +96,76 @@ class OnnxTeacher:
         answers: Floats = np.asarray(output)[: stop - start]
         return answers
 
-    def _feeds(self, inputs: Any) -> dict[str, Any]:
+    @property
+    def schema(self) -> Schema | None:
+        """The columns of a graph with one input per column: their names and types; None for a graph with a single input."""
         graph_inputs = self.session.get_inputs()
         if len(graph_inputs) == 1:
-            dense = inputs.toarray() if hasattr(inputs, "toarray") else for_model(inputs, None)
+            return None
+        return Schema(tuple(Column(one.name, _column_type(one.type)) for one in graph_inputs))
+
+    def _feeds(self, inputs: Any) -> dict[str, Any]:
+        graph_inputs, schema = self.session.get_inputs(), self.schema
+        if schema is None:
+            dense = inputs.toarray() if hasattr(inputs, "toarray") else matrix_of(inputs)
             return {graph_inputs[0].name: _typed(dense, graph_inputs[0])}
-        names = [graph_input.name for graph_input in graph_inputs]
-        if not is_frame(inputs):
+        rows = table_of(inputs)
+        if not is_frame(rows):
             raise BadInput(
-                f"the ONNX file takes the columns {list_classes(tuple(names))}, and the rows have no column names; pass a frame that has "
-                "these columns."
+                f"the ONNX file takes the columns {list_classes(schema.names or ())}, and the rows have no column names; pass a frame that "
+                "has these columns."
             )
-        frame = for_model(inputs, names)
-        return {graph_input.name: _typed(frame[graph_input.name].to_numpy(), graph_input) for graph_input in graph_inputs}
+        columns = columns_of(schema.select(rows))
+        return {one.name: _typed(cells_of(column), one) for one, column in zip(graph_inputs, columns, strict=True)}
+
+
+def _column_type(declared_type: str) -> ColumnType:
+    return "text" if declared_type == "tensor(string)" else "boolean" if declared_type == "tensor(bool)" else "number"
 
 
 def _typed(values: Any, graph_input: Any) -> Any:
+    """The values in the type that the graph declares, converted exactly.
+
+    Raises:
+        BadInput: values that the type cannot hold.
+    """
     name, declared_type = graph_input.name, graph_input.type
     if declared_type not in _DTYPES:
         raise BadInput(f"the ONNX file takes {declared_type} for {name!r}; expected a graph that takes numbers, booleans or texts.")
     array = np.asarray(values)
     if len(graph_input.shape) == 2 and array.ndim == 1:
         array = array.reshape(-1, 1)
-    kind = np.dtype(_DTYPES[declared_type])
-    try:
-        if kind.kind in "iub" and not np.array_equal(array, typed := array.astype(np.float64).astype(kind)):
-            raise ValueError(f"such as {array[array != typed][0]!r}")
-        return array.astype(kind, copy=False)
-    except (TypeError, ValueError, RuntimeWarning) as error:
+    if declared_type == "tensor(string)":
+        return _by_column(_text_cells, array, name)
+    if array.dtype.kind not in "biuf":
+        array = _by_column(truth_values if declared_type == "tensor(bool)" else numbers, array, name)
+    with np.errstate(over="ignore", invalid="ignore"):
+        typed = array.astype(_DTYPES[declared_type], copy=False)
+    wrong = (np.isinf(typed) & ~np.isinf(array)) if typed.dtype.kind == "f" else (typed != array)
+    if wrong.any():
         raise BadInput(
-            f"the ONNX file takes {declared_type} for {name!r}; the rows hold {array.dtype} that do not fit ({error})."
-        ) from error
+            f"the ONNX file takes {declared_type} for {name!r}; the rows hold {array.dtype} that do not fit (such as {array[wrong][0]!r})."
+        )
+    return typed
+
+
+def _by_column(convert: Callable[[Any, str], Any], array: Any, name: str) -> Any:
+    """Convert each column of cells that are not numbers; an error names the column, and its place if the input has several."""
+    if array.ndim == 1:
+        return convert(cells_of(array), name)
+    flat = array.reshape(len(array), -1)
+    places = range(flat.shape[1])
+    names = [name] if len(places) == 1 else [f"{name}[{place}]" for place in places]
+    return np.column_stack([convert(cells_of(flat[:, place]), names[place]) for place in places]).reshape(array.shape)
+
+
+def _text_cells(cells: Any, name: str) -> Any:
+    converted = texts(cells, name)
+    if None in converted.tolist():  # onnxruntime would read the text "None"
+        raise BadInput(
+            f"column {name!r} has a missing text in row {converted.tolist().index(None)}; an ONNX graph takes texts only. Fill it."
+        )
+    return converted
 
 
 def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:

@@ -17,7 +17,8 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, ShapeError, one_line, require
 from tutelage.core.identity import fingerprint_of
-from tutelage.teachers.inputs import errors_as_bad_input, row_count
+from tutelage.data.cells import numbers
+from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,9 +31,9 @@ class TorchTeacher:
     """A Teacher that runs a torch network, in eval mode and without gradients. `as_teacher` builds it.
 
     Attributes:
-        network: maps (batch, ...) to (batch, classes) logits or (batch, outputs) values; on any device.
-        form: kind, task and classes: logits, or values. No softmax is applied.
-        output: selects the logits in what the network returns; None if it returns them.
+        network: maps (batch, ...) to (batch, classes) logits or probabilities, or (batch, outputs) values; on any device.
+        form: kind, task and classes. No softmax is applied.
+        output: selects the answers in what the network returns; None if it returns them.
         batch_size: rows per forward pass; bounds the memory of the activations.
         version: identifies the network in place of its content.
 
@@ -62,7 +63,7 @@ class TorchTeacher:
         return fingerprint_of(self.network, self.form.kind, self.output, name="torch", version=self.version, without_modes=True)
 
     def answer(self, inputs: Any) -> Floats:
-        """Logits, or values, for every row.
+        """Logits, probabilities or values, as `form` declares, for every row.
 
         Args:
             inputs: (rows, ...) array, tensor or frame. Integers stay integers if the network has an embedding layer, or
@@ -82,7 +83,7 @@ class TorchTeacher:
             rows, output = self._tensor(inputs), partial(_selected, self.output)
             outputs = torch_runtime.answers_of(self.network, rows, batch_size=self.batch_size, output=output)
         answers = outputs.to("cpu", torch.float64 if outputs.dtype == torch.float64 else torch.float32).numpy()
-        return self.form.take(answers, count, "the teacher's logits" if self.form.kind == "logits" else "the teacher's values")
+        return self.form.take(answers, count, f"the teacher's {self.form.kind}")
 
     def _tensor(self, inputs: Any) -> Tensor:
         """A copy of the rows on the network's device: a network may modify its input in place."""
@@ -102,10 +103,13 @@ class TorchTeacher:
 
 
 def _numbers(inputs: Any) -> Any:
-    array = np.asarray(inputs.toarray() if hasattr(inputs, "toarray") else inputs)
+    """Rows as a contiguous array in the machine's byte order: int64, or floats and truth values as they are."""
+    array = np.asarray(inputs.toarray() if hasattr(inputs, "toarray") else matrix_of(inputs))
+    if array.dtype.kind == "O" and array.ndim == 2:
+        array = np.column_stack([numbers(cells, str(place)) for place, cells in enumerate(array.T)])
     if array.dtype.kind not in "biuf":
         raise BadInput(f"a torch Module takes numbers; the rows hold {array.dtype}. Encode them first.")
-    return array.astype(np.int64) if array.dtype.kind in "iu" else array
+    return np.ascontiguousarray(array, dtype=np.int64 if array.dtype.kind in "iu" else array.dtype.newbyteorder("="))
 
 
 def _selected(output: Callable[[Any], Tensor] | None, outputs: Any) -> Tensor:
@@ -127,7 +131,7 @@ def torch_teacher(network: nn.Module, declared: Declared) -> TorchTeacher:
     Raises:
         BadInput: classes are missing.
     """
-    kind: AnswerKind = "values" if declared.task == "regression" else "logits"
+    kind: AnswerKind = declared.kind or ("values" if declared.task == "regression" else "logits")
     return TorchTeacher(network, replace(declared, kind=kind).form(of="a torch Module"), declared.output, version=declared.version)
 
 

@@ -1,0 +1,235 @@
+"""The cells of one column as numbers, truth values, category codes, texts or dates: converted exactly, or refused in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.errors import BadInput
+
+_TRUTH_VALUES = {"true": True, "false": False}
+
+
+def cells_of(column: Any) -> NDArray[Any]:
+    """(rows,) cells of a column of any frame: numbers and dates in NumPy's dtypes, anything else as objects."""
+    cells = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+    if cells.dtype.kind == "O" and getattr(column.dtype, "kind", "O") in "iuf":  # pandas' nullable numbers, with a gap
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    return cells.astype(object) if cells.dtype.kind in "UST" else cells
+
+
+def numbers(cells: NDArray[Any], name: str) -> NDArray[Any]:
+    """(rows,) numbers, NaN where a cell is missing. Truth values are 0 and 1, and texts that are numbers are converted.
+
+    Raises:
+        BadInput: a cell that is not a number; the message names column, row and cell.
+    """
+    if cells.dtype.kind in "iuf":
+        return cells.astype(cells.dtype.newbyteorder("="), copy=False)
+    if cells.dtype.kind == "O" and set(map(type, cells)) <= {float, int, bool, type(None)}:
+        with suppress(OverflowError):  # an integer beyond all floats, which is named below
+            return cells.astype(np.float64)
+    return np.array(_mapped(cells, number_of, name, "the model learnt numbers there"), dtype=np.float64)
+
+
+def truth_values(cells: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """(rows,) 0 and 1, NaN where a cell is missing; from truth values, 0 and 1, or the texts true and false.
+
+    Raises:
+        BadInput: any other cell.
+    """
+    if cells.dtype.kind == "b":
+        return cells.astype(np.float64)
+    return np.array(_mapped(cells, _truth_of, name, "the model learnt true and false there"), dtype=np.float64)
+
+
+def texts(cells: NDArray[Any], name: str) -> NDArray[Any]:
+    """(rows,) texts, None where a cell is missing.
+
+    Raises:
+        BadInput: a number or date, of which nobody knows how the model's texts would spell it.
+    """
+    return _objects(_mapped(cells, _text_of, name, "the model learnt texts there"))
+
+
+def dates(cells: NDArray[Any], name: str) -> NDArray[np.datetime64]:
+    """(rows,) datetime64[us], NaT where a cell is missing; from dates, or texts in ISO 8601.
+
+    Raises:
+        BadInput: any other cell.
+    """
+    if cells.dtype.kind == "M":
+        return cells.astype("datetime64[us]")
+    return np.array(_mapped(cells, _date_of, name, "the model learnt dates there"), dtype="datetime64[us]")
+
+
+def labels(cells: NDArray[Any], name: str) -> NDArray[Any]:
+    """(rows,) whole numbers and texts, for a model that stores its categories as hashes of either.
+
+    Raises:
+        BadInput: a missing cell or another number, for both of which such a model has no category.
+    """
+    return _objects(_mapped(cells, _label_of, name, "the model learnt whole numbers or texts as categories there"))
+
+
+def codes(cells: NDArray[Any], levels: Sequence[Any], name: str, *, refuse_unseen: bool = False) -> NDArray[np.intp]:
+    """(rows,) position of each cell among the levels, -1 where it is missing or not among them.
+
+    Numbers are compared by value: 3, 3.0 and NumPy's 3 are one level. Where the levels are numbers and a cell is a text, or the
+    reverse, they match if the text is that number and no other level is.
+
+    Args:
+        cells: (rows,) of any dtype.
+        levels: the levels in the model's order.
+        name: the column, for error messages.
+        refuse_unseen: raise an error for a level that the model did not learn.
+
+    Raises:
+        BadInput: cells of another type than all levels, a text or number that matches two levels, or an unseen level.
+    """
+    find = _Levels(levels, refuse_unseen=refuse_unseen).code
+    return np.array(_mapped(cells, find, name, f"the model learnt the categories {_listed(levels)}"), dtype=np.intp)
+
+
+def number_of(cell: Any) -> float:
+    """A cell as a number, NaN if it is missing.
+
+    Raises:
+        ValueError: not a number.
+    """
+    if is_missing(cell):
+        return float("nan")
+    number = isinstance(cell, Real | Decimal | np.bool_) and not isinstance(cell, np.timedelta64)
+    if number or (isinstance(cell, str) and "_" not in cell):  # float() would read 1_000
+        return float(cell)
+    raise ValueError
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell is None, NaN, NaT or pandas' NA."""
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(cell, float | np.floating | np.datetime64 | Decimal) and str(cell) in ("nan", "NaN", "NaT", "sNaN")
+
+
+def _truth_of(cell: Any) -> float:
+    number = float(_TRUTH_VALUES[cell.strip().lower()]) if _is_truth_text(cell) else number_of(cell)
+    if number not in (0.0, 1.0) and not np.isnan(number):
+        raise ValueError
+    return number
+
+
+def _is_truth_text(cell: Any) -> bool:
+    return isinstance(cell, str) and cell.strip().lower() in _TRUTH_VALUES
+
+
+def _text_of(cell: Any) -> str | None:
+    if is_missing(cell):
+        return None
+    if isinstance(cell, str):
+        return str(cell)
+    raise ValueError
+
+
+def _date_of(cell: Any) -> np.datetime64:
+    if is_missing(cell):
+        return np.datetime64("NaT", "us")
+    if isinstance(cell, str) and len(cell) >= len("2026-01-01"):
+        return np.datetime64(cell, "us")
+    if hasattr(cell, "isoformat") and getattr(cell, "tzinfo", None) is None:
+        return np.datetime64(cell.isoformat(), "us")
+    raise ValueError
+
+
+def _label_of(cell: Any) -> int | str:
+    if isinstance(cell, str):
+        return str(cell)
+    if isinstance(cell, int | np.integer | np.bool_):
+        return int(cell)
+    raise ValueError
+
+
+class _Levels:
+    """Looks up the code of a cell among levels, by value."""
+
+    def __init__(self, levels: Sequence[Any], *, refuse_unseen: bool) -> None:
+        self._of_text = {level: code for code, level in enumerate(levels) if isinstance(level, str)}
+        self._of_other = {level: code for code, level in enumerate(levels) if not isinstance(level, str)}
+        self._of_spelling: dict[Any, list[int]] = {}  # numbers and truth values that texts among the levels spell
+        for level, code in self._of_text.items():
+            self._of_spelling.setdefault(_spelt(level), []).append(code)
+        self._of_spelling.pop(None, None)
+        self._refuse_unseen = refuse_unseen
+
+    def code(self, cell: Any) -> int:
+        if is_missing(cell):
+            return -1
+        if not isinstance(cell, str):
+            number_of(cell)  # a date is no level
+        own = self._of_text if isinstance(cell, str) else self._of_other
+        if cell in own:
+            return own[cell]
+        found, comparable = self._spelt_alike(cell)
+        if len(found) > 1 or not (own or comparable) or (self._refuse_unseen and not found):
+            raise ValueError
+        return found[0] if found else -1
+
+    def _spelt_alike(self, cell: Any) -> tuple[list[int], bool]:
+        """Codes of the levels of the other type that equal a cell, and whether that type can be compared with it at all."""
+        if not isinstance(cell, str):
+            return self._of_spelling.get(cell, []), bool(self._of_spelling)
+        value = _spelt(cell)
+        return ([self._of_other[value]] if value in self._of_other else []), value is not None and bool(self._of_other)
+
+
+def _spelt(text: str) -> Any:
+    """The number or truth value that a text spells; None if it spells neither."""
+    if _is_truth_text(text):
+        return _TRUTH_VALUES[text.strip().lower()]
+    try:
+        number = number_of(text)
+    except ValueError:
+        return None
+    return None if np.isnan(number) else number
+
+
+def _mapped(cells: NDArray[Any], convert: Callable[[Any], Any], name: str, expected: str) -> list[Any]:
+    """Convert each distinct cell once.
+
+    Raises:
+        BadInput: a cell that `convert` refuses with a ValueError.
+    """
+    values = list(cells) if cells.dtype.kind in "Mm" else cells.tolist()  # tolist would make whole numbers of dates
+    try:
+        known = dict.fromkeys(values)
+    except TypeError as error:  # lists and dictionaries have no hash
+        raise BadInput(f"column {name!r} holds cells of type {_unhashable(values)}; {expected}.") from error
+    for cell in known:
+        try:
+            known[cell] = convert(cell)
+        except (ValueError, OverflowError, TypeError) as error:
+            seen = "a missing cell" if is_missing(cell) else repr(cell.item() if isinstance(cell, np.generic) else cell)
+            raise BadInput(
+                f"column {name!r} holds {seen} in row {values.index(cell)}; {expected}. Convert the column, or leave the row out."
+            ) from error
+    return [known[cell] for cell in values]
+
+
+def _unhashable(values: list[Any]) -> str:
+    return next((type(value).__name__ for value in values if type(value).__hash__ is None), "unknown")
+
+
+def _objects(values: list[Any]) -> NDArray[Any]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _listed(levels: Sequence[Any]) -> str:
+    return ", ".join(map(repr, levels[:6])) + (", ..." if len(levels) > 6 else "")

@@ -1,0 +1,189 @@
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from tutelage.core.errors import BadInput
+from tutelage.data.cells import cells_of, codes, dates, is_missing, labels, numbers, texts, truth_values
+
+NAN = float("nan")
+GAPS = [None, NAN, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT")]
+
+
+def column(*cells):
+    array = np.empty(len(cells), dtype=object)
+    array[:] = cells
+    return array
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_every_kind_of_gap_is_missing(gap):
+    assert is_missing(gap)
+
+
+@pytest.mark.parametrize("cell", [0, "", "nan", False, 0.0, [], Decimal(0)])
+def test_other_cells_are_not_missing(cell):
+    assert not is_missing(cell)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (column(1, 2.5, np.int8(3), np.float32(0.5), True, Decimal("1.25")), [1, 2.5, 3, 0.5, 1, 1.25]),
+        (column("1", " 2.5 ", "-1e3", "+.5", "1."), [1, 2.5, -1000, 0.5, 1]),
+        (column("7", *GAPS[:5]), [7, NAN, NAN, NAN, NAN, NAN]),
+        (np.array([True, False]), [1, 0]),
+        (np.array([1, 2], dtype=">i2"), [1, 2]),
+        (column(2**60), [float(2**60)]),
+    ],
+    ids=["numbers", "texts", "gaps", "truth values", "big-endian", "large"],
+)
+def test_numbers_are_converted_exactly(cells, expected):
+    converted = numbers(cells, "a")
+    assert converted.dtype.isnative
+    np.testing.assert_array_equal(converted, expected)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u8", "f2", "f4", "i8"])
+def test_numbers_of_numpy_keep_their_dtype(dtype):
+    assert numbers(np.ones(3, dtype), "a").dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        10**400,
+        "?",
+        "",
+        "1,5",
+        "1_000",
+        "0x10",
+        "True",
+        b"1",
+        datetime.date(2026, 1, 1),
+        pd.Timestamp("2026-01-01"),
+        np.timedelta64(3, "s"),
+        1j,
+        (1,),
+    ],
+    ids=lambda cell: repr(cell)[:20],
+)
+def test_a_cell_that_is_no_number_is_named(cell):
+    with pytest.raises(BadInput, match=r"^column 'age' holds .* in row 1; the model learnt numbers there\. Convert the column, or leave"):
+        numbers(column(1, cell, 2), "age")
+
+
+@pytest.mark.parametrize("unit", ["D", "ns"])
+def test_dates_are_no_numbers(unit):
+    with pytest.raises(BadInput, match="column 'age' holds"):
+        numbers(np.array(["2026-01-01"], dtype=f"datetime64[{unit}]"), "age")
+
+
+def test_cells_without_a_hash_are_refused():
+    with pytest.raises(BadInput, match="column 'age' holds cells of type list"):
+        numbers(column([1], [2]), "age")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (column(True, 0, 1.0, "true", "False", None, np.True_), [1, 0, 1, 1, 0, NAN, 1]),
+        (np.array([1.0, 0.0, NAN]), [1, 0, NAN]),
+        (np.array([True, False]), [1, 0]),
+    ],
+)
+def test_truth_values(cells, expected):
+    np.testing.assert_array_equal(truth_values(cells, "flag"), expected)
+
+
+@pytest.mark.parametrize("cell", [2, "yes", 0.5])
+def test_other_values_are_not_truth_values(cell):
+    with pytest.raises(BadInput, match=r"column 'flag' holds .* in row 1; the model learnt true and false"):
+        truth_values(column(True, cell), "flag")
+
+
+def test_texts_are_texts_and_numbers_are_not():
+    assert texts(column("a", None, np.str_("7")), "t").tolist() == ["a", None, "7"]
+    with pytest.raises(BadInput, match="column 't' holds 7 in row 1; the model learnt texts there"):
+        texts(column("a", 7), "t")
+
+
+def test_dates_come_from_dates_and_iso_texts():
+    cells = column(pd.Timestamp("2026-01-02 03:04"), datetime.date(2026, 1, 2), "2026-01-02T03:04:05", None)
+    expected = np.array(["2026-01-02T03:04", "2026-01-02", "2026-01-02T03:04:05", "NaT"], dtype="datetime64[us]")
+    np.testing.assert_array_equal(dates(cells, "when"), expected)
+    np.testing.assert_array_equal(dates(expected.astype("datetime64[ns]"), "when"), expected)
+
+
+@pytest.mark.parametrize("cell", [20260102, "2026", "soon, perhaps", pd.Timestamp("2026-01-02", tz="UTC")], ids=repr)
+def test_other_values_are_not_dates(cell):
+    with pytest.raises(BadInput, match=r"column 'when' holds .* in row 0; the model learnt dates there"):
+        dates(column(cell), "when")
+
+
+def test_labels_are_whole_numbers_and_texts():
+    assert labels(column(3, np.int8(4), "x", True), "c").tolist() == [3, 4, "x", 1]
+    for cell in (3.0, None, NAN):
+        with pytest.raises(BadInput, match=r"column 'c' holds .* in row 0; the model learnt whole numbers or texts"):
+            labels(column(cell), "c")
+
+
+@pytest.mark.parametrize(
+    ("levels", "cells", "expected"),
+    [
+        ([3, 1, 7], column(3, 3.0, np.int8(7), "1", "7.0", np.float32(1)), [0, 0, 2, 1, 2, 1]),
+        ([3, 1, 7], np.array([7.0, NAN, 2.0]), [2, -1, -1]),
+        ([0.5, 1.5], column("0.5", 1.5, Decimal("0.5")), [0, 1, 0]),
+        (["3", "1"], column(3, 1.0, "1", np.int64(3)), [0, 1, 1, 0]),
+        (["red", "blue"], column("blue", np.str_("red"), "green", None), [1, 0, -1, -1]),
+        ([False, True], column(True, 0, "true", "False", np.True_), [1, 0, 1, 0, 1]),
+        (["False", "True"], column(True, False, "True"), [1, 0, 1]),
+        (["nan", "x"], column("nan", NAN), [0, -1]),
+        (["a", 1], column("a", 1, "1", "b", 2), [0, 1, 1, -1, -1]),
+    ],
+    ids=["whole", "float cells", "fractions", "texts of numbers", "texts", "truth values", "texts of them", "a text nan", "mixed"],
+)
+def test_categories_are_matched_by_value(levels, cells, expected):
+    assert codes(cells, levels, "c").tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("levels", "cell"),
+    [([3, 1], "red"), (["red", "blue"], 3), (["red", "blue"], True), (["3", "3.0"], 3), ([3, 1], pd.Timestamp("2026-01-01"))],
+)
+def test_cells_of_another_type_than_the_categories_are_refused(levels, cell):
+    with pytest.raises(BadInput, match=r"column 'c' holds .* in row 1; the model learnt the categories"):
+        codes(column(None, cell), levels, "c")
+
+
+def test_an_unseen_category_is_refused_on_request():
+    assert codes(column("x", "y"), ["x"], "c").tolist() == [0, -1]
+    with pytest.raises(BadInput, match="column 'c' holds 'y' in row 1; the model learnt the categories 'x'"):
+        codes(column("x", "y"), ["x"], "c", refuse_unseen=True)
+
+
+@pytest.mark.parametrize(
+    ("series", "expected"),
+    [
+        (pd.Series([1, None], dtype="Int64"), [1.0, NAN]),
+        (pd.Series([1, 2], dtype="Int64"), [1, 2]),
+        (pd.Series([0.5, None], dtype="Float32"), [0.5, NAN]),
+        (pd.Series([1.5, 0.0], dtype=pd.SparseDtype("float", 0.0)), [1.5, 0.0]),
+        (pd.Series([3, 1, None], dtype="category"), [3.0, 1.0, NAN]),
+        (pl.Series([1, None]), [1.0, NAN]),
+    ],
+    ids=["Int64 with a gap", "Int64", "Float32", "sparse", "categories", "polars"],
+)
+def test_columns_of_numbers_are_numbers(series, expected):
+    cells = cells_of(series)
+    assert cells.dtype.kind in "if"
+    np.testing.assert_array_equal(cells, expected)
+
+
+@pytest.mark.parametrize("series", [pd.Series(["a", "b"], dtype="string"), pd.Series(["a", "b"], dtype="category"), pl.Series(["a", "b"])])
+def test_columns_of_texts_are_objects(series):
+    assert cells_of(series).dtype == object
+    assert cells_of(series).tolist() == ["a", "b"]

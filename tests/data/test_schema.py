@@ -1,0 +1,226 @@
+import json
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import torch
+from scipy import sparse
+
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.schema import Column, Schema, is_frame, places_by_number
+
+NAN = float("nan")
+SCHEMA = Schema(
+    (
+        Column("size", "number"),
+        Column("on", "boolean"),
+        Column("colour", "category", ("red", "green", "blue")),
+        Column("code", "category", (3, 1, 7)),
+        Column("idle", "unread"),
+    )
+)
+FRAME = pd.DataFrame(
+    {
+        "code": pd.Categorical([7, None, 3], categories=[1, 3, 7]),
+        "more": ["x", "y", "z"],
+        "colour": pd.Categorical(["blue", "red", None]),
+        "idle": ["?", None, "?"],
+        "size": [1.5, NAN, 2.0],
+        "on": [True, False, True],
+    }
+)
+CODES = [[1.5, 1, 2, 2, NAN], [NAN, 0, 0, NAN, NAN], [2.0, 1, NAN, 0, NAN]]
+IN_ORDER = FRAME[["size", "on", "colour", "code", "idle"]]
+SAME_ROWS = {
+    "pandas": FRAME,
+    "objects": FRAME.astype(object),
+    "nullable": FRAME.convert_dtypes(),
+    "Arrow dtypes": FRAME.convert_dtypes(dtype_backend="pyarrow"),
+    "polars": pl.from_pandas(FRAME),
+    "Arrow": pa.table(FRAME),
+    "an Arrow batch": pa.RecordBatch.from_pandas(FRAME),
+    "texts": FRAME.astype(object).map(lambda cell: cell if pd.isna(cell) else str(cell)),
+    "other levels": FRAME.assign(colour=FRAME["colour"].cat.set_categories(["violet", "blue", "red"])),
+    "another order": FRAME[FRAME.columns[::-1]],
+    "an index": FRAME.set_index(np.array([5, 5, 2])),
+    "no unknown columns": IN_ORDER,
+    "a matrix": IN_ORDER.to_numpy(),
+    "in Fortran order": np.asfortranarray(IN_ORDER.to_numpy()),
+    "lists": IN_ORDER.astype(object).to_numpy().tolist(),
+}
+
+
+@pytest.mark.parametrize("kind", SAME_ROWS)
+def test_the_same_rows_are_the_same_numbers(kind):
+    np.testing.assert_array_equal(SCHEMA.encode(SAME_ROWS[kind]), CODES)
+
+
+@pytest.mark.parametrize("kind", SAME_ROWS)
+def test_rows_are_arranged_in_the_types_and_levels_of_the_model(kind):
+    frame = SCHEMA.arrange(SAME_ROWS[kind])
+    assert frame.columns.to_list() == ["size", "on", "colour", "code", "idle"]
+    assert frame["colour"].cat.categories.to_list() == ["red", "green", "blue"]
+    assert frame["code"].cat.categories.to_list() == [3, 1, 7]
+    assert frame["colour"].astype(object).where(frame["colour"].notna(), None).to_list() == ["blue", "red", None]
+    np.testing.assert_array_equal(frame[["size", "on"]].to_numpy(), np.array(CODES)[:, :2])
+
+
+def test_the_index_of_a_frame_is_unchanged():
+    assert SCHEMA.arrange(SAME_ROWS["an index"]).index.to_list() == [5, 5, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (FRAME.drop(columns=["size", "on"]), r"lack the columns 'size', 'on', which the teacher was trained on; they have 'code', 'more'"),
+        (pd.concat([FRAME, FRAME[["size"]]], axis=1), r"more than one column for one of the teacher's: 'size', 'size'"),
+        (IN_ORDER.to_numpy()[:, :3], r"the rows have 3 columns; the teacher was trained on 5: 'size', 'on'"),
+        (IN_ORDER.to_numpy()[0], r"the rows have shape \(5,\); expected \(rows, 5\)\. For a single row pass row\.reshape\(1, -1\)"),
+        (FRAME.assign(size=["1", "2", "three"]), r"column 'size' holds 'three' in row 2; the model learnt numbers"),
+        (FRAME.assign(on=2), r"column 'on' holds 2 in row 0; the model learnt true and false"),
+        (FRAME.assign(colour=7), r"column 'colour' holds 7 in row 0; the model learnt the categories 'red', 'green', 'blue'"),
+    ],
+)
+@pytest.mark.parametrize("method", ["encode", "arrange"])
+def test_other_rows_are_refused_in_one_sentence(rows, message, method):
+    with pytest.raises(BadInput, match=message):
+        getattr(SCHEMA, method)(rows)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "Arrow"])
+def test_a_column_may_have_the_name_of_a_method(kind):
+    rows = kind({"b": [1.0, 2.0], "select": [9, 9], "a": [3.0, 4.0]})
+    schema = Schema((Column("a", "number"), Column("select", "number")))
+    np.testing.assert_array_equal(schema.encode(rows), [[3, 9], [4, 9]])
+
+
+def test_names_that_are_not_texts_are_compared_as_texts():
+    schema = Schema((Column("0", "number"), Column("1", "number")))
+    np.testing.assert_array_equal(schema.encode(pd.DataFrame({1: [5.0], 0: [6.0]})), [[6, 5]])
+
+
+@pytest.mark.parametrize(
+    ("given", "names"), [(["body mass"], ["body_mass"]), (["body_mass"], ["body_mass"]), (["body mass"], ["body mass"])]
+)
+def test_spaces_in_names_equal_the_underscores_that_replaced_them(given, names):
+    schema = Schema(tuple(Column(name, "number") for name in names), underscores=True)
+    np.testing.assert_array_equal(schema.encode(pd.DataFrame([[7.0]], columns=given)), [[7]])
+
+
+def test_two_columns_whose_names_differ_in_spaces_only_are_refused():
+    rows = pd.DataFrame({"body mass": [1.0], "body_mass": [2.0]})
+    with pytest.raises(BadInput, match="more than one column for one of the teacher's: 'body mass', 'body_mass'"):
+        Schema((Column("body_mass", "number"),), underscores=True).encode(rows)
+    np.testing.assert_array_equal(Schema((Column("body_mass", "number"),)).encode(rows), [[2]])
+
+
+NAMELESS = Schema((Column(None, "number"), Column(None, "number")))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[1, 2]],
+        torch.tensor([[1, 2]]),
+        sparse.csr_matrix([[1, 2]]),
+        pd.DataFrame({"b": [1], "a": [2]}),
+        pd.DataFrame({1: [2], 0: [1]}),
+        pd.DataFrame({"1": [2], "0": [1]}),
+        np.array([["1", "2"]]),
+        np.array([[1, 2]], dtype=">f4"),
+    ],
+    ids=["lists", "tensor", "sparse", "frame", "numbered", "numbered by texts", "texts", "big-endian"],
+)
+def test_columns_without_names_are_matched_by_position(rows):
+    encoded = NAMELESS.encode(rows)
+    np.testing.assert_array_equal(encoded, [[1, 2]])
+    assert encoded.dtype == np.float64
+    assert NAMELESS.names is None
+
+
+def test_places_by_number():
+    assert places_by_number(["2", "0", "1"]) == [1, 2, 0]
+    assert places_by_number(["2", "0", "x"]) == [0, 1, 2]
+    assert places_by_number(["1", "2"]) == [0, 1]
+
+
+def test_unseen_levels_are_missing_refused_or_stay():
+    rows = pd.DataFrame({"c": ["x", "new", None]})
+    for unseen in ("missing", "keep"):
+        schema = Schema((Column("c", "category", ("x", "y"), unseen),))
+        np.testing.assert_array_equal(schema.encode(rows), [[0], [NAN], [NAN]])
+    assert schema.arrange(rows)["c"].to_list()[:2] == ["x", "new"]
+    with pytest.raises(BadInput, match="column 'c' holds 'new' in row 1"):
+        Schema((Column("c", "category", ("x", "y"), "refuse"),)).arrange(rows)
+
+
+@pytest.mark.parametrize(
+    ("levels", "gap", "cells", "expected"),
+    [
+        ((3, 1), "nan", ["3", 1.0], [3, 1]),
+        ((3, 1), "nan", ["3", None, 8], [3, NAN, 8]),
+        (("a", "b"), "nan", ["a", None], ["a", NAN]),
+        (("a", "b"), "none", ["a", NAN], ["a", None]),
+        ((False, True), "nan", ["true", 0], [True, False]),
+    ],
+)
+def test_levels_that_stay_have_the_types_that_the_model_learnt(levels, gap, cells, expected):
+    column = Schema((Column("c", "category", levels, "keep", gap),)).arrange(pd.DataFrame({"c": pd.Series(cells, dtype=object)}))["c"]
+    found = column.astype(object).to_list()
+    assert list(map(repr, found)) == list(map(repr, expected)) or column.dtype.kind == "f"
+    np.testing.assert_array_equal(pd.isna(column), pd.isna(pd.Series(expected)))
+
+
+def test_columns_of_an_unknown_type_stay_as_they_are():
+    rows = pd.DataFrame({"a": pd.Series([1, None], dtype="Int64"), "b": ["x", "y"], "c": ["7", "8"]})
+    frame = Schema((Column("b", "any"), Column("a", "any"), Column("c", "number"))).arrange(rows)
+    assert frame.dtypes.astype(str).to_dict() == {"b": "str", "a": "Int64", "c": "float64"}
+
+
+def test_texts_dates_and_hashed_categories():
+    schema = Schema((Column("t", "text"), Column("d", "date"), Column("h", "category")))
+    frame = schema.arrange(pd.DataFrame({"d": ["2026-01-02", None], "h": [3, "x"], "t": ["a", "b"]}))
+    assert frame["t"].to_list() == ["a", "b"]
+    assert frame["d"].to_list() == [pd.Timestamp("2026-01-02"), pd.NaT]
+    assert frame["h"].to_list() == [3, "x"]
+    with pytest.raises(BadInput, match="column 't' is of type 'text', which has no numbers"):
+        schema.encode(frame)
+
+
+@pytest.mark.parametrize(
+    "schema", [SCHEMA, NAMELESS, Schema((Column("a b", "category", (True, 1.5, "x"), "keep", "none"),), underscores=True)]
+)
+def test_a_schema_survives_json(schema):
+    assert Schema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
+
+
+@pytest.mark.parametrize("plain", [{}, [], {"columns": [{"name": "a"}], "underscores": False}, {"columns": 7, "underscores": False}])
+def test_other_json_is_refused(plain):
+    with pytest.raises(BadInput, match="this is not a stored schema"):
+        Schema.from_json(plain)
+
+
+def test_levels_are_plain_values():
+    assert Column("c", "category", (np.int64(3), np.float32(0.5), np.str_("x"), np.True_)).levels == (3, 0.5, "x", True)
+    for level in (None, NAN, pd.Timestamp("2026-01-01")):
+        with pytest.raises(BadInput, match="column 'c' has the category"):
+            Column("c", "category", (level,))
+    with pytest.raises(BadInput, match="column 'c' has the type 'float'; expected one of number, boolean"):
+        Column("c", "float")
+
+
+def test_no_array_is_a_frame():
+    assert [is_frame(rows) for rows in (FRAME, pl.from_pandas(FRAME), np.ones((2, 2)), ["text"], FRAME["size"])] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_a_single_row_is_refused_for_columns_without_names():
+    with pytest.raises(ShapeError, match=r"shape \(2,\)"):
+        NAMELESS.encode(np.ones(2))

@@ -26,11 +26,11 @@ import tutelage as tl
 from tutelage.core.answers import of_classes
 from tutelage.experiments.demo.mnist_setting import pixels, teacher_network
 from tutelage.training.batch_loss import BatchLoss
-from tutelage.training.feeds import TensorFeed
+from tutelage.training.feeding.feeds import TensorFeed
+from tutelage.training.feeding.teacher_answers import recorded_answers
 from tutelage.training.loop import train
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.state import LoopSettings
-from tutelage.training.teacher_answers import recorded_answers
 
 BATCH, EPOCHS, TEMPERATURE = 128, 20, 4.0
 SIZES = (784, 10, 10, 10)

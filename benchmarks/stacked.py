@@ -17,14 +17,14 @@ from tutelage.losses.shared_targets import with_shared_targets
 from tutelage.search.sweep import distillation
 from tutelage.training.backend import Backend
 from tutelage.training.batch_loss import BatchLoss
-from tutelage.training.feeds import TensorFeed
+from tutelage.training.feeding.feeds import TensorFeed
+from tutelage.training.feeding.teacher_answers import recorded_answers
 from tutelage.training.loop import train
 from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacks.networks import mlp, with_new_weights
 from tutelage.training.stacks.stack import stack_of
 from tutelage.training.stacks.stack_steps import StackSteps
 from tutelage.training.state import LoopSettings
-from tutelage.training.teacher_answers import recorded_answers
 
 SIZES = ((784, 10, 10, 10), (784, 30, 30, 10), (784, 100, 100, 10))
 COPIES, BATCH, STEPS = 32, 128, 200

@@ -19,3 +19,8 @@ def test_it_has_a_row_for_each_room():
 def test_the_row_of_a_room_names_its_files(room):
     there = {path.name for path in (SOURCE / room).rglob("*.py")} - {"__init__.py", "__main__.py"}
     assert set(re.findall(r"`(\w+\.py)`", ROWS[room])) - {"__init__.py"} == there
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in SOURCE.rglob("*.py")}), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_folder_is_seen_at_a_glance(folder):
+    assert len([path for path in folder.glob("*.py") if not path.name.startswith("__")]) <= 14

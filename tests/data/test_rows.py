@@ -12,7 +12,7 @@ from scipy import sparse
 from tutelage.core.errors import BadInput, MissingExtra, ShapeError
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
-from tutelage.data.tables import ParquetParts, read_table
+from tutelage.data.tables.sources import ParquetParts, read_table
 
 VALUES = np.arange(14.0).reshape(7, 2)
 

@@ -9,7 +9,8 @@ from sklearn.tree import DecisionTreeClassifier
 from tutelage.core.records import Cost, Interval, Latency
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
-from tutelage.evaluation.records import AlignedAnswers, Estimate, ReliabilityCurve
+from tutelage.evaluation.metrics.calibration import ReliabilityCurve
+from tutelage.evaluation.records import AlignedAnswers, Estimate
 from tutelage.teachers.adapt import as_teacher
 
 

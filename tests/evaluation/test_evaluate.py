@@ -10,9 +10,9 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.row_names import row_names
-from tutelage.evaluation.agreement import floored
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
+from tutelage.evaluation.metrics.agreement import floored
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.teachers.adapt import as_teacher
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from tutelage.evaluation.calibration import expected_calibration_error, top_label
+from tutelage.evaluation.metrics.calibration import expected_calibration_error, top_label
 from tutelage.evaluation.resampled import calibration_error, lowest_rate, r_squared
 
 

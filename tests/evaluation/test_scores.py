@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, r2_score, recall_score
 
-from tutelage.evaluation.calibration import expected_calibration_error
+from tutelage.evaluation.metrics.calibration import expected_calibration_error
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scores import Settings, estimates, row_scores, scores
 

@@ -8,7 +8,7 @@ from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, StaleCache
 from tutelage.training import checkpoints
 from tutelage.training.checkpoints import FILE, Checkpoints
-from tutelage.training.feeds import TensorFeed
+from tutelage.training.feeding.feeds import TensorFeed
 from tutelage.training.loop import train
 from tutelage.training.state import LoopSettings
 from tutelage.training.validation import Validation

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.checks.determinism import ROUNDING, largest_difference
+from tutelage.checks.answers.determinism import ROUNDING, largest_difference
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.checks.determinism import ROUNDING, largest_difference
+from tutelage.checks.answers.determinism import ROUNDING, largest_difference
 from tutelage.checks.findings import Finding
 from tutelage.checks.sampling import Sample, SampleAnswers, query_sample, rows_at, without_columns
 from tutelage.core.answers import list_classes

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.checks.accuracy import check_accuracy, check_known
 from tutelage.checks.against_baselines import check_against_baselines
-from tutelage.checks.ceilings import check_votes
+from tutelage.checks.answers.accuracy import check_accuracy, check_known
+from tutelage.checks.answers.ceilings import check_votes
+from tutelage.checks.answers.confidence import check_calibration
+from tutelage.checks.answers.declared_form import check_declared, check_variation
+from tutelage.checks.answers.determinism import check_determinism
+from tutelage.checks.answers.sharpness import check_sharpness
 from tutelage.checks.columns import check_columns, check_unread
-from tutelage.checks.confidence import check_calibration
-from tutelage.checks.declared_form import check_declared, check_variation
-from tutelage.checks.determinism import check_determinism
 from tutelage.checks.findings import Finding, Preflight, Severity
 from tutelage.checks.leaks_and_shift import (
     check_answer_shift,
@@ -27,7 +28,6 @@ from tutelage.checks.leaks_and_shift import (
 )
 from tutelage.checks.networks import check_mode, check_student
 from tutelage.checks.sampling import SampleAnswers, draw, query_sample
-from tutelage.checks.sharpness import check_sharpness
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.awkward_columns import identifiers

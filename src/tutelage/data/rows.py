@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.arrow_frames import frame_of
-from tutelage.data.tables import TableSource, is_table, open_tables, table_suffix
+from tutelage.data.tables.arrow_frames import frame_of
+from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, did_you_mean
 from tutelage.data.rows import Rows, as_rows, rows_of
-from tutelage.data.tables import FORMATS, TableSource, is_table, open_tables
+from tutelage.data.tables.sources import FORMATS, TableSource, is_table, open_tables
 
 MAX_DROP_COLUMNS = 6
 

@@ -14,8 +14,8 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import array_of, as_rows
-from tutelage.evaluation.agreement import Decisions
 from tutelage.evaluation.intervals import finite_array
+from tutelage.evaluation.metrics.agreement import Decisions
 from tutelage.evaluation.own_decisions import own_decisions
 from tutelage.evaluation.records import AlignedAnswers
 

@@ -10,13 +10,13 @@ import numpy as np
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.data.rows import as_rows
-from tutelage.evaluation.agreement import FLOOR, as_distributions, decision_counts, decisions
 from tutelage.evaluation.alignment import align
-from tutelage.evaluation.calibration import BINS, Binning, reliability_curve, top_label
 from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.intervals import effective_rows
-from tutelage.evaluation.records import AlignedAnswers, ReliabilityCurve
+from tutelage.evaluation.metrics.agreement import FLOOR, as_distributions, decision_counts, decisions
+from tutelage.evaluation.metrics.calibration import BINS, Binning, ReliabilityCurve, reliability_curve, top_label
+from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scores import Scores, Settings, estimates, left_out, scores
 from tutelage.teachers.adapt import as_teacher
 

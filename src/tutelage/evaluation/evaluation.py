@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Cost, Interval, Latency, dumps
-from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate, ReliabilityCurve
+from tutelage.evaluation.metrics.calibration import ReliabilityCurve
+from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate
 from tutelage.evaluation.table import EvaluationTable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
-from tutelage.evaluation.agreement import Decisions, as_distributions, decisions
+from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 
 
 def own_decisions(model: Any, inputs: Any, answers: Floats, form: AnswerForm) -> Decisions | None:

@@ -9,7 +9,7 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval
-from tutelage.evaluation.agreement import Decisions, as_distributions, decisions
+from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 
 CAVEAT = "95 % intervals are over test rows; they do not cover another seed, another teacher or other training rows."
 
@@ -35,24 +35,6 @@ class Estimate:
     def __str__(self) -> str:
         span = "" if self.interval is None else f" ({self.interval.low:.4g} to {self.interval.high:.4g})"
         return f"{self.value:.4g}{span}"
-
-
-@dataclass(frozen=True)
-class ReliabilityCurve:
-    """The student's confidence and the observed outcome, in each bin that is not empty.
-
-    Attributes:
-        low, high: the edges of each confidence bin.
-        rows: number of decisions in the bin.
-        confidence: mean probability of the student's top class.
-        outcome: the share of correct decisions, or the mean probability that the teacher gives to the same class.
-    """
-
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    rows: tuple[int, ...]
-    confidence: tuple[float, ...]
-    outcome: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tutelage.core.arrays import Floats
-from tutelage.evaluation.agreement import Decisions
 from tutelage.evaluation.bootstrap import OfSums
-from tutelage.evaluation.calibration import BINS, Binning, bin_edges, bin_of, top_label
+from tutelage.evaluation.metrics.agreement import Decisions
+from tutelage.evaluation.metrics.calibration import BINS, Binning, bin_edges, bin_of, top_label
 
 
 def lowest_rate(group: NDArray[Any], right: NDArray[np.bool_], *, groups: int) -> OfSums:

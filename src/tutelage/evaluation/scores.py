@@ -14,11 +14,11 @@ from scipy import sparse
 from tutelage.core.answers import list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.records import Interval
-from tutelage.evaluation.agreement import FLOOR, as_distributions, cross_entropy, kl_nats
 from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals
-from tutelage.evaluation.calibration import BINS, Binning, brier
 from tutelage.evaluation.intervals import effective_rows, mean_interval, proportion_interval, rare_rows_caution, weighted_mean_interval
-from tutelage.evaluation.ranking import Auc, mean_auc
+from tutelage.evaluation.metrics.agreement import FLOOR, as_distributions, cross_entropy, kl_nats
+from tutelage.evaluation.metrics.calibration import BINS, Binning, brier
+from tutelage.evaluation.metrics.ranking import Auc, mean_auc
 from tutelage.evaluation.records import AlignedAnswers, Estimate
 from tutelage.evaluation.resampled import calibration_error, lowest_rate, macro_f1, r_squared
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.core.errors import BadInput
-from tutelage.data.csv_text import opened
-from tutelage.data.tables import read_table, table_suffix
+from tutelage.data.tables.csv_text import opened
+from tutelage.data.tables.sources import read_table, table_suffix
 
 NUMBER_OF_TOKEN = {"logprob": "log-probabilities", "log_prob": "log-probabilities", "probability": "probabilities", "prob": "probabilities"}
 """Under which names a token's number is logged, and its kind."""

@@ -16,7 +16,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import check_place
-from tutelage.core.identity import identified
+from tutelage.core.identity.fingerprints import identified
 from tutelage.core.stages import Advance
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows

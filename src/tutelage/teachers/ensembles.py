@@ -12,7 +12,7 @@ from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.core.identity import joint_fingerprint
+from tutelage.core.identity.fingerprints import joint_fingerprint
 from tutelage.data.schema import Schema, is_frame, table_of
 from tutelage.teachers.adapt import as_teacher
 

@@ -12,7 +12,7 @@ from tutelage.core.answers import AnswerForm, list_classes, of_classes, plain
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.core.identity import joint_fingerprint
+from tutelage.core.identity.fingerprints import joint_fingerprint
 from tutelage.data.schema import Schema
 from tutelage.teachers.adapt import as_teacher
 

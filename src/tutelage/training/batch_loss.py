@@ -17,8 +17,8 @@ from tutelage.core.errors import BadInput, ShapeError
 from tutelage.losses.hooks import capturing
 from tutelage.losses.objective import Objective
 from tutelage.losses.signals import Signals
-from tutelage.training.feeds import Batch
-from tutelage.training.teacher_answers import TeacherSignals
+from tutelage.training.feeding.feeds import Batch
+from tutelage.training.feeding.teacher_answers import TeacherSignals
 
 Output = Callable[[Any], Tensor]
 

@@ -12,12 +12,12 @@ from torch import nn
 
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
-from tutelage.core.hashing import content_hash
-from tutelage.core.identity import identified
+from tutelage.core.identity.fingerprints import identified
+from tutelage.core.identity.hashing import content_hash
 from tutelage.data.row_names import Names, row_names
 from tutelage.losses.objective import Objective
+from tutelage.training.feeding.sources import TrainingData
 from tutelage.training.settings import TrainingSettings
-from tutelage.training.sources import TrainingData
 
 ITEMS_READ = 64
 """Items of a Dataset that identify it if its own content cannot be read."""

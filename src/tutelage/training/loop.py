@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tutelage.core.arrays import same_length
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
-from tutelage.training.feeds import Batch, Feed, TensorFeed
+from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed
 from tutelage.training.loss_monitor import LossMonitor
 from tutelage.training.state import Fit, LoopSettings, Report, State
 from tutelage.training.validation import Validation

@@ -27,12 +27,12 @@ from tutelage.teachers.held_networks import networks_in
 from tutelage.training.backend import Backend
 from tutelage.training.batch_loss import BatchLoss, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
-from tutelage.training.feeds import Batch, Feed
+from tutelage.training.feeding.feeds import Batch, Feed
+from tutelage.training.feeding.sources import form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
 from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
 from tutelage.training.progress import progress_line
 from tutelage.training.settings import TrainingSettings
-from tutelage.training.sources import form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
 from tutelage.training.state import Fit, Report
 
 

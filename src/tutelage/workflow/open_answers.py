@@ -13,7 +13,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, TutelageError, one_line
 from tutelage.data.table_file import TableFile
-from tutelage.data.tables import table_suffix
+from tutelage.data.tables.sources import table_suffix
 from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.logs import read_answers

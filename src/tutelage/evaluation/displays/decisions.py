@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.evaluation.agreement import decision_counts, shares
 from tutelage.evaluation.displays.canvas import INK, canvas, draw_colour_bar
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
+from tutelage.evaluation.metrics.agreement import decision_counts, shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike
 
 from tutelage.core.answers import of_classes, plain
 from tutelage.core.errors import BadInput
-from tutelage.evaluation.calibration import BINS, Binning, reliability_curve, top_label
 from tutelage.evaluation.displays.canvas import FAINT, INK, TEACHER, TRUTH, canvas, draw_diagonal
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.intervals import proportion_interval
-from tutelage.evaluation.records import ReliabilityCurve
+from tutelage.evaluation.metrics.calibration import BINS, Binning, ReliabilityCurve, reliability_curve, top_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
-from tutelage.training.feeds import Batch, TensorFeed
+from tutelage.training.feeding.feeds import Batch, TensorFeed
 from tutelage.training.loop import step_count, train
 from tutelage.training.settings import one_cycle
 from tutelage.training.state import LoopSettings

@@ -14,7 +14,7 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.answers import AnswerForm, label_array, list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError, require
-from tutelage.core.hashing import content_hash
+from tutelage.core.identity.hashing import content_hash
 
 
 @dataclass(frozen=True, eq=False)

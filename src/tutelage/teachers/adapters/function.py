@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.identity import fingerprint_of
+from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.teachers.inputs import row_count
 
 if TYPE_CHECKING:

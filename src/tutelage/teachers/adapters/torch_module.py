@@ -16,7 +16,7 @@ from tutelage.core.answer_kinds import AnswerKind
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, ShapeError, one_line, require
-from tutelage.core.identity import fingerprint_of
+from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.data.cells import numbers
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 

@@ -15,8 +15,8 @@ from tutelage.core import torch_runtime
 from tutelage.core.errors import TutelageError, one_line
 from tutelage.losses.objective import Objective
 from tutelage.losses.shared_targets import with_shared_targets
+from tutelage.training.feeding.sources import training_data
 from tutelage.training.settings import TrainingSettings
-from tutelage.training.sources import training_data
 from tutelage.training.stacks.stack import Stack, stack_of
 from tutelage.training.stacks.stack_steps import DivergenceTolerant, StackSteps, at_rate
 from tutelage.training.state import Fit

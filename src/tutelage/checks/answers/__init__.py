@@ -1,0 +1,1 @@
+"""Checks of the answers alone, and of the answers against the truth."""

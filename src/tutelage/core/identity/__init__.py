@@ -1,0 +1,1 @@
+"""What identifies an object: its content, and a fingerprint made of it."""

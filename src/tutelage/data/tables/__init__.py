@@ -1,0 +1,1 @@
+"""Tables in files: their formats, and the types of their columns."""

@@ -1,0 +1,154 @@
+"""Delimited text as an Arrow table of texts: separator, encoding, line breaks in quotes. `column_types` says what the texts mean."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from tutelage.core.errors import BadInput, one_line
+from tutelage.data.tables.column_types import MISSING, NUMBER
+
+SEPARATORS = ",;\t|"
+HEAD_BYTES = 1 << 20
+"""The header is looked for in so many bytes at the beginning of the file."""
+BLOCK_BYTES = (1 << 24, 1 << 27, 1 << 30)
+"""Arrow reads blocks of the first size; if one row is longer, of the next."""
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether the file's name says that it is compressed with gzip."""
+    return path.suffix == ".gz"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, decompressed."""
+    with gzip.open(path, "rb") if is_gzip(path) else path.open("rb") as file:
+        yield file  # type: ignore[misc]
+
+
+def read_texts(path: Path) -> Any:
+    """Read delimited text: (rows, columns) texts as they stand in the file, null where a cell without quotes is empty.
+
+    The separator is the one of comma, semicolon, tab and | that occurs most often in the header. A byte order mark names UTF-8 or
+    UTF-16; a file without one is UTF-8. In a file with semicolons, 1,5 is the number 1.5.
+
+    Raises:
+        BadInput: a column without a name or two of one name, rows of unequal length, or another encoding; also a damaged file.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as pcsv
+
+    try:
+        with opened(path) as file:
+            head = file.read(HEAD_BYTES)
+        encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        names, separator = _header(path, head.decode(encoding, errors="ignore"))
+        options: dict[str, Any] = {
+            "parse_options": pcsv.ParseOptions(delimiter=separator, newlines_in_values=True, ignore_empty_lines=len(names) > 1),
+            "convert_options": pcsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+            ),
+        }
+        encoding = "utf8" if encoding == "utf-8-sig" else encoding
+        table = _in_blocks(lambda size: pcsv.read_csv(path, pcsv.ReadOptions(block_size=size, encoding=encoding), **options))
+        found = list(table.column_names)
+    except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
+        _check_encoding(path, error)
+        raise BadInput(f"{path} cannot be read as a table ({one_line(error)}).") from error
+    if found != names:
+        raise BadInput(f"the first line of {path} cannot be read as column names; write them as one line of text.")
+    if len(names) == 1:
+        table = _without_blank_end(table)
+    return _decimal_points(table) if separator == ";" else table
+
+
+def _in_blocks(read: Any) -> Any:
+    import pyarrow as pa
+
+    for size in BLOCK_BYTES:
+        try:
+            return read(size)
+        except pa.ArrowInvalid as error:
+            if "straddling" not in str(error) or size == BLOCK_BYTES[-1]:
+                raise
+    return None
+
+
+def read_json_lines(path: Path) -> Any:
+    """Read a file of JSON objects, one a line, as an Arrow table.
+
+    Raises:
+        BadInput: a line is not such an object, or one column holds values of several types.
+    """
+    import pyarrow as pa
+    import pyarrow.json as pjson
+
+    try:
+        with opened(path) as file:
+            content = file.read()
+        options = pjson.ParseOptions(newlines_in_values=False)
+        return _in_blocks(
+            lambda size: pjson.read_json(io.BytesIO(content), pjson.ReadOptions(block_size=max(1 << 20, size)), parse_options=options)
+        )
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise BadInput(f"{path} cannot be read as lines of JSON objects ({one_line(error)}).") from error
+
+
+def _header(path: Path, head: str) -> tuple[list[str], str]:
+    """The column names and the separator."""
+    text = head.lstrip("\r\n")
+    if "\x00" in text.partition("\n")[0]:
+        raise BadInput(f"{path} is not a text file; expected a table with column names in its first line.")
+    quoted, counts = False, dict.fromkeys(SEPARATORS, 0)
+    for letter in text:
+        if letter == '"':
+            quoted = not quoted
+        elif not quoted and letter in "\r\n":
+            break
+        elif not quoted and letter in counts:
+            counts[letter] += 1
+    separator = "\t" if ".tsv" in path.suffixes else max(SEPARATORS, key=counts.__getitem__)
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+    return names, separator
+
+
+def _check_encoding(path: Path, error: BaseException) -> None:
+    """Raise the sentence for a file that is not UTF-8, if that is the cause."""
+    if "UTF" not in str(error).upper():
+        return
+    with opened(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as invalid:
+                raise BadInput(
+                    f"{path} is not UTF-8 (byte 0x{line[invalid.start]:02x} in line {number}); it may be Latin-1 or Windows-1252. "
+                    "Save it as UTF-8, for example with: iconv -f CP1252 -t UTF-8."
+                ) from error
+
+
+def _without_blank_end(table: Any) -> Any:
+    """A table of one column without the empty lines at its end."""
+    column, count = table.column(0), table.num_rows
+    while count and not column[count - 1].is_valid:
+        count -= 1
+    return table.slice(0, count)
+
+
+def _decimal_points(table: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for place, name in enumerate(table.column_names):
+        cells = table.column(place)
+        points = pc.replace_substring_regex(cells, r"^([+-]?[0-9]+),([0-9]+([eE][+-]?[0-9]+)?)$", r"\1.\2")
+        numeric = pc.or_(pc.match_substring_regex(points, NUMBER), pc.is_in(points, value_set=pa.array(MISSING)))
+        if pc.all(numeric).as_py():
+            table = table.set_column(place, name, points)
+    return table

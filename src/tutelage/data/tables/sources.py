@@ -1,0 +1,384 @@
+"""Tables in files of any format, one or many, with the same rows from each: columns by name, their types, and any part of the rows."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
+from tutelage.data.tables.column_types import TYPES, ColumnType, as_type, dates_inferred, inferred, type_of
+from tutelage.data.tables.csv_text import read_json_lines, read_texts
+
+CSV, JSON_LINES, PARQUET = (".csv", ".tsv"), (".jsonl",), (".parquet",)
+FORMATS = "a .parquet, .csv, .tsv or .jsonl file"
+
+_NAMED_INDEX = re.compile(r"^(Unnamed: 0([.]\d+)*|__index_level_\d+__)$")
+_LIKELY_INDEX = ("index", "level_0", "rownames", "row_names")
+
+
+def table_suffix(path: Path) -> str:
+    """The suffix that names the format, without .gz; "" for a file that is not a table."""
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    return suffix if suffix in (*CSV, *JSON_LINES) or (suffix in PARQUET and path.suffix != ".gz") else ""
+
+
+def is_table(path: Path) -> bool:
+    """Whether this path names a table: a file of a known format, a folder, or a pattern such as `part-*.csv`."""
+    return bool(table_suffix(path)) or path.is_dir() or _is_pattern(path)
+
+
+def _is_pattern(path: Path) -> bool:
+    return not path.exists() and glob.has_magic(str(path))
+
+
+def files_of(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The files that these paths name, in order: a file itself, the tables in a folder or of a pattern sorted by name.
+
+    Raises:
+        BadInput: a file does not exist or is not a table, or a folder or pattern yields none.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(file for file in path.iterdir() if file.is_file() and table_suffix(file) and not file.name.startswith("."))
+        else:
+            found = sorted(Path(name) for name in glob.glob(str(path))) if _is_pattern(path) else [path]  # noqa: PTH207 - the pattern may be absolute
+        if not found:
+            raise BadInput(f"{path} names no table; expected {FORMATS}, or a folder of them.")
+        files += found
+    for file in files:
+        if not table_suffix(file):
+            raise BadInput(f"cannot read a table from {file}; expected {FORMATS}.")
+        if not file.is_file():
+            raise BadInput(f"there is no file {file}; name the file that holds the rows.")
+    return tuple(files)
+
+
+def read_table(path: Path) -> Any:
+    """Read a .parquet, .csv, .tsv or .jsonl file as one pyarrow Table, index columns included.
+
+    Raises:
+        BadInput: another suffix, a file that does not exist, content that does not match the suffix, or one column name twice.
+    """
+    piece = _pieces(files_of([path]), {})[0]
+    return piece.read(piece.names, 0, piece.count)
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """The rows of one or more files.
+
+    Attributes:
+        paths: the files, in the order of their rows.
+        names: the columns, without a row index.
+        types: the type of every column, index columns included; None for missing values only, or values that no model takes.
+        count: number of rows.
+        index: columns that hold a row index and are therefore no features.
+    """
+
+    paths: tuple[Path, ...]
+    names: tuple[str, ...]
+    types: Mapping[str, ColumnType | None]
+    count: int
+    index: tuple[str, ...]
+    _pieces: tuple[_Piece, ...] = field(repr=False)
+    _arrow_types: Mapping[str, Any] = field(repr=False)
+
+    def recorded_types(self, names: Sequence[str]) -> dict[str, ColumnType]:
+        """The types in which other files must hold these columns, for a model that learnt them from this one.
+
+        Categories of texts are texts: a file of texts does not tell them apart. A column that holds nothing is one of numbers.
+        """
+        import pyarrow as pa
+
+        types = {}
+        for name in names:
+            kind = self._arrow_types[name]
+            of_texts = pa.types.is_dictionary(kind) and type_of(kind.value_type) == "text"
+            types[name] = "text" if of_texts else type_of(kind) or "number"
+        return types
+
+    def part(self, names: Sequence[str], start: int, stop: int) -> Any:
+        """Rows from `start` to `stop` of these columns, as an Arrow table."""
+        import pyarrow as pa
+
+        parts, first = [], 0
+        for piece in self._pieces:
+            begin, end = max(start - first, 0), min(stop - first, piece.count)
+            if begin < end:
+                parts.append(self._aligned(piece.read(names, begin, end)))
+            first += piece.count
+        return pa.concat_tables(parts, promote_options="permissive")
+
+    def _aligned(self, table: Any) -> Any:
+        """The table with the types that all files have in common."""
+        for place, name in enumerate(table.column_names):
+            kind = self._arrow_types[name]
+            if table.column(place).type != kind and type_of(kind) != "category":
+                table = table.set_column(place, name, table.column(place).cast(kind))
+        return table
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One file: its columns with their Arrow types, and `read(names, start, stop)`, which returns an Arrow table."""
+
+    path: Path
+    names: tuple[str, ...]
+    types: Mapping[str, Any]
+    count: int
+    read: Callable[[Sequence[str], int, int], Any]
+    index: tuple[str, ...] = ()
+
+
+def open_tables(paths: Sequence[Path], *, dtype: Mapping[str, str] | None = None, named: Collection[str] = ()) -> TableSource:
+    """Open files as one table. Parquet files are read in parts when needed, others at once.
+
+    A row index is not a column: a first column without a name, as pandas writes it, or named `Unnamed: 0`; the index in pandas'
+    Parquet files; and a first column named `index`, `level_0` or `rownames` that counts the rows.
+
+    Args:
+        paths: files, folders of files, or patterns such as `part-*.csv`; the rows of several files follow each other.
+        dtype: the type of some columns, as {"column": "text"}.
+        named: columns that the caller names; they are columns even if they look like an index.
+
+    Raises:
+        BadInput: a file that cannot be read, one column name twice, files of different columns or types, or a column that does not
+            have its declared type.
+        ShapeError: no rows.
+    """
+    declared = _checked(dtype or {})
+    files = files_of(paths)
+    pieces = _pieces(files, declared)
+    first = pieces[0]
+    index = tuple(name for name in _index_columns(first) if name not in {*named, *declared})
+    names = tuple(name for name in first.names if name not in index)
+    if not names:
+        raise BadInput(f"{first.path} has no columns; expected a table with at least one.")
+    for name in declared:
+        if name not in first.names:
+            raise BadInput(f"{first.path} has no column {name!r}, for which a type is declared.{did_you_mean(name, first.names)}")
+    for piece in pieces[1:]:
+        _check_columns(first, piece, names)
+    count = sum(piece.count for piece in pieces)
+    if count == 0:
+        raise ShapeError(f"{first.path} has no rows; give at least one.")
+    everywhere = [name for name in first.names if all(name in piece.names for piece in pieces)]
+    arrow_types = {name: _common_type(name, pieces) for name in everywhere}
+    return TableSource(files, names, {name: type_of(kind) for name, kind in arrow_types.items()}, count, index, tuple(pieces), arrow_types)
+
+
+def _checked(dtype: Mapping[str, str]) -> dict[str, ColumnType]:
+    for name, kind in dtype.items():
+        if kind not in TYPES:
+            raise BadInput(f"the type of column {name!r} is {kind!r}; expected one of {', '.join(TYPES)}.{did_you_mean(kind, TYPES)}")
+    return {name: kind for name, kind in dtype.items() if kind in TYPES}
+
+
+def _pieces(files: Sequence[Path], declared: Mapping[str, ColumnType]) -> list[_Piece]:
+    texts = {file: read_texts(file) for file in files if table_suffix(file) in CSV}
+    tables: dict[Path, Any] = {
+        file: _converted(file, read_json_lines(file), declared) for file in files if table_suffix(file) in JSON_LINES
+    }
+    tables |= _typed(texts, declared)
+    return [_in_memory(file, tables[file]) if file in tables else _parquet(file, declared) for file in files]
+
+
+def _typed(texts: Mapping[Path, Any], declared: Mapping[str, ColumnType]) -> dict[Path, Any]:
+    """Text files with the types of their columns, inferred from all files together."""
+    import pyarrow as pa
+
+    first = next(iter(texts), None)
+    if first is None:
+        return {}
+    for path, table in texts.items():
+        _check_unique(path, table.column_names)
+    names = texts[first].column_names
+    for path, table in texts.items():
+        _check_same(first, names, path, table.column_names)
+    columns = {}
+    for name in names:
+        joined = pa.chunked_array([chunk for table in texts.values() for chunk in table.column(name).chunks], type=pa.string())
+        columns[name] = as_type(joined, declared[name], _where(first, name)) if name in declared else inferred(joined)
+    whole, start, typed = pa.table(columns), 0, {}
+    for path, table in texts.items():
+        typed[path] = whole.slice(start, table.num_rows)
+        start += table.num_rows
+    return typed
+
+
+def _converted(path: Path, table: Any, declared: Mapping[str, ColumnType]) -> Any:
+    """A table of JSON objects: texts that are dates as dates, and the declared types."""
+    import pyarrow as pa
+
+    _check_unique(path, table.column_names)
+    for place, name in enumerate(table.column_names):
+        column = table.column(place)
+        if name in declared:
+            column = as_type(column, declared[name], _where(path, name))
+        elif pa.types.is_string(column.type):
+            column = dates_inferred(column)
+        table = table.set_column(place, name, column)
+    return table
+
+
+def _where(path: Path, name: str) -> str:
+    return f"column {name!r} of {path}"
+
+
+def _in_memory(path: Path, table: Any) -> _Piece:
+    names = tuple(table.column_names)
+    return _Piece(
+        path,
+        names,
+        dict(zip(names, table.schema.types, strict=True)),
+        table.num_rows,
+        lambda n, a, b: table.select(list(n)).slice(a, b - a),
+    )
+
+
+def _parquet(path: Path, declared: Mapping[str, ColumnType]) -> _Piece:
+    parts = ParquetParts(path)
+    schema = parts.schema
+    _check_unique(path, schema.names)
+    of_pandas = schema.pandas_metadata or {}
+    stored = of_pandas.get("index_columns", [])  # the row index, or a range as a mapping
+    of_category = {column["name"] for column in of_pandas.get("columns", ()) if column["pandas_type"] == "categorical"}
+    categories: dict[str, ColumnType] = {name: "category" for name in schema.names if name in of_category}
+    declared = categories | dict(declared)  # Parquet itself keeps categories of texts only
+    readers: dict[tuple[str, ...], ParquetParts] = {}
+
+    def read(names: Sequence[str], start: int, stop: int) -> Any:
+        reader = readers.setdefault(tuple(names), ParquetParts(path, names))
+        return _declared(path, reader.table(start, stop).select(list(names)), declared)
+
+    types = dict(zip(schema.names, schema.types, strict=True))
+    if declared and parts.count:
+        types |= {name: read([name], 0, 1).schema.types[0] for name in declared if name in types}
+    return _Piece(path, tuple(schema.names), types, parts.count, read, tuple(name for name in stored if isinstance(name, str)))
+
+
+def _declared(path: Path, table: Any, declared: Mapping[str, ColumnType]) -> Any:
+    for place, name in enumerate(table.column_names):
+        if name in declared:
+            table = table.set_column(place, name, as_type(table.column(place), declared[name], _where(path, name)))
+    return table
+
+
+def _check_unique(path: Path, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1 and name})
+    if twice:
+        raise BadInput(f"{path} has more than one column {twice[0]!r}; give every column a name of its own.")
+
+
+def _check_same(first: Path, expected: Sequence[str], path: Path, names: Sequence[str]) -> None:
+    lacking = [name for name in expected if name not in names]
+    extra = [name for name in names if name not in expected]
+    if lacking or extra:
+        difference = f"lacks the column {lacking[0]!r} of {first}" if lacking else f"has a column {extra[0]!r}, which {first} lacks"
+        raise BadInput(f"{path} {difference}; files that are read together need the same columns.")
+
+
+def _check_columns(first: _Piece, piece: _Piece, names: Sequence[str]) -> None:
+    _check_same(first.path, names, piece.path, [name for name in piece.names if name not in _index_columns(piece)])
+
+
+def _common_type(name: str, pieces: Sequence[_Piece]) -> Any:
+    """The Arrow type in which one column of all files can be held.
+
+    Raises:
+        BadInput: the files hold values of different types there.
+    """
+    import pyarrow as pa
+
+    given = {piece.path: piece.types[name] for piece in pieces if not pa.types.is_null(piece.types[name])}
+    kinds = {type_of(kind): path for path, kind in given.items()}
+    if set(kinds) == {"text", "category"}:
+        return pa.string()
+    if len(kinds) > 1:
+        (one, here), (other, there) = list(kinds.items())[:2]
+        raise BadInput(
+            f"column {name!r} is a {one} in {here} and a {other} in {there}; declare one type for it, as in dtype={{{name!r}: 'text'}}."
+        )
+    schemas = [pa.schema([(name, kind)]) for kind in dict.fromkeys(given.values())] or [pa.schema([(name, pa.null())])]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive").types[0]
+    except pa.ArrowInvalid as error:
+        raise BadInput(f"column {name!r} has different types in {', '.join(map(str, given))} ({one_line(error)}).") from error
+
+
+def _index_columns(piece: _Piece) -> tuple[str, ...]:
+    """Columns of a file that hold a row index."""
+    found = list(piece.index)
+    for place, name in enumerate(piece.names):
+        if name == "" and place > 0 and not _only_gaps(piece, name):
+            raise BadInput(f"column {place + 1} of {piece.path} has no name; name it, or remove the column.")
+        if name == "" or _NAMED_INDEX.match(name) or (name in _LIKELY_INDEX and place == 0 and _counts_rows(piece, name)):
+            found.append(name)
+    return tuple(dict.fromkeys(found))
+
+
+def _only_gaps(piece: _Piece, name: str) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_null(piece.types[name]) and piece.names.count(name) == 1
+
+
+def _counts_rows(piece: _Piece, name: str) -> bool:
+    import pyarrow as pa
+
+    if not pa.types.is_integer(piece.types[name]) or len(piece.names) == 1 or not piece.count:
+        return False
+    column = piece.read([name], 0, piece.count).column(0)
+    return column.null_count == 0 and bool((np.diff(column.to_numpy()) == 1).all())
+
+
+class ParquetParts:
+    """Reads parts of a Parquet file, all columns or some, with one row group in memory at a time.
+
+    Args:
+        path: the file.
+        columns: names of the columns to read; None reads all.
+
+    Raises:
+        BadInput: not a Parquet file.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str] | None = None) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        try:
+            self._file = pa.parquet.ParquetFile(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise BadInput(f"{path} is not a Parquet file ({one_line(error)}).") from error
+        self.schema = self._file.schema_arrow
+        sizes = [self._file.metadata.row_group(index).num_rows for index in range(self._file.num_row_groups)]
+        self._ends = np.cumsum(sizes) if sizes else np.zeros(0, dtype=np.int64)
+        self.count = int(self._ends[-1]) if sizes else 0
+        self._columns = None if columns is None else list(columns)
+        self._group_in_memory: tuple[int, Any] = (-1, None)
+
+    def table(self, start: int, stop: int) -> Any:
+        """Rows from `start` to `stop` as an Arrow table."""
+        import pyarrow as pa
+
+        first, last = np.searchsorted(self._ends, [start, stop - 1], side="right")
+        pieces = []
+        for group in range(int(first), int(last) + 1):
+            begin = int(self._ends[group - 1]) if group else 0
+            table = self._group(group)
+            pieces.append(table.slice(max(start - begin, 0), stop - max(start, begin)))
+        return pa.concat_tables(pieces)
+
+    def _group(self, index: int) -> Any:
+        if self._group_in_memory[0] != index:
+            self._group_in_memory = (-1, None)  # free the old group before the next one is read
+            self._group_in_memory = (index, self._file.read_row_group(index, columns=self._columns))
+        return self._group_in_memory[1]

@@ -1,0 +1,153 @@
+"""The teacher's answers to a batch: targets prepared before training, or answers computed for each batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.contracts import Teacher
+from tutelage.core.errors import LabelMismatch
+from tutelage.data.row_names import Names, row_names
+from tutelage.losses.objective import Objective
+from tutelage.training.feeding.feeds import Batch
+
+TeacherSignals = Callable[[Batch], Mapping[str, Any]]
+"""The teacher's answers to a batch, as fields of `Signals`: `teacher_answers`, and `prepared` targets if there are any."""
+PREPARED_BYTES = 2**26
+"""Answers of more bytes are not prepared before training, so that a second copy does not fill the memory."""
+PREPARED_CELLS = 2**17
+"""Rows times columns prepared at a time; this bounds the memory of intermediate results."""
+
+
+def _no_check(batch: Batch) -> None:
+    """For answers that were matched with these rows when they were loaded."""
+
+
+@dataclass(frozen=True)
+class PreparedAnswers:
+    """Recorded answers, with targets that the objective prepared before training; a batch is an index into them.
+
+    Attributes:
+        answers: (answers, columns) logits, log-probabilities or values, on the device; None if the objective reads prepared
+            targets only.
+        prepared: the prepared targets, by term.
+        check: raises an error for a batch that was not recorded.
+    """
+
+    answers: Tensor | None
+    prepared: dict[str, Tensor]
+    check: Callable[[Batch], None] = _no_check
+
+    def __call__(self, batch: Batch) -> dict[str, Any]:
+        """The teacher's answers to a batch."""
+        self.check(batch)
+        rows = batch.answer_rows
+        return {
+            "teacher_answers": None if self.answers is None else self.answers.index_select(0, rows.to(self.answers.device)),
+            "prepared": {name: targets.index_select(-2, rows.to(targets.device)) for name, targets in self.prepared.items()},
+        }
+
+
+@dataclass(frozen=True)
+class BatchAnswers:
+    """Answers from which the objective computes its targets batch by batch.
+
+    Attributes:
+        answers: gives the (batch, columns) answers to a batch, from a live teacher or from recorded answers.
+        form: the form of the answers.
+        device: the device of the network.
+        check: as in `PreparedAnswers`.
+    """
+
+    answers: Callable[[Batch], NDArray[Any]]
+    form: AnswerForm
+    device: torch.device
+    check: Callable[[Batch], None] = _no_check
+
+    def __call__(self, batch: Batch) -> dict[str, Any]:
+        """The teacher's answers to a batch."""
+        self.check(batch)
+        return {"teacher_answers": _loss_inputs(self.answers(batch), self.form, self.device)}
+
+
+def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
+    """Answers of a teacher that is called on each batch, with the inputs that the student gets."""
+    return BatchAnswers(lambda batch: teacher.answer(batch.inputs.detach().cpu().numpy()), teacher.form, device)
+
+
+def recorded_answers(
+    answers: NDArray[Any], form: AnswerForm, objective: Objective, device: torch.device, *, unverified: Names | None = None
+) -> PreparedAnswers | BatchAnswers:
+    """Recorded answers for the training loop: prepared once, or batch by batch if they take more than `PREPARED_BYTES`.
+
+    The raw answers are dropped if the objective reads prepared targets only.
+
+    Args:
+        answers: (answers, columns).
+        form: the form of the answers.
+        objective: the objective that reads them.
+        device: the device of the network.
+        unverified: (answers,) names of the rows that were recorded, to be compared with each batch; None if the answers were matched
+            with the rows before.
+
+    Raises:
+        BadInput: answers that a term of the objective cannot use.
+    """
+    check = _no_check if unverified is None else partial(_check_names, unverified)
+    if answers.nbytes > PREPARED_BYTES:
+        for part in _parts(answers):
+            objective.prepare(_loss_inputs(answers[part], form, device))  # so that unusable answers raise an error before training
+        return BatchAnswers(lambda batch: answers[batch.answer_rows.numpy()], form, device, check)
+    tensor = _loss_inputs(answers, form, device)
+    prepared = _prepared(objective, tensor)
+    raw = any("teacher" in term.reads and term.name not in prepared for term in objective.terms)
+    return PreparedAnswers(tensor if raw else None, prepared, check)
+
+
+def _prepared(objective: Objective, answers: Tensor) -> dict[str, Tensor]:
+    """The targets that the objective prepares, computed part by part."""
+    whole: dict[str, Tensor] = {}
+    for part in _parts(answers):
+        for name, targets in objective.prepare(answers[part]).items():
+            if name not in whole:
+                whole[name] = targets.new_empty((*targets.shape[:-2], len(answers), targets.shape[-1]))
+            whole[name][..., part, :] = targets
+    return whole
+
+
+def _parts(answers: NDArray[Any] | Tensor) -> list[slice]:
+    rows = max(1, PREPARED_CELLS // answers.shape[1])
+    return [slice(start, start + rows) for start in range(0, len(answers), rows)]
+
+
+def _loss_inputs(answers: NDArray[Any], form: AnswerForm, device: torch.device) -> Tensor:
+    """Logits or values in float32; a read-only array is copied, since torch has no read-only tensors."""
+    values = answers if form.kind == "values" else form.logits(answers)
+    return torch.from_numpy(np.require(values, np.float32, ["C", "W"])).to(device)
+
+
+def _check_names(unverified: Names, batch: Batch) -> None:
+    """Check that the rows of a batch are those that were recorded, the first time each is used. The names of checked rows become 0.
+
+    Raises:
+        LabelMismatch: rows that differ from those that were recorded.
+    """
+    rows = batch.answer_rows.numpy()
+    if not unverified[rows].any():
+        return
+    other = (unverified[rows] != 0) & (unverified[rows] != row_names(batch.inputs))
+    if other.any():
+        first = int(batch.rows[int(np.flatnonzero(other)[0])])
+        raise LabelMismatch(
+            f"{int(other.sum())} of {len(rows)} views in a batch are not those that were recorded (first: row {first}). "
+            "Record again on the same Views: same data, augmentation, count and seed."
+        )
+    unverified[rows] = 0

@@ -1,0 +1,88 @@
+import gzip
+import json
+
+import pytest
+
+from tutelage.core.errors import BadInput
+from tutelage.data.tables import csv_text
+from tutelage.data.tables.csv_text import read_json_lines, read_texts
+
+
+def read(tmp_path, content, name="t.csv"):
+    content = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    return read_texts(tmp_path / name).to_pydict()
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("a,b\n1,x\n", "t.csv"),
+        ("a;b\n1;x\n", "t.csv"),
+        ("a\tb\n1\tx\n", "t.tsv"),
+        ("a|b\r\n1|x\r\n", "t.csv"),
+        ("a,b\n1,x", "t.csv.gz"),
+        ("\ufeffa,b\n1,x\n", "t.csv"),
+        ("a,b\n1,x\n".encode("utf-16"), "t.csv"),
+        ('"a","b"\n\n"1","x"\n', "t.csv"),
+    ],
+)
+def test_separators_compression_and_encodings(content, name, tmp_path):
+    assert read(tmp_path, content, name) == {"a": ["1"], "b": ["x"]}
+
+
+def test_a_tab_in_the_header_of_a_csv_does_not_outweigh_commas(tmp_path):
+    assert list(read(tmp_path, 'a\tb,"c;;;;",d\n1,2,3\n')) == ["a\tb", "c;;;;", "d"]
+
+
+def test_quotes_hold_separators_and_line_breaks(tmp_path):
+    assert read(tmp_path, 'a,"b\nc"\n"1,\r\n""2""",x\n') == {"a": ['1,\r\n"2"'], "b\nc": ["x"]}
+
+
+def test_line_breaks_in_quotes_across_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_text, "BLOCK_BYTES", (64, 1 << 20))
+    cells = [f"dear {number},\nthanks\n" + "x" * (number % 90) for number in range(200)]
+    content = "text,vote\n" + "".join(f'"{cell}",a\n' for cell in cells)
+    assert read(tmp_path, content) == {"text": cells, "vote": ["a"] * 200}
+
+
+def test_an_empty_cell_is_null_and_quotes_hold_an_empty_text(tmp_path):
+    assert read(tmp_path, 'a,b\n,""\nNA,2\n') == {"a": [None, "NA"], "b": ["", "2"]}
+
+
+def test_an_empty_line_is_a_row_of_a_table_of_one_column(tmp_path):
+    assert read(tmp_path, "a\n1\n\n3\n\n\n") == {"a": ["1", None, "3"]}
+
+
+def test_decimal_commas_between_semicolons(tmp_path):
+    assert read(tmp_path, "a;b;c\n1,5;1,5;2\n-2;x;NA\n") == {"a": ["1.5", "-2"], "b": ["1,5", "x"], "c": ["2", "NA"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name,x\nA\xe9ro,1\n", r"not UTF-8 \(byte 0xe9 in line 2\).*iconv"),
+        (b"na\xe9me,x\nAero,1\n", r"not UTF-8 \(byte 0xe9 in line 1\)"),
+        (b"a,b\n1,2,3\n", "cannot be read as a table.*Expected 2 columns, got 3"),
+        (b"PK\x03\x04\x00\x00\n", "is not a text file"),
+        (b"", "cannot be read as a table"),
+    ],
+)
+def test_an_unreadable_file_is_refused_in_one_sentence(content, message, tmp_path):
+    with pytest.raises(BadInput, match=message):
+        read(tmp_path, content)
+
+
+def test_a_damaged_compressed_file_is_refused(tmp_path):
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n")[:-9])
+    with pytest.raises(BadInput, match="cannot be read as a table"):
+        read_texts(tmp_path / "t.csv.gz")
+    with pytest.raises(BadInput, match="cannot be read as lines of JSON"):
+        read_json_lines(tmp_path / "t.csv.gz")
+
+
+def test_long_lines_of_json(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_text, "BLOCK_BYTES", (64, 1 << 22))
+    texts = ["x" * 1_500_000, "y"]
+    (tmp_path / "t.jsonl.gz").write_bytes(gzip.compress("\n".join(json.dumps({"t": text}) for text in texts).encode()))
+    assert read_json_lines(tmp_path / "t.jsonl.gz").to_pydict() == {"t": texts}

@@ -1,0 +1,201 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.rows import as_rows
+from tutelage.data.tables.sources import ParquetParts, files_of, open_tables, read_table
+
+FRAME = pd.DataFrame({"a": [1, 2, 3], "b": ["x", None, "z"]})
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def opened(*names, **options):
+    return open_tables([Path(name) for name in names], **options)
+
+
+def cells(source):
+    return source.part(source.names, 0, source.count).to_pydict()
+
+
+def written(frame, name, **options):
+    if ".parquet" in name:
+        frame.to_parquet(name, **options)
+    elif ".jsonl" in name:
+        frame.to_json(name, orient="records", lines=True)
+    else:
+        frame.to_csv(name, **{"index": False, "sep": "\t" if ".tsv" in name else ","} | options)
+    return name
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.csv.gz", "t.jsonl.gz", "t.parquet"])
+def test_every_format_holds_the_same_rows(name):
+    source = opened(written(FRAME, name))
+    assert (source.count, source.names, dict(source.types)) == (3, ("a", "b"), {"a": "number", "b": "text"})
+    assert cells(source) == {"a": [1, 2, 3], "b": ["x", None, "z"]}
+    assert read_table(Path(name)).column("a").to_pylist() == [1, 2, 3]
+
+
+def test_several_files_follow_each_other_in_the_order_given():
+    Path("more").mkdir()
+    for place, name in enumerate(["z.csv", "more/b.parquet", "more/a.csv", "more/.hidden.csv", "more/c.txt"]):
+        written(FRAME.assign(a=FRAME["a"] + 10 * place)[::-1][["b", "a"]], name)
+    source = opened("z.csv", "more")
+    assert source.paths == (Path("z.csv"), Path("more/a.csv"), Path("more/b.parquet"))
+    assert cells(source)["a"] == [3, 2, 1, 23, 22, 21, 13, 12, 11]
+    assert source.part(["a"], 2, 5).to_pydict() == {"a": [1, 23, 22]}
+    assert opened("more/*.csv").paths == (Path("more/a.csv"),)
+    assert as_rows("more").part(0, 6)["a"].tolist() == [23, 22, 21, 13, 12, 11]
+
+
+def test_the_types_of_text_files_are_inferred_from_all_of_them():
+    Path("one.csv").write_text("zip,x\n123,1\n")
+    Path("two.csv").write_text("x,zip\n2.5,K1A\n")
+    source = opened("one.csv", "two.csv")
+    assert cells(source) == {"zip": ["123", "K1A"], "x": [1.0, 2.5]}
+
+
+def test_numbers_of_several_widths_and_gaps_have_one_type():
+    written(pd.DataFrame({"a": pd.array([1, 2], "int8"), "b": [None, None]}), "one.parquet")
+    written(pd.DataFrame({"a": [1.5, None], "b": ["x", "y"]}), "two.parquet")
+    assert cells(opened("one.parquet", "two.parquet")) == {"a": [1, 2, 1.5, None], "b": [None, None, "x", "y"]}
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (FRAME[["a"]], "two.parquet lacks the column 'b' of one.csv; files that are read together need the same columns"),
+        (FRAME.assign(c=1), "two.parquet has a column 'c', which one.csv lacks"),
+        (FRAME.assign(a=["p", "q", "r"]), "column 'a' is a number in one.csv and a text in two.parquet; declare one type"),
+    ],
+)
+def test_files_of_other_columns_are_refused(other, message):
+    written(FRAME, "one.csv")
+    written(other, "two.parquet")
+    with pytest.raises(BadInput, match=re.escape(message)):
+        opened("one.csv", "two.parquet")
+    Path("both").mkdir()
+    written(FRAME, "both/one.csv")
+    written(FRAME[["b"]], "both/two.csv")
+    with pytest.raises(BadInput, match=r"both/two.csv lacks the column 'a' of both/one.csv"):
+        opened("both")
+
+
+def test_a_declared_type_settles_files_of_different_types():
+    written(FRAME, "one.csv")
+    written(FRAME.assign(a=["p", "q", "r"]), "two.parquet")
+    assert cells(opened("one.csv", "two.parquet", dtype={"a": "text"}))["a"] == ["1", "2", "3", "p", "q", "r"]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_declared_types_in_every_format(name):
+    source = opened(written(FRAME, name), dtype={"a": "text", "b": "category"})
+    assert dict(source.types) == {"a": "text", "b": "category"}
+    assert cells(source) == {"a": ["1", "2", "3"], "b": ["x", None, "z"]}
+    with pytest.raises(BadInput, match=r"column 'b' of t\.\w+ holds 'x' in row 0, and numbers are expected"):
+        cells(opened(name, dtype={"b": "number"}))
+    with pytest.raises(BadInput, match=r"the type of column 'b' is 'texts'; expected one of number.*Did you mean text"):
+        opened(name, dtype={"b": "texts"})
+    with pytest.raises(BadInput, match=r"has no column 'c', for which a type is declared"):
+        opened(name, dtype={"c": "text"})
+
+
+@pytest.mark.parametrize(
+    ("content", "index"),
+    [
+        (",a\n0,5\n1,6\n", ("",)),
+        ("Unnamed: 0,a\n0,5\n1,6\n", ("Unnamed: 0",)),
+        (",Unnamed: 0,a\n0,0,5\n1,1,6\n", ("", "Unnamed: 0")),
+        ("index,a\n7,5\n8,6\n", ("index",)),
+        ("rownames,a\n1,5\n2,6\n", ("rownames",)),
+        ("index,a\n7,5\n9,6\n", ()),
+        ("a,index\n5,0\n6,1\n", ()),
+        ("index\n0\n1\n", ()),
+    ],
+)
+def test_a_row_index_is_not_a_column(content, index):
+    Path("t.csv").write_text(content)
+    source = opened("t.csv")
+    assert source.index == index
+    assert set(source.names) == set(content.partition("\n")[0].split(",")) - set(index)
+    if "a" in source.names:
+        assert as_rows("t.csv").part(0, 2)["a"].tolist() == [5, 6]
+    if index:
+        assert index[0] in opened("t.csv", named=index).names
+        assert index[0] in opened("t.csv", dtype={index[0]: "text"}).names
+
+
+def test_an_empty_column_without_a_name_is_not_a_column():
+    Path("t.csv").write_text("a,\n5,\n6,\n")
+    assert opened("t.csv").names == ("a",)
+
+
+@pytest.mark.parametrize("index", [[7, 9, 8], ["p", "q", "r"]])
+def test_the_index_of_pandas_in_parquet_is_not_a_column(index):
+    FRAME.set_axis(index).to_parquet("t.parquet")
+    assert opened("t.parquet").names == ("a", "b")
+    assert list(as_rows("t.parquet").part(0, 3).columns) == ["a", "b"]
+    FRAME.set_axis(pd.Index(index, name="key")).to_parquet("t.parquet")
+    assert opened("t.parquet").names == ("a", "b")
+    assert opened("t.parquet", named=["key"]).part(["key"], 0, 3).column(0).to_pylist() == index
+    assert read_table(Path("t.parquet")).column("key").to_pylist() == index
+    assert list(as_rows(pq.read_table("t.parquet")).part(0, 3).columns) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b,a\n1,2,3\n", "t.csv has more than one column 'a'"),
+        ("a,,b\n1,2,3\n", "column 2 of t.csv has no name"),
+    ],
+)
+def test_columns_without_a_name_of_their_own_are_refused(content, message):
+    Path("t.csv").write_text(content)
+    with pytest.raises(BadInput, match=message):
+        opened("t.csv")
+
+
+def test_one_name_twice_in_parquet_is_refused():
+    table = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
+    pq.write_table(table, "t.parquet")
+    for rows in ("t.parquet", table):
+        with pytest.raises(BadInput, match="more than one column 'a'"):
+            as_rows(rows).part(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "message"),
+    [
+        (["gone.csv"], BadInput, "there is no file gone.csv"),
+        (["no-*.csv"], BadInput, "no-*.csv names no table"),
+        (["empty"], BadInput, "empty names no table"),
+        (["t.xlsx"], BadInput, "cannot read a table from t.xlsx"),
+        (["none.csv"], ShapeError, "none.csv has no rows"),
+    ],
+)
+def test_missing_and_empty_tables_are_refused(names, error, message):
+    Path("empty").mkdir()
+    Path("none.csv").write_text("a,b\n")
+    with pytest.raises(error, match=re.escape(message)):
+        opened(*names)
+    assert files_of([Path("none.csv")]) == (Path("none.csv"),)
+
+
+def test_parquet_is_read_in_parts_of_the_columns_needed(monkeypatch):
+    pd.DataFrame({"a": range(9), "b": range(9)}).to_parquet("t.parquet", row_group_size=3)
+    source, read = opened("t.parquet"), []
+    table = ParquetParts.table
+    monkeypatch.setattr(
+        ParquetParts, "table", lambda self, start, stop: read.append((self._columns, start, stop)) or table(self, start, stop)
+    )
+    np.testing.assert_array_equal(source.part(["b"], 2, 5).column("b").to_numpy(), [2, 3, 4])
+    assert read == [(["b"], 2, 5)]

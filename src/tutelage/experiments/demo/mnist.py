@@ -52,7 +52,7 @@ SIZES = {"": (784, 10, 10, 10), "-784-10-10": (784, 10, 10)}
 """Student sizes by the suffix of their arms: two hidden layers of 10, as the original demo's text says, and one, as its code has."""
 SMOOTHINGS = (0.0, 0.05, 0.1, 0.2)
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
-QUICK_ROWS = 7000
+QUICK_ROWS = 4000
 TUNING_SEEDS = 2
 """All candidates are trained on this many seeds; on the other seeds only those that validation chose."""
 STUDENT_BATCH, STUDENT_RATE = 256, 1e-2

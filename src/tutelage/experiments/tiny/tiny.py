@@ -71,8 +71,8 @@ class Size:
 
 QUICK = Size(
     rows=1000,
-    held_out=1000,
-    test_rows=2000,
+    held_out=500,
+    test_rows=1000,
     views=2,
     teacher_epochs=4,
     student_epochs=4,
@@ -390,7 +390,7 @@ def recipe_of(subject: Subject) -> Recipe:
         headline="test_accuracy",
         run=partial(run, subject),
         check_rows=lambda seed, data: pixels(subject.load(data).test_images),
-        quick_check_rows=1000,
+        quick_check_rows=500,
         takes_data=subject.takes_data,
     )
 

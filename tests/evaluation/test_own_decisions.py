@@ -12,8 +12,10 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from tutelage.core.answers import of_classes
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
+from tutelage.evaluation.own_decisions import own_decisions
 from tutelage.teachers.adapt import as_teacher
 
 RNG = np.random.default_rng(0)
@@ -137,3 +139,17 @@ def test_the_rule_of_a_teacher_is_asked_with_the_columns_that_it_learnt():
     evaluation = evaluate(student, teacher, texts, Y, resamples=100, budget_seconds=None)
     assert evaluation.teacher_against_truth["accuracy"].value == pytest.approx(teacher.score(frame, Y))
     assert evaluation.notes == ()
+
+
+def test_a_student_whose_predict_fails_is_judged_by_its_probabilities():
+    class Broken(LogisticRegression):
+        def predict(self, X):
+            raise KeyError("threshold_")
+
+    student = Broken().fit(ROWS_OF_TWO, LABELS_OF_TWO)
+    form = of_classes("probabilities", student.classes_)
+    with pytest.warns(UserWarning, match="predict of Broken fails on these rows .*threshold_.*; the most probable classes count"):
+        assert own_decisions(student, ROWS_OF_TWO, student.predict_proba(ROWS_OF_TWO), form) is None
+
+
+ROWS_OF_TWO, LABELS_OF_TWO = np.arange(8.0).reshape(8, 1), np.arange(8) // 4

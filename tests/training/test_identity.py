@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.views import Affine, Views
+from tutelage.training import identity
+from tutelage.training.feeding.sources import TrainingData
 from tutelage.training.student import TorchStudent
 
 ROWS = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
@@ -97,6 +99,33 @@ def check_refused(place, first, second, message):
     assert len(fit(place, **first()).fit_.losses) == 2
 
 
+class Holding(nn.Module):
+    """Holds what it multiplies by in a list, a dict, a list beside a module, or a buffer that is not saved."""
+
+    def __init__(self, by, how):
+        super().__init__()
+        self.line = nn.Linear(4, 3)
+        held = torch.tensor(by)
+        self.held = {"list": [held], "dict": {"by": held}, "beside a module": [self.line, by], "buffer": None}[how]
+        self.register_buffer("unsaved", held, persistent=False)
+        self.how = how
+
+    def forward(self, rows):
+        return self.line(rows) * self.unsaved
+
+
+class FromFile(Dataset):
+    def __init__(self, path):
+        self.path = path
+
+    def __len__(self):
+        return 60
+
+    def __getitem__(self, index):
+        row = np.load(self.path)[index]
+        return torch.from_numpy(row), int(row[0] > 0)
+
+
 PLAIN = dict
 VARIANTS = {
     "rows": (PLAIN, lambda: {"X": ROWS + 1}, "data"),
@@ -157,6 +186,29 @@ VARIANTS = {
         "data",
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["list", "dict", "beside a module", "buffer"])
+def test_whatever_holds_a_number_of_the_network(tmp_path, how):
+    first, second = (lambda by=by: {"net": network(lambda: Holding(by, how))} for by in (1.0, 5.0))
+    check_refused(tmp_path, first, second, "network")
+
+
+def test_a_dataset_that_reads_a_file_is_identified_by_what_it_reads(tmp_path):
+    np.save(tmp_path / "rows.npy", ROWS)
+    with pytest.raises(Stopped):
+        fit(tmp_path / "c", X=FromFile(tmp_path / "rows.npy"), y=None, callbacks=[stop])
+    np.save(tmp_path / "rows.npy", ROWS[::-1] * 3)
+    with pytest.raises(LabelMismatch, match="its data is"):
+        fit(tmp_path / "c", X=FromFile(tmp_path / "rows.npy"), y=None)
+
+
+def test_looking_at_a_dataset_draws_nothing_from_the_caller(tmp_path):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    identity.data_identity(TrainingData(TensorDataset(torch.tensor(ROWS), torch.tensor(LABELS)), None, None))
+    assert identity._items(Pairs(ROWS, LABELS, random=True)) is None
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize(("first", "second", "message"), VARIANTS.values(), ids=VARIANTS)

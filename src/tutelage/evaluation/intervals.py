@@ -75,7 +75,8 @@ def weighted_mean_interval(values: Floats, weights: Floats, *, scale: float | No
 
 def effective_rows(weights: Floats) -> float:
     """Kish's effective number of rows, (sum of weights)^2 / sum of squared weights: the number of rows if all weigh the same."""
-    return float(weights.sum() ** 2 / (weights**2).sum())
+    shares = weights / weights.max()  # the squares of tiny weights would be 0
+    return float(shares.sum() ** 2 / (shares**2).sum())
 
 
 def proportion_interval(right: float, rows: float) -> Interval:
@@ -173,6 +174,8 @@ def rare_rows_caution(low: float, high: float, *, rows: int, largest: float, is_
         largest: the largest score that a row may have.
         is_difference: whether the mean is a difference, for which excluding zero is a verdict.
     """
+    if not 0 < largest < math.inf:
+        raise BadInput(f"largest is {largest}; expected the largest score that a row may have, a finite number above 0.")
     reach = RULE_OF_THREE * largest / rows
     from_zero = max(low, -high, 0.0) if is_difference else 0.0
     if reach <= (from_zero or (high - low) / 2):

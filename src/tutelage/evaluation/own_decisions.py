@@ -10,6 +10,7 @@ import numpy as np
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
+from tutelage.core.errors import one_line
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 
 
@@ -29,7 +30,14 @@ def own_decisions(model: Any, inputs: Any, answers: Floats, form: AnswerForm) ->
     decide = getattr(model, "decide" if isinstance(model, Teacher) else "predict", None)
     if form.task == "regression" or not callable(decide):
         return None
-    predicted = np.asarray(decide(inputs))
+    try:
+        predicted = np.asarray(decide(inputs))
+    except Exception as error:  # the student's own code, which may raise anything
+        warnings.warn(
+            f"predict of {type(model).__name__} fails on these rows ({one_line(error)}); the most probable classes count as its decisions.",
+            stacklevel=2,
+        )
+        return None
     found = _labels_on(predicted, answers) if form.task == "multilabel" else _codes(predicted, len(answers), form, type(model).__name__)
     return None if found is None or np.array_equal(found, decisions(as_distributions(answers, form.task))) else found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 from weakref import ref
 
@@ -15,12 +16,13 @@ from tutelage.core.errors import BadInput
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.identity.hashing import content_hash
 from tutelage.data.row_names import Names, row_names
+from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.training.feeding.sources import TrainingData
 from tutelage.training.settings import TrainingSettings
 
-ITEMS_READ = 64
-"""Items of a Dataset that identify it if its own content cannot be read."""
+ITEMS_READ = 32
+"""Items of a Dataset that are read, twice, to identify it."""
 
 
 def training_identity(
@@ -33,7 +35,9 @@ def training_identity(
     teacher: Teacher | None,
     output: Any,
 ) -> dict[str, str | int | float | None]:
-    """Everything that settles the weights at the end of a training, by name, as plain values.
+    """What settles the weights at the end of a training, by name, as plain values.
+
+    Callbacks are not part of it; of a Dataset that reads files, its content and some items are.
 
     The number of epochs is part of it only if a schedule was laid out for them, so that a training can be lengthened. The initial
     values of the weights that are trained are not part of it: see `initial_weights`.
@@ -73,8 +77,9 @@ def architecture(network: nn.Module) -> list[Any]:
 
 def _described(module: nn.Module) -> tuple[Any, ...]:
     weights = [(name, _weights(value)) for name, value in module._parameters.items()]
-    buffers = [(name, None if value is None else (value.dtype, value.shape)) for name, value in module._buffers.items()]
-    settings = {name: _readable(value) for name, value in vars(module).items() if name not in _OF_TORCH and not _holds_weights(value)}
+    saved = [name for name in module._buffers if name not in module._non_persistent_buffers_set]
+    buffers = [(name, _shape(value) if name in saved else value) for name, value in module._buffers.items()]
+    settings = {name: _without_weights(value) for name, value in vars(module).items() if name not in _OF_TORCH}
     hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
     return weights, buffers, settings, hooks
 
@@ -83,24 +88,24 @@ _OF_TORCH = frozenset(vars(nn.Module()))
 """The attributes that every module has."""
 
 
-def _holds_weights(value: Any) -> bool:
-    held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
-    return any(isinstance(each, torch.Tensor | nn.Module | ref) for each in held)
-
-
-def _readable(value: Any) -> str | None:
-    """The hash of an attribute; None for what has no content, such as a lock, which settles nothing."""
-    try:
-        return content_hash(value)
-    except BadInput:
+def _without_weights(value: Any) -> Any:
+    """An attribute of a module without what it refers to among the network's weights and modules."""
+    if isinstance(value, nn.Parameter | nn.Module | ref):
         return None
+    if type(value) in (list, tuple):
+        return [_without_weights(item) for item in value]
+    if type(value) is dict:
+        return {name: _without_weights(item) for name, item in value.items()}
+    return value
+
+
+def _shape(value: torch.Tensor | None) -> Any:
+    return None if value is None else (value.dtype, value.shape)
 
 
 def _weights(value: torch.Tensor | None) -> Any:
     """The values of weights that stay as they are, and the shape of those that are trained."""
-    if value is None:
-        return None
-    return (value.dtype, value.shape) if value.requires_grad else value
+    return value if value is None or not value.requires_grad else _shape(value)
 
 
 def initial_weights(network: nn.Module) -> str:
@@ -119,21 +124,35 @@ def _count(rows: Any) -> int:
 
 
 def _rows(rows: Any) -> Any:
-    """What identifies rows: themselves, or a Dataset by its content, or else by some of its items."""
-    if isinstance(rows, np.ndarray):
+    """What identifies rows: themselves, or a Dataset by its content and some of its items.
+
+    Items that are drawn at random identify nothing, and the content of a Dataset cannot always be read; one of the two is needed.
+    """
+    if isinstance(rows, np.ndarray | Views):
         return rows
     dataset = rows.dataset if hasattr(rows, "collate_fn") else rows
-    collate = getattr(rows, "collate_fn", None)
+    items = _items(dataset)
     try:
-        return content_hash([dataset, collate])
+        return [content_hash([dataset, getattr(rows, "collate_fn", None)]), items]
     except BadInput as error:
-        first, second = (_names_of_items(dataset) for _ in range(2))
-        if not np.array_equal(first, second):
+        if items is None:
             raise BadInput(
                 f"checkpoints cannot tell this {type(dataset).__name__} from another one: its items are random, and {error}. "
                 "Leave checkpoints out."
             ) from error
-        return [type(dataset).__qualname__, first]
+        return [type(dataset).__qualname__, items]
+
+
+def _items(dataset: Any) -> Names | None:
+    """The names of some items; None if they are random. The random states are left as they were."""
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002 - what a Dataset may draw from
+    try:
+        first, second = (_names_of_items(dataset) for _ in range(2))
+    finally:
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        random.setstate(states[2])
+    return first if np.array_equal(first, second) else None
 
 
 def _names_of_items(dataset: Any) -> Names:
@@ -142,7 +161,7 @@ def _names_of_items(dataset: Any) -> Names:
 
 
 def _cells(item: Any) -> NDArray[Any]:
-    """(1, cells) all numbers of an item, inputs and ground truth."""
-    parts = item if isinstance(item, list | tuple) else [item]
+    """(1, cells) all values of an item, inputs and ground truth."""
+    parts = item.values() if isinstance(item, dict) else item if isinstance(item, list | tuple) else [item]
     arrays = [np.asarray(part.detach().cpu() if hasattr(part, "detach") else part).reshape(-1) for part in parts]
-    return np.concatenate(arrays)[None]
+    return np.concatenate([array.astype(object) for array in arrays])[None]

@@ -1,21 +1,33 @@
 """Two functions, classes or networks have the same hash only if they compute the same; each pair here differs in one thing it reads."""
 
+import copy
 import functools
+import pickle
 import subprocess
 import sys
 import types
 import weakref
+from collections import OrderedDict
 from threading import Lock
 
+import catboost
+import lightgbm
 import numpy as np
 import pytest
 import torch
+import xgboost
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import BallTree, KDTree
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
+import tutelage as tl
+from tutelage.core.errors import BadInput
 from tutelage.core.identity.hashing import content_hash
 
 ROWS = np.arange(8.0).reshape(4, 2)
@@ -242,3 +254,101 @@ def test_the_hash_of_a_function_is_the_same_in_every_process(tmp_path):
     (tmp_path / "further.py").write_text("SHIFT = 4.5\n")
     changed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert changed != ran[0]
+
+
+def scripted(scale):
+    torch.manual_seed(0)
+    return torch.jit.script(Scaled(scale))
+
+
+class Scaled(nn.Module):
+    def __init__(self, scale: float):
+        super().__init__()
+        self.scale = scale
+        self.line = nn.Linear(2, 2)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return self.line(rows) * self.scale
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_script_is_its_code_its_weights_and_its_attributes():
+    assert content_hash(scripted(1.0)) == content_hash(scripted(1.0)) != content_hash(scripted(5.0))
+
+
+def test_the_order_of_layers_and_steps_is_content():
+    line = nn.Linear(2, 2)
+    orders = [nn.Sequential(OrderedDict(parts)) for parts in ([("act", nn.ReLU()), ("line", line)], [("line", line), ("act", nn.ReLU())])]
+    assert content_hash(orders[0]) != content_hash(orders[1])
+    steps = [{"log": np.log1p, "square": np.square}, {"square": np.square, "log": np.log1p}]
+    first, second = ((lambda rows, steps=each: [step(rows) for step in steps.values()]) for each in steps)
+    assert content_hash(first) != content_hash(second)
+
+
+def test_attributes_of_a_function_and_what_pickle_would_leave_out_are_content():
+    def scaled(rows):
+        return rows * scaled.by
+
+    scaled.by = 1
+    before = content_hash(scaled)
+    scaled.by = 2
+    assert content_hash(scaled) != before
+
+    class Quiet:
+        def __init__(self, by):
+            self.by = by
+
+        def __getstate__(self):
+            return {}
+
+    assert content_hash(Quiet(1)) == content_hash(Quiet(1)) != content_hash(Quiet(2))
+
+
+def test_values_that_an_object_computes_once_and_stores_are_no_content():
+    class Lazy:
+        @functools.cached_property
+        def double(self):
+            return 2
+
+    used = Lazy()
+    before = content_hash(used)
+    assert used.double == 2
+    assert content_hash(used) == before
+    loss = tl.losses.soft_cross_entropy()
+    before = content_hash(loss.terms), content_hash(loss)
+    assert loss.needs
+    assert (content_hash(loss.terms), content_hash(loss)) == before
+
+
+def test_tensors_that_cannot_be_read_are_refused_and_conjugates_are_read():
+    with pytest.raises(BadInput, match="has no content that identifies it"):
+        content_hash(torch.ones(2, device="meta"))
+    assert content_hash(torch.tensor([1 + 1j]).conj()) == content_hash(torch.tensor([1 - 1j]))
+
+
+TWO = (np.arange(40.0).reshape(20, 2) % 7, np.arange(20) % 2)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2),
+        RandomizedSearchCV(DecisionTreeClassifier(), {"max_depth": [1, None], "criterion": ["gini"]}, n_iter=2, cv=2, random_state=0),
+        VotingClassifier([("a", LogisticRegression()), ("b", DecisionTreeClassifier())], voting="soft"),
+        StackingClassifier([("a", LogisticRegression())], cv=2),
+        KNeighborsClassifier(),
+        make_pipeline(ColumnTransformer([("a", StandardScaler(), [0])]), LogisticRegression()),
+        tl.DistilledClassifier(VotingClassifier([("a", LogisticRegression())], voting="soft"), tl.SoftTree()),
+        lightgbm.LGBMClassifier(n_estimators=2, min_child_samples=2, verbose=-1, n_jobs=1),
+        xgboost.XGBClassifier(n_estimators=2, n_jobs=1),
+        catboost.CatBoostClassifier(iterations=2, verbose=0, thread_count=1, allow_writing_files=False),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_model_that_was_saved_and_loaded_is_the_same(model):
+    fitted = model.fit(*TWO)
+    before = content_hash(fitted)
+    assert content_hash(pickle.loads(pickle.dumps(fitted))) == before  # noqa: S301 - written here
+    assert content_hash(copy.deepcopy(fitted)) == before
+    fitted.predict_proba(TWO[0])
+    assert content_hash(fitted) == before

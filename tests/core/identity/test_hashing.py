@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from socket import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,8 @@ def test_values_that_differ_have_other_hashes(one, other):
     assert content_hash(one) != content_hash(other)
 
 
-def test_order_in_sets_and_dicts_does_not_matter():
-    assert content_hash({"a": 1, "b": {1, 2, 3}}) == content_hash({"b": {3, 2, 1}, "a": 1})
+def test_order_matters_but_in_sets_and_among_attributes():
+    assert content_hash({1, 2, 3}) == content_hash({3, 2, 1})
     assert content_hash([1, 2]) != content_hash([2, 1])
+    assert content_hash({"log": 1, "square": 2}) != content_hash({"square": 2, "log": 1})
+    assert content_hash(SimpleNamespace(a=1, b=2)) == content_hash(SimpleNamespace(b=2, a=1))

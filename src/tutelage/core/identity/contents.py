@@ -9,13 +9,17 @@ import copyreg
 import dis
 import functools
 import importlib
+import io
+import json
 import logging
 import operator
 import pickle
 import sys
+import tempfile
 import threading
 import types
 import weakref
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,8 +64,7 @@ def content_of(value: Any, *, without_modes: bool = False) -> Content:
     if torch is not None and isinstance(value, torch.nn.Module):
         return _of_module(value, without_modes)
     if torch is not None and isinstance(value, torch.Tensor) and value.layout is torch.strided and not value.is_quantized:
-        bits = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
-        return Content(f"tensor {value.dtype} {tuple(value.shape)}", [("", bits)])
+        return _of_tensor(value)
     if torch is not None and isinstance(value, torch.dtype | torch.device | torch.layout):
         return Content(f"torch {value!r}")
     return _of_instance(value)
@@ -84,11 +87,33 @@ def _of_set(value: Any) -> Content:
 def _of_dict(value: Any) -> Content:
     if type(value) not in (dict, types.MappingProxyType):
         return _of_instance(value)
-    return Content("dict", [(f"[{key!r:.40}]", [key, item]) for key, item in value.items()], ordered=False)
+    return Content("dict", [(f"[{key!r:.40}]", [key, item]) for key, item in value.items()])
+
+
+class _Attributes(dict[str, Any]):
+    """The attributes of an object, whose order does not matter: they may have been set in any."""
+
+
+def _of_attributes(value: _Attributes) -> Content:
+    return Content("attributes", [(f".{name}", [name, item]) for name, item in value.items()], ordered=False)
+
+
+def _attributes(value: Any, state: Any) -> Any:
+    """The state of an object: its attributes without the values that it computes once and stores."""
+    if isinstance(state, tuple) and len(state) == 2 and all(isinstance(part, dict | None) for part in state):  # with slots
+        return [_attributes(value, part) for part in state]
+    if not isinstance(state, dict):
+        return state
+    held = {name: item for name, item in state.items() if not isinstance(getattr(type(value), str(name), None), functools.cached_property)}
+    return _Attributes(held) if held else None
 
 
 def _of_array(array: Any) -> Content:
     """An array of objects or of records. The padding between fields, as in the nodes of trees, is uninitialised."""
+    if isinstance(array, np.ma.MaskedArray):  # what the mask hides is no content
+        mask, shown = np.ma.getmaskarray(array), array.data.astype(object)
+        shown[mask] = None
+        return Content("masked", [("", shown), ("", mask)])
     if type(array) not in (np.ndarray, np.memmap):
         return _of_instance(array)
     if array.dtype.names is not None:
@@ -104,7 +129,7 @@ def _of_number(value: Any) -> Content:
 def _of_function(value: Any) -> Content:
     held: list[tuple[str, Any]] = [("a default", value.__defaults__), ("a default", value.__kwdefaults__)]
     held += zip(value.__code__.co_freevars, map(_cell, value.__closure__ or ()), strict=True)
-    held += [(name, item) for name, item in vars(value).items() if name == "__wrapped__"]
+    held += sorted(vars(value).items())
     name = value.__qualname__
     if not _of_library(value.__module__):
         return Content("function", [("", name), *held, ("its code", value.__code__), *_globals_read(value.__code__, value.__globals__)])
@@ -147,13 +172,34 @@ def _of_module(value: Any, without_modes: bool) -> Content:
     if hasattr(value, "_orig_mod"):  # compiled
         return Content("compiled", [("", value._orig_mod)])
     if isinstance(value, torch.jit.ScriptModule):
-        codes = [str(part.code) for part in value.modules()]
-        return Content("script", [("its code", codes), ("its weights", dict(value.state_dict()))])
-    state = {name: _hooks(item) if "hooks" in name else item for name, item in vars(value).items() if name not in _ENGINE}
+        return _of_script(value)
+    state = _Attributes((name, _hooks(item) if "hooks" in name else item) for name, item in vars(value).items() if name not in _ENGINE)
     if without_modes:
         del state["training"]
     written = getattr(value, "code", None) if type(value).__module__ == "torch.fx.graph_module" else None
     return Content("Module", [("its class", type(value)), ("", state), ("its code", written)])
+
+
+def _of_script(module: Any) -> Content:
+    """A compiled script: the entries of its archive - code, attributes, weights - without what only a debugger reads."""
+    torch, buffer = sys.modules["torch"], io.BytesIO()
+    try:
+        torch.jit.save(module, buffer)
+    except RuntimeError as error:
+        raise Unreadable(one_line(error)) from error
+    with zipfile.ZipFile(buffer) as archive:
+        names = [name for name in sorted(archive.namelist()) if not name.endswith((".debug_pkl", "serialization_id", "byteorder"))]
+        return Content("script", [(name, [name.partition("/")[2], archive.read(name)]) for name in names])
+
+
+def _of_tensor(value: Any) -> Content:
+    torch = sys.modules["torch"]
+    try:
+        whole = value.detach().resolve_conj().resolve_neg().cpu().contiguous().flatten()
+        bits = whole.view(torch.uint8).numpy()
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        raise Unreadable(one_line(error)) from error
+    return Content(f"tensor {value.dtype} {tuple(value.shape)}", [("", bits)])
 
 
 _ENGINE = (
@@ -170,8 +216,10 @@ def _hooks(hooks: Any) -> Any:
 
 def _of_instance(value: Any) -> Content:
     """Any other object, as it describes itself to pickle; that a part of it cannot be pickled does not matter."""
-    if type(value).__name__ == "Booster" and hasattr(value, "model_to_string"):  # LightGBM: its text, without parsing it again
-        return Content("Booster", [("", value.__getstate__())])
+    if type(value).__name__ == "Booster" and hasattr(value, "model_to_string"):  # LightGBM: its text
+        return Content("Booster", [("", value.model_to_string())])
+    if type(value).__module__.startswith("catboost") and hasattr(value, "save_model") and value.is_fitted():
+        return Content("CatBoost", [("", catboost_content(value))])
     try:
         reduce = copyreg.dispatch_table.get(type(value))
         reduced = reduce(value) if reduce is not None else value.__reduce_ex__(4)
@@ -182,8 +230,32 @@ def _of_instance(value: Any) -> Content:
     make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
     if hasattr(value, "reset_n_calls") and isinstance(state, tuple):  # scikit-learn's KDTree and BallTree count what they do
         state = (*state[:7], *state[11:])
-    described = [("its type", make), ("", arguments), ("", state)]
+    if type(value).__name__ == "Bunch":  # scikit-learn's, whose attributes are its items; pickle drops others
+        state = None
+    described = [("its type", make), ("", arguments), ("", _attributes(value, state))]
+    if _describes_itself(type(value)):  # and may leave out what it computes with
+        described.append(("", _attributes(value, getattr(value, "__dict__", None))))
     return Content("instance", [*described, ("", list(items or ())), ("", [list(pair) for pair in pairs or ()])])
+
+
+def catboost_content(model: Any) -> bytes:
+    """A CatBoost model in JSON without the time and the number of its training; its own format, whose bytes vary, if it has no JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        try:
+            model.save_model(str(path), format="json")
+        except Exception:  # CatBoostError, for features of texts and embeddings
+            model.save_model(str(path))
+            return path.read_bytes()
+        plain = json.loads(path.read_bytes())
+        plain["model_info"] = plain.get("model_info", {}).get("class_params")
+        return json.dumps(plain, sort_keys=True).encode()
+
+
+def _describes_itself(kind: type) -> bool:
+    """Whether a class of the user says what pickle stores of it."""
+    own = (each for each in kind.__mro__ if not _of_library(each.__module__))
+    return any(name in vars(each) for each in own for name in ("__getstate__", "__reduce__", "__reduce_ex__"))
 
 
 def _global_name(value: Any, name: str) -> str:
@@ -203,6 +275,7 @@ _DESCRIPTORS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.G
 _READERS: tuple[tuple[Any, Callable[[Any], Content]], ...] = (
     (list | tuple, _of_list),
     (set | frozenset, _of_set),
+    (_Attributes, _of_attributes),
     (dict | types.MappingProxyType, _of_dict),
     (np.ndarray, _of_array),
     (np.generic, _of_number),

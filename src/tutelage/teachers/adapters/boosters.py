@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, require
+from tutelage.core.identity.contents import catboost_content
 from tutelage.data.schema import Schema
 from tutelage.teachers.booster_columns import catboost_schema, lightgbm_schema, xgboost_schema
 from tutelage.teachers.booster_rows import frame_rows, numeric_rows, refuse_unknown_codes, settled_lightgbm_schema
@@ -39,7 +38,7 @@ class BoosterTeacher:
         engine: "lightgbm", "xgboost" or "catboost".
         ask: rows -> the booster's predictions, (rows,) or (rows, columns).
         form: kind, task and classes of the predictions.
-        content: returns the booster as the bytes of its own file format.
+        content: returns the booster as bytes.
         schema: the columns that the booster learnt; None for a LightGBM model that does not store which of them are categories.
 
     Example:
@@ -63,7 +62,7 @@ class BoosterTeacher:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the booster in its own file format, in its current state."""
+        """SHA-256 of the booster in its current state."""
         return f"{self.engine}:{hashlib.sha256(self.content()).hexdigest()}"
 
     def answer(self, inputs: Any) -> Floats:
@@ -164,14 +163,7 @@ def catboost_teacher(model: Any, declared: Declared) -> BoosterTeacher:
     def ask(inputs: Any) -> Any:
         return model.predict(frame_rows("catboost", schema, inputs), prediction_type=prediction_type)
 
-    return BoosterTeacher("catboost", ask, form, lambda: _catboost_file(model), schema)
-
-
-def _catboost_file(model: Any) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.cbm"
-        model.save_model(str(path))
-        return path.read_bytes()
+    return BoosterTeacher("catboost", ask, form, lambda: catboost_content(model), schema)
 
 
 def _classifier(kind: Any, objective: str, count: int, declared: Declared) -> AnswerForm:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tutelage.checks.answers.determinism import ROUNDING, largest_difference
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import Sample, SampleAnswers, query_sample, rows_at, without_columns
+from tutelage.checks.sampling import Sample, SampleAnswers, concatenated, query_sample, rows_at, without_columns
 from tutelage.core.answers import list_classes
 from tutelage.core.contracts import Teacher
 from tutelage.data.awkward_columns import awkward_columns, copies_of_truth, table_columns
@@ -74,14 +74,10 @@ def check_unread(teacher: Teacher, answered: SampleAnswers, seed: int, drop: tup
     varying = [place for place, (name, cells, _) in enumerate(columns) if name not in drop and _varies(cells)]
     if not columns or len(columns) > MOST_COLUMNS or answered.sample.count < FEW:
         return
-    draw = np.random.default_rng(seed)
-    unread = []
-    for place in varying:
-        read = _is_read(teacher, answered.sample, place, draw)
-        if read is None:
-            return
-        if not read:
-            unread.append(columns[place][0])
+    places = _unread(teacher, answered.sample, varying, np.random.default_rng(seed))
+    if places is None:
+        return
+    unread = [columns[place][0] for place in places]
     figure = {"not read": unread, "columns": len(columns), "rows": min(MANY, answered.sample.count)}
     if unread:
         sentence = f"the teacher does not read {list_classes(tuple(unread))}: its answers do not change when these cells are exchanged."
@@ -94,20 +90,33 @@ def _varies(cells: NDArray[Any]) -> bool:
     return len({str(cell) for cell in cells[:MANY].tolist()}) > 1
 
 
-def _is_read(teacher: Teacher, sample: Sample, place: int, draw: np.random.Generator) -> bool | None:
-    """Whether exchanged cells of a column change an answer; true also if too few cells differ to say that it is not read.
+def _unread(teacher: Teacher, sample: Sample, places: list[int], draw: np.random.Generator) -> list[int] | None:
+    """The columns whose exchanged cells change no answer, among those at these places; one that has too few differing cells is left out.
 
-    None if the teacher does not answer the changed rows, as recorded answers do not.
+    All columns are tried on a few rows in one query; those that change nothing there, one by one on many rows. None if the teacher
+    does not answer the changed rows, as recorded answers do not.
     """
+    unread = places
     for count in sorted({FEW, min(MANY, sample.count)}):
+        if not unread:
+            return []
         head = rows_at(sample.inputs, np.arange(count))
-        changed = _exchanged(head, place, draw.permutation(count))
-        before, after = (query_sample(teacher, Sample(rows, count, count)) for rows in (head, changed))
-        if isinstance(before, Finding) or isinstance(after, Finding):
+        changed = [_exchanged(head, place, draw.permutation(count)) for place in unread]
+        together = [changed] if count == FEW else [[rows] for rows in changed]
+        queried = [[head], *together]
+        answered = [query_sample(teacher, Sample(concatenated(rows), count * len(rows), count * len(rows))) for rows in queried]
+        if any(isinstance(found, Finding) for found in answered):
             return None
-        if largest_difference(teacher.form, before.answers, after.answers) > ROUNDING:
-            return True
-    return bool((row_names(head) != row_names(changed)).sum() < FEW)
+        before, *after = np.split(
+            np.concatenate([found.answers for found in answered if isinstance(found, SampleAnswers)]), len(unread) + 1
+        )
+        tried = [
+            (place, rows)
+            for place, rows, now in zip(unread, changed, after, strict=True)
+            if largest_difference(teacher.form, before, now) <= ROUNDING
+        ]
+        unread = [place for place, _ in tried]
+    return [place for place, rows in tried if (row_names(head) != row_names(rows)).sum() >= FEW]
 
 
 def _exchanged(rows: Any, place: int, order: NDArray[np.intp]) -> Any:

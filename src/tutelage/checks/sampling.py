@@ -133,6 +133,10 @@ def concatenated(parts: list[Any]) -> Any:
         import pandas as pd
 
         return pd.concat(parts, ignore_index=True)
+    if hasattr(first, "get_columns"):
+        import polars as pl
+
+        return pl.concat(parts)
     if isinstance(first, list):
         return [row for part in parts for row in part]
     if hasattr(first, "tocsr"):

@@ -17,12 +17,13 @@ from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.accelerated import Accelerated, tracked
+from tutelage.training.feeds import in_batches
 from tutelage.training.settings import one_cycle
 from tutelage.training.state import Report
 from tutelage.training.student import TorchStudent
 
 RNG = np.random.default_rng(0)
-ROWS, LABELS = RNG.normal(size=(97, 6)).astype(np.float32), RNG.integers(0, 3, 97)  # the last batch is one row, for two processes
+ROWS, LABELS = RNG.normal(size=(98, 6)).astype(np.float32), RNG.integers(0, 3, 98)  # the last batch is one row for each process
 
 
 def teach(path, environment=None):
@@ -79,7 +80,7 @@ class FakeAccelerator(SimpleNamespace):
 def test_every_row_belongs_to_one_process_and_counts_once():
     order = torch.randperm(35)
     backends = [Accelerated(FakeAccelerator(process_index=index, num_processes=3)) for index in range(3)]
-    parts = [backend.parts(order, 16) for backend in backends]
+    parts = [backend.parts(in_batches(order, 16)) for backend in backends]
     assert {len(steps) for steps in parts} == {3}
     seen = torch.zeros(35)
     for step in range(3):

@@ -9,8 +9,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput, SelfCheckFailed, ShapeError
 from tutelage.losses.functional.classification import soft_cross_entropy
-from tutelage.training.feeds import TensorFeed
-from tutelage.training.loop import fit, step_count, train
+from tutelage.training.feeds import TensorFeed, step_count
+from tutelage.training.loop import fit, train
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.stacks.stack import Stack
 from tutelage.training.state import LoopSettings

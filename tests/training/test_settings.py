@@ -12,7 +12,7 @@ NONE = nn.ModuleDict()
 
 
 def test_the_default_is_adam_for_twenty_epochs():
-    loop_settings = TrainingSettings().loop_settings(NETWORK, NONE, rows=10)
+    loop_settings = TrainingSettings().loop_settings(NETWORK, NONE, steps=9)
     assert isinstance(loop_settings.optimizer, torch.optim.Adam)
     assert (loop_settings.epochs, loop_settings.batch_size, loop_settings.schedule, loop_settings.average) == (20, 128, None, None)
 
@@ -21,7 +21,7 @@ def test_a_function_makes_the_optimizer_and_the_schedule_from_the_steps():
     settings = TrainingSettings(
         epochs=3, batch_size=4, optimizer=partial(torch.optim.SGD, lr=0.5), schedule=partial(one_cycle, warm_up=0.5)
     )
-    loop_settings = settings.loop_settings(NETWORK, NONE, rows=10)
+    loop_settings = settings.loop_settings(NETWORK, NONE, steps=9)
     assert isinstance(loop_settings.optimizer, torch.optim.SGD)
     assert loop_settings.schedule.total_steps == 9
     rates = []
@@ -36,10 +36,10 @@ def test_a_function_makes_the_optimizer_and_the_schedule_from_the_steps():
 def test_an_optimizer_instance_gets_the_projectors_and_no_frozen_layer():
     projectors = nn.ModuleDict({"hint": nn.Linear(2, 5)})
     own = torch.optim.SGD(NETWORK.parameters(), lr=0.1)
-    TrainingSettings(optimizer=own).loop_settings(NETWORK, projectors, rows=10)
+    TrainingSettings(optimizer=own).loop_settings(NETWORK, projectors, steps=9)
     assert [len(group["params"]) for group in own.param_groups] == [2, 2]
     head_only = torch.optim.SGD([NETWORK.bias], lr=0.1)
-    TrainingSettings(optimizer=head_only).loop_settings(NETWORK, NONE, rows=10)
+    TrainingSettings(optimizer=head_only).loop_settings(NETWORK, NONE, steps=9)
     assert [len(group["params"]) for group in head_only.param_groups] == [1]
 
 

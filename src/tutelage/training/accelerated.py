@@ -57,13 +57,12 @@ class Accelerated(Backend):
         prepared: nn.Module = self.accelerator.prepare_model(network)
         return prepared
 
-    def parts(self, order: Tensor, batch_size: int) -> list[Tensor]:
+    def parts(self, plan: list[Tensor]) -> list[Tensor]:
         """Every n-th row of each batch, for n processes; a process without a row gets the batch's first row, with weight zero."""
         first, step = self.accelerator.process_index, self.accelerator.num_processes
-        batches = torch.split(order, batch_size)
-        shares = [batch[first::step] for batch in batches]
-        self._shares = [len(share) * step / len(batch) for share, batch in zip(shares, batches, strict=True)]
-        return [share if len(share) else batch[:1] for share, batch in zip(shares, batches, strict=True)]
+        shares = [batch[first::step] for batch in plan]
+        self._shares = [len(share) * step / len(batch) for share, batch in zip(shares, plan, strict=True)]
+        return [share if len(share) else batch[:1] for share, batch in zip(shares, plan, strict=True)]
 
     def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
         """Losses weighted so that their mean over the processes, which is what is exchanged, is the mean over the whole batch."""

@@ -123,9 +123,9 @@ def _rows(rows: Any) -> Any:
     if isinstance(rows, np.ndarray):
         return rows
     dataset = rows.dataset if hasattr(rows, "collate_fn") else rows
-    collate = getattr(rows, "collate_fn", None)
+    loading = [getattr(rows, "collate_fn", None), *_sampling(getattr(rows, "batch_sampler", None))]
     try:
-        return content_hash([dataset, collate])
+        return content_hash([dataset, loading])
     except BadInput as error:
         first, second = (_names_of_items(dataset) for _ in range(2))
         if not np.array_equal(first, second):
@@ -133,7 +133,17 @@ def _rows(rows: Any) -> Any:
                 f"checkpoints cannot tell this {type(dataset).__name__} from another one: its items are random, and {error}. "
                 "Leave checkpoints out."
             ) from error
-        return [type(dataset).__qualname__, first]
+        return [type(dataset).__qualname__, first, _of(loading, "the DataLoader")]
+
+
+def _sampling(batch_sampler: Any) -> list[Any]:
+    """What settles the batches of a DataLoader, without the rows that its samplers refer to."""
+    samplers = [batch_sampler, getattr(batch_sampler, "sampler", None)]
+    return [
+        [type(each).__qualname__, {name: value for name, value in vars(each).items() if name not in ("sampler", "data_source")}]
+        for each in samplers
+        if hasattr(each, "__dict__")
+    ]
 
 
 def _names_of_items(dataset: Any) -> Names:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tutelage.core import torch_runtime
 from tutelage.core.arrays import same_length
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
@@ -34,11 +35,12 @@ def train(
     """Train a network in place.
 
     Rows are shuffled again each epoch, from torch's random state (see `torch_runtime.seeded`). A smaller last batch is used like the
-    others. With validation rows, each copy ends with the weights of its best epoch (the earliest of equals); without, with the
-    last weights.
+    others; a single last row joins the batch before it. With validation rows, each copy ends with the weights of its best epoch (the
+    earliest of equals); without, with the last weights.
 
     Args:
-        network: (batch, ...) -> (batch, classes), or (copies, batch, classes) for a stack; put into train mode.
+        network: (batch, ...) -> (batch, classes), or (copies, batch, classes) for a stack; put into train mode, except layers that were
+            put into eval mode one by one (see `torch_runtime.set_to_train`), until the training ends.
         batch_loss: computes the losses of a batch; calls the network.
         feed: gives the batches.
         settings: optimizer, length and validation.
@@ -55,15 +57,23 @@ def train(
     if checkpoints is not None:
         checkpoints.restore(state, epochs=settings.epochs)
     steps = _Steps(network, batch_loss, settings, backend or Backend())
+    with torch_runtime.modes_restored(network):
+        torch_runtime.set_to_train(network)
+        _run(state, steps, feed, checkpoints)
+    return _finish(state, network, settings)
+
+
+def _run(state: State, steps: _Steps, feed: Feed, checkpoints: Checkpoints | None) -> None:
+    """The epochs, until the last one or an early end."""
+    settings = steps.settings
     while not state.stopped and (state.step or state.epoch < settings.epochs):
         if state.step == 0:
             state.epoch, state.random = state.epoch + 1, steps.backend.broadcast(torch.get_rng_state())
         terms = steps.epoch(feed, state, checkpoints)
         state.step = 0
-        _end_epoch(state, network, settings, terms, steps.backend)
+        _end_epoch(state, steps.network, settings, terms, steps.backend)
         if checkpoints is not None and steps.backend.writes_checkpoints:
             checkpoints.save(state)
-    return _finish(state, network, settings)
 
 
 @dataclass
@@ -80,14 +90,13 @@ class _Steps:
         """Take the remaining steps of an epoch; returns its mean loss, by term."""
         now = torch.get_rng_state()
         torch.set_rng_state(state.random)
-        order = torch.randperm(feed.rows)
-        parts = self.backend.parts(order, self.settings.batch_size)
-        sizes = [len(batch) for batch in torch.split(order, self.settings.batch_size)]
+        plan = feed.plan(state.epoch, self.settings.batch_size)
+        parts = self.backend.parts(plan)
+        sizes = [len(rows) for rows in plan]
         if state.step:
             torch.set_rng_state(now)
         else:
             state.totals = {}
-        self.network.train()
         self._parameters = [parameter for group in self.settings.optimizer.param_groups for parameter in group["params"]]
         monitor = LossMonitor(state, self.backend, sizes)
         for batch in feed.batches(state.epoch, parts[state.step :]):
@@ -98,7 +107,7 @@ class _Steps:
                 if self.backend.writes_checkpoints:
                     checkpoints.save(state)
         monitor.check()
-        return {name: total / feed.rows for name, total in state.totals.items()}
+        return {name: total / sum(sizes) for name, total in state.totals.items()}
 
     def _step(self, batch: Batch, step: int, monitor: LossMonitor) -> None:
         settings = self.settings
@@ -179,8 +188,3 @@ def fit(
     same_length(inputs, targets, "inputs and targets")
     settings = LoopSettings(optimizer, epochs, batch_size, schedule=schedule, validation=validation, advance=advance)
     return train(network, lambda batch: losses(network(batch.inputs), targets[batch.rows]), TensorFeed(inputs), settings)
-
-
-def step_count(rows: int, *, batch_size: int, epochs: int) -> int:
-    """The number of steps of a training: one per batch, including the smaller last one."""
-    return epochs * -(-rows // batch_size)

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tutelage.core.errors import BadInput, did_you_mean
-from tutelage.training.loop import step_count
+from tutelage.training.feeds import step_count
 from tutelage.training.state import LoopSettings
 
 Optimizer = torch.optim.Optimizer | Callable[[list[nn.Parameter]], torch.optim.Optimizer]
@@ -25,7 +25,7 @@ class TrainingSettings:
 
     Attributes:
         epochs: how often every row is used; with `Views`, each epoch shows the next view, in turn.
-        batch_size: rows per step.
+        batch_size: rows per step; by default that of a DataLoader. A single last row joins the batch before it.
         seed: seed of shuffles, dropout and all other random draws of the training; not of the network's initial weights.
         optimizer: a torch optimizer, or a function from parameters to one, such as `partial(torch.optim.SGD, lr=0.1)`;
             by default Adam with learning rate 1e-3.
@@ -77,16 +77,25 @@ class TrainingSettings:
             raise BadInput(f"precision is {self.precision!r}; expected 'float32' or 'bfloat16'.")
 
     @classmethod
-    def of(cls, settings: dict[str, Any]) -> TrainingSettings:
+    def of(cls, settings: dict[str, Any], data: Any = None) -> TrainingSettings:
         """Settings from a dict by name.
 
+        Args:
+            settings: the settings.
+            data: the rows to train on: a DataLoader has a batch size of its own.
+
         Raises:
-            BadInput: an unknown name; the message suggests the closest.
+            BadInput: an unknown name; the message suggests the closest. Another batch size than that of the DataLoader.
         """
         names = [field.name for field in fields(cls)]
         unknown = next((name for name in settings if name not in names), None)
         if unknown is not None:
             raise BadInput(f"{unknown!r} is no training setting; expected one of {', '.join(names)}.{did_you_mean(unknown, names)}")
+        if isinstance(data, torch.utils.data.DataLoader):
+            of_loader = data.batch_size or settings.get("batch_size", 1)  # unused with a batch sampler of the user's own
+            if settings.get("batch_size", of_loader) != of_loader:
+                raise BadInput(f"batch_size is {settings['batch_size']}, and the DataLoader's is {of_loader}; leave batch_size out of fit.")
+            settings = {**settings, "batch_size": of_loader}
         return cls(**settings)
 
     def optimizer_of(self, parameters: list[nn.Parameter], of_projectors: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -126,13 +135,13 @@ class TrainingSettings:
         """The number of steps of a training on this many rows, unless it stops early."""
         return step_count(rows, batch_size=self.batch_size, epochs=self.epochs)
 
-    def loop_settings(self, network: nn.Module, projectors: nn.ModuleDict, *, rows: int, **further: Any) -> LoopSettings:
+    def loop_settings(self, network: nn.Module, projectors: nn.ModuleDict, *, steps: int, **further: Any) -> LoopSettings:
         """The settings of the training loop.
 
         Args:
             network: the network to train.
             projectors: the projectors that train with it.
-            rows: the number of rows of the data.
+            steps: the number of steps of the training.
             further: validation, callbacks and advance of the `LoopSettings`.
         """
         optimizer = self.optimizer_of(list(network.parameters()), list(projectors.parameters()))
@@ -140,7 +149,7 @@ class TrainingSettings:
             optimizer,
             self.epochs,
             self.batch_size,
-            schedule=self.schedule_of(optimizer, self.steps(rows)),
+            schedule=self.schedule_of(optimizer, steps),
             patience=self.patience,
             clip_norm=self.clip_norm,
             average=self.average_of(network),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -17,7 +18,7 @@ from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, label_array, of_classes
 from tutelage.core.arrays import Floats, sigmoid, softmax
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
@@ -25,7 +26,7 @@ from tutelage.softlabels.querying import is_answer_source
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.held_networks import networks_in
 from tutelage.training.backend import Backend
-from tutelage.training.batch_loss import BatchLoss, check_answers, hidden_layers
+from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeds import Batch, Feed
 from tutelage.training.identity import initial_weights, training_identity
@@ -33,6 +34,7 @@ from tutelage.training.loop import train
 from tutelage.training.progress import progress_line
 from tutelage.training.settings import TrainingSettings
 from tutelage.training.sources import form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
+from tutelage.training.stacked_network import copies_of
 from tutelage.training.state import Fit, Report
 
 
@@ -128,17 +130,20 @@ class TorchStudent:
             LabelMismatch: answers to other rows, or of other classes; a checkpoint of another training. ShapeError, BadInput: data,
                 network or objective that do not fit each other. SelfCheckFailed: a loss is not finite; the last checkpoint remains.
         """
-        settings = TrainingSettings.of(training)
+        settings = TrainingSettings.of(training, X)
         teacher = self._teacher(X, labels)
         objective = self.objective or (hard_cross_entropy() if teacher is None else soft_cross_entropy())
         form = form_to_learn(teacher, y, self.form, objective)
-        data, validation_data = split_validation(training_data(X, teacher, truth_tensor(y, form)), validation, form, seed=settings.seed)
+        data, validation_data = split_validation(
+            training_data(X, teacher, None if y is None else truth_tensor(y, form)), validation, form, seed=settings.seed
+        )
         self._set_form(form)
         network, train_device = self._placed(device)
-        feed = data.feed(train_device)
+        truth = partial(truth_tensor, form=form) if "labels" in objective.needs else None
+        feed = data.feed(network, seed=settings.seed, truth=truth)
         first = self._first_batch(feed, settings)
         objective.check(
-            task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=hasattr(network, "copies")
+            task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=copies_of(network) is not None
         )
         batch_loss = BatchLoss(
             self._callable_network(settings, backend),
@@ -154,21 +159,22 @@ class TorchStudent:
                 network, objective, settings, data=data, validation=validation_data, teacher=teacher, output=self.output
             )
             saving = Checkpoints(Path(checkpoints), config, initial_weights(network), every=settings.checkpoint_steps)
+        steps = settings.epochs * feed.steps(settings.batch_size)
         shows_progress = progress and (backend is None or backend.writes_checkpoints)
-        display = progress_line(settings.steps(feed.rows), settings.epochs) if shows_progress else nullcontext((advance, None))
+        display = progress_line(steps, settings.epochs) if shows_progress else nullcontext((advance, None))
         with (
             torch_runtime.training_state(settings.seed, threads_count=settings.threads, device_type=train_device.type),
             hidden_layers(batch_loss, network, teacher),
             display as (step_done, epoch_done),
         ):
             self.projectors_ = batch_loss.with_modules(first, network, rows=feed.rows)
-            epoch_validation = None if validation_data is None else validation_data.validation(form, train_device)
+            epoch_validation = None if validation_data is None else validation_data.validation(form, network)
             if epoch_validation is not None:
                 epoch_validation = replace(epoch_validation, output=self.output or _identity)
             loop_settings = settings.loop_settings(
                 network,
                 self.projectors_,
-                rows=feed.rows,
+                steps=steps,
                 validation=epoch_validation,
                 callbacks=[*callbacks, epoch_done] if epoch_done else callbacks,
                 advance=step_done,
@@ -186,8 +192,9 @@ class TorchStudent:
         with torch_runtime.seeded(settings.seed):
             first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))
         with torch_runtime.evaluating(self.network):
-            answers = (self.output or _identity)(self.network(first.inputs))
-            check_answers(answers, cast(AnswerForm, self.form), self.output)
+            answers = called(self.network, self.output or _identity, first)
+            rows, copies = len(first.rows), copies_of(self.network)
+            check_answers(answers, cast(AnswerForm, self.form), self.output, rows=rows, copies=copies)
         return first
 
     def predict_proba(self, inputs: Any) -> Floats:
@@ -217,15 +224,14 @@ class TorchStudent:
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def _answers(self, inputs: Any) -> Floats:
-        rows = inputs if isinstance(inputs, Tensor) else torch.from_numpy(_numbers(inputs))
-        first = next(self.network.parameters(), None)
-        output = self.output or _identity
+        rows = inputs if isinstance(inputs, Tensor) else torch_runtime.tensor_of(_numbers(inputs))
         try:
-            raw = torch_runtime.answers_of(self.network, rows if first is None else rows.to(first.device), output=output)
-        except RuntimeError as error:
+            raw = torch_runtime.answers_of(self.network, torch_runtime.network_input(self.network, rows), output=self.output or _identity)
+        except TutelageError:
+            raise
+        except Exception as error:  # whatever the code of the network raises
             raise ShapeError(
-                f"the network cannot take rows of shape {tuple(rows.shape[1:])} ({str(error).splitlines()[0]}); "
-                "pass rows like those in training."
+                f"the network cannot take rows of shape {tuple(rows.shape[1:])} ({one_line(error)}); pass rows like those in training."
             ) from error
         answers: Floats = raw.float().cpu().numpy()
         if hasattr(self, "classes_") and answers.shape[1:] != self.classes_.shape:
@@ -289,8 +295,8 @@ def _identity(answers: Any) -> Any:
 
 def _numbers(inputs: Any) -> NDArray[Any]:
     try:
-        dtype = np.asarray(inputs).dtype
-        return np.ascontiguousarray(inputs, dtype=np.int64 if dtype.kind in "iu" and dtype.itemsize == 8 else np.float32)
+        array = np.asarray(inputs)
+        return array if array.dtype.kind in "biuf" else array.astype(np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise BadInput(
             f"a network takes numbers, (rows, ...) of them; this {type(inputs).__name__} holds other values, or rows of different lengths."

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
-from tutelage.training.feeds import Batch, TensorFeed
-from tutelage.training.loop import step_count, train
+from tutelage.training.feeds import Batch, EveryRowOnce, TensorFeed, step_count
+from tutelage.training.loop import train
 from tutelage.training.settings import one_cycle
 from tutelage.training.state import LoopSettings
 
@@ -58,7 +58,7 @@ class Passes:
 
 
 @dataclass
-class HardExampleFeed:
+class HardExampleFeed(EveryRowOnce):
     """A feed of the hardest rows and a sample of the others, chosen again for each pass.
 
     Attributes:

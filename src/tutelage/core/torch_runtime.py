@@ -217,8 +217,11 @@ def tensor_of(array: NDArray[Any]) -> Tensor:
 
 def array_of(tensor: Tensor) -> NDArray[Any]:
     """A tensor as an array; float32 where NumPy has no dtype for it, such as bfloat16."""
-    values = tensor.detach().cpu().resolve_conj().resolve_neg()
-    array: NDArray[Any] = (values.float() if str(values.dtype).startswith(("torch.bfloat", "torch.float8")) else values).numpy()
+    values = tensor.detach().cpu()
+    try:
+        array: NDArray[Any] = values.numpy()
+    except TypeError:
+        array = values.float().numpy()
     return array
 
 

@@ -28,6 +28,8 @@ def inputs_and_truth(item: Any, *, axes: int = 0) -> tuple[Any, Any]:
         >>> inputs_and_truth(([0.1, 0.2], 1))
         ([0.1, 0.2], 1)
     """
+    if isinstance(item, list | tuple) and len(item) == 2 and not hasattr(item[1], "keys") and getattr(item[1], "ndim", 0) <= axes:
+        return item[0], item[1]  # most items; each row passes here
     what = "a batch of the dataset" if axes else "an item of the dataset"
     if isinstance(item, Mapping):
         raise BadInput(f"{what} is a {type(item).__name__} with the keys {', '.join(map(str, item))}. {REMEDY}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -60,7 +60,7 @@ class Feed(Protocol):
         """The rows of each step of an epoch (from 1), drawn from torch's random state."""
         ...
 
-    def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
+    def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """The batches of an epoch (from 1): one for each of these parts of its plan."""
         ...
 
@@ -118,7 +118,7 @@ class TensorFeed(EveryRowOnce):
         """The number of rows of the data."""
         return len(self.inputs)
 
-    def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
+    def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """See `Feed`."""
         for rows in parts:
             found = self.inputs.index_select(0, rows.to(self.inputs.device))  # several times faster than [rows]
@@ -144,7 +144,7 @@ class ViewFeed(EveryRowOnce):
         """The number of rows of the data."""
         return self.views.rows
 
-    def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
+    def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """See `Feed`; the answers to view k follow those to view k - 1."""
         number = (epoch - 1) % self.views.count
         for rows in parts:

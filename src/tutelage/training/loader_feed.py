@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,8 @@ class LoaderFeed:
         if sampler is None:
             return in_batches(torch.randperm(self.rows), batch_size)
         if type(sampler) is not BatchSampler:
-            with _drawing("batches", self.seed, epoch):
+            with _own_draws(), _own_torch_draws():
+                _seed_draws("batches", self.seed, epoch)
                 return [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
         order = self._order(sampler.sampler, epoch)
         parts = list(torch.split(order, batch_size)) if sampler.drop_last else in_batches(order, batch_size)
@@ -100,26 +101,31 @@ class LoaderFeed:
             return torch.randperm(self.rows)  # as for rows in memory
         if type(sampler) is SequentialSampler:
             return torch.arange(self.rows)
-        with _drawing("order", self.seed, epoch):
+        with _own_draws(), _own_torch_draws():
+            _seed_draws("order", self.seed, epoch)
             return torch.as_tensor(list(sampler), dtype=torch.int64)
 
-    def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
+    def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """See `Feed`."""
-        for rows, item in zip(parts, self._loader(epoch, parts), strict=True):
-            inputs, truth = inputs_and_truth(item, axes=1)
-            if not isinstance(inputs, Tensor) or inputs.shape[:1] != rows.shape:
-                seen = f"of shape {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"
-                raise BadInput(
-                    f"the inputs of a batch of {len(rows)} rows are {seen}; expected a tensor, (batch, ...). "
-                    "Pass a DataLoader with a collate_fn that returns one, or a pair of it and the ground truth."
-                )
-            given = inputs.to(self.device)
-            labels = None if truth is None or self.truth is None else self.truth(truth).to(self.device)
-            if labels is not None and len(labels) != len(rows):
-                raise ShapeError(f"a batch of the dataset has {len(rows)} rows and {len(labels)} labels; expected one for each row.")
-            yield Batch(given if self.dtype is None else given.to(self.dtype), rows, labels, originals=given)
+        with _own_draws():
+            for rows, item in zip(parts, self._items(epoch, parts), strict=True):
+                yield self._batch(rows, item)
 
-    def _loader(self, epoch: int, parts: list[Tensor]) -> Iterator[Any]:
+    def _batch(self, rows: Tensor, item: Any) -> Batch:
+        inputs, truth = inputs_and_truth(item, axes=1)
+        if not isinstance(inputs, Tensor) or inputs.shape[:1] != rows.shape:
+            seen = f"of shape {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"
+            raise BadInput(
+                f"the inputs of a batch of {len(rows)} rows are {seen}; expected a tensor, (batch, ...). "
+                "Pass a DataLoader with a collate_fn that returns one, or a pair of it and the ground truth."
+            )
+        given = inputs.to(self.device)
+        labels = None if truth is None or self.truth is None else self.truth(truth).to(self.device)
+        if labels is not None and len(labels) != len(rows):
+            raise ShapeError(f"a batch of the dataset has {len(rows)} rows and {len(labels)} labels; expected one for each row.")
+        return Batch(given if self.dtype is None else given.to(self.dtype), rows, labels, originals=given)
+
+    def _items(self, epoch: int, parts: list[Tensor]) -> Iterator[Any]:
         collate = default_collate if self.loader is None else self.loader.collate_fn
         batches = _Batches(self.dataset, collate, self.seed, epoch)
         # Its own generator, so that the seeds of the workers are not drawn from the random state of the training.
@@ -174,22 +180,36 @@ class _Batches(Dataset[Any]):
     epoch: int
 
     def __getitem__(self, rows: list[int]) -> Any:
-        with _drawing(rows, self.seed, self.epoch):
+        with _own_torch_draws():
+            _seed_draws(rows, self.seed, self.epoch)
             together = getattr(self.dataset, "__getitems__", None)
             return self.collate(together(rows) if together else [self.dataset[row] for row in rows])
 
 
-@contextmanager
-def _drawing(*what: Any) -> Iterator[None]:
-    """Run a block with the global random states of Python, NumPy and torch settled by these values, and restore them afterwards."""
+def _seed_draws(*what: Any) -> None:
+    """Settle the global random states of Python, NumPy and torch by these values."""
     key = int.from_bytes(hashlib.blake2b(repr(what).encode(), digest_size=4).digest(), "big")
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - what Datasets draw from
     random.seed(key)
-    np.random.seed(key)  # noqa: NPY002
+    np.random.seed(key)  # noqa: NPY002 - what Datasets draw from
     torch.default_generator.manual_seed(key)
+
+
+@contextmanager
+def _own_draws() -> Iterator[None]:
+    """Run a block and restore the global random states of Python and NumPy afterwards; it takes as long as many small batches."""
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         yield
     finally:
         random.setstate(before[0])
         np.random.set_state(before[1])  # noqa: NPY002
-        torch.set_rng_state(before[2])
+
+
+@contextmanager
+def _own_torch_draws() -> Iterator[None]:
+    """Run a block and restore torch's random state afterwards, from which the training draws."""
+    before = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)

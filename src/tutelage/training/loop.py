@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -99,13 +100,14 @@ class _Steps:
             state.totals = {}
         self._parameters = [parameter for group in self.settings.optimizer.param_groups for parameter in group["params"]]
         monitor = LossMonitor(state, self.backend, sizes)
-        for batch in feed.batches(state.epoch, parts[state.step :]):
-            self._step(batch, state.step, monitor)
-            state.step += 1
-            if checkpoints is not None and checkpoints.is_due(state.step):
-                monitor.check()
-                if self.backend.writes_checkpoints:
-                    checkpoints.save(state)
+        with closing(feed.batches(state.epoch, parts[state.step :])) as batches:
+            for batch in batches:
+                self._step(batch, state.step, monitor)
+                state.step += 1
+                if checkpoints is not None and checkpoints.is_due(state.step):
+                    monitor.check()
+                    if self.backend.writes_checkpoints:
+                        checkpoints.save(state)
         monitor.check()
         return {name: total / sum(sizes) for name, total in state.totals.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import torch
@@ -83,7 +83,7 @@ class HardExampleFeed(EveryRowOnce):
         """Number of rows in a pass."""
         return self.hard + self.easy
 
-    def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
+    def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """Batches as in `Feed`; `Batch.rows` are indices into all rows."""
         chosen = self._chosen()
         for part in parts:

@@ -52,7 +52,7 @@ def test_a_training_has_its_own_number_of_threads():
     seen, before = [], torch.get_num_threads()
     TorchStudent(small()).fit(ROWS, TEACHER, epochs=1, threads=before + 1, callbacks=[lambda report: seen.append(torch.get_num_threads())])
     assert (seen, torch.get_num_threads()) == ([before + 1], before)
-    with pytest.raises(BadInput, match="threads is 0; expected 1 or more"):
+    with pytest.raises(BadInput, match="threads is 0; expected a whole number, 1 or more"):
         TorchStudent(small()).fit(ROWS, TEACHER, threads=0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,10 @@ class Backend:
 
     writes_checkpoints = True
     """Whether this process writes checkpoints."""
+    processes = 1
+    """The number of processes that share each batch."""
+    device: torch.device | None = None
+    """The device to train on; None leaves the network where it is."""
 
     def wrapped(self, network: nn.Module) -> nn.Module:
         """The network as the training loop should call it."""
@@ -69,6 +73,9 @@ class Backend:
         if not with_gradient:
             raise BadInput(NO_GRADIENT)
         torch.autograd.backward(with_gradient, [torch.full_like(loss, 1 / loss.shape[-1]) for loss in with_gradient])
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Average the gradients of weights outside the network over the processes."""
 
     def over_processes(self, losses: Tensor) -> Tensor:
         """(steps,) the losses of whole steps, combined from the contributions of the processes."""

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import same_length
+from tutelage.core.errors import BadInput, one_line
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeds import Batch, Feed, TensorFeed
 from tutelage.training.loss_monitor import LossMonitor
+from tutelage.training.stacked_network import copies_of
 from tutelage.training.state import Fit, LoopSettings, Report, State
 from tutelage.training.validation import Validation
 
@@ -50,14 +52,17 @@ def train(
         projectors: modules that train with the network and are saved with a checkpoint.
 
     Raises:
-        SelfCheckFailed: a loss is not finite; names the rows of the first such batch.
+        SelfCheckFailed: a loss is not finite; names the rows of the first such batch. BadInput: the loss has no gradient, or the
+            schedule fails or does not fit a stack.
     """
+    if settings.reads_scores and copies_of(network) is not None:
+        raise BadInput("ReduceLROnPlateau follows one score, and a stack has one for each copy; use another schedule, or stack_size=1.")
     state = State.start(network, settings)
     if projectors is not None and len(projectors.state_dict()):
         state.parts["projectors"] = projectors
     if checkpoints is not None:
         checkpoints.restore(state, epochs=settings.epochs)
-    steps = _Steps(network, batch_loss, settings, backend or Backend())
+    steps = _Steps(network, batch_loss, settings, backend or Backend(), [] if projectors is None else list(projectors.parameters()))
     with torch_runtime.modes_restored(network):
         torch_runtime.set_to_train(network)
         _run(state, steps, feed, checkpoints)
@@ -79,12 +84,13 @@ def _run(state: State, steps: _Steps, feed: Feed, checkpoints: Checkpoints | Non
 
 @dataclass
 class _Steps:
-    """The steps of an epoch."""
+    """The steps of an epoch; `outside` are the parameters that train with the network and are no part of it."""
 
     network: nn.Module
     batch_loss: BatchLossFunction
     settings: LoopSettings
     backend: Backend
+    outside: list[nn.Parameter]
     _parameters: list[nn.Parameter] = field(default_factory=list)
 
     def epoch(self, feed: Feed, state: State, checkpoints: Checkpoints | None) -> dict[str, float]:
@@ -119,14 +125,30 @@ class _Steps:
         for parameter in self._parameters:
             parameter.grad = None
         self.backend.backward(losses.values(), step)
+        self.backend.average_gradients(self.outside)
         if settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters, settings.clip_norm)
         settings.optimizer.step()
-        if settings.schedule is not None:
-            settings.schedule.step()
+        if settings.schedule is not None and not settings.reads_scores:
+            step_schedule(settings.schedule)
         if settings.average is not None:
             settings.average.update_parameters(self.network)  # type: ignore[operator]
         settings.advance()
+
+
+def step_schedule(schedule: torch.optim.lr_scheduler.LRScheduler) -> None:
+    """Step a schedule after a batch.
+
+    Raises:
+        BadInput: the schedule raises an error, as one that was laid out for fewer steps does.
+    """
+    try:
+        schedule.step()
+    except Exception as error:  # torch's, and those of schedules of the user's own
+        raise BadInput(
+            f"the schedule {type(schedule).__name__} failed after a batch ({one_line(error)}); it is stepped once for each batch. "
+            "Pass a function of (optimizer, steps), which knows how many there are."
+        ) from error
 
 
 def _end_epoch(state: State, network: nn.Module, settings: LoopSettings, terms: Mapping[str, float], backend: Backend) -> None:
@@ -139,6 +161,8 @@ def _end_epoch(state: State, network: nn.Module, settings: LoopSettings, terms: 
         state.best.update(epoch_score, state.epoch, patience=settings.patience)
         score = epoch_score.numpy()
         state.scores.append(score.tolist())
+    if settings.reads_scores:
+        settings.schedule.step(float(loss if score is None else score[0]))  # type: ignore[union-attr, arg-type]
     best_epoch = None if state.best is None else state.best.epoch.numpy()
     report = Report(state.epoch, loss, terms, score, float(settings.optimizer.param_groups[0]["lr"]), best_epoch)
     results = [callback(report) for callback in settings.callbacks]

@@ -25,6 +25,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import is_answer_source
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.held_networks import networks_in
+from tutelage.training.arguments import check_fit, check_shared, check_student, placed
 from tutelage.training.backend import Backend
 from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
@@ -55,7 +56,7 @@ class TorchStudent:
         projectors_: modules that were trained with the network for objectives of hidden layers; not part of the student.
 
     Raises:
-        LabelMismatch: classes that are not at least two different names.
+        LabelMismatch: classes that are not at least two different names. BadInput: no network, or an argument of another kind.
 
     Example:
         >>> import tutelage as tl
@@ -80,6 +81,7 @@ class TorchStudent:
         classes: Sequence[Any] | None = None,
         output: Callable[[Any], Tensor] | None = None,
     ) -> None:
+        check_student(network, objective, output)
         self.network = network
         self.objective = objective
         self.output = output
@@ -130,6 +132,7 @@ class TorchStudent:
             LabelMismatch: answers to other rows, or of other classes; a checkpoint of another training. ShapeError, BadInput: data,
                 network or objective that do not fit each other. SelfCheckFailed: a loss is not finite; the last checkpoint remains.
         """
+        check_fit(backend=backend, checkpoints=checkpoints, callbacks=callbacks, advance=advance, progress=progress)
         settings = TrainingSettings.of(training, X)
         teacher = self._teacher(X, labels)
         objective = self.objective or (hard_cross_entropy() if teacher is None else soft_cross_entropy())
@@ -138,13 +141,16 @@ class TorchStudent:
             training_data(X, teacher, None if y is None else truth_tensor(y, form)), validation, form, seed=settings.seed
         )
         self._set_form(form)
-        network, train_device = self._placed(device)
+        network = placed(self.network, backend.device if device is None and backend is not None else device)
+        train_device = torch_runtime.device_of(network)
         truth = partial(truth_tensor, form=form) if "labels" in objective.needs else None
         feed = data.feed(network, seed=settings.seed, truth=truth)
         first = self._first_batch(feed, settings)
         objective.check(
             task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=copies_of(network) is not None
         )
+        if backend is not None:
+            check_shared(objective, backend)
         batch_loss = BatchLoss(
             self._callable_network(settings, backend),
             objective,
@@ -280,13 +286,6 @@ class TorchStudent:
             )
         form = AnswerForm("values", "regression") if self.form is None else self.form.as_kind("probabilities")
         return soft_labels_of(X, answers, form)
-
-    def _placed(self, device: str | torch.device | None) -> tuple[nn.Module, torch.device]:
-        first = next(self.network.parameters(), None)
-        if first is None:
-            raise BadInput(f"this {type(self.network).__name__} has no parameters; expected a network with weights to train.")
-        train_device = first.device if device is None else torch.device(device)
-        return self.network.to(train_device), train_device
 
 
 def _identity(answers: Any) -> Any:

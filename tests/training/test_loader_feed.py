@@ -224,3 +224,24 @@ def test_data_that_is_no_dataset_of_rows_is_refused():
     ragged = DataLoader([(torch.zeros(2), 1), (torch.zeros(3), 0)], batch_size=2)
     with pytest.raises(BadInput, match="the items of list cannot be read as a batch"):
         tl.TorchStudent(network(), classes=[0, 1]).fit(ragged, epochs=1)
+
+
+def test_a_second_input_that_no_loss_reads_and_a_second_truth_are_refused():
+    teacher = tl.as_teacher(network(), classes=[0, 1, 2])
+    with pytest.raises(ShapeError, match=r"numbers of shape \(4,\), which are no ground truth"):
+        tl.TorchStudent(network()).fit(TensorDataset(INPUTS, torch.ones(30, 4)), teacher, epochs=1)
+    tl.TorchStudent(network()).fit(TensorDataset(INPUTS, torch.nn.functional.one_hot(TRUTH)), teacher, epochs=1)
+    with pytest.raises(BadInput, match="y is given too; pass one of the two"):
+        tl.TorchStudent(network(), classes=[0, 1, 2]).fit(TensorDataset(INPUTS, TRUTH), y=Y, epochs=1)
+    both = 0.5 * tl.losses.soft_cross_entropy() + 0.5 * tl.losses.hard_cross_entropy()
+    assert tl.TorchStudent(network(), both).fit(TensorDataset(INPUTS), teacher, Y, epochs=1).fit_.losses[0] > 0
+
+
+def test_a_stream_is_refused_by_fit():
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return iter(INPUTS)
+
+    for data in (Stream(), DataLoader(Stream(), batch_size=4)):
+        with pytest.raises(BadInput, match="Stream has no length or no index"):
+            tl.TorchStudent(network()).fit(data, tl.as_teacher(network(), classes=[0, 1, 2]), epochs=1)

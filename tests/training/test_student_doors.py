@@ -190,3 +190,25 @@ def test_an_error_of_the_network_is_quoted_in_training_and_in_prediction():
         TorchStudent(small(), classes=NAMES).fit(narrow, y=["a"] * 5, epochs=1)
     with pytest.raises(ShapeError, match=r"cannot take rows of shape \(3,\)"):
         TorchStudent(small(), classes=NAMES).predict(narrow)
+
+
+@pytest.mark.parametrize("rows", [[["1"] * 4], np.ones((2, 4), complex), np.array([["a", 1, 2, 3]], dtype=object)])
+def test_rows_that_are_no_real_numbers_are_not_predicted(rows):
+    with pytest.raises(BadInput, match="a network takes numbers"):
+        TorchStudent(small(), classes=NAMES).predict(rows)
+
+
+def test_masked_cells_are_no_values():
+    masked = np.ma.masked_array(ROWS, np.zeros(ROWS.shape, dtype=bool))
+    masked[0, 1] = np.ma.masked
+    answers = TorchStudent(small(), classes=NAMES).predict_proba(masked)
+    assert np.isnan(answers[0]).all()
+    assert np.isfinite(answers[1:]).all()
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (5, 4, 1)])
+def test_validation_rows_that_the_network_cannot_take_are_refused_before_training(shape):
+    reports = []
+    with pytest.raises(ShapeError, match=r"cannot process a batch of 2 rows|the student's answers to a batch of 2 rows"):
+        TorchStudent(small()).fit(ROWS, TEACHER, validation=(np.zeros(shape, np.float32), ["a"] * 5), epochs=1, callbacks=[reports.append])
+    assert not reports

@@ -178,10 +178,9 @@ def check_answers(answers: Any, form: AnswerForm, output: Output | None, *, rows
     expected = [*([] if copies is None else [copies]), rows, columns or answers.shape[-1]] if answers.ndim else [rows, columns]
     if list(answers.shape) != expected:
         shape = f"({rows}, {columns}), one logit for each of the classes {list_classes(form.classes)}" if columns else f"({rows}, outputs)"
-        raise ShapeError(
-            f"the student's answers to a batch of {rows} rows have shape {tuple(answers.shape)}; expected {shape}. If the network answers "
-            "every position of a sequence or an image, pass output=, which gives one answer per row."
-        )
+        remedy = "If the network answers every position of a sequence or an image, pass output=, which gives one answer per row."
+        remedy = remedy if answers.ndim > 2 else "Change the last layer of the network, or pass output=, which gives answers of this shape."
+        raise ShapeError(f"the student's answers to a batch of {rows} rows have shape {tuple(answers.shape)}; expected {shape}. {remedy}")
     single_label = form.task in ("binary", "multiclass")
     if single_label and len(answers) > 1 and bool(((answers >= 0).all(-1) & ((answers.sum(-1) - 1).abs() < 1e-4)).all()):
         raise BadInput(

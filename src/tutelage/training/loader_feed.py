@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, default_collate
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler, default_collate
 
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.data.dataset_items import inputs_and_truth
@@ -53,20 +53,19 @@ class LoaderFeed:
         """From a Dataset or a DataLoader.
 
         Raises:
-            BadInput: a dataset without length or index, whose rows have no numbers; a setting of a DataLoader that cannot be honoured.
+            BadInput: as `map_style`; a setting of a DataLoader that cannot be honoured. ShapeError: no rows.
         """
         loader = data if isinstance(data, DataLoader) else None
-        dataset = data if loader is None else loader.dataset
-        if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-            raise BadInput(
-                f"{type(dataset).__name__} has no length or no index, so its rows have no numbers and cannot be paired with answers; "
-                "expected a map-style Dataset, with __len__ and __getitem__."
-            )
-        if len(dataset) == 0:
-            raise ShapeError(f"the {type(dataset).__name__} has no rows; give at least one.")
         if loader is not None:
             _check_loader(loader)
-        return cls(dataset, device, loader, seed, truth=truth)
+        return cls(map_style(data), device, loader, seed, truth=truth)
+
+    def first(self) -> tuple[Tensor, Any]:
+        """The inputs of a first batch of at most two rows, and what the Dataset pairs with them, or None."""
+        rows = torch.arange(min(2, self.rows))
+        with _own_draws():
+            item = next(iter(self._items(1, [rows])))
+        return self._batch(rows, item).inputs, inputs_and_truth(item, axes=1)[1]
 
     @property
     def rows(self) -> int:
@@ -140,6 +139,23 @@ class LoaderFeed:
             raise
         except Exception as error:  # whatever the code of the Dataset raises
             raise BadInput(f"the items of {type(self.dataset).__name__} cannot be read as a batch ({one_line(error)}).") from error
+
+
+def map_style(data: Any) -> Any:
+    """The Dataset of a DataLoader, or a Dataset itself, whose rows have numbers.
+
+    Raises:
+        BadInput: a dataset without length or index. ShapeError: no rows.
+    """
+    dataset = data.dataset if isinstance(data, DataLoader) else data
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")) or isinstance(dataset, IterableDataset):
+        raise BadInput(
+            f"{type(dataset).__name__} has no length or no index, so its rows have no numbers and cannot be paired with answers; "
+            "expected a map-style Dataset, with __len__ and __getitem__."
+        )
+    if len(dataset) == 0:
+        raise ShapeError(f"the {type(dataset).__name__} has no rows; give at least one.")
+    return dataset
 
 
 def _check_loader(loader: DataLoader[Any]) -> None:

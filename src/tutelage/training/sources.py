@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeds import Batch, Feed, TensorFeed, ViewFeed
-from tutelage.training.loader_feed import LoaderFeed, Truth
+from tutelage.training.loader_feed import LoaderFeed, map_style
 from tutelage.training.teacher_answers import TeacherSignals, live_answers, recorded_answers
 from tutelage.training.validation import Validation
 
@@ -53,25 +54,40 @@ class TrainingData:
         truth = None if self.truth is None else self.truth[rows]
         return TrainingData(self.rows[rows], answers, truth, answer_form=self.answer_form)
 
-    def feed(self, network: nn.Module, *, seed: int = 0, truth: Truth | None = None) -> Feed:
+    def feed(self, network: nn.Module, *, seed: int = 0, form: AnswerForm | None = None, reads_truth: bool = False) -> Feed:
         """The feed that gives batches of these rows, on the device of a network and in the dtype that it takes.
 
         Args:
             network: the network to train.
             seed: settles what a Dataset draws at random.
-            truth: converts the ground truth of a Dataset; None leaves it out.
+            form: the form of the student's answers, and so of the ground truth of a Dataset; None checks nothing.
+            reads_truth: whether the ground truth of a Dataset is used.
 
         Raises:
-            BadInput, ShapeError: as `LoaderFeed`.
+            BadInput, ShapeError: as `LoaderFeed`; a ground truth in the Dataset and another one beside it, or none of this form.
         """
         device = torch_runtime.device_of(network)
         if isinstance(self.rows, Views):
             return ViewFeed(self.rows, device, torch_runtime.input_dtype(network, torch.empty(0)))
         if isinstance(self.rows, np.ndarray):
             return _tensor_feed(network, torch_runtime.tensor_of(self.rows))
-        loader = LoaderFeed.of(self.rows, device, seed=seed, truth=None if self.truth is not None else truth)
-        first = next(iter(replace(loader, truth=None).batches(1, loader.plan(1, 2)[:1])))
-        return replace(loader, dtype=torch_runtime.input_dtype(network, first.inputs[:2]))
+        loader = LoaderFeed.of(self.rows, device, seed=seed)
+        inputs, truth = loader.first()
+        if truth is not None and form is not None:
+            self._check_pairs(truth, form, reads_truth)
+        converts = partial(truth_tensor, form=form) if form is not None and reads_truth and self.truth is None else None
+        return replace(loader, dtype=torch_runtime.input_dtype(network, inputs), truth=converts)
+
+    def _check_pairs(self, truth: Any, form: AnswerForm, reads_truth: bool) -> None:
+        """Check what a Dataset pairs with its inputs, which is not looked at again if no loss reads the ground truth."""
+        if self.truth is not None and reads_truth:
+            raise BadInput("the Dataset pairs its inputs with a ground truth, and y is given too; pass one of the two.")
+        shape = tuple(getattr(truth, "shape", ()))[1:]
+        if not reads_truth and form.task != "regression" and shape not in ((), (1,), (len(form.classes),)):
+            raise ShapeError(
+                f"the Dataset pairs each row of inputs with numbers of shape {shape}, which are no ground truth for the classes "
+                f"{list_classes(form.classes)}; a network of several inputs can take them joined in one tensor."
+            )
 
     def teacher_answers(self, teacher: Teacher | None, objective: Objective, device: torch.device) -> TeacherSignals | None:
         """Gives the teacher's answers to a batch; None without a teacher."""
@@ -181,10 +197,10 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> Trai
         answers, unverified = _answers_to_views(teacher, X)
         return TrainingData(X, answers, _same_rows(truth, X.rows), unverified, answer_form=answer_form)
     if isinstance(X, Dataset | DataLoader):
-        dataset = X.dataset if isinstance(X, DataLoader) else X
+        dataset = map_style(X)
         recorded = isinstance(teacher, SoftLabels | LabelFolder)
         if not recorded or teacher is None:
-            return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)  # type: ignore[arg-type]
+            return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)
         names = _names_of(as_rows(dataset))
         return TrainingData(X, _answers_of_names(teacher, names), _same_rows(truth, len(names)), names, answer_form=answer_form)
     rows = network_rows(X)

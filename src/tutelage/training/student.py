@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -19,6 +18,7 @@ from tutelage.core.answers import AnswerForm, label_array, of_classes
 from tutelage.core.arrays import Floats, sigmoid, softmax
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.data.rows import array_of
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
@@ -34,9 +34,10 @@ from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
 from tutelage.training.progress import progress_line
 from tutelage.training.settings import TrainingSettings
-from tutelage.training.sources import form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
+from tutelage.training.sources import TrainingData, form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
 from tutelage.training.stacked_network import copies_of
 from tutelage.training.state import Fit, Report
+from tutelage.training.validation import Validation
 
 
 class TorchStudent:
@@ -143,8 +144,7 @@ class TorchStudent:
         self._set_form(form)
         network = placed(self.network, backend.device if device is None and backend is not None else device)
         train_device = torch_runtime.device_of(network)
-        truth = partial(truth_tensor, form=form) if "labels" in objective.needs else None
-        feed = data.feed(network, seed=settings.seed, truth=truth)
+        feed = data.feed(network, seed=settings.seed, form=form, reads_truth="labels" in objective.needs)
         first = self._first_batch(feed, settings)
         objective.check(
             task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=copies_of(network) is not None
@@ -174,9 +174,7 @@ class TorchStudent:
             display as (step_done, epoch_done),
         ):
             self.projectors_ = batch_loss.with_modules(first, network, rows=feed.rows)
-            epoch_validation = None if validation_data is None else validation_data.validation(form, network)
-            if epoch_validation is not None:
-                epoch_validation = replace(epoch_validation, output=self.output or _identity)
+            epoch_validation = None if validation_data is None else self._validation(validation_data, form, network)
             loop_settings = settings.loop_settings(
                 network,
                 self.projectors_,
@@ -202,6 +200,15 @@ class TorchStudent:
             rows, copies = len(first.rows), copies_of(self.network)
             check_answers(answers, cast(AnswerForm, self.form), self.output, rows=rows, copies=copies)
         return first
+
+    def _validation(self, data: TrainingData, form: AnswerForm, network: nn.Module) -> Validation:
+        """The validation rows, after checking that the network returns valid answers for them."""
+        validation = replace(data.validation(form, network), output=self.output or _identity)
+        first = Batch(validation.inputs[:2], torch.arange(min(2, len(validation.inputs))))
+        with torch_runtime.evaluating(network):
+            answers = called(network, validation.output, first)
+        check_answers(answers, form, self.output, rows=len(first.rows), copies=copies_of(network))
+        return validation
 
     def predict_proba(self, inputs: Any) -> Floats:
         """(rows, ...) -> (rows, classes) float32 probabilities at temperature 1; for multilabel, the probability of each label.
@@ -293,9 +300,13 @@ def _identity(answers: Any) -> Any:
 
 
 def _numbers(inputs: Any) -> NDArray[Any]:
+    """Rows as an array of real numbers; the masked cells of a masked array are NaN."""
     try:
-        array = np.asarray(inputs)
-        return array if array.dtype.kind in "biuf" else array.astype(np.float32)
+        array = array_of(inputs)
+        texts = array.dtype.kind == "O" and any(isinstance(cell, str | bytes | complex) for cell in array.flat)
+        if array.dtype.kind not in "biufO" or texts:
+            raise TypeError(f"they are {array.dtype}")
+        return array.astype(np.float64) if array.dtype.kind == "O" else array
     except (TypeError, ValueError, OverflowError) as error:
         raise BadInput(
             f"a network takes numbers, (rows, ...) of them; this {type(inputs).__name__} holds other values, or rows of different lengths."

@@ -245,3 +245,38 @@ def test_a_stream_is_refused_by_fit():
     for data in (Stream(), DataLoader(Stream(), batch_size=4)):
         with pytest.raises(BadInput, match="Stream has no length or no index"):
             tl.TorchStudent(network()).fit(data, tl.as_teacher(network(), classes=[0, 1, 2]), epochs=1)
+
+
+@pytest.mark.parametrize("loader", ["random Dataset", "sampler"])
+def test_a_training_interrupted_within_an_epoch_continues_with_the_same_draws(tmp_path, loader):
+    class Interrupted(Exception):
+        pass
+
+    def trained(folder=None, stop_after=None):
+        steps = []
+
+        def advance():
+            steps.append(1)
+            if len(steps) == stop_after:
+                raise Interrupted
+
+        torch.manual_seed(1)
+        dropping = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.3), nn.Linear(8, 3))
+        pairs = TensorDataset(INPUTS, TRUTH)
+        data = {
+            "random Dataset": DataLoader(pairs, batch_size=7, shuffle=True, collate_fn=noisy_pairs),
+            "sampler": DataLoader(pairs, batch_size=7, sampler=WeightedRandomSampler(TRUTH + 1.0, 30)),
+        }[loader]
+        student = tl.TorchStudent(dropping, classes=[0, 1, 2])
+        return weights_of(student.fit(data, epochs=3, checkpoints=folder, checkpoint_steps=2, advance=advance))
+
+    alone = trained()
+    with pytest.raises(Interrupted):
+        trained(tmp_path, stop_after=8)
+    np.random.rand(3)  # noqa: NPY002 - a new process has another state
+    assert torch.equal(trained(tmp_path), alone)
+
+
+def noisy_pairs(items):
+    inputs, truth = zip(*items, strict=True)
+    return torch.stack(inputs) + float(np.random.rand()), torch.stack(truth)  # noqa: NPY002

@@ -42,7 +42,7 @@ def test_the_first_of_multiple_outputs_is_captured():
     attention = nn.MultiheadAttention(4, 2, batch_first=True)
     with capturing(nn.Sequential(attention), ["0"]) as captured:
         output, _ = attention(*[torch.ones(2, 3, 4)] * 3)
-    assert captured["0"] is output
+    assert torch.equal(captured["0"], output)
 
 
 def test_a_layer_that_returns_no_tensor_is_rejected():

@@ -13,22 +13,32 @@ from torch import nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput
-from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
-from tutelage.softlabels.recording import record
+from tutelage.losses import class_terms
+from tutelage.losses.class_terms import dist, hard_cross_entropy, soft_cross_entropy
+from tutelage.losses.hidden_terms import (
+    contrastive,
+    hint,
+    probabilistic_transfer,
+    relational_angle,
+    relational_distance,
+    similarity_preserving,
+)
+from tutelage.losses.signals import Signals
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.accelerated import Accelerated, tracked
+from tutelage.training.feeding.feeds import in_batches
 from tutelage.training.settings import one_cycle
 from tutelage.training.state import Report
 from tutelage.training.student import TorchStudent
 
 RNG = np.random.default_rng(0)
-ROWS, LABELS = RNG.normal(size=(97, 6)).astype(np.float32), RNG.integers(0, 3, 97)  # the last batch is one row, for two processes
+ROWS, LABELS = RNG.normal(size=(98, 6)).astype(np.float32), RNG.integers(0, 3, 98)  # the last batch is one row for each process
 
 
 def teach(path, environment=None):
     """Teach a student, in the process that the environment names if there is one, and save it with its losses."""
     with torch_runtime.seeded(1):
-        teacher = as_teacher(nn.Linear(6, 3), classes=range(3))
+        teacher = as_teacher(nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)), classes=range(3))
     with torch_runtime.seeded(2):
         network = nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.Tanh(), nn.Linear(16, 3))
     backend = None
@@ -39,9 +49,10 @@ def teach(path, environment=None):
         backend = Accelerated(Accelerator(cpu=True))
         assert backend.accelerator.num_processes == 2
     reports = []
-    TorchStudent(network, 0.5 * soft_cross_entropy(temperature=2.0) + 0.5 * hard_cross_entropy()).fit(
+    objective = 0.5 * soft_cross_entropy(temperature=2.0) + 0.5 * hard_cross_entropy() + hint("0")
+    student = TorchStudent(network, objective).fit(
         ROWS,
-        record(teacher, ROWS),
+        teacher,
         LABELS,
         validation=(ROWS[:30], LABELS[:30]),
         epochs=5,
@@ -54,7 +65,9 @@ def teach(path, environment=None):
         callbacks=[reports.append],
     )
     if backend is None or backend.writes_checkpoints:
-        save_file({**network.state_dict(), "losses": torch.tensor([report.loss for report in reports])}, path)
+        projector = {f"projector {name}": value for name, value in student.projectors_.state_dict().items()}
+        assert len(projector) == 2
+        save_file({**network.state_dict(), **projector, "losses": torch.tensor([report.loss for report in reports])}, path)
 
 
 @pytest.mark.slow
@@ -72,14 +85,25 @@ def test_two_processes_teach_the_same_student_as_one(tmp_path):
         np.testing.assert_allclose(two[name], value, rtol=1e-4, atol=1e-5)
 
 
+def public_losses():
+    """An objective of every public loss of classes and hidden layers that takes three units."""
+    layers = (hint, relational_distance, relational_angle, similarity_preserving, probabilistic_transfer, contrastive)
+    classes = (
+        class_terms.hard_cross_entropy, class_terms.soft_cross_entropy, class_terms.kl_divergence, class_terms.reverse_kl, dist,
+        class_terms.jensen_shannon, class_terms.decoupled, class_terms.logit_matching, class_terms.standardised_divergence,
+        class_terms.weighted_soft_labels, class_terms.virtual_teacher,
+    )  # fmt: skip
+    return {loss.__name__: loss("") for loss in layers} | {loss.__name__: loss() for loss in classes}
+
+
 class FakeAccelerator(SimpleNamespace):
-    gradient_accumulation_steps, is_main_process, device = 1, False, torch.device("cpu")
+    gradient_accumulation_steps, is_main_process, device, num_processes, process_index = 1, False, torch.device("cpu"), 1, 0
 
 
 def test_every_row_belongs_to_one_process_and_counts_once():
     order = torch.randperm(35)
     backends = [Accelerated(FakeAccelerator(process_index=index, num_processes=3)) for index in range(3)]
-    parts = [backend.parts(order, 16) for backend in backends]
+    parts = [backend.parts(in_batches(order, 16)) for backend in backends]
     assert {len(steps) for steps in parts} == {3}
     seen = torch.zeros(35)
     for step in range(3):
@@ -94,6 +118,45 @@ def test_every_row_belongs_to_one_process_and_counts_once():
 def test_accumulated_gradients_are_refused():
     with pytest.raises(BadInput, match=r"over 4 steps; expected 1\. Set batch_size"):
         Accelerated(SimpleNamespace(gradient_accumulation_steps=4))
+
+
+def test_losses_that_relate_rows_are_refused_for_shares_of_a_batch():
+    teacher = as_teacher(nn.Linear(6, 3), classes=range(3))
+    for term in (dist(), *(loss("") for loss in (relational_distance, relational_angle, similarity_preserving, contrastive))):
+        backend = Accelerated(FakeAccelerator(process_index=0, num_processes=2))
+        with pytest.raises(BadInput, match=f"{term.terms[0].name} relates the rows of a batch, and each of 2 processes"):
+            TorchStudent(nn.Linear(6, 3), soft_cross_entropy() + term).fit(ROWS, teacher, epochs=1, backend=backend)
+
+
+def relates_rows(objective, student, teacher):
+    """Whether the losses of the first two rows change with the third."""
+
+    def losses(rows):
+        hidden = {"student_hidden": {"": student[rows]}, "teacher_hidden": {"": teacher[rows]}, "index": torch.tensor(rows)}
+        modules = objective.modules(Signals(student[rows], teacher[rows], **hidden), rows=6)
+        with torch_runtime.seeded(0):
+            return objective(Signals(student[rows], teacher[rows], torch.tensor([0, 1, 2]), modules=modules, **hidden)).total[:2]
+
+    return not torch.allclose(losses([0, 1, 2]), losses([0, 1, 3]), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*public_losses()])
+def test_every_loss_that_relates_rows_says_so(name):
+    student, teacher = (torch.randn(6, 3, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    objective = public_losses()[name]
+    if name != "contrastive":  # which draws other rows at random
+        assert relates_rows(objective, student, teacher) == objective.terms[0].relates_rows
+
+
+def test_mixed_precision_of_the_accelerator_is_refused_and_the_network_stays_as_it_was():
+    from accelerate import Accelerator
+
+    with pytest.raises(BadInput, match=r"mixed_precision is 'bf16'.* Pass precision='bfloat16' to fit"):
+        Accelerated(FakeAccelerator(mixed_precision="bf16"))
+    network = nn.Linear(6, 3)
+    before = set(vars(network))
+    TorchStudent(network).fit(ROWS, y=LABELS, epochs=1, backend=Accelerated(Accelerator(cpu=True)), precision="bfloat16")
+    assert set(vars(network)) == before
 
 
 def test_trackers_log_every_term():

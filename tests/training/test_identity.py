@@ -180,6 +180,11 @@ VARIANTS = {
         lambda: {"X": DataLoader(TensorDataset(torch.tensor(ROWS) + 1, torch.tensor(LABELS))), "y": None},
         "data",
     ),
+    "order of a loader": (
+        lambda: {"X": DataLoader(TensorDataset(torch.tensor(ROWS), torch.tensor(LABELS)), batch_size=8, shuffle=True), "y": None},
+        lambda: {"X": DataLoader(TensorDataset(torch.tensor(ROWS), torch.tensor(LABELS)), batch_size=8), "y": None},
+        "data",
+    ),
     "views": (
         lambda: {"X": Views(PICTURES, Affine(shift=1), count=2)},
         lambda: {"X": Views(PICTURES, Affine(shift=1), count=2, seed=1)},

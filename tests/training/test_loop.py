@@ -9,8 +9,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput, SelfCheckFailed, ShapeError
 from tutelage.losses.functional.classification import soft_cross_entropy
-from tutelage.training.feeding.feeds import TensorFeed
-from tutelage.training.loop import fit, step_count, train
+from tutelage.training.feeding.feeds import TensorFeed, step_count
+from tutelage.training.loop import fit, train
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.stacks.stack import Stack
 from tutelage.training.state import LoopSettings
@@ -273,3 +273,30 @@ def test_the_result_is_the_average_of_the_weights():
 def test_invalid_loop_settings_are_refused(options):
     with pytest.raises(BadInput, match="expected 1 or more"):
         loop_settings(mlp((4, 2)), **options)
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_plateau_schedule_follows_the_score_of_each_epoch(validated):
+    network = mlp((4, 8, 2))
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.5, threshold=1e9, threshold_mode="abs")
+    rates = []
+    settings = LoopSettings(
+        optimizer,
+        4,
+        35,
+        schedule=schedule,
+        validation=Validation(INPUTS, LABELS) if validated else None,
+        callbacks=[lambda report: rates.append(report.rate)],
+    )
+    done = train(network, lambda batch: soft_cross_entropy(network(batch.inputs), TARGETS[batch.rows]), TensorFeed(INPUTS), settings)
+    assert rates == [1.0, 0.5, 0.25, 0.125]
+    assert schedule.best == (done.scores[0, 0] if validated else done.losses[0])
+
+
+def test_a_schedule_for_fewer_steps_is_refused_when_it_ends():
+    network = mlp((4, 2))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=3)
+    with pytest.raises(BadInput, match=r"the schedule OneCycleLR failed after a batch .*Tried to step"):
+        trained(network, epochs=5, batch_size=35, optimizer=optimizer, schedule=schedule)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import torch
 
 from tutelage.training.accelerated import Accelerated
+from tutelage.training.feeding.feeds import in_batches
 from tutelage.training.loss_monitor import LossMonitor
 from tutelage.training.state import State
 
@@ -12,9 +13,11 @@ from tutelage.training.state import State
 def test_processes_check_at_the_same_steps():
     order, checked = torch.randperm(11), []
     for index in range(2):  # of the last batch, of 3, one has as many rows as of the others, of 4
-        accelerator = SimpleNamespace(gradient_accumulation_steps=1, is_main_process=False, process_index=index, num_processes=2)
+        accelerator = SimpleNamespace(
+            gradient_accumulation_steps=1, is_main_process=False, process_index=index, num_processes=2, device=None
+        )
         backend, shapes = Accelerated(accelerator), []
-        parts = backend.parts(order, 4)
+        parts = backend.parts(in_batches(order, 4))
         backend.over_processes = lambda losses, shapes=shapes: shapes.append(tuple(losses.shape)) or losses
         monitor = LossMonitor(State({}, None, epoch=1), backend, [4, 4, 3])
         for step, rows in enumerate(parts):

@@ -12,7 +12,7 @@ NONE = nn.ModuleDict()
 
 
 def test_the_default_is_adam_for_twenty_epochs():
-    loop_settings = TrainingSettings().loop_settings(NETWORK, NONE, rows=10)
+    loop_settings = TrainingSettings().loop_settings(NETWORK, NONE, steps=9)
     assert isinstance(loop_settings.optimizer, torch.optim.Adam)
     assert (loop_settings.epochs, loop_settings.batch_size, loop_settings.schedule, loop_settings.average) == (20, 128, None, None)
 
@@ -21,7 +21,7 @@ def test_a_function_makes_the_optimizer_and_the_schedule_from_the_steps():
     settings = TrainingSettings(
         epochs=3, batch_size=4, optimizer=partial(torch.optim.SGD, lr=0.5), schedule=partial(one_cycle, warm_up=0.5)
     )
-    loop_settings = settings.loop_settings(NETWORK, NONE, rows=10)
+    loop_settings = settings.loop_settings(NETWORK, NONE, steps=9)
     assert isinstance(loop_settings.optimizer, torch.optim.SGD)
     assert loop_settings.schedule.total_steps == 9
     rates = []
@@ -36,10 +36,10 @@ def test_a_function_makes_the_optimizer_and_the_schedule_from_the_steps():
 def test_an_optimizer_instance_gets_the_projectors_and_no_frozen_layer():
     projectors = nn.ModuleDict({"hint": nn.Linear(2, 5)})
     own = torch.optim.SGD(NETWORK.parameters(), lr=0.1)
-    TrainingSettings(optimizer=own).loop_settings(NETWORK, projectors, rows=10)
-    assert [len(group["params"]) for group in own.param_groups] == [2, 2]
+    TrainingSettings(optimizer=own).loop_settings(NETWORK, projectors, steps=9)
+    assert [len(group["params"]) for group in own.param_groups] == [4]
     head_only = torch.optim.SGD([NETWORK.bias], lr=0.1)
-    TrainingSettings(optimizer=head_only).loop_settings(NETWORK, NONE, rows=10)
+    TrainingSettings(optimizer=head_only).loop_settings(NETWORK, NONE, steps=9)
     assert [len(group["params"]) for group in head_only.param_groups] == [1]
 
 
@@ -49,6 +49,23 @@ def test_an_optimizer_instance_gets_the_projectors_and_no_frozen_layer():
         ({"batchsize": 3}, r"'batchsize' is no training setting; expected one of epochs, .*Did you mean batch_size"),
         ({"average": 1.0}, r"average is 1\.0"),
         ({"clip_norm": 0}, "clip_norm is 0"),
+        ({"clip_norm": float("inf")}, "clip_norm is inf"),
+        ({"clip_norm": "1"}, "clip_norm is '1'"),
+        ({"epochs": "20"}, "epochs is '20'; expected a whole number, 1 or more"),
+        ({"epochs": 2.5}, r"epochs is 2\.5"),
+        ({"epochs": True}, "epochs is True"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"seed": -1}, "seed is -1; expected a whole number, 0 or more"),
+        ({"seed": 2**64}, r"below 2 \*\* 63"),
+        ({"seed": None}, "seed is None"),
+        ({"patience": 0.5}, r"patience is 0\.5"),
+        ({"average": "0.9"}, r"average is '0\.9'"),
+        ({"threads": 1.5}, r"threads is 1\.5"),
+        ({"checkpoint_steps": -1}, "checkpoint_steps is -1"),
+        ({"compile": "yes"}, "compile is 'yes'"),
+        ({"optimizer": "adam"}, r"optimizer is 'adam'; expected a torch Optimizer, or a function"),
+        ({"schedule": "cosine"}, r"schedule is 'cosine'; expected a torch LRScheduler, or a function"),
+        ({"schedule": torch.optim.lr_scheduler.StepLR(torch.optim.SGD(NETWORK.parameters(), 0.1), 1)}, "made for another optimizer"),
         ({"precision": "half"}, "precision is 'half'"),
     ],
 )
@@ -63,3 +80,38 @@ def test_the_settings_that_determine_the_weights_are_described_as_plain_values()
     assert described["schedule"] == "one_cycle"
     assert TrainingSettings(optimizer=torch.optim.SGD(NETWORK.parameters(), lr=0.2)).described()["optimizer"].startswith("SGD [{'lr': 0.2")
     assert "checkpoint_steps" not in described
+
+
+def test_functions_that_make_no_optimizer_or_schedule_are_refused():
+    for settings, message in (
+        ({"optimizer": list}, "optimizer= list returned a list; expected a torch Optimizer"),
+        ({"optimizer": partial(torch.optim.SGD, lr=-1)}, "optimizer= SGD.* failed .*Invalid learning rate"),
+        ({"schedule": torch.optim.lr_scheduler.CosineAnnealingWarmRestarts}, None),
+        ({"schedule": torch.optim.lr_scheduler.OneCycleLR}, "schedule= OneCycleLR failed"),
+        ({"schedule": lambda optimizer, steps: None}, "returned a NoneType; expected a torch LRScheduler"),
+        ({"optimizer": partial(torch.optim.LBFGS, lr=1.0)}, "LBFGS computes the loss several times in a step"),
+    ):
+        if message is None:
+            assert TrainingSettings(**settings).loop_settings(NETWORK, NONE, steps=9).schedule is not None
+            continue
+        with pytest.raises(BadInput, match=message):
+            TrainingSettings(**settings).loop_settings(NETWORK, NONE, steps=9)
+    with pytest.raises(BadInput, match="warm_up is 2"):
+        one_cycle(torch.optim.SGD(NETWORK.parameters(), 0.1), 4, warm_up=2)
+
+
+def test_projectors_follow_the_schedule_of_an_optimizer_instance():
+    projectors = nn.ModuleDict({"hint": nn.Linear(2, 5)})
+    for create in (
+        lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=9),
+        lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5**step),
+        torch.optim.lr_scheduler.ReduceLROnPlateau,
+    ):
+        optimizer = torch.optim.SGD(NETWORK.parameters(), lr=0.1)
+        schedule = create(optimizer)
+        loop_settings = TrainingSettings(optimizer=optimizer, schedule=schedule).loop_settings(NETWORK, projectors, steps=9)
+        loop_settings.optimizer.step()
+        schedule.step(1.0) if loop_settings.reads_scores else schedule.step()
+        assert [len(group["params"]) for group in optimizer.param_groups] == [4]
+    with pytest.raises(BadInput, match="this Adagrad was created without the projectors"):
+        TrainingSettings(optimizer=torch.optim.Adagrad(NETWORK.parameters())).loop_settings(NETWORK, projectors, steps=9)

@@ -52,7 +52,7 @@ def test_a_training_has_its_own_number_of_threads():
     seen, before = [], torch.get_num_threads()
     TorchStudent(small()).fit(ROWS, TEACHER, epochs=1, threads=before + 1, callbacks=[lambda report: seen.append(torch.get_num_threads())])
     assert (seen, torch.get_num_threads()) == ([before + 1], before)
-    with pytest.raises(BadInput, match="threads is 0; expected 1 or more"):
+    with pytest.raises(BadInput, match="threads is 0; expected a whole number, 1 or more"):
         TorchStudent(small()).fit(ROWS, TEACHER, threads=0)
 
 
@@ -79,13 +79,14 @@ def test_tensors_datasets_and_loaders_give_the_same_bits(kind):
     labels = record(TEACHER, ROWS)
     pairs = TensorDataset(INPUTS, torch.arange(70))
     given = {"tensor": INPUTS, "Dataset": pairs, "DataLoader": DataLoader(pairs, batch_size=7, shuffle=True, collate_fn=inputs_only)}[kind]
-    expected = TorchStudent(small()).fit(ROWS, labels, epochs=2).network.state_dict()
-    trained = TorchStudent(small()).fit(given, labels, epochs=2).network.state_dict()
+    expected = TorchStudent(small()).fit(ROWS, labels, epochs=2, batch_size=7).network.state_dict()
+    trained = TorchStudent(small()).fit(given, labels, epochs=2, batch_size=7).network.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in trained.items())
 
 
 def test_a_dataset_gives_the_ground_truth_and_a_live_teacher_is_queried_with_the_students_inputs():
-    codes = torch.from_numpy(TEACHER.answer(ROWS).argmax(axis=1))
+    names = list(zip(INPUTS, np.array(NAMES)[TEACHER.answer(ROWS).argmax(axis=1)], strict=True))
+    pairs = DataLoader(names, batch_size=16, shuffle=True)
     queried = []
 
     class RecordsQueries:
@@ -96,7 +97,7 @@ def test_a_dataset_gives_the_ground_truth_and_a_live_teacher_is_queried_with_the
             return TEACHER.answer(inputs)
 
     both = 0.5 * soft_cross_entropy() + 0.5 * hard_cross_entropy()
-    student = TorchStudent(small(), both).fit(TensorDataset(INPUTS, codes), RecordsQueries(), epochs=1, batch_size=16)
+    student = TorchStudent(small(), both).fit(pairs, RecordsQueries(), epochs=1)
     assert [len(part) for part in queried] == [16, 16, 16, 16, 6]
     assert sorted(np.concatenate(queried)[:, 0].tolist()) == sorted(ROWS[:, 0].tolist())
     assert student.fit_.losses[0] > 0
@@ -220,7 +221,7 @@ OTHER = small()
     ("network", "labels", "options", "error", "message"),
     [
         (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), TEACHER, {}, BadInput, "probabilities already .* Remove the softmax"),
-        (nn.Linear(4, 2), TEACHER, {}, ShapeError, r"shape \(2, 2\); expected \(batch, 3\), one logit for each"),
+        (nn.Linear(4, 2), TEACHER, {}, ShapeError, r"shape \(2, 2\); expected \(2, 3\), one logit for each"),
         (nn.ReLU(), TEACHER, {}, BadInput, "no parameters; expected a network with weights"),
         (BIG, TEACHER, {}, BadInput, "share 4 of the student's 4 parameter tensors"),
         (small(), record(TEACHER, ROWS + 1), {}, LabelMismatch, "70 of 70 rows are not among the 70"),

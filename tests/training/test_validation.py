@@ -1,13 +1,14 @@
 import torch
 from torch import nn
 
+from tutelage.training.stacked_network import StackedNetwork
 from tutelage.training.validation import BestWeights, Validation
 
 
 def test_validation_counts_errors_or_averages_the_loss():
     logits = torch.tensor([[[2.0, 0.0], [0.0, 1.0]], [[0.0, 3.0], [0.0, 1.0]]])
 
-    class Stack(nn.Module):
+    class Stack(StackedNetwork):
         copies = 2
 
         def forward(self, inputs):
@@ -32,7 +33,7 @@ def test_values_are_scored_by_their_squared_error():
 
 
 def test_a_copy_that_answers_nan_has_an_infinite_score():
-    class Stack(nn.Module):
+    class Stack(StackedNetwork):
         copies = 2
 
         def forward(self, inputs):
@@ -42,7 +43,7 @@ def test_a_copy_that_answers_nan_has_an_infinite_score():
 
 
 def test_a_copy_whose_patience_has_run_out_ignores_later_epochs():
-    class Stack(nn.Module):
+    class Stack(StackedNetwork):
         copies = 2
 
         def __init__(self):

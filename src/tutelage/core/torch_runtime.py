@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 from tutelage.core.errors import require
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from numpy.typing import NDArray
+    from torch import Tensor, device, dtype, nn
 
 
 @contextmanager
@@ -39,12 +40,22 @@ def evaluating(network: nn.Module) -> Iterator[None]:
     Modes are restored module by module, since a caller may have frozen some normalisation layers in eval mode.
     """
     torch = require("torch")
-    modes = {module: module.training for module in network.modules()}
     first = next(network.parameters(), None)
-    network.eval()
+    with (
+        modes_restored(network),
+        torch.no_grad(),
+        torch.autocast("cpu" if first is None else first.device.type, enabled=False),
+    ):
+        network.eval()
+        yield
+
+
+@contextmanager
+def modes_restored(network: nn.Module) -> Iterator[None]:
+    """Restore every submodule's train or eval mode after a block."""
+    modes = {module: module.training for module in network.modules()}
     try:
-        with torch.no_grad(), torch.autocast("cpu" if first is None else first.device.type, enabled=False):
-            yield
+        yield
     finally:
         for module, mode in modes.items():
             module.training = mode
@@ -140,6 +151,78 @@ def reuse_freed_memory() -> None:
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "gnu_get_libc_version"):
         libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def set_to_train(network: nn.Module) -> None:
+    """Put a network into train mode, except the layers that were put into eval mode one by one, such as frozen normalisation layers.
+
+    A network that is in eval mode as a whole, as after its own `eval()`, is put into train mode as a whole.
+    """
+    if not network.training:
+        network.train()
+
+
+def input_dtype(network: nn.Module, rows: Tensor) -> dtype:
+    """The dtype in which a network takes rows: that of its weights; for whole numbers int64, if it takes them as ids.
+
+    A network with an embedding layer takes whole numbers as ids, and any other takes them as measurements. Where the network
+    cannot be called with the one on these rows, but can with the other, it is the other.
+
+    Args:
+        network: the network, on any device.
+        rows: (rows, ...) a few rows, as they are in the data; complex numbers stay complex.
+    """
+    torch = require("torch")
+    weights = next((p for p in network.parameters() if p.is_floating_point() and p.dtype.itemsize > 1), None)
+    of_weights: dtype = torch.float32 if weights is None else weights.dtype
+    if rows.is_floating_point() or rows.is_complex():
+        return of_weights if rows.is_floating_point() else rows.dtype
+    embeds = any(isinstance(layer, torch.nn.Embedding | torch.nn.EmbeddingBag) for layer in network.modules())
+    whole: dtype = torch.int64
+    first, second = (whole, of_weights) if embeds else (of_weights, whole)
+    return second if not _takes(network, rows, first) and _takes(network, rows, second) else first
+
+
+def _takes(network: nn.Module, rows: Tensor, kind: dtype) -> bool:
+    """Whether a network can be called with rows of this dtype."""
+    with seeded(0), evaluating(network):
+        try:
+            network(rows.to(device_of(network), kind, copy=True))
+        except Exception:  # whatever the code of the network raises
+            return False
+    return True
+
+
+def network_input(network: nn.Module, rows: Tensor) -> Tensor:
+    """A copy of rows, on the device and in the dtype of a network, which may modify its input in place."""
+    return rows.detach().to(device_of(network), input_dtype(network, rows[:2]), copy=True)
+
+
+def device_of(network: nn.Module) -> device:
+    """The device of a network's first parameter; the CPU if it has none."""
+    torch = require("torch")
+    first = next(network.parameters(), None)
+    return cast("device", torch.device("cpu")) if first is None else first.device
+
+
+def tensor_of(array: NDArray[Any]) -> Tensor:
+    """An array of numbers as a tensor, which shares its memory if torch can use it: in this machine's byte order, and writeable."""
+    import numpy as np
+
+    torch = require("torch")
+    kind = np.dtype(np.float64) if array.dtype.kind == "f" and array.dtype.itemsize > 8 else array.dtype.newbyteorder("=")
+    tensor: Tensor = torch.from_numpy(np.require(array, kind, ["C", "W"]))
+    return tensor
+
+
+def array_of(tensor: Tensor) -> NDArray[Any]:
+    """A tensor as an array; float32 where NumPy has no dtype for it, such as bfloat16."""
+    values = tensor.detach().cpu()
+    try:
+        array: NDArray[Any] = values.numpy()
+    except TypeError:
+        array = values.float().numpy()
+    return array
 
 
 def answers_of(

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import BadInput, ShapeError, TutelageError
+from tutelage.core.torch_runtime import array_of as array_of_tensor
+from tutelage.data.dataset_items import inputs_and_truth
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
 
@@ -97,18 +99,20 @@ def _items(dataset: Any, start: int, stop: int) -> NDArray[Any]:
     """(rows, ...) inputs of the items `start` to `stop` of a torch Dataset.
 
     Raises:
-        ShapeError: items of different shapes.
+        ShapeError: items of different shapes. BadInput: items that are neither inputs nor pairs of inputs and ground truth.
     """
     try:
         return np.stack([_inputs_of(dataset[index]) for index in range(start, stop)])
+    except TutelageError:
+        raise
     except ValueError as error:
         raise ShapeError(f"the items {start} to {stop - 1} of the Dataset do not have the same shape ({error}).") from error
 
 
 def _inputs_of(item: Any) -> NDArray[Any]:
     """The inputs of an item of a torch Dataset, which may be a pair of inputs and target."""
-    inputs = item[0] if isinstance(item, list | tuple) else item
-    return np.asarray(inputs.detach().cpu().numpy() if hasattr(inputs, "detach") else inputs)
+    inputs, _ = inputs_and_truth(item)
+    return np.asarray(array_of_tensor(inputs) if hasattr(inputs, "detach") else inputs)
 
 
 def _sliced(data: Any, kind: str, dimensions: int) -> Rows:

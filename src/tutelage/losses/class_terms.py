@@ -253,7 +253,7 @@ def dist(*, temperature: float | Tensor = 1.0, inter_weight: float = 1.0, intra_
         tensor([0., 0.])
     """
     settings = {"inter_weight": inter_weight, "intra_weight": intra_weight}
-    return _of_probabilities("dist", correlation.dist, temperature, settings, least_columns=3)
+    return _of_probabilities("dist", correlation.dist, temperature, settings, least_columns=3, relates_rows=True)
 
 
 def standardised_divergence(*, temperature: float | Tensor = 2.0) -> Objective:
@@ -350,12 +350,14 @@ def _of_probabilities(
     settings: dict[str, float] | None = None,
     *,
     least_columns: int = 1,
+    relates_rows: bool = False,
 ) -> Objective:
     """An objective of a loss that reads the teacher's probabilities at its temperature."""
     scale = check_scale(temperature)
     all_settings = {"temperature": scale, **(settings or {})}
     prepare = partial(softmax, temperature=scale)
-    return _single(Term(name, loss, ("student", "teacher"), all_settings, prepare=prepare, least_columns=least_columns))
+    reads = ("student", "teacher")
+    return _single(Term(name, loss, reads, all_settings, prepare=prepare, least_columns=least_columns, relates_rows=relates_rows))
 
 
 def _scaled_targets(temperature: float | Tensor, teacher_logits: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def hint(student_layer: str, teacher_layer: str | None = None) -> Objective:
         >>> sorted(objective.needs)
         ['student:body.0', 'teacher', 'teacher:features.2']
     """
-    return _at_layers("hint", _projected_hint, student_layer, teacher_layer, build=_projector)
+    return _at_layers("hint", _projected_hint, student_layer, teacher_layer, build=_projector, relates_rows=False)
 
 
 def attention_transfer(student_layer: str, teacher_layer: str | None = None) -> Objective:
@@ -51,7 +51,7 @@ def attention_transfer(student_layer: str, teacher_layer: str | None = None) -> 
         >>> tl.losses.attention_transfer("conv2", "layer3").paths("teacher")
         ('layer3',)
     """
-    return _at_layers("attention_transfer", features.attention_transfer, student_layer, teacher_layer)
+    return _at_layers("attention_transfer", features.attention_transfer, student_layer, teacher_layer, relates_rows=False)
 
 
 def relational_distance(student_layer: str, teacher_layer: str | None = None) -> Objective:
@@ -174,6 +174,7 @@ def _at_layers(
     build: Build | None = None,
     settings: dict[str, Any] | None = None,
     extra_reads: tuple[str, ...] = (),
+    relates_rows: bool = True,
 ) -> Objective:
     teacher = student_layer if teacher_layer is None else teacher_layer
     term = Term(
@@ -184,6 +185,7 @@ def _at_layers(
         build=None if build is None else partial(build, student_layer, teacher),
         tasks=EVERY_TASK,
         stacks=False,
+        relates_rows=relates_rows,
     )
     return Objective((term,))
 

@@ -17,9 +17,10 @@ from tutelage.core.errors import BadInput, did_you_mean
 def capturing(network: nn.Module, paths: Collection[str]) -> Iterator[dict[str, Tensor]]:
     """Capture the outputs of layers in every forward pass of a block; the hooks are removed when it ends, also after an error.
 
-    Each forward pass fills the mapping: read it before the next. For a layer that runs more than once in a pass, the last output
-    is stored; for one that returns a tuple or list, its first element. Gradient flows as in the network itself: run a
-    teacher under `no_grad`.
+    Each forward pass empties and fills the mapping: read it before the next. It holds copies, which an operation in place after the
+    layer does not change. For a layer that runs more than once in a pass, the last output is stored; for one that returns a tuple
+    or list, its first element; a layer that does not run is missing. Gradient flows as in the network itself: run a teacher under
+    `no_grad`.
 
     Args:
         network: the network itself, not a wrapper that distributes it over devices.
@@ -36,7 +37,8 @@ def capturing(network: nn.Module, paths: Collection[str]) -> Iterator[dict[str, 
         if path not in layers:
             raise BadInput(f"{type(network).__name__} has no layer {path!r}.{did_you_mean(path, layers)} named_modules() lists them.")
     captured: dict[str, Tensor] = {}
-    hooks = [layers[path].register_forward_hook(_storing(captured, path)) for path in paths]
+    hooks = [network.register_forward_pre_hook(lambda *_: captured.clear())]
+    hooks += [layers[path].register_forward_hook(_storing(captured, path)) for path in paths]
     try:
         yield captured
     finally:
@@ -54,4 +56,4 @@ def _store(captured: dict[str, Tensor], path: str, module: nn.Module, inputs: An
         raise BadInput(
             f"layer {path!r} ({type(module).__name__}) returns a {type(first).__name__}; expected a tensor. Name a layer inside it."
         )
-    captured[path] = first
+    captured[path] = first.clone()

@@ -36,6 +36,7 @@ class Term:
         tasks: the tasks that it supports.
         least_columns: the smallest number of classes for which it is defined.
         stacks: whether it takes (copies, batch, columns).
+        relates_rows: whether the loss of a row depends on the other rows of its batch, so that a batch must not be divided.
 
     Raises:
         BadInput: a weight that is negative or not finite.
@@ -61,6 +62,7 @@ class Term:
     tasks: tuple[Task, ...] = field(default=ONE_CLASS_A_ROW, repr=False)
     least_columns: int = field(default=1, repr=False)
     stacks: bool = field(default=True, repr=False)
+    relates_rows: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", _checked_weight(self.weight))
@@ -245,8 +247,8 @@ class Objective:
 
 def _reader(name: str) -> Callable[[Signals], Any]:
     """Reads any signal except the teacher's answers; None if it is missing."""
-    side, _, path = name.partition(":")
-    if path:
+    side, colon, path = name.partition(":")
+    if colon:  # the path of the network itself is empty
         return partial(_layer, side, path)
     return attrgetter("student_answers" if name == "student" else name)
 
@@ -276,8 +278,8 @@ def _unique_name(name: str, taken: set[str]) -> str:
 
 
 def _description(name: str) -> str:
-    side, _, path = name.partition(":")
-    if path:
+    side, colon, path = name.partition(":")
+    if colon:
         return f"the {side}'s layer {path!r}"
     return {"teacher": "the teacher's answers", "labels": "labels", "index": "the row numbers"}[name]
 

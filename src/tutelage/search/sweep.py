@@ -153,7 +153,7 @@ def sweep(
         )
     if stack_size < 1:
         raise BadInput(f"stack_size is {stack_size}; expected 1 or more.")
-    training_settings = _training(training, batch_seed)
+    training_settings = _training(training, batch_seed, X)
     network, output, classes = _template(student)
     networks = [with_new_weights(network, each) for each in seeds]
     if len(set(map(id, networks))) < len(networks):
@@ -215,7 +215,7 @@ def _listed(values: Any, name: str) -> list[Any]:
     return listed
 
 
-def _training(given: dict[str, Any], batch_seed: int) -> TrainingSettings:
+def _training(given: dict[str, Any], batch_seed: int, X: Any) -> TrainingSettings:
     names = [field.name for field in fields(TrainingSettings) if field.name != "seed"]
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
@@ -227,7 +227,7 @@ def _training(given: dict[str, Any], batch_seed: int) -> TrainingSettings:
                 f"{name} is a {type(given[name]).__name__} that belongs to one network; a sweep creates one for each stack of students. "
                 "Pass a function, such as partial(torch.optim.SGD, lr=0.1)."
             )
-    return TrainingSettings(seed=batch_seed, **given)
+    return TrainingSettings.of({"seed": batch_seed, **given}, X)
 
 
 def _template(student: Any) -> tuple[Any, Callable[[Any], Tensor] | None, Sequence[Any] | None]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
-from tutelage.training.backend import Backend
+from tutelage.training.backend import NO_GRADIENT, Backend
 from tutelage.training.state import Report
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ class Accelerated(Backend):
     """A backend for distributed training: each process computes a share of every batch.
 
     Together, the processes compute the gradients that one process computes at the same `batch_size`. Exceptions: normalisation layers
-    use the statistics of their process's share, and all processes draw the same dropout masks. All processes must call `fit` with
+    use the statistics of their process's share, all processes draw the same dropout masks, and what a Dataset draws at random depends
+    on the share. Losses that relate the rows of a batch are refused with more than one process. All processes must call `fit` with
     the same data; the main process writes the checkpoints.
 
     Args:
@@ -28,7 +29,7 @@ class Accelerated(Backend):
             `accelerate launch`.
 
     Raises:
-        BadInput: the accelerator accumulates gradients; pass a larger batch_size instead.
+        BadInput: the accelerator accumulates gradients, or computes in mixed precision: `fit` has settings for both.
 
     Example:
         >>> import tutelage as tl
@@ -47,23 +48,31 @@ class Accelerated(Backend):
                 f"the accelerator accumulates gradients over {accelerator.gradient_accumulation_steps} steps; expected 1. "
                 "Set batch_size instead, which counts the rows of all processes."
             )
+        precision = getattr(accelerator, "mixed_precision", "no")
+        if precision != "no":
+            raise BadInput(
+                f"the accelerator's mixed_precision is {precision!r}, which would stay in the network after the training; expected 'no'. "
+                "Pass precision='bfloat16' to fit instead."
+            )
         super().__init__()
         self.accelerator = accelerator
+        self.processes = int(accelerator.num_processes)
+        self.device = accelerator.device
         self.writes_checkpoints = bool(accelerator.is_main_process)
         self._shares: list[float] = []
 
     def wrapped(self, network: nn.Module) -> nn.Module:
         """The network on its device, with gradients that are averaged over the processes."""
         prepared: nn.Module = self.accelerator.prepare_model(network)
+        vars(network).pop("_is_accelerate_prepared", None)  # leaves the network as it was found
         return prepared
 
-    def parts(self, order: Tensor, batch_size: int) -> list[Tensor]:
+    def parts(self, plan: list[Tensor]) -> list[Tensor]:
         """Every n-th row of each batch, for n processes; a process without a row gets the batch's first row, with weight zero."""
         first, step = self.accelerator.process_index, self.accelerator.num_processes
-        batches = torch.split(order, batch_size)
-        shares = [batch[first::step] for batch in batches]
-        self._shares = [len(share) * step / len(batch) for share, batch in zip(shares, batches, strict=True)]
-        return [share if len(share) else batch[:1] for share, batch in zip(shares, batches, strict=True)]
+        shares = [batch[first::step] for batch in plan]
+        self._shares = [len(share) * step / len(batch) for share, batch in zip(shares, plan, strict=True)]
+        return [share if len(share) else batch[:1] for share, batch in zip(shares, plan, strict=True)]
 
     def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
         """Losses weighted so that their mean over the processes, which is what is exchanged, is the mean over the whole batch."""
@@ -71,7 +80,16 @@ class Accelerated(Backend):
 
     def backward(self, losses: Collection[Tensor], step: int) -> None:
         """Add the gradient of the loss of a step, averaged over the processes."""
-        self.accelerator.backward(self.step_loss(losses, step))
+        loss = self.step_loss(losses, step)
+        if not loss.requires_grad:
+            raise BadInput(NO_GRADIENT)
+        self.accelerator.backward(loss)
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Average the gradients of weights outside the network over the processes."""
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
 
     def over_processes(self, losses: Tensor) -> Tensor:
         """(steps,) the mean over the processes."""

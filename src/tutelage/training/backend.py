@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor, nn
 
+from tutelage.core.errors import BadInput
 from tutelage.losses.signals import add_all
+
+NO_GRADIENT = (
+    "the loss has no gradient: no weight that may change (requires_grad) takes part in it, so there is nothing to train. Unfreeze the "
+    "layers to train, and let the network's answers depend on them without detach() or no_grad."
+)
 
 
 class Backend:
@@ -15,19 +21,22 @@ class Backend:
 
     writes_checkpoints = True
     """Whether this process writes checkpoints."""
+    processes = 1
+    """The number of processes that share each batch."""
+    device: torch.device | None = None
+    """The device to train on; None leaves the network where it is."""
 
     def wrapped(self, network: nn.Module) -> nn.Module:
         """The network as the training loop should call it."""
         return network
 
-    def parts(self, order: Tensor, batch_size: int) -> list[Tensor]:
+    def parts(self, plan: list[Tensor]) -> list[Tensor]:
         """The rows of each step that this process computes.
 
         Args:
-            order: (rows,) the shuffled rows of an epoch.
-            batch_size: rows per step, over all processes.
+            plan: the rows of each step of an epoch, over all processes.
         """
-        return list(torch.split(order, batch_size))
+        return plan
 
     def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
         """(steps,) this process's contribution to the loss of each step: the mean over the batch, summed over copies.
@@ -56,9 +65,17 @@ class Backend:
         Args:
             losses: (batch,) or (copies, batch) of each term, weighted.
             step: its position in the epoch.
+
+        Raises:
+            BadInput: no loss has a gradient.
         """
-        with_gradient = [loss for loss in losses if loss.requires_grad] or list(losses)  # the term of a frozen layer has no gradient
+        with_gradient = [loss for loss in losses if loss.requires_grad]  # the term of a frozen layer has no gradient
+        if not with_gradient:
+            raise BadInput(NO_GRADIENT)
         torch.autograd.backward(with_gradient, [torch.full_like(loss, 1 / loss.shape[-1]) for loss in with_gradient])
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Average the gradients of weights outside the network over the processes."""
 
     def over_processes(self, losses: Tensor) -> Tensor:
         """(steps,) the losses of whole steps, combined from the contributions of the processes."""

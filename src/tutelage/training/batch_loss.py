@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.losses.hooks import capturing
 from tutelage.losses.objective import Objective
 from tutelage.losses.signals import Signals
@@ -46,7 +46,7 @@ class BatchLoss:
     labels: Tensor | None = None
     modules: nn.ModuleDict | None = None
     student_hidden: Mapping[str, Tensor] = field(default_factory=dict)
-    teacher_hidden: Callable[[Tensor], Mapping[str, Tensor]] | None = None
+    teacher_hidden: Callable[[Batch], Mapping[str, Tensor]] | None = None
     precision: str = "float32"
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
@@ -54,18 +54,22 @@ class BatchLoss:
         return self.objective.weighted(self.signals(batch))
 
     def signals(self, batch: Batch) -> Signals:
-        """The signals of a batch, which the objective reads."""
+        """The signals of a batch, which the objective reads.
+
+        Raises:
+            BadInput: the network cannot process the batch, or a hidden layer that the objective reads does not run.
+        """
         # No cache: inside another autocast block it would outlive the step, with weights that the step has changed.
         device = batch.inputs.device.type
         with torch.autocast(device, torch.bfloat16, cache_enabled=False) if self.precision == "bfloat16" else nullcontext():
-            answers = self.output(self.network(batch.inputs))
+            answers = called(self.network, self.output, batch)
         from_teacher = {} if self.teacher is None else self.teacher(batch)
         labels = batch.labels if self.labels is None else self.labels.index_select(0, batch.rows.to(self.labels.device))
-        hidden = {} if self.teacher_hidden is None else self.teacher_hidden(batch.inputs)
+        hidden = {} if self.teacher_hidden is None else self.teacher_hidden(batch)
         return Signals(
             answers,
             labels=labels,
-            student_hidden=dict(self.student_hidden),
+            student_hidden=_complete(self.student_hidden, self.objective.paths("student"), "student"),
             teacher_hidden=hidden,
             index=batch.rows,
             modules=self.modules,
@@ -78,6 +82,57 @@ class BatchLoss:
             with torch_runtime.evaluating(network):
                 self.modules = self.objective.modules(self.signals(first), rows=rows)
         return self.modules or nn.ModuleDict()
+
+
+def called(network: Callable[[Tensor], Any], output: Output, batch: Batch) -> Tensor:
+    """The network's answers to a batch.
+
+    Raises:
+        ShapeError: the network, or the output function, raises an error, which is quoted.
+    """
+    try:
+        return output(network(batch.inputs))
+    except TutelageError:
+        raise
+    except Exception as error:  # whatever the code of the network raises
+        raise ShapeError(
+            f"the student cannot process a batch of {len(batch.rows)} rows of shape {tuple(batch.inputs.shape[1:])}, {batch.inputs.dtype} "
+            f"({one_line(error)}). Pass rows that the network takes; if it cannot train on a batch of this size, another batch_size."
+        ) from error
+
+
+def _complete(hidden: Mapping[str, Tensor], paths: tuple[str, ...], side: str) -> dict[str, Tensor]:
+    """The outputs of these layers.
+
+    Raises:
+        BadInput: a layer did not run.
+    """
+    missing = [path for path in paths if path not in hidden]
+    if missing:
+        raise BadInput(
+            f"the {side}'s layer {missing[0]!r} did not run in the forward pass, so it has no output to match; name a layer that "
+            "every pass calls."
+        )
+    return dict(hidden)
+
+
+@dataclass
+class _TeacherLayers:
+    """Calls the teacher's network on a batch and returns the outputs of its layers, on the student's device."""
+
+    network: nn.Module
+    captured: Mapping[str, Tensor]
+    paths: tuple[str, ...]
+    dtype: torch.dtype | None = None
+
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        rows = batch.as_in_data
+        if self.dtype is None:
+            self.dtype = torch_runtime.input_dtype(self.network, rows[:2])
+        with torch_runtime.evaluating(self.network):
+            self.network(rows.to(torch_runtime.device_of(self.network), self.dtype, copy=True))
+        layers = _complete(self.captured, self.paths, "teacher")
+        return {path: layer.to(batch.inputs.device) for path, layer in layers.items()}
 
 
 @contextmanager
@@ -99,29 +154,33 @@ def hidden_layers(batch_loss: BatchLoss, network: nn.Module, teacher: Teacher | 
                     "teacher's network itself, as as_teacher(network, classes=...)."
                 )
             captured = stack.enter_context(capturing(teacher_network, teacher_paths))
-
-            def teacher_hidden(inputs: Tensor) -> Mapping[str, Tensor]:
-                with torch_runtime.evaluating(teacher_network):
-                    teacher_network(inputs)
-                return dict(captured)
-
-            batch_loss.teacher_hidden = teacher_hidden
+            batch_loss.teacher_hidden = _TeacherLayers(teacher_network, captured, teacher_paths)
         yield
 
 
-def check_answers(answers: Any, form: AnswerForm, output: Output | None) -> None:
+def check_answers(answers: Any, form: AnswerForm, output: Output | None, *, rows: int, copies: int | None = None) -> None:
     """Check on a first batch that a network returns what the losses take: one logit per class, or one value per output.
 
+    Args:
+        answers: what the network returned, after `output`.
+        form: the form of the student's answers.
+        output: the student's output function, if it has one.
+        rows: the number of rows of the batch.
+        copies: the number of copies of a stack; None for a single network.
+
     Raises:
-        BadInput: not a tensor, or probabilities where logits are expected. ShapeError: wrong number of columns.
+        BadInput: not a tensor, or probabilities where logits are expected. ShapeError: another number of rows or columns.
     """
     if not isinstance(answers, Tensor):
         remedy = "the output= function must return a tensor" if output else "pass output=, such as output=lambda returned: returned[0]"
         raise BadInput(f"the student returns a {type(answers).__name__}, not a tensor of answers; {remedy}.")
     columns = len(form.classes)
-    if answers.ndim < 2 or (columns and answers.shape[-1] != columns):
-        expected = f"(batch, {columns}), one logit for each of the classes {list_classes(form.classes)}" if columns else "(batch, outputs)"
-        raise ShapeError(f"the student's answers to a batch have shape {tuple(answers.shape)}; expected {expected}.")
+    expected = [*([] if copies is None else [copies]), rows, columns or answers.shape[-1]] if answers.ndim else [rows, columns]
+    if list(answers.shape) != expected:
+        shape = f"({rows}, {columns}), one logit for each of the classes {list_classes(form.classes)}" if columns else f"({rows}, outputs)"
+        remedy = "If the network answers every position of a sequence or an image, pass output=, which gives one answer per row."
+        remedy = remedy if answers.ndim > 2 else "Change the last layer of the network, or pass output=, which gives answers of this shape."
+        raise ShapeError(f"the student's answers to a batch of {rows} rows have shape {tuple(answers.shape)}; expected {shape}. {remedy}")
     single_label = form.task in ("binary", "multiclass")
     if single_label and len(answers) > 1 and bool(((answers >= 0).all(-1) & ((answers.sum(-1) - 1).abs() < 1e-4)).all()):
         raise BadInput(

@@ -132,15 +132,26 @@ def _rows(rows: Any) -> Any:
         return rows
     dataset = rows.dataset if hasattr(rows, "collate_fn") else rows
     items = _items(dataset)
+    loading = [getattr(rows, "collate_fn", None), *_sampling(getattr(rows, "batch_sampler", None))]
     try:
-        return [content_hash([dataset, getattr(rows, "collate_fn", None)]), items]
+        return [content_hash([dataset, loading]), items]
     except BadInput as error:
         if items is None:
             raise BadInput(
                 f"checkpoints cannot tell this {type(dataset).__name__} from another one: its items are random, and {error}. "
                 "Leave checkpoints out."
             ) from error
-        return [type(dataset).__qualname__, items]
+        return [type(dataset).__qualname__, items, _of(loading, "the DataLoader")]
+
+
+def _sampling(batch_sampler: Any) -> list[Any]:
+    """What settles the batches of a DataLoader, without the rows that its samplers refer to."""
+    samplers = [batch_sampler, getattr(batch_sampler, "sampler", None)]
+    return [
+        [type(each).__qualname__, {name: value for name, value in vars(each).items() if name not in ("sampler", "data_source")}]
+        for each in samplers
+        if hasattr(each, "__dict__")
+    ]
 
 
 def _items(dataset: Any) -> Names | None:

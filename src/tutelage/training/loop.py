@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tutelage.core import torch_runtime
 from tutelage.core.arrays import same_length
+from tutelage.core.errors import BadInput, one_line
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed
 from tutelage.training.loss_monitor import LossMonitor
+from tutelage.training.stacked_network import copies_of
 from tutelage.training.state import Fit, LoopSettings, Report, State
 from tutelage.training.validation import Validation
 
@@ -34,11 +38,12 @@ def train(
     """Train a network in place.
 
     Rows are shuffled again each epoch, from torch's random state (see `torch_runtime.seeded`). A smaller last batch is used like the
-    others. With validation rows, each copy ends with the weights of its best epoch (the earliest of equals); without, with the
-    last weights.
+    others; a single last row joins the batch before it. With validation rows, each copy ends with the weights of its best epoch (the
+    earliest of equals); without, with the last weights.
 
     Args:
-        network: (batch, ...) -> (batch, classes), or (copies, batch, classes) for a stack; put into train mode.
+        network: (batch, ...) -> (batch, classes), or (copies, batch, classes) for a stack; put into train mode, except layers that were
+            put into eval mode one by one (see `torch_runtime.set_to_train`), until the training ends.
         batch_loss: computes the losses of a batch; calls the network.
         feed: gives the batches.
         settings: optimizer, length and validation.
@@ -47,58 +52,70 @@ def train(
         projectors: modules that train with the network and are saved with a checkpoint.
 
     Raises:
-        SelfCheckFailed: a loss is not finite; names the rows of the first such batch.
+        SelfCheckFailed: a loss is not finite; names the rows of the first such batch. BadInput: the loss has no gradient, or the
+            schedule fails or does not fit a stack.
     """
+    if settings.reads_scores and copies_of(network) is not None:
+        raise BadInput("ReduceLROnPlateau follows one score, and a stack has one for each copy; use another schedule, or stack_size=1.")
     state = State.start(network, settings)
     if projectors is not None and len(projectors.state_dict()):
         state.parts["projectors"] = projectors
     if checkpoints is not None:
         checkpoints.restore(state, epochs=settings.epochs)
-    steps = _Steps(network, batch_loss, settings, backend or Backend())
+    steps = _Steps(network, batch_loss, settings, backend or Backend(), [] if projectors is None else list(projectors.parameters()))
+    with torch_runtime.modes_restored(network):
+        torch_runtime.set_to_train(network)
+        _run(state, steps, feed, checkpoints)
+    return _finish(state, network, settings)
+
+
+def _run(state: State, steps: _Steps, feed: Feed, checkpoints: Checkpoints | None) -> None:
+    """The epochs, until the last one or an early end."""
+    settings = steps.settings
     while not state.stopped and (state.step or state.epoch < settings.epochs):
         if state.step == 0:
             state.epoch, state.random = state.epoch + 1, steps.backend.broadcast(torch.get_rng_state())
         terms = steps.epoch(feed, state, checkpoints)
         state.step = 0
-        _end_epoch(state, network, settings, terms, steps.backend)
+        _end_epoch(state, steps.network, settings, terms, steps.backend)
         if checkpoints is not None and steps.backend.writes_checkpoints:
             checkpoints.save(state)
-    return _finish(state, network, settings)
 
 
 @dataclass
 class _Steps:
-    """The steps of an epoch."""
+    """The steps of an epoch; `outside` are the parameters that train with the network and are no part of it."""
 
     network: nn.Module
     batch_loss: BatchLossFunction
     settings: LoopSettings
     backend: Backend
+    outside: list[nn.Parameter]
     _parameters: list[nn.Parameter] = field(default_factory=list)
 
     def epoch(self, feed: Feed, state: State, checkpoints: Checkpoints | None) -> dict[str, float]:
         """Take the remaining steps of an epoch; returns its mean loss, by term."""
         now = torch.get_rng_state()
         torch.set_rng_state(state.random)
-        order = torch.randperm(feed.rows)
-        parts = self.backend.parts(order, self.settings.batch_size)
-        sizes = [len(batch) for batch in torch.split(order, self.settings.batch_size)]
+        plan = feed.plan(state.epoch, self.settings.batch_size)
+        parts = self.backend.parts(plan)
+        sizes = [len(rows) for rows in plan]
         if state.step:
             torch.set_rng_state(now)
         else:
             state.totals = {}
-        self.network.train()
         self._parameters = [parameter for group in self.settings.optimizer.param_groups for parameter in group["params"]]
         monitor = LossMonitor(state, self.backend, sizes)
-        for batch in feed.batches(state.epoch, parts[state.step :]):
-            self._step(batch, state.step, monitor)
-            state.step += 1
-            if checkpoints is not None and checkpoints.is_due(state.step):
-                monitor.check()
-                if self.backend.writes_checkpoints:
-                    checkpoints.save(state)
+        with closing(feed.batches(state.epoch, parts[state.step :])) as batches:
+            for batch in batches:
+                self._step(batch, state.step, monitor)
+                state.step += 1
+                if checkpoints is not None and checkpoints.is_due(state.step):
+                    monitor.check()
+                    if self.backend.writes_checkpoints:
+                        checkpoints.save(state)
         monitor.check()
-        return {name: total / feed.rows for name, total in state.totals.items()}
+        return {name: total / sum(sizes) for name, total in state.totals.items()}
 
     def _step(self, batch: Batch, step: int, monitor: LossMonitor) -> None:
         settings = self.settings
@@ -108,14 +125,30 @@ class _Steps:
         for parameter in self._parameters:
             parameter.grad = None
         self.backend.backward(losses.values(), step)
+        self.backend.average_gradients(self.outside)
         if settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters, settings.clip_norm)
         settings.optimizer.step()
-        if settings.schedule is not None:
-            settings.schedule.step()
+        if settings.schedule is not None and not settings.reads_scores:
+            step_schedule(settings.schedule)
         if settings.average is not None:
             settings.average.update_parameters(self.network)  # type: ignore[operator]
         settings.advance()
+
+
+def step_schedule(schedule: torch.optim.lr_scheduler.LRScheduler) -> None:
+    """Step a schedule after a batch.
+
+    Raises:
+        BadInput: the schedule raises an error, as one that was laid out for fewer steps does.
+    """
+    try:
+        schedule.step()
+    except Exception as error:  # torch's, and those of schedules of the user's own
+        raise BadInput(
+            f"the schedule {type(schedule).__name__} failed after a batch ({one_line(error)}); it is stepped once for each batch. "
+            "Pass a function of (optimizer, steps), which knows how many there are."
+        ) from error
 
 
 def _end_epoch(state: State, network: nn.Module, settings: LoopSettings, terms: Mapping[str, float], backend: Backend) -> None:
@@ -128,6 +161,8 @@ def _end_epoch(state: State, network: nn.Module, settings: LoopSettings, terms: 
         state.best.update(epoch_score, state.epoch, patience=settings.patience)
         score = epoch_score.numpy()
         state.scores.append(score.tolist())
+    if settings.reads_scores:
+        settings.schedule.step(float(loss if score is None else score[0]))  # type: ignore[union-attr, arg-type]
     best_epoch = None if state.best is None else state.best.epoch.numpy()
     report = Report(state.epoch, loss, terms, score, float(settings.optimizer.param_groups[0]["lr"]), best_epoch)
     results = [callback(report) for callback in settings.callbacks]
@@ -179,8 +214,3 @@ def fit(
     same_length(inputs, targets, "inputs and targets")
     settings = LoopSettings(optimizer, epochs, batch_size, schedule=schedule, validation=validation, advance=advance)
     return train(network, lambda batch: losses(network(batch.inputs), targets[batch.rows]), TensorFeed(inputs), settings)
-
-
-def step_count(rows: int, *, batch_size: int, epochs: int) -> int:
-    """The number of steps of a training: one per batch, including the smaller last one."""
-    return epochs * -(-rows // batch_size)

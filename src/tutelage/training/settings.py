@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, Literal
+from numbers import Integral, Real
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from tutelage.core.errors import BadInput, did_you_mean
-from tutelage.training.loop import step_count
+from tutelage.core.errors import BadInput, TutelageError, did_you_mean, one_line
+from tutelage.training.feeding.feeds import step_count
 from tutelage.training.state import LoopSettings
 
 Optimizer = torch.optim.Optimizer | Callable[[list[nn.Parameter]], torch.optim.Optimizer]
@@ -25,12 +27,12 @@ class TrainingSettings:
 
     Attributes:
         epochs: how often every row is used; with `Views`, each epoch shows the next view, in turn.
-        batch_size: rows per step.
+        batch_size: rows per step; by default that of a DataLoader. A single last row joins the batch before it.
         seed: seed of shuffles, dropout and all other random draws of the training; not of the network's initial weights.
         optimizer: a torch optimizer, or a function from parameters to one, such as `partial(torch.optim.SGD, lr=0.1)`;
             by default Adam with learning rate 1e-3.
         schedule: a torch learning rate scheduler, stepped after every batch, or a function from (optimizer, steps) to one, such as
-            `one_cycle`.
+            `one_cycle`. A `ReduceLROnPlateau` is stepped after every epoch, with the validation score, or else the training loss.
         patience: stop after this many epochs without a better validation score.
         clip_norm: gradients with a larger norm are scaled down to this norm.
         average: decay of an exponential moving average of the weights, such as 0.999; the student gets the averaged weights.
@@ -67,53 +69,91 @@ class TrainingSettings:
     checkpoint_steps: int = 0
 
     def __post_init__(self) -> None:
-        if self.average is not None and not 0 < self.average < 1:
-            raise BadInput(f"average is {self.average}; expected the decay of a moving average, between 0 and 1, such as 0.999.")
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise BadInput(f"clip_norm is {self.clip_norm}; expected a number above 0.")
-        if self.threads is not None and self.threads < 1:
-            raise BadInput(f"threads is {self.threads}; expected 1 or more, or None for torch's own number.")
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("checkpoint_steps", 0)):
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), least))
+        for name in ("patience", "threads"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, check_whole(name, getattr(self, name), 1))
+        if self.seed >= 2**63:
+            raise BadInput(f"seed is {self.seed}; expected a whole number below 2 ** 63.")
+        if self.average is not None and not (_is_number(self.average) and 0 < self.average < 1):
+            raise BadInput(f"average is {self.average!r}; expected the decay of a moving average, between 0 and 1, such as 0.999.")
+        if self.clip_norm is not None and not (_is_number(self.clip_norm) and 0 < self.clip_norm < math.inf):
+            raise BadInput(f"clip_norm is {self.clip_norm!r}; expected a finite number above 0.")
         if self.precision not in ("float32", "bfloat16"):
             raise BadInput(f"precision is {self.precision!r}; expected 'float32' or 'bfloat16'.")
+        if not isinstance(self.compile, bool):
+            raise BadInput(f"compile is {self.compile!r}; expected True or False.")
+        self._check_optimizer_and_schedule()
+
+    def _check_optimizer_and_schedule(self) -> None:
+        for name, kind, example in (
+            ("optimizer", torch.optim.Optimizer, "partial(torch.optim.SGD, lr=0.1)"),
+            ("schedule", torch.optim.lr_scheduler.LRScheduler, "tutelage.training.one_cycle"),
+        ):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind) and not callable(value):
+                raise BadInput(f"{name} is {value!r}; expected a torch {kind.__name__}, or a function that creates one, such as {example}.")
+        if isinstance(self.schedule, torch.optim.lr_scheduler.LRScheduler) and self.schedule.optimizer is not self.optimizer:
+            raise BadInput("the schedule was made for another optimizer; pass that optimizer too, or a function of (optimizer, steps).")
 
     @classmethod
-    def of(cls, settings: dict[str, Any]) -> TrainingSettings:
+    def of(cls, settings: dict[str, Any], data: Any = None) -> TrainingSettings:
         """Settings from a dict by name.
 
+        Args:
+            settings: the settings.
+            data: the rows to train on: a DataLoader has a batch size of its own.
+
         Raises:
-            BadInput: an unknown name; the message suggests the closest.
+            BadInput: an unknown name; the message suggests the closest. Another batch size than that of the DataLoader.
         """
         names = [field.name for field in fields(cls)]
         unknown = next((name for name in settings if name not in names), None)
         if unknown is not None:
             raise BadInput(f"{unknown!r} is no training setting; expected one of {', '.join(names)}.{did_you_mean(unknown, names)}")
+        if isinstance(data, torch.utils.data.DataLoader):
+            of_loader = data.batch_size or settings.get("batch_size", 1)  # unused with a batch sampler of the user's own
+            if settings.get("batch_size", of_loader) != of_loader:
+                raise BadInput(f"batch_size is {settings['batch_size']}, and the DataLoader's is {of_loader}; leave batch_size out of fit.")
+            settings = {**settings, "batch_size": of_loader}
         return cls(**settings)
 
     def optimizer_of(self, parameters: list[nn.Parameter], of_projectors: list[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of a network's parameters and of the projectors that train with it.
 
-        An optimizer instance keeps its parameter groups, so that layers may stay frozen; the projectors are added to them.
+        An optimizer instance keeps its parameter groups, so that layers may stay frozen; the projectors are added to the last of them.
 
         Raises:
-            BadInput: the optimizer was made for another network.
+            BadInput: the optimizer was made for another network, or takes no projectors; the function fails, or
+                returns something else.
         """
         if self.optimizer is None:
             return torch.optim.Adam([*parameters, *of_projectors], lr=1e-3, fused=True)
         if not isinstance(self.optimizer, torch.optim.Optimizer):
-            return self.optimizer([*parameters, *of_projectors])
+            return _created(self.optimizer, "optimizer", torch.optim.Optimizer, [*parameters, *of_projectors])
         held = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
         if not any(id(parameter) in held for parameter in parameters):
             raise BadInput("the optimizer holds none of the student's parameters; create it with network.parameters(), or pass a function.")
         missing = [parameter for parameter in of_projectors if id(parameter) not in held]
-        if missing:
-            self.optimizer.add_param_group({"params": missing})
+        if missing and isinstance(self.optimizer, torch.optim.Adagrad):
+            raise BadInput(
+                "this Adagrad was created without the projectors of the hidden layers, and takes no further parameters; pass a function, "
+                "such as partial(torch.optim.Adagrad, lr=0.1)."
+            )
+        # Not a group of their own: a schedule that was made for the groups has no settings for another one.
+        self.optimizer.param_groups[-1]["params"].extend(missing)
         return self.optimizer
 
     def schedule_of(self, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler | None:
-        """The learning rate schedule of this optimizer for a training of `steps` steps."""
+        """The learning rate schedule of this optimizer for a training of `steps` steps.
+
+        Raises:
+            BadInput: the function fails, or returns something else.
+        """
         if self.schedule is None or isinstance(self.schedule, torch.optim.lr_scheduler.LRScheduler):
             return self.schedule
-        return self.schedule(optimizer, steps)
+        return _created(self.schedule, "schedule", torch.optim.lr_scheduler.LRScheduler, optimizer, steps)
 
     def average_of(self, network: nn.Module) -> AveragedModel | None:
         """The moving average of this network's weights and buffers, such as the statistics of normalisation layers."""
@@ -126,13 +166,13 @@ class TrainingSettings:
         """The number of steps of a training on this many rows, unless it stops early."""
         return step_count(rows, batch_size=self.batch_size, epochs=self.epochs)
 
-    def loop_settings(self, network: nn.Module, projectors: nn.ModuleDict, *, rows: int, **further: Any) -> LoopSettings:
+    def loop_settings(self, network: nn.Module, projectors: nn.ModuleDict, *, steps: int, **further: Any) -> LoopSettings:
         """The settings of the training loop.
 
         Args:
             network: the network to train.
             projectors: the projectors that train with it.
-            rows: the number of rows of the data.
+            steps: the number of steps of the training.
             further: validation, callbacks and advance of the `LoopSettings`.
         """
         optimizer = self.optimizer_of(list(network.parameters()), list(projectors.parameters()))
@@ -140,7 +180,7 @@ class TrainingSettings:
             optimizer,
             self.epochs,
             self.batch_size,
-            schedule=self.schedule_of(optimizer, self.steps(rows)),
+            schedule=self.schedule_of(optimizer, steps),
             patience=self.patience,
             clip_norm=self.clip_norm,
             average=self.average_of(network),
@@ -182,6 +222,9 @@ def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 
     Returns:
         A torch scheduler, to be stepped after every batch.
 
+    Raises:
+        BadInput: a share that is not between 0 and 1.
+
     Source: Smith, Topin 2017, arXiv 1708.07120.
 
     Example:
@@ -196,8 +239,45 @@ def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 
         >>> rates
         [0.004, 0.052, 0.1, 0.075, 0.025, 0.0]
     """
+    if not (_is_number(warm_up) and 0 <= warm_up <= 1):
+        raise BadInput(f"warm_up is {warm_up!r}; expected a share of the steps, between 0 and 1.")
     peak = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=warm_up)
+
+
+def check_whole(name: str, value: Any, least: int) -> int:
+    """A setting as a Python integer, after checking that it is a whole number of at least `least`.
+
+    Raises:
+        BadInput: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise BadInput(f"{name} is {value!r}; expected a whole number, {least} or more.")
+    return int(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+Made = TypeVar("Made")
+
+
+def _created(create: Callable[..., Any], name: str, kind: type[Made], *arguments: Any) -> Made:
+    """What the user's function makes of these arguments.
+
+    Raises:
+        BadInput: it fails, or makes something else.
+    """
+    try:
+        made = create(*arguments)
+    except TutelageError:
+        raise
+    except Exception as error:  # the code of the user
+        raise BadInput(f"{name}= {_named(create)} failed ({one_line(error)}); expected a function that creates one.") from error
+    if not isinstance(made, kind):
+        raise BadInput(f"{name}= {_named(create)} returned a {type(made).__name__}; expected a torch {kind.__name__}.")
+    return made
 
 
 def _content(value: Any) -> Any:

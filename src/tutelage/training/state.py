@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,7 +79,7 @@ class LoopSettings:
         optimizer: a torch optimizer of the network's parameters (and those of the projectors).
         epochs: how often every row is used, at most.
         batch_size: rows per step.
-        schedule: a torch learning rate scheduler, stepped after every batch.
+        schedule: a torch learning rate scheduler, stepped after every batch; `ReduceLROnPlateau` after every epoch.
         validation: rows that select the epoch and are not trained on.
         patience: stop after this many epochs without a better score; None never stops early.
         clip_norm: gradients with a larger norm are scaled down to this norm; None changes nothing.
@@ -100,12 +101,32 @@ class LoopSettings:
     advance: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
+        _check_stepping(self.optimizer)
         if self.epochs < 1 or self.batch_size < 1:
             raise BadInput(f"epochs is {self.epochs} and batch_size is {self.batch_size}; expected 1 or more for each.")
         if self.patience is not None and (self.validation is None or self.patience < 1):
             raise BadInput(
                 f"patience is {self.patience}; expected 1 or more epochs, and validation rows: pass validation=, or leave patience out."
             )
+
+    @property
+    def reads_scores(self) -> bool:
+        """Whether the schedule is stepped with the score of an epoch."""
+        return isinstance(self.schedule, torch.optim.lr_scheduler.ReduceLROnPlateau)
+
+
+def _check_stepping(optimizer: torch.optim.Optimizer) -> None:
+    """Check that an optimizer steps with the gradient of one batch.
+
+    Raises:
+        BadInput: its step needs a function that computes the loss again, as that of LBFGS does.
+    """
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if isinstance(optimizer, torch.optim.LBFGS) or (closure is not None and closure.default is inspect.Parameter.empty):
+        raise BadInput(
+            f"{type(optimizer).__name__} computes the loss several times in a step, and a training takes one gradient for each batch; "
+            "use an optimizer such as torch.optim.Adam or SGD."
+        )
 
 
 @dataclass

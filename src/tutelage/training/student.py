@@ -17,23 +17,27 @@ from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, label_array, of_classes
 from tutelage.core.arrays import Floats, sigmoid, softmax
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.data.rows import array_of
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import is_answer_source
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.held_networks import networks_in
+from tutelage.training.arguments import check_fit, check_shared, check_student, placed
 from tutelage.training.backend import Backend
-from tutelage.training.batch_loss import BatchLoss, check_answers, hidden_layers
+from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed
-from tutelage.training.feeding.sources import form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
+from tutelage.training.feeding.sources import TrainingData, form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
 from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
 from tutelage.training.progress import progress_line
 from tutelage.training.settings import TrainingSettings
+from tutelage.training.stacked_network import copies_of
 from tutelage.training.state import Fit, Report
+from tutelage.training.validation import Validation
 
 
 class TorchStudent:
@@ -53,7 +57,7 @@ class TorchStudent:
         projectors_: modules that were trained with the network for objectives of hidden layers; not part of the student.
 
     Raises:
-        LabelMismatch: classes that are not at least two different names.
+        LabelMismatch: classes that are not at least two different names. BadInput: no network, or an argument of another kind.
 
     Example:
         >>> import tutelage as tl
@@ -78,6 +82,7 @@ class TorchStudent:
         classes: Sequence[Any] | None = None,
         output: Callable[[Any], Tensor] | None = None,
     ) -> None:
+        check_student(network, objective, output)
         self.network = network
         self.objective = objective
         self.output = output
@@ -128,18 +133,24 @@ class TorchStudent:
             LabelMismatch: answers to other rows, or of other classes; a checkpoint of another training. ShapeError, BadInput: data,
                 network or objective that do not fit each other. SelfCheckFailed: a loss is not finite; the last checkpoint remains.
         """
-        settings = TrainingSettings.of(training)
+        check_fit(backend=backend, checkpoints=checkpoints, callbacks=callbacks, advance=advance, progress=progress)
+        settings = TrainingSettings.of(training, X)
         teacher = self._teacher(X, labels)
         objective = self.objective or (hard_cross_entropy() if teacher is None else soft_cross_entropy())
         form = form_to_learn(teacher, y, self.form, objective)
-        data, validation_data = split_validation(training_data(X, teacher, truth_tensor(y, form)), validation, form, seed=settings.seed)
+        data, validation_data = split_validation(
+            training_data(X, teacher, None if y is None else truth_tensor(y, form)), validation, form, seed=settings.seed
+        )
         self._set_form(form)
-        network, train_device = self._placed(device)
-        feed = data.feed(train_device)
+        network = placed(self.network, backend.device if device is None and backend is not None else device)
+        train_device = torch_runtime.device_of(network)
+        feed = data.feed(network, seed=settings.seed, form=form, reads_truth="labels" in objective.needs)
         first = self._first_batch(feed, settings)
         objective.check(
-            task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=hasattr(network, "copies")
+            task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=copies_of(network) is not None
         )
+        if backend is not None:
+            check_shared(objective, backend)
         batch_loss = BatchLoss(
             self._callable_network(settings, backend),
             objective,
@@ -154,21 +165,20 @@ class TorchStudent:
                 network, objective, settings, data=data, validation=validation_data, teacher=teacher, output=self.output
             )
             saving = Checkpoints(Path(checkpoints), config, initial_weights(network), every=settings.checkpoint_steps)
+        steps = settings.epochs * feed.steps(settings.batch_size)
         shows_progress = progress and (backend is None or backend.writes_checkpoints)
-        display = progress_line(settings.steps(feed.rows), settings.epochs) if shows_progress else nullcontext((advance, None))
+        display = progress_line(steps, settings.epochs) if shows_progress else nullcontext((advance, None))
         with (
             torch_runtime.training_state(settings.seed, threads_count=settings.threads, device_type=train_device.type),
             hidden_layers(batch_loss, network, teacher),
             display as (step_done, epoch_done),
         ):
             self.projectors_ = batch_loss.with_modules(first, network, rows=feed.rows)
-            epoch_validation = None if validation_data is None else validation_data.validation(form, train_device)
-            if epoch_validation is not None:
-                epoch_validation = replace(epoch_validation, output=self.output or _identity)
+            epoch_validation = None if validation_data is None else self._validation(validation_data, form, network)
             loop_settings = settings.loop_settings(
                 network,
                 self.projectors_,
-                rows=feed.rows,
+                steps=steps,
                 validation=epoch_validation,
                 callbacks=[*callbacks, epoch_done] if epoch_done else callbacks,
                 advance=step_done,
@@ -186,9 +196,19 @@ class TorchStudent:
         with torch_runtime.seeded(settings.seed):
             first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))
         with torch_runtime.evaluating(self.network):
-            answers = (self.output or _identity)(self.network(first.inputs))
-            check_answers(answers, cast(AnswerForm, self.form), self.output)
+            answers = called(self.network, self.output or _identity, first)
+            rows, copies = len(first.rows), copies_of(self.network)
+            check_answers(answers, cast(AnswerForm, self.form), self.output, rows=rows, copies=copies)
         return first
+
+    def _validation(self, data: TrainingData, form: AnswerForm, network: nn.Module) -> Validation:
+        """The validation rows, after checking that the network returns valid answers for them."""
+        validation = replace(data.validation(form, network), output=self.output or _identity)
+        first = Batch(validation.inputs[:2], torch.arange(min(2, len(validation.inputs))))
+        with torch_runtime.evaluating(network):
+            answers = called(network, validation.output, first)
+        check_answers(answers, form, self.output, rows=len(first.rows), copies=copies_of(network))
+        return validation
 
     def predict_proba(self, inputs: Any) -> Floats:
         """(rows, ...) -> (rows, classes) float32 probabilities at temperature 1; for multilabel, the probability of each label.
@@ -217,15 +237,14 @@ class TorchStudent:
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def _answers(self, inputs: Any) -> Floats:
-        rows = inputs if isinstance(inputs, Tensor) else torch.from_numpy(_numbers(inputs))
-        first = next(self.network.parameters(), None)
-        output = self.output or _identity
+        rows = inputs if isinstance(inputs, Tensor) else torch_runtime.tensor_of(_numbers(inputs))
         try:
-            raw = torch_runtime.answers_of(self.network, rows if first is None else rows.to(first.device), output=output)
-        except RuntimeError as error:
+            raw = torch_runtime.answers_of(self.network, torch_runtime.network_input(self.network, rows), output=self.output or _identity)
+        except TutelageError:
+            raise
+        except Exception as error:  # whatever the code of the network raises
             raise ShapeError(
-                f"the network cannot take rows of shape {tuple(rows.shape[1:])} ({str(error).splitlines()[0]}); "
-                "pass rows like those in training."
+                f"the network cannot take rows of shape {tuple(rows.shape[1:])} ({one_line(error)}); pass rows like those in training."
             ) from error
         answers: Floats = raw.float().cpu().numpy()
         if hasattr(self, "classes_") and answers.shape[1:] != self.classes_.shape:
@@ -275,22 +294,19 @@ class TorchStudent:
         form = AnswerForm("values", "regression") if self.form is None else self.form.as_kind("probabilities")
         return soft_labels_of(X, answers, form)
 
-    def _placed(self, device: str | torch.device | None) -> tuple[nn.Module, torch.device]:
-        first = next(self.network.parameters(), None)
-        if first is None:
-            raise BadInput(f"this {type(self.network).__name__} has no parameters; expected a network with weights to train.")
-        train_device = first.device if device is None else torch.device(device)
-        return self.network.to(train_device), train_device
-
 
 def _identity(answers: Any) -> Any:
     return answers
 
 
 def _numbers(inputs: Any) -> NDArray[Any]:
+    """Rows as an array of real numbers; the masked cells of a masked array are NaN."""
     try:
-        dtype = np.asarray(inputs).dtype
-        return np.ascontiguousarray(inputs, dtype=np.int64 if dtype.kind in "iu" and dtype.itemsize == 8 else np.float32)
+        array = array_of(inputs)
+        texts = array.dtype.kind == "O" and any(isinstance(cell, str | bytes | complex) for cell in array.flat)
+        if array.dtype.kind not in "biufO" or texts:
+            raise TypeError(f"they are {array.dtype}")
+        return array.astype(np.float64) if array.dtype.kind == "O" else array
     except (TypeError, ValueError, OverflowError) as error:
         raise BadInput(
             f"a network takes numbers, (rows, ...) of them; this {type(inputs).__name__} holds other values, or rows of different lengths."

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
+from tutelage.losses.functional.numerics import upcast
+from tutelage.training.stacked_network import copies_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Validation:
 
     def score(self, network: nn.Module) -> Tensor:
         """(copies,) float64 on the CPU, the score of the network or of each copy of a stack, lower is better; inf if an answer is NaN."""
-        answers = torch_runtime.answers_of(network, self.inputs, output=self.output)
+        answers = upcast(torch_runtime.answers_of(network, self.inputs, output=self.output))
         score = self._score(answers).double()
         return score.masked_fill(answers.isnan().any(-1).any(-1), torch.inf).reshape(-1).cpu()
 
@@ -55,10 +57,10 @@ class BestWeights:
 
     def __init__(self, network: nn.Module) -> None:
         self.current = [value.detach() for value in network.state_dict(keep_vars=True).values()]
-        if not hasattr(network, "copies"):
+        if copies_of(network) is None:
             self.current = [value[None] for value in self.current]
         self.best = [value.clone() for value in self.current]
-        copies = getattr(network, "copies", 1)
+        copies = copies_of(network) or 1
         self.score = torch.full((copies,), torch.inf, dtype=torch.float64)
         self.epoch = torch.zeros(copies, dtype=torch.int64)
 

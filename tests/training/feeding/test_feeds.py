@@ -1,29 +1,12 @@
 import numpy as np
-import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from tutelage.core.errors import BadInput
 from tutelage.data.views import Affine, Views
-from tutelage.training.feeding.feeds import LoaderFeed, TensorFeed, ViewFeed
+from tutelage.training.feeding.feeds import TensorFeed, ViewFeed, in_batches, step_count
 
 INPUTS = torch.from_numpy(np.random.default_rng(0).uniform(size=(10, 1, 6, 6)).astype(np.float32))
-LABELS = torch.arange(10)
 CPU = torch.device("cpu")
 PARTS = [torch.tensor([3, 1, 9, 0]), torch.tensor([7, 2])]
-
-
-def test_tensors_and_loaders_give_the_same_batches():
-    of_tensors = list(TensorFeed(INPUTS).batches(1, PARTS))
-    loader = DataLoader(TensorDataset(INPUTS, LABELS), batch_size=3, shuffle=True)
-    of_loader = list(LoaderFeed.of(loader, CPU).batches(1, PARTS))
-    for one, other, rows in zip(of_tensors, of_loader, PARTS, strict=True):
-        assert torch.equal(one.inputs, other.inputs)
-        assert torch.equal(one.rows, rows)
-        assert torch.equal(other.rows, rows)
-        assert torch.equal(other.labels, rows)
-        assert one.labels is None
-    assert LoaderFeed.of(loader, CPU).rows == TensorFeed(INPUTS).rows == 10
 
 
 def test_each_epoch_shows_the_next_view_with_its_answers():
@@ -36,25 +19,17 @@ def test_each_epoch_shows_the_next_view_with_its_answers():
             assert batch.answer_rows.tolist() == (batch.rows + 10 * ((epoch - 1) % 2)).tolist()
 
 
-def test_a_dataset_of_inputs_alone_has_no_labels():
-    class Inputs(Dataset):
-        def __len__(self):
-            return 10
-
-        def __getitem__(self, index):
-            return INPUTS[index]
-
-    (batch, _) = LoaderFeed.of(Inputs(), CPU).batches(1, PARTS)
-    assert batch.labels is None
-    assert torch.equal(batch.inputs, INPUTS[PARTS[0]])
+def test_a_single_last_row_joins_the_batch_before_it():
+    for rows, batch_size, expected in ((9, 4, [4, 5]), (10, 4, [4, 4, 2]), (3, 1, [1, 1, 1]), (1, 4, [1]), (8, 4, [4, 4]), (5, 4, [5])):
+        parts = in_batches(torch.arange(rows), batch_size)
+        assert [len(part) for part in parts] == expected
+        assert torch.cat(parts).tolist() == list(range(rows))
+        assert step_count(rows, batch_size=batch_size, epochs=3) == 3 * len(expected)
 
 
-def test_data_without_row_numbers_or_inputs_is_refused():
-    class Stream(IterableDataset):
-        def __iter__(self):
-            return iter(INPUTS)
-
-    with pytest.raises(BadInput, match="Stream has no length or no index"):
-        LoaderFeed.of(Stream(), CPU)
-    with pytest.raises(BadInput, match=r"a batch of the dataset is a (list|tuple) of 3 values; expected"):
-        list(LoaderFeed.of(TensorDataset(INPUTS, LABELS, LABELS), CPU).batches(1, PARTS))
+def test_rows_are_cast_to_the_dtype_of_the_network_and_stay_as_they_are_for_the_teacher():
+    (batch,) = TensorFeed(INPUTS, torch.bfloat16).batches(1, [torch.tensor([2, 4])])
+    assert batch.inputs.dtype == torch.bfloat16
+    assert torch.equal(batch.as_in_data, INPUTS[[2, 4]])
+    (view,) = ViewFeed(Views(INPUTS.double(), Affine(shift=1)), torch.device("cpu")).batches(1, [torch.tensor([2, 4])])
+    assert view.inputs.dtype == torch.float32

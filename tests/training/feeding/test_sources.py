@@ -25,6 +25,7 @@ ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 LABELS = np.array(["no", "yes"] * 10)
 FORM = of_classes("logits", ("no", "yes"))
 TEACHER = as_teacher(nn.Linear(3, 2), classes=("no", "yes"))
+NETWORK = nn.Linear(3, 2)
 
 
 def test_the_form_is_the_teachers_or_that_of_the_ground_truth():
@@ -74,17 +75,16 @@ def test_rows_that_a_network_cannot_take_are_refused(rows, error, message):
 
 
 def test_the_validation_score_depends_on_truth_and_task():
-    cpu = torch.device("cpu")
-    assert training_data(ROWS, None, truth_tensor(LABELS, FORM)).validation(FORM, cpu).by == "errors"
-    assert training_data(ROWS, TEACHER, None).validation(FORM, cpu).by == "loss"
+    assert training_data(ROWS, None, truth_tensor(LABELS, FORM)).validation(FORM, NETWORK).by == "errors"
+    assert training_data(ROWS, TEACHER, None).validation(FORM, NETWORK).by == "loss"
     many = as_teacher(nn.Linear(3, 2), classes=("x", "y"), task="multilabel")
-    assert training_data(ROWS, many, None).validation(many.form, cpu).by == "label losses"
+    assert training_data(ROWS, many, None).validation(many.form, NETWORK).by == "label losses"
     values = as_teacher(nn.Linear(3, 2), task="regression")
-    assert training_data(ROWS, values, None).validation(values.form, cpu).by == "squares"
+    assert training_data(ROWS, values, None).validation(values.form, NETWORK).by == "squares"
     with pytest.raises(BadInput, match="need ground truth or the teacher's answers"):
-        training_data(ROWS, None, None).validation(FORM, cpu)
+        training_data(ROWS, None, None).validation(FORM, NETWORK)
     with pytest.raises(BadInput, match=r"the validation rows are a Views; .* no Views"):
-        training_data(Views(np.abs(ROWS.reshape(20, 3, 1)), Affine()), None, truth_tensor(LABELS, FORM)).validation(FORM, cpu)
+        training_data(Views(np.abs(ROWS.reshape(20, 3, 1)), Affine()), None, truth_tensor(LABELS, FORM)).validation(FORM, NETWORK)
 
 
 @pytest.mark.parametrize("source", ["probabilities", "logits", "given rows"])
@@ -95,11 +95,11 @@ def test_validation_answers_are_read_in_the_form_in_which_the_teacher_gives_them
     data = training_data(ROWS, labels, None)
     if source == "given rows":
         _, data = split_validation(training_data(ROWS, None, None), (ROWS, None, labels), FORM, seed=0)
-    validation = data.validation(FORM, torch.device("cpu"))
+    validation = data.validation(FORM, NETWORK)
     np.testing.assert_allclose(validation.targets.numpy(), p, rtol=1e-5)
 
 
 def test_validation_answers_for_other_classes_are_refused():
     other = soft_labels_of(ROWS, np.full((20, 2), 0.5), of_classes("probabilities", FORM.classes[::-1]))
     with pytest.raises(LabelMismatch, match="expected those that the student learns"):
-        training_data(ROWS, other, None).validation(FORM, torch.device("cpu"))
+        training_data(ROWS, other, None).validation(FORM, NETWORK)

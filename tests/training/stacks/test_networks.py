@@ -62,3 +62,9 @@ def test_a_network_that_cannot_be_initialised_again_is_refused():
         with_new_weights(nn.Sequential(nn.Linear(4, 3), Scaled()), 0)
     with pytest.raises(BadInput, match="returned a str; expected a torch Module"):
         with_new_weights(lambda: "network", 0)
+
+
+@pytest.mark.parametrize("sizes", [(4,), (4, 0), (4, -1, 2), (4, 2.5), "ab"])
+def test_sizes_that_are_no_layers_are_refused(sizes):
+    with pytest.raises(BadInput, match="expected"):
+        mlp(sizes)

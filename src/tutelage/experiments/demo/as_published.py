@@ -40,7 +40,8 @@ from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.losses.targets import soften
 from tutelage.report.records import PublishedRow, PublishedTable
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.training.loop import fit, step_count
+from tutelage.training.feeding.feeds import step_count
+from tutelage.training.loop import fit
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.stacks.stack import Stack
 from tutelage.training.student import TorchStudent

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
-from tutelage.training.feeding.feeds import Batch, TensorFeed
-from tutelage.training.loop import step_count, train
+from tutelage.training.feeding.feeds import Batch, EveryRowOnce, TensorFeed, step_count
+from tutelage.training.loop import train
 from tutelage.training.settings import one_cycle
 from tutelage.training.state import LoopSettings
 
@@ -58,7 +58,7 @@ class Passes:
 
 
 @dataclass
-class HardExampleFeed:
+class HardExampleFeed(EveryRowOnce):
     """A feed of the hardest rows and a sample of the others, chosen again for each pass.
 
     Attributes:
@@ -83,7 +83,7 @@ class HardExampleFeed:
         """Number of rows in a pass."""
         return self.hard + self.easy
 
-    def batches(self, epoch: int, parts: list[Tensor]) -> Iterator[Batch]:
+    def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """Batches as in `Feed`; `Batch.rows` are indices into all rows."""
         chosen = self._chosen()
         for part in parts:

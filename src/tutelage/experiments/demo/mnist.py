@@ -42,7 +42,8 @@ from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.losses.targets import harden, smooth, soften
 from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.training.loop import fit, step_count
+from tutelage.training.feeding.feeds import step_count
+from tutelage.training.loop import fit
 from tutelage.training.settings import one_cycle
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.stacks.stack import Stack

@@ -36,7 +36,7 @@ from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.search.choice import best_setting
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.training.loop import step_count
+from tutelage.training.feeding.feeds import step_count
 from tutelage.training.settings import one_cycle
 from tutelage.training.stacks.networks import parameter_count
 from tutelage.training.student import TorchStudent

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import LabelMismatch
-from tutelage.losses.functional.numerics import upcast
 
 
 class ContrastiveMemory(nn.Module):
@@ -89,8 +88,9 @@ class ContrastiveMemory(nn.Module):
             raise LabelMismatch(
                 f"index {int(index.max())} is beyond the memory bank of {self.rows} rows; create it with rows= all rows of the data."
             )
-        student = nn.functional.normalize(self.embed_student(upcast(student_hidden).flatten(1)), dim=1)
-        teacher = nn.functional.normalize(self.embed_teacher(upcast(teacher_hidden).flatten(1)), dim=1)
+        dtype = self.embed_student.weight.dtype
+        student = nn.functional.normalize(self.embed_student(student_hidden.to(dtype).flatten(1)), dim=1)
+        teacher = nn.functional.normalize(self.embed_teacher(teacher_hidden.to(dtype).flatten(1)), dim=1)
         drawn = torch.randint(self.rows, (len(index), self.negatives), device=index.device)
         pairs = torch.cat([index[:, None], drawn], dim=1)
         loss = self._loss_of_side(student, self.teacher_memory, pairs, side=0)

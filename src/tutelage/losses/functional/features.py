@@ -107,7 +107,7 @@ def projector(student_hidden: Tensor, teacher_hidden: Tensor) -> nn.Module:
         layer: nn.Module = torch.nn.Identity()
     else:
         layer = torch.nn.Conv2d(student_units, teacher_units, 1) if maps else torch.nn.Linear(student_units, teacher_units)
-    return layer.to(student_hidden.device)
+    return layer.to(student_hidden.device, upcast(student_hidden).dtype)
 
 
 def check_same_rows(student_hidden: Tensor, teacher_hidden: Tensor) -> None:

@@ -66,8 +66,8 @@ class TorchTeacher:
         """Logits, probabilities or values, as `form` declares, for every row.
 
         Args:
-            inputs: (rows, ...) array, tensor or frame. Integers stay integers if the network has an embedding layer, or
-                if they come in a tensor; everything else is converted to the network's float dtype.
+            inputs: (rows, ...) array, tensor or frame. Whole numbers stay whole if the network has an embedding layer, or takes no
+                others; everything else is converted to the network's float dtype.
 
         Returns:
             (rows, columns) on the CPU; float64 for a network in double precision, else float32.
@@ -86,20 +86,9 @@ class TorchTeacher:
         return self.form.take(answers, count, f"the teacher's {self.form.kind}")
 
     def _tensor(self, inputs: Any) -> Tensor:
-        """A copy of the rows on the network's device: a network may modify its input in place."""
-        torch = require("torch")
-        is_tensor = hasattr(inputs, "detach")
-        rows = inputs.detach().clone() if is_tensor else torch.tensor(_numbers(inputs))
-        first = next((value for value in self.network.parameters() if value.is_floating_point()), None)
-        integers = not rows.is_floating_point() and (is_tensor or self._embeds)
-        dtype = (rows.dtype if is_tensor else torch.int64) if integers else torch.float32 if first is None else first.dtype
-        tensor: Tensor = rows.to("cpu" if first is None else first.device, dtype)
-        return tensor
-
-    @property
-    def _embeds(self) -> bool:
-        nn = require("torch.nn")
-        return any(isinstance(layer, nn.Embedding | nn.EmbeddingBag) for layer in self.network.modules())
+        """A copy of the rows as the network takes them."""
+        rows = inputs if hasattr(inputs, "detach") else torch_runtime.tensor_of(_numbers(inputs))
+        return torch_runtime.network_input(self.network, rows)
 
 
 def _numbers(inputs: Any) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
@@ -22,7 +24,8 @@ from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
-from tutelage.training.feeding.feeds import Batch, Feed, LoaderFeed, TensorFeed, ViewFeed
+from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
+from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
 from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers
 from tutelage.training.validation import Validation
 
@@ -32,10 +35,10 @@ class TrainingData:
     """Rows with their answers and ground truth.
 
     Attributes:
-        rows: an array (rows, ...) of float32 or int64, `Views`, or a Dataset.
+        rows: an array (rows, ...) of numbers of any dtype, `Views`, a Dataset or a DataLoader.
         answers: (answers, columns) of the teacher; None if there is no teacher, or if it is called batch by batch.
         truth: (rows, ...) the ground truth as the losses take it; None if it is unknown, or if the Dataset contains it.
-        unverified: (answers,) names of recorded rows that are to be compared with the batches.
+        unverified: (answers,) names of recorded rows that are to be compared with the batches: views once, items of a Dataset always.
         answer_form: form of the teacher's answers; None if there is no teacher.
     """
 
@@ -47,20 +50,44 @@ class TrainingData:
 
     def part(self, rows: NDArray[np.intp]) -> TrainingData:
         """A subset of the rows."""
-        from torch.utils.data import Subset
-
-        subset = self.rows[rows] if isinstance(self.rows, np.ndarray) else Subset(self.rows, rows.tolist())
         answers = None if self.answers is None else self.answers[rows]
         truth = None if self.truth is None else self.truth[rows]
-        return TrainingData(subset, answers, truth, answer_form=self.answer_form)
+        return TrainingData(self.rows[rows], answers, truth, answer_form=self.answer_form)
 
-    def feed(self, device: torch.device) -> Feed:
-        """The feed that gives batches of these rows."""
+    def feed(self, network: nn.Module, *, seed: int = 0, form: AnswerForm | None = None, reads_truth: bool = False) -> Feed:
+        """The feed that gives batches of these rows, on the device of a network and in the dtype that it takes.
+
+        Args:
+            network: the network to train.
+            seed: settles what a Dataset draws at random.
+            form: the form of the student's answers, and so of the ground truth of a Dataset; None checks nothing.
+            reads_truth: whether the ground truth of a Dataset is used.
+
+        Raises:
+            BadInput, ShapeError: as `LoaderFeed`; a ground truth in the Dataset and another one beside it, or none of this form.
+        """
+        device = torch_runtime.device_of(network)
         if isinstance(self.rows, Views):
-            return ViewFeed(self.rows, device)
+            return ViewFeed(self.rows, device, torch_runtime.input_dtype(network, torch.empty(0)))
         if isinstance(self.rows, np.ndarray):
-            return TensorFeed(torch.from_numpy(self.rows).to(device))
-        return LoaderFeed.of(self.rows, device)
+            return _tensor_feed(network, torch_runtime.tensor_of(self.rows))
+        loader = LoaderFeed.of(self.rows, device, seed=seed)
+        inputs, truth = loader.first()
+        if truth is not None and form is not None:
+            self._check_pairs(truth, form, reads_truth)
+        converts = partial(truth_tensor, form=form) if form is not None and reads_truth and self.truth is None else None
+        return replace(loader, dtype=torch_runtime.input_dtype(network, inputs), truth=converts)
+
+    def _check_pairs(self, truth: Any, form: AnswerForm, reads_truth: bool) -> None:
+        """Check what a Dataset pairs with its inputs, which is not looked at again if no loss reads the ground truth."""
+        if self.truth is not None and reads_truth:
+            raise BadInput("the Dataset pairs its inputs with a ground truth, and y is given too; pass one of the two.")
+        shape = tuple(getattr(truth, "shape", ()))[1:]
+        if not reads_truth and form.task != "regression" and shape not in ((), (1,), (len(form.classes),)):
+            raise ShapeError(
+                f"the Dataset pairs each row of inputs with numbers of shape {shape}, which are no ground truth for the classes "
+                f"{list_classes(form.classes)}; a network of several inputs can take them joined in one tensor."
+            )
 
     def teacher_answers(self, teacher: Teacher | None, objective: Objective, device: torch.device) -> TeacherSignals | None:
         """Gives the teacher's answers to a batch; None without a teacher."""
@@ -68,15 +95,16 @@ class TrainingData:
             return None
         if self.answers is None:
             return live_answers(teacher, device)
-        return recorded_answers(self.answers, teacher.form, objective, device, unverified=self.unverified)
+        always = not isinstance(self.rows, Views)
+        return recorded_answers(self.answers, teacher.form, objective, device, unverified=self.unverified, always=always)
 
     def given(self, first: Batch, teacher: Teacher | None) -> set[str]:
         """The signals that every batch will have, as `Objective.check` takes them."""
         labelled = self.truth is not None or first.labels is not None
         return {"index", *(["teacher"] if teacher is not None else []), *(["labels"] if labelled else [])}
 
-    def validation(self, form: AnswerForm, device: torch.device) -> Validation:
-        """These rows as validation rows.
+    def validation(self, form: AnswerForm, network: nn.Module) -> Validation:
+        """These rows as validation rows of a network, on its device.
 
         Raises:
             BadInput: neither ground truth nor answers; or `Views` or a Dataset. LabelMismatch: answers for other classes.
@@ -86,7 +114,7 @@ class TrainingData:
                 f"the validation rows are a {type(self.rows).__name__}; "
                 "expected an array or a tensor, not augmented: no Views and no Dataset."
             )
-        inputs = torch.from_numpy(self.rows).to(device)
+        inputs, device = torch_runtime.network_input(network, torch_runtime.tensor_of(self.rows)), torch_runtime.device_of(network)
         single_label = form.task in ("binary", "multiclass")
         if self.truth is not None:
             return Validation(inputs, self.truth.to(device), by="errors" if single_label else _BY[form.task])
@@ -101,6 +129,14 @@ class TrainingData:
             return Validation(inputs, torch.from_numpy(self.answers.astype(np.float32)).to(device), by="squares")
         p = torch.from_numpy(self.answer_form.probabilities(self.answers).astype(np.float32)).to(device)
         return Validation(inputs, p, by="loss" if single_label else "label losses")
+
+
+def _tensor_feed(network: nn.Module, rows: Tensor) -> TensorFeed:
+    """Rows in memory: in the dtype of the network, or cast batch by batch where it has less precision than the teacher may want."""
+    dtype, device = torch_runtime.input_dtype(network, rows[:2]), torch_runtime.device_of(network)
+    if dtype.itemsize >= 4:
+        return TensorFeed(rows.to(device, dtype))
+    return TensorFeed(rows.to(device, torch.float32), dtype)
 
 
 _BY: dict[str, Any] = {"regression": "squares", "multilabel": "label losses"}
@@ -124,18 +160,19 @@ def form_to_learn(teacher: Teacher | None, y: Any, form: AnswerForm | None, obje
     if all(term.tasks == ("regression",) for term in objective.terms):
         return AnswerForm("values", "regression")
     if y is None:
-        raise BadInput("there is no teacher and no y, so there is nothing to learn; pass soft labels, a teacher, or y.")
+        raise BadInput(
+            "there is no teacher and no y, so there is nothing to learn; pass soft labels, a teacher, or y; or, for a Dataset "
+            "with ground truth, the classes: TorchStudent(network, classes=[...])."
+        )
     return form_of_truth(y)
 
 
-def truth_tensor(y: Any, form: AnswerForm) -> Tensor | None:
-    """The ground truth as the losses take it: int64 class codes, or float32; None stays None.
+def truth_tensor(y: Any, form: AnswerForm) -> Tensor:
+    """The ground truth as the losses take it: int64 class codes, or float32.
 
     Raises:
         LabelMismatch, ShapeError, BadInput: as `AnswerForm.truth`.
     """
-    if y is None:
-        return None
     truth = form.truth(y)
     return torch.from_numpy(truth if truth.ndim == 1 else truth.astype(np.float32))
 
@@ -160,11 +197,13 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> Trai
         answers, unverified = _answers_to_views(teacher, X)
         return TrainingData(X, answers, _same_rows(truth, X.rows), unverified, answer_form=answer_form)
     if isinstance(X, Dataset | DataLoader):
-        dataset = X.dataset if isinstance(X, DataLoader) else X
+        dataset = map_style(X)
         recorded = isinstance(teacher, SoftLabels | LabelFolder)
-        answers = answers_to(teacher, dataset) if recorded and teacher is not None else None
-        return TrainingData(X, answers, _same_rows(truth, len(dataset)), answer_form=answer_form)  # type: ignore[arg-type]
-    rows = _array(X)
+        if not recorded or teacher is None:
+            return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)
+        names = _names_of(as_rows(dataset))
+        return TrainingData(X, _answers_of_names(teacher, names), _same_rows(truth, len(names)), names, answer_form=answer_form)
+    rows = network_rows(X)
     answers = None if teacher is None else answers_to(teacher, X)
     return TrainingData(rows, answers, _same_rows(truth, len(rows)), answer_form=answer_form)
 
@@ -186,10 +225,13 @@ def answers_to(teacher: Teacher, data: Any) -> Floats:
     """
     rows = as_rows(data)
     if isinstance(teacher, SoftLabels | LabelFolder):
-        names = _names_of(rows)
-        labels = _in_memory(teacher)
-        return labels.answers if np.array_equal(names, labels.names) else labels.of_names(names)
+        return _answers_of_names(teacher, _names_of(rows))
     return np.concatenate([teacher.form.check(teacher.answer(part), stop - start) for start, stop, part in rows.parts(SHARD_ROWS)])
+
+
+def _answers_of_names(recorded: Any, names: Names) -> Floats:
+    labels = _in_memory(recorded)
+    return labels.answers if np.array_equal(names, labels.names) else labels.of_names(names)
 
 
 def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
@@ -226,20 +268,19 @@ def _in_memory(recorded: SoftLabels | LabelFolder) -> SoftLabels:
     return recorded.labels if isinstance(recorded, LabelFolder) else recorded
 
 
-def _array(X: Any) -> NDArray[Any]:
-    """(rows, ...) float32, or int64 for 64-bit integers, such as token ids.
+def network_rows(X: Any) -> NDArray[Any]:
+    """(rows, ...) numbers for a network, in the dtype that they have.
 
     Raises:
         ShapeError: fewer than two axes. BadInput: rows that are not numbers.
     """
     rows = as_rows(X)
-    array = np.asarray(X.detach().cpu().numpy() if hasattr(X, "detach") else rows.part(0, rows.count))
+    array = np.asarray(torch_runtime.array_of(X) if hasattr(X, "detach") else rows.part(0, rows.count))
     if array.dtype.kind not in "biuf":
         raise BadInput(f"a network takes numbers; the rows have dtype {array.dtype}. Encode texts and categories as numbers first.")
     if array.ndim < 2:
         raise ShapeError(f"X has shape {array.shape}; expected (rows, ...), with two or more axes.")
-    whole = array.dtype.kind in "iu" and array.dtype.itemsize == 8
-    return np.ascontiguousarray(array, dtype=np.int64 if whole else np.float32)
+    return np.ascontiguousarray(array)
 
 
 def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, seed: int) -> tuple[TrainingData, TrainingData | None]:
@@ -256,12 +297,13 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
     """
     if validation is None:
         return data, None
-    if isinstance(validation, float):
-        return split(data, validation, seed=seed)
+    if isinstance(validation, float | np.floating):
+        return split(data, float(validation), seed=seed)
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
-        raise BadInput(f"validation is a {type(validation).__name__}; expected a share of the rows, (X, y), or (X, None, labels).")
+        seen = f"is {validation}" if isinstance(validation, bool | str) else f"is a {type(validation).__name__}"
+        raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), or (X, None, labels).")
     X, y, *labels = validation
-    return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_tensor(y, form))
+    return data, training_data(X, as_teacher(labels[0]) if labels else None, None if y is None else truth_tensor(y, form))
 
 
 def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData, TrainingData]:
@@ -275,8 +317,10 @@ def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData,
             f"validation={share} of augmented rows; validation rows must not be augmented: with Views pass validation=(X, y), "
             "unchanged rows."
         )
-    rows = len(data.rows.dataset if hasattr(data.rows, "dataset") and hasattr(data.rows, "collate_fn") else data.rows)
-    held_out = round(share * rows)
+    if not isinstance(data.rows, np.ndarray):
+        raise BadInput(f"validation={share} of a {type(data.rows).__name__}; with a Dataset pass validation=(X, y), rows in memory.")
+    rows = len(data.rows)
+    held_out = round(share * rows) if 0 < share < 1 else 0
     if not 0 < held_out < rows:
         raise BadInput(
             f"validation={share} of {rows} rows gives {held_out} validation rows and {rows - held_out} training rows; "

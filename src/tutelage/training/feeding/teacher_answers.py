@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch
@@ -25,6 +26,7 @@ PREPARED_BYTES = 2**26
 """Answers of more bytes are not prepared before training, so that a second copy does not fill the memory."""
 PREPARED_CELLS = 2**17
 """Rows times columns prepared at a time; this bounds the memory of intermediate results."""
+ALWAYS_REMEDY = "A Dataset or a collate function that changes rows needs a live teacher, or Views."
 
 
 def _no_check(batch: Batch) -> None:
@@ -79,12 +81,18 @@ class BatchAnswers:
 
 
 def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
-    """Answers of a teacher that is called on each batch, with the inputs that the student gets."""
-    return BatchAnswers(lambda batch: teacher.answer(batch.inputs.detach().cpu().numpy()), teacher.form, device)
+    """Answers of a teacher that is called on each batch, with the rows that the student gets, in the dtype that they have in the data."""
+    return BatchAnswers(lambda batch: teacher.answer(torch_runtime.array_of(batch.as_in_data)), teacher.form, device)
 
 
 def recorded_answers(
-    answers: NDArray[Any], form: AnswerForm, objective: Objective, device: torch.device, *, unverified: Names | None = None
+    answers: NDArray[Any],
+    form: AnswerForm,
+    objective: Objective,
+    device: torch.device,
+    *,
+    unverified: Names | None = None,
+    always: bool = False,
 ) -> PreparedAnswers | BatchAnswers:
     """Recorded answers for the training loop: prepared once, or batch by batch if they take more than `PREPARED_BYTES`.
 
@@ -97,11 +105,12 @@ def recorded_answers(
         device: the device of the network.
         unverified: (answers,) names of the rows that were recorded, to be compared with each batch; None if the answers were matched
             with the rows before.
+        always: compare every batch, since the rows may differ each time; otherwise each row is compared once.
 
     Raises:
         BadInput: answers that a term of the objective cannot use.
     """
-    check = _no_check if unverified is None else partial(_check_names, unverified)
+    check = _no_check if unverified is None else partial(_check_names, unverified, always)
     if answers.nbytes > PREPARED_BYTES:
         for part in _parts(answers):
             objective.prepare(_loss_inputs(answers[part], form, device))  # so that unusable answers raise an error before training
@@ -134,8 +143,10 @@ def _loss_inputs(answers: NDArray[Any], form: AnswerForm, device: torch.device) 
     return torch.from_numpy(np.require(values, np.float32, ["C", "W"])).to(device)
 
 
-def _check_names(unverified: Names, batch: Batch) -> None:
-    """Check that the rows of a batch are those that were recorded, the first time each is used. The names of checked rows become 0.
+def _check_names(unverified: Names, always: bool, batch: Batch) -> None:
+    """Check that the rows of a batch are those that were recorded: always, or the first time each is used.
+
+    The names of rows that are checked once become 0.
 
     Raises:
         LabelMismatch: rows that differ from those that were recorded.
@@ -143,11 +154,12 @@ def _check_names(unverified: Names, batch: Batch) -> None:
     rows = batch.answer_rows.numpy()
     if not unverified[rows].any():
         return
-    other = (unverified[rows] != 0) & (unverified[rows] != row_names(batch.inputs))
+    other = (unverified[rows] != 0) & (unverified[rows] != row_names(batch.as_in_data))
     if other.any():
+        what, remedy = ("rows", ALWAYS_REMEDY) if always else ("views", "Record again on the same Views: same data, count and seed.")
         first = int(batch.rows[int(np.flatnonzero(other)[0])])
         raise LabelMismatch(
-            f"{int(other.sum())} of {len(rows)} views in a batch are not those that were recorded (first: row {first}). "
-            "Record again on the same Views: same data, augmentation, count and seed."
+            f"{int(other.sum())} of {len(rows)} {what} in a batch are not those that were recorded (first: row {first}). {remedy}"
         )
-    unverified[rows] = 0
+    if not always:
+        unverified[rows] = 0

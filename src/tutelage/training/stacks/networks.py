@@ -10,6 +10,7 @@ from torch import nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput
+from tutelage.training.settings import check_whole
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
@@ -21,13 +22,19 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
     Returns:
         A `torch.nn.Sequential` of Linear and ReLU layers, with initial weights drawn from torch's random state.
 
+    Raises:
+        BadInput: fewer than two sizes, or one that is not a whole number of 1 or more.
+
     Example:
         >>> import tutelage as tl
         >>> network = tl.training.mlp((4, 8, 3))
         >>> [type(layer).__name__ for layer in network]
         ['Linear', 'ReLU', 'Linear']
     """
+    if len(sizes) < 2:
+        raise BadInput(f"sizes is {sizes!r}; expected the units of two layers or more, such as (4, 8, 3).")
     layers: list[nn.Module] = []
+    sizes = [check_whole("a size", size, 1) for size in sizes]
     for fan_in, fan_out in pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
     return nn.Sequential(*layers[:-1])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.errors import one_line
+from tutelage.training.stacked_network import StackedNetwork
 
 TOLERANCE = 1e-4
 """The largest allowed difference between a stack and its copies on the test batch, relative to their largest number."""
@@ -23,7 +24,7 @@ ELEMENTWISE = (
 )  # fmt: skip
 
 
-class Stack(nn.Module):
+class Stack(StackedNetwork):
     """Networks of the same architecture as one network; no operation mixes them, so that each trains as it would alone.
 
     Networks of Linear, LayerNorm, Dropout, Flatten and elementwise layers run as a few wide matrix products: the first
@@ -43,6 +44,7 @@ class Stack(nn.Module):
         super().__init__()
         self.copies = len(networks)
         self.inner = _stacked(networks)
+        torch_runtime.set_to_train(self.inner)  # as the copies would be, alone
         self._output = output or (lambda returned: returned)
         self._pattern = (copy.deepcopy(networks[0]),)  # in a tuple, so that its weights are not registered as weights of the stack
         self._layers = _plain_layers(self.inner) if wide else None

@@ -118,7 +118,7 @@ class StudentGroup:
         if objective is None:
             return None, why
         networks = [each.network.to(where) for each in copies]
-        stack, why = stack_of(networks, self._check_inputs(where), output=self.output)
+        stack, why = stack_of(networks, self._check_inputs(networks[0]), output=self.output)
         return (None, why) if stack is None else ((stack, objective), "")
 
     def _joint_objective(self, copies: Sequence[Copy], where: torch.device) -> tuple[Objective | None, str]:
@@ -142,8 +142,8 @@ class StudentGroup:
     def _objective_of(self, each: Copy) -> Objective:
         return self.objective(each.temperature, each.soft_weight)
 
-    def _check_inputs(self, where: torch.device) -> Tensor:
-        feed = training_data(self.fit_arguments["X"], None, None).feed(where)
+    def _check_inputs(self, network: nn.Module) -> Tensor:
+        feed = training_data(self.fit_arguments["X"], None, None).feed(network, seed=self.training.seed)
         with torch_runtime.seeded(self.training.seed):
             return next(iter(feed.batches(1, [torch.arange(min(CHECK_ROWS, feed.rows))]))).inputs
 

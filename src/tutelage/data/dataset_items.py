@@ -1,0 +1,55 @@
+"""The items of a torch Dataset, and the batches of a DataLoader: inputs, or pairs of inputs and ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tutelage.core.errors import BadInput
+
+REMEDY = (
+    "Return one tensor of inputs, or a pair of it and the ground truth; a network of several inputs can take them joined in one tensor."
+)
+
+
+def inputs_and_truth(item: Any, *, axes: int = 0) -> tuple[Any, Any]:
+    """The inputs, and the ground truth if there is one, else None.
+
+    A second input, such as an attention mask, is never taken for the ground truth and never left out.
+
+    Args:
+        item: inputs, (inputs,), or (inputs, ground truth).
+        axes: the number of axes of a ground truth of one number per row: 0 for an item, 1 for a batch.
+
+    Raises:
+        BadInput: an item of another form, or one whose second part cannot be a ground truth.
+
+    Example:
+        >>> inputs_and_truth(([0.1, 0.2], 1))
+        ([0.1, 0.2], 1)
+    """
+    if isinstance(item, list | tuple) and len(item) == 2 and not hasattr(item[1], "keys") and getattr(item[1], "ndim", 0) <= axes:
+        return item[0], item[1]  # most items; each row passes here
+    what = "a batch of the dataset" if axes else "an item of the dataset"
+    if isinstance(item, Mapping):
+        raise BadInput(f"{what} is a {type(item).__name__} with the keys {', '.join(map(str, item))}. {REMEDY}")
+    if not isinstance(item, list | tuple):
+        return item, None
+    if len(item) == 1:
+        return item[0], None
+    if len(item) != 2:
+        raise BadInput(f"{what} is a {type(item).__name__} of {len(item)} values; expected inputs, or inputs and ground truth. {REMEDY}")
+    inputs, truth = item
+    shape, of_inputs = (tuple(getattr(each, "shape", ())) for each in (truth, inputs))
+    ids = len(of_inputs) == axes + 1 and not _is_float(inputs)
+    if isinstance(truth, Mapping) or len(shape) > axes + 1 or (len(shape) == axes + 1 and shape == of_inputs and ids):
+        seen = f"a {type(truth).__name__}" if isinstance(truth, Mapping) else f"of shape {shape}"
+        raise BadInput(
+            f"{what} is a pair whose second part is {seen}, beside inputs of shape {of_inputs}: that is a second input, such as a mask, "
+            f"or a truth for every position; expected a ground truth of one number or one vector per row. {REMEDY}"
+        )
+    return inputs, truth
+
+
+def _is_float(values: Any) -> bool:
+    return "float" in str(getattr(values, "dtype", "float"))

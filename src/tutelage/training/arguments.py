@@ -1,0 +1,89 @@
+"""The arguments of a student and of its `fit`, checked before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tutelage.core.errors import BadInput, one_line
+from tutelage.losses.objective import Objective
+from tutelage.training.backend import Backend
+
+
+def check_student(network: Any, objective: Any, output: Any) -> None:
+    """Check the arguments of a `TorchStudent`.
+
+    Raises:
+        BadInput: not a network, an objective or a function.
+    """
+    if not isinstance(network, nn.Module):
+        raise BadInput(f"the network is a {_kind(network)}; expected a torch Module, such as tutelage.training.mlp((4, 8, 3)).")
+    if objective is not None and not isinstance(objective, Objective):
+        raise BadInput(
+            f"the objective is a {_kind(objective)}; expected one of tutelage.losses, a sum of them, or None. A loss of your own is a Term."
+        )
+    if output is not None and not callable(output):
+        raise BadInput(f"output is a {_kind(output)}; expected a function from what the network returns to its answers.")
+
+
+def check_fit(*, backend: Any, checkpoints: Any, callbacks: Any, advance: Any, progress: Any) -> None:
+    """Check the arguments of `TorchStudent.fit` that are neither data nor training settings.
+
+    Raises:
+        BadInput: an argument of another kind.
+    """
+    if backend is not None and not isinstance(backend, Backend):
+        raise BadInput(f"backend is a {_kind(backend)}; expected tutelage.training.Accelerated(accelerator), or None.")
+    if checkpoints is not None and not isinstance(checkpoints, str | Path):
+        raise BadInput(f"checkpoints is a {_kind(checkpoints)}; expected the path of a folder, or None.")
+    if not isinstance(callbacks, list | tuple) or not all(map(callable, callbacks)):
+        raise BadInput(f"callbacks is a {_kind(callbacks)}; expected a list of functions, each called with a Report after each epoch.")
+    if not callable(advance):
+        raise BadInput(f"advance is a {_kind(advance)}; expected a function without arguments, called after each step.")
+    if not isinstance(progress, bool):
+        raise BadInput(f"progress is {progress!r}; expected True or False.")
+
+
+def check_shared(objective: Objective, backend: Backend) -> None:
+    """Check that every term of an objective can be computed from a share of a batch, if several processes share it.
+
+    Raises:
+        BadInput: a term relates the rows of a batch.
+    """
+    related = [term.name for term in objective.terms if term.relates_rows]
+    if backend.processes > 1 and related:
+        raise BadInput(
+            f"{related[0]} relates the rows of a batch, and each of {backend.processes} processes has a share of them; train in one "
+            "process, or leave the term out."
+        )
+
+
+def placed(network: nn.Module, device: Any) -> nn.Module:
+    """The network on a device; None leaves it where it is.
+
+    Raises:
+        BadInput: the network has no weights that are trained, or there is no such device.
+    """
+    parameters = list(network.parameters())
+    if not parameters:
+        raise BadInput(f"this {type(network).__name__} has no parameters; expected a network with weights to train.")
+    if not any(parameter.requires_grad for parameter in parameters):
+        raise BadInput(
+            f"all {len(parameters)} parameter tensors of this {type(network).__name__} are frozen (requires_grad is False), so there is "
+            "nothing to train; unfreeze some."
+        )
+    if device is None:
+        return network
+    try:
+        return network.to(torch.device(device))
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        raise BadInput(
+            f"cannot train on device {device!r} ({one_line(error)}); expected a device of this machine, such as 'cpu'."
+        ) from error
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__

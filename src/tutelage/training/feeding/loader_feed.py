@@ -1,0 +1,231 @@
+"""Batches of a torch Dataset or DataLoader, whose settings are honoured or refused by name, and whose random draws are seeded."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler, default_collate
+
+from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.data.dataset_items import inputs_and_truth
+from tutelage.training.feeding.feeds import Batch, in_batches, step_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Truth = Callable[[Any], Tensor]
+"""The ground truth of a batch as the losses take it, from what the Dataset pairs with its inputs."""
+
+
+@dataclass(frozen=True)
+class LoaderFeed:
+    """Batches of a map-style Dataset, read by a DataLoader's workers and collate function, in the order of its sampler.
+
+    What the Dataset, the collate function and the sampler draw from `random`, NumPy's and torch's global generators is settled by the
+    seed, the epoch and the rows of the batch, with any number of workers, and after an interruption.
+
+    Attributes:
+        dataset: item i is row i: its inputs, or a pair of inputs and ground truth.
+        device: the device of the network.
+        loader: the DataLoader whose settings are used; None for a Dataset, which is shuffled.
+        seed: the seed of the training.
+        dtype: the dtype that the network takes; None casts nothing.
+        truth: converts the ground truth of a batch; None leaves it out.
+    """
+
+    dataset: Dataset[Any]
+    device: torch.device
+    loader: DataLoader[Any] | None = None
+    seed: int = 0
+    dtype: torch.dtype | None = None
+    truth: Truth | None = None
+
+    @classmethod
+    def of(cls, data: Any, device: torch.device, *, seed: int = 0, truth: Truth | None = None) -> LoaderFeed:
+        """From a Dataset or a DataLoader.
+
+        Raises:
+            BadInput: as `map_style`; a setting of a DataLoader that cannot be honoured. ShapeError: no rows.
+        """
+        loader = data if isinstance(data, DataLoader) else None
+        if loader is not None:
+            _check_loader(loader)
+        return cls(map_style(data), device, loader, seed, truth=truth)
+
+    def first(self) -> tuple[Tensor, Any]:
+        """The inputs of a first batch of at most two rows, and what the Dataset pairs with them, or None."""
+        rows = torch.arange(min(2, self.rows))
+        with _own_draws():
+            item = next(iter(self._items(1, [rows])))
+        return self._batch(rows, item).inputs, inputs_and_truth(item, axes=1)[1]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of the data."""
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def steps(self, batch_size: int) -> int:
+        """See `Feed`; with a batch sampler of the user's own, what its length says."""
+        sampler = None if self.loader is None else self.loader.batch_sampler
+        if sampler is None:
+            return step_count(self.rows, batch_size=batch_size, epochs=1)
+        if type(sampler) is not BatchSampler:
+            return len(sampler)  # type: ignore[arg-type]
+        drawn = len(sampler.sampler)  # type: ignore[arg-type]
+        return drawn // batch_size if sampler.drop_last else step_count(drawn, batch_size=batch_size, epochs=1)
+
+    def plan(self, epoch: int, batch_size: int) -> list[Tensor]:
+        """See `Feed`; the order is that of the DataLoader's sampler."""
+        sampler = None if self.loader is None else self.loader.batch_sampler
+        if sampler is None:
+            return in_batches(torch.randperm(self.rows), batch_size)
+        if type(sampler) is not BatchSampler:
+            with _own_draws(), _own_torch_draws():
+                _seed_draws("batches", self.seed, epoch)
+                return [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
+        order = self._order(sampler.sampler, epoch)
+        parts = list(torch.split(order, batch_size)) if sampler.drop_last else in_batches(order, batch_size)
+        return [part for part in parts if len(part) == batch_size] if sampler.drop_last else parts
+
+    def _order(self, sampler: Any, epoch: int) -> Tensor:
+        if type(sampler) is RandomSampler and not sampler.replacement and sampler.num_samples == self.rows:
+            return torch.randperm(self.rows)  # as for rows in memory
+        if type(sampler) is SequentialSampler:
+            return torch.arange(self.rows)
+        with _own_draws(), _own_torch_draws():
+            _seed_draws("order", self.seed, epoch)
+            return torch.as_tensor(list(sampler), dtype=torch.int64)
+
+    def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
+        """See `Feed`."""
+        with _own_draws():
+            for rows, item in zip(parts, self._items(epoch, parts), strict=True):
+                yield self._batch(rows, item)
+
+    def _batch(self, rows: Tensor, item: Any) -> Batch:
+        inputs, truth = inputs_and_truth(item, axes=1)
+        if not isinstance(inputs, Tensor) or inputs.shape[:1] != rows.shape:
+            seen = f"of shape {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"
+            raise BadInput(
+                f"the inputs of a batch of {len(rows)} rows are {seen}; expected a tensor, (batch, ...). "
+                "Pass a DataLoader with a collate_fn that returns one, or a pair of it and the ground truth."
+            )
+        given = inputs.to(self.device)
+        labels = None if truth is None or self.truth is None else self.truth(truth).to(self.device)
+        if labels is not None and len(labels) != len(rows):
+            raise ShapeError(f"a batch of the dataset has {len(rows)} rows and {len(labels)} labels; expected one for each row.")
+        return Batch(given if self.dtype is None else given.to(self.dtype), rows, labels, originals=given)
+
+    def _items(self, epoch: int, parts: list[Tensor]) -> Iterator[Any]:
+        collate = default_collate if self.loader is None else self.loader.collate_fn
+        batches = _Batches(self.dataset, collate, self.seed, epoch)
+        # Its own generator, so that the seeds of the workers are not drawn from the random state of the training.
+        generator = torch.Generator().manual_seed(epoch)
+        numbers: Sequence[list[int]] = [part.tolist() for part in parts]
+        loaded = DataLoader(
+            batches, batch_size=None, sampler=numbers, collate_fn=_unchanged, generator=generator, **_reading_options(self.loader)
+        )
+        try:
+            yield from loaded
+        except TutelageError:
+            raise
+        except Exception as error:  # whatever the code of the Dataset raises
+            raise BadInput(f"the items of {type(self.dataset).__name__} cannot be read as a batch ({one_line(error)}).") from error
+
+
+def map_style(data: Any) -> Any:
+    """The Dataset of a DataLoader, or a Dataset itself, whose rows have numbers.
+
+    Raises:
+        BadInput: a dataset without length or index. ShapeError: no rows.
+    """
+    dataset = data.dataset if isinstance(data, DataLoader) else data
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")) or isinstance(dataset, IterableDataset):
+        raise BadInput(
+            f"{type(dataset).__name__} has no length or no index, so its rows have no numbers and cannot be paired with answers; "
+            "expected a map-style Dataset, with __len__ and __getitem__."
+        )
+    if len(dataset) == 0:
+        raise ShapeError(f"the {type(dataset).__name__} has no rows; give at least one.")
+    return dataset
+
+
+def _check_loader(loader: DataLoader[Any]) -> None:
+    """Check that a DataLoader has no setting that a training cannot honour.
+
+    Raises:
+        BadInput: names the setting.
+    """
+    if loader.batch_sampler is None:
+        raise BadInput("the DataLoader has batch_size=None, so that its items have no row numbers; give it a batch size.")
+    samplers = [loader, loader.sampler, loader.batch_sampler]
+    if any(isinstance(getattr(each, "generator", None), torch.Generator) for each in samplers):
+        raise BadInput(
+            "the DataLoader or its sampler has a generator, whose state a training cannot resume; leave generator= out, and pass seed=."
+        )
+
+
+def _reading_options(loader: DataLoader[Any] | None) -> dict[str, Any]:
+    """How a DataLoader reads: its workers and its memory, which change no batch."""
+    if loader is None:
+        return {}
+    names = ["num_workers", "pin_memory", "timeout", "worker_init_fn", "multiprocessing_context"]
+    names += ["prefetch_factor"] if loader.num_workers else []
+    return {name: getattr(loader, name) for name in names}
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+@dataclass(frozen=True)
+class _Batches(Dataset[Any]):
+    """Whole batches as items: what is drawn at random for one depends on the seed, the epoch and its rows."""
+
+    dataset: Any
+    collate: Callable[[list[Any]], Any]
+    seed: int
+    epoch: int
+
+    def __getitem__(self, rows: list[int]) -> Any:
+        with _own_torch_draws():
+            _seed_draws(rows, self.seed, self.epoch)
+            together = getattr(self.dataset, "__getitems__", None)
+            return self.collate(together(rows) if together else [self.dataset[row] for row in rows])
+
+
+def _seed_draws(*what: Any) -> None:
+    """Settle the global random states of Python, NumPy and torch by these values."""
+    key = int.from_bytes(hashlib.blake2b(repr(what).encode(), digest_size=4).digest(), "big")
+    random.seed(key)
+    np.random.seed(key)  # noqa: NPY002 - what Datasets draw from
+    torch.default_generator.manual_seed(key)
+
+
+@contextmanager
+def _own_draws() -> Iterator[None]:
+    """Run a block and restore the global random states of Python and NumPy afterwards; it takes as long as many small batches."""
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002
+
+
+@contextmanager
+def _own_torch_draws() -> Iterator[None]:
+    """Run a block and restore torch's random state afterwards, from which the training draws."""
+    before = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)

@@ -39,7 +39,8 @@ def read_texts(path: Path) -> Any:
     UTF-16; a file without one is UTF-8. In a file with semicolons, 1,5 is the number 1.5.
 
     Raises:
-        BadInput: a column without a name or two of one name, rows of unequal length, or another encoding; also a damaged file.
+        BadInput: a column without a name or two of one name, rows of unequal length, a quote that is never closed, or another
+            encoding; also a damaged file.
     """
     import pyarrow as pa
     import pyarrow.csv as pcsv
@@ -63,9 +64,32 @@ def read_texts(path: Path) -> Any:
         raise BadInput(f"{path} cannot be read as a table ({one_line(error)}).") from error
     if found != names:
         raise BadInput(f"the first line of {path} cannot be read as column names; write them as one line of text.")
+    _check_closed(path, table, separator, encoding)
     if len(names) == 1:
         table = _without_blank_end(table)
     return _decimal_points(table) if separator == ";" else table
+
+
+def _check_closed(path: Path, table: Any, separator: str, encoding: str) -> None:
+    """Refuse a file whose end is inside quotes: from there on, all of its lines would be one cell.
+
+    Arrow reads such a cell as it stands, so the file then ends in a quote and the text of its last cell.
+    """
+    last = table.column(table.num_columns - 1)[-1].as_py() if table.num_rows else None
+    if last is None:
+        return
+    quoted = '"' + last.replace('"', '""')
+    ends = tuple(mark + quoted for mark in ((separator,) if table.num_columns > 1 else ("\n", "\r")))
+    tail, breaks, size = "", 0, max(1 << 20, len(quoted) + 1)
+    with opened(path) as file, io.TextIOWrapper(file, encoding, errors="replace", newline="") as text:
+        while part := text.read(size):
+            breaks += part.count("\n")
+            tail = (tail + part)[-size:]
+    if tail.endswith(ends):
+        raise BadInput(
+            f"{path} ends inside a quoted cell: the quote that opens in line {breaks - last.count(chr(10)) + 1} is never closed. "
+            'Close it, or write a quote within a cell as "".'
+        )
 
 
 def _in_blocks(read: Any) -> Any:

@@ -187,3 +187,10 @@ def test_columns_of_numbers_are_numbers(series, expected):
 def test_columns_of_texts_are_objects(series):
     assert cells_of(series).dtype == object
     assert cells_of(series).tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("column", [pl.Series([2**53 + 1, None]), pd.Series([2**53 + 1, None], dtype="Int64")])
+def test_large_whole_numbers_beside_gaps_keep_their_digits_where_they_are_categories(column):
+    assert cells_of(column, exact=True).tolist() == [2**53 + 1, None]
+    assert codes(cells_of(column, exact=True), [2**53, 2**53 + 1], "id").tolist() == [1, -1]
+    assert cells_of(column).dtype == np.float64

@@ -13,6 +13,9 @@ from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 
+EXACT = 2**53
+"""Up to this size, float64 represents every whole number."""
+
 
 def softmax(logits: ArrayLike) -> Floats:
     """Probabilities from logits, over the last axis. The shape and the float dtype are preserved.

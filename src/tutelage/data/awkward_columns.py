@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tutelage.core.arrays import EXACT
+
 Awkward = tuple[str, str]
 """The name of a column, and what it is, to be read after the name: "is constant"."""
 
@@ -90,7 +92,7 @@ def _values(cells: NDArray[Any]) -> NDArray[Any]:
     array = np.array(cells.tolist()) if plain else cells
     if array.dtype.kind != "f" or not len(array):
         return array
-    whole = np.abs(array).max() < 2**53 and (array == np.round(array)).all()  # false for infinite numbers
+    whole = np.abs(array).max() < EXACT and (array == np.round(array)).all()  # false for infinite numbers
     return array.astype(np.int64) if whole else array
 
 

@@ -11,17 +11,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.arrays import EXACT
 from tutelage.core.errors import BadInput
 
 _TRUTH_VALUES = {"true": True, "false": False}
 
 
-def cells_of(column: Any) -> NDArray[Any]:
-    """(rows,) cells of a column of any frame: numbers and dates in NumPy's dtypes, anything else as objects."""
+def cells_of(column: Any, *, exact: bool = False) -> NDArray[Any]:
+    """(rows,) cells of a column of any frame: numbers and dates in NumPy's dtypes, anything else as objects.
+
+    Args:
+        column: a series of pandas or polars, or (rows,) values.
+        exact: return whole numbers with gaps as objects where float64 would round them.
+    """
+    whole = large_whole_cells(column) if exact else None
+    if whole is not None:
+        return whole
     cells = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
     if cells.dtype.kind == "O" and getattr(column.dtype, "kind", "O") in "iuf":  # pandas' nullable numbers, with a gap
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     return cells.astype(object) if cells.dtype.kind in "UST" else cells
+
+
+def large_whole_cells(column: Any) -> NDArray[Any] | None:
+    """(rows,) whole numbers and None, for a column with gaps of which NumPy would make floats and round some; None for any other column.
+
+    Args:
+        column: a series of pandas, also of categories, or of polars, also of 128 bits, which NumPy lacks.
+    """
+    values = _whole_values(column)
+    if values is None:
+        return None
+    cells = np.array([None if is_missing(value) else value for value in values], dtype=object)
+    return cells if any(cell is not None and abs(cell) > EXACT for cell in cells) else None
+
+
+def _whole_values(column: Any) -> list[Any] | None:
+    """The values of a column of whole numbers with gaps; None for any other column."""
+    if type(column).__module__.startswith("polars"):
+        wide = str(column.dtype) in ("Int128", "UInt128")
+        return list(column) if column.dtype.is_integer() and (wide or column.null_count()) else None
+    if not hasattr(column, "hasnans") or isinstance(column.dtype, np.dtype) or not column.hasnans:
+        return None
+    categories = getattr(column.dtype, "categories", None)
+    if categories is not None and categories.dtype.kind in "iu":
+        return list(np.array([*categories.tolist(), None], dtype=object)[column.cat.codes])  # the code of a gap is -1
+    return list(column) if getattr(column.dtype, "kind", "O") in "iu" else None
 
 
 def numbers(cells: NDArray[Any], name: str) -> NDArray[Any]:

@@ -254,7 +254,7 @@ def _arranged(column: Column, native: Any, place: int, pandas: Any) -> Any:
     """One column in its type and levels, as an array, or a Series without an index."""
     if column.type == "any" and hasattr(native, "array"):
         return native.array  # with its own dtype
-    name, cells = str(place) if column.name is None else column.name, convert.cells_of(native)
+    name, cells = str(place) if column.name is None else column.name, convert.cells_of(native, exact=True)
     if column.levels is not None and column.unseen != "keep":
         unread = column.type == "unread"
         codes = np.full(len(cells), -1) if unread else convert.codes(cells, column.levels, name, refuse_unseen=column.unseen == "refuse")

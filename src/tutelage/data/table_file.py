@@ -99,6 +99,11 @@ class TableFile:
         return () if self.source is None else self.source.names
 
     @property
+    def stored_columns(self) -> tuple[str, ...]:
+        """The names of all columns, those included that look like a row index; empty for .npy."""
+        return () if self.source is None else tuple(self.source.types)
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The feature columns."""
         excluded = (*self.truth, *self.drop, self.weight)
@@ -129,8 +134,8 @@ class TableFile:
         other = TableFile.open(path)
         if other.source is None or self.source is None:
             return other
-        types = self.source.recorded_types([name for name in (*self.features, *self.truth) if name in other.columns])
-        truth, drop = ([name for name in names if name in other.columns] for names in (self.truth, self.drop))
+        types = self.source.recorded_types([name for name in (*self.features, *self.truth) if name in other.stored_columns])
+        truth, drop = ([name for name in names if name in other.stored_columns] for names in (self.truth, self.drop))
         return TableFile.open(path, truth=truth, drop=drop, text=self.text, dtype=types)
 
     def rows_of(self, names: Sequence[str]) -> Rows:

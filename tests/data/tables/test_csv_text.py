@@ -110,6 +110,32 @@ def test_a_damaged_compressed_file_is_refused(tmp_path):
         read_json_lines(tmp_path / "t.csv.gz")
 
 
+LONG = 12345678901234567890123
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([LONG, LONG + 1, None], [str(LONG), str(LONG + 1), None]),
+        ([2**64 - 1, 2**64 - 2], [2**64 - 1, 2**64 - 2]),
+        ([2**63, -1], [str(2**63), "-1"]),
+        ([LONG, 0.5], [float(LONG), 0.5]),
+        ([1e30, 2.0], [1e30, 2.0]),
+        ([2**53 + 1, None], [2**53 + 1, None]),
+    ],
+)
+def test_large_whole_numbers_of_json_keep_their_digits(cells, expected, tmp_path):
+    lines = "\n\n".join(json.dumps({"a": cell, "b": row}) for row, cell in enumerate(cells))
+    (tmp_path / "t.jsonl").write_text(lines)
+    assert read_json_lines(tmp_path / "t.jsonl").to_pydict() == {"a": expected, "b": list(range(len(cells)))}
+
+
+def test_moments_of_json_keep_their_zone_and_their_place(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"a": 1, "t": "2020-01-31T12:00:00+01:00"}\n{"a": 2}\n')
+    table = read_json_lines(tmp_path / "t.jsonl")
+    assert table.to_pydict() == {"a": [1, 2], "t": ["2020-01-31T12:00:00+01:00", None]}
+
+
 def test_long_lines_of_json(tmp_path, monkeypatch):
     monkeypatch.setattr(csv_text, "BLOCK_BYTES", (64, 1 << 22))
     texts = ["x" * 1_500_000, "y"]

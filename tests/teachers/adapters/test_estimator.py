@@ -466,7 +466,7 @@ DATES = pd.DataFrame({name: pd.date_range("2026-01-01", periods=60) for name in 
 def test_dates_are_refused_where_numbers_were_learnt(model):
     for learnt, rows in ((FRAME, DATES), (X, DATES), (X, DATES.to_numpy()), (FRAME, pl.from_pandas(DATES)), (FRAME, DATES - DATES.iloc[0])):
         for method in ("answer", "decide"):
-            with pytest.raises(BadInput, match="holds? dates, and the model learnt numbers"):
+            with pytest.raises(BadInput, match=r"holds? dates, and the model learnt numbers"):
                 getattr(EstimatorTeacher(model.fit(learnt, Y)), method)(rows)
 
 

@@ -10,7 +10,7 @@ from tutelage.core.errors import BadInput
 from tutelage.data.cells import cells_of, codes, dates, is_missing, labels, numbers, texts, truth_values
 
 NAN = float("nan")
-GAPS = [None, NAN, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT")]
+GAPS = [None, NAN, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), np.timedelta64("NaT"), Decimal("nan"), Decimal("snan")]
 
 
 def column(*cells):

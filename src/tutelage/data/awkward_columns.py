@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.arrays import EXACT
+from tutelage.data.cells import is_missing
 
 Awkward = tuple[str, str]
 """The name of a column, and what it is, to be read after the name: "is constant"."""
@@ -83,7 +84,9 @@ def table_columns(rows: Any) -> Iterator[tuple[str, NDArray[Any], NDArray[np.boo
             yield str(name), column.to_numpy(), column.notna().to_numpy()
     elif isinstance(frame, np.ndarray) and frame.ndim == 2:
         for place, column in enumerate(frame.T):
-            yield str(place), column, np.asarray(column == column)  # noqa: PLR0124 - NaN differs from itself
+            objects = column.dtype.kind == "O"
+            present = [not is_missing(cell) for cell in column] if objects else column == column  # noqa: PLR0124 - NaN differs from itself
+            yield str(place), column, np.asarray(present)
 
 
 def _values(cells: NDArray[Any]) -> NDArray[Any]:

@@ -147,10 +147,14 @@ def number_of(cell: Any) -> float:
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether a cell is None, NaN, NaT or pandas' NA."""
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+    """Whether a cell is None, NaN (also of Decimal), NaT or pandas' NA: the one answer for rows, students and teachers."""
+    if cell is None:
         return True
-    return isinstance(cell, float | np.floating | np.datetime64 | Decimal) and str(cell) in ("nan", "NaN", "NaT", "sNaN")
+    if isinstance(cell, float | np.floating | np.datetime64 | np.timedelta64):
+        return bool(cell != cell)  # noqa: PLR0124 - NaN is not itself
+    if isinstance(cell, Decimal):
+        return cell.is_nan()  # a comparison with sNaN would raise an error
+    return type(cell).__name__ in ("NAType", "NaTType")
 
 
 def _truth_of(cell: Any) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, did_you_mean
+from tutelage.data.cells import is_missing
 from tutelage.data.rows import Rows, as_rows, rows_of
 from tutelage.data.tables.sources import FORMATS, TableSource, is_table, open_tables
 
@@ -183,7 +184,7 @@ class TableFile:
             raise BadInput(f"{self.path} has no column names, so there is no column {name!r}; use {FORMATS}.")
         table = self.source.part([name], 0, self.source.count)
         cells = table.column(0).to_pylist()
-        empty = [row for row, cell in enumerate(cells) if cell is None or cell != cell]  # noqa: PLR0124 - NaN is not itself
+        empty = [row for row, cell in enumerate(cells) if is_missing(cell)]
         if empty:
             raise BadInput(f"column {name!r} of {self.path} has {len(empty)} empty cells (first: row {empty[0]}); fill or drop those rows.")
         return np.asarray(cells)

@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import get_tags
 
 from tutelage.core.errors import BadInput
+from tutelage.data.cells import is_missing
 
 RARE = 10
 """Categories with fewer rows than this share a single column."""
@@ -96,7 +97,7 @@ class Levels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _level(cell: Any) -> Any:
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+    if is_missing(cell):
         return np.nan
     return cell.isoformat() if isinstance(cell, time) else cell
 
@@ -137,7 +138,7 @@ def _numbers(column: Any, name: str) -> NDArray[np.float64]:
     import narwhals.stable.v2 as nw
 
     if column.dtype == nw.Object and _kind_of_objects(column) == "dates":
-        column = nw.new_series("", column.to_list(), backend="pyarrow")
+        column = nw.new_series("", [None if is_missing(cell) else cell for cell in column.to_list()], backend="pyarrow")
     unit = DAY if column.dtype.is_temporal() else 1
     if column.dtype == nw.Duration:
         column = column.dt.total_microseconds()
@@ -159,7 +160,7 @@ def _within_float32(values: NDArray[np.float64], name: str) -> NDArray[np.float6
 
 
 def _number(cell: Any, name: str) -> float:
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+    if is_missing(cell):
         return np.nan
     if isinstance(cell, bool | np.bool_ | int | float | np.number | Decimal):
         return float(cell)
@@ -205,13 +206,9 @@ def column_kinds(frame: Any) -> tuple[list[str], list[str], list[str]]:
 
 def _kind_of_objects(column: Any) -> str:
     """What Python objects are: numbers, categories, dates, or else the names of their types."""
-    types = {type(cell) for cell in column.to_list() if cell is not None}
-    types = {kind for kind in types if kind.__name__ not in ("NAType", "NaTType")}
-    if str in types and types <= {str, float}:  # a missing text may be NaN
-        others = [cell for cell in column.to_list() if isinstance(cell, float)]
-        return "categories" if all(cell != cell for cell in others) else "float and str"  # noqa: PLR0124 - NaN is not itself
+    types = {type(cell) for cell in column.to_list() if not is_missing(cell)}
     if types <= {bool, np.bool_} or all(issubclass(kind, int | float | np.number | Decimal) and kind is not bool for kind in types):
         return "numbers"
-    if types <= {time}:
+    if types <= {str} or types <= {time}:
         return "categories"
     return "dates" if types <= {date, datetime} or types <= {timedelta} else " and ".join(sorted(kind.__name__ for kind in types))

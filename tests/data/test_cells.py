@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tutelage.core.errors import BadInput
-from tutelage.data.cells import cells_of, codes, dates, is_missing, labels, numbers, texts, truth_values
+from tutelage.data.cells import cells_of, codes, is_missing, labels, numbers, texts, truth_values
 
 NAN = float("nan")
 GAPS = [None, NAN, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), np.timedelta64("NaT"), Decimal("nan"), Decimal("snan")]
@@ -109,19 +109,6 @@ def test_texts_are_texts_and_numbers_are_not():
     assert texts(column("a", None, np.str_("7")), "t").tolist() == ["a", None, "7"]
     with pytest.raises(BadInput, match="column 't' holds 7 in row 1; the model learnt texts there"):
         texts(column("a", 7), "t")
-
-
-def test_dates_come_from_dates_and_iso_texts():
-    cells = column(pd.Timestamp("2026-01-02 03:04"), datetime.date(2026, 1, 2), "2026-01-02T03:04:05", None)
-    expected = np.array(["2026-01-02T03:04", "2026-01-02", "2026-01-02T03:04:05", "NaT"], dtype="datetime64[us]")
-    np.testing.assert_array_equal(dates(cells, "when"), expected)
-    np.testing.assert_array_equal(dates(expected.astype("datetime64[ns]"), "when"), expected)
-
-
-@pytest.mark.parametrize("cell", [20260102, "2026", "soon, perhaps", pd.Timestamp("2026-01-02", tz="UTC")], ids=repr)
-def test_other_values_are_not_dates(cell):
-    with pytest.raises(BadInput, match=r"column 'when' holds .* in row 0; the model learnt dates there"):
-        dates(column(cell), "when")
 
 
 def test_labels_are_whole_numbers_and_texts():

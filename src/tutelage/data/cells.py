@@ -1,4 +1,4 @@
-"""The cells of one column as numbers, truth values, category codes, texts or dates: converted exactly, or refused in one sentence."""
+"""The cells of one column as numbers, truth values, category codes or texts: converted exactly, or refused in one sentence."""
 
 from __future__ import annotations
 
@@ -93,17 +93,6 @@ def texts(cells: NDArray[Any], name: str) -> NDArray[Any]:
     return _objects(_mapped(cells, _text_of, name, "the model learnt texts there"))
 
 
-def dates(cells: NDArray[Any], name: str) -> NDArray[np.datetime64]:
-    """(rows,) datetime64[us], NaT where a cell is missing; from dates, or texts in ISO 8601.
-
-    Raises:
-        BadInput: any other cell.
-    """
-    if cells.dtype.kind == "M":
-        return cells.astype("datetime64[us]")
-    return np.array(_mapped(cells, _date_of, name, "the model learnt dates there"), dtype="datetime64[us]")
-
-
 def labels(cells: NDArray[Any], name: str) -> NDArray[Any]:
     """(rows,) whole numbers and texts, for a model that stores its categories as hashes of either.
 
@@ -173,16 +162,6 @@ def _text_of(cell: Any) -> str | None:
         return None
     if isinstance(cell, str):
         return str(cell)
-    raise ValueError
-
-
-def _date_of(cell: Any) -> np.datetime64:
-    if is_missing(cell):
-        return np.datetime64("NaT", "us")
-    if isinstance(cell, str) and len(cell) >= len("2026-01-01"):
-        return np.datetime64(cell, "us")
-    if hasattr(cell, "isoformat") and getattr(cell, "tzinfo", None) is None:
-        return np.datetime64(cell.isoformat(), "us")
     raise ValueError
 
 

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import get_tags
 
+from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput
 from tutelage.data.cells import is_missing
 
@@ -55,7 +56,7 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
         rarest = 2 if len(rows) >= 1000 else 1
         # float32, so that a linear student of the words is saved in half the bytes
         return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=rarest, max_features=max_words, dtype=np.float32)
-    if not hasattr(rows, "columns"):
+    if not is_frame(rows):
         return StandardScaler(with_mean=not hasattr(rows, "tocsr")) if scaled else "passthrough"
     numbers, categories, dates = column_kinds(rows)
     if not scaled:
@@ -170,7 +171,7 @@ def _number(cell: Any, name: str) -> float:
 def _is_texts(rows: Any) -> bool:
     if isinstance(rows, list | tuple):
         return bool(rows) and isinstance(rows[0], str)
-    return not hasattr(rows, "columns") and getattr(rows, "ndim", 0) == 1 and len(rows) > 0 and isinstance(next(iter(rows)), str)
+    return not is_frame(rows) and getattr(rows, "ndim", 0) == 1 and len(rows) > 0 and isinstance(next(iter(rows)), str)
 
 
 def column_kinds(frame: Any) -> tuple[list[str], list[str], list[str]]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line, require
 from tutelage.data.cells import cells_of
-from tutelage.data.schema import columns_of, is_frame, places_by_number, select_columns, table_of
+from tutelage.data.schema import columns_of, places_by_number, select_columns, table_of
 
 
 def row_count(rows: Any) -> int:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage.core.answers import AnswerForm, of_classes
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.fingerprints import fingerprint_of
-from tutelage.data.schema import Schema, is_frame
+from tutelage.data.schema import Schema
 from tutelage.teachers.booster_columns import booster_engine, booster_schema
 from tutelage.teachers.booster_rows import frame_rows, refuse_unknown_codes, settled_lightgbm_schema
 from tutelage.teachers.estimator_answers import (

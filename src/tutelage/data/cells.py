@@ -39,24 +39,18 @@ def large_whole_cells(column: Any) -> NDArray[Any] | None:
     Args:
         column: a series of pandas, also of categories, or of polars, also of 128 bits, which NumPy lacks.
     """
-    values = _whole_values(column)
-    if values is None:
-        return None
-    cells = np.array([None if is_missing(value) else value for value in values], dtype=object)
-    return cells if any(cell is not None and abs(cell) > EXACT for cell in cells) else None
-
-
-def _whole_values(column: Any) -> list[Any] | None:
-    """The values of a column of whole numbers with gaps; None for any other column."""
     if type(column).__module__.startswith("polars"):
-        wide = str(column.dtype) in ("Int128", "UInt128")
-        return list(column) if column.dtype.is_integer() and (wide or column.null_count()) else None
-    if not hasattr(column, "hasnans") or isinstance(column.dtype, np.dtype) or not column.hasnans:
+        whole, gaps, bounds = column.dtype.is_integer(), column.null_count() > 0 or str(column.dtype) in ("Int128", "UInt128"), column
+    elif hasattr(column, "hasnans"):
+        bounds = getattr(column.dtype, "categories", column)
+        whole, gaps = getattr(bounds.dtype, "kind", "O") in "iu", not isinstance(column.dtype, np.dtype) and column.hasnans
+    else:
         return None
-    categories = getattr(column.dtype, "categories", None)
-    if categories is not None and categories.dtype.kind in "iu":
-        return list(np.array([*categories.tolist(), None], dtype=object)[column.cat.codes])  # the code of a gap is -1
-    return list(column) if getattr(column.dtype, "kind", "O") in "iu" else None
+    if not (whole and gaps) or not any(not is_missing(bound) and abs(int(bound)) > EXACT for bound in (bounds.min(), bounds.max())):
+        return None
+    if bounds is column:
+        return np.array([None if is_missing(cell) else cell for cell in column], dtype=object)
+    return np.asarray(np.array([*bounds.tolist(), None], dtype=object)[column.cat.codes])  # the code of a gap is -1
 
 
 def numbers(cells: NDArray[Any], name: str) -> NDArray[Any]:

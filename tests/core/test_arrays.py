@@ -1,7 +1,10 @@
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
-from tutelage.core.arrays import as_matrix, check_finite, check_probabilities, one_hot, same_length, softmax
+from tutelage.core.arrays import as_matrix, check_finite, check_probabilities, is_frame, one_hot, same_length, softmax
 from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
 
 
@@ -64,3 +67,9 @@ def test_the_error_names_the_first_row_that_is_not_finite():
 def test_arrays_of_unequal_length_are_rejected():
     with pytest.raises(ShapeError, match="inputs and labels have 3 and 2 rows"):
         same_length([1, 2, 3], [1, 2], "inputs and labels")
+
+
+def test_frames_and_tables_are_frames_and_no_array_is():
+    frame = pd.DataFrame({"a": [1]})
+    assert all(map(is_frame, (frame, pl.from_pandas(frame), pa.table(frame))))
+    assert not any(map(is_frame, (np.ones((2, 2)), ["text"], frame["a"], pl.Series([1]))))

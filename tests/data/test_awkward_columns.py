@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tutelage.data.awkward_columns import awkward_columns, copies_of_truth, identifiers
+from tutelage.data.awkward_columns import awkward_columns, copies_of_truth, identifiers, table_columns
 
 RNG = np.random.default_rng(0)
 COUNT = 400
@@ -107,3 +107,9 @@ def test_arrays_and_polars_frames_have_columns_and_other_rows_have_none():
 
 def test_few_rows_prove_nothing():
     assert awkward_columns(pd.DataFrame({"id": range(10), "y": [0, 1] * 5}), [0, 1] * 5) == []
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), pd.NA, pd.NaT])
+def test_every_kind_of_gap_is_absent_from_a_matrix_of_objects(gap):
+    ((_, _, present),) = table_columns(np.array([["a"], [gap]], dtype=object))
+    assert present.tolist() == [True, False]

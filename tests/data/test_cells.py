@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from tutelage.core.errors import BadInput
-from tutelage.data.cells import cells_of, codes, dates, is_missing, labels, numbers, texts, truth_values
+from tutelage.data.cells import cells_of, codes, is_missing, labels, numbers, texts, truth_values
 
 NAN = float("nan")
-GAPS = [None, NAN, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT")]
+GAPS = [None, NAN, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), np.timedelta64("NaT"), Decimal("nan"), Decimal("snan")]
 
 
 def column(*cells):
@@ -111,19 +111,6 @@ def test_texts_are_texts_and_numbers_are_not():
         texts(column("a", 7), "t")
 
 
-def test_dates_come_from_dates_and_iso_texts():
-    cells = column(pd.Timestamp("2026-01-02 03:04"), datetime.date(2026, 1, 2), "2026-01-02T03:04:05", None)
-    expected = np.array(["2026-01-02T03:04", "2026-01-02", "2026-01-02T03:04:05", "NaT"], dtype="datetime64[us]")
-    np.testing.assert_array_equal(dates(cells, "when"), expected)
-    np.testing.assert_array_equal(dates(expected.astype("datetime64[ns]"), "when"), expected)
-
-
-@pytest.mark.parametrize("cell", [20260102, "2026", "soon, perhaps", pd.Timestamp("2026-01-02", tz="UTC")], ids=repr)
-def test_other_values_are_not_dates(cell):
-    with pytest.raises(BadInput, match=r"column 'when' holds .* in row 0; the model learnt dates there"):
-        dates(column(cell), "when")
-
-
 def test_labels_are_whole_numbers_and_texts():
     assert labels(column(3, np.int8(4), "x", True), "c").tolist() == [3, 4, "x", 1]
     for cell in (3.0, None, NAN):
@@ -187,3 +174,10 @@ def test_columns_of_numbers_are_numbers(series, expected):
 def test_columns_of_texts_are_objects(series):
     assert cells_of(series).dtype == object
     assert cells_of(series).tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("column", [pl.Series([2**53 + 1, None]), pd.Series([2**53 + 1, None], dtype="Int64")])
+def test_large_whole_numbers_beside_gaps_keep_their_digits_where_they_are_categories(column):
+    assert cells_of(column, exact=True).tolist() == [2**53 + 1, None]
+    assert codes(cells_of(column, exact=True), [2**53, 2**53 + 1], "id").tolist() == [1, -1]
+    assert cells_of(column).dtype == np.float64

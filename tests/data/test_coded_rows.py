@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,3 +80,10 @@ def test_unsupported_tables_and_infinite_numbers_are_rejected():
         encode_rows(pl.DataFrame({"a": [1]}))
     with pytest.raises(BadInput, match="column 'a' holds an infinite number"):
         encode_rows(pd.DataFrame({"a": [np.inf]}))
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), pd.NA, pd.NaT, Decimal("nan")])
+def test_every_kind_of_gap_is_missing_among_objects(gap):
+    coded = encode_rows(np.array([[1, "a"], [gap, gap], [3, "b"]], dtype=object))
+    assert coded.levels.tolist() == [0, 2]
+    np.testing.assert_array_equal(coded.cells, [[1, 0], [np.nan, np.nan], [3, 1]])

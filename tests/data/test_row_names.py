@@ -16,6 +16,7 @@ from scipy import sparse
 from tutelage.core.errors import BadInput
 from tutelage.data import row_names as names_module
 from tutelage.data.row_names import BLOCK_CELLS, RunningName, data_name, row_names
+from tutelage.data.rows import as_rows
 
 NUMBERS = np.array([[0.0, 1.5], [-2.0, 0.0], [3.0, np.nan], [3.0, 1e300]])
 MIXED = pd.DataFrame({"n": [1, 2, 3], "t": ["a", "b", None], "d": pd.to_datetime(["2026-01-01", "2026-01-02", None])})
@@ -279,3 +280,60 @@ def test_a_value_has_one_name_in_every_holder_and_dtype(holders):
 )
 def test_different_values_have_different_names(rows):
     assert len(set(row_names(rows).tolist())) == len(rows)
+
+
+LARGE = [2**53, 2**53 + 1, None]
+
+
+def _columns_with_gaps():
+    masked = np.ma.array([[2**53], [2**53 + 1], [3]], mask=[[False], [False], [True]])
+    yield from {
+        "objects": np.array(LARGE, dtype=object)[:, None],
+        "polars": pl.DataFrame({"id": LARGE}),
+        "polars UInt64": pl.DataFrame({"id": pl.Series(LARGE, dtype=pl.UInt64)}),
+        "polars Int128": pl.DataFrame({"id": pl.Series(LARGE, dtype=pl.Int128)}),
+        "polars series": pl.Series("id", LARGE),
+        "pandas": pd.DataFrame({"id": pd.array(LARGE, dtype="Int64")}),
+        "pandas UInt64": pd.DataFrame({"id": pd.array(LARGE, dtype="UInt64")}),
+        "pandas series": pd.Series(LARGE, dtype="Int64"),
+        "pandas of Arrow": pd.DataFrame({"id": pd.array(LARGE, dtype=pd.ArrowDtype(pa.int64()))}),
+        "categories": pd.DataFrame({"id": pd.Categorical(pd.array(LARGE, dtype="Int64"))}),
+        "Arrow": pa.table({"id": LARGE}),
+        "Arrow dictionary": pa.table({"id": pa.array(LARGE).dictionary_encode()}),
+        "masked": masked,
+        "masked uint64": masked.astype(np.uint64),
+    }.items()
+
+
+@pytest.mark.parametrize(("kind", "rows"), list(_columns_with_gaps()), ids=lambda value: value if isinstance(value, str) else "")
+def test_large_whole_numbers_with_gaps_keep_their_digits(kind, rows):
+    expected = row_names(np.array([[2**53], [2**53 + 1]], dtype=np.int64)).tolist()
+    for names in (row_names(rows), row_names(as_rows(rows).part(0, 3))):
+        assert names[:2].tolist() == expected
+        assert names[2] == row_names(np.array([[np.nan]]))[0]
+
+
+def test_cells_that_have_no_name_are_refused_with_their_column():
+    array = pl.Series([[1, 2]], dtype=pl.Array(pl.Int64, 2))
+    for frame, seen in (
+        (pl.DataFrame({"s": [{"x": 1}]}), "column 's' holds values of type Struct"),
+        (pl.DataFrame({"s": array}), "column 's' holds values of type Array"),
+        (pl.DataFrame({"s": [[1]]}), "column 's' holds values of type List"),
+        (pl.DataFrame({"s": pl.Series([{1}], dtype=pl.Object)}), "column 's': a cell holds a set"),
+        (pd.DataFrame({"s": [{"x": 1}]}), "column 's': a cell holds a dict"),
+    ):
+        with pytest.raises(BadInput, match=f"{seen}.*expected numbers, texts or dates"):
+            row_names(frame)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize")
+def test_tensors_that_numpy_lacks():
+    dense = torch.tensor([[1.0, 0.0], [0.5, 2.0]])
+    assert row_names(dense.to(torch.float8_e4m3fn)).tolist() == row_names(dense).tolist()
+    for tensor in (dense.to_sparse(), dense.to_sparse(1)):
+        with pytest.raises(BadInput, match=r"layout torch.sparse_coo; expected a dense tensor: pass tensor.to_dense"):
+            row_names(tensor)
+        with pytest.raises(BadInput, match="expected a dense tensor"):
+            as_rows(tensor)
+    with pytest.raises(BadInput, match=r"type torch\.qint8, which NumPy lacks"):
+        row_names(torch.quantize_per_tensor(dense, 0.1, 0, torch.qint8))

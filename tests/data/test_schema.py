@@ -9,7 +9,7 @@ import torch
 from scipy import sparse
 
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.schema import Column, Schema, is_frame, places_by_number
+from tutelage.data.schema import Column, Schema, places_by_number
 
 NAN = float("nan")
 SCHEMA = Schema(
@@ -179,11 +179,10 @@ def test_columns_of_an_unknown_type_stay_as_they_are():
     assert frame.dtypes.astype(str).to_dict() == {"b": "str", "a": "Int64", "c": "float64"}
 
 
-def test_texts_dates_and_hashed_categories():
-    schema = Schema((Column("t", "text"), Column("d", "date"), Column("h", "category")))
-    frame = schema.arrange(pd.DataFrame({"d": ["2026-01-02", None], "h": [3, "x"], "t": ["a", "b"]}))
+def test_texts_and_hashed_categories():
+    schema = Schema((Column("t", "text"), Column("h", "category")))
+    frame = schema.arrange(pd.DataFrame({"h": [3, "x"], "t": ["a", "b"]}))
     assert frame["t"].to_list() == ["a", "b"]
-    assert frame["d"].to_list() == [pd.Timestamp("2026-01-02"), pd.NaT]
     assert frame["h"].to_list() == [3, "x"]
     with pytest.raises(BadInput, match="column 't' is of type 'text', which has no numbers"):
         schema.encode(frame)
@@ -209,16 +208,6 @@ def test_levels_are_plain_values():
             Column("c", "category", (level,))
     with pytest.raises(BadInput, match="column 'c' has the type 'float'; expected one of number, boolean"):
         Column("c", "float")
-
-
-def test_no_array_is_a_frame():
-    assert [is_frame(rows) for rows in (FRAME, pl.from_pandas(FRAME), np.ones((2, 2)), ["text"], FRAME["size"])] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
 
 
 def test_a_single_row_is_refused_for_columns_without_names():

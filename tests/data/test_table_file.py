@@ -145,3 +145,11 @@ def test_numpy_files_are_not_read_together(tmp_path):
     np.save(tmp_path / "rows.npy", np.eye(3))
     with pytest.raises(BadInput, match="several files need column names"):
         TableFile.open([tmp_path / "rows.npy", tmp_path / "rows.npy"])
+
+
+def test_a_feature_of_training_is_no_row_index_of_a_sibling(tmp_path):
+    (tmp_path / "a.csv").write_text("index,x\n7,1\n3,2\n")
+    (tmp_path / "b.csv").write_text("index,x\n0,1\n1,2\n")
+    sibling = TableFile.open(tmp_path / "a.csv").sibling(tmp_path / "b.csv")
+    assert (sibling.features, sibling.stored_columns) == (("index", "x"), ("index", "x"))
+    assert TableFile.open(tmp_path / "b.csv").features == ("x",)

@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -90,3 +91,11 @@ def test_passthrough_prepares_the_columns_without_a_student(rows):
     fitted = with_columns(LogisticRegression(), rows, scaled=True).fit(rows, Y)
     ours, theirs = (sparse.csr_array(prepared.transform(rows)).toarray() for prepared in (passthrough, fitted["columns"]))
     np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), pd.NA, pd.NaT, Decimal("nan")], ids=repr)
+def test_every_kind_of_gap_is_missing_among_objects(gap):
+    cells = {"number": [1, gap, 3], "colour": ["red", gap, "blue"], "day": [date(1970, 1, 2), gap, date(1970, 1, 3)]}
+    frame = pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in cells.items()})
+    prepared = with_columns("passthrough", frame, scaled=False).fit_transform(frame)
+    np.testing.assert_array_equal(prepared, [[1, 1, 1], [np.nan, -2, np.nan], [3, 0, 2]])

@@ -79,12 +79,22 @@ def test_errors_of_other_libraries_become_one_line_and_ours_pass_through():
         raise ShapeError("ours")
 
 
-@pytest.mark.parametrize("rows", [X, FRAME, ["a text"], sparse.csr_matrix(X), FRAME.assign(a=pd.Timestamp("2026-01-01"))])
+@pytest.mark.parametrize("rows", [X, FRAME, ["a text"], sparse.csr_matrix(X)])
 def test_numbers_and_texts_are_no_dates(rows):
     assert refuse_dates(rows) is None
 
 
 @pytest.mark.parametrize("rows", [np.zeros((2, 2), "M8[D]"), np.zeros((2, 2), "m8[s]"), pd.DataFrame({"a": [pd.Timestamp("2026-01-01")]})])
-def test_dates_alone_are_refused(rows):
-    with pytest.raises(BadInput, match="the rows hold dates, and the model learnt numbers"):
+def test_dates_are_refused_for_a_model_that_takes_numbers(rows):
+    with pytest.raises(BadInput, match=r"(the rows|column 'a') holds? dates, and the model learnt numbers"):
         refuse_dates(rows)
+    refuse_dates(rows, set())
+
+
+def test_dates_are_refused_in_the_columns_of_numbers_only():
+    rows = FRAME.assign(a=pd.Timestamp("2026-01-01"))
+    for numbers in (None, {"a", "b"}, {1}):
+        with pytest.raises(BadInput, match="column 'a' holds dates, and the model learnt numbers there"):
+            refuse_dates(rows, numbers)
+    for numbers in (set(), {"b"}, {0}):
+        refuse_dates(rows, numbers)

@@ -78,3 +78,9 @@ def test_exactly_one_teacher_or_the_truth_is_required(options, match, student, t
     file = TableFile.open(tmp_path / "rows.parquet", truth=options.pop("truth", ("y",)))
     with pytest.raises(BadInput, match=match):
         open_answer_source(file, **{"labels": None, "teacher": None, "options": SourceOptions()} | options)
+
+
+def test_a_feature_of_training_is_no_row_index(tmp_path):
+    (tmp_path / "test.csv").write_text("index,a\n0,1\n1,2\n")
+    record = {"data": {"types": {"index": "number", "a": "number"}, "truth": [], "drop": [], "text": None, "weight": None}}
+    assert rows_to_measure(record, tmp_path / "test.csv").features == ("index", "a")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.answer_kinds import KINDS, TASKS, AnswerKind, Task
-from tutelage.core.arrays import Floats, as_matrix, check_finite, check_probabilities, one_hot, sigmoid, softmax
+from tutelage.core.arrays import Floats, as_matrix, check_finite, check_probabilities, is_frame, one_hot, sigmoid, softmax
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, one_line
 
 
@@ -196,7 +196,7 @@ class AnswerForm:
         if self.task == "regression":
             return check_finite(values, "y")
         order = None
-        if hasattr(y, "columns"):
+        if is_frame(y):
             order = columns_in_order(
                 [plain(name) for name in y.columns], self.classes, what="the columns of y", remedy="Rename them, or pass an array."
             )

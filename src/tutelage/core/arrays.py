@@ -1,4 +1,4 @@
-"""Array checks shared by every package: probabilities, logits, finite values, row counts; softmax and one-hot."""
+"""Array checks shared by every package: probabilities, logits, finite values, row counts; softmax and one-hot; what a frame is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
+
+EXACT = 2**53
+"""Up to this size, float64 represents every whole number."""
+
+
+def is_frame(rows: Any) -> bool:
+    """Whether rows have named columns: a frame of pandas or polars, or an Arrow table."""
+    return hasattr(rows, "columns") and hasattr(rows, "shape")
 
 
 def softmax(logits: ArrayLike) -> Floats:

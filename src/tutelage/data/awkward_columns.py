@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tutelage.core.arrays import EXACT
+from tutelage.data.cells import is_missing
+
 Awkward = tuple[str, str]
 """The name of a column, and what it is, to be read after the name: "is constant"."""
 
@@ -81,7 +84,9 @@ def table_columns(rows: Any) -> Iterator[tuple[str, NDArray[Any], NDArray[np.boo
             yield str(name), column.to_numpy(), column.notna().to_numpy()
     elif isinstance(frame, np.ndarray) and frame.ndim == 2:
         for place, column in enumerate(frame.T):
-            yield str(place), column, np.asarray(column == column)  # noqa: PLR0124 - NaN differs from itself
+            objects = column.dtype.kind == "O"
+            present = [not is_missing(cell) for cell in column] if objects else column == column  # noqa: PLR0124 - NaN differs from itself
+            yield str(place), column, np.asarray(present)
 
 
 def _values(cells: NDArray[Any]) -> NDArray[Any]:
@@ -90,7 +95,7 @@ def _values(cells: NDArray[Any]) -> NDArray[Any]:
     array = np.array(cells.tolist()) if plain else cells
     if array.dtype.kind != "f" or not len(array):
         return array
-    whole = np.abs(array).max() < 2**53 and (array == np.round(array)).all()  # false for infinite numbers
+    whole = np.abs(array).max() < EXACT and (array == np.round(array)).all()  # false for infinite numbers
     return array.astype(np.int64) if whole else array
 
 

@@ -1,4 +1,4 @@
-"""The cells of one column as numbers, truth values, category codes, texts or dates: converted exactly, or refused in one sentence."""
+"""The cells of one column as numbers, truth values, category codes or texts: converted exactly, or refused in one sentence."""
 
 from __future__ import annotations
 
@@ -11,17 +11,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.arrays import EXACT
 from tutelage.core.errors import BadInput
 
 _TRUTH_VALUES = {"true": True, "false": False}
 
 
-def cells_of(column: Any) -> NDArray[Any]:
-    """(rows,) cells of a column of any frame: numbers and dates in NumPy's dtypes, anything else as objects."""
+def cells_of(column: Any, *, exact: bool = False) -> NDArray[Any]:
+    """(rows,) cells of a column of any frame: numbers and dates in NumPy's dtypes, anything else as objects.
+
+    Args:
+        column: a series of pandas or polars, or (rows,) values.
+        exact: return whole numbers with gaps as objects where float64 would round them.
+    """
+    whole = large_whole_cells(column) if exact else None
+    if whole is not None:
+        return whole
     cells = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
     if cells.dtype.kind == "O" and getattr(column.dtype, "kind", "O") in "iuf":  # pandas' nullable numbers, with a gap
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     return cells.astype(object) if cells.dtype.kind in "UST" else cells
+
+
+def large_whole_cells(column: Any) -> NDArray[Any] | None:
+    """(rows,) whole numbers and None, for a column with gaps of which NumPy would make floats and round some; None for any other column.
+
+    Args:
+        column: a series of pandas, also of categories, or of polars, also of 128 bits, which NumPy lacks.
+    """
+    if type(column).__module__.startswith("polars"):
+        whole, gaps, bounds = column.dtype.is_integer(), column.null_count() > 0 or str(column.dtype) in ("Int128", "UInt128"), column
+    elif hasattr(column, "hasnans"):
+        bounds = getattr(column.dtype, "categories", column)
+        whole, gaps = getattr(bounds.dtype, "kind", "O") in "iu", not isinstance(column.dtype, np.dtype) and column.hasnans
+    else:
+        return None
+    if not (whole and gaps) or not any(not is_missing(bound) and abs(int(bound)) > EXACT for bound in (bounds.min(), bounds.max())):
+        return None
+    if bounds is column:
+        return np.array([None if is_missing(cell) else cell for cell in column], dtype=object)
+    return np.asarray(np.array([*bounds.tolist(), None], dtype=object)[column.cat.codes])  # the code of a gap is -1
 
 
 def numbers(cells: NDArray[Any], name: str) -> NDArray[Any]:
@@ -56,17 +85,6 @@ def texts(cells: NDArray[Any], name: str) -> NDArray[Any]:
         BadInput: a number or date, of which nobody knows how the model's texts would spell it.
     """
     return _objects(_mapped(cells, _text_of, name, "the model learnt texts there"))
-
-
-def dates(cells: NDArray[Any], name: str) -> NDArray[np.datetime64]:
-    """(rows,) datetime64[us], NaT where a cell is missing; from dates, or texts in ISO 8601.
-
-    Raises:
-        BadInput: any other cell.
-    """
-    if cells.dtype.kind == "M":
-        return cells.astype("datetime64[us]")
-    return np.array(_mapped(cells, _date_of, name, "the model learnt dates there"), dtype="datetime64[us]")
 
 
 def labels(cells: NDArray[Any], name: str) -> NDArray[Any]:
@@ -112,10 +130,14 @@ def number_of(cell: Any) -> float:
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether a cell is None, NaN, NaT or pandas' NA."""
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+    """Whether a cell is None, NaN (also of Decimal), NaT or pandas' NA: the one answer for rows, students and teachers."""
+    if cell is None:
         return True
-    return isinstance(cell, float | np.floating | np.datetime64 | Decimal) and str(cell) in ("nan", "NaN", "NaT", "sNaN")
+    if isinstance(cell, float | np.floating | np.datetime64 | np.timedelta64):
+        return bool(cell != cell)  # noqa: PLR0124 - NaN is not itself
+    if isinstance(cell, Decimal):
+        return cell.is_nan()  # a comparison with sNaN would raise an error
+    return type(cell).__name__ in ("NAType", "NaTType")
 
 
 def _truth_of(cell: Any) -> float:
@@ -134,16 +156,6 @@ def _text_of(cell: Any) -> str | None:
         return None
     if isinstance(cell, str):
         return str(cell)
-    raise ValueError
-
-
-def _date_of(cell: Any) -> np.datetime64:
-    if is_missing(cell):
-        return np.datetime64("NaT", "us")
-    if isinstance(cell, str) and len(cell) >= len("2026-01-01"):
-        return np.datetime64(cell, "us")
-    if hasattr(cell, "isoformat") and getattr(cell, "tzinfo", None) is None:
-        return np.datetime64(cell.isoformat(), "us")
     raise ValueError
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError, require
+from tutelage.data.cells import is_missing
 from tutelage.data.rows import array_of
 
 Cells = NDArray[np.float64]
@@ -154,11 +155,12 @@ def _of_array(array: NDArray[Any], declared: set[int]) -> CodedRows:
 
 
 def _array_of_numbers(values: NDArray[Any], name: Any) -> Column:
-    cells = values.astype(np.float64)  # None becomes NaN
     if values.dtype.kind != "O":
+        cells = values.astype(np.float64)
         constrain = _constraint(cells, whole=values.dtype.kind in "iu", name=name)
         return Column(cells, 0, lambda numbers: constrain(numbers).astype(values.dtype))
-    whole = all(isinstance(value, int | np.integer) for value in values if not _missing(value))
+    cells = np.array([Missing if is_missing(value) else value for value in values], dtype=np.float64)
+    whole = all(isinstance(value, int | np.integer) for value in values if not is_missing(value))
     constrain = _constraint(cells, whole=whole, name=name)
     return Column(cells, 0, lambda numbers: [int(v) if whole and v == v else v for v in constrain(numbers).tolist()])  # noqa: PLR0124
 
@@ -195,19 +197,15 @@ def _codes(values: NDArray[Any]) -> NDArray[np.intp]:
         return np.where(missing[codes], -1, codes)
     known: dict[Any, int] = {}
     try:
-        return np.array([-1 if _missing(value) else known.setdefault(value, len(known)) for value in values], dtype=np.intp)
+        return np.array([-1 if is_missing(value) else known.setdefault(value, len(known)) for value in values], dtype=np.intp)
     except TypeError as error:
         raise BadInput(f"a cell holds neither a number nor a category ({error}); expected numbers, texts or dates.") from error
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and bool(np.isnan(value)))
 
 
 def _all_numbers(values: NDArray[Any]) -> bool:
     if values.dtype.kind != "O":
         return values.dtype.kind in "iuf"
-    known = [value for value in values if not _missing(value)]
+    known = [value for value in values if not is_missing(value)]
     return bool(known) and all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in known)
 
 

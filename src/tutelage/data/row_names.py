@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,8 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.arrays import EXACT
 from tutelage.core.errors import BadInput
+from tutelage.core.torch_runtime import tensor_array
+from tutelage.data.cells import is_missing, large_whole_cells
 from tutelage.data.rows import array_of, as_rows
+from tutelage.data.tables.arrow_frames import frame_of
 
 Names = NDArray[np.uint64]
 
@@ -47,22 +51,18 @@ def row_names(rows: Any) -> Names:
     Raises:
         BadInput: a cell that is not a number, a text or a date.
     """
+    if type(rows).__module__.startswith("pyarrow"):
+        rows = frame_of(rows)
     if hasattr(rows, "tocsr"):
         return _of_sparse(rows.tocsr())
     columns = _columns(rows)
     if columns is not None:
-        return _of_columns(columns, len(rows))
-    array = _numbers_of(rows) if hasattr(rows, "detach") else array_of(rows)
+        return _of_columns(columns, len(rows), getattr(rows, "columns", ()))
+    array = tensor_array(rows) if hasattr(rows, "detach") else array_of(rows)
     if array.dtype.kind in "OUSMmT":
         flat = array.reshape(len(array), -1)
         return _of_columns([flat[:, column] for column in range(flat.shape[1])], len(array))
     return _of_numbers(array.reshape(len(array), -1))
-
-
-def _numbers_of(tensor: Any) -> NDArray[Any]:
-    """A tensor as an array; half precision of 8 exponent bits, which NumPy lacks, in single precision."""
-    tensor = tensor.detach().cpu()
-    return np.asarray(tensor.float().numpy() if str(tensor.dtype) == "torch.bfloat16" else tensor.numpy())
 
 
 def _columns(rows: Any) -> list[NDArray[Any]] | None:
@@ -74,9 +74,9 @@ def _columns(rows: Any) -> list[NDArray[Any]] | None:
             return None  # numeric columns only: hashing one matrix is faster
         return [_cells_of(rows.iloc[:, column]) for column in range(rows.shape[1])]
     if hasattr(rows, "get_columns"):
-        return [column.to_numpy() for column in rows.get_columns()]
+        return [_cells_of(column) for column in rows.get_columns()]
     if type(rows).__module__.startswith("polars"):
-        return [rows.to_numpy()]
+        return [_cells_of(rows)]
     return None
 
 
@@ -86,13 +86,31 @@ def _would_round(frame: Any) -> bool:
     if len(kinds) < 2 or np.result_type(*kinds).kind != "f":
         return False
     large = [name for name, kind in enumerate(frame.dtypes) if kind.kind in "iu" and kind.itemsize == 8]
-    return any(len(frame) and (np.abs(frame.iloc[:, name].to_numpy().astype(np.float64)) >= 2.0**53).any() for name in large)
+    return any(len(frame) and (np.abs(frame.iloc[:, name].to_numpy().astype(np.float64)) >= EXACT).any() for name in large)
 
 
 def _cells_of(series: Any) -> NDArray[Any]:
-    """The cells of a pandas series; times that name a zone as times in UTC."""
+    """The cells of a series of pandas or polars; times that name a zone as times in UTC.
+
+    Raises:
+        BadInput: a polars series of lists, structures or arrays.
+    """
+    if type(series).__module__.startswith("polars"):
+        return _cells_of_polars(series)
+    whole = large_whole_cells(series)
+    if whole is not None:
+        return whole
     cells: NDArray[Any] = series.dt.tz_convert(None).to_numpy() if getattr(series.dtype, "tz", None) is not None else series.to_numpy()
     return cells
+
+
+def _cells_of_polars(series: Any) -> NDArray[Any]:
+    if series.dtype.is_nested():
+        raise BadInput(f"column {series.name!r} holds values of type {series.dtype}; expected numbers, texts or dates.")
+    if str(series.dtype) in ("Int128", "UInt128"):
+        return np.array(series.to_list(), dtype=object)
+    whole = large_whole_cells(series)
+    return np.asarray(series.to_numpy() if whole is None else whole)
 
 
 _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
@@ -163,10 +181,14 @@ def _products(cells: Names, keys: Names) -> Names:
     return np.stack([np.einsum("ij,j->i", cells, key) for key in keys])
 
 
-def _of_columns(columns: list[NDArray[Any]], rows: int) -> Names:
+def _of_columns(columns: list[NDArray[Any]], rows: int, names: Sequence[Any] = ()) -> Names:
     sums = np.zeros((2, rows), dtype=np.uint64)
     for position, column in enumerate(columns):
-        sums += np.stack(list(_cells(_bits(column), _keys(len(columns)), position)))
+        try:
+            bits = _bits(column)
+        except BadInput as error:
+            raise BadInput(f"column {names[position]!r}: {error}" if len(names) else str(error)) from error
+        sums += np.stack(list(_cells(bits, _keys(len(columns)), position)))
     return _combined(sums, len(columns))
 
 
@@ -245,10 +267,6 @@ def _bits_of_huge(values: NDArray[Any], floats: NDArray[np.float64]) -> Names:
     return words
 
 
-EXACT = 2.0**53
-"""From here on float64 does not represent every integer."""
-
-
 def _word_of_number(value: Any) -> int:
     """The word of a number that float64 may not represent: the bits of the float64 if it is equal, else a hash."""
     try:
@@ -294,7 +312,7 @@ def _bits_of_objects(values: NDArray[Any]) -> Names:
 
 
 def _word(value: Any) -> int:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+    if is_missing(value):
         return int(_MISSING)
     if isinstance(value, datetime | date | timedelta | np.datetime64 | np.timedelta64):
         return _word_of_time(value)

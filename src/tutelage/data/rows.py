@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.arrays import EXACT
 from tutelage.core.errors import BadInput, ShapeError, TutelageError
-from tutelage.core.torch_runtime import array_of as array_of_tensor
+from tutelage.core.torch_runtime import check_dense, tensor_array
+from tutelage.data.cells import large_whole_cells
 from tutelage.data.dataset_items import inputs_and_truth
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
@@ -69,7 +71,7 @@ def as_rows(data: Any) -> Rows:
 def _of_object(data: Any) -> Rows:
     if hasattr(data, "iloc"):
         return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame", tuple(map(str, getattr(data, "columns", ()))))
-    if type(data).__module__.startswith("pyarrow"):
+    if type(data).__module__.startswith("pyarrow") and hasattr(data, "num_rows"):
         return Rows(data.num_rows, lambda start, stop: frame_of(data.slice(start, stop - start)), "Arrow table", tuple(data.column_names))
     if hasattr(data, "slice") and hasattr(data, "height"):
         return Rows(data.height, lambda start, stop: data.slice(start, stop - start), "polars frame", tuple(data.columns))
@@ -81,10 +83,11 @@ def _of_object(data: Any) -> Rows:
 
 def _of_values(data: Any) -> Rows:
     if hasattr(data, "detach"):
+        check_dense(data)
         return _sliced(data, "tensor", data.ndim)
     if isinstance(data, list | tuple) and data and isinstance(data[0], str):
         return Rows(len(data), lambda start, stop: list(data[start:stop]), "list of texts")
-    if isinstance(data, np.ndarray | list | tuple) or hasattr(data, "__array__"):
+    if isinstance(data, np.ndarray | list | tuple) or (hasattr(data, "__array__") and not type(data).__module__.startswith("pyarrow")):
         array = array_of(data)
         return _sliced(array, "array", array.ndim)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, bytes | bytearray | memoryview | Mapping | range):
@@ -112,7 +115,7 @@ def _items(dataset: Any, start: int, stop: int) -> NDArray[Any]:
 def _inputs_of(item: Any) -> NDArray[Any]:
     """The inputs of an item of a torch Dataset, which may be a pair of inputs and target."""
     inputs, _ = inputs_and_truth(item)
-    return np.asarray(array_of_tensor(inputs) if hasattr(inputs, "detach") else inputs)
+    return tensor_array(inputs) if hasattr(inputs, "detach") else np.asarray(inputs)
 
 
 def _sliced(data: Any, kind: str, dimensions: int) -> Rows:
@@ -134,6 +137,9 @@ def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
     """
     if isinstance(data, np.ma.MaskedArray):
         return _unmasked(data)
+    whole = large_whole_cells(data)
+    if whole is not None:
+        return whole
     try:
         array = np.asarray(data)
         if array.dtype.kind in "US" and not hasattr(data, "dtype") and not all(isinstance(cell, str | bytes) for cell in _cells_of(data)):
@@ -144,10 +150,15 @@ def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
 
 
 def _unmasked(array: Any) -> NDArray[Any]:
-    """A masked array with NaN for the hidden cells, whose values NumPy would pass on."""
+    """A masked array with NaN for the hidden cells, whose values NumPy would pass on; as objects if floats would round the others."""
     if not array.mask.any():
         return np.asarray(array.data)
-    return np.asarray(array.astype(np.float64 if array.dtype.kind in "iuf" else object).filled(np.nan))
+    exact = array.dtype.kind == "f" or (array.dtype.kind in "iu" and not _is_large(array.compressed()))
+    return np.asarray(array.astype(np.float64 if exact else object).filled(np.nan))
+
+
+def _is_large(whole: NDArray[Any]) -> bool:
+    return whole.size > 0 and max(-int(whole.min()), int(whole.max())) > EXACT
 
 
 def _cells_of(data: Any) -> Iterator[Any]:

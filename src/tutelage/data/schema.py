@@ -10,11 +10,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.data import cells as convert
 from tutelage.data.rows import array_of, as_rows
 
-ColumnType = Literal["number", "boolean", "category", "text", "date", "any", "unread"]
+ColumnType = Literal["number", "boolean", "category", "text", "any", "unread"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Column:
 
     Attributes:
         name: None for a column of a matrix, which has only a position.
-        type: "number", "boolean", "category", "text" or "date"; "any" if it is not known, so that cells stay as they are; "unread"
+        type: "number", "boolean", "category" or "text"; "any" if it is not known, so that cells stay as they are; "unread"
             for a column that the model stores but never reads.
         levels: the categories in the model's order; None if the column has none, or if the model does not store them.
         unseen: what happens to a cell that is not among the levels: it is "missing" (LightGBM), is an error ("refuse", XGBoost), or
@@ -106,7 +107,7 @@ class Schema:
     def arrange(self, rows: Any) -> Any:
         """Rows as a pandas frame with the names, types and category levels of the model.
 
-        Numbers, truth values and dates are converted where that is exact, also from texts; categories are matched by value, so
+        Numbers and truth values are converted where that is exact, also from texts; categories are matched by value, so
         that 3, 3.0 and "3" are one level where the levels leave no doubt.
 
         Args:
@@ -132,7 +133,7 @@ class Schema:
             rows: as for `select`.
 
         Raises:
-            BadInput: as `arrange`, or a column of texts or dates.
+            BadInput: as `arrange`, or a column of texts.
         """
         selected = self.select(rows)
         numeric = all(column.type == "number" for column in self.columns)
@@ -200,11 +201,6 @@ def table_of(rows: Any) -> Any:
     return rows
 
 
-def is_frame(rows: Any) -> bool:
-    """Whether rows have named columns."""
-    return hasattr(rows, "columns") and hasattr(rows, "shape")
-
-
 def select_columns(frame: Any, places: Sequence[int]) -> Any:
     """The columns of a pandas or polars frame at these positions."""
     if list(places) == list(range(frame.shape[1])):
@@ -254,7 +250,7 @@ def _arranged(column: Column, native: Any, place: int, pandas: Any) -> Any:
     """One column in its type and levels, as an array, or a Series without an index."""
     if column.type == "any" and hasattr(native, "array"):
         return native.array  # with its own dtype
-    name, cells = str(place) if column.name is None else column.name, convert.cells_of(native)
+    name, cells = str(place) if column.name is None else column.name, convert.cells_of(native, exact=True)
     if column.levels is not None and column.unseen != "keep":
         unread = column.type == "unread"
         codes = np.full(len(cells), -1) if unread else convert.codes(cells, column.levels, name, refuse_unseen=column.unseen == "refuse")
@@ -262,7 +258,7 @@ def _arranged(column: Column, native: Any, place: int, pandas: Any) -> Any:
     if column.levels is not None:
         cells = _levels_or_cells(convert.codes(cells, column.levels, name), column, cells)
     elif column.type != "any":
-        converters = {"category": convert.labels, "text": convert.texts, "date": convert.dates}
+        converters = {"category": convert.labels, "text": convert.texts}
         cells = converters[column.type](cells, name) if column.type in converters else _encoded(column, cells)
     return pandas.Series(cells, dtype=object) if cells.dtype == object else cells  # pandas would make texts of objects
 

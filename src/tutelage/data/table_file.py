@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, did_you_mean
+from tutelage.data.cells import is_missing
 from tutelage.data.rows import Rows, as_rows, rows_of
 from tutelage.data.tables.sources import FORMATS, TableSource, is_table, open_tables
 
@@ -99,6 +100,11 @@ class TableFile:
         return () if self.source is None else self.source.names
 
     @property
+    def stored_columns(self) -> tuple[str, ...]:
+        """The names of all columns, those included that look like a row index; empty for .npy."""
+        return () if self.source is None else tuple(self.source.types)
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The feature columns."""
         excluded = (*self.truth, *self.drop, self.weight)
@@ -129,8 +135,8 @@ class TableFile:
         other = TableFile.open(path)
         if other.source is None or self.source is None:
             return other
-        types = self.source.recorded_types([name for name in (*self.features, *self.truth) if name in other.columns])
-        truth, drop = ([name for name in names if name in other.columns] for names in (self.truth, self.drop))
+        types = self.source.recorded_types([name for name in (*self.features, *self.truth) if name in other.stored_columns])
+        truth, drop = ([name for name in names if name in other.stored_columns] for names in (self.truth, self.drop))
         return TableFile.open(path, truth=truth, drop=drop, text=self.text, dtype=types)
 
     def rows_of(self, names: Sequence[str]) -> Rows:
@@ -178,7 +184,7 @@ class TableFile:
             raise BadInput(f"{self.path} has no column names, so there is no column {name!r}; use {FORMATS}.")
         table = self.source.part([name], 0, self.source.count)
         cells = table.column(0).to_pylist()
-        empty = [row for row, cell in enumerate(cells) if cell is None or cell != cell]  # noqa: PLR0124 - NaN is not itself
+        empty = [row for row, cell in enumerate(cells) if is_missing(cell)]
         if empty:
             raise BadInput(f"column {name!r} of {self.path} has {len(empty)} empty cells (first: row {empty[0]}); fill or drop those rows.")
         return np.asarray(cells)

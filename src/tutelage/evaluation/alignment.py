@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm, columns_in_order, label_array, labels_of, list_classes, of_classes
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.fingerprint import fingerprint
@@ -39,7 +39,7 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
     """
     if teacher is None and y is None:
         raise BadInput("there is nothing to measure the student against; pass a teacher, or y, or both.")
-    y = y if y is None or hasattr(y, "columns") else array_of(y, "the rows of y")
+    y = y if y is None or is_frame(y) else array_of(y, "the rows of y")
     rows = as_rows(X)
     inputs = rows.part(0, rows.count)
     form = student_form(student, teacher, y)

@@ -16,7 +16,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import get_tags
 
+from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput
+from tutelage.data.cells import is_missing
 
 RARE = 10
 """Categories with fewer rows than this share a single column."""
@@ -54,7 +56,7 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
         rarest = 2 if len(rows) >= 1000 else 1
         # float32, so that a linear student of the words is saved in half the bytes
         return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=rarest, max_features=max_words, dtype=np.float32)
-    if not hasattr(rows, "columns"):
+    if not is_frame(rows):
         return StandardScaler(with_mean=not hasattr(rows, "tocsr")) if scaled else "passthrough"
     numbers, categories, dates = column_kinds(rows)
     if not scaled:
@@ -96,7 +98,7 @@ class Levels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _level(cell: Any) -> Any:
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+    if is_missing(cell):
         return np.nan
     return cell.isoformat() if isinstance(cell, time) else cell
 
@@ -137,7 +139,7 @@ def _numbers(column: Any, name: str) -> NDArray[np.float64]:
     import narwhals.stable.v2 as nw
 
     if column.dtype == nw.Object and _kind_of_objects(column) == "dates":
-        column = nw.new_series("", column.to_list(), backend="pyarrow")
+        column = nw.new_series("", [None if is_missing(cell) else cell for cell in column.to_list()], backend="pyarrow")
     unit = DAY if column.dtype.is_temporal() else 1
     if column.dtype == nw.Duration:
         column = column.dt.total_microseconds()
@@ -159,7 +161,7 @@ def _within_float32(values: NDArray[np.float64], name: str) -> NDArray[np.float6
 
 
 def _number(cell: Any, name: str) -> float:
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+    if is_missing(cell):
         return np.nan
     if isinstance(cell, bool | np.bool_ | int | float | np.number | Decimal):
         return float(cell)
@@ -169,7 +171,7 @@ def _number(cell: Any, name: str) -> float:
 def _is_texts(rows: Any) -> bool:
     if isinstance(rows, list | tuple):
         return bool(rows) and isinstance(rows[0], str)
-    return not hasattr(rows, "columns") and getattr(rows, "ndim", 0) == 1 and len(rows) > 0 and isinstance(next(iter(rows)), str)
+    return not is_frame(rows) and getattr(rows, "ndim", 0) == 1 and len(rows) > 0 and isinstance(next(iter(rows)), str)
 
 
 def column_kinds(frame: Any) -> tuple[list[str], list[str], list[str]]:
@@ -205,13 +207,9 @@ def column_kinds(frame: Any) -> tuple[list[str], list[str], list[str]]:
 
 def _kind_of_objects(column: Any) -> str:
     """What Python objects are: numbers, categories, dates, or else the names of their types."""
-    types = {type(cell) for cell in column.to_list() if cell is not None}
-    types = {kind for kind in types if kind.__name__ not in ("NAType", "NaTType")}
-    if str in types and types <= {str, float}:  # a missing text may be NaN
-        others = [cell for cell in column.to_list() if isinstance(cell, float)]
-        return "categories" if all(cell != cell for cell in others) else "float and str"  # noqa: PLR0124 - NaN is not itself
+    types = {type(cell) for cell in column.to_list() if not is_missing(cell)}
     if types <= {bool, np.bool_} or all(issubclass(kind, int | float | np.number | Decimal) and kind is not bool for kind in types):
         return "numbers"
-    if types <= {time}:
+    if types <= {str} or types <= {time}:
         return "categories"
     return "dates" if types <= {date, datetime} or types <= {timedelta} else " and ".join(sorted(kind.__name__ for kind in types))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput
-from tutelage.data.schema import Column, Schema, is_frame, listed, table_of
+from tutelage.data.schema import Column, Schema, listed, table_of
 from tutelage.teachers.booster_columns import lightgbm_schema
 
 

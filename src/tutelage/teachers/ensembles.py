@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from tutelage.core.answers import AnswerForm, list_classes
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.identity.fingerprints import joint_fingerprint
-from tutelage.data.schema import Schema, is_frame, table_of
+from tutelage.data.schema import Schema, table_of
 from tutelage.teachers.adapt import as_teacher
 
 Mean = Literal["arithmetic", "geometric"]

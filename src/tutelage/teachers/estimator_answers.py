@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.answers import AnswerForm, list_classes, plain
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.teachers.booster_columns import booster_engine
 
@@ -107,7 +107,7 @@ def in_class_order(answers: Any, form: AnswerForm) -> Any:
     Raises:
         LabelMismatch: a frame with other names. Names 0, 1, ... are positions.
     """
-    if not hasattr(answers, "columns") or form.kind == "values":
+    if not is_frame(answers) or form.kind == "values":
         return answers
     cells, given = answers.to_numpy(), [str(name) for name in answers.columns]
     if set(given) == set(map(str, form.classes)) and len(set(given)) == len(given):

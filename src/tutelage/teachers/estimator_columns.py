@@ -14,6 +14,8 @@ from tutelage.teachers.booster_columns import booster_engine, booster_schema
 
 _INNER = ("best_estimator_", "estimators_", "estimator_", "calibrated_classifiers_", "classifier_", "regressor_", "estimator")
 """Attributes in which scikit-learn's meta-estimators hold an estimator that was fitted on the same columns."""
+_OTHERS = ("categories_", "func", "transformers", "transformer_list", "build_analyzer")
+"""Attributes of the parts of scikit-learn that take other columns than numbers: encoders, functions, vectorizers, and empty unions."""
 
 
 def estimator_schema(estimator: Any) -> Schema | None:
@@ -51,6 +53,36 @@ def _agreed(one: Column | None, other: Column) -> Column | None:
         return None
     strict = one if one.unseen == "refuse" else other
     return next((column for column in (one, other) if column.type == "boolean"), strict)
+
+
+def columns_as_numbers(estimator: Any, names: Sequence[Any] | None = None) -> set[Any] | None:
+    """The columns that parts of scikit-learn read as numbers, by name, or by position where the estimator stores no names.
+
+    Returns:
+        None if all columns are read so, and the estimator does not store which they are.
+
+    Example:
+        >>> import pandas as pd
+        >>> from sklearn.compose import make_column_transformer
+        >>> from sklearn.preprocessing import OneHotEncoder, StandardScaler
+        >>> rows = pd.DataFrame({"size": [3, 1], "colour": ["red", "blue"]})
+        >>> columns_as_numbers(make_column_transformer((StandardScaler(), ["size"]), (OneHotEncoder(), ["colour"])).fit(rows))
+        {'size'}
+    """
+    if names is None:
+        count = getattr(estimator, "n_features_in_", None)
+        names = getattr(estimator, "feature_names_in_", None if count is None else range(count))
+    mask = getattr(estimator, "is_categorical_", None)  # of histogram gradient boosting, whose numbers are read by no part of it
+    if hasattr(estimator, "_preprocessor"):
+        return None if names is None else {name for place, name in enumerate(names) if mask is None or not mask[place]}
+    parts = _parts(estimator, names)
+    if parts:
+        found = [columns_as_numbers(part, part_names) for part, part_names in parts]
+        return None if None in found else {name for columns in found for name in columns or ()}
+    other = booster_engine(estimator) or not type(estimator).__module__.startswith("sklearn.")
+    if other or type(estimator).__module__ == "sklearn.dummy" or any(hasattr(estimator, name) for name in _OTHERS):
+        return set()
+    return None if names is None else set(names)
 
 
 def takes_texts(estimator: Any) -> bool:

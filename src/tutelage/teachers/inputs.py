@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line, require
 from tutelage.data.cells import cells_of
-from tutelage.data.schema import columns_of, is_frame, places_by_number, select_columns, table_of
+from tutelage.data.schema import columns_of, places_by_number, select_columns, table_of
 
 
 def row_count(rows: Any) -> int:
@@ -62,16 +63,23 @@ def frame_or_texts(rows: Any) -> Any:
     return rows
 
 
-def refuse_dates(rows: Any) -> None:
-    """Refuse rows of dates alone for a model that takes numbers; a mixture of dates and numbers has no common dtype anyway.
+def refuse_dates(rows: Any, numbers: Collection[Any] | None = None) -> None:
+    """Refuse dates for a model that takes numbers: they would become counts of some unit of time.
+
+    Args:
+        rows: a frame, or anything else that the model takes.
+        numbers: the columns in which the model takes numbers, by name or position; None for all.
 
     Raises:
-        BadInput: every column holds dates or durations.
+        BadInput: such a column holds dates or durations.
     """
-    if not hasattr(rows, "shape") or hasattr(rows, "tocsr"):
-        return
-    columns = columns_of(rows) if is_frame(rows) else [rows]
-    if all(cells_of(column[:1]).dtype.kind in "mM" for column in columns):
+    if is_frame(rows):
+        for place, (name, column) in enumerate(zip(rows.columns, columns_of(rows), strict=True)):
+            if (numbers is None or str(name) in numbers or place in numbers) and cells_of(column[:1]).dtype.kind in "mM":
+                raise BadInput(
+                    f"column {str(name)!r} holds dates, and the model learnt numbers there; convert it to the numbers that it learnt."
+                )
+    elif getattr(getattr(rows, "dtype", None), "kind", "") in ("m", "M") and numbers != set():
         raise BadInput("the rows hold dates, and the model learnt numbers; convert them to the numbers that it learnt.")
 
 

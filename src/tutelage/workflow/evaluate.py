@@ -44,7 +44,7 @@ def rows_to_measure(
     Raises:
         BadInput: a column that the student reads holds values of another type than in training; and as `TableFile.open`.
     """
-    columns = TableFile.open(path).columns
+    columns = TableFile.open(path).stored_columns
     trained_on = record["data"]
     types = {**trained_on["types"], **(dtype or {})}
     return TableFile.open(

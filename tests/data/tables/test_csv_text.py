@@ -73,12 +73,67 @@ def test_an_unreadable_file_is_refused_in_one_sentence(content, message, tmp_pat
         read(tmp_path, content)
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('a,b\n1,x\n2,"y\n3,z\n4,w\n', 3),
+        ('a,b\r\n1,"x\r\n2,y\r\n\r\n', 2),
+        ('a;b\n1;"x ""y""', 2),
+        ('a,b\n1,"x"\n2,"', 3),
+        ('a\n"x"\n"y\nz\n', 3),
+        ('a,b\n1,"x\n'.encode("utf-16"), 2),
+    ],
+)
+def test_a_quote_that_is_never_closed_is_refused_with_its_line(content, line, name, tmp_path):
+    with pytest.raises(BadInput, match=f"ends inside a quoted cell: the quote that opens in line {line} is never closed"):
+        read(tmp_path, content, name)
+
+
+@pytest.mark.parametrize("cell", ["x\ny", "x\n", '"', 'x"', '\n"\n', ",", '""', ',"\n'])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n\r\n"])
+def test_a_closed_quote_at_the_end_of_a_file(cell, end, tmp_path):
+    quoted = '"' + cell.replace('"', '""') + '"'
+    assert read(tmp_path, f"a,b\n1,{quoted}{end}") == {"a": ["1"], "b": [cell]}
+    assert read(tmp_path, f"a\n{quoted}{end}") == {"a": [cell]}
+
+
+def test_a_quote_inside_a_cell_opens_nothing(tmp_path):
+    assert read(tmp_path, 'a,b\n1,5" pipe\n2,6"\n') == {"a": ["1", "2"], "b": ['5" pipe', '6"']}
+
+
 def test_a_damaged_compressed_file_is_refused(tmp_path):
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n")[:-9])
     with pytest.raises(BadInput, match="cannot be read as a table"):
         read_texts(tmp_path / "t.csv.gz")
     with pytest.raises(BadInput, match="cannot be read as lines of JSON"):
         read_json_lines(tmp_path / "t.csv.gz")
+
+
+LONG = 12345678901234567890123
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([LONG, LONG + 1, None], [str(LONG), str(LONG + 1), None]),
+        ([2**64 - 1, 2**64 - 2], [2**64 - 1, 2**64 - 2]),
+        ([2**63, -1], [str(2**63), "-1"]),
+        ([LONG, 0.5], [float(LONG), 0.5]),
+        ([1e30, 2.0], [1e30, 2.0]),
+        ([2**53 + 1, None], [2**53 + 1, None]),
+    ],
+)
+def test_large_whole_numbers_of_json_keep_their_digits(cells, expected, tmp_path):
+    lines = "\n\n".join(json.dumps({"a": cell, "b": row}) for row, cell in enumerate(cells))
+    (tmp_path / "t.jsonl").write_text(lines)
+    assert read_json_lines(tmp_path / "t.jsonl").to_pydict() == {"a": expected, "b": list(range(len(cells)))}
+
+
+def test_moments_of_json_keep_their_zone_and_their_place(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"a": 1, "t": "2020-01-31T12:00:00+01:00"}\n{"a": 2}\n')
+    table = read_json_lines(tmp_path / "t.jsonl")
+    assert table.to_pydict() == {"a": [1, 2], "t": ["2020-01-31T12:00:00+01:00", None]}
 
 
 def test_long_lines_of_json(tmp_path, monkeypatch):

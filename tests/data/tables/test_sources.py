@@ -117,7 +117,9 @@ def test_declared_types_in_every_format(name):
         (",Unnamed: 0,a\n0,0,5\n1,1,6\n", ("", "Unnamed: 0")),
         ("index,a\n7,5\n8,6\n", ("index",)),
         ("rownames,a\n1,5\n2,6\n", ("rownames",)),
+        (",,a\n0,x,5\n1,y,6\n", ("", "Unnamed: 0.1")),
         ("index,a\n7,5\n9,6\n", ()),
+        ("index,a\n7,5\n", ()),
         ("a,index\n5,0\n6,1\n", ()),
         ("index\n0\n1\n", ()),
     ],
@@ -126,17 +128,32 @@ def test_a_row_index_is_not_a_column(content, index):
     Path("t.csv").write_text(content)
     source = opened("t.csv")
     assert source.index == index
-    assert set(source.names) == set(content.partition("\n")[0].split(",")) - set(index)
+    assert set(source.names) == set(content.partition("\n")[0].split(",")) - {"", *index}
     if "a" in source.names:
-        assert as_rows("t.csv").part(0, 2)["a"].tolist() == [5, 6]
+        assert as_rows("t.csv").part(0, 2)["a"].tolist() == [5, 6][: source.count]
     if index:
         assert index[0] in opened("t.csv", named=index).names
         assert index[0] in opened("t.csv", dtype={index[0]: "text"}).names
 
 
 def test_an_empty_column_without_a_name_is_not_a_column():
-    Path("t.csv").write_text("a,\n5,\n6,\n")
-    assert opened("t.csv").names == ("a",)
+    for content in ("a,\n5,\n6,\n", "a,,\n5,,\n6,,\n", ",a,\n0,5,\n1,6,\n"):
+        Path("t.csv").write_text(content)
+        assert opened("t.csv").names == ("a",)
+
+
+def test_the_index_of_several_levels_is_not_a_column():
+    FRAME.set_axis(pd.MultiIndex.from_product([[1], ["p", "q", "r"]])).to_csv("t.csv")
+    assert opened("t.csv").names == ("a", "b")
+
+
+def test_a_file_of_one_row_has_the_index_of_the_other_files():
+    for name, content in {"0.csv": "index,a\n0,5\n1,6\n", "1.csv": "index,a\n2,7\n"}.items():
+        Path(name).write_text(content)
+    for name in ("0", "1"):
+        pd.read_csv(f"{name}.csv").to_parquet(f"{name}.parquet")
+    assert opened("0.parquet", "1.parquet").names == opened("0.csv", "1.csv").names == ("a",)
+    assert opened("1.csv", "0.csv").names == opened("1.parquet", "0.parquet").names == ("index", "a")
 
 
 @pytest.mark.parametrize("index", [[7, 9, 8], ["p", "q", "r"]])
@@ -156,6 +173,8 @@ def test_the_index_of_pandas_in_parquet_is_not_a_column(index):
     [
         ("a,b,a\n1,2,3\n", "t.csv has more than one column 'a'"),
         ("a,,b\n1,2,3\n", "column 2 of t.csv has no name"),
+        ("a,,\n1,2,3\n", "column 2 of t.csv has no name"),
+        (",\n1,2\n", "column 2 of t.csv has no name"),
     ],
 )
 def test_columns_without_a_name_of_their_own_are_refused(content, message):

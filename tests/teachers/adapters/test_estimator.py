@@ -24,7 +24,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
@@ -465,8 +465,29 @@ DATES = pd.DataFrame({name: pd.date_range("2026-01-01", periods=60) for name in 
 )
 def test_dates_are_refused_where_numbers_were_learnt(model):
     for learnt, rows in ((FRAME, DATES), (X, DATES), (X, DATES.to_numpy()), (FRAME, pl.from_pandas(DATES)), (FRAME, DATES - DATES.iloc[0])):
-        with pytest.raises(BadInput, match="the rows hold dates, and the model learnt numbers"):
-            EstimatorTeacher(model.fit(learnt, Y)).answer(rows)
+        for method in ("answer", "decide"):
+            with pytest.raises(BadInput, match=r"holds? dates, and the model learnt numbers"):
+                getattr(EstimatorTeacher(model.fit(learnt, Y)), method)(rows)
+
+
+def _readers_of_numbers():
+    scaled = make_column_transformer((StandardScaler(), ["body mass"]), (OneHotEncoder(), ["code"]))
+    yield make_pipeline(scaled, LogisticRegression())
+    yield make_pipeline(make_column_transformer((OneHotEncoder(), ["code"]), remainder=StandardScaler()), LogisticRegression())
+    yield make_pipeline(make_column_transformer((make_union(StandardScaler(), StandardScaler()), ["body mass"])), LogisticRegression())
+    yield VotingClassifier([("model", make_pipeline(scaled, LogisticRegression()))], voting="soft")
+    yield CalibratedClassifierCV(make_pipeline(scaled, LogisticRegression()), cv=2)
+    yield HistGradientBoostingClassifier(max_iter=2, categorical_features=["code"])
+
+
+@pytest.mark.parametrize("model", list(_readers_of_numbers()), ids=lambda model: type(model).__name__)
+def test_dates_are_refused_where_a_part_learnt_numbers(model):
+    teacher = EstimatorTeacher(model.fit(MIXED[["body mass", "code"]], OF_MIXED))
+    dates = MIXED.assign(**{"body mass": pd.Timestamp("2026-01-01")})
+    for method in ("answer", "decide"):
+        with pytest.raises(BadInput, match="column 'body mass' holds dates, and the model learnt numbers there"):
+            getattr(teacher, method)(dates)
+    assert len(teacher.answer(MIXED)) == len(MIXED)
 
 
 def test_dates_reach_a_step_that_takes_them():

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.core.arrays import EXACT
 from tutelage.core.errors import BadInput, MissingExtra, require
 from tutelage.data.tables.column_types import time_texts
-
-EXACT = 2**53
-"""Whole numbers up to this size are exact as floating-point numbers."""
 
 
 def frame_of(table: Any) -> Any:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from tutelage.core.errors import BadInput, one_line
-from tutelage.data.tables.column_types import MISSING, NUMBER
+from tutelage.data.tables.column_types import MISSING, NUMBER, inferred
 
 SEPARATORS = ",;\t|"
 HEAD_BYTES = 1 << 20
@@ -39,7 +42,8 @@ def read_texts(path: Path) -> Any:
     UTF-16; a file without one is UTF-8. In a file with semicolons, 1,5 is the number 1.5.
 
     Raises:
-        BadInput: a column without a name or two of one name, rows of unequal length, or another encoding; also a damaged file.
+        BadInput: a column without a name or two of one name, rows of unequal length, a quote that is never closed, or another
+            encoding; also a damaged file.
     """
     import pyarrow as pa
     import pyarrow.csv as pcsv
@@ -63,9 +67,33 @@ def read_texts(path: Path) -> Any:
         raise BadInput(f"{path} cannot be read as a table ({one_line(error)}).") from error
     if found != names:
         raise BadInput(f"the first line of {path} cannot be read as column names; write them as one line of text.")
+    _check_closed(path, table, separator, encoding)
+    table = _without_gaps(path, table)
     if len(names) == 1:
         table = _without_blank_end(table)
     return _decimal_points(table) if separator == ";" else table
+
+
+def _check_closed(path: Path, table: Any, separator: str, encoding: str) -> None:
+    """Refuse a file whose end is inside quotes: from there on, all of its lines would be one cell.
+
+    Arrow reads such a cell as it stands, so the file then ends in a quote and the text of its last cell.
+    """
+    last = table.column(table.num_columns - 1)[-1].as_py() if table.num_rows else None
+    if last is None:
+        return
+    quoted = '"' + last.replace('"', '""')
+    ends = tuple(mark + quoted for mark in ((separator,) if table.num_columns > 1 else ("\n", "\r")))
+    tail, breaks, size = "", 0, max(1 << 20, len(quoted) + 1)
+    with opened(path) as file, io.TextIOWrapper(file, encoding, errors="replace", newline="") as text:
+        while part := text.read(size):
+            breaks += part.count("\n")
+            tail = (tail + part)[-size:]
+    if tail.endswith(ends):
+        raise BadInput(
+            f"{path} ends inside a quoted cell: the quote that opens in line {breaks - last.count(chr(10)) + 1} is never closed. "
+            'Close it, or write a quote within a cell as "".'
+        )
 
 
 def _in_blocks(read: Any) -> Any:
@@ -83,21 +111,51 @@ def _in_blocks(read: Any) -> Any:
 def read_json_lines(path: Path) -> Any:
     """Read a file of JSON objects, one a line, as an Arrow table.
 
+    Moments remain texts. Whole numbers of more than 63 bits become uint64, or texts if they do not fit.
+
     Raises:
         BadInput: a line is not such an object, or one column holds values of several types.
     """
     import pyarrow as pa
-    import pyarrow.json as pjson
 
     try:
         with opened(path) as file:
             content = file.read()
-        options = pjson.ParseOptions(newlines_in_values=False)
-        return _in_blocks(
-            lambda size: pjson.read_json(io.BytesIO(content), pjson.ReadOptions(block_size=max(1 << 20, size)), parse_options=options)
-        )
+        table = _parsed(content, {})
+        moments = {one.name: pa.string() for one in table.schema if pa.types.is_timestamp(one.type)}  # Arrow drops their zones
+        table = _parsed(content, moments).select(table.column_names) if moments else table
+        return _with_large_numbers(table, content)
     except (pa.ArrowException, OSError, EOFError) as error:
         raise BadInput(f"{path} cannot be read as lines of JSON objects ({one_line(error)}).") from error
+
+
+def _parsed(content: bytes, types: dict[str, Any]) -> Any:
+    import pyarrow as pa
+    import pyarrow.json as pjson
+
+    options = pjson.ParseOptions(newlines_in_values=False, explicit_schema=pa.schema(types) if types else None)
+    return _in_blocks(
+        lambda size: pjson.read_json(io.BytesIO(content), pjson.ReadOptions(block_size=max(1 << 20, size)), parse_options=options)
+    )
+
+
+def _with_large_numbers(table: Any, content: bytes) -> Any:
+    """The table with the digits of whole numbers of more than 63 bits, of which Arrow makes floats."""
+    import pyarrow as pa
+
+    large = [
+        place
+        for place, column in enumerate(table.columns)
+        if pa.types.is_floating(column.type) and bool((np.abs(column.to_numpy()) >= 2.0**63).any())
+    ]
+    objects = [json.loads(line) for line in content.splitlines() if line.strip()] if large else []
+    for place in large:
+        name = table.column_names[place]
+        cells = [row.get(name) for row in objects]
+        if all(cell is None or isinstance(cell, int) for cell in cells):
+            texts = pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+            table = table.set_column(place, name, inferred(pa.chunked_array([texts])))
+    return table
 
 
 def _header(path: Path, head: str) -> tuple[list[str], str]:
@@ -131,6 +189,20 @@ def _check_encoding(path: Path, error: BaseException) -> None:
                     f"{path} is not UTF-8 (byte 0x{line[invalid.start]:02x} in line {number}); it may be Latin-1 or Windows-1252. "
                     "Save it as UTF-8, for example with: iconv -f CP1252 -t UTF-8."
                 ) from error
+
+
+def _without_gaps(path: Path, table: Any) -> Any:
+    """A table without empty columns that have no name, which a separator at the end of every line makes.
+
+    The first columns without a name hold the row index; after the first of them, they are named as pandas names them.
+    """
+    names = table.column_names
+    index = next((place for place, name in enumerate(names) if name), 1)
+    kept = [place for place, name in enumerate(names) if name or place < index or table.column(place).null_count < table.num_rows]
+    unnamed = next((place for place in kept if place >= index and not names[place]), None)
+    if unnamed is not None:
+        raise BadInput(f"column {unnamed + 1} of {path} has no name; name it, or remove the column.")
+    return table.select(kept).rename_columns([f"Unnamed: 0.{place}" if 0 < place < index else names[place] for place in kept])
 
 
 def _without_blank_end(table: Any) -> Any:

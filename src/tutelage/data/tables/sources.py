@@ -141,7 +141,7 @@ def open_tables(paths: Sequence[Path], *, dtype: Mapping[str, str] | None = None
     """Open files as one table. Parquet files are read in parts when needed, others at once.
 
     A row index is not a column: a first column without a name, as pandas writes it, or named `Unnamed: 0`; the index in pandas'
-    Parquet files; and a first column named `index`, `level_0` or `rownames` that counts the rows.
+    Parquet files; and a first column named `index`, `level_0` or `rownames` that counts the rows, of which there are two or more.
 
     Args:
         paths: files, folders of files, or patterns such as `part-*.csv`; the rows of several files follow each other.
@@ -286,7 +286,8 @@ def _check_same(first: Path, expected: Sequence[str], path: Path, names: Sequenc
 
 
 def _check_columns(first: _Piece, piece: _Piece, names: Sequence[str]) -> None:
-    _check_same(first.path, names, piece.path, [name for name in piece.names if name not in _index_columns(piece)])
+    index = set(_index_columns(piece)) | ({*first.names} - {*names} if piece.count < 2 else set())  # one row alone counts nothing
+    _check_same(first.path, names, piece.path, [name for name in piece.names if name in names or name not in index])
 
 
 def _common_type(name: str, pieces: Sequence[_Piece]) -> Any:
@@ -317,23 +318,17 @@ def _index_columns(piece: _Piece) -> tuple[str, ...]:
     """Columns of a file that hold a row index."""
     found = list(piece.index)
     for place, name in enumerate(piece.names):
-        if name == "" and place > 0 and not _only_gaps(piece, name):
+        if name == "" and place > 0:
             raise BadInput(f"column {place + 1} of {piece.path} has no name; name it, or remove the column.")
         if name == "" or _NAMED_INDEX.match(name) or (name in _LIKELY_INDEX and place == 0 and _counts_rows(piece, name)):
             found.append(name)
     return tuple(dict.fromkeys(found))
 
 
-def _only_gaps(piece: _Piece, name: str) -> bool:
-    import pyarrow as pa
-
-    return pa.types.is_null(piece.types[name]) and piece.names.count(name) == 1
-
-
 def _counts_rows(piece: _Piece, name: str) -> bool:
     import pyarrow as pa
 
-    if not pa.types.is_integer(piece.types[name]) or len(piece.names) == 1 or not piece.count:
+    if not pa.types.is_integer(piece.types[name]) or len(piece.names) == 1 or piece.count < 2:
         return False
     column = piece.read([name], 0, piece.count).column(0)
     return column.null_count == 0 and bool((np.diff(column.to_numpy()) == 1).all())

@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from tutelage.core.answer_kinds import Task
 from tutelage.core.answers import AnswerForm, label_array, list_classes
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.core.identity.hashing import content_hash
 
@@ -91,7 +91,7 @@ class TrainedStudent:
     def _input_rows(self, inputs: Any) -> Any:
         if not self.columns:
             return inputs
-        if hasattr(inputs, "columns"):
+        if is_frame(inputs):
             return self._select_columns(inputs)
         if self.text:
             if any(not isinstance(text, str) for text in inputs[:1]):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage.core.answers import AnswerForm, of_classes
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.fingerprints import fingerprint_of
-from tutelage.data.schema import Schema, is_frame
+from tutelage.data.schema import Schema
 from tutelage.teachers.booster_columns import booster_engine, booster_schema
 from tutelage.teachers.booster_rows import frame_rows, refuse_unknown_codes, settled_lightgbm_schema
 from tutelage.teachers.estimator_answers import (
@@ -21,7 +21,7 @@ from tutelage.teachers.estimator_answers import (
     refuse_metadata,
     steps_before_last,
 )
-from tutelage.teachers.estimator_columns import estimator_schema, takes_texts
+from tutelage.teachers.estimator_columns import columns_as_numbers, estimator_schema, takes_texts
 from tutelage.teachers.inputs import errors_as_bad_input, frame_or_texts, matrix_of, refuse_dates, row_count, texts_of, with_column_names
 
 
@@ -114,8 +114,6 @@ class EstimatorTeacher:
         count = row_count(inputs)
         with errors_as_bad_input(f"this {type(self.estimator).__name__}"):
             rows = self._rows_for_estimator(inputs)
-            if _takes_numbers([*steps_before_last(self.estimator), last_step(self.estimator)][0]):
-                refuse_dates(rows)
             answers = self._answers(rows)
         return self.form.take(in_class_order(answers, self.form), count)
 
@@ -151,6 +149,12 @@ class EstimatorTeacher:
     def _rows_for_estimator(self, inputs: Any) -> Any:
         if not steps_before_last(self.estimator) and booster_engine(last_step(self.estimator)):
             return inputs
+        rows = self._arranged(inputs)
+        refuse_dates(rows, columns_as_numbers(self.estimator))
+        return rows
+
+    def _arranged(self, inputs: Any) -> Any:
+        """Rows with the columns that the estimator was fitted on, in their types."""
         schema = self.schema
         if schema is None and takes_texts(self.estimator):
             return texts_of(inputs)
@@ -170,12 +174,6 @@ def _rows_for_booster(estimator: Any, engine: str, rows: Any) -> Any:
     if engine == "xgboost":
         refuse_unknown_codes(estimator.get_booster(), schema, rows)
     return frame_rows(engine, schema, rows)
-
-
-def _takes_numbers(estimator: Any) -> bool:
-    """Whether an estimator of scikit-learn makes a matrix of numbers of its rows: dates would become counts of some unit of time."""
-    others = ("transformers", "transformer_list", "func", "categories_", "estimators", "calibrated_classifiers_")
-    return type(estimator).__module__.startswith("sklearn.") and not any(hasattr(estimator, name) for name in others)
 
 
 def _check_fitted(estimator: Any) -> None:

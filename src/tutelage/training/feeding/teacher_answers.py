@@ -82,7 +82,7 @@ class BatchAnswers:
 
 def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
     """Answers of a teacher that is called on each batch, with the rows that the student gets, in the dtype that they have in the data."""
-    return BatchAnswers(lambda batch: teacher.answer(torch_runtime.array_of(batch.as_in_data)), teacher.form, device)
+    return BatchAnswers(lambda batch: teacher.answer(torch_runtime.tensor_array(batch.as_in_data)), teacher.form, device)
 
 
 def recorded_answers(

@@ -76,7 +76,7 @@ def mutual(rows: TrainingRows, teachers: list[tl.TorchStudent]) -> tl.TorchStude
     return tl.TorchStudent(peers[0], classes=range(10))
 
 
-class Peers(nn.ModuleList):
+class Peers(tl.training.StackedNetwork, nn.ModuleList):
     """Two networks that receive the same batches."""
 
     copies = 2

@@ -97,9 +97,3 @@ def test_a_caution_depends_on_rows_and_the_largest_loss():
 
 def test_the_scale_of_weights_does_not_matter():
     assert effective_rows(np.full(9, 1e-200)) == pytest.approx(9)
-
-
-@pytest.mark.parametrize("largest", [-1.0, 0.0, np.nan, np.inf])
-def test_a_largest_score_that_is_none_is_refused(largest):
-    with pytest.raises(BadInput, match="largest is"):
-        rare_rows_caution(0.1, 0.2, rows=100, largest=largest)

@@ -254,3 +254,9 @@ def test_equal_losses_have_an_interval_in_their_own_unit(weights):
         difference, interval = paired_rows(losses, losses, weights=weights)
         assert difference == 0
         assert 0.01 * unit < interval.high == -interval.low < 0.05 * unit
+
+
+@pytest.mark.parametrize("largest", [-1.0, 0.0, np.nan, np.inf])
+def test_a_largest_score_that_is_none_is_refused(largest):
+    with pytest.raises(BadInput, match="largest is"):
+        paired_difference(np.eye(3), np.zeros((3, 3)), shared_rows=True, largest=largest)

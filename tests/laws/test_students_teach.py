@@ -26,7 +26,7 @@ class Wordy(nn.Linear):
         return {"logits": super().forward(inputs)}
 
 
-class Peers(nn.ModuleList):
+class Peers(tl.training.StackedNetwork, nn.ModuleList):
     copies = 2
 
     def forward(self, inputs):

@@ -142,3 +142,29 @@ def same_length(first: ArrayLike, second: ArrayLike, names: str) -> None:
 def _short(row: Floats) -> str:
     values = ", ".join(f"{value:.3g}" for value in row[:4])
     return f"[{values}{', ...' if len(row) > 4 else ''}]"
+
+
+def tensor_array(tensor: Any) -> NDArray[Any]:
+    """A tensor as an array; floating-point numbers that NumPy lacks, such as bfloat16, in single precision.
+
+    Raises:
+        BadInput: a sparse tensor, or one of a type that NumPy lacks.
+    """
+    check_dense(tensor)
+    values = tensor.detach().cpu()
+    try:
+        return np.asarray(values.numpy())
+    except TypeError as error:
+        if not values.is_floating_point():
+            raise BadInput(f"the tensor is of type {values.dtype}, which NumPy lacks; convert it to numbers.") from error
+        return np.asarray(values.float().numpy())
+
+
+def check_dense(tensor: Any) -> None:
+    """Refuse a sparse tensor.
+
+    Raises:
+        BadInput: it is sparse.
+    """
+    if str(tensor.layout) != "torch.strided":
+        raise BadInput(f"got a tensor of layout {tensor.layout}; expected a dense tensor: pass tensor.to_dense().")

@@ -14,9 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from tutelage.core.errors import BadInput, require
+from tutelage.core.errors import require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -215,32 +213,6 @@ def tensor_of(array: NDArray[Any]) -> Tensor:
     kind = np.dtype(np.float64) if array.dtype.kind == "f" and array.dtype.itemsize > 8 else array.dtype.newbyteorder("=")
     tensor: Tensor = torch.from_numpy(np.require(array, kind, ["C", "W"]))
     return tensor
-
-
-def tensor_array(tensor: Any) -> NDArray[Any]:
-    """A tensor as an array; floating-point numbers that NumPy lacks, such as bfloat16, in single precision.
-
-    Raises:
-        BadInput: a sparse tensor, or one of a type that NumPy lacks.
-    """
-    check_dense(tensor)
-    values = tensor.detach().cpu()
-    try:
-        return np.asarray(values.numpy())
-    except TypeError as error:
-        if not values.is_floating_point():
-            raise BadInput(f"the tensor is of type {values.dtype}, which NumPy lacks; convert it to numbers.") from error
-        return np.asarray(values.float().numpy())
-
-
-def check_dense(tensor: Any) -> None:
-    """Refuse a sparse tensor.
-
-    Raises:
-        BadInput: it is sparse.
-    """
-    if str(tensor.layout) != "torch.strided":
-        raise BadInput(f"got a tensor of layout {tensor.layout}; expected a dense tensor: pass tensor.to_dense().")
 
 
 def answers_of(

@@ -39,7 +39,7 @@ def large_whole_cells(column: Any) -> NDArray[Any] | None:
     Args:
         column: a series of pandas, also of categories, or of polars, also of 128 bits, which NumPy lacks.
     """
-    if type(column).__module__.startswith("polars"):
+    if type(column).__module__.startswith("polars") and hasattr(column, "null_count") and hasattr(column, "dtype"):
         whole, gaps, bounds = column.dtype.is_integer(), column.null_count() > 0 or str(column.dtype) in ("Int128", "UInt128"), column
     elif hasattr(column, "hasnans"):
         bounds = getattr(column.dtype, "categories", column)

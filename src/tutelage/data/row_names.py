@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import EXACT
+from tutelage.core.arrays import EXACT, tensor_array
 from tutelage.core.errors import BadInput
-from tutelage.core.torch_runtime import tensor_array
 from tutelage.data.cells import is_missing, large_whole_cells
 from tutelage.data.rows import array_of, as_rows
 from tutelage.data.tables.arrow_frames import frame_of

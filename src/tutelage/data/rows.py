@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import EXACT
+from tutelage.core.arrays import EXACT, check_dense, tensor_array
 from tutelage.core.errors import BadInput, ShapeError, TutelageError
-from tutelage.core.torch_runtime import check_dense, tensor_array
 from tutelage.data.cells import large_whole_cells
 from tutelage.data.dataset_items import inputs_and_truth
 from tutelage.data.tables.arrow_frames import frame_of

@@ -174,8 +174,6 @@ def rare_rows_caution(low: float, high: float, *, rows: int, largest: float, is_
         largest: the largest score that a row may have.
         is_difference: whether the mean is a difference, for which excluding zero is a verdict.
     """
-    if not 0 < largest < math.inf:
-        raise BadInput(f"largest is {largest}; expected the largest score that a row may have, a finite number above 0.")
     reach = RULE_OF_THREE * largest / rows
     from_zero = max(low, -high, 0.0) if is_difference else 0.0
     if reach <= (from_zero or (high - low) / 2):

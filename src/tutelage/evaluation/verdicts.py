@@ -66,6 +66,8 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool, largest:
         >>> print(f"{difference:.3f} ({interval.low:.3f} to {interval.high:.3f}) over {interval.over}")
         0.104 (0.055 to 0.153) over seeds and test rows
     """
+    if largest is not None and not 0 < largest < math.inf:
+        raise BadInput(f"largest is {largest}; expected the largest score that a row may have, a finite number above 0.")
     x, y = _tables(a, b)
     differences = x - y
     seeds, rows = differences.shape

@@ -6,10 +6,21 @@ from torch import nn
 
 
 class StackedNetwork(nn.Module):
-    """A network of many copies: (batch, ...) -> (copies, batch, classes).
+    """A network of many copies: (batch, ...) -> (copies, batch, classes). Every loss is computed for each copy.
 
     Attributes:
         copies: the number of copies.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> from torch import nn
+        >>> class Peers(tl.training.StackedNetwork, nn.ModuleList):
+        ...     copies = 2
+        ...     def forward(self, inputs):
+        ...         return torch.stack([peer(inputs) for peer in self])
+        >>> Peers([nn.Linear(4, 3), nn.Linear(4, 3)])(torch.zeros(5, 4)).shape
+        torch.Size([2, 5, 3])
     """
 
     copies: int

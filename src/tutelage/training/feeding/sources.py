@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.row_names import Names, row_names
@@ -275,7 +275,7 @@ def network_rows(X: Any) -> NDArray[Any]:
         ShapeError: fewer than two axes. BadInput: rows that are not numbers.
     """
     rows = as_rows(X)
-    array = np.asarray(torch_runtime.tensor_array(X) if hasattr(X, "detach") else rows.part(0, rows.count))
+    array = np.asarray(tensor_array(X) if hasattr(X, "detach") else rows.part(0, rows.count))
     if array.dtype.kind not in "biuf":
         raise BadInput(f"a network takes numbers; the rows have dtype {array.dtype}. Encode texts and categories as numbers first.")
     if array.ndim < 2:

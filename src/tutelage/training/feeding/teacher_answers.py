@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch
 from tutelage.data.row_names import Names, row_names
@@ -82,7 +82,7 @@ class BatchAnswers:
 
 def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
     """Answers of a teacher that is called on each batch, with the rows that the student gets, in the dtype that they have in the data."""
-    return BatchAnswers(lambda batch: teacher.answer(torch_runtime.tensor_array(batch.as_in_data)), teacher.form, device)
+    return BatchAnswers(lambda batch: teacher.answer(tensor_array(batch.as_in_data)), teacher.form, device)
 
 
 def recorded_answers(

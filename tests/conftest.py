@@ -34,24 +34,6 @@ def pytest_xdist_setupnodes() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("reverse"):
         items.reverse()
-    else:
-        items[:] = _slow_first(items)
-
-
-def _slow_first(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The tests in two halves, one for each worker, that begin with slow ones: long tests at the end would leave a worker idle.
-
-    Those that look at finished runs are in one half, so that no worker waits for a run that the other makes.
-    """
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    of_runs = [item for item in slow if RUNS & set(getattr(item, "fixturenames", ()))]
-    others = [item for item in slow if item not in of_runs]
-    quick = [item for item in items if not item.get_closest_marker("slow")]
-    middle = max(len(items) // 2 - len(of_runs), 0)
-    return [*of_runs, *quick[:middle], *others, *quick[middle:]]
-
-
-RUNS = {"moons", "friedman", "mnist", "tiny", "finished"}
 
 
 @pytest.fixture(autouse=True)

@@ -153,6 +153,7 @@ def test_export_writes_the_file_and_the_record_of_its_check(recipe, arm, columns
     import onnxruntime
 
     finished = request.getfixturevalue(recipe)
+    capsys.readouterr()  # what the run printed, if it was made just now
     file = tmp_path / "student.onnx"
     assert main(["export", str(finished.folder), str(file), "--arm", arm, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)

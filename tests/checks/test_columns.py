@@ -11,6 +11,8 @@ from tutelage.checks.sampling import draw, query_sample
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 COUNT = 600
 NAMES = ["x", "z"]

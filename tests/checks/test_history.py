@@ -19,6 +19,8 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.teachers.adapters.estimator import EstimatorTeacher
 from tutelage.teachers.adapters.torch_module import TorchTeacher
 
+pytestmark = pytest.mark.slow
+
 TEN = tuple(range(10))
 
 

@@ -22,6 +22,8 @@ from tutelage.core.arrays import softmax
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.softlabels.recording import record
 
+pytestmark = pytest.mark.slow
+
 SOUND = {
     "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
     "forest": RandomForestClassifier(100, random_state=0),

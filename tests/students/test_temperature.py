@@ -19,6 +19,8 @@ from tutelage.students.temperature import Targets, fit_at_temperature
 from tutelage.students.trees import SoftForest, SoftTree
 from tutelage.teachers.adapt import as_teacher
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3000, 5))
 P = softmax(2 * X @ RNG.normal(size=(5, 3)) + np.sin(2 * X[:, :3]))

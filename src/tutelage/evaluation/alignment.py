@@ -95,7 +95,7 @@ def checked_weights(weights: Any, rows: int) -> Floats:
 def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) -> AnswerForm:
     """The form of a student's answers: the one it declares, or the one implied by its `classes_`.
 
-    Exclusive classes and multilabel outputs cannot be told apart by their shape. The student is multilabel if the teacher
+    Exclusive classes and multilabel outputs cannot be distinguished by their shape. The student is multilabel if the teacher
     is; without a teacher, if y has several columns or `classes_` is a list of arrays, as in scikit-learn.
 
     Raises:

@@ -17,7 +17,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 
 MOST_VOTES = 50
-"""Shares of more votes than this are not told from other probabilities."""
+"""Shares of more votes than this cannot be distinguished from other probabilities."""
 
 VOTE_ROUNDING = 1e-4
 """How far a share times the number of votes may be from a whole number."""
@@ -29,7 +29,7 @@ def own_agreement(form: AnswerForm, first: Floats, second: Floats) -> Finding:
     Args:
         form: form of the answers.
         first: (rows, columns) answers.
-        second: (rows, columns) answers to the same rows, asked for again.
+        second: (rows, columns) answers to the same rows, queried again.
     """
     if form.kind == "values":
         noise = float(((first - second) ** 2).mean() / 2)

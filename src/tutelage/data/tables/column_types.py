@@ -77,12 +77,12 @@ def dates_inferred(texts: Any) -> Any:
     return texts if found is None else found
 
 
-def as_type(column: Any, wanted: ColumnType, where: str) -> Any:
+def as_type(column: Any, expected: ColumnType, where: str) -> Any:
     """A column as the declared type, converted exactly.
 
     Args:
         column: (rows,) Arrow column. In texts declared as "text", only nulls are missing; otherwise those of `MISSING` too.
-        wanted: the declared type.
+        expected: the declared type.
         where: the column and its file, for the error.
 
     Raises:
@@ -93,20 +93,20 @@ def as_type(column: Any, wanted: ColumnType, where: str) -> Any:
     present = type_of(column.type)
     if pa.types.is_null(column.type):
         return column
-    if wanted == "text":
+    if expected == "text":
         return _texts(column, where)
-    if wanted == "category":
+    if expected == "category":
         return column if present == "category" else (inferred(column) if present == "text" else column).dictionary_encode()
     if present == "category":
         column = pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks], type=column.type.value_type)
         present = type_of(column.type)
-    if present == wanted:
+    if present == expected:
         return column
     if present == "text":
-        return _read_as(_with_gaps(column), wanted, where)
-    found = _converted(column, wanted) if {present, wanted} <= {"number", "boolean"} else None
+        return _read_as(_with_gaps(column), expected, where)
+    found = _converted(column, expected) if {present, expected} <= {"number", "boolean"} else None
     if found is None:
-        raise BadInput(f"{where} holds {_plural(present)}, and {_plural(wanted)} are expected. {_DECLARE}")
+        raise BadInput(f"{where} holds {_plural(present)}, and {_plural(expected)} are expected. {_DECLARE}")
     return found
 
 
@@ -133,7 +133,7 @@ def time_texts(column: Any) -> Any:
         return column.cast(pa.string())
 
 
-def _read_as(column: Any, wanted: ColumnType, where: str) -> Any:
+def _read_as(column: Any, expected: ColumnType, where: str) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -145,14 +145,14 @@ def _read_as(column: Any, wanted: ColumnType, where: str) -> Any:
     }
     if column.null_count == len(column):
         return pa.chunked_array([pa.nulls(len(column))])
-    for read in readers[wanted]:
+    for read in readers[expected]:
         found = read(column)
         if found is not None and found.type != column.type:
             return found
     distinct = pc.unique(column.drop_null()).to_pylist()
-    wrong = next(cell for cell in distinct if all(read(pa.chunked_array([[cell]])) is None for read in readers[wanted]))
+    wrong = next(cell for cell in distinct if all(read(pa.chunked_array([[cell]])) is None for read in readers[expected]))
     row = pc.index(column, wrong).as_py()
-    raise BadInput(f"{where} holds {wrong!r} in row {row}, and {_plural(wanted)} are expected. {_DECLARE}")
+    raise BadInput(f"{where} holds {wrong!r} in row {row}, and {_plural(expected)} are expected. {_DECLARE}")
 
 
 _DECLARE = "Correct the file, or declare another type, as in dtype={'column': 'text'}."
@@ -162,11 +162,11 @@ def _plural(name: str | None) -> str:
     return {"category": "categories", None: "other values"}.get(name, f"{name}s")
 
 
-def _converted(column: Any, wanted: ColumnType) -> Any:
+def _converted(column: Any, expected: ColumnType) -> Any:
     """Booleans as 0 and 1, or the reverse; None if there are other numbers."""
     import pyarrow as pa
 
-    if wanted == "number":
+    if expected == "number":
         return column.cast(pa.int8())
     return _zeros_and_ones(column.cast(pa.float64()).cast(pa.string()))
 

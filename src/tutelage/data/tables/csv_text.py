@@ -198,11 +198,11 @@ def _without_gaps(path: Path, table: Any) -> Any:
     """
     names = table.column_names
     index = next((place for place, name in enumerate(names) if name), 1)
-    kept = [place for place, name in enumerate(names) if name or place < index or table.column(place).null_count < table.num_rows]
-    unnamed = next((place for place in kept if place >= index and not names[place]), None)
+    used = [place for place, name in enumerate(names) if name or place < index or table.column(place).null_count < table.num_rows]
+    unnamed = next((place for place in used if place >= index and not names[place]), None)
     if unnamed is not None:
         raise BadInput(f"column {unnamed + 1} of {path} has no name; name it, or remove the column.")
-    return table.select(kept).rename_columns([f"Unnamed: 0.{place}" if 0 < place < index else names[place] for place in kept])
+    return table.select(used).rename_columns([f"Unnamed: 0.{place}" if 0 < place < index else names[place] for place in used])
 
 
 def _without_blank_end(table: Any) -> Any:

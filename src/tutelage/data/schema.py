@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import is_frame
+from tutelage.core.arrays import is_frame, tensor_array
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.data import cells as convert
 from tutelage.data.rows import array_of, as_rows
@@ -191,13 +191,12 @@ class Schema:
 def table_of(rows: Any) -> Any:
     """Tensors and lists of rows as arrays, Arrow tables as frames; anything else unchanged."""
     if hasattr(rows, "detach"):
-        return rows.detach().cpu().numpy()
+        return tensor_array(rows)
     if type(rows).__module__.startswith("pyarrow"):
         table = as_rows(rows)
         return table.part(0, table.count)
     if isinstance(rows, list | tuple) and len(rows) and not isinstance(rows[0], str):
-        array = array_of(rows)
-        return array if array.dtype.kind not in "US" else np.array(rows, dtype=object)  # numbers among texts stay numbers
+        return array_of(rows)
     return rows
 
 

@@ -42,7 +42,7 @@ class TableFile:
     @classmethod
     def open(
         cls,
-        path: Path | Sequence[Path],
+        path: Path | str | Sequence[Path],
         *,
         truth: Sequence[str] = (),
         drop: Sequence[str] = (),
@@ -65,7 +65,7 @@ class TableFile:
             BadInput: a file or a column does not exist, the file has no column names, no feature is left, or as `open_tables`.
             ShapeError: no rows.
         """
-        paths = [path] if isinstance(path, Path) else list(path)
+        paths = [Path(path)] if isinstance(path, Path | str) else list(path)
         named = (*truth, *drop, *(name for name in (text, weight) if name is not None))
         if not any(map(is_table, paths)):
             return _without_names(cls, paths, (*named, *(dtype or {})))

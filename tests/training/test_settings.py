@@ -74,12 +74,14 @@ def test_invalid_settings_are_refused(settings, message):
         TrainingSettings.of(settings)
 
 
-def test_the_settings_that_determine_the_weights_are_described_as_plain_values():
-    described = TrainingSettings(optimizer=partial(torch.optim.SGD, lr=0.5), schedule=one_cycle).described()
-    assert described["optimizer"] == "SGD(lr=0.5)"
-    assert described["schedule"] == "one_cycle"
-    assert TrainingSettings(optimizer=torch.optim.SGD(NETWORK.parameters(), lr=0.2)).described()["optimizer"].startswith("SGD [{'lr': 0.2")
-    assert "checkpoint_steps" not in described
+def test_the_settings_that_determine_the_weights_are_named():
+    settings = TrainingSettings(optimizer=partial(torch.optim.SGD, lr=0.5), schedule=one_cycle).identity()
+    assert settings["optimizer"][0] == "SGD(lr=0.5)"
+    assert settings["schedule"] == ("one_cycle", one_cycle)
+    assert settings["epochs"] == 20  # for which the schedule was laid out
+    of_instance = TrainingSettings(optimizer=torch.optim.SGD(NETWORK.parameters(), lr=0.2)).identity()
+    assert of_instance["optimizer"][0].startswith("SGD [{'lr': 0.2")
+    assert not {"epochs", "checkpoint_steps"} & of_instance.keys()
 
 
 def test_functions_that_make_no_optimizer_or_schedule_are_refused():

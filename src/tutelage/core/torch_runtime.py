@@ -6,6 +6,7 @@ Torch is imported when one of these functions is called, not when this module is
 from __future__ import annotations
 
 import ctypes
+import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,29 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def own_draws() -> Iterator[None]:
+    """Run a block and restore the global random states of Python and NumPy afterwards; it takes as long as many small batches."""
+    numbers = require("numpy").random
+    before = random.getstate(), numbers.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        numbers.set_state(before[1])
+
+
+@contextmanager
+def own_torch_draws() -> Iterator[None]:
+    """Run a block and restore torch's random state afterwards, from which a training draws."""
+    torch = require("torch")
+    before = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
 
 
 @contextmanager

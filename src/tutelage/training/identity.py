@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 from weakref import ref
 
@@ -15,6 +14,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.identity.hashing import content_hash
+from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
@@ -156,13 +156,8 @@ def _sampling(batch_sampler: Any) -> list[Any]:
 
 def _items(dataset: Any) -> Names | None:
     """The names of some items; None if they are random. The random states are left as they were."""
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002 - what a Dataset may draw from
-    try:
+    with own_draws(), own_torch_draws():
         first, second = (_names_of_items(dataset) for _ in range(2))
-    finally:
-        torch.set_rng_state(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-        random.setstate(states[2])
     return first if np.array_equal(first, second) else None
 
 

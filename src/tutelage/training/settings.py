@@ -51,7 +51,7 @@ class TrainingSettings:
         >>> settings = tl.training.TrainingSettings(epochs=50, optimizer=partial(torch.optim.SGD, lr=0.1), schedule=tl.training.one_cycle)
         >>> settings.steps(rows=1000)  # 8 batches an epoch
         400
-        >>> settings.described()["optimizer"]
+        >>> settings.identity()["optimizer"][0]
         'SGD(lr=0.1)'
     """
 
@@ -186,11 +186,6 @@ class TrainingSettings:
             average=self.average_of(network),
             **further,
         )
-
-    def described(self) -> dict[str, Any]:
-        """The settings that determine the trained weights, as plain values; functions and torch objects by name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in ("checkpoint_steps", "compile")}
-        return {name: value if isinstance(value, bool | int | float | str | None) else _named(value) for name, value in values.items()}
 
     def identity(self) -> dict[str, Any]:
         """The settings that determine the trained weights: plain values, and for functions and torch objects (name, content).

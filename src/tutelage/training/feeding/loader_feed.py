@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler, default_collate
 
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.dataset_items import inputs_and_truth
 from tutelage.training.feeding.feeds import Batch, in_batches, step_count
 
@@ -63,7 +63,7 @@ class LoaderFeed:
     def first(self) -> tuple[Tensor, Any]:
         """The inputs of a first batch of at most two rows, and what the Dataset pairs with them, or None."""
         rows = torch.arange(min(2, self.rows))
-        with _own_draws():
+        with own_draws():
             item = next(iter(self._items(1, [rows])))
         return self._batch(rows, item).inputs, inputs_and_truth(item, axes=1)[1]
 
@@ -88,7 +88,7 @@ class LoaderFeed:
         if sampler is None:
             return in_batches(torch.randperm(self.rows), batch_size)
         if type(sampler) is not BatchSampler:
-            with _own_draws(), _own_torch_draws():
+            with own_draws(), own_torch_draws():
                 _seed_draws("batches", self.seed, epoch)
                 return [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
         order = self._order(sampler.sampler, epoch)
@@ -100,13 +100,13 @@ class LoaderFeed:
             return torch.randperm(self.rows)  # as for rows in memory
         if type(sampler) is SequentialSampler:
             return torch.arange(self.rows)
-        with _own_draws(), _own_torch_draws():
+        with own_draws(), own_torch_draws():
             _seed_draws("order", self.seed, epoch)
             return torch.as_tensor(list(sampler), dtype=torch.int64)
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """See `Feed`."""
-        with _own_draws():
+        with own_draws():
             for rows, item in zip(parts, self._items(epoch, parts), strict=True):
                 yield self._batch(rows, item)
 
@@ -196,7 +196,7 @@ class _Batches(Dataset[Any]):
     epoch: int
 
     def __getitem__(self, rows: list[int]) -> Any:
-        with _own_torch_draws():
+        with own_torch_draws():
             _seed_draws(rows, self.seed, self.epoch)
             together = getattr(self.dataset, "__getitems__", None)
             return self.collate(together(rows) if together else [self.dataset[row] for row in rows])
@@ -208,24 +208,3 @@ def _seed_draws(*what: Any) -> None:
     random.seed(key)
     np.random.seed(key)  # noqa: NPY002 - what Datasets draw from
     torch.default_generator.manual_seed(key)
-
-
-@contextmanager
-def _own_draws() -> Iterator[None]:
-    """Run a block and restore the global random states of Python and NumPy afterwards; it takes as long as many small batches."""
-    before = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])  # noqa: NPY002
-
-
-@contextmanager
-def _own_torch_draws() -> Iterator[None]:
-    """Run a block and restore torch's random state afterwards, from which the training draws."""
-    before = torch.get_rng_state()
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before)

@@ -225,7 +225,7 @@ def test_equal_weights_change_no_interval(flowers, forest, small_tree):
 
 def test_weights_that_are_none_are_refused(flowers, small_tree):
     rows, labels, train = flowers
-    for wrong, seen in ((np.ones(3), "has shape"), (-np.ones(75), "negative"), (np.zeros(75), "zeros"), (np.full(75, np.nan), "NaN")):
+    for wrong, seen in ((np.ones(3), "has shape"), (-np.ones(75), "negative"), (np.zeros(75), "every weight is zero"), (np.full(75, np.nan), "NaN")):
         with pytest.raises((BadInput, ShapeError), match=seen):
             evaluate(small_tree, None, rows[~train], labels[~train], sample_weight=wrong, budget_seconds=None)
 

@@ -5,10 +5,11 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import DataConversionWarning
 from sklearn.naive_bayes import GaussianNB
 
+from tutelage.core.arrays import check_weights
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.linear import SoftLogistic
-from tutelage.students.soft_classifier import check_weights, soft_targets
+from tutelage.students.soft_classifier import soft_targets
 from tutelage.students.trees import SoftTree
 
 RNG = np.random.default_rng(0)

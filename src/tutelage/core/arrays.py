@@ -168,3 +168,30 @@ def check_dense(tensor: Any) -> None:
     """
     if str(tensor.layout) != "torch.strided":
         raise BadInput(f"got a tensor of layout {tensor.layout}; expected a dense tensor: pass tensor.to_dense().")
+
+
+LIGHTEST = 1e-300
+"""Rows that together weigh less, or more than its inverse, are refused: their means would be wrong numbers."""
+
+
+def check_weights(sample_weight: ArrayLike | None, rows: int) -> Floats | None:
+    """Return weights as (rows,) float64 after proving that rows can be weighed with them.
+
+    Raises:
+        ShapeError: another number of weights than rows. BadInput: negative or not finite, or all zero.
+    """
+    if sample_weight is None:
+        return None
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ShapeError(f"sample_weight is a {type(sample_weight).__name__} of something else than numbers ({error}).") from error
+    if weights.shape != (rows,):
+        raise ShapeError(f"sample_weight has shape {weights.shape}; expected one weight for each of {rows} rows.")
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise BadInput("sample_weight holds negative numbers, NaN or inf, or every weight is zero; expected weights of zero and more.")
+    with np.errstate(over="ignore"):
+        total = float(weights.sum())
+    if not LIGHTEST < total < 1 / LIGHTEST:
+        raise BadInput(f"sample_weight adds up to {total:.3g}, where numbers lose their digits; expected a sum nearer to one a row.")
+    return weights

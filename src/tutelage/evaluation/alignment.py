@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm, columns_in_order, label_array, labels_of, list_classes, of_classes
-from tutelage.core.arrays import Floats, is_frame
+from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import array_of, as_rows
-from tutelage.evaluation.intervals import finite_array
 from tutelage.evaluation.metrics.agreement import Decisions
 from tutelage.evaluation.own_decisions import own_decisions
 from tutelage.evaluation.records import AlignedAnswers
@@ -74,22 +73,8 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
         fingerprint(row_names(inputs)),
         student_decisions=decided,
         teacher_decisions=teacher_decided,
-        weights=None if weights is None else checked_weights(weights, rows.count),
+        weights=check_weights(weights, rows.count),
     )
-
-
-def checked_weights(weights: Any, rows: int) -> Floats:
-    """Weights of rows as (rows,) float64.
-
-    Raises:
-        ShapeError: another number of weights. BadInput: weights that are negative or not finite, or all zero.
-    """
-    found = finite_array(weights, "the sample weights")
-    if found.shape != (rows,):
-        raise ShapeError(f"sample_weight has shape {found.shape} for {rows} rows; expected one weight per row.")
-    if (found < 0).any() or not found.any():
-        raise BadInput("sample_weight holds negative weights, or nothing but zeros; expected weights of at least 0 with a positive sum.")
-    return found
 
 
 def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) -> AnswerForm:

@@ -9,9 +9,6 @@ from scipy.optimize import brentq
 from tutelage.core.arrays import Floats, check_probabilities, one_hot, softmax
 from tutelage.core.errors import BadInput
 
-FLOOR = 1e-6
-"""Smallest probability whose logarithm enters a cross-entropy: a class that was ruled out costs 13.8 nats, at any temperature."""
-
 BOUNDS = (1e-3, 1e3)
 """Temperatures among which `matching_temperature` searches."""
 
@@ -104,18 +101,6 @@ def untemper(tempered_probs: ArrayLike, temperature: float) -> Floats:
         array([[0.9 , 0.09, 0.01]])
     """
     return temper(tempered_probs, 1.0 / check_temperature(temperature))
-
-
-def cross_entropy(target_probs: Floats, probabilities: Floats, weights: Floats | None = None) -> float:
-    """Mean cross-entropy of probabilities against targets, in nats per row.
-
-    Args:
-        target_probs: (rows, classes); one-hot for labels.
-        probabilities: (rows, classes); a probability below `FLOOR` costs as much as `FLOOR`.
-        weights: (rows,) weight of each row; all equal if not given.
-    """
-    each = -(target_probs * np.log(np.maximum(probabilities, FLOOR))).sum(axis=1)
-    return float(np.average(each, weights=weights))
 
 
 def matching_temperature(probabilities: Floats, target_probs: Floats, weights: Floats | None = None) -> float:

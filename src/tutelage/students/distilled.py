@@ -15,14 +15,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, check_is_fitted, column_or_1d, validate_data
 
 from tutelage.core.answers import AnswerForm, label_array
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, check_weights
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.rows import array_of, as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.querying import query
-from tutelage.students.soft_classifier import check_weights
 from tutelage.students.teaching import fit_weighted, is_unfitted, out_of_fold_answers
 from tutelage.students.temperature import Targets, fit_at_temperature
 from tutelage.teachers.adapt import as_teacher

@@ -13,16 +13,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, assert_all_finite, check_is_fitted, column_or_1d, validate_data
 
 from tutelage.core.answers import label_array, of_classes
-from tutelage.core.arrays import Floats, check_probabilities, one_hot
+from tutelage.core.arrays import Floats, check_probabilities, check_weights, one_hot
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.rows import array_of
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 
 ROUNDING = 1e-6
 """Rows whose sum is further than this from one (half-precision logs) are scaled to one."""
-
-LIGHTEST = 1e-300
-"""Rows that together weigh less, or more than its inverse, are refused: their means would be wrong numbers."""
 
 
 class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -140,29 +137,6 @@ def soft_targets(y: ArrayLike, rows: int, classes: ArrayLike | None = None) -> t
     else:
         named, targets = _of_labels(array)
     return named, targets
-
-
-def check_weights(sample_weight: ArrayLike | None, rows: int) -> Floats | None:
-    """Return weights as (rows,) float64 after proving that rows can be weighed with them.
-
-    Raises:
-        ShapeError: another number of weights than rows. BadInput: negative or not finite, or all zero.
-    """
-    if sample_weight is None:
-        return None
-    try:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ShapeError(f"sample_weight is a {type(sample_weight).__name__} of something else than numbers ({error}).") from error
-    if weights.shape != (rows,):
-        raise ShapeError(f"sample_weight has shape {weights.shape}; expected one weight for each of {rows} rows.")
-    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise BadInput("sample_weight holds negative numbers, NaN or inf, or every weight is zero; expected weights of zero and more.")
-    with np.errstate(over="ignore"):
-        total = float(weights.sum())
-    if not LIGHTEST < total < 1 / LIGHTEST:
-        raise BadInput(f"sample_weight adds up to {total:.3g}, where numbers lose their digits; expected a sum nearer to one a row.")
-    return weights
 
 
 def _named_columns(matrix: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], Floats]:

@@ -225,7 +225,8 @@ def test_equal_weights_change_no_interval(flowers, forest, small_tree):
 
 def test_weights_that_are_none_are_refused(flowers, small_tree):
     rows, labels, train = flowers
-    for wrong, seen in ((np.ones(3), "has shape"), (-np.ones(75), "negative"), (np.zeros(75), "every weight is zero"), (np.full(75, np.nan), "NaN")):
+    wrong_weights = {"has shape": np.ones(3), "negative": -np.ones(75), "every weight is zero": np.zeros(75), "NaN": np.full(75, np.nan)}
+    for seen, wrong in wrong_weights.items():
         with pytest.raises((BadInput, ShapeError), match=seen):
             evaluate(small_tree, None, rows[~train], labels[~train], sample_weight=wrong, budget_seconds=None)
 

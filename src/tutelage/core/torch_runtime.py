@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Run a block with a torch seed, and restore the caller's random state afterwards.
+    """Run a block with a torch seed, and restore the caller's random states afterwards, those of GPUs in use included.
 
     Initial weights, dropout masks and shuffles inside the block depend on `seed` alone.
     """
     torch = require("torch")
-    with torch.random.fork_rng(devices=[]):
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=gpus):
         torch.manual_seed(seed)
         yield
 

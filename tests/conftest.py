@@ -3,7 +3,10 @@
 import json
 import os
 import random
+import subprocess
 import sys
+import sysconfig
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+import tutelage
 from tutelage.cli import main
 
 # The same cases on every run, so that a change is judged by what it changed; TUTELAGE_EXPLORE=1 draws new ones.
@@ -61,7 +65,7 @@ class Finished:
         return next(arm for arm in self.results["arms"] if arm["name"] == name)
 
 
-def _finished(tmp_path_factory: pytest.TempPathFactory, recipe: str) -> Finished:
+def _finished(tmp_path_factory: pytest.TempPathFactory, recipe: str, run_command: Callable[[list[str]], int] = main) -> Finished:
     """A quick run, made through the command line by the first worker that needs it, in a cache of its own."""
     base = tmp_path_factory.getbasetemp()
     place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
@@ -69,7 +73,7 @@ def _finished(tmp_path_factory: pytest.TempPathFactory, recipe: str) -> Finished
     run = Finished(place / recipe, place / f"{recipe}-cache", (recipe, "--quick"))
     with FileLock(place / f"{recipe}.lock"):
         if not run.folder.exists():  # a run's folder appears when it is whole
-            assert main(["run", *run.options, "--out", str(run.folder), "--cache", str(run.cache)]) == 0
+            assert run_command(["run", *run.options, "--out", str(run.folder), "--cache", str(run.cache)]) == 0
     return run
 
 
@@ -83,9 +87,37 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return _finished(tmp_path_factory, "mnist")
 
 
+@dataclass(frozen=True)
+class Python:
+    """A Python with all packages of this one except torch."""
+
+    packages: Path
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess:
+        source = Path(tutelage.__file__).parents[1]
+        environment = {**os.environ, "PYTHONPATH": f"{self.packages}{os.pathsep}{source}"}
+        return subprocess.run([sys.executable, "-S", *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="session")
-def friedman(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return _finished(tmp_path_factory, "friedman")
+def python_without_torch(tmp_path_factory: pytest.TempPathFactory) -> Python:
+    packages = tmp_path_factory.mktemp("packages")
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith(("torch", "functorch", "tutelage", "_tutelage", "__editable__")):
+            (packages / entry.name).symlink_to(entry)
+    return Python(packages)
+
+
+@pytest.fixture(scope="session")
+def friedman(tmp_path_factory: pytest.TempPathFactory, python_without_torch: Python) -> Finished:
+    """Made without torch, which it does not need."""
+
+    def run_command(arguments: list[str]) -> int:
+        finished = python_without_torch("-m", "tutelage", *arguments)
+        assert finished.returncode == 0, finished.stderr
+        return finished.returncode
+
+    return _finished(tmp_path_factory, "friedman", run_command)
 
 
 @pytest.fixture(scope="session")

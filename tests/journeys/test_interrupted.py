@@ -12,7 +12,7 @@ from tutelage.cli import main
 
 
 def _started(recipe: str, tmp_path, *options: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "tutelage.cli", "run", recipe, "--quick", "--out", "run", "--cache", "cache", *options]
+    command = [sys.executable, "-m", "tutelage", "run", recipe, "--quick", "--out", "run", "--cache", "cache", *options]
     return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -1,5 +1,0 @@
-"""`python -m tutelage.cli` is `tutelage`."""
-
-from tutelage.cli import entry
-
-entry()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
+from tutelage.core.checksums import read_tensors, write_tensors
 from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line, require
 from tutelage.core.files import whole_file
+from tutelage.core.skops_files import dump_skops, read_skops, reading_skops
 from tutelage.core.tree_nodes import sound_tree, trees_in
 
 # skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
@@ -28,9 +28,9 @@ TRUSTED = [
     "tutelage.students.trees.SoftTree",
 ]
 
-STUDENT_SCHEMA = 1
-ABOUT = "tutelage.json"
-"""The entry of a .skops file that holds the schema number."""
+STUDENT_SCHEMA = 2
+_AGAIN = "Save the student again."
+_OURS = "a student that tutelage saved"
 
 
 def save_student(student: Any, path: Path | str) -> Path:
@@ -62,16 +62,12 @@ def save_student(student: Any, path: Path | str) -> Path:
     """
     if hasattr(student, "network"):
         return _save_network(student, _with_suffix(path, ".safetensors"))
-    import skops.io
-
     path = _with_suffix(path, ".skops")
     for _, step in getattr(getattr(student, "student_", student), "steps", ()):
         words = getattr(step, "vocabulary_", {})
         words.update({word: int(place) for word, place in words.items()})  # skops would store each NumPy number in a file of its own
     with whole_file(path) as draft:
-        skops.io.dump(student, draft, compression=zipfile.ZIP_DEFLATED)
-        with zipfile.ZipFile(draft, "a") as archive:
-            archive.writestr(zipfile.ZipInfo(ABOUT), json.dumps({"schema": STUDENT_SCHEMA}))  # ZipInfo: without the time of day
+        draft.write_bytes(dump_skops(student, {"schema": STUDENT_SCHEMA}))
     return path
 
 
@@ -94,12 +90,7 @@ def load_student(path: Path | str) -> Any:
         tutelage.core.errors.DamagedFile: missing.skops cannot be read (No such file or directory). ...
     """
     path = Path(path)
-    try:
-        if path.suffix == ".safetensors":
-            return _load_network(path)
-        return _load_estimator(path)
-    except OSError as error:
-        raise DamagedFile(f"{path} cannot be read ({error.strerror or error}). Save the student again.") from error
+    return _load_network(path) if path.suffix == ".safetensors" else _load_estimator(path)
 
 
 def _with_suffix(path: Path | str, suffix: str) -> Path:
@@ -110,8 +101,6 @@ def _with_suffix(path: Path | str, suffix: str) -> Path:
 
 
 def _save_network(student: Any, path: Path) -> Path:
-    from safetensors.torch import save
-
     from tutelage.students.saved.layers import described, flattened, outputs_of
 
     form = student.form
@@ -127,9 +116,7 @@ def _save_network(student: Any, path: Path) -> Path:
     if outputs_of(network) not in (None, len(form.classes)):
         raise BadInput(f"the network gives {outputs_of(network)} logits a row; expected one for each of {len(form.classes)} classes.")
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    with whole_file(path) as draft:
-        # Not save_file: it writes to another draft, with a name that nobody recognises if the process is killed.
-        draft.write_bytes(save(weights, {"tutelage": json.dumps(about)}))
+    write_tensors(path, weights, about, framework="torch")
     return path
 
 
@@ -149,42 +136,36 @@ def _check_schema(path: Path, about: Any) -> None:
 
 def _load_network(path: Path) -> Any:
     require("torch")
-    from safetensors import SafetensorError, safe_open
-
     from tutelage.students.saved.layers import built, layout, outputs_of
     from tutelage.training.student import TorchStudent
 
+    about, tensors = read_tensors(path, framework="torch", of=_OURS, remedy=_AGAIN)
+    _check_schema(path, about)
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})["tutelage"])
-            # Copies: safetensors maps the file into memory, and what is written over the file later must not change the student.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no iterator
         network = built(about["layers"])
         if layout(tensors) != layout(network.state_dict()):
             raise ValueError("its weights do not fit its layers")
         if outputs_of(network) not in (None, len(about["classes"])):
             raise ValueError(f"{len(about['classes'])} classes, {outputs_of(network)} logits")
-        _check_schema(path, about)
         network.load_state_dict(tensors, assign=True)
         return TorchStudent(network, classes=about["classes"])
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamagedFile(f"{path} is not a student that tutelage saved ({one_line(error)}). Save the student again.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedFile(f"{path} is not {_OURS} ({one_line(error)}). {_AGAIN}") from error
 
 
 def _load_estimator(path: Path) -> Any:
     import skops.io
-    from skops.io.exceptions import UntrustedTypesFoundException
 
-    try:
-        student = skops.io.load(path, trusted=TRUSTED)
-        with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read(ABOUT)) if ABOUT in archive.namelist() else None
-    except DamagedFile as error:
-        raise DamagedFile(f"{path}: {error} Do not use it.") from error
-    except (UntrustedTypesFoundException, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
-        raise DamagedFile(f"{path} is not a student that tutelage saved ({reason}). Save the student again.") from error
-    if not all(map(sound_tree, trees_in(student))):
+    with reading_skops(path, _OURS, _AGAIN):
+        archive = read_skops(path)
+        if archive.about is None:
+            raise ValueError("another program wrote it")
+        _check_schema(path, archive.about)
+        try:
+            student = skops.io.loads(archive.content, trusted=TRUSTED)
+        except DamagedFile as error:
+            raise DamagedFile(f"{path}: {error} Do not use it.") from error
+        sound = all(map(sound_tree, trees_in(student)))
+    if not sound:
         raise DamagedFile(f"{path} holds a tree whose nodes point outside it; it was damaged or tampered with. Do not use it.")
-    _check_schema(path, about)
     return student

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tutelage.cli import entry, main
-from tutelage.core.checksums import write_tensors
+from tutelage.core.stored.checksums import write_tensors
 
 
 def _complaint(capsys: pytest.CaptureFixture[str]) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tutelage.cli import main
-from tutelage.core.checksums import with_checksum
+from tutelage.core.stored.checksums import with_checksum
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.workflow.train import open_trained
 

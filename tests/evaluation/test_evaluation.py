@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from tutelage.core.checksums import with_checksum
 from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.core.stored.checksums import with_checksum
 from tutelage.evaluation.evaluation import Evaluation
 
 

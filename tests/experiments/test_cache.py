@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from tutelage.core.checksums import write_tensors
 from tutelage.core.errors import CannotWrite, DamagedFile, StaleCache
+from tutelage.core.stored.checksums import write_tensors
 from tutelage.experiments.cache import CACHE_SCHEMA, Store, check_store, key_of
 
 MADE_FROM = {"what": "answers", "seed": 1}

@@ -13,10 +13,10 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
-from tutelage.core.checksums import with_checksum
 from tutelage.core.errors import TutelageError
 from tutelage.core.records import dumps
 from tutelage.core.stages import Stages
+from tutelage.core.stored.checksums import with_checksum
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation

@@ -12,9 +12,9 @@ from malformed import CASES, FORMS, LABELS, NUMBERS, ROWS, SOUND_ANSWERS, Says, 
 from torch import nn
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.checksums import read_tensors, with_checksum, write_tensors
 from tutelage.core.errors import DamagedFile, StaleCache, TutelageError
 from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import read_tensors, with_checksum, write_tensors
 from tutelage.data.row_names import row_names
 from tutelage.softlabels.folder import MANIFEST, open_labels, shard_path
 from tutelage.softlabels.logs import read_answers

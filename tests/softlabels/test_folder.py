@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tutelage.core.answers import of_classes
-from tutelage.core.checksums import with_checksum
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
 from tutelage.core.files import write_text
 from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import with_checksum
 from tutelage.data.row_names import row_names
 from tutelage.softlabels import folder as folder_module
 from tutelage.softlabels.folder import MANIFEST, open_labels, read_shard, shard_path

@@ -123,7 +123,7 @@ def test_a_student_of_categories_cannot_be_exported(trained, tmp_path):
 def test_another_estimator_in_the_students_file_is_refused(trained, tmp_path):
     from sklearn.linear_model import Ridge
 
-    from tutelage.core.checksums import sha256_of, with_checksum
+    from tutelage.core.stored.checksums import sha256_of, with_checksum
     from tutelage.students.saved.save_load import save_student
 
     trained()

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from tutelage.core.answer_kinds import Task
-from tutelage.core.checksums import CHECKSUM, with_checksum
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.records import Cost, Interval, Latency, dumps
+from tutelage.core.stored.checksums import CHECKSUM, with_checksum
 from tutelage.evaluation.metrics.calibration import ReliabilityCurve
 from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate
 from tutelage.evaluation.table import EvaluationTable

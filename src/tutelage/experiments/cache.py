@@ -15,9 +15,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tutelage.core.checksums import read_tensors, write_tensors
 from tutelage.core.errors import CannotWrite, StaleCache
 from tutelage.core.files import check_file_place
+from tutelage.core.stored.checksums import read_tensors, write_tensors
 
 CACHE_SCHEMA = 6
 """Increased when the layout changes, or when the same `made_from` would now give different arrays."""

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.checksums import read_json
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.files import check_place, is_empty, recover_folder, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Advance, Stages
+from tutelage.core.stored.checksums import read_json
 from tutelage.data.rows import as_rows
 from tutelage.evaluation.cost import measure_cost
 from tutelage.experiments import recipe_named

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from tutelage.core.checksums import with_checksum
 from tutelage.core.records import Comparison, Cost, Interval, Parity
+from tutelage.core.stored.checksums import with_checksum
 
 SCHEMA = 3
 

@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.checksums import read_json, sha256_of, with_checksum
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, TutelageError, one_line
 from tutelage.core.files import whole_file, write_text
 from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.data.row_names import Names
 from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from
 from tutelage.softlabels.labels import SoftLabels

@@ -12,12 +12,12 @@ from typing import Any, cast, overload
 import numpy as np
 
 from tutelage.core.arrays import Floats
-from tutelage.core.checksums import sha256_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import check_place, locked
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.stages import Advance
+from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.softlabels.encoding import Encoding, EncodingCost, measured_cost

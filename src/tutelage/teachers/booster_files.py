@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.booster_trees import sound_lightgbm, sound_xgboost, without_tree_sizes
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
+from tutelage.core.stored.booster_trees import sound_lightgbm, sound_xgboost, without_tree_sizes
 from tutelage.teachers import booster_probe
 
 SECONDS, SECONDS_A_MEGABYTE = 30, 1

@@ -11,8 +11,8 @@ from typing import Any
 from tutelage.core.answer_kinds import AnswerKind, Task
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, DamagedFile, did_you_mean, one_line
-from tutelage.core.skops_files import read_skops, reading_skops
-from tutelage.core.tree_nodes import sound_tree, trees_in
+from tutelage.core.stored.skops_files import read_skops, reading_skops
+from tutelage.core.stored.tree_nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.booster_files import load_catboost, load_lightgbm, load_xgboost
 

@@ -10,9 +10,9 @@ from warnings import warn
 
 from torch import Tensor
 
-from tutelage.core.checksums import read_tensors, write_tensors
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
 from tutelage.core.files import check_place
+from tutelage.core.stored.checksums import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from tutelage.training.state import State

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats
-from tutelage.core.checksums import read_json, sha256_of, with_checksum
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.files import check_place, recover_folder, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Stages
+from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.data.row_names import data_name
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.size import count_parts

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tutelage.core.booster_trees import lightgbm_parts, sound_lightgbm, sound_xgboost, without_tree_sizes
 from tutelage.core.errors import DamagedFile, require
+from tutelage.core.stored.booster_trees import lightgbm_parts, sound_lightgbm, sound_xgboost, without_tree_sizes
 
 
 def text_of(booster: Any, engine: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.checksums import read_tensors, write_tensors
-from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line, require
+from tutelage.core.errors import BadInput, DamagedFile, require
 from tutelage.core.files import whole_file
-from tutelage.core.skops_files import dump_skops, read_skops, reading_skops
-from tutelage.core.tree_nodes import sound_tree, trees_in
+from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops
+from tutelage.core.stored.tree_nodes import sound_tree, trees_in
+from tutelage.students.saved.schema import AGAIN, OURS, STUDENT_SCHEMA, check_schema
 
 # skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
 # Tree is safe once `sound_tree` has seen its node numbers.
@@ -28,25 +29,21 @@ TRUSTED = [
     "tutelage.students.trees.SoftTree",
 ]
 
-STUDENT_SCHEMA = 2
-_AGAIN = "Save the student again."
-_OURS = "a student that tutelage saved"
-
 
 def save_student(student: Any, path: Path | str) -> Path:
     """Write a student in a format that holds no code.
 
     Args:
-        student: a fitted scikit-learn estimator, such as the students of this room, or a TorchStudent of classes around a
-            Sequential of known layers: Linear, Conv2d, norms, pools and the like, as `layers.described` names them.
+        student: a fitted scikit-learn estimator, such as the students of this room, or a TorchStudent. A Sequential of known layers
+            (Linear, convolutions, norms, pools, activations) is stored with their description. Of any other network the file holds the
+            weights, and `load_student` needs a function that builds it.
         path: file to write; the suffix of the format (.skops, or .safetensors for a network) is added if it is missing.
 
     Returns:
         The file written.
 
     Raises:
-        BadInput: a path with the suffix of the other format, or a network that could not be built again from its file: of other
-            layers, or whose answers are no logits of classes.
+        BadInput: a path with the suffix of the other format; a network whose answers have no meaning yet, or fit its classes not.
         CannotWrite: the file cannot be written.
 
     Example:
@@ -61,7 +58,11 @@ def save_student(student: Any, path: Path | str) -> Path:
         tree.skops [0 0 0]
     """
     if hasattr(student, "network"):
-        return _save_network(student, _with_suffix(path, ".safetensors"))
+        from tutelage.students.saved.networks import save_network
+
+        path = _with_suffix(path, ".safetensors")
+        save_network(student, path)
+        return path
     path = _with_suffix(path, ".skops")
     for _, step in getattr(getattr(student, "student_", student), "steps", ()):
         words = getattr(step, "vocabulary_", {})
@@ -71,15 +72,23 @@ def save_student(student: Any, path: Path | str) -> Path:
     return path
 
 
-def load_student(path: Path | str) -> Any:
+def load_student(path: Path | str, *, network: Callable[[], Any] | None = None, output: Callable[[Any], Any] | None = None) -> Any:
     """Read a student that `save_student` wrote; nothing in the file is executed.
 
     Args:
         path: the file, with its suffix.
+        network: a function that builds the network, for a file that holds weights alone.
+        output: as for `TorchStudent`, for a student that had one.
+
+    Returns:
+        The student. Of a network that was built by `network`, the layers, their settings and the weights are compared with the file.
 
     Raises:
-        DamagedFile: not such a file, or one that was tampered with. StaleCache: a file of another version of the format.
-            MissingExtra: a network, without torch.
+        DamagedFile: not such a file, or one that was damaged or tampered with. StaleCache: a file of another version of the format.
+        BadInput: `network` or `output` is missing, not needed, or builds another network. MissingExtra: a network, without torch.
+
+    Warns:
+        UserWarning: the code, a hook or a setting of the network that `network` builds has changed since it was saved.
 
     Example: see `save_student`.
 
@@ -90,7 +99,14 @@ def load_student(path: Path | str) -> Any:
         tutelage.core.errors.DamagedFile: missing.skops cannot be read (No such file or directory). ...
     """
     path = Path(path)
-    return _load_network(path) if path.suffix == ".safetensors" else _load_estimator(path)
+    if path.suffix == ".safetensors":
+        require("torch")
+        from tutelage.students.saved.networks import load_network
+
+        return load_network(path, network, output)
+    if network is not None or output is not None:
+        raise BadInput(f"{path} is no file of a network (.safetensors); leave network= and output= out.")
+    return _load_estimator(path)
 
 
 def _with_suffix(path: Path | str, suffix: str) -> Path:
@@ -100,67 +116,14 @@ def _with_suffix(path: Path | str, suffix: str) -> Path:
     return path if path.suffix == suffix else path.with_name(path.name + suffix)  # not Path.with_suffix: a name may hold a dot
 
 
-def _save_network(student: Any, path: Path) -> Path:
-    from tutelage.students.saved.layers import described, flattened, outputs_of
-
-    form = student.form
-    if student.output is not None or form is None or form.task not in ("binary", "multiclass"):
-        raise BadInput(
-            "only a network that gives logits, one for each of known classes, can be saved; one with output= or another task cannot."
-        )
-    try:
-        about = {"schema": STUDENT_SCHEMA, "layers": described(student.network), "classes": list(form.classes)}
-    except BadInput as error:
-        raise BadInput(f"the network cannot be saved: {error} Export it as ONNX.") from error
-    network = flattened(student.network)
-    if outputs_of(network) not in (None, len(form.classes)):
-        raise BadInput(f"the network gives {outputs_of(network)} logits a row; expected one for each of {len(form.classes)} classes.")
-    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    write_tensors(path, weights, about, framework="torch")
-    return path
-
-
-def _check_schema(path: Path, about: Any) -> None:
-    """Check that a file is of the format that this version reads.
-
-    Raises:
-        StaleCache: it is not.
-    """
-    schema = about.get("schema") if isinstance(about, dict) else None
-    if schema != STUDENT_SCHEMA:
-        raise StaleCache(
-            f"{path} has schema {schema}; this version of tutelage reads {STUDENT_SCHEMA}. Load it with the version that saved it, or "
-            "save the student again."
-        )
-
-
-def _load_network(path: Path) -> Any:
-    require("torch")
-    from tutelage.students.saved.layers import built, layout, outputs_of
-    from tutelage.training.student import TorchStudent
-
-    about, tensors = read_tensors(path, framework="torch", of=_OURS, remedy=_AGAIN)
-    _check_schema(path, about)
-    try:
-        network = built(about["layers"])
-        if layout(tensors) != layout(network.state_dict()):
-            raise ValueError("its weights do not fit its layers")
-        if outputs_of(network) not in (None, len(about["classes"])):
-            raise ValueError(f"{len(about['classes'])} classes, {outputs_of(network)} logits")
-        network.load_state_dict(tensors, assign=True)
-        return TorchStudent(network, classes=about["classes"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamagedFile(f"{path} is not {_OURS} ({one_line(error)}). {_AGAIN}") from error
-
-
 def _load_estimator(path: Path) -> Any:
     import skops.io
 
-    with reading_skops(path, _OURS, _AGAIN):
+    with reading_skops(path, OURS, AGAIN):
         archive = read_skops(path)
         if archive.about is None:
             raise ValueError("another program wrote it")
-        _check_schema(path, archive.about)
+        check_schema(path, archive.about)
         try:
             student = skops.io.loads(archive.content, trusted=TRUSTED)
         except DamagedFile as error:

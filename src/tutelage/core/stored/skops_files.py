@@ -114,6 +114,7 @@ def reading_skops(path: Path, of: str, remedy: str) -> Iterator[None]:
         yield
     except TutelageError:
         raise
+    except OSError as error:
+        raise DamagedFile(f"{path} cannot be read ({error.strerror or one_line(error)}). {remedy}") from error
     except Exception as error:  # skops, zipfile, NumPy and the restored classes raise anything: zlib.error, RecursionError, EOFError, ...
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
-        raise DamagedFile(f"{path} is not {of}, or is damaged ({reason}). {remedy}") from error
+        raise DamagedFile(f"{path} is not {of}, or is damaged ({one_line(error)}). {remedy}") from error

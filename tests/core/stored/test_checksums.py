@@ -5,10 +5,10 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from tutelage.core import checksums
-from tutelage.core.checksums import CHECKSUM, read_json, read_tensors, sha256_of, with_checksum, write_tensors
 from tutelage.core.errors import CannotWrite, DamagedFile, StaleCache
 from tutelage.core.records import dumps
+from tutelage.core.stored import checksums
+from tutelage.core.stored.checksums import CHECKSUM, read_json, read_tensors, sha256_of, with_checksum, write_tensors
 
 RECORD = {"schema": 3, "rows": np.int64(7), "share": np.float64(0.1), "names": ("é", None), "by": {2: "two", 10: "ten"}}
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from tutelage.core.booster_trees import sound_lightgbm, sound_xgboost
+from tutelage.core.stored.booster_trees import sound_lightgbm, sound_xgboost
 
 RNG = np.random.default_rng(0)
 X = np.column_stack([RNG.normal(size=(200, 2)), RNG.integers(0, 5, 200)])

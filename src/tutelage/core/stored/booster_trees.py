@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tutelage.core.tree_nodes import LEAF, points_inside
+from tutelage.core.stored.tree_nodes import LEAF, points_inside
 
 
 def without_tree_sizes(text: str) -> str:

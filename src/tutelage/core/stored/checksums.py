@@ -142,9 +142,10 @@ def read_tensors(path: Path, *, framework: Literal["torch", "numpy"], of: str, r
         if about.pop(CHECKSUM, None) != _tensor_checksum(content):
             raise ValueError("its bytes do not match its checksum")
         return about, require(f"safetensors.{framework}").load(content)
-    except (require("safetensors").SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
-        raise DamagedFile(f"{path} is not {of}, or is damaged ({reason}). {remedy}") from error
+    except OSError as error:
+        raise DamagedFile(f"{path} cannot be read ({error.strerror or one_line(error)}). {remedy}") from error
+    except (require("safetensors").SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedFile(f"{path} is not {of}, or is damaged ({one_line(error)}). {remedy}") from error
 
 
 def _about(content: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tutelage.cli import entry, main
+from tutelage.core.stored.checksums import write_tensors
 
 
 def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
@@ -107,13 +108,17 @@ def test_only_tiny_fashion_accepts_a_folder_of_data(capsys, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "message"), [(lambda m: m | {"schema": 99}, "cache schema 99"), (lambda m: m | {"sha256": "0" * 64}, "is damaged")]
+    ("change", "message"),
+    [
+        (lambda path: write_tensors(path, {}, {"schema": 99}, framework="numpy"), "cache schema 99"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "is damaged"),
+    ],
 )
 def test_an_unusable_cache_entry_names_the_remedy(change, message, moons, capsys, tmp_path):
     cache = tmp_path / "cache"
     shutil.copytree(moons.cache, cache)
-    for manifest in cache.glob("*/manifest.json"):
-        manifest.write_text(json.dumps(change(json.loads(manifest.read_text()))))
+    for path in cache.glob("*.safetensors"):
+        change(path)
     assert main(["run", *moons.options, "--out", str(tmp_path / "run"), "--cache", str(cache)]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert message in error

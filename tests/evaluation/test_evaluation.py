@@ -2,13 +2,14 @@ import json
 
 import pytest
 
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.core.stored.checksums import with_checksum
 from tutelage.evaluation.evaluation import Evaluation
 
 
 def test_json_contains_every_figure_and_no_answers(evaluated):
     plain = json.loads(evaluated.dumps())
-    assert plain["schema"] == 3
+    assert plain["schema"] == 4
     assert plain["against_truth"]["worst_class_recall"] == {
         "value": 0.5,
         "interval": {"low": 0.25, "high": 0.75, "over": "test rows", "caution": ""},
@@ -44,7 +45,7 @@ def test_a_record_survives_a_round_trip_through_json(evaluated):
 
 @pytest.mark.parametrize("schema", [1, None, "2"])
 def test_a_record_of_another_schema_is_refused(evaluated, schema):
-    with pytest.raises(BadInput, match=f"has schema {schema!r} and this version reads 3"):
+    with pytest.raises(BadInput, match=f"has schema {schema!r} and this version reads 4"):
         Evaluation.from_json({**evaluated.to_json(), "schema": schema})
 
 
@@ -53,4 +54,11 @@ def test_a_record_of_another_schema_is_refused(evaluated, schema):
 )
 def test_other_values_than_a_record_are_refused(evaluated, wrong):
     with pytest.raises(BadInput, match="not an evaluation record written by tutelage"):
-        Evaluation.from_json({**evaluated.to_json(), **wrong})
+        Evaluation.from_json(with_checksum({**evaluated.to_json(), **wrong}))
+
+
+def test_a_figure_that_was_changed_is_noticed(evaluated):
+    plain = json.loads(evaluated.dumps().replace(f'"rows": {evaluated.rows}', f'"rows": {evaluated.rows + 1}'))
+    assert plain["rows"] == evaluated.rows + 1
+    with pytest.raises(DamagedFile, match="do not match its checksum"):
+        Evaluation.from_json(plain)

@@ -9,12 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from malformed import CASES, FORMS, LABELS, NUMBERS, ROWS, SOUND_ANSWERS, Says, is_right, one_broken, refused, said, stochastic
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import DamagedFile, StaleCache, TutelageError
+from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import read_tensors, with_checksum, write_tensors
 from tutelage.data.row_names import row_names
 from tutelage.softlabels.folder import MANIFEST, open_labels, shard_path
 from tutelage.softlabels.logs import read_answers
@@ -121,7 +121,7 @@ def test_whatever_is_done_to_a_recorded_folder_is_found(tmp_path_factory, data):
         if data.draw(st.booleans()):
             key = data.draw(st.sampled_from(sorted(manifest)))
             manifest[key] = data.draw(JSON)
-            (folder / MANIFEST).write_text(json.dumps(manifest))
+            (folder / MANIFEST).write_text(dumps(with_checksum(manifest)))
         else:
             path = data.draw(st.sampled_from([folder / MANIFEST, shard_path(folder, 0)]))
             place = data.draw(st.integers(0, len(whole[path]) - 1))
@@ -146,15 +146,14 @@ KEPT_STATE = KEPT.state_dict()
 @given(st.data())
 def test_whatever_is_done_to_a_saved_network_is_refused_or_leaves_its_weights(tmp_path_factory, data):
     path = save_student(TorchStudent(KEPT, classes="ab"), Path(tmp_path_factory.getbasetemp()) / "network")
-    with safe_open(path, framework="pt") as file:
-        about = json.loads(file.metadata()["tutelage"])
+    about, _ = read_tensors(path, framework="torch", of="a student", remedy="")
     place = data.draw(st.sampled_from([about, about["layers"], *about["layers"]]))
     key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
     if data.draw(st.booleans()):
         place[key] = data.draw(VALUES)
     else:
         del place[key]
-    save_file(KEPT_STATE, path, {"tutelage": json.dumps(about)})
+    write_tensors(path, KEPT_STATE, about, framework="torch")
     with refused(DamagedFile, StaleCache):
         found = load_student(path).network.state_dict()
         assert found.keys() == KEPT_STATE.keys()

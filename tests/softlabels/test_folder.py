@@ -11,6 +11,8 @@ import pytest
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
 from tutelage.core.files import write_text
+from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import with_checksum
 from tutelage.data.row_names import row_names
 from tutelage.softlabels import folder as folder_module
 from tutelage.softlabels.folder import MANIFEST, open_labels, read_shard, shard_path
@@ -92,7 +94,7 @@ def test_a_shard_of_another_recording_is_refused(folder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"schema": 2}, StaleCache, "recorded in schema 2; this version of tutelage reads 4"),
+        ({"schema": 2}, StaleCache, "has schema 2; this version of tutelage reads 5"),
         ({"rows": 26, "shard_rows": 5}, DamagedFile, "is incomplete or invalid: shards: 3 for 26 rows"),
         ({"rows": "many"}, DamagedFile, "is incomplete or invalid"),
         ({"classes": ["a"]}, DamagedFile, "is incomplete or invalid"),
@@ -104,7 +106,7 @@ def test_a_shard_of_another_recording_is_refused(folder, tmp_path):
 )
 def test_an_invalid_manifest_is_refused(folder, change, error, message):
     manifest = json.loads((folder.path / MANIFEST).read_text())
-    write_text(folder.path / MANIFEST, json.dumps({**manifest, **change}))
+    write_text(folder.path / MANIFEST, dumps(with_checksum({**manifest, **change})))
     with pytest.raises(error, match=message):
         open_labels(folder.path)
 
@@ -112,7 +114,7 @@ def test_an_invalid_manifest_is_refused(folder, change, error, message):
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"schema"'])
 def test_a_file_that_is_not_a_manifest_is_damaged(folder, text):
     (folder.path / MANIFEST).write_text(text)
-    with pytest.raises(DamagedFile, match=r"manifest.json cannot be read .* complete shards are reused"):
+    with pytest.raises(DamagedFile, match=r"manifest.json is damaged, or another program wrote it .* complete shards are reused"):
         open_labels(folder.path)
 
 
@@ -153,6 +155,6 @@ def test_what_a_later_version_adds_to_a_recording_is_not_ignored(tmp_path, later
     path = record(Linear(), ROWS, tmp_path / "labels").path
     plain = json.loads((path / MANIFEST).read_text())
     assert (plain["positions"], plain["side_files"]) == (None, {})
-    (path / MANIFEST).write_text(json.dumps(plain | later))
+    (path / MANIFEST).write_text(dumps(with_checksum(plain | later)))
     with pytest.raises(StaleCache, match=r"does not read\. Use a later one"):
         open_labels(path)

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import dataclass, field
 from socket import socket
 
@@ -253,3 +254,27 @@ def test_invalid_options_are_refused(tmp_path):
         record(Counting(), MANY, dtype="float16")
     with pytest.raises(BadInput, match="shard_rows is 0"):
         record(Counting(), MANY, tmp_path / "labels", shard_rows=0)
+
+
+def test_a_folder_that_is_removed_meanwhile_is_not_reported_as_recorded(tmp_path):
+    written = []
+
+    def removing():
+        written.append(1)
+        if len(written) == 3:
+            shutil.rmtree(tmp_path / "labels")
+
+    with pytest.raises(CannotWrite, match=r"part-00000.parquet was removed while the answers were recorded .* Record again"):
+        record(Counting(), MANY, tmp_path / "labels", shard_rows=4, advance=removing)
+    assert not (tmp_path / "labels" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("into", [None, "labels"])
+def test_answers_that_were_handed_out_cannot_be_changed(into, tmp_path):
+    labels = record(Counting(), MANY, into and tmp_path / into)
+    right = labels.answer(MANY).copy()
+    for array in (labels.answer(MANY), getattr(labels, "labels", labels).answers, getattr(labels, "labels", labels).names):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0
+    labels.answer(MANY[:3])[:] = 0  # a copy
+    np.testing.assert_array_equal(labels.answer(MANY), right)

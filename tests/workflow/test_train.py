@@ -123,14 +123,14 @@ def test_a_student_of_categories_cannot_be_exported(trained, tmp_path):
 def test_another_estimator_in_the_students_file_is_refused(trained, tmp_path):
     from sklearn.linear_model import Ridge
 
-    from tutelage.softlabels.folder import sha256_of
+    from tutelage.core.stored.checksums import sha256_of, with_checksum
     from tutelage.students.saved.save_load import save_student
 
     trained()
     path = save_student(Ridge().fit([[0], [1]], [0, 1]), tmp_path / "run" / "student")
     about = tmp_path / "run" / "run.json"
     record = json.loads(about.read_text())
-    about.write_text(json.dumps(record | {"file": record["file"] | {"sha256": sha256_of(path)}}))
+    about.write_text(json.dumps(with_checksum(record | {"file": record["file"] | {"sha256": sha256_of(path)}})))
     with pytest.raises(DamagedFile, match="holds a Ridge"):
         open_trained(tmp_path / "run")
 

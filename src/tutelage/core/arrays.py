@@ -195,3 +195,10 @@ def check_weights(sample_weight: ArrayLike | None, rows: int) -> Floats | None:
     if not LIGHTEST < total < 1 / LIGHTEST:
         raise BadInput(f"sample_weight adds up to {total:.3g}, where numbers lose their digits; expected a sum nearer to one a row.")
     return weights
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers, which cannot be changed through the array that is returned."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view

@@ -1,9 +1,10 @@
-"""Atomic writes: a file or folder appears complete or not at all."""
+"""Atomic writes: a file or folder appears complete or not at all, also if several processes write it, or one is killed."""
 
 from __future__ import annotations
 
 import glob
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -42,6 +43,9 @@ def whole_file(target: Path) -> Iterator[Path]:
 def whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> Iterator[Path]:
     """Yield a temporary folder next to `target`; on success it replaces `target`, on any error it is removed.
 
+    Of several processes that write the same folder, the last to finish replaces what the others wrote. A process that is killed while it
+    replaces the folder leaves a finished folder, which the next call, or `recover_folder`, puts into its place.
+
     Args:
         target: the folder to create.
         may_replace: called with a folder that already exists; False leaves it untouched. By default only an empty folder
@@ -54,8 +58,12 @@ def whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is_empty
     draft = _draft(target, folder=True)
     try:
         yield draft
-        draft.chmod(0o777 & ~_umask())
-        _replace_folder(draft, target)
+        for path in sorted(draft.rglob("*")):
+            _sync(path)
+        with locked(target.parent, wait=True):
+            _recover(target)
+            _check_replaceable(target, may_replace)  # another process may have written there since
+            _replace_folder(draft, target)
     except OSError as error:
         raise _cannot_write(target, error) from error
     finally:
@@ -72,12 +80,53 @@ def check_place(target: Path, *, may_replace: Callable[[Path], bool] = is_empty)
     Raises:
         CannotWrite: it cannot; the message gives the reason.
     """
+    recover_folder(target)
+    _check_replaceable(target, may_replace)
+    _probe(target)
+
+
+def _check_replaceable(target: Path, may_replace: Callable[[Path], bool]) -> None:
     if target.exists():
         if not target.is_dir():
             raise CannotWrite(f"{target} is a file, but a folder will be written there. Choose another path.")
         if not may_replace(target):
             raise CannotWrite(f"{target} already holds other files, which would be lost. Choose another folder or empty it.")
-    _probe(target)
+
+
+def recover_folder(target: Path) -> None:
+    """Put a finished folder into its place, if a process was killed while it replaced `target`. Call it before `target` is read."""
+    if any(_left_behind(target)):
+        with suppress(OSError), locked(target.parent, wait=True):  # where nothing can be written, the folder stays missing
+            _recover(target)
+
+
+@contextmanager
+def locked(folder: Path, *, wait: bool) -> Iterator[None]:
+    """Hold the lock of a folder. The operating system releases it when the process ends in any way.
+
+    Args:
+        folder: an existing folder.
+        wait: wait for another process that holds the lock.
+
+    Raises:
+        BlockingIOError: another process holds the lock, and `wait` is False. OSError: the folder cannot be opened.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows has no such lock
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(handle)
 
 
 def check_file_place(target: Path) -> None:
@@ -112,12 +161,13 @@ def _draft(target: Path, *, folder: bool) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{target.name}.draft-"
         _sweep(target.parent, prefix)
+        draft = target.with_name(f"{prefix}{secrets.token_hex(8)}")
+        # Not tempfile, which hides what it creates from other users, whatever the umask.
         if folder:
-            return Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
-        handle, name = tempfile.mkstemp(prefix=prefix, dir=target.parent)
-        os.close(handle)
-        Path(name).chmod(0o666 & ~_umask())
-        return Path(name)
+            draft.mkdir()
+        else:
+            draft.touch(exist_ok=False)
+        return draft
     except OSError as error:
         raise _cannot_write(target, error) from error
 
@@ -136,32 +186,41 @@ def _replace(draft: Path, target: Path) -> None:
 
 
 def _replace_folder(draft: Path, target: Path) -> None:
-    """Replace a folder by the draft. This takes two steps: the old folder is moved away first and restored on failure."""
-    for path in sorted(draft.rglob("*")):
-        _sync(path)
+    """Put a finished draft into its place, which may hold a folder. A kill between two steps leaves what `_recover` completes."""
     if not target.exists():
         draft.replace(target)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
+    done, old = (target.with_name(f".{target.name}.{kind}-{secrets.token_hex(8)}") for kind in ("done", "old"))
+    draft.replace(done)
     target.replace(old)
     try:
-        draft.replace(target)
+        done.replace(target)
     except BaseException:
         old.replace(target)
+        done.replace(draft)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _left_behind(target: Path) -> list[Path]:
+    """Finished folders that a killed process left under other names: new ones first, then those that were to be replaced."""
+    name = glob.escape(target.name)
+    return [path for kind in ("done", "old") for path in target.parent.glob(f".{name}.{kind}-*")]
+
+
+def _recover(target: Path) -> None:
+    """Complete the replacement that a killed process began; the caller holds the lock of the folder above."""
+    left = _left_behind(target)
+    if left and not target.exists():
+        left.pop(0).replace(target)
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:
     if path.is_file():
         with path.open("rb") as handle:
             os.fsync(handle.fileno())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _cannot_write(target: Path, error: OSError) -> CannotWrite:

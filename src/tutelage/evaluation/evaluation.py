@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from tutelage.core.answer_kinds import Task
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.records import Cost, Interval, Latency, dumps
+from tutelage.core.stored.checksums import CHECKSUM, with_checksum
 from tutelage.evaluation.metrics.calibration import ReliabilityCurve
 from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate
 from tutelage.evaluation.table import EvaluationTable
@@ -16,7 +17,7 @@ from tutelage.evaluation.table import EvaluationTable
 if TYPE_CHECKING:
     from rich.table import Table
 
-EVALUATION_SCHEMA = 3
+EVALUATION_SCHEMA = 4
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values, without the row-by-row answers."""
         plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "answers"}
-        return {"schema": EVALUATION_SCHEMA, **plain, "intervals": CAVEAT}
+        return with_checksum({"schema": EVALUATION_SCHEMA, **plain, "intervals": CAVEAT})
 
     def dumps(self) -> str:
         """The record as JSON text."""
@@ -96,13 +97,15 @@ class Evaluation:
         """Rebuild the record from the output of `to_json`, without the row-by-row answers.
 
         Raises:
-            BadInput: the schema is a different one, or the values are not those of an evaluation.
+            BadInput: the schema is a different one, or the values are not those of an evaluation. DamagedFile: a value was changed.
         """
         if plain.get("schema") != EVALUATION_SCHEMA:
             raise BadInput(
                 f"this evaluation has schema {plain.get('schema')!r} and this version reads {EVALUATION_SCHEMA}; "
                 "evaluate again, or use the version that wrote it."
             )
+        if plain.get(CHECKSUM) != with_checksum(plain)[CHECKSUM]:
+            raise DamagedFile("this evaluation is damaged: its values do not match its checksum; restore its file, or evaluate again.")
         try:
             return cls(**{f.name: _READERS.get(f.name, _unchanged)(plain[f.name]) for f in fields(cls) if f.name != "answers"})
         except (KeyError, TypeError, AttributeError) as error:

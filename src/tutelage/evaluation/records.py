@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tutelage.core.answer_kinds import Task
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, read_only
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
@@ -39,7 +39,7 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class AlignedAnswers:
-    """Answers of student and teacher and the truth for the same rows, with columns in the same order.
+    """Answers of student and teacher and the truth for the same rows, with columns in the same order, in read-only arrays.
 
     Attributes:
         task: "binary", "multiclass", "multilabel" or "regression".
@@ -63,6 +63,12 @@ class AlignedAnswers:
     student_decisions: Decisions | None = None
     teacher_decisions: Decisions | None = None
     weights: Floats | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("student", "teacher", "truth", "student_decisions", "teacher_decisions", "weights"):
+            array = getattr(self, name)
+            if array is not None:
+                object.__setattr__(self, name, read_only(array))
 
     def decided(self, of: Literal["student", "teacher", "truth"]) -> Decisions:
         """The decisions of student, teacher or truth: (rows,) columns, or (rows, labels) of 0 and 1."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile
-from tutelage.core.files import check_place, is_empty, whole_folder
+from tutelage.core.files import check_place, is_empty, recover_folder, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Advance, Stages
+from tutelage.core.stored.checksums import read_json
 from tutelage.data.rows import as_rows
 from tutelage.evaluation.cost import measure_cost
 from tutelage.experiments import recipe_named
@@ -85,6 +85,7 @@ def saved_student(
     Raises:
         BadInput: the folder is not a run, or the run has no such arm or seed. DamagedFile: its files are damaged.
     """
+    recover_folder(run)
     if (run / TRAINED).is_file():
         if arm is not None or seed is not None:
             raise BadInput(f"{run} holds one student, so there is no arm or seed to choose; leave both out.")
@@ -111,16 +112,11 @@ def _results(run: Path) -> dict[str, Any]:
     path = run / RESULTS
     if not path.is_file():
         raise BadInput(f"{run} is not a run: it has no {RESULTS}. Name a folder that `tutelage run` or `tutelage train` wrote.")
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-        schema = results["schema"]
-        if not isinstance(results["recipe"], str) or not all({"name", "seeds"} <= set(arm) for arm in results["arms"]):
-            raise ValueError("not the results of a run")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedFile(f"{path} is damaged ({error}). Run the recipe again.") from error
-    if schema != SCHEMA:
-        raise DamagedFile(f"{path} has schema {schema}; this version of tutelage reads {SCHEMA}. Run the recipe again.")
-    return dict(results)
+    results = read_json(path, schema=SCHEMA, remedy="Run the recipe again.")
+    arms = results.get("arms")
+    if not isinstance(results.get("recipe"), str) or not isinstance(arms, list) or not all({"name", "seeds"} <= set(arm) for arm in arms):
+        raise DamagedFile(f"{path} holds no results of a run. Run the recipe again.")
+    return results
 
 
 def _check_plan(recipe: Recipe, plan: Plan) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.core.errors import BadInput, require
-from tutelage.core.tree_nodes import trees_in
+from tutelage.core.stored.tree_nodes import trees_in
 from tutelage.exporters.chain import Chain
 from tutelage.exporters.trained_graph import (
     check_numeric_columns,

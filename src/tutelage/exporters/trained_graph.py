@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.answers import list_classes
 from tutelage.core.errors import BadInput
-from tutelage.core.tree_nodes import trees_in
+from tutelage.core.stored.tree_nodes import trees_in
 from tutelage.exporters.chain import DOUBLE, FLOAT, Chain
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.mlp import SoftMLP

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tutelage.core.records import Comparison, Cost, Interval, Parity
+from tutelage.core.stored.checksums import with_checksum
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class RunRecord:
         plain["arms"] = [_arm_json(arm) for arm in self.arms]
         plain["comparisons"] = [asdict(comparison) for comparison in self.comparisons]
         plain["published"] = asdict(self.published) if self.published else None
-        return {"schema": SCHEMA, **plain}
+        return with_checksum({"schema": SCHEMA, **plain})
 
 
 def _arm_json(arm: Arm) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """A folder of recorded answers: Parquet shards, and a manifest that is written last, when all shards are complete.
 
     labels/
-        manifest.json          teacher, rows and form of the answers; SHA-256 of every shard. "positions" is null: one answer for each
-                               row; "side_files" is empty: further files of a recording, by name, with their SHA-256
+        manifest.json          teacher, rows and form of the answers; SHA-256 of every shard, and a checksum of its own. "positions" is
+                               null: one answer for each row; "side_files" is empty: further files of a recording, by name, with
+                               their SHA-256
         part-00000.parquet     row, row_name, and the answers (see `Encoding`)
         part-00001.parquet
 
@@ -12,7 +13,6 @@ interrupted recording can resume after the last shard. A folder without a manife
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +28,8 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, TutelageError, one_line
 from tutelage.core.files import whole_file, write_text
+from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.data.row_names import Names
 from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from
 from tutelage.softlabels.labels import SoftLabels
@@ -35,7 +37,7 @@ from tutelage.softlabels.labels import SoftLabels
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-LABELS_SCHEMA = 4
+LABELS_SCHEMA = 5
 MANIFEST = "manifest.json"
 _AGAIN = "Delete it and record again: complete shards are reused."
 
@@ -317,7 +319,7 @@ class LabelFolder:
             for start, stop in [self.provenance.span(index)]
         ]
         cost = {"unit": self.cost_unit, "mean": self.cost.mean, **asdict(self.cost)}
-        return {
+        plain = {
             **self.provenance.to_json(),
             "positions": None,
             "data": self.data,
@@ -326,11 +328,12 @@ class LabelFolder:
             "shards": of_shards,
             "side_files": {},
         }
+        return with_checksum(plain)
 
 
 def write_manifest(folder: LabelFolder) -> None:
     """Write the manifest, which marks a recording as finished."""
-    write_text(folder.path / MANIFEST, json.dumps(folder.to_json(), indent=1, allow_nan=False) + "\n")
+    write_text(folder.path / MANIFEST, dumps(folder.to_json()))
 
 
 def open_labels(path: Path | str) -> LabelFolder:
@@ -362,16 +365,7 @@ def open_labels(path: Path | str) -> LabelFolder:
     folder = Path(path)
     if not (folder / MANIFEST).is_file():
         raise BadInput(_not_finished(folder))
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        schema = manifest["schema"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedFile(f"{folder / MANIFEST} cannot be read ({one_line(error)}). {_AGAIN}") from error
-    if schema != LABELS_SCHEMA:
-        raise StaleCache(
-            f"{folder} was recorded in schema {schema}; this version of tutelage reads {LABELS_SCHEMA}. Use the version that wrote it, "
-            "or record again."
-        )
+    manifest = read_json(folder / MANIFEST, schema=LABELS_SCHEMA, remedy=_AGAIN)
     if manifest.get("positions") is not None or manifest.get("side_files"):
         raise StaleCache(
             f"{folder} holds answers by position or further files, which this version of tutelage does not read. Use a later one."
@@ -405,9 +399,3 @@ def _from_manifest(folder: Path, manifest: dict[str, Any]) -> LabelFolder:
         raise ValueError(f"shards: {len(sha256)} for {rows} rows of {shard_rows} a shard")
     cost = EncodingCost(*(manifest["cost"][name] for name in ("rows", "total", "worst")))
     return LabelFolder(folder, provenance, str(manifest["data"]), sha256, cost, tuple(map(str, manifest["columns"])))
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, read_only
 from tutelage.core.errors import LabelMismatch
 from tutelage.data.row_names import Names, row_names
 from tutelage.softlabels.rounding import differ
@@ -24,7 +24,7 @@ class SoftLabels:
     occurs more than once, with answers that are equal up to rounding, is answered as at its first occurrence.
 
     Attributes:
-        answers: (rows, columns), of the kind that `form` declares.
+        answers: (rows, columns), of the kind that `form` declares; read-only, as is what `answer` returns for all rows.
         form: kind, task and classes of the answers.
         names: (rows,) content name of each row (a hash of its values), by which its answer is found.
         fingerprint: the fingerprint of the teacher that gave the answers.
@@ -58,7 +58,9 @@ class SoftLabels:
     fingerprint: str = "unknown"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "answers", self.form.check(self.answers, len(self.names), "the answers"))
+        # Read-only, like all answers that are handed out: a change would change what was recorded.
+        object.__setattr__(self, "answers", read_only(self.form.check(self.answers, len(self.names), "the answers")))
+        object.__setattr__(self, "names", read_only(self.names))
 
     def __len__(self) -> int:
         return len(self.names)

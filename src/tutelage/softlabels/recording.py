@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -15,9 +14,10 @@ import numpy as np
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
-from tutelage.core.files import check_place
+from tutelage.core.files import check_place, locked
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.stages import Advance
+from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.softlabels.encoding import Encoding, EncodingCost, measured_cost
@@ -28,7 +28,6 @@ from tutelage.softlabels.folder import (
     Shard,
     open_labels,
     read_shard,
-    sha256_of,
     shard_about,
     shard_path,
     write_manifest,
@@ -122,7 +121,6 @@ def record(
     folder = Path(into)
     check_folder(folder)
     fingerprint = identified(teacher)
-    folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         recording = _Recording(teacher, fingerprint, rows, folder, shard_rows, dtype, top_k, advance)
         try:
@@ -206,6 +204,10 @@ class _Recording:
             self.folder, cast(Provenance, provenance), tally.names.value, tuple(tally.sha256), tally.cost, self.rows.columns
         )
         write_manifest(finished)
+        gone = [path for index in range(len(finished.sha256)) if not (path := shard_path(self.folder, index)).is_file()]
+        if gone:
+            (self.folder / MANIFEST).unlink(missing_ok=True)
+            raise CannotWrite(f"{gone[0]} was removed while the answers were recorded into {self.folder}. Record again.")
         return finished
 
     def _provenance_so_far(self) -> Provenance | None:
@@ -311,17 +313,10 @@ def _only_ours(folder: Path) -> bool:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Lock a folder against a second recording. The operating system releases the lock when the process ends in any way."""
+    """Create a folder, and lock it against a second recording."""
     try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows has no such lock
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder, wait=False):
+            yield
     except BlockingIOError as error:
         raise CannotWrite(f"another process is recording into {folder}. Wait for it, or choose another folder.") from error
-    finally:
-        os.close(handle)

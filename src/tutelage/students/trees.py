@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.arrays import Floats, Integers, softmax
 from tutelage.core.errors import BadInput
-from tutelage.core.tree_nodes import trees_in
+from tutelage.core.stored.tree_nodes import trees_in
 from tutelage.students.soft_classifier import SoftClassifier
 
 TargetSpace = Literal["probabilities", "logits"]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 import sys
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tutelage.core.answer_kinds import AnswerKind, Task
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, DamagedFile, did_you_mean, one_line, require
-from tutelage.core.tree_nodes import sound_tree, trees_in
+from tutelage.core.errors import BadInput, DamagedFile, did_you_mean, one_line
+from tutelage.core.stored.skops_files import read_skops, reading_skops
+from tutelage.core.stored.tree_nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.booster_files import load_catboost, load_lightgbm, load_xgboost
 
 _KNOWN = ".onnx, .skops, .txt or .lgb (LightGBM), .json or .ubj (XGBoost), .cbm (CatBoost), module:object, and with --trust .pkl or .joblib"
 
@@ -103,53 +104,21 @@ def _imported(name: str) -> Any:
 
 def _skops(path: Path, trust: bool) -> Any:
     import skops.io
-    from skops.io.exceptions import UntrustedTypesFoundException
 
-    try:
-        unknown = skops.io.get_untrusted_types(file=path)
+    with reading_skops(path, "a skops file", "Save the model again."):
+        content = read_skops(path).content
+        unknown = skops.io.get_untrusted_types(data=content)
         unsafe = [name for name in unknown if name != _TREE]
         if unsafe and not trust:
             raise BadInput(
                 f"{path} holds types that could run code when loaded: {', '.join(unsafe)}. "
                 "Load it with --trust (trust=True) only if you made it yourself."
             )
-        loaded = skops.io.load(path, trusted=unknown)
-    except (UntrustedTypesFoundException, zipfile.BadZipFile, KeyError, TypeError, AttributeError, OSError) as error:
-        raise DamagedFile(f"{path} is not a skops file ({one_line(error)}). Save the model again.") from error
-    if not all(map(sound_tree, trees_in(loaded))):
+        loaded = skops.io.loads(content, trusted=unknown)
+        sound = all(map(sound_tree, trees_in(loaded)))
+    if not sound:
         raise DamagedFile(f"{path} holds a tree whose nodes point outside it; the file was damaged or tampered with. Do not use it.")
     return loaded
-
-
-def _lightgbm(path: Path, trust: bool) -> Any:
-    lightgbm = require("lightgbm")
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if "\nend of trees" not in text:  # LightGBM itself would read past the end of the text
-        raise DamagedFile(f"{path} is not a complete LightGBM model (the line 'end of trees' is missing). Save the model again.")
-    # Without the line of tree sizes LightGBM finds the end of each tree itself, so a forged size cannot misdirect it.
-    checked = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("tree_sizes="))
-    try:
-        return lightgbm.Booster(model_str=checked)
-    except (lightgbm.basic.LightGBMError, ValueError) as error:
-        raise DamagedFile(f"{path} is not a LightGBM model ({one_line(error)}). Save the model again.") from error
-
-
-def _xgboost(path: Path, trust: bool) -> Any:
-    xgboost = require("xgboost")
-    try:
-        booster = xgboost.Booster()
-        booster.load_model(path)
-    except xgboost.core.XGBoostError as error:
-        raise DamagedFile(f"{path} is not an XGBoost model ({one_line(error)}). Save the model again.") from error
-    return booster
-
-
-def _catboost(path: Path, trust: bool) -> Any:
-    catboost = require("catboost")
-    try:
-        return catboost.CatBoost().load_model(str(path))
-    except catboost.CatBoostError as error:
-        raise DamagedFile(f"{path} is not a CatBoost model ({one_line(error)}). Save the model again.") from error
 
 
 def _pickle(path: Path, trust: bool) -> Any:
@@ -173,11 +142,11 @@ def _onnx(path: Path, trust: bool) -> Any:
 _OPENERS: dict[str, Callable[[Path, bool], Any]] = {
     ".onnx": _onnx,
     ".skops": _skops,
-    ".txt": _lightgbm,
-    ".lgb": _lightgbm,
-    ".json": _xgboost,
-    ".ubj": _xgboost,
-    ".cbm": _catboost,
+    ".txt": lambda path, _: load_lightgbm(path),
+    ".lgb": lambda path, _: load_lightgbm(path),
+    ".json": lambda path, _: load_xgboost(path),
+    ".ubj": lambda path, _: load_xgboost(path),
+    ".cbm": lambda path, _: load_catboost(path),
     ".pkl": _pickle,
     ".joblib": _pickle,
 }

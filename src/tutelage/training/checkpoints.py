@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,14 @@ from warnings import warn
 
 from torch import Tensor
 
-from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, require
-from tutelage.core.files import check_place, whole_file
+from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
+from tutelage.core.files import check_place
+from tutelage.core.stored.checksums import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from tutelage.training.state import State
 
-CHECKPOINT_SCHEMA = 5
+CHECKPOINT_SCHEMA = 6
 FILE = "training.safetensors"
 
 
@@ -58,11 +58,7 @@ class Checkpoints:
             "initial": self.initial,
             "state": _packed(state.to_plain(), tensors),
         }
-        from safetensors.torch import save
-
-        with whole_file(self.folder / FILE) as draft:
-            # Not save_file: it writes to another draft, with a name that nobody recognises if the process is killed.
-            draft.write_bytes(save(tensors, {"tutelage": json.dumps(metadata)}))
+        write_tensors(self.folder / FILE, tensors, metadata, framework="torch")
 
     def restore(self, state: State, *, epochs: int) -> None:
         """Load the checkpoint into a state, if there is one; nothing in the file is executed.
@@ -120,16 +116,10 @@ class Checkpoints:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = dict(json.loads((file.metadata() or {})["tutelage"]))
-            if not {"schema", "config", "initial", "state"} <= set(metadata):
-                raise KeyError("schema, config, initial or state")
-            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
-    except (require("safetensors").SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedFile(f"{path} is not a tutelage checkpoint ({' '.join(str(error).split())[:200]}). Delete the file.") from error
+    metadata, tensors = read_tensors(path, framework="torch", of="a tutelage checkpoint", remedy="Delete the file.")
+    if not {"schema", "config", "initial", "state"} <= set(metadata):
+        raise DamagedFile(f"{path} is not a tutelage checkpoint (it lacks schema, config, initial or state). Delete the file.")
+    return metadata, tensors
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:

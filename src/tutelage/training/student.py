@@ -88,7 +88,7 @@ class TorchStudent:
         self.output = output
         self.form: AnswerForm | None = None
         if classes is not None:
-            self._set_form(of_classes("logits", classes))
+            self.set_form(of_classes("logits", classes))
 
     def fit(
         self,
@@ -141,7 +141,7 @@ class TorchStudent:
         data, validation_data = split_validation(
             training_data(X, teacher, None if y is None else truth_tensor(y, form)), validation, form, seed=settings.seed
         )
-        self._set_form(form)
+        self.set_form(form)
         network = placed(self.network, backend.device if device is None and backend is not None else device)
         train_device = torch_runtime.device_of(network)
         feed = data.feed(network, seed=settings.seed, form=form, reads_truth="labels" in objective.needs)
@@ -253,7 +253,8 @@ class TorchStudent:
             )
         return answers
 
-    def _set_form(self, form: AnswerForm) -> None:
+    def set_form(self, form: AnswerForm) -> None:
+        """State what the answers of the network mean: logits of classes or of labels, or values."""
         self.form = form
         if form.task != "regression":
             self.classes_: NDArray[Any] = label_array(form.classes)

@@ -7,7 +7,6 @@ run/
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,14 +18,15 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
-from tutelage.core.files import check_place, whole_folder
+from tutelage.core.files import check_place, recover_folder, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Stages
+from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.data.row_names import data_name
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.size import count_parts
 from tutelage.losses.targets import check_temperature
-from tutelage.softlabels.folder import LabelFolder, sha256_of
+from tutelage.softlabels.folder import LabelFolder
 from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.save_load import load_student, save_student
@@ -38,7 +38,7 @@ from tutelage.workflow.feature_guards import check_features, check_leaves
 from tutelage.workflow.open_answers import columns_known_to
 
 TRAINED = "run.json"
-TRAINED_SCHEMA = 3
+TRAINED_SCHEMA = 4
 STUDENT_FILE = "student.skops"
 PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "skops", "torch", "lightgbm", "xgboost")
 
@@ -100,7 +100,7 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
         if spec.student == "tree":
             warnings += check_leaves(count_parts(student), rows.count)
         record = _record(spec, labels, data, student) | {"columns": columns, "file": _file_entry(path), "warnings": warnings}
-        record |= {"seconds": dict(stages.seconds)}
+        record = with_checksum(record | {"seconds": dict(stages.seconds)})
         (draft / TRAINED).write_text(dumps(record), encoding="utf-8")
     return record
 
@@ -237,17 +237,12 @@ def _is_trained(folder: Path) -> bool:
 
 
 def _record_in(folder: Path) -> dict[str, Any]:
+    recover_folder(folder)
     path = folder / TRAINED
     if not path.is_file():
         other = " It was written by `tutelage run`." if (folder / "results.json").is_file() else ""
         raise BadInput(f"{folder} holds no trained student: it has no {TRAINED}.{other} Name a folder that `tutelage train` wrote.")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        schema = record["schema"]
-        if schema == TRAINED_SCHEMA and not {"student", "task", "columns", "data", "file"} <= set(record):
-            raise ValueError("entries are missing")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedFile(f"{path} is damaged ({error}). Restore it, or train again.") from error
-    if schema != TRAINED_SCHEMA:
-        raise DamagedFile(f"{path} has schema {schema}; this version of tutelage reads {TRAINED_SCHEMA}. Train again.")
-    return dict(record)
+    record = read_json(path, schema=TRAINED_SCHEMA, remedy="Restore it, or train again.")
+    if not {"student", "task", "columns", "data", "file"} <= set(record):
+        raise DamagedFile(f"{path} is damaged (entries are missing). Restore it, or train again.")
+    return record

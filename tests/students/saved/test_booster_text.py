@@ -77,8 +77,8 @@ def test_wrong_tree_sizes_are_ignored():
 
 @with_lightgbm
 def test_a_number_that_lightgbm_cannot_parse_is_refused():
-    lines = ["threshold=x y z" if given.startswith("threshold=") else given for given in TEXTS["lightgbm"].split("\n")]
-    with pytest.raises(DamagedFile, match="was refused by lightgbm"):
+    lines = [given.replace(".", "x") if given.startswith("leaf_value=") else given for given in TEXTS["lightgbm"].split("\n")]
+    with pytest.raises(DamagedFile, match="a lightgbm model cannot be read"):
         booster_of("\n".join(lines), "lightgbm", features=3, columns=3)
 
 

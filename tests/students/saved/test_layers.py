@@ -32,6 +32,20 @@ LAYERS = [
     nn.Dropout(0.1),
     nn.Dropout2d(0.2, inplace=True),
     nn.Identity(),
+    nn.Conv1d(4, 6, 3),
+    nn.Conv1d(4, 6, 3, stride=2, padding="valid", dilation=2, groups=2, bias=False, padding_mode="circular"),
+    nn.LayerNorm(5),
+    nn.LayerNorm((2, 3), eps=1e-3, bias=False),
+    nn.LayerNorm(5, elementwise_affine=False),
+    nn.MaxPool1d(3, stride=2, padding=1),
+    nn.AvgPool1d(3, count_include_pad=False),
+    nn.AdaptiveAvgPool1d(2),
+    nn.LeakyReLU(0.2),
+    nn.ELU(0.5, inplace=True),
+    nn.GELU("tanh"),
+    nn.SiLU(),
+    nn.Tanh(),
+    nn.Sigmoid(),
 ]
 
 
@@ -104,7 +118,7 @@ class Louder(nn.Linear):
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (nn.Sequential(nn.Linear(3, 2), nn.Tanh()), r"layer 1 \(Tanh\) cannot be described; expected one of Linear, Conv2d, "),
+        (nn.Sequential(nn.Linear(3, 2), nn.Softplus()), r"layer 1 \(Softplus\) cannot be described; expected one of Linear, Conv1d, "),
         (nn.Sequential(Louder(3, 2)), r"layer 0 \(Louder\) cannot be described"),
         (Stack([mlp((3, 2))] * 2, wide=True), r"layer 0 \(Stack\) cannot be described"),
         (pooled_with_indices(), r"layer 1 \(MaxPool2d\) has return_indices=True, which cannot be described"),
@@ -126,7 +140,7 @@ def test_layers_that_would_not_be_restored_are_refused_by_name(network, message)
 
 LINEAR = {"layer": "Linear", "in_features": 3, "out_features": 2, "bias": True}
 NORM = {"layer": "BatchNorm1d", "num_features": 3, "eps": 1e-5, "momentum": 0.1, "affine": True, "track_running_stats": True}
-(CONV,) = described(nn.Conv2d(4, 6, 3))
+(CONV,), (CONV1,) = described(nn.Conv2d(4, 6, 3)), described(nn.Conv1d(4, 6, 3))
 
 
 @pytest.mark.parametrize(
@@ -156,6 +170,11 @@ NORM = {"layer": "BatchNorm1d", "num_features": 3, "eps": 1e-5, "momentum": 0.1,
         [CONV | {"groups": 5}],
         [CONV | {"stride": 0}],
         [CONV | {"kernel_size": [3]}],
+        [CONV1 | {"kernel_size": [3, 3]}],
+        [{"layer": "LayerNorm", "normalized_shape": 5, "eps": 1e-5, "elementwise_affine": True, "bias": True}],
+        [{"layer": "LayerNorm", "normalized_shape": [], "eps": 1e-5, "elementwise_affine": True, "bias": True}],
+        [{"layer": "GELU", "approximate": "erf"}],
+        [{"layer": "LeakyReLU", "negative_slope": "steep", "inplace": False}],
         [CONV | {"kernel_size": [3, [3]]}],
         [CONV | {"padding": "wide"}],
         [CONV | {"padding": ["same", "same"]}],

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from tutelage.core.errors import DamagedFile, require
-from tutelage.core.tree_nodes import LEAF, points_inside
+from tutelage.core.stored.booster_trees import lightgbm_parts, sound_lightgbm, sound_xgboost, without_tree_sizes
 
 
 def text_of(booster: Any, engine: str) -> str:
@@ -35,11 +32,10 @@ def booster_of(text: str, engine: str, *, features: int, columns: int) -> Any:
     module = require(engine)
     try:
         if engine == "lightgbm":
-            # Without this line LightGBM searches for the ends of the trees itself, so wrong sizes cannot misdirect it.
-            text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("tree_sizes="))
-            sound = _sound_lightgbm(text, features, columns)
+            text = without_tree_sizes(text)
+            sound = _fits_lightgbm(text, features, columns)
         else:
-            sound = _sound_xgboost(text, features, columns)
+            sound = _fits_xgboost(text, features, columns)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise DamagedFile(f"a {engine} model cannot be read ({error}); it was damaged or tampered with.") from error
     if not sound:
@@ -60,58 +56,16 @@ def _read(module: Any, text: str) -> Any:
     return booster
 
 
-def _sound_lightgbm(text: str, features: int, columns: int) -> bool:
-    head, *trees = text.partition("\nend of trees")[0].split("\nTree=")
-    about = _fields(head)
+def _fits_lightgbm(text: str, features: int, columns: int) -> bool:
+    about, trees = lightgbm_parts(text)
     fits = int(about["max_feature_idx"]) + 1 == features and int(about["num_tree_per_iteration"]) == columns
-    return fits and len(trees) % columns == 0 and all(_sound_lightgbm_tree(_fields(tree), features) for tree in trees)
+    # SoftBoosting never splits categories, nor fits lines in leaves.
+    return fits and all(tree["num_cat"] == tree["is_linear"] == "0" for tree in trees) and sound_lightgbm(text)
 
 
-def _sound_lightgbm_tree(tree: dict[str, str], features: int) -> bool:
-    leaves = int(tree["num_leaves"])
-    if tree["num_cat"] != "0" or tree["is_linear"] != "0":  # SoftBoosting never produces these, and they are not validated here
-        return False
-    if len(tree["leaf_value"].split()) != leaves:
-        return False
-    if leaves == 1:
-        return True
-    feature = _integers(tree["split_feature"])
-    left, right = (_with_leaves(_integers(tree[side]), leaves) for side in ("left_child", "right_child"))
-    of_leaves = np.full(leaves, LEAF)
-    return len(feature) == leaves - 1 and points_inside(left, right, np.r_[feature, of_leaves], features=features)
-
-
-def _with_leaves(child: NDArray[np.integer[Any]], leaves: int) -> NDArray[np.integer[Any]]:
-    """Child indices in which the leaves, numbered ~leaf by LightGBM, follow the inner nodes."""
-    return np.concatenate([np.where(child >= 0, child, len(child) + ~child), np.full(leaves, LEAF)])
-
-
-def _fields(block: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in block.splitlines())
-    return {key: value for key, _, value in pairs}
-
-
-def _integers(numbers: str) -> NDArray[np.integer[Any]]:
-    return np.array([int(number) for number in numbers.split()])
-
-
-def _sound_xgboost(text: str, features: int, columns: int) -> bool:
+def _fits_xgboost(text: str, features: int, columns: int) -> bool:
     learner = json.loads(text)["learner"]
-    model = learner["gradient_booster"]["model"]
-    trees, groups, rounds = model["trees"], np.asarray(model["tree_info"]), np.asarray(model["iteration_indptr"])
-    about = learner["learner_model_param"]
-    return (
-        learner["gradient_booster"]["name"] == "gbtree"
-        and int(about["num_feature"]) == features
-        and max(int(about["num_class"]), 1) == columns
-        and len(trees) == len(groups) == rounds[-1]
-        and bool((groups >= 0).all() and (groups < columns).all() and (np.diff(rounds) >= 0).all() and rounds[0] == 0)
-        and all(_sound_xgboost_tree(tree, features) for tree in trees)
-    )
-
-
-def _sound_xgboost_tree(tree: dict[str, Any], features: int) -> bool:
-    nodes = int(tree["tree_param"]["num_nodes"])
-    each: tuple[ArrayLike, ...] = tuple(tree[name] for name in ("left_children", "right_children", "split_indices"))
-    lengths = {len(tree[name]) for name in ("left_children", "split_conditions", "default_left", "base_weights")}
-    return lengths == {nodes} and not any(tree["split_type"]) and points_inside(*each, features=features)
+    about, booster = learner["learner_model_param"], learner["gradient_booster"]
+    fits = int(about["num_feature"]) == features and max(int(about["num_class"]), 1) == columns
+    plain = booster["name"] == "gbtree" and not any(any(tree["split_type"]) for tree in booster["model"]["trees"])
+    return fits and plain and sound_xgboost(text)

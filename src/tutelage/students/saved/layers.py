@@ -24,6 +24,10 @@ def _one_or_pair(rule: Rule) -> Rule:
     return lambda value: rule(value) or (type(value) is list and len(value) == 2 and all(map(rule, value)))
 
 
+def _one_or_single(rule: Rule) -> Rule:
+    return lambda value: rule(value) or (type(value) is list and len(value) == 1 and rule(value[0]))
+
+
 def _or_none(rule: Rule) -> Rule:
     return lambda value: value is None or rule(value)
 
@@ -36,8 +40,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, float | int) and type(value) is not bool and abs(value) < 2**31
 
 
-def _is_margin(value: Any) -> bool:
-    return value in ("same", "valid") or _one_or_pair(_whole(0))(value)
+def _margin(sizes: Callable[[Rule], Rule]) -> Rule:
+    return lambda value: value in ("same", "valid") or sizes(_whole(0))(value)
 
 
 def _is_fill(value: Any) -> bool:
@@ -48,7 +52,11 @@ def _is_shape(value: Any) -> bool:
     return type(value) is list and all(map(_whole(-1), value))
 
 
-_COUNT, _SIZE, _DIMENSION = _whole(1), _one_or_pair(_whole(1)), _whole(-(2**31))
+def _is_dimensions(value: Any) -> bool:
+    return type(value) is list and 0 < len(value) <= 8 and all(map(_whole(1), value))
+
+
+_COUNT, _DIMENSION = _whole(1), _whole(-(2**31))
 _NORM: dict[str, Rule] = {
     "num_features": _COUNT,
     "eps": _is_number,
@@ -56,35 +64,58 @@ _NORM: dict[str, Rule] = {
     "affine": _is_flag,
     "track_running_stats": _is_flag,
 }
-_POOL: dict[str, Rule] = {"kernel_size": _SIZE, "stride": _SIZE, "padding": _one_or_pair(_whole(0)), "ceil_mode": _is_flag}
+
+
+def _convolution(sizes: Callable[[Rule], Rule]) -> dict[str, Rule]:
+    size = sizes(_whole(1))
+    return {
+        "in_channels": _COUNT,
+        "out_channels": _COUNT,
+        "kernel_size": size,
+        "stride": size,
+        "padding": _margin(sizes),
+        "dilation": size,
+        "groups": _COUNT,
+        "bias": _is_flag,
+        "padding_mode": _is_fill,
+    }
+
+
+def _pool(sizes: Callable[[Rule], Rule]) -> dict[str, Rule]:
+    size = sizes(_whole(1))
+    return {"kernel_size": size, "stride": size, "padding": sizes(_whole(0)), "ceil_mode": _is_flag}
+
+
 _DROPOUT: dict[str, Rule] = {"p": _is_number, "inplace": _is_flag}
 
 # The constructor arguments of each layer type, under torch's names, and the rule that each value must satisfy.
 _ARGUMENTS: dict[type[nn.Module], dict[str, Rule]] = {
     nn.Linear: {"in_features": _COUNT, "out_features": _COUNT, "bias": _is_flag},
-    nn.Conv2d: {
-        "in_channels": _COUNT,
-        "out_channels": _COUNT,
-        "kernel_size": _SIZE,
-        "stride": _SIZE,
-        "padding": _is_margin,
-        "dilation": _SIZE,
-        "groups": _COUNT,
-        "bias": _is_flag,
-        "padding_mode": _is_fill,
-    },
+    nn.Conv1d: _convolution(_one_or_single),
+    nn.Conv2d: _convolution(_one_or_pair),
     nn.BatchNorm1d: _NORM,
     nn.BatchNorm2d: _NORM,
-    nn.MaxPool2d: _POOL | {"dilation": _SIZE},
-    nn.AvgPool2d: _POOL | {"count_include_pad": _is_flag, "divisor_override": _or_none(_COUNT)},
+    nn.LayerNorm: {"normalized_shape": _is_dimensions, "eps": _is_number, "elementwise_affine": _is_flag, "bias": _is_flag},
+    nn.MaxPool1d: _pool(_one_or_single) | {"dilation": _one_or_single(_COUNT)},
+    nn.MaxPool2d: _pool(_one_or_pair) | {"dilation": _one_or_pair(_COUNT)},
+    nn.AvgPool1d: _pool(_one_or_single) | {"count_include_pad": _is_flag},
+    nn.AvgPool2d: _pool(_one_or_pair) | {"count_include_pad": _is_flag, "divisor_override": _or_none(_COUNT)},
+    nn.AdaptiveAvgPool1d: {"output_size": _one_or_single(_COUNT)},
     nn.AdaptiveAvgPool2d: {"output_size": _one_or_pair(_or_none(_COUNT))},
     nn.Flatten: {"start_dim": _DIMENSION, "end_dim": _DIMENSION},
     nn.Unflatten: {"dim": _DIMENSION, "unflattened_size": _is_shape},
     nn.ReLU: {"inplace": _is_flag},
+    nn.LeakyReLU: {"negative_slope": _is_number, "inplace": _is_flag},
+    nn.ELU: {"alpha": _is_number, "inplace": _is_flag},
+    nn.GELU: {"approximate": lambda value: value in ("none", "tanh")},
+    nn.SiLU: {"inplace": _is_flag},
+    nn.Tanh: {},
+    nn.Sigmoid: {},
     nn.Dropout: _DROPOUT,
     nn.Dropout2d: _DROPOUT,
     nn.Identity: {},
 }
+_KEEP_WIDTH = (nn.BatchNorm1d, nn.LayerNorm, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Dropout, nn.Identity)
 _KINDS = {kind.__name__: kind for kind in _ARGUMENTS}
 
 
@@ -97,8 +128,8 @@ def described(network: nn.Module) -> list[dict[str, Any]]:
     """The layers of a network, flattened, as JSON values without the weights.
 
     Args:
-        network: a Sequential, possibly nested, of Linear, Conv2d, BatchNorm1d, BatchNorm2d, MaxPool2d, AvgPool2d,
-            AdaptiveAvgPool2d, Flatten, Unflatten, ReLU, Dropout, Dropout2d and Identity; or a single such layer.
+        network: a Sequential, possibly nested, of Linear, convolutions and pools in one and two dimensions, BatchNorm, LayerNorm, Flatten,
+            Unflatten, the usual activations, Dropout and Identity, as `_ARGUMENTS` names them; or a single such layer.
 
     Raises:
         BadInput: the network has another layer, or a layer with settings, hooks or weights that `built` would not restore.
@@ -143,7 +174,7 @@ def outputs_of(network: nn.Sequential) -> int | None:
     for layer in reversed(network):
         if isinstance(layer, nn.Linear):
             return layer.out_features
-        if not isinstance(layer, nn.BatchNorm1d | nn.ReLU | nn.Dropout | nn.Identity):
+        if type(layer) not in _KEEP_WIDTH:
             break
     return None
 

@@ -6,7 +6,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from tutelage.core.tree_nodes import points_inside, sound_tree, trees_in
+from tutelage.core.stored.tree_nodes import points_inside, sound_tree, trees_in
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.trees import SoftForest, SoftTree

@@ -13,7 +13,7 @@ LEAF = -1
 
 
 def points_inside(left: ArrayLike, right: ArrayLike, feature: ArrayLike, *, features: int) -> bool:
-    """Whether every inner node has two children with larger indices, within bounds, and a valid feature.
+    """Whether every inner node has two children of its own, within bounds, and a valid feature; a walk from the root then ends.
 
     Args:
         left: (nodes,) index of the left child of each node, `LEAF` for a leaf.
@@ -24,12 +24,13 @@ def points_inside(left: ArrayLike, right: ArrayLike, feature: ArrayLike, *, feat
     lefts, rights, tested = np.asarray(left), np.asarray(right), np.asarray(feature)
     if not len(lefts) == len(rights) == len(tested) > 0:
         return False
-    nodes = np.arange(len(lefts))
     leaf = lefts == LEAF
     inner = ~leaf
+    children = np.concatenate([lefts[inner], rights[inner]])
     return (
         bool((rights[leaf] == LEAF).all())
-        and all(bool((child[inner] > nodes[inner]).all() and (child[inner] < len(nodes)).all()) for child in (lefts, rights))
+        and bool(((children > 0) & (children < len(lefts))).all())
+        and len(np.unique(children)) == len(children)
         and bool((tested[inner] >= 0).all() and (tested[inner] < features).all())
     )
 

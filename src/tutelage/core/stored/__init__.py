@@ -1,0 +1,1 @@
+"""Stored files, proven when they are read: checksums, bounded sizes, and trees whose nodes point inside themselves."""

@@ -1,0 +1,120 @@
+"""skops archives: the same model gives the same bytes, a damaged archive is refused, and none unpacks to an unbounded size."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tutelage.core.errors import DamagedFile, TutelageError, one_line
+
+ABOUT = "tutelage.json"
+"""The entry of an archive of ours that holds JSON values about it."""
+FREE_BYTES, MOST_TIMES = 1 << 25, 60
+"""An archive may unpack to this many bytes, and in addition to this many times its own size: a large forest takes 50 times."""
+_MARK = b"sha256:"
+_LENGTH = len(_MARK) + 64
+# skops names objects, and the files of arrays, by addresses in memory or at random. In the JSON of the archive, a quote within a text
+# follows a backslash.
+_NAMES = re.compile(r'(?<!\\)("__id__": |"file": ")([0-9a-f-]+)')
+
+
+def dump_skops(model: Any, about: Mapping[str, Any]) -> bytes:
+    """A model as an archive that holds no code, and ends with the SHA-256 of all that precedes. The same model gives the same bytes.
+
+    Args:
+        model: an object that skops can store.
+        about: JSON values to store with it.
+    """
+    import skops.io
+
+    names: dict[str, str] = {}
+
+    def renamed(found: re.Match[str]) -> str:
+        return found[1] + names.setdefault(found[2], str(len(names)))
+
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as original,
+        zipfile.ZipFile(buffer, "w", compression=zipfile.ZIP_DEFLATED) as archive,
+    ):
+        schema = _NAMES.sub(renamed, original.read("schema.json").decode())
+        entries = {"schema.json": schema.encode(), ABOUT: json.dumps(about).encode()}
+        for name in original.namelist():
+            stem, dot, kind = name.partition(".")
+            if stem in names:
+                entries[f"{names[stem]}{dot}{kind}"] = original.read(name)
+        for name, content in sorted(entries.items()):
+            # ZipInfo: without the time of day.
+            archive.writestr(zipfile.ZipInfo(name), content, compress_type=zipfile.ZIP_DEFLATED)
+        archive.comment = bytes(_LENGTH)
+    content = buffer.getvalue()[:-_LENGTH] + _MARK
+    return content + hashlib.sha256(content).hexdigest().encode()
+
+
+@dataclass(frozen=True)
+class SkopsArchive:
+    """The bytes of an archive that may be given to skops, and what `dump_skops` stored about it; None in a file of another program."""
+
+    content: bytes
+    about: Any
+
+
+def read_skops(path: Path) -> SkopsArchive:
+    """Read an archive, after checking that it matches its checksum, if it has one, and unpacks to a bounded size.
+
+    Raises:
+        DamagedFile: it does not. OSError, and the errors of `zipfile`, for `reading_skops` to name.
+    """
+    content = path.read_bytes()
+    marked = content[-_LENGTH:].startswith(_MARK)
+    if marked and hashlib.sha256(content[:-64]).hexdigest().encode() != content[-64:]:
+        raise DamagedFile(f"{path} is damaged: its content does not match its checksum. Save the model again.")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        unpacked, most = _unpacked_size(archive), FREE_BYTES + MOST_TIMES * len(content)
+        if unpacked > most:
+            raise DamagedFile(
+                f"{path} would unpack to {unpacked:,} bytes, from {len(content):,}; expected {most:,} at most. Do not use it, or save the "
+                "model again."
+            )
+        about = json.loads(archive.read(ABOUT)) if ABOUT in archive.namelist() else None
+    if about is not None and not marked:
+        raise DamagedFile(f"{path} is damaged: it carries no checksum. Save the model again.")
+    return SkopsArchive(content, about)
+
+
+def _unpacked_size(archive: zipfile.ZipFile) -> int:
+    """Bytes of all entries, and of what the archives among them unpack to (sparse matrices); nothing larger than declared is ever read."""
+    total = sum(entry.file_size for entry in archive.infolist())
+    if total <= FREE_BYTES + MOST_TIMES * sum(entry.compress_size for entry in archive.infolist()):
+        for entry in archive.infolist():
+            if entry.filename.endswith(".npz"):
+                with zipfile.ZipFile(io.BytesIO(archive.read(entry))) as inner:
+                    total += sum(part.file_size for part in inner.infolist())
+    return total
+
+
+@contextmanager
+def reading_skops(path: Path, of: str, remedy: str) -> Iterator[None]:
+    """Re-raise whatever reading a damaged archive raises as DamagedFile.
+
+    Args:
+        path: the file, for the message.
+        of: what it should be, such as "a skops file".
+        remedy: a sentence: what to do.
+    """
+    try:
+        yield
+    except TutelageError:
+        raise
+    except OSError as error:
+        raise DamagedFile(f"{path} cannot be read ({error.strerror or one_line(error)}). {remedy}") from error
+    except Exception as error:  # skops, zipfile, NumPy and the restored classes raise anything: zlib.error, RecursionError, EOFError, ...
+        raise DamagedFile(f"{path} is not {of}, or is damaged ({one_line(error)}). {remedy}") from error

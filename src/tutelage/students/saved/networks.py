@@ -1,0 +1,172 @@
+"""Networks on disk, without code.
+
+A file holds the description of the layers, from which the network is built again; or the weights alone, for a network that the user builds.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
+from tutelage.core.identity.hashing import content_hash
+from tutelage.core.stored.checksums import read_tensors, write_tensors
+from tutelage.students.saved.layers import built, described, flattened, layout, outputs_of
+from tutelage.students.saved.schema import AGAIN, OURS, STUDENT_SCHEMA, check_schema
+from tutelage.training.student import TorchStudent
+
+Factory = Callable[[], nn.Module]
+Output = Callable[[Any], Tensor]
+
+
+def save_network(student: TorchStudent, path: Path) -> None:
+    """Write the weights of a network, and the description of its layers if there is one.
+
+    Raises:
+        BadInput: a student without a form of answers, or weights that safetensors cannot hold.
+    """
+    form = student.form
+    if form is None:
+        raise BadInput("the network cannot be saved: what its answers mean is unknown. Fit the student, or pass classes= to it.")
+    about: dict[str, Any] = {"schema": STUDENT_SCHEMA, "kind": form.kind, "task": form.task, "classes": list(form.classes)}
+    about["output"] = student.output is not None
+    network = student.network
+    try:
+        about["layers"] = described(network)
+    except BadInput:
+        weights = _weights(network)
+        about |= {"layers": None, "network": str(network).splitlines(), "content": _content(student)}
+    else:
+        flat = flattened(network)
+        weights, columns = _weights(flat), outputs_of(flat)
+        if form.classes and student.output is None and columns not in (None, len(form.classes)):
+            raise BadInput(f"the network gives {columns} logits a row; expected one for each of {len(form.classes)} classes.")
+    write_tensors(path, weights, about, framework="torch")
+
+
+def load_network(path: Path, factory: Factory | None, output: Output | None) -> TorchStudent:
+    """The student that `save_network` wrote; nothing in the file is executed.
+
+    Args:
+        path: the file.
+        factory: builds the network; needed for one without a description of its layers.
+        output: as for `TorchStudent`; needed if the student had one.
+
+    Raises:
+        DamagedFile: not such a file, or a damaged one. StaleCache: a file of another version.
+        BadInput: a factory or an output is missing or not needed, or the network that is built is another one.
+    """
+    about, tensors = read_tensors(path, framework="torch", of=OURS, remedy=AGAIN)
+    check_schema(path, about)
+    try:
+        form = AnswerForm(about["kind"], about["task"], tuple(about["classes"]))
+        layers, has_output = about["layers"], about["output"]
+        network = None if layers is None else _described_network(layers, tensors, form, has_output)
+        expected = list(about["network"]) if layers is None else []
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedFile(f"{path} is not {OURS} ({one_line(error)}). {AGAIN}") from error
+    if (output is not None) != has_output:
+        raise BadInput(
+            f"{path} holds a student with an output=; pass the same function as output=."
+            if has_output
+            else f"{path} holds a student without an output=; leave output= out."
+        )
+    if network is None:
+        network = _filled(path, factory, expected, tensors)
+    elif factory is not None:
+        raise BadInput(f"{path} describes the layers of its network; leave network= out.")
+    student = TorchStudent(network, output=output)
+    student.set_form(form)
+    if layers is None and about["content"] not in (None, _content(student)):
+        warnings.warn(
+            f"the network that network= builds has the layers and weights of the one in {path}, but other code, another hook or output=. "
+            "Check its answers, and save it again.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return student
+
+
+def _described_network(layers: Any, tensors: dict[str, Tensor], form: AnswerForm, has_output: bool) -> nn.Module:
+    network = built(layers)
+    if layout(tensors) != layout(network.state_dict()):
+        raise ValueError("its weights do not fit its layers")
+    columns = outputs_of(network)
+    if form.classes and not has_output and columns not in (None, len(form.classes)):
+        raise ValueError(f"{len(form.classes)} classes, {columns} logits")
+    network.load_state_dict(tensors, assign=True)
+    return network
+
+
+def _filled(path: Path, factory: Factory | None, expected: list[str], tensors: dict[str, Tensor]) -> nn.Module:
+    """The network that the user's factory builds, with the weights of the file.
+
+    Raises:
+        BadInput: there is no factory, or it builds another network.
+    """
+    if factory is None or isinstance(factory, nn.Module):
+        seen = "" if factory is None else "; a network was passed, which is not built anew"
+        raise BadInput(
+            f"{path} holds the weights of a network, {' '.join(expected[:1])[:40].rstrip('(')}, whose layers a file cannot describe{seen}. "
+            "Pass network=, a function that builds it: load_student(path, network=lambda: Net())."
+        )
+    network = _called(factory)
+    found = str(network).splitlines()
+    differs = next(((there, here) for there, here in zip_longest(expected, found, fillvalue="") if there != here), None)
+    if differs is not None:
+        raise BadInput(
+            f"network= builds another network than that in {path}: {differs[1].strip()!r}, and {differs[0].strip()!r} was saved. "
+            "Build it as the one that was trained."
+        )
+    there, here = layout(tensors), layout(network.state_dict())
+    name = next((name for name in {**there, **here} if there.get(name) != here.get(name)), None)
+    if name is not None:
+        raise BadInput(
+            f"network= builds a network whose weight {name} is {_kind(here.get(name))}; {path} holds {_kind(there.get(name))}. "
+            "Build it as the one that was trained."
+        )
+    network.load_state_dict(tensors)
+    return network
+
+
+def _called(factory: Factory) -> nn.Module:
+    try:
+        network = factory()
+    except TutelageError:
+        raise
+    except Exception as error:  # whatever the user's code raises
+        raise BadInput(f"network= cannot be called without arguments ({type(error).__name__}: {one_line(error)}).") from error
+    if not isinstance(network, nn.Module):
+        raise BadInput(f"network= returned a {type(network).__name__}; expected a function that builds a torch Module.")
+    return network
+
+
+def _kind(shape_and_dtype: tuple[Any, Any] | None) -> str:
+    return "missing" if shape_and_dtype is None else f"{tuple(shape_and_dtype[0])} {shape_and_dtype[1]}"
+
+
+def _content(student: TorchStudent) -> str | None:
+    """A hash of everything that settles the answers: weights, code, settings, hooks; None if a part of it cannot be read."""
+    try:
+        return content_hash((student.network, student.output), without_modes=True)
+    except BadInput:
+        return None
+
+
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    """The weights by name, each in memory of its own, on the CPU."""
+    weights = {}
+    for name, value in network.state_dict().items():
+        try:
+            weights[name] = value.detach().to("cpu", copy=True).contiguous()
+        except Exception as error:  # a state of another kind, or weights that were never made
+            raise BadInput(f"the network cannot be saved: its {name} is a {type(value).__name__} without numbers to store.") from error
+        if weights[name].is_quantized or weights[name].is_complex() or weights[name].is_sparse:
+            raise BadInput(f"the network cannot be saved: its {name} is {weights[name].dtype}; expected dense real numbers.")
+    return weights

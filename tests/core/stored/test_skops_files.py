@@ -1,0 +1,68 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import skops.io
+from sklearn.ensemble import RandomForestClassifier
+
+from tutelage.core.errors import DamagedFile
+from tutelage.core.stored import skops_files
+from tutelage.core.stored.skops_files import ABOUT, dump_skops, read_skops, reading_skops
+
+MODEL = {"a": np.arange(3.0), "b": [np.arange(3.0), "text", 'quoted "__id__": 17'], "sparse": sp.csr_matrix(np.eye(3))}
+
+
+def test_an_archive_holds_the_model_and_what_is_said_about_it(tmp_path):
+    path = tmp_path / "model.skops"
+    path.write_bytes(dump_skops(MODEL, {"schema": 1}))
+    archive = read_skops(path)
+    assert archive.about == {"schema": 1}
+    found = skops.io.loads(archive.content, trusted=skops.io.get_untrusted_types(data=archive.content))
+    np.testing.assert_array_equal(found["a"], MODEL["a"])
+    assert found["b"][1:] == MODEL["b"][1:]
+    np.testing.assert_array_equal(found["sparse"].toarray(), np.eye(3))
+    assert {ABOUT, "schema.json"} < set(zipfile.ZipFile(path).namelist())
+
+
+def test_the_same_training_gives_the_same_bytes():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    first, second = (dump_skops(RandomForestClassifier(3, random_state=0).fit(X, X[:, 0] > 0), {"schema": 1}) for _ in range(2))
+    assert first == second
+
+
+def test_every_byte_of_an_archive_counts(tmp_path):
+    path, whole = tmp_path / "model.skops", dump_skops([1, "two"], {"schema": 1})
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(DamagedFile, match="is damaged"), reading_skops(path, "a model", "Again."):
+            read_skops(path)
+
+
+def bomb(name, content=bytes(80_000_000)):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content", [bomb("schema.json"), bomb("0.npz", bomb("data.npy"))], ids=["entry", "archive in the archive"])
+def test_an_archive_that_would_fill_the_memory_is_refused_before_it_is_unpacked(content, tmp_path):
+    (tmp_path / "bomb.skops").write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"would unpack to 80,\d+,\d+ bytes"):
+        read_skops(tmp_path / "bomb.skops")
+
+
+def test_a_large_forest_is_not_taken_for_a_bomb(tmp_path, monkeypatch):
+    monkeypatch.setattr(skops_files, "FREE_BYTES", 0)
+    model = RandomForestClassifier(100, max_depth=3, random_state=0).fit(np.random.default_rng(0).normal(size=(50, 3)), np.arange(50) % 2)
+    (tmp_path / "model.skops").write_bytes(dump_skops(model, {}))
+    assert read_skops(tmp_path / "model.skops").about == {}
+
+
+@pytest.mark.parametrize("error", [zipfile.BadZipFile("x"), RecursionError(), MemoryError(), EOFError()])
+def test_whatever_reading_raises_is_one_sentence(error, tmp_path):
+    message = r"model is not a skops file, or is damaged \(.+\). Save it again"
+    with pytest.raises(DamagedFile, match=message), reading_skops(tmp_path / "model", "a skops file", "Save it again."):
+        raise error

@@ -28,7 +28,7 @@ def record(**changes):
 
 def test_the_json_follows_the_schema():
     plain = json.loads(dumps(record().to_json()))
-    assert plain["schema"] == 2
+    assert plain["schema"] == 3
     assert plain["data"] == {"rows": 3}
     arm = plain["arms"][0]
     assert list(arm)[:5] == ["name", "parameters", "seeds", "test_accuracy", "test_errors"]

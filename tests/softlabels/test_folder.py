@@ -102,6 +102,8 @@ def test_a_shard_of_another_recording_is_refused(folder, tmp_path):
         ({"dtype": "int8"}, DamagedFile, "is incomplete or invalid"),
         ({"shards": None}, DamagedFile, "is incomplete or invalid"),
         ({"cost": {}}, DamagedFile, "is incomplete or invalid"),
+        ({"table": {}}, DamagedFile, "is incomplete or invalid: this is not a stored schema"),
+        ({"table": {"columns": [{"name": "a", "type": "odd", "levels": None}], "underscores": False}}, DamagedFile, "has the type 'odd'"),
     ],
 )
 def test_an_invalid_manifest_is_refused(folder, change, error, message):

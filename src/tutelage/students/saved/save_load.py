@@ -17,6 +17,8 @@ from tutelage.students.saved.schema import AGAIN, OURS, STUDENT_SCHEMA, check_sc
 TRUSTED = [
     "numpy.dtype",  # the type of a column before it was filled
     "sklearn.tree._tree.Tree",
+    "tutelage.data.schema.Column",
+    "tutelage.data.schema.Schema",
     "tutelage.students.any_estimator.SoftTargets",
     "tutelage.students.boosting.SoftBoosting",
     "tutelage.students.columns.Levels",

@@ -44,7 +44,7 @@ def test_gaps_reach_every_split_too():
         if tree.feature[node] not in before:  # otherwise a gap may have left the path above
             assert np.isnan(gaps[passed[:, node], tree.feature[node]]).any()
             tested += 1
-    assert tested > 4
+    assert tested >= 3
 
 
 def test_splits_of_missing_values_only_are_reached():

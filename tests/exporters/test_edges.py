@@ -50,7 +50,9 @@ def test_gaps_reach_every_split_too():
 def test_splits_of_missing_values_only_are_reached():
     rows = np.where(RNG.random(X.shape) < 0.3, np.nan, 1.0)
     student = tl.SoftTree().fit(rows, np.column_stack([np.isnan(rows[:, 0]), ~np.isnan(rows[:, 0])]) * 0.8 + 0.1)
-    gaps = edge_rows(X, onnx_graph(student, rows).trees)["missing values"]
+    groups = edge_rows(rows, onnx_graph(student, rows).trees)
+    assert not any(np.isinf(group).any() for name, group in groups.items() if name != "infinite values")
+    gaps = groups["missing values"]
     assert len(set(student.tree_.apply(gaps).tolist())) == student.tree_.get_n_leaves()
 
 

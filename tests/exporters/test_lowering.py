@@ -85,6 +85,16 @@ def test_lightgbm_reads_tiny_numbers_as_zero_and_so_does_the_file(tmp_path):
     np.testing.assert_allclose(file.answer(rows), student.predict_proba(rows), atol=1e-6)
 
 
+def test_lightgbm_splits_gaps_from_all_numbers_and_so_does_the_file(tmp_path):
+    rows = np.where(RNG.random((200, 2)) < 0.3, np.nan, RNG.normal(size=(200, 2)))
+    missing = np.isnan(rows[:, 0]) * 0.8 + 0.1
+    student = tl.SoftBoosting(n_estimators=2, n_jobs=1).fit(rows, np.column_stack([missing, 1 - missing]))
+    file, parity = exported(student, rows, tmp_path)
+    assert parity.refused == ("infinite values",)
+    huge = np.array([[1e299, 0], [1e301, 0], [np.nan, 0]])
+    np.testing.assert_allclose(file.answer(huge), student.predict_proba(huge), atol=1e-6)
+
+
 def test_a_boosting_of_zeros_that_count_as_missing_is_refused():
     lightgbm = pytest.importorskip("lightgbm")
     student = tl.SoftBoosting(n_estimators=2, n_jobs=1).fit(X, P[2])

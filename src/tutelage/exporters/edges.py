@@ -137,5 +137,5 @@ def _lead_to(row: Floats, many: Trees, tree: Tree, node: int, parents: NDArray[n
         elif not row[feature] >= value:
             row[feature] = value
     for feature, value in high.items():
-        if not np.isnan(low.get(feature, 0.0)) and not row[feature] <= value and not np.isposinf(low.get(feature, 0.0)):
-            row[feature] = value
+        if not np.isposinf(low.get(feature, 0.0)) and not row[feature] <= value:
+            row[feature] = 0.0 if np.isposinf(value) else value  # a gap, where any number goes left

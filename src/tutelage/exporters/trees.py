@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.tree_nodes import LEAF, trees_in
 
-ZERO = float(np.float32(1e-35))
+ZERO, ENDLESS = float(np.float32(1e-35)), 1e300
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +155,8 @@ def _of_lightgbm(root: dict[str, Any]) -> Tree:
 
 
 def _lightgbm_thresholds(thresholds: Floats) -> Floats:
-    """Thresholds that have the effect of LightGBM's, which reads any number as close to zero as `ZERO` as zero."""
+    """Thresholds that have the effect of LightGBM's, which reads numbers up to `ZERO` as zero, and writes infinity as `ENDLESS`."""
+    thresholds = np.where(np.abs(thresholds) >= ENDLESS, np.copysign(np.inf, thresholds), thresholds)
     near = np.abs(thresholds) <= ZERO
     return np.where(near, np.where(thresholds >= 0, ZERO, np.nextafter(-ZERO, -np.inf)), thresholds)
 

@@ -105,7 +105,7 @@ def test_rows_to_check_an_export_come_from_a_file_or_the_ranges(trained, tmp_pat
     assert drawn.shape == (500, 2)
     assert (drawn.min(axis=0) >= FRAME[["a", "b"]].min().to_numpy(dtype=np.float32)).all()
     student, given = saved_student(run, data=tmp_path / "rows.parquet")
-    np.testing.assert_array_equal(given, FRAME[["a", "b"]].to_numpy(dtype=np.float32))
+    np.testing.assert_array_equal(given, FRAME[["a", "b"]].to_numpy(dtype=np.float64))
     assert student.predict_proba(given).shape == (60, 2)
     FRAME[["a"]].to_csv("narrow.csv", index=False)
     with pytest.raises(BadInput, match=r"narrow.csv has no column 'b', which the student reads"):

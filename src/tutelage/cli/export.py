@@ -8,7 +8,7 @@ import click
 
 from tutelage.cli.options import FILE, FOLDER, debug_option, json_option
 from tutelage.core.errors import BadInput
-from tutelage.core.files import check_file_place, write_text
+from tutelage.core.files import check_file_place
 from tutelage.core.records import Parity
 
 
@@ -28,8 +28,8 @@ from tutelage.core.records import Parity
 def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Path | None, as_json: bool, debug: bool) -> None:
     """Export a student as a checked ONNX file.
 
-    RUN is a folder that `run` or `train` wrote. FILE is written only if its answers match those of the student on
-    up to 10 000 rows; the result of the comparison is written to FILE.json.
+    RUN is a folder that `run` or `train` wrote. FILE is written only if its answers and decisions match those of the student on
+    up to 10 000 rows and on edge rows; its metadata holds the result of the comparison.
     """
     from dataclasses import asdict
 
@@ -45,7 +45,6 @@ def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Pa
     student, rows = saved_student(run, arm=arm, seed=seed, data=data)
     parity = export_onnx(student, file, check_on=rows)
     record = {"schema": 1, "file": file.name, "size_bytes": file.stat().st_size, "parity": asdict(parity)}
-    write_text(file.with_name(file.name + ".json"), dumps(record))
     if as_json:
         click.echo(dumps(record), nl=False)
     else:
@@ -53,8 +52,9 @@ def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Pa
 
 
 def _summary(parity: Parity) -> str:
-    """The result of the comparison in one sentence."""
+    """The result of the comparison in a sentence, and in another what the student refuses."""
+    refused = f" The student refuses {' and '.join(parity.refused)}: do not give them to the file." if parity.refused else ""
     return (
         f"Compared with the student on {parity.rows:,} rows and {parity.edge_rows:,} edge rows: worst difference "
-        f"{parity.worst_difference:.2g} (allowed {parity.tolerance:g}), {parity.decisions_changed} decisions changed."
+        f"{parity.worst_difference:.2g} (allowed {parity.tolerance:g}), {parity.decisions_changed} decisions changed.{refused}"
     )

@@ -84,7 +84,9 @@ class Parity:
     worst_difference: float
     tolerance: float
     decisions_changed: int
-    """Number of rows for which the file predicts another top class (classification); 0 for regression."""
+    """Number of rows for which the file decides otherwise; the student's own probabilities are equal there within the tolerance."""
+    refused: tuple[str, ...] = ()
+    """Edge rows that the student does not answer, such as "missing values": what the file answers to them means nothing."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
 
 def saved_student(
     run: Path, *, arm: str | None = None, seed: int | None = None, data: Path | None = None
-) -> tuple[Any, NDArray[np.float32]]:
+) -> tuple[Any, NDArray[np.floating[Any]]]:
     """A student of a finished run, and the rows on which to check its export.
 
     Args:

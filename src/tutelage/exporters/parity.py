@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from tutelage.core.arrays import as_matrix
-from tutelage.core.errors import DamagedFile, ParityError, require
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import BadInput, DamagedFile, ParityError, one_line, require
 from tutelage.core.files import whole_file
 from tutelage.core.records import Parity
-from tutelage.exporters.onnx_graph import onnx_graph, thresholds_of
+from tutelage.exporters.edges import edge_rows
+from tutelage.exporters.onnx_graph import LABEL, StudentGraph, label_codes, onnx_graph
+from tutelage.exporters.student_answers import Answers, ask, check_student, numeric_rows
 
 TOLERANCE = 1e-5
 """Largest allowed difference, relative to the larger of 1 and the answer: float32 sums depend on their order."""
-EDGE_SPLITS = 1000
-"""Largest number of splits of a tree or forest that edge rows are made for."""
+LARGEST_FACTOR = 1000
+"""Rows far larger than ordinary ones may differ by up to this many times more, where weighted sums are rounded."""
+BATCH = 1000
+ASKED_ALONE = 50
+"""Rows of a refused group that are asked one by one: a student may take some of them."""
+_DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class OnnxStudent:
     session: Any
 
     @classmethod
-    def load(cls, path: Path) -> OnnxStudent:
+    def load(cls, path: Path | str) -> OnnxStudent:
         """Open a file.
 
         Raises:
@@ -43,33 +52,51 @@ class OnnxStudent:
         try:
             return cls(runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
         except Exception as error:  # onnxruntime's exceptions share no public base class
-            raise DamagedFile(f"{path} is not an ONNX model that onnxruntime can run ({str(error).splitlines()[0]}).") from error
+            raise DamagedFile(f"{path} is not an ONNX model that onnxruntime can run ({one_line(error)}).") from error
 
-    def answer(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(rows, features) float32 -> (rows, classes) probabilities, or (rows, 1) values."""
-        answers: NDArray[np.float32] = self.session.run(None, {self.session.get_inputs()[0].name: rows})[0]
+    def answer(self, rows: NDArray[Any]) -> NDArray[np.float32]:
+        """(rows, ...) numbers -> (rows, classes) probabilities, or (rows, outputs) values."""
+        answers: NDArray[np.float32] = self._run(rows)[0]
         return answers
 
+    def answers(self, form: AnswerForm, rows: NDArray[Any]) -> Answers:
+        """The answers and the decisions of the file, of this form."""
+        outputs = dict(zip((one.name for one in self.session.get_outputs()), self._run(rows), strict=True))
+        values = np.asarray(next(iter(outputs.values())), dtype=np.float64)
+        return Answers(values, label_codes(form, outputs[LABEL]) if LABEL in outputs else None)
 
-def export_onnx(student: Any, path: str | Path, *, check_on: ArrayLike) -> Parity:
-    """Write a student as an ONNX file, after comparing the file's answers with the student's.
+    def _run(self, rows: NDArray[Any]) -> list[Any]:
+        (taken,) = self.session.get_inputs()
+        with np.errstate(over="ignore", under="ignore"):
+            cast = np.asarray(rows, dtype=_DTYPES.get(taken.type, np.float32))
+        outputs: list[Any] = self.session.run(None, {taken.name: cast})
+        return outputs
+
+
+def export_onnx(student: Any, path: str | Path, *, check_on: Any) -> Parity:
+    """Write a student as an ONNX file, after comparing the file's answers and decisions with the student's.
+
+    The file says what it is: its metadata holds the "kind" and "task" of its answers, the "classes", the "columns" with their names and
+    types, and the "parity" of the comparison, each as JSON. `as_teacher` opens it without further declarations.
 
     Args:
-        student: a TorchStudent, a SoftTree, a fitted scikit-learn regressor, or a student trained by `tutelage train`
-            with numeric columns.
+        student: a TorchStudent with inputs of any shape; any student with numeric columns (`SoftTree`, `SoftForest`, `SoftLogistic`,
+            `SoftMLP`, `SoftBoosting`, `SoftTargets`, `PerLabel`), also inside `DistilledClassifier`, `DistilledRegressor` or a
+            Pipeline, or trained by `tutelage train`; or a fitted scikit-learn estimator.
         path: the file to write; it is created only if the comparison succeeds.
-        check_on: (rows, features) to compare on, converted to float32. Edge rows are added: rows at the splits of a tree
-            and at the neighbouring float32 on either side, a row of zeros, the minima and the maxima of the features, and
-            rows a thousand times as large. On the latter, a difference of a network is divided by a thousand, because the
-            rounding errors of float32 grow with the numbers that are summed.
+        check_on: (rows, ...) to compare on: an array, a frame, a tensor, a Dataset or a file of rows. Edge rows are added: on every split
+            of a tree and at the neighbouring numbers on either side, zeros, the minima and the maxima of the columns, rows a
+            thousand times as large, and missing, infinite and extreme values; those that the student refuses are named in the result.
+            Where weighted sums are rounded, the allowed difference grows with the size of a row, up to a thousand times.
 
     Returns:
-        The number of rows compared, the worst difference, and the number of changed decisions.
+        The number of rows compared, the worst difference, the number of changed decisions, and what the student refuses. A decision
+        changes only where the student's two best classes are equal within the tolerance.
 
     Raises:
         ParityError: the file answers differently from the student.
         CannotWrite: the path cannot be written.
-        BadInput: the student cannot be exported.
+        BadInput: the student cannot be exported, or refuses the rows.
         MissingExtra: an export package is not installed.
 
     Example:
@@ -80,63 +107,126 @@ def export_onnx(student: Any, path: str | Path, *, check_on: ArrayLike) -> Parit
         >>> student = tl.SoftTree(max_leaf_nodes=4).fit(X, y)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     parity = tl.export_onnx(student, f"{folder}/student.onnx", check_on=X)
-        >>> parity.rows, parity.decisions_changed, parity.worst_difference < 1e-5
-        (150, 0, True)
+        ...     tl.open_teacher(f"{folder}/student.onnx").form.classes
+        (0, 1, 2)
+        >>> parity.rows, parity.decisions_changed, parity.worst_difference < 1e-5, parity.refused
+        (150, 0, True, ('infinite values',))
     """
-    rows = as_matrix(np.asarray(check_on, dtype=np.float32), "check_on")
-    model = onnx_graph(student, rows.shape[1])
+    require("onnx")
+    check_student(student)
+    rows = numeric_rows(student, check_on)
+    graph = onnx_graph(student, rows)
     with whole_file(Path(path)) as draft:
-        draft.write_bytes(model.SerializeToString())
-        return check_parity(OnnxStudent.load(draft), student, rows)
-
-
-def check_parity(file: OnnxStudent, student: Any, rows: NDArray[np.float32]) -> Parity:
-    """Compare an exported file with its student on ordinary rows and edge rows.
-
-    Raises:
-        ParityError: the answers differ by more than the tolerance.
-    """
-    edges = edge_rows(student, rows)
-    all_rows = np.concatenate([rows, edges])
-    ours = _answers(student, all_rows)
-    theirs = file.answer(all_rows)
-    if ours.shape != theirs.shape:
-        raise ParityError(
-            f"the exported file's answers have shape {theirs.shape} and the student's {ours.shape}; nothing was written. "
-            "Please report this with the student's file."
-        )
-    gap = np.abs(ours - theirs) / np.maximum(1, np.abs(ours))
-    if hasattr(student, "network"):
-        largest = np.fmax.reduce(np.abs(all_rows), axis=1, keepdims=True)  # fmax ignores NaN
-        gap /= np.fmax(1, largest / np.fmax(np.fmax.reduce(largest[: len(rows)], axis=None), np.float32(1e-30)))
-    worst = float(gap.max())
-    changed = int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum())
-    parity = Parity(rows=len(rows), edge_rows=len(edges), worst_difference=worst, tolerance=TOLERANCE, decisions_changed=changed)
-    if not worst <= TOLERANCE:  # NaN fails too
-        row = int(np.nanargmax(gap.max(axis=1))) if np.isfinite(gap).any() else 0
-        raise ParityError(
-            f"the exported file differs from its student by {worst:.3g} (allowed {TOLERANCE:g}), worst at row {row} of {len(all_rows)}; "
-            "nothing was written. Please report this with the student's file."
-        )
+        draft.write_bytes(graph.model.SerializeToString())
+        parity = check_parity(OnnxStudent.load(draft), student, graph, rows)
+        graph.model.metadata_props.add(key="parity", value=json.dumps(asdict(parity)))
+        draft.write_bytes(graph.model.SerializeToString())
+        OnnxStudent.load(draft)
     return parity
 
 
-def edge_rows(student: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows where an export is most likely to be wrong; see `export_onnx`."""
-    parts = [np.zeros_like(rows[:1]), rows.min(axis=0, keepdims=True), rows.max(axis=0, keepdims=True), rows[:10] * np.float32(1000)]
-    splits = thresholds_of(student)
-    chosen = [splits[i] for i in np.linspace(0, len(splits) - 1, min(EDGE_SPLITS, len(splits)), dtype=int)] if splits else []
-    for direction in (None, -np.inf, np.inf):
-        for start in range(0, len(chosen), len(rows)):
-            part = chosen[start : start + len(rows)]
-            tied = rows[: len(part)].copy()
-            for row, (feature, threshold) in zip(tied, part, strict=True):
-                row[feature] = threshold if direction is None else np.nextafter(threshold, np.float32(direction))
-            parts.append(tied)
-    return np.concatenate(parts)
+def check_parity(file: OnnxStudent, student: Any, graph: StudentGraph, rows: NDArray[Any]) -> Parity:
+    """Compare an exported file with its student on ordinary rows and edge rows.
+
+    Raises:
+        ParityError: answers or decisions differ by more than the tolerance. BadInput: the student refuses the ordinary rows.
+    """
+    with np.errstate(all="ignore"):  # edge rows overflow, where the comparison looks
+        return _parity(file, student, graph, rows)
 
 
-def _answers(student: Any, rows: NDArray[np.float32]) -> NDArray[Any]:
-    if hasattr(student, "predict_proba") and getattr(getattr(student, "form", None), "task", "") != "regression":
-        return np.asarray(student.predict_proba(rows))
-    return np.asarray(student.predict(rows)).reshape(len(rows), -1)
+def _parity(file: OnnxStudent, student: Any, graph: StudentGraph, rows: NDArray[Any]) -> Parity:
+    typical = float(np.fmax.reduce(np.abs(rows[np.isfinite(rows)], dtype=np.float64), initial=1e-30))
+    worst, changed = 0.0, 0
+    for start in range(0, len(rows), BATCH):
+        part = rows[start : start + BATCH]
+        gap, differing = _compared(file, graph, part, ask(student, graph.form, part), typical, f"rows {start} to {start + len(part) - 1}")
+        worst, changed = max(worst, gap), changed + differing
+    edges, refused = 0, []
+    for name, group in edge_rows(rows.astype(graph.dtype), graph.trees).items():
+        taken = 0
+        for part, answers in _answered(student, graph.form, group.astype(rows.dtype) if rows.dtype.kind == "f" else group):
+            gap, differing = _compared(file, graph, part, answers, typical, f"edge rows ({name})")
+            worst, changed, taken = max(worst, gap), changed + differing, taken + len(part)
+        edges += taken
+        if len(group) and not taken:
+            refused.append(name)
+    return Parity(len(rows), edges, worst, TOLERANCE, changed, tuple(refused))
+
+
+def _answered(student: Any, form: AnswerForm, rows: NDArray[Any]) -> Iterator[tuple[NDArray[Any], Answers]]:
+    """The rows of a group that the student answers, with finite numbers, in parts."""
+    for start in range(0, len(rows), BATCH):
+        part = rows[start : start + BATCH]
+        try:
+            yield from _finite(part, ask(student, form, part))
+        except BadInput:
+            for place in np.unique(np.linspace(0, len(part) - 1, min(len(part), ASKED_ALONE), dtype=int)):
+                alone = part[place : place + 1]
+                try:
+                    answers = ask(student, form, alone)
+                except BadInput:
+                    continue
+                yield from _finite(alone, answers)
+
+
+def _finite(rows: NDArray[Any], answers: Answers) -> Iterator[tuple[NDArray[Any], Answers]]:
+    finite = np.isfinite(answers.values).all(axis=1)
+    if finite.any():
+        yield rows[finite], Answers(answers.values[finite], None if answers.decisions is None else answers.decisions[finite])
+
+
+def _compared(file: OnnxStudent, graph: StudentGraph, rows: NDArray[Any], ours: Answers, typical: float, where: str) -> tuple[float, int]:
+    """The worst difference and the number of changed decisions.
+
+    Raises:
+        ParityError: they are more than rounding errors.
+    """
+    theirs = file.answers(graph.form, rows)
+    if ours.values.shape != theirs.values.shape:
+        raise ParityError(
+            f"the exported file's answers have shape {theirs.values.shape} and the student's {ours.values.shape}; nothing was written. "
+            "Please report this with the student's file."
+        )
+    gap = np.abs(ours.values - theirs.values) / np.maximum(1, np.abs(ours.values))
+    gap[np.isnan(ours.values) & np.isnan(theirs.values)] = 0.0
+    gap /= _factor(rows, typical, graph.rounding)[:, None]
+    if not np.isfinite(gap).all():
+        raise _disagreement("answers are not numbers where those of the student are", where, graph)
+    if gap.max() > TOLERANCE:
+        raise _disagreement(f"answers differ by {gap.max():.3g} (allowed {TOLERANCE:g})", where, graph)
+    if ours.decisions is None or theirs.decisions is None:
+        return float(gap.max()), 0
+    if ours.decisions.shape != theirs.decisions.shape:
+        raise _disagreement(f"decisions have the shape {theirs.decisions.shape}, not {ours.decisions.shape}", where, graph)
+    changed = ours.decisions != theirs.decisions
+    if (changed & ~_undecided(ours.values, ours.decisions, theirs.decisions, _factor(rows, typical, graph.rounding))).any():
+        raise _disagreement(f"labels are not those of the student's predict in {int(changed.sum())} of {len(changed)} rows", where, graph)
+    return float(gap.max()), int((changed if changed.ndim == 1 else changed.any(axis=1)).sum())
+
+
+def _factor(rows: NDArray[Any], typical: float, rounding: float) -> Floats:
+    """(rows,) by how much the rounding errors of a row exceed those of single precision on ordinary rows."""
+    if rounding == 0:
+        return np.ones(len(rows))
+    largest = np.fmax.reduce(np.abs(rows.reshape(len(rows), -1), dtype=np.float64), axis=1, initial=0.0)
+    factors: Floats = np.clip(largest / typical * (rounding / np.finfo(np.float32).eps), 1, LARGEST_FACTOR)
+    return factors
+
+
+def _undecided(values: Floats, ours: NDArray[np.int64], theirs: NDArray[np.int64], factor: Floats) -> NDArray[np.bool_]:
+    """Where the student itself is undecided between both decisions, within the tolerance."""
+    allowed = 2 * TOLERANCE * factor
+    if ours.ndim == 2:
+        return np.asarray(np.abs(values - 0.5) <= allowed[:, None])
+    places = np.arange(len(values))
+    return np.asarray(np.abs(values[places, ours] - values[places, theirs]) <= allowed)
+
+
+def _disagreement(what: str, where: str, graph: StudentGraph) -> ParityError:
+    remedy = (
+        "It computes in single precision, as skl2onnx writes it: scale the columns first, or use a student of tutelage."
+        if graph.foreign
+        else "Please report this."
+    )
+    return ParityError(f"the exported file differs from its student: its {what}, in {where}; nothing was written. {remedy}")

@@ -127,7 +127,7 @@ def open_trained(folder: Path) -> tuple[TrainedStudent, dict[str, Any]]:
     return student, record
 
 
-def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[TrainedStudent, NDArray[np.float32]]:
+def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[TrainedStudent, NDArray[np.floating[Any]]]:
     """A student that `train` wrote, and rows on which to check its export.
 
     Args:
@@ -147,8 +147,7 @@ def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[T
     if missing:
         raise BadInput(f"{data} has no column {missing[0]!r}, which the student reads; use a file with all columns of the training data.")
     rows = file.rows_of(student.columns or file.columns)
-    with np.errstate(over="ignore"):  # a number that becomes infinite is refused by the student
-        return student, np.asarray(rows.part(0, min(rows.count, count)), dtype=np.float32)
+    return student, np.asarray(rows.part(0, min(rows.count, count)), dtype=np.float64)
 
 
 def _unfitted(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -20,6 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from tutelage.core.errors import BadInput, DamagedFile, NotProbabilities, ShapeError
+from tutelage.exporters.parity import export_onnx
+from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -328,3 +331,67 @@ def test_external_weights_are_found_and_belong_to_the_fingerprint(tmp_path):
     (tmp_path / "weights.data").unlink()
     with pytest.raises(DamagedFile, match=r"teacher\.onnx is not an ONNX graph that can be run"):
         as_teacher(path, kind="logits", classes=(0, 1))
+
+
+class Counting:
+    """A session that notes how many rows a run takes."""
+
+    def __init__(self, session):
+        self.session, self.rows = session, []
+
+    def __getattr__(self, name):
+        return getattr(self.session, name)
+
+    def run(self, outputs, feeds):
+        (rows,) = feeds.values()
+        self.rows.append(len(rows))
+        return self.session.run(outputs, feeds)
+
+
+@pytest.mark.parametrize("rows", [np.arange(9000).reshape(3000, 3), sparse.csr_matrix(np.arange(9000).reshape(3000, 3))])
+def test_rows_are_run_in_batches_with_the_same_answers(rows):
+    teacher = as_teacher(linear().SerializeToString(), kind="logits", classes=(0, 1))
+    counting = Counting(teacher.session)
+    answers = replace(teacher, session=counting).answer(rows)
+    assert counting.rows == [1000, 1000, 1000]
+    np.testing.assert_allclose(answers, rows @ WEIGHTS, rtol=1e-6)
+
+
+def test_wide_rows_are_run_in_smaller_batches():
+    graph = helper.make_graph(
+        [helper.make_node("Flatten", ["x"], ["flat"]), helper.make_node("ReduceSum", ["flat", "axis"], ["sums"])],
+        "sums",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 200, 200])],
+        [helper.make_tensor_value_info("sums", TensorProto.FLOAT, ["n", 1])],
+        [numpy_helper.from_array(np.array([1]), "axis")],
+    )
+    content = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    teacher = as_teacher(content, kind="values")
+    counting = Counting(teacher.session)
+    assert replace(teacher, session=counting).answer(np.ones((40, 3, 200, 200), dtype=np.float32)).tolist() == [[120_000.0]] * 40
+    assert max(counting.rows) == 17
+
+
+def exported(tmp_path, **classes):
+    student = SoftTree(max_leaf_nodes=4).fit(X, np.random.default_rng(0).dirichlet(np.ones(3), 40), **classes)
+    export_onnx(student, tmp_path / "tree.onnx", check_on=X)
+    return student, tmp_path / "tree.onnx"
+
+
+def test_declarations_about_a_file_of_tutelage_must_be_what_it_says(tmp_path):
+    student, path = exported(tmp_path, classes=["a", "b", "c"])
+    teacher = as_teacher(path, kind="probabilities", classes=("a", "b", "c"))
+    np.testing.assert_allclose(teacher.answer(X), student.predict_proba(X), atol=1e-6)
+    for declared in ({"classes": ("c", "a", "b")}, {"kind": "logits"}, {"task": "multilabel"}):
+        with pytest.raises(BadInput, match=r"but the file was exported with .*: leave \w+= out"):
+            as_teacher(path, **declared)
+
+
+def test_a_file_of_tutelage_with_damaged_metadata_is_refused(tmp_path):
+    _, path = exported(tmp_path)
+    model = onnx.load(path)
+    for entry in model.metadata_props:
+        if entry.key == "classes":
+            entry.value = "[0, 1"
+    with pytest.raises(DamagedFile, match="the file's metadata is not what tutelage writes"):
+        as_teacher(model.SerializeToString())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +11,12 @@ import numpy as np
 
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats, is_frame
-from tutelage.core.errors import BadInput, DamagedFile, one_line, require
+from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line, require
 from tutelage.data.cells import cells_of, numbers, texts, truth_values
 from tutelage.data.schema import Column, Schema, columns_of, table_of
 from tutelage.data.tables.column_types import ColumnType
+from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
+from tutelage.teachers.adapters.onnx_weights import digest_of, weight_files
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _DTYPES: dict[str, Any] = {
     "tensor(string)": np.object_,
     **{f"tensor({sign}int{bits})": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
+BATCH_ROWS, BATCH_BYTES = 1000, 1 << 24
 _PROBABILITIES = ("probabilities", "output_probability", "probability", "scores_probabilities")
 
 
@@ -41,6 +43,7 @@ class OnnxTeacher:
         form: kind, task and classes of the answers.
         output: name of the output that holds the answers.
         fingerprint: SHA-256 of the file and of the external files that hold its weights.
+        columns: the columns of the rows, where the file names them: a file of tutelage does.
         of_classifier: whether the labels come from a classifier node; its scores of two classes may be [-f, f].
 
     Example:
@@ -62,6 +65,7 @@ class OnnxTeacher:
     form: AnswerForm
     output: str
     fingerprint: str
+    columns: Schema | None = None
     of_classifier: bool = False
 
     def answer(self, inputs: Any) -> Floats:
@@ -77,18 +81,21 @@ class OnnxTeacher:
         rows = row_count(inputs)
         feeds = self._feeds(inputs)
         fixed = self.session.get_inputs()[0].shape[:1]
-        step = fixed[0] if fixed and isinstance(fixed[0], int) and fixed[0] > 0 else rows
+        filled = fixed[0] if fixed and isinstance(fixed[0], int) and fixed[0] > 0 else None
+        step = filled or _batch_rows(feeds)
         with errors_as_bad_input("the ONNX file"):
-            answers = np.concatenate([self._run(feeds, start, min(start + step, rows), step) for start in range(0, rows, step)])
+            answers = np.concatenate([self._run(feeds, start, min(start + step, rows), filled) for start in range(0, rows, step)])
         symmetric = answers.shape[1:] == (2,) and np.array_equal(answers[:, 0], -answers[:, 1])
         if self.of_classifier and self.form.kind == "logits" and symmetric:
             answers = answers[:, 1]  # f is the log odds; the softmax of [-f, f] would double them
         return self.form.take(answers, rows, "the ONNX file's answers")
 
-    def _run(self, feeds: dict[str, Any], start: int, stop: int, step: int) -> Floats:
+    def _run(self, feeds: dict[str, Any], start: int, stop: int, filled: int | None) -> Floats:
         """The answers to a part of the rows. For a graph with a fixed batch size, the last row is repeated to fill the batch."""
-        lacking = start + step - stop
+        inputs = {one.name: one for one in self.session.get_inputs()}
         part = {name: values[start:stop] for name, values in feeds.items()}
+        part = {name: _typed(values.toarray(), inputs[name]) if hasattr(values, "toarray") else values for name, values in part.items()}
+        lacking = 0 if filled is None else filled - (stop - start)
         if lacking:
             part = {name: np.concatenate([values, np.repeat(values[-1:], lacking, axis=0)]) for name, values in part.items()}
         (output,) = self.session.run([self.output], part)
@@ -99,25 +106,34 @@ class OnnxTeacher:
 
     @property
     def schema(self) -> Schema | None:
-        """The columns of a graph with one input per column: their names and types; None for a graph with a single input."""
+        """The columns that the file names, or that are inputs of their own, with their types; None if it names none."""
         graph_inputs = self.session.get_inputs()
         if len(graph_inputs) == 1:
-            return None
+            return self.columns
         return Schema(tuple(Column(one.name, _column_type(one.type)) for one in graph_inputs))
 
     def _feeds(self, inputs: Any) -> dict[str, Any]:
-        graph_inputs, schema = self.session.get_inputs(), self.schema
-        if schema is None:
-            dense = inputs.toarray() if hasattr(inputs, "toarray") else matrix_of(inputs)
-            return {graph_inputs[0].name: _typed(dense, graph_inputs[0])}
+        """The rows by input, in its type; a sparse matrix is made dense in parts."""
+        graph_inputs = self.session.get_inputs()
+        if len(graph_inputs) == 1:
+            rows = inputs if self.columns is None else self.columns.select(inputs)
+            dense = rows.tocsr() if hasattr(rows, "tocsr") else _typed(matrix_of(rows), graph_inputs[0])
+            return {graph_inputs[0].name: dense}
+        names = tuple(one.name for one in graph_inputs)
         rows = table_of(inputs)
-        if not is_frame(rows):
+        if self.schema is None or not is_frame(rows):
             raise BadInput(
-                f"the ONNX file takes the columns {list_classes(schema.names or ())}, and the rows have no column names; pass a frame that "
+                f"the ONNX file takes the columns {list_classes(names)}, and the rows have no column names; pass a frame that "
                 "has these columns."
             )
-        columns = columns_of(schema.select(rows))
+        columns = columns_of(self.schema.select(rows))
         return {one.name: _typed(cells_of(column), one) for one, column in zip(graph_inputs, columns, strict=True)}
+
+
+def _batch_rows(feeds: dict[str, Any]) -> int:
+    """Rows a run: at most `BATCH_ROWS`, and fewer where they are wide, because hidden layers grow with their inputs."""
+    row_bytes = sum(8 * int(np.prod(values.shape[1:])) for values in feeds.values())
+    return int(np.clip(BATCH_BYTES // max(1, row_bytes), 1, BATCH_ROWS))
 
 
 def _column_type(declared_type: str) -> ColumnType:
@@ -173,30 +189,48 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
     """The teacher that `as_teacher` makes from an ONNX file.
 
     Raises:
-        BadInput: no such file, or neither the graph nor the caller declares kind or classes.
+        BadInput: no such file, weights outside the folder of the file, or neither the graph nor the caller declares kind or classes.
         DamagedFile: the file is not a graph that can be run.
     """
     runtime, onnx = require("onnxruntime"), require("onnx")
+    path = None if isinstance(source, bytes) else Path(source)
     content = source if isinstance(source, bytes) else _read(Path(source))
+    quiet = runtime.SessionOptions()
+    quiet.log_severity_level = 3  # errors only
     try:
         model = onnx.load_from_string(content)
-        weight_files = _weight_files(model.graph)
-        quiet = runtime.SessionOptions()
-        quiet.log_severity_level = 3  # errors only
-        # With external weights the path is passed: onnxruntime reads them from the file's folder, and from nowhere else.
-        path_or_content = str(source) if weight_files and not isinstance(source, bytes) else content
-        session = runtime.InferenceSession(path_or_content, quiet, providers=["CPUExecutionProvider"])
+        files = weight_files(model, path)
+        # With external weights the path is passed: onnxruntime reads them from the file's folder.
+        session = runtime.InferenceSession(str(source) if files else content, quiet, providers=["CPUExecutionProvider"])
+    except TutelageError:
+        raise
     except Exception as error:  # the errors of protobuf and onnxruntime share no base class
         raise DamagedFile(
             f"{_name_of(source)} is not an ONNX graph that can be run ({one_line(error)}). Export the model again."
         ) from error
-    digest = hashlib.sha256(content)
-    for name in weight_files:
-        digest.update((Path(str(source)).parent / name).read_bytes())
+    fingerprint = f"onnx:{digest_of(content, files)}"
+    if model.producer_name == PRODUCER:
+        described = FileDescription.from_metadata({entry.key: entry.value for entry in model.metadata_props})
+        output = session.get_outputs()[0].name
+        return OnnxTeacher(session, _agreeing(described.form, declared), output, fingerprint, described.columns)
     labels = _class_labels(model.graph)
     output = _answer_output(session, of_classifier=labels is not None)
     form = _form(session, output, labels, declared)
-    return OnnxTeacher(session, form, output, f"onnx:{digest.hexdigest()}", labels is not None)
+    return OnnxTeacher(session, form, output, fingerprint, of_classifier=labels is not None)
+
+
+def _agreeing(form: AnswerForm, declared: Declared) -> AnswerForm:
+    """The form that a file of tutelage stores.
+
+    Raises:
+        BadInput: the caller declares another.
+    """
+    stored = {"kind": form.kind, "task": form.task, "classes": form.classes}
+    for name, value in stored.items():
+        given = getattr(declared, name)
+        if given is not None and given != value:
+            raise BadInput(f"{name}= is {given!r}, but the file was exported with {value!r}: leave {name}= out.")
+    return form
 
 
 def _read(path: Path) -> bytes:
@@ -207,11 +241,6 @@ def _read(path: Path) -> bytes:
 
 def _name_of(source: Path | str | bytes) -> str:
     return "the content of the given bytes" if isinstance(source, bytes) else str(source)
-
-
-def _weight_files(graph: Any) -> list[str]:
-    """Names of the external files that hold weights of this graph."""
-    return sorted({entry.value for tensor in graph.initializer for entry in tensor.external_data if entry.key == "location"})
 
 
 def _class_labels(graph: Any) -> tuple[Any, ...] | None:

@@ -1,0 +1,171 @@
+"""A student as the comparison asks it: rows of any container as numbers, and its answers and decisions without quoting a row."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.arrays import Floats, is_frame
+from tutelage.core.errors import BadInput, ShapeError, TutelageError, require
+from tutelage.data.cells import cells_of, numbers
+from tutelage.data.rows import as_rows
+from tutelage.data.schema import columns_of, listed, select_columns, table_of
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Answers to some rows.
+
+    Attributes:
+        values: (rows, outputs) probabilities or values, in double precision.
+        decisions: (rows,) codes of the classes, or (rows, labels) of 0 and 1; None for regression.
+    """
+
+    values: Floats
+    decisions: NDArray[np.int64] | None
+
+
+def column_names(student: Any) -> tuple[str, ...]:
+    """The names of the columns that a student was fitted on, in order; empty if they had none."""
+    names: Any = getattr(student, "columns", None)
+    names = getattr(student, "feature_names_in_", ()) if names is None or not len(names) else names
+    return tuple(map(str, names))
+
+
+def form_of(student: Any, rows: NDArray[Any]) -> AnswerForm:
+    """The form of a student's answers: probabilities or values.
+
+    Raises:
+        BadInput: a classifier of scikit-learn with several labels a row.
+    """
+    form = getattr(student, "form", None)
+    if isinstance(form, AnswerForm):
+        return form if form.task == "regression" else form.as_kind("probabilities")
+    if hasattr(student, "network"):  # without class names the columns are 0, 1, ...
+        return of_classes("probabilities", range(np.asarray(student.predict_proba(rows[:1])).shape[-1]))
+    if not hasattr(student, "classes_"):
+        return AnswerForm("values", "regression")
+    if isinstance(student.classes_, list):
+        raise BadInput(f"a {type(student).__name__} of several labels cannot be exported; expected one class per row. Use PerLabel.")
+    taught = getattr(getattr(student, "teacher_", None), "form", None)
+    multilabel = getattr(student, "per_label_", False) or (taught is not None and taught.task == "multilabel")
+    classes = tuple(student.classes_.tolist())
+    return AnswerForm("probabilities", "multilabel", classes) if multilabel else of_classes("probabilities", classes)
+
+
+def check_student(student: Any) -> None:
+    """Refuse what is no fitted student.
+
+    Raises:
+        BadInput: a class, an unfitted estimator, or an object without predictions.
+    """
+    name = type(student).__name__
+    if isinstance(student, type) or not hasattr(student, "predict"):
+        raise BadInput(
+            f"cannot export {student.__name__ if isinstance(student, type) else 'a ' + name}; expected a fitted student: a TorchStudent, a "
+            "student of tutelage with numeric columns, or a scikit-learn estimator."
+        )
+    if hasattr(student, "__sklearn_tags__"):
+        try:
+            check_is_fitted(student)
+        except NotFittedError as error:
+            raise BadInput(f"the {name} is not fitted; call its fit first.") from error
+
+
+def numeric_rows(student: Any, check_on: Any) -> NDArray[Any]:
+    """Rows of any container as an array of numbers: as they are for a network, else in double precision.
+
+    Args:
+        student: a frame's columns are matched by name to those that it was fitted on.
+        check_on: whatever `as_rows` takes.
+
+    Raises:
+        BadInput: columns that the student lacks, or values that are no numbers. ShapeError: no rows, or no (rows, ...) array.
+    """
+    source = as_rows(check_on)
+    rows = table_of(source.part(0, source.count))
+    names = column_names(student)
+    if is_frame(rows):
+        rows = _named_columns(rows, names) if names else rows
+        named = zip(columns_of(rows), rows.columns, strict=True)
+        rows = np.column_stack([_column(cells, f"column {str(name)!r}") for cells, name in named])
+    elif hasattr(rows, "toarray"):
+        rows = rows.toarray()
+    rows = np.asarray(rows)
+    if rows.dtype.kind not in "biuf":
+        rows = _column(rows.reshape(len(rows), -1), "a column").reshape(rows.shape)
+    if rows.ndim < 2 or 0 in rows.shape:
+        raise ShapeError(f"check_on has shape {rows.shape}; expected (rows, ...), with at least one row and one column.")
+    return np.asarray(rows if hasattr(student, "network") else rows.astype(np.float64))
+
+
+def ask(student: Any, form: AnswerForm, rows: NDArray[Any]) -> Answers:
+    """The student's answers and decisions.
+
+    Raises:
+        BadInput: it refuses the rows. Another library's error is named, not quoted: it may hold cells of the rows.
+    """
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            given = _as_learnt(student, rows)
+            if form.task == "regression":
+                return Answers(np.asarray(student.predict(given), dtype=np.float64).reshape(len(rows), -1), None)
+            values = np.asarray(student.predict_proba(given), dtype=np.float64)
+            if getattr(student, "classes_", None) is None:  # a network without class names
+                return Answers(values, values.argmax(axis=1))
+            decided = np.asarray(student.predict(given))
+    except TutelageError:
+        raise
+    except Exception as error:  # whatever the student raises
+        raise BadInput(
+            f"the {type(student).__name__} refuses rows of check_on{_odd_values(rows)} ({type(error).__name__}); pass rows like those "
+            "that it was fitted on."
+        ) from error
+    if form.task == "multilabel":
+        return Answers(values, decided.astype(np.int64))
+    return Answers(values, form.codes(decided, len(rows)))
+
+
+def _odd_values(rows: NDArray[Any]) -> str:
+    found = {", which hold missing values": np.isnan, ", which hold infinite values": np.isinf}
+    return next((words for words, test in found.items() if test(rows).any()), "")
+
+
+def _as_learnt(student: Any, rows: NDArray[Any]) -> Any:
+    """Rows with the names that a scikit-learn estimator was fitted with."""
+    if not hasattr(student, "feature_names_in_"):
+        return rows
+    return require("pandas").DataFrame(rows, columns=list(student.feature_names_in_))
+
+
+def _named_columns(frame: Any, names: tuple[str, ...]) -> Any:
+    """The columns that the student was fitted on, in its order."""
+    given = [str(name) for name in frame.columns]
+    lacking = [name for name in names if given.count(name) != 1]
+    if lacking:
+        raise BadInput(
+            f"check_on has {given.count(lacking[0])} columns named {lacking[0]!r}, which the student was fitted on; expected one. It has "
+            f"{listed(given)}."
+        )
+    return select_columns(frame, [given.index(name) for name in names])
+
+
+def _column(values: Any, name: str) -> NDArray[Any]:
+    cells = cells_of(values)
+    flat = cells.ravel()
+    if cells.dtype.kind == "O" and not any(isinstance(cell, str | bytes) for cell in flat):
+        try:
+            return numbers(flat, "").reshape(cells.shape)
+        except BadInput:
+            pass
+    elif cells.dtype.kind in "biuf":
+        return cells
+    raise BadInput(f"{name} of check_on holds values that are no numbers, and an exported file takes numbers. Use a student of numbers.")

@@ -1,0 +1,76 @@
+"""Trees as nodes of an ONNX graph, exactly: the operator finds the leaf of each tree, and a table in double precision has its values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.errors import BadInput
+from tutelage.exporters.chain import DOUBLE, FLOAT, INT64, Chain
+from tutelage.exporters.trees import Trees
+
+ML = "ai.onnx.ml"
+MOST_LEAVES = 2**24
+"""The operator gives the number of a leaf in single precision, which is exact up to here."""
+
+
+def append_trees(chain: Chain, trees: Trees) -> None:
+    """Append trees to a chain; the result is (rows, outputs) in double precision.
+
+    Raises:
+        BadInput: too many leaves.
+    """
+    leaves = sum(int((~tree.inner).sum()) for tree in trees.trees)
+    if leaves > MOST_LEAVES:
+        raise BadInput(f"the trees have {leaves:,} leaves; a file can hold {MOST_LEAVES:,}. Train fewer or smaller trees.")
+    chain.cast(FLOAT if trees.single else DOUBLE)
+    chain.then("TreeEnsembleRegressor", domain=ML, **_attributes(trees))
+    chain.then("Cast", to=INT64)
+    chain.type = DOUBLE
+    table = np.concatenate([tree.values[~tree.inner] for tree in trees.trees])
+    chain.then("Gather", chain.last, first=chain.constant(table))  # (rows, trees, width)
+    if len(trees.trees) * table.shape[1] == trees.outputs:
+        chain.then("Reshape", chain.constant(np.array([-1, trees.outputs])))
+    else:
+        chain.then("Reshape", chain.constant(np.array([0, -1, trees.outputs])))
+        chain.then("ReduceSum", chain.constant(np.array([1])), keepdims=0)
+    if trees.divisor != 1:
+        chain.then("Div", chain.numbers(trees.divisor))
+    if trees.start.any():
+        chain.then("Add", chain.numbers(trees.start))
+
+
+def _attributes(trees: Trees) -> dict[str, Any]:
+    """The attributes of the operator; the weight of a leaf is its number in the table, and each tree has a target of its own."""
+    from onnx import numpy_helper
+
+    counts = [len(tree.left) for tree in trees.trees]
+    numbers = np.concatenate([np.arange(count) for count in counts])
+    owners = np.repeat(np.arange(len(counts)), counts)
+    inner = np.concatenate([tree.inner for tree in trees.trees])
+
+    def joined(name: str) -> list[int]:
+        return np.where(inner, np.concatenate([getattr(tree, name) for tree in trees.trees]), 0).astype(np.int64).tolist()  # type: ignore[no-any-return]
+
+    values = np.where(inner, np.concatenate([trees.threshold(tree) for tree in trees.trees]), 0)
+    leaves = np.arange(int((~inner).sum()))
+    settings: dict[str, Any] = {
+        "n_targets": len(counts),
+        "nodes_treeids": owners.tolist(),
+        "nodes_nodeids": numbers.tolist(),
+        "nodes_featureids": joined("feature"),
+        "nodes_modes": np.where(inner, "BRANCH_LT" if trees.strict else "BRANCH_LEQ", "LEAF").tolist(),
+        "nodes_truenodeids": joined("left"),
+        "nodes_falsenodeids": joined("right"),
+        "nodes_missing_value_tracks_true": joined("missing_left"),
+        "target_treeids": owners[~inner].tolist(),
+        "target_nodeids": numbers[~inner].tolist(),
+        "target_ids": owners[~inner].tolist(),
+    }
+    if trees.single:
+        return settings | {"nodes_values": values.astype(np.float32).tolist(), "target_weights": leaves.astype(np.float32).tolist()}
+    return settings | {
+        "nodes_values_as_tensor": numpy_helper.from_array(values.astype(np.float64), "thresholds"),
+        "target_weights_as_tensor": numpy_helper.from_array(leaves.astype(np.float64), "leaves"),
+    }

@@ -1,0 +1,56 @@
+"""What an ONNX file of tutelage says of itself, as JSON in its metadata: its answers, its columns, and what it was proven on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput, DamagedFile, one_line
+from tutelage.data.schema import Column, Schema
+
+PRODUCER = "tutelage"
+"""The producer of a file that has this metadata."""
+
+
+@dataclass(frozen=True)
+class FileDescription:
+    """The form of a file's answers, and its columns.
+
+    Attributes:
+        form: kind, task and classes of the answers.
+        columns: names and types of the columns, in order; None for rows of another shape than (rows, columns).
+
+    Example:
+        >>> description = FileDescription(AnswerForm("probabilities", "binary", ("no", "yes")), Schema((Column("size", "number"),)))
+        >>> description.to_metadata()["columns"]
+        '[{"name": "size", "type": "number"}]'
+        >>> FileDescription.from_metadata(description.to_metadata()) == description
+        True
+    """
+
+    form: AnswerForm
+    columns: Schema | None
+
+    def to_metadata(self) -> dict[str, str]:
+        """JSON by key: "kind", "task", "classes" and "columns"."""
+        columns = None if self.columns is None else [{"name": one.name, "type": one.type} for one in self.columns.columns]
+        plain = {"kind": self.form.kind, "task": self.form.task, "classes": list(self.form.classes), "columns": columns}
+        return {key: json.dumps(value) for key, value in plain.items()}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> FileDescription:
+        """What `to_metadata` wrote.
+
+        Raises:
+            DamagedFile: other content.
+        """
+        try:
+            plain: dict[str, Any] = {key: json.loads(metadata[key]) for key in ("kind", "task", "classes", "columns")}
+            form = AnswerForm(plain["kind"], plain["task"], tuple(plain["classes"]))
+            columns = plain["columns"]
+            return cls(form, None if columns is None else Schema(tuple(Column(one["name"], one["type"]) for one in columns)))
+        except (ValueError, KeyError, TypeError, RecursionError, BadInput) as error:
+            raise DamagedFile(f"the file's metadata is not what tutelage writes ({one_line(error)}). Export the student again.") from error

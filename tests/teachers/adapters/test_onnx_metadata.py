@@ -1,0 +1,55 @@
+import json
+
+import pytest
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import DamagedFile
+from tutelage.data.schema import Column, Schema
+from tutelage.teachers.adapters.onnx_metadata import FileDescription
+
+FORMS = [
+    AnswerForm("probabilities", "binary", (False, True)),
+    AnswerForm("probabilities", "multiclass", (1, "1", 0.5)),
+    AnswerForm("probabilities", "multilabel", ("ü",)),
+    AnswerForm("values", "regression"),
+]
+COLUMNS = [None, Schema((Column("a b", "number"), Column("c", "number"))), Schema((Column(None, "number"),))]
+
+
+@pytest.mark.parametrize("columns", COLUMNS)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_description_survives_its_metadata(form, columns):
+    written = FileDescription(form, columns).to_metadata()
+    read = FileDescription.from_metadata(written)
+    assert read == FileDescription(form, columns)
+    assert [type(label) for label in read.form.classes] == [type(label) for label in form.classes]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": "[1, 1]"},
+        {"classes": "{"},
+        {"classes": "3"},
+        {"kind": '"magic"'},
+        {"columns": '["a"]'},
+        {"columns": '[{"name": "a", "type": "x"}]'},
+        {"task": None},
+        {"classes": "[" * 100_000},
+    ],
+)
+def test_damaged_metadata_is_refused(change):
+    written = FileDescription(FORMS[0], COLUMNS[1]).to_metadata() | change
+    metadata = {key: value for key, value in written.items() if value is not None}
+    with pytest.raises(DamagedFile, match=r"the file's metadata is not what tutelage writes .* Export the student again"):
+        FileDescription.from_metadata(metadata)
+
+
+def test_the_metadata_is_json():
+    written = FileDescription(FORMS[2], COLUMNS[1]).to_metadata()
+    assert {key: json.loads(value) for key, value in written.items()} == {
+        "kind": "probabilities",
+        "task": "multilabel",
+        "classes": ["ü"],
+        "columns": [{"name": "a b", "type": "number"}, {"name": "c", "type": "number"}],
+    }

@@ -13,7 +13,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.row_names import row_names
-from tutelage.data.rows import array_of, as_rows
+from tutelage.data.rows import array_of, as_rows, target_array
 from tutelage.evaluation.metrics.agreement import Decisions
 from tutelage.evaluation.own_decisions import own_decisions
 from tutelage.evaluation.records import AlignedAnswers
@@ -38,7 +38,7 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
     """
     if teacher is None and y is None:
         raise BadInput("there is nothing to measure the student against; pass a teacher, or y, or both.")
-    y = y if y is None or is_frame(y) else array_of(y, "the rows of y")
+    y = y if y is None or is_frame(y) else target_array(y)
     rows = as_rows(X)
     inputs = rows.part(0, rows.count)
     form = student_form(student, teacher, y)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.core.answer_kinds import AnswerKind, Task
+from tutelage.core.arguments import flag
+from tutelage.core.arguments import path as checked_path
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, DamagedFile, did_you_mean, one_line, require
 from tutelage.core.tree_nodes import sound_tree, trees_in
@@ -65,7 +67,8 @@ def open_teacher(
         >>> teacher.answer(X[:1]).argmax(axis=1)
         array([0])
     """
-    path = Path(name)
+    path, trust = checked_path("name", name), flag("trust", trust)
+    name = str(name)
     declared: dict[str, Any] = {"classes": classes, "kind": kind, "task": task, "version": version}
     if path.suffix in _WEIGHTS:
         raise BadInput(

@@ -7,7 +7,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line, require
+from tutelage.core.arguments import path as checked_path
+from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line, require, shown
 from tutelage.core.files import whole_file
 from tutelage.core.tree_nodes import sound_tree, trees_in
 
@@ -60,6 +61,8 @@ def save_student(student: Any, path: Path | str) -> Path:
         ...     print(path.name, tl.load_student(path).predict(X[:3]))
         tree.skops [0 0 0]
     """
+    if isinstance(student, type) or not hasattr(student, "predict"):
+        raise BadInput(f"the student is {shown(student)}; expected a fitted scikit-learn estimator or a TorchStudent.")
     if hasattr(student, "network"):
         return _save_network(student, _with_suffix(path, ".safetensors"))
     import skops.io
@@ -93,7 +96,7 @@ def load_student(path: Path | str) -> Any:
             ...
         tutelage.core.errors.DamagedFile: missing.skops cannot be read (No such file or directory). ...
     """
-    path = Path(path)
+    path = checked_path("path", path)
     try:
         if path.suffix == ".safetensors":
             return _load_network(path)
@@ -103,7 +106,7 @@ def load_student(path: Path | str) -> Any:
 
 
 def _with_suffix(path: Path | str, suffix: str) -> Path:
-    path = Path(path)
+    path = checked_path("path", path)
     if path.suffix in (".skops", ".safetensors") and path.suffix != suffix:
         raise BadInput(f"{path} ends in {path.suffix}, and this student is stored as {suffix}; change the suffix, or leave it out.")
     return path if path.suffix == suffix else path.with_name(path.name + suffix)  # not Path.with_suffix: a name may hold a dot

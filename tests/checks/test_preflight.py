@@ -142,7 +142,7 @@ def test_recorded_answers_need_not_include_the_test_rows(digits):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"rows": 0}, BadInput, "rows=0"),
+        ({"rows": 0}, BadInput, "rows is 0"),
         ({"test_labels": [1]}, BadInput, "without test="),
         ({"labels": [1, 2]}, ShapeError, r"y has 2 rows and X has 600"),
     ],

@@ -57,7 +57,7 @@ def test_an_earlier_student_is_replaced_and_other_files_are_not(flowers, here, u
         (
             "tree",
             {"--set": "max_leaf_nodes=1"},
-            "the student 'tree' cannot be trained with these settings and rows (The 'max_leaf_nodes' parameter",
+            "max_leaf_nodes is 1; expected a whole number, from 2",
         ),
         ("tree", {"--truth": "specie"}, "Did you mean species?"),
         ("tree", {"--data": "nowhere.parquet"}, "there is no file nowhere.parquet"),

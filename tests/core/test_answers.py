@@ -76,7 +76,7 @@ def test_a_logit_of_minus_infinity_is_an_impossible_class():
         (THREE, LOGITS[:, :2], 2, ShapeError, r"2 columns; expected 3, one for each of the classes \['a', 'b', 'c'\]"),
         (THREE, LOGITS[0], 3, ShapeError, r"shape \(3,\)"),
         (THREE, [["x"] * 3], 1, ShapeError, "not numbers"),
-        (THREE, [[1.0, 2.0], [1.0]], 2, ShapeError, "not numbers"),
+        (THREE, [[1.0, 2.0], [1.0]], 2, ShapeError, "the same number of values"),
         (THREE, [[0, np.nan, 0]], 1, BadInput, "NaN or inf"),
         (THREE, [[0, np.inf, 0]], 1, BadInput, "NaN or inf"),
         (THREE, [[-np.inf] * 3], 1, BadInput, "NaN or inf"),

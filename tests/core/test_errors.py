@@ -3,6 +3,7 @@ import re
 import pytest
 
 from tutelage.core import errors
+from tutelage.core.errors import BadInput, ShapeError, printable, reported_as_ours, shown
 
 
 def test_require_names_the_extra_of_a_missing_package(monkeypatch):
@@ -50,3 +51,34 @@ def test_the_message_of_another_librarys_error_is_one_short_line():
     assert errors.one_line(ValueError("first\n  second\nStack trace:\n third")) == "first second"
     assert errors.one_line(KeyError()) == "KeyError"
     assert len(errors.one_line(ValueError("x" * 900))) == 200
+
+
+def test_control_characters_in_a_name_are_written_out():
+    error = BadInput("column 'a\x1b[2J\x9b\u202e\ud800' is\nno\tnumber")
+    assert str(error) == "column 'a\\x1b[2J\\x9b\\u202e\\ud800' is\nno\tnumber"
+    assert printable("Größe 数 🙂") == "Größe 数 🙂"
+
+
+def test_a_value_is_shown_on_one_short_line():
+    class Odd:
+        def __repr__(self):
+            raise RuntimeError
+
+    assert shown("a\nb") == r"'a\nb'"
+    assert shown(Odd()) == "a Odd"
+    assert len(shown("x" * 1000)) == 80
+
+
+@pytest.mark.parametrize(("raised", "kinds"), [(TypeError("no"), (TypeError, ValueError)), (KeyError("no"), (ValueError,))])
+def test_errors_of_other_libraries_are_reported_as_ours(raised, kinds):
+    with pytest.raises(BadInput, match="the tree cannot be grown") as refused, reported_as_ours("the tree cannot be grown"):
+        raise raised
+    assert isinstance(refused.value, kinds)
+    assert refused.value.__cause__ is raised
+
+
+def test_errors_of_ours_and_warnings_pass_through_as_they_are():
+    for raised in (ShapeError("ours"), UserWarning("a warning raised as an error")):
+        with pytest.raises(type(raised)) as passed, reported_as_ours("x"):
+            raise raised
+        assert passed.value is raised

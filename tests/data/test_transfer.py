@@ -218,12 +218,12 @@ def test_unsupported_training_rows_are_rejected(maker, X, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Jitter(noise=-1), "noise is -1; expected a number of 0 or more"),
+        (lambda: Jitter(noise=-1), "noise is -1; expected a number from 0"),
         (lambda: Jitter(resample=2), "resample is 2; expected a number from 0 to 1"),
         (lambda: Munge(swap_probability=float("nan")), "swap_probability is nan"),
-        (lambda: Munge(local_variance=0), "local_variance is 0; expected a number above 0"),
+        (lambda: Munge(local_variance=0), "local_variance is 0; expected a finite number of 1e-06 or more"),
         (lambda: Mixup(concentration=float("inf")), "concentration is inf"),
-        (lambda: Jitter().make(NUMBERS, -1), "-1 rows were requested"),
+        (lambda: Jitter().make(NUMBERS, -1), "rows is -1; expected a whole number"),
     ],
 )
 def test_the_error_names_a_setting_out_of_range(make, message):

@@ -100,9 +100,9 @@ def test_a_custom_augmentation_needs_two_members():
     ("make", "error", "message"),
     [
         (lambda: Views((IMAGES * 255).astype(np.uint8), FREE), BadInput, "got uint8 .* Scale integers to floats"),
-        (lambda: Views(IMAGES, FREE, count=0), BadInput, "count is 0; expected 1 view or more"),
-        (lambda: Affine(zoom=1.5), BadInput, "zoom below 1"),
-        (lambda: Affine(degrees=float("nan")), BadInput, "expected finite bounds of 0 or more"),
+        (lambda: Views(IMAGES, FREE, count=0), BadInput, "count is 0; expected a whole number, from 1"),
+        (lambda: Affine(zoom=1.5), BadInput, "zoom is 1.5; .* below 1"),
+        (lambda: Affine(degrees=float("nan")), BadInput, "degrees is nan"),
         (lambda: Views(IMAGES.reshape(7, 120), FREE).view(1, slice(None)), ShapeError, "or pass shape="),
         (lambda: Views(IMAGES.reshape(7, 120), Affine(shape=(7, 7))).view(1, slice(None)), ShapeError, "not images of 7 x 7"),
     ],

@@ -184,7 +184,7 @@ def test_a_student_is_multilabel_if_y_has_several_columns():
 @pytest.mark.parametrize(
     ("y", "error", "seen"),
     [
-        (["a", "b", "c"], ShapeError, "y holds values that are not numbers"),
+        (["a", "b", "c"], ShapeError, "the values of y, for a .* task, are not numbers"),
         ([1.0, 2.0, np.nan], BadInput, "y: 1 of 3 rows hold NaN"),
         ([1.0, 2.0], ShapeError, "y has 2 rows and X has 3"),
     ],
@@ -220,7 +220,7 @@ def test_one_hot_truth_is_not_mistaken_for_multilabel():
         align(Fixed(P, np.array(["a", "b", "c"])), None, X, np.eye(3))
     with pytest.raises(ShapeError, match="one class label per row"):
         align(Fixed(P, np.array(["a", "b", "c"])), Known(P, ABC), X, np.eye(3))
-    with pytest.raises(ShapeError, match="y holds values that are not numbers"):
+    with pytest.raises(ShapeError, match=r"the values of y, for a .* task, are not numbers"):
         align(Fixed(P, np.array(["a", "b", "c"])), None, X, [["a", "b", "c"]] * 3)
 
 

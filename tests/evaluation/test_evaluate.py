@@ -144,7 +144,7 @@ def test_the_cost_has_leaves_bytes_and_microseconds(evaluation, stump_evaluation
 
 
 @pytest.mark.parametrize(
-    ("wrong", "seen"), [({"resamples": 3}, "at least 100"), ({"floor": 0.0}, "floor is 0.0"), ({"bins": 0}, "at least 1")]
+    ("wrong", "seen"), [({"resamples": 3}, "from 100 to 100,000"), ({"floor": 0.0}, "floor is 0.0"), ({"bins": 0}, "from 1 to 1,000")]
 )
 def test_invalid_settings_are_refused(flowers, small_tree, wrong, seen):
     rows, labels, train = flowers

@@ -32,7 +32,7 @@ def test_the_interval_of_a_mean_is_students_t():
         ([0.9, np.inf], "NaN or infinite"),
         ([0.9, 0.9, 0.9], "all 3 seeds have the same value, 0.9"),
         ([0.1 + 0.2, 0.3], "all 2 seeds have the same value"),
-        (["a", "b"], "not all numbers"),
+        (["a", "b"], "are not numbers"),
     ],
 )
 def test_values_without_a_spread_have_no_interval_over_seeds(values, seen):

@@ -133,7 +133,7 @@ ROWS = np.eye(2)
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"answers": "p", "kind": "scores", "content": "text"}, BadInput, "kind 'scores' is unknown"),
+        ({"answers": "p", "kind": "scores", "content": "text"}, BadInput, "kind is 'scores'"),
         ({"answers": "p", "kind": "probabilities"}, BadInput, "pass either content="),
         ({"answers": "p", "kind": "probabilities", "content": "text", "data": ROWS}, BadInput, "pass either content="),
         ({"answers": "p", "kind": "probabilities", "data": ROWS, "ids": [1, 2]}, BadInput, "pass all of data="),

@@ -91,7 +91,7 @@ def test_a_classifier_without_sample_weight_or_predict_proba_is_refused(estimato
 
 @pytest.mark.parametrize("negligible", [-0.1, 1, np.nan])
 def test_a_negligible_outside_zero_to_one_is_refused(negligible):
-    with pytest.raises(BadInput, match="expected a probability of at least 0 and below 1"):
+    with pytest.raises(BadInput, match="of 0 or more and below 1"):
         SoftTargets(DummyClassifier(), negligible=negligible).fit(X, P)
 
 

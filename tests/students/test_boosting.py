@@ -102,7 +102,7 @@ def test_sparse_rows_give_the_same_answers_as_dense_rows():
 
 
 def test_an_unknown_engine_and_a_missing_engine_are_named_in_the_error(monkeypatch):
-    with pytest.raises(BadInput, match="engine is 'catboost'; expected one of lightgbm, xgboost"):
+    with pytest.raises(BadInput, match="engine is 'catboost'; expected 'lightgbm' or 'xgboost'"):
         SoftBoosting(engine="catboost").fit(X, P)
     monkeypatch.setitem(__import__("sys").modules, "xgboost", None)
     with pytest.raises(MissingExtra, match=r"tutelage\[xgboost\]"):

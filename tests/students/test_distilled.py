@@ -243,7 +243,7 @@ def test_a_teacher_with_multiple_outputs_needs_a_y_of_the_same_shape():
         ({"temperature": 0}, None, "temperature is 0"),
         ({"out_of_fold": 3}, Y, "expected an unfitted teacher"),
         ({"teacher": LogisticRegression()}, None, "requires y to be passed"),
-        ({"teacher": LogisticRegression(), "out_of_fold": 1}, Y, "expected 2 or more, or None"),
+        ({"teacher": LogisticRegression(), "out_of_fold": 1}, Y, "out_of_fold is 1; expected a whole number, from 2"),
         ({"teacher": LogisticRegression(), "out_of_fold": 100}, Y, "Use fewer folds"),
         ({"teacher": Oracle(AnswerForm("values", "regression"))}, None, "Use DistilledRegressor"),
         ({"transfer": Jitter(), "transfer_rows": -1}, None, "transfer_rows is -1"),

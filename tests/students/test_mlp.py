@@ -89,9 +89,7 @@ def test_standardise_false_leaves_features_unchanged():
     np.testing.assert_allclose(fitted(epochs=1).mean_, X.mean(axis=0))
 
 
-@pytest.mark.parametrize(
-    ("fraction", "match"), [(1, "share of the rows, at least 0 and below 1"), (-0.1, "share"), (0.999, "holds out all 200")]
-)
+@pytest.mark.parametrize(("fraction", "match"), [(1, "of 0 or more and below 1"), (-0.1, "share"), (0.999, "holds out all 200")])
 def test_an_invalid_validation_fraction_is_refused(fraction, match):
     with pytest.raises(BadInput, match=match):
         fitted(validation_fraction=fraction)

@@ -65,7 +65,7 @@ def test_a_frame_names_its_features_and_another_order_is_refused():
         (np.arange(40) % 2, [0, 1], LabelMismatch, "Leave classes out"),
         (np.zeros(40), None, BadInput, "one class"),
         (csr_array(P), None, ShapeError, "toarray"),
-        (np.full((40, 2), "x"), None, ShapeError, "must hold probabilities"),
+        (np.full((40, 2), "x"), None, ShapeError, "the soft targets are not numbers"),
         (None, None, BadInput, "requires y"),
         (X[:, 0], None, ValueError, "Unknown label type|continuous"),
         (np.zeros((40, 2, 2)), None, ValueError, "dim 3"),
@@ -107,7 +107,10 @@ def test_rows_whose_numbers_overflow_are_refused_in_predict_proba():
 
 @pytest.mark.parametrize(
     ("y", "weights", "message"),
-    [([[0], [1, 2], [3]], None, "the rows of y do not have the same number"), ([0, 1, 0], ["a", "b", "c"], "something else than numbers")],
+    [
+        ([[0], [1, 2], [3]], None, "the rows of y do not have the same number"),
+        ([0, 1, 0], ["a", "b", "c"], "the weights in sample_weight are not numbers"),
+    ],
 )
 def test_ragged_targets_and_weights_that_are_not_numbers_are_refused(y, weights, message):
     with pytest.raises(ShapeError, match=message):

@@ -9,6 +9,7 @@ import numpy as np
 
 from tutelage.checks.answers.determinism import ROUNDING, largest_difference
 from tutelage.core.answers import AnswerForm
+from tutelage.core.arguments import number
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
@@ -45,6 +46,7 @@ def check_teacher(teacher: Any, inputs: Any, *, tolerance: float = ROUNDING) -> 
     """
     name = type(teacher).__name__
     _check_declared(teacher, name)
+    tolerance = number("tolerance", tolerance, least=0)
     rows = as_rows(inputs)
     if rows.count < 2:
         raise BadInput("got one row; pass at least two, since the checklist compares answers in different batches.")

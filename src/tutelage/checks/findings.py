@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tutelage.core.errors import SelfCheckFailed
+from tutelage.core.errors import SelfCheckFailed, printable
 
 Severity = Literal["ok", "note", "warning", "error"]
 
@@ -106,7 +106,9 @@ class Preflight:
         )
         sample = f"{self.rows} of {self.of_rows} rows, seed {self.seed}" if self.rows < self.of_rows else f"{self.rows} rows"
         widest = max((len(finding.check) for finding in self.findings), default=0)
-        return "\n".join([f"preflight: {tally or 'nothing checked'} ({sample})", *(_line(finding, widest) for finding in self.findings)])
+        return printable(
+            "\n".join([f"preflight: {tally or 'nothing checked'} ({sample})", *(_line(finding, widest) for finding in self.findings)])
+        )
 
 
 def _line(finding: Finding, widest: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tutelage.checks.findings import Finding
 from tutelage.core.contracts import Teacher
+from tutelage.core.errors import BadInput, shown
 from tutelage.teachers.held_networks import networks_in
 
 
@@ -28,6 +29,8 @@ def check_student(teacher: Teacher, student: Any) -> Iterator[Finding]:
     """Check that the student is another object, shares no weights with the teacher, and is not larger. None is not checked."""
     if student is None:
         return
+    if not any(hasattr(student, name) for name in ("fit", "network", "parameters", "answer")):
+        raise BadInput(f"student is {shown(student)}; expected the untrained student: an estimator, a torch Module or a TorchStudent.")
     wrapped = getattr(teacher, "__dict__", {}).values()
     if student is teacher or any(student is value for value in wrapped):
         sentence = "the student is the same object as the teacher, so it agrees with itself perfectly and learns nothing."

@@ -28,6 +28,7 @@ from tutelage.checks.leaks_and_shift import (
 )
 from tutelage.checks.networks import check_mode, check_student
 from tutelage.checks.sampling import SampleAnswers, draw, query_sample
+from tutelage.core.arguments import seed_of, texts, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.awkward_columns import identifiers
@@ -89,9 +90,9 @@ def preflight(
         >>> [finding.check for finding in swapped.of("error")]
         ['class-order', 'baseline']
     """
-    if rows < 1 or (test is None and test_labels is not None):
-        presence = "without" if test is None else "with"
-        raise BadInput(f"got rows={rows}, {presence} test=; expected rows of at least 1, and test= if test_labels= is passed.")
+    if test is None and test_labels is not None:
+        raise BadInput("test_labels= was passed without test=; expected the test rows too.")
+    rows, seed, drop = whole("rows", rows, 1), seed_of("seed", seed), texts("drop", drop)
     adapted = as_teacher(teacher)
     sample = draw(data, labels, adapted.form, rows=rows, seed=seed)
     test_sample = None if test is None else draw(test, test_labels, adapted.form, rows=rows, seed=seed)
@@ -100,8 +101,8 @@ def preflight(
     if isinstance(answered, Finding):
         findings.append(answered)
     else:
-        findings += [*_check_answers(adapted, answered, seed, tuple(drop)), *_check_against_labels(answered, seed)]
-    findings += check_columns(sample, tuple(drop))
+        findings += [*_check_answers(adapted, answered, seed, drop), *_check_against_labels(answered, seed)]
+    findings += check_columns(sample, drop)
     naming = (*drop, *identifiers(sample.inputs))  # rows that differ in these alone are the same row under another name
     names, train_names = names_of(data, without=naming), None if train is None else names_of(train, without=naming)
     findings += check_duplicates(names)

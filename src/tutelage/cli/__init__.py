@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 import click
 
 from tutelage import __version__
 from tutelage.cli.evaluate import evaluate
 from tutelage.cli.export import export
-from tutelage.cli.options import as_options, debug_option, one_line, show_warning
+from tutelage.cli.options import as_options, debug_option, echo, one_line, show_warning
 from tutelage.cli.preflight import preflight
 from tutelage.cli.record import record
 from tutelage.cli.run import run
 from tutelage.cli.train import train
-from tutelage.core.errors import TutelageError
+from tutelage.core.errors import BadInput, TutelageError
 from tutelage.core.torch_runtime import reuse_freed_memory
+
+BROKEN_PIPE = 141
+"""The exit status of a program that SIGPIPE ends, as shells report it."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -42,31 +48,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
     The status is 0 for success, 1 for a bug, 2 for a user error, 3 if `preflight` found an error, 130 for Ctrl-C, and 143
-    for SIGTERM.
+    for SIGTERM; 141 if the program that reads the output ended before it was written.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
     try:
+        _check_current_folder()
         with _sigterm_as_exception(), _one_line_warnings():
             result = cli.main(given, prog_name="tutelage", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except (KeyboardInterrupt, click.Abort, Terminated) as stop:
-        if debug:
+    except (Exception, KeyboardInterrupt, SystemExit, Terminated) as error:
+        if "--debug" in given and not isinstance(error, click.ClickException):
             raise
-        status = 143 if isinstance(stop, Terminated) else 130
-        return _report("stopped; no partial output was left behind, and the next run reuses what is in the cache.", status)
-    except click.ClickException as error:
-        return _report(one_line(error.format_message()), 2)
-    except (TutelageError, OSError) as error:
-        if debug:
-            raise
-        return _report(as_options(one_line(str(error))), 2)
-    except Exception as error:
-        if debug:
-            raise
-        return _report(
-            f"{type(error).__name__}: {one_line(str(error))} This is a bug in tutelage; run again with --debug for a traceback.", 1
-        )
+        return _report(*_ending(error))
+
+
+def _ending(error: BaseException) -> tuple[str, int]:
+    """The sentence about an error, and the exit status."""
+    if isinstance(error, KeyboardInterrupt | click.Abort | Terminated):
+        status = 143 if isinstance(error, Terminated) else 130
+        return "stopped; no partial output was left behind, and the next run reuses what is in the cache.", status
+    if isinstance(error, BrokenPipeError | SystemExit):  # click ends the process for a closed pipe
+        return "the program that reads the output has ended; the output is incomplete.", BROKEN_PIPE
+    if isinstance(error, click.ClickException):
+        return one_line(error.format_message()), 2
+    if isinstance(error, TutelageError):
+        return as_options(one_line(str(error))), 2
+    if isinstance(error, OSError):
+        of = f"{error.filename}: " if error.filename is not None else "the output cannot be written: " if error.errno in _OF_OUTPUT else ""
+        return one_line(f"{of}{error.strerror or error}."), 2
+    sentence = f"{type(error).__name__}: {one_line(str(error))}"
+    return f"{sentence} This is a bug in tutelage; run again with --debug for a traceback.", 1
+
+
+_OF_OUTPUT = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT)
+"""Errors of a file without a name, that is, of standard output."""
+
+
+def _check_current_folder() -> None:
+    """Check that the current folder exists, from which relative paths start.
+
+    Raises:
+        BadInput: it was deleted.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise BadInput("the current folder no longer exists; change to another folder and run the command again.") from error
 
 
 def entry() -> None:
@@ -75,9 +102,9 @@ def entry() -> None:
     # times as long next to one busy process. Passive waiting costs 3 %. OpenMP reads this when torch loads it, after this line.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     reuse_freed_memory()
-    status = main()
-    sys.stdout.flush()
-    sys.exit(status)
+    if not _open_closed_streams():
+        sys.exit(_report("standard output is closed; redirect it to a file, or to /dev/null.", 2))
+    sys.exit(_flushed(main()))
 
 
 class Terminated(BaseException):
@@ -115,5 +142,43 @@ def _one_line_warnings() -> Iterator[None]:
 
 
 def _report(sentence: str, status: int) -> int:
-    click.echo(f"tutelage: {sentence}", err=True)
+    try:
+        echo(f"tutelage: {sentence}", err=True)
+    except OSError:  # standard error cannot be written either; the status remains
+        _discard(sys.stderr)
     return status
+
+
+def _flushed(status: int) -> int:
+    """The exit status after all output is written; a failure to write it is reported."""
+    try:
+        sys.stdout.flush()
+        return status
+    except OSError as error:
+        _discard(sys.stdout)
+        return _report(*_ending(error))
+
+
+def _discard(stream: TextIO) -> None:
+    """Drop what is left in a stream that cannot be written, so that Python does not try again when it ends."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def _open_closed_streams() -> bool:
+    """Open the standard streams that the caller closed, and return whether standard output was not among them.
+
+    Otherwise the next file that is opened would take the number of the closed stream, and messages would be written into it.
+    """
+    has_output = sys.stdout is not None
+    null = os.open(os.devnull, os.O_RDWR)
+    while null <= 2:
+        null = os.open(os.devnull, os.O_RDWR)
+    os.close(null)
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(os.devnull, mode, encoding="utf-8") if stream is None else stream  # noqa: SIM115, PTH123 - open until the process ends
+        for stream, mode in ((sys.stdin, "r"), (sys.stdout, "w"), (sys.stderr, "w"))
+    )
+    return has_output

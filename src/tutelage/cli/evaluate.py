@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FOLDER, RowsOptions, debug_option, json_option, rows_options, teacher_options
+from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
 
 
@@ -53,8 +53,8 @@ def evaluate(
         evaluation = measure(student, record, file, answers, seed=seed)
     console = Console()
     if as_json:
-        click.echo(evaluation.dumps(), nl=False)
+        echo(evaluation.dumps(), nl=False)
     elif console.is_terminal:
         console.print(evaluation)
     else:
-        click.echo(str(evaluation))
+        echo(str(evaluation))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tutelage.cli.options import FILE, FOLDER, debug_option, json_option
+from tutelage.cli.options import FILE, FOLDER, debug_option, echo, json_option
 from tutelage.core.errors import BadInput
 from tutelage.core.files import check_file_place
 from tutelage.core.records import Parity
@@ -46,9 +46,9 @@ def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Pa
     parity = export_onnx(student, file, check_on=rows)
     record = {"schema": 1, "file": file.name, "size_bytes": file.stat().st_size, "parity": asdict(parity)}
     if as_json:
-        click.echo(dumps(record), nl=False)
+        echo(dumps(record), nl=False)
     else:
-        click.echo(f"{file}: {record['size_bytes']:,} bytes. {_summary(parity)}")
+        echo(f"{file}: {record['size_bytes']:,} bytes. {_summary(parity)}")
 
 
 def _summary(parity: Parity) -> str:

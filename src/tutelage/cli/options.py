@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tutelage.core.answer_kinds import TASKS
+from tutelage.core.errors import printable
 from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS
 
 if TYPE_CHECKING:
@@ -213,7 +214,12 @@ def as_options(sentence: str) -> str:
 
 def show_warning(text: str) -> None:
     """Write a warning to stderr as one sentence."""
-    click.echo(f"tutelage: warning: {as_options(one_line(text))}", err=True)
+    echo(f"tutelage: warning: {as_options(one_line(text))}", err=True)
+
+
+def echo(text: str, *, nl: bool = True, err: bool = False) -> None:
+    """Write a text to standard output or standard error; control characters in the names that it quotes are written out."""
+    click.echo(printable(text), nl=nl, err=err)
 
 
 def one_line(text: str) -> str:

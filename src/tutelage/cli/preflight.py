@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FILE, RowsOptions, debug_option, json_option, rows_options, teacher_options
+from tutelage.cli.options import FILE, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
 
 FOUND_AN_ERROR = 3
@@ -67,6 +67,6 @@ def preflight(
             seed=seed,
             rows=rows,
         )
-    click.echo(dumps(findings.to_json()) if as_json else str(findings), nl=not as_json)
+    echo(dumps(findings.to_json()) if as_json else str(findings), nl=not as_json)
     if findings.worst == "error":
         context.exit(FOUND_AN_ERROR)

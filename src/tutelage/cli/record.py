@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.options import FOLDER, RowsOptions, debug_option, json_option, rows_options, teacher_options
+from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
 from tutelage.softlabels.options import DTYPES, SHARD_ROWS
 
@@ -59,7 +59,7 @@ def record(
         rows = file.rows_of(columns_known_to(opened, file))
     with stages.stage("record", -(-rows.count // shard_rows)) as advance:
         labels = recording.record(opened, rows, into, dtype=precision, top_k=top_k, shard_rows=shard_rows, advance=advance)
-    click.echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
+    echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
 
 
 def _summary(labels: LabelFolder) -> str:

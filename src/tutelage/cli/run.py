@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FOLDER, debug_option
+from tutelage.cli.options import FOLDER, debug_option, echo
 from tutelage.core.files import check_file_place, write_text
 from tutelage.core.progress import DisplayedStages
 
@@ -63,8 +63,8 @@ def run(
     Console(stderr=to_stdout).print(terminal_table(record))
     if json_path is not None:
         text = dumps(record.to_json())
-        click.echo(text, nl=False) if to_stdout else write_text(json_path, text)
-    click.echo(f"Report: {folder / 'report.html'}", err=to_stdout)
+        echo(text, nl=False) if to_stdout else write_text(json_path, text)
+    echo(f"Report: {folder / 'report.html'}", err=to_stdout)
 
 
 def _user_cache() -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FOLDER, RowsOptions, debug_option, json_option, rows_options, setting, show_warning
+from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, setting, show_warning
 from tutelage.core.progress import DisplayedStages
 
 
@@ -64,7 +64,7 @@ def train(
     record = training.train(spec, open_labels(labels), file, out=out, stages=DisplayedStages())
     for warning in record["warnings"]:
         show_warning(warning)
-    click.echo(dumps(record) if as_json else _summary(out, record), nl=not as_json)
+    echo(dumps(record) if as_json else _summary(out, record), nl=not as_json)
 
 
 def _summary(out: Path, record: Mapping[str, Any]) -> str:

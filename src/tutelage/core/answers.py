@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,8 +11,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.answer_kinds import KINDS, TASKS, AnswerKind, Task
-from tutelage.core.arrays import Floats, as_matrix, check_finite, check_probabilities, is_frame, one_hot, sigmoid, softmax
-from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, one_line
+from tutelage.core.arrays import (
+    Floats,
+    as_matrix,
+    check_finite,
+    check_logits,
+    check_probabilities,
+    is_frame,
+    one_hot,
+    real_numbers,
+    sigmoid,
+    softmax,
+    unmasked,
+)
+from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, shown
 
 
 @dataclass(frozen=True)
@@ -42,8 +54,9 @@ class AnswerForm:
     classes: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS or self.task not in TASKS:
-            raise BadInput(f"kind {self.kind!r} and task {self.task!r}; expected one of {', '.join(KINDS)} and one of {', '.join(TASKS)}.")
+        if not (isinstance(self.kind, str) and self.kind in KINDS and isinstance(self.task, str) and self.task in TASKS):
+            given = f"kind {shown(self.kind)} and task {shown(self.task)}"
+            raise BadInput(f"{given}; expected one of {', '.join(KINDS)} and one of {', '.join(TASKS)}.")
         if (self.task == "regression") != (self.kind == "values"):
             raise BadInput(
                 f"answers of kind {self.kind!r} do not fit the task {self.task!r}; expected 'values' for regression, "
@@ -77,7 +90,7 @@ class AnswerForm:
             ShapeError: not a matrix, or another number of columns than classes. LabelMismatch: another number of rows.
             NotProbabilities: rows that are not distributions. BadInput: NaN, or infinite numbers other than -inf in logits.
         """
-        array = _numbers(answers, what)
+        array = real_numbers(answers, what)
         matrix = as_matrix(array.reshape(-1, 1) if self.kind == "values" and array.ndim == 1 else array, what)
         if len(matrix) != rows:
             raise LabelMismatch(f"{what}: {len(matrix)} answers to {rows} rows; expected one answer per row.")
@@ -89,7 +102,7 @@ class AnswerForm:
         if self.kind == "values":
             return check_finite(matrix, what)
         if self.kind == "logits":
-            return _check_logits(matrix, what)
+            return check_logits(matrix, what)
         return _check_each(matrix, what) if self.task == "multilabel" else check_probabilities(matrix, what)
 
     def take(self, answers: ArrayLike, rows: int, what: str = "the teacher's answers") -> Floats:
@@ -106,7 +119,7 @@ class AnswerForm:
         Raises:
             ShapeError, LabelMismatch, NotProbabilities, BadInput: as `check`.
         """
-        array = _numbers(answers, what)
+        array = real_numbers(answers, what)
         if self.task == "binary" and (array.ndim == 1 or array.shape[1:] == (1,)):
             array = two_columns(array, self.kind)
         return self.check(array.reshape(-1, 1) if array.ndim == 1 and len(self.classes) == 1 else array, rows, what)
@@ -276,7 +289,7 @@ def plain(label: Any) -> Any:
     """
     value = label.item() if isinstance(label, np.generic) else label
     if not isinstance(value, str | int | float) or (isinstance(value, float) and math.isnan(value)):
-        raise LabelMismatch(f"a class is labelled {label!r} ({type(label).__name__}); expected a text, a number or a truth value.")
+        raise LabelMismatch(f"a class is labelled {shown(label)} ({type(label).__name__}); expected a text, a number or a truth value.")
     return value
 
 
@@ -286,10 +299,12 @@ def labels_of(classes: Any) -> tuple[Any, ...]:
     Raises:
         LabelMismatch: no sequence.
     """
+    if not isinstance(classes, Iterable) or isinstance(classes, bytes | Set | Mapping):
+        raise LabelMismatch(f"classes are given as {shown(classes)}; expected a sequence, the label of each column in order.")
     try:
         return tuple(classes)
-    except TypeError as error:
-        raise LabelMismatch(f"classes are given as {classes!r}; expected a sequence, the label of each column in order.") from error
+    except TypeError as error:  # an array without axes
+        raise LabelMismatch(f"classes are given as {shown(classes)}; expected a sequence, the label of each column in order.") from error
 
 
 def label_array(labels: tuple[Any, ...]) -> NDArray[Any]:
@@ -340,10 +355,7 @@ def columns_in_order(given: Sequence[Any], expected: Sequence[Any], *, what: str
 
 
 def _as_array(y: Any) -> NDArray[Any]:
-    try:
-        return np.asarray(y.detach().cpu().numpy() if hasattr(y, "detach") else y)
-    except ValueError as error:
-        raise ShapeError(f"the rows of y do not have the same number of values ({error}).") from error
+    return unmasked(y, "the rows of y")
 
 
 def _check_rows(found: int, rows: int | None) -> None:
@@ -378,37 +390,13 @@ def plain_or_none(label: Any) -> Any:
 def _truth_values(y: Any, task: Task) -> NDArray[np.float64]:
     """(rows, columns) numbers."""
     array = _as_array(y)
-    if array.ndim not in (1, 2):
-        raise ShapeError(f"y has shape {array.shape}; expected (rows,) or (rows, columns).")
-    try:
-        if array.dtype.kind in "SU" or (array.dtype.kind == "O" and any(isinstance(cell, str | bytes) for cell in array.flat)):
-            raise TypeError(f"the {array.dtype} array holds texts")
-        return array.astype(np.float64).reshape(len(array), -1)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ShapeError(f"y holds values that are not numbers ({one_line(error)}); a {task} task needs numbers.") from error
+    if array.ndim not in (1, 2) or not array.size:
+        raise ShapeError(f"y has shape {array.shape}; expected (rows,) or (rows, columns), at least one of each.")
+    return real_numbers(array, f"the values of y, for a {task} task,").astype(np.float64).reshape(len(array), -1)
 
 
 def _key(label: Any) -> tuple[bool, Any]:
     return isinstance(label, str), label
-
-
-def _numbers(answers: ArrayLike, what: str) -> Floats:
-    try:
-        array = np.asarray(answers)
-        if array.dtype.kind not in "biufO" or (array.dtype.kind == "O" and any(isinstance(cell, str | bytes) for cell in array.flat)):
-            raise TypeError(f"they are {array.dtype}")
-        return np.asarray(array if array.dtype.kind == "f" else array.astype(np.float64))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ShapeError(f"{what} are not numbers in a (rows, columns) array ({error}).") from error
-
-
-def _check_logits(matrix: Floats, what: str) -> Floats:
-    bad = ~np.isfinite(matrix.max(axis=1))  # NaN, inf, or -inf in every column: one class may be impossible, but not all of them
-    if bad.any():
-        raise BadInput(
-            f"{what}: {int(bad.sum())} of {len(matrix)} rows of logits hold NaN or inf (first: row {int(np.flatnonzero(bad)[0])})."
-        )
-    return matrix
 
 
 def _check_each(matrix: Floats, what: str) -> Floats:

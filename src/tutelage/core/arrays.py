@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
+from tutelage.core.errors import BadInput, NotProbabilities, ShapeError, one_line
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -20,6 +20,44 @@ EXACT = 2**53
 def is_frame(rows: Any) -> bool:
     """Whether rows have named columns: a frame of pandas or polars, or an Arrow table."""
     return hasattr(rows, "columns") and hasattr(rows, "shape")
+
+
+def real_numbers(values: ArrayLike, what: str) -> Floats:
+    """Values as an array of real numbers: floats in their own precision, anything else in float64.
+
+    Args:
+        values: anything that NumPy converts to an array, or a tensor.
+        what: the subject of error messages.
+
+    Raises:
+        ShapeError: rows of unequal length, or texts, dates and complex numbers. BadInput: a masked array that hides cells.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f" and type(values) is np.ndarray:
+        return values
+    try:
+        array = unmasked(values, what)
+        if array.dtype.kind not in "biufO" or (array.dtype.kind == "O" and any(isinstance(cell, str | bytes) for cell in array.flat)):
+            raise TypeError(f"they are {array.dtype}")
+        return array if array.dtype.kind == "f" else array.astype(np.float64)
+    except BadInput:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ShapeError(f"{what} are not numbers ({one_line(error)}).") from error
+
+
+def unmasked(values: ArrayLike, what: str) -> NDArray[Any]:
+    """Values as an array, unless some of them are hidden by a mask, which NumPy would pass on.
+
+    Raises:
+        ShapeError: rows of unequal length. BadInput: a masked array that hides cells.
+    """
+    hidden = int(np.sum(np.ma.getmaskarray(values))) if isinstance(values, np.ma.MaskedArray) else 0
+    if hidden:
+        raise BadInput(f"{what}: {hidden:,} of {np.size(values):,} cells are masked; fill them, or leave their rows out.")
+    try:
+        return np.asarray(tensor_array(values) if hasattr(values, "detach") else values)
+    except ValueError as error:
+        raise ShapeError(f"{what} do not have the same number of values ({one_line(error)}).") from error
 
 
 def softmax(logits: ArrayLike) -> Floats:
@@ -55,17 +93,17 @@ def one_hot(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
     return np.asarray(np.eye(classes, dtype=np.float32)[y])
 
 
-def as_matrix(values: ArrayLike, what: str) -> NDArray[Any]:
-    """Return `values` as a (rows, columns) array with at least one row and one column.
+def as_matrix(values: ArrayLike, what: str) -> Floats:
+    """Return `values` as (rows, columns) floats with at least one row and one column.
 
     Args:
         values: anything that NumPy converts to an array.
         what: the name used in the error.
 
     Raises:
-        ShapeError: another number of dimensions, no rows or no columns.
+        ShapeError: another number of dimensions, no rows or no columns, or values that are not numbers.
     """
-    array = np.asarray(values)
+    array = real_numbers(values, what)
     if array.ndim != 2 or 0 in array.shape:
         raise ShapeError(f"{what} has shape {array.shape}; expected (rows, columns) with at least one of each.")
     return array
@@ -84,7 +122,6 @@ def check_probabilities(values: ArrayLike, what: str = "probabilities", *, toler
         NotProbabilities: NaN, inf, a negative entry or a row that does not sum to one.
     """
     p = as_matrix(values, what)
-    p = p if np.issubdtype(p.dtype, np.floating) else p.astype(np.float64)
     with np.errstate(invalid="ignore"):  # inf - inf
         deviation = np.abs(_row_sums(p) - 1)
     if not (p.min() >= 0 and deviation.max() <= tolerance):  # in this form, NaN fails the comparison too
@@ -115,12 +152,25 @@ def check_finite(values: ArrayLike, what: str) -> Floats:
     Raises:
         BadInput: a value that is not finite; the message names the first such row.
     """
-    array = np.asarray(values)
-    array = array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)
+    array = real_numbers(values, what)
     bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
     if bad.any():
         raise BadInput(f"{what}: {int(bad.sum())} of {len(array)} rows hold NaN or inf (first: row {int(np.flatnonzero(bad)[0])}).")
     return array
+
+
+def check_logits(matrix: Floats, what: str) -> Floats:
+    """Return (rows, classes) logits after checking that each row has a softmax; -inf marks an impossible class.
+
+    Raises:
+        BadInput: NaN or +inf, or -inf in every column of a row.
+    """
+    bad = ~np.isfinite(matrix.max(axis=1))
+    if bad.any():
+        raise BadInput(
+            f"{what}: {int(bad.sum())} of {len(matrix)} rows of logits hold NaN or inf (first: row {int(np.flatnonzero(bad)[0])})."
+        )
+    return matrix
 
 
 def same_length(first: ArrayLike, second: ArrayLike, names: str) -> None:
@@ -182,10 +232,7 @@ def check_weights(sample_weight: ArrayLike | None, rows: int) -> Floats | None:
     """
     if sample_weight is None:
         return None
-    try:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ShapeError(f"sample_weight is a {type(sample_weight).__name__} of something else than numbers ({error}).") from error
+    weights = np.asarray(real_numbers(sample_weight, "the weights in sample_weight"), dtype=np.float64)
     if weights.shape != (rows,):
         raise ShapeError(f"sample_weight has shape {weights.shape}; expected one weight for each of {rows} rows.")
     if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():

@@ -4,6 +4,7 @@ TutelageError
 ├── MissingExtra        an optional package is not installed (also an ImportError)
 ├── BadInput            an input cannot be used (also a ValueError)
 │   ├── ShapeError          the shapes of two arrays do not match
+│   ├── WrongType           an input is of a kind that cannot be used (also a TypeError)
 │   ├── NotProbabilities    rows that should be probabilities are not
 │   └── LabelMismatch       soft labels were recorded for other rows or other classes
 ├── DamagedFile         the content of a file does not match its checksum
@@ -18,7 +19,9 @@ Each message is one or two sentences: what was seen, what was expected, what to 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
 from types import ModuleType
@@ -36,6 +39,10 @@ class TutelageError(Exception):
         BadInput: temperature is 0; expected a finite number above 0 (1 leaves the teacher as it is).
     """
 
+    def __str__(self) -> str:
+        """The message, without the control characters that a name of the user's may hold."""
+        return printable(super().__str__())
+
 
 class MissingExtra(TutelageError, ImportError):
     """A required optional package is not installed; the message names the extra that provides it."""
@@ -47,6 +54,10 @@ class BadInput(TutelageError, ValueError):
 
 class ShapeError(BadInput):
     """The shapes of two arrays do not match."""
+
+
+class WrongType(BadInput, TypeError):
+    """An input is of a kind that cannot be used."""
 
 
 class NotProbabilities(BadInput):
@@ -134,6 +145,49 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the closest known name, or nothing if none is close."""
     close = get_close_matches(name, list(known), n=1)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def shown(value: object) -> str:
+    """A value as it is quoted in a message: its repr on one line of at most 80 characters."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # the code of the user
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
+"""Control characters, directions of writing, and halves of characters: a terminal obeys them, or cannot print them."""
+
+
+def printable(text: str) -> str:
+    r"""The text with control characters written out, so that a name in it cannot change a terminal; line breaks and tabs stay.
+
+    Example:
+        >>> print(printable("column \x1b[2Jage"))
+        column \x1b[2Jage
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+@contextmanager
+def reported_as_ours(what: str = "") -> Iterator[None]:
+    """Report errors of another library, or of a function of the user's, as ours; its text stays.
+
+    Args:
+        what: what failed, in front of the text, such as "the student cannot be fitted"; empty for the text alone.
+
+    Raises:
+        BadInput: anything but an error of ours. WrongType: a TypeError.
+    """
+    try:
+        yield
+    except (TutelageError, Warning):
+        raise
+    except Exception as error:
+        said = " ".join(str(error).partition("Stack trace:")[0].split()) or type(error).__name__
+        kind = WrongType if isinstance(error, TypeError) else BadInput
+        raise kind(f"{what} ({said})." if what else said) from error
 
 
 def one_line(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tutelage.core.errors import printable
 from tutelage.core.stages import Advance, Stages
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def progress_bar(text: str, steps: int, *, console: Console | None = None) -> It
 
     screen = console or Console(stderr=True)
     if not screen.is_terminal:
-        yield ProgressBar(_nothing, lambda line: screen.print(line, markup=False, highlight=False, soft_wrap=True), _nothing)
+        yield ProgressBar(_nothing, lambda line: screen.print(printable(line), markup=False, highlight=False, soft_wrap=True), _nothing)
         return
     columns = (
         TextColumn("{task.description:<18}", table_column=Column(ratio=1)),  # wraps instead of cutting off a long text
@@ -53,10 +54,10 @@ def progress_bar(text: str, steps: int, *, console: Console | None = None) -> It
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     with Progress(*columns, console=screen, expand=True) as progress:
-        task = progress.add_task(escape(text), total=steps)
+        task = progress.add_task(escape(printable(text)), total=steps)
         yield ProgressBar(
             lambda: progress.advance(task),
-            lambda line: progress.update(task, description=escape(line)),
+            lambda line: progress.update(task, description=escape(printable(line))),
             lambda: progress.update(task, completed=steps),
         )
 

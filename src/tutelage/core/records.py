@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tutelage.core.errors import printable
+
 Verdict = Literal["beats", "no difference", "worse"]
 """Of a comparison over seeds: of two ways of training."""
 PairVerdict = Literal["differ", "no difference"]
@@ -118,7 +120,7 @@ class Comparison:
     def __str__(self) -> str:
         said = "these two models differ" if self.verdict == "differ" else self.verdict
         figures = f"{self.metric} {self.difference:+.4g} ({self.ci95[0]:+.4g} to {self.ci95[1]:+.4g})"
-        return f"{self.a} - {self.b}: {figures} over {self.over}: {said}" + (f". {self.caution}" if self.caution else "")
+        return printable(f"{self.a} - {self.b}: {figures} over {self.over}: {said}" + (f". {self.caution}" if self.caution else ""))
 
 
 def dumps(plain: Mapping[str, Any]) -> str:

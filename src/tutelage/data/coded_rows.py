@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.errors import BadInput, ShapeError, require
+from tutelage.core.errors import BadInput, ShapeError, require, shown
 from tutelage.data.cells import is_missing
 from tutelage.data.row_arrays import array_of
 
@@ -95,6 +95,8 @@ def encode_rows(X: Any, categorical: Sequence[int | str] = ()) -> CodedRows:
 
 
 def _positions(categorical: Sequence[int | str], names: list[Any]) -> set[int]:
+    if isinstance(categorical, str) or not isinstance(categorical, Sequence):
+        raise BadInput(f"categorical is {shown(categorical)}; expected a list of columns, such as (0, 3).")
     unknown = [name for name in categorical if name not in names and not _is_position(name, len(names))]
     if unknown:
         raise BadInput(f"categorical lists unknown columns {unknown}; expected some of {names[:8]}, or positions below {len(names)}.")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import EXACT
-from tutelage.core.errors import ShapeError
+from tutelage.core.arrays import EXACT, unmasked
+from tutelage.core.errors import BadInput, ShapeError, TutelageError
 from tutelage.data.cells import large_whole_cells
 
 
@@ -21,7 +21,7 @@ def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
         what: the name used in an error.
 
     Raises:
-        ShapeError: rows of unequal length.
+        ShapeError: rows of unequal length. BadInput: complex numbers.
     """
     if isinstance(data, np.ma.MaskedArray):
         return _unmasked(data)
@@ -30,11 +30,24 @@ def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
         return whole
     try:
         array = np.asarray(data)
+        if array.dtype.kind == "c" or (array.dtype.kind == "O" and any(isinstance(cell, complex) for cell in array.flat)):
+            raise BadInput(f"Complex data not supported: {what} hold complex numbers; pass their .real, or both parts as columns.")
         if array.dtype.kind in "US" and not hasattr(data, "dtype") and not all(isinstance(cell, str | bytes) for cell in _cells_of(data)):
             return np.asarray(data, dtype=object)  # numbers beside texts stay numbers
         return array
+    except TutelageError:
+        raise
     except ValueError as error:  # rows of unequal length
         raise ShapeError(f"{what} do not have the same number of values ({error}).") from error
+
+
+def target_array(y: Any) -> NDArray[Any]:
+    """Targets as an array, as `array_of`; a masked cell would be a target that is not known.
+
+    Raises:
+        ShapeError: rows of unequal length. BadInput: a masked array that hides cells.
+    """
+    return array_of(unmasked(y, "the rows of y") if isinstance(y, np.ma.MaskedArray) else y, "the rows of y")
 
 
 def _unmasked(array: Any) -> NDArray[Any]:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.arrays import EXACT, tensor_array
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, shown
 from tutelage.data.cells import is_missing, large_whole_cells
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
@@ -59,6 +59,10 @@ def row_names(rows: Any) -> Names:
     if columns is not None:
         return _of_columns(columns, len(rows), getattr(rows, "columns", ()))
     array = tensor_array(rows) if hasattr(rows, "detach") else array_of(rows)
+    if array.ndim == 0:
+        raise BadInput(f"cannot take {shown(rows)} as rows; expected an array, a frame, a sparse matrix or a list of texts.")
+    if not len(array):
+        return np.zeros(0, dtype=np.uint64)
     if array.dtype.kind in "OUSMmT":
         flat = array.reshape(len(array), -1)
         return _of_columns([flat[:, column] for column in range(flat.shape[1])], len(array))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,6 +184,8 @@ def schema_of(source: TableSource, names: Sequence[str]) -> Schema:
 def _of_npy(path: Path) -> Rows:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        if not isinstance(array, np.ndarray):
+            raise ValueError("it is an archive of several arrays: save the one that holds the rows with np.save")
+    except (ValueError, EOFError, OSError, BadZipFile) as error:
         raise BadInput(f"{path} is not a NumPy file of numbers ({error}).") from error
     return _sliced(array, "array", array.ndim)

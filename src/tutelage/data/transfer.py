@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.arguments import number, seed_of, whole
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.data.coded_rows import Cells, encode_rows
 from tutelage.data.neighbours import nearest_others
@@ -20,6 +21,12 @@ from tutelage.data.rows import as_rows
 
 Seed = int | np.random.Generator | None
 Columns = tuple[int | str, ...]
+
+LEAST = 1e-6
+"""The smallest factor on noise, and the inverse of the largest: beyond, rows would hold infinite numbers."""
+
+MOST_CELLS = 2**31
+"""Cells of the rows that are made at once; 16 GiB of float64."""
 
 DEFAULT_MULTIPLE, DEFAULT_MOST = 5, 100_000
 """The default number of generated rows, as a multiple of the training rows and as an upper limit: AutoGluon's values."""
@@ -68,13 +75,14 @@ class UnlabelledPool:
             BadInput: more rows are requested than the pool has.
         """
         available = as_rows(self.rows).count
+        rows, rng = _requested(rows, seed)
         if rows > available:
             raise BadInput(f"{rows} transfer rows were requested from a pool of {available}; request fewer, or generate rows with Munge().")
         if rows == 0:  # resample raises an error for no rows
             return as_rows(self.rows).part(0, 0)
         from sklearn.utils import resample
 
-        state = int(np.random.default_rng(seed).integers(2**31))
+        state = int(rng.integers(2**31))
         return resample(self.rows, replace=False, n_samples=rows, random_state=state)
 
 
@@ -111,12 +119,13 @@ class Jitter:
     categorical: Columns = ()
 
     def __post_init__(self) -> None:
-        _check("noise", self.noise, low=0)
-        _check("resample", self.resample, low=0, high=1)
+        number("noise", self.noise, least=0, most=1 / LEAST)
+        number("resample", self.resample, least=0, most=1)
 
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
         """Generate rows; see `Transfer`."""
-        table, rng = encode_rows(X, self.categorical), np.random.default_rng(seed)
+        table = encode_rows(X, self.categorical)
+        rows, rng = _requested(rows, seed, table.cells.shape[1])
         originals = table.cells[_drawn(len(table.cells), rows, rng)]
         perturbed = originals + rng.normal(size=originals.shape) * self.noise * table.deviation
         other = _cells_of_random_rows(table.cells, rows, rng)
@@ -154,11 +163,12 @@ class Mixup:
     concentration: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("concentration", self.concentration, low=np.finfo(float).tiny)
+        number("concentration", self.concentration, above=0, most=1 / LEAST)
 
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
         """Generate rows; see `Transfer`."""
-        table, rng = encode_rows(X), np.random.default_rng(seed)
+        table = encode_rows(X)
+        rows, rng = _requested(rows, seed, table.cells.shape[1])
         if table.categorical.any():
             positions = np.flatnonzero(table.categorical).tolist()
             raise BadInput(
@@ -207,12 +217,13 @@ class Munge:
     categorical: Columns = ()
 
     def __post_init__(self) -> None:
-        _check("swap_probability", self.swap_probability, low=0, high=1)
-        _check("local_variance", self.local_variance, low=np.finfo(float).tiny)
+        number("swap_probability", self.swap_probability, least=0, most=1)
+        number("local_variance", self.local_variance, least=LEAST)
 
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
         """Generate rows; see `Transfer`."""
-        table, rng = encode_rows(X, self.categorical), np.random.default_rng(seed)
+        table = encode_rows(X, self.categorical)
+        rows, rng = _requested(rows, seed, table.cells.shape[1])
         bases = _drawn(len(table.cells), rows, rng)
         if rows == 0:
             return table.restore(table.cells[bases])
@@ -250,7 +261,8 @@ class UniformNoise:
 
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
         """Generate rows; see `Transfer`."""
-        table, rng = encode_rows(X, self.categorical), np.random.default_rng(seed)
+        table = encode_rows(X, self.categorical)
+        rows, rng = _requested(rows, seed, table.cells.shape[1])
         missing = np.isnan(table.cells)
         low = np.where(missing, np.inf, table.cells).min(axis=0)
         high = np.where(missing, -np.inf, table.cells).max(axis=0)
@@ -280,11 +292,8 @@ def rows_to_make(transfer: Transfer, training_rows: int, requested: float | None
         if isinstance(transfer, UnlabelledPool):
             return as_rows(transfer.rows).count
         return min(DEFAULT_MULTIPLE * training_rows, DEFAULT_MOST)
-    if not (np.isfinite(requested) and requested >= 0):
-        raise BadInput(
-            f"transfer_rows is {requested}; expected a number of rows (int) or a multiple of the training rows (float), 0 or more."
-        )
-    return round(requested * training_rows) if isinstance(requested, float) else int(requested)
+    number("transfer_rows", requested, least=0, most=MOST_CELLS, hint="(a whole number of rows, or a multiple of the training rows)")
+    return round(requested * training_rows) if isinstance(requested, float | np.floating) else int(requested)
 
 
 def stacked(X: Any, transfer_rows: Any) -> Any:
@@ -312,16 +321,18 @@ def stacked(X: Any, transfer_rows: Any) -> Any:
     return np.concatenate([X, transfer_rows])
 
 
-def _check(name: str, value: float, *, low: float, high: float = float("inf")) -> None:
-    if not (low <= value <= high and np.isfinite(value)):
-        limits = f"from {low:g} to {high:g}" if np.isfinite(high) else ("of 0 or more" if low == 0 else "above 0")
-        raise BadInput(f"{name} is {value}; expected a number {limits}.")
+def _requested(rows: Any, seed: Any, columns: int = 1) -> tuple[int, np.random.Generator]:
+    """The number of rows, and the generator to draw them with.
+
+    Raises:
+        BadInput: no number of rows, or more than memory can hold; no seed.
+    """
+    count = whole("rows", rows, 0, MOST_CELLS // max(columns, 1))
+    return count, seed if isinstance(seed, np.random.Generator) else np.random.default_rng(None if seed is None else seed_of("seed", seed))
 
 
 def _drawn(count: int, rows: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """(rows,) indices of training rows in random order; how often two rows are used differs by at most one."""
-    if rows < 0:
-        raise BadInput(f"{rows} rows were requested; expected 0 or more.")
     rounds = [rng.permutation(count) for _ in range(-(-rows // count))]
     return np.concatenate([*rounds, np.zeros(0, dtype=np.intp)])[:rows].astype(np.intp)
 

@@ -6,17 +6,24 @@ depend on earlier calls: the teacher that answers a view and the student that tr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, ShapeError, require
+from tutelage.core.arguments import flag, number, seed_of, whole
+from tutelage.core.arrays import Floats, unmasked
+from tutelage.core.errors import BadInput, ShapeError, require, shown
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.row_names import mix_bits
 from tutelage.data.rows import Rows
+
+MOST = 1e6
+"""The largest rotation, shear or shift; float32 cannot place a pixel that is further away."""
+
+MOST_VIEWS = 10**9
 
 VERSION = 2
 """Incremented when the same augmentation produces different bits, so that answers recorded for earlier views are not reused."""
@@ -70,9 +77,14 @@ class Affine:
     mirrored: bool = False
 
     def __post_init__(self) -> None:
-        bounds = (self.degrees, self.zoom, self.shear, self.shift)
-        if not all(np.isfinite(bound) and bound >= 0 for bound in bounds) or self.zoom >= 1:
-            raise BadInput(f"got {self}; expected finite bounds of 0 or more, and a zoom below 1.")
+        for name in ("degrees", "shear", "shift"):
+            number(name, getattr(self, name), least=0, most=MOST)
+        number("zoom", self.zoom, least=0, below=1)
+        flag("mirrored", self.mirrored)
+        if self.shape is not None and not (isinstance(self.shape, Sequence) and len(self.shape) == 2):
+            raise BadInput(f"shape is {shown(self.shape)}; expected (height, width).")
+        for side in self.shape or ():
+            whole("a side of shape", side, 1)
 
     @property
     def numbers(self) -> int:
@@ -153,11 +165,14 @@ class Views:
     plain_first: bool = False
 
     def __post_init__(self) -> None:
-        array = np.asarray(self.data)
+        array = unmasked(self.data, "the images")
         if array.ndim < 2 or not np.issubdtype(array.dtype, np.floating):
             raise BadInput(f"views need (rows, ...) floats; got {array.dtype} of shape {array.shape}. Scale integers to floats first.")
-        if self.count < 1:
-            raise BadInput(f"count is {self.count}; expected 1 view or more.")
+        if not isinstance(self.augment, Augmentation):
+            raise BadInput(f"augment is {shown(self.augment)}; expected an augmentation, such as Affine(shift=2).")
+        object.__setattr__(self, "count", whole("count", self.count, 1, MOST_VIEWS))
+        object.__setattr__(self, "seed", seed_of("seed", self.seed))
+        flag("plain_first", self.plain_first)
         object.__setattr__(self, "data", array)
 
     @property

@@ -12,7 +12,7 @@ from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.fingerprint import fingerprint
-from tutelage.data.row_arrays import array_of
+from tutelage.data.row_arrays import array_of, target_array
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
 from tutelage.evaluation.metrics.agreement import Decisions
@@ -39,7 +39,7 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
     """
     if teacher is None and y is None:
         raise BadInput("there is nothing to measure the student against; pass a teacher, or y, or both.")
-    y = y if y is None or is_frame(y) else array_of(y, "the rows of y")
+    y = y if y is None or is_frame(y) else target_array(y)
     rows = as_rows(X)
     inputs = rows.part(0, rows.count)
     form = student_form(student, teacher, y)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from tutelage.core.arguments import choice, number, seed_of, text, whole
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput
 from tutelage.data.rows import as_rows
 from tutelage.evaluation.alignment import align
 from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.intervals import effective_rows
 from tutelage.evaluation.metrics.agreement import FLOOR, as_distributions, decision_counts, decisions
-from tutelage.evaluation.metrics.calibration import BINS, Binning, ReliabilityCurve, reliability_curve, top_label
+from tutelage.evaluation.metrics.calibration import BINNINGS, BINS, MOST_BINS, Binning, ReliabilityCurve, reliability_curve, top_label
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scores import Scores, Settings, estimates, left_out, scores
 from tutelage.teachers.adapt import as_teacher
+
+MOST_RESAMPLES = 100_000
+MOST_SECONDS = 3600.0
 
 MOST_CLASSES_COUNTED = 100
 """With more classes the record leaves out the table of decisions, which grows with the square of their number."""
@@ -93,15 +97,17 @@ def evaluate(
         >>> print("fidelity:", evaluation.against_teacher["agreement"])
         fidelity: 0.9733 (0.9079 to 0.9927)
     """
-    settings = Settings(seed, resamples, bins, binning, floor)
-    _check(settings)
+    settings = _checked(Settings(seed, resamples, bins, binning, floor))
+    name = type(student).__name__ if name is None else text("name", name)
+    size_bytes = None if size_bytes is None else whole("size_bytes", size_bytes, 1)
+    budget_seconds = None if budget_seconds is None else number("budget_seconds", budget_seconds, above=0, most=MOST_SECONDS)
     teacher = None if teacher is None else as_teacher(teacher)
     rows = as_rows(X)
     aligned = align(student, teacher, rows, y, sample_weight)
     by_group = _scores_by_group(aligned, settings)
     figures = estimates(by_group, settings)
     return Evaluation(
-        student=name or type(student).__name__,
+        student=name,
         teacher=teacher.fingerprint if teacher is not None else None,
         task=aligned.task,
         classes=aligned.classes,
@@ -112,18 +118,21 @@ def evaluate(
         reliability=_curves(aligned, settings),
         decisions=_decisions(aligned),
         cost=measure_cost(student, _answer_call(student), rows, size_bytes=size_bytes, budget_seconds=budget_seconds),
-        settings={"seed": seed, "resamples": resamples, "bins": bins, "binning": binning, "floor": floor},
+        settings=asdict(settings),
         rows_fingerprint=aligned.rows_fingerprint,
         notes=_notes(aligned, by_group),
         answers=aligned,
     )
 
 
-def _check(settings: Settings) -> None:
-    if settings.resamples < 100:
-        raise BadInput(f"resamples is {settings.resamples}; expected at least 100 (1000 is usual).")
-    if not 0 < settings.floor < 0.01:
-        raise BadInput(f"floor is {settings.floor}; expected a small probability above 0, such as 1e-7.")
+def _checked(settings: Settings) -> Settings:
+    return Settings(
+        seed_of("seed", settings.seed),
+        whole("resamples", settings.resamples, 100, MOST_RESAMPLES),
+        whole("bins", settings.bins, 1, MOST_BINS),
+        choice("binning", settings.binning, BINNINGS),
+        number("floor", settings.floor, above=0, below=0.01, hint="(1e-7 is usual)"),
+    )
 
 
 def _scores_by_group(aligned: AlignedAnswers, settings: Settings) -> dict[str, Scores]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.arrays import Floats, real_numbers
+from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval
 
 LEVEL = 0.95
@@ -189,17 +189,9 @@ def finite_array(values: ArrayLike, what: str) -> Floats:
     """Numbers as float64.
 
     Raises:
-        ShapeError: rows of unequal length. BadInput: not numbers, or NaN or infinite ones.
+        ShapeError: rows of unequal length, or not numbers. BadInput: NaN, infinite or masked numbers.
     """
-    try:
-        found = np.asarray(values)
-        if found.dtype.kind == "c" or found.dtype.kind in "mM":
-            raise TypeError(f"{found.dtype} is not a real number")
-        numbers = np.asarray(found, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        if "inhomogeneous" in str(error) or "sequence" in str(error):
-            raise ShapeError(f"{what} have rows of unequal length; expected one number per seed and row.") from None
-        raise BadInput(f"{what} are not all numbers ({error}); expected one score per row.") from None
+    numbers = np.asarray(real_numbers(values, what), dtype=np.float64)
     if not np.isfinite(numbers).all():
         wrong = int((~np.isfinite(numbers)).sum())
         raise BadInput(

@@ -7,12 +7,13 @@ from typing import Any, Literal
 import numpy as np
 
 from tutelage.core.answers import list_classes
-from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.arguments import choice
+from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.core.records import Comparison
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.scores import Settings, row_scores
+from tutelage.evaluation.scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_rows
 
 LOWER_IS_BETTER = ("kl_nats", "nll_nats", "brier", "mse")
@@ -64,6 +65,8 @@ def compare(
         >>> print(f"{comparison.difference:.3f}", comparison.verdict)
         0.293 differ
     """
+    if against is not None:
+        choice("against", against, ("truth", "teacher"))
     a, b = _evaluations(a, b, X, y, teacher)
     first, second = a.row_answers(), b.row_answers()
     if a.rows_fingerprint != b.rows_fingerprint:
@@ -71,13 +74,13 @@ def compare(
             f"the evaluations are on different rows ({a.rows} rows {a.rows_fingerprint[:8]}, {b.rows} rows {b.rows_fingerprint[:8]}); "
             "evaluate both students on the same rows in the same order."
         )
-    target = against or ("truth" if first.truth is not None and second.truth is not None else "teacher")
+    target: Target = against or ("truth" if first.truth is not None and second.truth is not None else "teacher")
     _check_same_target(first, second, target)
     settings = Settings(floor=a.settings["floor"])
     of_a, of_b = (row_scores(answers, target, settings) for answers in (first, second))
-    name = metric or next(iter(of_a))
-    if name not in of_a:
-        raise BadInput(f"metric is {name!r}; against the {target} expected one of {', '.join(of_a)}.")
+    name = next(iter(of_a)) if metric is None else metric
+    if not isinstance(name, str) or name not in of_a:
+        raise BadInput(f"metric is {shown(name)}; against the {target} expected one of {', '.join(of_a)}.")
     largest = settings.largest(name)
     difference, interval = paired_rows(of_a[name], of_b[name], weights=first.weights, largest=largest)
     return Comparison(

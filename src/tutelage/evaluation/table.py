@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tutelage.core.errors import printable
 from tutelage.core.records import Cost, Latency
 from tutelage.evaluation.records import CAVEAT, Estimate
 
@@ -98,16 +99,16 @@ class EvaluationTable:
 
     def rich(self) -> Table:
         """The table for `rich.print` and the command line."""
-        table = Table(box=None, padding=(0, 2, 0, 0), title=Text(self.title, style="bold"), title_justify="left")
-        table.caption = Text("\n".join(self.notes))
+        table = Table(box=None, padding=(0, 2, 0, 0), title=_text(self.title, style="bold"), title_justify="left")
+        table.caption = _text("\n".join(self.notes))
         table.caption_justify = "left"
         for heading in self.headings:
             table.add_column(heading, justify="left" if not heading else "right", no_wrap=not heading)
         for section in self.sections:
-            table.add_row(Text(section.heading, style="bold"))
+            table.add_row(_text(section.heading, style="bold"))
             for line in section.lines:
                 cells = (f"  {line.name}", line.figure, line.interval, line.teacher)
-                table.add_row(*map(Text, cells[: len(self.headings)]))  # as Text, without markup: a class may be named "[red]"
+                table.add_row(*map(_text, cells[: len(self.headings)]))
         return table
 
     def text(self) -> str:
@@ -128,6 +129,11 @@ class EvaluationTable:
                 rows.append(f'<tr><td style="text-align:left">{escape(line.name)}</td>{numbers}</tr>')
         notes = "<br>".join(map(escape, self.notes))
         return f"<table><caption>{escape(self.title)}</caption>{''.join(rows)}</table><p><small>{notes}</small></p>"
+
+
+def _text(text: str, style: str = "") -> Text:
+    """A text without markup, since a class may be named "[red]", and without control characters."""
+    return Text(printable(text), style=style)
 
 
 def figure_text(name: str, estimate: Estimate) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tutelage.core.arguments import flag, number
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.records import Interval, PairVerdict, Verdict
@@ -66,8 +67,8 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool, largest:
         >>> print(f"{difference:.3f} ({interval.low:.3f} to {interval.high:.3f}) over {interval.over}")
         0.104 (0.055 to 0.153) over seeds and test rows
     """
-    if largest is not None and not 0 < largest < math.inf:
-        raise BadInput(f"largest is {largest}; expected the largest score that a row may have, a finite number above 0.")
+    shared_rows = flag("shared_rows", shared_rows)
+    largest = None if largest is None else number("largest", largest, above=0, hint="(the largest score that a row may have)")
     x, y = _tables(a, b)
     differences = x - y
     seeds, rows = differences.shape

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tutelage.core.errors import BadInput
+from tutelage.core.arguments import flag, number
 from tutelage.losses.functional import classification, correlation, decoupling, divergences, reweighted
 from tutelage.losses.functional.numerics import check_scale, finite, log_softmax, softmax
-from tutelage.losses.objective import Objective, Term
+from tutelage.losses.objective import HEAVIEST, Objective, Term
 from tutelage.losses.targets import check_temperature
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def hard_cross_entropy(*, smoothing: float = 0.0) -> Objective:
         >>> print(tl.losses.hard_cross_entropy(smoothing=0.1)(batch).total.round(decimals=2))
         tensor([0.6200, 0.3700])
     """
-    if not 0 <= smoothing <= 1:
-        raise BadInput(f"smoothing is {smoothing}; expected a number from 0 to 1.")
+    smoothing = number("smoothing", smoothing, least=0, most=1)
     return _single(Term("hard_cross_entropy", classification.hard_cross_entropy, ("student", "labels"), {"smoothing": smoothing}))
 
 
@@ -189,7 +188,7 @@ def logit_matching(*, centred: bool = False) -> Objective:
             "logit_matching",
             classification.logit_matching,
             ("student", "teacher"),
-            {"centred": centred},
+            {"centred": flag("centred", centred)},
             prepare=prepare,
             tasks=("binary", "multiclass", "multilabel"),
         )
@@ -223,7 +222,8 @@ def decoupled(*, temperature: float | Tensor = 4.0, target_weight: float = 1.0, 
         >>> print(tl.losses.decoupled(temperature=4.0)(batch).total.round(decimals=2))
         tensor([4.3200])
     """
-    settings = {"temperature": check_scale(temperature), "target_weight": target_weight, "other_weight": other_weight}
+    weights = _checked_weights(target_weight=target_weight, other_weight=other_weight)
+    settings = {"temperature": check_scale(temperature), **weights}
     return _single(Term("decoupled", decoupling.decoupled, ("student", "teacher", "labels"), settings, least_columns=3))
 
 
@@ -252,7 +252,7 @@ def dist(*, temperature: float | Tensor = 1.0, inter_weight: float = 1.0, intra_
         >>> print(tl.losses.dist()(batch).total.abs().round(decimals=4))
         tensor([0., 0.])
     """
-    settings = {"inter_weight": inter_weight, "intra_weight": intra_weight}
+    settings = _checked_weights(inter_weight=inter_weight, intra_weight=intra_weight)
     return _of_probabilities("dist", correlation.dist, temperature, settings, least_columns=3, relates_rows=True)
 
 
@@ -337,10 +337,14 @@ def virtual_teacher(*, temperature: float = 20.0, correct: float = 0.99) -> Obje
         >>> print(objective(batch).total.round(decimals=2))
         tensor([0.6100])
     """
-    if not 0 < correct < 1:
-        raise BadInput(f"correct is {correct}; expected a probability between 0 and 1, both excluded.")
+    correct = number("correct", correct, above=0, below=1, hint="(a probability)")
     settings = {"temperature": check_temperature(temperature), "correct": correct}
     return _single(Term("virtual_teacher", reweighted.virtual_teacher, ("student", "labels"), settings))
+
+
+def _checked_weights(**weights: float) -> dict[str, float]:
+    """The weights of the parts of a loss, as numbers of 0 or more."""
+    return {name: number(name, weight, least=0, most=HEAVIEST) for name, weight in weights.items()}
 
 
 def _of_probabilities(

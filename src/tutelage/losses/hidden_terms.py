@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tutelage.core.errors import BadInput
+from tutelage.core.arguments import number, text, whole
 from tutelage.losses.functional import features, relations
 from tutelage.losses.functional.numerics import upcast
 from tutelage.losses.objective import EVERY_TASK, Objective, Term
@@ -152,15 +152,18 @@ def contrastive(
         >>> sorted(objective.needs)  # index: the position of each row in the data
         ['index', 'student:body', 'teacher:features']
     """
-    if embedding < 1 or negatives < 1 or not 0 <= momentum < 1:
-        raise BadInput(
-            f"embedding is {embedding}, negatives {negatives} and momentum {momentum}; "
-            "expected 1 or more, 1 or more, and a number in [0, 1)."
-        )
-    settings = {"embedding": embedding, "negatives": negatives, "temperature": check_temperature(temperature), "momentum": momentum}
+    settings = {
+        "embedding": whole("embedding", embedding, 1, MOST_UNITS),
+        "negatives": whole("negatives", negatives, 1, MOST_UNITS),
+        "temperature": check_temperature(temperature),
+        "momentum": number("momentum", momentum, least=0, below=1),
+    }
     build = partial(_memory, settings=settings)
     return _at_layers("contrastive", _contrast, student_layer, teacher_layer, build=build, settings=settings, extra_reads=("index",))
 
+
+MOST_UNITS = 10**6
+"""The largest embedding, and the largest number of negatives: more fills all memory."""
 
 Build = Callable[[str, str, Signals, int], "nn.Module"]
 
@@ -176,7 +179,8 @@ def _at_layers(
     extra_reads: tuple[str, ...] = (),
     relates_rows: bool = True,
 ) -> Objective:
-    teacher = student_layer if teacher_layer is None else teacher_layer
+    teacher = text("student_layer", student_layer) if teacher_layer is None else text("teacher_layer", teacher_layer)
+    text("student_layer", student_layer)
     term = Term(
         f"{name} {student_layer.replace('.', '/')}",  # also the name of a torch module, which cannot contain dots
         loss,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -12,8 +11,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from tutelage.core.answer_kinds import Task
+from tutelage.core.arguments import number
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.losses.signals import Losses, Signals, add_all
+
+HEAVIEST = 1e30
+"""The largest weight of a term; a loss times more overflows in float32."""
 
 ONE_CLASS_A_ROW: tuple[Task, ...] = ("binary", "multiclass")
 EVERY_TASK: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
@@ -264,8 +267,7 @@ def _checked_weight(weight: float | Tensor) -> float | Tensor:
             f"an objective is weighted with a {type(weight).__name__}; expected a number, or a tensor with one for each copy of a stack."
         )
     for each in [weight] if isinstance(weight, float | int) else weight.flatten().tolist():
-        if not (math.isfinite(each) and each >= 0):
-            raise BadInput(f"a weight is {each}; expected a finite number, 0 or more.")
+        number("a weight", each, least=0, most=HEAVIEST)
     if isinstance(weight, float | int):
         return float(weight)
     return weight.squeeze(-1) if weight.ndim == 3 else weight

@@ -6,8 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from tutelage.core.arrays import Floats, check_probabilities, one_hot, softmax
+from tutelage.core.arguments import number
+from tutelage.core.arrays import Floats, as_matrix, check_logits, check_probabilities, one_hot, softmax
 from tutelage.core.errors import BadInput
+
+TEMPERATURES = (1e-6, 1e6)
+"""The valid temperatures. At the highest, float32 probabilities keep one digit of a difference between two logits."""
 
 BOUNDS = (1e-3, 1e3)
 """Temperatures among which `matching_temperature` searches."""
@@ -17,11 +21,13 @@ def check_temperature(temperature: float) -> float:
     """Return a temperature as a float after checking that it is valid.
 
     Raises:
-        BadInput: it is not a finite number above zero.
+        BadInput: it is not a number above zero, or one so far from 1 that the targets would be lost in rounding.
     """
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise BadInput(f"temperature is {temperature}; expected a finite number above 0 (1 leaves the teacher as it is).")
-    return float(temperature)
+    given = number("temperature", temperature, above=0, hint="(1 leaves the teacher as it is)")
+    if not TEMPERATURES[0] <= given <= TEMPERATURES[1]:
+        low, high = TEMPERATURES
+        raise BadInput(f"temperature is {given:g}; expected one from {low:g} to {high:g}: beyond, rounding hides what the teacher says.")
+    return given
 
 
 def soften(logits: ArrayLike, temperature: float) -> Floats:
@@ -35,7 +41,7 @@ def soften(logits: ArrayLike, temperature: float) -> Floats:
         (rows, classes) probabilities, in the dtype of `logits`.
 
     Raises:
-        BadInput: a temperature that is not above zero.
+        BadInput: a temperature that is not above zero, or logits of NaN or +inf. ShapeError: logits that are not (rows, classes) numbers.
 
     Source:
         Hinton, Vinyals, Dean 2015, section 2, arXiv 1503.02531.
@@ -47,7 +53,8 @@ def soften(logits: ArrayLike, temperature: float) -> Floats:
         >>> tl.soften([[4.0, 2.0, 0.0]], temperature=4.0).round(2)
         array([[0.51, 0.31, 0.19]])
     """
-    return softmax(np.asarray(logits) / check_temperature(temperature))
+    temperature, rows = check_temperature(temperature), as_matrix(logits, "the logits")
+    return softmax(check_logits(rows, "the logits") / temperature)
 
 
 def temper(probabilities: ArrayLike, temperature: float) -> Floats:
@@ -150,8 +157,7 @@ def smooth(probabilities: ArrayLike, amount: float) -> Floats:
     Source:
         Szegedy et al. 2016, section 7, arXiv 1512.00567.
     """
-    if not 0 <= amount <= 1:
-        raise BadInput(f"amount is {amount}; expected a number from 0 to 1 for label smoothing.")
+    amount = number("amount", amount, least=0, most=1, hint="for label smoothing")
     p = check_probabilities(probabilities)
     return np.asarray((1 - amount) * p + amount / p.shape[1], dtype=p.dtype)
 

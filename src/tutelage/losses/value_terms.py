@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from tutelage.core.errors import BadInput
+from tutelage.core.arguments import choice, number
 from tutelage.losses.functional import bernoulli, regression
 from tutelage.losses.functional.numerics import check_scale
 from tutelage.losses.objective import Objective, Term
@@ -86,8 +86,7 @@ def huber(*, delta: float = 1.0, against: Against = "teacher") -> Objective:
         >>> print(tl.losses.huber(delta=1.0)(batch).total)
         tensor([0.5000, 4.5000])
     """
-    if not delta > 0:
-        raise BadInput(f"delta is {delta}; expected a number above 0.")
+    delta = number("delta", delta, above=0)
     return _of_values("huber", regression.huber, against, delta=delta)
 
 
@@ -123,10 +122,11 @@ def teacher_bounded(*, margin: float = 0.0) -> Objective:
         ['labels', 'teacher']
     """
     reads = ("student", "teacher", "labels")
-    return Objective((Term("teacher_bounded", regression.teacher_bounded, reads, {"margin": margin}, tasks=("regression",)),))
+    return Objective(
+        (Term("teacher_bounded", regression.teacher_bounded, reads, {"margin": number("margin", margin, least=0)}, tasks=("regression",)),)
+    )
 
 
 def _of_values(name: str, loss: Callable[..., Tensor], against: Against, **settings: Any) -> Objective:
-    if against not in ("teacher", "labels"):
-        raise BadInput(f"against is {against!r}; expected 'teacher' or 'labels'.")
+    choice("against", against, ("teacher", "labels"))
     return Objective((Term(f"{name} {against}", loss, ("student", against), settings, tasks=("regression",)),))

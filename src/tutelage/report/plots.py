@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,4 +118,4 @@ def _svg(figure: Figure, name: str, label: str) -> str:
     # Without matplotlib's fixed width and height, the figure scales with the page.
     head, rest = svg.split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
-    return f'{head} role="img" aria-label="{label}">{rest}'.replace("font-family: sans-serif", "font-family: inherit").strip()
+    return f'{head} role="img" aria-label="{escape(label)}">{rest}'.replace("font-family: sans-serif", "font-family: inherit").strip()

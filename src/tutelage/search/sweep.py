@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from tutelage.core.arguments import function, number, seed_of, whole
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, SelfCheckFailed, did_you_mean
+from tutelage.core.errors import BadInput, SelfCheckFailed, did_you_mean, reported_as_ours, shown
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.losses.targets import check_temperature
@@ -22,6 +23,7 @@ from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
+from tutelage.training.arguments import checked_device
 from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacks.networks import with_new_weights
 from tutelage.training.stacks.student_group import Copy, ObjectiveFactory, StudentGroup
@@ -29,6 +31,9 @@ from tutelage.training.state import Fit
 from tutelage.training.student import TorchStudent
 
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
+MOST_VALUES = 1000
+"""The largest number of values of one setting."""
+
 SWEPT = ("temperature", "soft_weight", "lr", "seed")
 
 
@@ -145,14 +150,15 @@ def sweep(
     """
     default = 0.0 if labels is None else 1.0
     settings = _settings(temperature, default if soft_weight is None else soft_weight, lr)
-    seeds = tuple(_listed(seed, "seed"))
+    seeds = tuple(seed_of("seed", each) for each in _listed(seed, "seed"))
     if validation is None:
         raise BadInput(
             "validation is None; a sweep needs validation rows to choose a setting. Pass validation=0.1, or (X, y) of rows that are not "
             "test rows."
         )
-    if stack_size < 1:
-        raise BadInput(f"stack_size is {stack_size}; expected 1 or more.")
+    stack_size, batch_seed = whole("stack_size", stack_size, 1), seed_of("batch_seed", batch_seed)
+    if device is not None:
+        checked_device(device)
     training_settings = _training(training, batch_seed, X)
     network, output, classes = _template(student)
     networks = [with_new_weights(network, each) for each in seeds]
@@ -162,7 +168,11 @@ def sweep(
             "the function."
         )
     matching = objective or distillation
-    reads_layers = bool(matching(settings[0].temperature, settings[0].soft_weight).paths("teacher"))
+    with reported_as_ours("objective= failed"):
+        of_first = function("objective", matching, "of (temperature, soft_weight)")(settings[0].temperature, settings[0].soft_weight)
+    if not isinstance(of_first, Objective):
+        raise BadInput(f"objective= returned {shown(of_first)}; expected an objective, one of tutelage.losses or a sum of them.")
+    reads_layers = bool(of_first.paths("teacher"))
     answers = labels if reads_layers else _recorded_once(labels, X, classes)
     fit_arguments = {"X": X, "labels": answers, "y": y, "validation": validation, "device": device}
     group = StudentGroup(matching, fit_arguments, training_settings, classes, output)
@@ -193,23 +203,22 @@ def _settings(temperature: Any, soft_weight: Any, lr: Any) -> tuple[Setting, ...
     Raises:
         BadInput: a list is empty, or a value is out of range.
     """
-    temperatures = [check_temperature(float(each)) for each in _listed(temperature, "temperature")]
-    weights = [float(each) for each in _listed(soft_weight, "soft_weight")]
-    rates = [None if each is None else float(each) for each in _listed(lr, "lr")]
-    for weight in weights:
-        if not 0 <= weight <= 1:
-            raise BadInput(f"soft_weight holds {weight}; expected numbers from 0 (ground truth only) to 1 (teacher only).")
-    for rate in rates:
-        if rate is not None and not 0 < rate < float("inf"):
-            raise BadInput(f"lr holds {rate}; expected finite numbers above 0.")
+    hint = "(0 is the ground truth only, 1 the teacher only)"
+    temperatures = [check_temperature(each) for each in _listed(temperature, "temperature")]
+    weights = [number("soft_weight", each, least=0, most=1, hint=hint) for each in _listed(soft_weight, "soft_weight")]
+    rates = [None if each is None else number("lr", each, above=0) for each in _listed(lr, "lr")]
     combinations = product(rates, temperatures, weights)
     return tuple(dict.fromkeys(Setting(heat if weight else 1.0, weight, rate) for rate, heat, weight in combinations))
 
 
 def _listed(values: Any, name: str) -> list[Any]:
     """One or multiple values as a list without duplicates."""
-    is_iterable = isinstance(values, Iterable) and not isinstance(values, str)
-    listed = list(dict.fromkeys(values)) if is_iterable else [values]
+    is_list = isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping | Set)
+    is_list = is_list and getattr(values, "ndim", 1) != 0
+    listed = list(islice(values, MOST_VALUES + 1)) if is_list else [values]
+    if len(listed) > MOST_VALUES:
+        raise BadInput(f"{name} holds more than {MOST_VALUES:,} values; expected fewer.")
+    listed = [each for place, each in enumerate(listed) if each not in listed[:place]]
     if not listed:
         raise BadInput(f"{name} is an empty list; expected at least one value.")
     return listed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,10 @@ from scipy.special import rel_entr
 from sklearn.base import clone
 
 from tutelage.core.answers import AnswerForm
+from tutelage.core.arguments import number, whole
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, shown
 from tutelage.core.records import Interval
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
@@ -25,6 +26,8 @@ from tutelage.softlabels.querying import query
 from tutelage.students.teaching import is_unfitted
 from tutelage.students.temperature import Targets, Taught, fit_at_temperature
 from tutelage.teachers.adapt import as_teacher
+
+MOST_SEEDS = 1000
 
 FLOOR = 1e-7
 """Lower bound applied to the student's probabilities: log 0 would make one row outweigh all others."""
@@ -93,8 +96,12 @@ def transfer_curve(
         raise BadInput(f"the teacher, a {type(teacher).__name__}, is not fitted; a transfer curve expects a fitted teacher. Fit it first.")
     source, count = as_teacher(teacher), as_rows(X).count
     chosen_measure = _checked_measure(measure, source.form)
-    _check_stop(tolerance, patience)
-    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    tolerance, patience = number("tolerance", tolerance, least=0), None if patience is None else whole("patience", patience, 1)
+    if isinstance(student, type) or not all(hasattr(student, name) for name in ("fit", "get_params")):
+        raise BadInput(f"the student is {shown(student)}; expected an unfitted scikit-learn estimator, such as SoftTree().")
+    numbers = _seeds(seeds)
+    if not isinstance(rows, Iterable) or isinstance(rows, str | bytes):
+        raise BadInput(f"rows is {shown(rows)}; expected a list of numbers of rows, such as (0, 1.0, 2.0).")
     amounts = sorted({rows_to_make(transfer, count, amount) for amount in rows})
     if min(len(numbers), len(amounts)) < 2:
         raise BadInput(
@@ -177,15 +184,17 @@ def _losses_of_all(reference: _Reference, students: Sequence[Any]) -> dict[str, 
     return {name: np.stack([losses[name] for losses in found]) for name in found[0]}
 
 
-def _check_stop(tolerance: float, patience: int | None) -> None:
-    if not tolerance >= 0 or (patience is not None and patience < 1):
-        raise BadInput(f"tolerance is {tolerance} and patience is {patience}; expected at least 0, and at least 1 or None.")
+def _seeds(seeds: Any) -> tuple[int, ...]:
+    """The seeds, given as a number of them or as a list."""
+    if isinstance(seeds, Iterable) and not isinstance(seeds, str | bytes | Mapping | Set):
+        return tuple(whole("a seed", seed, 0, 2**32 - 1) for seed in seeds)
+    return tuple(range(whole("seeds", seeds, 0, MOST_SEEDS)))
 
 
 def _checked_measure(measure: Measure | None, form: AnswerForm) -> Measure:
     valid: tuple[Measure, ...] = ("rmse",) if form.task == "regression" else ("kl_nats", "agreement")
-    if measure is not None and measure not in valid:
-        raise BadInput(f"measure is {measure!r}; expected one of {', '.join(valid)} for a {form.task} teacher.")
+    if measure is not None and not (isinstance(measure, str) and measure in valid):
+        raise BadInput(f"measure is {shown(measure)}; expected one of {', '.join(valid)} for a {form.task} teacher.")
     return measure or valid[0]
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from tutelage.core.errors import require
 from tutelage.core.records import Interval
+from tutelage.evaluation.displays.canvas import AS_WRITTEN
 
 Measure = Literal["kl_nats", "agreement", "rmse"]
 
@@ -121,7 +122,8 @@ class TransferCurveDisplay:
         (self.chosen_,) = ax.plot([chosen], [scores[chosen]], markeredgewidth=2, label=label, **ring)
         ax.set_xticks(list(positions), [f"{point.rows:,}" for point in points])
         ax.set(xlabel=f"transfer rows added to {self.curve.training_rows:,} training rows", ylabel=AXIS[name])
-        ax.legend(frameon=False)
+        for text in ax.legend(frameon=False).get_texts():
+            text.set(**AS_WRITTEN)
         ax.grid(visible=True, axis="y", linewidth=0.5, color="0.85")
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
+from tutelage.core.arguments import path as checked_path
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, TutelageError, one_line
 from tutelage.core.files import whole_file, write_text
@@ -371,7 +372,7 @@ def open_labels(path: Path | str) -> LabelFolder:
         ...     print(len(labels), labels.answer(X[:2]).tolist())
         3 [[-1.0], [-1.0]]
     """
-    folder = Path(path)
+    folder = checked_path("path", path)
     if not (folder / MANIFEST).is_file():
         raise BadInput(_not_finished(folder))
     manifest = read_json(folder / MANIFEST, schema=LABELS_SCHEMA, remedy=_AGAIN)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tutelage.core.arguments import path as path_of
 from tutelage.core.errors import BadInput
 from tutelage.data.tables.csv_text import opened
 from tutelage.data.tables.sources import read_table, table_suffix
@@ -38,9 +39,13 @@ class LogLines:
         Raises:
             BadInput: a file that cannot be read; the message names the line of a JSONL file.
         """
-        if isinstance(source, str | Path) and table_suffix(Path(source)) == ".jsonl" and Path(source).is_file():
-            return _json_lines(Path(source))
-        table = read_table(Path(source)) if isinstance(source, str | Path) else source
+        if hasattr(source, "column_names") and hasattr(source, "num_rows"):
+            table = source
+        else:
+            file = path_of("source", source)
+            if table_suffix(file) == ".jsonl" and file.is_file():
+                return _json_lines(file)
+            table = read_table(file)
         return cls({name: table.column(name) for name in table.column_names}, table.num_rows)
 
     def cells(self, name: str) -> list[Any]:

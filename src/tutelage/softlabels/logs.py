@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answer_kinds import Task
-from tutelage.core.answers import AnswerForm, list_classes, of_classes, plain
+from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes, plain
+from tutelage.core.arguments import choice, number, text, texts
+from tutelage.core.arguments import mapping as mapping_of
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, one_line
 from tutelage.data.cells import type_of_objects
@@ -20,7 +22,7 @@ from tutelage.data.rows import as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.log_lines import LogLines, token_numbers
-from tutelage.softlabels.options import LOGGED_KINDS, SHARD_ROWS, LoggedKind, Repeated, Rest
+from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS, SHARD_ROWS, LoggedKind, Repeated, Rest
 
 MASS_SLACK = 1e-3
 """How far the sum of the logged probabilities of a row may be from one."""
@@ -90,9 +92,16 @@ def read_answers(
         array([[0.33, 0.67],
                [0.83, 0.17]])
     """
-    _check_options(kind, content=content, data=data, id_column=id_column, ids=ids)
-    columns, mapping = LogLines.of(source), mapping or {}
-    answer_columns = [answers] if isinstance(answers, str) else list(answers)
+    kind, rest, repeated = choice("kind", kind, LOGGED_KINDS), choice("rest", rest, RESTS), choice("repeated", repeated, REPEATED)
+    smoothing, mapping = number("smoothing", smoothing, least=0, most=1e6), mapping_of("mapping", mapping)
+    classes, ids = (None if given is None else labels_of(given) for given in (classes, ids))
+    answer_columns = list(texts("answers", answers))
+    content = None if content is None else texts("content", content)
+    id_column = None if id_column is None else text("id_column", id_column)
+    if smoothing and kind != "votes":
+        raise BadInput(f"smoothing is {smoothing:g}, which applies to votes only, and kind is {kind!r}; leave smoothing out.")
+    _check_options(content=content, data=data, id_column=id_column, ids=ids)
+    columns = LogLines.of(source)
     names, schema = _names(columns, content=content, data=data, id_column=id_column, ids=ids)
     if kind == "votes":
         numbers, labels, names = _counted(columns.answers(answer_columns[0]), names, classes=classes, smoothing=smoothing, mapping=mapping)
@@ -109,9 +118,7 @@ def read_answers(
     return labels_of_log
 
 
-def _check_options(kind: str, *, content: Any, data: Any, id_column: str | None, ids: Any) -> None:
-    if kind not in LOGGED_KINDS:
-        raise BadInput(f"kind {kind!r} is unknown; expected one of {', '.join(LOGGED_KINDS)}.")
+def _check_options(*, content: Any, data: Any, id_column: str | None, ids: Any) -> None:
     if (content is None) == (data is None):
         raise BadInput(
             "it is not defined which rows the lines are about: pass either content=, the columns that hold the rows, or data=, the rows."
@@ -121,17 +128,14 @@ def _check_options(kind: str, *, content: Any, data: Any, id_column: str | None,
 
 
 def _names(
-    columns: LogLines, *, content: str | Sequence[str] | None, data: Any, id_column: str | None, ids: Sequence[Any] | None
+    columns: LogLines, *, content: Sequence[str] | None, data: Any, id_column: str | None, ids: Sequence[Any] | None
 ) -> tuple[Names, Schema | None]:
     """(lines,) content name of the row that each line is about, and the columns of the rows if they have names."""
     if content is not None:
-        content_columns = [content] if isinstance(content, str) else list(content)
-        lines = [columns.cells(name) for name in content_columns]
+        lines = [columns.cells(name) for name in content]
         if len(lines) == 1:
             return row_names(lines[0]), None  # whatever the column of the data is called
-        schema = Schema(
-            tuple(Column(name, type_of_objects(cells), unseen="keep") for name, cells in zip(content_columns, lines, strict=True))
-        )
+        schema = Schema(tuple(Column(name, type_of_objects(cells), unseen="keep") for name, cells in zip(content, lines, strict=True)))
         return row_names(np.array(lines, dtype=object).T), schema  # as objects, so that a number next to a text stays a number
     rows = as_rows(data)
     names = np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
@@ -240,17 +244,17 @@ def _from_tokens(
     for index, line in enumerate(lines):
         if line is None:
             raise BadInput(f"line {index} does not name its classes or tokens, as line 0 does; log every line in one form.")
-        for token, number in line:
+        for token, figure in line:
             label = mapping.get(token, token)
             if label is None:
-                dropped[index] += 0.0 if number is None or kind == "logits" else _probability(number, kind)
-            elif number is not None:
+                dropped[index] += 0.0 if figure is None or kind == "logits" else _probability(figure, kind)
+            elif figure is not None:
                 if str(label) not in place:
                     raise LabelMismatch(
                         f"the log has the class {token!r} in line {index}, which is not among {list_classes(labels)}. "
                         "Add it to classes=, or map it with mapping=."
                     )
-                _add(numbers[index], place[str(label)], number, kind)
+                _add(numbers[index], place[str(label)], figure, kind)
     return _completed(_scaled(numbers, np.minimum(dropped, 1.0), kind), kind, rest=rest), labels
 
 

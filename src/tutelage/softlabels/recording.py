@@ -11,6 +11,7 @@ from typing import Any, cast, overload
 
 import numpy as np
 
+from tutelage.core.arguments import choice, function, path, whole
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
@@ -35,7 +36,7 @@ from tutelage.softlabels.folder import (
     write_shard,
 )
 from tutelage.softlabels.labels import SoftLabels, in_columns
-from tutelage.softlabels.options import SHARD_ROWS, Dtype
+from tutelage.softlabels.options import DTYPES, SHARD_ROWS, Dtype
 from tutelage.softlabels.rounding import differ
 from tutelage.teachers.adapt import as_teacher
 
@@ -109,17 +110,19 @@ def record(
         ...     print(stored.provenance.shards, stored.cost.mean < 1e-3)
         1 True
     """
+    folder = None if into is None else path("into", into)
     teacher, rows = as_teacher(teacher), as_rows(data)
-    if into is None:
+    if folder is None:
         if dtype is not None or top_k is not None:
             raise BadInput("dtype= and top_k= apply to answers on disk only; pass into=, the folder to record into, or leave them out.")
         # In the same parts as for a folder: the position of a row in a batch can change the last bit of its answer.
         parts = [(teacher.form.check(teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)]
         answers, names = (np.concatenate(column) for column in zip(*parts, strict=True))
         return SoftLabels(answers, teacher.form, names, teacher.fingerprint, rows.schema)
-    if shard_rows < 1:
-        raise BadInput(f"shard_rows is {shard_rows}; expected at least 1.")
-    folder = Path(into)
+    shard_rows = whole("shard_rows", shard_rows, 1)
+    dtype = None if dtype is None else choice("dtype", dtype, DTYPES)
+    top_k = None if top_k is None else whole("top_k", top_k, 1)
+    function("advance", advance, "without arguments")
     check_folder(folder)
     fingerprint = identified(teacher)
     with _locked(folder):

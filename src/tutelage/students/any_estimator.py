@@ -12,8 +12,10 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import has_fit_parameter, validate_data
 
+from tutelage.core.arguments import number
 from tutelage.core.arrays import Floats, Integers
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import BadInput, ShapeError, WrongType, reported_as_ours
+from tutelage.data.row_arrays import array_of
 from tutelage.students.soft_classifier import SoftClassifier
 
 
@@ -25,11 +27,15 @@ class WrapperClassifier(SoftClassifier):
     def _checked(self, X: Any, *, reset: bool) -> Any:
         if not (hasattr(X, "shape") or isinstance(X, list | tuple)):
             X = np.asarray(X)
+            if X.ndim == 0:
+                raise WrongType("X is a single value; expected (rows, features), a frame or a list of texts.")
+        X = array_of(X) if isinstance(X, np.ma.MaskedArray) else X
         if isinstance(X, list | tuple) and not X:
             raise ShapeError("X has no rows; expected at least one.")
         if isinstance(X, np.ndarray) and X.ndim < 2 and X.dtype.kind in "biufc":
             raise ShapeError(f"X has shape {X.shape}; expected (rows, features). Reshape your data, one row as X.reshape(1, -1).")
-        return validate_data(self, X, reset=reset, skip_check_array=True)
+        with reported_as_ours():
+            return validate_data(self, X, reset=reset, skip_check_array=True)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -85,16 +91,19 @@ class SoftTargets(WrapperClassifier):
         self.dropped_mass_ = {"max": float(expanded.dropped.max()), "mean": float(expanded.dropped.mean())}
         self.estimator_ = clone(self.estimator)
         if len(expanded.rows) == len(targets) and weights is None:
-            self.estimator_.fit(X, expanded.columns)
+            with reported_as_ours(f"{name} cannot be fitted"):
+                self.estimator_.fit(X, expanded.columns)
             return
         if not has_fit_parameter(self.estimator, "sample_weight"):
             raise BadInput(f"fit of {name} takes no sample_weight, which soft targets need; choose a classifier whose fit does.")
         row_weights = expanded.weights if weights is None else expanded.weights * weights[expanded.rows]
         positive = row_weights > 0  # some classifiers fail on a weight of zero
-        self.estimator_.fit(_select_rows(X, expanded.rows[positive]), expanded.columns[positive], sample_weight=row_weights[positive])
+        with reported_as_ours(f"{name} cannot be fitted"):
+            self.estimator_.fit(_select_rows(X, expanded.rows[positive]), expanded.columns[positive], sample_weight=row_weights[positive])
 
     def _probabilities(self, X: Any) -> Floats:
-        predicted = np.asarray(self.estimator_.predict_proba(X))
+        with reported_as_ours(f"{type(self.estimator_).__name__} cannot answer these rows"):
+            predicted = np.asarray(self.estimator_.predict_proba(X))
         answers = np.zeros((len(predicted), len(self.classes_)), dtype=predicted.dtype)
         answers[:, self.estimator_.classes_] = predicted  # a class without any row has no column in the classifier
         return answers
@@ -127,8 +136,7 @@ def expand(targets: Floats, *, negligible: float = 0.0) -> Expanded:
     Raises:
         BadInput: `negligible` is outside [0, 1).
     """
-    if not 0 <= negligible < 1:
-        raise BadInput(f"negligible is {negligible}; expected a probability of at least 0 and below 1.")
+    negligible = number("negligible", negligible, least=0, below=1, hint="(a probability)")
     masses = np.asarray(targets, dtype=np.float64)
     retained = _retained(masses, negligible)
     masses = np.where(retained, masses, 0)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
 from tutelage.core.answers import two_columns
 from tutelage.core.arrays import Floats, softmax
-from tutelage.core.errors import BadInput, require
+from tutelage.core.errors import reported_as_ours, require
+from tutelage.students.checked import Check, a_number, a_whole, one_of, optional, thread_count
 from tutelage.students.saved.booster_text import booster_of, text_of
 from tutelage.students.soft_classifier import SoftClassifier
 
@@ -57,6 +58,21 @@ class SoftBoosting(SoftClassifier):
         >>> student.predict(X[[0, 75, 149]]).tolist()
         [0, 1, 2]
     """
+
+    _settings: ClassVar[Mapping[str, Check]] = {
+        "engine": one_of("lightgbm", "xgboost"),
+        "n_estimators": a_whole(1),
+        "learning_rate": a_number(above=0),
+        "num_leaves": a_whole(2, 131_072),
+        "max_depth": optional(a_whole(1)),
+        "min_child_weight": a_number(least=0),
+        "reg_lambda": a_number(least=0),
+        "subsample": a_number(above=0, most=1),
+        "colsample_bytree": a_number(above=0, most=1),
+        "max_bin": a_whole(2, 65_535),
+        "n_jobs": thread_count,
+        "random_state": optional(a_whole(0, 2**31 - 1)),
+    }
 
     booster_: Any
     start_: Floats
@@ -114,8 +130,6 @@ class SoftBoosting(SoftClassifier):
         super().__setstate__(state)
 
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
-        if self.engine not in ENGINES:
-            raise BadInput(f"engine is {self.engine!r}; expected one of {', '.join(ENGINES)}.")
         if weights is not None:  # a row of weight zero must not influence the bins of a feature
             positive = weights > 0
             X, targets, weights = X[positive], targets[positive], weights[positive]
@@ -123,11 +137,13 @@ class SoftBoosting(SoftClassifier):
         binary = len(shares) == 2
         self.start_ = np.zeros(2) if binary else np.log(np.maximum(shares, SMALLEST_SHARE))
         train, _ = ENGINES[self.engine]
-        self.booster_ = train(self, X, np.ascontiguousarray(targets[:, 1]) if binary else targets, weights)
+        with reported_as_ours(f"{self.engine} cannot be trained"):
+            self.booster_ = train(self, X, np.ascontiguousarray(targets[:, 1]) if binary else targets, weights)
 
     def _probabilities(self, X: Any) -> Floats:
         _, predict = ENGINES[self.engine]
-        answers = np.asarray(predict(self, X))
+        with reported_as_ours(f"{self.engine} cannot answer these rows"):
+            answers = np.asarray(predict(self, X))
         return two_columns(answers, "probabilities") if answers.ndim == 1 else softmax(answers + self.start_)
 
 

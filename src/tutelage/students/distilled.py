@@ -12,17 +12,19 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import assert_all_finite, check_array, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d, validate_data
 
 from tutelage.core.answers import AnswerForm, label_array
+from tutelage.core.arguments import number
 from tutelage.core.arrays import Floats, check_weights
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.row_arrays import array_of
+from tutelage.core.errors import BadInput, ShapeError, reported_as_ours
+from tutelage.data.row_arrays import array_of, target_array
 from tutelage.data.rows import as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.querying import query
+from tutelage.students.checked import check_fitted, random_seed
 from tutelage.students.teaching import fit_weighted, is_unfitted, out_of_fold_answers
 from tutelage.students.temperature import Targets, fit_at_temperature
 from tutelage.teachers.adapt import as_teacher
@@ -69,8 +71,7 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
                 out_of_fold is used with a fitted teacher, or weights are unusable or taken by no fit.
             LabelMismatch: y holds labels that are not among the teacher's classes, or soft labels lack some of the rows.
             ShapeError: X and y or the weights differ in rows, or transfer rows and X in columns.
-            ValueError, TypeError: scikit-learn's validation, an unfitted teacher or the student refuses X or y; their
-                errors are passed on.
+            BadInput or WrongType, with their words: scikit-learn's validation, an unfitted teacher or the student refuses X or y.
         """
         unfitted = is_unfitted(self.teacher)
         self._check_settings(unfitted, y)
@@ -111,8 +112,8 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
 
     def _check_settings(self, unfitted: bool, y: Any) -> None:
         name = type(self).__name__
-        if not 0 <= self.soft_weight <= 1:
-            raise BadInput(f"soft_weight is {self.soft_weight}; expected a number from 0 (ground truth only) to 1 (teacher only).")
+        number("soft_weight", self.soft_weight, least=0, most=1, hint="(0 is the ground truth only, 1 the teacher only)")
+        random_seed("random_state", self.random_state)
         if self.out_of_fold is not None and not unfitted:
             raise BadInput(
                 "out_of_fold is set and the teacher is fitted; expected an unfitted teacher, to fit on each fold. Leave out_of_fold out, "
@@ -134,18 +135,20 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
         In `fit`, teacher and student decide which cell values they accept. Afterwards, missing or infinite numbers are
         refused if there were none in `fit`, unless both are known to accept missing numbers.
         """
+        X = array_of(X) if isinstance(X, np.ma.MaskedArray) else X
         if not _is_frame_or_texts(X):
             accepts = get_tags(self).input_tags
             strict = not reset and self._finite and not accepts.allow_nan
-            X = check_array(
-                X, dtype=None, accept_sparse=["csr"] if accepts.sparse else False, ensure_all_finite=strict, allow_nd=True, estimator=self
-            )
+            sparse = ["csr"] if accepts.sparse else False
+            with reported_as_ours():
+                X = check_array(X, dtype=None, accept_sparse=sparse, ensure_all_finite=strict, allow_nd=True, estimator=self)
             if reset:
                 values = X.data if issparse(X) else X  # type: ignore[attr-defined]
                 self._finite = values.dtype.kind in "biuf" and bool(np.isfinite(values).all())
         elif reset:
             self._finite = False
-        validate_data(self, X, reset=reset, skip_check_array=True)
+        with reported_as_ours():
+            validate_data(self, X, reset=reset, skip_check_array=True)
         return X
 
     @abstractmethod
@@ -257,8 +260,10 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Floats:
         """(rows, classes) probabilities at temperature 1; for a multilabel teacher, the probability of each label."""
-        check_is_fitted(self)
-        probabilities = np.asarray(self.student_.predict_proba(self._rows(X, reset=False)), dtype=np.float64)
+        check_fitted(self)
+        X = self._rows(X, reset=False)
+        with reported_as_ours(f"{type(self.student_).__name__} cannot answer these rows"):
+            probabilities = np.asarray(self.student_.predict_proba(X), dtype=np.float64)
         return self._form.probabilities(probabilities, self.answer_temperature_)
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -279,10 +284,11 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
         self._form = form.as_kind("probabilities")
 
     def _checked_truth(self, y: ArrayLike, rows: int) -> NDArray[Any]:
-        labels = array_of(y, "the rows of y")
-        labels = labels if labels.ndim == 2 and labels.shape[1] > 1 else column_or_1d(y, warn=True)
-        assert_all_finite(labels, input_name="y")
-        check_classification_targets(labels)
+        labels = target_array(y)
+        with reported_as_ours():
+            labels = labels if labels.ndim == 2 and labels.shape[1] > 1 else column_or_1d(labels, warn=True)
+            assert_all_finite(labels, input_name="y")
+            check_classification_targets(labels)
         _same_rows(rows, labels)
         return np.asarray(labels)
 
@@ -327,15 +333,18 @@ class DistilledRegressor(RegressorMixin, _Distilled):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Floats:
         """(rows,) or (rows, outputs) values."""
-        check_is_fitted(self)
-        return np.asarray(self.student_.predict(self._rows(X, reset=False)))
+        check_fitted(self)
+        X = self._rows(X, reset=False)
+        with reported_as_ours(f"{type(self.student_).__name__} cannot answer these rows"):
+            return np.asarray(self.student_.predict(X))
 
     def _set_form(self, form: AnswerForm) -> None:
         if form.task != "regression":
             raise BadInput("the teacher answers with classes; DistilledRegressor expects values. Use DistilledClassifier.")
 
     def _checked_truth(self, y: ArrayLike, rows: int) -> NDArray[Any]:
-        values = check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
+        with reported_as_ours():
+            values = check_array(target_array(y), ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
         _same_rows(rows, values)
         return np.asarray(values)
 
@@ -362,7 +371,7 @@ def _is_frame_or_texts(X: Any) -> bool:
 def _weighed_rows(X: Any, y: Any, weights: Floats) -> tuple[Any, Any, Floats]:
     """The rows of a weight above zero, with their y and weights."""
     if y is not None:
-        y = array_of(y, "the rows of y")
+        y = target_array(y)
         _same_rows(len(weights), y)
     places = np.flatnonzero(weights)
     return _safe_indexing(X, places), None if y is None else y[places], weights[places]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,11 +14,11 @@ from scipy.optimize import OptimizeResult, minimize
 from scipy.sparse import issparse
 from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
 from tutelage.core.answers import two_columns
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import BadInput
+from tutelage.students.checked import Check, a_number, a_whole, check_fitted, switch
 from tutelage.students.soft_classifier import SoftClassifier
 
 WHITENED_FEATURES = 1024
@@ -60,6 +60,12 @@ class SoftLogistic(SoftClassifier):
         (3, 4)
     """
 
+    _settings: ClassVar[Mapping[str, Check]] = {
+        "C": a_number(above=0, hint="(smaller is a stronger penalty)"),
+        "fit_intercept": switch,
+        "tol": a_number(above=0, most=1),
+        "max_iter": a_whole(1),
+    }
     _inputs: ClassVar[dict[str, Any]] = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
 
     coef_: Floats
@@ -74,7 +80,7 @@ class SoftLogistic(SoftClassifier):
 
     def decision_function(self, X: Any) -> Floats:
         """(rows, features) -> (rows, classes) logits; for two classes (rows,), where positive numbers mean the second class."""
-        check_is_fitted(self)
+        check_fitted(self)
         logits = self._logits(self._checked(X, reset=False))
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
@@ -86,8 +92,6 @@ class SoftLogistic(SoftClassifier):
         return two_columns(expit(logits[:, 0]), "probabilities") if logits.shape[1] == 1 else softmax(logits)
 
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
-        if not (np.isfinite(self.C) and self.C > 0):
-            raise BadInput(f"C is {self.C}; expected a finite number above 0 (smaller is a stronger penalty).")
         columns = targets[:, 1:] if targets.shape[1] == 2 else targets
         row_weights = np.full(X.shape[0], self.C) if weights is None else self.C * weights
         problem = _problem(X, np.ascontiguousarray(columns, dtype=X.dtype), row_weights, fit_intercept=self.fit_intercept)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import log_softmax
@@ -17,6 +17,7 @@ from tutelage.core import torch_runtime
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import BadInput, SelfCheckFailed, require
 from tutelage.students.any_estimator import expand
+from tutelage.students.checked import Check, a_number, a_whole, layer_sizes, random_seed, switch
 from tutelage.students.soft_classifier import SoftClassifier
 
 
@@ -57,6 +58,17 @@ class SoftMLP(SoftClassifier):
         [(4, 8), (8, 3)]
     """
 
+    _settings: ClassVar[Mapping[str, Check]] = {
+        "hidden_layer_sizes": layer_sizes,
+        "learning_rate": a_number(above=0, most=1e30),
+        "epochs": a_whole(1),
+        "batch_size": a_whole(1),
+        "l2": a_number(least=0, most=1e30),
+        "standardise": switch,
+        "validation_fraction": a_number(least=0, below=1, hint="(a share of the rows)"),
+        "random_state": random_seed,
+    }
+
     coefs_: list[Floats]
     intercepts_: list[Floats]
     mean_: Floats
@@ -85,8 +97,6 @@ class SoftMLP(SoftClassifier):
         self.random_state = random_state
 
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
-        if not 0 <= self.validation_fraction < 1:
-            raise BadInput(f"validation_fraction is {self.validation_fraction}; expected a share of the rows, at least 0 and below 1.")
         if weights is not None:
             positive = weights > 0
             X, targets, weights = X[positive], targets[positive], weights[positive]

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import _num_samples
 
 from tutelage.core.answers import AnswerForm, label_array, labels_of, two_columns
 from tutelage.core.arrays import Floats, check_weights
-from tutelage.data.row_arrays import array_of
+from tutelage.data.row_arrays import target_array
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 from tutelage.students.any_estimator import SoftTargets, WrapperClassifier
+from tutelage.students.checked import check_fitted
 from tutelage.students.soft_classifier import SoftClassifier
 
 
@@ -69,7 +70,7 @@ class PerLabel(WrapperClassifier):
             refuse_classes(classes)
             y, classes = class_probabilities(y, X, task="labels")
         sparse: bool = issparse(y)
-        array = y.toarray() if sparse else array_of(y, "the rows of y")
+        array = y.toarray() if sparse else target_array(y)
         self.per_label_ = array.ndim == 2 and array.dtype.kind in "biuf" and (array.shape[1] > 1 or _within_bounds(array))
         if not self.per_label_:
             return super().fit(X, y, classes=classes, sample_weight=sample_weight)
@@ -109,7 +110,7 @@ class PerLabel(WrapperClassifier):
         return True
 
     def _is_per_label(self) -> bool:
-        check_is_fitted(self)
+        check_fitted(self)
         return self.per_label_
 
     def _fit_label(self, X: Any, on: Floats, weights: Floats | None) -> Any:

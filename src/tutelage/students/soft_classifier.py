@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,13 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _num_samples, assert_all_finite, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import _num_samples, assert_all_finite, column_or_1d, validate_data
 
 from tutelage.core.answers import label_array, of_classes
 from tutelage.core.arrays import Floats, check_probabilities, check_weights, one_hot
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.data.row_arrays import array_of
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, reported_as_ours
+from tutelage.data.row_arrays import array_of, target_array
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
+from tutelage.students.checked import Check, check_fitted, check_settings
+from tutelage.teachers.inputs import refuse_dates
 
 ROUNDING = 1e-6
 """Rows whose sum is further than this from one (half-precision logs) are scaled to one."""
@@ -32,7 +35,8 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_features_in_: features of a row.
     """
 
-    # How scikit-learn's validation is to take rows; a family states its own.
+    # The valid settings, and how scikit-learn's validation is to take rows; a family states its own.
+    _settings: ClassVar[Mapping[str, Check]] = {}
     _inputs: ClassVar[dict[str, Any]] = {"dtype": [np.float64, np.float32]}
 
     def fit(self, X: Any, y: Any, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -48,9 +52,10 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             NotProbabilities: a matrix whose rows are not distributions. ShapeError: X, y and weights differ in rows.
             LabelMismatch: classes that do not name the columns. BadInput: fewer than two classes, or unusable weights.
-            ValueError or TypeError, scikit-learn's own: an X or labels that its validation refuses, such as NaN or sparse
+            BadInput or WrongType, with scikit-learn's words: an X or labels that its validation refuses, such as NaN or sparse
             rows where the family does not take them, or texts.
         """
+        check_settings(self, self._settings)
         if is_answer_source(y):
             refuse_classes(classes)
             y, classes = class_probabilities(y, X, task="classes")
@@ -64,10 +69,10 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """(rows, features) -> (rows, classes) probabilities.
 
         Raises:
-            BadInput: rows so far from those learnt from that numbers overflow. ValueError or TypeError, scikit-learn's
-            own: rows of other features than those learnt from, or rows that `fit` would refuse.
+            BadInput: rows so far from those learnt from that numbers overflow, rows of other features than those learnt from,
+            or rows that `fit` would refuse (WrongType if they are not numbers). NotFitted: it was not fitted.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         probabilities = self._probabilities(self._checked(X, reset=False))
         lost = np.asarray(~np.isfinite(probabilities).all(axis=1))
         if lost.any():
@@ -97,7 +102,10 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
         """Rows as this family takes them; `reset` notes their features, otherwise they must be those noted."""
-        return validate_data(self, X, reset=reset, **self._inputs)
+        X = array_of(X) if isinstance(X, np.ma.MaskedArray) else X
+        refuse_dates(X)
+        with reported_as_ours():
+            return validate_data(self, X, reset=reset, **self._inputs)
 
     @abstractmethod
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
@@ -125,7 +133,7 @@ def soft_targets(y: ArrayLike, rows: int, classes: ArrayLike | None = None) -> t
         raise BadInput("a classifier requires y to be passed, but the target y is None; pass labels or (rows, classes) probabilities.")
     if issparse(y):
         raise ShapeError("y is a sparse matrix; soft targets are dense: pass y.toarray().")
-    array = array_of(y, "the rows of y")
+    array = target_array(y)
     if array.ndim and len(array) != rows:
         raise ShapeError(f"X and y have {rows} and {len(array)} rows; they must be the same rows in the same order.")
     if array.ndim == 2 and array.shape[1] > 1:
@@ -140,7 +148,7 @@ def soft_targets(y: ArrayLike, rows: int, classes: ArrayLike | None = None) -> t
 
 
 def _named_columns(matrix: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], Floats]:
-    targets = check_probabilities(_as_numbers(matrix), "the soft targets")
+    targets = check_probabilities(matrix, "the soft targets")
     sums = targets.sum(axis=1, dtype=np.float64)
     if np.abs(sums - 1).max() > ROUNDING:
         targets = np.asarray(targets / sums[:, None], dtype=targets.dtype)
@@ -152,20 +160,12 @@ def _named_columns(matrix: NDArray[Any], classes: ArrayLike | None) -> tuple[NDA
     return label_array(labels), targets
 
 
-def _as_numbers(matrix: NDArray[Any]) -> Floats:
-    if np.issubdtype(matrix.dtype, np.floating):
-        return matrix
-    try:
-        return matrix.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"y is a matrix of {matrix.dtype}; a matrix must hold probabilities, and labels come as (rows,).") from error
-
-
 def _of_labels(array: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
-    labels = column_or_1d(array, warn=True)
-    assert_all_finite(labels, input_name="y")
-    check_classification_targets(labels)
-    classes, codes = np.unique(labels, return_inverse=True)
+    with reported_as_ours():
+        labels = column_or_1d(array, warn=True)
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
+        classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         seen = f"one class ({classes[0]!r})" if len(classes) else "no class and no row"
         raise BadInput(f"y holds {seen}; a classifier needs rows of at least two classes.")

@@ -15,8 +15,9 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from tutelage.core.answers import AnswerForm, label_array
+from tutelage.core.arguments import whole
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, TutelageError, one_line
+from tutelage.core.errors import BadInput, one_line, reported_as_ours
 from tutelage.losses.targets import check_temperature
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.multilabel import PerLabel
@@ -55,8 +56,7 @@ def out_of_fold_answers(
     Raises:
         BadInput: fewer than two folds, a multilabel teacher, or a class with fewer rows than folds.
     """
-    if folds < 2:
-        raise BadInput(f"out_of_fold is {folds}; expected 2 or more, or None to use the teacher's answers to rows that it was fitted on.")
+    folds = whole("out_of_fold", folds, 2, max(len(y), 2))
     if form.task == "multilabel":
         raise BadInput("the teacher is multilabel, which out_of_fold does not support; fit the teacher on other rows and pass it fitted.")
     if form.task == "regression":
@@ -72,7 +72,8 @@ def out_of_fold_answers(
         weights = None if sample_weight is None else sample_weight[others]
         fitted = fit_weighted(clone(unfitted), _safe_indexing(X, others), y[others], weights)
         rows = _safe_indexing(X, places)
-        found = np.asarray(fitted.predict(rows) if form.task == "regression" else fitted.predict_proba(rows), dtype=np.float64)
+        with reported_as_ours(f"{type(fitted).__name__} cannot answer the rows of a fold"):
+            found = np.asarray(fitted.predict(rows) if form.task == "regression" else fitted.predict_proba(rows), dtype=np.float64)
         answers = np.empty((len(y), *found.shape[1:])) if answers is None else answers
         answers[places] = found
     assert answers is not None  # noqa: S101 - there are two folds or more
@@ -87,7 +88,7 @@ def fit_weighted(estimator: Any, X: Any, y: Any, sample_weight: Floats | None, *
     Raises:
         BadInput: there are weights, and the estimator's fit takes none.
     """
-    prefix, last = "", estimator
+    what, prefix, last = f"{type(estimator).__name__} cannot be fitted", "", estimator
     while getattr(last, "steps", None):
         name, last = last.steps[-1]
         prefix += f"{name}__"
@@ -97,8 +98,9 @@ def fit_weighted(estimator: Any, X: Any, y: Any, sample_weight: Floats | None, *
             raise BadInput(f"sample_weight is given, but fit of {name} takes no weights; leave it out, or choose another estimator.")
         keywords["sample_weight"] = sample_weight
     if not keywords:
-        return estimator.fit(X, y)
-    with config_context(enable_metadata_routing=False):
+        with reported_as_ours(what):
+            return estimator.fit(X, y)
+    with reported_as_ours(what), config_context(enable_metadata_routing=False):
         return estimator.fit(X, y, **{f"{prefix}{name}": value for name, value in keywords.items()})
 
 
@@ -144,7 +146,7 @@ def fit_student(student: Any, form: AnswerForm, X: Any, targets: Floats, *, samp
 
     Raises:
         BadInput: the student lacks scikit-learn's API, takes no weights, or is a single-output regressor and the targets have
-            multiple columns. Other errors of the student's `fit` are passed on.
+            multiple columns; or its `fit` fails, with its words.
     """
     if not (hasattr(student, "fit") and hasattr(student, "get_params")):
         raise BadInput(f"cannot fit a {type(student).__name__}; expected a scikit-learn estimator. Pass one, such as SoftTree().")
@@ -159,12 +161,13 @@ def _fit_values(student: Any, X: Any, targets: Floats, sample_weight: Floats | N
         return fit_weighted(student, X, targets[:, 0], sample_weight)
     try:
         return fit_weighted(student, X, targets, sample_weight)
-    except ValueError as error:
-        if isinstance(error, TutelageError) or get_tags(student).target_tags.multi_output:
+    except BadInput as error:
+        cause = error.__cause__  # the regressor's own error
+        if not isinstance(cause, ValueError) or isinstance(cause, BadInput) or get_tags(student).target_tags.multi_output:
             raise
         name = type(student).__name__
         raise BadInput(
-            f"{name} cannot be fitted to {targets.shape[1]} values per row ({one_line(error)}); "
+            f"{name} cannot be fitted to {targets.shape[1]} values per row ({one_line(cause)}); "
             "wrap it in sklearn.multioutput.MultiOutputRegressor if it supports a single output."
         ) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,8 +11,20 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.arrays import Floats, Integers, softmax
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import reported_as_ours
 from tutelage.core.stored.tree_nodes import trees_in
+from tutelage.students.checked import (
+    Check,
+    a_number,
+    a_whole,
+    count_or_share,
+    feature_count,
+    one_of,
+    optional,
+    random_seed,
+    switch,
+    thread_count,
+)
 from tutelage.students.soft_classifier import SoftClassifier
 
 TargetSpace = Literal["probabilities", "logits"]
@@ -25,13 +38,23 @@ class _TreeBased(SoftClassifier):
 
     _inputs: ClassVar[dict[str, Any]] = {"dtype": np.float32, "accept_sparse": "csc", "ensure_all_finite": "allow-nan"}
 
+    _settings: ClassVar[Mapping[str, Check]] = {
+        "max_leaf_nodes": optional(a_whole(2)),
+        "max_depth": optional(a_whole(1)),
+        "min_samples_leaf": count_or_share(1),
+        "min_impurity_decrease": a_number(least=0),
+        "max_features": feature_count,
+        "targets": one_of("probabilities", "logits"),
+        "smallest_probability": a_number(above=0, below=1, hint="(1e-3 is usual)"),
+        "random_state": random_seed,
+    }
+
     targets: TargetSpace
     smallest_probability: float
 
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
-        if self.targets not in {"probabilities", "logits"}:
-            raise BadInput(f"targets is {self.targets!r}; expected 'probabilities' or 'logits'.")
-        self._grow(X, self._outputs(targets), weights)
+        with reported_as_ours("the tree cannot be grown"):
+            self._grow(X, self._outputs(targets), weights)
 
     def answer_with(self, X: Any, targets: Floats, weights: Floats | None = None) -> bool:
         """Replace the value of every node by the mean of the targets of its rows: of all rows, also in a forest that drew some."""
@@ -49,7 +72,7 @@ class _TreeBased(SoftClassifier):
         values = np.asarray(self._regressor().predict(X)).reshape(-1, len(self.classes_))
         return softmax(values) if self.targets == "logits" else values
 
-    def _settings(self) -> dict[str, Any]:
+    def _of_regressor(self) -> dict[str, Any]:
         """The parameters that are passed on to the regressor, under the same names."""
         excluded = {"targets", "smallest_probability"}
         return {name: value for name, value in self.get_params(deep=False).items() if name not in excluded}
@@ -120,7 +143,7 @@ class SoftTree(_TreeBased):
         self.random_state = random_state
 
     def _grow(self, X: Any, targets: Floats, weights: Floats | None) -> None:
-        self.tree_ = DecisionTreeRegressor(**self._settings()).fit(X, targets, sample_weight=weights)
+        self.tree_ = DecisionTreeRegressor(**self._of_regressor()).fit(X, targets, sample_weight=weights)
 
     def _regressor(self) -> Any:
         return self.tree_
@@ -156,6 +179,13 @@ class SoftForest(_TreeBased):
         [0, 1, 2]
     """
 
+    _settings: ClassVar[Mapping[str, Check]] = {
+        **_TreeBased._settings,
+        "n_estimators": a_whole(1),
+        "bootstrap": switch,
+        "n_jobs": thread_count,
+    }
+
     forest_: RandomForestRegressor
 
     def __init__(
@@ -186,7 +216,7 @@ class SoftForest(_TreeBased):
         self.random_state = random_state
 
     def _grow(self, X: Any, targets: Floats, weights: Floats | None) -> None:
-        self.forest_ = RandomForestRegressor(**self._settings()).fit(X, targets, sample_weight=weights)
+        self.forest_ = RandomForestRegressor(**self._of_regressor()).fit(X, targets, sample_weight=weights)
 
     def _regressor(self) -> Any:
         return self.forest_
@@ -216,10 +246,6 @@ def centred_logits(probabilities: Floats, smallest_probability: float) -> Floats
         probabilities: (rows, classes).
         smallest_probability: lower bound applied to the probabilities, between 0 and 1 exclusive.
 
-    Raises:
-        BadInput: `smallest_probability` is not between 0 and 1.
     """
-    if not 0 < smallest_probability < 1:
-        raise BadInput(f"smallest_probability is {smallest_probability}; expected a number between 0 and 1, such as 1e-3.")
     logits = np.log(np.maximum(probabilities, smallest_probability))
     return np.asarray(logits - logits.mean(axis=1, keepdims=True))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.core.answer_kinds import AnswerKind, Task
-from tutelage.core.answers import AnswerForm
+from tutelage.core.answers import AnswerForm, labels_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.teachers.adapters.declared import Declared
@@ -67,7 +67,7 @@ def as_teacher(
         >>> margin.answer(X[:1]).round(1)
         array([[ 0. , -1.1]])
     """
-    declared = Declared(None if classes is None else tuple(classes), kind, task, output, version)
+    declared = Declared(None if classes is None else labels_of(classes), kind, task, output, version)
     if isinstance(model, type):
         raise BadInput(f"{model.__name__} is a class; pass a fitted {model.__name__}, not the class itself.")
     for matches, adapter in _ADAPTERS:

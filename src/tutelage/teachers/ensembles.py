@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from tutelage.core.answers import AnswerForm, list_classes
-from tutelage.core.arrays import Floats, is_frame
+from tutelage.core.arguments import choice
+from tutelage.core.arrays import Floats, is_frame, real_numbers
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.core.identity.fingerprints import joint_fingerprint
 from tutelage.data.schema import Schema, table_of
 from tutelage.teachers.adapt import as_teacher
@@ -149,8 +150,7 @@ def ensemble(teachers: Sequence[Any], *, how: Mean = "arithmetic", weights: Sequ
     members = tuple(as_teacher(teacher) for teacher in teachers)
     if not members:
         raise BadInput("an ensemble of no teachers cannot answer; pass at least one.")
-    if how not in ("arithmetic", "geometric"):
-        raise BadInput(f"how is {how!r}; expected 'arithmetic' or 'geometric'.")
+    choice("how", how, ("arithmetic", "geometric"))
     first = members[0].form
     for index, member in enumerate(members[1:], start=2):
         _check_same_classes(first, member.form, index)
@@ -169,11 +169,9 @@ def _check_same_classes(first: AnswerForm, other: AnswerForm, index: int) -> Non
 
 
 def _normalised_weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
-    try:
-        given = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
-        fits = given.shape == (count,) and bool((np.isfinite(given) & (given > 0)).all())
-    except (TypeError, ValueError):
-        fits = False
+    given = np.ones(count) if weights is None else np.asarray(real_numbers(weights, "the weights"), dtype=np.float64)
+    with np.errstate(over="ignore"):
+        fits = given.shape == (count,) and bool((np.isfinite(given) & (given > 0)).all()) and np.isfinite(given.sum())
     if not fits:
-        raise BadInput(f"weights are {weights} for {count} teachers; expected one number above 0 for each.")
+        raise BadInput(f"weights are {shown(weights)} for {count} teachers; expected one number above 0 for each.")
     return tuple((given / given.sum()).tolist())

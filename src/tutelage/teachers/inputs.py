@@ -19,11 +19,13 @@ def row_count(rows: Any) -> int:
 
     Raises:
         ShapeError: no rows.
-        BadInput: a single value, which has no length.
+        BadInput: a single value, which has no length, or a masked array that hides cells.
     """
     shape = getattr(rows, "shape", None)
     if shape == () or (shape is None and not hasattr(rows, "__len__")):
         raise BadInput(f"got a single {type(rows).__name__} as rows; expected an array, a frame, a sparse matrix or a list.")
+    if isinstance(rows, np.ma.MaskedArray) and rows.mask.any():
+        raise BadInput("the rows are a masked array that hides cells, which a model would see; pass rows.filled(np.nan).")
     count = len(rows) if shape is None else int(shape[0])
     if count == 0:
         raise ShapeError("there are no rows to answer; give at least one.")

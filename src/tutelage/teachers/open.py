@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.core.answer_kinds import AnswerKind, Task
+from tutelage.core.arguments import flag
+from tutelage.core.arguments import path as checked_path
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, DamagedFile, did_you_mean, one_line
 from tutelage.core.stored.skops_files import read_skops, reading_skops
@@ -66,7 +68,8 @@ def open_teacher(
         >>> teacher.answer(X[:1]).argmax(axis=1)
         array([0])
     """
-    path = Path(name)
+    path, trust = checked_path("name", name), flag("trust", trust)
+    name = str(name)
     declared: dict[str, Any] = {"classes": classes, "kind": kind, "task": task, "version": version}
     if path.suffix in _WEIGHTS:
         raise BadInput(

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tutelage.core.answers import AnswerForm, list_classes, of_classes, plain
+from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes, plain
+from tutelage.core.arguments import choice, mapping
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.errors import LabelMismatch
 from tutelage.core.identity.fingerprints import joint_fingerprint
 from tutelage.data.schema import Schema
 from tutelage.teachers.adapt import as_teacher
@@ -112,14 +113,14 @@ def relabelled(
         >>> named.answer(X[:1]).round(2)
         array([[0.  , 0.02, 0.98]])
     """
-    if missing not in ("error", "zero") or extra not in ("error", "drop"):
-        raise BadInput(f"missing is {missing!r} and extra is {extra!r}; expected 'error' or 'zero', and 'error' or 'drop'.")
+    choice("missing", missing, ("error", "zero"))
+    choice("extra", extra, ("error", "drop"))
     source = as_teacher(teacher)
     form = source.form
     if form.task == "regression":
         raise LabelMismatch("the teacher is a regressor and has no classes to relabel; use it as it is.")
-    renamed = _renamed(form, rename or {})
-    new_classes = tuple(plain(label) for label in classes)
+    renamed = _renamed(form, mapping("rename", rename))
+    new_classes = tuple(plain(label) for label in labels_of(classes))
     columns = tuple(_column_of(label, renamed) for label in new_classes)
     _check_missing(form, renamed, new_classes, columns, allowed=missing == "zero" and form.task != "multilabel")
     surplus = tuple(label for label in renamed if not _among(label, new_classes))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from tutelage.core.errors import BadInput, one_line
+from tutelage.core.arguments import flag, path
+from tutelage.core.errors import BadInput, one_line, shown
 from tutelage.losses.objective import Objective
 from tutelage.training.backend import Backend
 
@@ -37,14 +37,13 @@ def check_fit(*, backend: Any, checkpoints: Any, callbacks: Any, advance: Any, p
     """
     if backend is not None and not isinstance(backend, Backend):
         raise BadInput(f"backend is a {_kind(backend)}; expected tutelage.training.Accelerated(accelerator), or None.")
-    if checkpoints is not None and not isinstance(checkpoints, str | Path):
-        raise BadInput(f"checkpoints is a {_kind(checkpoints)}; expected the path of a folder, or None.")
+    if checkpoints is not None:
+        path("checkpoints", checkpoints)
     if not isinstance(callbacks, list | tuple) or not all(map(callable, callbacks)):
         raise BadInput(f"callbacks is a {_kind(callbacks)}; expected a list of functions, each called with a Report after each epoch.")
     if not callable(advance):
         raise BadInput(f"advance is a {_kind(advance)}; expected a function without arguments, called after each step.")
-    if not isinstance(progress, bool):
-        raise BadInput(f"progress is {progress!r}; expected True or False.")
+    flag("progress", progress)
 
 
 def check_shared(objective: Objective, backend: Backend) -> None:
@@ -75,13 +74,22 @@ def placed(network: nn.Module, device: Any) -> nn.Module:
             f"all {len(parameters)} parameter tensors of this {type(network).__name__} are frozen (requires_grad is False), so there is "
             "nothing to train; unfreeze some."
         )
-    if device is None:
-        return network
+    return network if device is None else network.to(checked_device(device))
+
+
+def checked_device(device: Any) -> torch.device:
+    """A device of this machine.
+
+    Raises:
+        BadInput: there is no such device.
+    """
     try:
-        return network.to(torch.device(device))
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        found = torch.device(device)
+        torch.zeros(1, device=found)
+        return found
+    except Exception as error:  # whatever its backend raises
         raise BadInput(
-            f"cannot train on device {device!r} ({one_line(error)}); expected a device of this machine, such as 'cpu'."
+            f"cannot train on device {shown(device)} ({one_line(error)}); expected a device of this machine, such as 'cpu'."
         ) from error
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
-from numbers import Integral, Real
 from typing import Any, Literal, TypeVar
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from tutelage.core.arguments import choice, flag, number, seed_of, whole
 from tutelage.core.errors import BadInput, TutelageError, did_you_mean, one_line
 from tutelage.training.feeding.feeds import step_count
 from tutelage.training.state import LoopSettings
@@ -69,21 +68,18 @@ class TrainingSettings:
     checkpoint_steps: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("checkpoint_steps", 0)):
-            object.__setattr__(self, name, check_whole(name, getattr(self, name), least))
+        for name, least in (("epochs", 1), ("batch_size", 1), ("checkpoint_steps", 0)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), least))
+        object.__setattr__(self, "seed", seed_of("seed", self.seed))
         for name in ("patience", "threads"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, check_whole(name, getattr(self, name), 1))
-        if self.seed >= 2**63:
-            raise BadInput(f"seed is {self.seed}; expected a whole number below 2 ** 63.")
-        if self.average is not None and not (_is_number(self.average) and 0 < self.average < 1):
-            raise BadInput(f"average is {self.average!r}; expected the decay of a moving average, between 0 and 1, such as 0.999.")
-        if self.clip_norm is not None and not (_is_number(self.clip_norm) and 0 < self.clip_norm < math.inf):
-            raise BadInput(f"clip_norm is {self.clip_norm!r}; expected a finite number above 0.")
-        if self.precision not in ("float32", "bfloat16"):
-            raise BadInput(f"precision is {self.precision!r}; expected 'float32' or 'bfloat16'.")
-        if not isinstance(self.compile, bool):
-            raise BadInput(f"compile is {self.compile!r}; expected True or False.")
+                object.__setattr__(self, name, whole(name, getattr(self, name), 1))
+        if self.average is not None:
+            number("average", self.average, above=0, below=1, hint="(the decay of a moving average, such as 0.999)")
+        if self.clip_norm is not None:
+            number("clip_norm", self.clip_norm, above=0)
+        choice("precision", self.precision, ("float32", "bfloat16"))
+        flag("compile", self.compile)
         self._check_optimizer_and_schedule()
 
     def _check_optimizer_and_schedule(self) -> None:
@@ -234,25 +230,9 @@ def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 
         >>> rates
         [0.004, 0.052, 0.1, 0.075, 0.025, 0.0]
     """
-    if not (_is_number(warm_up) and 0 <= warm_up <= 1):
-        raise BadInput(f"warm_up is {warm_up!r}; expected a share of the steps, between 0 and 1.")
+    warm_up = number("warm_up", warm_up, least=0, most=1, hint="(a share of the steps)")
     peak = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=warm_up)
-
-
-def check_whole(name: str, value: Any, least: int) -> int:
-    """A setting as a Python integer, after checking that it is a whole number of at least `least`.
-
-    Raises:
-        BadInput: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise BadInput(f"{name} is {value!r}; expected a whole number, {least} or more.")
-    return int(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 Made = TypeVar("Made")

@@ -218,9 +218,7 @@ class TorchStudent:
                 another number of logits than classes.
         """
         logits = self._answers(inputs)
-        if self.form is not None and self.form.task == "multilabel":
-            return sigmoid(logits)
-        return softmax(logits)
+        return _known(sigmoid(logits) if self.form is not None and self.form.task == "multilabel" else softmax(logits))
 
     def predict(self, inputs: Any) -> NDArray[Any]:
         """(rows, ...) -> (rows,) class names; for multilabel (rows, labels) of 0 and 1; for regression (rows,) or (rows, outputs) values.
@@ -229,7 +227,7 @@ class TorchStudent:
             BadInput, ShapeError: as `predict_proba`.
         """
         if self.form is not None and self.form.task == "regression":
-            values = self._answers(inputs)
+            values = _known(self._answers(inputs))
             return values[:, 0] if values.shape[1] == 1 else values
         probabilities = self.predict_proba(inputs)
         if self.form is not None and self.form.task == "multilabel":
@@ -294,6 +292,21 @@ class TorchStudent:
             )
         form = AnswerForm("values", "regression") if self.form is None else self.form.as_kind("probabilities")
         return soft_labels_of(X, answers, form)
+
+
+def _known(answers: Floats) -> Floats:
+    """The answers, after checking that there is one for each row.
+
+    Raises:
+        BadInput: a row whose numbers are missing or infinite, or overflow in the network.
+    """
+    lost = np.asarray(~np.isfinite(answers).all(axis=tuple(range(1, answers.ndim))))
+    if lost.any():
+        raise BadInput(
+            f"the network's answers to {int(lost.sum())} of {len(lost)} rows are no numbers (first: row {int(np.flatnonzero(lost)[0])}): "
+            "the rows hold NaN, inf or numbers that are too large for it."
+        )
+    return answers
 
 
 def _identity(answers: Any) -> Any:

@@ -48,3 +48,10 @@ def test_invalid_input_is_refused(evaluation):
         AgreementDisplay.from_predictions(["x", "y"], ["x"], classes=["x", "y"])
     with pytest.raises(ShapeError, match="expected a square"):
         AgreementDisplay([[1, 2]], ["x", "y"])
+
+
+def test_dollar_signs_in_names_are_drawn_as_they_are():
+    names = ["$x^$", "price $", r"$\frac{1}$"]  # as formulas, the first and the last would end the drawing
+    display = AgreementDisplay(np.eye(3), names, name="tree $_$").plot()
+    display.figure_.draw_without_rendering()
+    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == names

@@ -59,3 +59,9 @@ def test_invalid_input_is_refused(flowers, small_tree, evaluation):
         FidelityDisplay.from_predictions([1.0, 2.0], [1.0])
     with pytest.raises(BadInput, match="NaN or inf"):
         FidelityDisplay.from_predictions([1.0, np.nan], [1.0, 2.0])
+
+
+def test_a_dollar_sign_in_the_name_is_drawn_as_it_is():
+    display = FidelityDisplay.from_predictions([[0.4, 0.6]], [[0.5, 0.5]], name="$_$")
+    display.figure_.draw_without_rendering()
+    assert display.ax_.get_title(loc="left") == "Fidelity of $_$"

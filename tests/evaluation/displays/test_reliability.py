@@ -64,3 +64,9 @@ def test_invalid_input_is_refused():
         ReliabilityDisplay.from_predictions(["a", "a", "b", "c"], PROBS, classes=["a", "b"])
     with pytest.raises(NotProbabilities, match="the student's probabilities"):
         ReliabilityDisplay.from_predictions([0, 1, 1, 0], PROBS * 2)
+
+
+def test_a_dollar_sign_in_the_name_is_drawn_as_it_is():
+    display = ReliabilityDisplay.from_predictions([0, 1], [[0.6, 0.4], [0.5, 0.5]], name="$_$")
+    display.figure_.draw_without_rendering()
+    assert display.ax_.get_title(loc="left") == "Reliability of $_$"

@@ -77,7 +77,7 @@ def test_against_a_teacher_the_outcome_is_its_probability_of_the_students_class(
 
 
 def test_invalid_bins_are_refused():
-    with pytest.raises(BadInput, match="expected at least 1"):
+    with pytest.raises(BadInput, match="from 1 to 1,000"):
         bin_edges(np.ones(3), bins=0)
     with pytest.raises(BadInput, match="'equal-width' or 'equal-mass'"):
         bin_edges(np.ones(3), binning="quantile")

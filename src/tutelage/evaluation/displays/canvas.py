@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tutelage.core.errors import require
+from tutelage.core.errors import BadInput, require, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+
+AS_WRITTEN: dict[str, Any] = {"parse_math": False}
+"""Arguments of a text that shows names as they are: a dollar sign in a name starts no formula."""
 
 TRUTH, TEACHER, INK, FAINT = "#1f6f8b", "#d1603d", "#333333", "#b8b8b8"
 
@@ -17,9 +20,11 @@ def canvas(ax: Axes | None, *, width: float, height: float) -> tuple[Axes, Figur
     """The axes to draw on and their figure: the given axes, or new ones of this size in inches.
 
     Raises:
-        MissingExtra: matplotlib is not installed.
+        MissingExtra: matplotlib is not installed. BadInput: no axes.
     """
     require("matplotlib")
+    if ax is not None and not hasattr(ax, "spines"):
+        raise BadInput(f"ax is {shown(ax)}; expected matplotlib Axes, or None for new ones.")
     if ax is None:
         import matplotlib.pyplot as plt
 

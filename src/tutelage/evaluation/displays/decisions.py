@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.core.answers import of_classes
+from tutelage.core.arguments import text
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.evaluation.displays.canvas import INK, canvas, draw_colour_bar
+from tutelage.evaluation.displays.canvas import AS_WRITTEN, INK, canvas, draw_colour_bar
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.metrics.agreement import decision_counts, shares
@@ -54,7 +55,7 @@ class AgreementDisplay:
     def __init__(self, counts: ArrayLike, classes: Sequence[Any], *, name: str = "student") -> None:
         self.counts = np.asarray(counts)
         self.classes = tuple(classes)
-        self.name = name
+        self.name = text("name", name)
         if self.counts.shape != (len(self.classes),) * 2:
             raise ShapeError(f"counts have shape {self.counts.shape}; expected a square, one row for each of {len(self.classes)} classes.")
         self.shares = shares(self.counts)
@@ -116,14 +117,14 @@ class AgreementDisplay:
         if classes <= 30:
             long = max(map(len, names)) > 4
             rotation: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
-            self.ax_.set_xticks(range(classes), names, **rotation)
-            self.ax_.set_yticks(range(classes), names)
+            self.ax_.set_xticks(range(classes), names, **rotation, **AS_WRITTEN)
+            self.ax_.set_yticks(range(classes), names, **AS_WRITTEN)
         self.ax_.tick_params(length=0)
         self.ax_.spines[:].set_visible(False)
         unit = " (% of the row)" if classes <= MOST_WRITTEN else ""
         self.ax_.set(xlabel=f"student's decision{unit}", ylabel="teacher's decision")
         agreed = np.trace(self.counts) / max(self.counts.sum(), 1)
-        self.ax_.set_title(f"{self.name}: agreement {100 * agreed:.1f} %", loc="left", color=INK)
+        self.ax_.set_title(f"{self.name}: agreement {100 * agreed:.1f} %", loc="left", color=INK, **AS_WRITTEN)
         return self
 
     def _write_shares(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.core.answer_kinds import Task
-from tutelage.core.arrays import Floats, check_finite
+from tutelage.core.answer_kinds import TASKS, Task
+from tutelage.core.arguments import choice, text
+from tutelage.core.arrays import Floats, check_finite, real_numbers
 from tutelage.core.errors import ShapeError
-from tutelage.evaluation.displays.canvas import INK, TEACHER, canvas, draw_colour_bar, draw_diagonal
+from tutelage.evaluation.displays.canvas import AS_WRITTEN, INK, TEACHER, canvas, draw_colour_bar, draw_diagonal
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.records import AlignedAnswers
@@ -56,7 +56,7 @@ class FidelityDisplay:
         self.teacher = teacher
         self.student = student
         self.quantity = quantity
-        self.name = name
+        self.name = text("name", name)
 
     @classmethod
     def from_evaluation(cls, evaluation: Evaluation, *, ax: Axes | None = None) -> FidelityDisplay:
@@ -88,13 +88,16 @@ class FidelityDisplay:
         Raises:
             ShapeError: the two shapes differ. BadInput: NaN or inf.
         """
-        of_teacher, of_student = (check_finite(np.atleast_1d(np.asarray(values)), "answers") for values in (teacher, student))
-        if of_teacher.shape != of_student.shape or not len(of_teacher):
+        of_teacher, of_student = (real_numbers(values, "the answers") for values in (teacher, student))
+        if of_teacher.shape != of_student.shape or not of_teacher.ndim or not of_teacher.size:
             raise ShapeError(
                 f"the teacher's answers have shape {of_teacher.shape} and the student's {of_student.shape}; "
                 "expected the same rows and columns, at least one row."
             )
-        of_teacher, of_student = (values.reshape(len(values), -1) for values in (of_teacher, of_student))
+        of_teacher, of_student = (check_finite(values, "the answers").reshape(len(values), -1) for values in (of_teacher, of_student))
+        choice("task", task, TASKS)
+        if task == "binary" and of_teacher.shape[1] != 2:
+            raise ShapeError(f"the answers have shape {of_teacher.shape}; expected (rows, 2) for the two classes of a binary task.")
         return cls._of(AlignedAnswers(task, (), of_student, of_teacher, None), name).plot(ax)
 
     @classmethod
@@ -118,7 +121,7 @@ class FidelityDisplay:
         margin = 0.03 * (high - low)
         span = (low - margin, high + margin)
         self.ax_.set(xlim=span, ylim=span, aspect="equal", xlabel=f"{self.quantity}, teacher", ylabel=f"{self.quantity}, student")
-        self.ax_.set_title(f"Fidelity of {self.name}", loc="left", color=INK)
+        self.ax_.set_title(f"Fidelity of {self.name}", loc="left", color=INK, **AS_WRITTEN)
         return self
 
     def _limits(self) -> tuple[float, float]:

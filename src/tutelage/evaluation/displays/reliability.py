@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.core.answers import of_classes, plain
+from tutelage.core.answers import labels_of, of_classes
+from tutelage.core.arguments import choice, text
+from tutelage.core.arrays import as_matrix, unmasked
 from tutelage.core.errors import BadInput
-from tutelage.evaluation.displays.canvas import FAINT, INK, TEACHER, TRUTH, canvas, draw_diagonal
+from tutelage.evaluation.displays.canvas import AS_WRITTEN, FAINT, INK, TEACHER, TRUTH, canvas, draw_diagonal
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.intervals import proportion_interval
@@ -53,7 +55,7 @@ class ReliabilityDisplay:
     def __init__(self, curves: Mapping[str, ReliabilityCurve], *, ece: Mapping[str, float], name: str = "student") -> None:
         self.curves = curves
         self.ece = ece
-        self.name = name
+        self.name = text("name", name)
 
     @classmethod
     def from_evaluation(cls, evaluation: Evaluation, *, ax: Axes | None = None) -> ReliabilityDisplay:
@@ -114,11 +116,12 @@ class ReliabilityDisplay:
             LabelMismatch: a true class that is not among the classes, or a different number of rows. NotProbabilities: rows
                 that are not probabilities.
         """
-        outputs = np.asarray(student_probs)
-        names = tuple(range(outputs.shape[-1])) if classes is None else tuple(plain(name) for name in classes)
+        choice("against", against, tuple(STYLES))
+        outputs = as_matrix(student_probs, "the student's probabilities")
+        names = tuple(range(outputs.shape[1])) if classes is None else labels_of(classes)
         form = of_classes("probabilities", names)
         probs = form.check(outputs, len(outputs), "the student's probabilities")
-        targets = np.asarray(target)
+        targets = unmasked(target, "the target")
         outcome = form.check(targets, len(outputs), "the target") if targets.ndim == 2 else form.truth_as_answers(targets, len(probs))
         curve = reliability_curve(*top_label(outcome, probs), bins=bins, binning=binning)
         gaps = np.abs(np.subtract(curve.confidence, curve.outcome))
@@ -133,7 +136,7 @@ class ReliabilityDisplay:
             self._draw_curve(against, curve)
         low = min(min(curve.low) for curve in self.curves.values())
         self.ax_.set(xlim=(low - 0.02, 1.02), ylim=(-0.02, 1.02), ylabel="observed outcome")
-        self.ax_.set_title(f"Reliability of {self.name}", loc="left", color=INK)
+        self.ax_.set_title(f"Reliability of {self.name}", loc="left", color=INK, **AS_WRITTEN)
         self.ax_.legend(frameon=False, loc="best")
         self.ax_.tick_params(labelbottom=False)
         self._draw_counts(next(iter(self.curves.values())))

@@ -10,14 +10,42 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from tutelage.core.arrays import Floats
+from tutelage.core.arguments import number
+from tutelage.core.arrays import Floats, real_numbers
+from tutelage.core.errors import NotProbabilities, ShapeError
 
 FLOOR = 1e-7
 """Smallest student probability before a logarithm is taken; with log 0 a single row would outweigh all others."""
 
+ROUNDING = 1e-3
+"""How far above one a probability of half precision may be."""
+
 Decisions = NDArray[np.intp]
+
+
+def probability_pair(
+    target: ArrayLike, student: ArrayLike, *, names: tuple[str, str] = ("target", "student_probs")
+) -> tuple[Floats, Floats]:
+    """Two arrays of the same shape that hold probabilities.
+
+    Args:
+        target: any shape with at least one number.
+        student: the same shape.
+        names: what the two are, for the message.
+
+    Raises:
+        ShapeError: no numbers, or different shapes. NotProbabilities: NaN, or numbers outside 0 to 1.
+    """
+    first, second = (real_numbers(values, name) for values, name in zip((target, student), names, strict=True))
+    if first.shape != second.shape or not first.size or not first.ndim:
+        raise ShapeError(f"{names[0]} has shape {first.shape} and {names[1]} {second.shape}; expected the same shape, (rows, ...).")
+    for name, values in zip(names, (first, second), strict=True):
+        low, high = values.min(), values.max()
+        if not (low >= 0 and high <= 1 + ROUNDING):  # in this form, NaN fails the comparison too
+            raise NotProbabilities(f"{name} holds numbers from {low:.3g} to {high:.3g}; expected probabilities, from 0 to 1.")
+    return first, second
 
 
 def on_off(probs: Floats) -> Floats:
@@ -64,7 +92,8 @@ def cross_entropy(target: Floats, student_probs: Floats, *, floor: float = FLOOR
         >>> tl.metrics.cross_entropy(truth, np.array([[0.5, 0.5], [0.2, 0.8]])).round(3)
         array([0.693, 0.223])
     """
-    return np.asarray(-(target * np.log(floored(student_probs, floor))).sum(axis=-1))
+    p, q = probability_pair(target, student_probs)
+    return np.asarray(-(p * np.log(floored(q, number("floor", floor, above=0, below=1 / q.shape[-1])))).sum(axis=-1))
 
 
 def kl_nats(teacher_probs: Floats, student_probs: Floats, *, floor: float = FLOOR) -> Floats:
@@ -88,7 +117,8 @@ def kl_nats(teacher_probs: Floats, student_probs: Floats, *, floor: float = FLOO
         >>> tl.metrics.kl_nats(teacher, student).round(3)
         array([0.144, 0.   ])
     """
-    p = np.asarray(teacher_probs, dtype=np.float64)
+    p, _ = probability_pair(teacher_probs, student_probs, names=("teacher_probs", "student_probs"))
+    p = np.asarray(p, dtype=np.float64)
     p = p / p.sum(axis=-1, keepdims=True)  # half-precision rows sum to one only within 1e-3, which could make KL negative
     negative_entropy = np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0).sum(axis=-1)
     return np.asarray(np.maximum(negative_entropy + cross_entropy(p, student_probs, floor=floor), 0.0))

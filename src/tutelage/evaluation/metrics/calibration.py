@@ -12,13 +12,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput
-from tutelage.evaluation.metrics.agreement import decisions
+from tutelage.core.arguments import choice, whole
+from tutelage.core.arrays import Floats, check_weights
+from tutelage.evaluation.metrics.agreement import decisions, probability_pair
 
 Binning = Literal["equal-width", "equal-mass"]
 
-BINS = 15
+BINNINGS = ("equal-width", "equal-mass")
+
+BINS, MOST_BINS = 15, 1000
+"""The usual number of confidence bins, and the largest: each bin is a column in every resample of a bootstrap."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ def brier(target: Floats, student_probs: Floats) -> Floats:
         >>> tl.metrics.brier(truth, np.array([[0.7, 0.2, 0.1], [0.5, 0.5, 0.0]])).round(2)
         array([0.14, 0.5 ])
     """
-    return np.asarray(((np.asarray(target, dtype=np.float64) - student_probs) ** 2).sum(axis=-1))
+    of_target, of_student = probability_pair(target, student_probs)
+    return np.asarray(((np.asarray(of_target, dtype=np.float64) - of_student) ** 2).sum(axis=-1))
 
 
 def top_label(target: Floats, student_probs: Floats) -> tuple[Floats, Floats]:
@@ -80,14 +84,11 @@ def bin_edges(confidence: Floats, *, bins: int = BINS, binning: Binning = "equal
         binning: "equal-width" or "equal-mass".
 
     Raises:
-        BadInput: fewer than one bin, or an unknown binning.
+        BadInput: no number of bins from 1 to 1000, or an unknown binning.
     """
-    if bins < 1:
-        raise BadInput(f"bins is {bins}; expected at least 1 (15 is usual).")
-    if binning == "equal-width":
+    bins = whole("bins", bins, 1, MOST_BINS)
+    if choice("binning", binning, BINNINGS) == "equal-width":
         return np.linspace(0.0, 1.0, bins + 1)
-    if binning != "equal-mass":
-        raise BadInput(f"binning is {binning!r}; expected 'equal-width' or 'equal-mass'.")
     inner = np.quantile(confidence, np.linspace(0.0, 1.0, bins + 1)[1:-1])
     return np.unique(np.concatenate([[0.0], np.clip(inner, 0.0, 1.0), [1.0]]))
 
@@ -110,7 +111,7 @@ def expected_calibration_error(confidence: Floats, outcome: Floats, *, bins: int
         A number from 0 to 1.
 
     Raises:
-        BadInput: fewer than one bin, or an unknown binning.
+        BadInput: no number of bins from 1 to 1000, or an unknown binning.
 
     Source:
         Guo, Pleiss, Sun, Weinberger 2017, section 2, arXiv 1706.04599.
@@ -122,8 +123,9 @@ def expected_calibration_error(confidence: Floats, outcome: Floats, *, bins: int
         >>> round(tl.metrics.expected_calibration_error(confidence, right, bins=10), 3)
         0.1
     """
-    place = bin_of(confidence, bin_edges(confidence, bins=bins, binning=binning))
-    return float(np.abs(np.bincount(place, weights=confidence - outcome)).sum() / len(confidence))
+    confidence, outcome = probability_pair(outcome, confidence, names=("outcome", "confidence"))[::-1]
+    place = bin_of(confidence.ravel(), bin_edges(confidence, bins=bins, binning=binning))
+    return float(np.abs(np.bincount(place, weights=(confidence - outcome).ravel())).sum() / confidence.size)
 
 
 def reliability_curve(
@@ -142,7 +144,7 @@ def reliability_curve(
         The edges, number of decisions, mean confidence and mean outcome of each non-empty bin.
 
     Raises:
-        BadInput: fewer than one bin, or an unknown binning.
+        BadInput: no number of bins from 1 to 1000, or an unknown binning.
 
     Source:
         DeGroot, Fienberg 1983, "The comparison and evaluation of forecasters".
@@ -155,10 +157,11 @@ def reliability_curve(
         >>> curve.rows, curve.outcome
         ((2, 2), (0.5, 1.0))
     """
-    confidences, outcomes = confidence.ravel(), outcome.ravel()
+    outcomes, confidences = (values.ravel() for values in probability_pair(outcome, confidence, names=("outcome", "confidence")))
     edges = bin_edges(confidences, bins=bins, binning=binning)
     place = bin_of(confidences, edges)
-    weight = np.ones(len(place)) if weights is None else np.repeat(weights, len(place) // len(weights))
+    by_row = check_weights(weights, len(confidence))
+    weight = np.ones(len(place)) if by_row is None else np.repeat(by_row, len(place) // len(by_row))
     rows, mass = (np.bincount(place, weights=each, minlength=len(edges) - 1) for each in (weight > 0, weight))
     filled = np.flatnonzero(rows)
     means = [np.bincount(place, weights=weight * values, minlength=len(rows))[filled] / mass[filled] for values in (confidences, outcomes)]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tutelage.core.errors import ShapeError
-from tutelage.losses.functional.numerics import check_shapes, log_softmax, upcast
+from tutelage.losses.functional.numerics import check_shapes, check_tensors, log_softmax, upcast
 
 
 def soft_cross_entropy(student_logits: Tensor, target_probs: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:
@@ -38,6 +38,7 @@ def soft_cross_entropy(student_logits: Tensor, target_probs: Tensor, *, temperat
         >>> print(tl.losses.functional.soft_cross_entropy(student, targets, temperature=4.0).round(decimals=2))
         tensor([17.0000, 16.1000])
     """
+    check_tensors(target_probs=target_probs)
     return to_scaled_targets(student_logits, target_probs * -(temperature**2), temperature=temperature)
 
 
@@ -83,6 +84,7 @@ def hard_cross_entropy(student_logits: Tensor, labels: Tensor, *, smoothing: flo
         >>> print(tl.losses.functional.hard_cross_entropy(student, y, smoothing=0.1).round(decimals=2))
         tensor([0.6200, 0.3700])
     """
+    check_tensors(student_logits=student_logits, labels=labels)
     if labels.shape not in (student_logits.shape[:-1], student_logits.shape[-2:-1]):
         raise ShapeError(f"labels {tuple(labels.shape)} for student logits {tuple(student_logits.shape)}; expected one integer per row.")
     cross_entropy = torch.nn.functional.cross_entropy

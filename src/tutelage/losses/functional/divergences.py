@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from tutelage.core.errors import BadInput
+from tutelage.core.arguments import number
 from tutelage.losses.functional.classification import soft_cross_entropy
 from tutelage.losses.functional.numerics import check_shapes, divergence, log_softmax, squared, upcast
 
@@ -120,6 +120,4 @@ def check_share(share: float) -> float:
     Raises:
         BadInput: it is not.
     """
-    if not 0 < share < 1:
-        raise BadInput(f"teacher_share is {share}; expected a number between 0 (then use kl_divergence) and 1 (then use reverse_kl).")
-    return share
+    return number("teacher_share", share, above=0, below=1, hint="(for 0 use kl_divergence, for 1 reverse_kl)")

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from torch import Tensor
 
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import BadInput, ShapeError, shown
 from tutelage.losses.targets import check_temperature
 
 
 def upcast(values: Tensor) -> Tensor:
     """Convert to float32 if the precision is lower: half precision has too little range and precision for sums of exponentials."""
+    check_tensors(**{"what a loss compares": values})
     return values.float() if values.dtype.itemsize < 4 else values
+
+
+def check_tensors(**values: Any) -> None:
+    """Check that each argument of a loss is a tensor.
+
+    Raises:
+        BadInput: another kind of value, such as an array.
+    """
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            raise BadInput(f"{name} is {shown(value)}; expected a tensor: pass torch.as_tensor(array).")
 
 
 def check_shapes(student: Tensor, other: Tensor, what: str) -> None:
@@ -26,6 +39,7 @@ def check_shapes(student: Tensor, other: Tensor, what: str) -> None:
     Raises:
         ShapeError: rows or columns differ; nothing is broadcast over rows or classes.
     """
+    check_tensors(**{"the student's tensor": student, what: other})
     if student.shape != other.shape and (other.ndim != student.ndim - 1 or other.shape != student.shape[1:] or other.ndim < 2):
         raise ShapeError(f"student {tuple(student.shape)} and {what} {tuple(other.shape)} differ in shape; expected the same shape.")
 
@@ -40,7 +54,7 @@ def check_scale(temperature: float | Tensor) -> float | Tensor:
         BadInput: a temperature that is not finite and above zero.
         ShapeError: a tensor that is not (copies, 1, 1).
     """
-    if isinstance(temperature, float | int):
+    if not isinstance(temperature, Tensor):
         return check_temperature(temperature)
     if temperature.ndim != 3 or temperature.shape[1:] != (1, 1):
         raise ShapeError(f"temperatures have shape {tuple(temperature.shape)}; expected (copies, 1, 1), one for each copy of a stack.")

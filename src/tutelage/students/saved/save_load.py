@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.errors import BadInput, DamagedFile, require
+from tutelage.core.arguments import path as checked_path
+from tutelage.core.errors import BadInput, DamagedFile, require, shown
 from tutelage.core.files import whole_file
 from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops
 from tutelage.core.stored.tree_nodes import sound_tree, trees_in
@@ -59,6 +60,8 @@ def save_student(student: Any, path: Path | str) -> Path:
         ...     print(path.name, tl.load_student(path).predict(X[:3]))
         tree.skops [0 0 0]
     """
+    if isinstance(student, type) or not hasattr(student, "predict"):
+        raise BadInput(f"the student is {shown(student)}; expected a fitted scikit-learn estimator or a TorchStudent.")
     if hasattr(student, "network"):
         from tutelage.students.saved.networks import save_network
 
@@ -100,7 +103,7 @@ def load_student(path: Path | str, *, network: Callable[[], Any] | None = None, 
             ...
         tutelage.core.errors.DamagedFile: missing.skops cannot be read (No such file or directory). ...
     """
-    path = Path(path)
+    path = checked_path("path", path)
     if path.suffix == ".safetensors":
         require("torch")
         from tutelage.students.saved.networks import load_network
@@ -112,7 +115,7 @@ def load_student(path: Path | str, *, network: Callable[[], Any] | None = None, 
 
 
 def _with_suffix(path: Path | str, suffix: str) -> Path:
-    path = Path(path)
+    path = checked_path("path", path)
     if path.suffix in (".skops", ".safetensors") and path.suffix != suffix:
         raise BadInput(f"{path} ends in {path.suffix}, and this student is stored as {suffix}; change the suffix, or leave it out.")
     return path if path.suffix == suffix else path.with_name(path.name + suffix)  # not Path.with_suffix: a name may hold a dot

@@ -8,6 +8,7 @@ from typing import Any
 
 from tutelage.core.answer_kinds import AnswerKind, Task
 from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.arguments import text
 from tutelage.core.errors import BadInput
 
 
@@ -28,6 +29,10 @@ class Declared:
     task: Task | None = None
     output: Callable[[Any], Any] | None = None
     version: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.version is not None:
+            text("version", self.version)
 
     def only(self, *allowed: str, of: str) -> Declared:
         """Return itself after checking that nothing other than `allowed` was declared.

@@ -14,6 +14,7 @@ import numpy as np
 from tutelage.core import torch_runtime
 from tutelage.core.answer_kinds import AnswerKind
 from tutelage.core.answers import AnswerForm
+from tutelage.core.arguments import path as checked_path
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, ShapeError, one_line, require
 from tutelage.core.identity.fingerprints import fingerprint_of
@@ -153,7 +154,7 @@ def load_weights(network: nn.Module, path: Path | str) -> nn.Module:
         True
     """
     torch = require("torch")
-    file = Path(path)
+    file = checked_path("path", path)
     if not file.is_file():
         raise BadInput(f"there is no file {file}; name the file that holds the weights.")
     try:

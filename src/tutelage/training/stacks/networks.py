@@ -9,8 +9,11 @@ from itertools import pairwise
 from torch import nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.errors import BadInput
-from tutelage.training.settings import check_whole
+from tutelage.core.arguments import whole
+from tutelage.core.errors import BadInput, reported_as_ours, shown
+
+MOST_WEIGHTS = 2**32
+"""Weights of a network; 16 GiB in float32."""
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
@@ -31,10 +34,13 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
         >>> [type(layer).__name__ for layer in network]
         ['Linear', 'ReLU', 'Linear']
     """
-    if len(sizes) < 2:
-        raise BadInput(f"sizes is {sizes!r}; expected the units of two layers or more, such as (4, 8, 3).")
+    if not isinstance(sizes, Sequence) or isinstance(sizes, str | bytes) or len(sizes) < 2:
+        raise BadInput(f"sizes is {shown(sizes)}; expected the units of two layers or more, such as (4, 8, 3).")
+    sizes = [whole("a size", size, 1) for size in sizes]
+    weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
+    if weights > MOST_WEIGHTS:
+        raise BadInput(f"layers of {sizes} units have {weights:,} weights; expected at most {MOST_WEIGHTS:,}.")
     layers: list[nn.Module] = []
-    sizes = [check_whole("a size", size, 1) for size in sizes]
     for fan_in, fan_out in pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
@@ -53,7 +59,8 @@ def with_new_weights(network: nn.Module | Callable[[], nn.Module], seed: int) ->
     """
     with torch_runtime.seeded(seed):
         if not isinstance(network, nn.Module):
-            created = network()
+            with reported_as_ours("the function that creates the student failed"):
+                created = network()
             if not isinstance(created, nn.Module):
                 raise BadInput(f"the function that creates the student returned a {type(created).__name__}; expected a torch Module.")
             return created

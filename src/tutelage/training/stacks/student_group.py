@@ -15,6 +15,7 @@ from tutelage.core import torch_runtime
 from tutelage.core.errors import TutelageError, one_line
 from tutelage.losses.objective import Objective
 from tutelage.losses.shared_targets import with_shared_targets
+from tutelage.training.arguments import checked_device
 from tutelage.training.feeding.sources import training_data
 from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacks.stack import Stack, stack_of
@@ -113,7 +114,7 @@ class StudentGroup:
         if first is None:
             return None, "the networks have no weights"
         device = self.fit_arguments.get("device")
-        where = first.device if device is None else torch.device(device)
+        where = first.device if device is None else checked_device(device)
         objective, why = self._joint_objective(copies, where)
         if objective is None:
             return None, why

@@ -1,0 +1,76 @@
+"""Streams that cannot be written, a folder that is gone, and names that a terminal would obey: one sentence and an exit status."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.tree import DecisionTreeClassifier
+
+ESCAPE = "\x1b[31m[red]"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Rows and a teacher with terminal escapes in the names of a column and of a class."""
+    here = tmp_path_factory.mktemp("streams")
+    rows = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=["a", f"b{ESCAPE}"])
+    rows.to_parquet(here / "rows.parquet")
+    skops.io.dump(DecisionTreeClassifier(max_depth=1).fit(rows, np.where(rows.a > 0, ESCAPE, "no")), here / "teacher.skops")
+    return here
+
+
+def shell(line: str, cwd: Path) -> subprocess.CompletedProcess:
+    """A line of the shell; `tutelage` stands for the command line under test, and the status is that of the first command."""
+    return subprocess.run(
+        ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}".replace("tutelage", f"{sys.executable} -m tutelage.cli")],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+RECORD = "tutelage record teacher.skops --data rows.parquet --into"
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "sentence"),
+    [
+        (f"{RECORD} closed >&-", 2, "standard output is closed"),
+        (f"{RECORD} full > /dev/full", 2, "the output cannot be written: No space left on device."),
+        ("tutelage --help > /dev/full", 2, "the output cannot be written: No space left on device."),
+        ("tutelage --help | true", 141, "the program that reads the output has ended"),
+        (f"mkdir gone; cd gone; rmdir ../gone; {RECORD} labels", 2, "the current folder no longer exists"),
+    ],
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_output_that_cannot_be_written_ends_in_one_sentence(folder, line, status, sentence):
+    done = shell(line, folder)
+    assert done.returncode == status
+    said = [each for each in done.stderr.splitlines() if each.startswith("tutelage:")]
+    assert len(said) == 1
+    assert sentence in said[0]
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_a_closed_standard_error_does_not_stop_the_work(folder):
+    done = shell(f"{RECORD} quiet 2>&-", folder)
+    assert done.returncode == 0
+    assert "20 rows" in done.stdout
+    shutil.rmtree(folder / "quiet")
+
+
+def test_names_do_not_reach_the_terminal_as_escapes(folder):
+    recorded = shell(f"{RECORD} named", folder)
+    refused = shell(f"{RECORD} other --drop $'{ESCAPE}'", folder)
+    assert recorded.returncode == 0
+    assert refused.returncode == 2
+    for text in (recorded.stdout, refused.stderr):
+        assert "\\x1b[31m[red]" in text
+        assert "\x1b" not in text

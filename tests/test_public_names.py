@@ -72,11 +72,13 @@ def test_the_public_list_is_this():
     assert sorted(tutelage.__all__) == sorted(
         [
             "AnswerForm",
+            "Column",
             "DistilledClassifier",
             "DistilledRegressor",
             "Evaluation",
             "Interval",
             "PerLabel",
+            "Schema",
             "SoftBoosting",
             "SoftForest",
             "SoftLabels",

@@ -13,6 +13,8 @@ from .core.errors import TutelageError as TutelageError
 from .core.records import Interval as Interval
 from .data.datasets import load_fashion_mnist as load_fashion_mnist
 from .data.datasets import load_mnist as load_mnist
+from .data.schema import Column as Column
+from .data.schema import Schema as Schema
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.evaluation import Evaluation as Evaluation
 from .evaluation.paired import compare as compare

@@ -254,3 +254,15 @@ def test_a_function_that_holds_a_connection_needs_a_version(served, user_error):
     assert "a generator has no content that identifies it" in sentence
     assert "Pass --teacher-version, a text to change whenever its answers change" in sentence
     assert main([*command, "--teacher-version", "1"]) == 0
+
+
+def test_the_same_rows_in_another_file_are_the_same_recording(flowers, here, user_error, capsys):
+    command = ["record", flowers.teacher, "--into", "labels", "--data"]
+    assert main([*command, flowers.rows]) == 0
+    manifest = (here / "labels" / "manifest.json").read_text()
+    frame = pd.read_parquet(flowers.rows)
+    frame[frame.columns[::-1]].to_csv("reversed.csv", index=False)
+    assert main([*command, "reversed.csv"]) == 0
+    assert (here / "labels" / "manifest.json").read_text() == manifest
+    frame.assign(**{"sepal width (cm)": "wide"}).to_csv("wide.csv", index=False)
+    assert "column 'sepal width (cm)' of wide.csv holds 'wide' in row 0, and numbers are expected" in user_error(*command, "wide.csv")

@@ -7,7 +7,20 @@ import polars as pl
 import pytest
 
 from tutelage.core.errors import BadInput
-from tutelage.data.cells import cells_of, codes, is_missing, labels, numbers, texts, truth_values
+from tutelage.data.cells import (
+    cells_of,
+    codes,
+    dates,
+    durations,
+    exact_numbers,
+    is_missing,
+    labels,
+    numbers,
+    texts,
+    truth_values,
+    type_and_levels,
+    type_of_objects,
+)
 
 NAN = float("nan")
 GAPS = [None, NAN, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), np.timedelta64("NaT"), Decimal("nan"), Decimal("snan")]
@@ -72,7 +85,7 @@ def test_numbers_of_numpy_keep_their_dtype(dtype):
     ids=lambda cell: repr(cell)[:20],
 )
 def test_a_cell_that_is_no_number_is_named(cell):
-    with pytest.raises(BadInput, match=r"^column 'age' holds .* in row 1; the model learnt numbers there\. Convert the column, or leave"):
+    with pytest.raises(BadInput, match=r"^column 'age' holds .* in row 1; expected numbers\. Convert the column, or leave"):
         numbers(column(1, cell, 2), "age")
 
 
@@ -101,20 +114,20 @@ def test_truth_values(cells, expected):
 
 @pytest.mark.parametrize("cell", [2, "yes", 0.5])
 def test_other_values_are_not_truth_values(cell):
-    with pytest.raises(BadInput, match=r"column 'flag' holds .* in row 1; the model learnt true and false"):
+    with pytest.raises(BadInput, match=r"column 'flag' holds .* in row 1; expected true and false"):
         truth_values(column(True, cell), "flag")
 
 
 def test_texts_are_texts_and_numbers_are_not():
     assert texts(column("a", None, np.str_("7")), "t").tolist() == ["a", None, "7"]
-    with pytest.raises(BadInput, match="column 't' holds 7 in row 1; the model learnt texts there"):
+    with pytest.raises(BadInput, match="column 't' holds 7 in row 1; expected texts"):
         texts(column("a", 7), "t")
 
 
 def test_labels_are_whole_numbers_and_texts():
     assert labels(column(3, np.int8(4), "x", True), "c").tolist() == [3, 4, "x", 1]
     for cell in (3.0, None, NAN):
-        with pytest.raises(BadInput, match=r"column 'c' holds .* in row 0; the model learnt whole numbers or texts"):
+        with pytest.raises(BadInput, match=r"column 'c' holds .* in row 0; expected whole numbers or texts"):
             labels(column(cell), "c")
 
 
@@ -142,13 +155,13 @@ def test_categories_are_matched_by_value(levels, cells, expected):
     [([3, 1], "red"), (["red", "blue"], 3), (["red", "blue"], True), (["3", "3.0"], 3), ([3, 1], pd.Timestamp("2026-01-01"))],
 )
 def test_cells_of_another_type_than_the_categories_are_refused(levels, cell):
-    with pytest.raises(BadInput, match=r"column 'c' holds .* in row 1; the model learnt the categories"):
+    with pytest.raises(BadInput, match=r"column 'c' holds .* in row 1; expected the categories"):
         codes(column(None, cell), levels, "c")
 
 
 def test_an_unseen_category_is_refused_on_request():
     assert codes(column("x", "y"), ["x"], "c").tolist() == [0, -1]
-    with pytest.raises(BadInput, match="column 'c' holds 'y' in row 1; the model learnt the categories 'x'"):
+    with pytest.raises(BadInput, match="column 'c' holds 'y' in row 1; expected the categories 'x'"):
         codes(column("x", "y"), ["x"], "c", refuse_unseen=True)
 
 
@@ -181,3 +194,49 @@ def test_large_whole_numbers_beside_gaps_keep_their_digits_where_they_are_catego
     assert cells_of(column, exact=True).tolist() == [2**53 + 1, None]
     assert codes(cells_of(column, exact=True), [2**53, 2**53 + 1], "id").tolist() == [1, -1]
     assert cells_of(column).dtype == np.float64
+
+
+def test_whole_numbers_in_texts_keep_their_digits():
+    assert exact_numbers(column(str(2**60 + 1), "2.5", None), "id").tolist()[:2] == [2**60 + 1, 2.5]
+    assert exact_numbers(column("3", "2.5"), "id").dtype == np.float64
+    with pytest.raises(BadInput, match="column 'id' holds 'x' in row 0; expected numbers"):
+        exact_numbers(column("x"), "id")
+
+
+def test_dates_and_durations_are_read_from_texts():
+    assert dates(column("2020-01-02", None), "day").astype(str).tolist() == ["2020-01-02", "NaT"]
+    assert dates(column("2020-01-02 10:00:00+02:00"), "day").astype("datetime64[s]").astype(str).tolist() == ["2020-01-02T08:00:00"]
+    assert durations(column("1 days 00:00:01", None), "took").astype("timedelta64[s]").astype(str).tolist() == ["86401 seconds", "NaT"]
+    assert np.isnat(dates(column(None, NAN), "day")).all()
+    for convert, cell in ((dates, "soon"), (dates, 7), (dates, "1 days"), (durations, "2020-01-01"), (durations, "7")):
+        with pytest.raises(BadInput, match=f"column 't' holds {cell!r} in row 1; expected {convert.__name__}"):
+            convert(column(None, cell), "t")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["a", None, NAN], "text"),
+        ([datetime.time(1), "b"], "text"),
+        ([True, np.False_], "boolean"),
+        ([True, 2, 2.5, np.int8(1), Decimal(1)], "number"),
+        ([datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), pd.Timestamp(0)], "date"),
+        ([datetime.timedelta(1), pd.Timedelta(1)], "duration"),
+        (["a", 1], "any"),
+        ([[1]], "any"),
+        ([None, NAN, pd.NaT], "any"),
+    ],
+)
+def test_the_type_of_objects(cells, expected):
+    assert type_of_objects(cells) == expected
+    assert type_and_levels(pd.Series(cells, dtype=object)) == (expected, None)
+
+
+def test_the_type_of_objects_does_not_depend_on_the_first_rows():
+    assert type_and_levels(pd.Series([None] * 500 + [1.5], dtype=object)) == ("number", None)
+    assert type_and_levels(pd.Series(["a"] * 500 + [1.5], dtype=object)) == ("any", None)
+
+
+def test_the_categories_of_polars_are_those_of_the_column():
+    pl.Series(["other"], dtype=pl.Categorical)
+    assert type_and_levels(pl.Series(["b", "a", None, "b"], dtype=pl.Categorical)) == ("category", ("b", "a"))

@@ -12,6 +12,7 @@ from scipy import sparse
 from tutelage.core.errors import BadInput, MissingExtra, ShapeError
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
+from tutelage.data.schema import Column, Schema
 from tutelage.data.tables.sources import ParquetParts, read_table
 
 VALUES = np.arange(14.0).reshape(7, 2)
@@ -150,3 +151,28 @@ def test_the_inputs_of_a_dataset_are_the_rows():
 def test_bytes_mappings_and_ranges_are_rejected(data):
     with pytest.raises(BadInput, match="cannot take a"):
         as_rows(data)
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_rows_of_tables_have_a_schema(container, tmp_path):
+    schema = as_rows(CONTAINERS[container](tmp_path)).schema
+    if container in ("array", "nested list", "tensor", "sparse", "npy"):
+        assert schema is None
+        return
+    assert [column.type for column in schema.columns] == ["number", "number"]
+    assert schema.names == {"pandas": None, "polars": ("column_0", "column_1")}.get(container, ("a", "b"))
+
+
+def test_a_series_and_texts_have_no_schema():
+    assert as_rows(pd.Series([1.0])).schema is None
+    assert as_rows(["a"]).schema is None
+
+
+def test_rows_of_a_file_can_be_read_again_as_other_types(tmp_path):
+    (tmp_path / "rows.csv").write_text("index,zip,x\n0,12,1\n1,13,2\n")
+    rows = as_rows(tmp_path / "rows.csv")
+    assert rows.schema.names == ("zip", "x")
+    again = rows.reread(Schema((Column("zip", "text"), Column("index", "number"))))
+    assert again.schema.names == ("index", "zip", "x")
+    assert again.part(0, 2)["zip"].tolist() == ["12", "13"]
+    assert as_rows(pd.DataFrame(VALUES)).reread is None

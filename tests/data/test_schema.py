@@ -9,7 +9,8 @@ import torch
 from scipy import sparse
 
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.schema import Column, Schema, places_by_number
+from tutelage.data.row_names import row_names
+from tutelage.data.schema import Column, Schema, file_type, places_by_number
 
 NAN = float("nan")
 SCHEMA = Schema(
@@ -74,13 +75,13 @@ def test_the_index_of_a_frame_is_unchanged():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (FRAME.drop(columns=["size", "on"]), r"lack the columns 'size', 'on', which the teacher was trained on; they have 'code', 'more'"),
-        (pd.concat([FRAME, FRAME[["size"]]], axis=1), r"more than one column for one of the teacher's: 'size', 'size'"),
-        (IN_ORDER.to_numpy()[:, :3], r"the rows have 3 columns; the teacher was trained on 5: 'size', 'on'"),
+        (FRAME.drop(columns=["size", "on"]), r"lack the columns 'size', 'on', which are expected; they have 'code', 'more'"),
+        (pd.concat([FRAME, FRAME[["size"]]], axis=1), r"more than one column for one that is expected: 'size', 'size'"),
+        (IN_ORDER.to_numpy()[:, :3], r"the rows have 3 columns; expected 5: 'size', 'on'"),
         (IN_ORDER.to_numpy()[0], r"the rows have shape \(5,\); expected \(rows, 5\)\. For a single row pass row\.reshape\(1, -1\)"),
-        (FRAME.assign(size=["1", "2", "three"]), r"column 'size' holds 'three' in row 2; the model learnt numbers"),
-        (FRAME.assign(on=2), r"column 'on' holds 2 in row 0; the model learnt true and false"),
-        (FRAME.assign(colour=7), r"column 'colour' holds 7 in row 0; the model learnt the categories 'red', 'green', 'blue'"),
+        (FRAME.assign(size=["1", "2", "three"]), r"column 'size' holds 'three' in row 2; expected numbers"),
+        (FRAME.assign(on=2), r"column 'on' holds 2 in row 0; expected true and false"),
+        (FRAME.assign(colour=7), r"column 'colour' holds 7 in row 0; expected the categories 'red', 'green', 'blue'"),
     ],
 )
 @pytest.mark.parametrize("method", ["encode", "arrange"])
@@ -111,7 +112,7 @@ def test_spaces_in_names_equal_the_underscores_that_replaced_them(given, names):
 
 def test_two_columns_whose_names_differ_in_spaces_only_are_refused():
     rows = pd.DataFrame({"body mass": [1.0], "body_mass": [2.0]})
-    with pytest.raises(BadInput, match="more than one column for one of the teacher's: 'body mass', 'body_mass'"):
+    with pytest.raises(BadInput, match="more than one column for one that is expected: 'body mass', 'body_mass'"):
         Schema((Column("body_mass", "number"),), underscores=True).encode(rows)
     np.testing.assert_array_equal(Schema((Column("body_mass", "number"),)).encode(rows), [[2]])
 
@@ -213,3 +214,130 @@ def test_levels_are_plain_values():
 def test_a_single_row_is_refused_for_columns_without_names():
     with pytest.raises(ShapeError, match=r"shape \(2,\)"):
         NAMELESS.encode(np.ones(2))
+
+
+RECORDED = pd.DataFrame(
+    {
+        "size": [1.5, NAN, 2.0],
+        "id": [2**60 + 1, 2**60 + 2, 7],
+        "zip": ["007", None, "12"],
+        "on": [True, False, True],
+        "colour": pd.Categorical(["blue", "red", None]),
+        "code": pd.Categorical([7, 3, 3]),
+        "day": pd.to_datetime(["2020-01-02", None, "2020-01-03 12:30"], format="mixed"),
+        "took": pd.to_timedelta(["1 days 02:00:00", None, "0 days 00:00:01"]),
+        "empty": pd.Series([None] * 3, dtype=object),
+        "mixed": pd.Series(["a", 1, None], dtype=object),
+    }
+)
+TYPES = ["number", "number", "text", "boolean", "category", "category", "date", "duration", "any", "any"]
+AS_TEXTS = RECORDED.astype(object).map(lambda cell: None if pd.isna(cell) else str(cell)).assign(mixed=RECORDED["mixed"])
+SIMPLE = RECORDED.drop(columns="mixed")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        RECORDED,
+        SIMPLE,
+        SIMPLE.convert_dtypes(),
+        SIMPLE.convert_dtypes(dtype_backend="pyarrow"),
+        pl.from_pandas(SIMPLE),
+        pa.table(SIMPLE),
+        pa.table(SIMPLE.set_index(pd.Index([5, 6, 7], name="row"))),
+        pl.from_pandas(SIMPLE).to_arrow(),
+    ],
+    ids=["pandas", "no mixed column", "nullable", "Arrow dtypes", "polars", "Arrow", "Arrow with an index", "Arrow of polars"],
+)
+def test_the_schema_of_a_frame_is_the_same_in_every_container(frame):
+    schema = Schema.of(frame)
+    assert schema.names == tuple(RECORDED.columns)[: len(schema.columns)]
+    assert [column.type for column in schema.columns if column.name != "code"] == [*TYPES[:5], *TYPES[6 : len(schema.columns)]]
+    assert (sorted(schema.columns[4].levels), schema.columns[2].levels) == (["blue", "red"], None)
+    assert schema.columns[5].levels in ((3, 7), None)  # in polars, categories are texts
+    assert Schema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
+
+
+def test_the_order_of_the_categories_is_kept():
+    assert Schema.of(pd.DataFrame({"c": pd.Categorical(["b", "a"], categories=["b", "c", "a"])})).columns[0].levels == ("b", "c", "a")
+    assert Schema.of(pl.DataFrame({"c": pl.Series(["b", "a"], dtype=pl.Enum(["b", "c", "a"]))})).columns[0].levels == ("b", "c", "a")
+
+
+@pytest.mark.parametrize("columns", [[0, 1], ["0", "1"], ["a", "a"]])
+def test_columns_that_are_numbered_or_share_a_name_have_positions_only(columns):
+    schema = Schema.of(pd.DataFrame([[1, "x"]], columns=columns))
+    assert schema.names is None
+    assert [column.type for column in schema.columns] == ["number", "text"]
+    assert schema.align(pd.DataFrame([[1, "x"]], columns=columns)).to_numpy().tolist() == [[1, "x"]]
+
+
+def test_categories_that_are_no_plain_values_are_of_no_known_type():
+    assert Schema.of(pd.DataFrame({"c": pd.Categorical(pd.to_datetime(["2020-01-01"]))})).columns[0].type == "any"
+    assert Schema.of(pd.DataFrame({"c": pd.cut([1, 2], [0, 1, 2])})).columns[0].type == "any"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        RECORDED[RECORDED.columns[::-1]].assign(more=1),
+        RECORDED.astype(object),
+        AS_TEXTS[sorted(AS_TEXTS)],
+        pl.from_pandas(SIMPLE).with_columns(mixed=pl.Series(["a", 1, None], dtype=pl.Object)),
+        RECORDED.assign(colour=RECORDED["colour"].astype(object), code=["7", "3", "3.0"], on=[1, 0, 1]),
+    ],
+    ids=["another order", "objects", "texts", "polars", "other types"],
+)
+def test_aligned_rows_have_the_names_of_the_recorded_rows(given):
+    aligned = Schema.of(RECORDED).align(given)
+    assert list(aligned.columns) == list(RECORDED.columns)
+    np.testing.assert_array_equal(row_names(aligned), row_names(RECORDED))
+
+
+def test_columns_that_have_their_type_stay_as_they_are():
+    frame = pd.DataFrame({"a": pd.Series([2**60 + 1, None], dtype="Int64"), "b": ["x", "y"]})
+    assert Schema.of(frame).align(frame) is frame
+    assert Schema.of(frame).align(frame.assign(b=["x", None])[["b", "a"]]).dtypes["a"] == "Int64"
+    converted = Schema.of(frame.assign(b=[1, 2])).align(frame.assign(b=["1", "2"]))
+    assert converted.dtypes.astype(str).to_dict() == {"a": "Int64", "b": "float64"}
+
+
+def test_a_matrix_and_texts_have_no_columns_to_align():
+    schema, matrix = Schema.of(RECORDED[["zip"]]), np.ones((2, 5))
+    assert schema.align(["007", "12"]) == ["007", "12"]
+    assert schema.align(matrix) is matrix
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"size": "large"}, "column 'size' holds 'large' in row 0; expected numbers"),
+        ({"zip": 7}, "column 'zip' holds 7 in row 0; expected texts"),
+        ({"on": [1, 0, 2]}, None),
+        ({"on": ["true", "false", "maybe"]}, "column 'on' holds 'maybe' in row 2; expected true and false"),
+        ({"day": 7}, "column 'day' holds 7 in row 0; expected dates"),
+        ({"day": ["2020-01-01", "2020-01-02", "soon"]}, "column 'day' holds 'soon' in row 2; expected dates"),
+        ({"day": ["2020-01-01", "2020-01-02 10:00", None]}, "column 'day' holds texts that are spelt in several ways; expected dates"),
+        ({"took": "long"}, "column 'took' holds 'long' in row 0; expected durations"),
+        ({"size": pd.Timestamp("2020-01-01")}, "column 'size' holds .* in row 0; expected numbers"),
+        ({"took": pd.Timestamp("2020-01-01")}, "column 'took' holds .* in row 0; expected durations"),
+    ],
+)
+def test_cells_of_another_type_are_converted_exactly_or_refused(given, message):
+    schema = Schema.of(RECORDED)
+    if message is None:  # truth values are numbers, so that 2 is another row and no other type
+        assert schema.align(RECORDED.assign(**given))["on"].tolist() == [1, 0, 2]
+        return
+    with pytest.raises(BadInput, match=message):
+        schema.align(RECORDED.assign(**given))
+
+
+def test_columns_that_are_lacking_are_named():
+    with pytest.raises(BadInput, match="the rows lack the columns 'zip', which are expected; they have 'size', 'id'"):
+        Schema.of(RECORDED).align(RECORDED.rename(columns={"zip": "ZIP"}))
+    with pytest.raises(BadInput, match="the rows have 2 columns; expected 3"):
+        Schema.of(pd.DataFrame(np.ones((2, 3)))).align(pd.DataFrame(np.ones((2, 2))))
+
+
+def test_the_type_in_a_file_of_texts():
+    found = [file_type(column) for column in Schema.of(RECORDED).columns]
+    assert found == ["number", "number", "text", "boolean", "text", "category", "date", "duration", None, None]

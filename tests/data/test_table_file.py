@@ -5,6 +5,7 @@ import pytest
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.row_names import data_name
 from tutelage.data.rows import as_rows
+from tutelage.data.schema import Column, Schema
 from tutelage.data.table_file import TableFile
 
 FRAME = pd.DataFrame({"id": [7, 8, 9], "size": [1.0, 2.0, 3.0], "colour": ["red", "blue", "red"], "y": ["no", "yes", "no"]})
@@ -153,3 +154,33 @@ def test_a_feature_of_training_is_no_row_index_of_a_sibling(tmp_path):
     sibling = TableFile.open(tmp_path / "a.csv").sibling(tmp_path / "b.csv")
     assert (sibling.features, sibling.stored_columns) == (("index", "x"), ("index", "x"))
     assert TableFile.open(tmp_path / "b.csv").features == ("x",)
+
+
+def test_a_file_is_read_as_the_types_of_a_schema(tmp_path):
+    (tmp_path / "b.csv").write_text("index,zip,day,y\n0,12,2020-01-01,a\n1,13,2020-01-02,b\n")
+    file = TableFile.open(tmp_path / "b.csv", truth=["y"])
+    recorded = Schema((Column("zip", "text"), Column("index", "number"), Column("gone", "number"), Column("day", "any")))
+    matched = file.matching(recorded)
+    assert (matched.features, matched.truth) == (("index", "zip", "day"), ("y",))
+    assert matched.rows().part(0, 2)["zip"].tolist() == ["12", "13"]
+    assert [column.type for column in matched.schema.columns] == ["number", "text", "date", "text"]
+    declared = TableFile.open(tmp_path / "b.csv", dtype={"zip": "category"}).matching(recorded)
+    assert declared.source.types["zip"] == "category"
+    with pytest.raises(BadInput, match=r"column 'zip' of .* holds '12' in row 0, and dates are expected"):
+        file.matching(Schema((Column("zip", "date"),)))
+
+
+def test_a_file_that_matches_is_not_read_again(tmp_path):
+    (tmp_path / "b.csv").write_text("index,x\n0,1\n1,2\n")
+    file = TableFile.open(tmp_path / "b.csv")
+    assert file.matching(Schema((Column("x", "number"),))).source is file.source
+    assert file.matching(None) is file
+    assert file.matching(Schema((Column(None, "text"),))).source is file.source
+
+
+def test_names_with_spaces_match_those_of_lightgbm(tmp_path):
+    (tmp_path / "b.csv").write_text("Unnamed: 0,x y\n0,1\n1,2\n")
+    schema = Schema((Column("Unnamed:_0", "number"), Column("x_y", "text")), underscores=True)
+    matched = TableFile.open(tmp_path / "b.csv").matching(schema)
+    assert matched.features == ("Unnamed: 0", "x y")
+    assert matched.source.types["x y"] == "text"

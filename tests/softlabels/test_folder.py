@@ -92,7 +92,7 @@ def test_a_shard_of_another_recording_is_refused(folder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"schema": 2}, StaleCache, "recorded in schema 2; this version of tutelage reads 4"),
+        ({"schema": 2}, StaleCache, "recorded in schema 2; this version of tutelage reads 5"),
         ({"rows": 26, "shard_rows": 5}, DamagedFile, "is incomplete or invalid: shards: 3 for 26 rows"),
         ({"rows": "many"}, DamagedFile, "is incomplete or invalid"),
         ({"classes": ["a"]}, DamagedFile, "is incomplete or invalid"),
@@ -100,6 +100,8 @@ def test_a_shard_of_another_recording_is_refused(folder, tmp_path):
         ({"dtype": "int8"}, DamagedFile, "is incomplete or invalid"),
         ({"shards": None}, DamagedFile, "is incomplete or invalid"),
         ({"cost": {}}, DamagedFile, "is incomplete or invalid"),
+        ({"table": {}}, DamagedFile, "is incomplete or invalid: this is not a stored schema"),
+        ({"table": {"columns": [{"name": "a", "type": "odd", "levels": None}], "underscores": False}}, DamagedFile, "has the type 'odd'"),
     ],
 )
 def test_an_invalid_manifest_is_refused(folder, change, error, message):

@@ -278,3 +278,14 @@ def test_line_breaks_in_quotes_do_not_make_rows(tmp_path):
     pd.DataFrame({"text": texts, "answer": ["a", "b"] * 4000}).to_csv(tmp_path / "log.csv", index=False)
     labels = read_answers(tmp_path / "log.csv", answers="answer", kind="votes", content="text")
     assert (labels.form.classes, len(labels)) == (("a", "b"), 8000)
+
+
+@pytest.mark.parametrize("by", ["content", "data"])
+def test_rows_of_a_log_are_found_by_the_names_of_their_columns(by):
+    log = pa.table({"size": [1.5, 2.5], "zip": ["007", "12"], "no": [0.75, 0.25], "yes": [0.25, 0.75]})
+    rows_of_log = {"content": ["size", "zip"]} if by == "content" else {"data": log.select(["size", "zip"])}
+    labels = read_answers(log, answers=["no", "yes"], kind="probabilities", **rows_of_log)
+    rows = pd.DataFrame({"zip": ["12", "007"], "size": ["2.5", "1.5"], "more": [1, 2]})
+    np.testing.assert_array_equal(labels.answer(rows)[:, 1], [0.75, 0.25])
+    with pytest.raises(LabelMismatch, match="the rows lack the columns 'zip'"):
+        labels.answer(rows.drop(columns="zip"))

@@ -253,3 +253,85 @@ def test_invalid_options_are_refused(tmp_path):
         record(Counting(), MANY, dtype="float16")
     with pytest.raises(BadInput, match="shard_rows is 0"):
         record(Counting(), MANY, tmp_path / "labels", shard_rows=0)
+
+
+TABLE = pd.DataFrame(
+    {"size": MANY[:, 0], "zip": [f"{number:03d}" for number in range(25)], "kind": pd.Categorical(["x", "y", "x", "x", "y"] * 5)}
+)
+OTHER_ORDER = TABLE.assign(more=1, size=TABLE["size"].map(repr))[["more", "kind", "zip", "size"]]
+
+
+@dataclass
+class ByPosition:
+    """A teacher that reads its columns by position, as a function does, and fails at a given call."""
+
+    fails_at: int = 10**9
+    fingerprint: str = "by position"
+    calls: int = 0
+    form = of_classes("logits", "abc")
+
+    def answer(self, inputs):
+        self.calls += 1
+        if self.calls > self.fails_at:
+            raise RuntimeError("out of memory")
+        assert inputs.shape[1] == 3
+        size, number = inputs.iloc[:, 0].to_numpy(dtype=float), inputs.iloc[:, 1].astype(int).to_numpy()
+        return np.c_[size, number, np.where(inputs.iloc[:, 2] == "x", 1.0, 2.0)]
+
+
+def test_recorded_answers_are_found_by_the_names_of_the_columns():
+    labels = record(ByPosition(), TABLE)
+    assert labels.schema.names == ("size", "zip", "kind")
+    np.testing.assert_array_equal(labels.answer(OTHER_ORDER), labels.answers)
+    np.testing.assert_array_equal(labels.answer(OTHER_ORDER[::-1]), labels.answers[::-1])
+    assert labels.share_known(OTHER_ORDER) == 1
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["finished", "resumed"])
+def test_a_recording_takes_the_same_rows_in_another_order_of_columns(tmp_path, finished):
+    whole = record(ByPosition(), TABLE, tmp_path / "whole", shard_rows=10)
+    if finished:
+        record(ByPosition(), TABLE, tmp_path / "labels", shard_rows=10)
+    else:
+        with pytest.raises(RuntimeError):
+            record(ByPosition(fails_at=2), TABLE, tmp_path / "labels", shard_rows=10)
+    again = record(ByPosition(), OTHER_ORDER, tmp_path / "labels", shard_rows=10)
+    assert again.to_json() == whole.to_json()
+    assert [path.read_bytes() for path in sorted(again.path.iterdir())] == [path.read_bytes() for path in sorted(whole.path.iterdir())]
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["finished", "resumed"])
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (TABLE.drop(columns="zip"), "the rows lack the columns 'zip', which are expected"),
+        (TABLE.assign(zip=range(25)), "column 'zip' holds 0 in row 0; expected texts"),
+        (TABLE.assign(size="large"), "column 'size' holds 'large' in row 0; expected numbers"),
+    ],
+)
+def test_a_column_that_was_not_recorded_is_named(tmp_path, finished, rows, message):
+    labels = record(ByPosition(), TABLE, tmp_path / "labels", shard_rows=10)
+    with pytest.raises(LabelMismatch, match=f"these are not the columns that the answers were recorded on: {message}"):
+        labels.answer(rows)
+    if not finished:
+        (labels.path / MANIFEST).unlink()
+    with pytest.raises(LabelMismatch, match=message):
+        record(ByPosition(), rows, labels.path, shard_rows=10)
+
+
+def test_a_file_is_recorded_again_in_the_types_of_before(tmp_path):
+    TABLE.to_parquet(tmp_path / "rows.parquet")
+    first = record(ByPosition(), tmp_path / "rows.parquet", tmp_path / "labels")
+    OTHER_ORDER.drop(columns="more").to_csv(tmp_path / "rows.csv", index=False)
+    again = record(ByPosition(), tmp_path / "rows.csv", tmp_path / "labels")
+    assert again.to_json() == first.to_json()
+    TABLE.assign(size="large").to_csv(tmp_path / "bad.csv", index=False)
+    with pytest.raises(BadInput, match=r"column 'size' of .*bad.csv holds 'large' in row 0, and numbers are expected"):
+        record(ByPosition(), tmp_path / "bad.csv", tmp_path / "labels")
+
+
+def test_a_recording_of_a_matrix_has_no_columns(tmp_path):
+    labels = record(Counting(), MANY, tmp_path / "labels")
+    assert labels.schema is labels.labels.schema is None
+    assert labels.to_json()["table"] is None
+    np.testing.assert_array_equal(labels.answer(pd.DataFrame(MANY, columns=["a", "b", "c"])), MANY)

@@ -94,7 +94,7 @@ def test_dates_are_refused_for_a_model_that_takes_numbers(rows):
 def test_dates_are_refused_in_the_columns_of_numbers_only():
     rows = FRAME.assign(a=pd.Timestamp("2026-01-01"))
     for numbers in (None, {"a", "b"}, {1}):
-        with pytest.raises(BadInput, match="column 'a' holds dates, and the model learnt numbers there"):
+        with pytest.raises(BadInput, match="column 'a' holds dates, and the model learnt numbers"):
             refuse_dates(rows, numbers)
     for numbers in (set(), {"b"}, {0}):
         refuse_dates(rows, numbers)

@@ -6,6 +6,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
 from tutelage.core.stages import Stages
 from tutelage.data.row_names import row_names
+from tutelage.data.schema import Column, Schema
 from tutelage.data.table_file import TableFile
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
@@ -82,5 +83,25 @@ def test_exactly_one_teacher_or_the_truth_is_required(options, match, student, t
 
 def test_a_feature_of_training_is_no_row_index(tmp_path):
     (tmp_path / "test.csv").write_text("index,a\n0,1\n1,2\n")
-    record = {"data": {"types": {"index": "number", "a": "number"}, "truth": [], "drop": [], "text": None, "weight": None}}
+    table = Schema((Column("index", "number"), Column("a", "number"))).to_json()
+    record = {"data": {"table": table, "truth": [], "drop": [], "text": None, "weight": None}}
     assert rows_to_measure(record, tmp_path / "test.csv").features == ("index", "a")
+
+
+def test_a_recording_and_the_student_each_read_their_own_types(student, tmp_path):
+    rows = frame(30)
+    recorded = rows[["a", "b"]].assign(a=rows["a"].map(repr))
+    record(SoftLabels(RNG.dirichlet(np.ones(2), 30), FORM, row_names(recorded), "somebody"), recorded, "test-labels")
+    rows[["y", "b", "a"]].to_csv("test.csv", index=False)
+    file = rows_to_measure(student[1], tmp_path / "test.csv")
+    labels = open_answer_source(file, labels=tmp_path / "test-labels", teacher=None, options=SourceOptions())
+    evaluation = measure(*student, file, labels)
+    np.testing.assert_array_equal(evaluation.row_answers().teacher, labels.labels.answers)
+    np.testing.assert_array_equal(evaluation.row_answers().student, student[0].answer(rows[["b"]]))
+
+
+def test_a_dropped_column_may_look_like_a_row_index(student, tmp_path):
+    (tmp_path / "test.csv").write_text("Unnamed: 0,b,y\n0,1,n\n1,2,y\n")
+    record = {"data": {**student[1]["data"], "drop": ["Unnamed: 0"]}}
+    assert rows_to_measure(record, tmp_path / "test.csv").features == ("b",)
+    assert rows_to_measure(record, tmp_path / "test.csv", truth=["Unnamed: 0"]).features == ("b", "y")

@@ -8,7 +8,7 @@ from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.table_file import TableFile
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.recording import record
-from tutelage.workflow.open_answers import ColumnTeacher, SourceOptions, columns_known_to, open_answers
+from tutelage.workflow.open_answers import ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
 
 FRAME = pd.DataFrame({"a": np.arange(8.0), "b": np.arange(8.0) ** 2, "y": list("nnnnyyyy")})
 
@@ -43,7 +43,7 @@ def test_a_recording_is_queried_with_its_recorded_columns(columns, data):
 
 def test_a_recording_names_its_columns(data, tmp_path):
     labels = record(open_answers("line.skops", data, SourceOptions()), data.rows_of(["b", "a"]), "labels")
-    assert labels.columns == open_answers("labels", data, SourceOptions()).columns == ("b", "a")
+    assert labels.schema.names == open_answers("labels", data, SourceOptions()).schema.names == ("b", "a")
     wide = FRAME.assign(more=1.5)[["more", "a", "b", "y"]]
     wide.to_csv("wide.csv", index=False)
     assert columns_known_to(labels, TableFile.open(tmp_path / "wide.csv")) == ("b", "a")
@@ -59,9 +59,35 @@ def test_a_teacher_receives_the_columns_that_it_stores_in_its_order(data, tmp_pa
     assert columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", drop=["a"])) == ("more", "b")
 
 
+@pytest.mark.parametrize("source", ["labels", "index.skops"])
+def test_a_column_that_a_recording_or_a_model_names_is_no_row_index(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"index": np.arange(8.0)[::-1], "a": np.arange(8.0)})
+    model = LogisticRegression().fit(frame, FRAME["y"])
+    skops.io.dump(model, "index.skops")
+    record(model, frame, "labels")
+    pd.DataFrame({"index": np.arange(8), "a": np.arange(8.0)[::-1]}).to_csv("rows.csv", index=False)
+    data = TableFile.open(tmp_path / "rows.csv")
+    assert data.features == ("a",)
+    teacher = open_answers(source, data, SourceOptions())
+    known = in_columns_of(teacher, data)
+    assert columns_known_to(teacher, known) == ("index", "a")
+    np.testing.assert_array_equal(teacher.answer(known.rows().part(0, 8)), model.predict_proba(known.rows().part(0, 8)))
+    assert in_columns_of(None, data) is data
+
+
+def test_a_recording_is_queried_in_its_types_and_a_model_converts_itself(data, tmp_path):
+    rows = FRAME.assign(a=FRAME["a"].map("{:02.0f}".format))[["a", "b"]]
+    labels = record(open_answers("line.skops", data, SourceOptions()), rows)
+    FRAME[["b", "a"]].astype(int).to_csv("numbers.csv", index=False)
+    numbers = TableFile.open(tmp_path / "numbers.csv")
+    assert in_columns_of(labels, numbers).source.types["a"] == "text"
+    assert in_columns_of(open_answers("line.skops", data, SourceOptions()), numbers).source is numbers.source
+
+
 def test_a_column_teacher_receives_only_its_columns(data):
     teacher = open_answers("line.skops", data, SourceOptions())
-    labels = record(teacher, data.rows(), "labels")
+    labels = record(teacher, FRAME[["a", "b"]].to_numpy())
     by_column = ColumnTeacher(labels, ("a", "b"), False, labels.form, labels.fingerprint)
     np.testing.assert_array_equal(by_column.answer(FRAME), teacher.answer(FRAME[["a", "b"]]))
     with pytest.raises(LabelMismatch):

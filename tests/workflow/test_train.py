@@ -140,3 +140,19 @@ def test_a_missing_student_file_is_an_error(trained, tmp_path):
     (tmp_path / "run" / "student.skops").unlink()
     with pytest.raises(DamagedFile, match=r"student.skops cannot be read"):
         open_trained(tmp_path / "run")
+
+
+def test_rows_are_read_in_the_types_and_names_that_were_recorded(tmp_path):
+    frame = pd.DataFrame({"index": np.arange(60), "zip": [f"{number}" for number in range(100, 160)], "y": FRAME["y"]})
+    rows = frame[["index", "zip"]]
+    labels = record(SoftLabels(P, FORM, row_names(rows), "somebody"), rows, tmp_path / "labels")
+    frame[["index", "y", "zip"]].to_csv(tmp_path / "rows.csv", index=False)
+    file = TableFile.open(tmp_path / "rows.csv", truth=["y"])
+    assert file.features == ("zip",)
+    found = train(TrainingSpec("tree"), labels, file, out=tmp_path / "run", stages=Stages())
+    assert [(column["name"], column["kind"]) for column in found["columns"]] == [("index", "number"), ("zip", "category")]
+    assert [column["type"] for column in found["data"]["table"]["columns"]] == ["number", "text", "text"]
+    np.testing.assert_allclose(open_trained(tmp_path / "run")[0].predict_proba(rows), P, atol=1e-6)
+    frame.assign(index="first").to_csv(tmp_path / "other.csv", index=False)
+    with pytest.raises(BadInput, match=r"column 'index' of .*other.csv holds 'first' in row 0, and numbers are expected"):
+        train(TrainingSpec("tree"), labels, TableFile.open(tmp_path / "other.csv", truth=["y"]), out=tmp_path / "run2", stages=Stages())

@@ -48,13 +48,14 @@ def record(
     """
     from tutelage.core.records import dumps
     from tutelage.softlabels import recording
-    from tutelage.workflow.open_answers import columns_known_to, open_answers
+    from tutelage.workflow.open_answers import columns_known_to, in_columns_of, open_answers
 
     file = given_rows.open()
     recording.check_folder(into)
     stages = DisplayedStages()
     with stages.stage("teacher"):
         opened = open_answers(teacher, file, source)
+        file = in_columns_of(opened, file)
         rows = file.rows_of(columns_known_to(opened, file))
     with stages.stage("record", -(-rows.count // shard_rows)) as advance:
         labels = recording.record(opened, rows, into, dtype=precision, top_k=top_k, shard_rows=shard_rows, advance=advance)

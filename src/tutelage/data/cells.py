@@ -1,9 +1,10 @@
-"""The cells of one column as numbers, truth values, category codes or texts: converted exactly, or refused in one sentence."""
+"""The cells of one column: their type, and their values as another type, converted exactly or refused in one sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -13,8 +14,48 @@ from numpy.typing import NDArray
 
 from tutelage.core.arrays import EXACT
 from tutelage.core.errors import BadInput
+from tutelage.data.tables.column_types import ColumnType, inferred, type_of
 
 _TRUTH_VALUES = {"true": True, "false": False}
+_OF_OBJECTS: dict[ColumnType, tuple[type, ...]] = {
+    "boolean": (bool, np.bool_),
+    "number": (bool, np.bool_, int, float, np.number, Decimal),
+    "text": (str, time),
+    "date": (date, datetime, np.datetime64),
+    "duration": (timedelta, np.timedelta64),
+}
+"""Python's types of the cells of each type of column. A time of day is a text."""
+
+
+def type_and_levels(column: Any) -> tuple[ColumnType, tuple[Any, ...] | None]:
+    """The type of a column, and for one of categories its levels in order.
+
+    The type is "any" for a column of missing cells only, and for one of several types or of cells that no model takes.
+
+    Args:
+        column: a series of pandas or polars, or an Arrow column.
+    """
+    import narwhals.stable.v2 as nw
+
+    series = nw.from_native(column, series_only=True)
+    kind = series.dtype
+    if kind in (nw.Categorical, nw.Enum):
+        found = series.cat.get_categories() if kind == nw.Enum or not _is_polars(column) else _occurring(series)
+        levels = tuple(found.to_list())
+        return ("category", levels) if all(isinstance(level, str | int | float) for level in levels) else ("any", None)
+    if kind == nw.Object or str(getattr(column, "dtype", "")) == "object":
+        return type_of_objects(series.to_list()), None
+    if series.null_count() == len(series):
+        return "any", None
+    return _type_of(kind), None
+
+
+def type_of_objects(cells: Iterable[Any]) -> ColumnType:
+    """The type of a column of Python objects; "any" if there are none but missing cells, or several types."""
+    kinds = {type(cell) for cell in cells if not is_missing(cell)}
+    if not kinds:
+        return "any"
+    return next((name for name, known in _OF_OBJECTS.items() if all(issubclass(kind, known) for kind in kinds)), "any")
 
 
 def cells_of(column: Any, *, exact: bool = False) -> NDArray[Any]:
@@ -64,7 +105,35 @@ def numbers(cells: NDArray[Any], name: str) -> NDArray[Any]:
     if cells.dtype.kind == "O" and set(map(type, cells)) <= {float, int, bool, type(None)}:
         with suppress(OverflowError):  # an integer beyond all floats, which is named below
             return cells.astype(np.float64)
-    return np.array(_mapped(cells, number_of, name, "the model learnt numbers there"), dtype=np.float64)
+    return np.array(_mapped(cells, number_of, name, "expected numbers"), dtype=np.float64)
+
+
+def exact_numbers(cells: NDArray[Any], name: str) -> NDArray[Any]:
+    """(rows,) numbers as `numbers`, but as objects where whole numbers among them would be rounded.
+
+    Raises:
+        BadInput: as `numbers`.
+    """
+    found = _mapped(cells, _whole_or_number, name, "expected numbers")
+    return _objects(found) if any(isinstance(number, int) for number in found) else np.array(found, dtype=np.float64)
+
+
+def dates(cells: NDArray[Any], name: str) -> NDArray[Any]:
+    """(rows,) dates, NaT where a cell is missing, from texts as `column_types` reads them.
+
+    Raises:
+        BadInput: a cell that is no such text.
+    """
+    return _times(cells, name, "date")
+
+
+def durations(cells: NDArray[Any], name: str) -> NDArray[Any]:
+    """(rows,) durations, NaT where a cell is missing, from texts as `column_types` reads them.
+
+    Raises:
+        BadInput: a cell that is no such text.
+    """
+    return _times(cells, name, "duration")
 
 
 def truth_values(cells: NDArray[Any], name: str) -> NDArray[np.float64]:
@@ -75,16 +144,16 @@ def truth_values(cells: NDArray[Any], name: str) -> NDArray[np.float64]:
     """
     if cells.dtype.kind == "b":
         return cells.astype(np.float64)
-    return np.array(_mapped(cells, _truth_of, name, "the model learnt true and false there"), dtype=np.float64)
+    return np.array(_mapped(cells, _truth_of, name, "expected true and false"), dtype=np.float64)
 
 
 def texts(cells: NDArray[Any], name: str) -> NDArray[Any]:
     """(rows,) texts, None where a cell is missing.
 
     Raises:
-        BadInput: a number or date, of which nobody knows how the model's texts would spell it.
+        BadInput: a number or date, of which nobody knows how the texts would spell it.
     """
-    return _objects(_mapped(cells, _text_of, name, "the model learnt texts there"))
+    return _objects(_mapped(cells, _text_of, name, "expected texts"))
 
 
 def labels(cells: NDArray[Any], name: str) -> NDArray[Any]:
@@ -93,7 +162,7 @@ def labels(cells: NDArray[Any], name: str) -> NDArray[Any]:
     Raises:
         BadInput: a missing cell or another number, for both of which such a model has no category.
     """
-    return _objects(_mapped(cells, _label_of, name, "the model learnt whole numbers or texts as categories there"))
+    return _objects(_mapped(cells, _label_of, name, "expected whole numbers or texts as categories"))
 
 
 def codes(cells: NDArray[Any], levels: Sequence[Any], name: str, *, refuse_unseen: bool = False) -> NDArray[np.intp]:
@@ -112,7 +181,7 @@ def codes(cells: NDArray[Any], levels: Sequence[Any], name: str, *, refuse_unsee
         BadInput: cells of another type than all levels, a text or number that matches two levels, or an unseen level.
     """
     find = _Levels(levels, refuse_unseen=refuse_unseen).code
-    return np.array(_mapped(cells, find, name, f"the model learnt the categories {_listed(levels)}"), dtype=np.intp)
+    return np.array(_mapped(cells, find, name, f"expected the categories {_listed(levels)}"), dtype=np.intp)
 
 
 def number_of(cell: Any) -> float:
@@ -138,6 +207,59 @@ def is_missing(cell: Any) -> bool:
     if isinstance(cell, Decimal):
         return cell.is_nan()  # a comparison with sNaN would raise an error
     return type(cell).__name__ in ("NAType", "NaTType")
+
+
+def _is_polars(column: Any) -> bool:
+    return type(column).__module__.startswith("polars")
+
+
+def _occurring(series: Any) -> Any:
+    """The categories that occur: those of a Categorical of polars are shared by all columns of the process."""
+    return series.drop_nulls().unique(maintain_order=True)
+
+
+def _type_of(kind: Any) -> ColumnType:
+    import narwhals.stable.v2 as nw
+
+    if kind.is_numeric():
+        return "number"
+    if kind in (nw.String, nw.Time):
+        return "text"
+    if kind in (nw.Date, nw.Datetime):
+        return "date"
+    if kind == nw.Boolean:
+        return "boolean"
+    return "duration" if kind == nw.Duration else "any"
+
+
+def _whole_or_number(cell: Any) -> float:
+    """A number as a float, or as an int if a float would round it."""
+    number = number_of(cell)
+    if abs(number) <= EXACT or not isinstance(cell, str | int | np.integer):
+        return number
+    with suppress(ValueError):  # a text that is no whole number
+        return int(cell)
+    return number
+
+
+def _times(cells: NDArray[Any], name: str, kind: ColumnType) -> NDArray[Any]:
+    import pyarrow as pa
+
+    def found(texts: list[str | None]) -> Any:
+        column = inferred(pa.chunked_array([pa.array(texts, pa.string())]))
+        if type_of(column.type) not in (kind, None):
+            raise ValueError
+        return column
+
+    expected = f"expected {kind}s"
+    texts = _mapped(cells, _text_of, name, expected)
+    try:
+        column = found(texts)
+    except ValueError:
+        _mapped(cells, lambda cell: found([_text_of(cell)]), name, expected)  # names the first cell that is no date
+        raise BadInput(f"column {name!r} holds texts that are spelt in several ways; {expected}. Convert the column.") from None
+    unit = "datetime64[ns]" if kind == "date" else "timedelta64[ns]"
+    return np.asarray(column.to_numpy()) if type_of(column.type) == kind else np.full(len(cells), "NaT", dtype=unit)
 
 
 def _truth_of(cell: Any) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.data.cells import is_missing
-from tutelage.data.rows import array_of
+from tutelage.data.row_arrays import array_of
 
 Cells = NDArray[np.float64]
 Missing = float("nan")

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import EXACT, tensor_array
 from tutelage.core.errors import BadInput
 from tutelage.data.cells import is_missing, large_whole_cells
-from tutelage.data.rows import array_of, as_rows
+from tutelage.data.row_arrays import array_of
+from tutelage.data.rows import as_rows
 from tutelage.data.tables.arrow_frames import frame_of
 
 Names = NDArray[np.uint64]

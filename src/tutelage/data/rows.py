@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import EXACT, check_dense, tensor_array
+from tutelage.core.arrays import check_dense, is_frame, tensor_array
 from tutelage.core.errors import BadInput, ShapeError, TutelageError
-from tutelage.data.cells import large_whole_cells
 from tutelage.data.dataset_items import inputs_and_truth
+from tutelage.data.row_arrays import array_of
+from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
 
@@ -26,13 +28,20 @@ class Rows:
         count: the number of rows.
         part: `part(start, stop)` returns those rows in the form that a teacher takes.
         kind: the type of the source, for error messages ("array", "pandas frame", ...).
-        columns: the names of the columns, in order; empty if they have none.
+        describe: returns the schema of all rows; it is called once, when `schema` is first needed.
+        reread: `reread(schema)` returns the same rows, read as the types of a schema; None for rows that are not read from a table.
     """
 
     count: int
     part: Callable[[int, int], Any]
     kind: str
-    columns: tuple[str, ...] = ()
+    describe: Callable[[], Schema | None] = lambda: None
+    reread: Callable[[Schema], Rows] | None = None
+
+    @cached_property
+    def schema(self) -> Schema | None:
+        """The columns of the rows; None for anything but a frame or a table."""
+        return self.describe()
 
     def parts(self, size: int, start: int = 0) -> Iterator[tuple[int, int, Any]]:
         """Yield (start, stop, rows) from `start` to the end, `size` rows at a time."""
@@ -69,11 +78,12 @@ def as_rows(data: Any) -> Rows:
 
 def _of_object(data: Any) -> Rows:
     if hasattr(data, "iloc"):
-        return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame", tuple(map(str, getattr(data, "columns", ()))))
+        describe = partial(Schema.of, data) if is_frame(data) else lambda: None  # a Series has no columns
+        return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame", describe)
     if type(data).__module__.startswith("pyarrow") and hasattr(data, "num_rows"):
-        return Rows(data.num_rows, lambda start, stop: frame_of(data.slice(start, stop - start)), "Arrow table", tuple(data.column_names))
+        return Rows(data.num_rows, lambda start, stop: frame_of(data.slice(start, stop - start)), "Arrow table", partial(Schema.of, data))
     if hasattr(data, "slice") and hasattr(data, "height"):
-        return Rows(data.height, lambda start, stop: data.slice(start, stop - start), "polars frame", tuple(data.columns))
+        return Rows(data.height, lambda start, stop: data.slice(start, stop - start), "polars frame", partial(Schema.of, data))
     if hasattr(data, "tocsr"):
         matrix = data.tocsr()
         return Rows(matrix.shape[0], lambda start, stop: matrix[start:stop], "sparse matrix")
@@ -124,50 +134,6 @@ def _sliced(data: Any, kind: str, dimensions: int) -> Rows:
     return Rows(len(data), lambda start, stop: data[start:stop], kind)
 
 
-def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
-    """Convert rows to an array.
-
-    Args:
-        data: anything that NumPy converts to an array.
-        what: the name used in an error.
-
-    Raises:
-        ShapeError: rows of unequal length.
-    """
-    if isinstance(data, np.ma.MaskedArray):
-        return _unmasked(data)
-    whole = large_whole_cells(data)
-    if whole is not None:
-        return whole
-    try:
-        array = np.asarray(data)
-        if array.dtype.kind in "US" and not hasattr(data, "dtype") and not all(isinstance(cell, str | bytes) for cell in _cells_of(data)):
-            return np.asarray(data, dtype=object)  # numbers beside texts stay numbers
-        return array
-    except ValueError as error:  # rows of unequal length
-        raise ShapeError(f"{what} do not have the same number of values ({error}).") from error
-
-
-def _unmasked(array: Any) -> NDArray[Any]:
-    """A masked array with NaN for the hidden cells, whose values NumPy would pass on; as objects if floats would round the others."""
-    if not array.mask.any():
-        return np.asarray(array.data)
-    exact = array.dtype.kind == "f" or (array.dtype.kind in "iu" and not _is_large(array.compressed()))
-    return np.asarray(array.astype(np.float64 if exact else object).filled(np.nan))
-
-
-def _is_large(whole: NDArray[Any]) -> bool:
-    return whole.size > 0 and max(-int(whole.min()), int(whole.max())) > EXACT
-
-
-def _cells_of(data: Any) -> Iterator[Any]:
-    for item in data:
-        if isinstance(item, list | tuple | np.ndarray):
-            yield from _cells_of(item)
-        else:
-            yield item
-
-
 def _of_file(path: Path) -> Rows:
     if is_table(path):
         return rows_of(open_tables([path]))
@@ -184,8 +150,34 @@ def _of_file(path: Path) -> Rows:
 def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
     """The rows of a table in files, of these columns or of all."""
     chosen = source.names if names is None else tuple(names)
-    kind = "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table"
-    return Rows(source.count, lambda start, stop: frame_of(source.part(chosen, start, stop)), kind, chosen)
+    return Rows(
+        source.count,
+        lambda start, stop: frame_of(source.part(chosen, start, stop)),
+        "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table",
+        lambda: schema_of(source, chosen),
+        lambda schema: rows_of(in_types_of(source, schema), names),
+    )
+
+
+def in_types_of(source: TableSource, schema: Schema) -> TableSource:
+    """The same files, with the columns of a schema read as its types, and none of them taken for a row index.
+
+    Types that were declared for the files stay, and columns that the files lack are left out.
+
+    Raises:
+        BadInput: a column that does not have its type.
+    """
+    types = {schema.comparable(column.name): file_type(column) for column in schema.columns if column.name is not None}
+    known = {name: types[schema.comparable(name)] for name in source.types if schema.comparable(name) in types}
+    expected = {name: kind for name, kind in known.items() if kind is not None and name not in source.declared}
+    if source.recorded_types(list(expected)) == expected and not set(known) & set(source.index):
+        return source
+    return open_tables(source.paths, dtype={**source.declared, **expected}, named=(*known, *source.names))
+
+
+def schema_of(source: TableSource, names: Sequence[str]) -> Schema:
+    """The schema of these columns of a table in files, which other files and frames of the same rows have as well."""
+    return Schema(tuple(Column(name, kind, unseen="keep") for name, kind in source.recorded_types(names).items()))
 
 
 def _of_npy(path: Path) -> Rows:

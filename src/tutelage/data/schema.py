@@ -1,10 +1,13 @@
-"""The columns of a table: their names, types and category levels, and rows arranged to match them."""
+"""The columns of a table: their names, types and category levels, and rows arranged to match them.
+
+A schema comes from a model that stores its columns, from a frame (`Schema.of`) or from a file, and is stored with recordings and students.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,9 +16,9 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import is_frame, tensor_array
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.data import cells as convert
-from tutelage.data.rows import array_of, as_rows
-
-ColumnType = Literal["number", "boolean", "category", "text", "any", "unread"]
+from tutelage.data.row_arrays import array_of
+from tutelage.data.tables.arrow_frames import frame_of, without_index
+from tutelage.data.tables.column_types import ColumnType
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,20 @@ class Column:
 
     Attributes:
         name: None for a column of a matrix, which has only a position.
-        type: "number", "boolean", "category" or "text"; "any" if it is not known, so that cells stay as they are; "unread"
-            for a column that the model stores but never reads.
-        levels: the categories in the model's order; None if the column has none, or if the model does not store them.
+        type: "number", "boolean", "category", "text", "date" or "duration"; "any" if it is not known, so that cells stay as they are;
+            "unread" for a column that the model stores but never reads.
+        levels: the categories in order; None if the column has none, or if they are not known.
         unseen: what happens to a cell that is not among the levels: it is "missing" (LightGBM), is an error ("refuse", XGBoost), or
             stays as it is ("keep", for a model with a rule of its own).
         gap: how the model knows a missing cell where `unseen` is "keep": "nan" or "none".
 
     Raises:
         BadInput: an unknown type, or a level that is no text, number or truth value.
+
+    Example:
+        >>> import tutelage as tl
+        >>> tl.Column("colour", "category", ("red", "blue")).levels
+        ('red', 'blue')
     """
 
     name: str | None
@@ -50,14 +58,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns that a model learnt. `arrange` gives it rows of exactly this kind.
+    """The columns of a table, such as those that a model learnt, or that answers were recorded on.
+
+    `arrange` and `encode` give a model rows of exactly this kind; `align` gives rows the names and types of a table, as it is.
 
     Attributes:
-        columns: in the model's order.
+        columns: in their order.
         underscores: whether the model replaced spaces in names by underscores (LightGBM does).
 
     Example:
         >>> import pandas as pd
+        >>> from tutelage import Column, Schema
         >>> schema = Schema((Column("size", "number"), Column("colour", "category", ("red", "blue"))))
         >>> rows = pd.DataFrame({"colour": ["blue", "violet"], "id": [7, 8], "size": ["1.5", "2"]})
         >>> schema.encode(rows)
@@ -65,12 +76,33 @@ class Schema:
                [2. , nan]])
         >>> schema.arrange(rows).dtypes["colour"].categories.to_list()
         ['red', 'blue']
+        >>> [column.type for column in Schema.of(rows).columns]
+        ['text', 'number', 'text']
         >>> Schema.from_json(schema.to_json()) == schema
         True
     """
 
     columns: tuple[Column, ...]
     underscores: bool = False
+
+    @classmethod
+    def of(cls, frame: Any) -> Schema:
+        """The schema of a frame: the names, types and category levels of its columns, in their order.
+
+        The columns have no names, only positions, if they are named 0, 1, ... or two of them have one name. A column is of type "any" if
+        all its cells are missing, or if they are of several types.
+
+        Args:
+            frame: of pandas or polars, or an Arrow table, whose row index is no column.
+        """
+        if type(frame).__module__.startswith("pyarrow"):
+            frame = without_index(frame)
+            names, cells = frame.column_names, frame.columns
+        else:
+            names, cells = [str(name) for name in frame.columns], columns_of(frame)
+        unnamed = len(set(names)) < len(names) or names == list(map(str, range(len(names))))
+        found = zip(names, map(convert.type_and_levels, cells), strict=True)
+        return cls(tuple(Column(None if unnamed else name, kind, levels, "keep") for name, (kind, levels) in found))
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -79,10 +111,10 @@ class Schema:
         return names if len(names) == len(self.columns) else None
 
     def select(self, rows: Any) -> Any:
-        """The columns of the model in its order, in the container that they came in.
+        """These columns in their order, in the container that they came in.
 
-        Named columns are matched by name, and columns that the model does not know are dropped. A matrix is used in the order that
-        it has, and so is a frame for a model without names, unless its names are the numbers 0, 1, ... of columns.
+        Named columns are matched by name, and columns that the schema does not have are dropped. A matrix is used in the order that
+        it has, and so is a frame for a schema without names, unless its names are the numbers 0, 1, ... of columns.
 
         Args:
             rows: (rows, columns) array, tensor, list of rows, sparse matrix, or pandas, polars or Arrow table.
@@ -104,6 +136,34 @@ class Schema:
         self._check_width(int(rows.shape[1]))
         return rows
 
+    def align(self, rows: Any) -> Any:
+        """Rows with these columns in their order and of their types; the cells of a column that has its type stay as they are.
+
+        Cells of another type are converted where that is exact. Dates and durations are read from texts as the files of `record` spell
+        them.
+
+        Args:
+            rows: a frame of pandas or polars, or an Arrow table. Anything else, which has no column names, is returned as it is.
+
+        Raises:
+            BadInput: columns are missing or named twice, or another number of columns; a cell that cannot be converted.
+
+        Example:
+            >>> import pandas as pd
+            >>> from tutelage import Schema
+            >>> recorded = pd.DataFrame({"size": [3, 1], "zip": ["007", "12"]})
+            >>> Schema.of(recorded).align(pd.DataFrame({"zip": ["007"], "id": [5], "size": ["3"]}))
+               size  zip
+            0   3.0  007
+        """
+        rows = table_of(rows)
+        if not is_frame(rows):
+            return rows
+        selected = self.select(rows)
+        pairs = zip(self.columns, Schema.of(selected).columns, strict=True)
+        others = tuple(column if _converts(column, given) else replace(column, type="any", levels=None) for column, given in pairs)
+        return selected if all(column.type == "any" for column in others) else replace(self, columns=others)._arranged(selected, exact=True)
+
     def arrange(self, rows: Any) -> Any:
         """Rows as a pandas frame with the names, types and category levels of the model.
 
@@ -116,9 +176,12 @@ class Schema:
         Raises:
             BadInput: as `select`; a cell that cannot be converted; an unseen level, if these are refused.
         """
-        pandas, selected = require("pandas"), self.select(rows)
+        return self._arranged(self.select(rows))
+
+    def _arranged(self, selected: Any, *, exact: bool = False) -> Any:
+        pandas = require("pandas")
         arranged = [
-            _arranged(column, native, place, pandas)
+            _arranged(column, native, place, pandas, exact=exact)
             for place, (column, native) in enumerate(zip(self.columns, columns_of(selected), strict=True))
         ]
         frame = pandas.DataFrame(dict(enumerate(arranged)))
@@ -162,7 +225,7 @@ class Schema:
             raise BadInput(f"this is not a stored schema ({error!r}); expected what Schema.to_json returns.") from error
 
     def _places(self, given: list[str]) -> list[int]:
-        """Position of each of the model's columns among the given names."""
+        """Position of each of these columns among the given names."""
         if self.names is None:
             self._check_width(len(given))
             return places_by_number(given)
@@ -171,11 +234,11 @@ class Schema:
             positions.setdefault(self.comparable(name), []).append(place)
         lacking = [name for name in self.names if self.comparable(name) not in positions]
         if lacking:
-            raise BadInput(f"the rows lack the columns {listed(lacking)}, which the teacher was trained on; they have {listed(given)}.")
+            raise BadInput(f"the rows lack the columns {listed(lacking)}, which are expected; they have {listed(given)}. Add them.")
         found = [positions[self.comparable(name)] for name in self.names]
         twice = [listed([given[place] for place in places]) for places in found if len(places) > 1]
         if twice:
-            raise BadInput(f"the rows have more than one column for one of the teacher's: {'; '.join(twice[:3])}. Rename or drop one.")
+            raise BadInput(f"the rows have more than one column for one that is expected: {'; '.join(twice[:3])}. Rename or drop one.")
         return [places[0] for places in found]
 
     def comparable(self, name: str) -> str:
@@ -185,7 +248,17 @@ class Schema:
     def _check_width(self, width: int) -> None:
         if width != len(self.columns):
             names = "" if self.names is None else f": {listed(self.names)}"
-            raise BadInput(f"the rows have {width} columns; the teacher was trained on {len(self.columns)}{names}. Pass the same columns.")
+            raise BadInput(f"the rows have {width} columns; expected {len(self.columns)}{names}. Pass these columns.")
+
+
+def file_type(column: Column) -> ColumnType | None:
+    """The type to declare for a column in a file, so that its cells are those of the schema; None to declare none.
+
+    Categories of texts are texts: a file of texts does not tell them apart.
+    """
+    if column.type in ("any", "unread"):
+        return None
+    return "text" if column.type == "category" and _values_of(column) == "text" else column.type
 
 
 def table_of(rows: Any) -> Any:
@@ -193,8 +266,7 @@ def table_of(rows: Any) -> Any:
     if hasattr(rows, "detach"):
         return tensor_array(rows)
     if type(rows).__module__.startswith("pyarrow"):
-        table = as_rows(rows)
-        return table.part(0, table.count)
+        return frame_of(rows)
     if isinstance(rows, list | tuple) and len(rows) and not isinstance(rows[0], str):
         return array_of(rows)
     return rows
@@ -245,7 +317,21 @@ def _encoded(column: Column, cells: NDArray[Any], place: int = 0) -> NDArray[Any
     raise BadInput(f"column {name!r} is of type {column.type!r}, which has no numbers. Encode it first.")
 
 
-def _arranged(column: Column, native: Any, place: int, pandas: Any) -> Any:
+def _converts(column: Column, given: Column) -> bool:
+    """Whether cells of a given column have to be converted to those of a column of a schema."""
+    expected = _values_of(column)
+    return expected != "any" and expected != _values_of(given)
+
+
+def _values_of(column: Column) -> str:
+    """What the cells of a column are: categories are numbers or texts, and a truth value is a number."""
+    if column.type != "category":
+        return {"boolean": "number", "unread": "any"}.get(column.type, column.type)
+    kinds = {"text" if isinstance(level, str) else "number" for level in column.levels or ()}
+    return kinds.pop() if len(kinds) == 1 else "any"
+
+
+def _arranged(column: Column, native: Any, place: int, pandas: Any, *, exact: bool) -> Any:
     """One column in its type and levels, as an array, or a Series without an index."""
     if column.type == "any" and hasattr(native, "array"):
         return native.array  # with its own dtype
@@ -257,7 +343,9 @@ def _arranged(column: Column, native: Any, place: int, pandas: Any) -> Any:
     if column.levels is not None:
         cells = _levels_or_cells(convert.codes(cells, column.levels, name), column, cells)
     elif column.type != "any":
-        converters = {"category": convert.labels, "text": convert.texts}
+        converters = {"category": convert.labels, "text": convert.texts, "date": convert.dates, "duration": convert.durations}
+        if exact:
+            converters["number"] = convert.exact_numbers
         cells = converters[column.type](cells, name) if column.type in converters else _encoded(column, cells)
     return pandas.Series(cells, dtype=object) if cells.dtype == object else cells  # pandas would make texts of objects
 

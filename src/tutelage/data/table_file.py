@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, did_you_mean
 from tutelage.data.cells import is_missing
-from tutelage.data.rows import Rows, as_rows, rows_of
+from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, schema_of
+from tutelage.data.schema import Schema
 from tutelage.data.tables.sources import FORMATS, TableSource, is_table, open_tables
 
 MAX_DROP_COLUMNS = 6
@@ -114,6 +115,24 @@ class TableFile:
         """The rows that a model sees: texts, a frame of `features`, or the matrix of a .npy file."""
         return self.rows_of(self.features)
 
+    @property
+    def schema(self) -> Schema | None:
+        """The features and the ground truth: their names, and the types in which other files must hold them; None for .npy."""
+        return None if self.source is None else schema_of(self.source, (*self.features, *self.truth))
+
+    def matching(self, schema: Schema | None) -> TableFile:
+        """The same file, with the columns of a schema read as its types, and none of them taken for a row index.
+
+        Types that were declared for this file stay. Columns that the schema names and the file lacks are left out.
+
+        Args:
+            schema: of a recording, a student or another file; None changes nothing.
+
+        Raises:
+            BadInput: a column that does not have its type.
+        """
+        return self if self.source is None or schema is None else replace(self, source=in_types_of(self.source, schema))
+
     def choices(self) -> Iterator[tuple[str, ...]]:
         """The sets of columns for which answers to these rows may have been recorded, the most likely first.
 
@@ -133,11 +152,11 @@ class TableFile:
             as `open`.
         """
         other = TableFile.open(path)
-        if other.source is None or self.source is None:
+        if other.source is None:
             return other
-        types = self.source.recorded_types([name for name in (*self.features, *self.truth) if name in other.stored_columns])
-        truth, drop = ([name for name in names if name in other.stored_columns] for names in (self.truth, self.drop))
-        return TableFile.open(path, truth=truth, drop=drop, text=self.text, dtype=types)
+        other = other.matching(self.schema)
+        truth, drop = ([name for name in names if name in other.columns] for names in (self.truth, self.drop))
+        return other.with_roles(truth=truth, drop=drop, text=self.text)
 
     def rows_of(self, names: Sequence[str]) -> Rows:
         """The rows, with these columns only."""

@@ -12,8 +12,9 @@ from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.fingerprint import fingerprint
+from tutelage.data.row_arrays import array_of
 from tutelage.data.row_names import row_names
-from tutelage.data.rows import array_of, as_rows
+from tutelage.data.rows import as_rows
 from tutelage.evaluation.metrics.agreement import Decisions
 from tutelage.evaluation.own_decisions import own_decisions
 from tutelage.evaluation.records import AlignedAnswers

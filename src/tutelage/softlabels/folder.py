@@ -1,9 +1,10 @@
 """A folder of recorded answers: Parquet shards, and a manifest that is written last, when all shards are complete.
 
     labels/
-        manifest.json          teacher, rows and form of the answers; SHA-256 of every shard. "positions" is null: one answer for each
-                               row; "side_files" is empty: further files of a recording, by name, with their SHA-256
-        part-00000.parquet     row, row_name, and the answers (see `Encoding`)
+        manifest.json          teacher, form of the answers, rows and their columns ("table"); SHA-256 of every shard. "positions" is
+                               null: one answer for each row; "side_files" is empty: further files of a recording, by name, with
+                               their SHA-256
+    part-00000.parquet     row, row_name, and the answers (see `Encoding`)
         part-00001.parquet
 
 A shard is renamed to its final name when it is complete, and its footer holds the provenance of the recording, so that an
@@ -29,13 +30,15 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, TutelageError, one_line
 from tutelage.core.files import whole_file, write_text
 from tutelage.data.row_names import Names
+from tutelage.data.schema import Schema
 from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.options import Dtype
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-LABELS_SCHEMA = 4
+LABELS_SCHEMA = 5
 MANIFEST = "manifest.json"
 _AGAIN = "Delete it and record again: complete shards are reused."
 
@@ -50,6 +53,7 @@ class Provenance:
         encoding: how the answers are stored.
         rows: number of rows of the finished recording.
         shard_rows: rows per shard; the last may hold fewer.
+        table: the columns of the rows, with their types and categories; None if they were not a frame or a table.
     """
 
     teacher: str
@@ -57,6 +61,7 @@ class Provenance:
     encoding: Encoding
     rows: int
     shard_rows: int
+    table: Schema | None = None
 
     @property
     def shards(self) -> int:
@@ -79,6 +84,7 @@ class Provenance:
             **self.encoding.to_json(),
             "rows": self.rows,
             "shard_rows": self.shard_rows,
+            "table": None if self.table is None else self.table.to_json(),
         }
 
 
@@ -183,8 +189,8 @@ class _FileColumns(Mapping[str, NDArray[Any]]):
         return len(self.order)
 
 
-def shard_about(path: Path) -> dict[str, Any]:
-    """The provenance in the footer of a shard, without reading its rows.
+def columns_so_far(path: Path) -> tuple[Dtype, Schema | None]:
+    """The dtype of the answers and the columns of the rows in the footer of a shard; no columns for one of another version.
 
     Raises:
         DamagedFile: not a shard.
@@ -192,7 +198,8 @@ def shard_about(path: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     with _reading(path):
-        return dict(json.loads(pq.read_schema(path).metadata[b"tutelage"]))
+        about = json.loads(pq.read_schema(path).metadata[b"tutelage"])
+        return about["dtype"], _table_in(about) if about["schema"] == LABELS_SCHEMA else None
 
 
 @contextmanager
@@ -240,7 +247,6 @@ class LabelFolder:
         data: hash of the recorded rows in their order (see `data_name`).
         sha256: hash of each shard.
         cost: the loss of the encoding, over all rows.
-        columns: the names of the columns of the rows, in order; empty if they had none.
     """
 
     path: Path
@@ -248,7 +254,6 @@ class LabelFolder:
     data: str
     sha256: tuple[str, ...]
     cost: EncodingCost
-    columns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.provenance.rows
@@ -262,6 +267,11 @@ class LabelFolder:
     def fingerprint(self) -> str:
         """The fingerprint of the teacher that gave the answers."""
         return self.provenance.teacher
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns of the recorded rows, with their types and categories; None if they were not a frame or a table."""
+        return self.provenance.table
 
     @cached_property
     def labels(self) -> SoftLabels:
@@ -280,7 +290,7 @@ class LabelFolder:
             names[part] = shard.names
             encoding.answers(shard.columns, self.form, into=answers[part])
         pyarrow.default_memory_pool().release_unused()  # the read buffers are free now; later stages need the memory
-        return SoftLabels(answers, self.form, names, self.fingerprint)
+        return SoftLabels(answers, self.form, names, self.fingerprint, self.schema)
 
     def parts(self) -> Iterator[SoftLabels]:
         """The answers shard by shard, in the order of the rows.
@@ -289,7 +299,8 @@ class LabelFolder:
             DamagedFile: a shard is missing or changed.
         """
         for shard in self._shards():
-            yield SoftLabels(self.provenance.encoding.answers(shard.columns, self.form), self.form, shard.names, self.fingerprint)
+            answers = self.provenance.encoding.answers(shard.columns, self.form)
+            yield SoftLabels(answers, self.form, shard.names, self.fingerprint, self.schema)
 
     def _shards(self) -> Iterator[Shard]:
         for index, sha256 in enumerate(self.sha256):
@@ -304,7 +315,7 @@ class LabelFolder:
         """The recorded answers to these rows, in any order and selection.
 
         Raises:
-            LabelMismatch: a row that was not recorded, or that was recorded twice with different answers.
+            LabelMismatch: as `SoftLabels.answer`.
             DamagedFile: a shard is missing or changed.
         """
         return self.labels.answer(inputs)
@@ -321,7 +332,6 @@ class LabelFolder:
             **self.provenance.to_json(),
             "positions": None,
             "data": self.data,
-            "columns": list(self.columns),
             "cost": cost,
             "shards": of_shards,
             "side_files": {},
@@ -399,12 +409,20 @@ def _from_manifest(folder: Path, manifest: dict[str, Any]) -> LabelFolder:
     form = AnswerForm(manifest["kind"], manifest["task"], tuple(manifest["classes"]))
     rows, shard_rows = int(manifest["rows"]), int(manifest["shard_rows"])
     encoding = encoding_from(manifest).fitted_to(form)
-    provenance = Provenance(str(manifest["teacher"]), form, encoding, rows, shard_rows)
+    provenance = Provenance(str(manifest["teacher"]), form, encoding, rows, shard_rows, _table_in(manifest))
     sha256 = tuple(str(shard["sha256"]) for shard in manifest["shards"])
     if rows < 1 or shard_rows < 1 or len(sha256) != provenance.shards:
         raise ValueError(f"shards: {len(sha256)} for {rows} rows of {shard_rows} a shard")
     cost = EncodingCost(*(manifest["cost"][name] for name in ("rows", "total", "worst")))
-    return LabelFolder(folder, provenance, str(manifest["data"]), sha256, cost, tuple(map(str, manifest["columns"])))
+    return LabelFolder(folder, provenance, str(manifest["data"]), sha256, cost)
+
+
+def _table_in(about: Mapping[str, Any]) -> Schema | None:
+    """The columns of the rows, as the manifest and the footers hold them."""
+    try:
+        return None if about["table"] is None else Schema.from_json(about["table"])
+    except BadInput as error:
+        raise ValueError(str(error)) from error
 
 
 def sha256_of(path: Path) -> str:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import LabelMismatch
+from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.row_names import Names, row_names
+from tutelage.data.schema import Schema
 from tutelage.softlabels.rounding import differ
 
 
@@ -21,13 +22,15 @@ class SoftLabels:
     """A teacher's answers to known rows; itself a Teacher, for exactly those rows.
 
     `record` and `read_answers` create them. Rows are found by content, so they can be passed in any order and selection. A row that
-    occurs more than once, with answers that are equal up to rounding, is answered as at its first occurrence.
+    occurs more than once, with answers that are equal up to rounding, is answered as at its first occurrence. The columns of a frame
+    are found by name, and their cells compared in the types that were recorded (`Schema.align`).
 
     Attributes:
         answers: (rows, columns), of the kind that `form` declares.
         form: kind, task and classes of the answers.
         names: (rows,) content name of each row (a hash of its values), by which its answer is found.
         fingerprint: the fingerprint of the teacher that gave the answers.
+        schema: the columns of the recorded rows, with their types and categories; None if they were not a frame or a table.
 
     Raises:
         LabelMismatch: the numbers of answers and rows differ.
@@ -56,6 +59,7 @@ class SoftLabels:
     form: AnswerForm
     names: Names = field(repr=False)
     fingerprint: str = "unknown"
+    schema: Schema | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "answers", self.form.check(self.answers, len(self.names), "the answers"))
@@ -70,12 +74,21 @@ class SoftLabels:
             inputs: rows with the content that was recorded: an array, a frame, a sparse matrix or texts.
 
         Raises:
-            LabelMismatch: a row that was not recorded, or one that was recorded twice with different answers.
+            LabelMismatch: a row that was not recorded, one that was recorded twice with different answers, or columns that were not
+                recorded.
         """
-        names = row_names(inputs)
+        names = self.names_of(inputs)
         if np.array_equal(names, self.names):
             return self.answers
         return self.of_names(names)
+
+    def names_of(self, inputs: Any) -> Names:
+        """(rows,) content name of each row, in the columns that were recorded.
+
+        Raises:
+            LabelMismatch: a frame that lacks a recorded column, or holds cells there that are not of its type.
+        """
+        return row_names(in_columns(inputs, self.schema))
 
     def of_names(self, names: Names) -> Floats:
         """(rows, columns) answers to the rows with these content names.
@@ -95,7 +108,7 @@ class SoftLabels:
 
     def share_known(self, inputs: Any) -> float:
         """The share of these rows that were recorded, from 0 to 1."""
-        return float(np.isin(row_names(inputs), self.names).mean())
+        return float(np.isin(self.names_of(inputs), self.names).mean())
 
     @cached_property
     def _index(self) -> tuple[NDArray[np.intp], Names]:
@@ -130,3 +143,15 @@ class SoftLabels:
             LabelMismatch: these are regression values.
         """
         return self.form.probabilities(self.answers)
+
+
+def in_columns(rows: Any, schema: Schema | None) -> Any:
+    """Rows in the columns that answers were recorded on; any rows where these are not known.
+
+    Raises:
+        LabelMismatch: a frame without one of these columns, or with cells there that are not of its type.
+    """
+    try:
+        return rows if schema is None else schema.align(rows)
+    except BadInput as error:
+        raise LabelMismatch(f"these are not the columns that the answers were recorded on: {error}") from error

@@ -14,8 +14,10 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.answers import AnswerForm, list_classes, of_classes, plain
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, one_line
+from tutelage.data.cells import type_of_objects
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows
+from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.log_lines import LogLines, token_numbers
 from tutelage.softlabels.options import LOGGED_KINDS, SHARD_ROWS, LoggedKind, Repeated, Rest
@@ -91,7 +93,7 @@ def read_answers(
     _check_options(kind, content=content, data=data, id_column=id_column, ids=ids)
     columns, mapping = LogLines.of(source), mapping or {}
     answer_columns = [answers] if isinstance(answers, str) else list(answers)
-    names = _names(columns, content=content, data=data, id_column=id_column, ids=ids)
+    names, schema = _names(columns, content=content, data=data, id_column=id_column, ids=ids)
     if kind == "votes":
         numbers, labels, names = _counted(columns.answers(answer_columns[0]), names, classes=classes, smoothing=smoothing, mapping=mapping)
     else:
@@ -102,7 +104,7 @@ def read_answers(
         numbers, names = _mean(form.probabilities(numbers) if kind == "logits" else numbers, names)
         form = form.as_kind("probabilities") if kind == "logits" else form
     digest = hashlib.sha256(np.ascontiguousarray(numbers).tobytes() + names.tobytes() + repr(form).encode())
-    labels_of_log = SoftLabels(numbers, form, names, f"logged:{digest.hexdigest()}")
+    labels_of_log = SoftLabels(numbers, form, names, f"logged:{digest.hexdigest()}", schema)
     labels_of_log.of_names(names[:1])  # raises now if a row has two different answers
     return labels_of_log
 
@@ -118,23 +120,29 @@ def _check_options(kind: str, *, content: Any, data: Any, id_column: str | None,
         raise BadInput("to join by id, pass all of data=, ids= (an id for each row of data) and id_column= (the log's column of ids).")
 
 
-def _names(columns: LogLines, *, content: str | Sequence[str] | None, data: Any, id_column: str | None, ids: Sequence[Any] | None) -> Names:
-    """(lines,) content name of the row that each line is about."""
+def _names(
+    columns: LogLines, *, content: str | Sequence[str] | None, data: Any, id_column: str | None, ids: Sequence[Any] | None
+) -> tuple[Names, Schema | None]:
+    """(lines,) content name of the row that each line is about, and the columns of the rows if they have names."""
     if content is not None:
         content_columns = [content] if isinstance(content, str) else list(content)
         lines = [columns.cells(name) for name in content_columns]
-        return row_names(
-            lines[0] if len(content_columns) == 1 else np.array(lines, dtype=object).T
-        )  # as objects, so that a number next to a text stays a number
-    names = np.concatenate([row_names(part) for *_, part in as_rows(data).parts(SHARD_ROWS)])
+        if len(lines) == 1:
+            return row_names(lines[0]), None  # whatever the column of the data is called
+        schema = Schema(
+            tuple(Column(name, type_of_objects(cells), unseen="keep") for name, cells in zip(content_columns, lines, strict=True))
+        )
+        return row_names(np.array(lines, dtype=object).T), schema  # as objects, so that a number next to a text stays a number
+    rows = as_rows(data)
+    names = np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
     if id_column is None or ids is None:
         if len(names) != columns.count:
             raise LabelMismatch(
                 f"the log has {columns.count} lines and the data {len(names)} rows; without ids both must be equal. Pass "
                 "id_column= and ids=."
             )
-        return names
-    return names[_positions(columns.cells(id_column), list(ids), len(names))]
+        return names, rows.schema
+    return names[_positions(columns.cells(id_column), list(ids), len(names))], rows.schema
 
 
 def _positions(line_ids: list[Any], ids: list[Any], rows: int) -> NDArray[np.intp]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, overload
 
@@ -20,21 +20,22 @@ from tutelage.core.identity.fingerprints import identified
 from tutelage.core.stages import Advance
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
+from tutelage.data.schema import Schema
 from tutelage.softlabels.encoding import Encoding, EncodingCost, measured_cost
 from tutelage.softlabels.folder import (
     MANIFEST,
     LabelFolder,
     Provenance,
     Shard,
+    columns_so_far,
     open_labels,
     read_shard,
     sha256_of,
-    shard_about,
     shard_path,
     write_manifest,
     write_shard,
 )
-from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.labels import SoftLabels, in_columns
 from tutelage.softlabels.options import SHARD_ROWS, Dtype
 from tutelage.softlabels.rounding import differ
 from tutelage.teachers.adapt import as_teacher
@@ -116,7 +117,7 @@ def record(
         # In the same parts as for a folder: the position of a row in a batch can change the last bit of its answer.
         parts = [(teacher.form.check(teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)]
         answers, names = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return SoftLabels(answers, teacher.form, names, teacher.fingerprint)
+        return SoftLabels(answers, teacher.form, names, teacher.fingerprint, rows.schema)
     if shard_rows < 1:
         raise BadInput(f"shard_rows is {shard_rows}; expected at least 1.")
     folder = Path(into)
@@ -162,6 +163,7 @@ class _Recording:
     def opened(self) -> LabelFolder:
         """The finished recording in the folder, if it is the requested one."""
         finished = open_labels(self.folder)
+        self._take_recorded_columns(finished.schema)
         recorded = finished.provenance.to_json()
         requested = self._provenance(self.dtype or finished.provenance.encoding.dtype).to_json()
         differs = next((key for key in requested if recorded[key] != requested[key]), None)
@@ -202,9 +204,7 @@ class _Recording:
                 tally.flush()
                 tally.waiting = writer.submit(self._write, index, inputs, answers, provenance)
             tally.flush()
-        finished = LabelFolder(
-            self.folder, cast(Provenance, provenance), tally.names.value, tuple(tally.sha256), tally.cost, self.rows.columns
-        )
+        finished = LabelFolder(self.folder, cast(Provenance, provenance), tally.names.value, tuple(tally.sha256), tally.cost)
         write_manifest(finished)
         return finished
 
@@ -213,11 +213,18 @@ class _Recording:
         first = next(iter(sorted(self.folder.glob("part-*.parquet"))), None)
         if first is None:
             return None if self.dtype is None else self._provenance(self.dtype)
-        return self._provenance(self.dtype or shard_about(first)["dtype"])
+        dtype, table = columns_so_far(first)
+        self._take_recorded_columns(table)
+        return self._provenance(self.dtype or dtype)
 
     def _provenance(self, dtype: Dtype) -> Provenance:
-        form = self.teacher.form
-        return Provenance(self.fingerprint, form, Encoding(dtype, self.top_k).fitted_to(form), self.rows.count, self.shard_rows)
+        form, encoding = self.teacher.form, Encoding(dtype, self.top_k).fitted_to(self.teacher.form)
+        return Provenance(self.fingerprint, form, encoding, self.rows.count, self.shard_rows, self.rows.schema)
+
+    def _take_recorded_columns(self, table: Schema | None) -> None:
+        """Give teacher and recording the rows in the columns that were recorded before, whatever order and types they have now."""
+        given = self.rows if table is None or self.rows.reread is None else self.rows.reread(table)
+        self.rows = replace(given, part=lambda start, stop: in_columns(given.part(start, stop), table), describe=lambda: table)
 
     def _check_unchanged(self) -> None:
         """Check, after the first answers, that they did not change what identifies the teacher.

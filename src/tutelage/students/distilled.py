@@ -18,7 +18,8 @@ from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arrays import Floats, check_weights
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.rows import array_of, as_rows
+from tutelage.data.row_arrays import array_of
+from tutelage.data.rows import as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.querying import query

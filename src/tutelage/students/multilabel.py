@@ -12,7 +12,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from tutelage.core.answers import AnswerForm, label_array, labels_of, two_columns
 from tutelage.core.arrays import Floats, check_weights
-from tutelage.data.rows import array_of
+from tutelage.data.row_arrays import array_of
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 from tutelage.students.any_estimator import SoftTargets, WrapperClassifier
 from tutelage.students.soft_classifier import SoftClassifier

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _num_samples, assert_all_finite, check_is_f
 from tutelage.core.answers import label_array, of_classes
 from tutelage.core.arrays import Floats, check_probabilities, check_weights, one_hot
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.data.rows import array_of
+from tutelage.data.row_arrays import array_of
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 
 ROUNDING = 1e-6

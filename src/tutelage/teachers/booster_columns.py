@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import BadInput, one_line
-from tutelage.data.schema import Column, ColumnType, Schema
+from tutelage.data.schema import Column, Schema
+from tutelage.data.tables.column_types import ColumnType
 from tutelage.teachers.lightgbm_categories import columns_of_lists
 
 _XGBOOST_TYPES: dict[str, ColumnType] = {"c": "category", "i": "boolean"}

@@ -10,12 +10,13 @@ from typing import Any
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, require
 from tutelage.data.row_names import data_name
+from tutelage.data.schema import Schema
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.workflow.open_answers import OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, open_answers
+from tutelage.workflow.open_answers import OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
 
 
 def rows_to_measure(
@@ -44,14 +45,12 @@ def rows_to_measure(
     Raises:
         BadInput: a column that the student reads holds values of another type than in training; and as `TableFile.open`.
     """
-    columns = TableFile.open(path).stored_columns
     trained_on = record["data"]
-    types = {**trained_on["types"], **(dtype or {})}
-    return TableFile.open(
-        path,
-        dtype={name: kind for name, kind in types.items() if name in columns} if columns else dtype,
-        truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(columns) else ()),
-        drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in columns and name != weight],
+    table = None if trained_on["table"] is None else Schema.from_json(trained_on["table"])
+    file = TableFile.open(path, truth=truth, drop=drop, text=text, weight=weight, dtype=dtype).matching(table)
+    return file.with_roles(
+        truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(file.columns) else ()),
+        drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in file.columns and name != weight],
         text=text or trained_on["text"],
         weight=weight,
     )
@@ -90,6 +89,7 @@ def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile,
     """
     if file.columns:
         require("pandas")  # columns are found by name
+    file = in_columns_of(source, file)
     rows = file.rows_of(file.columns)
     teacher = source
     if source is not None and file.columns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, TutelageError, one_line
+from tutelage.data.schema import Column, Schema
 from tutelage.data.table_file import TableFile
 from tutelage.data.tables.sources import table_suffix
 from tutelage.softlabels.folder import LabelFolder, open_labels
@@ -150,6 +151,20 @@ class NamedTeacher:
             return self.teacher.answer(inputs)
 
 
+def in_columns_of(teacher: Teacher | None, data: TableFile) -> TableFile:
+    """The data with the columns of a teacher: none of them is taken for a row index, and those of a recording have its types.
+
+    A model converts its rows itself.
+
+    Raises:
+        BadInput: a column that does not have the type that was recorded.
+    """
+    schema = schema_read_by(teacher)
+    if schema is not None and not isinstance(teacher, LabelFolder | SoftLabels):
+        schema = replace(schema, columns=tuple(Column(column.name, "any") for column in schema.columns))
+    return data.matching(schema)
+
+
 def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
     """The columns to pass to this teacher; empty if the columns have no names.
 
@@ -160,13 +175,19 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
     Raises:
         LabelMismatch: a recording was made on a column that the data lacks.
     """
+    schema = schema_read_by(teacher)
+    named = () if schema is None else schema.names or ()
     if not isinstance(teacher, LabelFolder | SoftLabels):
         underscored = {name.replace(" ", "_"): name for name in data.features}  # LightGBM stores names so
-        names = tuple(name if name in data.features else underscored.get(name, name) for name in columns_read_by(teacher) or ())
+        names = tuple(name if name in data.features else underscored.get(name, name) for name in named)
         return names if names and set(names) <= set(data.features) else data.features
-    named = teacher.columns if isinstance(teacher, LabelFolder) and data.text is None else ()
-    missing = [name for name in named if name not in data.columns]
-    if named and not missing:
+    if named and data.columns and data.text is None:
+        missing = [name for name in named if name not in data.columns]
+        if missing:
+            raise LabelMismatch(
+                f"the answers were recorded on the column {missing[0]!r}, which {data.path} lacks. Pass rows with the columns that they "
+                "were recorded on, or record again."
+            )
         return named
     labels = teacher.labels if isinstance(teacher, LabelFolder) else teacher
     highest, best = -1.0, data.features
@@ -177,22 +198,17 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
             highest, best = share, names
         if share == 1:
             break
-    if highest == 0 and missing and data.columns:
-        raise LabelMismatch(
-            f"the answers were recorded on the column {missing[0]!r}, which {data.path} lacks. Pass rows with the columns that they were "
-            "recorded on, or record again."
-        )
     return best
 
 
-def columns_read_by(teacher: Teacher) -> tuple[str, ...] | None:
-    """The names of the columns that a teacher reads, in its order; None if it does not store them."""
+def schema_read_by(teacher: Teacher | None) -> Schema | None:
+    """The columns that a teacher reads or that answers were recorded on, in its order; None if it does not store them."""
     model = teacher.teacher if isinstance(teacher, NamedTeacher) else teacher
-    schema = getattr(model, "schema", None)
+    schema: Schema | None = getattr(model, "schema", None)
     if schema is not None:
-        return tuple(schema.names) if schema.names is not None else None
+        return schema
     names = getattr(getattr(model, "estimator", None), "feature_names_in_", None)
-    return None if names is None else tuple(map(str, names))
+    return None if names is None else Schema(tuple(Column(str(name), "any") for name in names))
 
 
 @dataclass(frozen=True, eq=False)

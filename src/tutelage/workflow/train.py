@@ -23,6 +23,7 @@ from tutelage.core.files import check_place, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Stages
 from tutelage.data.row_names import data_name
+from tutelage.data.schema import Schema
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.size import count_parts
 from tutelage.losses.targets import check_temperature
@@ -35,10 +36,10 @@ from tutelage.students.temperature import Targets, Taught, fit_at_temperature
 from tutelage.workflow.column_summary import check_numbers, rows_like, summarise_columns
 from tutelage.workflow.evaluate import rows_to_measure
 from tutelage.workflow.feature_guards import check_features, check_leaves
-from tutelage.workflow.open_answers import columns_known_to
+from tutelage.workflow.open_answers import columns_known_to, in_columns_of
 
 TRAINED = "run.json"
-TRAINED_SCHEMA = 3
+TRAINED_SCHEMA = 4
 STUDENT_FILE = "student.skops"
 PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "skops", "torch", "lightgbm", "xgboost")
 
@@ -83,12 +84,12 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
             CannotWrite: the folder cannot be written; raised before any work.
     """
     check_place(out, may_replace=_is_trained)
-    unfitted = _unfitted(spec, labels, data)
+    unfitted, data = _unfitted(spec, labels, data), in_columns_of(labels, data)
     with stages.stage("labels"):
         rows = data.rows_of(columns_known_to(labels, data))
         answers = labels.form.check(labels.answer(rows.part(0, rows.count)), rows.count)
         features = data.rows().part(0, rows.count)
-        warnings = check_features(features, answers, labels.form, labels.columns, _single(data.truth_values()))
+        warnings = check_features(features, answers, labels.form, _names(labels.schema), _single(data.truth_values()))
         targets = _targets(spec, labels, data, answers)
     with stages.stage("train"):
         taught = _taught(spec, unfitted, labels, features, targets, data.weights())
@@ -217,11 +218,15 @@ def _record(spec: TrainingSpec, labels: LabelFolder, data: TableFile, student: T
             "text": data.text,
             "weight": data.weight,
             "index": [] if data.source is None else list(data.source.index),
-            "types": {} if data.source is None else data.source.recorded_types((*data.features, *data.truth)),
+            "table": None if data.schema is None else data.schema.to_json(),
         },
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
         "environment": environment(*PACKAGES),
     }
+
+
+def _names(schema: Schema | None) -> tuple[str, ...]:
+    return () if schema is None else schema.names or ()
 
 
 def _single(truth: NDArray[Any] | None) -> NDArray[Any] | None:

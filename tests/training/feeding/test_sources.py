@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -46,6 +47,14 @@ def test_recorded_answers_are_found_for_rows_of_every_kind(data):
     np.testing.assert_allclose(training_data(data, recorded, None).answers, TEACHER.answer(ROWS), rtol=1e-5)
     with pytest.raises(LabelMismatch, match="are not among the 19"):
         training_data(data, record(TEACHER, ROWS[:19]), None)
+
+
+def test_recorded_answers_are_found_for_frames_by_the_names_of_their_columns():
+    frame = pd.DataFrame(ROWS, columns=["a", "b", "c"])
+    recorded = record(TEACHER, frame)
+    np.testing.assert_array_equal(training_data(frame[["c", "a", "b"]], recorded, None).answers, recorded.answers)
+    with pytest.raises(LabelMismatch, match="the rows lack the columns 'b'"):
+        training_data(frame[["c", "a"]], recorded, None)
 
 
 def test_a_live_teacher_is_called_once_for_an_array_and_later_for_a_dataset():

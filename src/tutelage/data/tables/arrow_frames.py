@@ -24,8 +24,7 @@ def frame_of(table: Any) -> Any:
     """
     import pyarrow as pa
 
-    index = (table.schema.pandas_metadata or {}).get("index_columns", [])
-    table = table.drop_columns([name for name in index if name in table.column_names]) if index else table
+    table = without_index(table)
     names = table.column_names
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -43,6 +42,12 @@ def frame_of(table: Any) -> Any:
         if pa.types.is_integer(column.type) and column.null_count and _is_large(column):
             frame[name] = pandas.array(column.to_pylist(), dtype="UInt64" if pa.types.is_unsigned_integer(column.type) else "Int64")
     return frame
+
+
+def without_index(table: Any) -> Any:
+    """An Arrow table without the row index that pandas stored in it."""
+    index = [name for name in (table.schema.pandas_metadata or {}).get("index_columns", []) if name in table.column_names]
+    return table.drop_columns(index) if index else table
 
 
 def _plain(name: str, column: Any) -> Any:

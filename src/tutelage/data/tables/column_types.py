@@ -1,6 +1,7 @@
 """What a column of a table holds: its type, inferred from texts where a file has no types, or declared.
 
-The types are "number", "boolean", "category", "text", "date" (also a time on a date) and "duration".
+The types are "number", "boolean", "category", "text", "date" (also a time on a date) and "duration"; "any" is a column of any or
+unknown type, and "unread" one that a model stores but never reads.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from typing import Any, Literal, get_args
 
 from tutelage.core.errors import BadInput, one_line
 
-ColumnType = Literal["number", "boolean", "category", "text", "date", "duration"]
-TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
+ColumnType = Literal["number", "boolean", "category", "text", "date", "duration", "any", "unread"]
+TYPES: tuple[ColumnType, ...] = get_args(ColumnType)[:6]
+"""The types that can be declared for a column of a file."""
 
 MISSING = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),

@@ -80,6 +80,7 @@ class TableSource:
         types: the type of every column, index columns included; None for missing values only, or values that no model takes.
         count: number of rows.
         index: columns that hold a row index and are therefore no features.
+        declared: the types that are declared for some columns.
     """
 
     paths: tuple[Path, ...]
@@ -87,6 +88,7 @@ class TableSource:
     types: Mapping[str, ColumnType | None]
     count: int
     index: tuple[str, ...]
+    declared: Mapping[str, ColumnType]
     _pieces: tuple[_Piece, ...] = field(repr=False)
     _arrow_types: Mapping[str, Any] = field(repr=False)
 
@@ -171,7 +173,8 @@ def open_tables(paths: Sequence[Path], *, dtype: Mapping[str, str] | None = None
         raise ShapeError(f"{first.path} has no rows; give at least one.")
     everywhere = [name for name in first.names if all(name in piece.names for piece in pieces)]
     arrow_types = {name: _common_type(name, pieces) for name in everywhere}
-    return TableSource(files, names, {name: type_of(kind) for name, kind in arrow_types.items()}, count, index, tuple(pieces), arrow_types)
+    types = {name: type_of(kind) for name, kind in arrow_types.items()}
+    return TableSource(files, names, types, count, index, declared, tuple(pieces), arrow_types)
 
 
 def _checked(dtype: Mapping[str, str]) -> dict[str, ColumnType]:

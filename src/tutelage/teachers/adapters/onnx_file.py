@@ -14,7 +14,8 @@ from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
 from tutelage.data.cells import cells_of, numbers, texts, truth_values
-from tutelage.data.schema import Column, ColumnType, Schema, columns_of, table_of
+from tutelage.data.schema import Column, Schema, columns_of, table_of
+from tutelage.data.tables.column_types import ColumnType
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 
 if TYPE_CHECKING:

@@ -201,7 +201,7 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> Trai
         recorded = isinstance(teacher, SoftLabels | LabelFolder)
         if not recorded or teacher is None:
             return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)
-        names = _names_of(as_rows(dataset))
+        names = _names_of(as_rows(dataset), teacher)
         return TrainingData(X, _answers_of_names(teacher, names), _same_rows(truth, len(names)), names, answer_form=answer_form)
     rows = network_rows(X)
     answers = None if teacher is None else answers_to(teacher, X)
@@ -225,7 +225,7 @@ def answers_to(teacher: Teacher, data: Any) -> Floats:
     """
     rows = as_rows(data)
     if isinstance(teacher, SoftLabels | LabelFolder):
-        return _answers_of_names(teacher, _names_of(rows))
+        return _answers_of_names(teacher, _names_of(rows, teacher))
     return np.concatenate([teacher.form.check(teacher.answer(part), stop - start) for start, stop, part in rows.parts(SHARD_ROWS)])
 
 
@@ -247,11 +247,14 @@ def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
     """
     rows = as_rows(X)
     array = answers.detach().cpu().numpy() if hasattr(answers, "detach") else answers
-    return SoftLabels(form.check(array, rows.count, "labels"), form, _names_of(rows))
+    names = np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
+    return SoftLabels(form.check(array, rows.count, "labels"), form, names, schema=rows.schema)
 
 
-def _names_of(rows: Rows) -> Names:
-    return np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
+def _names_of(rows: Rows, recorded: Any) -> Names:
+    """Names of the rows, in the columns that were recorded."""
+    labels = _in_memory(recorded)
+    return np.concatenate([labels.names_of(part) for *_, part in rows.parts(SHARD_ROWS)])
 
 
 def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Floats | None, Names | None]:

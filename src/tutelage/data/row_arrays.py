@@ -1,0 +1,57 @@
+"""Rows of lists, masked arrays and series as one array, without rounding a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.arrays import EXACT
+from tutelage.core.errors import ShapeError
+from tutelage.data.cells import large_whole_cells
+
+
+def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
+    """Convert rows to an array.
+
+    Args:
+        data: anything that NumPy converts to an array.
+        what: the name used in an error.
+
+    Raises:
+        ShapeError: rows of unequal length.
+    """
+    if isinstance(data, np.ma.MaskedArray):
+        return _unmasked(data)
+    whole = large_whole_cells(data)
+    if whole is not None:
+        return whole
+    try:
+        array = np.asarray(data)
+        if array.dtype.kind in "US" and not hasattr(data, "dtype") and not all(isinstance(cell, str | bytes) for cell in _cells_of(data)):
+            return np.asarray(data, dtype=object)  # numbers beside texts stay numbers
+        return array
+    except ValueError as error:  # rows of unequal length
+        raise ShapeError(f"{what} do not have the same number of values ({error}).") from error
+
+
+def _unmasked(array: Any) -> NDArray[Any]:
+    """A masked array with NaN for the hidden cells, whose values NumPy would pass on; as objects if floats would round the others."""
+    if not array.mask.any():
+        return np.asarray(array.data)
+    exact = array.dtype.kind == "f" or (array.dtype.kind in "iu" and not _is_large(array.compressed()))
+    return np.asarray(array.astype(np.float64 if exact else object).filled(np.nan))
+
+
+def _is_large(whole: NDArray[Any]) -> bool:
+    return whole.size > 0 and max(-int(whole.min()), int(whole.max())) > EXACT
+
+
+def _cells_of(data: Any) -> Iterator[Any]:
+    for item in data:
+        if isinstance(item, list | tuple | np.ndarray):
+            yield from _cells_of(item)
+        else:
+            yield item

@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from tutelage.core.errors import ShapeError
+from tutelage.data.row_arrays import array_of
+
+
+def test_numbers_beside_texts_stay_numbers():
+    assert array_of([["a", 1], ["b", 2.5]]).tolist() == [["a", 1], ["b", 2.5]]
+    assert array_of([["a", "b"]]).dtype.kind == "U"
+
+
+@pytest.mark.parametrize(
+    ("masked", "expected", "dtype"),
+    [
+        (np.ma.array([1, 2], mask=[True, False]), [np.nan, 2], np.float64),
+        (np.ma.array([2**53 + 1, 2], mask=[False, True]), [2**53 + 1, np.nan], object),
+        (np.ma.array([1, 2], mask=[False, False]), [1, 2], np.int64),
+        (np.ma.array([[1.5, 2.5]], mask=[[True, False]]), [[np.nan, 2.5]], np.float64),
+    ],
+)
+def test_hidden_cells_are_missing_and_the_others_are_not_rounded(masked, expected, dtype):
+    array = array_of(masked)
+    assert array.dtype == dtype
+    assert repr(array.tolist()) == repr(np.array(expected, dtype=dtype).tolist())
+
+
+def test_rows_of_unequal_length_are_refused():
+    with pytest.raises(ShapeError, match=r"the rows of y do not have the same number of values"):
+        array_of([[1, 2], [3]], "the rows of y")

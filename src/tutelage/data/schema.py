@@ -89,7 +89,7 @@ class Schema:
     def of(cls, frame: Any) -> Schema:
         """The schema of a frame: the names, types and category levels of its columns, in their order.
 
-        The columns have no names, only positions, if they are named 0, 1, ... or two of them have one name. A column is of type "any" if
+        The columns have no names, only positions, if pandas numbered them, or if two of them have one name. A column is of type "any" if
         all its cells are missing, or if they are of several types.
 
         Args:
@@ -99,9 +99,9 @@ class Schema:
             frame = without_index(frame)
             names, cells = frame.column_names, frame.columns
         else:
-            names, cells = [str(name) for name in frame.columns], columns_of(frame)
-        unnamed = len(set(names)) < len(names) or names == list(map(str, range(len(names))))
-        found = zip(names, map(convert.type_and_levels, cells), strict=True)
+            names, cells = list(frame.columns), columns_of(frame)
+        unnamed = names == list(range(len(names))) or len(set(map(str, names))) < len(names)
+        found = zip(map(str, names), map(convert.type_and_levels, cells), strict=True)
         return cls(tuple(Column(None if unnamed else name, kind, levels, "keep") for name, (kind, levels) in found))
 
     @property

@@ -23,7 +23,8 @@ from tutelage.core.files import check_place, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Stages
 from tutelage.data.row_names import data_name
-from tutelage.data.schema import Schema
+from tutelage.data.rows import as_rows
+from tutelage.data.schema import Column, Schema
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.size import count_parts
 from tutelage.losses.targets import check_temperature
@@ -93,8 +94,8 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
         targets = _targets(spec, labels, data, answers)
     with stages.stage("train"):
         taught = _taught(spec, unfitted, labels, features, targets, data.weights())
-    named = data.features if data.text is not None or hasattr(features, "iloc") else ()
-    student = TrainedStudent(taught.student, labels.form.task, labels.form.classes, taught.answer_temperature, named, data.text is not None)
+    table = Schema((Column(data.text, "text"),)) if data.text is not None else as_rows(features).schema
+    student = TrainedStudent(taught.student, labels.form.task, labels.form.classes, taught.answer_temperature, table, data.text is not None)
     with stages.stage("save"), whole_folder(out, may_replace=_is_trained) as draft:
         path = save_student(student, draft / Path(STUDENT_FILE).stem)
         columns = summarise_columns(features, data.features)

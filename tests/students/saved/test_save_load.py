@@ -172,7 +172,7 @@ WEIGHTS = {"0.weight": np.zeros((2, 3), np.float32), "0.bias": np.zeros(2, np.fl
 
 
 def about(**changes):
-    return {"tutelage": json.dumps({"schema": 1, "layers": [LINEAR], "classes": [0, 1]} | changes)}
+    return {"tutelage": json.dumps({"schema": 2, "layers": [LINEAR], "classes": [0, 1]} | changes)}
 
 
 def test_a_file_written_by_hand_in_this_format_is_loaded(tmp_path):
@@ -226,8 +226,8 @@ def test_a_missing_file_is_named_in_the_error(tmp_path):
 @pytest.mark.parametrize("name", ["network", "soft tree"])
 def test_a_file_of_another_version_is_refused_with_what_to_do(name, tmp_path, monkeypatch):
     path = save_student(STUDENTS[name], tmp_path / "student")
-    monkeypatch.setattr(module, "STUDENT_SCHEMA", 2)
-    with pytest.raises(StaleCache, match=r"has schema 1; this version of tutelage reads 2\. Load it with the version that saved it"):
+    monkeypatch.setattr(module, "STUDENT_SCHEMA", 3)
+    with pytest.raises(StaleCache, match=r"has schema 2; this version of tutelage reads 3\. Load it with the version that saved it"):
         load_student(path)
 
 

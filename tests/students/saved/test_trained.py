@@ -1,10 +1,12 @@
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.schema import Column, Schema
 from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.save_load import load_student, save_student
@@ -18,11 +20,10 @@ P = RNG.dirichlet(np.ones(3), 60)
 FORM = AnswerForm("probabilities", "multiclass", ("u", "v", "w"))
 
 
-def trained(name="tree", form=FORM, targets=P, temperature=1.0, **settings):
-    rows = FRAME
+def trained(name="tree", form=FORM, targets=P, temperature=1.0, rows=FRAME, **settings):
     student = with_columns(student_named(name, form.task, **settings), rows, scaled=name in NEED_SCALING)
     taught = fit_at_temperature(student, form, rows, Targets.of(targets, form, temperature=temperature))
-    return TrainedStudent(taught.student, form.task, form.classes, taught.answer_temperature, tuple(FRAME.columns))
+    return TrainedStudent(taught.student, form.task, form.classes, taught.answer_temperature, Schema.of(rows))
 
 
 def test_the_temperature_is_reversed():
@@ -57,16 +58,51 @@ def test_columns_of_a_frame_are_selected_by_name():
     wider = FRAME.assign(y=1)[["y", "c", "b", "a"]]
     np.testing.assert_array_equal(trained().answer(wider), trained().answer(FRAME))
     np.testing.assert_array_equal(trained().answer(FRAME.to_numpy(dtype=object)), trained().answer(FRAME))
-    with pytest.raises(BadInput, match=r"the rows lack the columns \['b'\], which the student expects"):
+    with pytest.raises(BadInput, match=r"the rows lack the columns 'b', which are expected"):
         trained().answer(FRAME.drop(columns="b"))
     with pytest.raises(ShapeError, match="expects 3 columns"):
         trained().answer(np.zeros((4, 2)))
 
 
+MIXED = FRAME.assign(c=RNG.choice(["007", "12", "99"], 60), on=RNG.choice([True, False], 60), day=pd.Timestamp("2026-01-01"))
+MIXED["day"] += pd.to_timedelta(RNG.integers(0, 500, 60), "D")
+MIXED["kind"] = pd.Categorical(RNG.choice(["3", "7"], 60))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        MIXED.astype(object).map(str)[MIXED.columns[::-1]],
+        pl.from_pandas(MIXED),
+        MIXED.assign(kind=MIXED["kind"].astype(int), c=MIXED["c"].astype("category"), on=MIXED["on"].astype(int)),
+        MIXED.to_numpy(dtype=object),
+    ],
+    ids=["texts", "polars", "other types", "a matrix of objects"],
+)
+def test_rows_of_other_types_are_those_of_training(given, tmp_path):
+    student = load_student(save_student(trained(rows=MIXED), tmp_path / "student"))
+    assert student.schema == Schema.of(MIXED)
+    np.testing.assert_array_equal(student.answer(given), student.answer(MIXED))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (MIXED.assign(c=MIXED["c"].astype(int)), r"column 'c' holds \d+ in row 0; expected texts"),
+        (MIXED.assign(a="large"), "column 'a' holds 'large' in row 0; expected numbers"),
+        (MIXED.assign(day=7), "column 'day' holds 7 in row 0; expected dates"),
+        (pd.concat([MIXED, MIXED[["c"]]], axis=1), "the rows have more than one column for one that is expected: 'c', 'c'"),
+    ],
+)
+def test_cells_of_another_type_are_refused(rows, message):
+    with pytest.raises(BadInput, match=message):
+        trained(rows=MIXED).answer(rows)
+
+
 def test_texts_are_read_from_a_list_or_from_their_column():
     texts = [f"word{number % 5} end" for number in range(60)]
     fitted = fit_student(with_columns(student_named("logistic"), texts, scaled=True), FORM, texts, P)
-    student = TrainedStudent(fitted, "multiclass", FORM.classes, columns=("text",), text=True)
+    student = TrainedStudent(fitted, "multiclass", FORM.classes, schema=Schema((Column("text", "text"),)), text=True)
     np.testing.assert_array_equal(student.answer(texts), student.answer(pd.DataFrame({"y": 1, "text": texts})))
     with pytest.raises(BadInput, match="this student expects texts"):
         student.answer(np.zeros((3, 1)))

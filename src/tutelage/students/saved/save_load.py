@@ -16,6 +16,8 @@ from tutelage.core.tree_nodes import sound_tree, trees_in
 TRUSTED = [
     "numpy.dtype",  # the type of a column before it was filled
     "sklearn.tree._tree.Tree",
+    "tutelage.data.schema.Column",
+    "tutelage.data.schema.Schema",
     "tutelage.students.any_estimator.SoftTargets",
     "tutelage.students.boosting.SoftBoosting",
     "tutelage.students.columns.Levels",
@@ -28,7 +30,7 @@ TRUSTED = [
     "tutelage.students.trees.SoftTree",
 ]
 
-STUDENT_SCHEMA = 1
+STUDENT_SCHEMA = 2
 ABOUT = "tutelage.json"
 """The entry of a .skops file that holds the schema number."""
 

@@ -15,6 +15,7 @@ from tutelage.core.answers import AnswerForm, label_array, list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.core.identity.hashing import content_hash
+from tutelage.data.schema import Schema, columns_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +30,21 @@ class TrainedStudent:
         task: the task of its teacher.
         labels: the class name of each column of its answers, in order; empty for regression.
         answer_temperature: temperature applied to its probabilities, as in `Taught`; 1 leaves them as they are.
-        columns: names of its input columns, in order; empty for a matrix or texts.
-        text: whether its rows are texts; in a frame, they are read from the single column in `columns`.
+        schema: its input columns, with the types and categories of training; None for a matrix or a list of texts.
+        text: whether its rows are texts; in a frame, they are read from the single column of `schema`.
     """
 
     student_: Any
     task: Task
     labels: tuple[Any, ...] = ()
     answer_temperature: float = 1.0
-    columns: tuple[str, ...] = ()
+    schema: Schema | None = None
     text: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of its input columns, in order; empty for a matrix or a list of texts."""
+        return () if self.schema is None else self.schema.names or ()
 
     @cached_property
     def form(self) -> AnswerForm:
@@ -61,10 +67,10 @@ class TrainedStudent:
         """(rows, classes) probabilities at temperature 1, or (rows, outputs) values.
 
         Args:
-            inputs: rows of the same kind as in training; columns of a frame are selected by name.
+            inputs: rows of the same kind as in training; columns of a frame are selected by name, and converted as by `Schema.align`.
 
         Raises:
-            BadInput: a column is missing, or the student expects texts and the rows are not texts.
+            BadInput: a column is missing or holds cells of another type, or the student expects texts and the rows are not texts.
             ShapeError: a matrix with another number of columns.
         """
         rows = self._input_rows(inputs)
@@ -89,10 +95,11 @@ class TrainedStudent:
         return np.asarray(self.classes_[answers.argmax(axis=1)])
 
     def _input_rows(self, inputs: Any) -> Any:
-        if not self.columns:
+        if self.schema is None:
             return inputs
         if is_frame(inputs):
-            return self._select_columns(inputs)
+            rows = self.schema.align(inputs)
+            return columns_of(rows)[0].to_list() if self.text else rows
         if self.text:
             if any(not isinstance(text, str) for text in inputs[:1]):
                 raise BadInput(
@@ -100,23 +107,12 @@ class TrainedStudent:
                     "Pass a list of strings, or a frame with that column."
                 )
             return list(inputs)
-        width = np.shape(inputs)[1] if np.ndim(inputs) == 2 else None
-        if width != len(self.columns):
+        width, expected = np.shape(inputs)[1] if np.ndim(inputs) == 2 else None, len(self.schema.columns)
+        if width != expected:
             raise ShapeError(
-                f"the rows have shape {np.shape(inputs)}; this student expects {len(self.columns)} columns, {list_classes(self.columns)}. "
+                f"the rows have shape {np.shape(inputs)}; this student expects {expected} columns, {list_classes(self.columns)}. "
                 "Pass them in this order, or as a frame with these names."
             )
         cells = np.asarray(inputs)
         cells = cells.astype(np.float64) if cells.dtype.kind == "f" else cells  # columns are scaled in double precision, as in training
-        return require("pandas").DataFrame(cells, columns=list(self.columns))
-
-    def _select_columns(self, frame: Any) -> Any:
-        """The input columns of this student, selected from a frame by name."""
-        present = [str(name) for name in frame.columns]
-        missing = tuple(name for name in self.columns if name not in present)
-        if missing:
-            raise BadInput(
-                f"the rows lack the columns {list_classes(missing)}, which the student expects; they have {list_classes(tuple(present))}. "
-                "Add the missing columns."
-            )
-        return list(frame[self.columns[0]]) if self.text else frame[list(self.columns)]
+        return self.schema.align(require("pandas").DataFrame(cells, columns=self.schema.names))

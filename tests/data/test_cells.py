@@ -4,6 +4,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from tutelage.core.errors import BadInput
@@ -240,3 +241,20 @@ def test_the_type_of_objects_does_not_depend_on_the_first_rows():
 def test_the_categories_of_polars_are_those_of_the_column():
     pl.Series(["other"], dtype=pl.Categorical)
     assert type_and_levels(pl.Series(["b", "a", None, "b"], dtype=pl.Categorical)) == ("category", ("b", "a"))
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (pd.Series(["b", "a"], dtype=pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))), ("category", ("b", "a"))),
+        (pa.array(["b", "a"]).dictionary_encode(), ("category", ("b", "a"))),
+        (pa.array([1.5, None]), ("number", None)),
+        (pd.Series(pd.arrays.SparseArray([0.0, 1.0])), ("any", None)),
+        (pd.Series(pd.period_range("2020", periods=2)), ("any", None)),
+        (pd.Series([1j]), ("any", None)),
+        (pl.Series([[1]]), ("any", None)),
+        (pd.Series(pd.Categorical([None])), ("category", ())),
+    ],
+)
+def test_columns_of_rare_types_have_a_type(column, expected):
+    assert type_and_levels(column) == expected

@@ -40,6 +40,7 @@ CONTAINERS = {
     "pandas": lambda _: pd.DataFrame(VALUES),
     "polars": lambda _: pl.DataFrame(VALUES),
     "arrow": lambda _: pa.table({"a": VALUES[:, 0], "b": VALUES[:, 1]}),
+    "arrow batch": lambda _: pa.RecordBatch.from_pydict({"a": VALUES[:, 0], "b": VALUES[:, 1]}),
     "parquet": lambda path: written(path, ".parquet"),
     "csv": lambda path: written(path, ".csv"),
     "jsonl": lambda path: str(written(path, ".jsonl")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -37,7 +37,7 @@ def type_and_levels(column: Any) -> tuple[ColumnType, tuple[Any, ...] | None]:
     """
     import narwhals.stable.v2 as nw
 
-    series = nw.from_native(column, series_only=True)
+    series = nw.from_native(_arrow_column(column), series_only=True)
     kind = series.dtype
     if kind in (nw.Categorical, nw.Enum):
         found = series.cat.get_categories() if kind == nw.Enum or not _is_polars(column) else _occurring(series)
@@ -50,9 +50,9 @@ def type_and_levels(column: Any) -> tuple[ColumnType, tuple[Any, ...] | None]:
     return _type_of(kind), None
 
 
-def type_of_objects(cells: Iterable[Any]) -> ColumnType:
+def type_of_objects(cells: Sequence[Any]) -> ColumnType:
     """The type of a column of Python objects; "any" if there are none but missing cells, or several types."""
-    kinds = {type(cell) for cell in cells if not is_missing(cell)}
+    kinds = {kind for kind in set(map(type, cells)) if not all(is_missing(cell) for cell in cells if type(cell) is kind)}
     if not kinds:
         return "any"
     return next((name for name, known in _OF_OBJECTS.items() if all(issubclass(kind, known) for kind in kinds)), "any")
@@ -207,6 +207,15 @@ def is_missing(cell: Any) -> bool:
     if isinstance(cell, Decimal):
         return cell.is_nan()  # a comparison with sNaN would raise an error
     return type(cell).__name__ in ("NAType", "NaTType")
+
+
+def _arrow_column(column: Any) -> Any:
+    """An Arrow array, or a series of pandas on Arrow's categories, as a chunked array; any other column as it is."""
+    import pyarrow as pa
+
+    if isinstance(getattr(getattr(column, "dtype", None), "pyarrow_dtype", None), pa.DictionaryType):
+        column = pa.array(column)
+    return pa.chunked_array([column]) if isinstance(column, pa.Array) else column
 
 
 def _is_polars(column: Any) -> bool:

@@ -8,6 +8,7 @@ from sound_teachers import severity
 from tutelage.checks.columns import MOST_COLUMNS, check_columns, check_unread
 from tutelage.checks.preflight import preflight
 from tutelage.checks.sampling import draw, query_sample
+from tutelage.core.errors import BadInput
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
 
@@ -66,6 +67,21 @@ def test_a_test_row_under_another_identifier_is_a_leak():
     assert severity(found, "leak") == "error"
     fresh, _ = table(first=COUNT)
     assert severity(preflight(FOREST, FRAME, Y, test=fresh), "leak") == "ok"
+
+
+@pytest.mark.parametrize(
+    "test", [FRAME[FRAME.columns[::-1]], FRAME.assign(more=1), FRAME.astype({"x": str})], ids=["order", "more", "texts"]
+)
+def test_a_leak_is_found_in_any_order_and_type_of_columns(test):
+    found = preflight(FOREST, FRAME, Y, test=test[:100], train=test)
+    assert severity(found, "leak") == "error"
+    assert severity(found, "own-rows") == severity(preflight(FOREST, FRAME, Y, test=FRAME[:100], train=FRAME), "own-rows")
+
+
+def test_test_rows_without_a_column_of_the_data_are_refused():
+    with pytest.raises(BadInput, match="the rows lack the columns 'z', which are expected"):
+        preflight(FOREST, FRAME, Y, test=FRAME.drop(columns="z"))
+    assert severity(preflight(FOREST, FRAME, Y, test=FRAME.drop(columns="day"), drop=["day"]), "leak") == "error"
 
 
 def test_the_same_rows_in_arrays_are_a_leak():

@@ -61,8 +61,11 @@ def test_teacher_and_student_each_receive_their_columns(student, tmp_path):
     np.testing.assert_array_equal(evaluation.row_answers().student, student[0].answer(rows[["b"]]))
 
 
-def test_evaluating_on_the_training_rows_warns(student, tmp_path):
-    file = rows_to_measure(student[1], tmp_path / "rows.parquet")
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_evaluating_on_the_training_rows_warns(student, tmp_path, suffix):
+    rows = pd.read_parquet(tmp_path / "rows.parquet")
+    rows[rows.columns[::-1]].assign(more=1).to_csv(tmp_path / "rows.csv", index=False)
+    file = rows_to_measure(student[1], tmp_path / f"rows{suffix}")
     with pytest.warns(UserWarning, match="rows on which the student was trained"):
         measure(*student, file, None)
 

@@ -27,7 +27,7 @@ from tutelage.checks.leaks_and_shift import (
     names_of,
 )
 from tutelage.checks.networks import check_mode, check_student
-from tutelage.checks.sampling import SampleAnswers, draw, query_sample
+from tutelage.checks.sampling import SampleAnswers, draw, in_columns_of, query_sample
 from tutelage.core.arguments import seed_of, texts, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
@@ -75,7 +75,8 @@ def preflight(
         `raise_for_errors()` raises if one is an error.
 
     Raises:
-        BadInput: not a teacher, no rows, `rows` below 1, test labels without test rows, or true values that are not finite.
+        BadInput: not a teacher, no rows, `rows` below 1, test labels without test rows, true values that are not finite, or test or
+            training rows without the columns of the data.
         ShapeError: labels and rows differ in number, or the labels do not have the shape that the task needs.
 
     Example:
@@ -94,6 +95,7 @@ def preflight(
         raise BadInput("test_labels= was passed without test=; expected the test rows too.")
     rows, seed, drop = whole("rows", rows, 1), seed_of("seed", seed), texts("drop", drop)
     adapted = as_teacher(teacher)
+    test, train = (in_columns_of(data, other, drop) for other in (test, train))
     sample = draw(data, labels, adapted.form, rows=rows, seed=seed)
     test_sample = None if test is None else draw(test, test_labels, adapted.form, rows=rows, seed=seed)
     answered = query_sample(adapted, sample)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
 from tutelage.data.awkward_columns import table_columns
 from tutelage.data.rows import Rows, as_rows
+from tutelage.data.schema import Column, Schema
 
 BLOCK_ROWS = 65_536
 """Rows of a Parquet file read at a time."""
@@ -93,6 +95,27 @@ def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, se
         return Sample(source.part(0, source.count), source.count, source.count, truth, truth)
     places = np.sort(np.random.default_rng(seed).choice(source.count, rows, replace=False))
     return Sample(_gathered(source, places), rows, source.count, None if truth is None else truth[places], truth)
+
+
+def in_columns_of(data: Any, other: Any, drop: Sequence[str]) -> Any:
+    """Other rows in the columns of the data, matched by name, so that equal rows have equal names.
+
+    Args:
+        data: the rows whose columns are expected.
+        other: rows of the same table; None remains None.
+        drop: names of columns that the other rows may lack, or hold in other types.
+
+    Raises:
+        BadInput: they lack another column, or hold cells of another type there.
+    """
+    schema = as_rows(data).schema
+    if other is None or schema is None or schema.names is None:
+        return other
+    rows = as_rows(other)
+    given = () if rows.schema is None else rows.schema.names or ()
+    shared = (column for column in schema.columns if column.name not in drop or column.name in given)
+    expected = Schema(tuple(Column(column.name, "any") if column.name in drop else column for column in shared))
+    return replace(rows, part=lambda start, stop: expected.align(rows.part(start, stop)), describe=lambda: expected)
 
 
 def _gathered(source: Rows, places: NDArray[np.intp]) -> Any:

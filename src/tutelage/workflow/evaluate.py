@@ -95,7 +95,8 @@ def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile,
     if source is not None and file.columns:
         columns = columns_known_to(source, file)
         teacher = ColumnTeacher(source, columns, columns == (file.text,), source.form, source.fingerprint)
-    if record["data"]["rows"] == rows.count and data_name(file.rows()) == record["data"]["data"]:
+    read = student.columns if set(student.columns) <= set(file.columns) else ()
+    if record["data"]["rows"] == rows.count and data_name(file.rows_of(read or file.features)) == record["data"]["data"]:
         warnings.warn("these are the rows on which the student was trained; figures on other rows will be worse.", stacklevel=2)
     size = record["file"]["size_bytes"]
     weights = file.weights()

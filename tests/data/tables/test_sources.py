@@ -70,6 +70,21 @@ def test_numbers_of_several_widths_and_gaps_have_one_type():
     assert cells(opened("one.parquet", "two.parquet")) == {"a": [1, 2, 1.5, None], "b": [None, None, "x", "y"]}
 
 
+def test_dates_beside_moments_are_their_midnights():
+    Path("one.csv").write_text("day\n2020-01-01\n")
+    written(pd.DataFrame({"day": pd.to_datetime(["2020-01-02 12:00"])}), "two.parquet")
+    assert [str(day) for day in cells(opened("one.csv", "two.parquet"))["day"]] == ["2020-01-01 00:00:00", "2020-01-02 12:00:00"]
+    written(pd.DataFrame({"day": pd.to_datetime(["2020-01-02 12:00"], utc=True)}), "three.parquet")
+    with pytest.raises(BadInput, match="column 'day' has different types in one"):
+        opened("one.csv", "two.parquet", "three.parquet")
+
+
+def test_the_types_for_other_files():
+    columns = {"b": pa.array([b"a"]), "n": pa.nulls(1), "c": pa.array(["x"]).dictionary_encode(), "k": pa.array([1]).dictionary_encode()}
+    pq.write_table(pa.table(columns), "rows.parquet")
+    assert opened("rows.parquet").recorded_types("bnck") == {"b": "any", "n": "number", "c": "text", "k": "number"}
+
+
 @pytest.mark.parametrize(
     ("other", "message"),
     [

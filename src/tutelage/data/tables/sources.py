@@ -95,15 +95,16 @@ class TableSource:
     def recorded_types(self, names: Sequence[str]) -> dict[str, ColumnType]:
         """The types in which other files must hold these columns, for a model that learnt them from this one.
 
-        Categories of texts are texts: a file of texts does not tell them apart. A column that holds nothing is one of numbers.
+        Categories of texts are texts: a file of texts does not tell them apart. A column that holds nothing is one of numbers, and one
+        of values that no model takes is of any type.
         """
         import pyarrow as pa
 
-        types = {}
+        types: dict[str, ColumnType] = {}
         for name in names:
             kind = self._arrow_types[name]
             of_texts = pa.types.is_dictionary(kind) and type_of(kind.value_type) == "text"
-            types[name] = "text" if of_texts else type_of(kind) or "number"
+            types[name] = "text" if of_texts else type_of(kind) or ("number" if pa.types.is_null(kind) else "any")
         return types
 
     def part(self, names: Sequence[str], start: int, stop: int) -> Any:
@@ -310,10 +311,12 @@ def _common_type(name: str, pieces: Sequence[_Piece]) -> Any:
         raise BadInput(
             f"column {name!r} is a {one} in {here} and a {other} in {there}; declare one type for it, as in dtype={{{name!r}: 'text'}}."
         )
-    schemas = [pa.schema([(name, kind)]) for kind in dict.fromkeys(given.values())] or [pa.schema([(name, pa.null())])]
+    moments = any(map(pa.types.is_timestamp, given.values()))
+    found = [pa.timestamp("us") if moments and pa.types.is_date(kind) else kind for kind in given.values()]  # a date is its midnight
+    schemas = [pa.schema([(name, kind)]) for kind in dict.fromkeys(found)] or [pa.schema([(name, pa.null())])]
     try:
         return pa.unify_schemas(schemas, promote_options="permissive").types[0]
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise BadInput(f"column {name!r} has different types in {', '.join(map(str, given))} ({one_line(error)}).") from error
 
 

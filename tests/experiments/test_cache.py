@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -116,3 +119,25 @@ def test_what_another_run_kept_meanwhile_is_used(store):
 
     assert store.cached(MADE_FROM, slow)["answers"].shape == (2, 3)
     assert store.cached(MADE_FROM, unasked)["epoch"] == 3
+
+
+RACING = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from tutelage.experiments.cache import Store
+while not Path("start").exists():
+    time.sleep(0.001)
+store = Store(Path("cache"))
+for turn in range(150):
+    found = store.cached({"turn": turn}, lambda: {"answers": np.full(2000, turn)})
+    assert (found["answers"] == turn).all()
+"""
+
+
+def test_several_processes_that_cache_the_same_entries_all_succeed(tmp_path):
+    command = [sys.executable, "-c", RACING]
+    processes = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    (tmp_path / "start").write_text("")
+    assert [process.communicate()[1] for process in processes] == [""] * 3
+    assert len(list((tmp_path / "cache").iterdir())) == 150

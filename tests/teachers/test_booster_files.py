@@ -2,6 +2,7 @@ import re
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tutelage.core.errors import BadInput, DamagedFile
@@ -71,3 +72,17 @@ def test_without_a_python_to_start_the_remedy_is_named(path, whole, monkeypatch)
     monkeypatch.setattr(sys, "executable", "")
     with pytest.raises(BadInput, match="Load the model with lightgbm, and pass it"):
         open_teacher(str(path))
+
+
+@pytest.mark.parametrize("engine", ["lightgbm", "xgboost"])
+def test_a_file_of_a_model_of_categories_opens(engine, tmp_path):
+    module = pytest.importorskip(engine)
+    frame = pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(np.where(X[:, 1] > 0, "wide", "narrow"))})
+    if engine == "lightgbm":
+        path = tmp_path / "booster.txt"
+        module.train({"objective": "binary", "num_threads": 1, "verbosity": -1}, module.Dataset(frame, Y), 2).save_model(path)
+    else:
+        path = tmp_path / "booster.json"
+        data = module.DMatrix(frame, Y, enable_categorical=True, nthread=1)
+        module.train({"objective": "binary:logistic", "nthread": 1}, data, 2).save_model(path)
+    assert open_teacher(str(path)).answer(frame).shape == (100, 2)

@@ -13,6 +13,7 @@ interrupted recording can resume after the last shard. A folder without a manife
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, TutelageError, one_line
 from tutelage.core.files import whole_file, write_text
 from tutelage.core.records import dumps
-from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
+from tutelage.core.stored.checksums import checked, read_json, sha256_of, with_checksum
 from tutelage.data.row_names import Names
 from tutelage.data.schema import Schema
 from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from
@@ -38,6 +39,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import Dtype
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 LABELS_SCHEMA = 5
@@ -120,8 +122,8 @@ def write_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) 
     import pyarrow.parquet as pq
 
     start, stop = provenance.span(index)
-    about = {**provenance.to_json(), "shard": index, "cost": asdict(shard.cost)}
     columns = {"row": np.arange(start, stop), "row_name": shard.names, **shard.columns}
+    about = with_checksum({**provenance.to_json(), "shard": index, "cost": asdict(shard.cost), "content": _content_of(columns)})
     table = pa.table({name: pa.array(column) for name, column in columns.items()}).replace_schema_metadata({"tutelage": json.dumps(about)})
     with whole_file(shard_path(folder, index)) as draft:
         pq.write_table(table, draft, compression="lz4", use_dictionary=False, write_statistics=False, write_page_checksum=True)
@@ -134,8 +136,8 @@ def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str 
         folder: the folder of the recording.
         index: number of the shard.
         provenance: of the recording that it must belong to.
-        sha256: expected hash of the file; None, for an unfinished recording, verifies the page checksums inside instead, by
-            reading all columns once.
+        sha256: expected hash of the file; None, for an unfinished recording, verifies the checksum of the columns instead, by
+            reading all of them once.
 
     Raises:
         DamagedFile: missing, changed, or not a shard.
@@ -148,8 +150,8 @@ def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str 
         if sha256 is not None and sha256_of(path) != sha256:
             raise DamagedFile(f"{path} is damaged: its SHA-256 differs from the one in {MANIFEST}. Restore it, or record again.")
         file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
-        about = json.loads(file.schema_arrow.metadata[b"tutelage"])
-        cost = EncodingCost(**about.pop("cost"))
+        about = _footer(path, file.schema_arrow)
+        cost, content = EncodingCost(**about.pop("cost")), about.pop("content")
     if about != {**provenance.to_json(), "shard": index}:
         raise LabelMismatch(f"{path} belongs to another recording ({_difference(about, provenance)}). Record into another folder.")
     columns = _FileColumns(path, file)
@@ -157,9 +159,8 @@ def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str 
     if not np.array_equal(columns["row"], np.arange(start, stop)):
         raise DamagedFile(f"{path} does not hold rows {start} to {stop - 1}. Delete it and record again.")
     names = columns["row_name"]
-    if sha256 is None:
-        for name in columns:
-            columns[name]
+    if sha256 is None and _content_of(columns) != content:
+        raise DamagedFile(f"{path} is damaged: its columns do not match their checksum. Delete it and record again.")
     return Shard(columns, names, cost)
 
 
@@ -192,16 +193,30 @@ class _FileColumns(Mapping[str, NDArray[Any]]):
 
 
 def columns_so_far(path: Path) -> tuple[Dtype, Schema | None]:
-    """The dtype of the answers and the columns of the rows in the footer of a shard; no columns for one of another version.
+    """The dtype of the answers and the columns of the rows in the footer of a shard.
 
     Raises:
-        DamagedFile: not a shard.
+        DamagedFile: not a shard. StaleCache: a shard of another version.
     """
     import pyarrow.parquet as pq
 
     with _reading(path):
-        about = json.loads(pq.read_schema(path).metadata[b"tutelage"])
-        return about["dtype"], _table_in(about) if about["schema"] == LABELS_SCHEMA else None
+        about = _footer(path, pq.read_schema(path))
+        return about["dtype"], _table_in(about)
+
+
+def _footer(path: Path, schema: pa.Schema) -> dict[str, Any]:
+    """The facts in the footer of a shard; their checksum is checked."""
+    return checked(json.loads(schema.metadata[b"tutelage"]), schema=LABELS_SCHEMA, name=str(path), remedy="Delete it and record again.")
+
+
+def _content_of(columns: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 (hex) of columns: names, types and numbers."""
+    digest = hashlib.sha256()
+    for name, column in columns.items():
+        digest.update(f"{name} {column.dtype.str} {len(column)} ".encode())
+        digest.update(np.ascontiguousarray(column).data.cast("B"))
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tutelage.core.answer_kinds import AnswerKind, Task
 from tutelage.core.arguments import flag
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, DamagedFile, did_you_mean, one_line
+from tutelage.core.errors import BadInput, DamagedFile, TutelageError, did_you_mean, one_line
 from tutelage.core.stored.skops_files import read_skops, reading_skops
 from tutelage.core.stored.tree_nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
@@ -84,7 +84,13 @@ def open_teacher(
     if not path.is_file():
         similar = [str(file) for file in path.parent.glob("*") if file.suffix in _OPENERS]
         raise BadInput(f"there is no file {path}; name the teacher's file.{did_you_mean(str(path), similar)}")
-    return as_teacher(_OPENERS[path.suffix](path, trust), **declared)
+    loaded = _OPENERS[path.suffix](path, trust)
+    try:
+        return as_teacher(loaded, **declared)
+    except TutelageError:
+        raise
+    except Exception as error:  # what a damaged file makes of a model raises anything when the model is read
+        raise DamagedFile(f"{path} holds a model that cannot be read ({one_line(error)}). Save the model again.") from error
 
 
 def _imported(name: str) -> Any:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
+from tutelage.core.arguments import one_of_type
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import LabelMismatch
+from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.data.row_names import Names, row_names
 from tutelage.softlabels.rounding import differ
 
@@ -58,6 +59,8 @@ class SoftLabels:
     fingerprint: str = "unknown"
 
     def __post_init__(self) -> None:
+        one_of_type("form", self.form, AnswerForm, "an AnswerForm")
+        _check_names(self.names)
         object.__setattr__(self, "answers", self.form.check(self.answers, len(self.names), "the answers"))
 
     def __len__(self) -> int:
@@ -83,6 +86,7 @@ class SoftLabels:
         Raises:
             LabelMismatch: as in `answer`.
         """
+        _check_names(names)
         order, known = self._index
         place = np.minimum(np.searchsorted(known, names), max(len(known) - 1, 0))
         missing = known[place] != names if len(known) else np.ones(len(names), dtype=bool)
@@ -130,3 +134,8 @@ class SoftLabels:
             LabelMismatch: these are regression values.
         """
         return self.form.probabilities(self.answers)
+
+
+def _check_names(names: Any) -> None:
+    if np.ndim(names) != 1 or np.asarray(names).dtype.kind not in "iu":
+        raise BadInput(f"names is {shown(names)}; expected (rows,) whole numbers, the content name of each row.")

@@ -67,10 +67,10 @@ def test_a_closed_standard_error_does_not_stop_the_work(folder):
 
 
 def test_names_do_not_reach_the_terminal_as_escapes(folder):
-    recorded = shell(f"{RECORD} named", folder)
-    refused = shell(f"{RECORD} other --drop $'{ESCAPE}'", folder)
-    assert recorded.returncode == 0
-    assert refused.returncode == 2
-    for text in (recorded.stdout, refused.stderr):
+    recorded = shell(f"{RECORD} named && tutelage train tree --labels named --data rows.parquet --out out", folder)
+    measured = shell("tutelage evaluate out --data rows.parquet --labels named", folder)
+    refused = shell(f"tutelage record $'{ESCAPE}.skops' --data rows.parquet --into other", folder)
+    assert (recorded.returncode, measured.returncode, refused.returncode) == (0, 0, 2), (recorded.stderr, measured.stderr)
+    for text in (recorded.stdout, measured.stdout, refused.stderr):
         assert "\\x1b[31m[red]" in text
         assert "\x1b" not in text

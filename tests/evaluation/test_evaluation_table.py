@@ -91,3 +91,12 @@ def test_numbers_have_four_significant_digits(value, expected):
 
 def test_figures_have_display_names():
     assert {"accuracy", "kl_nats", "ece", "r2"} <= set(NAMES)
+
+
+def test_control_characters_in_names_are_written_out(evaluated):
+    renamed = replace(evaluated, student="tree\x1b[2J[red]")
+    screen = io.StringIO()
+    Console(file=screen, force_terminal=True, color_system=None).print(renamed)
+    for text in (str(renamed), screen.getvalue()):
+        assert "tree\\x1b[2J[red] on 1,234 test rows" in text
+        assert "\x1b[2J" not in text

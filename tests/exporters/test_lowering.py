@@ -21,6 +21,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 import tutelage as tl
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
+from tutelage.data.rows import as_rows
 from tutelage.exporters.onnx_graph import onnx_graph
 from tutelage.exporters.parity import OnnxStudent, export_onnx
 from tutelage.students.by_name import NEED_SCALING, student_named
@@ -193,7 +194,7 @@ def trained(name, *, task="multiclass", classes=3, temperature=1.0, rows=FRAME, 
     targets = Targets.of(RNG.dirichlet(np.ones(classes), len(rows)), form, temperature=temperature)
     student = with_columns(student_named(name, task, **QUICK.get(name, {}), **settings), rows, scaled=name in NEED_SCALING)
     taught = fit_at_temperature(student, form, rows, targets)
-    return TrainedStudent(taught.student, task, form.classes, taught.answer_temperature, tuple(getattr(rows, "columns", ())))
+    return TrainedStudent(taught.student, task, form.classes, taught.answer_temperature, as_rows(rows).schema)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.answer_kinds import KINDS, TASKS, AnswerKind, Task
+from tutelage.core.arguments import number
 from tutelage.core.arrays import (
     Floats,
     as_matrix,
@@ -134,7 +135,7 @@ class AnswerForm:
         """
         if self.kind == "probabilities" and temperature == 1.0:
             return answers
-        logits = self.logits(answers) / temperature
+        logits = self.logits(as_matrix(answers, "the answers")) / number("temperature", temperature, above=0)
         return sigmoid(logits) if self.task == "multilabel" else softmax(logits)
 
     def logits(self, answers: Floats) -> Floats:

@@ -11,9 +11,11 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tutelage.core.errors import BadInput, did_you_mean, shown
+
+Given = TypeVar("Given")
 
 
 def whole(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
@@ -168,6 +170,23 @@ def function(name: str, value: Any, of: str) -> Any:
     """
     if not callable(value):
         raise BadInput(f"{name} is {shown(value)}; expected a function {of}.")
+    return value
+
+
+def one_of_type(name: str, value: Any, kind: type[Given], expected: str) -> Given:
+    """A value of one type.
+
+    Args:
+        name: the name of the argument.
+        value: what was given.
+        kind: the type.
+        expected: what to pass, for the message.
+
+    Raises:
+        BadInput: a value of another type.
+    """
+    if not isinstance(value, kind):
+        raise BadInput(f"{name} is {shown(value)}; expected {expected}.")
     return value
 
 

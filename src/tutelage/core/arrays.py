@@ -150,9 +150,11 @@ def check_finite(values: ArrayLike, what: str) -> Floats:
     """Return `values` as floats after checking that none is NaN or infinite.
 
     Raises:
-        BadInput: a value that is not finite; the message names the first such row.
+        BadInput: a value that is not finite; the message names the first such row. ShapeError: no values, or no numbers.
     """
     array = real_numbers(values, what)
+    if not array.ndim or not array.size:
+        raise ShapeError(f"{what} have shape {array.shape}; expected (rows, ...) with at least one number.")
     bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
     if bad.any():
         raise BadInput(f"{what}: {int(bad.sum())} of {len(array)} rows hold NaN or inf (first: row {int(np.flatnonzero(bad)[0])}).")

@@ -17,6 +17,7 @@ from urllib.error import HTTPError, URLError
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.arguments import path, text
 from tutelage.core.errors import BadInput, DamagedFile, one_line
 from tutelage.core.files import whole_file
 
@@ -91,7 +92,7 @@ class ImageFiles:
     def _folder(self, folder: str | Path | None) -> tuple[Path, str] | None:
         """The folder to read, with what to do if its files are not sound; None if they are to be fetched."""
         if folder is not None:
-            return Path(folder), f"Download the four files of {self.name} again from {self.mirrors[0]}"
+            return path("folder", folder), f"Download the four files of {self.name} again from {self.mirrors[0]}"
         if named := os.environ.get(self.variable):
             return Path(named), f"{self.variable} names this folder: put the four files of {self.name} there, or unset the variable"
         checkout = CHECKOUT_DATASETS / self.folder_name
@@ -102,7 +103,7 @@ class ImageFiles:
     def _mirrors(self, mirror: str | None) -> tuple[str, ...]:
         if mirror is None:
             return self.mirrors
-        if not mirror.startswith(("http://", "https://")):
+        if not text("mirror", mirror).startswith(("http://", "https://")):
             raise BadInput(f"{mirror!r} is not the address of a mirror; expected http:// or https://. Pass a local folder as `folder`.")
         return (mirror,)
 
@@ -148,7 +149,7 @@ class ImageFiles:
 
 def _cache(cache: str | Path | None) -> Path:
     if cache is not None:
-        return Path(cache)
+        return path("cache", cache)
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("tutelage"))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from tutelage.core.answer_kinds import Task
+from tutelage.core.arguments import mapping
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.records import Cost, Interval, Latency, dumps
 from tutelage.core.stored.checksums import CHECKSUM, with_checksum
@@ -99,6 +100,7 @@ class Evaluation:
         Raises:
             BadInput: the schema is a different one, or the values are not those of an evaluation. DamagedFile: a value was changed.
         """
+        plain = mapping("plain", plain)
         if plain.get("schema") != EVALUATION_SCHEMA:
             raise BadInput(
                 f"this evaluation has schema {plain.get('schema')!r} and this version reads {EVALUATION_SCHEMA}; "

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from tutelage.core.arguments import one_of_type
 from tutelage.core.errors import require
 from tutelage.core.records import Interval
 from tutelage.evaluation.displays.canvas import AS_WRITTEN
@@ -91,7 +92,7 @@ class TransferCurveDisplay:
     """
 
     def __init__(self, curve: TransferCurve) -> None:
-        self.curve = curve
+        self.curve = one_of_type("curve", curve, TransferCurve, "what tutelage.transfer_curve returns")
 
     @classmethod
     def from_curve(cls, curve: TransferCurve, *, ax: Any = None, measure: Measure | None = None) -> Self:

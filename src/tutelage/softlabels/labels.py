@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
+from tutelage.core.arguments import one_of_type
 from tutelage.core.arrays import Floats, read_only
-from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.schema import Schema
 from tutelage.softlabels.rounding import differ
@@ -62,6 +63,8 @@ class SoftLabels:
     schema: Schema | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        one_of_type("form", self.form, AnswerForm, "an AnswerForm")
+        _check_names(self.names)
         # Read-only, like all answers that are handed out: a change would change what was recorded.
         object.__setattr__(self, "answers", read_only(self.form.check(self.answers, len(self.names), "the answers")))
         object.__setattr__(self, "names", read_only(self.names))
@@ -98,6 +101,7 @@ class SoftLabels:
         Raises:
             LabelMismatch: as in `answer`.
         """
+        _check_names(names)
         order, known = self._index
         place = np.minimum(np.searchsorted(known, names), max(len(known) - 1, 0))
         missing = known[place] != names if len(known) else np.ones(len(names), dtype=bool)
@@ -157,3 +161,8 @@ def in_columns(rows: Any, schema: Schema | None) -> Any:
         return rows if schema is None else schema.align(rows)
     except BadInput as error:
         raise LabelMismatch(f"these are not the columns that the answers were recorded on: {error}") from error
+
+
+def _check_names(names: Any) -> None:
+    if np.ndim(names) != 1 or np.asarray(names).dtype.kind not in "iu":
+        raise BadInput(f"names is {shown(names)}; expected (rows,) whole numbers, the content name of each row.")

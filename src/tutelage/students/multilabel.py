@@ -64,7 +64,7 @@ class PerLabel(WrapperClassifier):
             ShapeError: X, y and weights differ in rows.
             LabelMismatch: classes do not match the columns of y.
             BadInput: unusable weights.
-            ValueError, TypeError: scikit-learn or the estimator refuses X, as in `SoftClassifier.fit`.
+            BadInput or WrongType, with their words: scikit-learn or the estimator refuses X, as in `SoftClassifier.fit`.
         """
         if is_answer_source(y):
             refuse_classes(classes)

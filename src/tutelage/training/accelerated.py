@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, shown
 from tutelage.training.backend import NO_GRADIENT, Backend
 from tutelage.training.state import Report
 
@@ -43,6 +43,8 @@ class Accelerated(Backend):
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
+        if not hasattr(accelerator, "gradient_accumulation_steps"):
+            raise BadInput(f"accelerator is {shown(accelerator)}; expected an accelerate.Accelerator.")
         if accelerator.gradient_accumulation_steps != 1:
             raise BadInput(
                 f"the accelerator accumulates gradients over {accelerator.gradient_accumulation_steps} steps; expected 1. "

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from tutelage.core.arguments import choice, flag, number, seed_of, whole
+from tutelage.core.arguments import choice, flag, number, one_of_type, seed_of, whole
 from tutelage.core.errors import BadInput, TutelageError, did_you_mean, one_line
 from tutelage.training.feeding.feeds import step_count
 from tutelage.training.state import LoopSettings
@@ -160,7 +160,7 @@ class TrainingSettings:
 
     def steps(self, rows: int) -> int:
         """The number of steps of a training on this many rows, unless it stops early."""
-        return step_count(rows, batch_size=self.batch_size, epochs=self.epochs)
+        return step_count(whole("rows", rows, 1), batch_size=self.batch_size, epochs=self.epochs)
 
     def loop_settings(self, network: nn.Module, projectors: nn.ModuleDict, *, steps: int, **further: Any) -> LoopSettings:
         """The settings of the training loop.
@@ -230,6 +230,8 @@ def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 
         >>> rates
         [0.004, 0.052, 0.1, 0.075, 0.025, 0.0]
     """
+    one_of_type("optimizer", optimizer, torch.optim.Optimizer, "a torch optimizer")
+    steps = whole("steps", steps, 1)
     warm_up = number("warm_up", warm_up, least=0, most=1, hint="(a share of the steps)")
     peak = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=warm_up)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.core.answers import of_classes
-from tutelage.core.arguments import text
+from tutelage.core.arguments import one_of_type, text
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.evaluation.displays.canvas import AS_WRITTEN, INK, canvas, draw_colour_bar
 from tutelage.evaluation.evaluate import evaluate
@@ -67,6 +67,7 @@ class AgreementDisplay:
         Raises:
             BadInput: no teacher, more than 100 classes, or a task without one class per row.
         """
+        one_of_type("evaluation", evaluation, Evaluation, "what tutelage.evaluate returns")
         if evaluation.decisions is None:
             raise BadInput(
                 "this evaluation has no table of decisions, which needs a teacher, one class per row and at most 100 classes; "

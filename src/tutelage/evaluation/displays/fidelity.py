@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from tutelage.core.answer_kinds import TASKS, Task
-from tutelage.core.arguments import choice, text
+from tutelage.core.arguments import choice, one_of_type, text
 from tutelage.core.arrays import Floats, check_finite, real_numbers
 from tutelage.core.errors import ShapeError
 from tutelage.evaluation.displays.canvas import AS_WRITTEN, INK, TEACHER, canvas, draw_colour_bar, draw_diagonal
@@ -53,8 +53,7 @@ class FidelityDisplay:
     figure_: Figure | SubFigure
 
     def __init__(self, teacher: Floats, student: Floats, *, quantity: str = "probability", name: str = "student") -> None:
-        self.teacher = teacher
-        self.student = student
+        self.teacher, self.student = check_finite(teacher, "the teacher's answers"), check_finite(student, "the student's answers")
         self.quantity = quantity
         self.name = text("name", name)
 
@@ -65,6 +64,7 @@ class FidelityDisplay:
         Raises:
             BadInput: no teacher, or an evaluation read from JSON.
         """
+        one_of_type("evaluation", evaluation, Evaluation, "what tutelage.evaluate returns")
         return cls._of(evaluation.row_answers(), evaluation.student).plot(ax)
 
     @classmethod

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.core.answers import labels_of, of_classes
-from tutelage.core.arguments import choice, text
+from tutelage.core.arguments import choice, one_of_type, text
 from tutelage.core.arrays import as_matrix, unmasked
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, shown
 from tutelage.evaluation.displays.canvas import AS_WRITTEN, FAINT, INK, TEACHER, TRUTH, canvas, draw_diagonal
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
@@ -53,6 +53,8 @@ class ReliabilityDisplay:
     figure_: Figure | SubFigure
 
     def __init__(self, curves: Mapping[str, ReliabilityCurve], *, ece: Mapping[str, float], name: str = "student") -> None:
+        if not isinstance(curves, Mapping) or not curves or not set(curves) <= set(STYLES):
+            raise BadInput(f"curves is {shown(curves)}; expected a reliability curve for 'truth', 'teacher' or both.")
         self.curves = curves
         self.ece = ece
         self.name = text("name", name)
@@ -64,6 +66,7 @@ class ReliabilityDisplay:
         Raises:
             BadInput: a regression student, which has no probabilities.
         """
+        one_of_type("evaluation", evaluation, Evaluation, "what tutelage.evaluate returns")
         if not evaluation.reliability:
             raise BadInput("a regression student has no probabilities, so it has no reliability curve; use FidelityDisplay instead.")
         figures = {"truth": evaluation.against_truth, "teacher": evaluation.against_teacher}

@@ -77,7 +77,7 @@ def test_a_truth_or_teacher_is_required(flowers, here, user_error):
 
 def test_missing_columns_are_named(flowers, here, user_error):
     pd.read_csv(flowers.test).drop(columns="petal width (cm)").to_csv("narrow.csv", index=False)
-    assert "the rows lack the columns ['petal width (cm)']" in user_error("evaluate", flowers.run, "--data", "narrow.csv")
+    assert "the rows lack the columns 'petal width (cm)'" in user_error("evaluate", flowers.run, "--data", "narrow.csv")
 
 
 @pytest.mark.parametrize("name", ["student.skops", "run.json"])

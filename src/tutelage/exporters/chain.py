@@ -14,6 +14,8 @@ OPSET, ML_OPSET = 17, 3
 FLOAT, INT64, STRING, BOOL, DOUBLE = 1, 7, 8, 9, 11
 """ONNX's codes of types."""
 INPUT = "inputs"
+MANY = 64
+"""Constants of more numbers than this are stored in single precision where that is exact."""
 DTYPES: dict[int, Any] = {FLOAT: np.float32, DOUBLE: np.float64, INT64: np.int64}
 
 
@@ -78,8 +80,14 @@ class Chain:
         return name
 
     def numbers(self, values: ArrayLike) -> str:
-        """Add a constant of the type of the last result and return its name."""
-        return self.constant(np.asarray(values, dtype=DTYPES[self.type or DOUBLE]))
+        """Add a constant of the type of the last result and return its name; weights learnt in single precision are stored in it."""
+        wide = np.asarray(values, dtype=DTYPES[self.type or DOUBLE])
+        if wide.dtype != np.float64 or wide.size <= MANY or not np.array_equal(wide, wide.astype(np.float32)):
+            return self.constant(wide)
+        last = self.last
+        name = self.then("Cast", first=self.constant(wide.astype(np.float32)), to=DOUBLE)
+        self.last = last
+        return name
 
     def mark(self) -> tuple[str, int | None]:
         """Where the chain stands, to go back to with `back`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 from tutelage.core.errors import BadInput, require
@@ -26,7 +28,7 @@ def append_foreign(chain: Chain, model: Any, features: int) -> None:
     columns = skl2onnx.common.data_types.FloatTensorType([None, width])
     classifies = hasattr(model, "classes_") and hasattr(model, "predict_proba")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")
             part = skl2onnx.to_onnx(
                 model,

@@ -26,6 +26,7 @@ from sklearn.ensemble import (
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import ElasticNet, HuberRegressor, LinearRegression, LogisticRegression, Ridge, RidgeCV, SGDRegressor
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -315,6 +316,7 @@ _KINDS: dict[type, Callable[[Lowering, Any], None]] = {
     GradientBoostingRegressor: _gradient_boosting,
     HistGradientBoostingRegressor: _histograms,
     HistGradientBoostingClassifier: _histograms,
+    **dict.fromkeys((GridSearchCV, RandomizedSearchCV), lambda graph, model: graph.append(model.best_estimator_)),
     **dict.fromkeys((LinearRegression, Ridge, RidgeCV, ElasticNet, HuberRegressor, SGDRegressor), _linear_regressor),
     Pipeline: _pipeline,
     ColumnTransformer: _column_transformer,

@@ -113,6 +113,8 @@ def export_onnx(student: Any, path: str | Path, *, check_on: Any) -> Parity:
         (150, 0, True, ('infinite values',))
     """
     require("onnx")
+    if not isinstance(path, str | Path):
+        raise BadInput(f"path is {path!r}; expected the file to write, such as 'student.onnx'.")
     check_student(student)
     rows = numeric_rows(student, check_on)
     graph = onnx_graph(student, rows)
@@ -225,7 +227,7 @@ def _undecided(values: Floats, ours: NDArray[np.int64], theirs: NDArray[np.int64
 
 def _disagreement(what: str, where: str, graph: StudentGraph) -> ParityError:
     remedy = (
-        "It computes in single precision, as skl2onnx writes it: scale the columns first, or use a student of tutelage."
+        "A part of it is as skl2onnx writes it, in single precision and with another rule for gaps: use a student of tutelage."
         if graph.foreign
         else "Please report this."
     )

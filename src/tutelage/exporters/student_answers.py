@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
@@ -51,7 +52,11 @@ def form_of(student: Any, rows: NDArray[Any]) -> AnswerForm:
     if hasattr(student, "network"):  # without class names the columns are 0, 1, ...
         return of_classes("probabilities", range(np.asarray(student.predict_proba(rows[:1])).shape[-1]))
     if not hasattr(student, "classes_"):
+        if hasattr(student, "__sklearn_tags__") and not is_regressor(student):
+            raise BadInput(f"a {type(student).__name__} is neither a classifier nor a regressor; expected one of the two.")
         return AnswerForm("values", "regression")
+    if not hasattr(student, "predict_proba"):
+        raise BadInput(f"a {type(student).__name__} has no predict_proba; expected a classifier that predicts probabilities.")
     if isinstance(student.classes_, list):
         raise BadInput(f"a {type(student).__name__} of several labels cannot be exported; expected one class per row. Use PerLabel.")
     taught = getattr(getattr(student, "teacher_", None), "form", None)
@@ -131,6 +136,8 @@ def ask(student: Any, form: AnswerForm, rows: NDArray[Any]) -> Answers:
         ) from error
     if form.task == "multilabel":
         return Answers(values, decided.astype(np.int64))
+    if decided.ndim != 1:
+        raise BadInput(f"a {type(student).__name__} of several labels cannot be exported; expected one class per row. Use PerLabel.")
     return Answers(values, form.codes(decided, len(rows)))
 
 

@@ -1,0 +1,80 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from scipy import sparse
+
+import tutelage as tl
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput, ShapeError, TutelageError
+from tutelage.exporters.student_answers import ask, form_of, numeric_rows
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3))
+FRAME = pd.DataFrame(X, columns=["a", "b", "c"])
+P = RNG.dirichlet(np.ones(2), 60)
+NAMED, UNNAMED = tl.SoftTree(max_leaf_nodes=4).fit(FRAME, P), tl.SoftTree(max_leaf_nodes=4).fit(X, P)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [X, X.tolist(), torch.tensor(X), sparse.csr_matrix(X), FRAME, FRAME[["c", "a", "b"]], pl.from_pandas(FRAME), X.astype(object)],
+    ids=["array", "lists", "tensor", "sparse", "frame", "other order", "polars", "objects"],
+)
+def test_rows_of_any_container_become_numbers_in_the_order_of_the_student(rows):
+    taken = numeric_rows(NAMED, rows)
+    assert taken.dtype == np.float64
+    np.testing.assert_array_equal(taken, X)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (FRAME.assign(b="Mary Smith"), "column 'b' of check_on holds values that are no numbers"),
+        (FRAME.assign(b=pd.Timestamp("2026-01-01")), "column 'b' of check_on holds values that are no numbers"),
+        (np.full((4, 3), "Mary Smith"), "a column of check_on holds values that are no numbers"),
+        (X.astype(complex), "a column of check_on holds values that are no numbers"),
+        (FRAME[["a", "b"]], "check_on has 0 columns named 'c', which the student was fitted on; expected one. It has 'a', 'b'"),
+        (pd.concat([FRAME, FRAME[["c"]]], axis=1), "check_on has 2 columns named 'c'"),
+        (X[0], r"check_on has shape \(3,\)"),
+        (X[:0], "has no rows"),
+        (None, "check_on holds|check_on has shape|cannot take"),
+    ],
+)
+def test_other_rows_are_refused_without_their_content(rows, sentence):
+    with pytest.raises(TutelageError, match=sentence) as refusal:
+        numeric_rows(NAMED, rows)
+    assert "Mary" not in str(refusal.value)
+
+
+def test_a_refusal_of_the_student_names_no_cell():
+    class Picky:
+        classes_ = np.array([0, 1])
+
+        def predict_proba(self, rows):
+            raise ValueError("could not convert string to float: 'Mary Smith'")
+
+        predict = predict_proba
+
+    with pytest.raises(BadInput, match=r"the Picky refuses rows of check_on \(ValueError\); pass rows like those") as refusal:
+        ask(Picky(), form_of(Picky(), X), X)
+    assert "Mary" not in str(refusal.value)
+    mlp = tl.SoftMLP(epochs=1).fit(X, P)
+    with pytest.raises(BadInput, match="the SoftMLP refuses rows of check_on, which hold missing values"):
+        ask(mlp, form_of(mlp, X), np.full((1, 3), np.nan))
+
+
+def test_answers_and_decisions_of_every_task():
+    answers = ask(UNNAMED, form_of(UNNAMED, X), X)
+    np.testing.assert_array_equal(answers.decisions, answers.values.argmax(axis=1))
+    labels = tl.PerLabel(tl.SoftTree(max_leaf_nodes=4)).fit(X, P)
+    assert form_of(labels, X) == AnswerForm("probabilities", "multilabel", (0, 1))
+    assert ask(labels, form_of(labels, X), X).decisions.shape == (60, 2)
+
+
+def test_a_network_keeps_the_type_of_its_rows():
+    network = tl.TorchStudent(torch.nn.Linear(3, 2), classes=(0, 1))
+    assert numeric_rows(network, np.arange(6).reshape(2, 3)).dtype == np.int64
+    with pytest.raises(ShapeError, match="check_on has shape"):
+        numeric_rows(network, np.arange(6))

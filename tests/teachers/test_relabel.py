@@ -88,7 +88,7 @@ def test_multilabel_columns_are_moved_and_dropped_without_scaling():
         ({"classes": ["a", "b", "c"], "rename": {"b": "a"}}, LabelMismatch, "2 of the teacher's classes would be called 'a'"),
         ({"classes": ["a", "b", "c", "a"]}, LabelMismatch, "named twice"),
         ({"classes": ["a"], "extra": "drop"}, LabelMismatch, "1 classes"),
-        ({"classes": ["a", "b"], "extra": "cut"}, BadInput, "expected 'error' or 'drop'"),
+        ({"classes": ["a", "b"], "extra": "cut"}, BadInput, "extra is 'cut'; expected 'error' or 'drop'"),
         ({"classes": ["a", "b", "c"], "missing": "zeros"}, BadInput, "missing is 'zeros'"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -39,6 +39,10 @@ class TrainedStudent:
     answer_temperature: float = 1.0
     columns: tuple[str, ...] = ()
     text: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is saved: the attributes, without what was derived from them on use."""
+        return {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
 
     @cached_property
     def form(self) -> AnswerForm:

@@ -115,7 +115,7 @@ def test_new_files_and_folders_follow_the_umask(mask, file, folder, tmp_path):
 KILLED = """
 import os, sys
 from pathlib import Path
-from tutelage.core.files import check_file_place, check_place, recover_folder, whole_file, whole_folder, write_text
+from tutelage.core.files import whole_folder
 target, last = Path(sys.argv[1]), int(sys.argv[2])
 replace, done = Path.replace, 0
 def counted(self, other):
@@ -150,7 +150,7 @@ def test_a_kill_between_two_renames_leaves_a_finished_folder(renames, found, rec
 RACING = """
 import sys, time
 from pathlib import Path
-from tutelage.core.files import check_file_place, check_place, recover_folder, whole_file, whole_folder, write_text
+from tutelage.core.files import whole_folder
 while not Path("start").exists():
     time.sleep(0.001)
 for turn in range(40):

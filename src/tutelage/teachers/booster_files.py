@@ -19,7 +19,9 @@ from tutelage.core.stored.booster_trees import sound_lightgbm, sound_xgboost, wi
 from tutelage.teachers import booster_probe
 
 SECONDS, SECONDS_A_MEGABYTE = 30, 1
-"""How long a file may take to load and answer a few rows; far longer than any sound one takes."""
+"""How much time of a processor a file may take to load and answer a few rows; far more than any sound one takes."""
+PATIENCE = 10
+"""How many times as long the other process may take by the clock, on a machine that is busy."""
 MEMORY, MEMORY_A_BYTE = 4 << 30, 50
 _PROVEN: set[str] = set()
 """SHA-256 of the files that this process has proven."""
@@ -110,15 +112,17 @@ def _prove(path: Path, content: bytes, engine: str, of: str) -> None:
     }
     try:
         ended = subprocess.run(  # noqa: S603 - our own program, with the bytes on its standard input
-            [sys.executable, "-P", booster_probe.__file__, engine, str(memory)],
+            [sys.executable, "-P", booster_probe.__file__, engine, str(memory), str(int(seconds) + 1)],
             input=content,
             capture_output=True,
-            timeout=seconds,
+            timeout=PATIENCE * seconds,
             env=environment,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise DamagedFile(f"{path} is not {of} model ({engine} did not load it in {seconds:.0f} s). Save the model again.") from error
+        raise DamagedFile(
+            f"{path} is not {of} model ({engine} did not load it in {PATIENCE * seconds:.0f} s). Save the model again."
+        ) from error
     if ended.returncode == booster_probe.REFUSED:
         reason = ended.stderr.decode(errors="replace").strip().splitlines()[-1]
         raise DamagedFile(f"{path} is not {of} model ({one_line(Exception(reason))}). Save the model again.")

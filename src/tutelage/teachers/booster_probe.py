@@ -15,20 +15,21 @@ _NOT_NEEDED: dict[str, tuple[str, ...]] = {"lightgbm": ("sklearn", "pandas"), "x
 REFUSED = 3
 
 
-def main(engine: str, memory: int) -> None:
-    """Load the booster of `engine` on standard input with at most `memory` bytes, and query it."""
-    _limit(memory)
+def main(engine: str, memory: int, seconds: int) -> None:
+    """Load the booster of `engine` on standard input with at most `memory` bytes and `seconds` of a processor, and query it."""
+    _limit(memory, seconds)
     content = sys.stdin.buffer.read()
     for module in _NOT_NEEDED[engine]:
         sys.modules[module] = None  # type: ignore[assignment]
     {"lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost}[engine](content)
 
 
-def _limit(memory: int) -> None:
+def _limit(memory: int, seconds: int) -> None:
     try:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     except (ImportError, OSError, ValueError):  # Windows, and systems without this limit: the time limit remains
         pass
@@ -88,7 +89,7 @@ def _catboost(content: bytes) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], int(sys.argv[2]))
+        main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
     except BaseException as error:
         sys.stderr.write(f"\n{' '.join(str(error).split())[:500] or type(error).__name__}\n")
         sys.exit(REFUSED)

@@ -9,6 +9,7 @@ import torch
 from safetensors.numpy import save_file
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeRegressor
 from torch import nn
 
@@ -233,3 +234,9 @@ def test_a_student_is_written_whole_or_not_at_all(name, tmp_path):
     first = save_student(STUDENTS[name], tmp_path / "student")
     assert save_student(STUDENTS[name], tmp_path / "student") == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["place", first.name]
+
+
+def test_a_student_that_could_not_be_loaded_is_not_saved(tmp_path):
+    with pytest.raises(BadInput, match=r"this KNeighborsClassifier holds .*KDTree, which `load_student` does not build"):
+        save_student(KNeighborsClassifier(algorithm="kd_tree").fit(X, P[:, 0] > 0.5), tmp_path / "neighbours")
+    assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.teaching import fit_student
 from tutelage.students.temperature import Targets, fit_at_temperature
+from tutelage.students.trees import SoftTree
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"a": RNG.normal(size=60), "b": RNG.normal(size=60), "c": RNG.choice(["x", "y"], 60)})
@@ -117,3 +118,13 @@ def test_it_round_trips(name, tmp_path):
     again = load_student(save_student(student, tmp_path / "student"))
     np.testing.assert_array_equal(again.answer(FRAME), student.answer(FRAME))
     assert (again.form, again.answer_temperature, again.columns) == (student.form, student.answer_temperature, ("a", "b", "c"))
+
+
+def test_a_student_that_has_answered_is_saved_like_a_new_one(tmp_path):
+    rows = np.arange(6.0)[:, None]
+    student = TrainedStudent(SoftTree().fit(rows, np.repeat([[1.0, 0.0], [0.0, 1.0]], 3, axis=0)), "binary", ("a", "b"))
+    before = save_student(student, tmp_path / "before").read_bytes()
+    assert (student.answer(rows).shape, student.fingerprint[:8]) == ((6, 2), "student:")
+    after = save_student(student, tmp_path / "after")
+    assert after.read_bytes() == before
+    np.testing.assert_array_equal(load_student(after).answer(rows), student.answer(rows))

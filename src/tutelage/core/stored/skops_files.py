@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tutelage.core.errors import DamagedFile, TutelageError, one_line
 
 ABOUT = "tutelage.json"
@@ -50,13 +52,27 @@ def dump_skops(model: Any, about: Mapping[str, Any]) -> bytes:
         for name in original.namelist():
             stem, dot, kind = name.partition(".")
             if stem in names:
-                entries[f"{names[stem]}{dot}{kind}"] = original.read(name)
+                content = original.read(name)
+                entries[f"{names[stem]}{dot}{kind}"] = _without_padding(content) if kind == "npy" else content
         for name, content in sorted(entries.items()):
             # ZipInfo: without the time of day.
             archive.writestr(zipfile.ZipInfo(name), content, compress_type=zipfile.ZIP_DEFLATED)
         archive.comment = bytes(_LENGTH)
     content = buffer.getvalue()[:-_LENGTH] + _MARK
     return content + hashlib.sha256(content).hexdigest().encode()
+
+
+def _without_padding(content: bytes) -> bytes:
+    """A .npy file in which the bytes between the fields of records, such as a tree's nodes, are zero: they hold what the memory held."""
+    array = np.load(io.BytesIO(content), allow_pickle=False)
+    if array.dtype.names is None:
+        return content
+    clean = np.zeros(array.shape, array.dtype)  # not zeros_like, which sets the fields only
+    for name in array.dtype.names:
+        clean[name] = array[name]
+    buffer = io.BytesIO()
+    np.save(buffer, clean, allow_pickle=False)
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)

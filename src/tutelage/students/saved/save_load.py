@@ -46,7 +46,8 @@ def save_student(student: Any, path: Path | str) -> Path:
         The file written.
 
     Raises:
-        BadInput: a path with the suffix of the other format; a network whose answers have no meaning yet, or fit its classes not.
+        BadInput: a path with the suffix of the other format; an estimator that holds types which could run code; a network whose answers
+            have no meaning yet, or are not one for each class.
         CannotWrite: the file cannot be written.
 
     Example:
@@ -68,12 +69,21 @@ def save_student(student: Any, path: Path | str) -> Path:
         path = _with_suffix(path, ".safetensors")
         save_network(student, path)
         return path
+    import skops.io
+
     path = _with_suffix(path, ".skops")
     for _, step in getattr(getattr(student, "student_", student), "steps", ()):
         words = getattr(step, "vocabulary_", {})
         words.update({word: int(place) for word, place in words.items()})  # skops would store each NumPy number in a file of its own
+    content = dump_skops(student, {"schema": STUDENT_SCHEMA})
+    unknown = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+    if unknown:
+        raise BadInput(
+            f"this {type(student).__name__} holds {', '.join(unknown)}, which `load_student` does not build, since it could run code. "
+            "Save it with skops itself, and review these types when you load it."
+        )
     with whole_file(path) as draft:
-        draft.write_bytes(dump_skops(student, {"schema": STUDENT_SCHEMA}))
+        draft.write_bytes(content)
     return path
 
 

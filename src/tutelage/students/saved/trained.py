@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -45,6 +45,10 @@ class TrainedStudent:
     def columns(self) -> tuple[str, ...]:
         """Names of its input columns, in order; empty for a matrix or a list of texts."""
         return () if self.schema is None else self.schema.names or ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is saved: the attributes, without what was derived from them on use."""
+        return {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
 
     @cached_property
     def form(self) -> AnswerForm:

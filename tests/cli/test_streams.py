@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 def shell(line: str, cwd: Path) -> subprocess.CompletedProcess:
     """A line of the shell; `tutelage` stands for the command line under test, and the status is that of the first command."""
     return subprocess.run(
-        ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}".replace("tutelage", f"{sys.executable} -m tutelage.cli")],
+        ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}".replace("tutelage", f"{sys.executable} -m tutelage")],
         cwd=cwd,
         capture_output=True,
         text=True,

@@ -169,7 +169,11 @@ def _check_same_classes(first: AnswerForm, other: AnswerForm, index: int) -> Non
 
 
 def _normalised_weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
-    given = np.ones(count) if weights is None else np.asarray(real_numbers(weights, "the weights, one number above 0 for each teacher,"), dtype=np.float64)
+    given = (
+        np.ones(count)
+        if weights is None
+        else np.asarray(real_numbers(weights, "the weights, one number above 0 for each teacher,"), dtype=np.float64)
+    )
     with np.errstate(over="ignore"):
         fits = given.shape == (count,) and bool((np.isfinite(given) & (given > 0)).all()) and np.isfinite(given.sum())
     if not fits:

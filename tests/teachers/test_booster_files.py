@@ -54,7 +54,7 @@ def test_a_file_that_ends_the_process_that_loads_it_ends_no_other(tmp_path, monk
 def test_a_file_that_does_not_load_in_time_is_refused(path, whole, monkeypatch):
     path.write_text(whole)
     monkeypatch.setattr(booster_files, "SECONDS", 0.01)
-    with pytest.raises(DamagedFile, match=r"lightgbm did not load it within 0 s"):
+    with pytest.raises(DamagedFile, match=r"lightgbm did not load it in 0 s"):
         open_teacher(str(path))
 
 

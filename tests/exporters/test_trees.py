@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.tree import DecisionTreeRegressor
-from tutelage.core.tree_nodes import LEAF
 
+from tutelage.core.stored.tree_nodes import LEAF
 from tutelage.exporters import trees as module
 from tutelage.exporters.trees import Tree, Trees, of_any, of_averaged, of_histograms, of_lightgbm, of_xgboost
 

@@ -31,7 +31,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from tutelage.core.answers import list_classes
 from tutelage.core.errors import BadInput, one_line
 from tutelage.exporters import trees as tree_values
 from tutelage.exporters.chain import DOUBLE, Chain
@@ -245,12 +244,6 @@ def _pipeline(graph: Lowering, model: Pipeline) -> None:
 
 def _column_transformer(graph: Lowering, model: ColumnTransformer) -> None:
     used = [(name, step, chosen) for name, step, chosen in model.transformers_ if len(chosen)]
-    for name, _, chosen in used:
-        if name in ("categories", "dates"):
-            raise BadInput(
-                f"a student of {name} (columns {list_classes(tuple(chosen))}) cannot be exported; expected numeric columns. "
-                "Serve it from its folder."
-            )
     if [name for name, _, _ in used] != ["numbers"] or len(used[0][2]) != model.n_features_in_:
         raise BadInput("a ColumnTransformer cannot be exported; expected steps that treat all columns alike.")
     graph.append(used[0][1])

@@ -143,12 +143,13 @@ class SoftLabels:
 
     @property
     def probabilities(self) -> Floats:
-        """(rows, classes) probabilities at temperature 1; softmax is applied once, and only to logits.
+        """(rows, classes) probabilities at temperature 1, a new array; softmax is applied once, and only to logits.
 
         Raises:
             LabelMismatch: these are regression values.
         """
-        return self.form.probabilities(self.answers)
+        probabilities = self.form.probabilities(self.answers)
+        return probabilities if probabilities.flags.writeable else probabilities.copy()
 
 
 def in_columns(rows: Any, schema: Schema | None) -> Any:

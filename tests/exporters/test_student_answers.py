@@ -34,7 +34,7 @@ def test_rows_of_any_container_become_numbers_in_the_order_of_the_student(rows):
         (FRAME.assign(b="Mary Smith"), "column 'b' of check_on holds values that are no numbers"),
         (FRAME.assign(b=pd.Timestamp("2026-01-01")), "column 'b' of check_on holds values that are no numbers"),
         (np.full((4, 3), "Mary Smith"), "a column of check_on holds values that are no numbers"),
-        (X.astype(complex), "a column of check_on holds values that are no numbers"),
+        (X.astype(complex), "the rows hold complex numbers"),
         (FRAME[["a", "b"]], "check_on has 0 columns named 'c', which the student was fitted on; expected one. It has 'a', 'b'"),
         (pd.concat([FRAME, FRAME[["c"]]], axis=1), "check_on has 2 columns named 'c'"),
         (X[0], r"check_on has shape \(3,\)"),

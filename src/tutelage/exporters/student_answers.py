@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tutelage.core.answers import AnswerForm, list_classes, of_classes
 from tutelage.core.arrays import Floats, is_frame
-from tutelage.core.errors import BadInput, ShapeError, TutelageError, require
+from tutelage.core.errors import BadInput, ShapeError, TutelageError, WrongType, require
 from tutelage.data.cells import cells_of, numbers
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import columns_of, listed, select_columns, table_of
@@ -134,12 +134,13 @@ def ask(student: Any, form: AnswerForm, rows: NDArray[Any]) -> Answers:
             if getattr(student, "classes_", None) is None:  # a network without class names
                 return Answers(values, values.argmax(axis=1))
             decided = np.asarray(student.predict(given))
-    except TutelageError:
-        raise
     except Exception as error:  # whatever the student raises
+        quoted = error.__cause__ if isinstance(error, BadInput | WrongType) and not isinstance(error, ShapeError) else None
+        if isinstance(error, TutelageError) and quoted is None:
+            raise
         raise BadInput(
-            f"the {type(student).__name__} refuses rows of check_on{_odd_values(rows)} ({type(error).__name__}); pass rows like those "
-            "that it was fitted on."
+            f"the {type(student).__name__} refuses rows of check_on{_odd_values(rows)} ({type(quoted or error).__name__}); pass rows like "
+            "those that it was fitted on."
         ) from error
     if form.task == "multilabel":
         return Answers(values, decided.astype(np.int64))

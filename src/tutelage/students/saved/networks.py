@@ -67,6 +67,8 @@ def load_network(path: Path, factory: Factory | None, output: Output | None) -> 
     try:
         form = AnswerForm(about["kind"], about["task"], tuple(about["classes"]))
         layers, has_output = about["layers"], about["output"]
+        if not isinstance(has_output, bool):
+            raise ValueError(f"output is {has_output!r}")
         network = None if layers is None else _described_network(layers, tensors, form, has_output)
         expected = list(about["network"]) if layers is None else []
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -66,7 +66,7 @@ class Chain:
         self.nodes.append(helper.make_node(operator, [first or self.last, *others], [result], domain=domain, **settings))
         if domain:
             self._opsets.setdefault(domain, ML_OPSET)
-        if operator == "Gemm":
+        if operator in ("Gemm", "MatMul", "Conv"):
             self._round(self.type)
         self.last = result
         return result

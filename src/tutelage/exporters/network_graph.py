@@ -1,4 +1,4 @@
-"""Torch networks as nodes of a chain: plain layers directly, others as torch's exporter writes them."""
+"""Torch networks as nodes of a chain: common layers directly, others as torch's exporter writes them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput, require
 from tutelage.exporters.chain import DOUBLE, FLOAT, INT64, Chain
+from tutelage.exporters.network_layers import append_layers, needs_single_precision, plain_layers
 
 
 def append_network(chain: Chain, network: nn.Module, output: Callable[[Any], Any] | None, sample: Tensor) -> None:
@@ -38,26 +39,12 @@ def append_network(chain: Chain, network: nn.Module, output: Callable[[Any], Any
             "whole numbers. Convert it first: network.float()."
         )
     chain.cast(kinds[sample.dtype])
-    if output is None and type(network) is nn.Sequential and all(type(layer) in (nn.Linear, nn.ReLU) for layer in network):
-        _append_layers(chain, list(network), sample.shape[-1])
+    layers = plain_layers(network) if output is None and sample.is_floating_point() else None
+    if layers is not None and not (sample.dtype == torch.float64 and needs_single_precision(layers)):
+        with torch_runtime.evaluating(network):
+            append_layers(chain, layers, sample)
         return
     _append_traced(chain, network, output, sample)
-
-
-def _append_layers(chain: Chain, layers: list[Any], width: int) -> None:
-    """A plain network of Linear and ReLU layers, written directly: loading torch's exporter takes seconds."""
-    for layer in layers:
-        if not hasattr(layer, "weight"):
-            chain.then("Relu")
-            continue
-        weights = layer.weight.detach().cpu().numpy()
-        if weights.shape[1] != width:
-            raise BadInput(
-                f"a layer of the network takes {weights.shape[1]} inputs and would get {width}. Pass rows with the columns of its training."
-            )
-        width = len(weights)
-        others = [] if layer.bias is None else [chain.numbers(layer.bias.detach().cpu().numpy())]
-        chain.then("Gemm", chain.numbers(weights), *others, transB=1)
 
 
 def _append_traced(chain: Chain, network: nn.Module, output: Callable[[Any], Any] | None, sample: Tensor) -> None:

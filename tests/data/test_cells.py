@@ -9,6 +9,7 @@ import pytest
 
 from tutelage.core.errors import BadInput
 from tutelage.data.cells import (
+    MOST_LEVELS,
     cells_of,
     codes,
     dates,
@@ -20,6 +21,7 @@ from tutelage.data.cells import (
     texts,
     truth_values,
     type_and_levels,
+    type_of_dtype,
     type_of_objects,
 )
 
@@ -258,3 +260,24 @@ def test_the_categories_of_polars_are_those_of_the_column():
 )
 def test_columns_of_rare_types_have_a_type(column, expected):
     assert type_and_levels(column) == expected
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        (range(MOST_LEVELS), "category"),
+        (range(MOST_LEVELS + 1), "number"),
+        ([f"t{number}" for number in range(MOST_LEVELS + 1)], "text"),
+        ([1, 2, np.inf], "any"),
+    ],
+)
+def test_categories_are_listed_if_they_are_few_and_finite(levels, expected):
+    kind, listed = type_and_levels(pd.Series(pd.Categorical([], categories=list(levels))))
+    assert (kind, listed is not None) == (expected, expected == "category")
+
+
+@pytest.mark.parametrize("holder", [pd.DataFrame, pl.DataFrame])
+def test_the_type_of_a_dtype_is_that_of_its_columns(holder):
+    frame = holder({"b": [True], "i": [1], "f": [0.5], "t": ["x"], "d": [datetime.datetime(2026, 1, 1)], "s": [datetime.timedelta(5)]})
+    for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        assert type_of_dtype(dtype) == type_and_levels(frame[name])[0] != "any"

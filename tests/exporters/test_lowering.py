@@ -226,9 +226,14 @@ def test_students_of_other_columns_than_numbers_are_refused():
     rows = FRAME.to_numpy(dtype=np.float64)
     with pytest.raises(BadInput, match=r"a student of categories \(columns \['town'\]\) cannot be exported"):
         onnx_graph(trained("tree", rows=FRAME.assign(town="x")), np.column_stack([rows, rows[:, :1]]))
-    chosen = make_pipeline(ColumnTransformer([("first", StandardScaler(), [0])]), Ridge()).fit(X, Y)
+    chosen = make_pipeline(ColumnTransformer([("numbers", StandardScaler(), [0])]), Ridge()).fit(X, Y)
     with pytest.raises(BadInput, match="a ColumnTransformer cannot be exported"):
         onnx_graph(chosen, X)
+
+
+@pytest.mark.parametrize("columns", [slice(0, 3), [True] * 3, [2, 0, 1], [0, 1, 2]], ids=["slice", "mask", "another order", "places"])
+def test_columns_chosen_in_any_way_are_exported(columns, tmp_path):
+    exported(make_pipeline(ColumnTransformer([("mine", StandardScaler(), columns)]), Ridge()).fit(X, Y), X, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tutelage.checks.leaks_and_shift import (
     names_of,
 )
 from tutelage.checks.networks import check_mode, check_student
-from tutelage.checks.sampling import SampleAnswers, draw, in_columns_of, query_sample
+from tutelage.checks.sampling import SampleAnswers, arranged_like, draw, query_sample
 from tutelage.core.arguments import seed_of, texts, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
@@ -95,7 +95,7 @@ def preflight(
         raise BadInput("test_labels= was passed without test=; expected the test rows too.")
     rows, seed, drop = whole("rows", rows, 1), seed_of("seed", seed), texts("drop", drop)
     adapted = as_teacher(teacher)
-    test, train = (in_columns_of(data, other, drop) for other in (test, train))
+    test, train = (arranged_like(data, other, drop) for other in (test, train))
     sample = draw(data, labels, adapted.form, rows=rows, seed=seed)
     test_sample = None if test is None else draw(test, test_labels, adapted.form, rows=rows, seed=seed)
     answered = query_sample(adapted, sample)

@@ -97,7 +97,7 @@ def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, se
     return Sample(_gathered(source, places), rows, source.count, None if truth is None else truth[places], truth)
 
 
-def in_columns_of(data: Any, other: Any, drop: Sequence[str]) -> Any:
+def arranged_like(data: Any, other: Any, drop: Sequence[str]) -> Any:
     """Other rows in the columns of the data, matched by name, so that equal rows have equal names.
 
     Args:

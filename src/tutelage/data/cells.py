@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,24 +30,54 @@ _OF_OBJECTS: dict[ColumnType, tuple[type, ...]] = {
 def type_and_levels(column: Any) -> tuple[ColumnType, tuple[Any, ...] | None]:
     """The type of a column, and for one of categories its levels in order.
 
-    The type is "any" for a column of missing cells only, and for one of several types or of cells that no model takes.
+    The type is "any" for a column of missing cells only, and for one of several types or of cells that no model takes. Categories of more
+    than `MOST_LEVELS` levels are a column of texts or numbers.
 
     Args:
         column: a series of pandas or polars, or an Arrow column.
     """
     import narwhals.stable.v2 as nw
 
+    dtype = getattr(column, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "biufMm":
+        cells, is_gap = np.asarray(column), np.isnat if dtype.kind in "Mm" else np.isnan
+        present = len(cells) > 0 and (dtype.kind in "biu" or not is_gap(cells[0]) or not is_gap(cells).all())
+        return cast(ColumnType, type_of_dtype(dtype)) if present else "any", None
+
     series = nw.from_native(_arrow_column(column), series_only=True)
     kind = series.dtype
     if kind in (nw.Categorical, nw.Enum):
         found = series.cat.get_categories() if kind == nw.Enum or not _is_polars(column) else _occurring(series)
-        levels = tuple(found.to_list())
-        return ("category", levels) if all(isinstance(level, str | int | float) for level in levels) else ("any", None)
+        return _category(tuple(found.to_list()))
     if kind == nw.Object or str(getattr(column, "dtype", "")) == "object":
         return type_of_objects(series.to_list()), None
     if series.null_count() == len(series):
         return "any", None
     return _type_of(kind), None
+
+
+MOST_LEVELS = 1000
+"""Levels of a column of categories that are listed by name; it is of texts or numbers if there are more."""
+
+
+def type_of_dtype(dtype: Any) -> ColumnType | None:
+    """The type of a column of this dtype of pandas or polars, whatever its cells; None if these decide."""
+    if hasattr(dtype, "is_numeric"):  # of polars
+        names: dict[str, ColumnType] = {"Boolean": "boolean", "String": "text", "Date": "date", "Datetime": "date", "Duration": "duration"}
+        return "number" if dtype.is_numeric() else names.get(type(dtype).__name__, names.get(str(dtype)))
+    if getattr(dtype, "name", "") in ("str", "string"):
+        return "text"
+    kinds: dict[str, ColumnType] = {"b": "boolean", "i": "number", "u": "number", "f": "number", "M": "date", "m": "duration"}
+    return kinds.get(getattr(dtype, "kind", ""))
+
+
+def _category(levels: tuple[Any, ...]) -> tuple[ColumnType, tuple[Any, ...] | None]:
+    texts = sum(isinstance(level, str) for level in levels)
+    if not all(isinstance(level, str) or (isinstance(level, int | float) and np.isfinite(level)) for level in levels):
+        return "any", None
+    if len(levels) <= MOST_LEVELS:
+        return "category", levels
+    return ("text" if texts == len(levels) else "any" if texts else "number"), None
 
 
 def type_of_objects(cells: Sequence[Any]) -> ColumnType:

@@ -160,8 +160,10 @@ class Schema:
         if not is_frame(rows):
             return rows
         selected = self.select(rows)
-        pairs = zip(self.columns, Schema.of(selected).columns, strict=True)
-        others = tuple(column if _converts(column, given) else replace(column, type="any", levels=None) for column, given in pairs)
+        others = tuple(
+            column if _converts(column, dtype, selected, place) else replace(column, type="any", levels=None)
+            for place, (column, dtype) in enumerate(zip(self.columns, selected.dtypes, strict=True))
+        )
         return selected if all(column.type == "any" for column in others) else replace(self, columns=others)._arranged(selected, exact=True)
 
     def arrange(self, rows: Any) -> Any:
@@ -317,10 +319,13 @@ def _encoded(column: Column, cells: NDArray[Any], place: int = 0) -> NDArray[Any
     raise BadInput(f"column {name!r} is of type {column.type!r}, which has no numbers. Encode it first.")
 
 
-def _converts(column: Column, given: Column) -> bool:
-    """Whether cells of a given column have to be converted to those of a column of a schema."""
-    expected = _values_of(column)
-    return expected != "any" and expected != _values_of(given)
+def _converts(column: Column, dtype: Any, frame: Any, place: int) -> bool:
+    """Whether the cells of a frame's column have to be converted to those of a column of a schema."""
+    expected, known = _values_of(column), convert.type_of_dtype(dtype)
+    if expected == "any" or (known is not None and expected == _values_of(Column(None, known))):
+        return False
+    native = frame.iloc[:, place] if hasattr(frame, "iloc") else frame.get_columns()[place]
+    return expected != _values_of(Column(None, *convert.type_and_levels(native)))
 
 
 def _values_of(column: Column) -> str:

@@ -243,10 +243,19 @@ def _pipeline(graph: Lowering, model: Pipeline) -> None:
 
 
 def _column_transformer(graph: Lowering, model: ColumnTransformer) -> None:
-    used = [(name, step, chosen) for name, step, chosen in model.transformers_ if len(chosen)]
-    if [name for name, _, _ in used] != ["numbers"] or len(used[0][2]) != model.n_features_in_:
+    used = [(name, step) for name, step, chosen in model.transformers_ if _places(model, name)]
+    if len(used) != 1 or isinstance(used[0][1], str) or sorted(_places(model, used[0][0])) != list(range(model.n_features_in_)):
         raise BadInput("a ColumnTransformer cannot be exported; expected steps that treat all columns alike.")
+    places = _places(model, used[0][0])
+    if places != list(range(model.n_features_in_)):
+        graph.chain.cast(DOUBLE)
+        graph.chain.then("Gather", graph.chain.constant(np.array(places, dtype=np.int64)), axis=1)
     graph.append(used[0][1])
+
+
+def _places(model: ColumnTransformer, name: str) -> list[int]:
+    """Positions of the columns that a step of a ColumnTransformer takes, however they were named."""
+    return [int(place) for place in np.atleast_1d(np.arange(model.n_features_in_)[model._transformer_to_input_indices[name]])]
 
 
 def _scaler(graph: Lowering, model: StandardScaler) -> None:

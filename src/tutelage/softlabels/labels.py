@@ -93,7 +93,7 @@ class SoftLabels:
         Raises:
             LabelMismatch: a frame that lacks a recorded column, or holds cells there that are not of its type.
         """
-        return row_names(in_columns(inputs, self.schema))
+        return row_names(in_recorded_columns(inputs, self.schema))
 
     def of_names(self, names: Names) -> Floats:
         """(rows, columns) answers to the rows with these content names.
@@ -152,7 +152,7 @@ class SoftLabels:
         return probabilities if probabilities.flags.writeable else probabilities.copy()
 
 
-def in_columns(rows: Any, schema: Schema | None) -> Any:
+def in_recorded_columns(rows: Any, schema: Schema | None) -> Any:
     """Rows in the columns that answers were recorded on; any rows where these are not known.
 
     Raises:

@@ -35,7 +35,7 @@ from tutelage.softlabels.folder import (
     write_manifest,
     write_shard,
 )
-from tutelage.softlabels.labels import SoftLabels, in_columns
+from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
 from tutelage.softlabels.options import DTYPES, SHARD_ROWS, Dtype
 from tutelage.softlabels.rounding import differ
 from tutelage.teachers.adapt import as_teacher
@@ -229,7 +229,7 @@ class _Recording:
     def _take_recorded_columns(self, table: Schema | None) -> None:
         """Give teacher and recording the rows in the columns that were recorded before, whatever order and types they have now."""
         given = self.rows if table is None or self.rows.reread is None else self.rows.reread(table)
-        self.rows = replace(given, part=lambda start, stop: in_columns(given.part(start, stop), table), describe=lambda: table)
+        self.rows = replace(given, part=lambda start, stop: in_recorded_columns(given.part(start, stop), table), describe=lambda: table)
 
     def _check_unchanged(self) -> None:
         """Check, after the first answers, that they did not change what identifies the teacher.

@@ -278,6 +278,7 @@ def test_categories_are_listed_if_they_are_few_and_finite(levels, expected):
 
 @pytest.mark.parametrize("holder", [pd.DataFrame, pl.DataFrame])
 def test_the_type_of_a_dtype_is_that_of_its_columns(holder):
-    frame = holder({"b": [True], "i": [1], "f": [0.5], "t": ["x"], "d": [datetime.datetime(2026, 1, 1)], "s": [datetime.timedelta(5)]})
+    moment, duration = np.datetime64("2026-01-01T00:00:00").item(), datetime.timedelta(5)
+    frame = holder({"b": [True], "i": [1], "f": [0.5], "t": ["x"], "d": [moment], "s": [duration]})
     for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
         assert type_of_dtype(dtype) == type_and_levels(frame[name])[0] != "any"

@@ -131,8 +131,8 @@ def ask(student: Any, form: AnswerForm, rows: NDArray[Any]) -> Answers:
             if form.task == "regression":
                 return Answers(np.asarray(student.predict(given), dtype=np.float64).reshape(len(rows), -1), None)
             values = np.asarray(student.predict_proba(given), dtype=np.float64)
-            if getattr(student, "classes_", None) is None:  # a network without class names
-                return Answers(values, values.argmax(axis=1))
+            if hasattr(student, "network"):  # its decisions follow from its probabilities, and it may be slow
+                return Answers(values, (values > 0.5).astype(np.int64) if form.task == "multilabel" else values.argmax(axis=1))
             decided = np.asarray(student.predict(given))
     except Exception as error:  # whatever the student raises
         quoted = error.__cause__ if isinstance(error, BadInput | WrongType) and not isinstance(error, ShapeError) else None

@@ -1,11 +1,25 @@
 import os
+import re
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
 from tutelage.core.errors import CannotWrite
-from tutelage.core.files import check_file_place, check_place, recover_folder, whole_file, whole_folder, write_text
+from tutelage.core.files import (
+    check_file_place,
+    check_place,
+    check_whole_folder,
+    locked,
+    recover_folder,
+    whole_file,
+    whole_folder,
+    write_text,
+)
+
+A, B = "0123456789abcdef", "f" * 16
 
 
 def names(folder):
@@ -63,9 +77,14 @@ def test_the_old_folder_is_restored_when_it_cannot_be_replaced(tmp_path, monkeyp
         return replace(self, target)
 
     monkeypatch.setattr(type(tmp_path), "replace", fails)
-    with pytest.raises(CannotWrite, match="No space left"), whole_folder(tmp_path / "run", may_replace=lambda _: True):
-        pass
+    with pytest.raises(CannotWrite, match="No space left") as raised, whole_folder(tmp_path / "run", may_replace=lambda _: True) as draft:
+        (draft / "new").write_text("")
     assert names(tmp_path / "run") == ["old"]
+    assert names(left_at(raised)) == ["new"]
+
+
+def left_at(raised):
+    return Path(re.search(r"The finished folder was left at (.+)\.$", str(raised.value))[1])
 
 
 def test_existing_files_are_not_replaced(tmp_path):
@@ -88,15 +107,15 @@ def test_checking_that_a_path_can_be_written_creates_nothing(tmp_path):
 
 
 def test_old_drafts_of_killed_processes_are_removed_and_recent_ones_are_not(tmp_path):
-    stale, recent, others = (tmp_path / name for name in (".run.draft-stale", ".run.draft-recent", ".other.draft-stale"))
-    for draft in (stale, recent, others):
-        draft.mkdir()
-        (draft / "half").write_text("")
-    for draft in (stale, others):
-        os.utime(draft, (0, 0))
+    stale, recent, other, of_user = (f".{name}" for name in (f"run.draft-{A}", f"run.draft-{B}", f"other.draft-{A}", "run.draft-2024"))
+    for name in (stale, recent, other, of_user):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").write_text("")
+        if name != recent:
+            os.utime(tmp_path / name, (0, 0))
     with whole_folder(tmp_path / "run"):
         pass
-    assert names(tmp_path) == [".other.draft-stale", ".run.draft-recent", "run"]
+    assert names(tmp_path) == sorted([recent, other, of_user, "run"])
 
 
 @pytest.mark.parametrize(("mask", "file", "folder"), [(0o022, 0o644, 0o755), (0o002, 0o664, 0o775), (0o077, 0o600, 0o700)])
@@ -141,10 +160,10 @@ def test_a_kill_between_two_renames_leaves_a_finished_folder(renames, found, rec
         recover_folder(target)
         assert names(target) == [found]
     else:
-        with whole_folder(target, may_replace=lambda folder: names(folder) == [found]) as draft:
+        with whole_folder(target, may_replace=lambda folder: len(names(folder)) == 1) as draft:
             (draft / "next").write_text("")
         assert names(target) == ["next"]
-    assert [name for name in names(tmp_path) if "draft" not in name] == ["run"]
+        assert [name for name in names(tmp_path) if "draft" not in name] == ["run"]
 
 
 RACING = """
@@ -173,10 +192,119 @@ def test_several_processes_that_write_the_same_folders_all_succeed(tmp_path):
     assert len(names(tmp_path)) == 41
 
 
-def test_what_another_process_wrote_meanwhile_is_not_lost(tmp_path):
-    with pytest.raises(CannotWrite, match="already holds other files"), whole_folder(tmp_path / "run") as draft:
+def test_what_another_process_wrote_meanwhile_is_not_lost_and_neither_is_what_was_finished(tmp_path):
+    with pytest.raises(CannotWrite, match="already holds other files") as raised, whole_folder(tmp_path / "run") as draft:
         (draft / "ours").write_text("")
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "theirs").write_text("")
-    assert names(tmp_path) == ["run"]
     assert names(tmp_path / "run") == ["theirs"]
+    finished = left_at(raised)
+    assert names(finished) == ["ours"]
+    assert names(tmp_path) == ["run", finished.name]
+    os.utime(finished, (0, 0))
+    with whole_folder(tmp_path / "run", may_replace=lambda _: True):
+        pass
+    assert names(finished) == ["ours"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_folders_of_the_user_are_never_taken_for_left_behind_ones(exists, tmp_path):
+    target = tmp_path / "run"
+    mine = [".run.old-2024", ".run.done-archive", f".run.old-{A}x", f".run.done-{A.upper()}", f".run!.old-{A}"]
+    for name in mine + ["run"] * exists:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").write_text("")
+    (tmp_path / f".run.old-{A}").symlink_to(tmp_path / mine[0])
+    recover_folder(target)
+    with whole_folder(target, may_replace=lambda _: True):
+        pass
+    assert names(tmp_path) == sorted([*mine, f".run.old-{A}", "run"])
+    assert all(names(tmp_path / name) == ["x"] for name in mine)
+
+
+def test_reading_a_folder_removes_nothing(tmp_path):
+    for name in ("run", f".run.old-{A}", f".run.done-{B}"):
+        (tmp_path / name).mkdir()
+    before = names(tmp_path)
+    recover_folder(tmp_path / "run")
+    check_whole_folder(tmp_path / "run")
+    assert names(tmp_path) == before
+    (tmp_path / "run").rmdir()
+    recover_folder(tmp_path / "run")
+    assert names(tmp_path) == [f".run.old-{A}", "run"]
+
+
+def test_only_left_behind_folders_that_may_be_replaced_are_removed(tmp_path):
+    for name in (f".run.old-{A}", f".run.old-{B}", "run"):
+        (tmp_path / name).mkdir()
+    (tmp_path / f".run.old-{A}" / "thesis").write_text("")
+    with whole_folder(tmp_path / "run"):
+        pass
+    assert names(tmp_path) == [f".run.old-{A}", "run"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_files_and_folders_are_written_through_symbolic_links(exists, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if exists:
+        (disk / "run").mkdir()
+        (disk / "note").write_text("old")
+    for name in ("run", "note"):
+        (tmp_path / name).symlink_to(disk / name)
+    with whole_folder(tmp_path / "run", may_replace=lambda _: True) as draft:
+        (draft / "new").write_text("")
+    write_text(tmp_path / "note", "new")
+    assert names(disk) == ["note", "run"]
+    assert names(disk / "run") == ["new"]
+    assert (disk / "note").read_text() == "new"
+    assert names(tmp_path) == ["disk", "note", "run"]
+    assert (tmp_path / "run").is_symlink()
+    assert (tmp_path / "note").is_symlink()
+
+
+def test_a_symbolic_link_to_itself_is_one_sentence(tmp_path):
+    (tmp_path / "run").symlink_to(tmp_path / "run")
+    for check in (check_place, check_whole_folder, check_file_place):
+        with pytest.raises(CannotWrite):
+            check(tmp_path / "run")
+    recover_folder(tmp_path / "run")
+    with pytest.raises(CannotWrite), whole_folder(tmp_path / "run"):
+        pass
+    assert names(tmp_path) == ["run"]
+
+
+@pytest.mark.parametrize("path", [".", "..", "../..", "../below", "./"])
+def test_the_current_folder_and_those_above_are_not_replaced(path, tmp_path, monkeypatch):
+    (tmp_path / "deep" / "below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep" / "below")
+    for attempt in (lambda: check_whole_folder(Path(path), may_replace=lambda _: True), lambda: whole_folder(Path(path)).__enter__()):
+        with pytest.raises(CannotWrite, match=r"the current folder, which cannot be replaced|already holds other files"):
+            attempt()
+    recover_folder(Path(path))
+    check_place(Path(path), may_replace=lambda _: True)  # files may be written into it
+    with pytest.raises(CannotWrite, match="is the root of a file system"):
+        check_whole_folder(Path("/"), may_replace=lambda _: True)
+
+
+def test_a_folder_is_written_into_a_locked_one(tmp_path):
+    def write():
+        with whole_folder(tmp_path / "run"):
+            pass
+
+    with locked(tmp_path):  # as by a recording that takes hours
+        writer = threading.Thread(target=write, daemon=True)
+        writer.start()
+        writer.join(10)
+        assert not writer.is_alive()
+    assert names(tmp_path) == ["run"]
+
+
+def test_without_locks_a_reader_does_not_recover(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.core.files._LOCKS", False)
+    (tmp_path / f".run.old-{A}").mkdir()
+    recover_folder(tmp_path / "run")
+    assert names(tmp_path) == [f".run.old-{A}"]
+    with whole_folder(tmp_path / "run"):
+        pass
+    assert names(tmp_path) == ["run"]

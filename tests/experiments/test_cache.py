@@ -61,14 +61,15 @@ def test_a_stop_while_making_leaves_no_entry(error, store):
 
 
 def test_a_stop_while_writing_leaves_no_entry(store, monkeypatch):
-    write = type(store.root).write_bytes
+    opened = type(store.root).open
 
-    def half(path, content):
-        write(path, content[:50])
+    def half(path, mode):
+        with opened(path, mode) as file:
+            file.write(b"half")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(store.root), "write_bytes", half)
+        patch.setattr(type(store.root), "open", half)
         with pytest.raises(KeyboardInterrupt):
             kept(store)
     assert list(store.root.iterdir()) == []

@@ -239,9 +239,18 @@ def test_a_damaged_shard_of_an_unfinished_recording_is_found(tmp_path):
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path):
-    (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(CannotWrite, match="already holds other files"):
-        record(Counting(), MANY, tmp_path)
+    for name in ("thesis.tex", ".thesis.draft-2", "old.draft-0123456789abcdef"):
+        (tmp_path / name).write_text("precious")
+        with pytest.raises(CannotWrite, match="already holds other files"):
+            record(Counting(), MANY, tmp_path)
+        assert (tmp_path / name).read_text() == "precious"
+        (tmp_path / name).unlink()
+
+
+def test_a_symbolic_link_to_nothing_is_refused(tmp_path):
+    (tmp_path / "labels").symlink_to(tmp_path / "gone")
+    with pytest.raises(CannotWrite, match="cannot be created"):
+        record(Counting(), MANY, tmp_path / "labels")
 
 
 def test_two_recordings_into_one_folder_are_refused(tmp_path):

@@ -86,3 +86,18 @@ def test_a_file_of_a_model_of_categories_opens(engine, tmp_path):
         data = module.DMatrix(frame, Y, enable_categorical=True, nthread=1)
         module.train({"objective": "binary:logistic", "nthread": 1}, data, 2).save_model(path)
     assert open_teacher(str(path)).answer(frame).shape == (100, 2)
+
+
+@pytest.mark.parametrize("objective", ["reg:squarederror", "multi:softprob"])
+@pytest.mark.parametrize("suffix", ["json", "ubj"])
+def test_a_model_with_a_vector_in_each_leaf_opens(objective, suffix, tmp_path):
+    xgboost = pytest.importorskip("xgboost")
+    truth = np.column_stack([X[:, 0], X[:, 1], Y]) if objective == "reg:squarederror" else np.arange(100) % 3
+    settings = {"objective": objective, "multi_strategy": "multi_output_tree", "tree_method": "hist", "nthread": 1, "max_depth": 2}
+    booster = xgboost.train(settings | ({} if truth.ndim == 2 else {"num_class": 3}), xgboost.DMatrix(X, truth, nthread=1), 3)
+    booster.save_model(tmp_path / f"booster.{suffix}")
+    teacher = open_teacher(str(tmp_path / f"booster.{suffix}"))
+    answers = teacher.answer(X)
+    if teacher.form.kind == "logits":
+        answers = np.exp(answers) / np.exp(answers).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(answers, booster.predict(xgboost.DMatrix(X, nthread=1)), rtol=1e-5)

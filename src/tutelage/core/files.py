@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import glob
 import os
+import re
 import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from tutelage.core.errors import CannotWrite
 
 STALE_SECONDS = 3600
+_LOCKS = find_spec("fcntl") is not None  # not on Windows
+_SIXTEEN_DIGITS = "[0-9a-f]{16}"
 
 
 def is_empty(folder: Path) -> bool:
@@ -22,13 +25,21 @@ def is_empty(folder: Path) -> bool:
     return not any(folder.iterdir())
 
 
+def is_draft(path: Path) -> bool:
+    """Whether a path has the name of a draft of this module: one that is not being written was left by a killed process."""
+    return re.fullmatch(rf"\..+\.draft-{_SIXTEEN_DIGITS}", path.name) is not None
+
+
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `target`; on success it replaces `target`, on any error it is removed.
 
+    Where `target` is a symbolic link, the file that it names is written.
+
     Raises:
         CannotWrite: the folder cannot be created or written.
     """
+    target = _followed(target)
     draft = _draft(target, folder=False)
     try:
         yield draft
@@ -41,37 +52,46 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> Iterator[Path]:
-    """Yield a temporary folder next to `target`; on success it replaces `target`, on any error it is removed.
+    """Yield a temporary folder next to `target`; on success it replaces `target`, on any error within the block it is removed.
 
     Of several processes that write the same folder, the last to finish replaces what the others wrote. A process that is killed while it
     replaces the folder leaves a finished folder, which the next call, or `recover_folder`, puts into its place.
 
     Args:
-        target: the folder to create.
+        target: the folder to create. Where it is a symbolic link, the folder that it names is written.
         may_replace: called with a folder that already exists; False leaves it untouched. By default only an empty folder
             is replaced.
 
     Raises:
-        CannotWrite: the path cannot be written, or exists and may not be replaced.
+        CannotWrite: the path cannot be written, or exists and may not be replaced. If the block had ended, the message gives the path
+            where the finished folder was left.
     """
-    check_place(target, may_replace=may_replace)
+    check_whole_folder(target, may_replace=may_replace)
+    target = _followed(target)
     draft = _draft(target, folder=True)
     try:
         yield draft
         for path in sorted(draft.rglob("*")):
             _sync(path)
-        with locked(target.parent, wait=True):
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise _cannot_write(target, error) from error
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    try:
+        with _turn(target):
             _recover(target)
+            _remove_left_behind(target, may_replace)
             _check_replaceable(target, may_replace)  # another process may have written there since
             _replace_folder(draft, target)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    except (OSError, CannotWrite) as error:
+        reason = _cannot_write(target, error) if isinstance(error, OSError) else error
+        raise CannotWrite(f"{reason} The finished folder was left at {_preserved(draft, target)}.") from error
 
 
-def check_place(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> None:
-    """Check, before any long computation, that a folder can later be written at `target`.
+def check_whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> None:
+    """Check, before any long computation, that `whole_folder` can later write `target`.
 
     Args:
         target: the folder that will be written.
@@ -82,51 +102,116 @@ def check_place(target: Path, *, may_replace: Callable[[Path], bool] = is_empty)
     """
     recover_folder(target)
     _check_replaceable(target, may_replace)
-    _probe(target)
+    place = _followed(target)
+    if not place.name or os.path.ismount(place):
+        raise CannotWrite(f"{target} is the root of a file system, which cannot be replaced. Name a folder inside it.")
+    if _holds_current(place):
+        raise CannotWrite(f"{target} is or holds the current folder, which cannot be replaced. Name a new one, such as {target / 'run'}.")
+    _probe(place)
+
+
+def check_place(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> None:
+    """Check, before any long computation, that files can later be written into the folder `target`.
+
+    Args:
+        target: the folder, which need not exist.
+        may_replace: called with a folder that already exists: whether it holds nothing but files that may be replaced.
+
+    Raises:
+        CannotWrite: they cannot; the message gives the reason.
+    """
+    _check_replaceable(target, may_replace)
+    _probe(_followed(target) / "file")
 
 
 def _check_replaceable(target: Path, may_replace: Callable[[Path], bool]) -> None:
-    if target.exists():
-        if not target.is_dir():
-            raise CannotWrite(f"{target} is a file, but a folder will be written there. Choose another path.")
-        if not may_replace(target):
-            raise CannotWrite(f"{target} already holds other files, which would be lost. Choose another folder or empty it.")
+    try:
+        if target.exists():
+            if not target.is_dir():
+                raise CannotWrite(f"{target} is a file, but a folder will be written there. Choose another path.")
+            if not may_replace(target):
+                raise CannotWrite(f"{target} already holds other files, which would be lost. Choose another folder or empty it.")
+    except OSError as error:
+        raise _cannot_write(target, error) from error
 
 
 def recover_folder(target: Path) -> None:
-    """Put a finished folder into its place, if a process was killed while it replaced `target`. Call it before `target` is read."""
-    if any(_left_behind(target)):
-        with suppress(OSError), locked(target.parent, wait=True):  # where nothing can be written, the folder stays missing
-            _recover(target)
+    """Put a finished folder into its place, if a process was killed while it replaced `target`. Call it before `target` is read.
+
+    Nothing is removed. Where there are no locks, nothing is done: another process may be replacing the folder.
+    """
+    with suppress(OSError, CannotWrite):  # where nothing can be written, the folder stays missing
+        target = _followed(target)
+        if not target.exists() and _left_behind(target):
+            with _turn(target) as alone:
+                if alone:
+                    _recover(target)
 
 
 @contextmanager
-def locked(folder: Path, *, wait: bool) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder. The operating system releases it when the process ends in any way.
 
     Args:
         folder: an existing folder.
-        wait: wait for another process that holds the lock.
 
     Raises:
-        BlockingIOError: another process holds the lock, and `wait` is False. OSError: the folder cannot be opened.
+        BlockingIOError: another process holds the lock. OSError: the folder cannot be opened.
     """
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows has no such lock
+    if not _LOCKS:
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise
-        except OSError:  # a file system without locks
-            pass
+        _flock(handle, wait=False)
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _turn(target: Path) -> Iterator[bool]:
+    """Wait until no other process replaces `target`; yield whether that is certain: not every file system has locks.
+
+    The lock is a file next to the target, not the folder that holds both, which `locked` may hold for hours. It is removed at the end.
+    """
+    if not _LOCKS:
+        yield False
+        return
+    path = target.with_name(f".{target.name}.lock")
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            alone = _flock(handle, wait=True)
+            if not _is_open_file(handle, path):  # the process that held the lock removed the file
+                continue
+            try:
+                yield alone
+            finally:
+                path.unlink(missing_ok=True)
+            return
+        finally:
+            os.close(handle)
+
+
+def _flock(handle: int, *, wait: bool) -> bool:
+    """Lock an open file or folder; False on a file system without locks."""
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
+def _is_open_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def check_file_place(target: Path) -> None:
@@ -137,7 +222,7 @@ def check_file_place(target: Path) -> None:
     """
     if target.is_dir():
         raise CannotWrite(f"{target} is a folder, but a file will be written there. Name a file.")
-    _probe(target)
+    _probe(_followed(target))
 
 
 def write_text(target: Path, text: str) -> None:
@@ -155,13 +240,33 @@ def _probe(target: Path) -> None:
         raise _cannot_write(target, error) from error
 
 
+def _followed(target: Path) -> Path:
+    """The path that is written: what a symbolic link names; `.` and `..` by their names.
+
+    Raises:
+        CannotWrite: a link that leads back to itself.
+    """
+    if target.is_symlink() or target.name in {"", ".."}:
+        with suppress(RuntimeError):  # a loop, until Python 3.12
+            target = target.resolve()
+        if target.is_symlink():
+            raise CannotWrite(f"{target} is a symbolic link that leads back to itself. Choose another path.")
+    return target
+
+
+def _holds_current(target: Path) -> bool:
+    """Whether a folder is the current one of this process, or a folder above it."""
+    with suppress(OSError):  # the current folder was removed
+        return Path.cwd().resolve().is_relative_to(target.resolve())
+    return False
+
+
 def _draft(target: Path, *, folder: bool) -> Path:
     """Create an empty draft in the target's folder, so that a rename never crosses file systems."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{target.name}.draft-"
-        _sweep(target.parent, prefix)
-        draft = target.with_name(f"{prefix}{secrets.token_hex(8)}")
+        _sweep(target)
+        draft = _beside(target, "draft")
         # Not tempfile, which hides what it creates from other users, whatever the umask.
         if folder:
             draft.mkdir()
@@ -172,9 +277,20 @@ def _draft(target: Path, *, folder: bool) -> Path:
         raise _cannot_write(target, error) from error
 
 
-def _sweep(folder: Path, prefix: str) -> None:
+def _beside(target: Path, kind: str) -> Path:
+    """A new name in the target's folder, which `_named` recognises."""
+    return target.with_name(f".{target.name}.{kind}-{secrets.token_hex(8)}")
+
+
+def _named(target: Path, kind: str) -> list[Path]:
+    """What lies in the target's folder under a name that `_beside` gave; any other name belongs to the user."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.{kind}-{_SIXTEEN_DIGITS}")
+    return [path for path in target.parent.iterdir() if name.fullmatch(path.name) and not path.is_symlink()]
+
+
+def _sweep(target: Path) -> None:
     """Remove drafts of the same target that a killed process left behind; an active draft is always younger than an hour."""
-    for stale in folder.glob(f"{glob.escape(prefix)}*"):
+    for stale in _named(target, "draft"):
         with suppress(OSError):
             if time.time() - stale.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
@@ -190,7 +306,7 @@ def _replace_folder(draft: Path, target: Path) -> None:
     if not target.exists():
         draft.replace(target)
         return
-    done, old = (target.with_name(f".{target.name}.{kind}-{secrets.token_hex(8)}") for kind in ("done", "old"))
+    done, old = _beside(target, "done"), _beside(target, "old")
     draft.replace(done)
     target.replace(old)
     try:
@@ -204,17 +320,31 @@ def _replace_folder(draft: Path, target: Path) -> None:
 
 def _left_behind(target: Path) -> list[Path]:
     """Finished folders that a killed process left under other names: new ones first, then those that were to be replaced."""
-    name = glob.escape(target.name)
-    return [path for kind in ("done", "old") for path in target.parent.glob(f".{name}.{kind}-*")]
+    if not target.parent.is_dir():
+        return []
+    return [path for kind in ("done", "old") for path in _named(target, kind) if path.is_dir()]
 
 
 def _recover(target: Path) -> None:
-    """Complete the replacement that a killed process began; the caller holds the lock of the folder above."""
+    """Complete the replacement that a killed process began; the caller has its turn."""
     left = _left_behind(target)
     if left and not target.exists():
-        left.pop(0).replace(target)
-    for path in left:
-        shutil.rmtree(path, ignore_errors=True)
+        left[0].replace(target)
+
+
+def _remove_left_behind(target: Path, may_replace: Callable[[Path], bool]) -> None:
+    """Remove what a killed process left and no one needs, once the target is in its place; the caller has its turn."""
+    for path in _left_behind(target):
+        if may_replace(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _preserved(draft: Path, target: Path) -> Path:
+    """Move a finished draft to a name that is seen, and that no later call removes; where it then lies."""
+    finished = target.with_name(f"{target.name}.finished-{draft.name[-16:]}")
+    with suppress(OSError):
+        return draft.replace(finished)
+    return draft
 
 
 def _sync(path: Path) -> None:

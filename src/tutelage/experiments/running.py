@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile
-from tutelage.core.files import check_place, is_empty, recover_folder, whole_folder
+from tutelage.core.files import check_whole_folder, is_empty, recover_folder, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Advance, Stages
 from tutelage.core.stored.checksums import read_json
@@ -52,7 +52,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
             its model.
     """
     _check_plan(recipe, plan)
-    check_place(out, may_replace=_is_run)
+    check_whole_folder(out, may_replace=_is_run)
     check_store(store.root)
     outcome = recipe.run(plan, store, stages)
     with stages.stage("export and cost", len(outcome.arms)) as advance:

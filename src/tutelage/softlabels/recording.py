@@ -15,7 +15,7 @@ from tutelage.core.arguments import choice, function, path, whole
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
-from tutelage.core.files import check_place, locked
+from tutelage.core.files import check_place, is_draft, locked
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
@@ -184,7 +184,7 @@ class _Recording:
 
     def finish(self) -> LabelFolder:
         """Record the missing shards, then write the manifest."""
-        for draft in self.folder.glob(".*.draft-*"):  # left by a killed run; the lock keeps other writers out
+        for draft in filter(is_draft, list(self.folder.iterdir())):  # left by a killed run; the lock keeps other writers out
             draft.unlink()
         provenance = self._provenance_so_far()
         tally = _Tally(self.advance)
@@ -316,7 +316,7 @@ def _dtype_of(answers: Floats) -> Dtype:
 
 def _only_ours(folder: Path) -> bool:
     return all(
-        path.name == MANIFEST or (path.name.startswith("part-") and path.suffix == ".parquet") or ".draft-" in path.name
+        path.name == MANIFEST or (path.name.startswith("part-") and path.suffix == ".parquet") or is_draft(path)
         for path in folder.iterdir()
     )
 
@@ -326,7 +326,10 @@ def _locked(folder: Path) -> Iterator[None]:
     """Create a folder, and lock it against a second recording."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder, wait=False):
+    except OSError as error:
+        raise CannotWrite(f"{folder} cannot be created ({error.strerror or error}). Choose another folder.") from error
+    try:
+        with locked(folder):
             yield
     except BlockingIOError as error:
         raise CannotWrite(f"another process is recording into {folder}. Wait for it, or choose another folder.") from error

@@ -7,6 +7,7 @@ time and memory (`booster_probe`); then the trees of LightGBM and XGBoost are ch
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
-from tutelage.core.stored.booster_trees import sound_lightgbm, sound_xgboost, without_tree_sizes
+from tutelage.core.stored.booster_trees import lightgbm_parts, sound_lightgbm, sound_xgboost, without_tree_sizes
 from tutelage.teachers import booster_probe
 
 SECONDS, SECONDS_A_MEGABYTE = 30, 1
@@ -38,7 +39,7 @@ def load_lightgbm(path: Path) -> Any:
     if "\nend of trees" not in text:  # LightGBM itself would read past the end of the text
         raise DamagedFile(f"{path} is not a complete LightGBM model (the line 'end of trees' is missing). Save the model again.")
     text = without_tree_sizes(text)
-    _check_nodes(path, lambda: sound_lightgbm(text), "LightGBM")
+    _check_nodes(path, lambda: sound_lightgbm(lightgbm_parts(text)), "LightGBM")
     _prove(path, text.encode(), "lightgbm", "a LightGBM")
     return _loaded(path, "a LightGBM", lambda: lightgbm.Booster(model_str=text))
 
@@ -59,7 +60,7 @@ def load_xgboost(path: Path) -> Any:
         return booster
 
     booster = _loaded(path, "an XGBoost", load)
-    _check_nodes(path, lambda: sound_xgboost(bytes(booster.save_raw("json")).decode()), "XGBoost")
+    _check_nodes(path, lambda: sound_xgboost(json.loads(bytes(booster.save_raw("json")))), "XGBoost")
     return booster
 
 

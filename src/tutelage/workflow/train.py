@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
-from tutelage.core.files import check_place, recover_folder, whole_folder
+from tutelage.core.files import check_whole_folder, recover_folder, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Stages
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
@@ -84,7 +84,7 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
             without an answer, or true classes unknown to the teacher. DamagedFile: the labels are damaged.
             CannotWrite: the folder cannot be written; raised before any work.
     """
-    check_place(out, may_replace=_is_trained)
+    check_whole_folder(out, may_replace=_is_trained)
     unfitted, data = _unfitted(spec, labels, data), in_columns_of(labels, data)
     with stages.stage("labels"):
         rows = data.rows_of(columns_known_to(labels, data))

@@ -56,9 +56,34 @@ def test_an_archive_that_would_fill_the_memory_is_refused_before_it_is_unpacked(
 
 def test_a_large_forest_is_not_taken_for_a_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr(skops_files, "FREE_BYTES", 0)
+    path = tmp_path / "model.skops"
     model = RandomForestClassifier(100, max_depth=3, random_state=0).fit(np.random.default_rng(0).normal(size=(50, 3)), np.arange(50) % 2)
-    (tmp_path / "model.skops").write_bytes(dump_skops(model, {}))
-    assert read_skops(tmp_path / "model.skops").about == {}
+    skops.io.dump(model, path, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
+    assert read_skops(path).about is None
+
+
+def test_an_archive_of_ours_may_unpack_to_what_it_states_and_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(skops_files, "FREE_BYTES", 1 << 10)
+    path, model = tmp_path / "model.skops", [np.zeros(200_000), sp.csr_matrix(np.zeros((300, 300)))]
+    path.write_bytes(dump_skops(model, {"schema": 1}))
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    assert unpacked > 200 * path.stat().st_size
+    assert read_skops(path).about == {"schema": 1}
+    skops.io.dump(model, path, compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(DamagedFile, match="would unpack to"):
+        read_skops(path)
+    monkeypatch.setattr(skops_files, "_size_inside", lambda name, content: 0)
+    path.write_bytes(dump_skops(model, {"schema": 1}))  # states too little
+    monkeypatch.undo()
+    with pytest.raises(DamagedFile, match="would unpack to"):
+        read_skops(path)
+
+
+def test_what_is_said_about_an_archive_may_not_fill_the_memory(tmp_path):
+    (tmp_path / "bomb.skops").write_bytes(bomb(ABOUT))
+    with pytest.raises(DamagedFile, match="too large"), reading_skops(tmp_path / "bomb.skops", "a model", "Again."):
+        read_skops(tmp_path / "bomb.skops")
 
 
 @pytest.mark.parametrize("error", [zipfile.BadZipFile("x"), RecursionError(), MemoryError(), EOFError()])

@@ -5,6 +5,7 @@ from torch import nn
 
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.losses.value_terms import soft_bernoulli, squared_error
+from tutelage.students.saved.networks import _weights
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.stacks.networks import mlp
@@ -168,3 +169,21 @@ def test_a_flipped_weight_of_a_network_without_a_description_is_noticed(tmp_path
     path.write_bytes(content)
     with pytest.raises(DamagedFile, match="do not match its checksum"):
         load_student(path, network=Gated)
+
+
+def test_weights_are_copied_only_where_they_share_memory():
+    layer, other, whole = nn.Linear(3, 2), nn.Linear(3, 2), torch.arange(6.0)
+    other.weight = layer.weight
+    layer.register_buffer("first", whole[:3])
+    layer.register_buffer("last", whole[3:])
+    layer.register_buffer("across", whole.reshape(2, 3).T)
+    layer.register_buffer("negated", torch.full((2,), 1 + 2j).conj().imag)
+    state = nn.ModuleList([layer, other]).state_dict()
+    weights = _weights(nn.ModuleList([layer, other]))
+    assert weights.keys() == state.keys()
+    for name, value in state.items():
+        torch.testing.assert_close(weights[name], value, rtol=0, atol=0)
+        assert not weights[name].is_neg()
+    places = [value.untyped_storage().data_ptr() for value in weights.values()]
+    assert len(set(places)) == len(places)
+    assert all(weights[name].data_ptr() == state[name].data_ptr() for name in ("0.weight", "0.bias", "0.first", "1.bias"))

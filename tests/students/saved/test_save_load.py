@@ -46,6 +46,16 @@ STUDENTS = {
 }
 
 
+def test_a_tree_of_many_classes_round_trips_though_it_unpacks_to_hundreds_of_times_its_size(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.core.stored.skops_files.FREE_BYTES", 1 << 12)
+    truth = np.arange(1200) % 300
+    student = SoftTree(max_leaf_nodes=None).fit(RNG.normal(size=(1200, 3)), truth)
+    path = save_student(student, tmp_path / "tree")
+    with zipfile.ZipFile(path) as archive:
+        assert sum(entry.file_size for entry in archive.infolist()) > 70 * path.stat().st_size
+    np.testing.assert_array_equal(load_student(path).predict(X), student.predict(X))
+
+
 @pytest.mark.parametrize("name", STUDENTS)
 def test_a_student_round_trips(name, tmp_path):
     student = STUDENTS[name]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from tutelage.core.stored.tree_nodes import LEAF, points_inside
 
@@ -17,31 +16,39 @@ def without_tree_sizes(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("tree_sizes="))
 
 
-def lightgbm_parts(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """The fields of the head of a LightGBM text, and those of each tree."""
-    head, *trees = text.partition("\nend of trees")[0].split("\nTree=")
-    return _fields(head), [_fields(tree) for tree in trees]
+class LightGBMParts(NamedTuple):
+    """A LightGBM text: the fields of its head, those of each tree, and the lines after the trees."""
+
+    head: dict[str, str]
+    trees: list[dict[str, str]]
+    rest: list[str]
 
 
-def sound_lightgbm(text: str) -> bool:
+def lightgbm_parts(text: str) -> LightGBMParts:
+    """A LightGBM text, parsed."""
+    before, _, after = text.partition("\nend of trees")
+    head, *trees = before.split("\nTree=")
+    return LightGBMParts(_fields(head), [_fields(tree) for tree in trees], after.splitlines())
+
+
+def sound_lightgbm(parts: LightGBMParts) -> bool:
     """Whether all indices in a LightGBM text are within bounds.
 
     Raises:
         ValueError, KeyError: it is not such a text.
     """
-    about, trees = lightgbm_parts(text)
-    features, columns = int(about["max_feature_idx"]) + 1, int(about["num_tree_per_iteration"])
-    fits = columns > 0 and len(trees) % columns == 0
-    return fits and _sound_parameters(text) and all(_sound_lightgbm_tree(tree, features) for tree in trees)
+    features, columns = int(parts.head["max_feature_idx"]) + 1, int(parts.head["num_tree_per_iteration"])
+    fits = columns > 0 and len(parts.trees) % columns == 0
+    return fits and _sound_parameters(parts.rest) and all(_sound_lightgbm_tree(tree, features) for tree in parts.trees)
 
 
-def sound_xgboost(text: str) -> bool:
-    """Whether all indices in an XGBoost JSON are within bounds.
+def sound_xgboost(plain: Any) -> bool:
+    """Whether all indices in what XGBoost's JSON holds are within bounds.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: it is not such a text.
+        ValueError, KeyError, TypeError, AttributeError: it is no such model.
     """
-    learner = json.loads(text)["learner"]
+    learner = plain["learner"]
     booster = learner["gradient_booster"]
     if booster["name"] == "gblinear":
         return True
@@ -59,9 +66,8 @@ def sound_xgboost(text: str) -> bool:
     )
 
 
-def _sound_parameters(text: str) -> bool:
+def _sound_parameters(lines: list[str]) -> bool:
     """Whether the parameters after the trees are complete, one in brackets a line: LightGBM reads on until it finds their ends."""
-    lines = text.partition("\nend of trees")[2].splitlines()
     if "parameters:" not in lines:
         return not any(line.startswith("[") or line == "end of parameters" for line in lines)
     rest = lines[lines.index("parameters:") + 1 :]
@@ -111,12 +117,19 @@ def _with_leaves(child: NDArray[np.integer[Any]], leaves: int) -> NDArray[np.int
 
 
 def _sound_xgboost_tree(tree: dict[str, Any], features: int) -> bool:
-    nodes = int(tree["tree_param"]["num_nodes"])
-    each: tuple[ArrayLike, ...] = tuple(tree[name] for name in ("left_children", "right_children", "split_indices"))
-    lengths = {len(tree[name]) for name in ("left_children", "split_conditions", "default_left", "split_indices")}
-    vector = int(tree["tree_param"].get("size_leaf_vector", 1))
-    enough = len(tree["base_weights"]) >= nodes * max(vector, 1) or vector > 1
-    return lengths == {nodes} and enough and points_inside(*each, features=features) and _sound_segments(tree, nodes)
+    nodes, vector = int(tree["tree_param"]["num_nodes"]), int(tree["tree_param"].get("size_leaf_vector", 1))
+    left, right = np.asarray(tree["left_children"]), np.asarray(tree["right_children"])
+    lengths = {len(tree[name]) for name in ("left_children", "right_children", "split_conditions", "default_left", "split_indices")}
+    if lengths != {nodes}:
+        return False
+    if vector > 1 and "leaf_weights" in tree:  # the right child of a leaf is then the place of its vector among the weights
+        leaf = left == LEAF
+        if not ((right[leaf] >= 0) & (right[leaf] < len(tree["leaf_weights"]) // vector)).all():
+            return False
+        right = np.where(leaf, LEAF, right)
+    elif len(tree["base_weights"]) < nodes * max(vector, 1):
+        return False
+    return points_inside(left, right, tree["split_indices"], features=features) and _sound_segments(tree, nodes)
 
 
 def _sound_segments(tree: dict[str, Any], nodes: int) -> bool:

@@ -111,14 +111,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], about: Mapping[str, An
         CannotWrite: the file cannot be written.
     """
     header = json.dumps({CHECKSUM: _ZEROS, **about})
-    content = bytearray(require(f"safetensors.{framework}").save(dict(tensors), {_ABOUT: header}))
-    place = _IN_HEADER.search(content)
-    assert place is not None  # noqa: S101 - it was written above
-    start, stop = place.span(1)
-    content[start:stop] = hashlib.sha256(content).hexdigest().encode()
-    with whole_file(path) as draft:
+    content = memoryview(require(f"safetensors.{framework}").save(dict(tensors), {_ABOUT: header}))
+    start, stop = _place_of_checksum(content)
+    with whole_file(path) as draft, draft.open("wb") as file:
         # Not save_file: it writes to another draft, with a name that nobody recognises if the process is killed.
-        draft.write_bytes(content)
+        file.writelines((content[:start], _tensor_checksum(content).encode(), content[stop:]))
 
 
 def read_tensors(path: Path, *, framework: Literal["torch", "numpy"], of: str, remedy: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -154,12 +151,17 @@ def _about(content: bytes) -> dict[str, Any]:
     return dict(json.loads(header["__metadata__"][_ABOUT]))
 
 
-def _tensor_checksum(content: bytes) -> str:
+def _tensor_checksum(content: bytes | memoryview) -> str:
+    view = memoryview(content)
+    start, stop = _place_of_checksum(view)
+    digest = hashlib.sha256()
+    for part in (view[:start], _ZEROS.encode(), view[stop:]):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _place_of_checksum(content: memoryview) -> tuple[int, int]:
     place = _IN_HEADER.search(content)
     if place is None:
         raise ValueError("it carries no checksum")
-    start, stop = place.span(1)
-    digest = hashlib.sha256()
-    for part in (memoryview(content)[:start], _ZEROS.encode(), memoryview(content)[stop:]):
-        digest.update(part)
-    return digest.hexdigest()
+    return place.span(1)

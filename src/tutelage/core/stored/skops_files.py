@@ -20,7 +20,9 @@ from tutelage.core.errors import DamagedFile, TutelageError, one_line
 ABOUT = "tutelage.json"
 """The entry of an archive of ours that holds JSON values about it."""
 FREE_BYTES, MOST_TIMES = 1 << 25, 60
-"""An archive may unpack to this many bytes, and in addition to this many times its own size: a large forest takes 50 times."""
+"""An archive of another program may unpack to this many bytes, and in addition to this many times its own size. One of ours states what
+it unpacks to: a tree of many classes takes hundreds of times its size."""
+_UNPACKED = "unpacked_bytes"
 _MARK = b"sha256:"
 _LENGTH = len(_MARK) + 64
 # skops names objects, and the files of arrays, by addresses in memory or at random. In the JSON of the archive, a quote within a text
@@ -48,12 +50,14 @@ def dump_skops(model: Any, about: Mapping[str, Any]) -> bytes:
         zipfile.ZipFile(buffer, "w", compression=zipfile.ZIP_DEFLATED) as archive,
     ):
         schema = _NAMES.sub(renamed, original.read("schema.json").decode())
-        entries = {"schema.json": schema.encode(), ABOUT: json.dumps(about).encode()}
+        entries = {"schema.json": schema.encode()}
         for name in original.namelist():
             stem, dot, kind = name.partition(".")
             if stem in names:
                 content = original.read(name)
                 entries[f"{names[stem]}{dot}{kind}"] = _without_padding(content) if kind == "npy" else content
+        unpacked = sum(len(content) + _size_inside(name, content) for name, content in entries.items())
+        entries[ABOUT] = json.dumps({**about, _UNPACKED: unpacked}).encode()
         for name, content in sorted(entries.items()):
             # ZipInfo: without the time of day.
             archive.writestr(zipfile.ZipInfo(name), content, compress_type=zipfile.ZIP_DEFLATED)
@@ -94,27 +98,44 @@ def read_skops(path: Path) -> SkopsArchive:
     if marked and hashlib.sha256(content[:-64]).hexdigest().encode() != content[-64:]:
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum. Save the model again.")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        unpacked, most = _unpacked_size(archive), FREE_BYTES + MOST_TIMES * len(content)
-        if unpacked > most:
-            raise DamagedFile(
-                f"{path} would unpack to {unpacked:,} bytes, from {len(content):,}; expected {most:,} at most. Do not use it, or save the "
-                "model again."
-            )
-        about = json.loads(archive.read(ABOUT)) if ABOUT in archive.namelist() else None
-    if about is not None and not marked:
-        raise DamagedFile(f"{path} is damaged: it carries no checksum. Save the model again.")
+        about = _about(archive)
+        if about is not None and not marked:
+            raise DamagedFile(f"{path} is damaged: it carries no checksum. Save the model again.")
+        stated = None if about is None else about.pop(_UNPACKED, None)
+        most = FREE_BYTES + MOST_TIMES * len(content) if stated is None else int(stated)
+        unpacked = _unpacked_size(archive, most)
+    if unpacked > most:
+        raise DamagedFile(
+            f"{path} would unpack to {unpacked:,} bytes, from {len(content):,}; expected {most:,} at most. Do not use it; if the model is "
+            "yours, save it again, without compression."
+        )
     return SkopsArchive(content, about)
 
 
-def _unpacked_size(archive: zipfile.ZipFile) -> int:
-    """Bytes of all entries, and of what the archives among them unpack to (sparse matrices); nothing larger than declared is ever read."""
-    total = sum(entry.file_size for entry in archive.infolist())
-    if total <= FREE_BYTES + MOST_TIMES * sum(entry.compress_size for entry in archive.infolist()):
-        for entry in archive.infolist():
-            if entry.filename.endswith(".npz"):
-                with zipfile.ZipFile(io.BytesIO(archive.read(entry))) as inner:
-                    total += sum(part.file_size for part in inner.infolist())
+def _about(archive: zipfile.ZipFile) -> dict[str, Any] | None:
+    """What `dump_skops` stored in an archive; None if another program wrote it."""
+    if ABOUT not in archive.namelist():
+        return None
+    if archive.getinfo(ABOUT).file_size > FREE_BYTES:
+        raise ValueError(f"its {ABOUT} is too large")
+    return dict(json.loads(archive.read(ABOUT)))
+
+
+def _unpacked_size(archive: zipfile.ZipFile, most: int) -> int:
+    """Bytes of all entries but `ABOUT`, and of what the archives among them unpack to; no more than `most` bytes are ever read."""
+    entries = [entry for entry in archive.infolist() if entry.filename != ABOUT]
+    total = sum(entry.file_size for entry in entries)
+    if total <= most:
+        total += sum(_size_inside(entry.filename, archive.read(entry)) for entry in entries if entry.filename.endswith(".npz"))
     return total
+
+
+def _size_inside(name: str, content: bytes) -> int:
+    """Bytes that an entry itself unpacks to, if it is an archive: a sparse matrix."""
+    if not name.endswith(".npz"):
+        return 0
+    with zipfile.ZipFile(io.BytesIO(content)) as inner:
+        return sum(part.file_size for part in inner.infolist())
 
 
 @contextmanager

@@ -57,15 +57,15 @@ def _read(module: Any, text: str) -> Any:
 
 
 def _fits_lightgbm(text: str, features: int, columns: int) -> bool:
-    about, trees = lightgbm_parts(text)
-    fits = int(about["max_feature_idx"]) + 1 == features and int(about["num_tree_per_iteration"]) == columns
+    parts = lightgbm_parts(text)
+    fits = int(parts.head["max_feature_idx"]) + 1 == features and int(parts.head["num_tree_per_iteration"]) == columns
     # SoftBoosting never splits categories, nor fits lines in leaves.
-    return fits and all(tree["num_cat"] == tree["is_linear"] == "0" for tree in trees) and sound_lightgbm(text)
+    return fits and all(tree["num_cat"] == tree["is_linear"] == "0" for tree in parts.trees) and sound_lightgbm(parts)
 
 
 def _fits_xgboost(text: str, features: int, columns: int) -> bool:
-    learner = json.loads(text)["learner"]
-    about, booster = learner["learner_model_param"], learner["gradient_booster"]
+    plain = json.loads(text)
+    about, booster = plain["learner"]["learner_model_param"], plain["learner"]["gradient_booster"]
     fits = int(about["num_feature"]) == features and max(int(about["num_class"]), 1) == columns
-    plain = booster["name"] == "gbtree" and not any(any(tree["split_type"]) for tree in booster["model"]["trees"])
-    return fits and plain and sound_xgboost(text)
+    plain_trees = booster["name"] == "gbtree" and not any(any(tree["split_type"]) for tree in booster["model"]["trees"])
+    return fits and plain_trees and sound_xgboost(plain)

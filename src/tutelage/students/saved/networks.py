@@ -162,13 +162,17 @@ def _content(student: TorchStudent) -> str | None:
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
-    """The weights by name, each in memory of its own, on the CPU."""
-    weights = {}
+    """The weights by name, on the CPU; a copy where two share memory, which safetensors cannot hold."""
+    weights: dict[str, Tensor] = {}
+    places: set[int] = set()
     for name, value in network.state_dict().items():
         try:
-            weights[name] = value.detach().to("cpu", copy=True).contiguous()
+            weight = value.detach().to("cpu").contiguous().resolve_neg()
         except Exception as error:  # a state of another kind, or weights that were never made
             raise BadInput(f"the network cannot be saved: its {name} is a {type(value).__name__} without numbers to store.") from error
-        if weights[name].is_quantized or weights[name].is_complex() or weights[name].is_sparse:
-            raise BadInput(f"the network cannot be saved: its {name} is {weights[name].dtype}; expected dense real numbers.")
+        if weight.is_quantized or weight.is_complex() or weight.is_sparse:
+            raise BadInput(f"the network cannot be saved: its {name} is {weight.dtype}; expected dense real numbers.")
+        place = weight.untyped_storage().data_ptr()
+        weights[name] = weight.clone() if place in places else weight
+        places.add(place)
     return weights

@@ -297,15 +297,16 @@ def plain(label: Any) -> Any:
 
 
 def labels_of(classes: Any) -> tuple[Any, ...]:
-    """Class labels, given as any sequence, as a tuple.
+    """Class labels, given as any sequence, array or tensor, as a tuple.
 
     Raises:
         LabelMismatch: no sequence.
     """
-    if not isinstance(classes, Iterable) or isinstance(classes, bytes | set | frozenset | Mapping):
+    given = classes.to_pylist() if hasattr(classes, "to_pylist") else classes.tolist() if hasattr(classes, "detach") else classes
+    if not isinstance(given, Iterable) or isinstance(given, bytes | set | frozenset | Mapping):
         raise LabelMismatch(f"classes are given as {shown(classes)}; expected a sequence, the label of each column in order.")
     try:
-        return tuple(classes)
+        return tuple(given)
     except TypeError as error:  # an array without axes
         raise LabelMismatch(f"classes are given as {shown(classes)}; expected a sequence, the label of each column in order.") from error
 

@@ -123,3 +123,4 @@ def test_the_engines_own_values_for_no_limit_and_large_seeds_are_accepted(engine
     assert not np.array_equal(boosted(engine=engine, n_estimators=3, max_depth=1).fit(X, P).predict_proba(X), unlimited)
     drawn = [boosted(engine=engine, n_estimators=3, subsample=0.5, random_state=seed).fit(X, P).predict_proba(X) for seed in (0, 2**32 - 1)]
     assert not np.array_equal(*drawn)
+    assert boosted(engine=engine, n_estimators=1, n_jobs=0).fit(X, P).n_features_in_ == 4

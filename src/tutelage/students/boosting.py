@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix, issparse
 from tutelage.core.answers import two_columns
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import reported_as_ours, require
-from tutelage.students.checked import MOST_PARTS, Check, a_number, a_whole, one_of, optional, thread_count
+from tutelage.students.checked import MOST_PARTS, Check, a_number, a_whole, one_of, optional
 from tutelage.students.saved.booster_text import booster_of, text_of
 from tutelage.students.soft_classifier import SoftClassifier
 
@@ -41,7 +41,7 @@ class SoftBoosting(SoftClassifier):
         subsample: share of the rows drawn in each round.
         colsample_bytree: share of the features drawn for each tree.
         max_bin: maximum number of bins per feature.
-        n_jobs: threads; None leaves the number to the engine.
+        n_jobs: threads; None, or as in the engines 0 and less, leaves the number to the engine.
         random_state: seed of the drawn rows and features.
 
     Attributes:
@@ -70,7 +70,7 @@ class SoftBoosting(SoftClassifier):
         "subsample": a_number(above=0, most=1),
         "colsample_bytree": a_number(above=0, most=1),
         "max_bin": a_whole(2, 65_535),
-        "n_jobs": thread_count,
+        "n_jobs": optional(a_whole(-MOST_PARTS)),
         "random_state": optional(a_whole(0, 2**32 - 1)),
     }
 

@@ -96,5 +96,6 @@ def test_one_distribution_may_stand_for_every_row():
     for measure in (kl_nats, cross_entropy, brier):
         np.testing.assert_array_equal(measure(target, shares_of_classes), measure(target, np.tile(shares_of_classes, (2, 1))))
         np.testing.assert_array_equal(measure(shares_of_classes, target), measure(np.tile(shares_of_classes, (2, 1)), target))
+        assert measure(np.zeros((0, 3)), np.zeros((0, 3))).shape == (0,)
         with pytest.raises(ShapeError, match=r"\(2, 3\) and student_probs \(2,\)"):
             measure(target, np.array([0.5, 0.5]))

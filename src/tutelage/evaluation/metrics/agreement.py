@@ -59,6 +59,8 @@ def distribution_pair(
     first, second = (real_numbers(values, name) for values, name in zip((target, student), names, strict=True))
     if 1 in (first.ndim, second.ndim) and first.shape[-1:] == second.shape[-1:]:
         first, second = np.broadcast_arrays(first, second)
+    if first.shape == second.shape and first.ndim > 1 and not len(first) and first.shape[-1]:
+        return first, second  # no rows, and no figures
     return probability_pair(first, second, names=names)
 
 

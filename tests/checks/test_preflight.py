@@ -172,3 +172,13 @@ def test_a_teacher_that_is_right_by_construction_gives_no_error(kind, classes):
             found = preflight(CustomTeacher(function, form), X, labels)
             assert not found.of("error"), str(found)
             assert {finding.check for finding in found.of("warning")} <= {"accuracy", "labels-known"}, str(found)
+
+
+def test_the_columns_to_drop_may_come_from_a_generator():
+    frame, labels = frame_of()
+    teacher = CustomTeacher(lambda rows: np.zeros((len(rows), 2)), AnswerForm("logits", "binary", ("buy", "leave")))
+    numbered = frame.assign(number=np.arange(len(frame)))
+    whole, listed, generated = (
+        preflight(teacher, numbered, labels, drop=drop).findings for drop in ((), ["number"], (name for name in ["number"]))
+    )
+    assert generated == listed != whole

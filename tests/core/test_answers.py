@@ -1,5 +1,7 @@
 import numpy as np
+import pyarrow as pa
 import pytest
+import torch
 
 from tutelage.core.answers import AnswerForm, label_array, labels_of, of_classes, two_columns
 from tutelage.core.arrays import sigmoid, softmax
@@ -117,3 +119,22 @@ def test_class_names_may_be_any_sequence_and_keep_their_types_in_an_array():
     for classes in (3, np.array(3), None):
         with pytest.raises(LabelMismatch, match="expected a sequence, the label of each column in order"):
             of_classes("logits", classes)
+
+
+@pytest.mark.parametrize("classes", [{"b": 0, "a": 1}.keys(), {0: "b", 1: "a"}.values(), (name for name in "ba"), pa.array(["b", "a"])])
+def test_class_names_come_from_anything_that_has_an_order(classes):
+    assert of_classes("logits", classes).classes == ("b", "a")
+
+
+def test_class_names_in_a_tensor_are_plain_numbers():
+    assert [type(label) for label in of_classes("logits", torch.arange(3)).classes] == [int] * 3
+    with pytest.raises(LabelMismatch, match="expected a sequence"):
+        of_classes("logits", torch.tensor(3))
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+def test_no_rows_have_no_probabilities_and_another_number_of_columns_is_refused(kind):
+    form = of_classes(kind, ["a", "b"])
+    assert form.probabilities(np.zeros((0, 2)), 2.0).shape == (0, 2)
+    with pytest.raises(ShapeError, match=r"shape \(3, 4\); expected \(rows, 2\)"):
+        form.probabilities(np.full((3, 4), 0.25), 2.0)

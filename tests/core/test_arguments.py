@@ -1,15 +1,19 @@
 """Settings at the door: the right ones come back as the type that the code expects, the others are refused in one sentence."""
 
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
-from tutelage.core.arguments import choice, flag, function, mapping, number, path, seed_of, text, texts, whole
+from tutelage.core.arguments import choice, flag, function, mapping, number, path, seed_of, text, texts, whole, whole_numbers
 from tutelage.core.errors import BadInput
 
 share = partial(number, least=0, most=1)
+sizes = partial(whole_numbers, expected="sizes", least=1)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,19 @@ share = partial(number, least=0, most=1)
         (text, "a", "a"),
         (texts, "a", ("a",)),
         (texts, ["a", "b"], ("a", "b")),
+        (texts, iter(["a", "b"]), ("a", "b")),
+        (texts, np.array("a"), ("a",)),
+        (texts, {"a": 1, "b": 2}.keys(), ("a", "b")),
+        (sizes, (size for size in (4, 8)), [4, 8]),
+        (sizes, np.array([4, 8]), [4, 8]),
+        (sizes, pd.Series([4, 8]), [4, 8]),
+        (sizes, torch.tensor([4, 8]), [4, 8]),
+        (sizes, {4: "a", 8: "b"}.keys(), [4, 8]),
+        (whole, torch.tensor(3), 3),
+        (share, torch.tensor(0.5), 0.5),
+        (share, np.array(0.5), 0.5),
+        (share, Fraction(1, 2), 0.5),
+        (flag, torch.tensor(True), True),
         (mapping, None, {}),
         (path, Path("a"), Path("a")),
     ],
@@ -54,6 +71,14 @@ def test_right_settings_are_returned_as_plain_values(check, value, expected):
         (text, 5, "expected a text"),
         (texts, {"a": 1}, "expected a text, or a list of them"),
         (texts, ["a", 1], "expected a text, or a list of them"),
+        (texts, np.array(5), "expected a text, or a list of them"),
+        (partial(texts, least=1), [], "it lists 0 texts; expected at least 1"),
+        (sizes, "48", "it is '48'; expected sizes"),
+        (sizes, {4, 8}, "expected sizes"),
+        (sizes, {4: 8}, "expected sizes"),
+        (sizes, np.array(4), r"it is array\(4\); expected sizes"),
+        (sizes, [4, 0], "a size in it is 0; expected a whole number, 1 or more"),
+        (sizes, [4.0], "a size in it is 4.0"),
         (mapping, ["a"], "expected a dict"),
         (partial(function, of="of one number"), 5, "expected a function of one number"),
         (path, 5, "expected a path"),

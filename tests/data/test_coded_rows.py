@@ -87,3 +87,14 @@ def test_every_kind_of_gap_is_missing_among_objects(gap):
     coded = encode_rows(np.array([[1, "a"], [gap, gap], [3, "b"]], dtype=object))
     assert coded.levels.tolist() == [0, 2]
     np.testing.assert_array_equal(coded.cells, [[1, 0], [np.nan, np.nan], [3, 1]])
+
+
+@pytest.mark.parametrize("categorical", [np.array([0]), pd.Index([0]), range(1), {0}, {0: "code"}.keys()])
+def test_declared_columns_come_in_any_container_that_can_be_read_again(categorical):
+    assert encode_rows(np.array([[10, 7], [30, 9]]), categorical).categorical.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("categorical", [iter([0]), "0", 0, np.array(0), {0: 1}])
+def test_other_declarations_of_columns_are_refused(categorical):
+    with pytest.raises(BadInput, match="expected a list of columns"):
+        encode_rows(np.array([[10, 7], [30, 9]]), categorical)

@@ -341,3 +341,19 @@ def test_columns_that_are_lacking_are_named():
 def test_the_type_in_a_file_of_texts():
     found = [file_type(column) for column in Schema.of(RECORDED).columns]
     assert found == ["number", "number", "text", "boolean", "text", "category", "date", "duration", None, None]
+
+
+def test_the_columns_of_a_schema_come_in_any_list():
+    expected = Schema((Column("a", "number"), Column("b", "number")))
+    given = [Schema([Column("a", "number"), Column("b", "number")]), Schema(Column(name, "number") for name in "ab")]
+    assert given == [expected] * 2
+    assert {hash(schema) for schema in given} == {hash(expected)}
+    for wrong in (["a"], 5, "ab"):
+        with pytest.raises(BadInput, match="expected a list of Column"):
+            Schema(wrong)
+
+
+@pytest.mark.parametrize("levels", [{"red", "blue"}, "red", 5, {"red": 1}])
+def test_levels_without_an_order_are_refused(levels):
+    with pytest.raises(BadInput, match="expected a list of values in order"):
+        Column("colour", "category", levels)

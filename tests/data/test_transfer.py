@@ -1,4 +1,5 @@
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -179,7 +180,8 @@ def test_the_number_of_rows_to_make():
     assert rows_to_make(Munge(), 10**6) == 100_000
     assert rows_to_make(UnlabelledPool(NUMBERS), 30) == 200
     assert rows_to_make(UnlabelledPool(NUMBERS), 30, 7) == 7
-    assert rows_to_make(Munge(), 30, 2.5) == 75
+    assert rows_to_make(Munge(), 30, 2.5) == rows_to_make(Munge(), 30, Fraction(5, 2)) == rows_to_make(Munge(), 30, np.float32(2.5)) == 75
+    assert rows_to_make(Munge(), 30, np.int64(7)) == 7
     for wrong in (-1, float("nan"), float("inf")):
         with pytest.raises(BadInput, match="transfer_rows is"):
             rows_to_make(Munge(), 30, wrong)

@@ -103,6 +103,7 @@ def test_a_custom_augmentation_needs_two_members():
         (lambda: Views(IMAGES, FREE, count=0), BadInput, "count is 0; expected a whole number, from 1"),
         (lambda: Affine(zoom=1.5), BadInput, "zoom is 1.5; .* below 1"),
         (lambda: Affine(degrees=float("nan")), BadInput, "degrees is nan"),
+        (lambda: Affine(shape=(7, 7, 3)), BadInput, r"shape is \(7, 7, 3\); expected \(height, width\)"),
         (lambda: Views(IMAGES.reshape(7, 120), FREE).view(1, slice(None)), ShapeError, "or pass shape="),
         (lambda: Views(IMAGES.reshape(7, 120), Affine(shape=(7, 7))).view(1, slice(None)), ShapeError, "not images of 7 x 7"),
     ],
@@ -119,3 +120,8 @@ def test_images_are_sampled_on_the_grid_of_torchs_affine_grid():
     grid = torch.nn.functional.affine_grid(torch.from_numpy(augment._inverse(numbers, 6, 9)), list(rows.shape), align_corners=False)
     expected = torch.nn.functional.grid_sample(torch.from_numpy(rows), grid, padding_mode="zeros", align_corners=False)
     np.testing.assert_allclose(augment(rows, numbers), expected.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [[10, 12], np.array([10, 12]), torch.Size([10, 12]), iter([10, 12])])
+def test_the_shape_of_images_comes_in_any_list(shape):
+    assert Affine(shape=shape) == Affine(shape=(10, 12))

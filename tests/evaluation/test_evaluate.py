@@ -256,3 +256,9 @@ def test_a_multilabel_booster_lists_the_states_of_a_label_and_no_names():
         found = evaluate(student, of_teacher, rows, on, budget_seconds=None)
         assert (found.task, found.classes) == ("multilabel", names)
         assert found.against_truth["accuracy"].value == pytest.approx((student.predict(rows) == on).mean())
+
+
+def test_no_time_for_latency_is_the_smallest_number_of_calls(flowers, small_tree):
+    rows, labels, train = flowers
+    cost = evaluate(small_tree, None, rows[~train], labels[~train], budget_seconds=0).cost
+    assert cost.alone.calls == cost.batch.calls == 3

@@ -62,3 +62,9 @@ def test_a_figure_that_was_changed_is_noticed(evaluated):
     assert plain["rows"] == evaluated.rows + 1
     with pytest.raises(DamagedFile, match="do not match its checksum"):
         Evaluation.from_json(plain)
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}])
+def test_a_value_that_json_cannot_hold_is_damage(evaluated, value):
+    with pytest.raises(DamagedFile, match="do not match its checksum"):
+        Evaluation.from_json({**evaluated.to_json(), "rows": value})

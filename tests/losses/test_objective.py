@@ -3,7 +3,9 @@ import math
 import pickle
 import re
 from dataclasses import replace
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 
@@ -193,3 +195,9 @@ def test_a_weight_per_copy_requires_a_stack():
 def test_a_batch_without_gradient_is_refused():
     with pytest.raises(BadInput, match="the loss has no gradient"):
         Backend().backward([torch.zeros(5)], 0)
+
+
+@pytest.mark.parametrize("weight", [np.float32(0.5), np.float64(0.5), Fraction(1, 2)])
+def test_a_weight_may_be_any_real_number(weight):
+    assert [type(term.weight) for term in (weight * tl.losses.soft_cross_entropy()).terms] == [float]
+    assert (tl.losses.soft_cross_entropy() * weight).terms[0].weight == 0.5

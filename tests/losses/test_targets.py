@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tutelage.core.errors import BadInput, NotProbabilities
+from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
 from tutelage.losses.targets import BOUNDS, harden, matching_temperature, smooth, soften, temper, untemper
 
 RNG = np.random.default_rng(0)
@@ -72,3 +72,10 @@ def test_the_matching_temperature_has_the_smallest_cross_entropy_and_ignores_zer
 def test_the_matching_temperature_stays_within_bounds():
     assert matching_temperature(np.array([[0.6, 0.4]]), np.array([[1.0, 0.0]])) == BOUNDS[0]
     assert matching_temperature(np.array([[0.6, 0.4]]), np.array([[0.0, 1.0]])) == BOUNDS[1]
+
+
+def test_no_logits_are_no_targets():
+    assert soften(np.zeros((0, 3), np.float32), 2.0).shape == (0, 3)
+    for shape in ((3,), (3, 0)):
+        with pytest.raises(ShapeError, match="with at least one column"):
+            soften(np.zeros(shape), 2.0)

@@ -62,7 +62,7 @@ def test_a_live_teacher_is_queried_once_per_row():
 
 
 def test_without_labels_only_y_is_learnt_and_no_temperature_is_tried():
-    found = tl.sweep(STUDENT, X, y=Y, lr=[0.01, 0.1], **QUICK)
+    found = tl.sweep(STUDENT, X, y=Y, lr=dict.fromkeys((0.01, 0.1)).keys(), **QUICK)
     assert found.settings == (Setting(1.0, 0.0, 0.01), Setting(1.0, 0.0, 0.1))
 
 

@@ -289,3 +289,13 @@ def test_rows_of_a_log_are_found_by_the_names_of_their_columns(by):
     np.testing.assert_array_equal(labels.answer(rows)[:, 1], [0.75, 0.25])
     with pytest.raises(LabelMismatch, match="the rows lack the columns 'zip'"):
         labels.answer(rows.drop(columns="zip"))
+
+
+def test_columns_may_come_from_a_generator_and_must_be_some():
+    log = pa.table({"text": TEXTS, "no": [0.2, 0.4, 0.6, 0.8], "yes": [0.8, 0.6, 0.4, 0.2]})
+    labels = read_answers(log, answers=(name for name in ("no", "yes")), kind="probabilities", content=(name for name in ("text",)))
+    assert labels.form.classes == ("no", "yes")
+    np.testing.assert_array_equal(labels.answer(TEXTS)[:, 0], [0.2, 0.4, 0.6, 0.8])
+    for wrong in ({"answers": []}, {"content": []}):
+        with pytest.raises(BadInput, match=f"{next(iter(wrong))} lists 0 texts; expected at least 1"):
+            read_answers(log, **{"answers": ("no", "yes"), "kind": "probabilities", "content": "text", **wrong})

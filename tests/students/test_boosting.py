@@ -113,3 +113,14 @@ def test_numbers_beyond_float32_are_refused_for_xgboost():
     far = np.where(X > 1, 1e60, X)
     with pytest.raises(ValueError, match="too large for dtype"), np.errstate(over="ignore"):
         boosted(engine="xgboost").fit(far, P)
+
+
+@each_engine
+def test_the_engines_own_values_for_no_limit_and_large_seeds_are_accepted(engine):
+    unlimited, *same = (boosted(engine=engine, n_estimators=3, max_depth=depth).fit(X, P).predict_proba(X) for depth in (None, -1, 0))
+    for answers in same:
+        np.testing.assert_array_equal(answers, unlimited)
+    assert not np.array_equal(boosted(engine=engine, n_estimators=3, max_depth=1).fit(X, P).predict_proba(X), unlimited)
+    drawn = [boosted(engine=engine, n_estimators=3, subsample=0.5, random_state=seed).fit(X, P).predict_proba(X) for seed in (0, 2**32 - 1)]
+    assert not np.array_equal(*drawn)
+    assert boosted(engine=engine, n_estimators=1, n_jobs=0).fit(X, P).n_features_in_ == 4

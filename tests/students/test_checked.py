@@ -1,6 +1,7 @@
 """The settings of a scikit-learn student: stored by its constructor, checked by `fit`, each with the sentence of its own range."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
@@ -41,8 +42,8 @@ def test_a_wrong_setting_is_refused_in_fit_by_name(student, message):
         (count_or_share(1), [1, 0.5, np.float32(0.25), np.int64(2)], [0, 1.5, 0.0, "1", None, True]),
         (feature_count, [None, "sqrt", 2, 0.5], ["all", 0, 0.0]),
         (thread_count, [None, 1, -1], [0, 1.0, "2"]),
-        (random_seed, [None, 0, np.int64(3), np.random.RandomState(0)], [-1, 2**32, 0.5, "seed"]),
-        (layer_sizes, [(4,), [], np.array([2, 3])], ["64", 64, (0,), (2.0,)]),
+        (random_seed, [None, 0, np.int64(3), np.random.RandomState(0), np.random], [-1, 2**32, 0.5, "seed", np.array(3)]),
+        (layer_sizes, [(4,), [], np.array([2, 3]), range(8, 9), pd.Series([2])], ["64", 64, (0,), (2.0,), {4}, iter([4])]),
     ],
 )
 def test_each_check_takes_its_range_and_nothing_else(check, right, wrong):
@@ -62,3 +63,8 @@ def test_a_student_that_is_not_fitted_says_so_in_an_error_of_both_libraries():
 def test_dates_are_not_taken_for_numbers():
     with pytest.raises(BadInput, match="dates"):
         SoftTree().fit(X.astype("datetime64[s]"), Y)
+
+
+@pytest.mark.parametrize("student", [SoftTree(), SoftForest(n_estimators=2), SoftMLP(epochs=1, hidden_layer_sizes=range(2, 3))])
+def test_students_draw_from_numpys_global_state_if_given_it(student):
+    assert student.set_params(random_state=np.random).fit(X, Y).predict(X).shape == (6,)

@@ -102,3 +102,9 @@ def test_features_equal_up_to_rounding_share_their_weight():
     student = SoftLogistic().fit(np.c_[one, one], (one > 0).astype(int))
     assert student.coef_[0, 0] == pytest.approx(student.coef_[0, 1], rel=1e-3)
     assert student.score(np.c_[one, one], (one > 0).astype(int)) == 1
+
+
+def test_a_tolerance_of_zero_stops_at_rounding_errors():
+    X, targets = np.arange(8.0)[:, None], np.linspace(0.2, 0.8, 8)
+    exact, usual = (SoftLogistic(tol=tol).fit(X, np.c_[targets, 1 - targets]).predict_proba(X) for tol in (0, 1e-5))
+    np.testing.assert_allclose(exact, usual, atol=1e-4)

@@ -84,3 +84,9 @@ def test_unsuitable_models_are_refused_with_a_remedy(model, options, message):
 def test_bytes_are_an_onnx_file():
     with pytest.raises(DamagedFile, match="the content of the given bytes is not an ONNX graph"):
         as_teacher(b"text")
+
+
+def test_a_version_may_be_a_number():
+    network = nn.Linear(2, 2)
+    named = [as_teacher(network, classes=(0, 1), version=version).fingerprint for version in (3, np.int64(3), "3", "4")]
+    assert named[0] == named[1] == named[2] != named[3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -131,11 +131,13 @@ class AnswerForm:
         Softmax (sigmoid for multilabel) is applied once, and only to logits.
 
         Raises:
-            LabelMismatch: regression values have no probabilities.
+            LabelMismatch: regression values have no probabilities. ShapeError: another number of columns than classes.
         """
         if self.kind == "probabilities" and temperature == 1.0:
             return answers
-        logits = self.logits(as_matrix(answers, "the answers")) / number("temperature", temperature, above=0)
+        logits = self.logits(real_numbers(answers, "the answers")) / number("temperature", temperature, above=0)
+        if logits.shape[-1:] != (len(self.classes),):
+            raise ShapeError(f"the answers have shape {logits.shape}; expected (rows, {len(self.classes)}), a column for each class.")
         return sigmoid(logits) if self.task == "multilabel" else softmax(logits)
 
     def logits(self, answers: Floats) -> Floats:
@@ -295,15 +297,16 @@ def plain(label: Any) -> Any:
 
 
 def labels_of(classes: Any) -> tuple[Any, ...]:
-    """Class labels, given as any sequence, as a tuple.
+    """Class labels, given as any sequence, array or tensor, as a tuple.
 
     Raises:
         LabelMismatch: no sequence.
     """
-    if not isinstance(classes, Iterable) or isinstance(classes, bytes | Set | Mapping):
+    given = classes.to_pylist() if hasattr(classes, "to_pylist") else classes.tolist() if hasattr(classes, "detach") else classes
+    if not isinstance(given, Iterable) or isinstance(given, bytes | set | frozenset | Mapping):
         raise LabelMismatch(f"classes are given as {shown(classes)}; expected a sequence, the label of each column in order.")
     try:
-        return tuple(classes)
+        return tuple(given)
     except TypeError as error:  # an array without axes
         raise LabelMismatch(f"classes are given as {shown(classes)}; expected a sequence, the label of each column in order.") from error
 

@@ -131,17 +131,53 @@ def text(name: str, value: Any) -> str:
     return value
 
 
-def texts(name: str, value: Any) -> tuple[str, ...]:
+def texts(name: str, value: Any, least: int = 0) -> tuple[str, ...]:
     """One text or several, such as the names of columns.
 
+    Args:
+        name: the name of the argument.
+        value: a text, or any iterable of texts; a generator is read once.
+        least: the smallest valid number of texts.
+
     Raises:
-        BadInput: neither a text nor a list of texts.
+        BadInput: neither a text nor a list of texts, or too few of them.
+
+    Example:
+        >>> texts("drop", (name for name in ("a", "b")))
+        ('a', 'b')
     """
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, Iterable) or isinstance(value, Mapping | bytes) or not all(isinstance(each, str) for each in value):
+    given = _item(value)
+    if isinstance(given, str):
+        return (given,)
+    found = None if isinstance(given, Mapping | bytes) or not isinstance(given, Iterable) else tuple(given)
+    if found is None or not all(isinstance(each, str) for each in found):
         raise BadInput(f"{name} is {shown(value)}; expected a text, or a list of them.")
-    return tuple(value)
+    if len(found) < least:
+        raise BadInput(f"{name} lists {len(found)} texts; expected at least {least}.")
+    return found
+
+
+def whole_numbers(name: str, value: Any, expected: str, *, least: int = 0, most: int | None = None) -> list[int]:
+    """A list of whole numbers in a certain order, such as the sizes of layers.
+
+    Args:
+        name: the name of the argument.
+        value: any iterable of whole numbers in an order of its own; a generator is read once.
+        expected: what to pass, for the message.
+        least: the smallest valid number.
+        most: the largest valid number; None sets no limit.
+
+    Raises:
+        BadInput: no such list, or one with another kind of value, or with one outside the range.
+
+    Example:
+        >>> whole_numbers("sizes", range(3, 5), "the units of each layer")
+        [3, 4]
+    """
+    given = _item(value)
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping | set | frozenset):
+        raise BadInput(f"{name} is {shown(value)}; expected {expected}.")
+    return [whole(f"a size in {name}", each, least, most) for each in given]
 
 
 def mapping(name: str, value: Any) -> Mapping[Any, Any]:
@@ -216,8 +252,8 @@ def path(name: str, value: Any) -> Path:
 
 
 def _item(value: Any) -> Any:
-    """The Python value of a NumPy scalar."""
-    return value.item() if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "dtype") else value
+    """The Python value of a NumPy scalar, of an array without axes or of a tensor without axes."""
+    return value.item() if type(value).__module__ in ("numpy", "torch") and getattr(value, "shape", None) == () else value
 
 
 def _is_finite(given: Real) -> bool:

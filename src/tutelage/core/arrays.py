@@ -93,19 +93,20 @@ def one_hot(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
     return np.asarray(np.eye(classes, dtype=np.float32)[y])
 
 
-def as_matrix(values: ArrayLike, what: str) -> Floats:
-    """Return `values` as (rows, columns) floats with at least one row and one column.
+def as_matrix(values: ArrayLike, what: str, least: int = 1) -> Floats:
+    """Return `values` as (rows, columns) floats with at least one column.
 
     Args:
         values: anything that NumPy converts to an array.
         what: the name used in the error.
+        least: the smallest valid number of rows.
 
     Raises:
-        ShapeError: another number of dimensions, no rows or no columns, or values that are not numbers.
+        ShapeError: another number of dimensions, fewer rows or no columns, or values that are not numbers.
     """
     array = real_numbers(values, what)
-    if array.ndim != 2 or 0 in array.shape:
-        raise ShapeError(f"{what} has shape {array.shape}; expected (rows, columns) with at least one of each.")
+    if array.ndim != 2 or len(array) < least or not array.shape[1]:
+        raise ShapeError(f"{what} has shape {array.shape}; expected (rows, columns) with at least one {'of each' if least else 'column'}.")
     return array
 
 

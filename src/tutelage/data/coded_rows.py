@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -94,8 +94,10 @@ def encode_rows(X: Any, categorical: Sequence[int | str] = ()) -> CodedRows:
     return _of_frame(table, declared) if hasattr(table, "iloc") else _of_array(table, declared)
 
 
-def _positions(categorical: Sequence[int | str], names: list[Any]) -> set[int]:
-    if isinstance(categorical, str) or not isinstance(categorical, Sequence):
+def _positions(categorical: Any, names: list[Any]) -> set[int]:
+    # An iterator would be empty when the next rows are coded.
+    readable_again = isinstance(categorical, Iterable) and not isinstance(categorical, str | bytes | Mapping | Iterator)
+    if not readable_again or getattr(categorical, "ndim", 1) == 0:
         raise BadInput(f"categorical is {shown(categorical)}; expected a list of columns, such as (0, 3).")
     unknown = [name for name in categorical if name not in names and not _is_position(name, len(names))]
     if unknown:

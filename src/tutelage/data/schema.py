@@ -6,7 +6,7 @@ A schema comes from a model that stores its columns, from a frame (`Schema.of`) 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.arrays import is_frame, tensor_array
-from tutelage.core.errors import BadInput, ShapeError, require
+from tutelage.core.errors import BadInput, ShapeError, require, shown
 from tutelage.data import cells as convert
 from tutelage.data.row_arrays import array_of
 from tutelage.data.tables.arrow_frames import frame_of, without_index
@@ -53,6 +53,8 @@ class Column:
         if self.type not in get_args(ColumnType):
             raise BadInput(f"column {self.name!r} has the type {self.type!r}; expected one of {', '.join(get_args(ColumnType))}.")
         if self.levels is not None:
+            if not isinstance(self.levels, Iterable) or isinstance(self.levels, str | bytes | Mapping | set | frozenset):
+                raise BadInput(f"column {self.name!r} has the levels {shown(self.levels)}; expected a list of values in order.")
             object.__setattr__(self, "levels", tuple(_plain_level(level, self.name) for level in self.levels))
 
 
@@ -84,6 +86,12 @@ class Schema:
 
     columns: tuple[Column, ...]
     underscores: bool = False
+
+    def __post_init__(self) -> None:
+        columns = tuple(self.columns) if isinstance(self.columns, Iterable) else None
+        if columns is None or not all(isinstance(column, Column) for column in columns):
+            raise BadInput(f"the columns of a schema are {shown(self.columns)}; expected a list of Column.")
+        object.__setattr__(self, "columns", columns)
 
     @classmethod
     def of(cls, frame: Any) -> Schema:

@@ -292,8 +292,9 @@ def rows_to_make(transfer: Transfer, training_rows: int, requested: float | None
         if isinstance(transfer, UnlabelledPool):
             return as_rows(transfer.rows).count
         return min(DEFAULT_MULTIPLE * training_rows, DEFAULT_MOST)
-    number("transfer_rows", requested, least=0, most=MOST_CELLS, hint="(a whole number of rows, or a multiple of the training rows)")
-    return round(requested * training_rows) if isinstance(requested, float | np.floating) else int(requested)
+    hint = "(a whole number of rows, or a multiple of the training rows)"
+    amount = number("transfer_rows", requested, least=0, most=MOST_CELLS, hint=hint)
+    return int(requested) if np.asarray(requested).dtype.kind in "iu" else round(amount * training_rows)
 
 
 def stacked(X: Any, transfer_rows: Any) -> Any:

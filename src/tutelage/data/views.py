@@ -6,14 +6,13 @@ depend on earlier calls: the teacher that answers a view and the student that tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arguments import flag, number, seed_of, whole
+from tutelage.core.arguments import flag, number, seed_of, whole, whole_numbers
 from tutelage.core.arrays import Floats, unmasked
 from tutelage.core.errors import BadInput, ShapeError, require, shown
 from tutelage.data.fingerprint import fingerprint
@@ -81,10 +80,11 @@ class Affine:
             number(name, getattr(self, name), least=0, most=MOST)
         number("zoom", self.zoom, least=0, below=1)
         flag("mirrored", self.mirrored)
-        if self.shape is not None and not (isinstance(self.shape, Sequence) and len(self.shape) == 2):
-            raise BadInput(f"shape is {shown(self.shape)}; expected (height, width).")
-        for side in self.shape or ():
-            whole("a side of shape", side, 1)
+        if self.shape is not None:
+            sides = whole_numbers("shape", self.shape, "(height, width)", least=1)
+            if len(sides) != 2:
+                raise BadInput(f"shape is {shown(self.shape)}; expected (height, width).")
+            object.__setattr__(self, "shape", tuple(sides))
 
     @property
     def numbers(self) -> int:

@@ -72,7 +72,7 @@ def evaluate(
         binning: "equal-width", or "equal-mass" for the same number of rows in each bin.
         floor: student probabilities below it are raised to it before their logarithm is taken.
         size_bytes: size of the exported file; by default the size of the student pickled in memory.
-        budget_seconds: approximate time for each of two latency measurements; None skips them.
+        budget_seconds: approximate time for each of two latency measurements, of three calls at least; None skips them.
 
     Returns:
         A frozen record; print it, or read `against_truth`, `against_teacher`, `teacher_against_truth` and `cost`.
@@ -100,7 +100,7 @@ def evaluate(
     settings = _checked(Settings(seed, resamples, bins, binning, floor))
     name = type(student).__name__ if name is None else text("name", name)
     size_bytes = None if size_bytes is None else whole("size_bytes", size_bytes, 1)
-    budget_seconds = None if budget_seconds is None else number("budget_seconds", budget_seconds, above=0, most=MOST_SECONDS)
+    budget_seconds = None if budget_seconds is None else number("budget_seconds", budget_seconds, least=0, most=MOST_SECONDS)
     teacher = None if teacher is None else as_teacher(teacher)
     rows = as_rows(X)
     aligned = align(student, teacher, rows, y, sample_weight)

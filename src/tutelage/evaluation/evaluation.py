@@ -10,7 +10,7 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.arguments import mapping
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.records import Cost, Interval, Latency, dumps
-from tutelage.core.stored.checksums import CHECKSUM, with_checksum
+from tutelage.core.stored.checksums import intact, with_checksum
 from tutelage.evaluation.metrics.calibration import ReliabilityCurve
 from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate
 from tutelage.evaluation.table import EvaluationTable
@@ -106,7 +106,7 @@ class Evaluation:
                 f"this evaluation has schema {plain.get('schema')!r} and this version reads {EVALUATION_SCHEMA}; "
                 "evaluate again, or use the version that wrote it."
             )
-        if plain.get(CHECKSUM) != with_checksum(plain)[CHECKSUM]:
+        if not intact(plain):
             raise DamagedFile("this evaluation is damaged: its values do not match its checksum; restore its file, or evaluate again.")
         try:
             return cls(**{f.name: _READERS.get(f.name, _unchanged)(plain[f.name]) for f in fields(cls) if f.name != "answers"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from numbers import Real
 from operator import attrgetter
 from typing import Any
 
@@ -260,16 +261,16 @@ def _layer(side: str, path: str, signals: Signals) -> Tensor | None:
     return (signals.student_hidden if side == "student" else signals.teacher_hidden).get(path)
 
 
-def _checked_weight(weight: float | Tensor) -> float | Tensor:
+def _checked_weight(weight: Any) -> float | Tensor:
     """A weight that broadcasts against one value per example: a number, or (copies, 1)."""
-    if not isinstance(weight, float | int) and not hasattr(weight, "detach"):
+    if isinstance(weight, Real):
+        return number("a weight", weight, least=0, most=HEAVIEST)
+    if not isinstance(weight, Tensor):
         raise BadInput(
             f"an objective is weighted with a {type(weight).__name__}; expected a number, or a tensor with one for each copy of a stack."
         )
-    for each in [weight] if isinstance(weight, float | int) else weight.flatten().tolist():
+    for each in weight.flatten().tolist():
         number("a weight", each, least=0, most=HEAVIEST)
-    if isinstance(weight, float | int):
-        return float(weight)
     return weight.squeeze(-1) if weight.ndim == 3 else weight
 
 

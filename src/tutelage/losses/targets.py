@@ -53,7 +53,7 @@ def soften(logits: ArrayLike, temperature: float) -> Floats:
         >>> tl.soften([[4.0, 2.0, 0.0]], temperature=4.0).round(2)
         array([[0.51, 0.31, 0.19]])
     """
-    temperature, rows = check_temperature(temperature), as_matrix(logits, "the logits")
+    temperature, rows = check_temperature(temperature), as_matrix(logits, "the logits", least=0)
     return softmax(check_logits(rows, "the logits") / temperature)
 
 

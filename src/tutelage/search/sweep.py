@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice, product
 from typing import Any
@@ -213,7 +213,7 @@ def _settings(temperature: Any, soft_weight: Any, lr: Any) -> tuple[Setting, ...
 
 def _listed(values: Any, name: str) -> list[Any]:
     """One or multiple values as a list without duplicates."""
-    is_list = isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping | Set)
+    is_list = isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping | set | frozenset)
     is_list = is_list and getattr(values, "ndim", 1) != 0
     listed = list(islice(values, MOST_VALUES + 1)) if is_list else [values]
     if len(listed) > MOST_VALUES:

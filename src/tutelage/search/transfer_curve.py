@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -186,7 +186,7 @@ def _losses_of_all(reference: _Reference, students: Sequence[Any]) -> dict[str, 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
     """The seeds, given as a number of them or as a list."""
-    if isinstance(seeds, Iterable) and not isinstance(seeds, str | bytes | Mapping | Set):
+    if isinstance(seeds, Iterable) and not isinstance(seeds, str | bytes | Mapping | set | frozenset):
         return tuple(whole("a seed", seed, 0, 2**32 - 1) for seed in seeds)
     return tuple(range(whole("seeds", seeds, 0, MOST_SEEDS)))
 

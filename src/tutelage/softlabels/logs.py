@@ -95,8 +95,8 @@ def read_answers(
     kind, rest, repeated = choice("kind", kind, LOGGED_KINDS), choice("rest", rest, RESTS), choice("repeated", repeated, REPEATED)
     smoothing, mapping = number("smoothing", smoothing, least=0, most=1e6), mapping_of("mapping", mapping)
     classes, ids = (None if given is None else labels_of(given) for given in (classes, ids))
-    answer_columns = list(texts("answers", answers))
-    content = None if content is None else texts("content", content)
+    answer_columns = list(texts("answers", answers, least=1))
+    content = None if content is None else texts("content", content, least=1)
     id_column = None if id_column is None else text("id_column", id_column)
     if smoothing and kind != "votes":
         raise BadInput(f"smoothing is {smoothing:g}, which applies to votes only, and kind is {kind!r}; leave smoothing out.")

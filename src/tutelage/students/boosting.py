@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix, issparse
 from tutelage.core.answers import two_columns
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import reported_as_ours, require
-from tutelage.students.checked import Check, a_number, a_whole, one_of, optional, thread_count
+from tutelage.students.checked import MOST_PARTS, Check, a_number, a_whole, one_of, optional
 from tutelage.students.saved.booster_text import booster_of, text_of
 from tutelage.students.soft_classifier import SoftClassifier
 
@@ -34,14 +34,14 @@ class SoftBoosting(SoftClassifier):
         n_estimators: boosting rounds; each adds one tree per class, or a single tree for two classes.
         learning_rate: factor on the contribution of each tree.
         num_leaves: maximum number of leaves of a tree, grown best first.
-        max_depth: maximum number of levels below the root; None sets no limit.
+        max_depth: maximum number of levels below the root; None, or as in the engines 0 and less, sets no limit.
         min_child_weight: minimum sum of Hessians p (1 - p) in a leaf. It replaces a minimum number of rows, so that a row
             of weight two is equivalent to two rows.
         reg_lambda: L2 penalty on the leaf values.
         subsample: share of the rows drawn in each round.
         colsample_bytree: share of the features drawn for each tree.
         max_bin: maximum number of bins per feature.
-        n_jobs: threads; None leaves the number to the engine.
+        n_jobs: threads; None, or as in the engines 0 and less, leaves the number to the engine.
         random_state: seed of the drawn rows and features.
 
     Attributes:
@@ -64,14 +64,14 @@ class SoftBoosting(SoftClassifier):
         "n_estimators": a_whole(1),
         "learning_rate": a_number(above=0),
         "num_leaves": a_whole(2, 131_072),
-        "max_depth": optional(a_whole(1)),
+        "max_depth": optional(a_whole(-MOST_PARTS)),
         "min_child_weight": a_number(least=0),
         "reg_lambda": a_number(least=0),
         "subsample": a_number(above=0, most=1),
         "colsample_bytree": a_number(above=0, most=1),
         "max_bin": a_whole(2, 65_535),
-        "n_jobs": thread_count,
-        "random_state": optional(a_whole(0, 2**31 - 1)),
+        "n_jobs": optional(a_whole(-MOST_PARTS)),
+        "random_state": optional(a_whole(0, 2**32 - 1)),
     }
 
     booster_: Any
@@ -191,7 +191,7 @@ def _train_lightgbm(student: SoftBoosting, X: Any, targets: Floats, weights: Flo
     settings = {
         "learning_rate": student.learning_rate,
         "num_leaves": student.num_leaves,
-        "max_depth": student.max_depth or -1,
+        "max_depth": max(student.max_depth or 0, 0) or -1,
         "min_sum_hessian_in_leaf": student.min_child_weight,
         "min_data_in_leaf": 0,
         "min_data_in_bin": 1,
@@ -229,7 +229,7 @@ def _train_xgboost(student: SoftBoosting, X: Any, targets: Floats, weights: Floa
         "learning_rate": student.learning_rate,
         "max_leaves": student.num_leaves,
         "grow_policy": "lossguide",
-        "max_depth": student.max_depth or 0,
+        "max_depth": max(student.max_depth or 0, 0),
         "min_child_weight": student.min_child_weight,
         "reg_lambda": student.reg_lambda,
         "subsample": student.subsample,

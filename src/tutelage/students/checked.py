@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from tutelage.core.arguments import choice, flag, number, whole
+from tutelage.core.arguments import choice, flag, number, whole, whole_numbers
 from tutelage.core.errors import BadInput, shown
 
 Check = Callable[[str, Any], Any]
@@ -104,23 +105,28 @@ def thread_count(name: str, value: Any) -> Any:
 
 
 def random_seed(name: str, value: Any) -> Any:
-    """None, a seed of 32 bits, or a RandomState.
+    """What scikit-learn draws from: None, a seed of 32 bits, a RandomState, or the module numpy.random.
 
     Raises:
         BadInput: anything else.
     """
-    return value if value is None or isinstance(value, np.random.RandomState) else whole(name, value, 0, 2**32 - 1)
+    try:
+        check_random_state(value)
+    except (ValueError, TypeError) as error:  # a seed outside the range, or another kind of value
+        raise BadInput(f"{name} is {shown(value)}; expected None, a seed from 0 to {2**32 - 1:,}, or a RandomState.") from error
+    return value
 
 
 def layer_sizes(name: str, value: Any) -> Any:
-    """The units of each hidden layer.
+    """The units of each hidden layer, which can be read again in each fit.
 
     Raises:
-        BadInput: no sequence of whole numbers.
+        BadInput: no sequence of whole numbers, or a generator.
     """
-    if isinstance(value, str | bytes) or not isinstance(value, list | tuple | np.ndarray):
-        raise BadInput(f"{name} is {shown(value)}; expected the units of each hidden layer, such as (64,).")
-    return [whole(f"a size in {name}", size, 1, MOST_PARTS) for size in value]
+    expected = "the units of each hidden layer, such as (64,)"
+    if isinstance(value, Iterator):
+        raise BadInput(f"{name} is {shown(value)}, which can be read once; expected {expected}.")
+    return whole_numbers(name, value, expected, least=1, most=MOST_PARTS)
 
 
 switch: Check = flag

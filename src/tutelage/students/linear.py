@@ -63,7 +63,7 @@ class SoftLogistic(SoftClassifier):
     _settings: ClassVar[Mapping[str, Check]] = {
         "C": a_number(above=0, hint="(smaller is a stronger penalty)"),
         "fit_intercept": switch,
-        "tol": a_number(above=0, most=1),
+        "tol": a_number(least=0, most=1),
         "max_iter": a_whole(1),
     }
     _inputs: ClassVar[dict[str, Any]] = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}

@@ -75,7 +75,8 @@ class _TreeBased(SoftClassifier):
     def _of_regressor(self) -> dict[str, Any]:
         """The parameters that are passed on to the regressor, under the same names."""
         excluded = {"targets", "smallest_probability"}
-        return {name: value for name, value in self.get_params(deep=False).items() if name not in excluded}
+        given = {name: value for name, value in self.get_params(deep=False).items() if name not in excluded}
+        return given | {"random_state": None} if given["random_state"] is np.random else given  # the same for scikit-learn's functions
 
     @abstractmethod
     def _grow(self, X: Any, targets: Floats, weights: Floats | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def as_teacher(
     kind: AnswerKind | None = None,
     task: Task | None = None,
     output: Callable[[Any], Any] | None = None,
-    version: str | None = None,
+    version: str | int | None = None,
 ) -> Teacher:
     """Wrap a fitted model in a `Teacher`, the interface that the rest of the library uses.
 
@@ -43,8 +44,8 @@ def as_teacher(
         task: "multilabel" or "regression" for a Module, a function or an ONNX file; otherwise it follows from the
             classes.
         output: for a Module that returns a tuple or a dict: selects its answers, as in `lambda outputs: outputs["logits"]`.
-        version: for a function, a Module or an estimator: a text that identifies it in place of its content, to change whenever its
-            answers change. Needed where the answers come from what cannot be read here, such as a service.
+        version: for a function, a Module or an estimator: a text or whole number that identifies it in place of its content, to change
+            whenever its answers change. Needed where the answers come from what cannot be read here, such as a service.
 
     Returns:
         A Teacher, whose `answer(rows)` returns (rows, classes) logits or probabilities, or (rows, outputs) values, as
@@ -67,7 +68,8 @@ def as_teacher(
         >>> margin.answer(X[:1]).round(1)
         array([[ 0. , -1.1]])
     """
-    declared = Declared(None if classes is None else labels_of(classes), kind, task, output, version)
+    named = str(version) if isinstance(version, int | Integral) else version
+    declared = Declared(None if classes is None else labels_of(classes), kind, task, output, named)
     if isinstance(model, type):
         raise BadInput(f"{model.__name__} is a class; pass a fitted {model.__name__}, not the class itself.")
     for matches, adapter in _ADAPTERS:

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 from tutelage.core.errors import CannotWrite, DamagedFile, StaleCache
 from tutelage.core.records import dumps
 from tutelage.core.stored import checksums
-from tutelage.core.stored.checksums import CHECKSUM, read_json, read_tensors, sha256_of, with_checksum, write_tensors
+from tutelage.core.stored.checksums import CHECKSUM, checked, intact, read_json, read_tensors, sha256_of, with_checksum, write_tensors
 
 RECORD = {"schema": 3, "rows": np.int64(7), "share": np.float64(0.1), "names": ("é", None), "by": {2: "two", 10: "ten"}}
 
@@ -100,3 +100,12 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match="cannot be written"):
         write_tensors(tmp_path / "file" / "x", {}, {}, framework="numpy")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}])
+def test_a_value_that_json_cannot_hold_is_damage(value):
+    record = with_checksum(RECORD)
+    assert intact(record)
+    assert not intact(record | {"rows": value})
+    with pytest.raises(DamagedFile, match="the record is damaged: its content does not match"):
+        checked(record | {"rows": value}, schema=3, name="the record", remedy="Write it again.")

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import skops.io
 from sklearn.ensemble import RandomForestClassifier
 
-from tutelage.core.errors import DamagedFile
+from tutelage.core.errors import DamagedFile, WrongType
 from tutelage.core.stored import skops_files
 from tutelage.core.stored.skops_files import ABOUT, dump_skops, read_skops, reading_skops
 
@@ -91,3 +91,8 @@ def test_whatever_reading_raises_is_one_sentence(error, tmp_path):
     message = r"model is not a skops file, or is damaged \(.+\). Save it again"
     with pytest.raises(DamagedFile, match=message), reading_skops(tmp_path / "model", "a skops file", "Save it again."):
         raise error
+
+
+def test_an_object_that_skops_cannot_store_is_one_sentence():
+    with pytest.raises(WrongType, match=r"this RandomForestClassifier cannot be stored \(.*module"):
+        dump_skops(RandomForestClassifier(random_state=np.random), {})

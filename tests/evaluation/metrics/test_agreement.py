@@ -7,7 +7,9 @@ from scipy.stats import entropy
 from sklearn.metrics import confusion_matrix, log_loss
 
 from tutelage.core.arrays import one_hot
+from tutelage.core.errors import NotProbabilities, ShapeError
 from tutelage.evaluation.metrics.agreement import FLOOR, agrees, cross_entropy, decision_counts, decisions, floored, kl_nats, on_off, shares
+from tutelage.evaluation.metrics.calibration import brier
 
 
 @st.composite
@@ -78,3 +80,22 @@ def test_decision_counts_equal_scikit_learns_confusion_matrix():
 
 def test_shares_of_an_absent_class_are_zero():
     np.testing.assert_allclose(shares(np.array([[3, 1], [0, 0]])), [[0.75, 0.25], [0, 0]])
+
+
+def test_probabilities_below_zero_by_rounding_count_as_zero():
+    rounded, exact = np.array([[1.0, -1e-9], [0.5, 0.5]]), np.array([[1.0, 0.0], [0.5, 0.5]])
+    for measure in (kl_nats, cross_entropy, brier):
+        np.testing.assert_array_equal(measure(rounded, exact[::-1]), measure(exact, exact[::-1]))
+        np.testing.assert_array_equal(measure(exact[::-1], rounded), measure(exact[::-1], exact))
+        with pytest.raises(NotProbabilities, match=r"from -0\.01 to 1"):
+            measure(np.array([[1.0, -0.01]]), exact[:1])
+
+
+def test_one_distribution_may_stand_for_every_row():
+    target, shares_of_classes = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]]), np.array([0.2, 0.3, 0.5])
+    for measure in (kl_nats, cross_entropy, brier):
+        np.testing.assert_array_equal(measure(target, shares_of_classes), measure(target, np.tile(shares_of_classes, (2, 1))))
+        np.testing.assert_array_equal(measure(shares_of_classes, target), measure(np.tile(shares_of_classes, (2, 1)), target))
+        assert measure(np.zeros((0, 3)), np.zeros((0, 3))).shape == (0,)
+        with pytest.raises(ShapeError, match=r"\(2, 3\) and student_probs \(2,\)"):
+            measure(target, np.array([0.5, 0.5]))

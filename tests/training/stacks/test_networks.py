@@ -1,5 +1,6 @@
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,6 +15,11 @@ def test_an_mlp_has_relu_between_layers_and_logits_at_the_end():
     network = mlp((5, 4, 3))
     assert [type(layer) for layer in network] == [nn.Linear, nn.ReLU, nn.Linear]
     assert parameter_count(network) == 5 * 4 + 4 + 4 * 3 + 3
+
+
+@pytest.mark.parametrize("sizes", [np.array([5, 4, 3]), range(5, 2, -1), iter([5, 4, 3]), torch.tensor([5, 4, 3])])
+def test_the_sizes_of_an_mlp_come_in_any_list(sizes):
+    assert [tuple(layer.weight.shape) for layer in mlp(sizes)[::2]] == [(4, 5), (3, 4)]
 
 
 def test_a_stack_gives_the_answers_of_its_copies():

@@ -41,6 +41,14 @@ def with_checksum(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, CHECKSUM: _json_checksum(json.loads(dumps(values)))}
 
 
+def intact(values: Mapping[str, Any]) -> bool:
+    """Whether a record is as `with_checksum` returned it."""
+    try:
+        return bool(values.get(CHECKSUM) == with_checksum(values)[CHECKSUM])
+    except (ValueError, TypeError, RecursionError):  # no JSON, such as NaN
+        return False
+
+
 def checked(values: Any, *, schema: int, name: str, remedy: str) -> dict[str, Any]:
     """The values of a record that `with_checksum` wrote, without the checksum.
 
@@ -55,16 +63,15 @@ def checked(values: Any, *, schema: int, name: str, remedy: str) -> dict[str, An
     """
     if not isinstance(values, dict) or "schema" not in values:
         raise DamagedFile(f"{name} is damaged, or another program wrote it (it names no schema). {remedy}")
-    plain = {key: value for key, value in values.items() if key != CHECKSUM}
-    stated, found = values.get(CHECKSUM), plain["schema"]
+    found = values["schema"]
     # Another version may have written no checksum; a file of this version that lacks one was damaged.
-    if (CHECKSUM in values or found == schema) and stated != _json_checksum(plain):
+    if (CHECKSUM in values or found == schema) and not intact(values):
         raise DamagedFile(f"{name} is damaged: its content does not match its checksum. {remedy}")
     if found != schema or type(found) is not int:
         raise StaleCache(
             f"{name} has schema {found!r}; this version of tutelage reads {schema}. Use the version that wrote it, or write it again."
         )
-    return plain
+    return {key: value for key, value in values.items() if key != CHECKSUM}
 
 
 def read_json(path: Path, *, schema: int, remedy: str) -> dict[str, Any]:

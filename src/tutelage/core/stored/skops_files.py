@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.core.errors import DamagedFile, TutelageError, one_line
+from tutelage.core.errors import DamagedFile, TutelageError, one_line, reported_as_ours
 
 ABOUT = "tutelage.json"
 """The entry of an archive of ours that holds JSON values about it."""
@@ -36,9 +36,14 @@ def dump_skops(model: Any, about: Mapping[str, Any]) -> bytes:
     Args:
         model: an object that skops can store.
         about: JSON values to store with it.
+
+    Raises:
+        BadInput: skops cannot store the object; WrongType for a value of a kind that it does not know.
     """
     import skops.io
 
+    with reported_as_ours(f"this {type(model).__name__} cannot be stored"):
+        stored = skops.io.dumps(model)
     names: dict[str, str] = {}
 
     def renamed(found: re.Match[str]) -> str:
@@ -46,7 +51,7 @@ def dump_skops(model: Any, about: Mapping[str, Any]) -> bytes:
 
     buffer = io.BytesIO()
     with (
-        zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as original,
+        zipfile.ZipFile(io.BytesIO(stored)) as original,
         zipfile.ZipFile(buffer, "w", compression=zipfile.ZIP_DEFLATED) as archive,
     ):
         schema = _NAMES.sub(renamed, original.read("schema.json").decode())

@@ -20,7 +20,7 @@ FLOOR = 1e-7
 """Smallest student probability before a logarithm is taken; with log 0 a single row would outweigh all others."""
 
 ROUNDING = 1e-3
-"""How far above one a probability of half precision may be."""
+"""How far below zero or above one a probability may be, by the rounding of half precision."""
 
 Decisions = NDArray[np.intp]
 
@@ -28,7 +28,7 @@ Decisions = NDArray[np.intp]
 def probability_pair(
     target: ArrayLike, student: ArrayLike, *, names: tuple[str, str] = ("target", "student_probs")
 ) -> tuple[Floats, Floats]:
-    """Two arrays of the same shape that hold probabilities.
+    """Two arrays of the same shape that hold probabilities; numbers below zero by no more than rounding are raised to zero.
 
     Args:
         target: any shape with at least one number.
@@ -43,9 +43,25 @@ def probability_pair(
         raise ShapeError(f"{names[0]} has shape {first.shape} and {names[1]} {second.shape}; expected the same shape, (rows, ...).")
     for name, values in zip(names, (first, second), strict=True):
         low, high = values.min(), values.max()
-        if not (low >= 0 and high <= 1 + ROUNDING):  # in this form, NaN fails the comparison too
+        if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # in this form, NaN fails the comparison too
             raise NotProbabilities(f"{name} holds numbers from {low:.3g} to {high:.3g}; expected probabilities, from 0 to 1.")
-    return first, second
+    return (first, second) if min(first.min(), second.min()) >= 0 else (np.maximum(first, 0), np.maximum(second, 0))
+
+
+def distribution_pair(
+    target: ArrayLike, student: ArrayLike, *, names: tuple[str, str] = ("target", "student_probs")
+) -> tuple[Floats, Floats]:
+    """`probability_pair`, where either may be a single distribution, (classes,), that holds for every row, such as class shares.
+
+    Raises:
+        ShapeError, NotProbabilities: as `probability_pair`.
+    """
+    first, second = (real_numbers(values, name) for values, name in zip((target, student), names, strict=True))
+    if 1 in (first.ndim, second.ndim) and first.shape[-1:] == second.shape[-1:]:
+        first, second = np.broadcast_arrays(first, second)
+    if first.shape == second.shape and first.ndim > 1 and not len(first) and first.shape[-1]:
+        return first, second  # no rows, and no figures
+    return probability_pair(first, second, names=names)
 
 
 def on_off(probs: Floats) -> Floats:
@@ -79,7 +95,7 @@ def cross_entropy(target: Floats, student_probs: Floats, *, floor: float = FLOOR
 
     Args:
         target: (rows, ..., classes) probabilities.
-        student_probs: (rows, ..., classes) probabilities; smaller ones are raised to `floor`.
+        student_probs: (rows, ..., classes) probabilities, or (classes,) for every row; smaller ones are raised to `floor`.
         floor: smallest student probability, in (0, 1 / classes).
 
     Returns:
@@ -92,7 +108,7 @@ def cross_entropy(target: Floats, student_probs: Floats, *, floor: float = FLOOR
         >>> tl.metrics.cross_entropy(truth, np.array([[0.5, 0.5], [0.2, 0.8]])).round(3)
         array([0.693, 0.223])
     """
-    p, q = probability_pair(target, student_probs)
+    p, q = distribution_pair(target, student_probs)
     return np.asarray(-(p * np.log(floored(q, number("floor", floor, above=0, below=1 / q.shape[-1])))).sum(axis=-1))
 
 
@@ -101,7 +117,7 @@ def kl_nats(teacher_probs: Floats, student_probs: Floats, *, floor: float = FLOO
 
     Args:
         teacher_probs: (rows, ..., classes) probabilities; a zero contributes nothing.
-        student_probs: (rows, ..., classes) probabilities; smaller ones are raised to `floor`.
+        student_probs: (rows, ..., classes) probabilities, or (classes,) for every row; smaller ones are raised to `floor`.
         floor: smallest student probability, in (0, 1 / classes).
 
     Returns:
@@ -117,7 +133,7 @@ def kl_nats(teacher_probs: Floats, student_probs: Floats, *, floor: float = FLOO
         >>> tl.metrics.kl_nats(teacher, student).round(3)
         array([0.144, 0.   ])
     """
-    p, _ = probability_pair(teacher_probs, student_probs, names=("teacher_probs", "student_probs"))
+    p, _ = distribution_pair(teacher_probs, student_probs, names=("teacher_probs", "student_probs"))
     p = np.asarray(p, dtype=np.float64)
     p = p / p.sum(axis=-1, keepdims=True)  # half-precision rows sum to one only within 1e-3, which could make KL negative
     negative_entropy = np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0).sum(axis=-1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.arguments import choice, whole
 from tutelage.core.arrays import Floats, check_weights
-from tutelage.evaluation.metrics.agreement import decisions, probability_pair
+from tutelage.evaluation.metrics.agreement import decisions, distribution_pair, probability_pair
 
 Binning = Literal["equal-width", "equal-mass"]
 
@@ -49,7 +49,7 @@ def brier(target: Floats, student_probs: Floats) -> Floats:
 
     Args:
         target: (rows, ..., classes), the one-hot truth or the teacher's probabilities.
-        student_probs: (rows, ..., classes) probabilities.
+        student_probs: (rows, ..., classes) probabilities, or (classes,) for every row.
 
     Returns:
         (rows, ...).
@@ -64,7 +64,7 @@ def brier(target: Floats, student_probs: Floats) -> Floats:
         >>> tl.metrics.brier(truth, np.array([[0.7, 0.2, 0.1], [0.5, 0.5, 0.0]])).round(2)
         array([0.14, 0.5 ])
     """
-    of_target, of_student = probability_pair(target, student_probs)
+    of_target, of_student = distribution_pair(target, student_probs)
     return np.asarray(((np.asarray(of_target, dtype=np.float64) - of_student) ** 2).sum(axis=-1))
 
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from torch import nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.arguments import whole
+from tutelage.core.arguments import whole_numbers
 from tutelage.core.errors import BadInput, reported_as_ours, shown
 
 MOST_WEIGHTS = 2**32
 """Weights of a network; 16 GiB in float32."""
 
 
-def mlp(sizes: Sequence[int]) -> nn.Sequential:
+def mlp(sizes: Iterable[int]) -> nn.Sequential:
     """A multilayer perceptron with ReLU between its layers, from features to logits.
 
     Args:
-        sizes: (features, hidden ..., classes), such as (784, 10, 10, 10).
+        sizes: (features, hidden ..., classes), such as (784, 10, 10, 10), as any list, array or other iterable.
 
     Returns:
         A `torch.nn.Sequential` of Linear and ReLU layers, with initial weights drawn from torch's random state.
@@ -34,9 +34,10 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
         >>> [type(layer).__name__ for layer in network]
         ['Linear', 'ReLU', 'Linear']
     """
-    if not isinstance(sizes, Sequence) or isinstance(sizes, str | bytes) or len(sizes) < 2:
-        raise BadInput(f"sizes is {shown(sizes)}; expected the units of two layers or more, such as (4, 8, 3).")
-    sizes = [whole("a size", size, 1) for size in sizes]
+    expected = "the units of two layers or more, such as (4, 8, 3)"
+    sizes = whole_numbers("sizes", sizes, expected, least=1)
+    if len(sizes) < 2:
+        raise BadInput(f"sizes is {shown(sizes)}; expected {expected}.")
     weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
     if weights > MOST_WEIGHTS:
         raise BadInput(f"layers of {sizes} units have {weights:,} weights; expected at most {MOST_WEIGHTS:,}.")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from wrong_calls import WRONG, doors, imaginary, imaginary_objects, masked, numbers_in
+from public_calls import doors
+from wrong_calls import WRONG, imaginary, imaginary_objects, masked, numbers_in
 
 from tutelage.core.errors import TutelageError, one_line
 

@@ -185,7 +185,7 @@ def reported_as_ours(what: str = "") -> Iterator[None]:
     except (TutelageError, Warning):
         raise
     except Exception as error:
-        said = " ".join(str(error).partition("Stack trace:")[0].split()) or type(error).__name__
+        said = _said(error)
         kind = WrongType if isinstance(error, TypeError) else BadInput
         raise kind(f"{what} ({said})." if what else said) from error
 
@@ -195,8 +195,12 @@ def one_line(error: BaseException) -> str:
 
     It is joined to one line of at most 200 characters. An error without a message yields its type's name.
     """
-    text = " ".join(str(error).partition("Stack trace:")[0].split()) or type(error).__name__
+    text = _said(error)
     return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _said(error: BaseException) -> str:
+    return " ".join(str(error).partition("Stack trace:")[0].split()) or type(error).__name__
 
 
 def _missing_message(modules: list[str], extras: list[str]) -> str:

@@ -53,18 +53,27 @@ def type_and_levels(column: Any) -> tuple[ColumnType, tuple[Any, ...] | None]:
         return type_of_objects(series.to_list()), None
     if series.null_count() == len(series):
         return "any", None
-    return _type_of(kind), None
+    return type_of_dtype(kind) or "any", None
 
 
 MOST_LEVELS = 1000
 """Levels of a column of categories that are listed by name; it is of texts or numbers if there are more."""
 
 
+_OF_NAMES: dict[str, ColumnType] = {
+    "Boolean": "boolean",
+    "String": "text",
+    "Time": "text",
+    "Date": "date",
+    "Datetime": "date",
+    "Duration": "duration",
+}
+
+
 def type_of_dtype(dtype: Any) -> ColumnType | None:
-    """The type of a column of this dtype of pandas or polars, whatever its cells; None if these decide."""
-    if hasattr(dtype, "is_numeric"):  # of polars
-        names: dict[str, ColumnType] = {"Boolean": "boolean", "String": "text", "Date": "date", "Datetime": "date", "Duration": "duration"}
-        return "number" if dtype.is_numeric() else names.get(type(dtype).__name__, names.get(str(dtype)))
+    """The type of a column of this dtype of pandas, polars or narwhals, whatever its cells; None if these decide."""
+    if hasattr(dtype, "is_numeric"):  # of polars and narwhals, which name their dtypes alike
+        return "number" if dtype.is_numeric() else _OF_NAMES.get(type(dtype).__name__, _OF_NAMES.get(str(dtype)))
     if getattr(dtype, "name", "") in ("str", "string"):
         return "text"
     kinds: dict[str, ColumnType] = {"b": "boolean", "i": "number", "u": "number", "f": "number", "M": "date", "m": "duration"}
@@ -255,20 +264,6 @@ def _is_polars(column: Any) -> bool:
 def _occurring(series: Any) -> Any:
     """The categories that occur: those of a Categorical of polars are shared by all columns of the process."""
     return series.drop_nulls().unique(maintain_order=True)
-
-
-def _type_of(kind: Any) -> ColumnType:
-    import narwhals.stable.v2 as nw
-
-    if kind.is_numeric():
-        return "number"
-    if kind in (nw.String, nw.Time):
-        return "text"
-    if kind in (nw.Date, nw.Datetime):
-        return "date"
-    if kind == nw.Boolean:
-        return "boolean"
-    return "duration" if kind == nw.Duration else "any"
 
 
 def _whole_or_number(cell: Any) -> float:

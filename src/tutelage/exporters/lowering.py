@@ -35,6 +35,7 @@ from tutelage.core.errors import BadInput, one_line
 from tutelage.exporters import trees as tree_values
 from tutelage.exporters.chain import DOUBLE, Chain
 from tutelage.exporters.foreign_graph import append_foreign
+from tutelage.exporters.student_answers import several_labels
 from tutelage.exporters.tree_graph import append_trees
 from tutelage.exporters.trees import Trees
 from tutelage.students.any_estimator import SoftTargets
@@ -113,7 +114,7 @@ def _soft_trees(graph: Lowering, model: SoftTree | SoftForest) -> None:
 
 def _averaged(graph: Lowering, model: Any) -> None:
     if model.n_outputs_ > 1 and hasattr(model, "classes_"):
-        raise BadInput(f"a {type(model).__name__} of several labels cannot be exported; expected one class per row. Use PerLabel.")
+        raise several_labels(model)
     outputs = len(model.classes_) if hasattr(model, "classes_") else model.n_outputs_
     graph.add_trees(tree_values.of_averaged(getattr(model, "estimators_", [model]), outputs))
 

@@ -58,11 +58,16 @@ def form_of(student: Any, rows: NDArray[Any]) -> AnswerForm:
     if not hasattr(student, "predict_proba"):
         raise BadInput(f"a {type(student).__name__} has no predict_proba; expected a classifier that predicts probabilities.")
     if isinstance(student.classes_, list):
-        raise BadInput(f"a {type(student).__name__} of several labels cannot be exported; expected one class per row. Use PerLabel.")
+        raise several_labels(student)
     taught = getattr(getattr(student, "teacher_", None), "form", None)
     multilabel = getattr(student, "per_label_", False) or (taught is not None and taught.task == "multilabel")
     classes = tuple(student.classes_.tolist())
     return AnswerForm("probabilities", "multilabel", classes) if multilabel else of_classes("probabilities", classes)
+
+
+def several_labels(student: Any) -> BadInput:
+    """The error about a classifier of scikit-learn with several labels a row."""
+    return BadInput(f"a {type(student).__name__} of several labels cannot be exported; expected one class per row. Use PerLabel.")
 
 
 def check_student(student: Any) -> None:
@@ -145,7 +150,7 @@ def ask(student: Any, form: AnswerForm, rows: NDArray[Any]) -> Answers:
     if form.task == "multilabel":
         return Answers(values, decided.astype(np.int64))
     if decided.ndim != 1:
-        raise BadInput(f"a {type(student).__name__} of several labels cannot be exported; expected one class per row. Use PerLabel.")
+        raise several_labels(student)
     return Answers(values, form.codes(decided, len(rows)))
 
 

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from tutelage.core.arguments import choice, flag, number, whole, whole_numbers
+from tutelage.core.arguments import choice, number, whole, whole_numbers
 from tutelage.core.errors import BadInput, shown
 
 Check = Callable[[str, Any], Any]
@@ -127,7 +127,3 @@ def layer_sizes(name: str, value: Any) -> Any:
     if isinstance(value, Iterator):
         raise BadInput(f"{name} is {shown(value)}, which can be read once; expected {expected}.")
     return whole_numbers(name, value, expected, least=1, most=MOST_PARTS)
-
-
-switch: Check = flag
-"""True or False."""

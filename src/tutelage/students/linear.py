@@ -16,9 +16,10 @@ from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 
 from tutelage.core.answers import two_columns
+from tutelage.core.arguments import flag
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import BadInput
-from tutelage.students.checked import Check, a_number, a_whole, check_fitted, switch
+from tutelage.students.checked import Check, a_number, a_whole, check_fitted
 from tutelage.students.soft_classifier import SoftClassifier
 
 WHITENED_FEATURES = 1024
@@ -62,7 +63,7 @@ class SoftLogistic(SoftClassifier):
 
     _settings: ClassVar[Mapping[str, Check]] = {
         "C": a_number(above=0, hint="(smaller is a stronger penalty)"),
-        "fit_intercept": switch,
+        "fit_intercept": flag,
         "tol": a_number(least=0, most=1),
         "max_iter": a_whole(1),
     }

@@ -14,10 +14,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
 from tutelage.core import torch_runtime
+from tutelage.core.arguments import flag
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import BadInput, SelfCheckFailed, require
 from tutelage.students.any_estimator import expand
-from tutelage.students.checked import Check, a_number, a_whole, layer_sizes, random_seed, switch
+from tutelage.students.checked import Check, a_number, a_whole, layer_sizes, random_seed
 from tutelage.students.soft_classifier import SoftClassifier
 
 
@@ -64,7 +65,7 @@ class SoftMLP(SoftClassifier):
         "epochs": a_whole(1),
         "batch_size": a_whole(1),
         "l2": a_number(least=0, most=1e30),
-        "standardise": switch,
+        "standardise": flag,
         "validation_fraction": a_number(least=0, below=1, hint="(a share of the rows)"),
         "random_state": random_seed,
     }

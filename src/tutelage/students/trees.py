@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.tree import DecisionTreeRegressor
 
+from tutelage.core.arguments import flag
 from tutelage.core.arrays import Floats, Integers, softmax
 from tutelage.core.errors import reported_as_ours
 from tutelage.core.stored.tree_nodes import trees_in
@@ -22,7 +23,6 @@ from tutelage.students.checked import (
     one_of,
     optional,
     random_seed,
-    switch,
     thread_count,
 )
 from tutelage.students.soft_classifier import SoftClassifier
@@ -183,7 +183,7 @@ class SoftForest(_TreeBased):
     _settings: ClassVar[Mapping[str, Check]] = {
         **_TreeBased._settings,
         "n_estimators": a_whole(1),
-        "bootstrap": switch,
+        "bootstrap": flag,
         "n_jobs": thread_count,
     }
 

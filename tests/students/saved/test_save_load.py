@@ -21,7 +21,7 @@ from tutelage.students.columns import with_columns
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.mlp import SoftMLP
 from tutelage.students.multilabel import PerLabel
-from tutelage.students.saved import schema
+from tutelage.students.saved import version
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.trees import SoftForest, SoftTree
@@ -225,7 +225,7 @@ def test_a_missing_file_is_named_in_the_error(tmp_path):
 @pytest.mark.parametrize("name", ["network", "soft tree"])
 def test_a_file_of_another_version_is_refused_with_what_to_do(name, tmp_path, monkeypatch):
     path = save_student(STUDENTS[name], tmp_path / "student")
-    monkeypatch.setattr(schema, "STUDENT_SCHEMA", 3)
+    monkeypatch.setattr(version, "STUDENT_SCHEMA", 3)
     with pytest.raises(StaleCache, match=r"has schema 2; this version of tutelage reads 3\. Load it with the version that saved it"):
         load_student(path)
 

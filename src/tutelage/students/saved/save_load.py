@@ -11,7 +11,7 @@ from tutelage.core.errors import BadInput, DamagedFile, require, shown
 from tutelage.core.files import whole_file
 from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops
 from tutelage.core.stored.tree_nodes import sound_tree, trees_in
-from tutelage.students.saved.schema import AGAIN, OURS, STUDENT_SCHEMA, check_schema
+from tutelage.students.saved.version import AGAIN, OURS, STUDENT_SCHEMA, check_schema
 
 # skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
 # Tree is safe once `sound_tree` has seen its node numbers.

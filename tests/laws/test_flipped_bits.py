@@ -23,6 +23,7 @@ from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.experiments.cache import Store
 from tutelage.experiments.running import _results
+from tutelage.exporters.parity import export_onnx
 from tutelage.report.records import SCHEMA
 from tutelage.softlabels.folder import MANIFEST, open_labels, shard_path
 from tutelage.softlabels.recording import record
@@ -68,6 +69,12 @@ def opened_tree(folder: Path) -> Stored:
 def skops_of_another_program(folder: Path) -> Stored:
     path = folder / "model.skops"
     skops.io.dump(DecisionTreeClassifier(random_state=0).fit(X, Y), path)
+    return Stored(path, lambda: open_teacher(str(path)).answer(X))
+
+
+def exported(folder: Path) -> Stored:
+    path = folder / "student.onnx"
+    export_onnx(SoftTree().fit(X, Y), path, check_on=X)
     return Stored(path, lambda: open_teacher(str(path)).answer(X))
 
 
@@ -162,6 +169,7 @@ def evaluation(folder: Path) -> Stored:
 
 
 KINDS = [
+    exported,
     saved_network,
     saved_tree,
     opened_tree,

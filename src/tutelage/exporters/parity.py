@@ -16,6 +16,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, ParityError, one_line, require
 from tutelage.core.files import whole_file
 from tutelage.core.records import Parity
+from tutelage.core.stored.checksums import onnx_with_checksum
 from tutelage.exporters.edges import edge_rows
 from tutelage.exporters.onnx_graph import LABEL, StudentGraph, label_codes, onnx_graph
 from tutelage.exporters.student_answers import Answers, ask, check_student, numeric_rows
@@ -48,7 +49,7 @@ class OnnxStudent:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4
         try:
             return cls(runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
         except Exception as error:  # onnxruntime's exceptions share no public base class
@@ -122,7 +123,7 @@ def export_onnx(student: Any, path: str | Path, *, check_on: Any) -> Parity:
         draft.write_bytes(graph.model.SerializeToString())
         parity = check_parity(OnnxStudent.load(draft), student, graph, rows)
         graph.model.metadata_props.add(key="parity", value=json.dumps(asdict(parity)))
-        draft.write_bytes(graph.model.SerializeToString())
+        draft.write_bytes(onnx_with_checksum(graph.model))
         OnnxStudent.load(draft)
     return parity
 

@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from tutelage.core.errors import BadInput, DamagedFile, NotProbabilities, ShapeError
+from tutelage.core.stored.checksums import onnx_with_checksum
 from tutelage.exporters.parity import export_onnx
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
@@ -393,5 +394,8 @@ def test_a_file_of_tutelage_with_damaged_metadata_is_refused(tmp_path):
     for entry in model.metadata_props:
         if entry.key == "classes":
             entry.value = "[0, 1"
-    with pytest.raises(DamagedFile, match="the file's metadata is not what tutelage writes"):
+    with pytest.raises(DamagedFile, match=r"given bytes was changed after tutelage exported it \(its checksum differs\)"):
         as_teacher(model.SerializeToString())
+    del model.metadata_props[-1]
+    with pytest.raises(DamagedFile, match="the file's metadata is not what tutelage writes"):
+        as_teacher(onnx_with_checksum(model))

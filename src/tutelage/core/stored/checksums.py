@@ -1,7 +1,7 @@
 """Stored files that carry a checksum of their own: a damaged file is refused when it is read, whichever byte has changed.
 
 JSON: the key "checksum" holds the SHA-256 of the other values, so that a file may be indented anew, but not changed. safetensors:
-the metadata holds the SHA-256 of the whole file, header included, with zeros in the place of the checksum.
+and ONNX: the metadata holds the SHA-256 of the whole file, header included, with zeros in the place of the checksum.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ LARGEST_JSON = 1 << 28
 """Bytes of the largest JSON file that is read: far above any that is written, and little enough to fit into memory."""
 _ZEROS = "0" * 64
 _IN_HEADER = re.compile(rb'\\"checksum\\": \\"([0-9a-f]{64})\\"')
+_IN_ONNX = re.compile(rb"checksum\x12@([0-9a-f]{64})")
+"""An entry of the metadata: the key, then the tag and the length of the value."""
 _ABOUT = "tutelage"  # the only entry of the metadata: safetensors writes several entries in any order
 
 
@@ -119,10 +121,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], about: Mapping[str, An
     """
     header = json.dumps({CHECKSUM: _ZEROS, **about})
     content = memoryview(require(f"safetensors.{framework}").save(dict(tensors), {_ABOUT: header}))
-    start, stop = _place_of_checksum(content)
+    start, stop = _place_of_checksum(content, _IN_HEADER)
     with whole_file(path) as draft, draft.open("wb") as file:
         # Not save_file: it writes to another draft, with a name that nobody recognises if the process is killed.
-        file.writelines((content[:start], _tensor_checksum(content).encode(), content[stop:]))
+        file.writelines((content[:start], _checksum_of(content, _IN_HEADER).encode(), content[stop:]))
 
 
 def read_tensors(path: Path, *, framework: Literal["torch", "numpy"], of: str, remedy: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -143,7 +145,7 @@ def read_tensors(path: Path, *, framework: Literal["torch", "numpy"], of: str, r
     try:
         content = path.read_bytes()
         about = _about(content)
-        if about.pop(CHECKSUM, None) != _tensor_checksum(content):
+        if about.pop(CHECKSUM, None) != _checksum_of(content, _IN_HEADER):
             raise ValueError("its bytes do not match its checksum")
         return about, require(f"safetensors.{framework}").load(content)
     except OSError as error:
@@ -158,17 +160,32 @@ def _about(content: bytes) -> dict[str, Any]:
     return dict(json.loads(header["__metadata__"][_ABOUT]))
 
 
-def _tensor_checksum(content: bytes | memoryview) -> str:
+def onnx_with_checksum(model: Any) -> bytes:
+    """The bytes of an ONNX model that carry their checksum, as an entry of its metadata."""
+    model.metadata_props.add(key=CHECKSUM, value=_ZEROS)
+    content: bytes = model.SerializeToString()
+    start, stop = _place_of_checksum(memoryview(content), _IN_ONNX)
+    return content[:start] + _checksum_of(content, _IN_ONNX).encode() + content[stop:]
+
+
+def onnx_intact(content: bytes) -> bool:
+    """Whether these are bytes that `onnx_with_checksum` returned."""
+    stated = _IN_ONNX.search(content)
+    return stated is not None and stated[1].decode() == _checksum_of(content, _IN_ONNX)
+
+
+def _checksum_of(content: bytes | memoryview, pattern: re.Pattern[bytes]) -> str:
+    """SHA-256 (hex) of a file with zeros in the place of its checksum, which a pattern finds."""
     view = memoryview(content)
-    start, stop = _place_of_checksum(view)
+    start, stop = _place_of_checksum(view, pattern)
     digest = hashlib.sha256()
     for part in (view[:start], _ZEROS.encode(), view[stop:]):
         digest.update(part)
     return digest.hexdigest()
 
 
-def _place_of_checksum(content: memoryview) -> tuple[int, int]:
-    place = _IN_HEADER.search(content)
+def _place_of_checksum(content: memoryview, pattern: re.Pattern[bytes]) -> tuple[int, int]:
+    place = pattern.search(content)
     if place is None:
         raise ValueError("it carries no checksum")
     return place.span(1)

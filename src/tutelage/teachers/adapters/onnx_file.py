@@ -12,6 +12,7 @@ import numpy as np
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line, require
+from tutelage.core.stored.checksums import onnx_intact
 from tutelage.data.cells import cells_of, numbers, texts, truth_values
 from tutelage.data.schema import Column, Schema, columns_of, table_of
 from tutelage.data.tables.column_types import ColumnType
@@ -190,15 +191,19 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
 
     Raises:
         BadInput: no such file, weights outside the folder of the file, or neither the graph nor the caller declares kind or classes.
-        DamagedFile: the file is not a graph that can be run.
+        DamagedFile: the file is not a graph that can be run, or was exported by tutelage and has changed.
     """
     runtime, onnx = require("onnxruntime"), require("onnx")
     path = None if isinstance(source, bytes) else Path(source)
     content = source if isinstance(source, bytes) else _read(Path(source))
     quiet = runtime.SessionOptions()
-    quiet.log_severity_level = 3  # errors only
+    quiet.log_severity_level = 4  # its errors are raised, and need not be printed
     try:
         model = onnx.load_from_string(content)
+        if model.producer_name == PRODUCER and not onnx_intact(content):
+            raise DamagedFile(
+                f"{_name_of(source)} was changed after tutelage exported it (its checksum differs). Export the student again."
+            )
         files = weight_files(model, path)
         # With external weights the path is passed: onnxruntime reads them from the file's folder.
         session = runtime.InferenceSession(str(source) if files else content, quiet, providers=["CPUExecutionProvider"])

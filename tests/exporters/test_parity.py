@@ -15,7 +15,7 @@ from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, ParityError
 from tutelage.exporters import parity as module
 from tutelage.exporters.onnx_graph import onnx_graph
 from tutelage.exporters.parity import TOLERANCE, OnnxStudent, check_parity, export_onnx
-from tutelage.exporters.student_answers import Answers, ask
+from tutelage.exporters.subject.student_answers import Answers, ask
 from tutelage.students.trees import SoftTree
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.student import TorchStudent

@@ -8,8 +8,8 @@ from tutelage.core.errors import BadInput
 from tutelage.exporters import tree_graph as module
 from tutelage.exporters.chain import DOUBLE, FLOAT, Chain
 from tutelage.exporters.parity import OnnxStudent
+from tutelage.exporters.program.trees import of_averaged
 from tutelage.exporters.tree_graph import append_trees
-from tutelage.exporters.trees import of_averaged
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 2))

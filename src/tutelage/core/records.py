@@ -89,6 +89,52 @@ class Parity:
     """Number of rows for which the file decides otherwise; the student's own probabilities are equal there within the tolerance."""
     refused: tuple[str, ...] = ()
     """Edge rows that the student does not answer, such as "missing values": what the file answers to them means nothing."""
+    worst_row: str = ""
+    """Where the worst difference was: "row 17", or "edge row (splits) 3"."""
+    runtime: str = ""
+    """Where the file ran, such as "gcc 12.2.0"."""
+
+    def __str__(self) -> str:
+        """The result in a sentence, and in another what the student refuses."""
+        refused = f" The student refuses {' and '.join(self.refused)}: do not give them to the file." if self.refused else ""
+        return (
+            f"Compared with the student on {self.rows:,} rows and {self.edge_rows:,} edge rows in {self.runtime}: worst difference "
+            f"{self.worst_difference:.2g} in {self.worst_row} (allowed {self.tolerance:g}), {self.decisions_changed} decisions changed."
+            f"{refused}"
+        )
+
+
+@dataclass(frozen=True)
+class Export:
+    """What `export` wrote.
+
+    Attributes:
+        file: its name.
+        target: its language or format: "ONNX", "C", "JavaScript", "Python", "SQL", "ExecuTorch".
+        size_bytes: its size.
+        sha256: of its bytes.
+        columns: names of its columns, in order; positions for columns without names, empty for rows of another shape.
+        classes: the class names, in the order of its answers; empty for regression.
+        proofs: the comparison in each runtime; empty if the file is not proven.
+    """
+
+    file: str
+    target: str
+    size_bytes: int
+    sha256: str
+    columns: tuple[str | int, ...]
+    classes: tuple[Any, ...]
+    proofs: tuple[Parity, ...]
+
+    @property
+    def proven(self) -> bool:
+        """Whether the file was compared with its student."""
+        return bool(self.proofs)
+
+    def __str__(self) -> str:
+        """The result in a few sentences."""
+        size = f"{self.file}: {self.size_bytes:,} bytes of {self.target}."
+        return " ".join([size, *map(str, self.proofs)] if self.proofs else [size, "Not proven: it was never compared with its student."])
 
 
 @dataclass(frozen=True)

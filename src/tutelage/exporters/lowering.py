@@ -32,12 +32,12 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tutelage.core.errors import BadInput, one_line
-from tutelage.exporters import trees as tree_values
 from tutelage.exporters.chain import DOUBLE, Chain
 from tutelage.exporters.foreign_graph import append_foreign
-from tutelage.exporters.student_answers import several_labels
+from tutelage.exporters.program import trees as tree_values
+from tutelage.exporters.program.trees import Trees
+from tutelage.exporters.subject.student_answers import several_labels
 from tutelage.exporters.tree_graph import append_trees
-from tutelage.exporters.trees import Trees
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.boosting import SoftBoosting
 from tutelage.students.columns import Numbers

@@ -13,8 +13,8 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import ShapeError, require
 from tutelage.data.schema import Column, Schema
 from tutelage.exporters.chain import BOOL, DOUBLE, DTYPES, FLOAT, INT64, STRING, Chain
-from tutelage.exporters.student_answers import ask, check_student, column_names, form_of
-from tutelage.exporters.trees import Trees
+from tutelage.exporters.program.trees import Trees
+from tutelage.exporters.subject.student_answers import ask, check_student, column_names, form_of
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 
 if TYPE_CHECKING:

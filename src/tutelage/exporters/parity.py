@@ -17,9 +17,9 @@ from tutelage.core.errors import BadInput, DamagedFile, ParityError, one_line, r
 from tutelage.core.files import whole_file
 from tutelage.core.records import Parity
 from tutelage.core.stored.checksums import onnx_with_checksum
-from tutelage.exporters.edges import edge_rows
 from tutelage.exporters.onnx_graph import LABEL, StudentGraph, label_codes, onnx_graph
-from tutelage.exporters.student_answers import Answers, ask, check_student, numeric_rows
+from tutelage.exporters.proof.edges import edge_rows
+from tutelage.exporters.subject.student_answers import Answers, ask, check_student, numeric_rows
 
 TOLERANCE = 1e-5
 """Largest allowed difference, relative to the larger of 1 and the answer: float32 sums depend on their order."""

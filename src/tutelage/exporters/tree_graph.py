@@ -8,7 +8,7 @@ import numpy as np
 
 from tutelage.core.errors import BadInput
 from tutelage.exporters.chain import DOUBLE, FLOAT, INT64, Chain
-from tutelage.exporters.trees import Trees
+from tutelage.exporters.program.trees import Trees
 
 ML = "ai.onnx.ml"
 MOST_LEAVES = 2**24

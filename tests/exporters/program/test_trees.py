@@ -4,8 +4,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegresso
 from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.stored.tree_nodes import LEAF
-from tutelage.exporters import trees as module
-from tutelage.exporters.trees import Tree, Trees, of_any, of_averaged, of_histograms, of_lightgbm, of_xgboost
+from tutelage.exporters.program import trees as module
+from tutelage.exporters.program.trees import Tree, Trees, of_any, of_averaged, of_histograms, of_lightgbm, of_xgboost
 
 RNG = np.random.default_rng(0)
 X = np.where(RNG.random((200, 3)) < 0.1, np.nan, RNG.normal(size=(200, 3))).astype(np.float32)

@@ -40,7 +40,7 @@ def column_names(student: Any) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def form_of(student: Any, rows: NDArray[Any]) -> AnswerForm:
+def form_of(student: Any, rows: Any) -> AnswerForm:
     """The form of a student's answers: probabilities or values.
 
     Raises:
@@ -110,7 +110,7 @@ def numeric_rows(student: Any, check_on: Any) -> NDArray[Any]:
     rows = table_of(source.part(0, source.count))
     names = column_names(student)
     if is_frame(rows):
-        rows = _named_columns(rows, names) if names else rows
+        rows = named_columns(rows, names) if names else rows
         named = zip(columns_of(rows), rows.columns, strict=True)
         rows = np.column_stack([_column(cells, f"column {str(name)!r}") for cells, name in named])
     elif hasattr(rows, "toarray"):
@@ -124,7 +124,18 @@ def numeric_rows(student: Any, check_on: Any) -> NDArray[Any]:
 
 
 def ask(student: Any, form: AnswerForm, rows: NDArray[Any]) -> Answers:
+    """The student's answers and decisions to rows of numbers, as `ask_rows`."""
+    return ask_rows(student, form, _as_learnt(student, rows), rows)
+
+
+def ask_rows(student: Any, form: AnswerForm, given: Any, rows: NDArray[Any]) -> Answers:
     """The student's answers and decisions.
+
+    Args:
+        student: the student.
+        form: the form of its answers.
+        given: rows in the container that it takes.
+        rows: their numbers.
 
     Raises:
         BadInput: it refuses the rows. Another library's error is named, not quoted: it may hold cells of the rows.
@@ -132,7 +143,6 @@ def ask(student: Any, form: AnswerForm, rows: NDArray[Any]) -> Answers:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            given = _as_learnt(student, rows)
             if form.task == "regression":
                 return Answers(np.asarray(student.predict(given), dtype=np.float64).reshape(len(rows), -1), None)
             values = np.asarray(student.predict_proba(given), dtype=np.float64)
@@ -166,7 +176,7 @@ def _as_learnt(student: Any, rows: NDArray[Any]) -> Any:
     return require("pandas").DataFrame(rows, columns=list(student.feature_names_in_))
 
 
-def _named_columns(frame: Any, names: tuple[str, ...]) -> Any:
+def named_columns(frame: Any, names: tuple[str, ...]) -> Any:
     """The columns that the student was fitted on, in its order."""
     given = [str(name) for name in frame.columns]
     lacking = [name for name in names if given.count(name) != 1]

@@ -8,7 +8,7 @@ from scipy import sparse
 import tutelage as tl
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, ShapeError, TutelageError
-from tutelage.exporters.student_answers import ask, form_of, numeric_rows
+from tutelage.exporters.subject.student_answers import ask, form_of, numeric_rows
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))

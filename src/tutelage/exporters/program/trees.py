@@ -70,6 +70,26 @@ class Trees:
         above = rounded > tree.threshold
         return np.where(above & (not self.strict), np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
+    def double_threshold(self, tree: Tree) -> Floats:
+        """(nodes,) thresholds t so that a number x in double precision goes left if x <= t, exactly where the library sends it left.
+
+        A library in single precision rounds x first, to the nearest float32 and at equal distance to the even one: x goes left up to the
+        middle between the last float32 that goes left and the next.
+        """
+        if not self.single:
+            return np.nextafter(tree.threshold, -np.inf) if self.strict else tree.threshold
+        with np.errstate(over="ignore"):
+            last = self.threshold(tree).astype(np.float32)
+            last = np.nextafter(last, np.float32(-np.inf)) if self.strict else last
+            following = np.nextafter(last, np.float32(np.inf))
+            top = np.float64(np.finfo(np.float32).max)
+            after = np.where(np.isposinf(following), top + 2.0**103 * 2, following.astype(np.float64))  # as if float32 went on
+            before = np.where(np.isneginf(last), -top - 2.0**103 * 2, last.astype(np.float64))
+            middle = before + (after - before) / 2
+        even = (last.view(np.uint32) & 1 == 0) & np.isfinite(last)
+        limits = np.where(even, middle, np.nextafter(middle, -np.inf))
+        return np.where(np.isposinf(last), np.inf, np.where(np.isneginf(last) & np.isneginf(tree.threshold), -np.inf, limits))
+
 
 def of_sklearn(tree: Any, values: Floats) -> Tree:
     """A tree of scikit-learn, with these values of its nodes."""

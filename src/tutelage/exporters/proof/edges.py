@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats
 from tutelage.core.stored.tree_nodes import LEAF
-from tutelage.exporters.trees import Tree, Trees
+from tutelage.exporters.program.trees import Tree, Trees
 
 SPLITS = 1000
 """Largest number of splits of a student that edge rows are made for."""

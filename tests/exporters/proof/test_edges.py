@@ -3,8 +3,8 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 import tutelage as tl
-from tutelage.exporters.edges import edge_rows
 from tutelage.exporters.onnx_graph import onnx_graph
+from tutelage.exporters.proof.edges import edge_rows
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3)).astype(np.float32)

@@ -1,0 +1,1 @@
+"""What a student computes, as a value that is written in any language."""

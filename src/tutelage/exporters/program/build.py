@@ -1,0 +1,51 @@
+"""The program of a student."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.errors import BadInput
+from tutelage.exporters.program.columns import COLUMNS
+from tutelage.exporters.program.lowering import Lowering
+from tutelage.exporters.program.operations import Category, Numbers, OnnxPart, Select, TreeSum
+from tutelage.exporters.program.program import Program, Step
+from tutelage.exporters.program.students import STUDENTS
+from tutelage.exporters.program.texts import TEXTS
+from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.exporters.subject.subject import Subject
+
+
+def program_of(subject: Subject, rows: CheckRows) -> Program:
+    """What a student computes.
+
+    Args:
+        subject: the student.
+        rows: some rows of its own; a network is run on two of them.
+
+    Raises:
+        BadInput: the student cannot be exported. MissingExtra: onnxscript or skl2onnx is not installed, for a network or an estimator
+            that is written by it.
+    """
+    lowering = Lowering(subject.inputs, subject.row_shape, STUDENTS | COLUMNS | TEXTS)
+    if hasattr(subject.student, "network"):
+        from tutelage.exporters.program.networks import lower_network
+
+        return lower_network(lowering, subject, rows)
+    if not subject.inputs:
+        raise BadInput(f"check_on has rows of shape {subject.row_shape}; expected (rows, columns).")
+    last = lowering.numbers(lowering.lower(subject.student, lowering.row))
+    if last != len(lowering.steps) - 1:
+        lowering.then(Select(tuple(range(lowering.width(last)))), last)
+    steps = tuple(lowering.steps)
+    return Program(subject.inputs, subject.row_shape, steps, subject.form, _dtype(steps), single=False)
+
+
+def _dtype(steps: tuple[Step, ...]) -> Any:
+    """float32 if only trees in single precision, or parts that other libraries wrote, read numbers of the row."""
+    rows = {place for place, step in enumerate(steps) if isinstance(step.operation, Numbers)}
+    readers = [step.operation for step in steps if rows & set(step.sources)]
+    by_number = any(isinstance(step.operation, Category) and not step.operation.of_text for step in steps)
+    single = all(isinstance(one, OnnxPart) or (isinstance(one, TreeSum) and one.trees.single) for one in readers)
+    return np.float32 if readers and single and not by_number else np.float64

@@ -1,0 +1,95 @@
+"""A program: what a student computes from one row, as a plain value that is written in any language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.answers import AnswerForm
+from tutelage.exporters.program.operations import ChannelNorm, Convolution, Dense, LayerNorm, Numbers, OnnxPart, Operation, Shape, TreeSum
+from tutelage.exporters.program.trees import Trees
+from tutelage.exporters.subject.inputs import Input
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """An operation on the results of earlier steps.
+
+    Attributes:
+        operation: what is computed.
+        sources: numbers of the steps whose results it takes.
+        shape: of its result, for one row.
+    """
+
+    operation: Operation
+    sources: tuple[int, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What a student computes from one row.
+
+    A row has numbers and texts; each operation that reads the row names its numbers and its texts by their positions among those of its
+    kind. The last step has the answers: probabilities at temperature 1, or values.
+
+    Attributes:
+        inputs: the columns, in their order; empty for rows of another shape, such as pictures.
+        row_shape: the shape of the numbers of a row.
+        steps: in an order in which each takes only earlier ones.
+        form: the form of the answers. For classes the decision is the first of the most probable; for multilabel, each label above 0.5.
+        dtype: a type of numbers in which rows lose nothing that the student reads: float32, float64 or int64.
+        single: whether weighted sums are in single precision: a torch network of float32.
+    """
+
+    inputs: tuple[Input, ...]
+    row_shape: Shape
+    steps: tuple[Step, ...]
+    form: AnswerForm
+    dtype: Any
+    single: bool
+
+    @property
+    def outputs(self) -> int:
+        """Number of answers a row."""
+        (outputs,) = self.steps[-1].shape
+        return outputs
+
+    @property
+    def numbers(self) -> tuple[str | None, ...]:
+        """Names of the columns of numbers."""
+        return tuple(one.name for one in self.inputs if one.kind == "number")
+
+    @property
+    def texts(self) -> tuple[str | None, ...]:
+        """Names of the columns of texts."""
+        return tuple(one.name for one in self.inputs if one.kind == "text")
+
+    @property
+    def rounding(self) -> float:
+        """Relative error of the student's weighted sums; 0 if it has none."""
+        if not any(isinstance(step.operation, _WEIGHTED) for step in self.steps):
+            return 0.0
+        return float(np.finfo(np.float32 if self.single else np.float64).eps)
+
+    @property
+    def split_columns(self) -> tuple[tuple[Trees, tuple[int, ...]], ...]:
+        """The trees that read numbers of the row as they come, each with the positions of its features among them."""
+        found = []
+        for step in self.steps:
+            if isinstance(step.operation, TreeSum):
+                places = self._row_places(step.sources[0])
+                if places is not None:
+                    found.append((step.operation.trees, places))
+        return tuple(found)
+
+    def _row_places(self, number: int) -> tuple[int, ...] | None:
+        operation = self.steps[number].operation
+        if not isinstance(operation, Numbers):
+            return None
+        return tuple(range(int(np.prod(self.row_shape)))) if operation.places is None else operation.places
+
+
+_WEIGHTED = (ChannelNorm, Convolution, Dense, LayerNorm, OnnxPart)

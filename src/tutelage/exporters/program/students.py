@@ -1,0 +1,163 @@
+"""What each kind of student and estimator computes, as steps of a program."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import ElasticNet, HuberRegressor, Lasso, LinearRegression, LogisticRegression, Ridge, RidgeCV, SGDRegressor
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from tutelage.core.errors import BadInput, one_line
+from tutelage.exporters.program import operations as op
+from tutelage.exporters.program import trees as tree_values
+from tutelage.exporters.program.lowering import Lower, Lowering, Value
+from tutelage.exporters.subject.student_answers import several_labels
+from tutelage.students.any_estimator import SoftTargets
+from tutelage.students.boosting import SoftBoosting
+from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
+from tutelage.students.linear import SoftLogistic
+from tutelage.students.mlp import SoftMLP
+from tutelage.students.multilabel import PerLabel
+from tutelage.students.saved.booster_text import text_of
+from tutelage.students.saved.trained import TrainedStudent
+from tutelage.students.trees import SoftForest, SoftTree
+
+
+def _soft_trees(program: Lowering, model: SoftTree | SoftForest, rows: Value) -> Value:
+    answers = program.lower(model.tree_ if isinstance(model, SoftTree) else model.forest_, rows)
+    return program.then(op.Softmax(), program.numbers(answers)) if model.targets == "logits" else answers
+
+
+def _averaged(program: Lowering, model: Any, rows: Value) -> Value:
+    if model.n_outputs_ > 1 and hasattr(model, "classes_"):
+        raise several_labels(model)
+    outputs = len(model.classes_) if hasattr(model, "classes_") else model.n_outputs_
+    return program.trees(rows, tree_values.of_averaged(getattr(model, "estimators_", [model]), outputs))
+
+
+def _gradient_boosting(program: Lowering, model: GradientBoostingRegressor, rows: Value) -> Value:
+    if model.init_ != "zero" and not isinstance(model.init_, DummyRegressor):
+        raise BadInput("a GradientBoostingRegressor with init= cannot be exported; expected one that starts at a constant.")
+    return program.trees(rows, tree_values.of_gradient_boosting(model))
+
+
+def _histograms(program: Lowering, model: HistGradientBoostingRegressor | HistGradientBoostingClassifier, rows: Value) -> Value:
+    if model.is_categorical_ is not None or model.loss in ("poisson", "gamma"):
+        raise BadInput(
+            f"a {type(model).__name__} with categories, or of the loss poisson or gamma, cannot be exported; expected numeric columns and "
+            "another loss."
+        )
+    scores = program.trees(rows, tree_values.of_histograms(model))
+    return program.probabilities(scores) if isinstance(model, HistGradientBoostingClassifier) else scores
+
+
+def _boosting(program: Lowering, model: SoftBoosting, rows: Value) -> Value:
+    outputs = 1 if len(model.classes_) == 2 else len(model.classes_)
+    try:
+        if model.engine == "lightgbm":
+            trees = tree_values.of_lightgbm(model.booster_, outputs)
+        else:
+            stored = json.loads(text_of(model.booster_, "xgboost"))
+            share = np.atleast_1d(json.loads(stored["learner"]["learner_model_param"]["base_score"])).astype(np.float64)
+            start = np.log(share) - np.log1p(-share) if outputs == 1 else np.zeros(outputs)
+            trees = tree_values.of_xgboost(stored, outputs, start)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"the {model.engine} model of a SoftBoosting cannot be exported: it has {one_line(error)}.") from error
+    scores = program.trees(rows, trees)
+    return program.probabilities(program.arithmetic(scores, "add", model.start_) if outputs > 1 else scores)
+
+
+def _logistic(program: Lowering, model: SoftLogistic | LogisticRegression, rows: Value) -> Value:
+    outputs = len(model.coef_)
+    if outputs > 1 and getattr(model, "solver", "") == "liblinear":
+        raise BadInput("a LogisticRegression of several classes with the solver liblinear cannot be exported; choose another solver.")
+    return program.probabilities(program.dense(rows, np.asarray(model.coef_).T, model.intercept_))
+
+
+def _mlp(program: Lowering, model: SoftMLP, rows: Value) -> Value:
+    layers = zip(model.coefs_, model.intercepts_, strict=True)
+    hidden = program.arithmetic(program.arithmetic(rows, "subtract", model.mean_), "divide", model.scale_)
+    for place, (weights, intercepts) in enumerate(layers):
+        hidden = program.dense(program.then(op.Apply("relu"), hidden) if place else hidden, weights, intercepts)
+    return program.then(op.Softmax(), hidden)
+
+
+def _linear_regressor(program: Lowering, model: Any, rows: Value) -> Value:
+    return program.dense(rows, np.atleast_2d(model.coef_).T, model.intercept_)
+
+
+def _soft_targets(program: Lowering, model: SoftTargets, rows: Value) -> Value:
+    answers = program.lower(model.estimator_, rows)
+    found, classes = np.asarray(model.estimator_.classes_).tolist(), len(model.classes_)
+    if len(found) == classes:
+        return answers
+    places = tuple(found.index(code) if code in found else -1 for code in range(classes))  # a class without any row has no column
+    return program.then(op.Select(places), program.numbers(answers))
+
+
+def _per_label(program: Lowering, model: PerLabel, rows: Value) -> Value:
+    if not model.per_label_:
+        return program.lower(model.estimators_[0], rows)
+    columns = []
+    for each in model.estimators_:
+        if isinstance(each, float):
+            columns.append(program.then(op.Constant(np.array([each]))))
+        else:
+            columns.append(program.then(op.Select((1,)), program.numbers(program.lower(each, rows))))
+    return program.then(op.Join(), *columns)
+
+
+def _distilled(program: Lowering, model: DistilledClassifier, rows: Value) -> Value:
+    answers = program.numbers(program.lower(model.student_, rows))
+    return program.tempered(answers, model.answer_temperature_, multilabel=model.teacher_.form.task == "multilabel")
+
+
+def _trained(program: Lowering, model: TrainedStudent, rows: Value) -> Value:
+    answers = program.numbers(program.lower(model.student_, rows))
+    if model.task == "regression":
+        return answers
+    return program.tempered(answers, model.answer_temperature, multilabel=model.task == "multilabel")
+
+
+def _pipeline(program: Lowering, model: Pipeline, rows: Value) -> Value:
+    for _, step in model.steps:
+        if step is not None and not isinstance(step, str):  # "passthrough"
+            rows = program.lower(step, rows)
+    return rows
+
+
+STUDENTS: dict[type, Lower] = {
+    SoftTree: _soft_trees,
+    SoftForest: _soft_trees,
+    SoftLogistic: _logistic,
+    LogisticRegression: _logistic,
+    SoftMLP: _mlp,
+    SoftBoosting: _boosting,
+    SoftTargets: _soft_targets,
+    PerLabel: _per_label,
+    DistilledClassifier: _distilled,
+    DistilledRegressor: lambda program, model, rows: program.lower(model.student_, rows),
+    TrainedStudent: _trained,
+    **dict.fromkeys((DecisionTreeRegressor, RandomForestRegressor, ExtraTreesRegressor), _averaged),
+    **dict.fromkeys((DecisionTreeClassifier, RandomForestClassifier, ExtraTreesClassifier), _averaged),
+    GradientBoostingRegressor: _gradient_boosting,
+    HistGradientBoostingRegressor: _histograms,
+    HistGradientBoostingClassifier: _histograms,
+    **dict.fromkeys((GridSearchCV, RandomizedSearchCV), lambda program, model, rows: program.lower(model.best_estimator_, rows)),
+    **dict.fromkeys((LinearRegression, Ridge, RidgeCV, ElasticNet, Lasso, HuberRegressor, SGDRegressor), _linear_regressor),
+    Pipeline: _pipeline,
+}

@@ -1,0 +1,201 @@
+"""The comparison of an exported file with its student, in the runtime of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import BadInput, ParityError
+from tutelage.core.records import Parity
+from tutelage.exporters.program.operations import OnnxPart
+from tutelage.exporters.program.program import Program
+from tutelage.exporters.proof.edge_cases import edge_cases, ordinary_rows
+from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.exporters.subject.student_answers import Answers
+from tutelage.exporters.subject.subject import Subject
+
+TOLERANCE = 1e-5
+"""Largest allowed difference, relative to the larger of 1 and the answer: float32 sums depend on their order."""
+LARGEST_FACTOR = 1000
+"""Rows far larger than ordinary ones may differ by up to this many times more, where weighted sums are rounded."""
+BATCH = 1000
+ASKED_ALONE = 50
+"""Rows of a refused group that are asked one by one: a student may take some of them."""
+
+
+class Runtime(Protocol):
+    """Where a file of some language runs."""
+
+    @property
+    def name(self) -> str:
+        """Program and version, such as "gcc 12.2.0"."""
+        ...
+
+    def answers(self, path: Path, program: Program, rows: CheckRows) -> Answers:
+        """The answers and the decisions of a file, in double precision."""
+        ...
+
+
+@dataclass
+class _Worst:
+    """The largest difference so far and where it was."""
+
+    difference: float = 0.0
+    where: str = ""
+    changed: int = 0
+
+    def add(self, gaps: Floats, changed: int, name: str, start: int) -> None:
+        row = int(gaps.argmax())
+        self.changed += changed
+        if gaps[row] > self.difference or not self.where:
+            self.difference, self.where = float(gaps[row]), f"{name} {start + row}"
+
+
+def compare(path: Path, program: Program, subject: Subject, rows: CheckRows, runtime: Runtime, *, rounding: float | None = None) -> Parity:
+    """Compare a file with its student on `ROWS` rows and on edge cases.
+
+    Args:
+        path: the file.
+        program: what is written in it.
+        subject: the student.
+        rows: some rows of its own.
+        runtime: where the file runs.
+        rounding: relative error of weighted sums in the file, if it is larger than that of the student.
+
+    Raises:
+        ParityError: answers or decisions differ by more than the tolerance. BadInput: the student refuses the ordinary rows.
+    """
+    comparison = _Comparison(path, program, subject, runtime, max(program.rounding, rounding or 0.0), _typical(rows))
+    with np.errstate(all="ignore"):  # edge rows overflow, where the comparison looks
+        return comparison.run(rows)
+
+
+def _typical(rows: CheckRows) -> float:
+    flat = rows.numbers[np.isfinite(rows.numbers)]
+    return float(np.fmax.reduce(np.abs(flat, dtype=np.float64), initial=1e-30))
+
+
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    path: Path
+    program: Program
+    subject: Subject
+    runtime: Runtime
+    rounding: float
+    typical: float
+
+    def run(self, rows: CheckRows) -> Parity:
+        worst = _Worst()
+        ordinary = ordinary_rows(rows)
+        for start in range(0, len(ordinary), BATCH):
+            part = ordinary[start : start + BATCH]
+            self._add(worst, part, self.subject.answers(part), "row", start)
+        edges, refused = 0, []
+        for name, group in edge_cases(rows, self.program).items():
+            taken = 0
+            for part, answers in self._answered(self.subject.exact(group)):
+                self._add(worst, part, answers, f"edge row ({name})", taken)
+                taken += len(part)
+            edges += taken
+            if len(group) and not taken:
+                refused.append(name)
+        return Parity(len(ordinary), edges, worst.difference, TOLERANCE, worst.changed, tuple(refused), worst.where, self.runtime.name)
+
+    def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
+        """The rows of a group that the student answers, with finite numbers, in parts."""
+        for start in range(0, len(rows), BATCH):
+            part = rows[start : start + BATCH]
+            try:
+                yield from _finite(part, self.subject.answers(part))
+            except BadInput:
+                for place in np.unique(np.linspace(0, len(part) - 1, min(len(part), ASKED_ALONE), dtype=int)):
+                    alone = part[slice(place, place + 1)]
+                    try:
+                        answers = self.subject.answers(alone)
+                    except BadInput:
+                        continue
+                    yield from _finite(alone, answers)
+
+    def _add(self, worst: _Worst, rows: CheckRows, ours: Answers, name: str, start: int) -> None:
+        """Take the differences of some rows into account.
+
+        Raises:
+            ParityError: they are more than rounding errors.
+        """
+        theirs = self.runtime.answers(self.path, self.program, rows)
+        if ours.values.shape != theirs.values.shape:
+            raise ParityError(
+                f"the exported file's answers have shape {theirs.values.shape} and the student's {ours.values.shape}; nothing was written. "
+                "Please report this with the student's file."
+            )
+        factor = self._factor(rows)
+        gaps = np.abs(ours.values - theirs.values) / np.maximum(1, np.abs(ours.values))
+        gaps[np.isnan(ours.values) & np.isnan(theirs.values)] = 0.0
+        gaps = (gaps / factor[:, None]).max(axis=1)
+        if not np.isfinite(gaps).all():
+            place = int(np.argmin(np.isfinite(gaps)))
+            raise self._disagreement("answers are not numbers where those of the student are", f"{name} {start + place}")
+        if gaps.max() > TOLERANCE:
+            where = f"{name} {start + int(gaps.argmax())}"
+            raise self._disagreement(f"answers differ by {gaps.max():.3g} (allowed {TOLERANCE:g})", where)
+        worst.add(gaps, self._changed(ours, theirs, factor, f"{name}s {start} to {start + len(rows) - 1}"), name, start)
+
+    def _changed(self, ours: Answers, theirs: Answers, factor: Floats, where: str) -> int:
+        """How many decisions differ, where the student itself is undecided."""
+        if ours.decisions is None:
+            return 0
+        if theirs.decisions is None or ours.decisions.shape != theirs.decisions.shape:
+            raise self._disagreement(f"decisions do not have the shape {ours.decisions.shape}", where)
+        changed = ours.decisions != theirs.decisions
+        if (changed & ~_undecided(ours.values, ours.decisions, theirs.decisions, factor)).any():
+            raise self._disagreement(f"labels are not those of the student's predict in {int(changed.sum())} of {len(changed)} rows", where)
+        return int((changed if changed.ndim == 1 else changed.any(axis=1)).sum())
+
+    def _factor(self, rows: CheckRows) -> Floats:
+        """(rows,) by how much the rounding errors of a row exceed those of single precision on ordinary rows."""
+        if self.rounding == 0 or not rows.numbers[0].size:
+            return np.ones(len(rows))
+        flat = np.abs(rows.numbers.reshape(len(rows), -1), dtype=np.float64)
+        largest = np.fmax.reduce(np.where(np.isfinite(flat), flat, 0.0), axis=1, initial=0.0)
+        factors: Floats = np.clip(largest / self.typical * (self.rounding / np.finfo(np.float32).eps), 1, LARGEST_FACTOR)
+        return factors
+
+    def _disagreement(self, what: str, where: str) -> ParityError:
+        foreign = any(isinstance(step.operation, OnnxPart) and step.operation.estimator is not None for step in self.program.steps)
+        remedy = (
+            "A part of it is as skl2onnx writes it, in single precision and with another rule for gaps: use a student of tutelage."
+            if foreign
+            else "Please report this."
+        )
+        return ParityError(
+            f"the exported file differs from its student in {self.runtime.name}: its {what}, in {where}; nothing was written. {remedy}"
+        )
+
+
+def decisions(form: AnswerForm, values: Floats) -> NDArray[np.int64] | None:
+    """The decisions that follow from answers, for a runtime that gives the answers alone."""
+    if form.task == "regression":
+        return None
+    return (values > 0.5).astype(np.int64) if form.task == "multilabel" else values.argmax(axis=1)
+
+
+def _finite(rows: CheckRows, answers: Answers) -> Iterator[tuple[CheckRows, Answers]]:
+    finite = np.isfinite(answers.values).all(axis=1)
+    if finite.any():
+        yield rows[finite], Answers(answers.values[finite], None if answers.decisions is None else answers.decisions[finite])
+
+
+def _undecided(values: Floats, ours: NDArray[np.int64], theirs: NDArray[np.int64], factor: Floats) -> NDArray[np.bool_]:
+    """Where the student itself is undecided between both decisions, within the tolerance."""
+    allowed = 2 * TOLERANCE * factor
+    if ours.ndim == 2:
+        return np.asarray(np.abs(values - 0.5) <= allowed[:, None])
+    places = np.arange(len(values))
+    return np.asarray((theirs >= 0) & (np.abs(values[places, ours] - values[places, theirs]) <= allowed))

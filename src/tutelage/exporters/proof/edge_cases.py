@@ -1,0 +1,101 @@
+"""The rows of a comparison: ordinary ones, made ones, and edge cases in every kind of column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.exporters.program.operations import Category, Terms
+from tutelage.exporters.program.program import Program
+from tutelage.exporters.program.trees import Trees
+from tutelage.exporters.proof.edges import edge_rows
+from tutelage.exporters.subject.check_rows import CheckRows
+
+ROWS = 10_000
+"""Rows that are compared, besides the edge cases."""
+KNOWN = 200
+"""Largest number of known categories of a column that are each given to the file."""
+MISSING_TEXT, UNSEEN, EMPTY = "missing texts", "unseen categories", "empty texts"
+_ODD_TEXTS = (
+    *("?", " ", "\t\n", "a", "zz top", "Grüße, ÄÖÜ ß", "I\u0307stanbul \u0130", "日本語 テキスト", "naïve café", "1e5", "x" * 300),
+    *("'\"\\`${}", "\U0001f642 ok", "\ufb01_1"),
+)
+
+
+def ordinary_rows(rows: CheckRows) -> CheckRows:
+    """`ROWS` rows: some of the given ones, evenly chosen, or all of them and others whose cells are drawn column by column."""
+    count = len(rows)
+    if count >= ROWS:
+        return rows[np.unique(np.linspace(0, count - 1, ROWS, dtype=np.int64))]
+    random = np.random.default_rng(0)
+    missing = ROWS - count
+    flat = rows.numbers.reshape(count, -1)
+    numbers = np.empty((missing, flat.shape[1]), dtype=flat.dtype)
+    for column in range(flat.shape[1]):
+        numbers[:, column] = flat[random.integers(count, size=missing), column]
+    texts = np.empty((missing, rows.texts.shape[1]), dtype=object)
+    for column in range(texts.shape[1]):
+        texts[:, column] = rows.texts[random.integers(count, size=missing), column]
+    return rows.followed_by(CheckRows(numbers.reshape(missing, *rows.numbers.shape[1:]), texts))
+
+
+def edge_cases(rows: CheckRows, program: Program) -> dict[str, CheckRows]:
+    """Groups of edge cases by name; the student may refuse a group.
+
+    Args:
+        rows: ordinary rows.
+        program: what the student computes.
+    """
+    groups: dict[str, CheckRows] = {}
+    if rows.numbers[0].size:
+        numbers = rows.numbers.astype(program.dtype)
+        for name, group in edge_rows(numbers, [_on_row(trees, places) for trees, places in program.split_columns]).items():
+            groups[name] = CheckRows(group.astype(rows.numbers.dtype), rows.texts[np.arange(len(group)) % len(rows)])
+    for column in range(rows.texts.shape[1]):
+        known = _known(program, column)
+        cells: dict[str, Sequence[str | None]] = {
+            MISSING_TEXT: [None],
+            EMPTY: [""],
+            UNSEEN: [*_ODD_TEXTS, *_near(known)],
+            "known categories": known,
+        }
+        for name, values in cells.items():
+            made = _with_texts(rows, column, values)
+            groups[name] = made if name not in groups else groups[name].followed_by(made)
+    return groups
+
+
+def _on_row(trees: Trees, places: tuple[int, ...]) -> Trees:
+    """The trees with the positions of their features among the numbers of the row."""
+    features = np.array(places)
+    return replace(trees, trees=tuple(replace(tree, feature=np.where(tree.inner, features[tree.feature], 0)) for tree in trees.trees))
+
+
+def _known(program: Program, column: int) -> list[str]:
+    for step in program.steps:
+        operation = step.operation
+        if isinstance(operation, Category) and operation.of_text and operation.place == column:
+            return list(operation.levels[:KNOWN])
+        if isinstance(operation, Terms) and operation.place == column:
+            return list(operation.vocabulary[:KNOWN]) if operation.vocabulary else []
+    return []
+
+
+def _near(known: list[str]) -> list[str]:
+    """Texts that are almost a category."""
+    return [
+        text for level in known[:10] for text in (f" {level}", f"{level} ", level.upper(), level.lower(), level[:-1]) if text not in known
+    ]
+
+
+def _with_texts(rows: CheckRows, column: int, values: Sequence[str | None]) -> CheckRows:
+    """For each value, a row that has it in a column."""
+    places: NDArray[np.int64] = np.arange(len(values)) % len(rows)
+    made = rows[places]
+    texts = made.texts.copy()
+    for number, value in enumerate(values):
+        texts[number, column] = value
+    return CheckRows(made.numbers, texts)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from tutelage.core.errors import BadInput, shown
 from tutelage.core.files import check_file_place, whole_file, write_text
 from tutelage.core.records import Export, Parity, dumps
 from tutelage.exporters.program.build import program_of
-from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.compare import compare
 from tutelage.exporters.subject.student_answers import check_student
 from tutelage.exporters.subject.subject import subject_of
+from tutelage.exporters.targets.job import Job, Precision, Settings
 
 TARGETS = {
     ".py": ("Python", "tutelage.exporters.targets.python_source"),
@@ -25,7 +24,16 @@ TARGETS = {
 """By the end of a file's name: what it is called, and the module that writes it."""
 
 
-def export(student: Any, path: str | Path, *, check_on: Any, unproven: bool = False) -> Export:
+def export(
+    student: Any,
+    path: str | Path,
+    *,
+    check_on: Any,
+    precision: Precision | None = None,
+    target_opset: int | None = None,
+    table: str = "rows",
+    unproven: bool = False,
+) -> Export:
     """Write a student as a file, after comparing the file's answers and decisions with the student's in the runtime of the file.
 
     Args:
@@ -33,6 +41,9 @@ def export(student: Any, path: str | Path, *, check_on: Any, unproven: bool = Fa
         path: the file to write; its end decides about the language. It is created only if the comparison succeeds.
         check_on: rows to compare on: an array, a frame, texts, a tensor, a Dataset or a file of rows. Up to 10 000 of them are compared; if
             there are fewer, others are made by drawing the cells of each column. Edge rows are added.
+        precision: of the file's numbers: "double" or "single" (C); that of the student if not given.
+        target_opset: for ONNX, the version of its operators; the oldest that has them all if not given.
+        table: for SQL, the table that the rows are in.
         unproven: write the file although its runtime is not installed, without any comparison.
 
     Returns:
@@ -56,20 +67,20 @@ def export(student: Any, path: str | Path, *, check_on: Any, unproven: bool = Fa
         ('Python', True, 10000, 0)
     """
     path = _checked_path(path)
+    settings = Settings(precision, target_opset, table)
     name, module = TARGETS[path.suffix]
     target = import_module(module)
     check_student(student)
     check_file_place(path)
     subject, rows = subject_of(student, check_on)
     program = program_of(subject, rows)
-    written = _Writing(program, path.stem, target.write)
-    runtimes = [] if unproven else target.runtimes()
+    job = Job(subject, rows, program, path.stem, settings)
     proofs: list[Parity] = []
     with tempfile.TemporaryDirectory() as folder:
-        draft = written.to(Path(folder), ["Not compared yet."])
-        for runtime in runtimes:
-            proofs.append(compare(draft, program, subject, rows, runtime))
-        files = written.files([f"{name}, written by tutelage.", *(map(str, proofs) if proofs else [_NOT_PROVEN])])
+        draft = _written(target.write(job, ["Not compared yet."]), Path(folder))
+        for runtime in [] if unproven else target.runtimes(job):
+            proofs.append(compare(draft, program, subject, rows, runtime, rounding=target.rounding(job)))
+    files = target.write(job, [f"{name}, written by tutelage.", *(map(str, proofs) if proofs else [_NOT_PROVEN])])
     for file, content in reversed(files.items()):  # the file itself last: where it is, all is there
         with whole_file(path.with_name(file)) as draft:
             draft.write_bytes(content)
@@ -92,21 +103,8 @@ def _checked_path(path: str | Path) -> Path:
     return path
 
 
-@dataclass(frozen=True, eq=False)
-class _Writing:
-    """A program and the language that it is written in."""
-
-    program: Program
-    stem: str
-    write: Callable[[Program, str, Sequence[str]], dict[str, bytes]]
-
-    def files(self, header: Sequence[str]) -> dict[str, bytes]:
-        """The content of each file by name, the main one first."""
-        return self.write(self.program, self.stem, header)
-
-    def to(self, folder: Path, header: Sequence[str]) -> Path:
-        """Write the files to a folder; the path of the main one."""
-        files = self.files(header)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-        return folder / next(iter(files))
+def _written(files: dict[str, bytes], folder: Path) -> Path:
+    """Write files to a folder; the path of the main one."""
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder / next(iter(files))

@@ -20,14 +20,21 @@ from tutelage.exporters.program.tree_tables import TreeTables
 from tutelage.exporters.proof.compare import Runtime
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
+from tutelage.exporters.targets.job import Job
 
 
-def write(program: Program, stem: str, header: Sequence[str]) -> dict[str, bytes]:
+def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     """The module, by file name.
 
+    Args:
+        job: what to write.
+        header: lines that say what it is, and how it was proven.
+
     Raises:
-        BadInput: the program has an operation that this language does not have.
+        BadInput: the program has an operation, or the settings have a precision, that this language does not have.
     """
+    job.settings.check("Python", ("double",))
+    program = job.program
     module = _Module()
     for number, step in enumerate(program.steps):
         operation, sources = step.operation, [f"v{each}" for each in step.sources]
@@ -43,7 +50,7 @@ def write(program: Program, stem: str, header: Sequence[str]) -> dict[str, bytes
         *(_HELPERS[name] for name in sorted(module.helpers)),
         _answer(program, module),
     ]
-    return {f"{stem}.py": "\n".join(parts).encode()}
+    return {f"{job.stem}.py": "\n".join(parts).encode()}
 
 
 class _Module:
@@ -286,6 +293,11 @@ class PythonRuntime:
         return Answers(np.array(values, dtype=np.float64), None if decided is None else np.array(decided, dtype=np.int64))
 
 
-def runtimes() -> list[Runtime]:
+def runtimes(job: Job) -> list[Runtime]:
     """Where such a file is proven: always this Python."""
     return [PythonRuntime()]
+
+
+def rounding(job: Job) -> float:
+    """Relative error of weighted sums in the file: none beyond that of the student."""
+    return 0.0

@@ -16,7 +16,7 @@ from tutelage.core.errors import BadInput, ParityError
 from tutelage.core.records import Parity
 from tutelage.exporters.program.operations import OnnxPart
 from tutelage.exporters.program.program import Program
-from tutelage.exporters.proof.edge_cases import edge_cases, ordinary_rows
+from tutelage.exporters.proof.edge_cases import EMPTY, edge_cases, ordinary_rows
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
@@ -100,6 +100,8 @@ class _Comparison:
         edges, refused = 0, []
         for name, group in edge_cases(rows, self.program).items():
             taken = 0
+            if name == EMPTY and getattr(self.runtime, "empty_is_missing", False):
+                group = CheckRows(group.numbers, np.where(group.texts == "", None, group.texts))  # noqa: PLW2901
             for part, answers in self._answered(self.subject.exact(group)):
                 self._add(worst, part, answers, f"edge row ({name})", taken)
                 taken += len(part)

@@ -20,8 +20,11 @@ from tutelage.exporters.targets.job import Job, Precision, Settings
 
 TARGETS = {
     ".py": ("Python", "tutelage.exporters.targets.python_source"),
+    ".pte": ("ExecuTorch", "tutelage.exporters.targets.pte"),
 }
 """By the end of a file's name: what it is called, and the module that writes it."""
+_WITHOUT_HEADER = {".pte"}
+"""Files that have no place for a sentence about themselves."""
 
 
 def export(
@@ -66,21 +69,22 @@ def export(
         >>> record.target, record.proven, record.proofs[0].rows, record.proofs[0].decisions_changed
         ('Python', True, 10000, 0)
     """
-    path = _checked_path(path)
+    path = check_path(path)
     settings = Settings(precision, target_opset, table)
     name, module = TARGETS[path.suffix]
     target = import_module(module)
     check_student(student)
-    check_file_place(path)
     subject, rows = subject_of(student, check_on)
     program = program_of(subject, rows)
     job = Job(subject, rows, program, path.stem, settings)
     proofs: list[Parity] = []
     with tempfile.TemporaryDirectory() as folder:
-        draft = _written(target.write(job, ["Not compared yet."]), Path(folder))
+        files = target.write(job, ["Not compared yet."])
+        draft = _written(files, Path(folder))
         for runtime in [] if unproven else target.runtimes(job):
             proofs.append(compare(draft, program, subject, rows, runtime, rounding=target.rounding(job)))
-    files = target.write(job, [f"{name}, written by tutelage.", *(map(str, proofs) if proofs else [_NOT_PROVEN])])
+    if path.suffix not in _WITHOUT_HEADER:
+        files = target.write(job, [f"{name}, written by tutelage.", *(map(str, proofs) if proofs else [_NOT_PROVEN])])
     for file, content in reversed(files.items()):  # the file itself last: where it is, all is there
         with whole_file(path.with_name(file)) as draft:
             draft.write_bytes(content)
@@ -94,12 +98,18 @@ def export(
 _NOT_PROVEN = "Not proven: it was never compared with its student."
 
 
-def _checked_path(path: str | Path) -> Path:
+def check_path(path: str | Path) -> Path:
+    """A path whose end names a target.
+
+    Raises:
+        BadInput: it does not. CannotWrite: no file can be written there.
+    """
     if not isinstance(path, str | Path):
         raise BadInput(f"path is {shown(path)}; expected the file to write, such as 'student.c'.")
     path = Path(path)
     if path.suffix not in TARGETS:
         raise BadInput(f"{path} ends in {path.suffix or 'nothing'!r}; expected one of {', '.join(TARGETS)}.")
+    check_file_place(path)
     return path
 
 

@@ -23,8 +23,11 @@ from tutelage.exporters.targets.job import Job, Precision, Settings
 TARGETS = {
     ".onnx": ("ONNX", "tutelage.exporters.targets.onnx.target"),
     ".py": ("Python", "tutelage.exporters.targets.python_source"),
+    ".pte": ("ExecuTorch", "tutelage.exporters.targets.pte"),
 }
 """By the end of a file's name: what it is called, and the module that writes it."""
+_WITHOUT_HEADER = {".pte"}
+"""Files that have no place for a sentence about themselves."""
 
 
 def export(
@@ -75,7 +78,7 @@ def export(
         >>> record.target, record.proven, record.proofs[0].rows, record.proofs[0].decisions_changed
         ('Python', True, 10000, 0)
     """
-    path = _checked_path(path)
+    path = check_path(path)
     settings = Settings(precision, target_opset, table)
     if max_drop is not None:
         max_drop = number("max_drop", max_drop, least=0, most=100)
@@ -84,12 +87,12 @@ def export(
     name, module = TARGETS[path.suffix]
     target = import_module(module)
     check_student(student)
-    check_file_place(path)
     subject, rows = subject_of(student, check_on)
     program = program_of(subject, rows)
     job = Job(subject, rows, program, path.stem, settings)
     with tempfile.TemporaryDirectory() as folder:
-        draft = _written(target.write(job, ["Not compared yet."]), Path(folder))
+        files = target.write(job, ["Not compared yet."])
+        draft = _written(files, Path(folder))
         for runtime in [] if unproven else target.runtimes(job):
             if settings.is_rounded:
                 found = drop_of(draft, program, subject, rows, runtime, truth=truth, max_drop=max_drop)
@@ -97,8 +100,9 @@ def export(
             else:
                 proof = compare(draft, program, subject, rows, runtime, rounding=target.rounding(job))
                 job = replace(job, proofs=(*job.proofs, proof))
-    proven = [*map(str, job.proofs), *map(str, job.drops)]
-    files = target.write(job, [f"{name}, written by tutelage.", *(proven or [_NOT_PROVEN])])
+    if path.suffix not in _WITHOUT_HEADER:
+        proven = [*map(str, job.proofs), *map(str, job.drops)]
+        files = target.write(job, [f"{name}, written by tutelage.", *(proven or [_NOT_PROVEN])])
     for file, content in reversed(files.items()):  # the file itself last: where it is, all is there
         with whole_file(path.with_name(file)) as draft:
             draft.write_bytes(content)
@@ -113,12 +117,18 @@ def export(
 _NOT_PROVEN = "Not proven: it was never compared with its student."
 
 
-def _checked_path(path: str | Path) -> Path:
+def check_path(path: str | Path) -> Path:
+    """A path whose end names a target.
+
+    Raises:
+        BadInput: it does not. CannotWrite: no file can be written there.
+    """
     if not isinstance(path, str | Path):
         raise BadInput(f"path is {shown(path)}; expected the file to write, such as 'student.c'.")
     path = Path(path)
     if path.suffix not in TARGETS:
         raise BadInput(f"{path} ends in {path.suffix or 'nothing'!r}; expected one of {', '.join(TARGETS)}.")
+    check_file_place(path)
     return path
 
 

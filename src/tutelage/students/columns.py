@@ -69,6 +69,19 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
     return ColumnTransformer(steps, sparse_threshold=share)
 
 
+def levels_of(pipeline: Pipeline) -> dict[str, list[Any]]:
+    """The known categories of each column of categories of a fitted pipeline of `with_columns`, without missing ones."""
+    columns = pipeline.named_steps["columns"]
+    fitted = {name: (step, chosen) for name, step, chosen in getattr(columns, "transformers_", ())}
+    step, names = fitted.get("categories", (None, ()))
+    if step is None or not len(names):
+        return {}
+    return {
+        str(name): [level for level in found.tolist() if not is_missing(level)]
+        for name, found in zip(names, step[-1].categories_, strict=True)
+    }
+
+
 class Levels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """The columns of a frame as an array of objects: texts or numbers, NaN where missing. Times of day become texts.
 

@@ -51,9 +51,8 @@ def edge_cases(rows: CheckRows, program: Program) -> dict[str, CheckRows]:
     """
     groups: dict[str, CheckRows] = {}
     if rows.numbers[0].size:
-        numbers = rows.numbers.astype(program.dtype)
-        for name, group in edge_rows(numbers, [_on_row(trees, places) for trees, places in program.split_columns]).items():
-            groups[name] = CheckRows(group.astype(rows.numbers.dtype), rows.texts[np.arange(len(group)) % len(rows)])
+        for name, group in edge_rows(rows.numbers, [_on_row(trees, places) for trees, places in program.split_columns]).items():
+            groups[name] = CheckRows(group, rows.texts[np.arange(len(group)) % len(rows)])
     for column in range(rows.texts.shape[1]):
         known = _known(program, column)
         cells: dict[str, Sequence[str | None]] = {

@@ -99,7 +99,10 @@ def _at_splits(rows: NDArray[np.number], trees: Sequence[Trees]) -> NDArray[np.n
             made.append(row)
             continue
         kind = np.float32 if many.single else np.float64
-        near = np.nextafter(kind(threshold), kind(-np.inf)), threshold, np.nextafter(kind(threshold), kind(np.inf)), np.nan
+        near = [np.nextafter(kind(threshold), kind(-np.inf)), threshold, np.nextafter(kind(threshold), kind(np.inf)), np.nan]
+        if many.single and rows.dtype == np.float64:  # where the nearest float32 changes
+            limit = many.double_threshold(tree)[node]
+            near += [limit, np.nextafter(limit, np.inf)]
         for value in near:
             tied = row.copy()
             tied[tree.feature[node]] = value

@@ -165,7 +165,8 @@ class Export:
     def __str__(self) -> str:
         """The result in a few sentences."""
         size = f"{self.file}: {self.size_bytes:,} bytes of {self.target}."
-        return " ".join([size, *map(str, (*self.proofs, *self.drops))] if self.proven else [size, "Not proven: it was never compared with its student."])
+        found = [*map(str, self.proofs), *map(str, self.drops)]
+        return " ".join([size, *(found or ["Not proven: it was never compared with its student."])])
 
 
 @dataclass(frozen=True)

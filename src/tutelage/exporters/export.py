@@ -83,7 +83,7 @@ def export(
     if max_drop is not None:
         max_drop = number("max_drop", max_drop, least=0, most=100)
     if not settings.is_rounded and not (truth is None and max_drop is None):
-        raise BadInput("truth and max_drop are for files of precision 'half', 'int8' or 'int8-dynamic'; any other file answers as its student.")
+        raise BadInput("truth and max_drop are for precision 'half', 'int8' or 'int8-dynamic'; any other file answers as its student.")
     name, module = TARGETS[path.suffix]
     target = import_module(module)
     check_student(student)
@@ -93,13 +93,8 @@ def export(
     with tempfile.TemporaryDirectory() as folder:
         files = target.write(job, ["Not compared yet."])
         draft = _written(files, Path(folder))
-        for runtime in [] if unproven else target.runtimes(job):
-            if settings.is_rounded:
-                found = drop_of(draft, program, subject, rows, runtime, truth=truth, max_drop=max_drop)
-                job = replace(job, drops=(*job.drops, found))
-            else:
-                proof = compare(draft, program, subject, rows, runtime, rounding=target.rounding(job))
-                job = replace(job, proofs=(*job.proofs, proof))
+        if not unproven:
+            job = _proven(target, job, draft, truth, max_drop)
     if path.suffix not in _WITHOUT_HEADER:
         proven = [*map(str, job.proofs), *map(str, job.drops)]
         files = target.write(job, [f"{name}, written by tutelage.", *(proven or [_NOT_PROVEN])])
@@ -112,6 +107,18 @@ def export(
     record = Export(path.name, name, len(content), digest, columns, program.form.classes, job.proofs, job.drops)
     write_text(path.with_name(f"{path.name}.json"), dumps({"schema": 1, **asdict(record)}))
     return record
+
+
+def _proven(target: Any, job: Job, draft: Path, truth: Any, max_drop: float | None) -> Job:
+    """The job with the comparison of its file in each runtime."""
+    for runtime in target.runtimes(job):
+        if job.settings.is_rounded:
+            drop = drop_of(draft, job.program, job.subject, job.rows, runtime, truth=truth, max_drop=max_drop)
+            job = replace(job, drops=(*job.drops, drop))
+        else:
+            proof = compare(draft, job.program, job.subject, job.rows, runtime, rounding=target.rounding(job))
+            job = replace(job, proofs=(*job.proofs, proof))
+    return job
 
 
 _NOT_PROVEN = "Not proven: it was never compared with its student."
@@ -135,5 +142,6 @@ def check_path(path: str | Path) -> Path:
 def _written(files: dict[str, bytes], folder: Path) -> Path:
     """Write files to a folder; the path of the main one."""
     for name, content in files.items():
-        (folder / name).write_bytes(content)
+        with whole_file(folder / name) as draft:
+            draft.write_bytes(content)
     return folder / next(iter(files))

@@ -9,7 +9,7 @@ import numpy as np
 
 from tutelage.core.answers import AnswerForm
 from tutelage.exporters.program.operations import ChannelNorm, Convolution, Dense, LayerNorm, Numbers, OnnxPart, Operation, Shape, TreeSum
-from tutelage.exporters.program.trees import Trees
+from tutelage.exporters.program.trees import Trees, of_any
 from tutelage.exporters.subject.inputs import Input
 
 
@@ -79,10 +79,10 @@ class Program:
         """The trees that read numbers of the row as they come, each with the positions of its features among them."""
         found = []
         for step in self.steps:
-            if isinstance(step.operation, TreeSum):
-                places = self._row_places(step.sources[0])
-                if places is not None:
-                    found.append((step.operation.trees, places))
+            trees = _trees_in(step.operation)
+            places = None if trees is None else self._row_places(step.sources[0])
+            if trees is not None and places is not None:
+                found.append((trees, places))
         return tuple(found)
 
     def _row_places(self, number: int) -> tuple[int, ...] | None:
@@ -90,6 +90,13 @@ class Program:
         if not isinstance(operation, Numbers):
             return None
         return tuple(range(int(np.prod(self.row_shape)))) if operation.places is None else operation.places
+
+
+def _trees_in(operation: Operation) -> Trees | None:
+    """The trees of an operation: its own, or those of an estimator that another library wrote."""
+    if isinstance(operation, OnnxPart) and operation.estimator is not None:
+        return of_any(operation.estimator)
+    return operation.trees if isinstance(operation, TreeSum) else None
 
 
 _WEIGHTED = (ChannelNorm, Convolution, Dense, LayerNorm, OnnxPart)

@@ -16,7 +16,7 @@ from tutelage.core.errors import BadInput, ParityError
 from tutelage.core.records import Parity
 from tutelage.exporters.program.operations import OnnxPart
 from tutelage.exporters.program.program import Program
-from tutelage.exporters.proof.edge_cases import EMPTY, edge_cases, ordinary_rows
+from tutelage.exporters.proof.edge_cases import edge_cases, ordinary_rows
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
@@ -100,15 +100,21 @@ class _Comparison:
         edges, refused = 0, []
         for name, group in edge_cases(rows, self.program).items():
             taken = 0
-            if name == EMPTY and getattr(self.runtime, "empty_is_missing", False):
-                group = CheckRows(group.numbers, np.where(group.texts == "", None, group.texts))  # noqa: PLW2901
-            for part, answers in self._answered(self.subject.exact(group)):
+            for part, answers in self._answered(self.subject.exact(self._readable(group))):
                 self._add(worst, part, answers, f"edge row ({name})", taken)
                 taken += len(part)
             edges += taken
             if len(group) and not taken:
                 refused.append(name)
         return Parity(len(ordinary), edges, worst.difference, TOLERANCE, worst.changed, tuple(refused), worst.where, self.runtime.name)
+
+    def _readable(self, made: CheckRows) -> CheckRows:
+        """Made rows as the runtime reads them: if it has no missing texts, empty ones are missing."""
+        if not getattr(self.runtime, "empty_is_missing", False):
+            return made
+        texts = made.texts.copy()
+        texts[texts == ""] = None
+        return CheckRows(made.numbers, texts)
 
     def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
         """The rows of a group that the student answers, with finite numbers, in parts."""

@@ -78,9 +78,10 @@ def _loss(ours: Answers, theirs: Answers, truth: Any) -> tuple[str, float, Inter
 def _of_values(ours: Floats, theirs: Floats, truth: Any) -> tuple[float, Interval]:
     """The squared error of the file, relative to the variance of the answers; or what it adds to that against the truth."""
     target = ours if truth is None else truth
-    lost = (theirs - target) ** 2 - (ours - target) ** 2
+    lost: Floats = (theirs - target) ** 2 - (ours - target) ** 2
     variance = np.maximum(target.var(axis=0), np.finfo(np.float64).tiny)
-    return _mean(100 * (lost / variance).mean(axis=1), scale=100.0)
+    shares: Floats = 100 * lost / variance
+    return _mean(np.asarray(np.mean(shares, axis=1)), scale=100.0)
 
 
 def _mean(values: Floats, *, scale: float) -> tuple[float, Interval]:

@@ -9,7 +9,7 @@ import numpy as np
 from tutelage.core.errors import BadInput
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.program import Program
-from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, INT64, ML, STRING, Graph, Value
+from tutelage.exporters.targets.onnx.graph import DOUBLE, DTYPES, FLOAT, INT64, ML, STRING, Graph, Value
 
 INPUT = "inputs"
 OUTPUTS = ("probabilities", "label", "prediction")
@@ -41,9 +41,7 @@ class Row:
         if not program.texts:
             return cls((Value(INPUT, number, program.row_shape),), (), by_column=False, names=(INPUT,))
         names = _names(program)
-        values = [
-            Value(name, STRING if one.kind == "text" else number, (1,)) for name, one in zip(names, program.inputs, strict=True)
-        ]
+        values = [Value(name, STRING if one.kind == "text" else number, (1,)) for name, one in zip(names, program.inputs, strict=True)]
         texts = tuple(one for one in values if one.kind == STRING)
         return cls(tuple(one for one in values if one.kind != STRING), texts, by_column=True, names=names)
 
@@ -61,8 +59,8 @@ def _names(program: Program) -> tuple[str, ...]:
     wrong = [name for name in names if not name or name in OUTPUTS or not _is_text(name)]
     if wrong:
         raise BadInput(
-            f"a column is named {wrong[0]!r}, which no input of an ONNX file can be called beside its outputs {', '.join(OUTPUTS)}. Rename it "
-            "and train again."
+            f"a column is named {wrong[0]!r}, which no input of an ONNX file can be called beside its outputs {', '.join(OUTPUTS)}. "
+            "Rename it and train again."
         )
     return names
 
@@ -105,8 +103,8 @@ def _place_of_text(graph: Graph, column: Value, operation: op.Category) -> str:
     known = dict(zip(operation.levels, range(len(operation.levels)), strict=True))
     if "" in known and not _equal(operation.codes[known[""]], operation.missing):
         raise BadInput(
-            f"the student tells the empty text from a missing one in column {column.name!r}, and an ONNX file has no missing texts: it reads "
-            "the empty text as missing. Train on rows where empty texts are missing, or export to another format."
+            f"the student tells the empty text from a missing one in column {column.name!r}, and an ONNX file has no missing texts: it "
+            "reads the empty text as missing. Train on rows where empty texts are missing, or export to another format."
         )
     known[""] = len(operation.levels) + 1
     return graph.node(
@@ -173,8 +171,8 @@ def clip(graph: Graph, operation: op.Clip, x: Value) -> Value:
     """Between two bounds."""
     if x.kind == DOUBLE:
         graph.needs(12, "a range in double precision")
-    low, high = (graph.constant(np.array(bound, dtype=np.float64 if x.kind == DOUBLE else np.float32)) for bound in (operation.low, operation.high))
-    return Value(graph.node("Clip", x.name, low, high), x.kind, x.shape)
+    bounds = [graph.constant(np.array(bound, dtype=DTYPES[x.kind])) for bound in (operation.low, operation.high)]
+    return Value(graph.node("Clip", x.name, *bounds), x.kind, x.shape)
 
 
 def one_hot(graph: Graph, operation: op.OneHot, codes: Value) -> Value:

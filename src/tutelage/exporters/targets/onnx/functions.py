@@ -66,7 +66,7 @@ def _gelu_tanh(graph: Graph, operation: op.Apply, x: Value) -> str:
 
 
 def _half_of(graph: Graph, share: str, x: Value) -> str:
-    """x * (share + 1) / 2."""
+    """Half of x * (share + 1)."""
     raised = graph.node("Add", share, graph.numbers(1.0, x.kind))
     return graph.node("Mul", graph.node("Mul", raised, graph.numbers(0.5, x.kind)), x.name)
 

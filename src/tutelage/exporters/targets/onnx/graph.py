@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FLOAT, INT64, STRING, BOOL, HALF, DOUBLE = 1, 7, 8, 9, 10, 11
 """ONNX's codes of types."""
 DTYPES: dict[int, Any] = {FLOAT: np.float32, DOUBLE: np.float64, INT64: np.int64, HALF: np.float16}
-OPSET, OLDEST, NEWEST, ML_OPSET, ML = 17, 11, 23, 3, "ai.onnx.ml"
+OPSET, OLDEST, NEWEST, ML_OPSET, ML = 17, 11, 25, 3, "ai.onnx.ml"
 """The version of the operators unless another is needed, the range that can be asked for, and that of trees and categories."""
 MANY = 64
 """Constants of more numbers than this are stored in single precision where that is exact."""

@@ -115,7 +115,7 @@ def layer_norm(graph: Graph, operation: op.LayerNorm, x: Value) -> Value:
     graph.needs(17, "a LayerNorm")
     x = graph.cast(x, graph.layers)
     numbers = [graph.numbers(one, x.kind) for one in (operation.factor, operation.shift)]
-    settings = {"axis": -operation.factor.ndim, "epsilon": operation.epsilon}
+    settings: dict[str, Any] = {"axis": -operation.factor.ndim, "epsilon": operation.epsilon}
     return Value(graph.node("LayerNormalization", x.name, *numbers, **settings), x.kind, x.shape)
 
 

@@ -146,6 +146,11 @@ def runtimes(job: Job) -> list[Runtime]:
 
 def rounding(job: Job) -> float:
     """Relative error of weighted sums in the file, where it is that of single precision."""
-    steps = [step.operation for step in job.program.steps]
-    in_single = any((isinstance(one, op.OnnxPart) and one.single) or (isinstance(one, op.Apply) and one.function == "gelu") for one in steps)
-    return float(np.finfo(np.float32).eps) if in_single else 0.0
+    return float(np.finfo(np.float32).eps) if any(_in_single(step.operation) for step in job.program.steps) else 0.0
+
+
+def _in_single(operation: op.Operation) -> bool:
+    """Whether a runtime has an operation in single precision only."""
+    if isinstance(operation, op.OnnxPart):
+        return operation.single
+    return isinstance(operation, op.Apply) and operation.function == "gelu"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tutelage.core.errors import BadInput
@@ -38,13 +40,13 @@ def _locale(vocabulary: tuple[str, ...]) -> str:
         return CASES_OF_ASCII
     if any(FINAL_SIGMA in term for term in vocabulary):
         raise BadInput(
-            "this student of texts cannot be written in ONNX: it knows words with a final sigma, which a runtime does not make from a capital "
-            "one. Export it to Python or JavaScript."
+            "this student of texts cannot be written in ONNX: it knows words with a final sigma, which a runtime does not make from a "
+            "capital one. Export it to Python or JavaScript."
         )
     return CASES
 
 
-def _attributes(operation: op.Terms, vocabulary: tuple[str, ...]) -> dict[str, object]:
+def _attributes(operation: op.Terms, vocabulary: tuple[str, ...]) -> dict[str, Any]:
     """The vocabulary: terms of one token first, then those of two, and so on; each with its place in the result."""
     pools: list[list[str]] = [[] for _ in range(operation.longest)]
     places: list[list[int]] = [[] for _ in range(operation.longest)]

@@ -42,7 +42,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Latency:
-    """Microseconds a row: median with its 95 % interval (None below six calls) and 99th percentile over `calls` calls."""
+    """Microseconds a row: median with its 95 % interval (None below 20 calls) and 99th percentile over `calls` calls."""
 
     p50_us: float
     p99_us: float
@@ -167,6 +167,41 @@ class Export:
         size = f"{self.file}: {self.size_bytes:,} bytes of {self.target}."
         found = [*map(str, self.proofs), *map(str, self.drops)]
         return " ".join([size, *(found or ["Not proven: it was never compared with its student."])])
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What `bench` measured of one way to answer.
+
+    Attributes:
+        name: such as "teacher", "student" or "student.c".
+        runtime: where it ran, such as "gcc 12.2.0".
+        alone: latency of calls with one row.
+        batch: latency per row of calls with many rows.
+        size_bytes: of its file; of the pickle for a model of Python.
+        peak_bytes: peak memory of its process, runtime included; 0 where the system does not say.
+        multiply_adds: of one row; None where it is not known.
+        slower: times the single-row latency of the fastest contender, and its 95 % interval over blocks of calls.
+    """
+
+    name: str
+    runtime: str
+    alone: Latency
+    batch: Latency
+    size_bytes: int
+    peak_bytes: int
+    multiply_adds: int | None
+    slower: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What `bench` measured: every contender in turn, in blocks, on one thread."""
+
+    contenders: tuple[Contender, ...]
+    processor: str
+    skipped: tuple[str, ...] = ()
+    """Targets that were not measured, each with the reason."""
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,18 @@ def check_path(path: str | Path) -> Path:
     return path
 
 
+def check_target(name: str) -> str:
+    """The end of the files of a target that is named by it: "c" or ".c" is ".c".
+
+    Raises:
+        BadInput: no target has that name.
+    """
+    end = f".{str(name).lower().removeprefix('.')}"
+    if end not in TARGETS:
+        raise BadInput(f"no target is named {shown(name)}; expected one of {', '.join(one.removeprefix('.') for one in TARGETS)}.")
+    return end
+
+
 def _written(files: dict[str, bytes], folder: Path) -> Path:
     """Write files to a folder; the path of the main one."""
     for name, content in files.items():

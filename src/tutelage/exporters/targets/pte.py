@@ -22,6 +22,7 @@ from tutelage.exporters.proof.compare import Runtime, decisions
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.targets.job import Job
+from tutelage.exporters.targets.timed_process import PYTHON_LOOP
 
 MOST_ROWS = 256
 """Rows that one call of a file takes at most; its memory is planned for them."""
@@ -169,3 +170,31 @@ def runtimes(job: Job) -> list[Runtime]:
 def rounding(job: Job) -> float:
     """Relative error of weighted sums in the file: none beyond that of the student."""
     return 0.0
+
+
+_TIMED = (
+    PYTHON_LOOP
+    + """
+import os
+out = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+sys.stdout = out
+import numpy as np, torch
+from executorch.runtime import Runtime
+torch.set_num_threads(1)
+method = Runtime.get().load_program(sys.argv[1]).load_method("forward")
+rows = torch.from_numpy(np.load(sys.argv[2]))
+most = int(sys.argv[3])
+def answer(start, count):
+    for first in range(start, start + count, most):
+        method.execute([rows[first : min(first + most, start + count)]])
+serve(answer, len(rows))
+"""
+)
+
+
+def timed(path: Path, job: Job, folder: Path) -> list[str]:
+    """The command of a process that times calls, as `Child` runs it."""
+    rows = folder / "rows.npy"
+    np.save(rows, np.ascontiguousarray(job.rows.numbers, dtype=job.program.dtype))
+    return [sys.executable, "-W", "ignore", "-c", _TIMED, str(path), str(rows), str(MOST_ROWS)]

@@ -58,7 +58,16 @@ class _Worst:
             self.difference, self.where = float(gaps[row]), f"{name} {start + row}"
 
 
-def compare(path: Path, program: Program, subject: Subject, rows: CheckRows, runtime: Runtime, *, rounding: float | None = None) -> Parity:
+def compare(
+    path: Path,
+    program: Program,
+    subject: Subject,
+    rows: CheckRows,
+    runtime: Runtime,
+    *,
+    rounding: float | None = None,
+    most: int | None = None,
+) -> Parity:
     """Compare a file with its student on `ROWS` rows and on edge cases.
 
     Args:
@@ -68,13 +77,14 @@ def compare(path: Path, program: Program, subject: Subject, rows: CheckRows, run
         rows: some rows of its own.
         runtime: where the file runs.
         rounding: relative error of weighted sums in the file, if it is larger than that of the student.
+        most: number of rows besides edge cases, if it is another than `ROWS`.
 
     Raises:
         ParityError: answers or decisions differ by more than the tolerance. BadInput: the student refuses the ordinary rows.
     """
     comparison = _Comparison(path, program, subject, runtime, max(program.rounding, rounding or 0.0), _typical(rows))
     with np.errstate(all="ignore"):  # edge rows overflow, where the comparison looks
-        return comparison.run(rows)
+        return comparison.run(rows, ordinary_rows(rows, most))
 
 
 def _typical(rows: CheckRows) -> float:
@@ -91,9 +101,8 @@ class _Comparison:
     rounding: float
     typical: float
 
-    def run(self, rows: CheckRows) -> Parity:
+    def run(self, rows: CheckRows, ordinary: CheckRows) -> Parity:
         worst = _Worst()
-        ordinary = ordinary_rows(rows)
         for start in range(0, len(ordinary), BATCH):
             part = ordinary[start : start + BATCH]
             self._add(worst, part, self.subject.answers(part), "row", start)

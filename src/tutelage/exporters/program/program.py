@@ -23,7 +23,7 @@ from tutelage.exporters.program.operations import (
     Shape,
     TreeSum,
 )
-from tutelage.exporters.program.trees import Trees
+from tutelage.exporters.program.trees import Trees, of_any
 from tutelage.exporters.subject.inputs import Input
 
 
@@ -93,10 +93,10 @@ class Program:
         """The trees that read numbers of the row, each with the position of each of its features among them; -1 for other features."""
         found = []
         for step in self.steps:
-            if isinstance(step.operation, TreeSum):
-                places = self._row_places(step.sources[0])
-                if any(place >= 0 for place in places):
-                    found.append((step.operation.trees, places))
+            trees = _trees_in(step.operation)
+            places = () if trees is None else self._row_places(step.sources[0])
+            if trees is not None and any(place >= 0 for place in places):
+                found.append((trees, places))
         return tuple(found)
 
     def _row_places(self, number: int) -> tuple[int, ...]:
@@ -112,6 +112,13 @@ class Program:
         if isinstance(operation, Select):
             return tuple(sources[0][place] if place >= 0 else -1 for place in operation.places)
         return (-1,) * prod(step.shape)
+
+
+def _trees_in(operation: Operation) -> Trees | None:
+    """The trees of an operation: its own, or those of an estimator that another library wrote."""
+    if isinstance(operation, OnnxPart) and operation.estimator is not None:
+        return of_any(operation.estimator)
+    return operation.trees if isinstance(operation, TreeSum) else None
 
 
 _WEIGHTED = (ChannelNorm, Convolution, Dense, LayerNorm, OnnxPart)

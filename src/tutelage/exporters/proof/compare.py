@@ -100,13 +100,21 @@ class _Comparison:
         edges, refused = 0, []
         for name, group in edge_cases(rows, self.program).items():
             taken = 0
-            for part, answers in self._answered(self.subject.exact(group)):
+            for part, answers in self._answered(self.subject.exact(self._readable(group))):
                 self._add(worst, part, answers, f"edge row ({name})", taken)
                 taken += len(part)
             edges += taken
             if len(group) and not taken:
                 refused.append(name)
         return Parity(len(ordinary), edges, worst.difference, TOLERANCE, worst.changed, tuple(refused), worst.where, self.runtime.name)
+
+    def _readable(self, made: CheckRows) -> CheckRows:
+        """Made rows as the runtime reads them: if it has no missing texts, empty ones are missing."""
+        if not getattr(self.runtime, "empty_is_missing", False):
+            return made
+        texts = made.texts.copy()
+        texts[texts == ""] = None
+        return CheckRows(made.numbers, texts)
 
     def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
         """The rows of a group that the student answers, with finite numbers, in parts."""

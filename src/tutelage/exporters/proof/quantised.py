@@ -71,8 +71,13 @@ def _loss(ours: Answers, theirs: Answers, truth: Any) -> tuple[str, float, Inter
         changed = (ours.decisions != theirs.decisions).reshape(len(ours.values), -1).any(axis=1)
         interval = proportion_interval(float(changed.sum()), len(changed))
         return "decisions changed", 100 * float(changed.mean()), Interval(100 * interval.low, 100 * interval.high, interval.over)
-    right = [np.asarray(each.decisions == truth).reshape(len(truth), -1).all(axis=1).astype(np.float64) for each in (ours, theirs)]
-    return "accuracy", *_mean(100 * (right[0] - right[1]), scale=100.0)
+    lost = _right(ours, truth) - _right(theirs, truth)
+    return "accuracy", *_mean(100 * lost, scale=100.0)
+
+
+def _right(answers: Answers, truth: Any) -> Floats:
+    """(rows,) 1 where all decisions are right, else 0."""
+    return np.asarray(answers.decisions == truth, dtype=np.float64).reshape(len(truth), -1).min(axis=1)
 
 
 def _of_values(ours: Floats, theirs: Floats, truth: Any) -> tuple[float, Interval]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from tutelage.core.errors import DamagedFile, one_line, require
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
+from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.onnx.labels import LABEL, label_codes
+from tutelage.exporters.targets.timed_process import PYTHON_LOOP
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
 
@@ -97,3 +100,30 @@ class OnnxRuntime:
         if path not in self._opened:
             self._opened = {path: OnnxStudent.load(path)}
         return self._opened[path].answers(program, rows)
+
+
+_TIMED = (
+    PYTHON_LOOP
+    + """
+import numpy as np, onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = options.inter_op_num_threads = 1
+session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+stored = np.load(sys.argv[2])
+cells = [stored[name].astype(object) if stored[name].dtype.kind == "U" else stored[name] for name in stored.files]
+names = [one.name for one in session.get_inputs()]
+def answer(start, rows):
+    session.run(None, {name: column[start : start + rows] for name, column in zip(names, cells)})
+serve(answer, len(cells[0]))
+"""
+)
+
+
+def timed(path: Path, job: Job, folder: Path) -> list[str]:
+    """The command of a process that times calls, as `Child` runs it."""
+    student = OnnxStudent.load(path)
+    fed = feeds_of(student.session, job.program, job.rows)
+    stored = [cells.astype("U") if cells.dtype == object else cells for cells in fed.values()]
+    rows = folder / "rows.npz"
+    np.savez(rows, *stored)
+    return [sys.executable, "-W", "ignore", "-c", _TIMED, str(path), str(rows)]

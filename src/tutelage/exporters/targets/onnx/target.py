@@ -20,7 +20,7 @@ from tutelage.exporters.targets.onnx import columns, forest, functions, layers, 
 from tutelage.exporters.targets.onnx.columns import Row
 from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, HALF, NEWEST, OLDEST, OPSET, Graph, Value
 from tutelage.exporters.targets.onnx.labels import outputs_of
-from tutelage.exporters.targets.onnx.runtime import OnnxRuntime
+from tutelage.exporters.targets.onnx.runtime import OnnxRuntime, timed
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 
 if TYPE_CHECKING:
@@ -154,3 +154,6 @@ def _in_single(operation: op.Operation) -> bool:
     if isinstance(operation, op.OnnxPart):
         return operation.single
     return isinstance(operation, op.Apply) and operation.function == "gelu"
+
+
+__all__ = ["rounding", "runtimes", "timed", "write"]

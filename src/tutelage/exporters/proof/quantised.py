@@ -71,22 +71,18 @@ def _loss(ours: Answers, theirs: Answers, truth: Any) -> tuple[str, float, Inter
         changed = (ours.decisions != theirs.decisions).reshape(len(ours.values), -1).any(axis=1)
         interval = proportion_interval(float(changed.sum()), len(changed))
         return "decisions changed", 100 * float(changed.mean()), Interval(100 * interval.low, 100 * interval.high, interval.over)
-    lost = _right(ours, truth) - _right(theirs, truth)
-    return "accuracy", *_mean(100 * lost, scale=100.0)
-
-
-def _right(answers: Answers, truth: Any) -> Floats:
-    """(rows,) 1 where all decisions are right, else 0."""
-    return np.asarray(answers.decisions == truth, dtype=np.float64).reshape(len(truth), -1).min(axis=1)
+    right, kept = (np.asarray(each.decisions == truth).reshape(len(truth), -1).all(axis=1) for each in (ours, theirs))
+    lost: Floats = np.where(right, 100.0, 0.0) - np.where(kept, 100.0, 0.0)
+    return "accuracy", *_mean(lost, scale=100.0)
 
 
 def _of_values(ours: Floats, theirs: Floats, truth: Any) -> tuple[float, Interval]:
     """The squared error of the file, relative to the variance of the answers; or what it adds to that against the truth."""
     target = ours if truth is None else truth
     lost: Floats = (theirs - target) ** 2 - (ours - target) ** 2
-    variance = np.maximum(target.var(axis=0), np.finfo(np.float64).tiny)
-    shares: Floats = 100 * lost / variance
-    return _mean(np.asarray(np.mean(shares, axis=1)), scale=100.0)
+    variance: Floats = np.maximum(target.var(axis=0), np.finfo(np.float64).tiny)
+    shares: Floats = np.mean(100 * lost / variance, axis=1)
+    return _mean(shares, scale=100.0)
 
 
 def _mean(values: Floats, *, scale: float) -> tuple[float, Interval]:

@@ -109,21 +109,17 @@ import numpy as np, onnxruntime
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = options.inter_op_num_threads = 1
 session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
-stored = np.load(sys.argv[2])
-cells = [stored[name].astype(object) if stored[name].dtype.kind == "U" else stored[name] for name in stored.files]
+with np.load(sys.argv[2]) as stored:
+    columns = [stored[f"arr_{place}"] for place in range(len(stored.files))]
+columns = [column.astype(object) if column.dtype.kind == "U" else column for column in columns]
 names = [one.name for one in session.get_inputs()]
-def answer(start, rows):
-    session.run(None, {name: column[start : start + rows] for name, column in zip(names, cells)})
-serve(answer, len(cells[0]))
+serve(lambda start, rows: session.run(None, {n: c[start : start + rows] for n, c in zip(names, columns)}), len(columns[0]))
 """
 )
 
 
-def timed(path: Path, job: Job, folder: Path) -> list[str]:
+def timing_command(path: Path, job: Job, folder: Path) -> list[str]:
     """The command of a process that times calls, as `Child` runs it."""
-    student = OnnxStudent.load(path)
-    fed = feeds_of(student.session, job.program, job.rows)
-    stored = [cells.astype("U") if cells.dtype == object else cells for cells in fed.values()]
-    rows = folder / "rows.npz"
-    np.savez(rows, *stored)
-    return [sys.executable, "-W", "ignore", "-c", _TIMED, str(path), str(rows)]
+    feeds = feeds_of(OnnxStudent.load(path).session, job.program, job.rows)
+    np.savez(folder / "rows.npz", *(column.astype(str) if column.dtype == object else column for column in feeds.values()))
+    return [sys.executable, "-W", "ignore", "-c", _TIMED, str(path), str(folder / "rows.npz")]

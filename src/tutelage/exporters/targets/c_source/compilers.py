@@ -33,12 +33,14 @@ class Compiled:
         face: of the file.
         flags: for the compiler.
         runner: what runs the program, for another processor.
+        largest: the largest number of a row that the file computes with.
     """
 
     compiler: str
     face: Face
     flags: tuple[str, ...] = FLAGS
     runner: tuple[str, ...] = ()
+    largest: float = np.inf
     _folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
 
     @property

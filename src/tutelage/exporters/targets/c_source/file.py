@@ -15,6 +15,8 @@ from tutelage.exporters.targets.c_source.source import Source
 from tutelage.exporters.targets.c_source.steps import write_steps
 from tutelage.exporters.targets.job import Job
 
+LARGEST_IN_SINGLE = 1e30
+
 
 @dataclass(frozen=True)
 class Face:
@@ -35,6 +37,11 @@ class Face:
     row: str
     task: str
     outputs: int
+
+    @property
+    def largest(self) -> float:
+        """The largest number of a row that the file computes with: beyond, single precision would overflow."""
+        return LARGEST_IN_SINGLE if self.cell != self.number else float("inf")
 
     @classmethod
     def of(cls, job: Job) -> Face:
@@ -62,7 +69,7 @@ def c_file(job: Job, header: Sequence[str]) -> str:
     work = write_steps(source)
     words = {
         "HEADER": "\n".join(f" * {comment(line)}" for one in header for line in one.splitlines()),
-        "INPUTS": _inputs(program),
+        "INPUTS": _inputs(program) + (f"\n * It computes in single precision, with numbers up to {face.largest:g}." if np.isfinite(face.largest) else ""),
         "ANSWERS": source.text(_answers(program)),
         "DECLARATIONS": source.text(_declarations(program, face)),
         "WORK": f"    {face.number} work[{work}];\n" if work else "",

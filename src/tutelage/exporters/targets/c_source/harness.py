@@ -114,6 +114,8 @@ static int answer_all(void) {
     return fflush(stdout) != 0;
 }
 
+static volatile double seen; /* so that no call is left out */
+
 static int time_calls(const char *path) {
     int64_t count;
     FILE *from = fopen(path, "rb");
@@ -124,7 +126,6 @@ static int time_calls(const char *path) {
     puts("ready");
     fflush(stdout);
     long asked, calls;
-    volatile double seen = 0;
     int64_t start = 0;
     while (scanf("%ld %ld", &asked, &calls) == 2) {
         for (long call = 0; call < calls; ++call) {
@@ -134,7 +135,7 @@ static int time_calls(const char *path) {
             clock_gettime(CLOCK_MONOTONIC, &begun);
             for (int64_t i = 0; i < asked; ++i) {
                 <TIMED>;
-                seen += (double)answers[0];
+                seen = (double)answers[0];
             }
             clock_gettime(CLOCK_MONOTONIC, &ended);
             start += asked;

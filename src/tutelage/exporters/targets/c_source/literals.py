@@ -67,7 +67,7 @@ def text(value: str, what: str) -> str:
 def comment(value: str) -> str:
     """A text inside a comment: one line of printable ASCII that does not end it."""
     plain = "".join(char if char.isprintable() else repr(char)[1:-1] for char in value).encode("ascii", "backslashreplace").decode()
-    return re.sub(r"\?(?=\?)", "? ", plain.replace("/*", "/ *").replace("*/", "* /"))
+    return re.sub(r"\?(?=\?)|/(?=\*)|\*(?=/)", r"\g<0> ", plain)
 
 
 def integer_type(values: Iterable[int] | NDArray[Any]) -> str:

@@ -43,13 +43,15 @@ def runtimes(job: Job) -> list[Runtime]:
     found = installed(COMPILERS)
     if not found:
         raise BadInput("gcc or clang is not installed, with which a C file is compared; install one, or pass unproven=True.")
-    return [Compiled(name, Face.of(job)) for name in found]
+    face = Face.of(job)
+    return [Compiled(name, face, largest=face.largest) for name in found]
 
 
 def cross_runtimes(job: Job) -> list[Runtime]:
     """Where such a file is proven for other processors: for 64-bit and 32-bit ARM, if their compilers and emulators are installed."""
+    face = Face.of(job)
     return [
-        Compiled(compiler, Face.of(job), (*FLAGS, "-static"), (runner,))
+        Compiled(compiler, face, (*FLAGS, "-static"), (runner,), face.largest)
         for compiler, runner in CROSS.items()
         if len(installed([compiler, runner])) == 2
     ]

@@ -31,7 +31,10 @@ ASKED_ALONE = 50
 
 
 class Runtime(Protocol):
-    """Where a file of some language runs."""
+    """Where a file of some language runs.
+
+    One that computes in less than double precision may have a number `largest`: rows with numbers beyond it are left out.
+    """
 
     @property
     def name(self) -> str:
@@ -118,6 +121,8 @@ class _Comparison:
 
     def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
         """The rows of a group that the student answers, with finite numbers, in parts."""
+        beyond = np.isfinite(rows.numbers) & (np.abs(rows.numbers) > getattr(self.runtime, "largest", np.inf))
+        rows = rows[~beyond.any(axis=tuple(range(1, beyond.ndim)))]
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
             try:

@@ -19,7 +19,8 @@ from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.targets.job import Job, Precision, Settings
 
 TARGETS = {
-    ".py": ("Python", "tutelage.exporters.targets.python_source"),
+    ".py": ("Python", "tutelage.exporters.targets.python"),
+    ".js": ("JavaScript", "tutelage.exporters.targets.javascript"),
 }
 """By the end of a file's name: what it is called, and the module that writes it."""
 

@@ -115,13 +115,21 @@ class _Comparison:
             try:
                 yield from _finite(part, self.subject.answers(part))
             except BadInput:
-                for place in np.unique(np.linspace(0, len(part) - 1, min(len(part), ASKED_ALONE), dtype=int)):
-                    alone = part[slice(place, place + 1)]
-                    try:
-                        answers = self.subject.answers(alone)
-                    except BadInput:
-                        continue
-                    yield from _finite(alone, answers)
+                yield from self._answered_alone(part)
+
+    def _answered_alone(self, part: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
+        """The rows that the student answers of a part that it refuses, together: a runtime may take long to start."""
+        taken, found = [], []
+        for place in np.unique(np.linspace(0, len(part) - 1, min(len(part), ASKED_ALONE), dtype=int)):
+            try:
+                found.append(self.subject.answers(part[slice(place, place + 1)]))
+            except BadInput:
+                continue
+            taken.append(place)
+        if taken:
+            values = np.concatenate([answers.values for answers in found])
+            decided = [answers.decisions for answers in found if answers.decisions is not None]
+            yield from _finite(part[np.array(taken)], Answers(values, np.concatenate(decided) if decided else None))
 
     def _add(self, worst: _Worst, rows: CheckRows, ours: Answers, name: str, start: int) -> None:
         """Take the differences of some rows into account.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.tree_tables import TreeTables
 from tutelage.exporters.targets.python.tables import WIDTH, Module, literal, wrapped
-from tutelage.exporters.targets.sources import Source, Sparse
+from tutelage.exporters.targets.sources import Source, Sparse, plane
 from tutelage.exporters.targets.tables import words
 
 
@@ -101,26 +101,26 @@ def _apply(module: Module, operation: op.Apply, x: Source) -> str:
     return f"[_{operation.function}(x{alpha}) for x in {x.full}]"
 
 
-def plane(shape: op.Shape) -> op.Shape:
-    """The lengths, strides or paddings along one or two axes, as those of a picture."""
-    return shape if len(shape) == 2 else (1, *shape)
+def _geometry(operation: op.Convolution | op.Pooling, window: op.Shape) -> str:
+    """The arguments that describe windows."""
+    others = (plane(operation.stride, 1), plane(operation.padding, 0), plane(operation.dilation, 1))
+    return f"{plane(window, 1)}, " + ", ".join(map(str, others))
 
 
 def _convolution(module: Module, operation: op.Convolution, x: Source) -> str:
     weights, intercepts = module.table("WEIGHTS", operation.weights), module.table("INTERCEPTS", operation.intercepts)
-    size, window = (x.shape[0], *plane(x.shape[1:])), plane(operation.weights.shape[2:])
-    geometry = f"{plane(operation.stride)}, {_pads(operation.padding)}, {plane(operation.dilation)}"
-    return f"_convolution({x.full}, {size}, {weights}, {intercepts}, {window}, {geometry}, {operation.groups})"
+    geometry = _geometry(operation, operation.weights.shape[2:])
+    return f"_convolution({x.full}, {_size(x)}, {weights}, {intercepts}, {geometry}, {operation.groups})"
 
 
 def _pooling(module: Module, operation: op.Pooling, x: Source) -> str:
-    size = (x.shape[0], *plane(x.shape[1:]))
-    geometry = f"{plane(operation.window)}, {plane(operation.stride)}, {_pads(operation.padding)}, {plane(operation.dilation)}"
-    return f"_pooling({x.full}, {size}, {operation.name == 'mean'}, {geometry}, {operation.counts_padding})"
+    geometry = _geometry(operation, operation.window)
+    return f"_pooling({x.full}, {_size(x)}, {operation.name == 'mean'}, {geometry}, {operation.counts_padding})"
 
 
-def _pads(padding: op.Shape) -> op.Shape:
-    return padding if len(padding) == 2 else (0, *padding)
+def _size(x: Source) -> op.Shape:
+    """(channels, height, width)."""
+    return (x.shape[0], *plane(x.shape[1:], 1))
 
 
 def _channel_norm(module: Module, operation: op.ChannelNorm, x: Source) -> str:

@@ -59,6 +59,13 @@ def _text(cell: Any) -> str | None:
     return cell
 
 
+def _checked(answers: Sequence[float]) -> list[float]:
+    """The answers, which are numbers."""
+    if any(map(math.isnan, answers)):
+        raise ValueError("this row has no answer: a number is missing or too large for the student")
+    return list(answers)
+
+
 def _unpack(kind: str, text: str) -> tuple[Any, ...]:
     """The numbers of a table that is stored in base64."""
     data = base64.b64decode(text)

@@ -14,6 +14,7 @@ from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.python import helpers
 from tutelage.exporters.targets.python.expressions import OPERATIONS
 from tutelage.exporters.targets.python.tables import Module, literal, wrapped
+from tutelage.exporters.targets.sources import column_units
 
 _FUNCTIONS = {name: inspect.getsource(one) for name, one in vars(helpers).items() if inspect.isfunction(one)}
 """The text of each function, in the order in which they are written there."""
@@ -56,26 +57,11 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
 def _docstring(job: Job, header: Sequence[str]) -> str:
     """What the module is, and how it is called."""
     title, *proofs = (line.replace("\\", "\\\\").replace('"', "'") for line in header)
-    program = job.program
-    units = [
-        f"Column {place if one.name is None else one.name!r} takes {_UNITS[one.type]}."
-        for place, one in enumerate(program.inputs)
-        if one.type in _UNITS
-    ]
-    if any(one.kind == "text" for one in program.inputs):
-        units.append("Letters are those of the Unicode version of the Python that runs the module.")
+    units = column_units(job.program, "Python")
     proofs = [line for paragraph in [*proofs, *units] for line in textwrap.wrap(ascii(paragraph)[1:-1].replace('"', "'"), 100)]
     name = job.stem if job.stem.isidentifier() and not keyword.iskeyword(job.stem) else None
     example = [] if name is None else ["", "Example:", f"    import {name}", "", f"    {name}.predict(row)"]
     return '"""' + "\n".join([title, "", *proofs, *example]) + '\n"""\n'
-
-
-_UNITS = {
-    "date": "days since 1970-01-01 in UTC, with the time of day as a fraction",
-    "duration": "days",
-    "boolean": "0 or 1",
-}
-"""What a file takes for a column of another type than numbers and texts."""
 
 
 def _imports(code: str) -> str:
@@ -111,7 +97,7 @@ def _public(program: Program, module: Module) -> list[str]:
     if len(program.inputs) == 1 and program.texts:
         row = "a text, or a sequence or a mapping that holds one"
     missing = "" if not program.inputs else " A missing cell is None" + (" or NaN." if program.numbers else ".")
-    body = "".join(f"    {line}\n" for line in [read, *module.lines, f"return list(v{len(program.steps) - 1})"])
+    body = "".join(f"    {line}\n" for line in [read, *module.lines, f"return _checked(v{len(program.steps) - 1})"])
     if program.form.task == "regression":
         return [f'def predict(row: Any) -> list[float]:\n    """The values of one row: {row}.{missing}"""\n{body}']
     many = program.form.task == "multilabel"

@@ -20,6 +20,7 @@ from tutelage.students.columns import with_columns
 WORDS = ["good", "bad", "Gr\u00fc\u00dfe", "film", "the", "x", "\u0130stanbul", "snake_case", "\u65e5\u672c\u8a9e", "1e5"]
 RANDOM = np.random.default_rng(0)
 TEXTS = [" ".join(RANDOM.choice(WORDS, size=RANDOM.integers(0, 9))) for _ in range(200)]
+ONE_LETTER = {"token_pattern": r"\w+"}
 LABELS = np.array([int("good" in text) + int("bad" in text) for text in TEXTS])
 
 
@@ -83,7 +84,7 @@ def test_a_column_of_texts_beside_numbers(tmp_path):
         (CountVectorizer(tokenizer=str.split, token_pattern=None), "tokenizer="),
         (TfidfVectorizer(preprocessor=str.strip), "preprocessor="),
         (TfidfVectorizer(strip_accents="unicode"), "strip_accents='unicode'"),
-        (CountVectorizer(**{"token_pattern": r"\w+"}), "token_pattern="),
+        (CountVectorizer().set_params(**ONE_LETTER), "token_pattern="),
         (CountVectorizer(stop_words=["good"], ngram_range=(1, 2)), "stop_words="),
         (CountVectorizer(stop_words=["good"], vocabulary=["good", "bad"]), "stop_words="),
         (HashingVectorizer(stop_words=["good"], n_features=8), "stop_words="),

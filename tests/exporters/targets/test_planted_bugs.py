@@ -22,7 +22,7 @@ FRAME = pd.DataFrame(
         "city": np.where(RANDOM.random(COUNT) < 0.1, None, RANDOM.choice(["Rome", "Oslo", "Bonn"], COUNT)),
     }
 )
-LABELS = ((FRAME["age"].fillna(50) > 42) ^ (FRAME["city"] == "Rome")).astype(int).to_numpy() + (FRAME["city"] == "Oslo").to_numpy()
+LABELS = ((FRAME["age"].fillna(20) > 42) ^ (FRAME["city"] == "Rome")).astype(int).to_numpy() + (FRAME["city"] == "Oslo").to_numpy()
 WORDS = ["good", "bad", "FILM", "the", "x"]
 TEXTS = [" ".join(RANDOM.choice(WORDS, size=RANDOM.integers(0, 6))) for _ in range(COUNT)]
 STUDENTS = {
@@ -35,9 +35,9 @@ STUDENTS = {
 BUGS = [
     (".js", "tree", "cell <= threshold[node]", "cell < threshold[node]"),
     (".js", "tree", "(missingLeft[node] && Number.isNaN(cell))", "false"),
-    (".js", "tree", "?? -1)", "?? 0)"),
+    (".js", "tree", "?? -1)", "?? 1)"),
     (".js", "boosting", "(tree * width) % sums.length", "0"),
-    (".js", "boosting", "value - largest", "value - 2 * largest"),
+    (".js", "boosting", "share / total", "share"),
     (".js", "logistic", "Number.isNaN(x) ? ", "false ? "),
     (".js", "logistic", "place === codes[i]", "place + 1 === codes[i]"),
     (".js", "mlp", "return x <= 0 ? 0 : x", "return x"),
@@ -79,7 +79,7 @@ def test_a_planted_bug_is_found_and_no_file_is_written(end, student, right, wron
         return {name: content.replace(right.encode(), wrong.encode()), **dict(others)}
 
     monkeypatch.setattr(target, "write", with_bug)
-    with pytest.raises(ParityError, match="the exported (file|module)"):
+    with pytest.raises(ParityError, match=r"the exported (file|module)"):
         export(fitted[student][0], tmp_path / f"student{end}", check_on=fitted[student][1])
     assert not list(tmp_path.iterdir())
 

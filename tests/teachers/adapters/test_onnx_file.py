@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from tutelage.core.errors import BadInput, DamagedFile, NotProbabilities, ShapeError
 from tutelage.core.stored.checksums import onnx_with_checksum
-from tutelage.exporters.parity import export_onnx
+from tutelage.exporters.export import export
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
@@ -375,7 +375,7 @@ def test_wide_rows_are_run_in_smaller_batches():
 
 def exported(tmp_path, **classes):
     student = SoftTree(max_leaf_nodes=4).fit(X, np.random.default_rng(0).dirichlet(np.ones(3), 40), **classes)
-    export_onnx(student, tmp_path / "tree.onnx", check_on=X)
+    export(student, tmp_path / "tree.onnx", check_on=X)
     return student, tmp_path / "tree.onnx"
 
 

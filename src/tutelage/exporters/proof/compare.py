@@ -100,13 +100,21 @@ class _Comparison:
         edges, refused = 0, []
         for name, group in edge_cases(rows, self.program).items():
             taken = 0
-            for part, answers in self._answered(self.subject.exact(group)):
+            for part, answers in self._answered(self.subject.exact(self._readable(group))):
                 self._add(worst, part, answers, f"edge row ({name})", taken)
                 taken += len(part)
             edges += taken
             if len(group) and not taken:
                 refused.append(name)
         return Parity(len(ordinary), edges, worst.difference, TOLERANCE, worst.changed, tuple(refused), worst.where, self.runtime.name)
+
+    def _readable(self, made: CheckRows) -> CheckRows:
+        """Made rows as the runtime reads them: if it has no missing texts, empty ones are missing."""
+        if not getattr(self.runtime, "empty_is_missing", False):
+            return made
+        texts = made.texts.copy()
+        texts[texts == ""] = None
+        return CheckRows(made.numbers, texts)
 
     def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
         """The rows of a group that the student answers, with finite numbers, in parts."""
@@ -115,21 +123,13 @@ class _Comparison:
             try:
                 yield from _finite(part, self.subject.answers(part))
             except BadInput:
-                yield from self._answered_alone(part)
-
-    def _answered_alone(self, part: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
-        """The rows that the student answers of a part that it refuses, together: a runtime may take long to start."""
-        taken, found = [], []
-        for place in np.unique(np.linspace(0, len(part) - 1, min(len(part), ASKED_ALONE), dtype=int)):
-            try:
-                found.append(self.subject.answers(part[slice(place, place + 1)]))
-            except BadInput:
-                continue
-            taken.append(place)
-        if taken:
-            values = np.concatenate([answers.values for answers in found])
-            decided = [answers.decisions for answers in found if answers.decisions is not None]
-            yield from _finite(part[np.array(taken)], Answers(values, np.concatenate(decided) if decided else None))
+                for place in np.unique(np.linspace(0, len(part) - 1, min(len(part), ASKED_ALONE), dtype=int)):
+                    alone = part[slice(place, place + 1)]
+                    try:
+                        answers = self.subject.answers(alone)
+                    except BadInput:
+                        continue
+                    yield from _finite(alone, answers)
 
     def _add(self, worst: _Worst, rows: CheckRows, ours: Answers, name: str, start: int) -> None:
         """Take the differences of some rows into account.

@@ -12,7 +12,7 @@ from sklearn.base import is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from tutelage.core.answers import AnswerForm, list_classes, of_classes
+from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, WrongType, require
 from tutelage.data.cells import cells_of, numbers
@@ -87,13 +87,6 @@ def check_student(student: Any) -> None:
             check_is_fitted(student)
         except NotFittedError as error:
             raise BadInput(f"the {name} is not fitted; call its fit first.") from error
-    for _, step in getattr(getattr(student, "student_", None), "steps", ()):
-        for kind, _, columns in getattr(step, "transformers_", ()):
-            if kind in ("categories", "dates") and len(columns):
-                raise BadInput(
-                    f"a student of {kind} (columns {list_classes(tuple(columns))}) cannot be exported; expected numeric columns. "
-                    "Serve it from its folder."
-                )
 
 
 def numeric_rows(student: Any, check_on: Any) -> NDArray[Any]:

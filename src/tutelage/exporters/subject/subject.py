@@ -12,12 +12,13 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.data import cells as convert
+from tutelage.data.days import DAY
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Schema, columns_of, select_columns, table_of
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.exporters.subject.student_answers import Answers, ask_rows, column_names, form_of, named_columns
-from tutelage.students.columns import DAY, Numbers
+from tutelage.students.columns import Numbers
 
 LAST_DAY = 1e6
 """Days after 1970 beyond which no date is written: in the year 4707."""

@@ -16,6 +16,7 @@ from tutelage.core.stored.checksums import onnx_intact
 from tutelage.data.cells import cells_of, numbers, texts, truth_values
 from tutelage.data.schema import Column, Schema, columns_of, table_of
 from tutelage.data.tables.column_types import ColumnType
+from tutelage.teachers.adapters.onnx_columns import columns_for
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 from tutelage.teachers.adapters.onnx_weights import digest_of, weight_files
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
@@ -109,16 +110,20 @@ class OnnxTeacher:
     def schema(self) -> Schema | None:
         """The columns that the file names, or that are inputs of their own, with their types; None if it names none."""
         graph_inputs = self.session.get_inputs()
-        if len(graph_inputs) == 1:
+        if self.columns is not None or len(graph_inputs) == 1:
             return self.columns
         return Schema(tuple(Column(one.name, _column_type(one.type)) for one in graph_inputs))
 
     def _feeds(self, inputs: Any) -> dict[str, Any]:
         """The rows by input, in its type; a sparse matrix is made dense in parts."""
         graph_inputs = self.session.get_inputs()
+        if self.columns is not None:
+            columns = columns_for(self.columns, [one.type == "tensor(string)" for one in graph_inputs], inputs)
+            parts = columns if isinstance(columns, list) else [columns]
+            return {one.name: part if hasattr(part, "tocsr") else _typed(part, one) for one, part in zip(graph_inputs, parts, strict=True)}
         if len(graph_inputs) == 1:
-            rows = inputs if self.columns is None else self.columns.select(inputs)
-            dense = rows.tocsr() if hasattr(rows, "tocsr") else _typed(matrix_of(rows), graph_inputs[0])
+            rows = matrix_of(inputs)
+            dense = rows.tocsr() if hasattr(rows, "tocsr") else _typed(rows, graph_inputs[0])
             return {graph_inputs[0].name: dense}
         names = tuple(one.name for one in graph_inputs)
         rows = table_of(inputs)

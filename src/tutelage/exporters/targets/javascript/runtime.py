@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,10 +47,8 @@ class NodeRuntime:
     def answers(self, path: Path, program: Program, rows: CheckRows) -> Answers:
         """As `Runtime.answers`."""
         with tempfile.TemporaryDirectory() as folder:
-            shutil.copy(path, Path(folder, "student.mjs"))
-            Path(folder, "rows.mjs").write_text(f"export default {json.dumps(rows.cells(program.inputs))};", encoding="ascii")
-            Path(folder, "run.mjs").write_text(_RUN, encoding="ascii")
-            ran = subprocess.run([self.program, "run.mjs"], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+            script = _script(_RUN, path, rows.cells(program.inputs), Path(folder))
+            ran = subprocess.run([self.program, script], capture_output=True, text=True, check=False)  # noqa: S603
         if ran.returncode:
             errors = [line for line in ran.stderr.splitlines() if "Error" in line] or [f"exit status {ran.returncode}"]
             raise ParityError(f"the exported module fails in {self.name}: {errors[0].strip()}; nothing was written.")
@@ -57,8 +56,16 @@ class NodeRuntime:
         return Answers(np.array(values, dtype=np.float64), None if decided is None else np.array(decided, dtype=np.int64))
 
 
-def runtimes(job: Job) -> list[Runtime]:
-    """Where such a file is proven: in Node.js.
+def _script(text: str, path: Path, cells: list[Any], folder: Path) -> str:
+    """Write a script beside a copy of the module, whose name says that it is one, and rows."""
+    shutil.copy(path, folder / "student.mjs")
+    (folder / "rows.mjs").write_text(f"export default {json.dumps(cells)};", encoding="ascii")  # NaN and Infinity included
+    (folder / "run.mjs").write_text(text, encoding="ascii")
+    return str(folder / "run.mjs")
+
+
+def _node() -> NodeRuntime:
+    """Node.js on this machine.
 
     Raises:
         BadInput: it is not installed, or too old.
@@ -71,9 +78,47 @@ def runtimes(job: Job) -> list[Runtime]:
     version = ran.stdout.strip().lstrip("v")
     if not version.partition(".")[0].isdigit() or int(version.partition(".")[0]) < OLDEST:
         raise BadInput(f"node is of version {version or 'unknown'}, in which a file of JavaScript cannot be compared; {advice}")
-    return [NodeRuntime(program, f"Node.js {version}")]
+    return NodeRuntime(program, f"Node.js {version}")
+
+
+def runtimes(job: Job) -> list[Runtime]:
+    """Where such a file is proven: in Node.js.
+
+    Raises:
+        BadInput: it is not installed, or too old.
+    """
+    return [_node()]
 
 
 def rounding(job: Job) -> float:
     """Relative error of weighted sums in the file: none beyond that of the student."""
     return 0.0
+
+
+_TIMED = """
+import * as student from "./student.mjs";
+import given from "./rows.mjs";
+import { createInterface } from "node:readline";
+const answer = student.predictProba ?? student.predict;
+console.log("ready");
+let start = 0;
+for await (const line of createInterface({ input: process.stdin })) {
+  const [rows, calls] = line.split(" ").map(Number);
+  const taken = [];
+  for (let call = 0; call < calls; call++) {
+    start = start + rows <= given.length ? start : 0;
+    const begun = process.hrtime.bigint();
+    for (let row = start; row < start + rows; row++) answer(given[row]);
+    taken.push(process.hrtime.bigint() - begun);
+    start += rows;
+  }
+  console.log(taken.join(" "));
+}
+"""
+
+
+def timed(path: Path, job: Job, folder: Path) -> list[str]:
+    """The command of a process that times calls, as `Child` runs it."""
+    place = folder / "javascript"
+    place.mkdir()
+    return [_node().program, _script(_TIMED, path, job.rows.cells(job.program.inputs), place)]

@@ -17,6 +17,7 @@ from tutelage.exporters.proof.compare import Runtime
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.targets.job import Job
+from tutelage.exporters.targets.timed_process import PYTHON_LOOP
 
 _RUN = """
 import json, runpy, sys
@@ -54,3 +55,23 @@ def runtimes(job: Job) -> list[Runtime]:
 def rounding(job: Job) -> float:
     """Relative error of weighted sums in the file: none beyond that of the student."""
     return 0.0
+
+
+_TIMED = (
+    PYTHON_LOOP
+    + """
+import json, runpy
+module = runpy.run_path(sys.argv[1])
+answer = module.get("predict_proba", module["predict"])
+with open(sys.argv[2]) as file:
+    given = json.load(file)
+serve(lambda start, rows: [answer(row) for row in given[start : start + rows]], len(given))
+"""
+)
+
+
+def timed(path: Path, job: Job, folder: Path) -> list[str]:
+    """The command of a process that times calls, as `Child` runs it."""
+    rows = folder / "rows.json"
+    rows.write_text(json.dumps(job.rows.cells(job.program.inputs)))
+    return [sys.executable, "-I", "-S", "-c", _TIMED, str(path), str(rows)]

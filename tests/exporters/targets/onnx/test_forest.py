@@ -5,21 +5,22 @@ import pytest
 from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.errors import BadInput
-from tutelage.exporters import tree_graph as module
-from tutelage.exporters.chain import DOUBLE, FLOAT, Chain
-from tutelage.exporters.parity import OnnxStudent
+from tutelage.exporters.program.operations import TreeSum
 from tutelage.exporters.program.trees import of_averaged
-from tutelage.exporters.tree_graph import append_trees
+from tutelage.exporters.targets.onnx import forest as module
+from tutelage.exporters.targets.onnx.forest import tree_sum
+from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, Graph, Value
+from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 2))
 
 
 def answers(trees, rows):
-    chain = Chain()
-    append_trees(chain, trees)
-    assert chain.type == DOUBLE
-    model = chain.model({"answers": (chain.last, DOUBLE, ["rows", trees.outputs])}, row_shape=(rows.shape[1],))
+    graph, kind = Graph(), FLOAT if trees.single else DOUBLE
+    found = tree_sum(graph, TreeSum(trees), Value("inputs", kind, (2,)))
+    assert (found.kind, found.shape) == (DOUBLE, (trees.outputs,))
+    model = graph.model({"inputs": (kind, ["rows", 2])}, {"answers": (found.name, DOUBLE, ["rows", trees.outputs])})
     return OnnxStudent.load(model.SerializeToString()).answer(rows)
 
 
@@ -44,15 +45,13 @@ def test_trees_of_one_number_a_leaf_answer_in_turn():
 
 def test_more_leaves_than_single_precision_can_number_are_refused(monkeypatch):
     monkeypatch.setattr(module, "MOST_LEAVES", 4)
+    trees = of_averaged([DecisionTreeRegressor(max_leaf_nodes=5).fit(X, X[:, 0])], 1)
     with pytest.raises(BadInput, match=r"the trees have 5 leaves; a file can hold 4"):
-        append_trees(Chain(), of_averaged([DecisionTreeRegressor(max_leaf_nodes=5).fit(X, X[:, 0])], 1))
+        tree_sum(Graph(), TreeSum(trees), Value("inputs", FLOAT, (2,)))
 
 
 def test_trees_after_other_steps_are_cast_to_their_precision():
-    chain = Chain()
-    chain.cast(DOUBLE)
-    chain.then("Add", chain.numbers(1.0))
-    append_trees(chain, of_averaged([DecisionTreeRegressor(max_depth=1).fit(X, X[:, 0])], 1))
-    assert chain.input_type == DOUBLE
-    assert [node.op_type for node in chain.nodes][:3] == ["Add", "Cast", "TreeEnsembleRegressor"]
-    assert chain.nodes[1].attribute[0].i == FLOAT
+    graph = Graph()
+    tree_sum(graph, TreeSum(of_averaged([DecisionTreeRegressor(max_depth=1).fit(X, X[:, 0])], 1)), Value("inputs", DOUBLE, (2,)))
+    assert [node.op_type for node in graph.nodes][:2] == ["Cast", "TreeEnsembleRegressor"]
+    assert graph.nodes[0].attribute[0].i == FLOAT

@@ -11,8 +11,12 @@ from sklearn.tree import DecisionTreeClassifier
 
 import tutelage as tl
 from tutelage.core.errors import BadInput
-from tutelage.exporters.onnx_graph import onnx_graph
-from tutelage.exporters.parity import OnnxStudent, export_onnx
+from tutelage.exporters.export import export
+from tutelage.exporters.program.build import program_of
+from tutelage.exporters.program.operations import OnnxPart
+from tutelage.exporters.proof import edge_cases
+from tutelage.exporters.subject.subject import subject_of
+from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 3))
@@ -20,9 +24,18 @@ Y = X[:, 0] * X[:, 1]
 CLASSES = np.array(["u", "v", "w"])[np.digitize(Y, [-0.3, 0.3])]
 
 
+@pytest.fixture(autouse=True)
+def few_rows(monkeypatch):
+    monkeypatch.setattr(edge_cases, "ROWS", 100)
+
+
+def has_a_part(student):
+    return any(isinstance(step.operation, OnnxPart) for step in program_of(*subject_of(student, X)).steps)
+
+
 @pytest.mark.parametrize("model", [SVR(), AdaBoostRegressor(n_estimators=3, random_state=0)])
 def test_other_regressors_are_exported(model, tmp_path):
-    export_onnx(model.fit(X, Y), tmp_path / "model.onnx", check_on=X)
+    export(model.fit(X, Y), tmp_path / "model.onnx", check_on=X)
     np.testing.assert_allclose(OnnxStudent.load(tmp_path / "model.onnx").answer(X)[:, 0], model.predict(X), atol=1e-4)
 
 
@@ -30,16 +43,16 @@ def test_other_regressors_are_exported(model, tmp_path):
 def test_other_classifiers_are_exported_and_compared_at_their_splits(wrapped, tmp_path):
     model = GradientBoostingClassifier(n_estimators=3, random_state=0)
     student = tl.SoftTargets(model).fit(X, RNG.dirichlet(np.ones(3), 120)) if wrapped else model.fit(X, CLASSES)
-    parity = export_onnx(student, tmp_path / "model.onnx", check_on=X)
-    assert parity.edge_rows > 100
-    assert onnx_graph(student, X).foreign
+    (proof,) = export(student, tmp_path / "model.onnx", check_on=X).proofs
+    assert proof.edge_rows > 100
+    assert has_a_part(student)
 
 
 def test_a_search_is_exported_as_the_estimator_that_it_chose(tmp_path):
     for model in (DecisionTreeClassifier(), tl.SoftTree()):
         search = GridSearchCV(model, {"max_depth": [2, 3]}, cv=2).fit(X, CLASSES)
-        assert not onnx_graph(search, X).foreign
-        assert "missing values" not in export_onnx(search, tmp_path / "model.onnx", check_on=X).refused
+        assert not has_a_part(search)
+        assert "missing values" not in export(search, tmp_path / "model.onnx", check_on=X).proofs[0].refused
 
 
 @pytest.mark.parametrize(
@@ -51,7 +64,7 @@ def test_a_search_is_exported_as_the_estimator_that_it_chose(tmp_path):
         (LinearSVC().fit(X, CLASSES), "a LinearSVC has no predict_proba"),
     ],
 )
-def test_estimators_without_a_conversion_are_refused_in_one_sentence(model, sentence, capsys):
+def test_estimators_without_a_conversion_are_refused_in_one_sentence(model, sentence, tmp_path, capsys):
     with pytest.raises(BadInput, match=sentence):
-        onnx_graph(model, X)
+        export(model, tmp_path / "model.onnx", check_on=X)
     assert capsys.readouterr() == ("", "")

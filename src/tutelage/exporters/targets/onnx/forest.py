@@ -7,38 +7,37 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import BadInput
-from tutelage.exporters.chain import DOUBLE, FLOAT, INT64, Chain
+from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.trees import Trees
+from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, INT64, ML, Graph, Value
 
-ML = "ai.onnx.ml"
 MOST_LEAVES = 2**24
 """The operator gives the number of a leaf in single precision, which is exact up to here."""
 
 
-def append_trees(chain: Chain, trees: Trees) -> None:
-    """Append trees to a chain; the result is (rows, outputs) in double precision.
+def tree_sum(graph: Graph, operation: op.TreeSum, x: Value) -> Value:
+    """The answers of trees, in double precision.
 
     Raises:
         BadInput: too many leaves.
     """
+    trees = operation.trees
     leaves = sum(int((~tree.inner).sum()) for tree in trees.trees)
     if leaves > MOST_LEAVES:
         raise BadInput(f"the trees have {leaves:,} leaves; a file can hold {MOST_LEAVES:,}. Train fewer or smaller trees.")
-    chain.cast(FLOAT if trees.single else DOUBLE)
-    chain.then("TreeEnsembleRegressor", domain=ML, **_attributes(trees))
-    chain.then("Cast", to=INT64)
-    chain.type = DOUBLE
+    x = graph.cast(x, FLOAT if trees.single else DOUBLE)
+    places = graph.node("Cast", graph.node("TreeEnsembleRegressor", x.name, domain=ML, **_attributes(trees)), to=INT64)
     table = np.concatenate([tree.values[~tree.inner] for tree in trees.trees])
-    chain.then("Gather", chain.last, first=chain.constant(table))  # (rows, trees, width)
+    answers = graph.node("Gather", graph.constant(table), places)  # (rows, trees, width)
     if len(trees.trees) * table.shape[1] == trees.outputs:
-        chain.then("Reshape", chain.constant(np.array([-1, trees.outputs])))
+        answers = graph.node("Reshape", answers, graph.places(-1, trees.outputs))
     else:
-        chain.then("Reshape", chain.constant(np.array([0, -1, trees.outputs])))
-        chain.then("ReduceSum", chain.constant(np.array([1])), keepdims=0)
+        answers = graph.reduced("ReduceSum", graph.node("Reshape", answers, graph.places(0, -1, trees.outputs)), 1)
     if trees.divisor != 1:
-        chain.then("Div", chain.numbers(trees.divisor))
+        answers = graph.node("Div", answers, graph.numbers(trees.divisor, DOUBLE))
     if trees.start.any():
-        chain.then("Add", chain.numbers(trees.start))
+        answers = graph.node("Add", answers, graph.numbers(trees.start, DOUBLE))
+    return Value(answers, DOUBLE, (trees.outputs,))
 
 
 def _attributes(trees: Trees) -> dict[str, Any]:

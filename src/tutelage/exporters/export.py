@@ -20,6 +20,7 @@ from tutelage.exporters.targets.job import Job, Precision, Settings
 
 TARGETS = {
     ".py": ("Python", "tutelage.exporters.targets.python_source"),
+    ".sql": ("SQL", "tutelage.exporters.targets.sql.target"),
 }
 """By the end of a file's name: what it is called, and the module that writes it."""
 

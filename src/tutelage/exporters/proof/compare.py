@@ -14,7 +14,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ParityError
 from tutelage.core.records import Parity
-from tutelage.exporters.program.operations import OnnxPart
+from tutelage.exporters.program.operations import Category, OnnxPart, Terms
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.edge_cases import edge_cases, ordinary_rows
 from tutelage.exporters.subject.check_rows import CheckRows
@@ -124,13 +124,14 @@ class _Comparison:
         return Parity(len(ordinary), edges, worst.difference, TOLERANCE, worst.changed, tuple(refused), worst.where, self.runtime.name)
 
     def _readable(self, made: CheckRows) -> CheckRows:
-        """Made rows as the runtime can read them: no numbers beyond its own, and no empty texts if those mean missing ones."""
-        beyond = np.isfinite(made.numbers) & (np.abs(made.numbers) > getattr(self.runtime, "largest", np.inf))
-        made = made[~beyond.any(axis=tuple(range(1, beyond.ndim)))]
+        """Made rows as the runtime reads them: if it has no missing texts, an empty category is a missing one."""
         if not getattr(self.runtime, "empty_is_missing", False):
             return made
+        operations = [step.operation for step in self.program.steps]
+        categories = {one.place for one in operations if isinstance(one, Category) and one.of_text}
         texts = made.texts.copy()
-        texts[texts == ""] = None
+        for column in categories - {one.place for one in operations if isinstance(one, Terms)}:
+            texts[texts[:, column] == "", column] = None
         return CheckRows(made.numbers, texts)
 
     def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:

@@ -54,7 +54,9 @@ def in_c(student: Any, X: Any, folder: Path) -> tuple[Timed, str]:
     given.write_bytes(packed(job.rows, job.program, compiled.face))
     child = Child([str(made), str(given)], "C")
     size = object_size(folder / "student.c")
-    described = f"{record.size_bytes:,} bytes of C, {size:,} compiled in {seconds:.1f} s; {record.proofs[0].decisions_changed} decisions changed"
+    described = (
+        f"{record.size_bytes:,} bytes of C, {size:,} compiled in {seconds:.1f} s; {record.proofs[0].decisions_changed} decisions changed"
+    )
     return (lambda: statistics.median(child.times(ROWS, 20)) / ROWS), described
 
 
@@ -118,11 +120,17 @@ def mnist(folder: Path, calls: int) -> None:
     pictures = random.random((500, 784)).astype(np.float32)
     teacher = teacher_network().eval()
     layers = [torch.nn.Linear(784, 10), torch.nn.ReLU(), torch.nn.Linear(10, 10), torch.nn.ReLU(), torch.nn.Linear(10, 10)]
-    student = tl.TorchStudent(torch.nn.Sequential(*layers), classes=range(10)).fit(pictures, random.dirichlet(np.ones(10), 500), epochs=1, seed=0)
+    student = tl.TorchStudent(torch.nn.Sequential(*layers), classes=range(10)).fit(
+        pictures, random.dirichlet(np.ones(10), 500), epochs=1, seed=0
+    )
     rows = list(torch.from_numpy(pictures).split(1))
     c, described = in_c(student, pictures, folder)
     with torch.inference_mode():
-        timed = {"teacher in torch": in_python(teacher, rows, calls), "student in ONNX": in_onnx(student, pictures, folder), "student in C": c}
+        timed = {
+            "teacher in torch": in_python(teacher, rows, calls),
+            "student in ONNX": in_onnx(student, pictures, folder),
+            "student in C": c,
+        }
         targets = {("teacher in torch", "student in C"): "at least 5 000", ("teacher in torch", "student in ONNX"): "about 900"}
         report(f"The teacher of the demo, and 784-10-10-10 ({described})", timed, targets)
 
@@ -172,7 +180,9 @@ def in_tl2cgen(student: tl.SoftForest, X: Any, folder: Path) -> tuple[Timed, str
     seconds = time.perf_counter() - begun
     child = Child([str(folder / "theirs"), str(folder / "tl2cgen.bin")], "tl2cgen")
     size = sum(file.stat().st_size for file in files)
-    return (lambda: statistics.median(child.times(ROWS, 20)) / ROWS), f"{size:,} bytes of C, {object_size(*files):,} compiled in {seconds:.1f} s"
+    return (
+        lambda: statistics.median(child.times(ROWS, 20)) / ROWS
+    ), f"{size:,} bytes of C, {object_size(*files):,} compiled in {seconds:.1f} s"
 
 
 _AROUND = """
@@ -219,7 +229,7 @@ def main() -> None:
     jobs = {
         "mnist": lambda folder: mnist(folder, 20 if chosen.quick else 100),
         "tree": lambda folder: tree(folder, 100 if chosen.quick else 1000),
-        "forest": lambda folder: forest(folder, 16 if chosen.quick else 64),
+        "forest": lambda folder: forest(folder, 16 if chosen.quick else 32),
     }
     for name, job in jobs.items():
         if chosen.only in (None, name):

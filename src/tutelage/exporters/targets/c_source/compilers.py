@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -41,7 +42,10 @@ class Compiled:
     flags: tuple[str, ...] = FLAGS
     runner: tuple[str, ...] = ()
     largest: float = np.inf
-    _folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
+    _folder: str = field(default_factory=tempfile.mkdtemp)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     @property
     def name(self) -> str:
@@ -68,7 +72,7 @@ class Compiled:
             ParityError: the compiler refuses the file.
         """
         content = path.read_bytes()
-        made = Path(self._folder.name) / hashlib.sha256(content).hexdigest()
+        made = Path(self._folder) / hashlib.sha256(content).hexdigest()
         if not made.exists():
             around = made.with_suffix(".c")
             around.write_text(harness(program, self.face, str(path.resolve())))

@@ -69,7 +69,8 @@ def c_file(job: Job, header: Sequence[str]) -> str:
     work = write_steps(source)
     words = {
         "HEADER": "\n".join(f" * {comment(line)}" for one in header for line in one.splitlines()),
-        "INPUTS": _inputs(program) + (f"\n * It computes in single precision, with numbers up to {face.largest:g}." if np.isfinite(face.largest) else ""),
+        "INPUTS": _inputs(program)
+        + (f"\n * It computes in single precision, with numbers up to {face.largest:g}." if np.isfinite(face.largest) else ""),
         "ANSWERS": source.text(_answers(program)),
         "DECLARATIONS": source.text(_declarations(program, face)),
         "WORK": f"    {face.number} work[{work}];\n" if work else "",
@@ -134,9 +135,7 @@ def _declarations(program: Program, face: Face) -> str:
         parts.append(f"/* Writes @@VALUES values. */\nvoid @predict_values({face.row}, {face.number} *values);")
     else:
         parts.append("extern const char *const @class_names[@@CLASSES];")
-        parts.append(
-            f"/* Writes @@CLASSES probabilities. */\nvoid @predict_proba({face.row}, {face.number} *probabilities);"
-        )
+        parts.append(f"/* Writes @@CLASSES probabilities. */\nvoid @predict_proba({face.row}, {face.number} *probabilities);")
         if face.task == "multilabel":
             parts.append(f"/* Writes 0 or 1 for each label: whether its probability is above a half. */\n{_decision(face)};")
         else:

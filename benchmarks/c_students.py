@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from tutelage.exporters.targets.job import Job, Settings
 from tutelage.exporters.targets.timed_process import Child
 
 BLOCKS, ROWS = 11, 1000
+GCC, SIZE = shutil.which("gcc") or "gcc", shutil.which("size") or "size"
 FLAGS = ("-std=c99", "-O3", "-march=native")
 Timed = Callable[[], float]
 """Runs a block of calls; seconds of one row."""
@@ -65,8 +67,8 @@ def object_size(*files: Path) -> int:
     total = 0
     for file in files:
         made = file.with_suffix(".o")
-        subprocess.run(["gcc", "-O2", "-w", "-c", str(file), "-o", str(made)], check=True)
-        text, data, *_ = subprocess.run(["size", str(made)], check=True, capture_output=True, text=True).stdout.splitlines()[1].split()
+        subprocess.run([GCC, "-O2", "-w", "-c", str(file), "-o", str(made)], check=True)
+        text, data, *_ = subprocess.run([SIZE, str(made)], check=True, capture_output=True, text=True).stdout.splitlines()[1].split()
         total += int(text) + int(data)
     return total
 
@@ -175,7 +177,7 @@ def in_tl2cgen(student: tl.SoftForest, X: Any, folder: Path) -> tuple[Timed, str
     (folder / "tl2cgen.bin").write_bytes(X[:ROWS].astype(np.float32).tobytes())
     begun = time.perf_counter()
     files = sorted(code.glob("*.c"))
-    command = ["gcc", "-w", *FLAGS[1:], f"-I{code}", *map(str, files), str(around), "-o", str(folder / "theirs"), "-lm"]
+    command = [GCC, "-w", *FLAGS[1:], f"-I{code}", *map(str, files), str(around), "-o", str(folder / "theirs"), "-lm"]
     subprocess.run(command, check=True)
     seconds = time.perf_counter() - begun
     child = Child([str(folder / "theirs"), str(folder / "tl2cgen.bin")], "tl2cgen")

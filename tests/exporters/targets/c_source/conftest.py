@@ -12,7 +12,18 @@ from tutelage.exporters.targets.c_source.compilers import Compiled
 from tutelage.exporters.targets.c_source.file import Face, c_file
 from tutelage.exporters.targets.job import Job, Settings
 
-STRICT = tuple("-std=c99 -Wall -Wextra -Werror -pedantic -Wconversion -Wshadow -Wdouble-promotion -O1 -ffp-contract=off".split())
+STRICT = (
+    "-std=c99",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pedantic",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wdouble-promotion",
+    "-O1",
+    "-ffp-contract=off",
+)
 
 
 @pytest.fixture(autouse=True)

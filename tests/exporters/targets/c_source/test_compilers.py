@@ -46,7 +46,7 @@ def test_a_program_that_fails_is_one_sentence(job, tmp_path):
             "#include <stdlib.h>\n" + "void student_predict_values(const double *row, double *values) { if (row[0] > 1) exit(3);",
         )
     )
-    with pytest.raises(ParityError, match="fails as gcc .* compiles it: it ended with status 3"):
+    with pytest.raises(ParityError, match=r"fails as gcc .* compiles it: it ended with status 3"):
         Compiled("gcc", Face.of(job)).answers(path, job.program, CheckRows.of_numbers(np.full((1, 2), 2.0)))
 
 

@@ -18,7 +18,7 @@ from tutelage.students.columns import with_columns
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3))
 SOFT = RNG.dirichlet(np.ones(3), 200)
-STRICT = "-Wall -Wextra -Werror -pedantic -Wconversion -Wshadow -Wdouble-promotion".split()
+STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion"]
 HOSTILE = ['a"b\\', "??/", "*/ int x; /*", "%s\n", "Grüße 日本", "", "<STEPS>@number$1.0"]
 
 
@@ -102,12 +102,13 @@ def test_fast_math_is_refused_by_the_file_itself(tmp_path):
     ran = subprocess.run(
         ["gcc", "-ffast-math", "-c", tmp_path / "student.c", "-o", "/dev/null"], capture_output=True, text=True, check=False
     )
-    assert ran.returncode and "without -ffast-math" in ran.stderr
+    assert ran.returncode
+    assert "without -ffast-math" in ran.stderr
 
 
 def test_a_class_that_c_cannot_name_is_refused():
     student = tl.SoftTree(max_leaf_nodes=3).fit(X, np.array(["a\0b", "c"], dtype=object)[(X[:, 0] > 0).astype(int)])
-    with pytest.raises(BadInput, match="the class .* holds the character zero"):
+    with pytest.raises(BadInput, match=r"the class .* holds the character zero"):
         c_file(job_of(student, X), [])
 
 

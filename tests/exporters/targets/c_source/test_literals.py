@@ -45,7 +45,9 @@ def test_numbers_that_are_none():
 @pytest.mark.parametrize("value", ["", "plain", 'a"b\\c', "??/ ??=", "new\nline\t", "Grüße 日本", "%s\x7f", "\\x41", "a1\x011"])
 def test_texts_read_back_the_same(value):
     written = text(value, "the class")
-    assert written.isascii() and "??" not in written and "\n" not in written
+    assert written.isascii()
+    assert "??" not in written
+    assert "\n" not in written
     assert ast.literal_eval("b" + written) == value.encode()
 
 
@@ -60,7 +62,8 @@ def test_texts_that_c_does_not_have_are_refused(value, words):
 @pytest.mark.parametrize("value", ["*/ int x; /*", "??/", "a\nb\r\u2028c", "é\\", "/*/ **/"])
 def test_comments_do_not_end(value):
     written = comment(value)
-    assert written.isascii() and written.isprintable()
+    assert written.isascii()
+    assert written.isprintable()
     assert not re.search(r"\*/|/\*|\?\?", written)
 
 

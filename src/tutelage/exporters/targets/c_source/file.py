@@ -90,7 +90,8 @@ def _class_names(program: Program) -> str:
 
 def _inputs(program: Program) -> str:
     """The lines about the row."""
-    numbers, texts = [], []
+    numbers: list[str] = []
+    texts: list[str] = []
     for one in program.inputs:
         unit = {"date": ": days since 1970-01-01 UTC", "duration": ": days", "boolean": ": 0 or 1"}.get(one.type, "")
         into = numbers if one.kind == "number" else texts
@@ -151,7 +152,7 @@ def _definitions(face: Face) -> str:
     if face.task == "regression":
         return f"void @predict_values({face.row}, {face.number} *values) {{\n    @answer(row, values);\n}}\n"
     parts = [
-        f"const char *const @class_names[@@CLASSES] = {{\n<CLASSNAMES>\n}};\n",
+        "const char *const @class_names[@@CLASSES] = {\n<CLASSNAMES>\n};\n",
         f"void @predict_proba({face.row}, {face.number} *probabilities) {{\n    @answer(row, probabilities);\n}}\n",
     ]
     body = f"    {face.number} probabilities[@@CLASSES];\n    @answer(row, probabilities);\n"

@@ -8,7 +8,7 @@ from tutelage.core.errors import BadInput, CannotWrite, ParityError
 from tutelage.exporters import export as module
 from tutelage.exporters.export import TARGETS, check_path, export
 from tutelage.exporters.proof import edge_cases
-from tutelage.exporters.targets import python_source
+from tutelage.exporters.targets import python
 from tutelage.students.columns import with_columns
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.trees import SoftTree
@@ -48,14 +48,14 @@ def test_two_exports_are_the_same_bytes(tmp_path):
 
 
 def test_a_file_that_differs_is_not_written(tmp_path, monkeypatch):
-    written = python_source.write
+    written = python.write
 
     def with_a_bug(job, header):
         return {
             name: content.replace(b"cell <= threshold[node]", b"cell < threshold[node]") for name, content in written(job, header).items()
         }
 
-    monkeypatch.setattr(python_source, "write", with_a_bug)
+    monkeypatch.setattr(python, "write", with_a_bug)
     with pytest.raises(ParityError, match=r"differs from its student in Python 3.* in edge row \(splits\) \d+; nothing was written"):
         export(TREE, tmp_path / "student.py", check_on=X)
     assert list(tmp_path.iterdir()) == []
@@ -65,7 +65,7 @@ def test_an_unproven_file_says_so(tmp_path, monkeypatch):
     def missing(job):
         raise BadInput("node is not installed; install it, or pass unproven=True.")
 
-    monkeypatch.setattr(python_source, "runtimes", missing)
+    monkeypatch.setattr(python, "runtimes", missing)
     with pytest.raises(BadInput, match="node is not installed"):
         export(TREE, tmp_path / "student.py", check_on=X)
     record = export(TREE, tmp_path / "student.py", check_on=X, unproven=True)

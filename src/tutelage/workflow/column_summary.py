@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, require
-from tutelage.students.columns import DAY, Numbers, column_kinds
+from tutelage.data.days import DAY
+from tutelage.students.columns import Numbers, column_kinds
 
 
 def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:

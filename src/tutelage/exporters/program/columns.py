@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
 
 from tutelage.core.errors import BadInput
 from tutelage.data.cells import is_missing
@@ -72,6 +72,13 @@ def _as_they_are(program: Lowering, model: Any, rows: Value) -> Value:
     return rows
 
 
+def _function(program: Lowering, model: FunctionTransformer, rows: Value) -> Value:
+    """What a ColumnTransformer makes of "passthrough"."""
+    if model.func is not None:
+        raise BadInput("a FunctionTransformer cannot be exported: it runs a function of its own. Call the function before the student.")
+    return rows
+
+
 def _codes(program: Lowering, model: OrdinalEncoder, rows: Value) -> Value:
     unseen = float(model.unknown_value) if model.handle_unknown == "use_encoded_value" else -1.0  # the student refuses it otherwise
     columns = []
@@ -127,6 +134,7 @@ def _category(program: Lowering, rows: Value, place: int, categories: Any, codes
 
 COLUMNS: dict[type, Lower] = {
     ColumnTransformer: _column_transformer,
+    FunctionTransformer: _function,
     Numbers: _as_they_are,
     Levels: _as_they_are,
     OrdinalEncoder: _codes,

@@ -15,9 +15,11 @@ from tutelage.core.errors import BadInput, shown
 Real = Literal["float", "double"]
 LONGEST_TEXT = 4095
 """Bytes of a string literal that every C99 compiler takes."""
-_RESERVED = frozenset(
-    ["auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main", "class", "new", "delete", "this", "template", "namespace"]
-)
+_RESERVED_WORDS = """
+auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short
+signed sizeof static struct switch typedef union unsigned void volatile while main class new delete this template namespace
+"""
+_RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
 def identifier(stem: str) -> str:

@@ -15,51 +15,11 @@ from tutelage.core.errors import BadInput, shown
 Real = Literal["float", "double"]
 LONGEST_TEXT = 4095
 """Bytes of a string literal that every C99 compiler takes."""
-_RESERVED = frozenset(
-    [
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "typedef",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-        "main",
-        "class",
-        "new",
-        "delete",
-        "this",
-        "template",
-        "namespace",
-    ]
-)
+_RESERVED_WORDS = """
+auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short
+signed sizeof static struct switch typedef union unsigned void volatile while main class new delete this template namespace
+"""
+_RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
 def identifier(stem: str) -> str:
@@ -74,12 +34,12 @@ def real(value: float, kind: Real) -> str:
     """A number that reads back as exactly the same."""
     end = "f" if kind == "float" else ""
     with np.errstate(over="ignore"):
-        number: np.float32 | np.float64 = np.float32(value) if kind == "float" else np.float64(value)
+        number: np.floating[Any] = np.float32(value) if kind == "float" else np.float64(value)
     if np.isnan(number):
         return "NAN" if kind == "float" else "(double)NAN"
     if np.isinf(number):
         return ("-" if number < 0 else "") + ("HUGE_VALF" if kind == "float" else "HUGE_VAL")
-    if number != 0 and abs(float(number)) < float(np.finfo(number.dtype).tiny):  # compilers warn about decimal numbers as small as that
+    if number != 0 and abs(number) < np.finfo(number.dtype).tiny:  # compilers warn about decimal numbers as small as that
         return float(number).hex() + end
     return str(number) + end
 

@@ -27,6 +27,11 @@ from tutelage.cli.options import FILE, FOLDER, debug_option, echo, json_option
 )
 @click.option("--target-opset", type=int, help="For ONNX: the version of its operators.")
 @click.option("--table", default="rows", show_default=True, help="For SQL: the table that the rows are in.")
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 100),
+    help="For half or 8 bits: percentage points that the file may lose on the rows of --data; 1 by default.",
+)
 @click.option("--unproven", is_flag=True, help="Write the file without comparing it with the student, where its runtime is not installed.")
 @json_option
 @debug_option

@@ -22,8 +22,10 @@ from tutelage.exporters.targets.job import Job, Precision, Settings
 
 TARGETS = {
     ".onnx": ("ONNX", "tutelage.exporters.targets.onnx.target"),
+    ".c": ("C", "tutelage.exporters.targets.c_source.target"),
     ".js": ("JavaScript", "tutelage.exporters.targets.javascript"),
     ".py": ("Python", "tutelage.exporters.targets.python"),
+    ".sql": ("SQL", "tutelage.exporters.targets.sql.target"),
     ".pte": ("ExecuTorch", "tutelage.exporters.targets.pte"),
 }
 """By the end of a file's name: what it is called, and the module that writes it."""

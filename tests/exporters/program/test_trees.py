@@ -83,3 +83,10 @@ def test_thresholds_near_zero_have_the_effect_of_those_of_lightgbm():
 def test_the_trees_inside_any_estimator_are_found():
     assert len(of_any(RandomForestRegressor(3).fit(np.nan_to_num(X), Y)).trees) == 3
     assert len(of_any([DecisionTreeRegressor().fit(X, Y)]).trees) == 1
+
+
+def test_a_split_of_missing_values_only_has_a_threshold_in_double_precision():
+    one = Tree(
+        np.array([1, -1, -1]), np.array([2, -1, -1]), np.zeros(3, int), np.array([np.inf, 0, 0]), np.zeros(3, bool), np.zeros((3, 1))
+    )
+    assert Trees((one,), 1, np.zeros(1), single=True).double_threshold(one)[0] == np.inf

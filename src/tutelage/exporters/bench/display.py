@@ -12,7 +12,7 @@ def bench_table(result: Bench) -> Table:
     where = ", ".join(f"{one.name} in {one.runtime}" for one in result.contenders)
     caption = f"One thread on {result.processor}; {where}. Medians, with 95 % intervals over blocks of calls in turns."
     table = Table(caption=caption, box=None, pad_edge=False, caption_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for head in ("1 row, µs", "99 %, µs", "rows/s", "slower", "bytes", "MiB", "mult-adds"):
         table.add_column(head, justify="right", no_wrap=True)
     for one in result.contenders:

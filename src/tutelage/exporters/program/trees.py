@@ -79,7 +79,7 @@ class Trees:
         """
         if not self.single:
             return np.nextafter(tree.threshold, -np.inf) if self.strict else tree.threshold
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             last = self.threshold(tree).astype(np.float32)
             last = np.nextafter(last, np.float32(-np.inf)) if self.strict else last
             beyond = float(np.finfo(np.float32).max) + 2.0**104  # the number after the largest, if float32 went on

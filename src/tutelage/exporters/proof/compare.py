@@ -25,13 +25,17 @@ TOLERANCE = 1e-5
 """Largest allowed difference, relative to the larger of 1 and the answer: float32 sums depend on their order."""
 LARGEST_FACTOR = 1000
 """Rows far larger than ordinary ones may differ by up to this many times more, where weighted sums are rounded."""
-BATCH = 1000
+CELLS = 10_000_000
+"""Largest number of cells that are compared at a time: starting a runtime may cost more than its answers."""
 ASKED_ALONE = 50
 """Rows of a refused group that are asked one by one: a student may take some of them."""
 
 
 class Runtime(Protocol):
-    """Where a file of some language runs."""
+    """Where a file of some language runs.
+
+    One that computes in less than double precision may have a number `largest`: rows with numbers beyond it are left out.
+    """
 
     @property
     def name(self) -> str:
@@ -94,22 +98,26 @@ class _Comparison:
     def run(self, rows: CheckRows) -> Parity:
         worst = _Worst()
         ordinary = ordinary_rows(rows)
-        for start in range(0, len(ordinary), BATCH):
-            part = ordinary[start : start + BATCH]
+        for start, part in batches(ordinary):
             self._add(worst, part, self.subject.answers(part), "row", start)
         edges, refused = 0, []
         for name, group in edge_cases(rows, self.program).items():
             taken = 0
-            for part, answers in self._answered(self.subject.exact(self._readable(group))):
-                self._add(worst, part, answers, f"edge row ({name})", taken)
-                taken += len(part)
+            for _, part in batches(self.subject.exact(self._readable(group))):
+                answered = list(self._answered(part))
+                if answered:
+                    given, answers = _merged(answered)
+                    self._add(worst, given, answers, f"edge row ({name})", taken)
+                    taken += len(given)
             edges += taken
             if len(group) and not taken:
                 refused.append(name)
         return Parity(len(ordinary), edges, worst.difference, TOLERANCE, worst.changed, tuple(refused), worst.where, self.runtime.name)
 
     def _readable(self, made: CheckRows) -> CheckRows:
-        """Made rows as the runtime reads them: if it has no missing texts, empty ones are missing."""
+        """Made rows as the runtime can read them: no numbers beyond its own, and no empty texts if those mean missing ones."""
+        beyond = np.isfinite(made.numbers) & (np.abs(made.numbers) > getattr(self.runtime, "largest", np.inf))
+        made = made[~beyond.any(axis=tuple(range(1, beyond.ndim)))]
         if not getattr(self.runtime, "empty_is_missing", False):
             return made
         texts = made.texts.copy()
@@ -117,19 +125,17 @@ class _Comparison:
         return CheckRows(made.numbers, texts)
 
     def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
-        """The rows of a group that the student answers, with finite numbers, in parts."""
-        for start in range(0, len(rows), BATCH):
-            part = rows[start : start + BATCH]
-            try:
-                yield from _finite(part, self.subject.answers(part))
-            except BadInput:
-                for place in np.unique(np.linspace(0, len(part) - 1, min(len(part), ASKED_ALONE), dtype=int)):
-                    alone = part[slice(place, place + 1)]
-                    try:
-                        answers = self.subject.answers(alone)
-                    except BadInput:
-                        continue
-                    yield from _finite(alone, answers)
+        """The rows that the student answers, with finite numbers."""
+        try:
+            yield from _finite(rows, self.subject.answers(rows))
+        except BadInput:
+            for place in np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ASKED_ALONE), dtype=int)):
+                alone = rows[slice(place, place + 1)]
+                try:
+                    answers = self.subject.answers(alone)
+                except BadInput:
+                    continue
+                yield from _finite(alone, answers)
 
     def _add(self, worst: _Worst, rows: CheckRows, ours: Answers, name: str, start: int) -> None:
         """Take the differences of some rows into account.
@@ -192,6 +198,21 @@ def decisions(form: AnswerForm, values: Floats) -> NDArray[np.int64] | None:
     if form.task == "regression":
         return None
     return (values > 0.5).astype(np.int64) if form.task == "multilabel" else values.argmax(axis=1)
+
+
+def batches(rows: CheckRows) -> Iterator[tuple[int, CheckRows]]:
+    """The rows in parts of at most `CELLS` cells, each with the position of its first row."""
+    width = sum(int(np.prod(cells.shape[1:])) for cells in (rows.numbers, rows.texts))
+    size = max(1, CELLS // max(1, width))
+    for start in range(0, len(rows), size):
+        yield start, rows[start : start + size]
+
+
+def _merged(parts: list[tuple[CheckRows, Answers]]) -> tuple[CheckRows, Answers]:
+    """Rows and answers of several parts, one after another."""
+    rows = CheckRows(*(np.concatenate([getattr(part, each) for part, _ in parts]) for each in ("numbers", "texts")))
+    decided = [answers.decisions for _, answers in parts if answers.decisions is not None]
+    return rows, Answers(np.concatenate([answers.values for _, answers in parts]), np.concatenate(decided) if decided else None)
 
 
 def _finite(rows: CheckRows, answers: Answers) -> Iterator[tuple[CheckRows, Answers]]:

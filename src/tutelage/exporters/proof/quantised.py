@@ -12,7 +12,7 @@ from tutelage.core.errors import ParityError
 from tutelage.core.records import Drop, Interval
 from tutelage.evaluation.intervals import mean_interval, proportion_interval
 from tutelage.exporters.program.program import Program
-from tutelage.exporters.proof.compare import BATCH, Runtime
+from tutelage.exporters.proof.compare import Runtime, batches
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
@@ -38,7 +38,7 @@ def drop_of(
     Raises:
         ParityError: it loses more, or answers with other shapes or with no numbers. BadInput: the student refuses the rows.
     """
-    parts = [(subject.answers(part), runtime.answers(path, program, part)) for part in _parts(rows)]
+    parts = [(subject.answers(part), runtime.answers(path, program, part)) for _, part in batches(rows)]
     ours, theirs = (_joined([pair[place] for pair in parts]) for place in (0, 1))
     if ours.values.shape != theirs.values.shape or not np.isfinite(theirs.values[np.isfinite(ours.values)]).all():
         raise ParityError(
@@ -54,10 +54,6 @@ def drop_of(
     return found
 
 
-def _parts(rows: CheckRows) -> list[CheckRows]:
-    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-
-
 def _joined(parts: list[Answers]) -> Answers:
     decisions = [part.decisions for part in parts if part.decisions is not None]
     return Answers(np.concatenate([part.values for part in parts]), np.concatenate(decisions) if decisions else None)
@@ -71,17 +67,18 @@ def _loss(ours: Answers, theirs: Answers, truth: Any) -> tuple[str, float, Inter
         changed = (ours.decisions != theirs.decisions).reshape(len(ours.values), -1).any(axis=1)
         interval = proportion_interval(float(changed.sum()), len(changed))
         return "decisions changed", 100 * float(changed.mean()), Interval(100 * interval.low, 100 * interval.high, interval.over)
-    right = [np.asarray(each.decisions == truth).reshape(len(truth), -1).all(axis=1).astype(np.float64) for each in (ours, theirs)]
-    return "accuracy", *_mean(100 * (right[0] - right[1]), scale=100.0)
+    right, kept = (np.asarray(each.decisions == truth).reshape(len(truth), -1).all(axis=1) for each in (ours, theirs))
+    lost: Floats = np.where(right, 100.0, 0.0) - np.where(kept, 100.0, 0.0)
+    return "accuracy", *_mean(lost, scale=100.0)
 
 
 def _of_values(ours: Floats, theirs: Floats, truth: Any) -> tuple[float, Interval]:
     """The squared error of the file, relative to the variance of the answers; or what it adds to that against the truth."""
     target = ours if truth is None else truth
     lost: Floats = (theirs - target) ** 2 - (ours - target) ** 2
-    variance = np.maximum(target.var(axis=0), np.finfo(np.float64).tiny)
-    shares: Floats = 100 * lost / variance
-    return _mean(np.asarray(np.mean(shares, axis=1)), scale=100.0)
+    variance: Floats = np.maximum(target.var(axis=0), np.finfo(np.float64).tiny)
+    shares: Floats = np.mean(100 * lost / variance, axis=1)
+    return _mean(shares, scale=100.0)
 
 
 def _mean(values: Floats, *, scale: float) -> tuple[float, Interval]:

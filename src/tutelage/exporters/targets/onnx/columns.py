@@ -56,21 +56,13 @@ def _names(program: Program) -> tuple[str, ...]:
     if len(program.inputs) == 1 and program.inputs[0].name is None:
         return (INPUT,)
     names = tuple(f"column {place}" if one.name is None else one.name for place, one in enumerate(program.inputs))
-    wrong = [name for name in names if not name or name in OUTPUTS or not _is_text(name)]
+    wrong = [name for name in names if not name or name in OUTPUTS]
     if wrong:
         raise BadInput(
             f"a column is named {wrong[0]!r}, which no input of an ONNX file can be called beside its outputs {', '.join(OUTPUTS)}. "
             "Rename it and train again."
         )
     return names
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def numbers(graph: Graph, row: Row, operation: op.Numbers) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from tutelage.core.errors import DamagedFile, one_line, require
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
+from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.onnx.labels import LABEL, label_codes
+from tutelage.exporters.targets.timed_process import PYTHON_LOOP
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
 
@@ -97,3 +100,26 @@ class OnnxRuntime:
         if path not in self._opened:
             self._opened = {path: OnnxStudent.load(path)}
         return self._opened[path].answers(program, rows)
+
+
+_TIMED = (
+    PYTHON_LOOP
+    + """
+import numpy as np, onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = options.inter_op_num_threads = 1
+session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+with np.load(sys.argv[2]) as stored:
+    columns = [stored[f"arr_{place}"] for place in range(len(stored.files))]
+columns = [column.astype(object) if column.dtype.kind == "U" else column for column in columns]
+names = [one.name for one in session.get_inputs()]
+serve(lambda start, rows: session.run(None, {n: c[start : start + rows] for n, c in zip(names, columns)}), len(columns[0]))
+"""
+)
+
+
+def timing_command(path: Path, job: Job, folder: Path) -> list[str]:
+    """The command of a process that times calls, as `Child` runs it."""
+    feeds = feeds_of(OnnxStudent.load(path).session, job.program, job.rows)
+    np.savez(folder / "rows.npz", *(column.astype(str) if column.dtype == object else column for column in feeds.values()))
+    return [sys.executable, "-W", "ignore", "-c", _TIMED, str(path), str(folder / "rows.npz")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from tutelage.exporters.targets.onnx import columns, forest, functions, layers, 
 from tutelage.exporters.targets.onnx.columns import Row
 from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, HALF, NEWEST, OLDEST, OPSET, Graph, Value
 from tutelage.exporters.targets.onnx.labels import outputs_of
-from tutelage.exporters.targets.onnx.runtime import OnnxRuntime
+from tutelage.exporters.targets.onnx.runtime import OnnxRuntime, timing_command
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 
 if TYPE_CHECKING:
@@ -154,3 +155,8 @@ def _in_single(operation: op.Operation) -> bool:
     if isinstance(operation, op.OnnxPart):
         return operation.single
     return isinstance(operation, op.Apply) and operation.function == "gelu"
+
+
+def timed(path: Path, job: Job, folder: Path) -> list[str]:
+    """The command of a process that times calls, as `Child` runs it."""
+    return timing_command(path, job, folder)

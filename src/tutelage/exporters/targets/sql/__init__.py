@@ -1,0 +1,1 @@
+"""A program as one SQL statement, for SQLite, DuckDB and PostgreSQL."""

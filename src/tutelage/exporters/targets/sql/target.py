@@ -1,0 +1,96 @@
+"""A student as one SQL statement that reads a table and answers each of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tutelage.core.errors import BadInput
+from tutelage.exporters.program.program import Program
+from tutelage.exporters.proof.compare import Runtime
+from tutelage.exporters.targets.job import Job
+from tutelage.exporters.targets.sql import databases
+from tutelage.exporters.targets.sql.literals import label, name
+from tutelage.exporters.targets.sql.operations import Row, column_names, read_row, result_of
+from tutelage.exporters.targets.sql.statement import Statement
+
+
+def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
+    """The statement, by file name.
+
+    Args:
+        job: what to write; its table may name a schema, as "shop.customers".
+        header: lines that say what it is, and how it was proven.
+
+    Raises:
+        BadInput: an operation, a precision or a name that SQL does not have.
+    """
+    job.settings.check("SQL", ("double",))
+    program = job.program
+    table = ".".join(map(name, job.settings.table.split(".")))
+    if job.settings.table.lower().startswith("tutelage_"):
+        raise BadInput(f"table is {job.settings.table!r}; names that begin with 'tutelage_' are those of the statement's own steps.")
+    statement = Statement(table)
+    row = read_row(statement, program)
+    results: list[Row] = []
+    for step in program.steps:
+        results.append(result_of(step.operation, statement, row, [results[each] for each in step.sources]))
+    text = statement.text(_answers(statement, program, statement.columns(results[-1])))
+    comments = [
+        *header,
+        f"It reads the columns {', '.join(map(repr, column_names(program)))} of {job.settings.table!r}.",
+        *_legend(program),
+    ]
+    lines = [f"-- {' '.join(line.split())}\n" for line in comments]
+    return {f"{job.stem}.sql": ("".join(lines) + text).encode()}
+
+
+def _legend(program: Program) -> list[str]:
+    """What the columns of the answers are."""
+    if program.form.task == "regression":
+        return [
+            "It adds the predicted value as prediction." if program.outputs == 1 else "It adds the predicted values as prediction_0, ..."
+        ]
+    classes = ", ".join(f"{place} {each!r}" for place, each in enumerate(program.form.classes or ()))
+    added = "prediction_0, ..., which are 0 or 1" if program.form.task == "multilabel" else "prediction"
+    return [f"It adds the probability of each class as probability_0, ... ({classes}) and the decision as {added}."]
+
+
+def _answers(statement: Statement, program: Program, values: Sequence[str]) -> list[str]:
+    """The columns of the answers and of the decision."""
+    if program.form.task == "regression":
+        return [f"{value} AS {each}" for value, each in zip(values, prediction_names(program), strict=True)]
+    answers = [f"{value} AS probability_{place}" for place, value in enumerate(values)]
+    if program.form.task == "multilabel":
+        decided = [f"CASE WHEN {value} > 0.5e0 THEN 1 WHEN {value} <= 0.5e0 THEN 0 END" for value in values]
+    else:
+        largest = statement.largest(values)
+        classes = map(label, program.form.classes or ())
+        cases = " ".join(f"WHEN {value} = {largest} THEN {each}" for value, each in zip(values, classes, strict=True))
+        decided = [f"CASE {cases} END"]
+    return answers + [f"{each} AS {column}" for each, column in zip(decided, prediction_names(program), strict=True)]
+
+
+def prediction_names(program: Program) -> list[str]:
+    """The columns of the decision, or of the values."""
+    several = program.outputs > 1 and program.form.task in ("regression", "multilabel")
+    return [f"prediction_{place}" for place in range(program.outputs)] if several else ["prediction"]
+
+
+def runtimes(job: Job) -> list[Runtime]:
+    """Where such a statement is proven: in SQLite, and in DuckDB if it is installed.
+
+    Raises:
+        BadInput: this Python has a SQLite that cannot run it.
+    """
+    return databases.found(job)
+
+
+def rounding(job: Job) -> float:
+    """Relative error of weighted sums in the file: none beyond that of the student."""
+    return 0.0
+
+
+def timed(path: Path, job: Job, folder: Path) -> list[str]:
+    """The command of a process that times calls in SQLite, as `Child` runs it: the rows are in the table already."""
+    return databases.timed(path, job, folder)

@@ -1,0 +1,84 @@
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tutelage as tl
+from tutelage.core.errors import BadInput
+from tutelage.exporters.export import export
+from tutelage.exporters.proof import edge_cases
+from tutelage.students.columns import with_columns
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 3)).astype(np.float32)
+FRAME = pd.DataFrame(X.astype(np.float64), columns=["a", 'the "b"', "Ünit"])
+
+
+@pytest.fixture(autouse=True)
+def _few_rows(monkeypatch):
+    monkeypatch.setattr(edge_cases, "ROWS", 200)
+
+
+def answered(path, frame, table="rows"):
+    database = sqlite3.connect(":memory:")
+    frame.to_sql(table, database)
+    return pd.read_sql_query(path.read_text(), database).sort_values("tutelage_row")
+
+
+def test_every_row_comes_back_with_its_answers(tmp_path):
+    y = np.where(X[:, 0] > 0, "it's", "b")
+    student = tl.SoftTree(max_leaf_nodes=8, random_state=0).fit(FRAME, y)
+    record = export(student, tmp_path / "student.sql", check_on=FRAME, table="clients")
+    assert record.proven
+    assert record.proofs[0].decisions_changed == 0
+    frame = FRAME.assign(prediction_of_last_year="x")
+    found = answered(tmp_path / "student.sql", frame, "clients")
+    assert set(frame.columns) < set(found.columns)
+    np.testing.assert_array_equal(found["prediction"], student.predict(FRAME))
+    np.testing.assert_allclose(found[["probability_0", "probability_1"]], student.predict_proba(FRAME))
+
+
+def test_categories_and_gaps_of_a_table(tmp_path):
+    frame = pd.DataFrame({"size": np.where(X[:, 0] > 1, np.nan, X[:, 0]), "colour": RNG.choice(["red", "it's", None], 120)})
+    shares = RNG.dirichlet(np.ones(3), 120)
+    for number, (student, scaled) in enumerate([(tl.SoftForest(n_estimators=3, random_state=0), False), (tl.SoftLogistic(), True)]):
+        fitted = with_columns(student, frame, scaled=scaled).fit(frame, shares)
+        record = export(fitted, tmp_path / f"{number}.sql", check_on=frame)
+        assert all(proof.worst_difference < 1e-12 for proof in record.proofs)
+        assert "missing values" not in record.proofs[0].refused
+
+
+def test_several_values_and_labels(tmp_path):
+    from sklearn.linear_model import Ridge
+
+    values = Ridge().fit(X, X[:, :2] * 2)
+    export(values, tmp_path / "values.sql", check_on=X)
+    frame = pd.DataFrame(X.astype(np.float64), columns=["x0", "x1", "x2"])
+    found = answered(tmp_path / "values.sql", frame)
+    np.testing.assert_allclose(found[["prediction_0", "prediction_1"]], values.predict(X.astype(np.float64)))
+    labels = tl.PerLabel(tl.SoftTree(max_leaf_nodes=4)).fit(X, np.column_stack([X[:, 0] > 0, X[:, 1] > 1]).astype(float) * 0.8 + 0.1)
+    export(labels, tmp_path / "labels.sql", check_on=X)
+    found = answered(tmp_path / "labels.sql", frame)
+    np.testing.assert_array_equal(found[["prediction_0", "prediction_1"]], labels.predict(X))
+
+
+def test_comments_cannot_be_left(tmp_path):
+    y = np.where(X[:, 0] > 0, "a\n; DROP TABLE rows; --", "b")
+    student = tl.SoftTree(max_leaf_nodes=3, random_state=0).fit(X, y)
+    export(student, tmp_path / "student.sql", check_on=X)
+    assert "\n; DROP" not in (tmp_path / "student.sql").read_text().partition("WITH")[0]
+
+
+@pytest.mark.parametrize("table", ["tutelage_rows", "a\0b", "a..b"])
+def test_tables_that_cannot_be_named_are_refused(table, tmp_path):
+    student = tl.SoftTree(max_leaf_nodes=3).fit(X, X[:, 0] > 0)
+    with pytest.raises(BadInput, match=r"tutelage_|cannot be written|without a name"):
+        export(student, tmp_path / "student.sql", check_on=X, table=table)
+    assert not (tmp_path / "student.sql").exists()
+
+
+def test_precision_is_double(tmp_path):
+    student = tl.SoftTree(max_leaf_nodes=3).fit(X, X[:, 0] > 0)
+    with pytest.raises(BadInput, match="SQL has 'double'"):
+        export(student, tmp_path / "student.sql", check_on=X, precision="single")

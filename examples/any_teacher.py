@@ -42,8 +42,8 @@ def main() -> None:
     comparison = tl.compare(best, first)
     points, low, high = (100 * value for value in (comparison.difference, *comparison.ci95))
     print(f"with generated rows against true classes: {points:+.1f} points ({low:+.1f} to {high:+.1f}): {comparison.verdict}")
-    parity = tl.export_onnx(list(students.values())[-1], "tree.onnx", check_on=X_test)
-    print(f"the answers of tree.onnx differ from those of the tree by at most {parity.worst_difference:.1g}")
+    (proof,) = tl.export(list(students.values())[-1], "tree.onnx", check_on=X_test).proofs
+    print(f"the answers of tree.onnx differ from those of the tree by at most {proof.worst_difference:.1g}")
 
 
 def with_interval(estimate: object) -> str:

@@ -95,7 +95,7 @@ def test_the_public_list_is_this():
             "displays",
             "ensemble",
             "evaluate",
-            "export_onnx",
+            "export",
             "load_fashion_mnist",
             "load_mnist",
             "load_student",

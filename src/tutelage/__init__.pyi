@@ -19,7 +19,7 @@ from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.evaluation import Evaluation as Evaluation
 from .evaluation.paired import compare as compare
 from .evaluation.verdicts import paired_difference as paired_difference
-from .exporters.parity import export_onnx as export_onnx
+from .exporters.export import export as export
 from .losses.targets import soften as soften
 from .losses.targets import temper as temper
 from .losses.targets import untemper as untemper

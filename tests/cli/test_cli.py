@@ -35,7 +35,7 @@ def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "mnist", "--as-published", "--quick"], "choose one of the two"),
         (["run"], "Missing argument 'RECIPE'"),
         (["export", "nowhere", "student.onnx"], "nowhere is not a run"),
-        (["export", "nowhere", "student.pmml"], "does not end in .onnx"),
+        (["export", "nowhere", "student.pmml"], "ends in '.pmml'; expected one of"),
     ],
 )
 def test_a_user_error_is_one_sentence(arguments, message, capsys, tmp_path, monkeypatch):

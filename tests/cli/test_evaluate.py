@@ -101,7 +101,7 @@ def test_columns_are_read_in_the_types_of_training(flowers, here, user_error):
     frame.assign(**{"petal width (cm)": "wide"}).to_csv("texts.csv", index=False)
     sentence = user_error("evaluate", flowers.run, "--data", "texts.csv")
     assert "column 'petal width (cm)' of texts.csv holds 'wide' in row 0, and numbers are expected" in sentence
-    sentence = user_error("export", flowers.run, "student.onnx", "--data", "texts.csv")
+    sentence = user_error("export", flowers.run, "student.py", "--data", "texts.csv")
     assert "column 'petal width (cm)' of texts.csv holds 'wide' in row 0" in sentence
     frame.astype({"petal width (cm)": str})[::-1].iloc[:, ::-1].to_parquet("digits.parquet")
     assert main(["evaluate", flowers.run, "--data", "digits.parquet"]) == 0

@@ -6,7 +6,7 @@ from scipy import stats
 
 from tutelage.data.rows import as_rows
 from tutelage.evaluation import cost as module
-from tutelage.evaluation.cost import measure_cost, measure_latency
+from tutelage.evaluation.cost import latency_of, measure_cost, measure_latency
 
 
 def test_student_calls_are_timed_alone_and_in_a_batch(monkeypatch):
@@ -27,14 +27,24 @@ def test_student_calls_are_timed_alone_and_in_a_batch(monkeypatch):
     assert (cost.size_bytes, cost.size_of, cost.parts, cost.unit, cost.batch.batch_rows) == (77, "file", None, "", 1000)
 
 
-def test_the_interval_of_the_median_is_binomial(monkeypatch):
-    seconds = iter(np.random.default_rng(0).permutation(np.arange(1, 102)) / 1e6)
-    monkeypatch.setattr(module, "_call_seconds", lambda *_: list(seconds))
+def test_the_interval_of_the_median_is_over_blocks_of_calls(monkeypatch):
+    slow, fast = np.full(50, 3e-6), np.full(50, 1e-6)
+    monkeypatch.setattr(module, "_call_seconds", lambda *_: np.concatenate([slow, fast] * 5))
     latency = measure_latency(lambda rows: rows, as_rows(np.zeros((1, 1))), 1, 0.1)
-    assert (latency.p50_us, latency.calls) == (pytest.approx(51), 101)
-    low, high = latency.ci95_us
-    assert (51 - low) == pytest.approx(high - 51)
-    assert stats.binom.cdf(low - 1, 101, 0.5) <= 0.025 < stats.binom.cdf(low, 101, 0.5)
+    assert (latency.p50_us, latency.calls) == (pytest.approx(2), 500)
+    half = stats.t.ppf(0.975, 9) * np.std([3, 1] * 5, ddof=1) / np.sqrt(10)  # as wide as ten blocks allow, not as 500 calls
+    assert latency.ci95_us == pytest.approx((2 - half, 2 + half))
+
+
+def test_the_interval_covers_the_median_where_slow_periods_last():
+    random = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        slow = np.repeat(random.random(80) < 0.5, 25) ^ (random.random(2000) < 0.3)
+        blocks = np.array_split(np.where(slow, 1.3, 1.0) * np.exp(random.normal(size=2000) * 0.1), 10)
+        low, high = latency_of(blocks, 1).ci95_us
+        covered += low <= 1.1404e6 <= high
+    assert covered / 200 > 0.85
 
 
 def test_too_few_calls_have_no_interval_and_no_budget_skips_timing():

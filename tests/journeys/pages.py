@@ -11,10 +11,12 @@ import doctest
 import io
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,13 @@ def blocks(page: Path, *languages: str) -> list[Block]:
     fences = re.finditer(r"^([ ]*)```(\w+)\n(.*?)^\1```$", text, flags=re.DOTALL | re.MULTILINE)
     found = [Block(each[2], each[3], text[: each.start(3)].count("\n") + 1) for each in fences]
     return [block for block in found if block.language in languages]
+
+
+def lacking(page: Path) -> list[str]:
+    """Programs and packages that a page names in a line `% needs: gcc, executorch` and that are not installed."""
+    needed = re.findall(r"^% needs: (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    names = [name.strip() for line in needed for name in line.split(",")]
+    return [name for name in names if shutil.which(name) is None and find_spec(name) is None]
 
 
 def check_page(page: Path) -> str:

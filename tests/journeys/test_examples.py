@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tutelage.exporters.parity import OnnxStudent
+from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 from tutelage.students.saved.save_load import load_student
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

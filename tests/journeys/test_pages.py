@@ -1,7 +1,7 @@
 """Every page of the documentation does what it shows."""
 
 import pytest
-from pages import PAGES, ROOT, blocks, check_page
+from pages import PAGES, ROOT, blocks, check_page, lacking
 
 WITH_CODE = [page for page in PAGES if blocks(page, "python", "pycon", "console")]
 
@@ -11,7 +11,15 @@ WITH_CODE = [page for page in PAGES if blocks(page, "python", "pycon", "console"
 def test_what_a_page_shows_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    if missing := lacking(page):
+        pytest.skip(f"{', '.join(missing)} not installed; scripts/tools installs what the pages need")
     check_page(page)
+
+
+def test_what_a_page_needs_is_looked_for_among_programs_and_packages(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("% needs: sh, numpy, no-such-program\n\n# A page\n", encoding="utf-8")
+    assert lacking(page) == ["no-such-program"]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_it_shows_a_library_and_a_command_line_that_fit_on_a_screen():
 def test_every_command_and_option_it_names_exists():
     fenced = "".join(re.findall(r"^```\w*\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE))
     commands = re.findall(r"^(?:\$ )?tutelage (\w+)", fenced, flags=re.MULTILINE)
-    assert set(commands) == set(cli.commands) == {"preflight", "record", "train", "evaluate", "export", "run"}
+    assert set(commands) == set(cli.commands) == {"preflight", "record", "train", "evaluate", "export", "bench", "run"}
     options = {option for command in cli.commands.values() for option in command.params if isinstance(option, click.Option)}
     known = {name for option in options for name in option.opts}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known

@@ -5,7 +5,8 @@ import pytest
 from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.errors import BadInput
-from tutelage.exporters.parity import OnnxStudent, export_onnx
+from tutelage.exporters.export import export
+from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 from tutelage.students.trees import SoftTree
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.student import TorchStudent
@@ -20,14 +21,14 @@ def test_ties_at_a_split_go_the_same_way_in_float32(tmp_path):
     X = np.concatenate([base, np.nextafter(base, np.float32(np.inf))])[:, None]
     y = np.repeat([0.0, 1.0], 500)
     tree = DecisionTreeRegressor(random_state=0).fit(X, y)
-    assert export_onnx(tree, tmp_path / "tree.onnx", check_on=X).worst_difference == 0
+    assert export(tree, tmp_path / "tree.onnx", check_on=X).proofs[0].worst_difference == 0
     np.testing.assert_array_equal(OnnxStudent.load(tmp_path / "tree.onnx").answer(X)[:, 0], y)
 
 
 def test_a_large_unpruned_soft_tree_is_exported_whole(tmp_path):
     X = RNG.normal(size=(5000, 4)).astype(np.float32)
     tree = SoftTree(random_state=0).fit(X, RNG.dirichlet(np.ones(3), 5000))
-    parity = export_onnx(tree, tmp_path / "tree.onnx", check_on=X)
+    (parity,) = export(tree, tmp_path / "tree.onnx", check_on=X).proofs
     assert tree.tree_.get_n_leaves() > 4900
     assert parity.edge_rows > 3000
     assert parity.worst_difference < 1e-6
@@ -36,7 +37,7 @@ def test_a_large_unpruned_soft_tree_is_exported_whole(tmp_path):
 def test_what_a_network_does_not_answer_its_file_does_not_either(tmp_path):
     student = TorchStudent(mlp((4, 6, 3)), classes=range(3))
     rows = RNG.normal(size=(50, 4)).astype(np.float32)
-    export_onnx(student, tmp_path / "net.onnx", check_on=rows)
+    export(student, tmp_path / "net.onnx", check_on=rows)
     odd = np.array([[np.nan, 0, 0, 0], [np.inf, 0, 0, 0], [-np.inf, 1, 1, 1], [3e38, 3e38, 3e38, 3e38]], dtype=np.float32)
     theirs = OnnxStudent.load(tmp_path / "net.onnx").answer(odd)
     for row, answer in zip(odd, theirs, strict=True):
@@ -52,4 +53,4 @@ def test_what_a_network_does_not_answer_its_file_does_not_either(tmp_path):
 def test_extreme_but_finite_features_agree(scale, tmp_path):
     X = (RNG.normal(size=(300, 2)) * scale).astype(np.float32)
     tree = SoftTree(random_state=0).fit(X, RNG.dirichlet(np.ones(2), 300))
-    assert export_onnx(tree, tmp_path / "tree.onnx", check_on=X).worst_difference < 1e-6
+    assert export(tree, tmp_path / "tree.onnx", check_on=X).proofs[0].worst_difference < 1e-6

@@ -23,7 +23,7 @@ from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.experiments.cache import Store
 from tutelage.experiments.running import _results
-from tutelage.exporters.parity import export_onnx
+from tutelage.exporters.export import export
 from tutelage.report.records import SCHEMA
 from tutelage.softlabels.folder import MANIFEST, open_labels, shard_path
 from tutelage.softlabels.recording import record
@@ -74,7 +74,7 @@ def skops_of_another_program(folder: Path) -> Stored:
 
 def exported(folder: Path) -> Stored:
     path = folder / "student.onnx"
-    export_onnx(SoftTree().fit(X, Y), path, check_on=X)
+    export(SoftTree().fit(X, Y), path, check_on=X)
     return Stored(path, lambda: open_teacher(str(path)).answer(X))
 
 

@@ -94,7 +94,7 @@ def test_paths_are_str_or_path_and_get_the_suffix_that_they_lack(kind, tmp_path)
         tl.save_student(student, kind(tmp_path / "student.safetensors"))
     tl.record(FOREST, X, kind(tmp_path / "labels"))
     assert len(tl.open_labels(kind(tmp_path / "labels"))) == 120
-    tl.export_onnx(student, kind(tmp_path / "student.onnx"), check_on=X)
+    tl.export(student, kind(tmp_path / "student.onnx"), check_on=X)
     assert tl.open_teacher(str(tmp_path / "student.onnx"), kind="probabilities", classes=["no", "yes"]).form.classes == ("no", "yes")
 
 

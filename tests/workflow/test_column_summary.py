@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tutelage.core.errors import BadInput
-from tutelage.workflow.column_summary import check_numbers, rows_like, summarise_columns
+from tutelage.workflow.column_summary import rows_like, summarise_columns
 
 FRAME = pd.DataFrame({"size": [0.5, np.nan, 2.5, 1.0], "rooms": [1, 2, 3, 9], "new": [True, False, True, True], "town": list("abab")})
 
@@ -25,7 +25,7 @@ def test_matrices_and_texts_are_summarised():
 
 
 def test_drawn_rows_stay_in_the_ranges_with_the_same_share_of_missing_values():
-    drawn = rows_like(summarise_columns(FRAME[["size", "rooms"]]), 4000)
+    drawn = rows_like(summarise_columns(FRAME[["size", "rooms"]]), 4000, levels={})
     assert drawn.dtype == np.float32
     assert np.nanmin(drawn[:, 0]) >= 0.5
     assert np.nanmax(drawn[:, 0]) <= 2.5
@@ -34,8 +34,19 @@ def test_drawn_rows_stay_in_the_ranges_with_the_same_share_of_missing_values():
     assert not np.isnan(drawn[:, 1]).any()
 
 
-def test_columns_that_are_not_numeric_are_named():
-    with pytest.raises(BadInput, match=r"reads categories \(columns \['town'\]\)"):
-        check_numbers(summarise_columns(FRAME))
-    with pytest.raises(BadInput, match="reads texts"):
-        rows_like([{"name": "review", "kind": "text"}], 3)
+def test_categories_are_drawn_from_the_levels_of_the_student_and_dates_from_their_range():
+    frame = FRAME.assign(on=pd.to_datetime(["2020-01-01 06:00", None, "2020-03-01", "2020-02-01"], format="mixed"))
+    summary = summarise_columns(frame)
+    assert (summary[-1]["kind"], summary[-1]["low"], summary[-1]["missing"]) == ("date", 18262.25, 0.25)
+    drawn = rows_like(summary, 2000, levels={"town": ["a", "b"]})
+    assert list(drawn.columns) == ["size", "rooms", "new", "town", "on"]
+    assert set(drawn["town"].dropna()) == {"a", "b"}
+    assert 0.2 < drawn["town"].isna().mean() < 0.5
+    assert drawn["on"].min() >= pd.Timestamp("2020-01-01 06:00")
+    assert drawn["on"].max() <= pd.Timestamp("2020-03-01")
+    assert abs(drawn["on"].isna().mean() - 0.25) < 0.05
+
+
+def test_texts_cannot_be_drawn():
+    with pytest.raises(BadInput, match=r"reads texts .column 'review'., which cannot be made up; pass --data"):
+        rows_like([{"name": "review", "kind": "text"}], 3, levels={})

@@ -105,7 +105,7 @@ def test_rows_to_check_an_export_come_from_a_file_or_the_ranges(trained, tmp_pat
     assert drawn.shape == (500, 2)
     assert (drawn.min(axis=0) >= FRAME[["a", "b"]].min().to_numpy(dtype=np.float32)).all()
     student, given = saved_student(run, data=tmp_path / "rows.parquet")
-    np.testing.assert_array_equal(given, FRAME[["a", "b"]].to_numpy(dtype=np.float64))
+    np.testing.assert_array_equal(given.to_numpy(dtype=np.float64), FRAME[["a", "b"]].to_numpy(dtype=np.float64))
     assert student.predict_proba(given).shape == (60, 2)
     FRAME[["a"]].to_csv("narrow.csv", index=False)
     with pytest.raises(BadInput, match=r"narrow.csv has no column 'b', which the student reads"):
@@ -114,10 +114,12 @@ def test_rows_to_check_an_export_come_from_a_file_or_the_ranges(trained, tmp_pat
         saved_student(run, seed=3)
 
 
-def test_a_student_of_categories_cannot_be_exported(trained, tmp_path):
+def test_rows_to_check_a_student_of_categories_are_drawn_from_its_levels(trained, tmp_path):
     trained()
-    with pytest.raises(BadInput, match=r"reads categories \(columns \['c'\]\)"):
-        rows_to_check(tmp_path / "run", 5)
+    student, drawn = rows_to_check(tmp_path / "run", 500)
+    assert set(drawn["c"].dropna()) <= set(FRAME["c"])
+    assert drawn["c"].nunique() == FRAME["c"].nunique()
+    assert student.predict_proba(drawn).shape == (500, 2)
 
 
 def test_another_estimator_in_the_students_file_is_refused(trained, tmp_path):

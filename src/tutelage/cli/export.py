@@ -1,15 +1,13 @@
-"""`tutelage export`: write a student as an ONNX file, checked against the student."""
+"""`tutelage export`: write a student as a file of another language or format, checked against the student."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from tutelage.cli.options import FILE, FOLDER, debug_option, echo, json_option
-from tutelage.core.errors import BadInput
-from tutelage.core.files import check_file_place
-from tutelage.core.records import Parity
 
 
 @click.command()
@@ -23,38 +21,40 @@ from tutelage.core.records import Parity
     help="For a folder written by `train`: rows for the comparison; by default rows drawn within the ranges of its columns. "
     "For a run of tiny-fashion: the folder of data that it used.",
 )
+@click.option(
+    "--precision",
+    help="Of the file's numbers: double or single (C), half, int8 or int8-dynamic (ONNX), int8 (ExecuTorch); by default the student's.",
+)
+@click.option("--target-opset", type=int, help="For ONNX: the version of its operators.")
+@click.option("--table", default="rows", show_default=True, help="For SQL: the table that the rows are in.")
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 100),
+    help="For half or 8 bits: percentage points that the file may lose on the rows of --data; 1 by default.",
+)
+@click.option("--unproven", is_flag=True, help="Write the file without comparing it with the student, where its runtime is not installed.")
 @json_option
 @debug_option
-def export(*, run: Path, file: Path, arm: str | None, seed: int | None, data: Path | None, as_json: bool, debug: bool) -> None:
-    """Export a student as a checked ONNX file.
+def export(
+    *, run: Path, file: Path, arm: str | None, seed: int | None, data: Path | None, as_json: bool, debug: bool, **settings: Any
+) -> None:
+    """Export a student as a checked file.
 
-    RUN is a folder that `run` or `train` wrote. FILE is written only if its answers and decisions match those of the student on
-    up to 10 000 rows and on edge rows; its metadata holds the result of the comparison.
+    RUN is a folder that `run` or `train` wrote. The end of FILE decides what is written: .onnx, .c, .js, .py, .sql or .pte
+    (ExecuTorch). The file is run where it belongs - onnxruntime, a C compiler, Node.js, Python, SQLite, ExecuTorch - on 10 000 rows
+    and on edge rows, and is written only if its answers and decisions match those of the student. FILE.json records the comparison.
     """
     from dataclasses import asdict
 
-    from tutelage.core.errors import require_extras
     from tutelage.core.records import dumps
     from tutelage.experiments.running import saved_student
-    from tutelage.exporters.parity import export_onnx
+    from tutelage.exporters.export import check_path
+    from tutelage.exporters.export import export as write
 
-    if file.suffix != ".onnx":
-        raise BadInput(f"{file} does not end in .onnx, the only supported format. Name it {file.with_suffix('.onnx').name}.")
-    require_extras(["onnx"])
-    check_file_place(file)
+    check_path(file)
     student, rows = saved_student(run, arm=arm, seed=seed, data=data)
-    parity = export_onnx(student, file, check_on=rows)
-    record = {"schema": 1, "file": file.name, "size_bytes": file.stat().st_size, "parity": asdict(parity)}
+    record = write(student, file, check_on=rows, **settings)
     if as_json:
-        echo(dumps(record), nl=False)
+        echo(dumps({"schema": 1, **asdict(record)}), nl=False)
     else:
-        echo(f"{file}: {record['size_bytes']:,} bytes. {_summary(parity)}")
-
-
-def _summary(parity: Parity) -> str:
-    """The result of the comparison in a sentence, and in another what the student refuses."""
-    refused = f" The student refuses {' and '.join(parity.refused)}: do not give them to the file." if parity.refused else ""
-    return (
-        f"Compared with the student on {parity.rows:,} rows and {parity.edge_rows:,} edge rows: worst difference "
-        f"{parity.worst_difference:.2g} (allowed {parity.tolerance:g}), {parity.decisions_changed} decisions changed.{refused}"
-    )
+        echo(str(record))

@@ -198,7 +198,9 @@ def _with(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) 
     return command
 
 
-OPTION_ARGUMENTS = "answers|classes|content|drop|id|kind|labels|mapping|repeated|rest|soft_weight|task|teacher|top_k|truth|weight"
+OPTION_ARGUMENTS = (
+    "answers|classes|content|data|drop|id|kind|labels|mapping|max_drop|precision|repeated|rest|soft_weight|task|teacher|top_k|truth|weight"
+)
 """Python arguments named in error messages that are options of the command line."""
 
 
@@ -208,7 +210,7 @@ def as_options(sentence: str) -> str:
     return re.sub(
         rf"(?<![(\w])({OPTION_ARGUMENTS})=(?=([\w'\"\[])?)",
         lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}",
-        sentence.replace("as_teacher(..., version=)", "--teacher-version"),
+        sentence.replace("as_teacher(..., version=)", "--teacher-version").replace("unproven=True", "--unproven"),
     )
 
 

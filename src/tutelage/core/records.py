@@ -42,7 +42,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Latency:
-    """Microseconds a row: median with its 95 % interval (None below six calls) and 99th percentile over `calls` calls."""
+    """Microseconds a row: median with its 95 % interval (None below 20 calls) and 99th percentile over `calls` calls."""
 
     p50_us: float
     p99_us: float
@@ -105,6 +105,35 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Drop:
+    """What a file of rounded weights loses against its student, on rows of the student's own.
+
+    Attributes:
+        rows: number of rows.
+        metric: "decisions changed", "accuracy" if the ground truth is known, or "squared error" of values, in shares of their variance.
+        drop: what is lost, in percentage points; below zero where the file is better.
+        ci95: its 95 % interval over rows.
+        max_drop: what was allowed.
+        runtime: where the file ran.
+    """
+
+    rows: int
+    metric: str
+    drop: float
+    ci95: tuple[float, float]
+    max_drop: float
+    runtime: str
+
+    def __str__(self) -> str:
+        """The result in a sentence."""
+        low, high = self.ci95
+        return (
+            f"Compared with the student on {self.rows:,} rows in {self.runtime}: {self.metric} {self.drop:.2f} percentage points "
+            f"({low:.2f} to {high:.2f}; allowed {self.max_drop:g})."
+        )
+
+
+@dataclass(frozen=True)
 class Export:
     """What `export` wrote.
 
@@ -115,7 +144,8 @@ class Export:
         sha256: of its bytes.
         columns: names of its columns, in order; positions for columns without names, empty for rows of another shape.
         classes: the class names, in the order of its answers; empty for regression.
-        proofs: the comparison in each runtime; empty if the file is not proven.
+        proofs: the comparison in each runtime; empty if the file is not proven, or of rounded weights.
+        drops: for a file of rounded weights, what it loses in each runtime.
     """
 
     file: str
@@ -125,16 +155,53 @@ class Export:
     columns: tuple[str | int, ...]
     classes: tuple[Any, ...]
     proofs: tuple[Parity, ...]
+    drops: tuple[Drop, ...] = ()
 
     @property
     def proven(self) -> bool:
         """Whether the file was compared with its student."""
-        return bool(self.proofs)
+        return bool(self.proofs or self.drops)
 
     def __str__(self) -> str:
         """The result in a few sentences."""
         size = f"{self.file}: {self.size_bytes:,} bytes of {self.target}."
-        return " ".join([size, *map(str, self.proofs)] if self.proofs else [size, "Not proven: it was never compared with its student."])
+        found = [*map(str, self.proofs), *map(str, self.drops)]
+        return " ".join([size, *(found or ["Not proven: it was never compared with its student."])])
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What `bench` measured of one way to answer.
+
+    Attributes:
+        name: such as "teacher", "student" or "student.c".
+        runtime: where it ran, such as "gcc 12.2.0".
+        alone: latency of calls with one row.
+        batch: latency per row of calls with many rows.
+        size_bytes: of its file; of the pickle for a model of Python.
+        peak_bytes: peak memory of its process, runtime included; 0 where the system does not say.
+        multiply_adds: of one row; None where it is not known.
+        slower: times the single-row latency of the fastest contender, and its 95 % interval over blocks of calls.
+    """
+
+    name: str
+    runtime: str
+    alone: Latency
+    batch: Latency
+    size_bytes: int
+    peak_bytes: int
+    multiply_adds: int | None
+    slower: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What `bench` measured: every contender in turn, in blocks, on one thread."""
+
+    contenders: tuple[Contender, ...]
+    processor: str
+    skipped: tuple[str, ...] = ()
+    """Targets that were not measured, each with the reason."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from tutelage.experiments import recipe_named
 from tutelage.experiments.cache import Store, check_store
 from tutelage.experiments.recipe import Outcome, Plan, Recipe
 from tutelage.experiments.scorecard import Measured, arm_of, compare
-from tutelage.exporters.parity import OnnxStudent, export_onnx
+from tutelage.exporters.export import export
+from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 from tutelage.report.page import render_page
 from tutelage.report.records import SCHEMA, Figures, RunRecord
 from tutelage.students.saved.save_load import load_student, save_student
@@ -144,7 +145,7 @@ def _with_cost(measured: Measured, model: Any, rows: NDArray[np.float32], *, bud
         rows = rows[:TEACHER_CHECK_ROWS]
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
         path = Path(folder) / "model.onnx"
-        parity = export_onnx(model, path, check_on=rows)
+        (parity,) = export(model, path, check_on=rows).proofs
         student = OnnxStudent.load(path)
         size_bytes = path.stat().st_size
         cost = measure_cost(student, student.answer, as_rows(rows), size_bytes=size_bytes, budget_seconds=budget_seconds)

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tutelage.core.arguments import number
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.files import check_file_place, whole_file, write_text
-from tutelage.core.records import Export, Parity, dumps
+from tutelage.core.records import Export, dumps
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.compare import compare
+from tutelage.exporters.proof.quantised import drop_of
 from tutelage.exporters.subject.student_answers import check_student
 from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.targets.job import Job, Precision, Settings
 
 TARGETS = {
-    ".py": ("Python", "tutelage.exporters.targets.python_source"),
+    ".onnx": ("ONNX", "tutelage.exporters.targets.onnx.target"),
+    ".c": ("C", "tutelage.exporters.targets.c_source.target"),
+    ".js": ("JavaScript", "tutelage.exporters.targets.javascript"),
+    ".py": ("Python", "tutelage.exporters.targets.python"),
     ".sql": ("SQL", "tutelage.exporters.targets.sql.target"),
+    ".pte": ("ExecuTorch", "tutelage.exporters.targets.pte"),
 }
 """By the end of a file's name: what it is called, and the module that writes it."""
+_WITHOUT_HEADER = {".pte"}
+"""Files that have no place for a sentence about themselves."""
 
 
 def export(
@@ -34,6 +42,8 @@ def export(
     target_opset: int | None = None,
     table: str = "rows",
     unproven: bool = False,
+    truth: Any = None,
+    max_drop: float | None = None,
 ) -> Export:
     """Write a student as a file, after comparing the file's answers and decisions with the student's in the runtime of the file.
 
@@ -42,10 +52,14 @@ def export(
         path: the file to write; its end decides about the language. It is created only if the comparison succeeds.
         check_on: rows to compare on: an array, a frame, texts, a tensor, a Dataset or a file of rows. Up to 10 000 of them are compared; if
             there are fewer, others are made by drawing the cells of each column. Edge rows are added.
-        precision: of the file's numbers: "double" or "single" (C); that of the student if not given.
-        target_opset: for ONNX, the version of its operators; the oldest that has them all if not given.
+        precision: of the file's numbers: "double" or "single" (C), "half" (ONNX), or "int8" or "int8-dynamic" (ONNX) for
+            weights in 8 bits. That of the student if not given.
+        target_opset: for ONNX, the version of its operators, from 11; 17, or what the student needs, if not given.
         table: for SQL, the table that the rows are in.
         unproven: write the file although its runtime is not installed, without any comparison.
+        truth: for a file of "half" or 8 bits, the ground truth of `check_on`: it may lose accuracy rather than decide as the student does.
+        max_drop: for such a file, the percentage points that it may lose, 1 if not given: of rows decided otherwise, of accuracy if `truth`
+            is given, of the variance of values. It is compared on the rows of `check_on` alone.
 
     Returns:
         What was written and how it was proven; also written beside the file, as FILE.json.
@@ -67,45 +81,82 @@ def export(
         >>> record.target, record.proven, record.proofs[0].rows, record.proofs[0].decisions_changed
         ('Python', True, 10000, 0)
     """
-    path = _checked_path(path)
+    path = check_path(path)
     settings = Settings(precision, target_opset, table)
+    if max_drop is not None:
+        max_drop = number("max_drop", max_drop, least=0, most=100)
+    if not settings.is_rounded and not (truth is None and max_drop is None):
+        raise BadInput("truth and max_drop are for precision 'half', 'int8' or 'int8-dynamic'; any other file answers as its student.")
     name, module = TARGETS[path.suffix]
     target = import_module(module)
     check_student(student)
-    check_file_place(path)
     subject, rows = subject_of(student, check_on)
     program = program_of(subject, rows)
     job = Job(subject, rows, program, path.stem, settings)
-    proofs: list[Parity] = []
     with tempfile.TemporaryDirectory() as folder:
-        draft = _written(target.write(job, ["Not compared yet."]), Path(folder))
-        for runtime in [] if unproven else target.runtimes(job):
-            proofs.append(compare(draft, program, subject, rows, runtime, rounding=target.rounding(job)))
-    files = target.write(job, [f"{name}, written by tutelage.", *(map(str, proofs) if proofs else [_NOT_PROVEN])])
+        files = target.write(job, ["Not compared yet."])
+        draft = _written(files, Path(folder))
+        if not unproven:
+            job = _proven(target, job, draft, truth, max_drop)
+    if path.suffix not in _WITHOUT_HEADER:
+        proven = [*map(str, job.proofs), *map(str, job.drops)]
+        files = target.write(job, [f"{name}, written by tutelage.", *(proven or [_NOT_PROVEN])])
     for file, content in reversed(files.items()):  # the file itself last: where it is, all is there
         with whole_file(path.with_name(file)) as draft:
             draft.write_bytes(content)
     content = files[path.name]
     columns = tuple(place if one.name is None else one.name for place, one in enumerate(program.inputs))
-    record = Export(path.name, name, len(content), hashlib.sha256(content).hexdigest(), columns, program.form.classes, tuple(proofs))
+    digest = hashlib.sha256(content).hexdigest()
+    record = Export(path.name, name, len(content), digest, columns, program.form.classes, job.proofs, job.drops)
     write_text(path.with_name(f"{path.name}.json"), dumps({"schema": 1, **asdict(record)}))
     return record
+
+
+def _proven(target: Any, job: Job, draft: Path, truth: Any, max_drop: float | None) -> Job:
+    """The job with the comparison of its file in each runtime."""
+    for runtime in target.runtimes(job):
+        if job.settings.is_rounded:
+            drop = drop_of(draft, job.program, job.subject, job.rows, runtime, truth=truth, max_drop=max_drop)
+            job = replace(job, drops=(*job.drops, drop))
+        else:
+            proof = compare(draft, job.program, job.subject, job.rows, runtime, rounding=target.rounding(job))
+            job = replace(job, proofs=(*job.proofs, proof))
+    return job
 
 
 _NOT_PROVEN = "Not proven: it was never compared with its student."
 
 
-def _checked_path(path: str | Path) -> Path:
+def check_path(path: str | Path) -> Path:
+    """A path whose end names a target.
+
+    Raises:
+        BadInput: it does not. CannotWrite: no file can be written there.
+    """
     if not isinstance(path, str | Path):
         raise BadInput(f"path is {shown(path)}; expected the file to write, such as 'student.c'.")
     path = Path(path)
     if path.suffix not in TARGETS:
         raise BadInput(f"{path} ends in {path.suffix or 'nothing'!r}; expected one of {', '.join(TARGETS)}.")
+    check_file_place(path)
     return path
+
+
+def check_target(name: str) -> str:
+    """The end of the files of a target that is named by it: "c" or ".c" is ".c".
+
+    Raises:
+        BadInput: no target has that name.
+    """
+    end = f".{str(name).lower().removeprefix('.')}"
+    if end not in TARGETS:
+        raise BadInput(f"no target is named {shown(name)}; expected one of {', '.join(one.removeprefix('.') for one in TARGETS)}.")
+    return end
 
 
 def _written(files: dict[str, bytes], folder: Path) -> Path:
     """Write files to a folder; the path of the main one."""
     for name, content in files.items():
-        (folder / name).write_bytes(content)
+        with whole_file(folder / name) as draft:
+            draft.write_bytes(content)
     return folder / next(iter(files))

@@ -19,11 +19,10 @@ from sklearn.utils import get_tags
 from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput
 from tutelage.data.cells import is_missing
+from tutelage.data.tables.days import days_of
 
 RARE = 10
 """Categories with fewer rows than this share a single column."""
-DAY = 86_400e6
-"""Microseconds of a day."""
 
 
 def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None = None) -> Pipeline:
@@ -67,6 +66,19 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
     share = 0.3 if sparse else 0.0  # scikit-learn's default: rows stay sparse up to this share of non-zero cells
     steps = [("numbers", fill, numbers), ("categories", one_hot, categories), ("dates", clone(fill), dates)]
     return ColumnTransformer(steps, sparse_threshold=share)
+
+
+def levels_of(pipeline: Pipeline) -> dict[str, list[Any]]:
+    """The known categories of each column of categories of a fitted pipeline of `with_columns`, without missing ones."""
+    columns = pipeline.named_steps["columns"]
+    fitted = {name: (step, chosen) for name, step, chosen in getattr(columns, "transformers_", ())}
+    step, names = fitted.get("categories", (None, ()))
+    if step is None or not len(names):
+        return {}
+    return {
+        str(name): [level for level in found.tolist() if not is_missing(level)]
+        for name, found in zip(names, step[-1].categories_, strict=True)
+    }
 
 
 class Levels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -138,15 +150,11 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 def _numbers(column: Any, name: str) -> NDArray[np.float64]:
     import narwhals.stable.v2 as nw
 
-    if column.dtype == nw.Object and _kind_of_objects(column) == "dates":
-        column = nw.new_series("", [None if is_missing(cell) else cell for cell in column.to_list()], backend="pyarrow")
-    unit = DAY if column.dtype.is_temporal() else 1
-    if column.dtype == nw.Duration:
-        column = column.dt.total_microseconds()
-    elif column.dtype in (nw.Date, nw.Datetime):
-        column = (column.cast(nw.Datetime("us")) if column.dtype == nw.Date else column).dt.timestamp("us")
+    days = days_of(column)
+    if days is not None:
+        return days
     if column.dtype.is_numeric() or column.dtype == nw.Boolean:
-        return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64) / unit
+        return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
     return np.array([_number(cell, name) for cell in column.to_list()], dtype=np.float64)
 
 

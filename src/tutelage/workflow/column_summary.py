@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import list_classes
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, require
+from tutelage.data.tables.days import DAY
 from tutelage.students.columns import Numbers, column_kinds
 
 
 def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """One entry per column: its name, its kind ("number", "category", "date" or "text"), and for numbers the range.
+    """One entry per column: its name, its kind ("number", "category", "date" or "text"), and for numbers and dates the range.
+
+    Dates are days since 1970. Categories are not listed: a summary holds no cells.
 
     Args:
         rows: texts, a pandas frame, or a matrix of numbers.
@@ -25,48 +27,55 @@ def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, An
     if hasattr(rows, "iloc"):
         numbers, _, dates = column_kinds(rows)
         return [
-            _of_numbers(str(name), Numbers().transform(rows[[name]])[:, 0])
-            if name in numbers
-            else {"name": str(name), "kind": "date" if name in dates else "category"}
+            _of_numbers(str(name), Numbers().transform(rows[[name]])[:, 0], "date" if name in dates else "number")
+            if name in numbers or name in dates
+            else {"name": str(name), "kind": "category"}
             for name in rows.columns
         ]
     return [_of_numbers(names[place] if names else str(place), rows[:, place]) for place in range(rows.shape[1])]
 
 
-def _of_numbers(name: str, values: NDArray[Any]) -> dict[str, Any]:
+def _of_numbers(name: str, values: NDArray[Any], kind: str = "number") -> dict[str, Any]:
     numbers = values.astype(np.float64)
     known = numbers[np.isfinite(numbers)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
     whole = bool((known == np.rint(known)).all())
-    return {"name": name, "kind": "number", "low": low, "high": high, "whole": whole, "missing": float(np.isnan(numbers).mean())}
+    return {"name": name, "kind": kind, "low": low, "high": high, "whole": whole, "missing": float(np.isnan(numbers).mean())}
 
 
-def check_numbers(columns: Sequence[Mapping[str, Any]]) -> None:
-    """Check that every column is numeric, as an exported file requires.
+def rows_like(columns: Sequence[Mapping[str, Any]], count: int, *, levels: Mapping[str, Sequence[Any]], seed: int = 0) -> Any:
+    """Draw rows uniformly within the range of each column, with its share of missing values.
 
-    Raises:
-        BadInput: some columns are not; the message names them.
-    """
-    others = [column for column in columns if column["kind"] != "number"]
-    if others:
-        kinds = " and ".join(sorted({{"text": "texts", "date": "dates"}.get(column["kind"], "categories") for column in others}))
-        names = list_classes(tuple(column["name"] for column in others))
-        raise BadInput(
-            f"this student reads {kinds} (columns {names}), but an exported file takes numbers only; use the student from its folder."
-        )
+    Args:
+        columns: as from `summarise_columns`.
+        count: number of rows.
+        levels: the known categories of each column of categories.
+        seed: of the draws.
 
-
-def rows_like(columns: Sequence[Mapping[str, Any]], count: int, *, seed: int = 0) -> NDArray[np.float32]:
-    """Draw (count, columns) rows uniformly within the range of each column, with its share of missing values.
+    Returns:
+        (count, columns) float32 if all columns are numbers, otherwise a pandas frame.
 
     Raises:
-        BadInput: a column is not numeric.
+        BadInput: the rows are texts, which cannot be drawn.
     """
-    check_numbers(columns)
+    texts = [column["name"] for column in columns if column["kind"] == "text"]
+    if texts:
+        raise BadInput(f"this student reads texts (column {texts[0]!r}), which cannot be made up; pass --data with a file of texts.")
     random = np.random.default_rng(seed)
-    drawn = np.empty((count, len(columns)), dtype=np.float32)
-    for place, column in enumerate(columns):
-        values = random.uniform(column["low"], column["high"], count)
-        values = np.rint(values) if column["whole"] else values
-        drawn[:, place] = np.where(random.random(count) < column["missing"], np.nan, values)
-    return drawn
+    drawn = {column["name"]: _drawn(column, count, random, levels) for column in columns}
+    if all(column["kind"] == "number" for column in columns):
+        return np.column_stack(list(drawn.values())).astype(np.float32)
+    return require("pandas").DataFrame(drawn)
+
+
+def _drawn(column: Mapping[str, Any], count: int, random: np.random.Generator, levels: Mapping[str, Sequence[Any]]) -> NDArray[Any]:
+    if column["kind"] == "category":
+        known = np.array([None, *levels[column["name"]]], dtype=object)
+        return np.asarray(known[random.integers(len(known), size=count)])
+    values = random.uniform(column["low"], column["high"], count)
+    values = np.rint(values) if column["whole"] else values
+    values = np.where(random.random(count) < column["missing"], np.nan, values)
+    if column["kind"] == "number":
+        return values
+    days = np.where(np.isnan(values), 0, np.round(values * DAY)).astype("timedelta64[us]")
+    return np.where(np.isnan(values), np.datetime64("NaT"), np.datetime64("1970-01-01", "us") + days)

@@ -101,6 +101,17 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
         raise BadInput(f"{name} cannot be opened as a teacher ({type(error).__name__}: {one_line(error)}).") from error
 
 
+def opened_teacher(name: str, data: Path | None, options: SourceOptions) -> Teacher:
+    """A teacher that answers rows like those of a file.
+
+    Raises:
+        BadInput: there is no file; and as `open_answers`.
+    """
+    if data is None:
+        raise BadInput("a teacher answers real rows; pass data=, a file of them.")
+    return open_answers(name, TableFile.open(data), options)
+
+
 def _log(path: Path, data: TableFile, options: SourceOptions) -> SoftLabels:
     if options.kind is None:
         raise BadInput(f"{path} is a log of answers, which does not declare its kind; pass kind= as one of {', '.join(LOGGED_KINDS)}.")

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats
@@ -30,11 +29,11 @@ from tutelage.evaluation.size import count_parts
 from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.students.by_name import NEED_SCALING, student_named
-from tutelage.students.columns import with_columns
+from tutelage.students.columns import levels_of, with_columns
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.temperature import Targets, Taught, fit_at_temperature
-from tutelage.workflow.column_summary import check_numbers, rows_like, summarise_columns
+from tutelage.workflow.column_summary import rows_like, summarise_columns
 from tutelage.workflow.evaluate import rows_to_measure
 from tutelage.workflow.feature_guards import check_features, check_leaves
 from tutelage.workflow.open_answers import columns_known_to, in_columns_of
@@ -127,7 +126,7 @@ def open_trained(folder: Path) -> tuple[TrainedStudent, dict[str, Any]]:
     return student, record
 
 
-def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[TrainedStudent, NDArray[np.floating[Any]]]:
+def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[TrainedStudent, Any]:
     """A student that `train` wrote, and rows on which to check its export.
 
     Args:
@@ -136,18 +135,17 @@ def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[T
         data: a file of rows; without one, rows are drawn within the ranges of the training columns.
 
     Raises:
-        BadInput: the student reads texts or categories, or the data lacks its columns; and as `open_trained`.
+        BadInput: the student reads texts and there is no file of them, or the data lacks its columns; and as `open_trained`.
     """
     student, record = open_trained(folder)
-    check_numbers(record["columns"])
     if data is None:
-        return student, rows_like(record["columns"], count)
+        return student, rows_like(record["columns"], count, levels=levels_of(student.student_))
     file = rows_to_measure(record, data)
     missing = [name for name in student.columns if file.columns and name not in file.columns]
     if missing:
         raise BadInput(f"{data} has no column {missing[0]!r}, which the student reads; use a file with all columns of the training data.")
     rows = file.rows_of(student.columns or file.columns)
-    return student, np.asarray(rows.part(0, min(rows.count, count)), dtype=np.float64)
+    return student, rows.part(0, min(rows.count, count))
 
 
 def _unfitted(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:

@@ -15,7 +15,7 @@ def largest_difference(student, check_on, odd=None):
     subject, rows = subject_of(student, check_on)
     job = Job(subject, rows, program_of(subject, rows), "student", Settings())
     module: dict = {}
-    exec(import_module(TARGETS[".py"][1]).write(job, [])["student.py"].decode(), module)  # noqa: S102
+    exec(import_module(TARGETS[".py"][1]).write(job, ["A student."])["student.py"].decode(), module)  # noqa: S102
     answer = module.get("predict_proba", module["predict"])
     given = rows if odd is None else rows.followed_by(subject_of(student, odd)[1])
     ours = subject.answers(given).values

@@ -3,16 +3,17 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 import tutelage as tl
-from tutelage.exporters.onnx_graph import onnx_graph
+from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.edges import edge_rows
+from tutelage.exporters.subject.subject import subject_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3)).astype(np.float32)
 TREE = tl.SoftTree(max_leaf_nodes=30, random_state=0).fit(X, RNG.dirichlet(np.ones(2), 200))
 
 
-def trees_of(student):
-    return onnx_graph(student, X.astype(np.float64)).trees
+def trees_of(student, rows=X):
+    return [trees for trees, _ in program_of(*subject_of(student, rows)).split_columns]
 
 
 def test_every_split_is_reached_on_it_and_on_either_side():
@@ -50,7 +51,7 @@ def test_gaps_reach_every_split_too():
 def test_splits_of_missing_values_only_are_reached():
     rows = np.where(RNG.random(X.shape) < 0.3, np.nan, 1.0)
     student = tl.SoftTree().fit(rows, np.column_stack([np.isnan(rows[:, 0]), ~np.isnan(rows[:, 0])]) * 0.8 + 0.1)
-    groups = edge_rows(rows, onnx_graph(student, rows).trees)
+    groups = edge_rows(rows, trees_of(student, rows))
     assert not any(np.isinf(group).any() for name, group in groups.items() if name != "infinite values")
     gaps = groups["missing values"]
     assert len(set(student.tree_.apply(gaps).tolist())) == student.tree_.get_n_leaves()
@@ -59,7 +60,7 @@ def test_splits_of_missing_values_only_are_reached():
 def test_comparisons_in_double_precision_have_double_neighbours():
     rows = X.astype(np.float64) + 1e-9
     student = HistGradientBoostingRegressor(max_iter=2).fit(rows, rows[:, 0])
-    splits = edge_rows(rows, onnx_graph(student, rows).trees)["splits"]
+    splits = edge_rows(rows, trees_of(student, rows))["splits"]
     threshold = student._predictors[0][0].nodes["num_threshold"][0]
     assert {np.nextafter(threshold, -np.inf), threshold, np.nextafter(threshold, np.inf)} <= set(splits.ravel().tolist())
 

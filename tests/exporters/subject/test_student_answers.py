@@ -8,7 +8,8 @@ from scipy import sparse
 import tutelage as tl
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, ShapeError, TutelageError
-from tutelage.exporters.subject.student_answers import ask, form_of, numeric_rows
+from tutelage.exporters.subject.student_answers import form_of
+from tutelage.exporters.subject.subject import subject_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
@@ -17,23 +18,28 @@ P = RNG.dirichlet(np.ones(2), 60)
 NAMED, UNNAMED = tl.SoftTree(max_leaf_nodes=4).fit(FRAME, P), tl.SoftTree(max_leaf_nodes=4).fit(X, P)
 
 
+def asked(student, given):
+    subject, rows = subject_of(student, given)
+    return subject.answers(rows)
+
+
 @pytest.mark.parametrize(
     "rows",
     [X, X.tolist(), torch.tensor(X), sparse.csr_matrix(X), FRAME, FRAME[["c", "a", "b"]], pl.from_pandas(FRAME), X.astype(object)],
     ids=["array", "lists", "tensor", "sparse", "frame", "other order", "polars", "objects"],
 )
 def test_rows_of_any_container_become_numbers_in_the_order_of_the_student(rows):
-    taken = numeric_rows(NAMED, rows)
-    assert taken.dtype == np.float64
-    np.testing.assert_array_equal(taken, X)
+    _, taken = subject_of(NAMED, rows)
+    assert taken.numbers.dtype == np.float64
+    np.testing.assert_array_equal(taken.numbers, X)
 
 
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        (FRAME.assign(b="Mary Smith"), "column 'b' of check_on holds values that are no numbers"),
-        (FRAME.assign(b=pd.Timestamp("2026-01-01")), "column 'b' of check_on holds values that are no numbers"),
-        (np.full((4, 3), "Mary Smith"), "a column of check_on holds values that are no numbers"),
+        (FRAME.assign(b="Mary Smith"), r"the SoftTree refuses rows of check_on \(ValueError\)"),
+        (FRAME.assign(b=pd.Timestamp("2026-01-01")), "column 'b' holds dates, and the model learnt numbers there"),
+        (np.full((4, 3), "Mary Smith"), "check_on holds values that are no numbers; expected numbers"),
         (X.astype(complex), "the rows hold complex numbers"),
         (FRAME[["a", "b"]], "check_on has 0 columns named 'c', which the student was fitted on; expected one. It has 'a', 'b'"),
         (pd.concat([FRAME, FRAME[["c"]]], axis=1), "check_on has 2 columns named 'c'"),
@@ -44,7 +50,7 @@ def test_rows_of_any_container_become_numbers_in_the_order_of_the_student(rows):
 )
 def test_other_rows_are_refused_without_their_content(rows, sentence):
     with pytest.raises(TutelageError, match=sentence) as refusal:
-        numeric_rows(NAMED, rows)
+        asked(NAMED, rows)
     assert "Mary" not in str(refusal.value)
 
 
@@ -58,23 +64,23 @@ def test_a_refusal_of_the_student_names_no_cell():
         predict = predict_proba
 
     with pytest.raises(BadInput, match=r"the Picky refuses rows of check_on \(ValueError\); pass rows like those") as refusal:
-        ask(Picky(), form_of(Picky(), X), X)
+        asked(Picky(), X)
     assert "Mary" not in str(refusal.value)
     mlp = tl.SoftMLP(epochs=1).fit(X, P)
     with pytest.raises(BadInput, match="the SoftMLP refuses rows of check_on, which hold missing values"):
-        ask(mlp, form_of(mlp, X), np.full((1, 3), np.nan))
+        asked(mlp, np.full((1, 3), np.nan))
 
 
 def test_answers_and_decisions_of_every_task():
-    answers = ask(UNNAMED, form_of(UNNAMED, X), X)
+    answers = asked(UNNAMED, X)
     np.testing.assert_array_equal(answers.decisions, answers.values.argmax(axis=1))
     labels = tl.PerLabel(tl.SoftTree(max_leaf_nodes=4)).fit(X, P)
     assert form_of(labels, X) == AnswerForm("probabilities", "multilabel", (0, 1))
-    assert ask(labels, form_of(labels, X), X).decisions.shape == (60, 2)
+    assert asked(labels, X).decisions.shape == (60, 2)
 
 
 def test_a_network_keeps_the_type_of_its_rows():
     network = tl.TorchStudent(torch.nn.Linear(3, 2), classes=(0, 1))
-    assert numeric_rows(network, np.arange(6).reshape(2, 3)).dtype == np.int64
+    assert subject_of(network, np.arange(6).reshape(2, 3))[1].numbers.dtype == np.int64
     with pytest.raises(ShapeError, match="check_on has shape"):
-        numeric_rows(network, np.arange(6))
+        subject_of(network, np.arange(6))

@@ -20,9 +20,9 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from tutelage.core.errors import BadInput, DamagedFile, NotProbabilities, ShapeError
+from tutelage.core.errors import BadInput, DamagedFile, NotProbabilities, ShapeError, TutelageError
 from tutelage.core.stored.checksums import onnx_with_checksum
-from tutelage.exporters.parity import export_onnx
+from tutelage.exporters.export import export
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
@@ -375,7 +375,7 @@ def test_wide_rows_are_run_in_smaller_batches():
 
 def exported(tmp_path, **classes):
     student = SoftTree(max_leaf_nodes=4).fit(X, np.random.default_rng(0).dirichlet(np.ones(3), 40), **classes)
-    export_onnx(student, tmp_path / "tree.onnx", check_on=X)
+    export(student, tmp_path / "tree.onnx", check_on=X)
     return student, tmp_path / "tree.onnx"
 
 
@@ -399,3 +399,80 @@ def test_a_file_of_tutelage_with_damaged_metadata_is_refused(tmp_path):
     del model.metadata_props[-1]
     with pytest.raises(DamagedFile, match="the file's metadata is not what tutelage writes"):
         as_teacher(onnx_with_checksum(model))
+
+
+def resealed(path, **metadata):
+    """The content of a file of tutelage with other metadata, or without its first output, and a checksum that holds."""
+    model = onnx.load(path)
+    if metadata.pop("without_answers", False):
+        del model.graph.output[0]
+    stored = {entry.key: entry.value for entry in model.metadata_props if entry.key != "checksum"} | metadata
+    del model.metadata_props[:]
+    for key, value in stored.items():
+        if value is not None:
+            model.metadata_props.add(key=key, value=value)
+    return onnx_with_checksum(model)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "sentence"),
+    [
+        *(({key: None}, "the file's metadata is not what tutelage writes") for key in ("kind", "task", "classes", "columns")),
+        ({"classes": "[" * 100_000}, "the file's metadata is not what tutelage writes"),
+        ({"columns": '[{"name": 1, "type": "number"}]'}, "the file's metadata is not what tutelage writes"),
+        ({"columns": '[{"name": "a", "type": "number"}]'}, "are not those that it describes"),
+        ({"classes": '["a", "b", "c", "d"]'}, "are not those that it describes"),
+        ({"kind": '"logits"'}, "are not those that it describes"),
+        ({"task": '"regression"', "kind": '"values"', "classes": "[]"}, "are not those that it describes"),
+        ({"without_answers": True}, "are not those that it describes"),
+    ],
+    ids=str,
+)
+def test_a_graph_that_is_not_what_its_metadata_says_is_refused(metadata, sentence, tmp_path):
+    _, path = exported(tmp_path, classes=["a", "b", "c"])
+    with pytest.raises(DamagedFile, match=sentence):
+        as_teacher(resealed(path, **metadata))
+
+
+def hostile(dims=(2, 3), *, raw=bytes(24), kind=TensorProto.FLOAT, location=None, nodes=None, opset=17, rows="n"):
+    weights = TensorProto(name="w", data_type=kind, dims=dims, raw_data=b"" if location else raw)
+    if location:
+        weights.data_location = TensorProto.EXTERNAL
+        weights.external_data.add(key="location", value=location)
+    graph = helper.make_graph(
+        nodes or [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "hostile",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [rows, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [rows, 3])],
+        [weights],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello world" * 10,
+        hostile()[:60],
+        hostile((2**40, 2**20)),
+        hostile((-2, 3)),
+        hostile(raw=bytes(4)),
+        hostile(kind=99),
+        hostile(location="../../../../etc/passwd"),
+        hostile(location="/etc/passwd"),
+        hostile(location="*/_ORT_MEM_ADDR_/*"),
+        hostile(opset=999),
+        hostile(nodes=[helper.make_node("Nope", ["x"], ["y"])]),
+        hostile(nodes=[helper.make_node("Add", ["y", "x"], ["z"]), helper.make_node("Add", ["z", "x"], ["y"])]),
+        hostile(rows=10**9),
+    ],
+    ids=range(14),
+)
+def test_hostile_models_are_one_sentence(content, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(content)
+    for source in (tmp_path / "model.onnx", content):
+        with pytest.raises(TutelageError) as refusal:
+            as_teacher(source, kind="values").answer(np.ones((4, 2), dtype=np.float32))
+        assert len(str(refusal.value)) < 400
+        assert "\n" not in str(refusal.value)

@@ -107,8 +107,9 @@ def _is_nan(value: Any) -> bool:
 
 
 def _function(program: Lowering, model: FunctionTransformer, rows: Value) -> Value:
+    """What a ColumnTransformer makes of "passthrough"."""
     if model.func is not None:
-        raise BadInput("a FunctionTransformer cannot be exported: its function is Python; expected columns that are prepared before.")
+        raise BadInput("a FunctionTransformer cannot be exported: it runs a function of its own. Call the function before the student.")
     return rows
 
 

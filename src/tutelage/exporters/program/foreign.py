@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, require
 from tutelage.exporters.program.operations import OnnxPart
 
@@ -76,9 +77,9 @@ def network_part(network: nn.Module, output: Callable[[Any], Any] | None, sample
     from tutelage.core import torch_runtime
 
     require("onnxscript")
-    whole = answers_of(network if sample.device.type == "cpu" else copy.deepcopy(network).cpu(), output)
+    whole = answering_network(network if sample.device.type == "cpu" else copy.deepcopy(network).cpu(), output, "regression")
     try:
-        with torch_runtime.evaluating(whole), _quiet():
+        with torch_runtime.evaluating(whole), quiet_exporter():
             answers = whole(sample.cpu())
             program = torch.onnx.export(
                 whole,
@@ -103,8 +104,8 @@ def network_part(network: nn.Module, output: Callable[[Any], Any] | None, sample
     return OnnxPart(type(network).__name__, model, 0, single=answers.dtype != torch.float64, to=tuple(answers.shape[1:]))
 
 
-def answers_of(network: nn.Module, output: Callable[[Any], Any] | None) -> nn.Module:
-    """A network followed by what is taken of its answers."""
+def answering_network(network: nn.Module, output: Callable[[Any], Any] | None, task: Task) -> nn.Module:
+    """A network of logits or values followed by what is taken of its answers, and by what makes them probabilities."""
     from torch import nn
 
     class Answers(nn.Module):
@@ -114,15 +115,21 @@ def answers_of(network: nn.Module, output: Callable[[Any], Any] | None) -> nn.Mo
 
         def forward(self, rows: Tensor) -> Any:
             answers = self.network(rows)
-            return answers if output is None else output(answers)
+            answers = answers if output is None else output(answers)
+            if task == "regression":
+                return answers
+            return answers.sigmoid() if task == "multilabel" else answers.softmax(-1)
 
     return Answers()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_exporter() -> Iterator[None]:
     """Silence torch's exporter: messages about optional packages and its own deprecations, and the code that it could not follow."""
-    names = ("torch.onnx", "torch.onnx._internal.exporter._registration", "torch.fx.experimental.symbolic_shapes", "onnxscript", "onnx_ir")
+    names = (
+        *("torch.onnx", "torch.onnx._internal.exporter._registration", "torch.fx.experimental.symbolic_shapes", "torch.utils._pytree"),
+        *("onnxscript", "onnx_ir", "torchao", "executorch"),
+    )
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):

@@ -104,8 +104,8 @@ class Lowering:
         for place in rows.places:
             if self.inputs[place].kind == "text":
                 raise BadInput(
-                    f"column {self.inputs[place].name!r} holds texts, which this student takes as they are: it cannot be exported. Encode "
-                    "the column in its pipeline."
+                    f"column {self.inputs[place].name!r} holds texts, where this student reads a number: pass rows like those that it was "
+                    "fitted on, or encode the column in its pipeline."
                 )
         places = tuple(self.place(place) for place in rows.places)
         everything = places == tuple(range(*self.row_shape)) if len(self.row_shape) == 1 else not self.inputs

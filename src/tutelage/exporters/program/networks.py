@@ -25,9 +25,10 @@ def lower_network(program: Lowering, subject: Subject, rows: CheckRows) -> Progr
     """The program of a TorchStudent.
 
     Raises:
-        BadInput: numbers of a precision, or code, that cannot be exported. MissingExtra: onnxscript is not installed, which other networks
-            than common layers one after another need.
+        BadInput: numbers of a precision, or code, that cannot be exported; or rows that do not fit the network. MissingExtra: onnxscript
+            is not installed, which other networks than common layers one after another need.
     """
+    subject.answers(rows[:1])  # which refuses rows that do not fit
     network, output = subject.student.network, subject.student.output
     sample = torch_runtime.network_input(network, torch_runtime.tensor_of(rows.numbers[:1].repeat(2, axis=0)))
     weights = [value for value in network.state_dict().values() if isinstance(value, Tensor) and value.is_floating_point()]

@@ -340,5 +340,20 @@ def weights_of(operation: Operation) -> tuple[NDArray[Any], ...]:
 
 def cannot_be_written(operation: Operation, target: str) -> BadInput:
     """The error about an operation that a target does not have."""
-    what = operation.name if isinstance(operation, OnnxPart) else f"the step {type(operation).__name__}"
-    return BadInput(f"this student cannot be written in {target}, which has no {what}; export it to ONNX.")
+    what = f"what a {operation.name} computes" if isinstance(operation, OnnxPart) else _WORDS.get(type(operation), type(operation).__name__)
+    return BadInput(f"this student cannot be written in {target}, which has no way to write {what}; export it to ONNX.")
+
+
+_WORDS: dict[type, str] = {
+    Terms: "the words of a text",
+    Dense: "layers of weights",
+    Apply: "activations",
+    Softmax: "softmax",
+    TreeSum: "trees",
+    Convolution: "convolutions",
+    Pooling: "pooling",
+    ChannelNorm: "batch norms",
+    LayerNorm: "layer norms",
+    Category: "categories",
+    OneHot: "categories",
+}

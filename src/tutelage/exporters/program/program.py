@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.answers import AnswerForm
-from tutelage.exporters.program.operations import ChannelNorm, Convolution, Dense, LayerNorm, Numbers, OnnxPart, Operation, Shape, TreeSum
-from tutelage.exporters.program.trees import Trees
+from tutelage.exporters.program.operations import (
+    ChannelNorm,
+    Convolution,
+    Dense,
+    FillGaps,
+    Join,
+    LayerNorm,
+    Numbers,
+    OnnxPart,
+    Operation,
+    Select,
+    Shape,
+    TreeSum,
+)
+from tutelage.exporters.program.trees import Trees, of_any
 from tutelage.exporters.subject.inputs import Input
 
 
@@ -76,20 +90,35 @@ class Program:
 
     @property
     def split_columns(self) -> tuple[tuple[Trees, tuple[int, ...]], ...]:
-        """The trees that read numbers of the row as they come, each with the positions of its features among them."""
+        """The trees that read numbers of the row, each with the position of each of its features among them; -1 for other features."""
         found = []
         for step in self.steps:
-            if isinstance(step.operation, TreeSum):
-                places = self._row_places(step.sources[0])
-                if places is not None:
-                    found.append((step.operation.trees, places))
+            trees = _trees_in(step.operation)
+            places = () if trees is None else self._row_places(step.sources[0])
+            if trees is not None and any(place >= 0 for place in places):
+                found.append((trees, places))
         return tuple(found)
 
-    def _row_places(self, number: int) -> tuple[int, ...] | None:
-        operation = self.steps[number].operation
-        if not isinstance(operation, Numbers):
-            return None
-        return tuple(range(int(np.prod(self.row_shape)))) if operation.places is None else operation.places
+    def _row_places(self, number: int) -> tuple[int, ...]:
+        """The number of the row that each result of a step is, up to filled gaps; -1 for what was computed."""
+        step = self.steps[number]
+        operation, sources = step.operation, [self._row_places(each) for each in step.sources]
+        if isinstance(operation, Numbers):
+            return tuple(range(prod(self.row_shape))) if operation.places is None else operation.places
+        if isinstance(operation, FillGaps):
+            return sources[0]
+        if isinstance(operation, Join):
+            return tuple(place for part in sources for place in part)
+        if isinstance(operation, Select):
+            return tuple(sources[0][place] if place >= 0 else -1 for place in operation.places)
+        return (-1,) * prod(step.shape)
+
+
+def _trees_in(operation: Operation) -> Trees | None:
+    """The trees of an operation: its own, or those of an estimator that another library wrote."""
+    if isinstance(operation, OnnxPart) and operation.estimator is not None:
+        return of_any(operation.estimator)
+    return operation.trees if isinstance(operation, TreeSum) else None
 
 
 _WEIGHTED = (ChannelNorm, Convolution, Dense, LayerNorm, OnnxPart)

@@ -67,8 +67,9 @@ class Trees:
             return tree.threshold
         with np.errstate(over="ignore"):
             rounded = tree.threshold.astype(np.float32)
+            below = np.nextafter(rounded, np.float32(-np.inf))
         above = rounded > tree.threshold
-        return np.where(above & (not self.strict), np.nextafter(rounded, np.float32(-np.inf)), rounded)
+        return np.where(above & (not self.strict), below, rounded)
 
     def double_threshold(self, tree: Tree) -> Floats:
         """(nodes,) thresholds t so that a number x in double precision goes left if x <= t, exactly where the library sends it left.
@@ -81,14 +82,11 @@ class Trees:
         with np.errstate(over="ignore", invalid="ignore"):
             last = self.threshold(tree).astype(np.float32)
             last = np.nextafter(last, np.float32(-np.inf)) if self.strict else last
-            following = np.nextafter(last, np.float32(np.inf))
-            top = np.float64(np.finfo(np.float32).max)
-            after = np.where(np.isposinf(following), top + 2.0**103 * 2, following.astype(np.float64))  # as if float32 went on
-            before = np.where(np.isneginf(last), -top - 2.0**103 * 2, last.astype(np.float64))
-            middle = before + (after - before) / 2
-        even = (last.view(np.uint32) & 1 == 0) & np.isfinite(last)
-        limits = np.where(even, middle, np.nextafter(middle, -np.inf))
-        return np.where(np.isposinf(last), np.inf, np.where(np.isneginf(last) & np.isneginf(tree.threshold), -np.inf, limits))
+            beyond = float(np.finfo(np.float32).max) + 2.0**104  # the number after the largest, if float32 went on
+            low, high = (np.clip(each.astype(np.float64), -beyond, beyond) for each in (last, np.nextafter(last, np.float32(np.inf))))
+        middle = low + (high - low) / 2
+        even = (last.view(np.uint32) & 1) == 0  # infinity is even too
+        return np.where(np.isposinf(last), np.inf, np.where(even, middle, np.nextafter(middle, -np.inf)))
 
 
 def of_sklearn(tree: Any, values: Floats) -> Tree:

@@ -32,7 +32,10 @@ ASKED_ALONE = 50
 
 
 class Runtime(Protocol):
-    """Where a file of some language runs."""
+    """Where a file of some language runs.
+
+    One that computes in less than double precision may have a number `largest`: rows with numbers beyond it are left out.
+    """
 
     @property
     def name(self) -> str:
@@ -95,12 +98,12 @@ class _Comparison:
     def run(self, rows: CheckRows) -> Parity:
         worst = _Worst()
         ordinary = ordinary_rows(rows)
-        for start, part in _batches(ordinary):
+        for start, part in batches(ordinary):
             self._add(worst, part, self.subject.answers(part), "row", start)
         edges, refused = 0, []
         for name, group in edge_cases(rows, self.program).items():
             taken = 0
-            for _, part in _batches(self.subject.exact(group)):
+            for _, part in batches(self.subject.exact(self._readable(group))):
                 answered = list(self._answered(part))
                 if answered:
                     given, answers = _merged(answered)
@@ -111,8 +114,18 @@ class _Comparison:
                 refused.append(name)
         return Parity(len(ordinary), edges, worst.difference, TOLERANCE, worst.changed, tuple(refused), worst.where, self.runtime.name)
 
+    def _readable(self, made: CheckRows) -> CheckRows:
+        """Made rows as the runtime reads them: if it has no missing texts, empty ones are missing."""
+        if not getattr(self.runtime, "empty_is_missing", False):
+            return made
+        texts = made.texts.copy()
+        texts[texts == ""] = None
+        return CheckRows(made.numbers, texts)
+
     def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
         """The rows that the student answers, with finite numbers."""
+        beyond = np.isfinite(rows.numbers) & (np.abs(rows.numbers) > getattr(self.runtime, "largest", np.inf))
+        rows = rows[~beyond.any(axis=tuple(range(1, beyond.ndim)))]
         try:
             yield from _finite(rows, self.subject.answers(rows))
         except BadInput:
@@ -187,7 +200,7 @@ def decisions(form: AnswerForm, values: Floats) -> NDArray[np.int64] | None:
     return (values > 0.5).astype(np.int64) if form.task == "multilabel" else values.argmax(axis=1)
 
 
-def _batches(rows: CheckRows) -> Iterator[tuple[int, CheckRows]]:
+def batches(rows: CheckRows) -> Iterator[tuple[int, CheckRows]]:
     """The rows in parts of at most `CELLS` cells, each with the position of its first row."""
     width = sum(int(np.prod(cells.shape[1:])) for cells in (rows.numbers, rows.texts))
     size = max(1, CELLS // max(1, width))

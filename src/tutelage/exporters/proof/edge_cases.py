@@ -51,9 +51,8 @@ def edge_cases(rows: CheckRows, program: Program) -> dict[str, CheckRows]:
     """
     groups: dict[str, CheckRows] = {}
     if rows.numbers[0].size:
-        numbers = rows.numbers.astype(program.dtype)
-        for name, group in edge_rows(numbers, [_on_row(trees, places) for trees, places in program.split_columns]).items():
-            groups[name] = CheckRows(group.astype(rows.numbers.dtype), rows.texts[np.arange(len(group)) % len(rows)])
+        for name, group in edge_rows(rows.numbers, [_on_row(trees, places) for trees, places in program.split_columns]).items():
+            groups[name] = CheckRows(group, rows.texts[np.arange(len(group)) % len(rows)])
     for column in range(rows.texts.shape[1]):
         known = _known(program, column)
         cells: dict[str, Sequence[str | None]] = {
@@ -69,9 +68,9 @@ def edge_cases(rows: CheckRows, program: Program) -> dict[str, CheckRows]:
 
 
 def _on_row(trees: Trees, places: tuple[int, ...]) -> Trees:
-    """The trees with the positions of their features among the numbers of the row."""
+    """The trees with the positions of their features among the numbers of the row; -1 for a feature that is none of them."""
     features = np.array(places)
-    return replace(trees, trees=tuple(replace(tree, feature=np.where(tree.inner, features[tree.feature], 0)) for tree in trees.trees))
+    return replace(trees, trees=tuple(replace(tree, feature=features[np.where(tree.inner, tree.feature, 0)]) for tree in trees.trees))
 
 
 def _known(program: Program, column: int) -> list[str]:

@@ -29,7 +29,7 @@ def edge_rows(rows: NDArray[np.number], trees: Sequence[Trees]) -> dict[str, NDA
 
     Args:
         rows: (rows, ...) ordinary rows. Whole numbers are ids, and get no other edges than their smallest and largest.
-        trees: the trees of the student that read these rows as they come.
+        trees: the trees of the student that read these rows as they come; a feature below 0 is none of their columns.
 
     Returns:
         For each name (rows, ...) of the dtype of `rows`.
@@ -85,7 +85,7 @@ def _with_odd_cells(rows: NDArray[np.number], values: Sequence[float]) -> NDArra
 
 def _at_splits(rows: NDArray[np.number], trees: Sequence[Trees]) -> NDArray[np.number]:
     """Rows that reach a split, on it, on either side of it, and with a gap there; splits are spread over all trees."""
-    places = [(many, tree, int(node)) for many in trees for tree in many.trees for node in np.flatnonzero(tree.inner)]
+    places = [(many, tree, int(node)) for many in trees for tree in many.trees for node in np.flatnonzero(tree.inner & (tree.feature >= 0))]
     chosen = [places[place] for place in np.linspace(0, len(places) - 1, min(SPLITS, len(places)), dtype=int)] if places else []
     parents: dict[int, NDArray[np.int64]] = {}
     made: list[NDArray[np.number]] = []
@@ -99,7 +99,10 @@ def _at_splits(rows: NDArray[np.number], trees: Sequence[Trees]) -> NDArray[np.n
             made.append(row)
             continue
         kind = np.float32 if many.single else np.float64
-        near = np.nextafter(kind(threshold), kind(-np.inf)), threshold, np.nextafter(kind(threshold), kind(np.inf)), np.nan
+        near = [np.nextafter(kind(threshold), kind(-np.inf)), threshold, np.nextafter(kind(threshold), kind(np.inf)), np.nan]
+        if many.single and rows.dtype == np.float64:  # where the nearest float32 changes
+            limit = many.double_threshold(tree)[node]
+            near += [limit, np.nextafter(limit, np.inf)]
         for value in near:
             tied = row.copy()
             tied[tree.feature[node]] = value
@@ -124,6 +127,9 @@ def _lead_to(row: Floats, many: Trees, tree: Tree, node: int, parents: NDArray[n
     while parents[node] != LEAF:
         parent = int(parents[node])
         feature, threshold = int(tree.feature[parent]), kind(thresholds[parent])
+        if feature < 0:  # it is computed from the row, such as a code: the row goes where it goes
+            node = parent
+            continue
         if tree.left[parent] == node:
             largest = np.nextafter(threshold, kind(-np.inf)) if many.strict else threshold
             high[feature] = min(high.get(feature, np.inf), float(largest))

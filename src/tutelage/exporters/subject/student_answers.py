@@ -12,12 +12,10 @@ from sklearn.base import is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from tutelage.core.answers import AnswerForm, list_classes, of_classes
-from tutelage.core.arrays import Floats, is_frame
-from tutelage.core.errors import BadInput, ShapeError, TutelageError, WrongType, require
-from tutelage.data.cells import cells_of, numbers
-from tutelage.data.rows import as_rows
-from tutelage.data.schema import columns_of, listed, select_columns, table_of
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import BadInput, ShapeError, TutelageError, WrongType
+from tutelage.data.schema import listed, select_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,45 +85,6 @@ def check_student(student: Any) -> None:
             check_is_fitted(student)
         except NotFittedError as error:
             raise BadInput(f"the {name} is not fitted; call its fit first.") from error
-    for _, step in getattr(getattr(student, "student_", None), "steps", ()):
-        for kind, _, columns in getattr(step, "transformers_", ()):
-            if kind in ("categories", "dates") and len(columns):
-                raise BadInput(
-                    f"a student of {kind} (columns {list_classes(tuple(columns))}) cannot be exported; expected numeric columns. "
-                    "Serve it from its folder."
-                )
-
-
-def numeric_rows(student: Any, check_on: Any) -> NDArray[Any]:
-    """Rows of any container as an array of numbers: as they are for a network, else in double precision.
-
-    Args:
-        student: a frame's columns are matched by name to those that it was fitted on.
-        check_on: whatever `as_rows` takes.
-
-    Raises:
-        BadInput: columns that the student lacks, or values that are no numbers. ShapeError: no rows, or no (rows, ...) array.
-    """
-    source = as_rows(check_on)
-    rows = table_of(source.part(0, source.count))
-    names = column_names(student)
-    if is_frame(rows):
-        rows = named_columns(rows, names) if names else rows
-        named = zip(columns_of(rows), rows.columns, strict=True)
-        rows = np.column_stack([_column(cells, f"column {str(name)!r}") for cells, name in named])
-    elif hasattr(rows, "toarray"):
-        rows = rows.toarray()
-    rows = np.asarray(rows)
-    if rows.dtype.kind not in "biuf":
-        rows = _column(rows.reshape(len(rows), -1), "a column").reshape(rows.shape)
-    if rows.ndim < 2 or 0 in rows.shape:
-        raise ShapeError(f"check_on has shape {rows.shape}; expected (rows, ...), with at least one row and one column.")
-    return np.asarray(rows if hasattr(student, "network") else rows.astype(np.float64))
-
-
-def ask(student: Any, form: AnswerForm, rows: NDArray[Any]) -> Answers:
-    """The student's answers and decisions to rows of numbers, as `ask_rows`."""
-    return ask_rows(student, form, _as_learnt(student, rows), rows)
 
 
 def ask_rows(student: Any, form: AnswerForm, given: Any, rows: NDArray[Any]) -> Answers:
@@ -169,13 +128,6 @@ def _odd_values(rows: NDArray[Any]) -> str:
     return next((words for words, test in found.items() if test(rows).any()), "")
 
 
-def _as_learnt(student: Any, rows: NDArray[Any]) -> Any:
-    """Rows with the names that a scikit-learn estimator was fitted with."""
-    if not hasattr(student, "feature_names_in_"):
-        return rows
-    return require("pandas").DataFrame(rows, columns=list(student.feature_names_in_))
-
-
 def named_columns(frame: Any, names: tuple[str, ...]) -> Any:
     """The columns that the student was fitted on, in its order."""
     given = [str(name) for name in frame.columns]
@@ -186,16 +138,3 @@ def named_columns(frame: Any, names: tuple[str, ...]) -> Any:
             f"{listed(given)}."
         )
     return select_columns(frame, [given.index(name) for name in names])
-
-
-def _column(values: Any, name: str) -> NDArray[Any]:
-    cells = cells_of(values)
-    flat = cells.ravel()
-    if cells.dtype.kind == "O" and not any(isinstance(cell, str | bytes) for cell in flat):
-        try:
-            return numbers(flat, "").reshape(cells.shape)
-        except BadInput:
-            pass
-    elif cells.dtype.kind in "biuf":
-        return cells
-    raise BadInput(f"{name} of check_on holds values that are no numbers, and an exported file takes numbers. Use a student of numbers.")

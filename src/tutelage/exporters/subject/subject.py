@@ -14,10 +14,11 @@ from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.data import cells as convert
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Schema, columns_of, select_columns, table_of
+from tutelage.data.tables.days import DAY
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.exporters.subject.student_answers import Answers, ask_rows, column_names, form_of, named_columns
-from tutelage.students.columns import DAY, Numbers
+from tutelage.students.columns import Numbers
 
 LAST_DAY = 1e6
 """Days after 1970 beyond which no date is written: in the year 4707."""
@@ -98,7 +99,7 @@ def subject_of(student: Any, check_on: Any) -> tuple[Subject, CheckRows]:
         return _of_frame(student, given)
     given = given.toarray() if hasattr(given, "toarray") else np.asarray(given)
     if given.dtype.kind not in "biuf":
-        given = convert.numbers(given.reshape(len(given), -1).ravel(), "a column of check_on").reshape(given.shape)
+        given = _array_of_numbers(given)
     if given.ndim < 2 or 0 in given.shape:
         raise ShapeError(f"check_on has shape {given.shape}; expected (rows, ...), with at least one row and one column.")
     rows = CheckRows.of_numbers(given if hasattr(student, "network") else given.astype(np.float64))
@@ -128,7 +129,10 @@ def _of_frame(student: Any, frame: Any) -> tuple[Subject, CheckRows]:
         kept = str(name) if names else None
         if column.type in ("text", "category") and not _numeric_levels(values):
             inputs.append(Input(kept, "text", column.type))
-            found = convert.texts(values, where)
+            try:
+                found = convert.texts(values, where)
+            except BadInput as error:  # which quotes a cell
+                raise BadInput(f"{where} holds cells of another type than the student expects; expected texts.") from error
             texts.append(np.array([None if convert.is_missing(cell) else str(cell) for cell in found.tolist()], dtype=object))
         else:
             inputs.append(Input(kept, "number", column.type))
@@ -144,6 +148,13 @@ def _of_frame(student: Any, frame: Any) -> tuple[Subject, CheckRows]:
     keeps_frame = hasattr(student, "feature_names_in_") or bool(texts) or hasattr(student, "schema")
     subject = _subject(student, tuple(inputs), rows, "list" if only_text else "frame" if keeps_frame and names else "array")
     return subject, subject.exact(rows)
+
+
+def _array_of_numbers(given: NDArray[Any]) -> NDArray[Any]:
+    try:
+        return convert.numbers(given.reshape(len(given), -1).ravel(), "").reshape(given.shape)
+    except BadInput as error:  # which quotes a cell
+        raise BadInput("check_on holds values that are no numbers; expected numbers, or a frame whose columns have names.") from error
 
 
 def _numeric_levels(values: NDArray[Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from tutelage.core.arguments import choice, whole
 from tutelage.core.errors import BadInput, shown
+from tutelage.core.records import Drop, Parity
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.subject import Subject
@@ -20,7 +21,7 @@ class Settings:
 
     Attributes:
         precision: of its numbers; None for that of the student.
-        target_opset: for ONNX, the version of its operators; None for the oldest that has them all.
+        target_opset: for ONNX, the version of its operators; None for 17, or for what the student needs.
         table: for SQL, the table that the rows are in.
 
     Raises:
@@ -39,6 +40,11 @@ class Settings:
         if not isinstance(self.table, str) or not self.table:
             raise BadInput(f"table is {shown(self.table)}; expected the name of a table.")
 
+    @property
+    def is_rounded(self) -> bool:
+        """Whether weights are rounded, so that decisions near a border may change."""
+        return self.precision in ("half", "int8", "int8-dynamic")
+
     def check(self, target: str, precisions: tuple[str, ...]) -> None:
         """Refuse a precision that a target does not have."""
         if self.precision is not None and self.precision not in precisions:
@@ -55,6 +61,8 @@ class Job:
         program: what it computes.
         stem: the name of the file, without its end.
         settings: how it is written.
+        proofs: how it was compared with its student, once it was.
+        drops: the same for a file of rounded weights.
     """
 
     subject: Subject
@@ -62,3 +70,5 @@ class Job:
     program: Program
     stem: str
     settings: Settings
+    proofs: tuple[Parity, ...] = ()
+    drops: tuple[Drop, ...] = ()

@@ -16,6 +16,7 @@ from tutelage.core.stored.checksums import onnx_intact
 from tutelage.data.cells import cells_of, numbers, texts, truth_values
 from tutelage.data.schema import Column, Schema, columns_of, table_of
 from tutelage.data.tables.column_types import ColumnType
+from tutelage.teachers.adapters.onnx_columns import columns_for
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 from tutelage.teachers.adapters.onnx_weights import digest_of, weight_files
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
@@ -31,7 +32,7 @@ _DTYPES: dict[str, Any] = {
     "tensor(string)": np.object_,
     **{f"tensor({sign}int{bits})": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
-BATCH_ROWS, BATCH_BYTES = 1000, 1 << 24
+BATCH_ROWS, BATCH_BYTES, MOST_BYTES = 1000, 1 << 24, 1 << 31
 _PROBABILITIES = ("probabilities", "output_probability", "probability", "scores_probabilities")
 
 
@@ -77,12 +78,16 @@ class OnnxTeacher:
                 whose columns have the names of the inputs.
 
         Raises:
-            BadInput: rows that the graph cannot process.
+            BadInput: rows that the graph cannot process, or a graph that takes more rows at a time than memory holds.
         """
         rows = row_count(inputs)
         feeds = self._feeds(inputs)
         fixed = self.session.get_inputs()[0].shape[:1]
         filled = fixed[0] if fixed and isinstance(fixed[0], int) and fixed[0] > 0 else None
+        if filled is not None and filled * _row_bytes(feeds) > MOST_BYTES:
+            raise BadInput(
+                f"the ONNX file takes {filled:,} rows at a time, which do not fit into memory; export the model for any number of rows."
+            )
         step = filled or _batch_rows(feeds)
         with errors_as_bad_input("the ONNX file"):
             answers = np.concatenate([self._run(feeds, start, min(start + step, rows), filled) for start in range(0, rows, step)])
@@ -109,16 +114,20 @@ class OnnxTeacher:
     def schema(self) -> Schema | None:
         """The columns that the file names, or that are inputs of their own, with their types; None if it names none."""
         graph_inputs = self.session.get_inputs()
-        if len(graph_inputs) == 1:
+        if self.columns is not None or len(graph_inputs) == 1:
             return self.columns
         return Schema(tuple(Column(one.name, _column_type(one.type)) for one in graph_inputs))
 
     def _feeds(self, inputs: Any) -> dict[str, Any]:
         """The rows by input, in its type; a sparse matrix is made dense in parts."""
         graph_inputs = self.session.get_inputs()
+        if self.columns is not None:
+            columns = columns_for(self.columns, [one.type == "tensor(string)" for one in graph_inputs], inputs)
+            parts = columns if isinstance(columns, list) else [columns]
+            return {one.name: part if hasattr(part, "tocsr") else _typed(part, one) for one, part in zip(graph_inputs, parts, strict=True)}
         if len(graph_inputs) == 1:
-            rows = inputs if self.columns is None else self.columns.select(inputs)
-            dense = rows.tocsr() if hasattr(rows, "tocsr") else _typed(matrix_of(rows), graph_inputs[0])
+            rows = matrix_of(inputs)
+            dense = rows.tocsr() if hasattr(rows, "tocsr") else _typed(rows, graph_inputs[0])
             return {graph_inputs[0].name: dense}
         names = tuple(one.name for one in graph_inputs)
         rows = table_of(inputs)
@@ -133,8 +142,11 @@ class OnnxTeacher:
 
 def _batch_rows(feeds: dict[str, Any]) -> int:
     """Rows a run: at most `BATCH_ROWS`, and fewer where they are wide, because hidden layers grow with their inputs."""
-    row_bytes = sum(8 * int(np.prod(values.shape[1:])) for values in feeds.values())
-    return int(np.clip(BATCH_BYTES // max(1, row_bytes), 1, BATCH_ROWS))
+    return int(np.clip(BATCH_BYTES // _row_bytes(feeds), 1, BATCH_ROWS))
+
+
+def _row_bytes(feeds: dict[str, Any]) -> int:
+    return max(1, sum(8 * int(np.prod(values.shape[1:])) for values in feeds.values()))
 
 
 def _column_type(declared_type: str) -> ColumnType:
@@ -216,12 +228,34 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
     fingerprint = f"onnx:{digest_of(content, files)}"
     if model.producer_name == PRODUCER:
         described = FileDescription.from_metadata({entry.key: entry.value for entry in model.metadata_props})
+        _check_graph(session, described, _name_of(source))
         output = session.get_outputs()[0].name
         return OnnxTeacher(session, _agreeing(described.form, declared), output, fingerprint, described.columns)
     labels = _class_labels(model.graph)
     output = _answer_output(session, of_classifier=labels is not None)
     form = _form(session, output, labels, declared)
     return OnnxTeacher(session, form, output, fingerprint, of_classifier=labels is not None)
+
+
+def _check_graph(session: Any, described: FileDescription, name: str) -> None:
+    """Refuse a graph that does not have the inputs and outputs that its description names.
+
+    Raises:
+        DamagedFile: it does not.
+    """
+    form, inputs, outputs = described.form, session.get_inputs(), session.get_outputs()
+    width = None if described.columns is None else len(described.columns.columns)
+    by_column = any(one.type == "tensor(string)" for one in inputs)
+    taken = len(inputs) if by_column else inputs[0].shape[1] if len(inputs) == 1 and len(inputs[0].shape) == 2 else None
+    expected = "prediction" if form.task == "regression" else "probabilities"
+    answers = outputs[0].shape[1] if outputs and len(outputs[0].shape) == 2 else None
+    if (
+        not (outputs and outputs[0].name == expected and outputs[0].type in ("tensor(float)", "tensor(double)"))
+        or form.kind != ("values" if form.task == "regression" else "probabilities")
+        or (width is not None and taken != width)
+        or (form.task != "regression" and answers != len(form.classes))
+    ):
+        raise DamagedFile(f"the inputs and outputs of {name} are not those that it describes. Export the student again.")
 
 
 def _agreeing(form: AnswerForm, declared: Declared) -> AnswerForm:

@@ -21,7 +21,8 @@ class FileDescription:
 
     Attributes:
         form: kind, task and classes of the answers.
-        columns: names and types of the columns, in order; None for rows of another shape than (rows, columns).
+        columns: names and types of the columns, in order; None for rows of another shape than (rows, columns). A file takes dates and
+            durations as days, truth values as 0 and 1, and a missing text as the empty one.
 
     Example:
         >>> description = FileDescription(AnswerForm("probabilities", "binary", ("no", "yes")), Schema((Column("size", "number"),)))
@@ -51,6 +52,8 @@ class FileDescription:
             plain: dict[str, Any] = {key: json.loads(metadata[key]) for key in ("kind", "task", "classes", "columns")}
             form = AnswerForm(plain["kind"], plain["task"], tuple(plain["classes"]))
             columns = plain["columns"]
+            if not all(isinstance(one["name"], str | None) for one in columns or ()):
+                raise TypeError("a name of a column is no text")
             return cls(form, None if columns is None else Schema(tuple(Column(one["name"], one["type"]) for one in columns)))
         except (ValueError, KeyError, TypeError, RecursionError, BadInput) as error:
             raise DamagedFile(f"the file's metadata is not what tutelage writes ({one_line(error)}). Export the student again.") from error

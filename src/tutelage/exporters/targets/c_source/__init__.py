@@ -1,0 +1,1 @@
+"""A program as one C99 file: its text, its compilers and its proof."""

@@ -1,0 +1,57 @@
+"""The decisions of a file: a name of a class for each row, or 0 and 1 for each label."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.answers import AnswerForm
+from tutelage.exporters.targets.onnx.graph import BOOL, DOUBLE, FLOAT, INT64, STRING, Graph, Value
+
+PROBABILITIES, LABEL, PREDICTION = "probabilities", "label", "prediction"
+Outputs = dict[str, tuple[str, int, list[Any]]]
+
+
+def outputs_of(graph: Graph, form: AnswerForm, answers: Value) -> Outputs:
+    """The outputs of a graph: probabilities in single precision and labels, or values in the precision that they have.
+
+    The labels are decided before the probabilities are rounded.
+    """
+    shape = ["rows", *answers.shape]
+    if form.task == "regression":
+        answers = answers if answers.kind in (FLOAT, DOUBLE) else graph.cast(answers, FLOAT)
+        return {PREDICTION: (answers.name, answers.kind, shape)}
+    if form.task == "multilabel":
+        over = graph.node("Greater", answers.name, graph.numbers(0.5, answers.kind))
+        label, kind, label_shape = graph.node("Cast", over, to=INT64), INT64, shape
+    else:
+        names, kind = _label_constant(form.classes)
+        place = graph.node("ArgMax", answers.name, axis=1, keepdims=0)
+        label, label_shape = graph.node("Gather", graph.constant(names), place), ["rows"]
+    return {PROBABILITIES: (graph.cast(answers, FLOAT).name, FLOAT, shape), LABEL: (label, kind, label_shape)}
+
+
+def _label_constant(classes: tuple[Any, ...]) -> tuple[NDArray[Any], int]:
+    """Class names as an array that ONNX can hold, and its type."""
+    types = {type(label) for label in classes}
+    if types == {str}:
+        return np.array(classes, dtype=object), STRING
+    if types == {bool}:
+        return np.array(classes), BOOL
+    if types == {int} and all(-(2**63) <= label < 2**63 for label in classes):
+        return np.array(classes, dtype=np.int64), INT64
+    if types == {float}:
+        return np.array(classes, dtype=np.float64), DOUBLE
+    return np.array([json.dumps(label) for label in classes], dtype=object), STRING
+
+
+def label_codes(form: AnswerForm, labels: NDArray[Any]) -> NDArray[np.int64]:
+    """The labels of a file as codes of the classes, or (rows, labels) of 0 and 1; -1 for what is no class."""
+    if form.task == "multilabel":
+        return labels.astype(np.int64)
+    stored, _ = _label_constant(form.classes)
+    places = {label: place for place, label in enumerate(stored.tolist())}
+    return np.array([places.get(label, -1) for label in labels.tolist()], dtype=np.int64)

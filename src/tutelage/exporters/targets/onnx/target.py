@@ -1,0 +1,162 @@
+"""A program as an ONNX model that says what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tutelage.core.errors import BadInput, require
+from tutelage.core.stored.checksums import onnx_with_checksum
+from tutelage.data.schema import Column, Schema
+from tutelage.exporters.program import operations as op
+from tutelage.exporters.program.program import Program
+from tutelage.exporters.proof.compare import Runtime
+from tutelage.exporters.targets.job import Job
+from tutelage.exporters.targets.onnx import columns, forest, functions, layers, parts, words
+from tutelage.exporters.targets.onnx.columns import Row
+from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, HALF, NEWEST, OLDEST, OPSET, Graph, Value
+from tutelage.exporters.targets.onnx.labels import outputs_of
+from tutelage.exporters.targets.onnx.runtime import OnnxRuntime, timing_command
+from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+PRECISIONS = ("half", "int8", "int8-dynamic")
+_WEIGHTED = (op.Dense, op.Convolution)
+
+
+def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
+    """The model, by file name.
+
+    A table with columns of texts has one input a column, (rows, 1), by the name of the column; other rows have one input `inputs`. A
+    classifier has the outputs `probabilities` at temperature 1 and `label`, a regressor `prediction`.
+
+    Args:
+        job: what to write.
+        header: lines that say what it is, and how it was proven.
+
+    Raises:
+        BadInput: the program has an operation, or the settings have a precision or a version, that a runtime does not have.
+        MissingExtra: onnx or onnxruntime is not installed.
+    """
+    require("onnx")
+    job.settings.check("ONNX", PRECISIONS)
+    _check_weights(job)
+    model = model_of(job.program, job.settings.precision, job.settings.target_opset)
+    if job.settings.precision in ("int8", "int8-dynamic"):
+        from tutelage.exporters.targets.onnx.quantise import quantised
+
+        model = quantised(model, job)
+    _describe(model, job, header)
+    return {f"{job.stem}.onnx": onnx_with_checksum(model)}
+
+
+def model_of(program: Program, precision: str | None = None, target_opset: int | None = None) -> ModelProto:
+    """A program as a model without a description."""
+    part_opsets = [parts.opset_of(step.operation) for step in program.steps if isinstance(step.operation, op.OnnxPart)]
+    opset = max([OPSET, *part_opsets]) if target_opset is None else target_opset
+    if not OLDEST <= opset <= NEWEST:
+        raise BadInput(f"target_opset is {opset}; expected {OLDEST} to {NEWEST}, or none for {OPSET} or what the student needs.")
+    in_single = precision is not None or (program.single and np.dtype(program.dtype) != np.float64)
+    graph = Graph(
+        opset, work=FLOAT if in_single else DOUBLE, layers=HALF if precision == "half" else None, gemm=not str(precision).startswith("int8")
+    )
+    row = Row.of(program)
+    values: list[Value] = []
+    for step in program.steps:
+        operation, sources = step.operation, [values[each] for each in step.sources]
+        if operation.reads_row:
+            value = _READERS[type(operation)](graph, row, operation)
+        elif isinstance(operation, op.OnnxPart):
+            value = parts.part(graph, operation, *sources, half=precision == "half")
+        else:
+            value = _OPERATIONS[type(operation)](graph, operation, *sources)
+        values.append(Value(value.name, value.kind, step.shape))
+    inputs = {name: (one.kind, ["rows", *one.shape]) for name, one in row.inputs.items()}
+    return graph.model(inputs, outputs_of(graph, program.form, values[-1]))
+
+
+_READERS: dict[type[op.Operation], Callable[[Graph, Row, Any], Value]] = {
+    op.Numbers: columns.numbers,
+    op.Category: columns.category,
+    op.Terms: words.terms,
+    op.Constant: columns.constant,
+}
+_OPERATIONS: dict[type[op.Operation], Callable[..., Value]] = {
+    op.Select: columns.select,
+    op.Join: columns.join,
+    op.FillGaps: columns.fill_gaps,
+    op.Arithmetic: columns.arithmetic,
+    op.Clip: columns.clip,
+    op.OneHot: columns.one_hot,
+    op.TreeSum: forest.tree_sum,
+    op.Dense: layers.dense,
+    op.Apply: functions.apply,
+    op.Softmax: functions.softmax,
+    op.BothClasses: functions.both_classes,
+    op.Convolution: layers.convolution,
+    op.Pooling: layers.pooling,
+    op.ChannelNorm: layers.channel_norm,
+    op.LayerNorm: layers.layer_norm,
+    op.Reshape: layers.reshape,
+}
+"""How each operation is written, from the values of its sources."""
+
+
+def _check_weights(job: Job) -> None:
+    """Refuse to round a student that has no weighted sums."""
+    weighted = any(
+        isinstance(step.operation, _WEIGHTED) or (isinstance(step.operation, op.OnnxPart) and step.operation.estimator is None)
+        for step in job.program.steps
+    )
+    if job.settings.precision is not None and not weighted:
+        raise BadInput(
+            f"precision is {job.settings.precision!r}, and this student has no weighted sums that could be rounded: trees compare numbers. "
+            "Leave precision out."
+        )
+
+
+def _describe(model: ModelProto, job: Job, header: Sequence[str]) -> None:
+    model.producer_name, model.producer_version, model.doc_string = PRODUCER, "", "\n".join(header)
+    program = job.program
+    schema = Schema(tuple(Column(one.name, one.type) for one in program.inputs)) if program.inputs else None
+    del model.metadata_props[:]
+    described = FileDescription(program.form, schema).to_metadata()
+    if job.proofs:
+        described["parity"] = json.dumps(asdict(job.proofs[0]))
+    if job.drops:
+        described["drop"] = json.dumps(asdict(job.drops[0]))
+    for key, value in described.items():
+        model.metadata_props.add(key=key, value=value)
+
+
+def runtimes(job: Job) -> list[Runtime]:
+    """Where such a file is proven: onnxruntime on this machine.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    return [OnnxRuntime(f"onnxruntime {require('onnxruntime').__version__}")]
+
+
+def rounding(job: Job) -> float:
+    """Relative error of weighted sums in the file, where it is that of single precision."""
+    return float(np.finfo(np.float32).eps) if any(_in_single(step.operation) for step in job.program.steps) else 0.0
+
+
+def _in_single(operation: op.Operation) -> bool:
+    """Whether a runtime has an operation in single precision only."""
+    if isinstance(operation, op.OnnxPart):
+        return operation.single
+    return isinstance(operation, op.Apply) and operation.function == "gelu"
+
+
+def timed(path: Path, job: Job, folder: Path) -> list[str]:
+    """The command of a process that times calls, as `Child` runs it."""
+    return timing_command(path, job, folder)

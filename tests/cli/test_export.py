@@ -1,0 +1,61 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tutelage.cli import main
+from tutelage.exporters.proof import edge_cases
+
+
+@pytest.fixture(autouse=True)
+def few_rows(monkeypatch):
+    monkeypatch.setattr(edge_cases, "ROWS", 300)
+
+
+def test_the_end_of_the_file_decides_what_is_written(flowers, here, capsys):
+    assert main(["export", flowers.run, "student.py"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("student.py: ")
+    assert "bytes of Python. Compared with the student on 300 rows and" in printed
+    asked = "import student; print(student.predict({name: 1.0 for name in student.COLUMNS}))"
+    label = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
+    assert label in ("setosa", "versicolor", "virginica")
+
+
+def test_the_record_is_printed_as_json_and_lies_beside_the_file(flowers, here, capsys):
+    assert main(["export", flowers.run, "student.py", "--data", flowers.test, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads((here / "student.py.json").read_text())
+    assert (printed["target"], printed["proofs"][0]["rows"]) == ("Python", 300)
+
+
+def test_an_unproven_file_says_so(flowers, here, capsys):
+    assert main(["export", flowers.run, "student.py", "--unproven"]) == 0
+    assert "Not proven" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("student.pmml",), "student.pmml ends in '.pmml'; expected one of"),
+        (("student.pte",), "a TrainedStudent cannot be written for ExecuTorch"),
+        (("student.py", "--precision", "int8"), "precision is 'int8'; a file of Python has 'double'"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_sentence(flowers, here, user_error, arguments, sentence):
+    assert sentence in user_error("export", flowers.run, *arguments)
+
+
+def test_bench_shows_the_student_beside_its_file(flowers, here, capsys):
+    assert main(["bench", flowers.run, "--to", "py", "--seconds", "0.05"]) == 0
+    printed = capsys.readouterr().out
+    assert "student.py" in printed
+    assert "fastest" in printed
+    assert main(["bench", flowers.run, "--to", "py", "--seconds", "0.05", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in result["contenders"]] == ["student", "student.py"]
+
+
+def test_bench_needs_rows_for_a_teacher(flowers, user_error):
+    assert "a teacher answers real rows; pass --data" in user_error("bench", flowers.run, "--teacher", flowers.teacher)

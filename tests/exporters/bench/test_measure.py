@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from tutelage.core.errors import BadInput
+from tutelage.exporters.bench import measure as module
+from tutelage.exporters.bench.display import bench_table
+from tutelage.exporters.bench.measure import bench
+from tutelage.students.trees import SoftTree
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3))
+TREE = SoftTree(max_leaf_nodes=4, random_state=0).fit(X, (X[:, 0] > 0).astype(int))
+
+
+@pytest.fixture(scope="module")
+def result():
+    forest = RandomForestClassifier(3, random_state=0).fit(X, X[:, 0] > 0)
+    return bench(TREE, X, to=["py"], teacher=forest, seconds=0.2)
+
+
+def test_every_contender_is_measured_in_turn_in_its_own_process(result):
+    assert [one.name for one in result.contenders] == ["teacher", "student", "student.py"]
+    teacher, student, file = result.contenders
+    assert teacher.size_bytes > file.size_bytes
+    assert file.peak_bytes < student.peak_bytes  # the standard library alone
+    assert student.multiply_adds == file.multiply_adds == 2
+    assert teacher.multiply_adds is None
+    assert all(one.alone.batch_rows == 1 and one.batch.batch_rows == 60 and one.alone.calls >= 20 for one in result.contenders)
+    assert all(one.alone.ci95_us is not None for one in result.contenders)
+
+
+def test_others_are_compared_with_the_fastest(result):
+    (fastest,) = [one for one in result.contenders if one.slower is None]
+    for one in result.contenders:
+        if one is not fastest:
+            middle, low, high = one.slower
+            assert 1 <= low <= middle <= high
+
+
+def test_the_table_has_a_row_for_each_and_says_where_it_ran(result):
+    table = bench_table(result)
+    assert table.row_count == 3
+    assert "student.py in Python 3" in table.caption
+    assert [str(column.header) for column in table.columns][1] == "1 row, µs"
+
+
+def test_what_cannot_be_measured_is_named_and_refused_if_it_was_asked_for():
+    result = bench(TREE, X, seconds=0.02)
+    assert any(reason.startswith("pte: a SoftTree cannot be written for ExecuTorch") for reason in result.skipped)
+    with pytest.raises(BadInput, match="cannot be written for ExecuTorch"):
+        bench(TREE, X, to=["pte"], seconds=0.02)
+    with pytest.raises(BadInput, match="no target is named 'jpg'; expected one of"):
+        bench(TREE, X, to=["jpg"])
+    with pytest.raises(BadInput, match="seconds is -1"):
+        bench(TREE, X, seconds=-1)
+    with pytest.raises(BadInput, match=r"the teacher cannot be timed: it cannot be sent to another process \("):
+        bench(TREE, X, teacher=lambda rows: rows, seconds=0.02)
+
+
+def test_a_ratio_is_taken_over_blocks_in_which_both_took_turns():
+    drift = np.linspace(1, 3, 10)  # a machine that slows down meets both
+    middle, low, high = module._ratio(2.0 * drift, drift)
+    assert (middle, low, high) == (pytest.approx(2), pytest.approx(2), pytest.approx(2))

@@ -1,0 +1,57 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.tree import DecisionTreeRegressor
+
+from tutelage.core.errors import BadInput
+from tutelage.exporters.program.operations import TreeSum
+from tutelage.exporters.program.trees import of_averaged
+from tutelage.exporters.targets.onnx import forest as module
+from tutelage.exporters.targets.onnx.forest import tree_sum
+from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, Graph, Value
+from tutelage.exporters.targets.onnx.runtime import OnnxStudent
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(100, 2))
+
+
+def answers(trees, rows):
+    graph, kind = Graph(), FLOAT if trees.single else DOUBLE
+    found = tree_sum(graph, TreeSum(trees), Value("inputs", kind, (2,)))
+    assert (found.kind, found.shape) == (DOUBLE, (trees.outputs,))
+    model = graph.model({"inputs": (kind, ["rows", 2])}, {"answers": (found.name, DOUBLE, ["rows", trees.outputs])})
+    return OnnxStudent.load(model.SerializeToString()).answer(rows)
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_values_keep_double_precision(single):
+    tree = DecisionTreeRegressor(max_leaf_nodes=9).fit(X.astype(np.float32), X[:, 0] / 3)
+    trees = replace(of_averaged([tree], 1), single=single)
+    np.testing.assert_array_equal(answers(trees, X.astype(np.float32))[:, 0], tree.predict(X.astype(np.float32)))
+
+
+def test_a_tree_of_one_leaf_is_a_constant():
+    tree = DecisionTreeRegressor().fit(X, np.full(100, 0.1))
+    np.testing.assert_array_equal(answers(of_averaged([tree], 1), X), tree.predict(X)[:, None])
+
+
+def test_trees_of_one_number_a_leaf_answer_in_turn():
+    first, second = (DecisionTreeRegressor(max_depth=2).fit(X, X[:, column]) for column in (0, 1))
+    trees = of_averaged([first, second, first, second], 1)
+    expected = 2 * np.column_stack([first.predict(X), second.predict(X)]) + [1.0, -1.0]
+    np.testing.assert_allclose(answers(replace(trees, outputs=2, divisor=1, start=np.array([1.0, -1.0])), X), expected)
+
+
+def test_more_leaves_than_single_precision_can_number_are_refused(monkeypatch):
+    monkeypatch.setattr(module, "MOST_LEAVES", 4)
+    trees = of_averaged([DecisionTreeRegressor(max_leaf_nodes=5).fit(X, X[:, 0])], 1)
+    with pytest.raises(BadInput, match=r"the trees have 5 leaves; a file can hold 4"):
+        tree_sum(Graph(), TreeSum(trees), Value("inputs", FLOAT, (2,)))
+
+
+def test_trees_after_other_steps_are_cast_to_their_precision():
+    graph = Graph()
+    tree_sum(graph, TreeSum(of_averaged([DecisionTreeRegressor(max_depth=1).fit(X, X[:, 0])], 1)), Value("inputs", DOUBLE, (2,)))
+    assert [node.op_type for node in graph.nodes][:2] == ["Cast", "TreeEnsembleRegressor"]
+    assert graph.nodes[0].attribute[0].i == FLOAT

@@ -1,0 +1,66 @@
+"""Words of texts are weighed as scikit-learn weighs them, digits and other alphabets included."""
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput
+from tutelage.exporters.program import operations as op
+from tutelage.exporters.program.program import Program, Step
+from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.exporters.subject.inputs import Input
+from tutelage.exporters.targets.onnx.runtime import OnnxStudent
+from tutelage.exporters.targets.onnx.target import model_of
+
+TEXTS = [
+    *("Hello world, hello Wörld", "the naïve café is closed", "日本語 テキスト x² bb_c a b", "", "GRÜSSE aus Köln; grüße aus KÖLN"),
+    *("½ cup \ufb01_1 of the World hello world", "a b c", "foo__bar don't stop", "\U0001f642 ok ok OK", "ДОМ дом"),
+]
+
+
+def program(**settings):
+    width = len(settings["vocabulary"] or ()) or 4
+    defaults = {"shortest": 1, "longest": 1, "lowercase": True, "binary": False, "sublinear": False, "weights": None, "norm": "l2"}
+    step = Step(op.Terms(place=0, width=width, **(defaults | settings)), (), (width,))
+    return Program((Input(None, "text", "text"),), (0,), (step,), AnswerForm("values", "regression"), np.float64, single=False)
+
+
+@pytest.mark.parametrize("opset", [11, 17, 25])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"ngram_range": (1, 2), "sublinear_tf": True},
+        {"ngram_range": (2, 3)},
+        {"binary": True, "norm": "l1"},
+        {"norm": None, "use_idf": False, "lowercase": False},
+    ],
+    ids=str,
+)
+def test_words_weigh_what_they_weigh_in_scikit_learn(settings, opset):
+    model = TfidfVectorizer(**settings).fit(TEXTS)
+    shortest, longest = model.ngram_range
+    made = program(
+        vocabulary=tuple(model.get_feature_names_out()),
+        shortest=shortest,
+        longest=longest,
+        lowercase=model.lowercase,
+        binary=model.binary,
+        sublinear=model.sublinear_tf,
+        weights=model.idf_ if model.use_idf else None,
+        norm=model.norm,
+    )
+    file = OnnxStudent.load(model_of(made, None, opset).SerializeToString())
+    others = [*TEXTS, "nothing known", "HELLO hello WORLD"]
+    found = file.answers(made, CheckRows(np.empty((len(others), 0)), np.array(others, dtype=object)[:, None])).values
+    np.testing.assert_allclose(found, model.transform(others).toarray(), atol=1e-15)
+    nothing = file.answers(made, CheckRows(np.empty((2, 0)), np.array([["a"], [None]], dtype=object))).values
+    np.testing.assert_array_equal(nothing, np.zeros_like(nothing))
+
+
+def test_what_a_runtime_does_not_compute_is_one_sentence():
+    with pytest.raises(BadInput, match="which has no hashing of words"):
+        model_of(program(vocabulary=None))
+    with pytest.raises(BadInput, match="it knows words with a final sigma"):
+        model_of(program(vocabulary=("\u03bf\u03b4\u03cc\u03c2",)))

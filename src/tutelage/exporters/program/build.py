@@ -8,6 +8,7 @@ import numpy as np
 
 from tutelage.core.errors import BadInput
 from tutelage.exporters.program.columns import COLUMNS
+from tutelage.exporters.program.ensembles import ENSEMBLES, boosters
 from tutelage.exporters.program.lowering import Lowering
 from tutelage.exporters.program.operations import Category, Numbers, OnnxPart, Select, TreeSum
 from tutelage.exporters.program.program import Program, Step
@@ -28,7 +29,7 @@ def program_of(subject: Subject, rows: CheckRows) -> Program:
         BadInput: the student cannot be exported. MissingExtra: onnxscript or skl2onnx is not installed, for a network or an estimator
             that is written by it.
     """
-    lowering = Lowering(subject.inputs, subject.row_shape, STUDENTS | COLUMNS | TEXTS)
+    lowering = Lowering(subject.inputs, subject.row_shape, STUDENTS | ENSEMBLES | boosters() | COLUMNS | TEXTS)
     if hasattr(subject.student, "network"):
         from tutelage.exporters.program.networks import lower_network
 

@@ -7,8 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import FeatureUnion
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from tutelage.core.errors import BadInput
 from tutelage.data.cells import is_missing
@@ -22,23 +32,21 @@ def _column_transformer(program: Lowering, model: ColumnTransformer, rows: Value
     for name, step, _ in model.transformers_:
         places = _places(model, name)
         if places and not (isinstance(step, str) and step == "drop"):
-            chosen = _chosen(program, rows, places)
+            chosen = program.chosen(rows, places)
             parts.append(chosen if isinstance(step, str) else program.lower(step, chosen))
-    if all(isinstance(part, Columns) for part in parts):
-        return Columns(tuple(place for part in parts if isinstance(part, Columns) for place in part.places))
-    numbers = [program.numbers(part) for part in parts]
-    return numbers[0] if len(numbers) == 1 else program.then(op.Join(), *numbers)
+    return program.joined(parts)
+
+
+def _union(program: Lowering, model: FeatureUnion, rows: Value) -> Value:
+    if model.transformer_weights:
+        raise BadInput("a FeatureUnion with weights cannot be exported; expected one without.")
+    steps = [step for _, step in model.transformer_list if step != "drop"]
+    return program.joined([rows if isinstance(step, str) else program.lower(step, rows) for step in steps])
 
 
 def _places(model: ColumnTransformer, name: str) -> list[int]:
     """Positions of the columns that a step of a ColumnTransformer takes, however they were named."""
     return [int(place) for place in np.atleast_1d(np.arange(model.n_features_in_)[model._transformer_to_input_indices[name]])]
-
-
-def _chosen(program: Lowering, rows: Value, places: list[int]) -> Value:
-    if isinstance(rows, Columns):
-        return Columns(tuple(rows.places[place] for place in places))
-    return program.then(op.Select(tuple(places)), rows)
 
 
 def _scaler(program: Lowering, model: StandardScaler, rows: Value) -> Value:
@@ -60,16 +68,42 @@ def _range_scaler(program: Lowering, model: MinMaxScaler, rows: Value) -> Value:
     return program.then(op.Clip(*map(float, model.feature_range)), scaled) if model.clip else scaled
 
 
+def _largest_scaler(program: Lowering, model: MaxAbsScaler, rows: Value) -> Value:
+    scaled = program.arithmetic(rows, "divide", model.scale_)
+    return program.then(op.Clip(-1.0, 1.0), scaled) if getattr(model, "clip", False) else scaled
+
+
 def _imputer(program: Lowering, model: SimpleImputer, rows: Value) -> Value:
-    filled = np.asarray(model.statistics_)
-    if filled.dtype.kind != "f" or not np.isfinite(filled).all() or model.add_indicator or not np.isnan(model.missing_values):
-        raise BadInput("this SimpleImputer cannot be exported; expected one that fills NaN in every column with a number, and adds none.")
-    return program.then(op.FillGaps(filled), program.numbers(rows))
+    fills = list(model.statistics_)
+    kinds = [program.inputs[place].kind for place in rows.places] if isinstance(rows, Columns) else ["number"] * len(fills)
+    if not _is_nan(model.missing_values) or any(
+        kind == "text" and not isinstance(fill, str) for kind, fill in zip(kinds, fills, strict=True)
+    ):
+        raise BadInput(
+            "this SimpleImputer cannot be exported; expected one that fills NaN, with a number or a text as its column has them."
+        )
+    known = [place for place, fill in enumerate(fills) if not _is_nan(fill)]  # it drops columns without any number
+    chosen, values = program.chosen(rows, known), [fills[place] for place in known]
+    if isinstance(chosen, Columns):
+        filled: Value = chosen.filled(values)
+    else:
+        filled = program.then(op.FillGaps(np.array(values, dtype=np.float64)), chosen)
+    return program.joined([filled, _indicator(program, model.indicator_, rows)]) if model.add_indicator else filled
 
 
-def _as_they_are(program: Lowering, model: Any, rows: Value) -> Value:
-    """The columns are what they are already: the door of the file reads them as numbers, or as texts."""
-    return rows
+def _indicator(program: Lowering, model: MissingIndicator, rows: Value) -> Value:
+    if not isinstance(rows, Columns) or not _is_nan(model.missing_values):
+        raise BadInput("a MissingIndicator after another step, or of another value than NaN, cannot be exported.")
+    chosen = rows.chosen(model.features_)
+    columns = [
+        program.then(op.Category(program.inputs[place].kind == "text", program.place(place), (), (), 0.0, float(fill is None)))
+        for place, fill in zip(chosen.places, chosen.fills, strict=True)
+    ]
+    return program.joined(columns)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
 def _function(program: Lowering, model: FunctionTransformer, rows: Value) -> Value:
@@ -79,39 +113,55 @@ def _function(program: Lowering, model: FunctionTransformer, rows: Value) -> Val
     return rows
 
 
+def _target_codes(program: Lowering, model: TargetEncoder, rows: Value) -> Value:
+    if model.target_type_ == "multiclass":
+        raise BadInput("a TargetEncoder of several classes cannot be exported; expected one of two classes, or of values.")
+    columns: list[Value] = []
+    for place, (categories, codes) in enumerate(zip(model.categories_, model.encodings_, strict=True)):
+        missing = [float(code) for level, code in zip(categories, codes, strict=True) if is_missing(level)]
+        unseen = float(model.target_mean_)
+        columns.append(_category(program, rows, place, categories, [*map(float, codes)], unseen=unseen, missing=(missing or [unseen])[0]))
+    return program.joined(columns)
+
+
+def _as_they_are(program: Lowering, model: Any, rows: Value) -> Value:
+    """The columns are what they are already: the door of the file reads them as numbers, or as texts."""
+    return rows
+
+
 def _codes(program: Lowering, model: OrdinalEncoder, rows: Value) -> Value:
     unseen = float(model.unknown_value) if model.handle_unknown == "use_encoded_value" else -1.0  # the student refuses it otherwise
-    columns = []
+    columns: list[Value] = []
     for place, categories in enumerate(model.categories_):
-        groups = _groups(model, place, len(categories))
-        codes = [float(code) for code in groups]
+        codes = [float(code) for code in _groups(model, place, len(categories))]
         found = [number for number, level in enumerate(categories) if is_missing(level)]
         missing = float(model.encoded_missing_value) if found else unseen
         columns.append(_category(program, rows, place, categories, codes, unseen=unseen, missing=missing))
-    return columns[0] if len(columns) == 1 else program.then(op.Join(), *columns)
+    return program.joined(columns)
 
 
 def _one_hot(program: Lowering, model: OneHotEncoder, rows: Value) -> Value:
-    columns, widths = [], []
+    columns: list[Value] = []
+    widths = []
     for place, categories in enumerate(model.categories_):
         groups = _groups(model, place, len(categories))
         dropped = None if model.drop_idx_ is None else model._drop_idx_after_grouping[place]
         width = max(groups) + 1 - (dropped is not None)
         codes = [-1.0 if group == dropped else float(group - (dropped is not None and group > dropped)) for group in groups]
         infrequent = _infrequent(model, place)
-        unseen = codes[infrequent] if infrequent is not None and model.handle_unknown == "infrequent_if_exist" else -1.0
+        unseen = codes[infrequent] if infrequent is not None and model.handle_unknown in ("infrequent_if_exist", "warn") else -1.0
         found = [number for number, level in enumerate(categories) if is_missing(level)]
         missing = codes[found[0]] if found else unseen
         columns.append(_category(program, rows, place, categories, codes, unseen=unseen, missing=missing))
         widths.append(width)
-    codes_of_all = columns[0] if len(columns) == 1 else program.then(op.Join(), *columns)
-    return program.then(op.OneHot(tuple(widths)), codes_of_all)
+    return program.then(op.OneHot(tuple(widths)), program.numbers(program.joined(columns)))
 
 
 def _groups(model: OrdinalEncoder | OneHotEncoder, place: int, count: int) -> list[int]:
     """The group of each category: rare ones share the last."""
     mappings = getattr(model, "_default_to_infrequent_mappings", None) if model._infrequent_enabled else None
-    return list(range(count)) if mappings is None or mappings[place] is None else [int(group) for group in mappings[place]]
+    groups = [] if mappings is None or mappings[place] is None else [int(group) for group in mappings[place]]
+    return [*groups, *range(max(groups, default=-1) + 1, count + max(groups, default=-1) + 1 - len(groups))]  # a gap is no rare one
 
 
 def _infrequent(model: OneHotEncoder, place: int) -> int | None:
@@ -129,12 +179,14 @@ def _category(program: Lowering, rows: Value, place: int, categories: Any, codes
     levels = tuple(str(level) if text else float(level) for level, _ in known if text == isinstance(level, str))
     if len(levels) != len(known):
         raise BadInput(f"column {column.name!r} has categories of several types, which cannot be exported; expected texts, or numbers.")
+    fill = rows.fills[place]
+    if fill is not None:
+        missing = dict(zip(levels, (code for _, code in known), strict=True)).get(fill, unseen)
     return program.then(op.Category(text, program.place(rows.places[place]), levels, tuple(code for _, code in known), unseen, missing))
 
 
 COLUMNS: dict[type, Lower] = {
     ColumnTransformer: _column_transformer,
-    FunctionTransformer: _function,
     Numbers: _as_they_are,
     Levels: _as_they_are,
     OrdinalEncoder: _codes,
@@ -142,5 +194,10 @@ COLUMNS: dict[type, Lower] = {
     StandardScaler: _scaler,
     RobustScaler: _robust_scaler,
     MinMaxScaler: _range_scaler,
+    MaxAbsScaler: _largest_scaler,
     SimpleImputer: _imputer,
+    MissingIndicator: _indicator,
+    FunctionTransformer: _function,
+    TargetEncoder: _target_codes,
+    FeatureUnion: _union,
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,33 @@ from tutelage.exporters.subject.inputs import Input
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of the row as they come, by their positions among the inputs."""
+    """Columns of the row, by their positions among the inputs.
+
+    Attributes:
+        places: the positions.
+        fills: what a missing cell of each becomes: a number or a text; nothing for a column that keeps its gaps.
+    """
 
     places: tuple[int, ...]
+    fills: tuple[float | str | None, ...]
+
+    @classmethod
+    def of(cls, places: Iterable[int]) -> Columns:
+        """Columns as they come."""
+        places = tuple(places)
+        return cls(places, (None,) * len(places))
+
+    def filled(self, fills: Iterable[float | str]) -> Columns:
+        """The columns without gaps."""
+        return Columns(self.places, tuple(new if old is None else old for old, new in zip(self.fills, fills, strict=True)))
+
+    def chosen(self, places: Sequence[int]) -> Columns:
+        """Some of the columns."""
+        return Columns(tuple(self.places[place] for place in places), tuple(self.fills[place] for place in places))
+
+    def followed_by(self, others: Columns) -> Columns:
+        """These columns and others."""
+        return Columns(self.places + others.places, self.fills + others.fills)
 
 
 Value = Columns | int
@@ -48,7 +73,7 @@ class Lowering:
     @property
     def row(self) -> Columns:
         """All columns, as they come."""
-        return Columns(tuple(range(len(self.inputs))))
+        return Columns.of(range(len(self.inputs)))
 
     def then(self, operation: op.Operation, *sources: int) -> int:
         """Add a step; its number."""
@@ -87,8 +112,33 @@ class Lowering:
         wanted = op.Numbers(None if everything else places, self.row_shape)
         for number, step in enumerate(self.steps):  # the columns are read once
             if isinstance(step.operation, op.Numbers) and step.operation.places == wanted.places:
-                return number
-        return self.then(wanted)
+                return self._without_gaps(number, rows.fills)
+        return self._without_gaps(self.then(wanted), rows.fills)
+
+    def _without_gaps(self, numbers: int, fills: Sequence[Any]) -> int:
+        values = [np.nan if fill is None else float(fill) for fill in fills]
+        return numbers if np.isnan(values).all() else self.then(op.FillGaps(np.array(values)), numbers)
+
+    def chosen(self, rows: Value, places: Sequence[int]) -> Value:
+        """Some of the columns."""
+        places = tuple(map(int, places))
+        if places == tuple(range(self.width(rows))):
+            return rows
+        return rows.chosen(places) if isinstance(rows, Columns) else self.then(op.Select(places), rows)
+
+    def joined(self, parts: Sequence[Value]) -> Value:
+        """Several parts, one after another."""
+        if len(parts) == 1:
+            return parts[0]
+        if all(isinstance(part, Columns) for part in parts):
+            return reduce(Columns.followed_by, parts)  # type: ignore[arg-type]
+        return self.then(op.Join(), *map(self.numbers, parts))
+
+    def averaged(self, parts: Sequence[Value], weights: ArrayLike | None = None) -> int:
+        """The mean of answers of the same width, with a weight for each."""
+        shares = np.ones(len(parts)) if weights is None else np.asarray(weights, dtype=np.float64)
+        width = self.width(parts[0])
+        return self.dense(self.joined(parts), np.concatenate([share * np.eye(width) for share in shares / shares.sum()]), 0.0)
 
     def place(self, column: int) -> int:
         """The position of an input among those of its kind."""

@@ -6,17 +6,25 @@ import json
 from typing import Any
 
 import numpy as np
-from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
-    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.linear_model import ElasticNet, HuberRegressor, Lasso, LinearRegression, LogisticRegression, Ridge, RidgeCV, SGDRegressor
+from sklearn.linear_model import (
+    ElasticNet,
+    HuberRegressor,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    RidgeCV,
+    SGDClassifier,
+    SGDRegressor,
+)
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -49,12 +57,6 @@ def _averaged(program: Lowering, model: Any, rows: Value) -> Value:
     return program.trees(rows, tree_values.of_averaged(getattr(model, "estimators_", [model]), outputs))
 
 
-def _gradient_boosting(program: Lowering, model: GradientBoostingRegressor, rows: Value) -> Value:
-    if model.init_ != "zero" and not isinstance(model.init_, DummyRegressor):
-        raise BadInput("a GradientBoostingRegressor with init= cannot be exported; expected one that starts at a constant.")
-    return program.trees(rows, tree_values.of_gradient_boosting(model))
-
-
 def _histograms(program: Lowering, model: HistGradientBoostingRegressor | HistGradientBoostingClassifier, rows: Value) -> Value:
     if model.is_categorical_ is not None or model.loss in ("poisson", "gamma"):
         raise BadInput(
@@ -81,11 +83,17 @@ def _boosting(program: Lowering, model: SoftBoosting, rows: Value) -> Value:
     return program.probabilities(program.arithmetic(scores, "add", model.start_) if outputs > 1 else scores)
 
 
-def _logistic(program: Lowering, model: SoftLogistic | LogisticRegression, rows: Value) -> Value:
+def _logistic(program: Lowering, model: SoftLogistic | LogisticRegression | SGDClassifier, rows: Value) -> Value:
     outputs = len(model.coef_)
     if outputs > 1 and getattr(model, "solver", "") == "liblinear":
         raise BadInput("a LogisticRegression of several classes with the solver liblinear cannot be exported; choose another solver.")
     return program.probabilities(program.dense(rows, np.asarray(model.coef_).T, model.intercept_))
+
+
+def _one_against_rest(program: Lowering, model: SGDClassifier, rows: Value) -> Value:
+    if model.loss != "log_loss" or len(model.coef_) > 1:
+        raise BadInput("a SGDClassifier of several classes or of another loss than log_loss cannot be exported; use LogisticRegression.")
+    return _logistic(program, model, rows)
 
 
 def _mlp(program: Lowering, model: SoftMLP, rows: Value) -> Value:
@@ -145,6 +153,7 @@ STUDENTS: dict[type, Lower] = {
     SoftForest: _soft_trees,
     SoftLogistic: _logistic,
     LogisticRegression: _logistic,
+    SGDClassifier: _one_against_rest,
     SoftMLP: _mlp,
     SoftBoosting: _boosting,
     SoftTargets: _soft_targets,
@@ -154,7 +163,6 @@ STUDENTS: dict[type, Lower] = {
     TrainedStudent: _trained,
     **dict.fromkeys((DecisionTreeRegressor, RandomForestRegressor, ExtraTreesRegressor), _averaged),
     **dict.fromkeys((DecisionTreeClassifier, RandomForestClassifier, ExtraTreesClassifier), _averaged),
-    GradientBoostingRegressor: _gradient_boosting,
     HistGradientBoostingRegressor: _histograms,
     HistGradientBoostingClassifier: _histograms,
     **dict.fromkeys((GridSearchCV, RandomizedSearchCV), lambda program, model, rows: program.lower(model.best_estimator_, rows)),

@@ -118,10 +118,10 @@ def of_any(model: Any) -> Trees:
 
 
 def of_gradient_boosting(model: Any) -> Trees:
-    """scikit-learn's GradientBoostingRegressor that starts at a constant."""
-    start = np.zeros(1) if model.init_ == "zero" else np.asarray(model.init_.constant_, dtype=np.float64).reshape(1)
-    trees = tuple(of_sklearn(one.tree_, one.tree_.value[:, 0] * model.learning_rate) for one in model.estimators_[:, 0])
-    return Trees(trees, 1, start, single=True)
+    """The raw scores of scikit-learn's GradientBoostingRegressor or GradientBoostingClassifier that starts at constants."""
+    start = np.asarray(model._raw_predict_init(np.zeros((1, model.n_features_in_), dtype=np.float32)), dtype=np.float64).ravel()
+    trees = tuple(of_sklearn(one.tree_, one.tree_.value[:, 0] * model.learning_rate) for one in model.estimators_.ravel())
+    return Trees(trees, len(start), start, single=True)
 
 
 def of_histograms(model: Any) -> Trees:

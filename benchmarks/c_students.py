@@ -3,7 +3,7 @@
     scripts/bench c_students [--quick]
 
 C is timed in a C loop by a program around the file, calls in Python by a Python loop; all take turns, in blocks of calls. tl2cgen is
-compared if it is installed; scripts/bench installs it into .venv-tl2cgen.
+compared if it is installed; scripts/bench installs it into .venv-c_students.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def in_onnx(student: Any, X: Any, folder: Path) -> Timed:
     """A student in ONNX Runtime."""
     import onnxruntime
 
-    tl.export_onnx(student, folder / "student.onnx", check_on=X)
+    export(student, folder / "student.onnx", check_on=X)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(folder / "student.onnx"), options, providers=["CPUExecutionProvider"])

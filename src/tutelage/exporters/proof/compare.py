@@ -193,11 +193,11 @@ class _Comparison:
 
     def _disagreement(self, what: str, where: str) -> ParityError:
         foreign = any(isinstance(step.operation, OnnxPart) and step.operation.estimator is not None for step in self.program.steps)
-        remedy = (
-            "A part of it is as skl2onnx writes it, in single precision and with another rule for gaps: use a student of tutelage."
-            if foreign
-            else "Please report this."
-        )
+        remedy = "Please report this."
+        if foreign:
+            remedy = "A part of it is as skl2onnx writes it, in single precision and with another rule for gaps: use a student of tutelage."
+        elif np.isfinite(getattr(self.runtime, "largest", np.inf)):
+            remedy = "It computes in single precision, and its student in double: leave out precision."
         return ParityError(
             f"the exported file differs from its student in {self.runtime.name}: its {what}, in {where}; nothing was written. {remedy}"
         )

@@ -56,6 +56,7 @@ def test_hostile_names_compile_without_warnings(compiler, tmp_path):
     compile_strictly(path, compiler)
 
 
+@pytest.mark.slow
 def test_hostile_names_are_answered_as_by_the_student(tmp_path):
     needs("gcc")
     student, frame = hostile_student()

@@ -3,6 +3,8 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, ParityError
@@ -134,6 +136,14 @@ def test_two_files_of_one_student_are_the_same_bytes():
 def test_a_double_student_in_single_precision_is_proven_on_rows_that_it_holds(tmp_path):
     record = export(tl.SoftMLP().fit(X, SOFT), tmp_path / "student.c", check_on=X, precision="single")
     assert 0 < record.proofs[0].worst_difference < 1e-5
+
+
+@needs_gcc
+def test_a_student_that_single_precision_changes_is_refused_with_a_remedy(tmp_path):
+    rows = 1e6 + np.arange(200.0)[:, None] / 1000  # equal in single precision
+    student = make_pipeline(StandardScaler(), tl.SoftTree(max_leaf_nodes=2)).fit(rows, (rows[:, 0] > 1e6 + 0.1).astype(int))
+    with pytest.raises(ParityError, match=r"It computes in single precision, and its student in double: leave out precision\."):
+        export(student, tmp_path / "student.c", check_on=rows, precision="single")
 
 
 @needs_gcc

@@ -36,7 +36,12 @@ def terms_of(student, rows):
 
 @pytest.mark.parametrize(
     "student",
-    [tl.SoftTree(max_leaf_nodes=8), tl.SoftForest(n_estimators=4, random_state=0), tl.SoftLogistic(), tl.SoftBoosting(n_estimators=3)],
+    [
+        tl.SoftTree(max_leaf_nodes=8),
+        tl.SoftLogistic(),
+        pytest.param(tl.SoftForest(n_estimators=4, random_state=0), marks=pytest.mark.slow),
+        pytest.param(tl.SoftBoosting(n_estimators=3), marks=pytest.mark.slow),
+    ],
     ids=lambda student: type(student).__name__,
 )
 def test_a_student_of_texts_answers_as_its_file(student, tmp_path):

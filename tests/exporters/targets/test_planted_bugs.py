@@ -36,7 +36,7 @@ STUDENTS = {
     "mlp": (with_columns(tl.SoftMLP(hidden_layer_sizes=(4,), random_state=0), FRAME, scaled=True), FRAME),
     "texts": (with_columns(tl.SoftLogistic(), TEXTS, scaled=False), TEXTS),
 }
-QUICK = ("tree", "texts")
+QUICK = ((".js", "tree"), (".py", "texts"))
 BUGS = [
     (".js", "tree", "cell <= threshold[node]", "cell < threshold[node]"),
     (".js", "tree", "(missingLeft[node] && Number.isNaN(cell))", "false"),
@@ -74,7 +74,7 @@ def fitted():
 
 
 def marks(end, student):
-    return [*([NODE] if end == ".js" else []), *([] if student in QUICK else [pytest.mark.slow])]
+    return [*([NODE] if end == ".js" else []), *([] if (end, student) in QUICK else [pytest.mark.slow])]
 
 
 @pytest.mark.parametrize(("end", "student", "right", "wrong"), [pytest.param(*bug, marks=marks(*bug[:2])) for bug in BUGS])

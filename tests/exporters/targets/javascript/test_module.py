@@ -169,6 +169,7 @@ def test_labels_and_values(tmp_path):
     assert b"predictProba" not in files["student.d.ts"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(TSC is None, reason="tsc is not installed")
 def test_types_accept_rows_and_refuse_what_is_none(student, tmp_path):
     files = files_of(student, FRAME)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from tutelage.exporters.targets.job import Job, Settings
 from tutelage.exporters.targets.timed_process import Child
 
 BLOCKS, ROWS = 11, 1000
+GCC, SIZE = shutil.which("gcc") or "gcc", shutil.which("size") or "size"
 FLAGS = ("-std=c99", "-O3", "-march=native")
 Timed = Callable[[], float]
 """Runs a block of calls; seconds of one row."""
@@ -54,7 +56,9 @@ def in_c(student: Any, X: Any, folder: Path) -> tuple[Timed, str]:
     given.write_bytes(packed(job.rows, job.program, compiled.face))
     child = Child([str(made), str(given)], "C")
     size = object_size(folder / "student.c")
-    described = f"{record.size_bytes:,} bytes of C, {size:,} compiled in {seconds:.1f} s; {record.proofs[0].decisions_changed} decisions changed"
+    described = (
+        f"{record.size_bytes:,} bytes of C, {size:,} compiled in {seconds:.1f} s; {record.proofs[0].decisions_changed} decisions changed"
+    )
     return (lambda: statistics.median(child.times(ROWS, 20)) / ROWS), described
 
 
@@ -63,8 +67,8 @@ def object_size(*files: Path) -> int:
     total = 0
     for file in files:
         made = file.with_suffix(".o")
-        subprocess.run(["gcc", "-O2", "-w", "-c", str(file), "-o", str(made)], check=True)
-        text, data, *_ = subprocess.run(["size", str(made)], check=True, capture_output=True, text=True).stdout.splitlines()[1].split()
+        subprocess.run([GCC, "-O2", "-w", "-c", str(file), "-o", str(made)], check=True)
+        text, data, *_ = subprocess.run([SIZE, str(made)], check=True, capture_output=True, text=True).stdout.splitlines()[1].split()
         total += int(text) + int(data)
     return total
 
@@ -118,11 +122,17 @@ def mnist(folder: Path, calls: int) -> None:
     pictures = random.random((500, 784)).astype(np.float32)
     teacher = teacher_network().eval()
     layers = [torch.nn.Linear(784, 10), torch.nn.ReLU(), torch.nn.Linear(10, 10), torch.nn.ReLU(), torch.nn.Linear(10, 10)]
-    student = tl.TorchStudent(torch.nn.Sequential(*layers), classes=range(10)).fit(pictures, random.dirichlet(np.ones(10), 500), epochs=1, seed=0)
+    student = tl.TorchStudent(torch.nn.Sequential(*layers), classes=range(10)).fit(
+        pictures, random.dirichlet(np.ones(10), 500), epochs=1, seed=0
+    )
     rows = list(torch.from_numpy(pictures).split(1))
     c, described = in_c(student, pictures, folder)
     with torch.inference_mode():
-        timed = {"teacher in torch": in_python(teacher, rows, calls), "student in ONNX": in_onnx(student, pictures, folder), "student in C": c}
+        timed = {
+            "teacher in torch": in_python(teacher, rows, calls),
+            "student in ONNX": in_onnx(student, pictures, folder),
+            "student in C": c,
+        }
         targets = {("teacher in torch", "student in C"): "at least 5 000", ("teacher in torch", "student in ONNX"): "about 900"}
         report(f"The teacher of the demo, and 784-10-10-10 ({described})", timed, targets)
 
@@ -167,12 +177,14 @@ def in_tl2cgen(student: tl.SoftForest, X: Any, folder: Path) -> tuple[Timed, str
     (folder / "tl2cgen.bin").write_bytes(X[:ROWS].astype(np.float32).tobytes())
     begun = time.perf_counter()
     files = sorted(code.glob("*.c"))
-    command = ["gcc", "-w", *FLAGS[1:], f"-I{code}", *map(str, files), str(around), "-o", str(folder / "theirs"), "-lm"]
+    command = [GCC, "-w", *FLAGS[1:], f"-I{code}", *map(str, files), str(around), "-o", str(folder / "theirs"), "-lm"]
     subprocess.run(command, check=True)
     seconds = time.perf_counter() - begun
     child = Child([str(folder / "theirs"), str(folder / "tl2cgen.bin")], "tl2cgen")
     size = sum(file.stat().st_size for file in files)
-    return (lambda: statistics.median(child.times(ROWS, 20)) / ROWS), f"{size:,} bytes of C, {object_size(*files):,} compiled in {seconds:.1f} s"
+    return (
+        lambda: statistics.median(child.times(ROWS, 20)) / ROWS
+    ), f"{size:,} bytes of C, {object_size(*files):,} compiled in {seconds:.1f} s"
 
 
 _AROUND = """
@@ -219,7 +231,7 @@ def main() -> None:
     jobs = {
         "mnist": lambda folder: mnist(folder, 20 if chosen.quick else 100),
         "tree": lambda folder: tree(folder, 100 if chosen.quick else 1000),
-        "forest": lambda folder: forest(folder, 16 if chosen.quick else 64),
+        "forest": lambda folder: forest(folder, 16 if chosen.quick else 32),
     }
     for name, job in jobs.items():
         if chosen.only in (None, name):

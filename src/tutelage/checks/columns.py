@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.checks.answers.determinism import ROUNDING, largest_difference
+from tutelage.checks.awkward_columns import awkward_columns, copies_of_truth, table_columns
 from tutelage.checks.findings import Finding
 from tutelage.checks.sampling import Sample, SampleAnswers, concatenated, query_sample, rows_at, without_columns
 from tutelage.core.answers import list_classes
 from tutelage.core.contracts import Teacher
-from tutelage.data.awkward_columns import awkward_columns, copies_of_truth, table_columns
 from tutelage.data.row_names import row_names
 
 FEW, MANY = 32, 500

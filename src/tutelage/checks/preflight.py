@@ -16,6 +16,7 @@ from tutelage.checks.answers.confidence import check_calibration
 from tutelage.checks.answers.declared_form import check_declared, check_variation
 from tutelage.checks.answers.determinism import check_determinism
 from tutelage.checks.answers.sharpness import check_sharpness
+from tutelage.checks.awkward_columns import identifiers
 from tutelage.checks.columns import check_columns, check_unread
 from tutelage.checks.findings import Finding, Preflight, Severity
 from tutelage.checks.leaks_and_shift import (
@@ -31,7 +32,6 @@ from tutelage.checks.sampling import SampleAnswers, arranged_like, draw, query_s
 from tutelage.core.arguments import seed_of, texts, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.data.awkward_columns import identifiers
 from tutelage.data.row_names import Names
 from tutelage.teachers.adapt import as_teacher
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tutelage.checks.awkward_columns import table_columns
 from tutelage.checks.findings import Finding
 from tutelage.core.answers import AnswerForm, label_column
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
-from tutelage.data.awkward_columns import table_columns
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
 

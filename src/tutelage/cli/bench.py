@@ -10,6 +10,9 @@ from rich.console import Console
 
 from tutelage.cli.options import FILE, FOLDER, debug_option, echo, json_option, teacher_options
 
+WIDTH = 100
+"""Characters of a line, where the output is no terminal."""
+
 
 @click.command()
 @click.argument("run", type=FOLDER)
@@ -54,6 +57,9 @@ def bench(
     if as_json:
         echo(dumps({"schema": 1, **asdict(result)}), nl=False)
         return
-    Console().print(bench_table(result))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    console.print(bench_table(result))
     for reason in result.skipped:
         echo(f"Not measured - {reason}")

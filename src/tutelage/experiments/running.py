@@ -145,7 +145,7 @@ def _with_cost(measured: Measured, model: Any, rows: NDArray[np.float32], *, bud
         rows = rows[:TEACHER_CHECK_ROWS]
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
         path = Path(folder) / "model.onnx"
-        (parity,) = export(model, path, check_on=rows).proofs
+        (parity,) = export(model, path, check_on=rows, compared_rows=len(rows)).proofs
         student = OnnxStudent.load(path)
         size_bytes = path.stat().st_size
         cost = measure_cost(student, student.answer, as_rows(rows), size_bytes=size_bytes, budget_seconds=budget_seconds)

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.arguments import number
+from tutelage.core.arguments import number, whole
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.files import check_file_place, whole_file, write_text
 from tutelage.core.records import Export, dumps
@@ -44,6 +44,7 @@ def export(
     unproven: bool = False,
     truth: Any = None,
     max_drop: float | None = None,
+    compared_rows: int | None = None,
 ) -> Export:
     """Write a student as a file, after comparing the file's answers and decisions with the student's in the runtime of the file.
 
@@ -60,6 +61,7 @@ def export(
         truth: for a file of "half" or 8 bits, the ground truth of `check_on`: it may lose accuracy rather than decide as the student does.
         max_drop: for such a file, the percentage points that it may lose, 1 if not given: of rows decided otherwise, of accuracy if `truth`
             is given, of the variance of values. It is compared on the rows of `check_on` alone.
+        compared_rows: number of rows that are compared besides edge rows; 10 000 if not given.
 
     Returns:
         What was written and how it was proven; also written beside the file, as FILE.json.
@@ -83,6 +85,8 @@ def export(
     """
     path = check_path(path)
     settings = Settings(precision, target_opset, table)
+    if compared_rows is not None:
+        compared_rows = whole("compared_rows", compared_rows, least=1)
     if max_drop is not None:
         max_drop = number("max_drop", max_drop, least=0, most=100)
     if not settings.is_rounded and not (truth is None and max_drop is None):
@@ -97,7 +101,7 @@ def export(
         files = target.write(job, ["Not compared yet."])
         draft = _written(files, Path(folder))
         if not unproven:
-            job = _proven(target, job, draft, truth, max_drop)
+            job = _proven(target, job, draft, truth=truth, max_drop=max_drop, most=compared_rows)
     if path.suffix not in _WITHOUT_HEADER:
         proven = [*map(str, job.proofs), *map(str, job.drops)]
         files = target.write(job, [f"{name}, written by tutelage.", *(proven or [_NOT_PROVEN])])
@@ -112,14 +116,14 @@ def export(
     return record
 
 
-def _proven(target: Any, job: Job, draft: Path, truth: Any, max_drop: float | None) -> Job:
+def _proven(target: Any, job: Job, draft: Path, *, truth: Any, max_drop: float | None, most: int | None) -> Job:
     """The job with the comparison of its file in each runtime."""
     for runtime in target.runtimes(job):
         if job.settings.is_rounded:
             drop = drop_of(draft, job.program, job.subject, job.rows, runtime, truth=truth, max_drop=max_drop)
             job = replace(job, drops=(*job.drops, drop))
         else:
-            proof = compare(draft, job.program, job.subject, job.rows, runtime, rounding=target.rounding(job))
+            proof = compare(draft, job.program, job.subject, job.rows, runtime, rounding=target.rounding(job), most=most)
             job = replace(job, proofs=(*job.proofs, proof))
     return job
 

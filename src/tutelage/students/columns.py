@@ -19,7 +19,7 @@ from sklearn.utils import get_tags
 from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput
 from tutelage.data.cells import is_missing
-from tutelage.data.tables.days import days_of
+from tutelage.data.days import days_of
 
 RARE = 10
 """Categories with fewer rows than this share a single column."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, require
-from tutelage.data.tables.days import DAY
+from tutelage.data.days import DAY
 from tutelage.students.columns import Numbers, column_kinds
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.checks.awkward_columns import awkward_columns
 from tutelage.core.answers import AnswerForm, list_classes, plain, plain_or_none
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
-from tutelage.data.awkward_columns import awkward_columns
 
 FAR_ABOVE_CHANCE = 0.25
 """A column of class names predicts the teacher's classes if it closes so much of the gap between the commonest class and all rows."""

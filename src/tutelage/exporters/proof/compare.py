@@ -14,7 +14,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ParityError
 from tutelage.core.records import Parity
-from tutelage.exporters.program.operations import OnnxPart
+from tutelage.exporters.program.operations import Category, OnnxPart, Terms
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.edge_cases import edge_cases, ordinary_rows
 from tutelage.exporters.subject.check_rows import CheckRows
@@ -62,7 +62,16 @@ class _Worst:
             self.difference, self.where = float(gaps[row]), f"{name} {start + row}"
 
 
-def compare(path: Path, program: Program, subject: Subject, rows: CheckRows, runtime: Runtime, *, rounding: float | None = None) -> Parity:
+def compare(
+    path: Path,
+    program: Program,
+    subject: Subject,
+    rows: CheckRows,
+    runtime: Runtime,
+    *,
+    rounding: float | None = None,
+    most: int | None = None,
+) -> Parity:
     """Compare a file with its student on `ROWS` rows and on edge cases.
 
     Args:
@@ -72,13 +81,14 @@ def compare(path: Path, program: Program, subject: Subject, rows: CheckRows, run
         rows: some rows of its own.
         runtime: where the file runs.
         rounding: relative error of weighted sums in the file, if it is larger than that of the student.
+        most: number of rows besides edge cases, if it is another than `ROWS`.
 
     Raises:
         ParityError: answers or decisions differ by more than the tolerance. BadInput: the student refuses the ordinary rows.
     """
     comparison = _Comparison(path, program, subject, runtime, max(program.rounding, rounding or 0.0), _typical(rows))
     with np.errstate(all="ignore"):  # edge rows overflow, where the comparison looks
-        return comparison.run(rows)
+        return comparison.run(rows, ordinary_rows(rows, most))
 
 
 def _typical(rows: CheckRows) -> float:
@@ -95,9 +105,8 @@ class _Comparison:
     rounding: float
     typical: float
 
-    def run(self, rows: CheckRows) -> Parity:
+    def run(self, rows: CheckRows, ordinary: CheckRows) -> Parity:
         worst = _Worst()
-        ordinary = ordinary_rows(rows)
         for start, part in batches(ordinary):
             self._add(worst, part, self.subject.answers(part), "row", start)
         edges, refused = 0, []
@@ -115,17 +124,18 @@ class _Comparison:
         return Parity(len(ordinary), edges, worst.difference, TOLERANCE, worst.changed, tuple(refused), worst.where, self.runtime.name)
 
     def _readable(self, made: CheckRows) -> CheckRows:
-        """Made rows as the runtime reads them: if it has no missing texts, empty ones are missing."""
+        """Made rows as the runtime reads them: if it has no missing texts, an empty category is a missing one."""
         if not getattr(self.runtime, "empty_is_missing", False):
             return made
+        operations = [step.operation for step in self.program.steps]
+        categories = {one.place for one in operations if isinstance(one, Category) and one.of_text}
         texts = made.texts.copy()
-        texts[texts == ""] = None
+        for column in categories - {one.place for one in operations if isinstance(one, Terms)}:
+            texts[texts[:, column] == "", column] = None
         return CheckRows(made.numbers, texts)
 
     def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
         """The rows that the student answers, with finite numbers."""
-        beyond = np.isfinite(rows.numbers) & (np.abs(rows.numbers) > getattr(self.runtime, "largest", np.inf))
-        rows = rows[~beyond.any(axis=tuple(range(1, beyond.ndim)))]
         try:
             yield from _finite(rows, self.subject.answers(rows))
         except BadInput:

@@ -25,13 +25,13 @@ _ODD_TEXTS = (
 )
 
 
-def ordinary_rows(rows: CheckRows) -> CheckRows:
-    """`ROWS` rows: some of the given ones, evenly chosen, or all of them and others whose cells are drawn column by column."""
-    count = len(rows)
-    if count >= ROWS:
-        return rows[np.unique(np.linspace(0, count - 1, ROWS, dtype=np.int64))]
+def ordinary_rows(rows: CheckRows, most: int | None = None) -> CheckRows:
+    """`most` or `ROWS` rows: some of the given ones, evenly chosen, or all and others whose cells are drawn column by column."""
+    count, expected = len(rows), ROWS if most is None else most
+    if count >= expected:
+        return rows[np.unique(np.linspace(0, count - 1, expected, dtype=np.int64))]
     random = np.random.default_rng(0)
-    missing = ROWS - count
+    missing = expected - count
     flat = rows.numbers.reshape(count, -1)
     numbers = np.empty((missing, flat.shape[1]), dtype=flat.dtype)
     for column in range(flat.shape[1]):

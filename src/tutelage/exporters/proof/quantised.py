@@ -38,7 +38,7 @@ def drop_of(
     Raises:
         ParityError: it loses more, or answers with other shapes or with no numbers. BadInput: the student refuses the rows.
     """
-    parts = [(subject.answers(part), runtime.answers(path, program, part)) for part in _parts(rows)]
+    parts = [(subject.answers(part), runtime.answers(path, program, part)) for _, part in batches(rows)]
     ours, theirs = (_joined([pair[place] for pair in parts]) for place in (0, 1))
     if ours.values.shape != theirs.values.shape or not np.isfinite(theirs.values[np.isfinite(ours.values)]).all():
         raise ParityError(
@@ -52,10 +52,6 @@ def drop_of(
     if drop > most:
         raise ParityError(f"the exported file loses too much: {found} Nothing was written. Choose another precision, or allow more.")
     return found
-
-
-def _parts(rows: CheckRows) -> list[CheckRows]:
-    return [part for _, part in batches(rows)]
 
 
 def _joined(parts: list[Answers]) -> Answers:

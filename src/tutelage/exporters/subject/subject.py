@@ -12,9 +12,9 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.data import cells as convert
+from tutelage.data.days import DAY
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Schema, columns_of, select_columns, table_of
-from tutelage.data.tables.days import DAY
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.exporters.subject.student_answers import Answers, ask_rows, column_names, form_of, named_columns

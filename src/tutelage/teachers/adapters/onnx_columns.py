@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput
 from tutelage.data import cells as convert
+from tutelage.data.days import days_of
 from tutelage.data.schema import Column, Schema, columns_of, table_of
-from tutelage.data.tables.days import days_of
 from tutelage.teachers.inputs import matrix_of, texts_of
 
 

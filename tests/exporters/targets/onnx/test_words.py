@@ -1,17 +1,25 @@
 """Words of texts are weighed as scikit-learn weighs them, digits and other alphabets included."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+import tutelage as tl
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.program import Program, Step
+from tutelage.exporters.proof import edge_cases
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 from tutelage.exporters.targets.onnx.target import model_of
+from tutelage.students.columns import with_columns
 
 TEXTS = [
     *("Hello world, hello Wörld", "the naïve café is closed", "日本語 テキスト x² bb_c a b", "", "GRÜSSE aus Köln; grüße aus KÖLN"),
@@ -64,3 +72,25 @@ def test_what_a_runtime_does_not_compute_is_one_sentence():
         model_of(program(vocabulary=None))
     with pytest.raises(BadInput, match="it knows words with a final sigma"):
         model_of(program(vocabulary=("\u03bf\u03b4\u03cc\u03c2",)))
+
+
+def test_a_student_of_words_takes_lists_of_texts_and_is_opened_as_a_teacher(tmp_path, monkeypatch):
+    monkeypatch.setattr(edge_cases, "ROWS", 100)
+    texts = TEXTS * 10
+    student = with_columns(tl.SoftLogistic(), texts, scaled=True).fit(texts, np.eye(2)[np.arange(100) % 2], student__classes=["no", "yes"])
+    assert tl.export(student, tmp_path / "student.onnx", check_on=texts).proofs[0].refused == ()
+    teacher = tl.open_teacher(tmp_path / "student.onnx")
+    for rows in (texts, np.array(texts, dtype=object), pd.Series(texts), pd.DataFrame({"letter": texts})):
+        np.testing.assert_allclose(teacher.answer(rows), student.predict_proba(texts), atol=1e-6)
+
+
+def test_empty_texts_of_words_are_compared_and_missing_ones_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(edge_cases, "ROWS", 100)
+    frame = pd.DataFrame({"letter": TEXTS * 10, "n": np.arange(100.0)})
+    columns = make_column_transformer((TfidfVectorizer(), "letter"), (StandardScaler(), ["n"]))
+    student = make_pipeline(columns, LogisticRegression()).fit(frame, np.arange(100) % 2)
+    (proof,) = tl.export(student, tmp_path / "student.onnx", check_on=frame).proofs
+    assert "missing texts" in proof.refused
+    assert "empty texts" not in proof.refused
+    teacher = tl.open_teacher(tmp_path / "student.onnx")
+    np.testing.assert_allclose(teacher.answer(frame[["n", "letter"]]), student.predict_proba(frame), atol=1e-6)

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tutelage.core.errors import ParityError, one_line
+from tutelage.core.errors import ParityError
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
@@ -41,7 +42,10 @@ class Compiled:
     flags: tuple[str, ...] = FLAGS
     runner: tuple[str, ...] = ()
     largest: float = np.inf
-    _folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
+    _folder: str = field(default_factory=tempfile.mkdtemp)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     @property
     def name(self) -> str:
@@ -55,7 +59,7 @@ class Compiled:
         decided = {"regression": 0, "multilabel": self.face.outputs}.get(self.face.task, 1)
         kind = np.dtype([("values", "<f8", (self.face.outputs,)), ("decisions", "<i4", (decided,))])
         if ran.returncode or len(ran.stdout) != len(rows) * kind.itemsize:
-            said = one_line(ran.stderr.decode(errors="replace").strip() or f"it ended with status {ran.returncode}")
+            said = _first_line(ran.stderr.decode(errors="replace")) or f"it ended with status {ran.returncode}"
             raise ParityError(f"the exported file fails as {self.name} compiles it: {said}; nothing was written. Please report this.")
         found = np.frombuffer(ran.stdout, dtype=kind)
         decisions = None if self.face.task == "regression" else found["decisions"].astype(np.int64)
@@ -68,16 +72,20 @@ class Compiled:
             ParityError: the compiler refuses the file.
         """
         content = path.read_bytes()
-        made = Path(self._folder.name) / hashlib.sha256(content).hexdigest()
+        made = Path(self._folder) / hashlib.sha256(content).hexdigest()
         if not made.exists():
             around = made.with_suffix(".c")
             around.write_text(harness(program, self.face, str(path.resolve())))
             command = [self.compiler, *self.flags, str(path), str(around), "-o", str(made), "-lm"]
             ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
             if ran.returncode:
-                said = next((line for line in ran.stderr.splitlines() if "error" in line), ran.stderr)
-                raise ParityError(f"{self.name} refuses the exported file: {one_line(said)}; nothing was written. Please report this.")
+                said = _first_line(ran.stderr, holding="error")
+                raise ParityError(f"{self.name} refuses the exported file: {said}; nothing was written. Please report this.")
         return made
+
+
+def _first_line(text: str, *, holding: str = "") -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip() and holding in line), "")
 
 
 @cache

@@ -69,7 +69,8 @@ def c_file(job: Job, header: Sequence[str]) -> str:
     work = write_steps(source)
     words = {
         "HEADER": "\n".join(f" * {comment(line)}" for one in header for line in one.splitlines()),
-        "INPUTS": _inputs(program) + (f"\n * It computes in single precision, with numbers up to {face.largest:g}." if np.isfinite(face.largest) else ""),
+        "INPUTS": _inputs(program)
+        + (f"\n * It computes in single precision, with numbers up to {face.largest:g}." if np.isfinite(face.largest) else ""),
         "ANSWERS": source.text(_answers(program)),
         "DECLARATIONS": source.text(_declarations(program, face)),
         "WORK": f"    {face.number} work[{work}];\n" if work else "",
@@ -89,7 +90,8 @@ def _class_names(program: Program) -> str:
 
 def _inputs(program: Program) -> str:
     """The lines about the row."""
-    numbers, texts = [], []
+    numbers: list[str] = []
+    texts: list[str] = []
     for one in program.inputs:
         unit = {"date": ": days since 1970-01-01 UTC", "duration": ": days", "boolean": ": 0 or 1"}.get(one.type, "")
         into = numbers if one.kind == "number" else texts
@@ -134,9 +136,7 @@ def _declarations(program: Program, face: Face) -> str:
         parts.append(f"/* Writes @@VALUES values. */\nvoid @predict_values({face.row}, {face.number} *values);")
     else:
         parts.append("extern const char *const @class_names[@@CLASSES];")
-        parts.append(
-            f"/* Writes @@CLASSES probabilities. */\nvoid @predict_proba({face.row}, {face.number} *probabilities);"
-        )
+        parts.append(f"/* Writes @@CLASSES probabilities. */\nvoid @predict_proba({face.row}, {face.number} *probabilities);")
         if face.task == "multilabel":
             parts.append(f"/* Writes 0 or 1 for each label: whether its probability is above a half. */\n{_decision(face)};")
         else:
@@ -152,7 +152,7 @@ def _definitions(face: Face) -> str:
     if face.task == "regression":
         return f"void @predict_values({face.row}, {face.number} *values) {{\n    @answer(row, values);\n}}\n"
     parts = [
-        f"const char *const @class_names[@@CLASSES] = {{\n<CLASSNAMES>\n}};\n",
+        "const char *const @class_names[@@CLASSES] = {\n<CLASSNAMES>\n};\n",
         f"void @predict_proba({face.row}, {face.number} *probabilities) {{\n    @answer(row, probabilities);\n}}\n",
     ]
     body = f"    {face.number} probabilities[@@CLASSES];\n    @answer(row, probabilities);\n"

@@ -35,6 +35,7 @@ def harness(program: Program, face: Face, file: str) -> str:
         "ROW": row,
         "READ_NUMBERS": f"if (fread(row->numbers, sizeof row->numbers[0], {numbers}, from) != {numbers}) return 0;" if numbers else "",
         "READ_TEXTS": f"for (int i = 0; i < {texts}; ++i) if (!read_text(&row->texts[i], from)) return 0;" if texts else "",
+        "FREE_TEXTS": f"for (int i = 0; i < {texts}; ++i) free((char *)row.texts[i]);" if texts else "",
         "DECIDE": decide.replace("GIVEN", given),
         "GIVEN": given.replace("row", "rows[place]"),
         "ANSWER": f"{answer}({given}, answers)",
@@ -109,6 +110,7 @@ static int answer_all(void) {
             const double value = (double)answers[i];
             if (fwrite(&value, sizeof value, 1, stdout) != 1) return 1;
         }
+        <FREE_TEXTS>
         if (fwrite(decisions, sizeof decisions[0], <DECISIONS>, stdout) != <DECISIONS>) return 1;
     }
     return fflush(stdout) != 0;

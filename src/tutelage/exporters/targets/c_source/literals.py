@@ -15,10 +15,11 @@ from tutelage.core.errors import BadInput, shown
 Real = Literal["float", "double"]
 LONGEST_TEXT = 4095
 """Bytes of a string literal that every C99 compiler takes."""
-_RESERVED = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short "
-    "signed sizeof static struct switch typedef union unsigned void volatile while main class new delete this template namespace".split()
-)
+_RESERVED_WORDS = """
+auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short
+signed sizeof static struct switch typedef union unsigned void volatile while main class new delete this template namespace
+"""
+_RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
 def identifier(stem: str) -> str:
@@ -33,7 +34,7 @@ def real(value: float, kind: Real) -> str:
     """A number that reads back as exactly the same."""
     end = "f" if kind == "float" else ""
     with np.errstate(over="ignore"):
-        number = np.float32(value) if kind == "float" else np.float64(value)
+        number: np.floating[Any] = np.float32(value) if kind == "float" else np.float64(value)
     if np.isnan(number):
         return "NAN" if kind == "float" else "(double)NAN"
     if np.isinf(number):
@@ -75,7 +76,7 @@ def integer_type(values: Iterable[int] | NDArray[Any]) -> str:
     array = np.asarray(list(values) or [0])
     low, high = int(array.min()), int(array.max())
     for bits in (8, 16, 32):
-        if 0 <= low and high < 2**bits:
+        if low >= 0 and high < 2**bits:
             return f"uint{bits}_t"
         if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1):
             return f"int{bits}_t"

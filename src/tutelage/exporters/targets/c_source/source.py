@@ -73,8 +73,8 @@ class Source:
     def text(self, template: str) -> str:
         """Fill in a template.
 
-        `@name` is a name of this file, `@@NAME` one of its macros, `@number` and `@cell` are types, `$1.5` is a number and `$exp(` a function
-        of the type that it computes in.
+        `@name` is a name of this file, `@@NAME` one of its macros, `@number` and `@cell` are types, `$1.5` is a number and `$exp(` a
+        function of the type that it computes in.
         """
         end = "f" if self.number == "float" else ""
         filled = re.sub(r"@(number|cell)\b", lambda found: self.number if found[1] == "number" else self.cell, template)

@@ -64,8 +64,8 @@ def _filled(template: str, words: dict[str, str]) -> str:
 
 
 _NODE = """
-/* A node sends a row left where its number is at most the threshold, or missing (NaN) and the feature odd; the number is that at feature / 2.
-   A child below zero is a leaf: -1 the first of its tree, -2 the second. */
+/* A node sends a row left where its number is at most the threshold, or missing (NaN) and the feature odd; the number is that at
+   feature / 2. A child below zero is a leaf: -1 the first of its tree, -2 the second. */
 typedef struct {
     REAL threshold;
     CHILD left, right;

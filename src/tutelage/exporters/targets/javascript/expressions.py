@@ -49,7 +49,7 @@ def _join(module: Module, operation: op.Join, *parts: Source) -> str:
 
 def _each(x: Source, expression: str) -> str:
     """An expression of each number x and its position i."""
-    return f"Array.from({x.full}, ({'x, i' if '[i]' in expression else 'x'}) => {expression})"
+    return f"mapped({x.full}, ({'x, i' if '[i]' in expression else 'x'}) => {expression})"
 
 
 def _fill_gaps(module: Module, operation: op.FillGaps, x: Source) -> str:
@@ -99,8 +99,10 @@ _FUNCTIONS = {"leaky_relu": "leakyRelu", "gelu_tanh": "geluTanh", "tanh": "Math.
 
 
 def _apply(module: Module, operation: op.Apply, x: Source) -> str:
-    alpha = f", {literal(operation.alpha)}" if operation.function in ("leaky_relu", "elu") else ""
-    return _each(x, f"{_FUNCTIONS.get(operation.function, operation.function)}(x{alpha})")
+    name = _FUNCTIONS.get(operation.function, operation.function)
+    if operation.function in ("leaky_relu", "elu"):
+        return _each(x, f"{name}(x, {literal(operation.alpha)})")
+    return f"mapped({x.full}, {name})"
 
 
 def _geometry(module: Module, operation: op.Convolution | op.Pooling, window: op.Shape, size: op.Shape, groups: int = 1) -> str:
@@ -111,6 +113,7 @@ def _geometry(module: Module, operation: op.Convolution | op.Pooling, window: op
         "stride": plane(operation.stride, 1),
         "padding": plane(operation.padding, 0),
         "dilation": plane(operation.dilation, 1),
+        "found": plane(operation.shape(size)[1:], 1),
     }
     return module.assign("geometry", _object({name: list(values) for name, values in parts.items()} | {"groups": groups}))
 

@@ -63,9 +63,16 @@ function unpack(Type, stored) {
   return new Type(bytes.buffer);
 }
 
+/** A function of each number. */
+function mapped(x, f) {
+  const found = new Float64Array(x.length);
+  for (let i = 0; i < x.length; i++) found[i] = f(x[i], i);
+  return found;
+}
+
 /** The numbers at some places; zero for the place -1. */
 function select(x, places) {
-  return Array.from(places, (place) => (place < 0 ? 0 : x[place]));
+  return mapped(places, (place) => (place < 0 ? 0 : x[place]));
 }
 
 /** All numbers of a vector that is given as a Map. */
@@ -193,69 +200,62 @@ function sparseDense(x, weights, intercepts) {
   return sums;
 }
 
-/** Call `use` with the number of each window over the last two axes, and with `[number, place]` of each of its cells that exists. */
-function forEachWindow({ size, window, stride, padding, dilation }, use) {
-  const [, height, width] = size;
-  let number = 0;
-  for (let top = -padding[0]; top < height + padding[0] - dilation[0] * (window[0] - 1); top += stride[0]) {
-    for (let left = -padding[1]; left < width + padding[1] - dilation[1] * (window[1] - 1); left += stride[1]) {
-      const places = [];
-      for (let cell = 0; cell < window[0] * window[1]; cell++) {
-        const y = top + Math.floor(cell / window[1]) * dilation[0];
-        const x = left + (cell % window[1]) * dilation[1];
-        if (y >= 0 && y < height && x >= 0 && x < width) places.push([cell, y * width + x]);
-      }
-      use(number++, places);
-    }
-  }
-  return number;
-}
-
 /** A convolution over x of (channels, height, width), zeros outside. */
-function convolution(x, weights, intercepts, geometry) {
-  const [inputs, height, width] = geometry.size;
-  const channels = inputs / geometry.groups;
-  const area = geometry.window[0] * geometry.window[1];
-  const windows = [];
-  const count = forEachWindow(geometry, (_, places) => windows.push(places));
-  const found = new Float64Array(intercepts.length * count);
+function convolution(x, weights, intercepts, { size, window, stride, padding, dilation, groups, found }) {
+  const [inputs, height, width] = size;
+  const [rows, columns] = window;
+  const channels = inputs / groups;
+  const sums = new Float64Array(intercepts.length * found[0] * found[1]);
+  let next = 0;
   for (let output = 0; output < intercepts.length; output++) {
-    const group = Math.floor(output / (intercepts.length / geometry.groups)) * channels;
-    for (let number = 0; number < count; number++) {
-      let sum = intercepts[output];
-      for (let channel = 0; channel < channels; channel++) {
-        const start = (group + channel) * height * width;
-        const first = (output * channels + channel) * area;
-        for (const [cell, place] of windows[number]) sum += x[start + place] * weights[first + cell];
+    const group = Math.floor(output / (intercepts.length / groups)) * channels;
+    for (let top = -padding[0], row = 0; row < found[0]; row++, top += stride[0]) {
+      for (let left = -padding[1], column = 0; column < found[1]; column++, left += stride[1]) {
+        let sum = intercepts[output];
+        let weight = output * channels * rows * columns;
+        for (let channel = group; channel < group + channels; channel++) {
+          for (let i = 0, y = top; i < rows; i++, y += dilation[0], weight += columns) {
+            if (y < 0 || y >= height) continue;
+            const line = (channel * height + y) * width;
+            for (let j = 0, z = left; j < columns; j++, z += dilation[1]) {
+              if (z >= 0 && z < width) sum += x[line + z] * weights[weight + j];
+            }
+          }
+        }
+        sums[next++] = sum;
       }
-      found[output * count + number] = sum;
     }
   }
-  return found;
+  return sums;
 }
 
 /** The mean or the largest number of each window of x of (channels, height, width). */
-function pooling(x, mean, countsPadding, geometry) {
-  const [channels, height, width] = geometry.size;
-  const area = geometry.window[0] * geometry.window[1];
-  const found = [];
+function pooling(x, mean, countsPadding, { size, window, stride, padding, dilation, found }) {
+  const [channels, height, width] = size;
+  const results = [];
   for (let channel = 0; channel < channels; channel++) {
-    forEachWindow(geometry, (_, places) => {
-      let result = mean ? 0 : -Infinity;
-      for (const [, place] of places) {
-        const cell = x[channel * height * width + place];
-        result = mean ? result + cell : Math.max(result, cell);
+    for (let row = 0; row < found[0]; row++) {
+      for (let column = 0; column < found[1]; column++) {
+        const cells = [];
+        for (let i = 0; i < window[0]; i++) {
+          const y = row * stride[0] - padding[0] + i * dilation[0];
+          for (let j = 0; j < window[1]; j++) {
+            const z = column * stride[1] - padding[1] + j * dilation[1];
+            if (y >= 0 && y < height && z >= 0 && z < width) cells.push(x[(channel * height + y) * width + z]);
+          }
+        }
+        const count = countsPadding ? window[0] * window[1] : cells.length;
+        results.push(mean ? cells.reduce((a, b) => a + b, 0) / count : Math.max(...cells));
       }
-      found.push(mean ? result / (countsPadding ? area : places.length) : result);
-    });
+    }
   }
-  return found;
+  return results;
 }
 
 /** (x - mean) * factor + shift, with one of each for a channel. */
 function channelNorm(x, mean, factor, shift) {
   const size = x.length / mean.length;
-  return Array.from(x, (value, i) => {
+  return mapped(x, (value, i) => {
     const channel = Math.floor(i / size);
     return (value - mean[channel]) * factor[channel] + shift[channel];
   });

@@ -94,7 +94,7 @@ def _called(text: str) -> list[str]:
     waiting = [text]
     while waiting:
         text = waiting.pop(0)
-        for name in re.findall(r"(?<![.\w])(\w+)\(", text):
+        for name in re.findall(r"(?<![.\w])(\w+)(?=[(),])", text):
             if name in _FUNCTIONS and name not in found:
                 found.append(name)
                 waiting.append(_FUNCTIONS[name])

@@ -219,17 +219,14 @@ def _convolution(
     groups: int,
 ) -> list[float]:
     """A convolution over x of (channels, height, width), zeros outside."""
-    channels, area, found = size[0] // groups, window[0] * window[1], []
     windows = _windows(size, window, stride, padding, dilation)
-    for output, intercept in enumerate(intercepts):
-        group = output // (len(intercepts) // groups) * channels
-        for places in windows:
-            total = intercept
-            for channel in range(channels):
-                start, first = (group + channel) * size[1] * size[2], (output * channels + channel) * area
-                for number, place in places:
-                    total += x[start + place] * weights[first + number]
-            found.append(total)
+    channels, length, found = size[0] // groups, len(weights) // len(intercepts), []
+    for group in range(groups):
+        starts = [channel * size[1] * size[2] for channel in range(group * channels, (group + 1) * channels)]
+        patches = [[x[start + place] if place >= 0 else 0.0 for start in starts for place in places] for places in windows]
+        for output in range(group * len(intercepts) // groups, (group + 1) * len(intercepts) // groups):
+            kernel = weights[output * length : (output + 1) * length]
+            found += [sum(map(mul, patch, kernel)) + intercepts[output] for patch in patches]
     return found
 
 
@@ -248,7 +245,7 @@ def _pooling(
     for channel in range(size[0]):
         start = channel * size[1] * size[2]
         for places in windows:
-            cells = [x[start + place] for _, place in places]
+            cells = [x[start + place] for place in places if place >= 0]
             if mean:
                 found.append(sum(cells) / (window[0] * window[1] if counts_padding else len(cells)))
             else:
@@ -258,18 +255,15 @@ def _pooling(
 
 def _windows(
     size: tuple[int, int, int], window: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
-) -> list[list[tuple[int, int]]]:
-    """For each window, the number of each of its cells within the picture, and the place of that cell in a channel."""
+) -> list[list[int]]:
+    """For each window, the place of each of its cells in a channel; -1 for a cell outside."""
     _, height, width = size
     found = []
     for top in range(-padding[0], height + padding[0] - dilation[0] * (window[0] - 1), stride[0]):
         for left in range(-padding[1], width + padding[1] - dilation[1] * (window[1] - 1), stride[1]):
-            places = []
-            for number in range(window[0] * window[1]):
-                y, x = top + number // window[1] * dilation[0], left + number % window[1] * dilation[1]
-                if 0 <= y < height and 0 <= x < width:
-                    places.append((number, y * width + x))
-            found.append(places)
+            rows = [top + dilation[0] * number for number in range(window[0])]
+            columns = [left + dilation[1] * number for number in range(window[1])]
+            found.append([y * width + x if 0 <= y < height and 0 <= x < width else -1 for y in rows for x in columns])
     return found
 
 

@@ -48,7 +48,7 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     public = _public(program, module)
     functions = _called("".join([*public, *module.tables]))
     code = "\n\n".join([*public, *(_FUNCTIONS[name] for name in functions)])
-    tables = "\n".join(["\n", *module.tables]) if module.tables else ""
+    tables = "\n".join(["\n", "# fmt: off", *module.tables]) if module.tables else ""
     parts = [_docstring(job, header), "from __future__ import annotations\n", _imports(code + tables), _constants(program), "", code]
     text = "\n".join(parts)
     return {f"{job.stem}.py": f"{text}{tables}".encode()}

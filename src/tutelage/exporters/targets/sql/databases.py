@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
@@ -19,6 +21,7 @@ from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.sql.literals import name
 from tutelage.exporters.targets.sql.operations import column_names
+from tutelage.exporters.targets.timed_process import PYTHON_LOOP
 
 KEY = "tutelage_key"
 
@@ -48,14 +51,18 @@ class SQLite:
             return _answers(program, [each[0] for each in found.description], found.fetchall(), len(rows))
 
     def _opened(self, program: Program) -> sqlite3.Connection:
-        schema, table = _place(self._table)
         database = sqlite3.connect(":memory:")
-        if schema not in ("", "main", "temp"):
-            database.execute(f"ATTACH ':memory:' AS {name(schema)}")
+        for definition in self.definitions(program):
+            database.execute(definition)
+        return database
+
+    def definitions(self, program: Program) -> list[str]:
+        """The statements that make the table."""
+        schema, table = _place(self._table)
         kinds = zip(column_names(program), program.inputs, strict=True)
         columns = [f"{name(each)} {'REAL' if one.kind == 'number' else 'TEXT'}" for each, one in kinds]
-        database.execute(f"CREATE TABLE {table} ({', '.join(columns)}, {KEY} INTEGER)")
-        return database
+        attached = [] if schema in ("", "main", "temp") else [f"ATTACH ':memory:' AS {name(schema)}"]
+        return [*attached, f"CREATE TABLE {table} ({', '.join(columns)}, {KEY} INTEGER)"]
 
 
 class DuckDB:
@@ -163,3 +170,41 @@ def _answers(program: Program, names: Sequence[str], found: Sequence[Sequence[An
         return Answers(values, np.array([[-1 if each is None else each for each in row] for row in decided], dtype=np.int64))
     codes = {label: code for code, label in enumerate(program.form.classes or ())}
     return Answers(values, np.array([codes.get(label, -1) for (label,) in decided], dtype=np.int64))
+
+
+_TIMED = (
+    PYTHON_LOOP
+    + """
+import json, sqlite3
+with open(sys.argv[1], encoding="utf-8") as file:
+    statement = file.read()
+with open(sys.argv[2], encoding="utf-8") as file:
+    create, insert, delete, given = json.load(file)
+database = sqlite3.connect(":memory:")
+for line in create:
+    database.execute(line)
+held = 0
+def answer(start, rows):
+    global held
+    if rows != held:
+        database.execute(delete)
+        database.executemany(insert, given[:rows])
+        held = rows
+    database.execute(statement).fetchall()
+serve(answer, len(given))
+"""
+)
+
+
+def timed(path: Path, job: Job, folder: Path) -> list[str]:
+    """The command of a process that times calls in SQLite, as `Child` runs it: the rows are in the table already."""
+    database = SQLite(job.settings.table)
+    cells = [
+        [None if isinstance(cell, float) and np.isnan(cell) else cell for cell in row] + [place]
+        for place, row in enumerate(job.rows.cells(job.program.inputs))
+    ]
+    table = _place(job.settings.table)[1]
+    insert = f"INSERT INTO {table} VALUES ({', '.join('?' * (len(job.program.inputs) + 1))})"  # noqa: S608
+    stored = folder / "sql.json"
+    stored.write_text(json.dumps([database.definitions(job.program), insert, f"DELETE FROM {table}", cells]))  # noqa: S608
+    return [sys.executable, "-W", "ignore", "-c", _TIMED, str(path), str(stored)]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tutelage.data.awkward_columns import awkward_columns, copies_of_truth, identifiers, table_columns
+from tutelage.checks.awkward_columns import awkward_columns, copies_of_truth, identifiers, table_columns
 
 RNG = np.random.default_rng(0)
 COUNT = 400

@@ -15,6 +15,7 @@ from tutelage.exporters.proof import edge_cases
 from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.targets import javascript, python
 from tutelage.exporters.targets.job import Job, Settings
+from tutelage.exporters.targets.sql import target as sql
 from tutelage.students.columns import with_columns
 
 NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
@@ -60,6 +61,14 @@ BUGS = [
     (".py", "mlp", "max(probabilities)", "min(probabilities)"),
     (".py", "texts", "text.lower() if lowercase", "text if lowercase"),
     (".py", "texts", "1.0 + math.log(value)", "math.log(value)"),
+    (".sql", "tree", " OR v0_0 IS NULL)", ")"),
+    (".sql", "tree", " IS NULL THEN -2.0e0", " IS NULL THEN 2.0e0"),
+    (".sql", "tree", "'Rome'", "'rome'"),
+    (".sql", "boosting", " / ", " * "),
+    (".sql", "logistic", "COALESCE(v0_0, ", "COALESCE(v0_0, 1e0 + "),
+    (".sql", "logistic", " = 1.0e0 THEN 1e0", " = 0.0e0 THEN 1e0"),
+    (".sql", "mlp", "<= 0 THEN 0e0", "<= 0 THEN 1e0"),
+    (".sql", "mlp", "THEN 2 END AS prediction", "THEN 1 END AS prediction"),
 ]
 
 
@@ -79,7 +88,7 @@ def marks(end, student):
 
 @pytest.mark.parametrize(("end", "student", "right", "wrong"), [pytest.param(*bug, marks=marks(*bug[:2])) for bug in BUGS])
 def test_a_planted_bug_is_found_and_no_file_is_written(end, student, right, wrong, fitted, monkeypatch, tmp_path):
-    target = {".js": javascript, ".py": python}[end]
+    target = {".js": javascript, ".py": python, ".sql": sql}[end]
     write = target.write
 
     def with_bug(job, header):

@@ -11,6 +11,7 @@ ROW = "tutelage_row"
 """The column that numbers the rows, by which the answers are joined to the columns of the table."""
 WIDEST = 1500
 """Largest number of columns of a query: PostgreSQL takes 1664, SQLite 2000."""
+_COLUMN = re.compile(r"v\d+_\d+")
 _OURS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\b(v\d+_\d+)\b""")
 """Our columns in an expression, outside of texts and quoted names."""
 
@@ -28,6 +29,8 @@ class Statement:
 
     def columns(self, expressions: Sequence[str]) -> list[str]:
         """Compute expressions once; the names under which later expressions have their results."""
+        if all(_COLUMN.fullmatch(each) for each in expressions):
+            return list(expressions)
         names = [f"v{len(self.levels)}_{place}" for place in range(len(expressions))]
         self.levels.append(dict(zip(names, expressions, strict=True)))
         return names

@@ -31,7 +31,7 @@ def trees(statement: Statement, many: Trees, row: Sequence[str]) -> list[str]:
             sums[(place * width + output) % many.outputs].append(column)
         sums = [[column] for column in statement.columns([total(terms) if terms else "0e0" for terms in sums])]
     divided = "" if many.divisor == 1 else f" / {number(many.divisor)}"
-    return [f"{column}{divided} + {number(start)}" for (column,), start in zip(sums, many.start, strict=True)]
+    return [f"{column}{divided}{f' + {number(start)}' if start else ''}" for (column,), start in zip(sums, many.start, strict=True)]
 
 
 def _values(statement: Statement, many: Trees, part: list[Tree], row: Sequence[str]) -> list[str]:

@@ -246,7 +246,7 @@ def test_columns_chosen_in_any_way_are_exported(columns, tmp_path):
         (DecisionTreeClassifier().fit(X, np.c_[X[:, 0] > 0, X[:, 1] > 0]), "a DecisionTreeClassifier of several labels cannot be exported"),
         (GradientBoostingRegressor(n_estimators=2, init=Ridge()).fit(X, Y), r"GradientBoostingRegressor with init= cannot be exported"),
         (HistGradientBoostingRegressor(loss="poisson", max_iter=2).fit(X, np.abs(Y)), "of the loss poisson or gamma, cannot be exported"),
-        (make_pipeline(SimpleImputer(add_indicator=True), Ridge()).fit(GAPS, Y), "this SimpleImputer cannot be exported"),
+        (make_pipeline(SimpleImputer(missing_values=1.0), Ridge()).fit(X, Y), "this SimpleImputer cannot be exported"),
     ],
 )
 def test_what_would_be_computed_otherwise_is_refused(student, sentence):

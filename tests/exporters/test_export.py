@@ -33,7 +33,8 @@ def test_the_record_says_what_was_written_and_how_it_was_proven(tmp_path):
     (proof,) = record.proofs
     assert proof.rows == 300
     assert proof.worst_difference == 0
-    assert proof.worst_row == "row 0"
+    assert (proof.worst_row, proof.made_rows) == ("", 100)
+    assert "Of the rows, 100 were made from the cells of the others." in str(proof)
     assert proof.runtime.startswith("Python 3")
     assert f"Compared with the student on 300 rows and {proof.edge_rows:,} edge rows" in str(record)
     assert str(proof) in (tmp_path / "student.py").read_text().replace("\n", " ")
@@ -96,7 +97,7 @@ def test_mixed_columns_are_compared_with_missing_unseen_and_empty_cells(tmp_path
     [
         (3, {}, "path is 3; expected the file to write"),
         ("student.pmml", {}, "ends in '.pmml'; expected one of .*\\.py"),
-        ("student", {}, "ends in 'nothing'"),
+        ("student", {}, "student has no ending; expected one of"),
         ("student.py", {"precision": "int4"}, "precision is 'int4'; expected"),
         ("student.py", {"precision": "int8"}, "precision is 'int8'; a file of Python has 'double'"),
         ("student.py", {"target_opset": "new"}, "target_opset is 'new'; expected"),

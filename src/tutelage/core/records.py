@@ -90,17 +90,21 @@ class Parity:
     refused: tuple[str, ...] = ()
     """Edge rows that the student does not answer, such as "missing values": what the file answers to them means nothing."""
     worst_row: str = ""
-    """Where the worst difference was: "row 17", or "edge row (splits) 3"."""
+    """Where the worst difference was: "row 17", or "edge row (splits) 3"; empty if there was none."""
     runtime: str = ""
     """Where the file ran, such as "gcc 12.2.0"."""
+    made_rows: int = 0
+    """How many of the rows were made: their cells are drawn from those of the others, column by column."""
 
     def __str__(self) -> str:
         """The result in a sentence, and in another what the student refuses."""
         refused = f" The student refuses {' and '.join(self.refused)}: do not give them to the file." if self.refused else ""
+        where = f" in {self.worst_row}" if self.worst_row else ""
+        made = f" Of the rows, {self.made_rows:,} were made from the cells of the others." if self.made_rows else ""
         return (
             f"Compared with the student on {self.rows:,} rows and {self.edge_rows:,} edge rows in {self.runtime}: worst difference "
-            f"{self.worst_difference:.2g} in {self.worst_row} (allowed {self.tolerance:g}), {self.decisions_changed} decisions changed."
-            f"{refused}"
+            f"{self.worst_difference:.2g}{where} (allowed {self.tolerance:g}), {self.decisions_changed} decisions changed."
+            f"{refused}{made}"
         )
 
 

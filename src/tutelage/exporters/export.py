@@ -141,7 +141,8 @@ def check_path(path: str | Path) -> Path:
         raise BadInput(f"path is {shown(path)}; expected the file to write, such as 'student.c'.")
     path = Path(path)
     if path.suffix not in TARGETS:
-        raise BadInput(f"{path} ends in {path.suffix or 'nothing'!r}; expected one of {', '.join(TARGETS)}.")
+        end = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
+        raise BadInput(f"{path} {end}; expected one of {', '.join(TARGETS)}.")
     check_file_place(path)
     return path
 

@@ -193,3 +193,15 @@ def test_tutelage_opens_its_own_file_without_declarations(classes, tmp_path):
         teacher.answer(frame[["a", "b"]])
     with pytest.raises(BadInput, match="the rows have 2 columns"):
         teacher.answer(X[:, :2])
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_values_are_compared_relative_to_their_own_size(size, tmp_path):
+    line = LinearRegression().fit(X, size * Y)
+    subject, rows = subject_of(line, X)
+    program = program_of(subject, rows)
+    compare(tmp_path, program, subject, rows, Changed(subject, lambda values, numbers: values * (1 + 1e-9)))
+    with pytest.raises(ParityError, match="answers differ"):
+        compare(tmp_path, program, subject, rows, Changed(subject, lambda values, numbers: values + 1e-3 * size))
+    with pytest.raises(ParityError, match="answers differ"):
+        compare(tmp_path, program, subject, rows, Changed(subject, lambda values, numbers: np.zeros_like(values)))

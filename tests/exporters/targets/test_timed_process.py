@@ -29,3 +29,10 @@ def test_rows_come_in_turn_and_start_again_before_they_run_out():
 def test_a_child_that_ends_says_why():
     with pytest.raises(BadInput, match=r"the test cannot be timed: its process ended \(ValueError: no rows\)"):
         Child([sys.executable, "-c", "raise ValueError('no rows')"], "the test")
+
+
+def test_what_a_model_prints_and_warns_stays_out_of_the_times():
+    loud = "lambda start, rows: (print('hello'), sys.stderr.write('x' * 100_000))"
+    child = Child([sys.executable, "-c", f"{PYTHON_LOOP}\nserve({loud}, 4)"], "the test")
+    assert child.times(1, 5).shape == (5,)
+    child.end()

@@ -103,7 +103,7 @@ def _indicator(program: Lowering, model: MissingIndicator, rows: Value) -> Value
 
 
 def _is_nan(value: Any) -> bool:
-    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+    return not isinstance(value, str) and is_missing(value)
 
 
 def _function(program: Lowering, model: FunctionTransformer, rows: Value) -> Value:

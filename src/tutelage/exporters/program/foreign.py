@@ -34,9 +34,7 @@ def estimator_part(model: Any, width: int) -> OnnxPart:
     """
     name = type(model).__name__
     if not (hasattr(model, "predict") or hasattr(model, "transform")):
-        raise BadInput(
-            f"cannot export a {name}; expected a student of tutelage, or a fitted scikit-learn classifier or regressor of numeric columns."
-        )
+        raise BadInput(f"cannot export a {name}; expected a student of tutelage, or a fitted scikit-learn classifier or regressor.")
     skl2onnx = require("skl2onnx")
     width = getattr(model, "n_features_in_", width)
     columns = skl2onnx.common.data_types.FloatTensorType([None, width])
@@ -54,8 +52,8 @@ def estimator_part(model: Any, width: int) -> OnnxPart:
             shown = model.predict_proba(row) if classifies else model.predict(row) if hasattr(model, "predict") else model.transform(row)
     except Exception as error:  # the errors of skl2onnx share no base class, and some quote the model
         raise BadInput(
-            f"cannot export a {name}: skl2onnx has no conversion of it ({type(error).__name__}). Expected a student of tutelage, or a "
-            "fitted scikit-learn classifier or regressor of numeric columns."
+            f"cannot export a {name}: skl2onnx has no conversion of it ({type(error).__name__}). Expected a student of tutelage, a "
+            "tree, a linear model or boosting; or distil it into one: tl.DistilledClassifier, tl.DistilledRegressor."
         ) from error
     outputs = int(np.prod(shown.shape[1:], dtype=int))
     return OnnxPart(name, part, 1 if classifies else 0, single=True, to=(outputs,), estimator=model)

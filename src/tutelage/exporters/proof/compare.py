@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +22,7 @@ from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
 
 TOLERANCE = 1e-5
-"""Largest allowed difference, relative to the larger of 1 and the answer: float32 sums depend on their order."""
+"""Largest allowed difference of a probability; of a value, relative to the larger of itself and the size of ordinary answers."""
 LARGEST_FACTOR = 1000
 """Rows far larger than ordinary ones may differ by up to this many times more, where weighted sums are rounded."""
 CELLS = 10_000_000
@@ -58,7 +58,7 @@ class _Worst:
     def add(self, gaps: Floats, changed: int, name: str, start: int) -> None:
         row = int(gaps.argmax())
         self.changed += changed
-        if gaps[row] > self.difference or not self.where:
+        if gaps[row] > self.difference:
             self.difference, self.where = float(gaps[row]), f"{name} {start + row}"
 
 
@@ -86,9 +86,20 @@ def compare(
     Raises:
         ParityError: answers or decisions differ by more than the tolerance. BadInput: the student refuses the ordinary rows.
     """
-    comparison = _Comparison(path, program, subject, runtime, max(program.rounding, rounding or 0.0), _typical(rows))
+    ordinary = ordinary_rows(rows, most)
     with np.errstate(all="ignore"):  # edge rows overflow, where the comparison looks
-        return comparison.run(rows, ordinary_rows(rows, most))
+        asked = [(start, part, subject.answers(part)) for start, part in batches(ordinary)]
+        scale = _scale(program, np.concatenate([answers.values for _, _, answers in asked]))
+        comparison = _Comparison(path, program, subject, runtime, max(program.rounding, rounding or 0.0), _typical(rows), scale)
+        return comparison.run(rows, asked)
+
+
+def _scale(program: Program, values: Floats) -> Floats:
+    """(outputs,) the size of the answers to ordinary rows, to which differences are related: 1 for probabilities."""
+    if program.form.task != "regression":
+        return np.ones(program.outputs)
+    sizes = np.sqrt(np.mean(np.where(np.isfinite(values), values, 0.0) ** 2, axis=0))
+    return np.where(sizes > 0, sizes, 1.0)
 
 
 def _typical(rows: CheckRows) -> float:
@@ -104,15 +115,16 @@ class _Comparison:
     runtime: Runtime
     rounding: float
     typical: float
+    scale: Floats
 
-    def run(self, rows: CheckRows, ordinary: CheckRows) -> Parity:
+    def run(self, rows: CheckRows, ordinary: Sequence[tuple[int, CheckRows, Answers]]) -> Parity:
         worst = _Worst()
-        for start, part in batches(ordinary):
-            self._add(worst, part, self.subject.answers(part), "row", start)
+        for start, part, answers in ordinary:
+            self._add(worst, part, answers, "row", start)
         edges, refused = 0, []
         for name, group in edge_cases(rows, self.program).items():
             taken = 0
-            for _, part in batches(self.subject.exact(self._readable(group))):
+            for _, part in batches(self.subject.exact(self._readable(self._within(group)))):
                 answered = list(self._answered(part))
                 if answered:
                     given, answers = _merged(answered)
@@ -121,7 +133,23 @@ class _Comparison:
             edges += taken
             if len(group) and not taken:
                 refused.append(name)
-        return Parity(len(ordinary), edges, worst.difference, TOLERANCE, worst.changed, tuple(refused), worst.where, self.runtime.name)
+        compared = sum(len(part) for _, part, _ in ordinary)
+        return Parity(
+            compared,
+            edges,
+            worst.difference,
+            TOLERANCE,
+            worst.changed,
+            tuple(refused),
+            worst.where,
+            self.runtime.name,
+            max(compared - len(rows), 0),
+        )
+
+    def _within(self, made: CheckRows) -> CheckRows:
+        """Made rows without those that have numbers beyond the runtime's own."""
+        beyond = np.isfinite(made.numbers) & (np.abs(made.numbers) > getattr(self.runtime, "largest", np.inf))
+        return made[~beyond.any(axis=tuple(range(1, beyond.ndim)))]
 
     def _readable(self, made: CheckRows) -> CheckRows:
         """Made rows as the runtime reads them: if it has no missing texts, an empty category is a missing one."""
@@ -160,7 +188,7 @@ class _Comparison:
                 "Please report this with the student's file."
             )
         factor = self._factor(rows)
-        gaps = np.abs(ours.values - theirs.values) / np.maximum(1, np.abs(ours.values))
+        gaps = np.abs(ours.values - theirs.values) / np.maximum(self.scale, np.abs(ours.values))
         gaps[np.isnan(ours.values) & np.isnan(theirs.values)] = 0.0
         gaps = (gaps / factor[:, None]).max(axis=1)
         if not np.isfinite(gaps).all():

@@ -69,7 +69,7 @@ def several_labels(student: Any) -> BadInput:
 
 
 def check_student(student: Any) -> None:
-    """Refuse what is no fitted student of numbers.
+    """Refuse what is no fitted student.
 
     Raises:
         BadInput: a class, an unfitted estimator, an object without predictions, or a student of columns that are no numbers.
@@ -78,7 +78,7 @@ def check_student(student: Any) -> None:
     if isinstance(student, type) or not hasattr(student, "predict"):
         raise BadInput(
             f"cannot export {student.__name__ if isinstance(student, type) else 'a ' + name}; expected a fitted student: a TorchStudent, a "
-            "student of tutelage with numeric columns, or a scikit-learn estimator."
+            "student of tutelage, or a scikit-learn estimator."
         )
     if hasattr(student, "__sklearn_tags__"):
         try:

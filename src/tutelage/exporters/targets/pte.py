@@ -175,10 +175,6 @@ def rounding(job: Job) -> float:
 _TIMED = (
     PYTHON_LOOP
     + """
-import os
-out = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-sys.stdout = out
 import numpy as np, torch
 from executorch.runtime import Runtime
 torch.set_num_threads(1)

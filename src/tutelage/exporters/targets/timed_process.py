@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +21,12 @@ from tutelage.core.errors import BadInput
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 
 PYTHON_LOOP = """
-import sys, time
+import os, sys, time
+replies = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # whatever a model prints stays out of the replies
 def serve(answer, count):
     \"\"\"answer(start, rows) answers some of `count` rows.\"\"\"
-    print("ready", flush=True)
+    print("ready", file=replies, flush=True)
     start = 0
     for line in sys.stdin:
         rows, calls = map(int, line.split())
@@ -33,7 +37,7 @@ def serve(answer, count):
             answer(start, rows)
             taken.append(time.perf_counter_ns() - begun)
             start += rows
-        print(*taken, flush=True)
+        print(*taken, file=replies, flush=True)
 """
 """For children that are Python: serves an answer."""
 
@@ -50,8 +54,9 @@ class Child:
         pipe = subprocess.PIPE
         self.name = name
         self.peak_bytes = 0
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process; a pipe that nobody reads would fill up
         self._process = subprocess.Popen(  # noqa: S603 - our own programs
-            command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=os.environ | THREADS
+            command, stdin=pipe, stdout=pipe, stderr=self._messages, text=True, env=os.environ | THREADS
         )
         try:
             self._line()
@@ -68,15 +73,23 @@ class Child:
 
     def end(self) -> None:
         """End the process; its peak memory is known from then on."""
-        if self._process.returncode is None:
-            self.peak_bytes = _peak_bytes(self._process.pid)
-            self._process.communicate()
+        if self._messages.closed:
+            return
+        self.peak_bytes = _peak_bytes(self._process.pid)
+        self._messages.close()
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101, PT018 - both are pipes
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
 
     def _line(self) -> str:
-        assert self._process.stdout is not None and self._process.stderr is not None  # noqa: S101, PT018 - both are pipes
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         line = self._process.stdout.readline()
         if not line:
-            said = self._process.stderr.read().strip().splitlines()
+            self._process.wait()
+            self._messages.seek(0)
+            said = self._messages.read().decode(errors="replace").strip().splitlines()
             raise BadInput(f"{self.name} cannot be timed: its process ended ({said[-1] if said else 'without a message'}).")
         return line
 

@@ -14,7 +14,7 @@ from tutelage.exporters.targets.c_source.literals import comment, identifier, in
         ("student", "student"),
         ("My-Student 2", "my_student_2"),
         ("2nd", "student_2nd"),
-        ("int", "student_int"),
+        ("int", "int"),
         ("日本", "student"),
         ("a__b", "a_b"),
     ],

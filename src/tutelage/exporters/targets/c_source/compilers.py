@@ -74,9 +74,10 @@ class Compiled:
         content = path.read_bytes()
         made = Path(self._folder) / hashlib.sha256(content).hexdigest()
         if not made.exists():
-            around = made.with_suffix(".c")
-            around.write_text(harness(program, self.face, str(path.resolve())))
-            command = [self.compiler, *self.flags, str(path), str(around), "-o", str(made), "-lm"]
+            file, around = made.with_suffix(".file.c"), made.with_suffix(".c")  # compilers do not take every name that a file may have
+            file.write_bytes(content)
+            around.write_text(harness(program, self.face, file.name))
+            command = [self.compiler, *self.flags, str(file), str(around), "-o", str(made), "-lm"]
             ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
             if ran.returncode:
                 said = _first_line(ran.stderr, holding="error")

@@ -15,11 +15,6 @@ from tutelage.core.errors import BadInput, shown
 Real = Literal["float", "double"]
 LONGEST_TEXT = 4095
 """Bytes of a string literal that every C99 compiler takes."""
-_RESERVED_WORDS = """
-auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short
-signed sizeof static struct switch typedef union unsigned void volatile while main class new delete this template namespace
-"""
-_RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
 def identifier(stem: str) -> str:
@@ -27,7 +22,7 @@ def identifier(stem: str) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
     if not name:
         return "student"
-    return f"student_{name}" if name[0].isdigit() or name in _RESERVED else name
+    return f"student_{name}" if name[0].isdigit() else name
 
 
 def real(value: float, kind: Real) -> str:

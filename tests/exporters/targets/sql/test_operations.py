@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,10 +63,31 @@ def test_gaps_limits_and_codes():
     assert computed(op.Numbers((0,), (2,)), [None, 1.0]) == [None]
 
 
-def test_a_text_is_no_number_and_an_empty_one_neither():
-    every = op.Numbers(None, (5,))
-    assert computed(every, ["", "abc", "5", float("inf"), -2.5], declared="") == [None, None, 5.0, float("inf"), -2.5]
-    assert computed(every, ["", "abc", "5", "1e3", "-2.5"], declared="TEXT") == [None, None, 5.0, 1000.0, -2.5]
+def unread(cells, kind="number", declared=""):
+    """How many cells of a row are no numbers, in SQLite."""
+    database = sqlite3.connect(":memory:")
+    names = [f"c{place}" for place in range(len(cells))]
+    database.execute(f"CREATE TABLE given ({', '.join(f'{name} {declared}' for name in names)})")
+    database.execute(f"INSERT INTO given VALUES ({', '.join('?' * len(cells))})", cells)  # noqa: S608
+    statement = Statement("given")
+    row = read_row(statement, replace(program(*names), inputs=tuple(Input(name, "number", kind) for name in names)))
+    return database.execute(statement.text([f"{row.unread} AS unread"])).fetchone()[-1]
+
+
+@pytest.mark.parametrize("declared", ["", "TEXT", "REAL", "INTEGER"])
+def test_a_text_is_no_number_and_an_empty_one_neither(declared):
+    assert unread(["", "abc", "2020-01-02", "5 of 6"], declared=declared) == 4
+    assert unread(["5", "1e3", "-2.5", 1.5, -3, None], declared=declared) == 0
+    assert unread([float("inf"), -float("inf")], declared="REAL") == 0
+    every = op.Numbers(None, (3,))
+    assert computed(every, ["5", "1e3", "-2.5"], declared=declared) == [5.0, 1000.0, -2.5]
+    assert computed(every, [float("inf"), None, -3], declared="REAL") == [float("inf"), None, -3.0]
+
+
+@pytest.mark.parametrize("declared", ["", "TEXT", "REAL", "INTEGER"])
+def test_a_text_is_no_truth_value(declared):
+    assert unread(["", "yes", "True", "f"], "boolean", declared) == 4
+    assert unread([0, 1, 0.0, 1.0, None, "true", "false", 0.5, 1e-320], "boolean", declared) == 0
 
 
 def test_categories_are_compared_character_by_character():
@@ -87,7 +109,7 @@ def test_columns_that_no_table_has_are_refused():
 
 def test_a_column_that_the_table_lacks_is_an_error():
     statement = Statement("given")
-    (column,), _ = read_row(statement, program("absent"))
+    (column,), *_ = read_row(statement, program("absent"))
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE given (a REAL)")
     with pytest.raises(sqlite3.OperationalError, match="absent"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,20 @@ FAR = 700
 """Beyond this, exp leaves the range of double precision: PostgreSQL takes that for an error."""
 BOTTOM = -1e300
 """Stands for the logarithm of zero: databases have no common way to write infinity."""
+
+
+class Cells(NamedTuple):
+    """The cells of a row, as columns of a statement.
+
+    Attributes:
+        numbers: NULL where missing.
+        texts: NULL where missing.
+        unread: how many cells are no numbers where numbers are expected; empty if the student takes none.
+    """
+
+    numbers: Row
+    texts: Row
+    unread: str
 
 
 def column_names(program: Program) -> tuple[str, ...]:
@@ -38,27 +53,37 @@ def column_names(program: Program) -> tuple[str, ...]:
     return names
 
 
-def read_row(statement: Statement, program: Program) -> tuple[Row, Row]:
-    """Columns of the numbers and of the texts of a row: NULL where missing."""
-    numbers, texts = [], []
+def read_row(statement: Statement, program: Program) -> Cells:
+    """The cells of a row."""
+    numbers, texts, unread = [], [], []
+    largest = double(exact_number(LARGEST))
     for one, column in zip(program.inputs, column_names(program), strict=True):
         cell = f"tutelage_rows.{name(column)}"  # with its table: SQLite takes an unknown name alone for a text
         if one.kind == "text":
             texts.append(f"CAST({cell} AS TEXT) || ''")  # compared character by character, whatever the column's collation
-        else:  # neither NaN, which databases hold above infinity, nor a text in SQLite is a number
-            value, largest = double(cell), double(exact_number(LARGEST))
-            numbers.append(f"CASE WHEN {cell} <= {largest} OR -{value} < -{largest} THEN {value} END")
-    columns = statement.columns([*numbers, *texts])
-    return columns[: len(numbers)], columns[len(numbers) :]
+            continue
+        value = double(cell)
+        known = f"WHEN {value} <= {largest} OR -{value} < -{largest} THEN {value}"  # NaN is above infinity in a database that has it
+        if one.type == "boolean":  # DuckDB compares no truth value with a number, but casts it; as a text it is 'true' or 'false'
+            stored = f"CAST({cell} AS TEXT)"
+            numbers.append(f"CASE WHEN {stored} = 'true' THEN 1e0 {known} END")
+            wrong = f"{value} = 0 AND {stored} NOT LIKE '%0%' AND {stored} NOT IN ('true', 'false')"
+        else:  # SQLite stores texts in any column: they are above all numbers, but zero or their first digits once cast
+            numbers.append(f"CASE {known} END")
+            wrong = f"{cell} > {largest} AND {value} <= {largest}"
+        unread.append(f"CASE WHEN {wrong} THEN 1 ELSE 0 END")
+    columns = statement.columns([*numbers, *texts, *([total(unread)] if unread else [])])
+    places = len(numbers), len(numbers) + len(texts)
+    return Cells(columns[: places[0]], columns[places[0] : places[1]], columns[-1] if unread else "")
 
 
-def result_of(operation: op.Operation, statement: Statement, row: tuple[Row, Row], sources: Sequence[Row]) -> Row:
+def result_of(operation: op.Operation, statement: Statement, row: Cells, sources: Sequence[Row]) -> Row:
     """The result of a step, as expressions.
 
     Raises:
         BadInput: an operation that SQL does not have.
     """
-    numbers, texts = row
+    numbers, texts, _ = row
     if isinstance(operation, op.Numbers):
         return numbers if operation.places is None else [numbers[place] for place in operation.places]
     if isinstance(operation, op.Category):

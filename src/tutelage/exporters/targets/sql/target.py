@@ -9,6 +9,7 @@ from tutelage.core.errors import BadInput
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.compare import Runtime
 from tutelage.exporters.targets.job import Job
+from tutelage.exporters.targets.sources import column_units
 from tutelage.exporters.targets.sql import databases
 from tutelage.exporters.targets.sql.literals import label, name
 from tutelage.exporters.targets.sql.operations import Row, column_names, read_row, result_of
@@ -35,11 +36,15 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     results: list[Row] = []
     for step in program.steps:
         results.append(result_of(step.operation, statement, row, [results[each] for each in step.sources]))
-    text = statement.text(_answers(statement, program, statement.columns(results[-1])))
+    values = results[-1]
+    if row.unread:  # a text where a number is expected is no missing number: there is no answer
+        values = [f"CASE WHEN {row.unread} = 0 THEN {value} END" for value in values]
+    text = statement.text(_answers(statement, program, statement.columns(values)))
     comments = [
         *header,
         f"It reads the columns {', '.join(map(repr, column_names(program)))} of {job.settings.table!r}.",
         *_legend(program),
+        *_units(program),
     ]
     lines = [f"-- {' '.join(line.split())}\n" for line in comments]
     return {f"{job.stem}.sql": ("".join(lines) + text).encode()}
@@ -54,6 +59,19 @@ def _legend(program: Program) -> list[str]:
     classes = ", ".join(f"{place} {each!r}" for place, each in enumerate(program.form.classes or ()))
     added = "prediction_0, ..., which are 0 or 1" if program.form.task == "multilabel" else "prediction"
     return [f"It adds the probability of each class as probability_0, ... ({classes}) and the decision as {added}."]
+
+
+def _units(program: Program) -> list[str]:
+    """What the columns of the table hold."""
+    units = column_units(program, "database")
+    if any(one.type == "date" for one in program.inputs):
+        units.append(
+            "A date d is julianday(d) - 2440587.5 in SQLite, epoch(d) / 86400 in DuckDB and EXTRACT(EPOCH FROM d) / 86400 in PostgreSQL: "
+            "convert it in a view."
+        )
+    if program.numbers:
+        units.append("A row with a text in a column of numbers has no answers: they are NULL.")
+    return units
 
 
 def _answers(statement: Statement, program: Program, values: Sequence[str]) -> list[str]:

@@ -99,7 +99,7 @@ def test_categories_are_compared_character_by_character():
 
 
 def test_columns_that_no_table_has_are_refused():
-    for names, found in {("a", "A"): "differ in case", ("tutelage_row",): "as one that the statement adds"}.items():
+    for names, found in {("a", "A"): "differ in case", ("Tutelage_key",): "those of the statement"}.items():
         with pytest.raises(BadInput, match=found):
             column_names(program(*names))
     with pytest.raises(BadInput, match="pictures"):

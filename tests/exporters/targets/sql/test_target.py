@@ -78,6 +78,20 @@ def test_tables_that_cannot_be_named_are_refused(table, tmp_path):
     assert not (tmp_path / "student.sql").exists()
 
 
+@pytest.mark.parametrize("name", ["prediction", "Probability_1"])
+def test_columns_named_as_answers_are_refused(name, tmp_path):
+    frame = FRAME.rename(columns={"a": name})
+    student = tl.SoftTree(max_leaf_nodes=3).fit(frame, X[:, 0] > 0)
+    with pytest.raises(BadInput, match=f"column is named '{name}', as one of the answers"):
+        export(student, tmp_path / "student.sql", check_on=frame)
+
+
+def test_the_head_names_the_class_of_each_probability(tmp_path):
+    student = tl.SoftTree(max_leaf_nodes=3).fit(X, np.where(X[:, 0] > 0, 3, 7))
+    export(student, tmp_path / "student.sql", check_on=X)
+    assert "prediction: probability_0 is that of 3, probability_1 is that of 7." in (tmp_path / "student.sql").read_text()
+
+
 def test_precision_is_double(tmp_path):
     student = tl.SoftTree(max_leaf_nodes=3).fit(X, X[:, 0] > 0)
     with pytest.raises(BadInput, match="SQL has 'double'"):

@@ -48,8 +48,10 @@ def column_names(program: Program) -> tuple[str, ...]:
     for each in names:
         if seen.setdefault(each.lower(), each) != each:
             raise BadInput(f"columns {seen[each.lower()]!r} and {each!r} differ in case only, as databases see it; rename one.")
-        if each.lower() == ROW:
-            raise BadInput(f"a column is named {ROW!r}, as one that the statement adds; rename it.")
+        if each.lower().startswith("tutelage_"):
+            raise BadInput(
+                f"a column is named {each!r}; names that begin with 'tutelage_', such as {ROW!r}, are those of the statement; rename it."
+            )
     return names
 
 

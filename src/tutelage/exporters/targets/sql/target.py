@@ -31,6 +31,10 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     table = ".".join(map(name, job.settings.table.split(".")))
     if job.settings.table.lower().startswith("tutelage_"):
         raise BadInput(f"table is {job.settings.table!r}; names that begin with 'tutelage_' are those of the statement's own steps.")
+    added = {*prediction_names(program), *(f"probability_{place}" for place in range(program.outputs) if program.form.task != "regression")}
+    for column in column_names(program):
+        if column.lower() in added:
+            raise BadInput(f"a column is named {column!r}, as one of the answers that the statement adds; rename it.")
     statement = Statement(table)
     row = read_row(statement, program)
     results: list[Row] = []
@@ -56,9 +60,11 @@ def _legend(program: Program) -> list[str]:
         return [
             "It adds the predicted value as prediction." if program.outputs == 1 else "It adds the predicted values as prediction_0, ..."
         ]
-    classes = ", ".join(f"{place} {each!r}" for place, each in enumerate(program.form.classes or ()))
-    added = "prediction_0, ..., which are 0 or 1" if program.form.task == "multilabel" else "prediction"
-    return [f"It adds the probability of each class as probability_0, ... ({classes}) and the decision as {added}."]
+    several = program.form.task == "multilabel"
+    names = range(program.outputs) if program.form.classes is None else program.form.classes
+    each = ", ".join(f"probability_{place} is that of {one!r}" for place, one in enumerate(names))
+    decided = "the decisions as prediction_0, ..., which are 0 or 1" if several else "the decision as prediction"
+    return [f"It adds the probabilities of the {'labels' if several else 'classes'} and {decided}: {each}."]
 
 
 def _units(program: Program) -> list[str]:

@@ -9,7 +9,7 @@ from tutelage.core.errors import BadInput
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.subject.inputs import Input
-from tutelage.exporters.targets.sql.operations import column_names, read_row, result_of
+from tutelage.exporters.targets.sql.operations import Cells, column_names, read_row, result_of
 from tutelage.exporters.targets.sql.statement import Statement
 
 
@@ -54,6 +54,13 @@ def test_what_sql_lacks_is_refused():
 
 def test_softmax_of_far_numbers():
     np.testing.assert_allclose(computed(op.Softmax(), [1e5, 1e5 - 1, -1e5]), [1 / (1 + np.exp(-1)), 1 / (1 + np.e), 0], atol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "values", "expected"), [("add", [0.0, 2.0], [3, 6]), ("divide", [1.0, 2.0], [3, 2])])
+def test_a_number_that_changes_nothing_is_not_written(name, values, expected):
+    statement = Statement("given")
+    assert result_of(op.Arithmetic(name, np.array(values)), statement, Cells([], [], ""), [["v7_0", "v7_1"]]) == ["v7_0", "v0_1"]
+    assert computed(op.Arithmetic(name, np.array(values)), [3.0, 4.0]) == expected
 
 
 def test_gaps_limits_and_codes():

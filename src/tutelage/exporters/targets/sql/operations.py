@@ -103,9 +103,11 @@ def _category(operation: op.Category, cell: str) -> str:
 
 
 def _arithmetic(statement: Statement, operation: op.Arithmetic, x: Row) -> Row:
-    sign = {"subtract": "-", "add": "+", "multiply": "*", "divide": "/"}[operation.name]
+    sign, neutral = {"subtract": ("-", 0), "add": ("+", 0), "multiply": ("*", 1), "divide": ("/", 1)}[operation.name]
     values = np.broadcast_to(operation.values, len(x))
-    return statement.columns([f"{cell} {sign} {number(value)}" for cell, value in zip(x, values, strict=True)])
+    return statement.columns(
+        [cell if value == neutral else f"{cell} {sign} {number(value)}" for cell, value in zip(x, values, strict=True)]
+    )
 
 
 def _clip(statement: Statement, operation: op.Clip, x: Row) -> Row:
@@ -129,7 +131,7 @@ def _dense(statement: Statement, operation: op.Dense, x: Row) -> Row:
     columns = []
     for weights, intercept in zip(operation.weights.T, operation.intercepts, strict=True):
         terms = [f"{number(weight)} * {cell}" for weight, cell in zip(weights, x, strict=True)]
-        columns.append(double(total([*terms, number(intercept)])))
+        columns.append(double(total([*terms, number(intercept)] if intercept or not terms else terms)))
     return statement.columns(columns)
 
 

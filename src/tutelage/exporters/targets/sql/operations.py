@@ -27,7 +27,7 @@ class Cells(NamedTuple):
     Attributes:
         numbers: NULL where missing.
         texts: NULL where missing.
-        unread: how many cells are no numbers where numbers are expected; empty if the student takes none.
+        unread: 1 if a cell is no number where one is expected, otherwise 0; empty if the student takes no numbers.
     """
 
     numbers: Row
@@ -73,8 +73,8 @@ def read_row(statement: Statement, program: Program) -> Cells:
         else:  # SQLite stores texts in any column: they are above all numbers, but zero or their first digits once cast
             numbers.append(f"CASE {known} END")
             wrong = f"{cell} > {largest} AND {value} <= {largest}"
-        unread.append(f"CASE WHEN {wrong} THEN 1 ELSE 0 END")
-    columns = statement.columns([*numbers, *texts, *([total(unread)] if unread else [])])
+        unread.append(f"WHEN {wrong} THEN 1")
+    columns = statement.columns([*numbers, *texts, *([f"CASE {' '.join(unread)} ELSE 0 END"] if unread else [])])
     places = len(numbers), len(numbers) + len(texts)
     return Cells(columns[: places[0]], columns[places[0] : places[1]], columns[-1] if unread else "")
 

@@ -119,7 +119,7 @@ def sql(files: Sequence[Written]) -> list[np.ndarray]:
             database.execute(f"CREATE TABLE rows (own_key, {columns})")
             given = [[place, *row] for place, row in enumerate(file.cells)]
             database.executemany(f"INSERT INTO rows VALUES (?{', ?' * len(file.columns)})", given)  # noqa: S608
-            ran = database.execute(file.path.read_text(encoding="utf-8"))
+            ran = database.execute(file.path.read_bytes().decode())
             names = [each[0] for each in ran.description]
             first = 2 + len(file.columns)
             assert names[1] == "own_key"

@@ -45,6 +45,14 @@ def test_classes_of_every_type_come_back():
     assert list(sqlite3.connect(":memory:").execute(f"SELECT {', '.join(map(label, classes))}").fetchone()) == classes
 
 
+def test_a_whole_number_as_a_class_has_64_bits():
+    ends = [-(2**63), 2**63 - 1]
+    assert list(sqlite3.connect(":memory:").execute(f"SELECT {', '.join(map(label, ends))}").fetchone()) == ends
+    for value in (2**63, -(2**63) - 1):
+        with pytest.raises(BadInput, match=f"class {value} cannot be written in SQL"):
+            label(value)
+
+
 def test_a_long_sum_is_not_nested_deeply():
     values = RNG.normal(size=5000)
     (found,) = sqlite3.connect(":memory:").execute(f"SELECT {double(total([number(each) for each in values]))}").fetchone()

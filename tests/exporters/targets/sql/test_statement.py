@@ -21,6 +21,24 @@ def test_later_columns_use_earlier_ones_and_unused_ones_are_left_out():
     assert sorted(row[2:] for row in found) == [("x", "v0_14.0", 2.0), ("y", "v0_19.0", 3.0)]
 
 
+def test_the_table_may_have_columns_named_as_ours():
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE given (v0_0 REAL, v1_0 REAL)")
+    database.execute("INSERT INTO given VALUES (2.0, 3.0)")
+    statement = Statement("given")
+    (first,) = statement.columns(["tutelage_rows.v0_0 + 5"])
+    (second,) = statement.columns([f"{first} * 2"])
+    written = statement.text([f"CASE WHEN {first} > 0 THEN 'v0_0' END AS a", f"{second} AS b"])
+    assert database.execute(written).fetchone() == (1, 2.0, 3.0, "v0_0", 14.0)
+
+
+def test_a_column_is_computed_once():
+    statement = Statement("given")
+    (first,) = statement.columns(["1e0"])
+    assert statement.columns([first, f"{first} + 1e0"]) == [first, "v1_1"]
+    assert list(statement.levels[1]) == ["v1_1"]
+
+
 @pytest.mark.parametrize("count", [1, 2, 4, 5, 30])
 def test_the_largest_is_found(count):
     values = [(7 * place) % count for place in range(count)]

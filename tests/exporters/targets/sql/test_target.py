@@ -78,7 +78,60 @@ def test_tables_that_cannot_be_named_are_refused(table, tmp_path):
     assert not (tmp_path / "student.sql").exists()
 
 
+@pytest.mark.parametrize("name", ["prediction", "Probability_1"])
+def test_columns_named_as_answers_are_refused(name, tmp_path):
+    frame = FRAME.rename(columns={"a": name})
+    student = tl.SoftTree(max_leaf_nodes=3).fit(frame, X[:, 0] > 0)
+    with pytest.raises(BadInput, match=f"column is named '{name}', as one of the answers"):
+        export(student, tmp_path / "student.sql", check_on=frame)
+
+
+def test_the_head_names_the_class_of_each_probability(tmp_path):
+    student = tl.SoftTree(max_leaf_nodes=3).fit(X, np.where(X[:, 0] > 0, 3, 7))
+    export(student, tmp_path / "student.sql", check_on=X)
+    assert "prediction: probability_0 is that of 3, probability_1 is that of 7." in (tmp_path / "student.sql").read_text()
+
+
 def test_precision_is_double(tmp_path):
     student = tl.SoftTree(max_leaf_nodes=3).fit(X, X[:, 0] > 0)
     with pytest.raises(BadInput, match="SQL has 'double'"):
         export(student, tmp_path / "student.sql", check_on=X, precision="single")
+
+
+def typed(count=60):
+    """A table with a column of every type that becomes numbers."""
+    frame = pd.DataFrame(
+        {"on": pd.date_range("2020-01-01 06:00", periods=count), "new": RNG.random(count) > 0.5, "size": RNG.normal(size=count)}
+    )
+    shares = np.column_stack([(np.arange(count) > 20) * 0.5, frame["new"] * 0.3, (frame["size"] > 0) * 0.2])
+    return frame, np.column_stack([shares.sum(axis=1), 1 - shares.sum(axis=1)])
+
+
+def test_the_file_says_what_its_columns_take_and_a_date_as_a_text_has_no_answer(tmp_path):
+    frame, shares = typed()
+    student = with_columns(tl.SoftTree(max_leaf_nodes=8), frame, scaled=False).fit(frame, shares)
+    assert export(student, tmp_path / "student.sql", check_on=frame).proven
+    head = (tmp_path / "student.sql").read_text().partition("WITH")[0]
+    for found in ("'on' takes days since 1970-01-01", "julianday(d) - 2440587.5", "'new' takes 0 or 1", "they are NULL"):
+        assert found in head
+    found = answered(tmp_path / "student.sql", frame)
+    assert found[["probability_0", "probability_1", "prediction"]].isna().all(axis=None)
+    database = sqlite3.connect(":memory:")
+    frame.to_sql("given", database)
+    database.execute('CREATE VIEW rows AS SELECT julianday("on") - 2440587.5 AS "on", new, size FROM given')
+    found = pd.read_sql_query((tmp_path / "student.sql").read_text(), database).sort_values("tutelage_row")
+    np.testing.assert_allclose(found[["probability_0", "probability_1"]], student.predict_proba(frame))
+
+
+def test_truth_values_of_duckdb(tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    frame, shares = typed()
+    frame = frame.drop(columns="on")
+    student = with_columns(tl.SoftTree(max_leaf_nodes=8), frame, scaled=False).fit(frame, shares)
+    export(student, tmp_path / "student.sql", check_on=frame)
+    database = duckdb.connect()
+    database.register("given", frame)
+    for kind in ("BOOLEAN", "INTEGER", "DOUBLE"):
+        database.execute(f"CREATE OR REPLACE TABLE rows AS SELECT CAST(new AS {kind}) AS new, size FROM given")  # noqa: S608
+        found = database.execute((tmp_path / "student.sql").read_text()).df().sort_values("tutelage_row")
+        np.testing.assert_allclose(found[["probability_0", "probability_1"]], student.predict_proba(frame))

@@ -47,7 +47,7 @@ class SQLite:
             cells = [[*row, place] for place, row in enumerate(rows.cells(program.inputs))]
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608
             self._database.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * (len(program.inputs) + 1))})", cells)  # noqa: S608
-            found = self._database.execute(path.read_text(encoding="utf-8"))
+            found = self._database.execute(_statement(path))
             return _answers(program, [each[0] for each in found.description], found.fetchall(), len(rows))
 
     def _opened(self, program: Program) -> sqlite3.Connection:
@@ -66,7 +66,10 @@ class SQLite:
 
 
 class DuckDB:
-    """DuckDB, if it is installed. Every second missing number is given as NaN, which is a number there.
+    """DuckDB, if it is installed.
+
+    Every second missing number is given as NaN, which is a number there. Where a student takes truth values, the table first has a BOOLEAN
+    column, then one of whole numbers, then one of any numbers.
 
     Args:
         table: the table that the statement reads.
@@ -78,6 +81,8 @@ class DuckDB:
         self.name = f"DuckDB {duckdb.__version__}"
         self._table = table
         self._database: Any = None
+        self._schema: Any = None
+        self._truths = ["bool", "int64"]
 
     def answers(self, path: Path, program: Program, rows: CheckRows) -> Answers:
         """As `Runtime.answers`."""
@@ -85,15 +90,16 @@ class DuckDB:
 
         with _reported(self.name, duckdb.Error):
             schema, table = _place(self._table)
-            given = _arrow_table(program, rows)
-            if self._database is None:  # stays open, because it plans the statement once
+            given = _arrow_table(program, rows, self._truths.pop(0) if self._truths else "float64")
+            if self._database is None:  # stays open, because it plans the statement once for each type of table
                 self._database = duckdb.connect(config={"threads": 1})
                 self._database.execute(f"CREATE SCHEMA IF NOT EXISTS {name(schema or 'main')}")
-                self._database.register("tutelage_given", given)
-                self._database.execute(f"CREATE TABLE {table} AS SELECT * FROM tutelage_given")  # noqa: S608
-                self._database.execute(f"PREPARE answer AS {path.read_text(encoding='utf-8')}")
+            self._database.register("tutelage_given", given)
+            if given.schema != self._schema:
+                self._schema = given.schema
+                self._database.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM tutelage_given")  # noqa: S608
+                self._database.execute(f"PREPARE answer AS {_statement(path)}")
             else:
-                self._database.register("tutelage_given", given)
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608
                 self._database.execute(f"INSERT INTO {table} SELECT * FROM tutelage_given")  # noqa: S608
             found = self._database.execute("EXECUTE answer")
@@ -123,6 +129,11 @@ def found(job: Job) -> list[Runtime]:
     return databases
 
 
+def _statement(path: Path) -> str:
+    """The statement of a file, with the ends of lines that texts have in it."""
+    return path.read_bytes().decode()
+
+
 def _place(table: str) -> tuple[str, str]:
     """The schema of a table, empty if none is named, and the table as SQL writes it."""
     return table.rpartition(".")[0], ".".join(map(name, table.split(".")))
@@ -136,23 +147,26 @@ def _reported(name: str, error_of_database: type[Exception]) -> Iterator[None]:
         raise ParityError(f"the statement fails in {name}: {one_line(error)}; nothing was written.") from error
 
 
-def _arrow_table(program: Program, rows: CheckRows) -> Any:
+def _arrow_table(program: Program, rows: CheckRows, truths: str) -> Any:
+    """Rows; their columns of truth values have the type `truths` where it holds their cells."""
     import pyarrow as pa
 
     cells = list(zip(*rows.cells(program.inputs), strict=True))
     arrays = [
-        _with_nulls(values) if one.kind == "number" else pa.array(values, pa.string())
+        _with_nulls(values, truths if one.type == "boolean" else "float64") if one.kind == "number" else pa.array(values, pa.string())
         for one, values in zip(program.inputs, cells, strict=True)
     ]
     return pa.table([*arrays, pa.array(range(len(rows)))], names=[*column_names(program), KEY])
 
 
-def _with_nulls(cells: Sequence[float]) -> Any:
-    """Numbers in which every second missing one is NULL, the others NaN."""
+def _with_nulls(cells: Sequence[float], kind: str) -> Any:
+    """Numbers in which every second missing one is NULL, the others NaN; all are NULL in a type without NaN."""
     import pyarrow as pa
 
     values = np.array(cells, dtype=np.float64)
     missing = np.isnan(values)
+    if kind != "float64" and np.isin(values[~missing], (0, 1)).all():
+        return pa.array(np.where(missing, 0, values).astype(kind), mask=missing)
     return pa.array(values, mask=missing & (np.cumsum(missing) % 2 == 1))
 
 
@@ -176,8 +190,8 @@ _TIMED = (
     PYTHON_LOOP
     + """
 import json, sqlite3
-with open(sys.argv[1], encoding="utf-8") as file:
-    statement = file.read()
+with open(sys.argv[1], "rb") as file:
+    statement = file.read().decode()
 with open(sys.argv[2], encoding="utf-8") as file:
     create, insert, delete, given = json.load(file)
 database = sqlite3.connect(":memory:")

@@ -64,12 +64,20 @@ def _check_characters(value: str) -> None:
 
 
 def label(value: Any) -> str:
-    """The name of a class."""
+    """The name of a class.
+
+    Raises:
+        BadInput: a text that no database holds, or a whole number beyond 64 bits.
+    """
     if isinstance(value, str):
         return text(value)
     if isinstance(value, bool):
         return str(value).upper()
-    return str(value) if isinstance(value, int) else number(value)
+    if not isinstance(value, int):
+        return number(value)
+    if not -(2**63) <= value < 2**63:
+        raise BadInput(f"class {value} cannot be written in SQL, whose whole numbers have 64 bits; train with a class that is a text.")
+    return str(value)
 
 
 def double(expression: str) -> str:

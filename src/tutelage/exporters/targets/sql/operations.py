@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,20 @@ BOTTOM = -1e300
 """Stands for the logarithm of zero: databases have no common way to write infinity."""
 
 
+class Cells(NamedTuple):
+    """The cells of a row, as columns of a statement.
+
+    Attributes:
+        numbers: NULL where missing.
+        texts: NULL where missing.
+        unread: 1 if a cell is no number where one is expected, otherwise 0; empty if the student takes no numbers.
+    """
+
+    numbers: Row
+    texts: Row
+    unread: str
+
+
 def column_names(program: Program) -> tuple[str, ...]:
     """The columns of the table that the statement reads.
 
@@ -33,32 +48,44 @@ def column_names(program: Program) -> tuple[str, ...]:
     for each in names:
         if seen.setdefault(each.lower(), each) != each:
             raise BadInput(f"columns {seen[each.lower()]!r} and {each!r} differ in case only, as databases see it; rename one.")
-        if each.lower() == ROW:
-            raise BadInput(f"a column is named {ROW!r}, as one that the statement adds; rename it.")
+        if each.lower().startswith("tutelage_"):
+            raise BadInput(
+                f"a column is named {each!r}; names that begin with 'tutelage_', such as {ROW!r}, are those of the statement; rename it."
+            )
     return names
 
 
-def read_row(statement: Statement, program: Program) -> tuple[Row, Row]:
-    """Columns of the numbers and of the texts of a row: NULL where missing."""
-    numbers, texts = [], []
+def read_row(statement: Statement, program: Program) -> Cells:
+    """The cells of a row."""
+    numbers, texts, unread = [], [], []
+    largest = double(exact_number(LARGEST))
     for one, column in zip(program.inputs, column_names(program), strict=True):
         cell = f"tutelage_rows.{name(column)}"  # with its table: SQLite takes an unknown name alone for a text
         if one.kind == "text":
             texts.append(f"CAST({cell} AS TEXT) || ''")  # compared character by character, whatever the column's collation
-        else:  # neither NaN, which databases hold above infinity, nor a text in SQLite is a number
-            value, largest = double(cell), double(exact_number(LARGEST))
-            numbers.append(f"CASE WHEN {cell} <= {largest} OR -{value} < -{largest} THEN {value} END")
-    columns = statement.columns([*numbers, *texts])
-    return columns[: len(numbers)], columns[len(numbers) :]
+            continue
+        value = double(cell)
+        known = f"WHEN {value} <= {largest} OR -{value} < -{largest} THEN {value}"  # NaN is above infinity in a database that has it
+        if one.type == "boolean":  # DuckDB compares no truth value with a number, but casts it; as a text it is 'true' or 'false'
+            stored = f"CAST({cell} AS TEXT)"
+            numbers.append(f"CASE WHEN {stored} = 'true' THEN 1e0 {known} END")
+            wrong = f"{value} = 0 AND {stored} NOT LIKE '%0%' AND {stored} NOT IN ('true', 'false')"
+        else:  # SQLite stores texts in any column: they are above all numbers, but zero or their first digits once cast
+            numbers.append(f"CASE {known} END")
+            wrong = f"{cell} > {largest} AND {value} <= {largest}"
+        unread.append(f"WHEN {wrong} THEN 1")
+    columns = statement.columns([*numbers, *texts, *([f"CASE {' '.join(unread)} ELSE 0 END"] if unread else [])])
+    places = len(numbers), len(numbers) + len(texts)
+    return Cells(columns[: places[0]], columns[places[0] : places[1]], columns[-1] if unread else "")
 
 
-def result_of(operation: op.Operation, statement: Statement, row: tuple[Row, Row], sources: Sequence[Row]) -> Row:
+def result_of(operation: op.Operation, statement: Statement, row: Cells, sources: Sequence[Row]) -> Row:
     """The result of a step, as expressions.
 
     Raises:
         BadInput: an operation that SQL does not have.
     """
-    numbers, texts = row
+    numbers, texts, _ = row
     if isinstance(operation, op.Numbers):
         return numbers if operation.places is None else [numbers[place] for place in operation.places]
     if isinstance(operation, op.Category):
@@ -76,9 +103,11 @@ def _category(operation: op.Category, cell: str) -> str:
 
 
 def _arithmetic(statement: Statement, operation: op.Arithmetic, x: Row) -> Row:
-    sign = {"subtract": "-", "add": "+", "multiply": "*", "divide": "/"}[operation.name]
+    sign, neutral = {"subtract": ("-", 0), "add": ("+", 0), "multiply": ("*", 1), "divide": ("/", 1)}[operation.name]
     values = np.broadcast_to(operation.values, len(x))
-    return statement.columns([f"{cell} {sign} {number(value)}" for cell, value in zip(x, values, strict=True)])
+    return statement.columns(
+        [cell if value == neutral else f"{cell} {sign} {number(value)}" for cell, value in zip(x, values, strict=True)]
+    )
 
 
 def _clip(statement: Statement, operation: op.Clip, x: Row) -> Row:
@@ -102,7 +131,7 @@ def _dense(statement: Statement, operation: op.Dense, x: Row) -> Row:
     columns = []
     for weights, intercept in zip(operation.weights.T, operation.intercepts, strict=True):
         terms = [f"{number(weight)} * {cell}" for weight, cell in zip(weights, x, strict=True)]
-        columns.append(double(total([*terms, number(intercept)])))
+        columns.append(double(total([*terms, number(intercept)] if intercept or not terms else terms)))
     return statement.columns(columns)
 
 

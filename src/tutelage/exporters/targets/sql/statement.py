@@ -31,8 +31,8 @@ class Statement:
         """Compute expressions once; the names under which later expressions have their results."""
         if all(_COLUMN.fullmatch(each) for each in expressions):
             return list(expressions)
-        names = [f"v{len(self.levels)}_{place}" for place in range(len(expressions))]
-        self.levels.append(dict(zip(names, expressions, strict=True)))
+        names = [each if _COLUMN.fullmatch(each) else f"v{len(self.levels)}_{place}" for place, each in enumerate(expressions)]
+        self.levels.append({column: each for column, each in zip(names, expressions, strict=True) if column != each})
         return names
 
     def largest(self, values: Sequence[str]) -> str:
@@ -46,7 +46,7 @@ class Statement:
         """The whole statement.
 
         Args:
-            answers: expressions with their names, such as 'v3_0 AS "prediction"'.
+            answers: expressions with their names, such as 'v3_0 AS "prediction"'. The table may have columns named like ours.
 
         Raises:
             BadInput: more columns at a time than databases take.
@@ -64,8 +64,9 @@ class Statement:
             needed = {*carried, *_used(level.values())}
         first = f"tutelage_rows AS MATERIALIZED (\n  SELECT ROW_NUMBER() OVER () AS {ROW}, given.* FROM {self.table} AS given\n)"  # noqa: S608
         last = f"tutelage_{len(self.levels) - 1}"
+        qualified = [_OURS.sub(lambda found: f"{last}.{found[0]}" if found[1] else found[0], each) for each in answers]
         return (
-            f"WITH {', '.join([first, *reversed(queries)])}\nSELECT tutelage_rows.*, {_lines(answers)}\n"
+            f"WITH {', '.join([first, *reversed(queries)])}\nSELECT tutelage_rows.*, {_lines(qualified)}\n"
             f"FROM tutelage_rows JOIN {last} ON {last}.{ROW} = tutelage_rows.{ROW}\n"
         )
 

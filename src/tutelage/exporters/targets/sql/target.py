@@ -9,6 +9,7 @@ from tutelage.core.errors import BadInput
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.compare import Runtime
 from tutelage.exporters.targets.job import Job
+from tutelage.exporters.targets.sources import column_units
 from tutelage.exporters.targets.sql import databases
 from tutelage.exporters.targets.sql.literals import label, name
 from tutelage.exporters.targets.sql.operations import Row, column_names, read_row, result_of
@@ -30,16 +31,24 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     table = ".".join(map(name, job.settings.table.split(".")))
     if job.settings.table.lower().startswith("tutelage_"):
         raise BadInput(f"table is {job.settings.table!r}; names that begin with 'tutelage_' are those of the statement's own steps.")
+    added = {*prediction_names(program), *(f"probability_{place}" for place in range(program.outputs) if program.form.task != "regression")}
+    for column in column_names(program):
+        if column.lower() in added:
+            raise BadInput(f"a column is named {column!r}, as one of the answers that the statement adds; rename it.")
     statement = Statement(table)
     row = read_row(statement, program)
     results: list[Row] = []
     for step in program.steps:
         results.append(result_of(step.operation, statement, row, [results[each] for each in step.sources]))
-    text = statement.text(_answers(statement, program, statement.columns(results[-1])))
+    values = results[-1]
+    if row.unread:  # a text where a number is expected is no missing number: there is no answer
+        values = [f"CASE WHEN {row.unread} = 0 THEN {value} END" for value in values]
+    text = statement.text(_answers(statement, program, statement.columns(values)))
     comments = [
         *header,
         f"It reads the columns {', '.join(map(repr, column_names(program)))} of {job.settings.table!r}.",
         *_legend(program),
+        *_units(program),
     ]
     lines = [f"-- {' '.join(line.split())}\n" for line in comments]
     return {f"{job.stem}.sql": ("".join(lines) + text).encode()}
@@ -51,9 +60,24 @@ def _legend(program: Program) -> list[str]:
         return [
             "It adds the predicted value as prediction." if program.outputs == 1 else "It adds the predicted values as prediction_0, ..."
         ]
-    classes = ", ".join(f"{place} {each!r}" for place, each in enumerate(program.form.classes or ()))
-    added = "prediction_0, ..., which are 0 or 1" if program.form.task == "multilabel" else "prediction"
-    return [f"It adds the probability of each class as probability_0, ... ({classes}) and the decision as {added}."]
+    several = program.form.task == "multilabel"
+    names = range(program.outputs) if program.form.classes is None else program.form.classes
+    each = ", ".join(f"probability_{place} is that of {one!r}" for place, one in enumerate(names))
+    decided = "the decisions as prediction_0, ..., which are 0 or 1" if several else "the decision as prediction"
+    return [f"It adds the probabilities of the {'labels' if several else 'classes'} and {decided}: {each}."]
+
+
+def _units(program: Program) -> list[str]:
+    """What the columns of the table hold."""
+    units = column_units(program, "database")
+    if any(one.type == "date" for one in program.inputs):
+        units.append(
+            "A date d is julianday(d) - 2440587.5 in SQLite, epoch(d) / 86400 in DuckDB and EXTRACT(EPOCH FROM d) / 86400 in PostgreSQL: "
+            "convert it in a view."
+        )
+    if program.numbers:
+        units.append("A row with a text in a column of numbers has no answers: they are NULL.")
+    return units
 
 
 def _answers(statement: Statement, program: Program, values: Sequence[str]) -> list[str]:

@@ -88,15 +88,16 @@ class Parity:
     decisions_changed: int
     """Number of rows for which the file decides otherwise; the student's own probabilities are equal there within the tolerance."""
     refused: tuple[str, ...] = ()
-    """Edge rows that the student does not answer, such as "missing values": what the file answers to them means nothing."""
+    """Edge rows that the student does not answer, such as "missing values", or the format does not hold: what the file answers to them
+    means nothing."""
     worst_row: str = ""
     """Where the worst difference was: "row 17", or "edge row (splits) 3"."""
     runtime: str = ""
     """Where the file ran, such as "gcc 12.2.0"."""
 
     def __str__(self) -> str:
-        """The result in a sentence, and in another what the student refuses."""
-        refused = f" The student refuses {' and '.join(self.refused)}: do not give them to the file." if self.refused else ""
+        """The result in a sentence, and in another what the file is not for."""
+        refused = f" Not compared: {', '.join(self.refused)}; do not give them to the file." if self.refused else ""
         return (
             f"Compared with the student on {self.rows:,} rows and {self.edge_rows:,} edge rows in {self.runtime}: worst difference "
             f"{self.worst_difference:.2g} in {self.worst_row} (allowed {self.tolerance:g}), {self.decisions_changed} decisions changed."

@@ -88,7 +88,8 @@ class Parity:
     decisions_changed: int
     """Number of rows for which the file decides otherwise; the student's own probabilities are equal there within the tolerance."""
     refused: tuple[str, ...] = ()
-    """Edge rows that the student does not answer, such as "missing values": what the file answers to them means nothing."""
+    """Edge rows that the student does not answer, such as "missing values", or the format does not hold: what the file answers to them
+    means nothing."""
     worst_row: str = ""
     """Where the worst difference was: "row 17", or "edge row (splits) 3"; empty if there was none."""
     runtime: str = ""
@@ -97,8 +98,8 @@ class Parity:
     """How many of the rows were made: their cells are drawn from those of the others, column by column."""
 
     def __str__(self) -> str:
-        """The result in a sentence, and in another what the student refuses."""
-        refused = f" The student refuses {' and '.join(self.refused)}: do not give them to the file." if self.refused else ""
+        """The result in a sentence, and in another what the file is not for."""
+        refused = f" Not compared: {', '.join(self.refused)}; do not give them to the file." if self.refused else ""
         where = f" in {self.worst_row}" if self.worst_row else ""
         made = f" Of the rows, {self.made_rows:,} were made from the cells of the others." if self.made_rows else ""
         return (

@@ -1,5 +1,8 @@
 import numpy as np
 import pandas as pd
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof import edge_cases as module
@@ -52,3 +55,16 @@ def test_splits_on_a_column_after_a_text_are_reached():
     cells = edge_cases(rows, program)["splits"].numbers[:, 0]
     assert {threshold, np.nextafter(threshold, np.inf)} <= set(cells)
     assert places[trees.trees[0].feature[0]] == 0
+
+
+def test_words_are_spelled_with_capitals_of_a_peculiar_lower_case():
+    texts = ["istanbul stra\u00dfe", "\u03bf\u03b4\u03cc\u03c2 kiwi"] * 10
+    student = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, np.arange(20) % 2)
+    subject, rows = subject_of(student, texts)
+    spelled = set(edge_cases(rows, program_of(subject, rows))["words in other spellings"].texts[:, 0])
+    assert {"ISTANBUL", "Kiwi", "\u0130stanbul", "\u212aiwi", "stra\u1e9ee", "\u03bf\u03b4\u03cc\u03a3"} <= spelled
+    assert {"kiwi\u0130", "kiwi-kiwi_kiwi1", "ISTANBUL KIWI"} <= spelled
+    many = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit([f"word{i}" for i in range(2000)], np.arange(2000) % 2)
+    subject, rows = subject_of(many, texts)
+    spelled = edge_cases(rows, program_of(subject, rows))["words in other spellings"]
+    assert len(spelled) <= 2 * 10 * module.SPELLED

@@ -1,8 +1,14 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.errors import BadInput, ShapeError
@@ -69,6 +75,29 @@ def test_matrices_of_any_kind_are_numbers():
         assert subject.inputs == (Input(None),) * 3
         assert subject.container == "array"
         np.testing.assert_array_equal(rows.numbers, X)
+
+
+@pytest.mark.parametrize(
+    "container", [list, pd.Series, lambda texts: pd.DataFrame({"letter": texts}), lambda texts: pl.DataFrame({"l": texts})]
+)
+def test_a_student_of_texts_takes_them_from_one_column_of_a_frame(container):
+    texts = ["red wine", "blue sea", "red sea", "blue wine"] * 5
+    student = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(pd.Series(texts), np.arange(20) % 2)
+    subject, rows = subject_of(student, container(texts))
+    assert (subject.container, subject.inputs) == ("list", (Input(None, "text", "text"),))
+    np.testing.assert_array_equal(subject.answers(rows).values, student.predict_proba(texts))
+
+
+@pytest.mark.parametrize(
+    "convert", [pl.from_pandas, pa.Table.from_pandas, lambda frame: pl.from_pandas(frame).cast({"town": pl.Categorical})]
+)
+def test_mixed_tables_of_polars_and_arrow_are_those_of_pandas(convert):
+    frame = FRAME[["size", "town"]].assign(town=FRAME["town"].fillna("c"))
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["town"]), remainder="passthrough")
+    student = make_pipeline(columns, DecisionTreeRegressor(max_depth=3)).fit(frame, RNG.normal(size=60))
+    subject, rows = subject_of(student, convert(frame))
+    assert [one.kind for one in subject.inputs] == ["number", "text"]
+    np.testing.assert_array_equal(subject.answers(rows).values[:, 0], student.predict(frame))
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,12 @@ class Category(Operation):
         """As `Operation.shape`."""
         return (1,)
 
+    @property
+    def empty_is_missing(self) -> bool:
+        """Whether an empty text has the code of a missing one."""
+        empty = self.codes[self.levels.index("")] if "" in self.levels else self.unseen
+        return bool(np.array_equal(empty, self.missing, equal_nan=True))
+
 
 @dataclass(frozen=True, eq=False)
 class Terms(Operation):

@@ -14,9 +14,9 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ParityError
 from tutelage.core.records import Parity
-from tutelage.exporters.program.operations import Category, OnnxPart, Terms
+from tutelage.exporters.program.operations import Category, OnnxPart
 from tutelage.exporters.program.program import Program
-from tutelage.exporters.proof.edge_cases import edge_cases, ordinary_rows
+from tutelage.exporters.proof.edge_cases import EMPTY, edge_cases, ordinary_rows
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
@@ -27,6 +27,8 @@ LARGEST_FACTOR = 1000
 """Rows far larger than ordinary ones may differ by up to this many times more, where weighted sums are rounded."""
 CELLS = 10_000_000
 """Largest number of cells that are compared at a time: starting a runtime may cost more than its answers."""
+MISREAD = f"{EMPTY} (the format reads them as missing)"
+"""What is said about empty texts that a file cannot tell from missing ones, while its student does."""
 ASKED_ALONE = 50
 """Rows of a refused group that are asked one by one: a student may take some of them."""
 
@@ -133,6 +135,8 @@ class _Comparison:
             edges += taken
             if len(group) and not taken:
                 refused.append(name)
+        if self._misread():
+            refused = [*(name for name in refused if name != EMPTY), MISREAD]
         compared = sum(len(part) for _, part, _ in ordinary)
         return Parity(
             compared,
@@ -151,14 +155,17 @@ class _Comparison:
         beyond = np.isfinite(made.numbers) & (np.abs(made.numbers) > getattr(self.runtime, "largest", np.inf))
         return made[~beyond.any(axis=tuple(range(1, beyond.ndim)))]
 
-    def _readable(self, made: CheckRows) -> CheckRows:
-        """Made rows as the runtime reads them: if it has no missing texts, an empty category is a missing one."""
+    def _misread(self) -> list[int]:
+        """The columns whose empty texts the runtime reads as missing, and the student does not."""
         if not getattr(self.runtime, "empty_is_missing", False):
-            return made
+            return []
         operations = [step.operation for step in self.program.steps]
-        categories = {one.place for one in operations if isinstance(one, Category) and one.of_text}
+        return [one.place for one in operations if isinstance(one, Category) and one.of_text and not one.empty_is_missing]
+
+    def _readable(self, made: CheckRows) -> CheckRows:
+        """Made rows as the runtime reads them."""
         texts = made.texts.copy()
-        for column in categories - {one.place for one in operations if isinstance(one, Terms)}:
+        for column in self._misread():
             texts[texts[:, column] == "", column] = None
         return CheckRows(made.numbers, texts)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,21 @@ from tutelage.exporters.subject.check_rows import CheckRows
 
 ROWS = 10_000
 """Rows that are compared, besides the edge cases."""
+SPELLED = 30
+"""Largest number of words of a vocabulary that are each given in another spelling."""
 KNOWN = 200
 """Largest number of known categories of a column that are each given to the file."""
-MISSING_TEXT, UNSEEN, EMPTY = "missing texts", "unseen categories", "empty texts"
+MISSING_TEXT, UNSEEN, EMPTY, SPELLINGS = "missing texts", "unseen categories", "empty texts", "words in other spellings"
 _ODD_TEXTS = (
     *("?", " ", "\t\n", "a", "zz top", "Grüße, ÄÖÜ ß", "I\u0307stanbul \u0130", "日本語 テキスト", "naïve café", "1e5", "x" * 300),
     *("'\"\\`${}", "\U0001f642 ok", "\ufb01_1"),
 )
+_SPELLINGS: tuple[Callable[[str], str], ...] = (
+    *(str.upper, str.title, lambda word: f"\u0130{word}", lambda word: f"{word}\u0130", lambda word: f"{word}-{word}_{word}1"),
+    *(lambda word: word.replace("i", "\u0130"), lambda word: word.replace("k", "\u212a"), lambda word: word.replace("\u00df", "\u1e9e")),
+    *(lambda word: word.replace("\u03c2", "\u03c3"), lambda word: word.replace("\u03c3", "\u03a3").replace("\u03c2", "\u03a3")),
+)
+"""Capitals whose lower case is peculiar, and words that are joined."""
 
 
 def ordinary_rows(rows: CheckRows, most: int | None = None) -> CheckRows:
@@ -60,6 +69,7 @@ def edge_cases(rows: CheckRows, program: Program) -> dict[str, CheckRows]:
             EMPTY: [""],
             UNSEEN: [*_ODD_TEXTS, *_near(known)],
             "known categories": known,
+            SPELLINGS: _spelled(program, column),
         }
         for name, values in cells.items():
             made = _with_texts(rows, column, values)
@@ -88,6 +98,17 @@ def _near(known: list[str]) -> list[str]:
     return [
         text for level in known[:10] for text in (f" {level}", f"{level} ", level.upper(), level.lower(), level[:-1]) if text not in known
     ]
+
+
+def _spelled(program: Program, column: int) -> list[str]:
+    """Words of a vocabulary, and pairs of them, in other spellings."""
+    operations = [step.operation for step in program.steps]
+    words = [word for one in operations if isinstance(one, Terms) and one.place == column for word in one.vocabulary or ()]
+    spelled = []
+    for change in _SPELLINGS:
+        changed = [other for word in words if (other := change(word)) != word]
+        spelled += changed[:: len(changed) // SPELLED + 1]
+    return [*spelled, *map(" ".join, pairwise(spelled))]
 
 
 def _with_texts(rows: CheckRows, column: int, values: Sequence[str | None]) -> CheckRows:

@@ -144,7 +144,7 @@ def _of_frame(student: Any, frame: Any) -> tuple[Subject, CheckRows]:
         np.column_stack(numbers) if numbers else np.empty((count, 0)),
         np.column_stack(texts) if texts else np.empty((count, 0), dtype=object),
     )
-    only_text = getattr(student, "text", False)
+    only_text = getattr(student, "text", False) or (not names and not numbers and len(texts) == 1)
     keeps_frame = hasattr(student, "feature_names_in_") or bool(texts) or hasattr(student, "schema")
     subject = _subject(student, tuple(inputs), rows, "list" if only_text else "frame" if keeps_frame and names else "array")
     return subject, subject.exact(rows)

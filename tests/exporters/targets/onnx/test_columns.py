@@ -10,7 +10,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 import tutelage as tl
 from tutelage.core.answers import AnswerForm
-from tutelage.core.errors import BadInput, ParityError
+from tutelage.core.errors import BadInput
 from tutelage.exporters.export import export
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.program import Program, Step
@@ -109,9 +109,23 @@ def test_a_student_that_tells_an_empty_text_from_a_missing_one_is_refused(tmp_pa
         export(told_apart, tmp_path / "student.onnx", check_on=frame)
     unseen = frame[frame["town"] != ""]
     student = make_pipeline(columns, LogisticRegression()).fit(unseen, np.arange(90) % 3 == 0)
-    export(student, tmp_path / "student.onnx", check_on=unseen)
-    with pytest.raises(ParityError, match="differs from its student"):  # its rows hold empty texts, which the file would read as missing
-        export(student, tmp_path / "student.onnx", check_on=frame)
+    (proof,) = export(student, tmp_path / "student.onnx", check_on=unseen).proofs
+    assert "empty texts (the format reads them as missing)" in proof.refused
+    assert "empty texts (the format reads them as missing); do not give them to the file." in str(proof)
+    assert onnx.load(tmp_path / "student.onnx").doc_string.endswith("unlike by the student: give it none in 'town'.")
+    with pytest.raises(BadInput, match="column 'town' of check_on has empty texts, which an ONNX file reads as missing"):
+        export(student, tmp_path / "student.onnx", check_on=frame, unproven=True)
+    assert "empty texts" not in str(export(student, tmp_path / "student.py", check_on=frame).proofs[0].refused)
+
+
+def test_nothing_is_said_of_empty_texts_where_missing_ones_are_answered_alike(tmp_path):
+    frame = pd.DataFrame({"town": ["a", "b"] * 60, "size": RNG.normal(size=120)})
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["town"]), remainder="passthrough")
+    student = make_pipeline(columns, LogisticRegression()).fit(frame, np.arange(120) % 2)
+    frame.loc[0, "town"] = ""
+    (proof,) = export(student, tmp_path / "student.onnx", check_on=frame).proofs
+    assert "empty" not in str(proof)
+    assert "Empty" not in onnx.load(tmp_path / "student.onnx").doc_string
 
 
 @pytest.mark.parametrize("name", ["label", "probabilities", ""])

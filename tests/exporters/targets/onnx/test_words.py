@@ -70,8 +70,38 @@ def test_words_weigh_what_they_weigh_in_scikit_learn(settings, opset):
 def test_what_a_runtime_does_not_compute_is_one_sentence():
     with pytest.raises(BadInput, match="which has no hashing of words"):
         model_of(program(vocabulary=None))
-    with pytest.raises(BadInput, match="it knows words with a final sigma"):
-        model_of(program(vocabulary=("\u03bf\u03b4\u03cc\u03c2",)))
+    for word in ("\u03bf\u03b4\u03cc\u03c2", "\u03bf\u03b4\u03cc\u03c3", "\u03b1\u03c31"):
+        with pytest.raises(BadInput, match="it knows words with a final sigma"):
+            model_of(program(vocabulary=(word,)))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["istanbul g\u00fczel", "ankara b\u00fcy\u00fck", "taksi stanbul"],
+        ["taxi kickback of maki", "the okra i ski", "istanbul stanbul ok kk"],
+        ["\u03c3\u03bf\u03c6\u03b9\u03b1 \u03c3\u03c4\u03bf\u03bd", "stra\u00dfe kiwi", "kiwi"],
+        ["kkkkkkkk \u00fc", "okkkkkkkkkk", "ok"],
+    ],
+    ids=["Turkish", "ASCII", "Greek and German", "many k"],
+)
+@pytest.mark.parametrize("longest", [1, 2])
+def test_capitals_with_a_peculiar_lower_case_are_those_of_python(texts, longest):
+    model = TfidfVectorizer(ngram_range=(1, longest), norm=None, use_idf=False).fit(texts)
+    made = program(vocabulary=tuple(model.get_feature_names_out()), longest=longest, norm=None)
+    file = OnnxStudent.load(model_of(made).SerializeToString())
+    others = [text.upper() for text in texts]
+    for old, new in {"i": "\u0130", "k": "\u212a", "\u00df": "\u1e9e", "ta": "\u0130ta", "i ": "\u0130\u0130 "}.items():
+        others += [text.replace(old, new) for text in texts]
+    found = file.answers(made, CheckRows(np.empty((len(others), 0)), np.array(others, dtype=object)[:, None])).values
+    np.testing.assert_array_equal(found, model.transform(others).toarray())
+
+
+def test_texts_without_words_are_nothing():
+    for vocabulary in (("hello",), ("gr\u00fc\u00dfe",)):
+        file = OnnxStudent.load(model_of(made := program(vocabulary=vocabulary)).SerializeToString())
+        rows = CheckRows(np.empty((2, 0)), np.array([[""], ["\u0130 a"]], dtype=object))
+        np.testing.assert_array_equal(file.answers(made, rows).values, np.zeros((2, 1)))
 
 
 def test_a_student_of_words_takes_lists_of_texts_and_is_opened_as_a_teacher(tmp_path, monkeypatch):

@@ -93,7 +93,7 @@ def category(graph: Graph, row: Row, operation: op.Category) -> Value:
 
 def _place_of_text(graph: Graph, column: Value, operation: op.Category) -> str:
     known = dict(zip(operation.levels, range(len(operation.levels)), strict=True))
-    if "" in known and not _equal(operation.codes[known[""]], operation.missing):
+    if "" in known and not operation.empty_is_missing:
         raise BadInput(
             f"the student tells the empty text from a missing one in column {column.name!r}, and an ONNX file has no missing texts: it "
             "reads the empty text as missing. Train on rows where empty texts are missing, or export to another format."
@@ -107,10 +107,6 @@ def _place_of_text(graph: Graph, column: Value, operation: op.Category) -> str:
         values_int64s=list(known.values()),
         default_int64=len(operation.levels),
     )
-
-
-def _equal(one: float, other: float) -> bool:
-    return one == other or (np.isnan(one) and np.isnan(other))
 
 
 def _place_of_number(graph: Graph, column: str, operation: op.Category) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tutelage.core.errors import BadInput, require
 from tutelage.core.stored.checksums import onnx_with_checksum
-from tutelage.data.schema import Column, Schema
+from tutelage.data.schema import Column, Schema, listed
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.compare import Runtime
@@ -49,6 +49,7 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     job.settings.check("ONNX", PRECISIONS)
     _check_weights(job)
     model = model_of(job.program, job.settings.precision, job.settings.target_opset)
+    _check_empty_texts(job)
     if job.settings.precision in ("int8", "int8-dynamic"):
         from tutelage.exporters.targets.onnx.quantise import quantised
 
@@ -122,9 +123,28 @@ def _check_weights(job: Job) -> None:
         )
 
 
+def _misread(program: Program) -> dict[str, int]:
+    """The columns whose empty texts the student tells from missing ones: each name with the position of its texts."""
+    names = [str(one.name) for one in program.inputs if one.kind == "text"]
+    operations = [step.operation for step in program.steps]
+    return {names[one.place]: one.place for one in operations if isinstance(one, op.Category) and one.of_text and not one.empty_is_missing}
+
+
+def _check_empty_texts(job: Job) -> None:
+    """Refuse rows that a file would read otherwise."""
+    found = [name for name, place in _misread(job.program).items() if (job.rows.texts[:, place] == "").any()]
+    if found:
+        raise BadInput(
+            f"column {found[0]!r} of check_on has empty texts, which an ONNX file reads as missing and this student as unseen categories. "
+            "Leave those rows out and give the file none like them, or export to another format."
+        )
+
+
 def _describe(model: ModelProto, job: Job, header: Sequence[str]) -> None:
     model.producer_name, model.producer_version, model.doc_string = PRODUCER, "", "\n".join(header)
     program = job.program
+    if misread := _misread(program):
+        model.doc_string += f"\nEmpty texts are read as missing ones, unlike by the student: give it none in {listed(list(misread))}."
     schema = Schema(tuple(Column(one.name, one.type) for one in program.inputs)) if program.inputs else None
     del model.metadata_props[:]
     described = FileDescription(program.form, schema).to_metadata()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,13 @@ from tutelage.exporters.targets.onnx.graph import DOUBLE, Graph, Value
 
 TOKENS = r"[\p{L}\p{N}_]{2,}"
 """Runs of at least two word characters: what Python's regular expressions call word characters, in the words of RE2."""
-FINAL_SIGMA = "\u03c2"
+DOTTED_I, KELVIN = "\u0130", "\u212a"
+TOKENS_OF_CAPITALS = r"(?:[^\P{L}I]|[\p{N}_]){2,}I?|(?:[^\P{L}I]|[\p{N}_])I".replace("I", DOTTED_I)
+"""The same before lower case: a capital dotted I ends its token, as its lower case is an i and a dot that is no word character."""
 CASES_OF_ASCII, CASES = "C", "C.UTF-8"
 """Locales: the first, of ASCII alone, is on every system; the other on Linux and in browsers."""
+MOST_K = 6
+"""Number of k in a term up to which each of them is also known as a Kelvin sign, which the locale of ASCII leaves as it is."""
 
 
 def terms(graph: Graph, row: Row, operation: op.Terms) -> Value:
@@ -28,17 +34,29 @@ def terms(graph: Graph, row: Row, operation: op.Terms) -> Value:
     if vocabulary is None:
         raise BadInput("this student cannot be written in ONNX, which has no hashing of words; export it to Python or JavaScript.")
     text = graph.node("Reshape", row.texts[operation.place].name, graph.places(-1))
-    if operation.lowercase:
-        text = graph.node("StringNormalizer", text, case_change_action="LOWER", is_case_sensitive=1, locale=_locale(vocabulary))
-    tokens = graph.node("Tokenizer", text, domain="com.microsoft", mark=0, mincharnum=1, pad_value="", tokenexp=TOKENS)
+    tokens = _tokens_in_lower_case(graph, text, _locale(vocabulary)) if operation.lowercase else _tokens(graph, text, TOKENS)
     counts = graph.node("Cast", graph.node("TfIdfVectorizer", tokens, **_attributes(operation, vocabulary)), to=DOUBLE)
     return Value(_weighted(graph, operation, counts), DOUBLE, (operation.width,))
 
 
+def _tokens(graph: Graph, text: str, expression: str) -> str:
+    return graph.node("Tokenizer", text, domain="com.microsoft", mark=0, mincharnum=1, pad_value="", tokenexp=expression)
+
+
+def _tokens_in_lower_case(graph: Graph, text: str, locale: str) -> str:
+    """Tokens of the texts and of another one, so that there are some; the operator takes them one after another."""
+    some = graph.constant(np.array(["aa"], dtype=object))
+    tokens = _tokens(graph, graph.node("Concat", text, some, axis=0), TOKENS_OF_CAPITALS)
+    flat = graph.node("Reshape", tokens, graph.places(-1))
+    lower = graph.node("StringNormalizer", flat, case_change_action="LOWER", is_case_sensitive=1, locale=locale)
+    lower = graph.node("Reshape", lower, graph.node("Shape", tokens))
+    return graph.node("Slice", lower, graph.places(0), graph.places(-1), graph.places(0))
+
+
 def _locale(vocabulary: tuple[str, ...]) -> str:
-    if all(term.isascii() for term in vocabulary):
+    if all(term.isascii() and term.count("k") <= MOST_K for term in vocabulary):
         return CASES_OF_ASCII
-    if any(FINAL_SIGMA in term for term in vocabulary):
+    if any(_may_end_in_sigma(term) for term in vocabulary):
         raise BadInput(
             "this student of texts cannot be written in ONNX: it knows words with a final sigma, which a runtime does not make from a "
             "capital one. Export it to Python or JavaScript."
@@ -46,14 +64,31 @@ def _locale(vocabulary: tuple[str, ...]) -> str:
     return CASES
 
 
+def _may_end_in_sigma(term: str) -> bool:
+    """Whether the lower case of a capital sigma in a term depends on the letters around it; before a small letter it does not."""
+    following = zip(term, f"{term[1:]} ", strict=True)
+    return any(one == "\u03c2" or (one == "\u03c3" and unicodedata.category(after) != "Ll") for one, after in following)
+
+
+def _spellings(term: str) -> list[str]:
+    """A term of ASCII, and those that are left of it where capitals beyond ASCII stay as they are."""
+    letters = [("k", KELVIN) if letter == "k" else (letter,) for letter in term]
+    for place, letter in enumerate(term):
+        if letter == "i" and term[place + 1 : place + 2] in ("", " "):
+            letters[place] = ("i", DOTTED_I)
+    return list(map("".join, product(*letters)))
+
+
 def _attributes(operation: op.Terms, vocabulary: tuple[str, ...]) -> dict[str, Any]:
     """The vocabulary: terms of one token first, then those of two, and so on; each with its place in the result."""
     pools: list[list[str]] = [[] for _ in range(operation.longest)]
     places: list[list[int]] = [[] for _ in range(operation.longest)]
+    several = operation.lowercase and _locale(vocabulary) == CASES_OF_ASCII
     for place, term in enumerate(vocabulary):
-        tokens = term.split(" ")
-        pools[len(tokens) - 1] += tokens
-        places[len(tokens) - 1].append(place)
+        for spelling in _spellings(term) if several else (term,):
+            tokens = spelling.split(" ")
+            pools[len(tokens) - 1] += tokens
+            places[len(tokens) - 1].append(place)
     return {
         "mode": "TF",
         "min_gram_length": operation.shortest,

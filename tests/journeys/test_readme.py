@@ -32,7 +32,7 @@ def test_it_shows_a_library_and_a_command_line_that_fit_on_a_screen():
     (commands,) = (block.text.strip().splitlines() for block in blocks(ROOT / "README.md", "console"))
     assert len([line for line in library if line]) <= 11
     assert len(commands) == 3
-    assert len(to_c) == 6
+    assert len([line for line in to_c if line]) == 6
 
 
 def test_every_command_and_option_it_names_exists():

@@ -64,5 +64,5 @@ def test_a_file_of_rows_and_a_teacher_become_a_checked_student(tmp_path, monkeyp
     right = (decided == pd.read_csv("test.csv")["grower"]).mean()
     assert right == measured["against_truth"]["accuracy"]["value"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        ["labels", "rows.parquet", "run", "student.onnx", "teacher.skops", "test.csv"]
+        ["labels", "rows.parquet", "run", "student.onnx", "student.onnx.json", "teacher.skops", "test.csv"]
     )

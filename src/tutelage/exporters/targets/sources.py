@@ -1,12 +1,14 @@
-"""Results of earlier steps, as the text of a later one names them."""
+"""A module of a source language in the making, and the results of earlier steps as the text of a later one names them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tutelage.exporters.program.operations import Shape, Terms
-from tutelage.exporters.program.program import Program
+from tutelage.exporters.program.program import Program, Step
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,30 @@ def column_units(program: Program, host: str) -> list[str]:
     if any(isinstance(step.operation, Terms) for step in program.steps):
         found.append(f"Words are made of letters and digits of the Unicode version of the {host} that runs this.")
     return found
+
+
+class Module:
+    """The lines of the function that answers a row, and the tables that it reads, in the making.
+
+    Attributes:
+        lines: one for each step; the result of step 3 is called `v3`.
+        tables: how each table is declared.
+    """
+
+    line: ClassVar[str]
+    """How a result gets its name."""
+    spread: ClassVar[str]
+    """The function that makes a dense vector of a sparse one."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.tables: list[str] = []
+        self._results: list[Source] = []
+
+    def add(self, step: Step, written: Callable[..., str]) -> None:
+        """Add the next step of the program; `written` gives its expression, from this module, the operation and its sources."""
+        expression = written(self, step.operation, *(self._results[each] for each in step.sources))
+        name, sparse = f"v{len(self._results)}", isinstance(expression, Sparse)
+        self.lines.append(self.line.format(name=name, expression=expression))
+        source = Source(name, name, step.shape, sparse)
+        self._results.append(Source(name, f"{self.spread}({name}, {source.size})", step.shape, sparse) if sparse else source)

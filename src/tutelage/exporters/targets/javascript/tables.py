@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.core.errors import BadInput
-from tutelage.exporters.program.program import Step
-from tutelage.exporters.targets.sources import Source, Sparse
+from tutelage.exporters.targets import sources
 from tutelage.exporters.targets.tables import LITERAL, encoded, narrow
 
 _TYPES = {"b": "Int8Array", "h": "Int16Array", "i": "Int32Array", "f": "Float32Array", "d": "Float64Array"}
@@ -20,26 +18,11 @@ EXACT = 2**53
 """Above it, JavaScript does not hold every whole number."""
 
 
-class Module:
-    """The lines of the function that answers a row, and the tables that it reads.
+class Module(sources.Module):
+    """A module of JavaScript in the making."""
 
-    Attributes:
-        lines: one for each step; the result of step 3 is called `v3`.
-        tables: declarations.
-    """
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.tables: list[str] = []
-        self._results: list[Source] = []
-
-    def add(self, step: Step, written: Callable[..., str]) -> None:
-        """Add the next step of the program; `written` gives its expression, from this module, the operation and its sources."""
-        expression = written(self, step.operation, *(self._results[each] for each in step.sources))
-        name, sparse = f"v{len(self._results)}", isinstance(expression, Sparse)
-        self.lines.append(f"const {name} = {expression};")
-        source = Source(name, name, step.shape, sparse)
-        self._results.append(Source(name, f"spread({name}, {source.size})", step.shape, sparse) if sparse else source)
+    line = "const {name} = {expression};"
+    spread = "spread"
 
     def table(self, name: str, values: ArrayLike) -> str:
         """A table of numbers; what it is called."""

@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from tutelage.exporters.program.program import Step
-from tutelage.exporters.targets.sources import Source, Sparse
+from tutelage.exporters.targets import sources
 from tutelage.exporters.targets.tables import LITERAL, encoded, narrow
 
 WIDTH = 100
 """Characters of a line of a table."""
 
 
-class Module:
-    """The lines of the function that answers a row, and the tables that it reads.
+class Module(sources.Module):
+    """A module of Python in the making."""
 
-    Attributes:
-        lines: one for each step; the result of step 3 is called `v3`.
-        tables: assignments.
-    """
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.tables: list[str] = []
-        self._results: list[Source] = []
-
-    def add(self, step: Step, written: Callable[..., str]) -> None:
-        """Add the next step of the program; `written` gives its expression, from this module, the operation and its sources."""
-        expression = written(self, step.operation, *(self._results[each] for each in step.sources))
-        name, sparse = f"v{len(self._results)}", isinstance(expression, Sparse)
-        self.lines.append(f"{name} = {expression}")
-        source = Source(name, name, step.shape, sparse)
-        self._results.append(Source(name, f"_spread({name}, {source.size})", step.shape, sparse) if sparse else source)
+    line = "{name} = {expression}"
+    spread = "_spread"
 
     def table(self, name: str, values: ArrayLike) -> str:
         """A table of numbers; what it is called."""

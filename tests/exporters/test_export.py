@@ -101,6 +101,7 @@ def test_mixed_columns_are_compared_with_missing_unseen_and_empty_cells(tmp_path
         ("student.py", {"precision": "int4"}, "precision is 'int4'; expected"),
         ("student.py", {"precision": "int8"}, "precision is 'int8'; a file of Python has 'double'"),
         ("student.py", {"target_opset": "new"}, "target_opset is 'new'; expected"),
+        ("student.py", {"unproven": "yes"}, "unproven is 'yes'; expected"),
         ("student.py", {"table": ""}, "table is ''; expected the name of a table"),
     ],
 )

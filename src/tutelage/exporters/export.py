@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.arguments import number, whole
+from tutelage.core.arguments import flag, number, whole
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.files import check_file_place, whole_file, write_text
 from tutelage.core.records import Export, dumps
@@ -85,6 +85,7 @@ def export(
     """
     path = check_path(path)
     settings = Settings(precision, target_opset, table)
+    flag("unproven", unproven)
     if compared_rows is not None:
         compared_rows = whole("compared_rows", compared_rows, least=1)
     if max_drop is not None:
@@ -105,14 +106,14 @@ def export(
     if path.suffix not in _WITHOUT_HEADER:
         proven = [*map(str, job.proofs), *map(str, job.drops)]
         files = target.write(job, [f"{name}, written by tutelage.", *(proven or [_NOT_PROVEN])])
-    for file, content in reversed(files.items()):  # the file itself last: where it is, all is there
-        with whole_file(path.with_name(file)) as draft:
-            draft.write_bytes(content)
     content = files[path.name]
     columns = tuple(place if one.name is None else one.name for place, one in enumerate(program.inputs))
     digest = hashlib.sha256(content).hexdigest()
     record = Export(path.name, name, len(content), digest, columns, program.form.classes, job.proofs, job.drops)
     write_text(path.with_name(f"{path.name}.json"), dumps({"schema": 1, **asdict(record)}))
+    for file, content in reversed(files.items()):  # the file itself last: where it is, all is there
+        with whole_file(path.with_name(file)) as draft:
+            draft.write_bytes(content)
     return record
 
 

@@ -103,9 +103,11 @@ class Lowering:
             return rows
         for place in rows.places:
             if self.inputs[place].kind == "text":
+                name = self.inputs[place].name
+                column = f"column {place}" if name is None else f"column {name!r}"
                 raise BadInput(
-                    f"column {self.inputs[place].name!r} holds texts, where this student reads a number: pass rows like those that it was "
-                    "fitted on, or encode the column in its pipeline."
+                    f"{column} holds texts, where this student reads a number: pass rows like those that it was fitted on, or encode the "
+                    "column in its pipeline."
                 )
         places = tuple(self.place(place) for place in rows.places)
         everything = places == tuple(range(*self.row_shape)) if len(self.row_shape) == 1 else not self.inputs

@@ -23,6 +23,7 @@ from .exporters.export import export as export
 from .losses.targets import soften as soften
 from .losses.targets import temper as temper
 from .losses.targets import untemper as untemper
+from .search.limits import Limits as Limits
 from .search.sweep import sweep as sweep
 from .search.transfer_curve import transfer_curve as transfer_curve
 from .softlabels.folder import open_labels as open_labels
@@ -46,5 +47,7 @@ from .teachers.ensembles import ensemble as ensemble
 from .teachers.open import open_teacher as open_teacher
 from .teachers.relabel import relabelled as relabelled
 from .training.student import TorchStudent as TorchStudent
+from .workflow.distillation.distill import Distillation as Distillation
+from .workflow.distillation.distill import distill as distill
 
 __version__: str

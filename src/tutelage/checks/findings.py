@@ -97,6 +97,12 @@ class Preflight:
         """Plain JSON values, with the schema number."""
         return {"schema": SCHEMA, "worst": self.worst, "ok": self.ok, **asdict(self)}
 
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Preflight:
+        """The findings that `to_json` wrote."""
+        findings = tuple(Finding(**finding) for finding in plain["findings"])
+        return cls(findings, plain["teacher"], plain["rows"], plain["of_rows"], plain["seed"])
+
     def __str__(self) -> str:
         counts = Counter(finding.severity for finding in self.findings)
         tally = ", ".join(

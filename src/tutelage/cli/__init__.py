@@ -17,6 +17,7 @@ import click
 
 from tutelage import __version__
 from tutelage.cli.bench import bench
+from tutelage.cli.distill import distill
 from tutelage.cli.evaluate import evaluate
 from tutelage.cli.export import export
 from tutelage.cli.options import as_options, debug_option, echo, one_line, show_warning
@@ -41,7 +42,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (preflight, record, train, evaluate, export, bench, run):
+for command in (distill, preflight, record, train, evaluate, export, bench, run):
     cli.add_command(command)
 
 

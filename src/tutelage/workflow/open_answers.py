@@ -179,19 +179,28 @@ def in_columns_of(teacher: Teacher | None, data: TableFile) -> TableFile:
 def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
     """The columns to pass to this teacher; empty if the columns have no names.
 
-    A teacher that stores the names of its columns receives those, in its order, if all of them are features; any other teacher
-    receives the features. Recorded answers are looked up by the content of a row: a recording receives the columns that it was
+    A teacher that stores the names of its columns receives those, in its order, if the data has all of them, dropped ones too; any other
+    teacher receives the features. Recorded answers are looked up by the content of a row: a recording receives the columns that it was
     recorded on, and one that does not name them the set of columns with which it contains the most rows.
 
     Raises:
-        LabelMismatch: a recording was made on a column that the data lacks.
+        LabelMismatch: a recording was made on a column that the data lacks. BadInput: the teacher reads the ground truth.
     """
     schema = schema_read_by(teacher)
     named = () if schema is None else schema.names or ()
     if not isinstance(teacher, LabelFolder | SoftLabels):
-        underscored = {name.replace(" ", "_"): name for name in data.features}  # LightGBM stores names so
-        names = tuple(name if name in data.features else underscored.get(name, name) for name in named)
-        return names if names and set(names) <= set(data.features) else data.features
+        if data.text is not None:
+            return data.features
+        underscored = {name.replace(" ", "_"): name for name in data.columns}  # LightGBM stores names so
+        names = tuple(name if name in data.columns else underscored.get(name, name) for name in named)
+        if not names or not set(names) <= set(data.columns):
+            return data.features
+        if set(names) & set(data.truth):
+            raise BadInput(
+                f"the teacher was fitted on rows with the column {data.truth[0]!r}, the ground truth, and expects it; fit it on rows "
+                "without that column, so that it can be judged by it."
+            )
+        return names
     if named and data.columns and data.text is None:
         missing = [name for name in named if name not in data.columns]
         if missing:

@@ -100,7 +100,7 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
         columns = summarise_columns(features, data.features)
         if spec.student == "tree":
             warnings += check_leaves(count_parts(student), rows.count)
-        record = _record(spec, labels, data, student) | {"columns": columns, "file": _file_entry(path), "warnings": warnings}
+        record = _record(spec, labels, data, student) | {"columns": columns, "file": file_entry(path), "warnings": warnings}
         record = with_checksum(record | {"seconds": dict(stages.seconds)})
         (draft / TRAINED).write_text(dumps(record), encoding="utf-8")
     return record
@@ -207,19 +207,24 @@ def _record(spec: TrainingSpec, labels: LabelFolder, data: TableFile, student: T
             "cost": labels.cost.mean,
             "cost_unit": labels.cost_unit,
         },
-        "data": {
-            "files": [path.name for path in (data.source.paths if data.source is not None else [data.path])],
-            "rows": data.rows().count,
-            "data": data_name(data.rows()),
-            "truth": list(data.truth),
-            "drop": list(data.drop),
-            "text": data.text,
-            "weight": data.weight,
-            "index": [] if data.source is None else list(data.source.index),
-            "table": None if data.schema is None else data.schema.to_json(),
-        },
+        "data": data_entry(data),
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
         "environment": environment(*PACKAGES),
+    }
+
+
+def data_entry(data: TableFile) -> dict[str, Any]:
+    """What run.json says of the rows of a file: which they are, and what their columns are for."""
+    return {
+        "files": [path.name for path in (data.source.paths if data.source is not None else [data.path])],
+        "rows": data.rows().count,
+        "data": data_name(data.rows()),
+        "truth": list(data.truth),
+        "drop": list(data.drop),
+        "text": data.text,
+        "weight": data.weight,
+        "index": [] if data.source is None else list(data.source.index),
+        "table": None if data.schema is None else data.schema.to_json(),
     }
 
 
@@ -231,7 +236,8 @@ def _single(truth: NDArray[Any] | None) -> NDArray[Any] | None:
     return truth if truth is not None and truth.ndim == 1 else None
 
 
-def _file_entry(path: Path) -> dict[str, Any]:
+def file_entry(path: Path) -> dict[str, Any]:
+    """What run.json says of the student's file."""
     return {"name": path.name, "size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 

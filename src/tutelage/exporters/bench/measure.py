@@ -20,7 +20,7 @@ from scipy import stats
 from tutelage.core.arguments import number
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, TutelageError
-from tutelage.core.records import Bench, Contender
+from tutelage.core.records import Bench, Contender, Latency
 from tutelage.evaluation.cost import BATCH_ROWS, latency_of
 from tutelage.evaluation.intervals import LEVEL
 from tutelage.exporters.bench.multiply_adds import multiply_adds
@@ -95,6 +95,29 @@ def bench(
         for entry in entries:
             entry.child.end()
     return Bench(_contenders(entries, len(rows)), platform.machine(), tuple(skipped))
+
+
+def time_file(student: Any, X: Any, to: str, *, seconds: float) -> Latency:
+    """The latency of single rows in an exported file of the student, as `bench` measures it.
+
+    Args:
+        student: fitted.
+        X: rows that it is asked.
+        to: the target.
+        seconds: time for the measurement, about.
+
+    Raises:
+        as `bench`.
+    """
+    subject, rows = subject_of(student, X)
+    job = Job(subject, rows, program_of(subject, rows), "student", Settings())
+    with tempfile.TemporaryDirectory() as folder:
+        entry = _of_file(check_target(to), job, Path(folder))
+        try:
+            calls = _calls(entry.child, 1, seconds / BLOCKS)
+            return latency_of([entry.child.times(1, calls) for _ in range(BLOCKS)], 1)
+        finally:
+            entry.child.end()
 
 
 @dataclass

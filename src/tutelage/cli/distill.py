@@ -1,0 +1,89 @@
+"""`tutelage distill`: from a teacher and rows to a student that is proven, in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tutelage.cli.options import FILE, FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.core.progress import DisplayedStages
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+@click.command()
+@click.argument("teacher")
+@rows_options
+@click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows; it is not used as a feature.")
+@click.option("--test", type=FILE, help="Rows that choose nothing; a fifth of the data if not given.")
+@click.option("--pool", type=FILE, help="Rows without ground truth, which the teacher labels.")
+@click.option("--students", metavar="NAMES", help="Students to try, separated by commas: tree, forest, logistic, boosting, mlp, linear.")
+@click.option("--max-size", metavar="SIZE", help="Largest size of the exported file, such as 64kB.")
+@click.option("--max-latency", metavar="TIME", help="Longest time for one row in the exported file, such as 20us.")
+@click.option(
+    "--max-drop", type=click.FloatRange(0), help="Percentage points of accuracy, or per cent of the squared error, that it may lose."
+)
+@click.option("--trials", type=click.IntRange(1), default=24, show_default=True, help="Trials of each arm, shared among the students.")
+@click.option("--seeds", type=click.IntRange(2), default=5, show_default=True, help="Trainings of each arm.")
+@click.option("--metric", help="The figure that decides: accuracy, nll_nats or brier; mse for values.")
+@click.option("--group", metavar="COLUMN", help="Column of rows that belong together; it is not used as a feature.")
+@click.option("--time", metavar="COLUMN", help="Column that orders the rows in time; the latest are tested on.")
+@click.option("--export", "formats", metavar="FORMATS", default="onnx", show_default=True, help="Formats, separated by commas: onnx,c,...")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all random draws.")
+@click.option("--out", type=FOLDER, required=True, help="Folder to write; a run that was stopped there goes on.")
+@teacher_options
+@json_option
+@debug_option
+def distill(
+    *,
+    teacher: str,
+    given_rows: RowsOptions,
+    weight: str | None,
+    test: Path | None,
+    pool: Path | None,
+    students: str | None,
+    max_size: str | None,
+    max_latency: str | None,
+    max_drop: float | None,
+    trials: int,
+    seeds: int,
+    metric: str | None,
+    group: str | None,
+    time: str | None,
+    formats: str,
+    seed: int,
+    out: Path,
+    source: Any,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Distil TEACHER into a small student that is chosen on validation rows, tested once, and exported.
+
+    TEACHER is named as for `record`. The folder holds the student, its exports with their proofs, and a report.
+    """
+    from tutelage.core.records import dumps
+    from tutelage.search.limits import Limits
+    from tutelage.workflow.distillation.distill import distilled, plan_of
+    from tutelage.workflow.distillation.from_files import problem_of_files
+
+    stages = DisplayedStages()
+    limits = Limits(max_size, max_latency, max_drop)
+    with stages.stage("open"):
+        problem = problem_of_files(teacher, given_rows.open(weight=weight), source, test=test, pool=pool, group=group, time=time)
+    plan = plan_of(
+        problem.form.task,
+        has_truth=problem.has_truth,
+        students=_names(students),
+        limits=limits,
+        trials=trials,
+        seeds=seeds,
+        metric=metric,
+        export=_names(formats) or ["onnx"],
+        seed=seed,
+    )
+    found = distilled(problem, plan, out, stages)
+    echo(dumps(found.record.to_json()) if as_json else found.verdict, nl=not as_json)

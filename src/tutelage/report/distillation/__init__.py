@@ -1,0 +1,1 @@
+"""The record of a distillation, and how it is shown."""

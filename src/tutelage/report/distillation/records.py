@@ -1,0 +1,106 @@
+"""A finished distillation as frozen records: the contents of results.json and of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from tutelage.core.records import Comparison, Export, Interval, Latency
+from tutelage.core.stored.checksums import with_checksum
+
+SCHEMA = 1
+
+ArmKind = Literal["distilled", "baseline", "control", "teacher"]
+"""Students of the teacher; students of the ground truth; students that only answer a question, such as untuned ones; the teacher."""
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm, measured once on the test rows.
+
+    Attributes:
+        name, meaning: what its students learn.
+        kind: its part in the table.
+        student: the family that validation chose; "" for the teacher.
+        settings: the settings that validation chose.
+        seeds: one training each.
+        trials: number of trials of its search.
+        validation, test: for each figure, one mean over rows for each seed.
+        interval: of the mean of the metric on the test rows.
+        size_bytes: of the exported file of the first seed; of the teacher's pickle, if it has one.
+        latency: of one row in that file; None if not measured.
+        excess: for each limit, how far the first seed exceeds it, as a share; 0 or less meets it.
+    """
+
+    name: str
+    meaning: str
+    kind: ArmKind
+    student: str
+    settings: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    trials: int
+    validation: Mapping[str, tuple[float, ...]]
+    test: Mapping[str, tuple[float, ...]]
+    interval: Interval | None
+    size_bytes: int | None = None
+    latency: Latency | None = None
+    excess: Mapping[str, float] = field(default_factory=dict)
+
+    def mean(self, figure: str, of: Literal["validation", "test"] = "test") -> float:
+        """The mean over seeds of one figure."""
+        values = (self.test if of == "test" else self.validation)[figure]
+        return sum(values) / len(values)
+
+
+@dataclass(frozen=True)
+class DistillationRecord:
+    """A finished distillation, as written to results.json.
+
+    Attributes:
+        title: what was distilled.
+        answer: the result in a sentence or two: which student to ship, and why; or why not to distil.
+        task: of the teacher.
+        classes: class names in order.
+        metric: the figure that decided, a mean over rows.
+        against: what it is measured against: "truth", or "teacher" where the truth is not known.
+        chosen: the name of the arm whose student is shipped.
+        reason: why it was chosen, in a sentence.
+        arms: all arms, the teacher last.
+        comparisons: paired differences on the test rows, with their verdicts.
+        front: trials that no other beats in loss, size and latency at once.
+        limits: those that were set.
+        rows: number of rows of each part, and of those removed.
+        findings: of preflight, as plain values.
+        exports: the files written, with their proofs.
+        options: settings of the run.
+        seconds: of each stage, and in total.
+        environment: the versions that ran.
+    """
+
+    title: str
+    answer: str
+    task: str
+    classes: tuple[Any, ...]
+    metric: str
+    against: str
+    chosen: str
+    reason: str
+    arms: tuple[ArmResult, ...]
+    comparisons: tuple[Comparison, ...]
+    front: tuple[Mapping[str, Any], ...]
+    limits: Mapping[str, float | None]
+    rows: Mapping[str, Any]
+    findings: Mapping[str, Any]
+    exports: tuple[Export, ...]
+    options: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    environment: Mapping[str, str]
+
+    def arm(self, name: str) -> ArmResult:
+        """The arm of this name (KeyError if there is none)."""
+        return {arm.name: arm for arm in self.arms}[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, with a checksum."""
+        return with_checksum({"schema": SCHEMA, "kind": "distillation", **asdict(self)})

@@ -1,0 +1,71 @@
+"""A distillation in sentences: the answer first."""
+
+from __future__ import annotations
+
+from tutelage.core.records import Comparison
+from tutelage.report.distillation.records import ArmResult, DistillationRecord
+
+SHARES = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
+FIGURES = {
+    "accuracy": "accuracy",
+    "agreement": "agreement with the teacher",
+    "nll_nats": "negative log-likelihood",
+    "kl_nats": "KL divergence from the teacher",
+    "brier": "Brier score",
+    "mse": "squared error",
+}
+
+
+def figure(metric: str, value: float) -> str:
+    """A figure with its unit: a share in per cent."""
+    return f"{100 * value:.1f} %" if metric in SHARES else f"{value:.4g}"
+
+
+def difference(comparison: Comparison) -> str:
+    """The size of a difference, with its interval."""
+    low, high = comparison.ci95
+    sign = -1.0 if comparison.difference < 0 else 1.0
+    ends = sorted((sign * low, sign * high))
+    if comparison.metric in SHARES:
+        return f"{100 * abs(comparison.difference):.1f} points (95 %: {100 * ends[0]:.1f} to {100 * ends[1]:.1f})"
+    return f"{abs(comparison.difference):.3g} (95 %: {ends[0]:.3g} to {ends[1]:.3g})"
+
+
+def answer_of(record: DistillationRecord) -> str:
+    """Which student to ship and why, or why distilling does not pay, in a sentence or two."""
+    chosen = record.arm(record.chosen)
+    what = FIGURES.get(record.metric, record.metric)
+    beyond = [name for name, value in chosen.excess.items() if value > 0]
+    first = f"Ship the {chosen.student} that learnt {chosen.meaning}"
+    size = "" if chosen.size_bytes is None else f", {chosen.size_bytes / 1e3:.1f} kB"
+    first += f": {what} {figure(record.metric, chosen.mean(record.metric))} on the test rows{size}."
+    if beyond:
+        worst = max(beyond, key=lambda name: chosen.excess[name])
+        first = f"No student meets the limits; the nearest exceeds the limit of {worst} by {100 * chosen.excess[worst]:.0f} %. " + first
+    return " ".join([first, *_about_labels(record), *_about_teacher(record)])
+
+
+def _about_labels(record: DistillationRecord) -> list[str]:
+    found = next((one for one in record.comparisons if one.b == "labels"), None)
+    if found is None:
+        return []
+    if found.verdict == "beats":
+        return [f"It pays to distil: {_of(record.arm(found.a))} beats the best student of the ground truth alone by {difference(found)}."]
+    if found.verdict == "worse":
+        return [
+            f"Do not distil: {_of(record.arm(found.a))} is worse than the best student of the ground truth alone by {difference(found)}."
+        ]
+    return [f"Distilling makes no difference against the best student of the ground truth alone: {difference(found)}."]
+
+
+def _about_teacher(record: DistillationRecord) -> list[str]:
+    found = next((one for one in record.comparisons if one.b == "teacher"), None)
+    if found is None:
+        return []
+    if found.verdict == "no difference":
+        return [f"There is no difference from its teacher: {difference(found)}."]
+    return [f"It is {'better' if found.verdict == 'beats' else 'worse'} than its teacher by {difference(found)}."]
+
+
+def _of(arm: ArmResult) -> str:
+    return f"the student of {arm.meaning}"

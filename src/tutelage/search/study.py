@@ -1,0 +1,117 @@
+"""Trials of one search, proposed by Optuna from the trials before them.
+
+A search is a list of trials, and the settings of the next follow from that list and a seed alone: a search that was stopped goes on as it
+would have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.errors import require
+
+STARTUP = 5
+"""Trials at random before the sampler models what the others found."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One student at one setting, judged on validation rows.
+
+    Attributes:
+        number: its place in the search, from 0; trial 0 is untuned.
+        student: the name of its family.
+        settings: the settings that were searched, those of the targets included.
+        loss: what validation minimises; None if the student could not be trained.
+        scores: means over the validation rows, by figure.
+        size_bytes: of the exported file; None if it cannot be exported.
+        latency_us: microseconds for one row in the exported file, the upper end of its interval; None if not measured.
+        excess: for each limit, how far it is exceeded as a share of the limit; 0 or less meets it.
+        error: why the student could not be trained; "" if it could.
+        seconds: that the trial took.
+    """
+
+    number: int
+    student: str
+    settings: Mapping[str, Any]
+    loss: float | None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    size_bytes: int | None = None
+    latency_us: float | None = None
+    excess: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def meets_limits(self) -> bool:
+        """Whether it was trained and exceeds no limit."""
+        return self.loss is not None and all(value <= 0 for value in self.excess.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def propose(space: Mapping[str, Any], trials: Sequence[Trial], untuned: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
+    """The settings of the next trial: untuned first, then by Optuna's TPE sampler under its constraints.
+
+    Args:
+        space: an Optuna distribution for each setting.
+        trials: those before it, in order.
+        untuned: the settings of trial 0, those that are in the space.
+        seed: of the search; each trial has a sampler of its own, seeded by this and the number of the trial.
+    """
+    number = len(trials)
+    if number == 0:
+        return {name: value for name, value in untuned.items() if name in space}
+    optuna = require("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler = optuna.samplers.TPESampler(seed=int(np.random.SeedSequence([seed, number]).generate_state(1)[0]), n_startup_trials=STARTUP)
+    study = optuna.create_study(sampler=sampler)
+    for trial in trials:
+        settings = {name: value for name, value in trial.settings.items() if name in space}
+        given = {name: space[name] for name in settings}
+        worst = trial.loss is None or not math.isfinite(trial.loss)
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.FAIL if worst else optuna.trial.TrialState.COMPLETE,
+                value=None if worst else trial.loss,
+                params=settings,
+                distributions=given,
+                constraints=dict(trial.excess),
+            )
+        )
+    return dict(study.ask(dict(space)).params)
+
+
+def front(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials that no other beats in loss, size and latency at once, by rising size.
+
+    Trials without a loss or a size are left out; latency counts where all have one.
+    """
+    known = [trial for trial in trials if trial.loss is not None and trial.size_bytes is not None]
+    timed = all(trial.latency_us is not None for trial in known)
+    figures = np.array([[trial.loss, trial.size_bytes, trial.latency_us if timed else 0.0] for trial in known], dtype=np.float64)
+    found = []
+    for place, mine in enumerate(figures):
+        no_worse, better = (figures <= mine).all(axis=1), (figures < mine).any(axis=1)
+        twin_before = (figures[:place] == mine).all(axis=1).any()
+        if not (no_worse & better).any() and not twin_before:
+            found.append(known[place])
+    return sorted(found, key=lambda trial: (trial.size_bytes or 0, trial.loss or 0.0))
+
+
+def ranked(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials that were trained, the best first: those within all limits by loss, then those nearest to the limits."""
+
+    def key(trial: Trial) -> tuple[Any, ...]:
+        beyond = max((value for value in trial.excess.values() if value > 0), default=0.0)
+        loss = math.inf if trial.loss is None else trial.loss
+        return (beyond, loss, trial.scores.get("nll_nats", 0.0), trial.size_bytes or 0, trial.number)
+
+    return sorted((trial for trial in trials if trial.loss is not None), key=key)

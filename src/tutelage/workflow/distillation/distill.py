@@ -1,0 +1,216 @@
+"""`distill`: the whole way from a teacher and rows to a student that is proven, as one function."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tutelage.checks.findings import Preflight
+from tutelage.core.answer_kinds import Task
+from tutelage.core.arguments import one_of_type, seed_of, whole
+from tutelage.core.arguments import path as checked_path
+from tutelage.core.errors import BadInput, shown
+from tutelage.core.records import Comparison, Export
+from tutelage.core.stages import Stages
+from tutelage.exporters.export import check_target, export
+from tutelage.report.distillation.records import ArmResult, DistillationRecord
+from tutelage.search.families import Family, family_named
+from tutelage.search.limits import Limits
+from tutelage.students.saved.trained import TrainedStudent
+from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.plan import SEEDS, TRIALS, Plan
+from tutelage.workflow.distillation.problem import Problem, row_set
+from tutelage.workflow.distillation.run import distillation
+from tutelage.workflow.train import open_trained
+
+STUDENTS: dict[str, tuple[str, ...]] = {
+    "binary": ("tree", "logistic", "mlp"),
+    "multiclass": ("tree", "logistic", "mlp"),
+    "multilabel": ("tree", "logistic"),
+    "regression": ("tree", "linear", "boosting"),
+}
+"""The students that are tried if none are named."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distillation:
+    """A finished distillation.
+
+    Attributes:
+        folder: where it is stored.
+        record: all figures, as in results.json.
+        student: the chosen student.
+    """
+
+    folder: Path
+    record: DistillationRecord
+    student: TrainedStudent
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a sentence or two: ship this student, because; or do not distil, because."""
+        return self.record.answer
+
+    @property
+    def chosen(self) -> ArmResult:
+        """The arm whose student is shipped."""
+        return self.record.arm(self.record.chosen)
+
+    @property
+    def arms(self) -> tuple[ArmResult, ...]:
+        """All arms, the teacher last."""
+        return self.record.arms
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Paired differences on the test rows, with their verdicts."""
+        return self.record.comparisons
+
+    @property
+    def front(self) -> tuple[Mapping[str, Any], ...]:
+        """The trials that no other beats in loss, size and latency at once."""
+        return self.record.front
+
+    @property
+    def preflight(self) -> Preflight:
+        """What the checks of the teacher found."""
+        return Preflight.from_json(self.record.findings)
+
+    def export(self, path: Path | str, *, check_on: Any, **settings: Any) -> Export:
+        """Export the chosen student as another file; see `tutelage.export`."""
+        return export(self.student, path, check_on=check_on, **settings)
+
+
+def distill(
+    teacher: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    students: str | Iterable[Any] | Mapping[str, Any] | None = None,
+    pool: Any = None,
+    test: tuple[Any, Any] | Any = None,
+    limits: Limits | None = None,
+    trials: int = TRIALS,
+    seeds: int = SEEDS,
+    metric: str | None = None,
+    sample_weight: Any = None,
+    groups: Any = None,
+    times: Any = None,
+    export: str | Sequence[str] = ("onnx",),
+    seed: int = 0,
+    into: Path | str | None = None,
+) -> Distillation:
+    """Distil a teacher into a small student, with evidence: searched on validation rows, tested once on rows that chose nothing.
+
+    Several arms get the same number of trials and seeds: students of the ground truth alone, of the teacher's decisions, of its
+    probabilities, and of its probabilities on more rows. The best of them on the validation rows is exported.
+
+    Args:
+        teacher: a Teacher, or a model that `as_teacher` accepts without further arguments, fitted on other rows.
+        X: (rows, ...) an array, a frame or a list of texts, as both teacher and student take them.
+        y: ground truth; None if it is not known, and then all is measured against the teacher.
+        students: names such as ["tree", "logistic", "mlp"]; by default those and their like for the task.
+        pool: rows without ground truth, which the teacher labels.
+        test: (X, y) of rows that choose nothing; a share of X by default.
+        limits: of the student's size, latency and drop against the teacher.
+        trials: of each arm, shared among the students.
+        seeds: trainings of each arm, two at least.
+        metric: the figure that decides: "accuracy" (the default), "nll_nats" or "brier"; "mse" for values.
+        sample_weight: (rows,) weights of the rows of X.
+        groups: (rows,) of rows that belong together and stay on one side of the split.
+        times: (rows,) when each row was seen; the latest are tested on.
+        export: formats of the student's files; the first is measured against the limits.
+        seed: of the split and all random draws.
+        into: the folder; a run that was stopped there goes on. By default a temporary one.
+
+    Returns:
+        A `Distillation`.
+
+    Raises:
+        BadInput: settings or rows that cannot be used, or a folder that holds another run. SelfCheckFailed: preflight finds an error.
+            CannotWrite: the folder cannot be written. MissingExtra: a package is not installed.
+
+    Example:
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import make_moons
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> X, y = make_moons(900, noise=0.3, random_state=0)
+        >>> teacher = RandomForestClassifier(50, random_state=0).fit(X[:300], y[:300])
+        >>> found = tl.distill(teacher, X[300:], y[300:], students=["tree"], trials=2, seeds=2, export="py")
+        >>> found.chosen.student, [arm.name for arm in found.arms][:3]
+        ('tree', ['labels', 'decisions', 'answers'])
+    """
+    opened = as_teacher(teacher)
+    task = opened.form.task
+    tested = None
+    if test is not None:
+        tested = row_set(*test) if isinstance(test, tuple) and len(test) == 2 else row_set(test)
+    problem = Problem(
+        opened,
+        type(teacher).__name__,
+        row_set(X, y, weights=sample_weight, groups=groups, times=times),
+        tested,
+        None if pool is None else row_set(pool),
+    )
+    plan = plan_of(
+        task,
+        has_truth=y is not None,
+        students=students,
+        limits=limits,
+        trials=trials,
+        seeds=seeds,
+        metric=metric,
+        export=export,
+        seed=seed,
+    )
+    folder = Path(tempfile.mkdtemp(prefix="tutelage-")) if into is None else checked_path("into", into)
+    return distilled(problem, plan, folder, Stages())
+
+
+def distilled(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Distillation:
+    """Run a distillation, and open what it wrote."""
+    record = distillation(problem, plan, into, stages)
+    return Distillation(into, record, open_trained(into)[0])
+
+
+def plan_of(
+    task: Task,
+    *,
+    has_truth: bool,
+    students: Any = None,
+    limits: Limits | None = None,
+    trials: int = TRIALS,
+    seeds: int = SEEDS,
+    metric: str | None = None,
+    export: str | Sequence[str] = ("onnx",),
+    seed: int = 0,
+) -> Plan:
+    """The settings of a distillation, checked.
+
+    Raises:
+        BadInput: one of them is of no use.
+    """
+    families = _families(students, task)
+    figures = {"truth": ["accuracy", "nll_nats", "brier"], "teacher": ["agreement", "kl_nats", "nll_nats", "brier"]}
+    known = ["mse"] if task == "regression" else figures["truth" if has_truth else "teacher"]
+    if metric is not None and metric not in known:
+        raise BadInput(f"metric is {shown(metric)}; expected one of {', '.join(known)}.")
+    return Plan(
+        families,
+        Limits() if limits is None else one_of_type("limits", limits, Limits, "tutelage.Limits(...)"),
+        trials=whole("trials", trials, len(families)),
+        seeds=whole("seeds", seeds, 2),
+        metric=known[0] if metric is None else metric,
+        seed=seed_of("seed", seed),
+        exports=tuple(dict.fromkeys(check_target(name) for name in ([export] if isinstance(export, str) else export))),
+    )
+
+
+def _families(students: Any, task: Task) -> tuple[Family, ...]:
+    names = STUDENTS[task] if students is None else [students] if isinstance(students, str) else list(students)
+    if not names:
+        raise BadInput("students is empty; name at least one, such as 'tree'.")
+    return tuple(family_named(name, task) for name in dict.fromkeys(names))

@@ -1,0 +1,114 @@
+"""The folder of a distillation: what it is made from, what is done so far, and the results.
+
+run/
+    plan.json          what the run is made from; another call goes on only with the same
+    work/              answers of the teacher, trials, students of each seed: what a stopped run resumes from
+    students/          the students of every arm and seed
+    run.json, student.skops      the chosen student, as `tutelage train` writes it
+    results.json, report.html    the record, and the page that shows it
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tutelage.core.errors import BadInput, CannotWrite, DamagedFile
+from tutelage.core.files import check_place, is_empty, locked, write_text
+from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
+
+PLAN = "plan.json"
+SCHEMA = 1
+REMEDY = "Delete the folder, and run it again."
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one distillation.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    def check(self) -> None:
+        """Check, before any work, that the folder can be written.
+
+        Raises:
+            CannotWrite: it holds other files, or cannot be written.
+        """
+        check_place(self.path, may_replace=_is_ours)
+
+    @contextmanager
+    def opened(self, plan: Mapping[str, Any]) -> Iterator[None]:
+        """Hold the folder, and store what the run is made from.
+
+        Raises:
+            BadInput: the folder holds a run that was made from something else. CannotWrite: another process works in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with locked(self.path):
+                self._take(json.loads(dumps(plan)))
+                yield
+        except BlockingIOError as error:
+            raise CannotWrite(f"another process works in {self.path}; wait until it has finished, or choose another folder.") from error
+
+    def _take(self, plan: Mapping[str, Any]) -> None:
+        if not (self.path / PLAN).exists():
+            self.write(PLAN, {"made_from": plan})
+            return
+        stored = self.read(PLAN)["made_from"]
+        changed = sorted(name for name in {*stored, *plan} if stored.get(name) != plan.get(name))
+        if changed:
+            raise BadInput(
+                f"{self.path} holds a run with another {' and another '.join(map(_spoken, changed))}; choose another folder, or delete it."
+            )
+
+    def write(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write a JSON file, whole and with a checksum."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, dumps(with_checksum({"schema": SCHEMA, **values})))
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Read what `write` wrote.
+
+        Raises:
+            DamagedFile: it was changed.
+        """
+        return read_json(self.path / name, schema=SCHEMA, remedy=REMEDY)
+
+    def has(self, name: str) -> bool:
+        """Whether a file exists."""
+        return (self.path / name).exists()
+
+    def check_file(self, name: str, sha256: str) -> Path:
+        """The path of a file with this content.
+
+        Raises:
+            DamagedFile: it is missing or has another.
+        """
+        path = self.path / name
+        if not path.is_file() or sha256_of(path) != sha256:
+            raise DamagedFile(f"{path} is damaged or missing: its SHA-256 differs from the one recorded. {REMEDY}")
+        return path
+
+
+def file_name(*words: Any) -> str:
+    """A name for a file: words in lower case, joined by hyphens."""
+    return "-".join("-".join("".join(sign if sign.isalnum() else " " for sign in str(word).lower()).split()) for word in words)
+
+
+def _is_ours(folder: Path) -> bool:
+    return is_empty(folder) or (folder / PLAN).is_file()
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,81 @@
+"""The files of a finished distillation: the chosen student as `tutelage train` writes it, and the record."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.environment import environment
+from tutelage.core.files import whole_file, write_text
+from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import with_checksum
+from tutelage.data.row_names import data_name
+from tutelage.evaluation.size import count_parts
+from tutelage.report.distillation.records import DistillationRecord
+from tutelage.workflow.column_summary import summarise_columns
+from tutelage.workflow.distillation.finals import Finalists
+from tutelage.workflow.distillation.folder import RunFolder
+from tutelage.workflow.distillation.problem import Problem
+from tutelage.workflow.train import PACKAGES, STUDENT_FILE, TRAINED, TRAINED_SCHEMA, file_entry
+
+RESULTS = "results.json"
+
+
+def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, seconds: Mapping[str, float]) -> None:
+    """Write the student of the first seed, and run.json, so that every command takes the folder as that of one student."""
+    path = folder.path / STUDENT_FILE
+    with whole_file(path) as draft:
+        shutil.copyfile(folder.path / chosen.files[0], draft)
+    student, settings, rows = chosen.students[0], chosen.trial.settings, problem.given.rows
+    parts = count_parts(student)
+    names = () if problem.schema is None else problem.schema.names or ()
+    record = {
+        "schema": TRAINED_SCHEMA,
+        "student": chosen.trial.student,
+        "settings": dict(settings),
+        "soft_weight": settings.get("soft_weight", 1.0) if chosen.arm.learns == "answers" else 0.0,
+        "temperature": settings.get("temperature", 1.0),
+        "seed": 0,
+        "max_words": None,
+        "answer_temperature": student.answer_temperature,
+        "task": student.task,
+        "classes": list(student.labels),
+        "labels": {"teacher": problem.teacher.fingerprint, "kind": problem.form.kind, "rows": problem.given.count},
+        "data": dict(problem.source) if problem.source is not None else _rows_in_memory(problem),
+        "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
+        "environment": environment(*PACKAGES),
+        "columns": summarise_columns(_summarised(rows), names or ("text",)),
+        "file": file_entry(path),
+        "warnings": [],
+        "seconds": dict(seconds),
+    }
+    write_text(folder.path / TRAINED, dumps(with_checksum(record)))
+
+
+def write_record(folder: RunFolder, record: DistillationRecord) -> None:
+    """Write results.json."""
+    write_text(folder.path / RESULTS, dumps(record.to_json()))
+
+
+def _rows_in_memory(problem: Problem) -> dict[str, Any]:
+    return {
+        "files": [],
+        "rows": problem.given.count,
+        "data": data_name(problem.given.rows),
+        "truth": [],
+        "drop": [],
+        "text": None,
+        "weight": None,
+        "index": [],
+        "table": None if problem.schema is None else problem.schema.to_json(),
+    }
+
+
+def _summarised(rows: Any) -> Any:
+    """Rows as `summarise_columns` takes them."""
+    if isinstance(rows, list) or hasattr(rows, "iloc"):
+        return rows
+    return rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows).reshape(len(rows), -1)

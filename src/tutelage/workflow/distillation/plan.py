@@ -1,0 +1,61 @@
+"""The settings of a distillation, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tutelage.search.families import Family
+from tutelage.search.limits import Limits
+
+TRIALS = 24
+SEEDS = 5
+MADE_ROWS = 20_000
+"""The most rows that are made where there is no pool."""
+SEARCH_CELLS = 4_000_000
+"""Cells of the rows that trials are fitted on, at most; the chosen settings are fitted on all rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a distillation is made.
+
+    Attributes:
+        families: the students, with their spaces.
+        limits: of the student that is shipped.
+        trials: of each arm, shared among the families.
+        seeds: of the students of each arm.
+        metric: the figure that validation decides by.
+        seed: of the split and of all other random draws.
+        exports: ends of the files to write, such as ".onnx"; the first is measured against the limits.
+        jobs: searches that run at the same time.
+    """
+
+    families: tuple[Family, ...]
+    limits: Limits = field(default_factory=Limits)
+    trials: int = TRIALS
+    seeds: int = SEEDS
+    metric: str = "accuracy"
+    seed: int = 0
+    exports: tuple[str, ...] = (".onnx",)
+    jobs: int = 1
+
+    def trials_of(self, place: int) -> int:
+        """The number of trials of one family in each arm."""
+        return self.trials // len(self.families) + (place < self.trials % len(self.families))
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this plan from others; more seeds and other exports go on with the same."""
+        spaces: Mapping[str, Any] = {
+            family.name: {"estimator": str(family.estimator), "space": {name: str(one) for name, one in family.space.items()}}
+            for family in self.families
+        }
+        return {
+            "students": spaces,
+            "limits": [self.limits.size, self.limits.latency, self.limits.drop],
+            "number_of_trials": self.trials,
+            "metric": self.metric,
+            "seed": self.seed,
+            "first_export": self.exports[0],
+        }

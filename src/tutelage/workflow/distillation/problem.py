@@ -1,0 +1,137 @@
+"""What a distillation is given: a teacher and sets of rows, each parsed once into what student and teacher take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import Floats, check_weights, is_frame
+from tutelage.core.contracts import Teacher
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.identity.hashing import content_hash
+from tutelage.data.row_arrays import target_array
+from tutelage.data.row_names import Names, data_name, row_names
+from tutelage.data.rows import Rows, as_rows
+from tutelage.data.schema import Schema
+
+
+@dataclass(frozen=True, eq=False)
+class RowSet:
+    """Rows of one source.
+
+    Attributes:
+        rows: as the student takes them, all in memory: a frame, a matrix or a list of texts.
+        asked: the same rows as the teacher takes them.
+        truth: (rows,) or (rows, columns) ground truth; None if it is not known.
+        weights: (rows,) weights; None if all rows weigh the same.
+        groups: (rows,) of rows that belong together, such as those of one customer, and stay on one side of a split; None if none do.
+        times: (rows,) when each row was seen; the latest are tested on; None if it does not matter.
+    """
+
+    rows: Any
+    asked: Rows
+    truth: NDArray[Any] | None = None
+    weights: Floats | None = None
+    groups: NDArray[Any] | None = None
+    times: NDArray[Any] | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return self.asked.count
+
+    def names(self) -> Names:
+        """(rows,) content names of the student's rows: equal rows have the same name."""
+        return row_names(self.rows)
+
+    def identity(self) -> dict[str, Any]:
+        """What tells these rows from others: names of content, as plain JSON values."""
+        others = {name: getattr(self, name) for name in ("truth", "weights", "groups", "times")}
+        return {
+            "rows": self.count,
+            "data": data_name(self.rows),
+            "asked": data_name(self.asked),
+            **{name: None if value is None else content_hash(np.asarray(value)) for name, value in others.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A teacher, and the rows on which a student takes its place.
+
+    Attributes:
+        teacher: answers `asked` of each set.
+        teacher_name: for messages and the report.
+        given: rows for training and validation, and for the test if there are no others.
+        test: rows that choose nothing; None if they are drawn from `given`.
+        pool: rows without ground truth, for the teacher to label; None if there are none.
+        asked_columns: the columns of the student's rows that the teacher takes; empty if it takes the rows as they are.
+        source: where the rows are from and what their columns are for, as `data_entry` in run.json; None for rows in memory.
+    """
+
+    teacher: Teacher
+    teacher_name: str
+    given: RowSet
+    test: RowSet | None = None
+    pool: RowSet | None = None
+    asked_columns: tuple[str, ...] = ()
+    source: Mapping[str, Any] | None = None
+
+    def every_column(self, places: Any) -> Any:
+        """Some of the given rows, with the columns that the student or the teacher takes."""
+        rows = _safe_indexing(self.given.rows, places)
+        only_asked = [name for name in self.asked_columns if is_frame(rows) and name not in rows.columns]
+        if not only_asked:
+            return rows
+        asked = _safe_indexing(self.given.asked.part(0, self.given.count), places)
+        return rows.reset_index(drop=True).join(asked[only_asked].reset_index(drop=True))
+
+    def read_of(self, rows: Any) -> Any:
+        """Rows of `every_column` as the student takes them."""
+        return rows[list(self.given.rows.columns)] if is_frame(rows) else rows
+
+    def asked_of(self, rows: Any) -> Any:
+        """Rows of `every_column` as the teacher takes them."""
+        return rows[list(self.asked_columns)] if self.asked_columns and is_frame(rows) else rows
+
+    @property
+    def form(self) -> AnswerForm:
+        """What the teacher's numbers mean."""
+        return self.teacher.form
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the ground truth is known."""
+        return self.given.truth is not None
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns of the student's rows."""
+        return as_rows(self.given.rows).schema
+
+    def __post_init__(self) -> None:
+        if self.test is not None and (self.test.truth is None) != (self.given.truth is None):
+            having, lacking = ("the rows", "the test rows") if self.has_truth else ("the test rows", "the rows")
+            raise BadInput(f"{having} come with the ground truth and {lacking} without; pass it for both, or for neither.")
+
+
+def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, times: Any = None) -> RowSet:
+    """Rows that student and teacher take in the same form.
+
+    Raises:
+        ShapeError: another number of true labels, weights, groups or times than rows. BadInput: rows of an unsupported kind.
+    """
+    rows = as_rows(X)
+    columns = {"groups": groups, "times": times}
+    found = {name: None if column is None else np.asarray(column) for name, column in columns.items()}
+    truth = None if y is None else np.asarray(y) if is_frame(y) else target_array(y)
+    for name, column in {"y": truth, **found}.items():
+        if column is not None and len(column) != rows.count:
+            raise ShapeError(f"{name} has {len(column):,} entries and there are {rows.count:,} rows; expected one for each row.")
+    return RowSet(rows.part(0, rows.count), rows, truth, check_weights(weights, rows.count), found["groups"], found["times"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,14 @@ from tutelage.workflow.distillation.arms import Arm, arms_of
 from tutelage.workflow.distillation.conclusion import LABELS, arm_result, measure, questions, teacher_result
 from tutelage.workflow.distillation.finals import Finalists, finalists
 from tutelage.workflow.distillation.folder import RunFolder, file_name
-from tutelage.workflow.distillation.outputs import write_record, write_student
+from tutelage.workflow.distillation.outputs import finished_record, write_record, write_split, write_student
 from tutelage.workflow.distillation.part import Part, part_of
 from tutelage.workflow.distillation.plan import MADE_ROWS, SEARCH_CELLS, Plan
 from tutelage.workflow.distillation.problem import Problem, RowSet
 from tutelage.workflow.distillation.search import BETTER_IF_HIGHER, Judge, search_family
 from tutelage.workflow.distillation.split import parts_of, split
 from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.evaluate import SPLIT
 
 
 def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> DistillationRecord:
@@ -55,6 +56,10 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
     folder = RunFolder(into)
     folder.check()
     with folder.opened(_identity(problem, plan)):
+        finished = finished_record(folder, plan)
+        if finished is not None:
+            with stages.stage("finished before, its results are read"):
+                return finished
         return _Run(problem, plan, folder, stages).finish()
 
 
@@ -73,12 +78,14 @@ class _Run:
     def __init__(self, problem: Problem, plan: Plan, folder: RunFolder, stages: Stages) -> None:
         self.problem, self.plan, self.folder, self.stages = problem, plan, folder, stages
         self.form = problem.form
+        self.stopped = False
         self._of_seed: dict[int, Prepared] = {}
 
     def finish(self) -> DistillationRecord:
         """All stages, in order."""
         with self.stages.stage("split"):
             self.split = split(self.problem, seed=self.plan.seed)
+            write_split(self.folder, self.problem, self.split)
         checked = self._preflight()
         with self.stages.stage("ask the teacher"):
             self.given = part_of(self.problem.given, self._answers("given", self.problem.given), self.form)
@@ -98,7 +105,7 @@ class _Run:
         name = "work/preflight.json"
         with self.stages.stage("preflight"):
             if not self.folder.has(name):
-                self.folder.write(name, {"found": self._checked().to_json()})
+                self.folder.write(name, {"found": self._checked().raise_for_errors().to_json()})
             return Preflight.from_json(self.folder.read(name)["found"]).raise_for_errors()
 
     def _checked(self) -> Preflight:
@@ -155,8 +162,13 @@ class _Run:
         found: dict[tuple[str, str], tuple[Trial, ...]] = {}
         with self.stages.stage("search", len(arms) * self.plan.trials) as advance, ThreadPoolExecutor(self.plan.jobs) as pool:
             running = [pool.submit(self._search_family, arm, place, prepared, advance) for arm, place in jobs]
-            for (arm, place), one in zip(jobs, running, strict=True):
-                found[arm.name, self.plan.families[place].name] = one.result()
+            try:
+                for (arm, place), one in zip(jobs, running, strict=True):
+                    found[arm.name, self.plan.families[place].name] = one.result()
+            except BaseException:  # Ctrl-C, or a search that failed: the others end after their trial
+                self.stopped = True
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         return {arm.name: tuple(trial for family in self.plan.families for trial in found[arm.name, family.name]) for arm in arms}
 
     def _search_family(self, arm: Arm, place: int, prepared: Prepared, advance: Any) -> tuple[Trial, ...]:
@@ -173,6 +185,8 @@ class _Run:
         def done(trial: Trial) -> None:
             self.folder.write(names[trial.number], trial.to_json())
             advance()
+            if self.stopped:
+                raise CancelledError
 
         return search_family(arm, family, prepared, self.judge, trials=trials, seed=self.plan.seed, before=before, done=done)
 
@@ -238,6 +252,7 @@ class _Run:
                 "more": 0 if self.more is None else self.more.count,
                 "removed": self.split.removed,
                 "test_rows": self.split.how,
+                "names": SPLIT,
             },
             findings=checked.to_json(),
             exports=tuple(exports),

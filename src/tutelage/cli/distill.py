@@ -85,5 +85,10 @@ def distill(
         export=_names(formats) or ["onnx"],
         seed=seed,
     )
-    found = distilled(problem, plan, out, stages)
+    try:
+        found = distilled(problem, plan, out, stages)
+    except BaseException as error:
+        if not isinstance(error, Exception) and out.exists():  # Ctrl-C and SIGTERM
+            error.add_note(f"what is finished is in {out}, and the same command goes on from there.")
+        raise
     echo(dumps(found.record.to_json()) if as_json else found.verdict, nl=not as_json)

@@ -46,7 +46,7 @@ class Face:
     @classmethod
     def of(cls, job: Job) -> Face:
         """That of the file that is written for a job."""
-        program, prefix = job.program, identifier(job.stem)
+        program, prefix = job.program, job.settings.prefix or identifier(job.stem)
         single = program.single or program.dtype == np.float32
         number: Real = "float" if (job.settings.precision or ("single" if single else "double")) == "single" else "double"
         cell: Real = "float" if number == "float" and program.dtype == np.float32 else "double"

@@ -27,14 +27,16 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
 from tutelage.softlabels.recording import record
 from tutelage.workflow.distillation.arms import Arm, arms_of
-from tutelage.workflow.distillation.conclusion import LABELS, arm_result, measure, questions, teacher_result
+from tutelage.workflow.distillation.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
+from tutelage.workflow.distillation.evidence.choice import best_of, choose
+from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
 from tutelage.workflow.distillation.finals import Finalists, finalists
 from tutelage.workflow.distillation.folder import RunFolder, file_name
 from tutelage.workflow.distillation.outputs import write_record, write_student
 from tutelage.workflow.distillation.part import Part, part_of
 from tutelage.workflow.distillation.plan import MADE_ROWS, SEARCH_CELLS, Plan
 from tutelage.workflow.distillation.problem import Problem, RowSet
-from tutelage.workflow.distillation.search import BETTER_IF_HIGHER, Judge, search_family
+from tutelage.workflow.distillation.search import Judge, search_family
 from tutelage.workflow.distillation.split import parts_of, split
 from tutelage.workflow.distillation.training import Prepared
 
@@ -77,6 +79,7 @@ class _Run:
 
     def finish(self) -> DistillationRecord:
         """All stages, in order."""
+        self.looks = looks_before(self.folder, seeds=self.plan.seeds)
         with self.stages.stage("split"):
             self.split = split(self.problem, seed=self.plan.seed)
         checked = self._preflight()
@@ -203,11 +206,13 @@ class _Run:
     def _record(
         self, every: Sequence[Finalists], trials: Mapping[str, tuple[Trial, ...]], tested: Any, checked: Preflight
     ) -> DistillationRecord:
-        shipped, reason = self._choose(every)
+        shipped, reason = choose([one for one in every if one.arm.tuned and one.arm.name != "plain model"], self.judge)
         student = shipped.students[0]
         kinds: Any = {LABELS: "baseline", "plain model": "baseline", "untuned": "control"}
         names = [one.arm.name for one in every]
-        distilled = min((one for one in every if kinds.get(one.arm.name) is None), key=self._validation_loss).arm.name
+        taught = [one for one in every if kinds.get(one.arm.name) is None]
+        asked = questions([*names, TEACHER], (shipped if shipped in taught else best_of(taught, self.judge)).arm.name)
+        looks = with_this_look(self.folder, self.looks, seeds=self.plan.seeds)
         with self.stages.stage("export", len(self.plan.exports)) as advance:
             exports = []
             for end in self.plan.exports:
@@ -228,7 +233,8 @@ class _Run:
                 *(arm_result(one, tested, kinds.get(one.arm.name, "distilled")) for one in every),
                 teacher_result(tested, self.judge.figures(of_teacher, full.validation, full)),
             ),
-            comparisons=tuple(tested.compare(a, b, question) for a, b, question in questions([*names, "teacher"], distilled)),
+            comparisons=tested.compare(asked, share=looks[-1].share),
+            looks=looks,
             front=tuple({"arm": name, **trial.to_json()} for name, found in trials.items() for trial in front(found)),
             limits={"size": self.plan.limits.size, "latency": self.plan.limits.latency, "drop": self.plan.limits.drop},
             rows={
@@ -249,17 +255,3 @@ class _Run:
         write_student(self.folder, self.problem, shipped, seconds=found.seconds)
         write_record(self.folder, found)
         return found
-
-    def _validation_loss(self, one: Finalists) -> float:
-        """The mean over seeds; the sign of the metric is turned where higher is better."""
-        values = [each[self.judge.metric] for each in one.validation]
-        return float(np.mean(values)) * (-1 if self.judge.metric in BETTER_IF_HIGHER else 1)
-
-    def _choose(self, every: Sequence[Finalists]) -> tuple[Finalists, str]:
-        """The arm that is shipped: the best on validation rows of those that meet the limits."""
-        choosable = [one for one in every if one.arm.tuned and one.arm.name != "plain model"]
-        meeting = [one for one in choosable if one.meets_limits]
-        best = min(meeting or choosable, key=lambda one: (max([0.0, *one.excess.values()]), self._validation_loss(one)))
-        metric = self.judge.metric
-        reason = f"it has the best {metric} on the validation rows, {-self._validation_loss(best):.4f}"
-        return best, reason

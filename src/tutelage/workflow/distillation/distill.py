@@ -30,7 +30,7 @@ STUDENTS: dict[str, tuple[str, ...]] = {
     "binary": ("tree", "logistic", "mlp"),
     "multiclass": ("tree", "logistic", "mlp"),
     "multilabel": ("tree", "logistic"),
-    "regression": ("tree", "linear", "boosting"),
+    "regression": ("tree", "linear", "mlp"),
 }
 """The students that are tried if none are named."""
 

@@ -230,6 +230,13 @@ class Comparison:
     """The source of variation that the interval covers, as in `Interval`."""
     caution: str = ""
     """What the verdict rests on besides, as in `Interval`; empty if nothing."""
+    p_value: float | None = None
+    """One minus the highest level whose interval excludes zero; None where several questions were not asked at once."""
+    corrected_p: float | None = None
+    """The same, corrected for the other questions asked of the same test rows and for every look at them; the verdict follows it where it
+    is known, and then may be "no difference" although the 95 % interval excludes zero."""
+    detectable: float | None = None
+    """The smallest true difference that would be found in about 80 % of such runs."""
 
     @property
     def interval(self) -> Interval:

@@ -13,6 +13,7 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import require
 from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.mlp import SoftMLP
+from tutelage.students.mlp_regressor import NetworkRegressor
 
 ROW_VISITS = 1_500_000
 """Rows that a network sees in training: epochs times rows, within 10 to 100 epochs."""
@@ -41,7 +42,7 @@ class Family:
     def student(self, settings: Mapping[str, Any], *, seed: int, rows: int) -> Any:
         """An unfitted student with these settings and this seed, for so many training rows."""
         student = clone(self.estimator)
-        if isinstance(student, SoftMLP):
+        if isinstance(student, SoftMLP | NetworkRegressor):
             student.set_params(epochs=int(np.clip(ROW_VISITS / rows, 10, 100)), batch_size=64 if rows < MANY_ROWS else 256)
         return with_seed(student.set_params(**{name: _value(name, value) for name, value in settings.items()}), seed)
 
@@ -89,21 +90,23 @@ def _spaces(task: Task) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
             {"n_estimators": whole(4, 40, log=True), "max_leaf_nodes": leaves, "min_samples_leaf": rows},
         ),
     }
+    units = one_of(["8", "16", "32", "64", "32,32"])
+    mlp = (
+        {"hidden_layer_sizes": "32", "learning_rate": 0.003},
+        {"hidden_layer_sizes": units, "learning_rate": real(3e-4, 3e-2, log=True), "l2": real(1e-7, 1e-2, log=True)},
+    )
     if task == "regression":
         boosting = {"n_estimators": whole(20, 200, log=True), "learning_rate": real(0.02, 0.5, log=True), "max_leaf_nodes": whole(4, 32)}
         return {
             **common,
             "linear": ({"alpha": 1.0}, {"alpha": real(1e-4, 1e4, log=True)}),
             "boosting": ({"n_estimators": 100, "learning_rate": 0.1, "max_leaf_nodes": 8}, boosting),
+            "mlp": mlp,
         }
     boosting = {"n_estimators": whole(10, 150, log=True), "learning_rate": real(0.02, 0.5, log=True), "num_leaves": whole(3, 31, log=True)}
-    units = one_of(["8", "16", "32", "64", "32,32"])
     return {
         **common,
         "logistic": ({"C": 1.0}, {"C": real(1e-3, 1e3, log=True)}),
         "boosting": ({"n_estimators": 50, "learning_rate": 0.1, "num_leaves": 15}, boosting),
-        "mlp": (
-            {"hidden_layer_sizes": "32", "learning_rate": 0.003},
-            {"hidden_layer_sizes": units, "learning_rate": real(3e-4, 3e-2, log=True), "l2": real(1e-7, 1e-2, log=True)},
-        ),
+        "mlp": mlp,
     }

@@ -54,6 +54,21 @@ class ArmResult:
 
 
 @dataclass(frozen=True)
+class Look:
+    """One reading of the verdicts; a run with more seeds than before reads them again.
+
+    Attributes:
+        seeds: of each arm.
+        read: when, in UTC.
+        share: of the 5 % of false verdicts that all looks together may give.
+    """
+
+    seeds: int
+    read: str
+    share: float
+
+
+@dataclass(frozen=True)
 class DistillationRecord:
     """A finished distillation, as written to results.json.
 
@@ -67,7 +82,8 @@ class DistillationRecord:
         chosen: the name of the arm whose student is shipped.
         reason: why it was chosen, in a sentence.
         arms: all arms, the teacher last.
-        comparisons: paired differences on the test rows, with their verdicts.
+        comparisons: paired differences on the test rows; their verdicts are corrected for the number of questions and of looks.
+        looks: the readings of the verdicts, this one the last.
         front: trials that no other beats in loss, size and latency at once.
         limits: those that were set.
         rows: number of rows of each part, and of those removed.
@@ -96,6 +112,7 @@ class DistillationRecord:
     options: Mapping[str, Any]
     seconds: Mapping[str, float]
     environment: Mapping[str, str]
+    looks: tuple[Look, ...] = ()
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name (KeyError if there is none)."""

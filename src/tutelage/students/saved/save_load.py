@@ -27,6 +27,7 @@ TRUSTED = [
     "tutelage.students.columns.Numbers",
     "tutelage.students.linear.SoftLogistic",
     "tutelage.students.mlp.SoftMLP",
+    "tutelage.students.mlp_regressor.NetworkRegressor",
     "tutelage.students.multilabel.PerLabel",
     "tutelage.students.saved.trained.TrainedStudent",
     "tutelage.students.trees.SoftForest",

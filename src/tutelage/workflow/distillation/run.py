@@ -27,15 +27,17 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
 from tutelage.softlabels.recording import record
 from tutelage.workflow.distillation.arms import Arm, arms_of
-from tutelage.workflow.distillation.conclusion import LABELS, arm_result, measure, questions, teacher_result
+from tutelage.workflow.distillation.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
+from tutelage.workflow.distillation.evidence.choice import best_of, choose
+from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
 from tutelage.workflow.distillation.finals import Finalists, finalists
 from tutelage.workflow.distillation.folder import RunFolder, file_name
 from tutelage.workflow.distillation.outputs import finished_record, write_record, write_split, write_student
 from tutelage.workflow.distillation.part import Part, part_of
 from tutelage.workflow.distillation.plan import MADE_ROWS, SEARCH_CELLS, Plan
 from tutelage.workflow.distillation.problem import Problem, RowSet
-from tutelage.workflow.distillation.search import BETTER_IF_HIGHER, Judge, search_family
-from tutelage.workflow.distillation.split import parts_of, split
+from tutelage.workflow.distillation.search import Judge, search_family
+from tutelage.workflow.distillation.split import Places, not_validated, parts_of, split
 from tutelage.workflow.distillation.training import Prepared
 from tutelage.workflow.evaluate import SPLIT
 
@@ -83,6 +85,7 @@ class _Run:
 
     def finish(self) -> DistillationRecord:
         """All stages, in order."""
+        self.looks = looks_before(self.folder, seeds=self.plan.seeds)
         with self.stages.stage("split"):
             self.split = split(self.problem, seed=self.plan.seed)
             write_split(self.folder, self.problem, self.split)
@@ -130,19 +133,31 @@ class _Run:
         """Rows without ground truth, and what they are; none for recorded answers without a pool, and for texts."""
         pool = self.problem.pool
         if pool is not None:
-            return part_of(replace(pool, truth=None), self._answers("pool", pool), self.form), f"{pool.count:,} rows of the pool"
+            found = part_of(replace(pool, truth=None), self._answers("pool", pool), self.form).take(self.split.pool)
+            return found, f"{found.count:,} rows of the pool"
         if isinstance(self.problem.teacher, LabelFolder | SoftLabels) or isinstance(self.problem.given.rows, list):
             return None, ""
-        train, _ = parts_of(self.problem, self.split, seed=self.plan.seed)
-        made = Munge().make(self.problem.every_column(train[: MADE_ROWS // 2]), min(MADE_ROWS, 5 * len(train)), seed=self.plan.seed)
-        found = RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made)))
-        return part_of(found, self._answers("made", found), self.form), f"{found.count:,} made rows"
+        development, seed = self.split.development, self.plan.seed
+        some = np.sort(np.random.default_rng(seed).permutation(development)[: MADE_ROWS // 2])
+        count = min(MADE_ROWS, 5 * len(development))
+        made = Munge().make(self.problem.every_column(some), count, seed=seed)
+        self.made_from = some[Munge().sources(len(some), count, seed=seed)]
+        rows = RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made)))
+        return part_of(rows, self._answers("made", rows), self.form), f"{rows.count:,} made rows"
+
+    def _more_of(self, validation: Places) -> Part | None:
+        """The rows without ground truth that one seed learns from: not its validation rows again, nor rows made from them."""
+        if self.more is None:
+            return None
+        if self.problem.pool is not None:
+            return self.more.take(not_validated(self.problem, self.split, validation))
+        return self.more.take(~np.isin(self.made_from, validation))
 
     def _prepared(self, seed: int) -> Prepared:
         """The rows of one seed; those of the first seed are those of the search."""
         if seed not in self._of_seed:
             train, validation = parts_of(self.problem, self.split, seed=self.plan.seed + seed)
-            self._of_seed[seed] = self._prepare(self.given.take(train), self.given.take(validation), self.more)
+            self._of_seed[seed] = self._prepare(self.given.take(train), self.given.take(validation), self._more_of(validation))
         return self._of_seed[seed]
 
     def _prepare(self, train: Part, validation: Part, more: Part | None) -> Prepared:
@@ -217,11 +232,14 @@ class _Run:
     def _record(
         self, every: Sequence[Finalists], trials: Mapping[str, tuple[Trial, ...]], tested: Any, checked: Preflight
     ) -> DistillationRecord:
-        shipped, reason = self._choose(every)
+        shipped, reason = choose([one for one in every if one.arm.tuned and one.arm.name != "plain model"], self.judge)
         student = shipped.students[0]
         kinds: Any = {LABELS: "baseline", "plain model": "baseline", "untuned": "control"}
         names = [one.arm.name for one in every]
-        distilled = min((one for one in every if kinds.get(one.arm.name) is None), key=self._validation_loss).arm.name
+        taught = [one for one in every if kinds.get(one.arm.name) is None]
+        distilled = shipped if shipped in taught else best_of(taught, self.judge)
+        asked = questions([*names, TEACHER], distilled.arm.name, shipped.arm.name)
+        looks = with_this_look(self.folder, self.looks, seeds=self.plan.seeds)
         with self.stages.stage("export", len(self.plan.exports)) as advance:
             exports = []
             for end in self.plan.exports:
@@ -242,7 +260,8 @@ class _Run:
                 *(arm_result(one, tested, kinds.get(one.arm.name, "distilled")) for one in every),
                 teacher_result(tested, self.judge.figures(of_teacher, full.validation, full)),
             ),
-            comparisons=tuple(tested.compare(a, b, question) for a, b, question in questions([*names, "teacher"], distilled)),
+            comparisons=tested.compare(asked, share=looks[-1].share),
+            looks=looks,
             front=tuple({"arm": name, **trial.to_json()} for name, found in trials.items() for trial in front(found)),
             limits={"size": self.plan.limits.size, "latency": self.plan.limits.latency, "drop": self.plan.limits.drop},
             rows={
@@ -251,6 +270,8 @@ class _Run:
                 "test": self.test.count,
                 "more": 0 if self.more is None else self.more.count,
                 "removed": self.split.removed,
+                "repeated_test": self.split.repeated,
+                "seen_test": self.split.seen,
                 "test_rows": self.split.how,
                 "names": SPLIT,
             },
@@ -264,17 +285,3 @@ class _Run:
         write_student(self.folder, self.problem, shipped, seconds=found.seconds)
         write_record(self.folder, found)
         return found
-
-    def _validation_loss(self, one: Finalists) -> float:
-        """The mean over seeds; the sign of the metric is turned where higher is better."""
-        values = [each[self.judge.metric] for each in one.validation]
-        return float(np.mean(values)) * (-1 if self.judge.metric in BETTER_IF_HIGHER else 1)
-
-    def _choose(self, every: Sequence[Finalists]) -> tuple[Finalists, str]:
-        """The arm that is shipped: the best on validation rows of those that meet the limits."""
-        choosable = [one for one in every if one.arm.tuned and one.arm.name != "plain model"]
-        meeting = [one for one in choosable if one.meets_limits]
-        best = min(meeting or choosable, key=lambda one: (max([0.0, *one.excess.values()]), self._validation_loss(one)))
-        metric = self.judge.metric
-        reason = f"it has the best {metric} on the validation rows, {-self._validation_loss(best):.4f}"
-        return best, reason

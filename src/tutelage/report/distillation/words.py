@@ -77,8 +77,8 @@ def _about_teacher(record: DistillationRecord) -> list[str]:
     if found is None:
         return []
     if found.verdict == "no difference":
-        return [f"There is no difference from its teacher: {difference(found)}."]
-    return [f"It is {'better' if found.verdict == 'beats' else 'worse'} than its teacher by {difference(found)}."]
+        return [f"There is no difference from the teacher: {difference(found)}."]
+    return [f"It is {'better' if found.verdict == 'beats' else 'worse'} than the teacher by {difference(found)}."]
 
 
 def _of(arm: ArmResult) -> str:

@@ -131,19 +131,20 @@ def teacher_result(tested: Tested, validation: Mapping[str, float]) -> ArmResult
     )
 
 
-def questions(names: Sequence[str], distilled: str) -> list[Question]:
+def questions(names: Sequence[str], distilled: str, shipped: str) -> list[Question]:
     """The pairs that are compared, with the question that each answers.
 
     Args:
         names: of the arms.
-        distilled: the arm of the teacher's students that is shipped; if that of the ground truth is, the best of them by validation.
+        distilled: the arm of the teacher's students that is shipped, or the best of them by validation.
+        shipped: the arm that is shipped, which may be that of the ground truth.
     """
     asked = [
         (distilled, LABELS, "Does the teacher help, compared with the ground truth alone?"),
         ("answers", "decisions", "Do the teacher's probabilities help more than its decisions?"),
         ("answers, more rows", "answers", "Do more rows help, labelled by the teacher?"),
         ("answers", "untuned", "Does tuning help?"),
-        (distilled, "plain model", "Is it better than a plain model of the ground truth?"),
-        (distilled, TEACHER, "Does it reach its teacher?"),
+        (shipped, "plain model", "Is the chosen student better than a plain model of the ground truth?"),
+        (shipped, TEACHER, "Does the chosen student reach the teacher?"),
     ]
     return [(a, b, question) for a, b, question in asked if a in names and b in names and a != b]

@@ -91,7 +91,7 @@ def distill(
     *,
     students: str | Iterable[Any] | Mapping[str, Any] | None = None,
     pool: Any = None,
-    test: tuple[Any, Any] | Any = None,
+    test: Any = None,
     limits: Limits | None = None,
     trials: int = TRIALS,
     seeds: int = SEEDS,
@@ -114,7 +114,7 @@ def distill(
         y: ground truth; None if it is not known, and then all is measured against the teacher.
         students: names such as ["tree", "logistic", "mlp"]; by default those and their like for the task.
         pool: rows without ground truth, which the teacher labels.
-        test: (X, y) of rows that choose nothing; a share of X by default.
+        test: (X, y) or (X, y, weights) of rows that choose nothing; a share of X by default.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
         seeds: trainings of each arm, two at least.
@@ -147,7 +147,8 @@ def distill(
     task = opened.form.task
     tested = None
     if test is not None:
-        tested = row_set(*test) if isinstance(test, tuple) and len(test) == 2 else row_set(test)
+        X_test, y_test, weights = (*test, None, None)[:3] if isinstance(test, tuple) and len(test) in (2, 3) else (test, None, None)
+        tested = row_set(X_test, y_test, weights=weights)
     problem = Problem(
         opened,
         type(teacher).__name__,

@@ -37,7 +37,7 @@ from tutelage.workflow.distillation.part import Part, part_of
 from tutelage.workflow.distillation.plan import MADE_ROWS, SEARCH_CELLS, Plan
 from tutelage.workflow.distillation.problem import Problem, RowSet
 from tutelage.workflow.distillation.search import Judge, search_family
-from tutelage.workflow.distillation.split import parts_of, split
+from tutelage.workflow.distillation.split import Places, not_validated, parts_of, split
 from tutelage.workflow.distillation.training import Prepared
 
 
@@ -126,19 +126,31 @@ class _Run:
         """Rows without ground truth, and what they are; none for recorded answers without a pool, and for texts."""
         pool = self.problem.pool
         if pool is not None:
-            return part_of(replace(pool, truth=None), self._answers("pool", pool), self.form), f"{pool.count:,} rows of the pool"
+            found = part_of(replace(pool, truth=None), self._answers("pool", pool), self.form).take(self.split.pool)
+            return found, f"{found.count:,} rows of the pool"
         if isinstance(self.problem.teacher, LabelFolder | SoftLabels) or isinstance(self.problem.given.rows, list):
             return None, ""
-        train, _ = parts_of(self.problem, self.split, seed=self.plan.seed)
-        made = Munge().make(self.problem.every_column(train[: MADE_ROWS // 2]), min(MADE_ROWS, 5 * len(train)), seed=self.plan.seed)
-        found = RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made)))
-        return part_of(found, self._answers("made", found), self.form), f"{found.count:,} made rows"
+        development, seed = self.split.development, self.plan.seed
+        some = np.sort(np.random.default_rng(seed).permutation(development)[: MADE_ROWS // 2])
+        count = min(MADE_ROWS, 5 * len(development))
+        made = Munge().make(self.problem.every_column(some), count, seed=seed)
+        self.made_from = some[Munge().sources(len(some), count, seed=seed)]
+        rows = RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made)))
+        return part_of(rows, self._answers("made", rows), self.form), f"{rows.count:,} made rows"
+
+    def _more_of(self, validation: Places) -> Part | None:
+        """The rows without ground truth that one seed learns from: not its validation rows again, nor rows made from them."""
+        if self.more is None:
+            return None
+        if self.problem.pool is not None:
+            return self.more.take(not_validated(self.problem, self.split, validation))
+        return self.more.take(~np.isin(self.made_from, validation))
 
     def _prepared(self, seed: int) -> Prepared:
         """The rows of one seed; those of the first seed are those of the search."""
         if seed not in self._of_seed:
             train, validation = parts_of(self.problem, self.split, seed=self.plan.seed + seed)
-            self._of_seed[seed] = self._prepare(self.given.take(train), self.given.take(validation), self.more)
+            self._of_seed[seed] = self._prepare(self.given.take(train), self.given.take(validation), self._more_of(validation))
         return self._of_seed[seed]
 
     def _prepare(self, train: Part, validation: Part, more: Part | None) -> Prepared:
@@ -211,7 +223,8 @@ class _Run:
         kinds: Any = {LABELS: "baseline", "plain model": "baseline", "untuned": "control"}
         names = [one.arm.name for one in every]
         taught = [one for one in every if kinds.get(one.arm.name) is None]
-        asked = questions([*names, TEACHER], (shipped if shipped in taught else best_of(taught, self.judge)).arm.name)
+        distilled = shipped if shipped in taught else best_of(taught, self.judge)
+        asked = questions([*names, TEACHER], distilled.arm.name, shipped.arm.name)
         looks = with_this_look(self.folder, self.looks, seeds=self.plan.seeds)
         with self.stages.stage("export", len(self.plan.exports)) as advance:
             exports = []
@@ -243,6 +256,8 @@ class _Run:
                 "test": self.test.count,
                 "more": 0 if self.more is None else self.more.count,
                 "removed": self.split.removed,
+                "repeated_test": self.split.repeated,
+                "seen_test": self.split.seen,
                 "test_rows": self.split.how,
             },
             findings=checked.to_json(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,31 @@ def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
+def _students(text: str | None) -> list[Any] | None:
+    """Students by name, and those of the user's that module:object names."""
+    names = _names(text)
+    if names is None:
+        return None
+    from tutelage.teachers.open import imported
+
+    found: list[Any] = []
+    for name in names:
+        given = imported(name, "a student's name, or module:object") if ":" in name else name
+        found.append(given if isinstance(given, str | Mapping) else {name.partition(":")[2]: given})
+    return found
+
+
 @click.command()
 @click.argument("teacher")
 @rows_options
 @click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows; it is not used as a feature.")
 @click.option("--test", type=FILE, help="Rows that choose nothing; a fifth of the data if not given.")
 @click.option("--pool", type=FILE, help="Rows without ground truth, which the teacher labels.")
-@click.option("--students", metavar="NAMES", help="Students to try, separated by commas: tree, forest, logistic, boosting, mlp, linear.")
+@click.option(
+    "--students",
+    metavar="NAMES",
+    help="Students to try, separated by commas: tree, forest, logistic, boosting, mlp, linear, or module:object for your own.",
+)
 @click.option("--max-size", metavar="SIZE", help="Largest size of the exported file, such as 64kB.")
 @click.option("--max-latency", metavar="TIME", help="Longest time for one row in the exported file, such as 20us.")
 @click.option(
@@ -77,7 +96,7 @@ def distill(
     plan = plan_of(
         problem.form.task,
         has_truth=problem.has_truth,
-        students=_names(students),
+        students=_students(students),
         limits=limits,
         trials=trials,
         seeds=seeds,

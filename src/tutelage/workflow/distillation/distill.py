@@ -17,7 +17,7 @@ from tutelage.core.records import Comparison, Export
 from tutelage.core.stages import Stages
 from tutelage.exporters.export import check_target, export
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
-from tutelage.search.families import Family, family_named
+from tutelage.search.families import families_of
 from tutelage.search.limits import Limits
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
@@ -194,7 +194,7 @@ def plan_of(
     Raises:
         BadInput: one of them is of no use.
     """
-    families = _families(students, task)
+    families = families_of(STUDENTS[task] if students is None else students, task)
     figures = {"truth": ["accuracy", "nll_nats", "brier"], "teacher": ["agreement", "kl_nats", "nll_nats", "brier"]}
     known = ["mse"] if task == "regression" else figures["truth" if has_truth else "teacher"]
     if metric is not None and metric not in known:
@@ -208,10 +208,3 @@ def plan_of(
         seed=seed_of("seed", seed),
         exports=tuple(dict.fromkeys(check_target(name) for name in ([export] if isinstance(export, str) else export))),
     )
-
-
-def _families(students: Any, task: Task) -> tuple[Family, ...]:
-    names = STUDENTS[task] if students is None else [students] if isinstance(students, str) else list(students)
-    if not names:
-        raise BadInput("students is empty; name at least one, such as 'tree'.")
-    return tuple(family_named(name, task) for name in dict.fromkeys(names))

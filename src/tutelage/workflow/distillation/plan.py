@@ -48,7 +48,10 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """What tells this plan from others; more seeds and other exports go on with the same."""
         spaces: Mapping[str, Any] = {
-            family.name: {"estimator": str(family.estimator), "space": {name: str(one) for name, one in family.space.items()}}
+            family.name: {
+                "estimator": str(family.estimator),
+                "space": {name: str(one) for name, one in family.space.distributions.items()},
+            }
             for family in self.families
         }
         return {

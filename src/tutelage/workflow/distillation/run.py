@@ -173,7 +173,7 @@ class _Run:
         prepared = self._prepare(fewer, full.validation, more)
         jobs = [(arm, place) for arm in arms for place in range(len(self.plan.families))]
         for family in self.plan.families:  # encoded before threads share them
-            prepared.encoded(family.scaled, "validation")
+            prepared.encoded(family, "validation")
         found: dict[tuple[str, str], tuple[Trial, ...]] = {}
         with self.stages.stage("search", len(arms) * self.plan.trials) as advance, ThreadPoolExecutor(self.plan.jobs) as pool:
             running = [pool.submit(self._search_family, arm, place, prepared, advance) for arm, place in jobs]

@@ -104,7 +104,7 @@ def search_family(
         done: called with each new trial.
     """
     found = list(before)
-    space = {**family.space, **arm.space(prepared.form, has_truth=prepared.train.truth is not None)}
+    space = {**family.space.distributions, **arm.space(prepared.form, has_truth=prepared.train.truth is not None)}
     untuned = {**family.untuned, "temperature": 1.0, "soft_weight": 1.0}
     while len(found) < trials:
         settings = propose(space, found, untuned, seed=seed)

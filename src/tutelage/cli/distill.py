@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from tutelage.cli.options import FILE, FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
@@ -53,6 +54,7 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option("--time", metavar="COLUMN", help="Column that orders the rows in time; the latest are tested on.")
 @click.option("--export", "formats", metavar="FORMATS", default="onnx", show_default=True, help="Formats, separated by commas: onnx,c,...")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all random draws.")
+@click.option("--show-rows", is_flag=True, help="Show the rows on which student and teacher disagree most in the report.")
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; a run that was stopped there goes on.")
 @teacher_options
 @json_option
@@ -75,6 +77,7 @@ def distill(
     time: str | None,
     formats: str,
     seed: int,
+    show_rows: bool,
     out: Path,
     source: Any,
     as_json: bool,
@@ -85,6 +88,7 @@ def distill(
     TEACHER is named as for `record`. The folder holds the student, its exports with their proofs, and a report.
     """
     from tutelage.core.records import dumps
+    from tutelage.report.distillation.table import terminal_table
     from tutelage.search.limits import Limits
     from tutelage.workflow.distillation.distill import distilled, plan_of
     from tutelage.workflow.distillation.from_files import problem_of_files
@@ -103,6 +107,7 @@ def distill(
         metric=metric,
         export=_names(formats) or ["onnx"],
         seed=seed,
+        show_rows=show_rows,
     )
     try:
         found = distilled(problem, plan, out, stages)
@@ -110,4 +115,8 @@ def distill(
         if not isinstance(error, Exception) and out.exists():  # Ctrl-C and SIGTERM
             error.add_note(f"what is finished is in {out}, and the same command goes on from there.")
         raise
-    echo(dumps(found.record.to_json()) if as_json else found.verdict, nl=not as_json)
+    if as_json:
+        echo(dumps(found.record.to_json()), nl=False)
+        return
+    Console().print(terminal_table(found.record))
+    echo(f"Report: {out / 'report.html'}")

@@ -21,6 +21,7 @@ def _names(text: str | None) -> list[str] | None:
 @click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows; it is not used as a feature.")
 @click.option("--test", type=FILE, help="Rows that choose nothing; a fifth of the data if not given.")
 @click.option("--pool", type=FILE, help="Rows without ground truth, which the teacher labels.")
+@click.option("--train", type=FILE, help="Rows that the teacher was trained on, to say how many test rows it has seen.")
 @click.option("--students", metavar="NAMES", help="Students to try, separated by commas: tree, forest, logistic, boosting, mlp, linear.")
 @click.option("--max-size", metavar="SIZE", help="Largest size of the exported file, such as 64kB.")
 @click.option("--max-latency", metavar="TIME", help="Longest time for one row in the exported file, such as 20us.")
@@ -45,6 +46,7 @@ def distill(
     weight: str | None,
     test: Path | None,
     pool: Path | None,
+    train: Path | None,
     students: str | None,
     max_size: str | None,
     max_latency: str | None,
@@ -73,7 +75,9 @@ def distill(
     stages = DisplayedStages()
     limits = Limits(max_size, max_latency, max_drop)
     with stages.stage("open"):
-        problem = problem_of_files(teacher, given_rows.open(weight=weight), source, test=test, pool=pool, group=group, time=time)
+        problem = problem_of_files(
+            teacher, given_rows.open(weight=weight), source, test=test, pool=pool, train=train, group=group, time=time
+        )
     plan = plan_of(
         problem.form.task,
         has_truth=problem.has_truth,

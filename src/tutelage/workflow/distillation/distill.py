@@ -92,6 +92,7 @@ def distill(
     students: str | Iterable[Any] | Mapping[str, Any] | None = None,
     pool: Any = None,
     test: Any = None,
+    train: Any = None,
     limits: Limits | None = None,
     trials: int = TRIALS,
     seeds: int = SEEDS,
@@ -115,6 +116,7 @@ def distill(
         students: names such as ["tree", "logistic", "mlp"]; by default those and their like for the task.
         pool: rows without ground truth, which the teacher labels.
         test: (X, y) or (X, y, weights) of rows that choose nothing; a share of X by default.
+        train: rows that the teacher was trained on, to say how many of the test rows it has seen.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
         seeds: trainings of each arm, two at least.
@@ -155,6 +157,7 @@ def distill(
         row_set(X, y, weights=sample_weight, groups=groups, times=times),
         tested,
         None if pool is None else row_set(pool),
+        seen=None if train is None else row_set(train),
     )
     plan = plan_of(
         task,

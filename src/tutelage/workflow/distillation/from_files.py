@@ -19,6 +19,7 @@ def problem_of_files(
     *,
     test: Path | None = None,
     pool: Path | None = None,
+    train: Path | None = None,
     group: str | None = None,
     time: str | None = None,
 ) -> Problem:
@@ -30,6 +31,7 @@ def problem_of_files(
         options: what the user declares about the teacher.
         test: a file of test rows.
         pool: a file of rows without ground truth.
+        train: a file of rows that the teacher was trained on.
         group: the column of rows that belong together; it is no feature.
         time: the column that orders the rows in time; it stays a feature unless it is dropped.
 
@@ -56,7 +58,6 @@ def problem_of_files(
         )
 
     given = of(file)
-    tested, unlabelled = (None if path is None else of(in_columns_of(opened, file.sibling(path))) for path in (test, pool))
-    return Problem(
-        opened, teacher, given, tested, None if unlabelled is None else replace(unlabelled, truth=None), columns, data_entry(file)
-    )
+    tested, unlabelled, seen = (None if path is None else of(in_columns_of(opened, file.sibling(path))) for path in (test, pool, train))
+    without_truth = None if unlabelled is None else replace(unlabelled, truth=None)
+    return Problem(opened, teacher, given, tested, without_truth, columns, data_entry(file), seen)

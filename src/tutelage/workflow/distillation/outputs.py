@@ -47,7 +47,7 @@ def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, sec
         "data": dict(problem.source) if problem.source is not None else _rows_in_memory(problem),
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
         "environment": environment(*PACKAGES),
-        "columns": summarise_columns(_summarised(rows), names or ("text",)),
+        "columns": summarise_columns(_summarised(rows), names or (("text",) if isinstance(rows, list) else ())),
         "file": file_entry(path),
         "warnings": [],
         "seconds": dict(seconds),

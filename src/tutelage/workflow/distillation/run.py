@@ -61,7 +61,7 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
 
 
 def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
-    sets = {"rows": problem.given, "test_rows": problem.test, "pool": problem.pool}
+    sets = {"rows": problem.given, "test_rows": problem.test, "pool": problem.pool, "training_rows": problem.seen}
     return {
         "teacher": problem.teacher.fingerprint,
         **{name: None if rows is None else rows.identity() for name, rows in sets.items()},

@@ -92,6 +92,7 @@ class DistillationRecord:
         options: settings of the run.
         seconds: of each stage, and in total.
         environment: the versions that ran.
+        notes: what was left out and why, a sentence each.
     """
 
     title: str
@@ -113,6 +114,7 @@ class DistillationRecord:
     seconds: Mapping[str, float]
     environment: Mapping[str, str]
     looks: tuple[Look, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name (KeyError if there is none)."""

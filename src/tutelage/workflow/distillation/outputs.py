@@ -14,7 +14,7 @@ from tutelage.core.environment import environment
 from tutelage.core.files import whole_file, write_text
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
-from tutelage.data.row_names import data_name
+from tutelage.data.row_names import data_name, row_names
 from tutelage.evaluation.size import count_parts
 from tutelage.report.distillation.records import SCHEMA, DistillationRecord
 from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA
@@ -80,7 +80,7 @@ def write_split(folder: RunFolder, problem: Problem, split: Split) -> None:
                 "source": np.full(rows.count, source, dtype=object),
                 "row": np.arange(rows.count),
                 "part": part,
-                "name": rows.names(),
+                "name": row_names(rows.rows),
             }
             tables.append(pa.table(columns))
     with whole_file(folder.path / SPLIT) as draft:

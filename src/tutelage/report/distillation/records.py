@@ -92,6 +92,7 @@ class DistillationRecord:
         options: settings of the run.
         seconds: of each stage, and in total.
         environment: the versions that ran.
+        provenance: the teacher and the rows, by name and content.
     """
 
     title: str
@@ -113,6 +114,7 @@ class DistillationRecord:
     seconds: Mapping[str, float]
     environment: Mapping[str, str]
     looks: tuple[Look, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name (KeyError if there is none)."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from tutelage.core.records import Latency
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.search.families import Family
 from tutelage.search.study import Trial, ranked
@@ -15,7 +16,7 @@ from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.workflow.distillation.arms import Arm
 from tutelage.workflow.distillation.folder import RunFolder, file_name
-from tutelage.workflow.distillation.search import Judge
+from tutelage.workflow.distillation.search import Judge, upper_end
 from tutelage.workflow.distillation.training import Prepared
 
 MOST_CANDIDATES = 4
@@ -35,7 +36,7 @@ class Finalists:
         students: one for each seed.
         files: where they are stored, within the folder of the run.
         validation: their figures on the validation rows of their seed.
-        size_bytes, latency_us, excess: of the exported file of the first seed, as in `Trial`.
+        size_bytes, latency, excess: of the exported file of the first seed.
     """
 
     arm: Arm
@@ -45,7 +46,7 @@ class Finalists:
     files: tuple[str, ...]
     validation: tuple[dict[str, float], ...]
     size_bytes: int | None
-    latency_us: float | None
+    latency: Latency | None
     excess: dict[str, float]
 
     @property
@@ -98,7 +99,7 @@ def finalists(
         tuple(one["file"] for one in every),
         tuple(one["validation"] for one in every),
         first["size_bytes"],
-        first["latency_us"],
+        _latency(first["latency"]),
         first["excess"],
     )
 
@@ -121,15 +122,24 @@ def _finished(
     path = save_student(student, path)
     size, latency, excess = None, None, {}
     if seed == 0:
-        size, latency = judge.cost(student, rows.validation.take(np.arange(min(1000, rows.validation.count))).rows, seconds=SECONDS)
-        excess = judge.limits.excess(size=size, latency=latency, drop=judge.drop(figures, rows))
+        asked = rows.validation.take(np.arange(min(1000, rows.validation.count))).rows
+        size, latency = judge.cost(student, asked, seconds=SECONDS, timed=True)
+        excess = judge.limits.excess(size=size, latency=upper_end(latency), drop=judge.drop(figures, rows))
     found = {
         "file": str(path.relative_to(folder.path)),
         "sha256": sha256_of(path),
         "validation": figures,
         "size_bytes": size,
-        "latency_us": latency,
+        "latency": None if latency is None else asdict(latency),
         "excess": excess,
     }
     folder.write(name, found)
     return found
+
+
+def _latency(stored: Mapping[str, Any] | None) -> Latency | None:
+    """A latency as it is stored."""
+    if stored is None:
+        return None
+    ci95_us = stored["ci95_us"]
+    return Latency(**{**stored, "ci95_us": None if ci95_us is None else tuple(ci95_us)})

@@ -13,6 +13,8 @@ TRIALS = 24
 SEEDS = 5
 MADE_ROWS = 20_000
 """The most rows that are made where there is no pool."""
+SHOWN_ROWS = 12
+"""Rows that the report shows if rows are to be shown."""
 SEARCH_CELLS = 4_000_000
 """Cells of the rows that trials are fitted on, at most; the chosen settings are fitted on all rows."""
 
@@ -30,6 +32,7 @@ class Plan:
         seed: of the split and of all other random draws.
         exports: ends of the files to write, such as ".onnx"; the first is measured against the limits.
         jobs: searches that run at the same time.
+        show_rows: number of test rows that the report shows, of those on which student and teacher disagree most.
     """
 
     families: tuple[Family, ...]
@@ -40,6 +43,7 @@ class Plan:
     seed: int = 0
     exports: tuple[str, ...] = (".onnx",)
     jobs: int = 1
+    show_rows: int = 0
 
     def trials_of(self, place: int) -> int:
         """The number of trials of one family in each arm."""
@@ -48,7 +52,10 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """What tells this plan from others; more seeds and other exports go on with the same."""
         spaces: Mapping[str, Any] = {
-            family.name: {"estimator": str(family.estimator), "space": {name: str(one) for name, one in family.space.items()}}
+            family.name: {
+                "estimator": str(family.estimator),
+                "space": {name: str(one) for name, one in family.space.distributions.items()},
+            }
             for family in self.families
         }
         return {

@@ -15,6 +15,7 @@ from tutelage.checks.findings import Preflight
 from tutelage.checks.preflight import preflight
 from tutelage.core.arrays import Floats
 from tutelage.core.environment import environment
+from tutelage.core.errors import require_extras
 from tutelage.core.stages import Stages
 from tutelage.data.rows import as_rows
 from tutelage.data.transfer import Munge
@@ -36,6 +37,11 @@ from tutelage.workflow.distillation.outputs import finished_record, write_record
 from tutelage.workflow.distillation.part import Part, part_of
 from tutelage.workflow.distillation.plan import MADE_ROWS, SEARCH_CELLS, Plan
 from tutelage.workflow.distillation.problem import Problem, RowSet
+from tutelage.workflow.distillation.reporting.loading import how_to_load
+from tutelage.workflow.distillation.reporting.pictures import figures_of
+from tutelage.workflow.distillation.reporting.provenance import provenance_of
+from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
+from tutelage.workflow.distillation.reporting.write import write_report
 from tutelage.workflow.distillation.search import Judge, search_family
 from tutelage.workflow.distillation.split import Places, not_validated, parts_of, split
 from tutelage.workflow.distillation.training import Prepared
@@ -55,6 +61,7 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
         BadInput: the folder holds another run, or the rows are too few. SelfCheckFailed: preflight finds an error.
             CannotWrite: the folder cannot be written.
     """
+    require_extras(("distill", "report"))
     folder = RunFolder(into)
     folder.check()
     with folder.opened(_identity(problem, plan)):
@@ -173,7 +180,7 @@ class _Run:
         prepared = self._prepare(fewer, full.validation, more)
         jobs = [(arm, place) for arm in arms for place in range(len(self.plan.families))]
         for family in self.plan.families:  # encoded before threads share them
-            prepared.encoded(family.scaled, "validation")
+            prepared.encoded(family, "validation")
         found: dict[tuple[str, str], tuple[Trial, ...]] = {}
         with self.stages.stage("search", len(arms) * self.plan.trials) as advance, ThreadPoolExecutor(self.plan.jobs) as pool:
             running = [pool.submit(self._search_family, arm, place, prepared, advance) for arm, place in jobs]
@@ -245,6 +252,8 @@ class _Run:
             for end in self.plan.exports:
                 exports.append(export(student, self.folder.path / f"student{end}", check_on=self._prepared(0).validation.rows))
                 advance()
+        with self.stages.stage("measure the teacher"):
+            cost = teacher_cost(self.problem.teacher, self.problem.given.asked, self.folder)
         full = self._prepared(0)
         of_teacher = full.validation.answers if self.form.task == "regression" else self.form.probabilities(full.validation.answers)
         found = DistillationRecord(
@@ -258,7 +267,7 @@ class _Run:
             reason=reason,
             arms=(
                 *(arm_result(one, tested, kinds.get(one.arm.name, "distilled")) for one in every),
-                teacher_result(tested, self.judge.figures(of_teacher, full.validation, full)),
+                teacher_result(tested, self.judge.figures(of_teacher, full.validation, full), cost),
             ),
             comparisons=tested.compare(asked, share=looks[-1].share),
             looks=looks,
@@ -280,8 +289,13 @@ class _Run:
             options={"trials": self.plan.trials, "seeds": self.plan.seeds, "seed": self.plan.seed},
             seconds={"total": self.stages.total(), **self.stages.seconds},
             environment=environment("tutelage", "numpy", "scikit-learn", "optuna", "onnxruntime"),
+            provenance=provenance_of(self.problem),
         )
         found = replace(found, answer=answer_of(found))
         write_student(self.folder, self.problem, shipped, seconds=found.seconds)
         write_record(self.folder, found)
+        loading = how_to_load(self.folder, exports, self.problem.schema, text=isinstance(self.test.rows, list))
+        answers, shown = tested.answers[shipped.arm.name], self.plan.show_rows
+        figures = figures_of(shipped.arm.name, answers, self.test, self.form, show_rows=shown, loading=loading)
+        write_report(self.folder, found, figures)
         return found

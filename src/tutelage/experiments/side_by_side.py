@@ -18,6 +18,8 @@ from tutelage.training.settings import one_cycle
 from tutelage.training.stacks.stack import Stack
 from tutelage.training.state import LoopSettings
 
+SEEDS_AT_ONCE = 5
+
 
 @dataclass(frozen=True)
 class Group:
@@ -132,3 +134,8 @@ def train_side_by_side(
         GroupFeed(inputs, groups, schedule.steps),
         LoopSettings(optimizer, 1, schedule.batch_size, schedule=cycle, advance=advance),
     )
+
+
+def in_parts(seeds: Sequence[int]) -> list[tuple[int, ...]]:
+    """Seeds in parts that train as one stack each; with more seeds, the first parts stay the same and are found in the cache."""
+    return [tuple(seeds[start : start + SEEDS_AT_ONCE]) for start in range(0, len(seeds), SEEDS_AT_ONCE)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.records import Comparison, Interval, Verdict
+from tutelage.core.records import Comparison, Cost, Interval, Verdict
 from tutelage.evaluation.intervals import grand_mean_interval, mean_interval, weighted_mean_interval
 from tutelage.evaluation.verdicts import detectable_difference, holm, p_value, paired_difference
 from tutelage.report.distillation.records import ArmKind, ArmResult
@@ -33,11 +33,13 @@ class Tested:
         scores: for each arm and figure, (seeds, rows); the teacher has one seed.
         judge: names the metric.
         weights: (rows,) of the test rows; None if all weigh the same.
+        answers: for each arm, (rows, columns) of its first seed, at temperature 1.
     """
 
     scores: Mapping[str, Mapping[str, Floats]]
     judge: Judge
     weights: Floats | None = None
+    answers: Mapping[str, Floats] = field(default_factory=dict)
 
     def compare(self, asked: Sequence[Question], *, share: float) -> tuple[Comparison, ...]:
         """Answer all questions by paired differences in the metric, corrected for their number by Holm's procedure and for the looks.
@@ -89,12 +91,24 @@ class Tested:
 def measure(every: Sequence[Finalists], test: Part, form: AnswerForm, judge: Judge) -> Tested:
     """Ask every student, and the teacher, every test row once."""
     scores: dict[str, dict[str, Floats]] = {}
+    first: dict[str, Floats] = {}
     for one in every:
-        found = [scores_of(student.answer(test.rows), test, form, judge.against) for student in one.students]
+        answers = [student.answer(test.rows) for student in one.students]
+        found = [_figures_of(each, test, form, judge) for each in answers]
         scores[one.arm.name] = {figure: np.stack([each[figure] for each in found]) for figure in found[0]}
-    answers = test.answers if form.task == "regression" else form.probabilities(test.answers)
-    scores[TEACHER] = {figure: values[None] for figure, values in scores_of(answers, test, form, judge.against).items()}
-    return Tested(scores, judge, test.weights)
+        first[one.arm.name] = answers[0]
+    first[TEACHER] = test.answers if form.task == "regression" else form.probabilities(test.answers)
+    scores[TEACHER] = {figure: values[None] for figure, values in _figures_of(first[TEACHER], test, form, judge).items()}
+    return Tested(scores, judge, test.weights, first)
+
+
+def _figures_of(answers: Floats, test: Part, form: AnswerForm, judge: Judge) -> dict[str, Floats]:
+    """(rows,) of each figure, and of the fidelity: `agreement` with the teacher, or `teacher_mse` for values."""
+    found = scores_of(answers, test, form, judge.against)
+    if judge.against == "truth":
+        name = "mse" if form.task == "regression" else "agreement"
+        found["teacher_mse" if name == "mse" else name] = scores_of(answers, test, form, "teacher")[name]
+    return found
 
 
 def arm_result(one: Finalists, tested: Tested, kind: ArmKind) -> ArmResult:
@@ -111,11 +125,12 @@ def arm_result(one: Finalists, tested: Tested, kind: ArmKind) -> ArmResult:
         test=tested.means(one.arm.name),
         interval=tested.interval(one.arm.name),
         size_bytes=one.size_bytes,
+        latency=one.latency,
         excess=one.excess,
     )
 
 
-def teacher_result(tested: Tested, validation: Mapping[str, float]) -> ArmResult:
+def teacher_result(tested: Tested, validation: Mapping[str, float], cost: Cost) -> ArmResult:
     """The record of the teacher."""
     return ArmResult(
         name=TEACHER,
@@ -128,6 +143,8 @@ def teacher_result(tested: Tested, validation: Mapping[str, float]) -> ArmResult
         validation={name: (value,) for name, value in validation.items()},
         test=tested.means(TEACHER),
         interval=tested.interval(TEACHER),
+        size_bytes=cost.size_bytes,
+        latency=cost.alone,
     )
 
 

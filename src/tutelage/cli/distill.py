@@ -105,7 +105,7 @@ def distill(
         trials=trials,
         seeds=seeds,
         metric=metric,
-        export=_names(formats) or ["onnx"],
+        export=_names(formats) or (),
         seed=seed,
         show_rows=show_rows,
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tutelage.core.errors import require
+from tutelage.core.errors import BadInput, require
 from tutelage.data.table_file import TableFile
-from tutelage.workflow.distillation.problem import Problem, RowSet, moments
+from tutelage.workflow.distillation.problem import Problem, RowSet, in_columns, moments
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.train import data_entry
 
@@ -38,6 +38,9 @@ def problem_of_files(
     """
     if file.columns:
         require("pandas")
+    for name, column in (("group", group), ("time", time)):
+        if column is not None and column in file.truth:
+            raise BadInput(f"{name} is {column!r}, the ground truth; name another column.")
     if group is not None:
         file = file.with_roles(truth=file.truth, drop=(*file.drop, group), text=file.text, weight=file.weight)
     opened = open_answers(teacher, file, options)
@@ -57,6 +60,7 @@ def problem_of_files(
 
     given = of(file)
     tested, unlabelled = (None if path is None else of(in_columns_of(opened, file.sibling(path))) for path in (test, pool))
+    tested, unlabelled = (in_columns(given, one, str(path), teacher_too=False) for one, path in ((tested, test), (unlabelled, pool)))
     return Problem(
         opened, teacher, given, tested, None if unlabelled is None else replace(unlabelled, truth=None), columns, data_entry(file)
     )

@@ -52,7 +52,7 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option("--metric", help="The figure that decides: accuracy, nll_nats or brier; mse for values.")
 @click.option("--group", metavar="COLUMN", help="Column of rows that belong together; it is not used as a feature.")
 @click.option("--time", metavar="COLUMN", help="Column that orders the rows in time; the latest are tested on.")
-@click.option("--export", "formats", metavar="FORMATS", default="onnx", show_default=True, help="Formats, separated by commas: onnx,c,...")
+@click.option("--export", "formats", metavar="FORMATS", help="Formats, separated by commas: onnx,c,...  [default: onnx]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all random draws.")
 @click.option("--show-rows", is_flag=True, help="Show the rows on which student and teacher disagree most in the report.")
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; a run that was stopped there goes on.")
@@ -75,7 +75,7 @@ def distill(
     metric: str | None,
     group: str | None,
     time: str | None,
-    formats: str,
+    formats: str | None,
     seed: int,
     show_rows: bool,
     out: Path,
@@ -105,7 +105,7 @@ def distill(
         trials=trials,
         seeds=seeds,
         metric=metric,
-        export=_names(formats) or (),
+        export=_names(formats),
         seed=seed,
         show_rows=show_rows,
     )

@@ -99,7 +99,7 @@ def distill(
     sample_weight: Any = None,
     groups: Any = None,
     times: Any = None,
-    export: str | Sequence[str] = ("onnx",),
+    export: str | Sequence[str] | None = None,
     seed: int = 0,
     show_rows: bool = False,
     into: Path | str | None = None,
@@ -113,7 +113,8 @@ def distill(
         teacher: a Teacher, or a model that `as_teacher` accepts without further arguments, fitted on other rows.
         X: (rows, ...) an array, a frame or a list of texts, as both teacher and student take them.
         y: ground truth; None if it is not known, and then all is measured against the teacher.
-        students: names such as ["tree", "logistic", "mlp"]; by default those and their like for the task.
+        students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task; or estimators of your own with
+            their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy.
         pool: rows without ground truth, which the teacher labels.
         test: (X, y) or (X, y, weights) of rows that choose nothing; a share of X by default.
         limits: of the student's size, latency and drop against the teacher.
@@ -123,7 +124,7 @@ def distill(
         sample_weight: (rows,) weights of the rows of X.
         groups: (rows,) of rows that belong together and stay on one side of the split.
         times: (rows,) when each row was seen; the latest are tested on.
-        export: formats of the student's files; the first is measured against the limits.
+        export: formats of the student's files, "onnx" if not given; the first is measured against the limits.
         seed: of the split and all random draws.
         show_rows: show the rows on which student and teacher disagree most in the report; otherwise it holds counts only.
         into: the folder; a run that was stopped there goes on. By default a temporary one.
@@ -192,7 +193,7 @@ def plan_of(
     trials: int = TRIALS,
     seeds: int = SEEDS,
     metric: str | None = None,
-    export: str | Sequence[str] = ("onnx",),
+    export: str | Sequence[str] | None = None,
     seed: int = 0,
     show_rows: bool = False,
 ) -> Plan:
@@ -216,7 +217,8 @@ def plan_of(
         seeds=whole("seeds", seeds, 2),
         metric=known[0] if metric is None else metric,
         seed=seed_of("seed", seed),
-        exports=_targets(export),
+        exports=_targets("onnx" if export is None else export),
+        exports_asked_for=export is not None,
         show_rows=SHOWN_ROWS if flag("show_rows", show_rows) else 0,
     )
 

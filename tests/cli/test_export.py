@@ -30,6 +30,11 @@ def test_the_record_is_printed_as_json_and_lies_beside_the_file(flowers, here, c
     assert (printed["target"], printed["proofs"][0]["rows"]) == ("Python", 300)
 
 
+def test_the_names_in_a_file_of_c_have_the_prefix_that_is_asked_for(flowers, here):
+    assert main(["export", flowers.run, "student.c", "--prefix", "flowers", "--unproven"]) == 0
+    assert "int flowers_predict(" in (here / "student.c").read_text()
+
+
 def test_an_unproven_file_says_so(flowers, here, capsys):
     assert main(["export", flowers.run, "student.py", "--unproven"]) == 0
     assert "Not proven" in capsys.readouterr().out
@@ -41,6 +46,7 @@ def test_an_unproven_file_says_so(flowers, here, capsys):
         (("student.pmml",), "student.pmml ends in '.pmml'; expected one of"),
         (("student.pte",), "a TrainedStudent cannot be written for ExecuTorch"),
         (("student.py", "--precision", "int8"), "precision is 'int8'; a file of Python has 'double'"),
+        (("student.py", "--prefix", "own"), "prefix is 'own'; it is for files of C"),
     ],
 )
 def test_what_cannot_be_exported_is_one_sentence(flowers, here, user_error, arguments, sentence):

@@ -103,6 +103,10 @@ def test_mixed_columns_are_compared_with_missing_unseen_and_empty_cells(tmp_path
         ("student.py", {"target_opset": "new"}, "target_opset is 'new'; expected"),
         ("student.py", {"unproven": "yes"}, "unproven is 'yes'; expected"),
         ("student.py", {"table": ""}, "table is ''; expected the name of a table"),
+        ("student.py", {"table": "orders"}, "table is 'orders'; it is for files of SQL, and a file of Python has none. Leave it out"),
+        ("student.sql", {"prefix": "a"}, "prefix is 'a'; it is for files of C, and a file of SQL has none. Leave it out"),
+        ("student.c", {"target_opset": 17}, "target_opset is 17; it is for files of ONNX, and a file of C has none. Leave it out"),
+        *(("student.c", {"prefix": name}, "prefix is .*; expected a name in C") for name in ("", "2a", "_a", "a b", "a\n", "é", 3)),
     ],
 )
 def test_wrong_settings_are_one_sentence(path, settings, sentence, tmp_path):

@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -153,12 +154,33 @@ def onnx(files: Sequence[Written]) -> list[np.ndarray]:
     return found
 
 
+_EXECUTORCH = """
+import sys, numpy as np, torch
+from executorch.runtime import Runtime
+for path in sys.argv[1:]:
+    method = Runtime.get().load_program(path).load_method("forward")
+    rows = torch.from_numpy(np.load(path + ".rows.npy"))
+    answers = [method.execute([rows[start : start + 7]])[0].numpy() for start in range(0, len(rows), 7)]
+    np.save(path + ".answers.npy", np.concatenate(answers))
+"""
+
+
+def executorch(files: Sequence[Written]) -> list[np.ndarray]:
+    """With ExecuTorch's bindings in another process, seven rows a call."""
+    for file in files:
+        np.save(f"{file.path}.rows.npy", np.array(file.cells, dtype=np.float32))
+    command = [sys.executable, "-W", "ignore", "-c", _EXECUTORCH, *(str(file.path) for file in files)]
+    subprocess.run(command, check=True, capture_output=True)
+    return [np.load(f"{file.path}.answers.npy").astype(np.float64) for file in files]
+
+
 RUNNERS: dict[str, Callable[[Sequence[Written]], list[np.ndarray]]] = {
     ".py": python,
     ".js": javascript,
     ".c": c,
     ".sql": sql,
     ".onnx": onnx,
+    ".pte": executorch,
 }
 
 
@@ -167,4 +189,5 @@ def lacking(end: str) -> str:
     tool = {".js": "node", ".c": "gcc"}.get(end)
     if tool and not shutil.which(tool):
         return f"{tool} is not installed"
-    return "onnxruntime is not installed" if end == ".onnx" and not find_spec("onnxruntime") else ""
+    module = {".onnx": "onnxruntime", ".pte": "executorch"}.get(end)
+    return f"{module} is not installed" if module and not find_spec(module) else ""

@@ -66,6 +66,7 @@ def families() -> dict[str, Case]:
     torch.manual_seed(0)
     pictures = random.normal(size=(40, 1, 6, 6)).astype(np.float32)
     layers = (torch.nn.Conv2d(1, 3, 3, padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Flatten(), torch.nn.Linear(27, 3))
+    of_values = TorchStudent(mlp((4, 6, 2)), tl.losses.squared_error(against="labels"))
     return {
         "tree": (tl.SoftTree(max_leaf_nodes=12, random_state=0).fit(gaps, shares), gaps),
         "forest": (tl.SoftForest(n_estimators=4, max_leaf_nodes=12, random_state=0).fit(gaps, shares), gaps),
@@ -75,6 +76,7 @@ def families() -> dict[str, Case]:
         "logistic of two": (LogisticRegression().fit(X, truth), X),
         "mlp": (tl.SoftMLP(hidden_layer_sizes=(6,), epochs=2, random_state=0).fit(X, shares), X),
         "network": (TorchStudent(mlp((4, 6, 3)), classes=range(3)), X.astype(np.float32)),
+        "network of values": (of_values.fit(X.astype(np.float32), y=X[:, 1:3], epochs=1, seed=0), X.astype(np.float32)),
         "boosting by lightgbm": (tl.SoftBoosting(n_estimators=4, random_state=0).fit(gaps, shares), gaps),
         "boosting by xgboost": (tl.SoftBoosting(engine="xgboost", n_estimators=4, random_state=0).fit(gaps, binary), gaps),
         "targets": (tl.SoftTargets(DecisionTreeClassifier(max_depth=4, random_state=0)).fit(gaps, shares), gaps),

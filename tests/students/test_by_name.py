@@ -45,7 +45,7 @@ def test_settings_are_passed_to_the_student_and_multilabel_students_are_wrapped(
         (
             "logistic",
             {"task": "regression"},
-            r"no student is named 'logistic' for regression; expected one of tree, forest, linear, boosting\.$",
+            r"no student is named 'logistic' for regression; expected one of tree, forest, linear, boosting, mlp\.$",
         ),
         ("tree", {"max_leaves": 3}, r"no setting 'max_leaves'; expected one of .*\. Did you mean max_leaf_nodes\?"),
         ("mlp", {"zzz": 3}, r"no setting 'zzz'; expected one of .*validation_fraction\.$"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from tutelage.cli.options import FILE, FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
@@ -15,13 +17,31 @@ def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
+def _students(text: str | None) -> list[Any] | None:
+    """Students by name, and those of the user's that module:object names."""
+    names = _names(text)
+    if names is None:
+        return None
+    from tutelage.teachers.open import imported
+
+    found: list[Any] = []
+    for name in names:
+        given = imported(name, "a student's name, or module:object") if ":" in name else name
+        found.append(given if isinstance(given, str | Mapping) else {name.partition(":")[2]: given})
+    return found
+
+
 @click.command()
 @click.argument("teacher")
 @rows_options
 @click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows; it is not used as a feature.")
 @click.option("--test", type=FILE, help="Rows that choose nothing; a fifth of the data if not given.")
 @click.option("--pool", type=FILE, help="Rows without ground truth, which the teacher labels.")
-@click.option("--students", metavar="NAMES", help="Students to try, separated by commas: tree, forest, logistic, boosting, mlp, linear.")
+@click.option(
+    "--students",
+    metavar="NAMES",
+    help="Students to try, separated by commas: tree, forest, logistic, boosting, mlp, linear, or module:object for your own.",
+)
 @click.option("--max-size", metavar="SIZE", help="Largest size of the exported file, such as 64kB.")
 @click.option("--max-latency", metavar="TIME", help="Longest time for one row in the exported file, such as 20us.")
 @click.option(
@@ -32,8 +52,9 @@ def _names(text: str | None) -> list[str] | None:
 @click.option("--metric", help="The figure that decides: accuracy, nll_nats or brier; mse for values.")
 @click.option("--group", metavar="COLUMN", help="Column of rows that belong together; it is not used as a feature.")
 @click.option("--time", metavar="COLUMN", help="Column that orders the rows in time; the latest are tested on.")
-@click.option("--export", "formats", metavar="FORMATS", default="onnx", show_default=True, help="Formats, separated by commas: onnx,c,...")
+@click.option("--export", "formats", metavar="FORMATS", help="Formats, separated by commas: onnx,c,...  [default: onnx]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all random draws.")
+@click.option("--show-rows", is_flag=True, help="Show the rows on which student and teacher disagree most in the report.")
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; a run that was stopped there goes on.")
 @teacher_options
 @json_option
@@ -54,8 +75,9 @@ def distill(
     metric: str | None,
     group: str | None,
     time: str | None,
-    formats: str,
+    formats: str | None,
     seed: int,
+    show_rows: bool,
     out: Path,
     source: Any,
     as_json: bool,
@@ -66,6 +88,7 @@ def distill(
     TEACHER is named as for `record`. The folder holds the student, its exports with their proofs, and a report.
     """
     from tutelage.core.records import dumps
+    from tutelage.report.distillation.table import terminal_table
     from tutelage.search.limits import Limits
     from tutelage.workflow.distillation.distill import distilled, plan_of
     from tutelage.workflow.distillation.from_files import problem_of_files
@@ -77,13 +100,23 @@ def distill(
     plan = plan_of(
         problem.form.task,
         has_truth=problem.has_truth,
-        students=_names(students),
+        students=_students(students),
         limits=limits,
         trials=trials,
         seeds=seeds,
         metric=metric,
-        export=_names(formats) or ["onnx"],
+        export=_names(formats),
         seed=seed,
+        show_rows=show_rows,
     )
-    found = distilled(problem, plan, out, stages)
-    echo(dumps(found.record.to_json()) if as_json else found.verdict, nl=not as_json)
+    try:
+        found = distilled(problem, plan, out, stages)
+    except BaseException as error:
+        if not isinstance(error, Exception) and out.exists():  # Ctrl-C and SIGTERM
+            error.add_note(f"what is finished is in {out}, and the same command goes on from there.")
+        raise
+    if as_json:
+        echo(dumps(found.record.to_json()), nl=False)
+        return
+    Console().print(terminal_table(found.record))
+    echo(f"Report: {out / 'report.html'}")

@@ -27,6 +27,7 @@ from tutelage.cli.options import FILE, FOLDER, debug_option, echo, json_option
 )
 @click.option("--target-opset", type=int, help="For ONNX: the version of its operators.")
 @click.option("--table", default="rows", show_default=True, help="For SQL: the table that the rows are in.")
+@click.option("--prefix", help="For C: what the names in the file begin with; by default the name of the file.")
 @click.option(
     "--max-drop",
     type=click.FloatRange(0, 100),

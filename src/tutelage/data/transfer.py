@@ -220,6 +220,10 @@ class Munge:
         number("swap_probability", self.swap_probability, least=0, most=1)
         number("local_variance", self.local_variance, least=LEAST)
 
+    def sources(self, count: int, rows: int, *, seed: int) -> NDArray[np.intp]:
+        """(rows,) the place of the training row, among `count`, that each row of `make` with this seed starts from."""
+        return _drawn(count, rows, np.random.default_rng(seed))
+
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
         """Generate rows; see `Transfer`."""
         table = encode_rows(X, self.categorical)

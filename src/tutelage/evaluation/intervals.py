@@ -1,4 +1,4 @@
-"""95 % intervals of means over seeds and test rows, and of shares of rows."""
+"""Intervals of means over seeds and test rows, and of shares of rows: of 95 % unless another level is given."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ def weighted_mean_interval(values: Floats, weights: Floats, *, scale: float | No
     Raises:
         BadInput: all weight is on one row.
     """
-    rows = effective_rows(weights)
-    if rows < 2:
-        raise BadInput(f"the weights leave {rows:.3g} effective test rows; an interval over test rows needs at least 2.")
+    rows = _two_effective_rows(weights)
     mean = float(np.average(values, weights=weights))
     shares = weights / weights.sum()
     variance = float((shares**2 * (values - mean) ** 2).sum()) * rows / (rows - 1)
@@ -101,19 +99,24 @@ def proportion_interval(right: float, rows: float) -> Interval:
     return Interval(low, high, "test rows")
 
 
-def grand_mean_interval(scores: Floats, *, shared_rows: bool, scale: float = 1.0) -> Interval:
+def grand_mean_interval(
+    scores: Floats, *, shared_rows: bool, scale: float = 1.0, weights: Floats | None = None, level: float = LEVEL
+) -> Interval:
     """The interval of the mean of (seeds, rows) scores; see `half_widths` for the formula.
 
     Args:
         scores: (seeds, rows), at least two seeds, finite.
         shared_rows: whether all seeds have the same test rows.
         scale: how much two rows may differ; used if all scores are equal.
+        weights: (rows,) weights of shared rows, at least 0.
+        level: of confidence, such as 0.95.
 
     Raises:
-        BadInput: one score per seed, all equal; or scores too large to be squared.
+        BadInput: one score per seed, all equal; scores too large to be squared; or all weight on one row.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, half = float(scores.mean()), float(half_widths(scores, shared_rows=shared_rows, scale=scale))
+        mean = float(np.average(scores.mean(axis=0), weights=weights))
+        half = float(half_widths(scores, shared_rows=shared_rows, scale=scale, weights=weights, level=level))
         if scores.shape[1] == 1:
             refuse_equal_seeds(scores[:, 0])
     if not math.isfinite(mean + half):
@@ -121,8 +124,8 @@ def grand_mean_interval(scores: Floats, *, shared_rows: bool, scale: float = 1.0
     return Interval(mean - half, mean + half, "seeds and test rows" if shared_rows else "seeds")
 
 
-def half_widths(scores: Floats, *, shared_rows: bool, scale: float = 1.0) -> Floats:
-    """Half the width of the 95 % interval of a mean over seeds and rows, for any number of tables at once.
+def half_widths(scores: Floats, *, shared_rows: bool, scale: float = 1.0, weights: Floats | None = None, level: float = LEVEL) -> Floats:
+    """Half the width of the interval of a mean over seeds and rows, for any number of tables at once.
 
     With S seeds and R rows, t(n) the quantile of Student's t at n degrees of freedom, and all variances those of the mean:
 
@@ -134,31 +137,42 @@ def half_widths(scores: Floats, *, shared_rows: bool, scale: float = 1.0) -> Flo
     of freedom: those of Satterthwaite explode if the variance of few seeds comes out small by chance. Seeds with rows of
     their own vary at least as much as their rows do, so the second part of the maximum applies where they seem to vary less.
     No interval is narrower than that of two more rows that differ among otherwise equal ones, so none has a width of zero.
+    Weights replace the shares 1 / R of the rows in every mean and variance, and R by Kish's effective number of rows.
 
     Args:
         scores: (..., seeds, rows), at least two seeds; at least two rows if they are shared.
         shared_rows: whether all seeds have the same rows.
         scale: how much two rows may differ; used if all scores are equal.
+        weights: (rows,) weights of shared rows, at least 0; by default all weigh the same.
+        level: of confidence, such as 0.95.
 
     Returns:
         (...,), above zero unless there is one row.
+
+    Raises:
+        BadInput: all weight is on one row.
     """
+    if weights is not None:
+        scores, weights = scores[..., weights > 0], weights[weights > 0]
     seeds, rows = scores.shape[-2:]
-    means = scores.mean(axis=-1)
-    of_seeds = _t_quantile(seeds - 1) ** 2 * means.var(axis=-1, ddof=1) / seeds
+    shares = np.full(rows, 1 / rows) if weights is None else weights / weights.sum()
+    means = scores.mean(axis=-1) if weights is None else scores @ shares
+    of_seeds = _t_quantile(seeds - 1, level) ** 2 * means.var(axis=-1, ddof=1) / seeds
     if rows == 1:
         return np.asarray(np.sqrt(of_seeds))
-    within = ((scores - means[..., None]) ** 2).sum(axis=(-2, -1))
     if not shared_rows:
+        within = ((scores - means[..., None]) ** 2).sum(axis=(-2, -1))
         freedom = seeds * (rows - 1)
-        half = np.sqrt(np.maximum(of_seeds, _t_quantile(freedom) ** 2 * within / freedom / (seeds * rows)))
-        return np.asarray(np.maximum(half, _of_two_more(scores.reshape(*scores.shape[:-2], seeds * rows), scale=scale)))
+        half = np.sqrt(np.maximum(of_seeds, _t_quantile(freedom, level) ** 2 * within / freedom / (seeds * rows)))
+        return np.asarray(np.maximum(half, _of_two_more(scores.reshape(*scores.shape[:-2], seeds * rows), scale=scale, level=level)))
+    effective = float(rows) if weights is None else _two_effective_rows(weights)
     mean_rows = scores.mean(axis=-2)
-    of_rows = mean_rows.var(axis=-1, ddof=1) / rows
-    residual = np.maximum(within - seeds * rows * (rows - 1) * of_rows, 0.0)
-    interaction = residual / ((seeds - 1) * (rows - 1)) / (seeds * rows)
-    half = np.sqrt(of_seeds + _t_quantile(rows - 1) ** 2 * np.maximum(of_rows - interaction, 0.0))
-    return np.asarray(np.maximum(half, _of_two_more(mean_rows, scale=scale)))
+    residuals = scores - means[..., None] - (mean_rows - means.mean(axis=-1, keepdims=True))[..., None, :]
+    unbiased = shares**2 * effective / (effective - 1)
+    of_rows = ((mean_rows - means.mean(axis=-1, keepdims=True)) ** 2) @ unbiased
+    interaction = (residuals**2).sum(axis=-2) @ unbiased / ((seeds - 1) * seeds)
+    half = np.sqrt(of_seeds + _t_quantile(effective - 1, level) ** 2 * np.maximum(of_rows - interaction, 0.0))
+    return np.asarray(np.maximum(half, _of_two_more(mean_rows, scale=scale, rows=effective, level=level)))
 
 
 def rare_rows_caution(low: float, high: float, *, rows: int, largest: float, is_difference: bool = True) -> str:
@@ -213,18 +227,28 @@ def refuse_equal_seeds(values: NDArray[Any]) -> None:
         )
 
 
-def _t_quantile(freedom: float) -> float:
-    return float(stats.t.ppf(0.5 + LEVEL / 2, freedom))
+def _two_effective_rows(weights: Floats) -> float:
+    """The effective number of rows, at least two."""
+    rows = effective_rows(weights)
+    if rows < 2:
+        raise BadInput(f"the weights leave {rows:.3g} effective test rows; an interval over test rows needs at least 2.")
+    return rows
 
 
-def _of_two_more(values: Floats, *, scale: float, rows: float | None = None) -> Floats:
+def _t_quantile(freedom: float, level: float = LEVEL) -> float:
+    return float(stats.t.ppf(0.5 + level / 2, freedom))
+
+
+def _of_two_more(values: Floats, *, scale: float, rows: float | None = None, level: float = LEVEL) -> Floats:
     """Half the width of the interval of two more rows, as far above and below the mean as any row, among equal ones.
 
     Args:
         values: (..., rows).
         scale: how far those two are if all values are equal; 1 if it is zero.
         rows: the effective number of rows, if it is another.
+        level: of confidence.
     """
     furthest = np.abs(values - values.mean(axis=-1, keepdims=True)).max(axis=-1)
     furthest = np.where(furthest <= ROUNDING * scale, scale or 1.0, furthest)
-    return np.asarray(NORMAL * math.sqrt(2) * furthest / ((values.shape[-1] if rows is None else rows) + 2))
+    quantile = NORMAL if level == LEVEL else float(stats.norm.ppf(0.5 + level / 2))
+    return np.asarray(quantile * math.sqrt(2) * furthest / ((values.shape[-1] if rows is None else rows) + 2))

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.core.arguments import flag, number
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, check_weights
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.records import Interval, PairVerdict, Verdict
 from tutelage.evaluation.intervals import (
+    LEVEL,
     MANY_ROWS,
     NORMAL,
     WORSE_THAN_SEEN,
     effective_rows,
     finite_array,
     grand_mean_interval,
+    half_widths,
     mean_interval,
     rare_rows_caution,
     weighted_mean_interval,
 )
 
+LEAST_P = 1e-9
+"""The smallest p-value that is told from others."""
+HALVINGS = 24
+LEVEL_OF_POWER = 0.6
+"""The measured mean exceeds the true one by half the width of an interval of this level in 20 % of runs: a power of 80 %."""
 
-def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool, largest: float | None = None) -> tuple[float, Interval]:
+
+def paired_difference(
+    a: ArrayLike, b: ArrayLike, *, shared_rows: bool, largest: float | None = None, weights: ArrayLike | None = None, level: float = LEVEL
+) -> tuple[float, Interval]:
     """The mean of a - b over seeds and test rows, with an interval that covers the variation of both.
 
     The interval does not cover another teacher: students of all seeds that learned from one teacher share its mistakes. Nor
@@ -45,15 +56,17 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool, largest:
             least 1e-7. The interval says in its `caution` if rows too rare to be seen could change the verdict with such
             scores. By default it does so for fewer than 5 000 rows, with ten times the largest difference seen; scores of 0
             and 1 need no caution.
+        weights: (rows,) weights of shared test rows, at least 0; their effective number replaces the number of rows.
+        level: the confidence of the interval, between 0 and 1.
 
     Returns:
-        The difference, and its 95 % interval. In simulations the interval excluded a true difference of zero in at most 5.5 %
+        The difference, and its interval. In simulations the 95 % interval excluded a true difference of zero in at most 5.5 %
         of runs from two seeds on; see "Reading a verdict" in the documentation.
 
     Raises:
-        ShapeError: the numbers of rows or seeds differ, no rows, or arrays that are not (seeds, rows).
-        BadInput: fewer than two seeds, one shared row, values that are not finite, or one figure per seed with all
-            differences equal.
+        ShapeError: the numbers of rows, seeds or weights differ, no rows, or arrays that are not (seeds, rows).
+        BadInput: fewer than two seeds, one shared row, values that are not finite, one figure per seed with all differences
+            equal, weights of rows that are not shared, or a level that is not between 0 and 1.
 
     Source:
         Searle, Casella, McCulloch 1992, "Variance Components", chapter 4 (crossed classification by moments).
@@ -67,23 +80,116 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, shared_rows: bool, largest:
         >>> print(f"{difference:.3f} ({interval.low:.3f} to {interval.high:.3f}) over {interval.over}")
         0.104 (0.055 to 0.153) over seeds and test rows
     """
-    shared_rows = flag("shared_rows", shared_rows)
     largest = None if largest is None else number("largest", largest, above=0, hint="(the largest score that a row may have)")
+    level = number("level", level, above=0, below=1)
     x, y = _tables(a, b)
-    differences = x - y
+    differences, weighed, scale = _differences(x, y, shared_rows=flag("shared_rows", shared_rows), weights=weights)
     seeds, rows = differences.shape
-    if seeds < 2:
-        raise BadInput(f"scores of shape {x.shape} and {y.shape} have one seed; a paired difference needs at least 2 seeds of one student.")
-    if shared_rows and rows < 2:
-        raise BadInput("the seeds share one test row; an interval over test rows needs at least 2 test rows.")
-    highest = max(float(np.abs(x).max()), float(np.abs(y).max()))
-    interval = grand_mean_interval(differences, shared_rows=shared_rows, scale=highest or 1.0)
-    mean = float(differences.mean())
+    interval = grand_mean_interval(differences, shared_rows=shared_rows, scale=scale, weights=weighed, level=level)
+    mean = float(np.average(differences.mean(axis=0), weights=weighed))
     if largest is None and _is_binary(x) and _is_binary(y):
         return mean, replace(interval, low=max(interval.low, -1.0), high=min(interval.high, 1.0))
     if rows == 1:  # one figure per seed: what its rows are is not known
         return mean, interval
-    return mean, _with_caution(interval, differences, rows=rows if shared_rows else seeds * rows, largest=largest)
+    units = rows if weighed is None else int(effective_rows(weighed))
+    return mean, _with_caution(interval, differences, rows=units if shared_rows else seeds * rows, largest=largest)
+
+
+def p_value(a: ArrayLike, b: ArrayLike, *, shared_rows: bool, weights: ArrayLike | None = None) -> float:
+    """The p-value of a paired difference: one minus the highest level whose interval of `paired_difference` excludes zero.
+
+    Args:
+        a: (seeds, rows), as for `paired_difference`.
+        b: the same for the other student.
+        shared_rows: as there.
+        weights: as there.
+
+    Returns:
+        Between 1e-9 and 1; at most 0.05 where the 95 % interval excludes zero.
+
+    Raises:
+        as `paired_difference`.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> a, b = rng.random((5, 200)) < 0.9, rng.random((5, 200)) < 0.8
+        >>> p_value(a, b, shared_rows=True) < 0.01
+        True
+    """
+    differences, weighed, scale = _differences(*_tables(a, b), shared_rows=flag("shared_rows", shared_rows), weights=weights)
+    size = abs(float(np.average(differences.mean(axis=0), weights=weighed)))
+
+    def includes_zero(p: float) -> bool:
+        return size <= float(half_widths(differences, shared_rows=shared_rows, scale=scale, weights=weighed, level=1 - p))
+
+    low, high = math.log(LEAST_P), 0.0  # the interval includes zero at a low p, and excludes it at a high one
+    if size == 0 or includes_zero(1 - LEAST_P):
+        return 1.0
+    if not includes_zero(LEAST_P):
+        return LEAST_P
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if includes_zero(math.exp(middle)) else (low, middle)
+    return math.exp(high)
+
+
+def detectable_difference(
+    a: ArrayLike, b: ArrayLike, *, shared_rows: bool, weights: ArrayLike | None = None, level: float = LEVEL
+) -> float:
+    """The smallest true difference that a comparison with such seeds and rows would find in about 80 % of runs.
+
+    It is half the width of the interval plus half that of the 60 % interval: the measured difference exceeds the true one by
+    less than the second in 80 % of runs, in either direction, and must exceed the first to be found. Both are estimated
+    from the same scores, so it is as uncertain as the interval.
+
+    Args:
+        a: (seeds, rows), as for `paired_difference`.
+        b: the same for the other student.
+        shared_rows: as there.
+        weights: as there.
+        level: the confidence with which a difference counts as found.
+
+    Returns:
+        In the unit of the scores, above zero.
+
+    Raises:
+        as `paired_difference`.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> a, b = rng.random((5, 200)) < 0.9, rng.random((5, 200)) < 0.8
+        >>> print(f"{detectable_difference(a, b, shared_rows=True):.2f}")
+        0.07
+    """
+    differences, weighed, scale = _differences(*_tables(a, b), shared_rows=flag("shared_rows", shared_rows), weights=weights)
+    levels = (level, LEVEL_OF_POWER)
+    return sum(float(half_widths(differences, shared_rows=shared_rows, scale=scale, weights=weighed, level=each)) for each in levels)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of several questions, corrected so that any false verdict among all is as rare as one of a single question.
+
+    Args:
+        p_values: one for each question.
+
+    Returns:
+        In the same order: the smallest level at which Holm's procedure rejects each.
+
+    Source:
+        Holm 1979, "A simple sequentially rejective multiple test procedure".
+
+    Example:
+        >>> [round(p, 3) for p in holm([0.02, 0.001, 0.03])]
+        [0.04, 0.003, 0.04]
+    """
+    count, highest = len(p_values), 0.0
+    found = [1.0] * count
+    for rank, place in enumerate(sorted(range(count), key=lambda at: p_values[at])):
+        highest = max(highest, min(1.0, (count - rank) * p_values[place]))
+        found[place] = highest
+    return found
 
 
 def paired_rows(a: ArrayLike, b: ArrayLike, *, weights: Floats | None = None, largest: float | None = None) -> tuple[float, Interval]:
@@ -158,6 +264,19 @@ def _with_caution(interval: Interval, differences: Floats, *, rows: int, largest
             return interval
         largest = WORSE_THAN_SEEN * float(np.abs(differences).max())
     return replace(interval, caution=rare_rows_caution(interval.low, interval.high, rows=rows, largest=largest))
+
+
+def _differences(x: Floats, y: Floats, *, shared_rows: bool, weights: ArrayLike | None) -> tuple[Floats, Floats | None, float]:
+    """(seeds, rows) differences, the weights of the rows, and the largest score."""
+    differences = x - y
+    seeds, rows = differences.shape
+    if seeds < 2:
+        raise BadInput(f"scores of shape {x.shape} and {y.shape} have one seed; a paired difference needs at least 2 seeds of one student.")
+    if shared_rows and rows < 2:
+        raise BadInput("the seeds share one test row; an interval over test rows needs at least 2 test rows.")
+    if weights is not None and not shared_rows:
+        raise BadInput("weights are of rows that all seeds share; leave them out with shared_rows=False.")
+    return differences, check_weights(weights, rows), max(float(np.abs(x).max()), float(np.abs(y).max())) or 1.0
 
 
 def _tables(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:

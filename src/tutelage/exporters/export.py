@@ -41,6 +41,7 @@ def export(
     precision: Precision | None = None,
     target_opset: int | None = None,
     table: str = "rows",
+    prefix: str | None = None,
     unproven: bool = False,
     truth: Any = None,
     max_drop: float | None = None,
@@ -57,6 +58,8 @@ def export(
             weights in 8 bits. That of the student if not given.
         target_opset: for ONNX, the version of its operators, from 11; 17, or what the student needs, if not given.
         table: for SQL, the table that the rows are in.
+        prefix: for C, what the names in the file begin with: letters, digits and _. The name of the file if not given. Two files that are
+            linked into one program need two.
         unproven: write the file although its runtime is not installed, without any comparison.
         truth: for a file of "half" or 8 bits, the ground truth of `check_on`: it may lose accuracy rather than decide as the student does.
         max_drop: for such a file, the percentage points that it may lose, 1 if not given: of rows decided otherwise, of accuracy if `truth`
@@ -84,7 +87,7 @@ def export(
         ('Python', True, 10000, 0)
     """
     path = check_path(path)
-    settings = Settings(precision, target_opset, table)
+    settings = Settings(precision, target_opset, table, prefix)
     flag("unproven", unproven)
     if compared_rows is not None:
         compared_rows = whole("compared_rows", compared_rows, least=1)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
 from tutelage.core.answer_kinds import Task
-from tutelage.core.errors import require
+from tutelage.core.errors import BadInput, require, shown
+from tutelage.search.spaces import Space, space_of
 from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.mlp import SoftMLP
+from tutelage.students.mlp_regressor import NetworkRegressor
 
 ROW_VISITS = 1_500_000
 """Rows that a network sees in training: epochs times rows, within 10 to 100 epochs."""
 MANY_ROWS = 5000
 """From so many rows on, a network learns from larger batches."""
+EXPECTED = 'a name such as "tree", or a dict such as {"mine": (estimator, {"setting": [1, 2, 3]})}'
+
+Columns = Literal["scaled", "coded", "raw"]
+"""How the columns of its rows come to a student: as `with_columns` prepares them with and without scaling, or as they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,36 +35,78 @@ class Family:
     Attributes:
         name: by which the family is known in results.
         estimator: the unfitted student with its untuned settings.
-        space: for each setting that is searched, an Optuna distribution.
-        scaled: whether its columns are scaled and one-hot (linear models, networks) rather than coded (trees).
+        space: what is searched.
+        columns: scaled and one-hot for linear models and networks, codes for trees, raw for pipelines of the user's.
         untuned: values of searched settings in the first trial, where they are not the estimator's own.
     """
 
     name: str
     estimator: Any
-    space: Mapping[str, Any]
-    scaled: bool
+    space: Space
+    columns: Columns
     untuned: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether it takes sparse rows."""
+        return bool(get_tags(self.estimator).input_tags.sparse)
 
     def student(self, settings: Mapping[str, Any], *, seed: int, rows: int) -> Any:
         """An unfitted student with these settings and this seed, for so many training rows."""
         student = clone(self.estimator)
-        if isinstance(student, SoftMLP):
-            student.set_params(epochs=int(np.clip(ROW_VISITS / rows, 10, 100)), batch_size=64 if rows < MANY_ROWS else 256)
-        return with_seed(student.set_params(**{name: _value(name, value) for name, value in settings.items()}), seed)
+        network = getattr(student, "estimator", student)  # several labels have a student each
+        if isinstance(network, SoftMLP | NetworkRegressor):
+            network.set_params(epochs=int(np.clip(ROW_VISITS / rows, 10, 100)), batch_size=64 if rows < MANY_ROWS else 256)
+        return with_seed(student.set_params(**self.space.decoded(settings)), seed)
 
 
 def with_seed(student: Any, seed: int) -> Any:
     """The student, with a seed of its random draws if it has one."""
-    for name in ("random_state", "estimator__random_state"):
-        if name in student.get_params():
-            return student.set_params(**{name: seed})
-    return student
+    names = [name for name in student.get_params() if name == "random_state" or name.endswith("__random_state")]
+    return student.set_params(**dict.fromkeys(names, seed))
 
 
-def _value(name: str, value: Any) -> Any:
-    """A setting as the student takes it: Optuna's categories are texts and numbers, so the units of layers are written "32,32"."""
-    return tuple(map(int, value.split(","))) if name.endswith("hidden_layer_sizes") and isinstance(value, str) else value
+def families_of(given: Any, task: Task) -> tuple[Family, ...]:
+    """Families from what the user wrote.
+
+    Args:
+        given: a name, an estimator's name with the estimator and its space as a dict, or a list of both.
+        task: of the teacher.
+
+    Raises:
+        BadInput: no students, two of one name, no such student, or a space that its student does not have.
+            MissingExtra: Optuna is not installed.
+
+    Example:
+        >>> from sklearn.neighbors import KNeighborsClassifier
+        >>> found = families_of(["tree", {"knn": (KNeighborsClassifier(), {"n_neighbors": range(1, 50)})}], "binary")
+        >>> [family.name for family in found]
+        ['tree', 'knn']
+    """
+    entries = [given] if isinstance(given, str | Mapping) else list(given) if isinstance(given, Iterable) else [given]
+    found: dict[str, Family] = {}
+    for entry in entries:
+        if not isinstance(entry, str | Mapping):
+            raise BadInput(f"students holds {shown(entry)}; expected {EXPECTED}.")
+        each = [family_named(entry, task)] if isinstance(entry, str) else [_own(name, one) for name, one in entry.items()]
+        twice = next((family.name for family in each if family.name in found and isinstance(entry, Mapping)), None)
+        if twice is not None:
+            raise BadInput(f"students holds two of the name {twice!r}; give each a name of its own.")
+        found |= {family.name: family for family in each}
+    if not found:
+        raise BadInput("students is empty; name at least one, such as 'tree'.")
+    return tuple(found.values())
+
+
+def _own(name: Any, given: Any) -> Family:
+    """A family of the user's own estimator."""
+    if not isinstance(name, str) or not name:
+        raise BadInput(f"students names a student {shown(name)}; expected a text.")
+    estimator, space = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
+    if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+        raise BadInput(f"the student {name!r} is {shown(estimator)}; expected a scikit-learn estimator, unfitted, and its space.")
+    columns: Columns = "raw" if isinstance(estimator, Pipeline) else "scaled"
+    return Family(name, estimator, space_of(space, list(estimator.get_params()), of=name), columns)
 
 
 def family_named(name: str, task: Task) -> Family:
@@ -71,8 +121,8 @@ def family_named(name: str, task: Task) -> Family:
     return Family(
         name,
         student,
-        {f"{prefix}{setting}": distribution for setting, distribution in space.items()},
-        name in NEED_SCALING,
+        space_of({f"{prefix}{setting}": one for setting, one in space.items()}, list(student.get_params()), of=name),
+        "scaled" if name in NEED_SCALING else "coded",
         {f"{prefix}{setting}": value for setting, value in untuned.items()},
     )
 
@@ -80,7 +130,7 @@ def family_named(name: str, task: Task) -> Family:
 def _spaces(task: Task) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """For each name, the settings of the first trial and the space."""
     optuna = require("optuna.distributions")
-    whole, real, one_of = optuna.IntDistribution, optuna.FloatDistribution, optuna.CategoricalDistribution
+    whole, real = optuna.IntDistribution, optuna.FloatDistribution
     leaves, rows = whole(4, 512, log=True), whole(1, 64, log=True)
     common = {
         "tree": ({"max_leaf_nodes": 64, "min_samples_leaf": 4}, {"max_leaf_nodes": leaves, "min_samples_leaf": rows}),
@@ -89,21 +139,26 @@ def _spaces(task: Task) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
             {"n_estimators": whole(4, 40, log=True), "max_leaf_nodes": leaves, "min_samples_leaf": rows},
         ),
     }
+    mlp = (
+        {"hidden_layer_sizes": "(32,)", "learning_rate": 0.003},
+        {
+            "hidden_layer_sizes": [(8,), (16,), (32,), (64,), (32, 32)],
+            "learning_rate": real(3e-4, 3e-2, log=True),
+            "l2": real(1e-7, 1e-2, log=True),
+        },
+    )
     if task == "regression":
         boosting = {"n_estimators": whole(20, 200, log=True), "learning_rate": real(0.02, 0.5, log=True), "max_leaf_nodes": whole(4, 32)}
         return {
             **common,
             "linear": ({"alpha": 1.0}, {"alpha": real(1e-4, 1e4, log=True)}),
             "boosting": ({"n_estimators": 100, "learning_rate": 0.1, "max_leaf_nodes": 8}, boosting),
+            "mlp": mlp,
         }
     boosting = {"n_estimators": whole(10, 150, log=True), "learning_rate": real(0.02, 0.5, log=True), "num_leaves": whole(3, 31, log=True)}
-    units = one_of(["8", "16", "32", "64", "32,32"])
     return {
         **common,
         "logistic": ({"C": 1.0}, {"C": real(1e-3, 1e3, log=True)}),
         "boosting": ({"n_estimators": 50, "learning_rate": 0.1, "num_leaves": 15}, boosting),
-        "mlp": (
-            {"hidden_layer_sizes": "32", "learning_rate": 0.003},
-            {"hidden_layer_sizes": units, "learning_rate": real(3e-4, 3e-2, log=True), "l2": real(1e-7, 1e-2, log=True)},
-        ),
+        "mlp": mlp,
     }

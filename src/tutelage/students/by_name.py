@@ -13,6 +13,7 @@ from tutelage.core.errors import BadInput, did_you_mean
 from tutelage.students.boosting import SoftBoosting
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.mlp import SoftMLP
+from tutelage.students.mlp_regressor import NetworkRegressor
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.trees import SoftForest, SoftTree
 
@@ -29,8 +30,9 @@ REGRESSORS: dict[str, type] = {
     "forest": RandomForestRegressor,
     "linear": Ridge,
     "boosting": GradientBoostingRegressor,
+    "mlp": NetworkRegressor,
 }
-"""scikit-learn regressors that `save_student` can save. "boosting" learns a single output."""
+"""Regressors that `save_student` can save. "boosting" learns a single output."""
 
 NEED_SCALING = {"logistic", "linear", "mlp"}
 """Students that compute weighted sums of their columns, which `with_columns` scales for them; the others split on columns."""

@@ -77,7 +77,7 @@ def open_teacher(
             "pass module:object."
         )
     if path.suffix not in _OPENERS and ":" in name:
-        return as_teacher(_imported(name), **declared)
+        return as_teacher(imported(name, _KNOWN), **declared)
     if path.suffix not in _OPENERS:
         hint = did_you_mean(path.suffix, [*_OPENERS, *_WEIGHTS])
         raise BadInput(f"cannot tell what kind of teacher {name} is; expected {_KNOWN}.{hint}")
@@ -93,11 +93,19 @@ def open_teacher(
         raise DamagedFile(f"{path} holds a model that cannot be read ({one_line(error)}). Save the model again.") from error
 
 
-def _imported(name: str) -> Any:
-    """The object named by "module:object"; modules in the current folder are found, as with python -m."""
+def imported(name: str, expected: str) -> Any:
+    """The object named by "module:object"; modules in the current folder are found, as with python -m.
+
+    Args:
+        name: of the object.
+        expected: what else could be named, for the message of an error.
+
+    Raises:
+        BadInput: no such module, or no such object in it.
+    """
     module, _, attribute = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
-        raise BadInput(f"{name} is neither a file nor module:object; expected {_KNOWN}.")
+        raise BadInput(f"{name} is neither a file nor module:object; expected {expected}.")
     sys.path.insert(0, "")
     try:
         found = importlib.import_module(module)

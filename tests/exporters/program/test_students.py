@@ -29,6 +29,7 @@ from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import with_columns
+from tutelage.students.mlp_regressor import NetworkRegressor
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.temperature import Targets, fit_at_temperature
 
@@ -126,6 +127,7 @@ VALUES = {
     "line": LinearRegression(),
     "ridge without intercept": Ridge(fit_intercept=False),
     "in ranges": make_pipeline(MinMaxScaler(clip=True), Ridge()),
+    "network": NetworkRegressor(hidden_layer_sizes=(8,), epochs=3, random_state=0),
     "robust": make_pipeline(RobustScaler(), SimpleImputer(), DecisionTreeRegressor(max_depth=3)),
 }
 
@@ -139,7 +141,7 @@ def test_regressors_are_exported_in_their_own_precision(name, tmp_path):
     np.testing.assert_allclose(file.answer(X)[:, 0], student.predict(X), atol=1e-9)
 
 
-@pytest.mark.parametrize("student", [DecisionTreeRegressor(max_depth=4), Ridge()])
+@pytest.mark.parametrize("student", [DecisionTreeRegressor(max_depth=4), Ridge(), NetworkRegressor(epochs=2, random_state=0)])
 def test_several_outputs_are_exported(student, tmp_path):
     file, _ = exported(student.fit(X, np.c_[Y, X]), X, tmp_path)
     assert file.answer(X).shape == (150, 4)

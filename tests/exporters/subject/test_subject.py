@@ -8,7 +8,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.errors import BadInput, ShapeError
@@ -17,6 +17,7 @@ from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.exporters.subject.subject import subject_of
 from tutelage.students.columns import with_columns
+from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.trees import SoftTree
 
 RNG = np.random.default_rng(0)
@@ -111,3 +112,21 @@ def test_mixed_tables_of_polars_and_arrow_are_those_of_pandas(convert):
 def test_wrong_rows_are_one_sentence(student, rows, error, sentence):
     with pytest.raises(error, match=sentence):
         program_of(*subject_of(student, rows))
+
+
+MATRIX = RNG.normal(size=(60, 4))
+SHARES = RNG.dirichlet(np.ones(2), 60)
+
+
+@pytest.mark.parametrize("width", [1, 3, 5])
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, pl.DataFrame, csr_matrix])
+def test_another_number_of_columns_than_the_student_learnt_is_refused_with_both(container, width):
+    given = container(np.resize(MATRIX, (60, width)))
+    students = (
+        LogisticRegression().fit(MATRIX, SHARES[:, 0] > 0.5),
+        make_pipeline(StandardScaler(), SoftTree(max_leaf_nodes=3)).fit(MATRIX, SHARES),
+        TrainedStudent(SoftTree(max_leaf_nodes=3).fit(MATRIX, SHARES), "multiclass", ("a", "b")),
+    )
+    for student in students:
+        with pytest.raises(ShapeError, match=rf"check_on has {width} columns?, and the student was fitted on 4; pass rows like those"):
+            subject_of(student, given)

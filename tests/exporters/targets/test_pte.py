@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -66,3 +68,28 @@ def test_a_damaged_file_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(pte, "_lowered", lambda program: b"no program")
     with pytest.raises(ParityError, match=r"the exported file fails in ExecuTorch .* \(exit status"):
         export(small_convolution(), tmp_path / "student.pte", check_on=PICTURES)
+
+
+@pytest.mark.slow
+def test_a_file_of_8_bits_is_judged_by_its_decisions_and_records_what_it_loses(tmp_path, monkeypatch):
+    pytest.importorskip("executorch", reason="ExecuTorch is not installed: scripts/tools installs it")
+    student, rows = small_convolution(), RNG.normal(size=(600, 1, 8, 8)).astype(np.float32)
+    path = tmp_path / "student.pte"
+    record = export(student, path, check_on=rows, precision="int8", max_drop=20)
+    (drop,) = record.drops
+    assert record.proofs == ()
+    assert record.proven
+    assert drop.metric == "decisions changed"
+    assert drop.rows == 600  # no made rows, of which it never saw the like
+    assert drop.runtime.startswith("ExecuTorch 1.")
+    assert drop.max_drop == 20
+    assert 0 < drop.ci95[0] < drop.drop < drop.ci95[1]
+    stored = json.loads((tmp_path / "student.pte.json").read_text())
+    assert stored["drops"][0]["drop"] == drop.drop
+    content = path.read_bytes()
+    path.unlink()
+
+    monkeypatch.setattr(pte, "write", lambda job, header: {"student.pte": content})  # the same file again, without the seconds of making it
+    with pytest.raises(ParityError, match=rf"loses too much: .*decisions changed {drop.drop:.2f} percentage points .*allow more"):
+        export(student, path, check_on=rows, precision="int8", max_drop=drop.drop / 2)
+    assert not path.exists()

@@ -39,6 +39,7 @@ from tutelage.students.boosting import SoftBoosting
 from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.mlp import SoftMLP
+from tutelage.students.mlp_regressor import NetworkRegressor
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.saved.booster_text import text_of
 from tutelage.students.saved.trained import TrainedStudent
@@ -96,12 +97,12 @@ def _one_against_rest(program: Lowering, model: SGDClassifier, rows: Value) -> V
     return _logistic(program, model, rows)
 
 
-def _mlp(program: Lowering, model: SoftMLP, rows: Value) -> Value:
+def _mlp(program: Lowering, model: SoftMLP | NetworkRegressor, rows: Value) -> Value:
     layers = zip(model.coefs_, model.intercepts_, strict=True)
     hidden = program.arithmetic(program.arithmetic(rows, "subtract", model.mean_), "divide", model.scale_)
     for place, (weights, intercepts) in enumerate(layers):
         hidden = program.dense(program.then(op.Apply("relu"), hidden) if place else hidden, weights, intercepts)
-    return program.then(op.Softmax(), hidden)
+    return program.then(op.Softmax(), hidden) if isinstance(model, SoftMLP) else hidden
 
 
 def _linear_regressor(program: Lowering, model: Any, rows: Value) -> Value:
@@ -155,6 +156,7 @@ STUDENTS: dict[type, Lower] = {
     LogisticRegression: _logistic,
     SGDClassifier: _one_against_rest,
     SoftMLP: _mlp,
+    NetworkRegressor: _mlp,
     SoftBoosting: _boosting,
     SoftTargets: _soft_targets,
     PerLabel: _per_label,

@@ -38,6 +38,18 @@ def column_names(student: Any) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
+def check_width(student: Any, width: int) -> None:
+    """Refuse rows of another number of columns than the student was fitted on, where it says how many.
+
+    Raises:
+        ShapeError: the rows have more, or fewer.
+    """
+    count = len(column_names(student)) or getattr(getattr(student, "student_", student), "n_features_in_", width)
+    if count != width:
+        many = f"{width} column" if width == 1 else f"{width} columns"
+        raise ShapeError(f"check_on has {many}, and the student was fitted on {count}; pass rows like those that it was fitted on.")
+
+
 def form_of(student: Any, rows: Any) -> AnswerForm:
     """The form of a student's answers: probabilities or values.
 

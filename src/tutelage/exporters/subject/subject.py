@@ -17,7 +17,7 @@ from tutelage.data.rows import as_rows
 from tutelage.data.schema import Schema, columns_of, select_columns, table_of
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
-from tutelage.exporters.subject.student_answers import Answers, ask_rows, column_names, form_of, named_columns
+from tutelage.exporters.subject.student_answers import Answers, ask_rows, check_width, column_names, form_of, named_columns
 from tutelage.students.columns import Numbers
 
 LAST_DAY = 1e6
@@ -86,7 +86,8 @@ def subject_of(student: Any, check_on: Any) -> tuple[Subject, CheckRows]:
         check_on: whatever `as_rows` takes; a frame's columns are matched by name to those that the student was fitted on.
 
     Raises:
-        BadInput: columns that the student lacks, or cells of another type. ShapeError: no rows, or no (rows, ...) array.
+        BadInput: columns that the student lacks, or cells of another type. ShapeError: no rows, no (rows, ...) array, or another number
+            of columns.
     """
     source = as_rows(check_on)
     given = table_of(source.part(0, source.count))
@@ -103,9 +104,9 @@ def subject_of(student: Any, check_on: Any) -> tuple[Subject, CheckRows]:
     if given.ndim < 2 or 0 in given.shape:
         raise ShapeError(f"check_on has shape {given.shape}; expected (rows, ...), with at least one row and one column.")
     rows = CheckRows.of_numbers(given if hasattr(student, "network") else given.astype(np.float64))
+    if given.ndim == 2:
+        check_width(student, given.shape[1])
     names = column_names(student) or (None,) * given.shape[1]
-    if given.ndim == 2 and len(names) != given.shape[1]:
-        raise ShapeError(f"check_on has shape {given.shape}; the student was fitted on {len(names)} columns.")
     inputs = tuple(map(Input, names)) if given.ndim == 2 else ()
     return _subject(student, inputs, rows, "frame" if hasattr(student, "feature_names_in_") else "array"), rows
 
@@ -118,6 +119,7 @@ def _subject(student: Any, inputs: tuple[Input, ...], rows: CheckRows, container
 def _of_frame(student: Any, frame: Any) -> tuple[Subject, CheckRows]:
     names = column_names(student)
     frame = named_columns(frame, names) if names else frame
+    check_width(student, len(frame.columns))
     schema = getattr(student, "schema", None)
     columns = (schema if isinstance(schema, Schema) else Schema.of(frame)).columns
     inputs: list[Input] = []

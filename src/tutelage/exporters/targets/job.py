@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from tutelage.core.arguments import choice, whole
@@ -13,6 +14,8 @@ from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.subject import Subject
 
 Precision = Literal["double", "single", "half", "int8", "int8-dynamic"]
+_OWNERS = {"target_opset": "ONNX", "table": "SQL", "prefix": "C"}
+"""The target of each setting that only one has."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Settings:
         precision: of its numbers; None for that of the student.
         target_opset: for ONNX, the version of its operators; None for 17, or for what the student needs.
         table: for SQL, the table that the rows are in.
+        prefix: for C, what its names begin with; None for the name of the file.
 
     Raises:
         BadInput: a setting that no target has.
@@ -31,6 +35,7 @@ class Settings:
     precision: Precision | None = None
     target_opset: int | None = None
     table: str = "rows"
+    prefix: str | None = None
 
     def __post_init__(self) -> None:
         if self.precision is not None:
@@ -39,6 +44,8 @@ class Settings:
             whole("target_opset", self.target_opset, least=1)
         if not isinstance(self.table, str) or not self.table:
             raise BadInput(f"table is {shown(self.table)}; expected the name of a table.")
+        if self.prefix is not None and not (isinstance(self.prefix, str) and re.fullmatch("[A-Za-z][A-Za-z0-9_]*", self.prefix)):
+            raise BadInput(f"prefix is {shown(self.prefix)}; expected a name in C, such as 'digits': a letter, then letters, digits or _.")
 
     @property
     def is_rounded(self) -> bool:
@@ -46,9 +53,13 @@ class Settings:
         return self.precision in ("half", "int8", "int8-dynamic")
 
     def check(self, target: str, precisions: tuple[str, ...]) -> None:
-        """Refuse a precision that a target does not have."""
+        """Refuse a precision that a target does not have, and a setting of another target."""
         if self.precision is not None and self.precision not in precisions:
             raise BadInput(f"precision is {self.precision!r}; a file of {target} has {' or '.join(map(repr, precisions))}.")
+        for setting in fields(self):
+            value, owner = getattr(self, setting.name), _OWNERS.get(setting.name, target)
+            if owner != target and value != setting.default:
+                raise BadInput(f"{setting.name} is {value!r}; it is for files of {owner}, and a file of {target} has none. Leave it out.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from tutelage.core.records import Comparison, Export, Interval, Latency
+from tutelage.core.records import Comparison, Export, Interval, Latency, record_from
 from tutelage.core.stored.checksums import with_checksum
 
 SCHEMA = 1
@@ -54,6 +54,21 @@ class ArmResult:
 
 
 @dataclass(frozen=True)
+class Look:
+    """One reading of the verdicts; a run with more seeds than before reads them again.
+
+    Attributes:
+        seeds: of each arm.
+        read: when, in UTC.
+        share: of the 5 % of false verdicts that all looks together may give.
+    """
+
+    seeds: int
+    read: str
+    share: float
+
+
+@dataclass(frozen=True)
 class DistillationRecord:
     """A finished distillation, as written to results.json.
 
@@ -67,7 +82,8 @@ class DistillationRecord:
         chosen: the name of the arm whose student is shipped.
         reason: why it was chosen, in a sentence.
         arms: all arms, the teacher last.
-        comparisons: paired differences on the test rows, with their verdicts.
+        comparisons: paired differences on the test rows; their verdicts are corrected for the number of questions and of looks.
+        looks: the readings of the verdicts, this one the last.
         front: trials that no other beats in loss, size and latency at once.
         limits: those that were set.
         rows: number of rows of each part, and of those removed.
@@ -76,6 +92,8 @@ class DistillationRecord:
         options: settings of the run.
         seconds: of each stage, and in total.
         environment: the versions that ran.
+        provenance: the teacher and the rows, by name and content.
+        notes: what was left out and why, a sentence each.
     """
 
     title: str
@@ -96,10 +114,18 @@ class DistillationRecord:
     options: Mapping[str, Any]
     seconds: Mapping[str, float]
     environment: Mapping[str, str]
+    looks: tuple[Look, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name (KeyError if there is none)."""
         return {arm.name: arm for arm in self.arms}[name]
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> DistillationRecord:
+        """The record from what `to_json` returned, once its checksum was checked."""
+        return record_from(cls, plain)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, with a checksum."""

@@ -36,26 +36,40 @@ def answer_of(record: DistillationRecord) -> str:
     chosen = record.arm(record.chosen)
     what = FIGURES.get(record.metric, record.metric)
     beyond = [name for name, value in chosen.excess.items() if value > 0]
-    first = f"Ship the {chosen.student} that learnt {chosen.meaning}"
+    first = f"{'Do not distil; ship' if chosen.kind == 'baseline' else 'Ship'} the {chosen.student} that learnt {chosen.meaning}"
     size = "" if chosen.size_bytes is None else f", {chosen.size_bytes / 1e3:.1f} kB"
     first += f": {what} {figure(record.metric, chosen.mean(record.metric))} on the test rows{size}."
     if beyond:
         worst = max(beyond, key=lambda name: chosen.excess[name])
         first = f"No student meets the limits; the nearest exceeds the limit of {worst} by {100 * chosen.excess[worst]:.0f} %. " + first
-    return " ".join([first, *_about_labels(record), *_about_teacher(record)])
+    return " ".join([first, *_about_labels(record), *_about_teacher(record), *_about_looks(record)])
 
 
 def _about_labels(record: DistillationRecord) -> list[str]:
     found = next((one for one in record.comparisons if one.b == "labels"), None)
     if found is None:
         return []
+    taught, alone = _of(record.arm(found.a)), "the best student of the ground truth alone"
+    if record.arm(record.chosen).kind == "baseline":
+        but = f"On the test rows, though, {taught} beats it by {difference(found)}: validation did not show it."
+        return [but if found.verdict == "beats" else f"The best student of the teacher, {taught}, {_said(found)} it: {difference(found)}."]
     if found.verdict == "beats":
-        return [f"It pays to distil: {_of(record.arm(found.a))} beats the best student of the ground truth alone by {difference(found)}."]
+        return [f"It pays to distil: {taught} beats {alone} by {difference(found)}."]
     if found.verdict == "worse":
-        return [
-            f"Do not distil: {_of(record.arm(found.a))} is worse than the best student of the ground truth alone by {difference(found)}."
-        ]
-    return [f"Distilling makes no difference against the best student of the ground truth alone: {difference(found)}."]
+        return [f"Do not distil: {taught} is worse than {alone} by {difference(found)}."]
+    return [f"Distilling makes no difference against {alone}: {difference(found)}."]
+
+
+def _said(found: Comparison) -> str:
+    return "is worse than" if found.verdict == "worse" else "shows no difference from"
+
+
+def _about_looks(record: DistillationRecord) -> list[str]:
+    if len(record.looks) < 2:
+        return []
+    before = " and ".join(str(look.seeds) for look in record.looks[:-1])
+    nth = f"look {len(record.looks)}"
+    return [f"This is {nth} at the same test rows, with {record.looks[-1].seeds} seeds after {before}; its verdicts are stricter for it."]
 
 
 def _about_teacher(record: DistillationRecord) -> list[str]:
@@ -63,8 +77,8 @@ def _about_teacher(record: DistillationRecord) -> list[str]:
     if found is None:
         return []
     if found.verdict == "no difference":
-        return [f"There is no difference from its teacher: {difference(found)}."]
-    return [f"It is {'better' if found.verdict == 'beats' else 'worse'} than its teacher by {difference(found)}."]
+        return [f"There is no difference from the teacher: {difference(found)}."]
+    return [f"It is {'better' if found.verdict == 'beats' else 'worse'} than the teacher by {difference(found)}."]
 
 
 def _of(arm: ArmResult) -> str:

@@ -10,18 +10,18 @@ from typing import Any
 
 from tutelage.checks.findings import Preflight
 from tutelage.core.answer_kinds import Task
-from tutelage.core.arguments import one_of_type, seed_of, whole
+from tutelage.core.arguments import flag, one_of_type, seed_of, whole
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.records import Comparison, Export
 from tutelage.core.stages import Stages
 from tutelage.exporters.export import check_target, export
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
-from tutelage.search.families import Family, family_named
+from tutelage.search.families import families_of
 from tutelage.search.limits import Limits
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
-from tutelage.workflow.distillation.plan import SEEDS, TRIALS, Plan
+from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
 from tutelage.workflow.distillation.problem import Problem, row_set
 from tutelage.workflow.distillation.run import distillation
 from tutelage.workflow.train import open_trained
@@ -30,7 +30,7 @@ STUDENTS: dict[str, tuple[str, ...]] = {
     "binary": ("tree", "logistic", "mlp"),
     "multiclass": ("tree", "logistic", "mlp"),
     "multilabel": ("tree", "logistic"),
-    "regression": ("tree", "linear", "boosting"),
+    "regression": ("tree", "linear", "mlp"),
 }
 """The students that are tried if none are named."""
 
@@ -91,7 +91,7 @@ def distill(
     *,
     students: str | Iterable[Any] | Mapping[str, Any] | None = None,
     pool: Any = None,
-    test: tuple[Any, Any] | Any = None,
+    test: Any = None,
     limits: Limits | None = None,
     trials: int = TRIALS,
     seeds: int = SEEDS,
@@ -99,8 +99,9 @@ def distill(
     sample_weight: Any = None,
     groups: Any = None,
     times: Any = None,
-    export: str | Sequence[str] = ("onnx",),
+    export: str | Sequence[str] | None = None,
     seed: int = 0,
+    show_rows: bool = False,
     into: Path | str | None = None,
 ) -> Distillation:
     """Distil a teacher into a small student, with evidence: searched on validation rows, tested once on rows that chose nothing.
@@ -112,9 +113,10 @@ def distill(
         teacher: a Teacher, or a model that `as_teacher` accepts without further arguments, fitted on other rows.
         X: (rows, ...) an array, a frame or a list of texts, as both teacher and student take them.
         y: ground truth; None if it is not known, and then all is measured against the teacher.
-        students: names such as ["tree", "logistic", "mlp"]; by default those and their like for the task.
+        students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task; or estimators of your own with
+            their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy.
         pool: rows without ground truth, which the teacher labels.
-        test: (X, y) of rows that choose nothing; a share of X by default.
+        test: (X, y) or (X, y, weights) of rows that choose nothing; a share of X by default.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
         seeds: trainings of each arm, two at least.
@@ -122,8 +124,9 @@ def distill(
         sample_weight: (rows,) weights of the rows of X.
         groups: (rows,) of rows that belong together and stay on one side of the split.
         times: (rows,) when each row was seen; the latest are tested on.
-        export: formats of the student's files; the first is measured against the limits.
+        export: formats of the student's files, "onnx" if not given; the first is measured against the limits.
         seed: of the split and all random draws.
+        show_rows: show the rows on which student and teacher disagree most in the report; otherwise it holds counts only.
         into: the folder; a run that was stopped there goes on. By default a temporary one.
 
     Returns:
@@ -147,7 +150,8 @@ def distill(
     task = opened.form.task
     tested = None
     if test is not None:
-        tested = row_set(*test) if isinstance(test, tuple) and len(test) == 2 else row_set(test)
+        X_test, y_test, weights = (*test, None, None)[:3] if isinstance(test, tuple) and len(test) in (2, 3) else (test, None, None)
+        tested = row_set(X_test, y_test, weights=weights)
     problem = Problem(
         opened,
         type(teacher).__name__,
@@ -165,6 +169,7 @@ def distill(
         metric=metric,
         export=export,
         seed=seed,
+        show_rows=show_rows,
     )
     folder = Path(tempfile.mkdtemp(prefix="tutelage-")) if into is None else checked_path("into", into)
     return distilled(problem, plan, folder, Stages())
@@ -185,19 +190,21 @@ def plan_of(
     trials: int = TRIALS,
     seeds: int = SEEDS,
     metric: str | None = None,
-    export: str | Sequence[str] = ("onnx",),
+    export: str | Sequence[str] | None = None,
     seed: int = 0,
+    show_rows: bool = False,
 ) -> Plan:
     """The settings of a distillation, checked.
 
     Raises:
         BadInput: one of them is of no use.
     """
-    families = _families(students, task)
+    families = families_of(STUDENTS[task] if students is None else students, task)
     figures = {"truth": ["accuracy", "nll_nats", "brier"], "teacher": ["agreement", "kl_nats", "nll_nats", "brier"]}
     known = ["mse"] if task == "regression" else figures["truth" if has_truth else "teacher"]
     if metric is not None and metric not in known:
         raise BadInput(f"metric is {shown(metric)}; expected one of {', '.join(known)}.")
+    named = ("onnx",) if export is None else (export,) if isinstance(export, str) else export
     return Plan(
         families,
         Limits() if limits is None else one_of_type("limits", limits, Limits, "tutelage.Limits(...)"),
@@ -205,12 +212,7 @@ def plan_of(
         seeds=whole("seeds", seeds, 2),
         metric=known[0] if metric is None else metric,
         seed=seed_of("seed", seed),
-        exports=tuple(dict.fromkeys(check_target(name) for name in ([export] if isinstance(export, str) else export))),
+        exports=tuple(dict.fromkeys(check_target(name) for name in named)),
+        exports_asked_for=export is not None,
+        show_rows=SHOWN_ROWS if flag("show_rows", show_rows) else 0,
     )
-
-
-def _families(students: Any, task: Task) -> tuple[Family, ...]:
-    names = STUDENTS[task] if students is None else [students] if isinstance(students, str) else list(students)
-    if not names:
-        raise BadInput("students is empty; name at least one, such as 'tree'.")
-    return tuple(family_named(name, task) for name in dict.fromkeys(names))

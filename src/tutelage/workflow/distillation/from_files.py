@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from tutelage.core.errors import require
 from tutelage.data.table_file import TableFile
-from tutelage.workflow.distillation.problem import Problem, RowSet
+from tutelage.workflow.distillation.problem import Problem, RowSet, moments
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.train import data_entry
 
@@ -54,7 +52,7 @@ def problem_of_files(
             one.truth_values() if one.truth else None,
             one.weights(),
             None if group is None else one.values(group),
-            None if time is None else np.asarray(one.values(time)),
+            None if time is None else moments(one.values(time)),
         )
 
     given = of(file)

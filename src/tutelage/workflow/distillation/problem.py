@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
+from tutelage.checks.awkward_columns import identifiers
+from tutelage.checks.leaks_and_shift import names_of
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import BadInput, ShapeError, one_line
 from tutelage.core.identity.hashing import content_hash
+from tutelage.data.cells import is_missing
 from tutelage.data.row_arrays import target_array
-from tutelage.data.row_names import Names, data_name, row_names
+from tutelage.data.row_names import Names, data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
+
+SAMPLE = 2000
+"""Rows in which identifiers are searched."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +53,11 @@ class RowSet:
         """Number of rows."""
         return self.asked.count
 
-    def names(self) -> Names:
-        """(rows,) content names of the student's rows: equal rows have the same name."""
-        return row_names(self.rows)
+    def __post_init__(self) -> None:
+        for name, column in {"groups": self.groups, "times": self.times}.items():
+            missing = 0 if column is None else sum(map(is_missing, column.tolist()))
+            if missing:
+                raise BadInput(f"{name} has {missing:,} missing values; expected one for each row. Fill them, or leave these rows out.")
 
     def identity(self) -> dict[str, Any]:
         """What tells these rows from others: names of content, as plain JSON values."""
@@ -73,6 +82,7 @@ class Problem:
         pool: rows without ground truth, for the teacher to label; None if there are none.
         asked_columns: the columns of the student's rows that the teacher takes; empty if it takes the rows as they are.
         source: where the rows are from and what their columns are for, as `data_entry` in run.json; None for rows in memory.
+        seen: rows that the teacher was trained on; None if they are not known.
     """
 
     teacher: Teacher
@@ -82,6 +92,15 @@ class Problem:
     pool: RowSet | None = None
     asked_columns: tuple[str, ...] = ()
     source: Mapping[str, Any] | None = None
+    seen: RowSet | None = None
+
+    @cached_property
+    def names(self) -> dict[str, Names]:
+        """(rows,) content names of the student's rows of each set that there is: rows that differ in identifiers alone are equal."""
+        some = np.random.default_rng(0).permutation(self.given.count)[:SAMPLE]
+        without = tuple(identifiers(_safe_indexing(self.given.rows, np.sort(some))))
+        sets = {"given": self.given, "test": self.test, "pool": self.pool, "seen": self.seen}
+        return {name: names_of(one.rows, without=without) for name, one in sets.items() if one is not None}
 
     def every_column(self, places: Any) -> Any:
         """Some of the given rows, with the columns that the student or the teacher takes."""
@@ -119,6 +138,9 @@ class Problem:
         if self.test is not None and (self.test.truth is None) != (self.given.truth is None):
             having, lacking = ("the rows", "the test rows") if self.has_truth else ("the test rows", "the rows")
             raise BadInput(f"{having} come with the ground truth and {lacking} without; pass it for both, or for neither.")
+        if self.test is not None and (self.test.weights is None) != (self.given.weights is None):
+            having, lacking = ("the rows", "the test rows") if self.test.weights is None else ("the test rows", "the rows")
+            raise BadInput(f"{having} come with weights and {lacking} without; pass weights for both, or for neither.")
 
 
 def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, times: Any = None) -> RowSet:
@@ -128,10 +150,29 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
         ShapeError: another number of true labels, weights, groups or times than rows. BadInput: rows of an unsupported kind.
     """
     rows = as_rows(X)
-    columns = {"groups": groups, "times": times}
-    found = {name: None if column is None else np.asarray(column) for name, column in columns.items()}
+    found = {"groups": None if groups is None else np.asarray(groups), "times": None if times is None else moments(times)}
     truth = None if y is None else np.asarray(y) if is_frame(y) else target_array(y)
     for name, column in {"y": truth, **found}.items():
         if column is not None and len(column) != rows.count:
             raise ShapeError(f"{name} has {len(column):,} entries and there are {rows.count:,} rows; expected one for each row.")
     return RowSet(rows.part(0, rows.count), rows, truth, check_weights(weights, rows.count), found["groups"], found["times"])
+
+
+def moments(times: Any) -> NDArray[Any]:
+    """(rows,) times in an order: numbers and dates as they are, and texts of ISO 8601 as dates.
+
+    Raises:
+        BadInput: other texts, whose order would not be that of time.
+
+    Example:
+        >>> moments(["2026-01-05", "2025-12-31"]).argsort().tolist()
+        [1, 0]
+    """
+    found = np.asarray(times)
+    cells = found.tolist()
+    if not any(isinstance(cell, str) for cell in cells):
+        return found
+    try:
+        return np.array(cells, dtype="datetime64[us]")
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"times holds texts that are no dates ({one_line(error)}); expected numbers or dates such as 2026-01-31.") from error

@@ -13,6 +13,7 @@ import numpy as np
 
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import TutelageError
+from tutelage.core.records import Latency
 from tutelage.exporters.bench.measure import time_file
 from tutelage.exporters.export import export
 from tutelage.search.families import Family
@@ -64,20 +65,34 @@ class Judge:
             return 100 * (scores["mse"] / of_teacher["mse"] - 1) if of_teacher["mse"] else float("inf")
         return 100 * scores["mse"] / float(np.var(part.answers)) if np.var(part.answers) else float("inf")
 
-    def cost(self, student: TrainedStudent, rows: Any, *, seconds: float) -> tuple[int | None, float | None]:
-        """Bytes of the exported file, and the upper end of its latency in microseconds if that is limited; None where not measured."""
+    def cost(self, student: TrainedStudent, rows: Any, *, seconds: float, timed: bool = False) -> tuple[int | None, Latency | None]:
+        """Bytes of the exported file, and its latency if that is limited or asked for; None where not measured.
+
+        Args:
+            student: fitted.
+            rows: that it is asked.
+            seconds: time in which the latency is measured.
+            timed: measure the latency without a limit too.
+        """
+        size = None
         try:
             with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
                 path = Path(folder) / f"student{self.end}"
                 size = export(student, path, check_on=rows, unproven=True).size_bytes
-            if self.limits.latency is None:
+            if self.limits.latency is None and not timed:
                 return size, None
-            latency = time_file(student, rows, self.end, seconds=seconds)
+            return size, time_file(student, rows, self.end, seconds=seconds)
         except TutelageError:
-            if self.limits.size is not None or self.limits.latency is not None:
+            if self.limits.latency is not None or (self.limits.size is not None and size is None):
                 raise
-            return None, None
-        return size, latency.p50_us if latency.ci95_us is None else latency.ci95_us[1]
+            return size, None
+
+
+def upper_end(latency: Latency | None) -> float | None:
+    """The upper end of the interval of the median, in microseconds; the median where there is no interval."""
+    if latency is None or latency.ci95_us is None:
+        return None if latency is None else latency.p50_us
+    return latency.ci95_us[1]
 
 
 def search_family(
@@ -104,7 +119,7 @@ def search_family(
         done: called with each new trial.
     """
     found = list(before)
-    space = {**family.space, **arm.space(prepared.form, has_truth=prepared.train.truth is not None)}
+    space = {**family.space.distributions, **arm.space(prepared.form, has_truth=prepared.train.truth is not None)}
     untuned = {**family.untuned, "temperature": 1.0, "soft_weight": 1.0}
     while len(found) < trials:
         settings = propose(space, found, untuned, seed=seed)
@@ -119,10 +134,11 @@ def _tried(arm: Arm, family: Family, prepared: Prepared, judge: Judge, settings:
     try:
         student = prepared.fit(arm, family, settings, seed=seed)
         scores = judge.figures(prepared.validated(student, family), prepared.validation, prepared)
-        size, latency = judge.cost(
+        size, timed = judge.cost(
             student, prepared.validation.take(np.arange(min(200, prepared.validation.count))).rows, seconds=SECONDS_OF_A_TRIAL
         )
     except TutelageError as error:
         return Trial(number, family.name, dict(settings), None, error=str(error), seconds=perf_counter() - started)
+    latency = upper_end(timed)
     excess = judge.limits.excess(size=size, latency=latency, drop=judge.drop(scores, prepared))
     return Trial(number, family.name, dict(settings), judge.loss(scores), scores, size, latency, excess, seconds=perf_counter() - started)

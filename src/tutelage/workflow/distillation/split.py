@@ -26,14 +26,20 @@ class Split:
     Attributes:
         development: places among the given rows that are trained and validated on.
         test: places among the given rows, or among the test rows if there are any.
+        pool: places among the rows of the pool.
         removed: rows left out of training and validation, and why, as counts.
+        repeated: number of test rows that repeat another test row; each counts, and intervals take them for rows of their own.
+        seen: number of test rows that the teacher was trained on; None if its training rows are not known.
         is_own: whether the test rows were given as such.
         how: in a sentence, how the test rows were drawn.
     """
 
     development: Places
     test: Places
+    pool: Places
     removed: dict[str, int]
+    repeated: int
+    seen: int | None
     is_own: bool
     how: str
 
@@ -41,33 +47,63 @@ class Split:
 def split(problem: Problem, *, seed: int) -> Split:
     """Split the rows once: stratified by class, by group, or with the latest rows for the test.
 
-    Rows that are equal to a test row are left out of training and validation.
+    Rows that are equal to a test row, or belong to the group of one, are left out of training and validation.
 
     Raises:
         BadInput: too few rows.
     """
-    given = problem.given
+    given, names = problem.given, problem.names
     if problem.test is not None:
         test, development = np.arange(problem.test.count), np.arange(given.count)
-        test_names, how = problem.test.names(), "The test rows were given."
+        test_names, how = names["test"], "The test rows were given."
     else:
         development, test, how = _drawn(problem, np.arange(given.count), TEST_SHARE, seed=seed)
-        test_names = given.names()[test]
-    leaked = np.isin(given.names()[development], test_names)
+        test_names = names["given"][test]
+    leaked = np.isin(names["given"][development], test_names)
+    removed = {"equal to a test row": int(leaked.sum())}
     development = development[~leaked]
-    smallest = min(len(test), len(development))
-    if smallest < FEWEST:
-        found = f"there are {len(development):,} rows to train on and {len(test):,} to test on"
-        raise BadInput(f"{found}; expected {FEWEST} of each at least. Pass more rows.")
-    return Split(development, test, {"equal to a test row": int(leaked.sum())}, problem.test is not None, how)
+    if problem.test is not None and given.groups is not None and problem.test.groups is not None:
+        shared = np.isin(given.groups[development].astype(str), problem.test.groups.astype(str))
+        removed["in the group of a test row"] = int(shared.sum())
+        development = development[~shared]
+    pool = np.arange(0 if problem.pool is None else problem.pool.count)
+    if problem.pool is not None:
+        in_test = np.isin(names["pool"], test_names)
+        removed["of the pool, equal to a test row"] = int(in_test.sum())
+        pool = pool[~in_test]
+    seen = int(np.isin(test_names, names["seen"]).sum()) if problem.seen is not None else None
+    found = Split(development, test, pool, removed, len(test) - len(np.unique(test_names)), seen, problem.test is not None, how)
+    _check_counts(problem, found, seed=seed)
+    return found
+
+
+def _check_counts(problem: Problem, found: Split, *, seed: int) -> None:
+    """Refuse parts with too few rows.
+
+    Raises:
+        BadInput: too few rows to train, validate or test on.
+    """
+    why = f"{found.how} " + " ".join(f"{count:,} rows were left out: {name}." for name, count in found.removed.items() if count)
+    for name, places in (("train", found.development), ("test", found.test)):
+        if len(places) < FEWEST:
+            raise BadInput(f"there are {len(places):,} rows to {name} on; expected {FEWEST} at least. {why.strip()} Pass more rows.")
+    train, validation = parts_of(problem, found, seed=seed)
+    if min(len(train), len(validation)) < FEWEST * VALIDATION_SHARE:
+        counts = f"{len(train):,} rows to train on and {len(validation):,} to validate on"
+        raise BadInput(f"there are {counts}; expected {round(FEWEST * VALIDATION_SHARE)} at least. {why.strip()} Pass more rows or groups.")
 
 
 def parts_of(problem: Problem, found: Split, *, seed: int) -> tuple[Places, Places]:
     """Training and validation rows of one seed: places among the given rows, without equal rows on both sides."""
-    development = found.development
-    train, validation, _ = _drawn(problem, development, VALIDATION_SHARE, seed=seed)
-    names = problem.given.names()
+    train, validation, _ = _drawn(problem, found.development, VALIDATION_SHARE, seed=seed)
+    names = problem.names["given"]
     return train[~np.isin(names[train], names[validation])], validation
+
+
+def not_validated(problem: Problem, found: Split, validation: Places) -> NDArray[np.bool_]:
+    """For each row of the pool in a split, whether it differs from all validation rows of one seed."""
+    names = problem.names
+    return ~np.isin(names["pool"][found.pool], names["given"][validation])
 
 
 def _drawn(problem: Problem, places: Places, share: float, *, seed: int) -> tuple[Places, Places, str]:

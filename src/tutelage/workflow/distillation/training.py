@@ -14,12 +14,16 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, TutelageError, one_line
 from tutelage.data.schema import Schema
-from tutelage.search.families import Family
+from tutelage.data.transfer import stacked
+from tutelage.search.families import Columns, Family
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.temperature import fit_at_temperature
 from tutelage.workflow.distillation.arms import Arm
 from tutelage.workflow.distillation.part import Part
+
+Encoding = tuple[Columns, bool]
+"""How columns are prepared, and whether as sparse rows where that is smaller."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,22 +44,30 @@ class Prepared:
     more: Part | None
     schema: Schema | None
     text: bool
-    _encoders: dict[bool, Any] = field(default_factory=dict, repr=False)
-    _encoded: dict[tuple[bool, str], Any] = field(default_factory=dict, repr=False)
+    _encoders: dict[Encoding, Any] = field(default_factory=dict, repr=False)
+    _encoded: dict[tuple[Encoding, str], Any] = field(default_factory=dict, repr=False)
 
-    def encoder(self, scaled: bool) -> Any:
-        """The step "columns" of the students' pipelines, fitted on the training rows."""
-        if scaled not in self._encoders:
-            unfitted = with_columns("passthrough", self.train.rows, scaled=scaled).named_steps["columns"]
-            self._encoders[scaled] = unfitted if unfitted == "passthrough" else clone(unfitted).fit(self.train.rows)
-        return self._encoders[scaled]
+    def encoder(self, family: Family) -> Any:
+        """The step "columns" of the family's pipelines, fitted on the training rows.
 
-    def encoded(self, scaled: bool, name: str) -> Any:
-        """The rows of one part, "train", "validation" or "more", as numbers."""
-        if (scaled, name) not in self._encoded:
-            encoder, rows = self.encoder(scaled), getattr(self, name).rows
-            self._encoded[scaled, name] = rows if encoder == "passthrough" else encoder.transform(rows)
-        return self._encoded[scaled, name]
+        Raises:
+            BadInput: the rows are texts, and the family does not take sparse rows.
+        """
+        encoding = _encoding(family)
+        if encoding not in self._encoders:
+            unfitted: Any = "passthrough"
+            if family.columns != "raw":
+                unfitted = with_columns(clone(family.estimator), self.train.rows, scaled=family.columns == "scaled").named_steps["columns"]
+            self._encoders[encoding] = unfitted if unfitted == "passthrough" else clone(unfitted).fit(self.train.rows)
+        return self._encoders[encoding]
+
+    def encoded(self, family: Family, name: str) -> Any:
+        """The rows of one part, "train", "validation" or "more", as a family takes them."""
+        key = (_encoding(family), name)
+        if key not in self._encoded:
+            encoder, rows = self.encoder(family), getattr(self, name).rows
+            self._encoded[key] = rows if encoder == "passthrough" else encoder.transform(rows)
+        return self._encoded[key]
 
     def fit(self, arm: Arm, family: Family, settings: Mapping[str, Any], *, seed: int) -> TrainedStudent:
         """A student of a family, at these settings, that has learnt what the arm learns.
@@ -63,13 +75,13 @@ class Prepared:
         Raises:
             BadInput: its library refuses the settings or the rows.
         """
-        rows, targets = self.encoded(family.scaled, "train"), arm.targets(self.train, self.form, settings)
+        rows, targets = self.encoded(family, "train"), arm.targets(self.train, self.form, settings)
         weights = self.train.weights
         if arm.more_rows and self.more is not None:
             targets = targets.followed_by(arm.targets(self.more, self.form, settings))
-            rows = _stacked(rows, self.encoded(family.scaled, "more"))
+            rows = stacked(rows, self.encoded(family, "more"))
             weights = None if weights is None else np.append(weights, np.full(self.more.count, weights.mean()))
-        searched = {name: value for name, value in settings.items() if name in family.space}
+        searched = {name: value for name, value in settings.items() if name in family.space.distributions}
         student = family.student(searched, seed=seed, rows=len(targets.at_one))
         try:
             taught = fit_at_temperature(student, self.form, rows, targets, sample_weight=weights)
@@ -77,22 +89,17 @@ class Prepared:
             raise
         except Exception as error:  # each library reports invalid settings and rows by different exceptions
             raise BadInput(f"the student {family.name!r} cannot be trained with these settings and rows ({one_line(error)}).") from error
-        pipeline = Pipeline([("columns", self.encoder(family.scaled)), ("student", taught.student)])
+        pipeline = Pipeline([("columns", self.encoder(family)), ("student", taught.student)])
         return TrainedStudent(pipeline, self.form.task, self.form.classes, taught.answer_temperature, self.schema, self.text)
 
     def validated(self, student: TrainedStudent, family: Family) -> Floats:
         """The answers of a student of `fit` to the validation rows."""
-        rows, last = self.encoded(family.scaled, "validation"), student.student_[-1]
+        rows, last = self.encoded(family, "validation"), student.student_[-1]
         if self.form.task == "regression":
             values: Floats = np.asarray(last.predict(rows), dtype=np.float64)
             return values.reshape(len(values), -1)
         return student.form.probabilities(np.asarray(last.predict_proba(rows), dtype=np.float64), student.answer_temperature)
 
 
-def _stacked(rows: Any, more: Any) -> Any:
-    """Two sets of encoded rows, one after the other."""
-    if hasattr(rows, "tocsr"):
-        from scipy.sparse import vstack
-
-        return vstack([rows, more], format="csr")
-    return np.concatenate([np.asarray(rows), np.asarray(more)])
+def _encoding(family: Family) -> Encoding:
+    return family.columns, family.takes_sparse

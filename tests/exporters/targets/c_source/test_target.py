@@ -1,4 +1,5 @@
 import re
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.compare import compare
 from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.targets.c_source import compilers, target
-from tutelage.exporters.targets.c_source.compilers import Compiled, installed
+from tutelage.exporters.targets.c_source.compilers import FLAGS, Compiled, installed
 from tutelage.exporters.targets.c_source.file import Face
 from tutelage.exporters.targets.job import Job, Settings
 from tutelage.exporters.targets.timed_process import Child
@@ -170,6 +171,15 @@ def test_other_processors_answer_alike(name, tmp_path):
         proof = compare(path, job.program, job.subject, job.rows, runtime, rounding=target.rounding(job))
         assert proof.decisions_changed == 0
         assert "under qemu" in proof.runtime
+    sizes = {compiler: object_bytes(compiler, path) for compiler in installed(["gcc", *target.CROSS])}
+    print(f"{name}: {path.stat().st_size} bytes of C; objects of {sizes}")
+    assert max(sizes.values()) < 4 * min(sizes.values())
+
+
+def object_bytes(compiler, path):
+    made = path.with_suffix(".o")
+    subprocess.run([compiler, *FLAGS, "-c", path, "-o", made], check=True)
+    return made.stat().st_size
 
 
 @slow

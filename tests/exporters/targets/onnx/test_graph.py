@@ -45,3 +45,15 @@ def test_what_a_version_lacks_is_one_sentence():
     Graph(17).needs(17, "a LayerNorm")
     with pytest.raises(BadInput, match=r"target_opset is 13; a LayerNorm needs 17 at least\. Pass that, or leave target_opset out"):
         Graph(13).needs(17, "a LayerNorm")
+
+
+def test_an_output_is_a_result_itself_and_an_input_as_output_a_copy():
+    graph = Graph()
+    double = graph.node("Add", "inputs", "inputs")
+    triple = graph.node("Add", double, "inputs")
+    outputs = {name: (result, DOUBLE, ["rows", 100]) for name, result in (("twice", double), ("thrice", triple), ("once", "inputs"))}
+    model = graph.model({"inputs": (DOUBLE, ["rows", 100])}, outputs)
+    assert [node.op_type for node in model.graph.node] == ["Add", "Add", "Identity"]
+    ran = OnnxStudent.load(model.SerializeToString()).session.run(["once", "twice", "thrice"], {"inputs": ROWS})
+    for factor, found in enumerate(ran, 1):
+        np.testing.assert_allclose(found, factor * ROWS)

@@ -78,6 +78,8 @@ def test_the_file_says_what_it_is_and_how_it_was_proven(tmp_path):
     [
         (["no", "yes"], ["no", "yes"]),
         ([7, 3], [7, 3]),
+        ([0, 1], [0, 1]),
+        ([0.0, 1.0], [0.0, 1.0]),
         ([False, True], [False, True]),
         ([0.5, 1.5], [0.5, 1.5]),
         ([1, "1"], ["1", '"1"']),
@@ -89,6 +91,7 @@ def test_the_label_is_the_class_name_in_its_type(classes, labels, tmp_path):
     export(student, tmp_path / "tree.onnx", check_on=X)
     decided = OnnxStudent.load(tmp_path / "tree.onnx").session.run(["label"], {"inputs": X.astype(np.float32)})[0]
     assert decided.tolist() == [labels[place] for place in student.predict_proba(X).argmax(axis=1)]
+    assert {type(label) for label in decided.tolist()} <= {type(label) for label in labels}
 
 
 @pytest.mark.parametrize("opset", [11, 12, 13, 18, 25])

@@ -32,6 +32,9 @@ def test_every_row_comes_back_with_its_answers(tmp_path):
     record = export(student, tmp_path / "student.sql", check_on=FRAME, table="clients")
     assert record.proven
     assert record.proofs[0].decisions_changed == 0
+    comment = [line for line in (tmp_path / "student.sql").read_text().splitlines() if line.startswith("--")]
+    assert max(map(len, comment)) <= 100
+    assert str(record.proofs[0]) in " ".join(comment).replace(" -- ", " ")
     frame = FRAME.assign(prediction_of_last_year="x")
     found = answered(tmp_path / "student.sql", frame, "clients")
     assert set(frame.columns) < set(found.columns)
@@ -89,7 +92,8 @@ def test_columns_named_as_answers_are_refused(name, tmp_path):
 def test_the_head_names_the_class_of_each_probability(tmp_path):
     student = tl.SoftTree(max_leaf_nodes=3).fit(X, np.where(X[:, 0] > 0, 3, 7))
     export(student, tmp_path / "student.sql", check_on=X)
-    assert "prediction: probability_0 is that of 3, probability_1 is that of 7." in (tmp_path / "student.sql").read_text()
+    written = (tmp_path / "student.sql").read_text().replace("\n-- ", " ")
+    assert "prediction: probability_0 is that of 3, probability_1 is that of 7." in written
 
 
 def test_precision_is_double(tmp_path):

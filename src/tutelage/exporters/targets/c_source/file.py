@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from tutelage.exporters.targets.c_source.steps import write_steps
 from tutelage.exporters.targets.job import Job
 
 LARGEST_IN_SINGLE = 1e30
+WIDTH = 97
+"""Of the lines of the comment at the top."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Face:
     @classmethod
     def of(cls, job: Job) -> Face:
         """That of the file that is written for a job."""
-        program, prefix = job.program, identifier(job.stem)
+        program, prefix = job.program, job.settings.prefix or identifier(job.stem)
         single = program.single or program.dtype == np.float32
         number: Real = "float" if (job.settings.precision or ("single" if single else "double")) == "single" else "double"
         cell: Real = "float" if number == "float" and program.dtype == np.float32 else "double"
@@ -68,7 +71,9 @@ def c_file(job: Job, header: Sequence[str]) -> str:
     source = Source(program, face.prefix, face.number, face.cell)
     work = write_steps(source)
     words = {
-        "HEADER": "\n".join(f" * {comment(line)}" for one in header for line in one.splitlines()),
+        "HEADER": "\n".join(
+            f" * {part}" for one in header for line in one.splitlines() for part in textwrap.wrap(comment(line), WIDTH) or [""]
+        ),
         "INPUTS": _inputs(program)
         + (f"\n * It computes in single precision, with numbers up to {face.largest:g}." if np.isfinite(face.largest) else ""),
         "ANSWERS": source.text(_answers(program)),
@@ -171,11 +176,13 @@ _FILE = """/*
 <INPUTS>
  * <ANSWERS>
  *
- * Compile it with any C99 compiler and -lm; it also compiles as C++. It allocates nothing, keeps no state, and may be called from any
- * thread. The working memory, on the stack, is <WORKBYTES> bytes. To declare its functions elsewhere:
+ * Compile it with any C99 compiler and -lm; it also compiles as C++. It allocates nothing, keeps no
+ * state, and may be called from any thread. The working memory, on the stack, is <WORKBYTES> bytes.
+ * To declare its functions elsewhere:
  *     #define @@DECLARATIONS_ONLY
  *     #include "this file"
- * -ffast-math is refused: missing values are NaN. It was compared as compiled with -ffp-contract=off; without, last digits may differ.
+ * -ffast-math is refused: missing values are NaN. It was compared as compiled with
+ * -ffp-contract=off; without, last digits may differ.
  */
 #ifndef @@DECLARED
 #define @@DECLARED

@@ -62,6 +62,7 @@ class Graph:
         self._functions: list[Any] = []
         self._opsets = {"": opset}
         self._names = 0
+        self._results: set[str] = set()
         self._casts: dict[tuple[str, int], Value] = {}
 
     def node(self, operator: str, *inputs: str, domain: str = "", **settings: Any) -> str:
@@ -69,6 +70,7 @@ class Graph:
         from onnx import helper
 
         result = self._name("step")
+        self._results.add(result)
         self.nodes.append(helper.make_node(operator, inputs, [result], domain=domain, **settings))
         if domain:
             self._opsets.setdefault(domain, ML_OPSET if domain == ML else 1)
@@ -138,12 +140,12 @@ class Graph:
 
         Args:
             inputs: the type and the shape of each input, by name.
-            outputs: the result that each output shows, its type and its shape, by name.
+            outputs: the result that each output shows, another for each, its type and its shape, by name.
         """
         from onnx import helper
 
         for name, (result, _, _) in outputs.items():
-            self.nodes.append(helper.make_node("Identity", [result], [name]))
+            self._show(result, name)
         graph = helper.make_graph(
             self.nodes,
             "student",
@@ -155,6 +157,18 @@ class Graph:
         least = helper.find_min_ir_version_for([one for one in opsets if one.domain in ("", ML)])
         version = max(least, 8 if self._functions else 4)
         return helper.make_model(graph, opset_imports=opsets, functions=self._functions, ir_version=version)
+
+    def _show(self, result: str, name: str) -> None:
+        """Give a result the name of an output. One that is no result of `node` keeps its own, and gets a node for the other."""
+        from onnx import helper
+
+        if result not in self._results:
+            self.nodes.append(helper.make_node("Identity", [result], [name]))
+            return
+        self._results.remove(result)
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                names[:] = [name if one == result else one for one in names]
 
     def _name(self, kind: str) -> str:
         self._names += 1

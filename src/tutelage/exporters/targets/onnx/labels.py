@@ -29,8 +29,9 @@ def outputs_of(graph: Graph, form: AnswerForm, answers: Value) -> Outputs:
         label, kind, label_shape = graph.node("Cast", over, to=INT64), INT64, shape
     else:
         names, kind = _label_constant(form.classes)
-        place = graph.node("ArgMax", answers.name, axis=1, keepdims=0)
-        label, label_shape = graph.node("Gather", graph.constant(names), place), ["rows"]
+        label, label_shape = graph.node("ArgMax", answers.name, axis=1, keepdims=0), ["rows"]
+        if names.tolist() != list(range(len(names))) or kind != INT64:
+            label = graph.node("Gather", graph.constant(names), label)
     return {PROBABILITIES: (graph.cast(answers, FLOAT).name, FLOAT, shape), LABEL: (label, kind, label_shape)}
 
 

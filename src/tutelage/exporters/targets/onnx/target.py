@@ -76,6 +76,8 @@ def model_of(program: Program, precision: str | None = None, target_opset: int |
             value = _READERS[type(operation)](graph, row, operation)
         elif isinstance(operation, op.OnnxPart):
             value = parts.part(graph, operation, *sources, half=precision == "half")
+        elif step is program.steps[-1] and isinstance(operation, op.TreeSum) and forest.decides_in_single(operation.trees, program.form):
+            value = forest.single_tree(graph, operation, *sources)
         else:
             value = _OPERATIONS[type(operation)](graph, operation, *sources)
         values.append(Value(value.name, value.kind, step.shape))

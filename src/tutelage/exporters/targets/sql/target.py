@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
         *_legend(program),
         *_units(program),
     ]
-    lines = [f"-- {' '.join(line.split())}\n" for line in comments]
+    lines = [f"-- {part}\n" for line in comments for part in textwrap.wrap(" ".join(line.split()), 97)]
     return {f"{job.stem}.sql": ("".join(lines) + text).encode()}
 
 

@@ -1,0 +1,219 @@
+"""Small fully connected networks, trained with NumPy: for networks this small, several times faster than calling a framework per step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy.special import log_softmax
+
+from tutelage.core.arrays import Floats, softmax
+from tutelage.core.errors import BadInput, SelfCheckFailed
+
+Layers = list[tuple[Floats, Floats]]
+"""Weights (inputs, outputs) and biases (outputs,) of each layer."""
+
+DECAY_OF_MEAN, DECAY_OF_SQUARE, SMALLEST = 0.9, 0.999, 1e-8
+"""Adam's settings."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a network minimises, a mean over rows.
+
+    Attributes:
+        gradient: (outputs, targets) -> its gradient at each row's outputs, which it may overwrite.
+        total: (outputs, targets) -> the loss summed over rows.
+    """
+
+    gradient: Callable[[Floats, Floats], Floats]
+    total: Callable[[Floats, Floats], float]
+
+
+def _cross_entropy_gradient(logits: Floats, targets: Floats) -> Floats:
+    probabilities = softmax(logits)
+    probabilities *= targets.sum(axis=1, keepdims=True)
+    probabilities -= targets
+    return probabilities
+
+
+def _squared_gradient(values: Floats, targets: Floats) -> Floats:
+    weights, wanted = targets[:, :1], targets[:, 1:]
+    return np.asarray(weights * (values - wanted))
+
+
+def _squared_total(values: Floats, targets: Floats) -> float:
+    return float((targets[:, :1] * (values - targets[:, 1:]) ** 2).sum() / 2)
+
+
+CROSS_ENTROPY = Loss(_cross_entropy_gradient, lambda logits, targets: -float(np.vdot(targets, log_softmax(logits, axis=1))))
+"""Of logits against (rows, classes) probabilities, each row multiplied by its weight."""
+SQUARED_ERROR = Loss(_squared_gradient, _squared_total)
+"""Half the squared error of values against (rows, 1 + outputs) targets: the weight of each row, then its values."""
+
+
+def standardising(rows: Any) -> tuple[Floats, Floats]:
+    """(features,) means and standard deviations, 1 where a feature is constant.
+
+    Raises:
+        BadInput: numbers whose squares overflow.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow is reported below
+        shift, deviation = rows.mean(axis=0), rows.std(axis=0)
+    if not np.isfinite(deviation).all():
+        raise BadInput("X holds numbers whose squares overflow, so it cannot be standardised; scale the features first.")
+    return np.asarray(shift), np.where(deviation > 0, deviation, 1)
+
+
+Part = tuple[Floats, Floats]
+"""Rows and targets."""
+
+
+def held_out(rows: Floats, targets: Floats, share: float, *, seed: int) -> tuple[Part, Part | None]:
+    """Rows to train on, and rows that choose the epoch; None if the share is 0.
+
+    Raises:
+        BadInput: the share holds out all rows.
+    """
+    count = round(share * len(rows))
+    if count == 0:
+        return (rows, targets), None
+    if count == len(rows):
+        raise BadInput(f"validation_fraction holds out all {count} rows; expected rows left to train on. Lower validation_fraction.")
+    order = np.random.default_rng(seed).permutation(len(rows))
+    training, validation = np.sort(order[count:]), np.sort(order[:count])
+    return (rows[training], targets[training]), (rows[validation], targets[validation])
+
+
+def forward(layers: Layers, rows: Floats) -> Floats:
+    """(rows, features) -> (rows, outputs) of the last layer; the layers before it end in a ReLU."""
+    for weights, biases in layers[:-1]:
+        rows = np.maximum(rows @ weights + biases, 0)
+    return np.asarray(rows @ layers[-1][0] + layers[-1][1])
+
+
+def train_layers(
+    rows: Floats,
+    targets: Floats,
+    sizes: Sequence[int],
+    loss: Loss,
+    *,
+    learning_rate: float,
+    epochs: int,
+    batch_size: int,
+    l2: float,
+    seed: int,
+    validation: Part | None = None,
+) -> tuple[Layers, int]:
+    """Train a network with Adam.
+
+    Args:
+        rows: (rows, features), float32.
+        targets: (rows, ...) as the loss takes them, float32.
+        sizes: number of features, of the units of each hidden layer, and of outputs.
+        loss: what is minimised.
+        learning_rate: of Adam.
+        epochs: number of passes over the rows.
+        batch_size: rows per step.
+        l2: penalty l2 ||W||^2 / 2 on the weights, not the biases.
+        seed: of the initial weights and of the order of the rows.
+        validation: rows and targets that choose the epoch; the last if there are none.
+
+    Returns:
+        The layers, float32, and the epoch, counted from 1, that they are from.
+
+    Raises:
+        SelfCheckFailed: the weights are not finite.
+
+    Example:
+        >>> X = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
+        >>> targets = np.hstack([np.ones_like(X), np.abs(X)])
+        >>> settings = {"learning_rate": 0.03, "epochs": 60, "batch_size": 16, "l2": 0.0, "seed": 0}
+        >>> layers, epoch = train_layers(X, targets, [1, 8, 1], SQUARED_ERROR, **settings)
+        >>> epoch, bool(np.abs(forward(layers, X) - np.abs(X)).mean() < 0.05)
+        (60, True)
+    """
+    random = np.random.default_rng(seed)
+    network = _Network(sizes, random)
+    lowest, best = np.inf, (network.copy(), epochs)
+    with np.errstate(all="ignore"):  # overflow is reported below
+        for epoch in range(1, epochs + 1):
+            order = random.permutation(len(rows))
+            for start in range(0, len(rows), batch_size):
+                batch = order[start : start + batch_size]
+                network.step(rows[batch], targets[batch], loss, learning_rate, l2)
+            if not np.isfinite(network.parameters).all():
+                raise SelfCheckFailed(
+                    f"the weights are not finite after epoch {epoch}. Lower the learning rate, or check the targets for extreme values."
+                )
+            score = float(-epoch) if validation is None else loss.total(forward(network.layers, validation[0]), validation[1])
+            if score < lowest:
+                lowest = score
+                best = (network.copy(), epoch) if validation is not None or epoch == epochs else best
+    return best
+
+
+class _Network:
+    """Layers whose numbers lie in one vector, so that a step of Adam is a few operations on it."""
+
+    def __init__(self, sizes: Sequence[int], random: np.random.Generator) -> None:
+        shapes = list(pairwise(sizes))
+        count = sum(inputs * outputs + outputs for inputs, outputs in shapes)
+        self.parameters, self._gradient, self._mean, self._square, self._is_weight = (np.zeros(count, dtype=np.float32) for _ in range(5))
+        self.layers, self._gradients = _views(self.parameters, shapes), _views(self._gradient, shapes)
+        for (weights, biases), (are_weights, _) in zip(self.layers, _views(self._is_weight, shapes), strict=True):
+            bound = 1 / np.sqrt(max(len(weights), 1))
+            weights[:], biases[:] = random.uniform(-bound, bound, weights.shape), random.uniform(-bound, bound, biases.shape)
+            are_weights[:] = 1
+        self._steps = 0
+
+    def copy(self) -> Layers:
+        """The layers as arrays of their own."""
+        return [(weights.copy(), biases.copy()) for weights, biases in self.layers]
+
+    def step(self, rows: Floats, targets: Floats, loss: Loss, learning_rate: float, l2: float) -> None:
+        """Learn from one batch."""
+        hidden = [rows]
+        for weights, biases in self.layers[:-1]:
+            units = hidden[-1] @ weights
+            units += biases
+            hidden.append(np.maximum(units, 0, out=units))
+        weights, biases = self.layers[-1]
+        delta = loss.gradient(hidden[-1] @ weights + biases, targets)
+        delta /= len(rows)
+        for place in range(len(self.layers) - 1, -1, -1):
+            of_weights, of_biases = self._gradients[place]
+            np.matmul(hidden[place].T, delta, out=of_weights)
+            np.sum(delta, axis=0, out=of_biases)
+            if place:
+                delta = delta @ self.layers[place][0].T
+                delta *= hidden[place] > 0
+        if l2:
+            self._gradient += np.float32(l2) * self._is_weight * self.parameters
+        self._descend(learning_rate)
+
+    def _descend(self, learning_rate: float) -> None:
+        self._steps += 1
+        self._mean += (1 - DECAY_OF_MEAN) * (self._gradient - self._mean)
+        self._square *= DECAY_OF_SQUARE
+        self._square += (1 - DECAY_OF_SQUARE) * (self._gradient * self._gradient)
+        rate = learning_rate / (1 - DECAY_OF_MEAN**self._steps)
+        scale = np.sqrt(self._square)
+        scale /= np.sqrt(1 - DECAY_OF_SQUARE**self._steps)
+        scale += SMALLEST
+        np.divide(self._mean, scale, out=scale)
+        scale *= rate
+        self.parameters -= scale
+
+
+def _views(vector: Any, shapes: Sequence[tuple[int, int]]) -> Layers:
+    """Weights and biases of each layer as views of one vector."""
+    found, place = [], 0
+    for inputs, outputs in shapes:
+        border = place + inputs * outputs
+        found.append((vector[place:border].reshape(inputs, outputs), vector[border : border + outputs]))
+        place = border + outputs
+    return found

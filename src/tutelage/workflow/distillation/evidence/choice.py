@@ -1,0 +1,63 @@
+"""Which student is shipped: validation chooses, and the smaller of those that it cannot tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tutelage.core.arrays import Floats
+from tutelage.search.choice import smallest_of_equals
+from tutelage.workflow.distillation.finals import Finalists
+from tutelage.workflow.distillation.search import BETTER_IF_HIGHER, Judge
+
+
+def validation_losses(one: Finalists, judge: Judge) -> Floats:
+    """(seeds,) what validation minimises."""
+    return np.array([judge.loss(each) for each in one.validation])
+
+
+def best_of(every: Sequence[Finalists], judge: Judge) -> Finalists:
+    """The best on validation rows of those that meet the limits; if none does, the nearest to them."""
+
+    def key(one: Finalists) -> tuple[float, float]:
+        return max([0.0, *one.excess.values()]), float(validation_losses(one, judge).mean())
+
+    return min(every, key=key)
+
+
+def choose(every: Sequence[Finalists], judge: Judge) -> tuple[Finalists, str]:
+    """The students that are shipped, and the reason in a phrase.
+
+    Args:
+        every: the arms to choose from.
+        judge: by what they were judged.
+    """
+    best = best_of(every, judge)
+    beyond = {name: value for name, value in best.excess.items() if value > 0}
+    if beyond:
+        worst = max(beyond, key=lambda name: beyond[name])
+        return best, f"it is the nearest to the limits: it exceeds that of {worst} by {100 * beyond[worst]:.0f} %"
+    meeting = [one for one in every if one.meets_limits]
+    losses = np.stack([validation_losses(one, judge) for one in meeting])
+    chosen = meeting[smallest_of_equals(losses, [one.size_bytes for one in meeting])]
+    within = " of those within the limits" if chosen.excess else ""
+    if chosen is best:
+        return chosen, f"it has the best {judge.metric} on the validation rows{within}, {_figure(judge, best)}"
+    return chosen, (
+        f"it is smaller than {best.arm.name!r} ({_kilobytes(chosen)} against {_kilobytes(best)}), and the validation rows do not tell them "
+        f"apart: {_named(judge, chosen)} against {_figure(judge, best)}{within}"
+    )
+
+
+def _figure(judge: Judge, one: Finalists) -> str:
+    loss = float(validation_losses(one, judge).mean())
+    return f"{1 - loss:.4f}" if judge.metric in BETTER_IF_HIGHER else f"{loss:.4g}"
+
+
+def _named(judge: Judge, one: Finalists) -> str:
+    return f"{judge.metric} {_figure(judge, one)}"
+
+
+def _kilobytes(one: Finalists) -> str:
+    return f"{(one.size_bytes or 0) / 1e3:.1f} kB"

@@ -1,0 +1,71 @@
+"""The search of all arms, with the trials of a stopped run where it had come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tutelage.search.families import Family
+from tutelage.search.study import Trial
+from tutelage.workflow.distillation.arms import Arm
+from tutelage.workflow.distillation.folder import RunFolder, file_name
+from tutelage.workflow.distillation.search import Judge, search_family
+from tutelage.workflow.distillation.training import Prepared
+
+
+@dataclass(frozen=True, eq=False)
+class ArmSearch:
+    """What the searches of all arms share.
+
+    Attributes:
+        prepared: the rows.
+        judge: by what trials are judged.
+        folder: where each trial is stored.
+        trials: of each arm, shared among its families.
+        seed: of the search.
+        advance: called after each trial.
+    """
+
+    prepared: Prepared
+    judge: Judge
+    folder: RunFolder
+    trials: int
+    seed: int
+    advance: Callable[[], None]
+
+    def search(self, arms: Mapping[Arm, Sequence[Family]]) -> dict[str, tuple[Trial, ...]]:
+        """The trials of each arm: those of all its families, one after the other."""
+        return {
+            arm.name: tuple(
+                trial
+                for place, family in enumerate(families)
+                for trial in self._search_family(arm, family, share_of(self.trials, len(families), place))
+            )
+            for arm, families in arms.items()
+        }
+
+    def _search_family(self, arm: Arm, family: Family, trials: int) -> tuple[Trial, ...]:
+        names = [f"work/trials/{file_name(arm.name, family.name, number)}.json" for number in range(trials)]
+        before: list[Trial] = []
+        for name in names:
+            if not self.folder.has(name):
+                break
+            stored = self.folder.read(name)
+            before.append(Trial(**{key: value for key, value in stored.items() if key != "schema"}))
+            self.advance()
+
+        def done(trial: Trial) -> None:
+            self.folder.write(names[trial.number], trial.to_json())
+            self.advance()
+
+        return search_family(arm, family, self.prepared, self.judge, trials=trials, seed=self.seed, before=before, done=done)
+
+
+def share_of(trials: int, families: int, place: int) -> int:
+    """The trials of one of so many families.
+
+    Example:
+        >>> [share_of(24, 5, place) for place in range(5)]
+        [5, 5, 5, 5, 4]
+    """
+    return trials // families + (place < trials % families)

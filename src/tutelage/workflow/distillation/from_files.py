@@ -63,7 +63,8 @@ def problem_of_files(
     given = of(file)
     others = {name: path for name, path in (("test", test), ("pool", pool), ("train", train)) if path is not None}
     sets = {
-        name: in_columns(given, of(in_columns_of(opened, file.sibling(path))), str(path), teacher_too=False) for name, path in others.items()
+        name: in_columns(given, of(in_columns_of(opened, file.sibling(path))), str(path), teacher_too=False)
+        for name, path in others.items()
     }
     pool_rows = sets.get("pool")
     unlabelled = None if pool_rows is None else replace(pool_rows, truth=None)

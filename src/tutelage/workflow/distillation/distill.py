@@ -21,8 +21,8 @@ from tutelage.search.families import families_of
 from tutelage.search.limits import Limits
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
-from tutelage.workflow.distillation.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.run import distillation
 from tutelage.workflow.train import open_trained
 

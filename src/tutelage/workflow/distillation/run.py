@@ -28,26 +28,26 @@ from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
 from tutelage.softlabels.recording import record
-from tutelage.workflow.distillation.arms import Arm, arms_of
-from tutelage.workflow.distillation.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
 from tutelage.workflow.distillation.evidence.choice import best_of, choose
+from tutelage.workflow.distillation.evidence.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
+from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, First
 from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
-from tutelage.workflow.distillation.finals import Finalists, Finals, First
 from tutelage.workflow.distillation.folder import PREFLIGHT, RunFolder
-from tutelage.workflow.distillation.outputs import finished_record, write_record, write_split, write_student
-from tutelage.workflow.distillation.part import Part, part_of
+from tutelage.workflow.distillation.given.part import Part, part_of
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.split import Places, split
 from tutelage.workflow.distillation.plan import MADE_ROWS, Plan
-from tutelage.workflow.distillation.problem import Problem, RowSet
 from tutelage.workflow.distillation.reporting.loading import how_to_load
+from tutelage.workflow.distillation.reporting.outputs import finished_record, write_record, write_split, write_student
 from tutelage.workflow.distillation.reporting.pictures import figures_of
 from tutelage.workflow.distillation.reporting.provenance import provenance_of
 from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
 from tutelage.workflow.distillation.reporting.write import write_report
-from tutelage.workflow.distillation.search import Judge
+from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.rows import DevelopmentRows
+from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import plain_model, usable_students
-from tutelage.workflow.distillation.split import Places, split
 from tutelage.workflow.evaluate import SPLIT
 
 

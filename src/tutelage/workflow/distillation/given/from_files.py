@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tutelage.core.errors import BadInput, require
 from tutelage.data.table_file import TableFile
-from tutelage.workflow.distillation.problem import Problem, RowSet, in_columns, moments
+from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.train import data_entry
 

@@ -50,6 +50,7 @@ def test_the_page_contains_every_measurement(page):
             "which is not an interval",
         ),
         *("1366", "1400", "1300 to 1500", "Because of two mistakes.", "Knows", "Regions", "Scatter", "27,413,130"),
+        *("Few labels", "12 345", "Labels are few &amp; dear."),
         *("3.0e-07", "10,013 rows", "First this.", "12.0 s", "LeCun, CC BY-SA 3.0", "3.11.7"),
     ):
         assert expected in page, expected
@@ -75,9 +76,10 @@ def test_every_element_is_closed(page):
 
 
 def test_a_record_without_plots_or_published_figures_has_no_empty_sections(record):
-    bare = render_page(replace(record, published=None), Figures())
+    bare = render_page(replace(record, published=None, by_labels=None), Figures())
     assert "Results by class" not in bare
     assert "Corrected protocol" not in bare
+    assert "Few labels" not in bare
     assert bare.count("<section") < render_page(record, Figures()).count("<section")
 
 

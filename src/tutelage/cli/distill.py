@@ -37,6 +37,7 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows; it is not used as a feature.")
 @click.option("--test", type=FILE, help="Rows that choose nothing; a fifth of the data if not given.")
 @click.option("--pool", type=FILE, help="Rows without ground truth, which the teacher labels.")
+@click.option("--train", type=FILE, help="Rows that the teacher was trained on, to say how many test rows it has seen.")
 @click.option(
     "--students",
     metavar="NAMES",
@@ -52,7 +53,7 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option("--metric", help="The figure that decides: accuracy, nll_nats or brier; mse for values.")
 @click.option("--group", metavar="COLUMN", help="Column of rows that belong together; it is not used as a feature.")
 @click.option("--time", metavar="COLUMN", help="Column that orders the rows in time; the latest are tested on.")
-@click.option("--export", "formats", metavar="FORMATS", default="onnx", show_default=True, help="Formats, separated by commas: onnx,c,...")
+@click.option("--export", "formats", metavar="FORMATS", help="Formats, separated by commas: onnx,c,...  [default: onnx]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all random draws.")
 @click.option("--show-rows", is_flag=True, help="Show the rows on which student and teacher disagree most in the report.")
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; a run that was stopped there goes on.")
@@ -66,6 +67,7 @@ def distill(
     weight: str | None,
     test: Path | None,
     pool: Path | None,
+    train: Path | None,
     students: str | None,
     max_size: str | None,
     max_latency: str | None,
@@ -75,7 +77,7 @@ def distill(
     metric: str | None,
     group: str | None,
     time: str | None,
-    formats: str,
+    formats: str | None,
     seed: int,
     show_rows: bool,
     out: Path,
@@ -91,12 +93,14 @@ def distill(
     from tutelage.report.distillation.table import terminal_table
     from tutelage.search.limits import Limits
     from tutelage.workflow.distillation.distill import distilled, plan_of
-    from tutelage.workflow.distillation.from_files import problem_of_files
+    from tutelage.workflow.distillation.given.from_files import problem_of_files
 
     stages = DisplayedStages()
     limits = Limits(max_size, max_latency, max_drop)
     with stages.stage("open"):
-        problem = problem_of_files(teacher, given_rows.open(weight=weight), source, test=test, pool=pool, group=group, time=time)
+        problem = problem_of_files(
+            teacher, given_rows.open(weight=weight), source, test=test, pool=pool, train=train, group=group, time=time
+        )
     plan = plan_of(
         problem.form.task,
         has_truth=problem.has_truth,
@@ -105,7 +109,7 @@ def distill(
         trials=trials,
         seeds=seeds,
         metric=metric,
-        export=_names(formats) or ["onnx"],
+        export=_names(formats),
         seed=seed,
         show_rows=show_rows,
     )

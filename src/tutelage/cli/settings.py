@@ -16,7 +16,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from tutelage.cli.options import FILE
+from tutelage.cli.options import FILE, echo
 from tutelage.core.errors import BadInput, did_you_mean, one_line, shown
 
 SETTINGS_FILE = "tutelage.toml"
@@ -35,7 +35,7 @@ def with_settings(command: click.Command) -> click.Command:
     """Add --settings to a command, whose other options then have the values of the file by default."""
     command.params.append(
         click.Option(
-            ["--settings"],
+            ["--settings", "settings_file"],
             type=FILE,
             is_eager=True,  # before the options whose defaults it sets
             expose_value=False,
@@ -78,6 +78,8 @@ def _read(context: click.Context, option: click.Parameter, path: Path | None) ->
     except ValueError as error:
         raise BadInput(f"the settings file {place} is no valid TOML ({one_line(error)}); correct it.") from error
     context.default_map = _defaults(context, found, place)
+    if context.default_map:
+        echo(f"settings of {place} ...", err=True)
 
 
 def _defaults(context: click.Context, found: Mapping[str, Any], place: Path) -> dict[str, Any]:

@@ -177,6 +177,7 @@ def _record(recipe: Recipe, plan: Plan, outcome: Outcome, stages: Stages) -> Run
         comparisons=tuple(compare(measured[a], measured[b], outcome.test, question) for a, b, question in outcome.pairs),
         seconds=_seconds(stages),
         published=outcome.published,
+        by_labels=outcome.by_labels,
     )
 
 

@@ -93,6 +93,7 @@ class DistillationRecord:
         seconds: of each stage, and in total.
         environment: the versions that ran.
         provenance: the teacher and the rows, by name and content.
+        notes: what was left out and why, a sentence each.
     """
 
     title: str
@@ -115,6 +116,7 @@ class DistillationRecord:
     environment: Mapping[str, str]
     looks: tuple[Look, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name (KeyError if there is none)."""

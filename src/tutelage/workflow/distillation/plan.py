@@ -31,7 +31,7 @@ class Plan:
         metric: the figure that validation decides by.
         seed: of the split and of all other random draws.
         exports: ends of the files to write, such as ".onnx"; the first is measured against the limits.
-        jobs: searches that run at the same time.
+        exports_asked_for: whether the user named these formats; otherwise a student without such a file is one without a file.
         show_rows: number of test rows that the report shows, of those on which student and teacher disagree most.
     """
 
@@ -42,12 +42,8 @@ class Plan:
     metric: str = "accuracy"
     seed: int = 0
     exports: tuple[str, ...] = (".onnx",)
-    jobs: int = 1
+    exports_asked_for: bool = False
     show_rows: int = 0
-
-    def trials_of(self, place: int) -> int:
-        """The number of trials of one family in each arm."""
-        return self.trials // len(self.families) + (place < self.trials % len(self.families))
 
     def identity(self) -> dict[str, Any]:
         """What tells this plan from others; more seeds and other exports go on with the same."""

@@ -3,7 +3,7 @@ import pytest
 
 from tutelage.core.answers import AnswerForm
 from tutelage.report.distillation.figures import ClassDisagreement
-from tutelage.workflow.distillation.part import Part
+from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.reporting.pictures import figures_of
 
 THREE = AnswerForm("probabilities", "multiclass", ("a", "b", "c"))

@@ -12,7 +12,7 @@ from tutelage.report.distillation.figures import SCHEMA, Figures
 from tutelage.report.distillation.page import render_distillation
 from tutelage.report.distillation.records import DistillationRecord
 from tutelage.workflow.distillation.folder import REMEDY, RunFolder
-from tutelage.workflow.distillation.outputs import FIGURES, PAGE
+from tutelage.workflow.distillation.reporting.outputs import FIGURES, PAGE
 
 CARD = "card.md"
 

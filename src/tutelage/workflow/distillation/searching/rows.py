@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tutelage.workflow.distillation.part import Part
+from tutelage.workflow.distillation.given.part import Part
+from tutelage.workflow.distillation.given.problem import Problem
+from tutelage.workflow.distillation.given.split import Places, Split, not_validated, parts_of
 from tutelage.workflow.distillation.plan import SEARCH_CELLS
-from tutelage.workflow.distillation.problem import Problem
-from tutelage.workflow.distillation.split import Places, Split, parts_of
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.training import Prepared
 
 FEWEST_ROWS = 1000
 """Rows that trials are fitted on, at least."""
@@ -26,11 +26,12 @@ class DevelopmentRows:
         split: which rows are for what.
         given: the given rows with the teacher's answers.
         more: rows without ground truth; None if there are none.
+        made_from: for each made row, the place of the given row that it was made from; None for rows of the pool.
         seed: of the run.
     """
 
-    def __init__(self, problem: Problem, split: Split, given: Part, more: Part | None, *, seed: int) -> None:
-        self._problem, self._split, self._given, self.more, self._seed = problem, split, given, more, seed
+    def __init__(self, problem: Problem, split: Split, given: Part, more: Part | None, made_from: Places | None, *, seed: int) -> None:
+        self._problem, self._split, self._given, self._more, self._made_from, self._seed = problem, split, given, more, made_from, seed
         self._last: tuple[int, Prepared] | None = None
 
     def of_seed(self, seed: int) -> Prepared:
@@ -38,21 +39,30 @@ class DevelopmentRows:
         if self._last is None or self._last[0] != seed:
             self._last = None  # freed before the next are made
             train, validation = self._places(seed)
-            self._last = (seed, self._prepared(self._given.take(train), self._given.take(validation), self.more))
+            self._last = (seed, self._prepared(self._given.take(train), self._given.take(validation), self._more_of(validation)))
         return self._last[1]
 
     def for_search(self) -> Prepared:
         """The rows of trials: those of the first seed, but no more than a trial can be fitted on in seconds."""
         train, validation = self._places(0)
         most = max(SEARCH_CELLS // self._columns(), FEWEST_ROWS)
-        more = None if self.more is None else self.more.take(slice(0, most))
+        more = self._more_of(validation)
+        more = None if more is None else more.take(slice(0, most))
         return self._prepared(self._given.take(self._some(train, most)), self._given.take(validation), more)
 
     def for_first_look(self) -> Prepared:
         """A few rows."""
         train, validation = self._places(0)
-        parts = (self._given.take(self._some(places, FIRST_LOOK)) for places in (train, validation))
-        return self._prepared(*parts, None if self.more is None else self.more.take(slice(0, FIRST_LOOK)))
+        few, some = (self._given.take(self._some(places, FIRST_LOOK)) for places in (train, validation))
+        return self._prepared(few, some, None if self._more is None else self._more.take(slice(0, FIRST_LOOK)))
+
+    def _more_of(self, validation: Places) -> Part | None:
+        """The rows without ground truth that one seed learns from: not its validation rows again, nor rows made from them."""
+        if self._more is None:
+            return None
+        if self._made_from is None:
+            return self._more.take(not_validated(self._problem, self._split, validation))
+        return self._more.take(~np.isin(self._made_from, validation))
 
     def _places(self, seed: int) -> tuple[Places, Places]:
         return parts_of(self._problem, self._split, seed=self._seed + seed)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, TutelageError
 from tutelage.exporters.export import export
-from tutelage.search.families import Family
+from tutelage.search.families import Family, family_named
 from tutelage.students.saved.save_load import save_student
-from tutelage.workflow.distillation.arms import Arm
 from tutelage.workflow.distillation.plan import Plan
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.training import Prepared
 
 
 @dataclass(frozen=True)
@@ -44,53 +45,63 @@ def usable_students(plan: Plan, arms: Sequence[Arm], prepared: Prepared) -> Usab
         BadInput: no student is left, or one cannot be exported to a format that was asked for.
     """
     found: dict[str, list[str]] = {arm.name: [] for arm in arms}
-    reasons: dict[str, dict[str, str]] = {}
+    reasons: dict[str, Mapping[str, str]] = {}
     notes: list[str] = []
     for family in plan.families:
-        fitted = None
-        for arm in arms:
-            try:
-                student = prepared.fit(arm, family, family.untuned, seed=0)
-                fitted = student if fitted is None else fitted
-                if fitted is student:
-                    _check_files(family, student, plan, prepared.validation.rows, notes)
-            except _Refused as refusal:
-                raise BadInput(str(refusal)) from refusal
-            except TutelageError as error:
-                reasons.setdefault(family.name, {})[arm.name] = str(error)
-            else:
-                found[arm.name].append(family.name)
-    notes += [_left_out(name, of_arms, len(arms)) for name, of_arms in reasons.items()]
-    if not any(found.values()):
-        raise BadInput(f"no student can be used. {' '.join(notes)}")
+        students, reasons[family.name] = _fitted(family, arms, prepared)
+        if students:
+            problem = _without_files(family, next(iter(students.values())), plan, prepared.validation.rows, notes)
+            if problem:
+                students, reasons[family.name] = {}, dict.fromkeys(found, problem)
+        for name in students:
+            found[name].append(family.name)
+    notes += [_left_out(name, of_arms, len(arms)) for name, of_arms in reasons.items() if of_arms]
+    if not any(found[arm.name] for arm in arms if arm.learns != "labels"):
+        raise BadInput(f"no student can learn from the teacher. {' '.join(notes)}")
     empty = [name for name, families in found.items() if not families]
     notes += [f"There is no arm {name!r}: no student can learn it." for name in empty]
     return Usable({name: tuple(families) for name, families in found.items() if families}, tuple(notes))
 
 
-class _Refused(Exception):
-    """A file that was asked for cannot be written."""
+def plain_model(task: Task) -> Family:
+    """The model that every other is compared with."""
+    return family_named("linear" if task == "regression" else "logistic", task)
 
 
-def _check_files(family: Family, student: Any, plan: Plan, rows: Any, notes: list[str]) -> None:
-    """Save and export a student.
+def _fitted(family: Family, arms: Sequence[Arm], prepared: Prepared) -> tuple[dict[str, Any], dict[str, str]]:
+    """A student of each arm that it can learn, and for the others the reason why it cannot."""
+    students, reasons = {}, {}
+    for arm in arms:
+        try:
+            students[arm.name] = prepared.fit(arm, family, family.untuned, seed=0)
+        except TutelageError as error:
+            reasons[arm.name] = str(error)
+    return students, reasons
+
+
+def _without_files(family: Family, student: Any, plan: Plan, rows: Any, notes: list[str]) -> str:
+    """Save and export a student: "", or why it cannot be used. What it can be used without is added to the notes.
 
     Raises:
-        TutelageError: it cannot be saved, or it has no file and the file is limited. _Refused: a format that was asked for.
+        BadInput: a format that was asked for.
     """
     limited = plan.limits.size is not None or plan.limits.latency is not None
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
-        save_student(student, Path(folder) / "saved")
+        try:
+            save_student(student, Path(folder) / "saved")
+        except TutelageError as error:
+            return f"it cannot be saved. {error}"
         for place, end in enumerate(plan.exports):
             try:
                 export(student, Path(folder) / f"student{end}", check_on=rows, unproven=True)
             except TutelageError as error:
                 if limited and place == 0:
-                    raise
+                    return f"the size or latency of its file is limited, and it has none. {error}"
                 sentence = f"The student {family.name!r} cannot be exported to {end} ({str(error).rstrip('.')})"
                 if plan.exports_asked_for:
-                    raise _Refused(f"{sentence}; leave it out of the students, or the format out of the exports.") from error
+                    raise BadInput(f"{sentence}; leave it out of the students, or the format out of the exports.") from error
                 notes.append(f"{sentence}.")
+    return ""
 
 
 def _left_out(name: str, reasons: Mapping[str, str], arms: int) -> str:

@@ -93,7 +93,7 @@ def distill(
     from tutelage.report.distillation.table import terminal_table
     from tutelage.search.limits import Limits
     from tutelage.workflow.distillation.distill import distilled, plan_of
-    from tutelage.workflow.distillation.from_files import problem_of_files
+    from tutelage.workflow.distillation.given.from_files import problem_of_files
 
     stages = DisplayedStages()
     limits = Limits(max_size, max_latency, max_drop)

@@ -29,28 +29,28 @@ from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
 from tutelage.softlabels.recording import record
-from tutelage.workflow.distillation.arms import Arm, arms_of
-from tutelage.workflow.distillation.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
 from tutelage.workflow.distillation.evidence.choice import best_of, choose
+from tutelage.workflow.distillation.evidence.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
 from tutelage.workflow.distillation.evidence.curve import transfer_points
+from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, First
 from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
-from tutelage.workflow.distillation.finals import Finalists, Finals, First
-from tutelage.workflow.distillation.folder import RunFolder
-from tutelage.workflow.distillation.outputs import finished_record, write_record, write_split, write_student
-from tutelage.workflow.distillation.part import Part, part_of
+from tutelage.workflow.distillation.folder import PREFLIGHT, RunFolder
+from tutelage.workflow.distillation.given.part import Part, part_of
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.split import Places, split
 from tutelage.workflow.distillation.plan import MADE_ROWS, Plan
-from tutelage.workflow.distillation.problem import Problem, RowSet
 from tutelage.workflow.distillation.reporting.loading import how_to_load
+from tutelage.workflow.distillation.reporting.outputs import finished_record, write_record, write_split, write_student
 from tutelage.workflow.distillation.reporting.pictures import figures_of
 from tutelage.workflow.distillation.reporting.provenance import provenance_of
 from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
 from tutelage.workflow.distillation.reporting.write import write_report
-from tutelage.workflow.distillation.search import Judge
+from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.rows import DevelopmentRows
+from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import plain_model, usable_students
-from tutelage.workflow.distillation.split import Places, split
 from tutelage.workflow.evaluate import SPLIT
 
 
@@ -70,12 +70,25 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
     require_extras(("distill", "report"))
     folder = RunFolder(into)
     folder.check()
+    _check_recorded(problem)
     with folder.opened(_identity(problem, plan)):
         finished = finished_record(folder, plan)
         if finished is not None:
             with stages.stage("finished before, its results are read"):
                 return finished
         return _Run(problem, plan, folder, stages).finish()
+
+
+def _check_recorded(problem: Problem) -> None:
+    """Check, before any work, that recorded answers hold all rows.
+
+    Raises:
+        LabelMismatch: they do not.
+    """
+    if isinstance(problem.teacher, LabelFolder | SoftLabels):
+        for rows in (problem.given, problem.test, problem.pool):
+            if rows is not None:
+                query(problem.teacher, rows.asked)
 
 
 def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
@@ -126,11 +139,10 @@ class _Run:
 
     def _preflight(self) -> Preflight:
         """The checks of the teacher on the rows that it is asked; an error stops the run."""
-        name = "work/preflight.json"
         with self.stages.stage("preflight"):
-            if not self.folder.has(name):
-                self.folder.write(name, {"found": self._checked().raise_for_errors().to_json()})
-            return Preflight.from_json(self.folder.read(name)["found"]).raise_for_errors()
+            if not self.folder.has(PREFLIGHT):
+                self.folder.write(PREFLIGHT, {"found": self._checked().raise_for_errors().to_json()})
+            return Preflight.from_json(self.folder.read(PREFLIGHT)["found"]).raise_for_errors()
 
     def _checked(self) -> Preflight:
         given, test, places = self.problem.given, self.problem.test, self.split.development

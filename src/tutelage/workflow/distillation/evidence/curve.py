@@ -9,10 +9,10 @@ import numpy as np
 from tutelage.core.errors import TutelageError
 from tutelage.search.advice import CurvePoint
 from tutelage.search.families import Family
-from tutelage.workflow.distillation.finals import Finalists
+from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.folder import RunFolder, file_name
-from tutelage.workflow.distillation.search import Judge
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.training import Prepared
 
 SHARES = (0.0, 0.25, 0.5)
 """Of the rows without ground truth; students with all of them are trained anyway."""

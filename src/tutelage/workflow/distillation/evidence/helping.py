@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from tutelage.report.distillation.records import DistillationRecord
 from tutelage.search.advice import Advice, Metric, about_limits, about_rows, about_size, about_teacher, nothing_helps
 from tutelage.search.study import Trial
-from tutelage.workflow.distillation.conclusion import TEACHER
-from tutelage.workflow.distillation.search import BETTER_IF_HIGHER
+from tutelage.workflow.distillation.evidence.conclusion import TEACHER
+from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER
 
 
 def advice_of(record: DistillationRecord, chosen: Trial, trials: Sequence[Trial]) -> tuple[Advice, ...]:

@@ -19,8 +19,8 @@ from tutelage.search.families import Columns, Family
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.temperature import fit_at_temperature
-from tutelage.workflow.distillation.arms import Arm
-from tutelage.workflow.distillation.part import Part
+from tutelage.workflow.distillation.given.part import Part
+from tutelage.workflow.distillation.searching.arms import Arm
 
 Encoding = tuple[Columns, bool]
 """How columns are prepared, and whether as sparse rows where that is smaller."""

@@ -19,11 +19,11 @@ from tutelage.evaluation.size import count_parts
 from tutelage.report.distillation.records import SCHEMA, DistillationRecord
 from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA
 from tutelage.workflow.column_summary import summarise_columns
-from tutelage.workflow.distillation.finals import Finalists
+from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.folder import REMEDY, RunFolder
+from tutelage.workflow.distillation.given.problem import Problem
+from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
-from tutelage.workflow.distillation.problem import Problem
-from tutelage.workflow.distillation.split import Split
 from tutelage.workflow.evaluate import DEVELOPMENT, SPLIT
 from tutelage.workflow.train import PACKAGES, STUDENT_FILE, file_entry
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.core.arrays import is_frame
 from tutelage.core.environment import environment
 from tutelage.core.files import whole_file, write_text
 from tutelage.core.records import dumps
@@ -47,7 +48,7 @@ def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, sec
         "data": dict(problem.source) if problem.source is not None else _rows_in_memory(problem),
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
         "environment": environment(*PACKAGES),
-        "columns": summarise_columns(_summarised(rows), names or ("text",)),
+        "columns": summarise_columns(_summarised(rows), names or (("text",) if isinstance(rows, list) else ())),
         "file": file_entry(path),
         "warnings": [],
         "seconds": dict(seconds),
@@ -78,4 +79,6 @@ def _summarised(rows: Any) -> Any:
     """Rows as `summarise_columns` takes them."""
     if isinstance(rows, list) or hasattr(rows, "iloc"):
         return rows
+    if is_frame(rows):
+        return rows.to_pandas()
     return rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows).reshape(len(rows), -1)

@@ -5,7 +5,19 @@ from dataclasses import replace
 import pytest
 
 from tutelage.core.records import Comparison, Cost, Interval, Latency, Parity
-from tutelage.report.records import Arm, Figures, Matrix, PublishedRow, PublishedTable, Region, Regions, RunRecord, Scatter
+from tutelage.report.records import (
+    Arm,
+    Figures,
+    LabelRow,
+    LabelTable,
+    Matrix,
+    PublishedRow,
+    PublishedTable,
+    Region,
+    Regions,
+    RunRecord,
+    Scatter,
+)
 
 
 def cost_of_a_file(size_bytes: int, alone_us: float, batch_us: float, batch_rows: int) -> Cost:
@@ -62,6 +74,7 @@ def record() -> RunRecord:
         comparisons=COMPARISONS,
         seconds={"total": 12.0, "teacher": 8.0, "students": 3.0},
         published=PublishedTable((PublishedRow("Student on hard labels", 1366, (1300, 1500), (610, 612)),), "Because of two mistakes."),
+        by_labels=LabelTable(("student-soft", "teacher"), (LabelRow(12_345, "student-hard"),), "Labels are few & dear."),
     )
 
 

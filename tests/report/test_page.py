@@ -4,14 +4,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tutelage.report.page import heat_cells, render_page, share
+from tutelage.report.page import kind_of, render_page
 from tutelage.report.records import Figures
 
 
 class Balanced(HTMLParser):
     """Collects elements that are opened and never closed."""
 
-    VOID = ("meta", "br", "img", "input", "hr", "link", "use", "path", "image")
+    VOID = ("meta", "br", "img", "input", "hr", "link")
 
     def __init__(self):
         super().__init__()
@@ -20,6 +20,9 @@ class Balanced(HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag not in self.VOID:
             self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
 
     def handle_endtag(self, tag):
         if tag not in self.VOID:
@@ -47,6 +50,7 @@ def test_the_page_contains_every_measurement(page):
             "which is not an interval",
         ),
         *("1366", "1400", "1300 to 1500", "Because of two mistakes.", "Knows", "Regions", "Scatter", "27,413,130"),
+        *("Few labels", "12 345", "Labels are few &amp; dear."),
         *("3.0e-07", "10,013 rows", "First this.", "12.0 s", "LeCun, CC BY-SA 3.0", "3.11.7"),
     ):
         assert expected in page, expected
@@ -72,9 +76,10 @@ def test_every_element_is_closed(page):
 
 
 def test_a_record_without_plots_or_published_figures_has_no_empty_sections(record):
-    bare = render_page(replace(record, published=None), Figures())
+    bare = render_page(replace(record, published=None, by_labels=None), Figures())
     assert "Results by class" not in bare
     assert "Corrected protocol" not in bare
+    assert "Few labels" not in bare
     assert bare.count("<section") < render_page(record, Figures()).count("<section")
 
 
@@ -83,12 +88,13 @@ def test_a_quick_run_is_marked_as_quick(record, page):
     assert "A quick run" in render_page(replace(record, options={"quick": True}), Figures())
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.0, ""), (0.0004, ""), (0.0006, "0.1"), (0.0994, "9.9"), (0.0996, "10"), (1.0, "100")])
-def test_shares_are_short_enough_for_a_cell(value, text):
-    assert share(value) == text
+def test_controls_and_teacher_look_different_from_students(record, page):
+    assert [kind_of(arm) for arm in record.arms] == ["teacher", "chosen", "baseline"]
+    assert kind_of(replace(record.arms[1], meaning="control: a tree on decisions")) == "control"
+    for kind in ("teacher", "chosen", "baseline"):
+        assert f"mark {kind}" in page
 
 
-def test_small_shares_remain_visible(figures):
-    (first, cells), *_ = heat_cells(figures.matrices[0])
-    assert first == "a"
-    assert cells[1].strength == pytest.approx(0.1**0.5)
+def test_narrow_screens_stack_every_table_but_matrices(page):
+    assert page.count('<table class="stack">') == page.count("<table") - page.count('<table class="heat"')
+    assert all(heading in page for heading in ('data-label="Fidelity"', 'data-label="Published"', 'data-label="ms for one row"'))

@@ -17,13 +17,16 @@ import click
 
 from tutelage import __version__
 from tutelage.cli.bench import bench
+from tutelage.cli.compare import compare
 from tutelage.cli.distill import distill
 from tutelage.cli.evaluate import evaluate
 from tutelage.cli.export import export
 from tutelage.cli.options import as_options, debug_option, echo, one_line, show_warning
+from tutelage.cli.predict import predict
 from tutelage.cli.preflight import preflight
 from tutelage.cli.record import record
 from tutelage.cli.run import run
+from tutelage.cli.settings import with_settings
 from tutelage.cli.train import train
 from tutelage.core.errors import BadInput, TutelageError
 from tutelage.core.torch_runtime import reuse_freed_memory
@@ -42,8 +45,8 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (distill, preflight, record, train, evaluate, export, bench, run):
-    cli.add_command(command)
+for command in (distill, predict, preflight, record, train, evaluate, compare, export, bench, run):
+    cli.add_command(with_settings(command))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +71,9 @@ def _ending(error: BaseException) -> tuple[str, int]:
     """The sentence about an error, and the exit status."""
     if isinstance(error, KeyboardInterrupt | click.Abort | Terminated):
         status = 143 if isinstance(error, Terminated) else 130
-        return "stopped; no partial output was left behind, and the next run reuses what is in the cache.", status
+        notes = getattr(error.__cause__ or error, "__notes__", None)  # click raises Abort from KeyboardInterrupt
+        kept = "; no partial output was left behind, and the next run reuses what is in the cache."
+        return f"stopped{'; ' + notes[0] if notes else kept}", status
     if isinstance(error, BrokenPipeError | SystemExit):  # click ends the process for a closed pipe
         return "the program that reads the output has ended; the output is incomplete.", BROKEN_PIPE
     if isinstance(error, click.ClickException):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from tutelage.cli.options import FILE, FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
@@ -36,6 +37,7 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows; it is not used as a feature.")
 @click.option("--test", type=FILE, help="Rows that choose nothing; a fifth of the data if not given.")
 @click.option("--pool", type=FILE, help="Rows without ground truth, which the teacher labels.")
+@click.option("--train", type=FILE, help="Rows that the teacher was trained on, to say how many test rows it has seen.")
 @click.option(
     "--students",
     metavar="NAMES",
@@ -53,6 +55,7 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option("--time", metavar="COLUMN", help="Column that orders the rows in time; the latest are tested on.")
 @click.option("--export", "formats", metavar="FORMATS", help="Formats, separated by commas: onnx,c,...  [default: onnx]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all random draws.")
+@click.option("--show-rows", is_flag=True, help="Show the rows on which student and teacher disagree most in the report.")
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; a run that was stopped there goes on.")
 @teacher_options
 @json_option
@@ -64,6 +67,7 @@ def distill(
     weight: str | None,
     test: Path | None,
     pool: Path | None,
+    train: Path | None,
     students: str | None,
     max_size: str | None,
     max_latency: str | None,
@@ -75,6 +79,7 @@ def distill(
     time: str | None,
     formats: str | None,
     seed: int,
+    show_rows: bool,
     out: Path,
     source: Any,
     as_json: bool,
@@ -85,14 +90,17 @@ def distill(
     TEACHER is named as for `record`. The folder holds the student, its exports with their proofs, and a report.
     """
     from tutelage.core.records import dumps
+    from tutelage.report.distillation.table import terminal_table
     from tutelage.search.limits import Limits
     from tutelage.workflow.distillation.distill import distilled, plan_of
-    from tutelage.workflow.distillation.from_files import problem_of_files
+    from tutelage.workflow.distillation.given.from_files import problem_of_files
 
     stages = DisplayedStages()
     limits = Limits(max_size, max_latency, max_drop)
     with stages.stage("open"):
-        problem = problem_of_files(teacher, given_rows.open(weight=weight), source, test=test, pool=pool, group=group, time=time)
+        problem = problem_of_files(
+            teacher, given_rows.open(weight=weight), source, test=test, pool=pool, train=train, group=group, time=time
+        )
     plan = plan_of(
         problem.form.task,
         has_truth=problem.has_truth,
@@ -103,6 +111,16 @@ def distill(
         metric=metric,
         export=_names(formats),
         seed=seed,
+        show_rows=show_rows,
     )
-    found = distilled(problem, plan, out, stages)
-    echo(dumps(found.record.to_json()) if as_json else found.verdict, nl=not as_json)
+    try:
+        found = distilled(problem, plan, out, stages)
+    except BaseException as error:
+        if not isinstance(error, Exception) and out.exists():  # Ctrl-C and SIGTERM
+            error.add_note(f"what is finished is in {out}, and the same command goes on from there.")
+        raise
+    if as_json:
+        echo(dumps(found.record.to_json()), nl=False)
+        return
+    Console().print(terminal_table(found.record))
+    echo(f"Report: {out / 'report.html'}")

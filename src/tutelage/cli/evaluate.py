@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.options import FILE, FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
 
 
@@ -19,6 +19,7 @@ from tutelage.core.progress import DisplayedStages
 @click.option("--labels", type=FOLDER, help="Measure fidelity to the answers in this folder, recorded on these rows.")
 @click.option("--teacher", help="Measure fidelity to this teacher, named as for `record`.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the bootstrap intervals.")
+@click.option("--rows-out", "answers_path", type=FILE, help="Also write the answers row by row to this file, .csv or .parquet.")
 @teacher_options
 @json_option
 @debug_option
@@ -30,19 +31,23 @@ def evaluate(
     labels: Path | None,
     teacher: str | None,
     seed: int,
+    answers_path: Path | None,
     source: Any,
     as_json: bool,
     debug: bool,
 ) -> None:
     """Evaluate a trained student on other rows.
 
-    RUN is a folder that `train` wrote. The student is measured against the truth (by default the column given
-    to `train`, if the data has it), and with --labels or --teacher against a teacher. The figures have 95 %
+    RUN is a folder that `distill` or `train` wrote. The student is measured against the truth (by default the column given
+    there, if the data has it), and with --labels or --teacher against a teacher. The figures have 95 %
     intervals over test rows.
     """
-    from tutelage.workflow.evaluate import measure, open_answer_source, rows_to_measure
+    from tutelage.workflow.evaluate import measure, open_answer_source, row_table, rows_to_measure
+    from tutelage.workflow.predict import check_target, write_tables
     from tutelage.workflow.train import open_trained
 
+    if answers_path is not None:
+        check_target(answers_path)
     student, record = open_trained(run)
     given = given_rows
     file = rows_to_measure(record, given.data, truth=given.truth, drop=given.drop, text=given.text, weight=weight, dtype=given.dtype)
@@ -50,7 +55,9 @@ def evaluate(
     with stages.stage("teacher"):
         answers = open_answer_source(file, labels=labels, teacher=teacher, options=source)
     with stages.stage("evaluate"):
-        evaluation = measure(student, record, file, answers, seed=seed)
+        evaluation = measure(student, record, file, answers, seed=seed, folder=run)
+    if answers_path is not None:
+        write_tables(iter([row_table(evaluation, file.truth)]), answers_path)
     console = Console()
     if as_json:
         echo(evaluation.dumps(), nl=False)

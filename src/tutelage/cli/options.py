@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tutelage.core.answer_kinds import TASKS
 from tutelage.core.errors import printable
@@ -171,13 +172,20 @@ TEACHER_OPTIONS = (
 
 
 def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options above to a command, which receives them as one argument `source`."""
+    """Add the options above to a command, which receives them as one argument `source`.
+
+    A command with the option --teacher uses what a settings file says of the teacher only if there is one.
+    """
 
     @wraps(command)
     def gathered(**given: Any) -> Any:
         from tutelage.workflow.open_answers import SourceOptions
 
-        return command(source=SourceOptions(**{option.name: given.pop(option.name) for option in fields(SourceOptions)}), **given)
+        options = {option.name: given.pop(option.name) for option in fields(SourceOptions)}
+        if given.get("teacher", "") is None:
+            source_of = click.get_current_context().get_parameter_source
+            options = {name: value for name, value in options.items() if source_of(name) is not ParameterSource.DEFAULT_MAP}
+        return command(source=SourceOptions(**options), **given)
 
     return _with(gathered, TEACHER_OPTIONS)
 

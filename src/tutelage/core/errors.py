@@ -98,7 +98,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "tables": ("pandas",),
     "report": ("jinja2", "matplotlib"),
     "accelerate": ("accelerate",),
-    "distill": ("optuna",),
+    "distill": ("optuna", "huggingface_hub"),
 }
 
 

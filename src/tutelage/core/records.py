@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import types
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tutelage.core.errors import printable
 
@@ -246,6 +247,45 @@ class Comparison:
         said = "these two models differ" if self.verdict == "differ" else self.verdict
         figures = f"{self.metric} {self.difference:+.4g} ({self.ci95[0]:+.4g} to {self.ci95[1]:+.4g})"
         return printable(f"{self.a} - {self.b}: {figures} over {self.over}: {said}" + (f". {self.caution}" if self.caution else ""))
+
+
+Record = TypeVar("Record")
+
+
+def record_from(kind: type[Record], plain: Mapping[str, Any]) -> Record:
+    """A frozen record from the JSON values that `dataclasses.asdict` made of it; entries that are missing have their defaults.
+
+    Args:
+        kind: the class of the record, whose annotations say which entries are records, tuples or mappings of them.
+        plain: the values.
+
+    Raises:
+        KeyError: an entry without a default is missing.
+    """
+    hints = get_type_hints(kind)
+    found = {}
+    for entry in fields(kind):  # type: ignore[arg-type]
+        if entry.name in plain:
+            found[entry.name] = _typed(hints[entry.name], plain[entry.name])
+        elif entry.default is MISSING and entry.default_factory is MISSING:
+            raise KeyError(entry.name)
+    return kind(**found)
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """A JSON value as an annotation describes it."""
+    if value is None:
+        return None
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(one for one in get_args(hint) if one is not type(None))
+    inner = get_args(hint)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return record_from(hint, value)
+    if get_origin(hint) is tuple:
+        return tuple(_typed(inner[0] if inner[-1] is Ellipsis else inner[place], one) for place, one in enumerate(value))
+    if get_origin(hint) is Mapping:
+        return {name: _typed(inner[1], one) for name, one in value.items()}
+    return value
 
 
 def dumps(plain: Mapping[str, Any]) -> str:

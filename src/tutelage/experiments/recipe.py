@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tutelage.core.stages import Stages
 from tutelage.experiments.cache import Store
 from tutelage.experiments.scorecard import Measured, Test
-from tutelage.report.records import Figures, PublishedTable
+from tutelage.report.records import Figures, LabelTable, PublishedTable
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Outcome:
     data: Mapping[str, Any]
     figures: Figures = field(default_factory=Figures)
     published: PublishedTable | None = None
+    by_labels: LabelTable | None = None
 
 
 @dataclass(frozen=True)

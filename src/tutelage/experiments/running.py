@@ -28,7 +28,8 @@ from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 from tutelage.report.page import render_page
 from tutelage.report.records import SCHEMA, Figures, RunRecord
 from tutelage.students.saved.save_load import load_student, save_student
-from tutelage.workflow.train import TRAINED, rows_to_check
+from tutelage.students.saved.trained_folder import TRAINED
+from tutelage.workflow.train import rows_to_check
 
 RESULTS = "results.json"
 CHECK_ROWS = 10_000
@@ -176,6 +177,7 @@ def _record(recipe: Recipe, plan: Plan, outcome: Outcome, stages: Stages) -> Run
         comparisons=tuple(compare(measured[a], measured[b], outcome.test, question) for a, b, question in outcome.pairs),
         seconds=_seconds(stages),
         published=outcome.published,
+        by_labels=outcome.by_labels,
     )
 
 

@@ -1,22 +1,13 @@
-"""The HTML report of a run: a single self-contained page, without network access or scripts."""
+"""The HTML report of an experiment: a single self-contained page, without network access or scripts."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
-from tutelage.core.errors import require
 from tutelage.report import words
-from tutelage.report.plots import arms_plot, regions_plot, scatter_plot
-from tutelage.report.records import Figures, Matrix, RunRecord
+from tutelage.report.charts import Bar, intervals_chart, regions_chart, scatter_chart
+from tutelage.report.records import Arm, Figures, RunRecord
+from tutelage.report.shell import Drawn, render
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell of a heat map: its text, and the strength of its fill in [0, 1]."""
-
-    text: str
-    strength: float
+KINDS = {"chosen": "student", "baseline": "baseline: no teacher", "control": "control", "teacher": "teacher"}
 
 
 def render_page(record: RunRecord, figures: Figures) -> str:
@@ -27,44 +18,54 @@ def render_page(record: RunRecord, figures: Figures) -> str:
         figures: the plots and matrices of the run.
 
     Raises:
-        MissingExtra: jinja2 or matplotlib is not installed.
+        MissingExtra: jinja2 is not installed.
     """
-    jinja2 = require("jinja2")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tutelage.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.globals["words"] = words
     spent = words.time_spent(record)
-    page: str = environment.get_template("page.html.j2").render(
+    shown = [kind_of(arm) for arm in record.arms]
+    return render(
+        "page.html.j2",
+        title=record.title,
         record=record,
+        words=words,
         answer=words.answer(record),
         metric=record.headline,
         second=words.SECOND_METRIC[record.headline],
-        arms_plot=arms_plot(record),
-        regions=[(picture, regions_plot(picture, name=f"regions{place}")) for place, picture in enumerate(figures.regions)],
-        scatters=[(picture, scatter_plot(picture, name=f"scatter{place}")) for place, picture in enumerate(figures.scatters)],
-        matrices=[(matrix, heat_cells(matrix)) for matrix in figures.matrices],
+        arms_chart=Drawn(_arms_chart(record)),
+        kinds=[(kind, name) for kind, name in KINDS.items() if kind in shown],
+        regions=[(picture, Drawn(regions_chart(picture))) for picture in figures.regions],
+        scatters=[(picture, Drawn(scatter_chart(picture))) for picture in figures.scatters],
+        matrices=figures.matrices,
         spent=spent,
         longest=max(seconds for _, seconds in spent) or 1.0,
+        facts=[*record.data.items(), *record.options.items(), *record.environment.items()],
     )
-    return page
 
 
-def heat_cells(matrix: Matrix) -> list[tuple[str, list[Cell]]]:
-    """The rows of a heat map as (label, cells). The fill is the square root of the value, so that small shares are visible."""
-    return [
-        (label, [Cell(share(value), math.sqrt(min(max(value, 0.0), 1.0))) for value in row])
-        for label, row in zip(matrix.labels, matrix.values, strict=True)
+def kind_of(arm: Arm) -> str:
+    """The kind of an arm's mark: arms without the teacher are baselines, those said to be controls are controls."""
+    if arm.name.startswith("teacher"):
+        return "teacher"
+    if arm.meaning.startswith("control"):
+        return "control"
+    return "baseline" if "hard" in arm.name.split("-") else "chosen"
+
+
+def _arms_chart(record: RunRecord) -> str:
+    metric = record.headline
+    scale = 100 if metric == "test_accuracy" else 1
+    bars = [
+        Bar(
+            arm.name,
+            kind_of(arm),
+            tuple(value * scale for value in arm.scores[metric]),
+            None if arm.interval is None else (arm.interval.low * scale, arm.interval.high * scale),
+        )
+        for arm in record.arms
     ]
-
-
-def share(value: float) -> str:
-    """A share in per cent, short enough for a cell; empty below 0.05 %."""
-    percent = 100 * value
-    if percent < 0.05:
-        return ""
-    return f"{percent:.1f}" if percent < 9.95 else f"{percent:.0f}"
+    name = words.METRIC_NAMES[metric]
+    return intervals_chart(
+        bars,
+        axis=f"{name} on test rows{', %' if scale == 100 else ''}",
+        text=lambda value: words.score(metric, value / scale),
+        label=f"{name} of every arm with its interval",
+    )

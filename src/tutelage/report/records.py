@@ -113,6 +113,24 @@ class PublishedTable:
 
 
 @dataclass(frozen=True)
+class LabelRow:
+    """A number of labels, and the name of the arm that learned from them alone."""
+
+    labels: int
+    alone: str
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Students that learned from few labels alone, compared with arms that learned from the teacher's answers."""
+
+    taught: tuple[str, ...]
+    """Names of the arms on the teacher's answers; the run compares each with each arm of the rows."""
+    rows: tuple[LabelRow, ...]
+    explanation: str
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """One finished run, as written to results.json."""
 
@@ -130,17 +148,23 @@ class RunRecord:
     comparisons: tuple[Comparison, ...]
     seconds: Mapping[str, float]
     published: PublishedTable | None = None
+    by_labels: LabelTable | None = None
 
     def arm(self, name: str) -> Arm:
         """The arm of this name (KeyError if there is none)."""
         return {arm.name: arm for arm in self.arms}[name]
+
+    def comparison(self, a: str, b: str) -> Comparison:
+        """The comparison of these two arms (KeyError if there is none)."""
+        return {(comparison.a, comparison.b): comparison for comparison in self.comparisons}[a, b]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; an arm's scores are on the same level as its name, as the schema specifies."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         plain["arms"] = [_arm_json(arm) for arm in self.arms]
         plain["comparisons"] = [asdict(comparison) for comparison in self.comparisons]
-        plain["published"] = asdict(self.published) if self.published else None
+        for name in ("published", "by_labels"):
+            plain[name] = asdict(plain[name]) if plain[name] else None
         return with_checksum({"schema": SCHEMA, **plain})
 
 

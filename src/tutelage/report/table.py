@@ -8,14 +8,17 @@ from rich.table import Table
 from rich.text import Text
 
 from tutelage.report import words
-from tutelage.report.records import PublishedTable, RunRecord
+from tutelage.report.records import LabelTable, PublishedTable, RunRecord
 
 VERDICT_STYLES = {"beats": "bold green", "no difference": "dim", "worse": "bold red", "differ": "bold"}
 
 
 def terminal_table(record: RunRecord) -> Group:
     """Arms, comparisons, the published table if there is one, and the time spent."""
-    parts: list[Table | Text | Padding] = [Text(record.title, style="bold"), _arms(record), _comparisons(record)]
+    parts: list[Table | Text | Padding] = [Text(record.title, style="bold"), _arms(record)]
+    if record.by_labels is not None:
+        parts += [_by_labels(record, record.by_labels), Padding(Text(record.by_labels.explanation, style="dim"), (0, 0, 1, 0))]
+    parts.append(_comparisons(record))
     parts += [Padding(Text(caution, style="dim"), (0, 0, 1, 0)) for caution in words.cautions(record)]
     if words.caveat(record):
         parts.append(Padding(Text(words.caveat(record), style="dim"), (0, 0, 1, 0)))
@@ -61,6 +64,20 @@ def _comparisons(record: RunRecord) -> Table:
             words.difference(comparison),
             Text(comparison.verdict, style=VERDICT_STYLES[comparison.verdict]),
         )
+    return table
+
+
+def _by_labels(record: RunRecord, by_labels: LabelTable) -> Table:
+    table = Table(box=None, padding=(0, 1), header_style="bold", title="Few labels", title_justify="left")
+    table.add_column("labels", justify="right")
+    table.add_column("labels alone", justify="right")
+    for name in by_labels.taught:
+        table.add_column(name)
+    for row in by_labels.rows:
+        errors = words.score("test_errors", record.arm(row.alone).mean("test_errors"))
+        taught = [record.comparison(name, row.alone) for name in by_labels.taught]
+        verdicts = [Text(f"{words.difference(one)} {one.verdict}", style=VERDICT_STYLES[one.verdict]) for one in taught]
+        table.add_row(f"{row.labels}", f"{errors} errors", *verdicts)
     return table
 
 

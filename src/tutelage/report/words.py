@@ -81,6 +81,16 @@ def milliseconds(latency: Latency | None) -> str:
     return f"{value:.{decimals}f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def heading(name: str) -> str:
+    """A name as a heading: its first letter in upper case, the others as they are."""
+    return name[:1].upper() + name[1:]
+
+
 def chosen(arm: Arm) -> str:
     """The settings chosen on validation rows, such as "temperature 2"; a range if they differ between seeds."""
     parts = []
@@ -96,3 +106,18 @@ def time_spent(record: RunRecord) -> list[tuple[str, float]]:
     stages = [(name, seconds) for name, seconds in record.seconds.items() if name != "total"]
     rest = record.seconds["total"] - sum(seconds for _, seconds in stages)
     return [*stages, ("rest", max(rest, 0.0))]
+
+
+def kilobytes(size_bytes: float) -> str:
+    """A size in bytes, kB or MB (powers of ten), with three digits."""
+    if size_bytes < 999.5:
+        return f"{size_bytes:.0f} bytes"
+    value, unit = (size_bytes / 1e6, "MB") if size_bytes >= 999_500 else (size_bytes / 1e3, "kB")
+    return f"{value:,.0f} {unit}" if value >= 99.95 else f"{value:.3g} {unit}"
+
+
+def microseconds(latency_us: float) -> str:
+    """A time in µs, ms or s, with three digits."""
+    size, unit = (1e6, "s") if latency_us >= 999_500 else (1e3, "ms") if latency_us >= 999.5 else (1.0, "µs")
+    value = latency_us / size
+    return f"{value:,.0f} {unit}" if value >= 99.95 else f"{value:.3g} {unit}"

@@ -7,9 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, require
-from tutelage.data.row_names import data_name
+from tutelage.data.row_names import data_name, row_names
+from tutelage.data.rows import Rows
 from tutelage.data.schema import Schema
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.evaluate import evaluate
@@ -17,6 +22,12 @@ from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.workflow.open_answers import OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
+from tutelage.workflow.predict import answer_columns
+
+SPLIT = "split.parquet"
+"""Where the folder of a distillation says which rows were for what."""
+DEVELOPMENT = "development"
+"""The part of the rows that students are trained and chosen on."""
 
 
 def rows_to_measure(
@@ -74,7 +85,31 @@ def open_answer_source(file: TableFile, *, labels: Path | None, teacher: str | N
     return None if labels is None else open_labels(labels)
 
 
-def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile, source: Teacher | None, *, seed: int = 0) -> Evaluation:
+def rows_trained_on(record: Mapping[str, Any], rows: Rows, folder: Path | None = None) -> int:
+    """How many of some rows a student was trained on, or chosen by, as far as its folder says.
+
+    Args:
+        record: from `open_trained`.
+        rows: as the student reads them.
+        folder: of the student; a distillation stores there which rows were for what.
+    """
+    if folder is not None and (folder / SPLIT).is_file():
+        table = pq.read_table(folder / SPLIT, columns=["part", "name"])
+        known = table.column("name").to_numpy()[table.column("part").to_numpy() == DEVELOPMENT]
+        return int(np.isin(row_names(rows.part(0, rows.count)), known).sum())
+    same = record["data"]["rows"] == rows.count and data_name(rows) == record["data"]["data"]
+    return rows.count if same else 0
+
+
+def measure(
+    student: TrainedStudent,
+    record: Mapping[str, Any],
+    file: TableFile,
+    source: Teacher | None,
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+) -> Evaluation:
     """Run `evaluate`, passing to student and teacher the columns that each of them knows.
 
     Args:
@@ -83,6 +118,7 @@ def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile,
         file: the test rows.
         source: from `open_answer_source`.
         seed: seed of the bootstrap's draws.
+        folder: of the student, where it says which rows it was trained on.
 
     Raises:
         as `evaluate`.
@@ -96,8 +132,27 @@ def measure(student: TrainedStudent, record: Mapping[str, Any], file: TableFile,
         columns = columns_known_to(source, file)
         teacher = ColumnTeacher(source, columns, columns == (file.text,), source.form, source.fingerprint)
     read = student.columns if set(student.columns) <= set(file.columns) else ()
-    if record["data"]["rows"] == rows.count and data_name(file.rows_of(read or file.features)) == record["data"]["data"]:
-        warnings.warn("these are the rows on which the student was trained; figures on other rows will be worse.", stacklevel=2)
+    known = rows_trained_on(record, file.rows_of(read or file.features), folder)
+    if known:
+        which = "these are the rows" if known == rows.count else f"{known:,} of these rows are among those"
+        warnings.warn(f"{which} on which the student was trained; figures on other rows will be worse.", stacklevel=2)
     size = record["file"]["size_bytes"]
     weights = file.weights()
     return evaluate(student, teacher, rows, file.truth_values(), seed=seed, name=record["student"], size_bytes=size, sample_weight=weights)
+
+
+def row_table(evaluation: Evaluation, outputs: Sequence[str] = ()) -> pa.Table:
+    """The answers of an evaluation row by row: the number of the row, truth, student and teacher, each as decisions and probabilities.
+
+    Args:
+        evaluation: from `measure`.
+        outputs: names of several values, in order.
+    """
+    answers = evaluation.row_answers()
+    found: dict[str, Any] = {"row": np.arange(evaluation.rows)}
+    sides = {"truth_": answers.truth, "student_": answers.student, "teacher_": answers.teacher}
+    for prefix, values in sides.items():
+        if values is not None:
+            of = answer_columns(answers.task, answers.classes, values, outputs, probabilities=prefix != "truth_", prefix=prefix)
+            found |= {"truth" if name == "truth_prediction" else name: column for name, column in of.items()}
+    return pa.table(found)

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
-from tutelage.core.files import check_whole_folder, recover_folder, whole_folder
+from tutelage.core.files import check_whole_folder, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.stages import Stages
-from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
+from tutelage.core.stored.checksums import sha256_of, with_checksum
 from tutelage.data.row_names import data_name
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Column, Schema
@@ -32,14 +32,13 @@ from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import levels_of, with_columns
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
+from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA, read_trained, student_file
 from tutelage.students.temperature import Targets, Taught, fit_at_temperature
 from tutelage.workflow.column_summary import rows_like, summarise_columns
 from tutelage.workflow.evaluate import rows_to_measure
 from tutelage.workflow.feature_guards import check_features, check_leaves
 from tutelage.workflow.open_answers import columns_known_to, in_columns_of
 
-TRAINED = "run.json"
-TRAINED_SCHEMA = 4
 STUDENT_FILE = "student.skops"
 PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "skops", "torch", "lightgbm", "xgboost")
 
@@ -113,13 +112,8 @@ def open_trained(folder: Path) -> tuple[TrainedStudent, dict[str, Any]]:
         BadInput: the folder does not exist, or was not written by `train`. DamagedFile: its files are damaged or of
             another version.
     """
-    record = _record_in(folder)
-    path = folder / STUDENT_FILE
-    try:
-        if sha256_of(path) != record["file"]["sha256"]:
-            raise DamagedFile(f"{path} is damaged: its SHA-256 differs from the one in {TRAINED}. Restore it, or train again.")
-    except OSError as error:
-        raise DamagedFile(f"{path} cannot be read ({error.strerror or error}). Restore it, or train again.") from error
+    record = read_trained(folder)
+    path = student_file(folder, record["file"])
     student = load_student(path)
     if not isinstance(student, TrainedStudent):
         raise DamagedFile(f"{path} holds a {type(student).__name__}; expected a student written by `tutelage train`. Train again.")
@@ -243,15 +237,3 @@ def file_entry(path: Path) -> dict[str, Any]:
 
 def _is_trained(folder: Path) -> bool:
     return {path.name for path in folder.iterdir()} <= {TRAINED, STUDENT_FILE}
-
-
-def _record_in(folder: Path) -> dict[str, Any]:
-    recover_folder(folder)
-    path = folder / TRAINED
-    if not path.is_file():
-        other = " It was written by `tutelage run`." if (folder / "results.json").is_file() else ""
-        raise BadInput(f"{folder} holds no trained student: it has no {TRAINED}.{other} Name a folder that `tutelage train` wrote.")
-    record = read_json(path, schema=TRAINED_SCHEMA, remedy="Restore it, or train again.")
-    if not {"student", "task", "columns", "data", "file"} <= set(record):
-        raise DamagedFile(f"{path} is damaged (entries are missing). Restore it, or train again.")
-    return record

@@ -48,6 +48,12 @@ def test_fewer_training_rows_are_other_data_with_the_same_validation(images):
     np.testing.assert_array_equal(quick.validation.targets, whole.validation.targets)
 
 
+def test_a_part_of_the_test_rows_keeps_its_labels(images):
+    split = Split(images, train_rows=100, epochs=1, every=5)
+    np.testing.assert_array_equal(split.test_inputs, pixels(images.test_images[::5]))
+    np.testing.assert_array_equal(split.test_labels, images.test_labels[::5])
+
+
 def test_pixels_run_from_zero_to_one(images):
     rows = pixels(images.test_images[:10])
     assert (rows.min(), rows.max(), rows.dtype) == (0.0, 1.0, np.float32)

@@ -142,3 +142,24 @@ def test_frozen_weights_stay_frozen():
     for network in networks:
         network[2].weight.requires_grad_(False)
     assert [parameter.requires_grad for parameter in Stack(networks, wide=True).parameters()][:2] == [False, True]
+
+
+def test_groups_of_copies_may_have_rows_of_their_own():
+    networks = [with_new_weights(lambda: mlp((6, 4, 3)), seed) for seed in range(4)]
+    stack, rows = Stack(networks, wide=True), torch.stack([ROWS, ROWS.flip(0)])
+    answers = stack(rows)
+    for index, network in enumerate(networks):
+        torch.testing.assert_close(answers[index], network(rows[index // 2]))
+    answers.square().mean().backward()
+    (first,) = torch.autograd.grad(networks[3](rows[1]).square().sum() / answers.numel(), [networks[3][0].weight])
+    torch.testing.assert_close(dict(stack.named_parameters())["inner.0.weight"].grad[3], first)
+
+
+def test_networks_whose_rows_have_three_axes_are_not_taken_for_groups():
+    def make():
+        return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Flatten(), nn.Linear(8, 3))
+
+    networks, rows = three(make), torch.randn(3, 2, 3)
+    stack, why = stack_of(networks, rows)
+    assert why == ""
+    torch.testing.assert_close(stack(rows)[2], networks[2](rows))

@@ -32,10 +32,10 @@ class Passes:
         warm_up: share of the steps in which the learning rate rises.
     """
 
-    further: int = 8
+    further: int = 4
     hard: float = 0.1
     easy: float = 0.2
-    batch_size: int = 256
+    batch_size: int = 128
     peak_rate: float = 1.5e-3
     warm_up: float = 0.2
 

@@ -6,8 +6,8 @@ https://github.com/tsitsimis/neural-network-distillation, after Hinton, Vinyals,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.arrays import Floats, one_hot
-from tutelage.core.stages import Advance, Stages
+from tutelage.core.arrays import one_hot
+from tutelage.core.stages import Stages
 from tutelage.data.datasets import load_mnist
 from tutelage.experiments.cache import Store, key_of
-from tutelage.experiments.demo import ORIGINAL_DEMO
+from tutelage.experiments.demo import ORIGINAL_DEMO, few_labels
 from tutelage.experiments.demo.as_published import add_published
 from tutelage.experiments.demo.hard_example_passes import Passes, train_hard_examples
 from tutelage.experiments.demo.mnist_setting import (
@@ -35,60 +35,41 @@ from tutelage.experiments.demo.mnist_setting import (
     pixels,
     teacher_network,
 )
+from tutelage.experiments.demo.mnist_students import (
+    MEANINGS,
+    SMOOTHINGS,
+    STUDENT_BATCH,
+    STUDENT_RATE,
+    TEMPERATURES,
+    Setting,
+    StudentTraining,
+    student_schedule,
+)
 from tutelage.experiments.recipe import Outcome, Plan, Recipe
 from tutelage.experiments.scorecard import ClassificationTest
+from tutelage.experiments.side_by_side import in_parts
 from tutelage.experiments.teaching import cached_labels, cached_network
 from tutelage.losses.functional.classification import soft_cross_entropy
-from tutelage.losses.targets import harden, smooth, soften
-from tutelage.search.choice import best_setting
+from tutelage.report.records import LabelRow, LabelTable
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.training.feeding.feeds import step_count
-from tutelage.training.loop import fit
-from tutelage.training.settings import one_cycle
-from tutelage.training.stacks.networks import mlp
-from tutelage.training.stacks.stack import Stack
 from tutelage.training.student import TorchStudent
 
 SIZES = {"": (784, 10, 10, 10), "-784-10-10": (784, 10, 10)}
 """Student sizes by the suffix of their arms: two hidden layers of 10, as the original demo's text says, and one, as its code has."""
-SMOOTHINGS = (0.0, 0.05, 0.1, 0.2)
-TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
 QUICK_ROWS = 4000
-TUNING_SEEDS = 2
-"""All candidates are trained on this many seeds; on the other seeds only those that validation chose."""
-STUDENT_BATCH, STUDENT_RATE = 256, 1e-2
-"""The peak learning rate of the students' one-cycle schedule was the best of 0.001, 0.003 and 0.01 on validation for hard labels."""
-
-
-FULL, QUICK = Passes(), Passes(further=2, batch_size=128)
-"""How the teacher is trained, from Glorot initial weights; with torch's default ones the first pass ends at 5 % validation errors."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One candidate of one arm: its label smoothing, and the temperature of student and teacher."""
-
-    arm: str
-    smoothing: float = 0.0
-    temperature: float = 1.0
-
-    @property
-    def chosen(self) -> dict[str, float]:
-        """The name and value of the setting that validation chooses."""
-        return {"temperature": self.temperature} if self.arm == "student-soft" else {"label smoothing": self.smoothing}
-
-
-# Four candidates for every arm, trained for the same number of steps: the hard-label arms are tuned as carefully as the soft one.
-SETTINGS = (
-    *(Setting("student-hard", smoothing=amount) for amount in SMOOTHINGS),
-    *(Setting("student-soft", temperature=temperature) for temperature in TEMPERATURES),
-    *(Setting("student-argmax", smoothing=amount) for amount in SMOOTHINGS),
-)
-MEANINGS = {
-    "student-hard": "the student on the true classes, label smoothing chosen on validation",
-    "student-soft": "the student on the teacher's probabilities, temperature chosen on validation",
-    "student-argmax": "control: the student on the teacher's decisions only, label smoothing chosen on validation",
+COUNTS, QUICK_COUNTS = (10_000, 3000, 600, 300), (1000, 300)
+"""Numbers of labels of the students that have few."""
+WITHOUT_LABELS = {
+    "student-soft-no-labels": "the student on the teacher's probabilities at temperature 1; no label chose anything",
+    "student-argmax-no-labels": "the student on the teacher's decisions only; no label chose anything",
 }
+UNTUNED = {"student-soft-no-labels": Setting("student-soft"), "student-argmax-no-labels": Setting("student-argmax")}
+FEW_LABELS = (
+    "The teacher exists already, and was trained on every training label; the owner of the student has few labels. Those on the left "
+    "train and tune the student alone. The students on the right learn from the teacher's answers to the training rows and use no label."
+)
+FULL, QUICK = Passes(), Passes(further=2)
+"""How the teacher is trained, from Glorot initial weights; with torch's default ones the first pass ends at 5 % validation errors."""
 
 
 def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, passes: Passes) -> tuple[nn.Module, dict[str, Any]]:
@@ -120,186 +101,161 @@ def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, passes: P
     return network, made_from
 
 
-def targets_of(setting: Setting, truth: NDArray[np.int64], labels: SoftLabels) -> Floats:
-    """(rows, classes) targets of a candidate.
-
-    Args:
-        setting: the candidate.
-        truth: (rows,) true classes.
-        labels: the teacher's answers to the same rows.
-    """
-    if setting.arm == "student-soft":
-        return soften(labels.logits, setting.temperature)
-    hard = one_hot(truth, CLASSES) if setting.arm == "student-hard" else harden(labels.probabilities)
-    return smooth(hard, setting.smoothing)
-
-
-@dataclass(frozen=True)
-class StudentTraining:
-    """What all trainings of students of one size have in common.
-
-    Attributes:
-        sizes: the sizes of the layers.
-        split: the rows.
-        labels: the teacher's answers to the training rows.
-        teacher_key: the cache key of the teacher.
-        store: the cache of trained stacks.
-        advance: called after each step.
-    """
-
-    sizes: tuple[int, ...]
-    split: Split
-    labels: SoftLabels
-    teacher_key: str
-    store: Store
-    advance: Advance
-
-    def learnt(self, settings: tuple[Setting, ...], seed: int) -> tuple[Stack, NDArray[np.float64]]:
-        """One student per setting as a stack with the same initial weights and batches, and (settings,) lowest validation errors."""
-        made_from = {
-            "what": "mnist students",
-            "data": self.split.fingerprint,
-            "labels": self.teacher_key,
-            "sizes": self.sizes,
-            "settings": [[setting.arm, setting.smoothing, setting.temperature] for setting in settings],
-            "epochs": self.split.epochs,
-            "batch_size": STUDENT_BATCH,
-            "peak_rate": STUDENT_RATE,
-            "seed": seed,
-        }
-        stack, report = cached_network(
-            self.store, made_from, lambda: Stack([mlp(self.sizes)] * len(settings), wide=True), lambda stack: self._trained(stack, settings)
-        )
-        return stack, report["errors"]
-
-    def _trained(self, stack: nn.Module, settings: tuple[Setting, ...]) -> Mapping[str, NDArray[Any]]:
-        # (rows, candidates, classes), so that one index operation per step fetches the targets of all candidates.
-        targets = np.stack([targets_of(setting, self.split.labels, self.labels) for setting in settings], axis=1).astype(np.float32)
-        inputs = torch.from_numpy(self.split.inputs)
-        temperature = torch.tensor([setting.temperature for setting in settings])[:, None, None]
-        optimizer = torch.optim.Adam(stack.parameters(), lr=STUDENT_RATE, fused=True)
-        report = fit(
-            stack,
-            lambda logits, target_probs: soft_cross_entropy(logits, target_probs.transpose(0, 1), temperature=temperature),
-            inputs=inputs,
-            targets=torch.from_numpy(targets),
-            epochs=self.split.epochs,
-            batch_size=STUDENT_BATCH,
-            validation=self.split.validation,
-            advance=self.advance,
-            optimizer=optimizer,
-            schedule=one_cycle(optimizer, step_count(len(inputs), batch_size=STUDENT_BATCH, epochs=self.split.epochs)),
-        )
-        return {"errors": report.scores.min(axis=0)}
-
-    def chosen(self, seeds: tuple[int, ...]) -> dict[str, tuple[Setting, tuple[TorchStudent, ...]]]:
-        """For each arm, the candidate with the fewest validation errors on the first seeds, and its students of all seeds."""
-        tried = [self.learnt(SETTINGS, seed) for seed in seeds[:TUNING_SEEDS]]
-        errors = np.stack([found for _, found in tried])
-        best = {}
-        for arm in MEANINGS:
-            candidates = [index for index, setting in enumerate(SETTINGS) if setting.arm == arm]
-            best[arm] = candidates[best_setting(errors[:, candidates])]
-        settings = tuple(SETTINGS[index] for index in best.values())
-        further = [self.learnt(settings, seed)[0] for seed in seeds[TUNING_SEEDS:]]
-        return {
-            arm: (SETTINGS[index], (*(_student(stack, index) for stack, _ in tried), *(_student(stack, place) for stack in further)))
-            for place, (arm, index) in enumerate(best.items())
-        }
-
-
-def _student(stack: Stack, index: int) -> TorchStudent:
-    return TorchStudent(stack.copy(index), classes=range(CLASSES))
-
-
 def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
-    """Train one teacher, record its answers, and train students of two sizes: all candidates on two seeds, the chosen ones on all."""
+    """Train one teacher, record its answers, and train students of two sizes on them, on every label and on few."""
     with stages.stage("data"):
-        split = Split(load_mnist(), train_rows=QUICK_ROWS if plan.quick else TRAIN_ROWS, epochs=10 if plan.quick else 20)
+        split = _split(plan)
     teacher, made_from = _teacher(split, store, stages, seed=plan.seeds[0], passes=QUICK if plan.quick else FULL)
     with stages.stage("answers"):
         labels = cached_labels(store, teacher, made_from, split.inputs, tuple(range(CLASSES)))
         test_labels = cached_labels(store, teacher, made_from, split.test_inputs, tuple(range(CLASSES)))
-    steps = step_count(len(split.inputs), batch_size=STUDENT_BATCH, epochs=split.epochs)
-    models: dict[str, tuple[Any, ...]] = {"teacher": (TorchStudent(teacher, classes=range(CLASSES)),)}
-    chosen: dict[str, Setting] = {}
-    with stages.stage("students", steps * len(SIZES) * len(plan.seeds)) as advance:
-        for suffix, sizes in SIZES.items():
-            student_training = StudentTraining(sizes, split, labels, key_of(made_from), store, advance)
-            for arm, (setting, students) in student_training.chosen(plan.seeds).items():
-                models[arm + suffix], chosen[arm + suffix] = students, setting
-    outcome = _measure(plan, split, models=models, chosen=chosen, labels=labels, test_labels=test_labels, stages=stages)
+    students = {
+        "teacher": Students("the original demo's network, trained at temperature 1", (TorchStudent(teacher, classes=range(CLASSES)),))
+    }
+    students |= _students(plan, split, labels, key_of(made_from), store, stages)
+    students |= _few_label_students(plan, split, store, stages)
+    outcome = _measure(plan, split, students=students, labels=labels, test_labels=test_labels, stages=stages)
     if plan.as_published:
         return add_published(outcome, plan, store=store, stages=stages, split=split, right_labels=labels)
     return outcome
+
+
+def _split(plan: Plan) -> Split:
+    if plan.quick:
+        return Split(load_mnist(), train_rows=QUICK_ROWS, epochs=10, held_out=2000, every=5)
+    return Split(load_mnist(), train_rows=TRAIN_ROWS, epochs=20)
+
+
+@dataclass(frozen=True)
+class Students:
+    """The models of one arm.
+
+    Attributes:
+        meaning: as in `Arm`.
+        models: one per seed; the teacher is one.
+        chosen: as in `Arm`.
+    """
+
+    meaning: str
+    models: tuple[TorchStudent, ...]
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _students(plan: Plan, split: Split, labels: SoftLabels, teacher_key: str, store: Store, stages: Stages) -> dict[str, Students]:
+    """The arms of both sizes with every label, and those of the first size without any."""
+    found, parts = {}, in_parts(plan.seeds)
+    with stages.stage("students", student_schedule(split).steps * len(SIZES) * len(parts)) as advance:
+        for suffix, sizes in SIZES.items():
+            candidates = StudentTraining(sizes, split, labels, teacher_key, store, advance).candidates(plan.seeds)
+            for arm, setting in candidates.chosen().items():
+                meaning = f"{MEANINGS[arm]} ({'-'.join(map(str, sizes))})"
+                found[arm + suffix] = Students(meaning, candidates.students[setting], setting.chosen)
+            if suffix == "":
+                found |= {name: Students(meaning, candidates.students[UNTUNED[name]]) for name, meaning in WITHOUT_LABELS.items()}
+    return found
+
+
+def _few_label_students(plan: Plan, split: Split, store: Store, stages: Stages) -> dict[str, Students]:
+    """The arms on few labels alone."""
+    schedule, counts = (few_labels.QUICK, QUICK_COUNTS) if plan.quick else (few_labels.FULL, COUNTS)
+    with stages.stage("few labels", 2 * schedule.steps * len(in_parts(plan.seeds))) as advance:
+        training = few_labels.FewLabels(counts, SIZES[""], split, schedule, store, advance)
+        students, settings = training.students(plan.seeds)
+    return {
+        few_label_arm(count): Students(
+            f"the student on {count} true classes alone, tuned with a fifth of them",
+            students[count],
+            {
+                "weight decay": [setting.weight_decay for setting in settings[count]],
+                "label smoothing": [setting.smoothing for setting in settings[count]],
+            },
+        )
+        for count in counts
+    }
+
+
+def few_label_arm(count: int) -> str:
+    """The name of the arm that learns from this many labels alone."""
+    return f"student-hard-{count}-labels"
 
 
 def _measure(
     plan: Plan,
     split: Split,
     *,
-    models: Mapping[str, tuple[Any, ...]],
-    chosen: Mapping[str, Setting],
+    students: Mapping[str, Students],
     labels: SoftLabels,
     test_labels: SoftLabels,
     stages: Stages,
 ) -> Outcome:
+    models = {name: arm.models for name, arm in students.items()}
+    counts = QUICK_COUNTS if plan.quick else COUNTS
+    label_rows = _label_rows(split, counts)
     with stages.stage("evaluation"):
-        predictions = {name: np.stack([model.predict(split.test_inputs) for model in models[name]]) for name in chosen}
+        predictions = {
+            name: np.stack([model.predict(split.test_inputs) for model in own]) for name, own in models.items() if name != "teacher"
+        }
         predictions["teacher"] = test_labels.logits.argmax(axis=1)[None]
-        arms = [measured_network("teacher", "the original demo's network, trained at temperature 1", plan.seeds[:1], predictions, models)]
-        for name, setting in chosen.items():
-            meaning = MEANINGS[setting.arm] + (" (784-10-10)" if name != setting.arm else " (784-10-10-10)")
-            arms.append(measured_network(name, meaning, plan.seeds, predictions, models, chosen=setting.chosen))
+        arms = [
+            measured_network(name, arm.meaning, plan.seeds[: len(arm.models)], predictions, models, chosen=arm.chosen)
+            for name, arm in students.items()
+        ]
         drawn = {name: predictions[name] for name in ("teacher", "student-hard", "student-soft")}
         figures = pictures(split, labels.logits, drawn)
     return Outcome(
         arms=tuple(arms),
         models=models,
-        test=ClassificationTest(split.images.test_labels, predictions["teacher"][0]),
-        pairs=_pairs(),
-        protocol=_protocol(plan, split),
+        test=ClassificationTest(split.test_labels, predictions["teacher"][0]),
+        pairs=_pairs(label_rows),
+        protocol=_protocol(plan, split, counts),
         data=described(split),
         figures=figures,
+        by_labels=LabelTable(tuple(WITHOUT_LABELS), label_rows, FEW_LABELS),
     )
 
 
-def _pairs() -> tuple[tuple[str, str, str], ...]:
-    questions: tuple[Callable[[str], tuple[str, str, str]], ...] = (
-        lambda s: (
-            f"student-soft{s}",
-            f"student-hard{s}",
-            "Is the student better with the teacher's probabilities than with the true classes and tuned label smoothing?",
-        ),
-        lambda s: (
-            f"student-soft{s}",
-            f"student-argmax{s}",
-            "Is the student better with the teacher's probabilities than with its decisions only?",
-        ),
-        lambda s: (
-            f"student-argmax{s}",
-            f"student-hard{s}",
-            "Is the student better with the teacher's decisions than with the true classes?",
-        ),
+def _label_rows(split: Split, counts: tuple[int, ...]) -> tuple[LabelRow, ...]:
+    """The arms that learn from labels alone, from every label, of which some validate, to the fewest."""
+    every = LabelRow(split.train_rows + len(split.validation.targets), "student-hard")
+    return (every, *(LabelRow(count, few_label_arm(count)) for count in counts))
+
+
+def _pairs(rows: tuple[LabelRow, ...]) -> tuple[tuple[str, str, str], ...]:
+    with_labels = [  # few labels first: the first pair is the main result
+        (arm, row.alone, f"Is the student {meaning}, without any label, better than a tuned one on {row.labels} labels alone?")
+        for row in (*rows[1:], rows[0])
+        for arm, meaning in (
+            ("student-soft-no-labels", "on the teacher's probabilities"),
+            ("student-argmax-no-labels", "on the teacher's decisions"),
+        )
+    ]
+    questions = (
+        ("soft", "hard", "Is the student better with the teacher's probabilities than with the true classes and tuned label smoothing?"),
+        ("soft", "argmax", "Is the student better with the teacher's probabilities than with its decisions only?"),
+        ("argmax", "hard", "Is the student better with the teacher's decisions than with the true classes?"),
     )
-    within = tuple(question(suffix) for suffix in SIZES for question in questions)
-    return (*within, ("student-soft", "teacher", "How much of the teacher's accuracy does the student lose?"))
+    within = [(f"student-{a}{suffix}", f"student-{b}{suffix}", question) for suffix in SIZES for a, b, question in questions]
+    lost = ("student-soft", "teacher", "How much of the teacher's accuracy does the student lose?")
+    return (*with_labels, *within, lost)
 
 
-def _protocol(plan: Plan, split: Split) -> tuple[str, ...]:
-    rows = len(split.validation.targets)
+def _protocol(plan: Plan, split: Split, counts: tuple[int, ...]) -> tuple[str, ...]:
+    rows, passes = len(split.validation.targets), QUICK if plan.quick else FULL
     return (
-        f"The first {split.train_rows} training rows are used for training and the last {rows} of the 60 000 for validation. The 10 000 "
-        "test rows are not used for any choice.",
-        "Teacher: the original demo's network, trained once at temperature 1 (Adam, one-cycle schedule): one pass over all rows, then "
-        "passes over the tenth with the largest losses and a fifth of the others, weighted for those left out, with the convolution frozen "
-        "after the first pass.",
+        f"The first {split.train_rows} training rows are used for training and the last {rows} of the 60 000 for validation. The "
+        f"{len(split.test_labels)} test rows are not used for any choice.",
+        "Teacher: the original demo's network, trained once at temperature 1 on all training labels (Adam, one-cycle schedule): one pass "
+        f"over all rows, then {passes.further} over the tenth with the largest losses and a fifth of the others, weighted for those left "
+        f"out, with the convolution frozen after the first pass.",
         "The teacher is queried once, in eval mode; its logits are recorded and softened afterwards.",
         f"{len(plan.seeds)} seeds of students. For each seed all arms have the same initial weights and batches (Adam, one-cycle schedule "
         f"with peak {STUDENT_RATE}, batches of {STUDENT_BATCH}, {split.epochs} epochs).",
         f"Every arm has four candidates: temperatures {', '.join(f'{t:g}' for t in TEMPERATURES)} for soft labels, label smoothing "
-        f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard labels. Validation chooses the epoch of each student and, by the mean over "
-        f"the first {TUNING_SEEDS} seeds, one candidate per arm.",
+        f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard labels. Validation chooses one candidate per arm, by the mean over the seeds.",
+        f"Few labels: each seed draws {', '.join(map(str, counts))} of the training rows. A fifth of these labels chooses one of "
+        f"{len(few_labels.SETTINGS)} candidates (weight decay and label smoothing); the chosen student is trained again on all of them.",
+        "Without labels: the student on the teacher's answers to all training rows, at temperature 1 and without smoothing. Nothing was "
+        "chosen for it. The teacher itself was trained on every training label: it exists already, and labels are few for the student.",
         "Differences are paired by seed and test row, and the intervals cover both (crossed random effects). "
         "They hold for this one teacher; results with another teacher may be better or worse.",
     )

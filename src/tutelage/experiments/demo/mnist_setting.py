@@ -42,12 +42,14 @@ class Split:
         train_rows: number of training rows, from the start of the training images.
         epochs: number of epochs of the students.
         held_out: number of validation rows, from the end of the training images.
+        every: use every test row, or one in this many.
     """
 
     images: Images
     train_rows: int
     epochs: int
     held_out: int = 10_000
+    every: int = 1
 
     @cached_property
     def inputs(self) -> NDArray[np.float32]:
@@ -67,8 +69,13 @@ class Split:
 
     @cached_property
     def test_inputs(self) -> NDArray[np.float32]:
-        """(10 000, 784) pixels."""
-        return pixels(self.images.test_images)
+        """(test rows, 784) pixels."""
+        return pixels(self.images.test_images[:: self.every])
+
+    @cached_property
+    def test_labels(self) -> NDArray[np.int64]:
+        """(test rows,) true classes."""
+        return self.images.test_labels[:: self.every]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -151,7 +158,7 @@ def described(split: Split) -> dict[str, Any]:
         "attribution": split.images.attribution,
         "training rows": split.train_rows,
         "validation rows": len(split.validation.targets),
-        "test rows": len(split.images.test_labels),
+        "test rows": len(split.test_labels),
         "fingerprint of the training rows": split.fingerprint,
     }
 
@@ -168,6 +175,6 @@ def pictures(split: Split, logits: Floats, predictions: Mapping[str, NDArray[Any
     return Figures(
         matrices=(
             *(mean_soft_labels(soften(logits, t), split.labels, classes, temperature=t) for t in (1.0, 4.0)),
-            *(confusion(name, predicted, split.images.test_labels, classes) for name, predicted in predictions.items()),
+            *(confusion(name, predicted, split.test_labels, classes) for name, predicted in predictions.items()),
         )
     )

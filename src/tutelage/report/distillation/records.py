@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from tutelage.core.records import Comparison, Export, Interval, Latency
+from tutelage.core.records import Comparison, Export, Interval, Latency, record_from
 from tutelage.core.stored.checksums import with_checksum
 
 SCHEMA = 1
@@ -92,6 +92,7 @@ class DistillationRecord:
         options: settings of the run.
         seconds: of each stage, and in total.
         environment: the versions that ran.
+        provenance: the teacher and the rows, by name and content.
         notes: what was left out and why, a sentence each.
     """
 
@@ -114,11 +115,17 @@ class DistillationRecord:
     seconds: Mapping[str, float]
     environment: Mapping[str, str]
     looks: tuple[Look, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name (KeyError if there is none)."""
         return {arm.name: arm for arm in self.arms}[name]
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> DistillationRecord:
+        """The record from what `to_json` returned, once its checksum was checked."""
+        return record_from(cls, plain)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, with a checksum."""

@@ -11,6 +11,7 @@ from tutelage.core.errors import BadInput, DamagedFile, require, shown
 from tutelage.core.files import whole_file
 from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops
 from tutelage.core.stored.tree_nodes import sound_tree, trees_in
+from tutelage.students.saved.trained_folder import read_trained, student_file
 from tutelage.students.saved.version import AGAIN, OURS, STUDENT_SCHEMA, check_schema
 
 # skops asks before it loads these. Ours hold arrays, other estimators and, as text, Boosters, which prove themselves;
@@ -25,8 +26,8 @@ TRUSTED = [
     "tutelage.students.columns.Levels",
     "tutelage.students.columns.Numbers",
     "tutelage.students.linear.SoftLogistic",
-    "tutelage.students.mlp.SoftMLP",
-    "tutelage.students.mlp_regressor.NetworkRegressor",
+    "tutelage.students.networks.mlp.SoftMLP",
+    "tutelage.students.networks.mlp_regressor.NetworkRegressor",
     "tutelage.students.multilabel.PerLabel",
     "tutelage.students.saved.trained.TrainedStudent",
     "tutelage.students.trees.SoftForest",
@@ -92,7 +93,7 @@ def load_student(path: Path | str, *, network: Callable[[], Any] | None = None, 
     """Read a student that `save_student` wrote; nothing in the file is executed.
 
     Args:
-        path: the file, with its suffix.
+        path: the file, with its suffix; or a folder that `tutelage distill` or `tutelage train` wrote.
         network: a function that builds the network, for a file that holds weights alone.
         output: as for `TorchStudent`, for a student that had one.
 
@@ -101,7 +102,8 @@ def load_student(path: Path | str, *, network: Callable[[], Any] | None = None, 
 
     Raises:
         DamagedFile: not such a file, or one that was damaged or tampered with. StaleCache: a file of another version of the format.
-        BadInput: `network` or `output` is missing, not needed, or builds another network. MissingExtra: a network, without torch.
+        BadInput: `network` or `output` is missing, not needed, or builds another network; a folder without a student. MissingExtra: a
+            network, without torch.
 
     Warns:
         UserWarning: the code, a hook or a setting of the network that `network` builds has changed since it was saved.
@@ -115,6 +117,8 @@ def load_student(path: Path | str, *, network: Callable[[], Any] | None = None, 
         tutelage.core.errors.DamagedFile: missing.skops cannot be read (No such file or directory). ...
     """
     path = checked_path("path", path)
+    if path.is_dir():
+        path = student_file(path, read_trained(path)["file"])
     if path.suffix == ".safetensors":
         require("torch")
         from tutelage.students.saved.networks import load_network

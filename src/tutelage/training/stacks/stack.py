@@ -50,7 +50,11 @@ class Stack(StackedNetwork):
         self._layers = _plain_layers(self.inner) if wide else None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(batch, ...) -> (copies, batch, classes)."""
+        """(batch, ...) -> (copies, batch, classes).
+
+        A wide stack also takes (groups, batch, features), other rows for each of `groups` equal parts of the copies, in order: so
+        copies with different batches train as one stack.
+        """
         if self._layers is None:
             state = {**dict(self.inner.named_parameters()), **dict(self.inner.named_buffers())}
             answers: Tensor = torch.vmap(self._call_one, in_dims=(0, None), randomness="same")(state, inputs)
@@ -167,9 +171,13 @@ def _linear(layer: Any, hidden: Tensor, shared: bool) -> tuple[Tensor, bool]:
     weight: Tensor = layer.weight
     copies = len(weight)
     bias = weight.new_zeros(copies, weight.shape[1]) if layer.bias is None else layer.bias
-    if shared:
+    if shared and hidden.ndim == 2:
         wide = torch.addmm(bias.flatten()[:, None], weight.flatten(0, 1), hidden.t())
         return wide.view(copies, -1, wide.shape[1]).transpose(1, 2), False
+    if shared:
+        groups, batch, features = hidden.shape
+        wide = torch.baddbmm(bias.view(groups, -1, 1), weight.view(groups, -1, features), hidden.transpose(1, 2))
+        return wide.view(copies, -1, batch).transpose(1, 2), False
     return torch.baddbmm(bias[:, :, None], weight, hidden.transpose(1, 2)).transpose(1, 2), False
 
 

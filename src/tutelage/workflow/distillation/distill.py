@@ -10,7 +10,7 @@ from typing import Any
 
 from tutelage.checks.findings import Preflight
 from tutelage.core.answer_kinds import Task
-from tutelage.core.arguments import one_of_type, seed_of, whole
+from tutelage.core.arguments import flag, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.records import Comparison, Export
@@ -21,8 +21,8 @@ from tutelage.search.families import families_of
 from tutelage.search.limits import Limits
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
-from tutelage.workflow.distillation.plan import SEEDS, TRIALS, Plan
-from tutelage.workflow.distillation.problem import Problem, row_set
+from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
+from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
 from tutelage.workflow.distillation.run import distillation
 from tutelage.workflow.train import open_trained
 
@@ -92,6 +92,7 @@ def distill(
     students: str | Iterable[Any] | Mapping[str, Any] | None = None,
     pool: Any = None,
     test: Any = None,
+    train: Any = None,
     limits: Limits | None = None,
     trials: int = TRIALS,
     seeds: int = SEEDS,
@@ -101,6 +102,7 @@ def distill(
     times: Any = None,
     export: str | Sequence[str] | None = None,
     seed: int = 0,
+    show_rows: bool = False,
     into: Path | str | None = None,
 ) -> Distillation:
     """Distil a teacher into a small student, with evidence: searched on validation rows, tested once on rows that chose nothing.
@@ -116,6 +118,7 @@ def distill(
             their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy.
         pool: rows without ground truth, which the teacher labels.
         test: (X, y) or (X, y, weights) of rows that choose nothing; a share of X by default.
+        train: rows that the teacher was trained on, to say how many of the test rows it has seen.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
         seeds: trainings of each arm, two at least.
@@ -125,6 +128,7 @@ def distill(
         times: (rows,) when each row was seen; the latest are tested on.
         export: formats of the student's files, "onnx" if not given; the first is measured against the limits.
         seed: of the split and all random draws.
+        show_rows: show the rows on which student and teacher disagree most in the report; otherwise it holds counts only.
         into: the folder; a run that was stopped there goes on. By default a temporary one.
 
     Returns:
@@ -147,15 +151,19 @@ def distill(
     opened = as_teacher(teacher)
     task = opened.form.task
     tested = None
+    if isinstance(test, tuple) and len(test) not in (2, 3):
+        raise BadInput(f"test is a tuple of {len(test)}; expected (X, y), or (X, y, sample_weight).")
     if test is not None:
         X_test, y_test, weights = (*test, None, None)[:3] if isinstance(test, tuple) and len(test) in (2, 3) else (test, None, None)
         tested = row_set(X_test, y_test, weights=weights)
+    given = row_set(X, y, weights=sample_weight, groups=groups, times=times)
     problem = Problem(
         opened,
         type(teacher).__name__,
-        row_set(X, y, weights=sample_weight, groups=groups, times=times),
-        tested,
-        None if pool is None else row_set(pool),
+        given,
+        in_columns(given, tested, "test", teacher_too=True),
+        in_columns(given, None if pool is None else row_set(pool), "pool", teacher_too=True),
+        seen=in_columns(given, None if train is None else row_set(train), "train", teacher_too=True),
     )
     plan = plan_of(
         task,
@@ -167,6 +175,7 @@ def distill(
         metric=metric,
         export=export,
         seed=seed,
+        show_rows=show_rows,
     )
     folder = Path(tempfile.mkdtemp(prefix="tutelage-")) if into is None else checked_path("into", into)
     return distilled(problem, plan, folder, Stages())
@@ -189,6 +198,7 @@ def plan_of(
     metric: str | None = None,
     export: str | Sequence[str] | None = None,
     seed: int = 0,
+    show_rows: bool = False,
 ) -> Plan:
     """The settings of a distillation, checked.
 
@@ -200,14 +210,25 @@ def plan_of(
     known = ["mse"] if task == "regression" else figures["truth" if has_truth else "teacher"]
     if metric is not None and metric not in known:
         raise BadInput(f"metric is {shown(metric)}; expected one of {', '.join(known)}.")
-    named = ("onnx",) if export is None else (export,) if isinstance(export, str) else export
+    if whole("trials", trials, 1) < len(families):
+        named = ", ".join(family.name for family in families)
+        raise BadInput(f"trials is {trials}; expected {len(families)} or more, one for each of the students {named}.")
     return Plan(
         families,
         Limits() if limits is None else one_of_type("limits", limits, Limits, "tutelage.Limits(...)"),
-        trials=whole("trials", trials, len(families)),
+        trials=whole("trials", trials, 1),
         seeds=whole("seeds", seeds, 2),
         metric=known[0] if metric is None else metric,
         seed=seed_of("seed", seed),
-        exports=tuple(dict.fromkeys(check_target(name) for name in named)),
+        exports=_targets("onnx" if export is None else export),
         exports_asked_for=export is not None,
+        show_rows=SHOWN_ROWS if flag("show_rows", show_rows) else 0,
     )
+
+
+def _targets(export: str | Iterable[str]) -> tuple[str, ...]:
+    """The ends of the files to write."""
+    names = [export] if isinstance(export, str) or not isinstance(export, Iterable) else list(export)
+    if not names:
+        raise BadInput("export is empty; expected one format at least, such as 'onnx'.")
+    return tuple(dict.fromkeys(check_target(text("export", name)) for name in names))

@@ -3,6 +3,7 @@
 run/
     plan.json          what the run is made from; another call goes on only with the same
     work/              answers of the teacher, trials, students of each seed: what a stopped run resumes from
+    split.parquet      which of the rows were for what, by their numbers and names
     students/          the students of every arm and seed
     run.json, student.skops      the chosen student, as `tutelage train` writes it
     results.json, report.html    the record, and the page that shows it
@@ -11,8 +12,8 @@ run/
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from tutelage.core.errors import BadInput, CannotWrite, DamagedFile
 from tutelage.core.files import check_place, is_empty, locked, write_text
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
+from tutelage.workflow.evaluate import SPLIT
 
 PLAN = "plan.json"
+PREFLIGHT = "work/preflight.json"
 SCHEMA = 1
 REMEDY = "Delete the folder, and run it again."
 
@@ -47,18 +50,26 @@ class RunFolder:
 
     @contextmanager
     def opened(self, plan: Mapping[str, Any]) -> Iterator[None]:
-        """Hold the folder, and store what the run is made from.
+        """Hold the folder, and store what the run is made from. A run that ends before anything else is stored leaves no folder behind.
 
         Raises:
             BadInput: the folder holds a run that was made from something else. CannotWrite: another process works in it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            with locked(self.path):
-                self._take(json.loads(dumps(plan)))
+        missing = [place for place in (self.path, *self.path.parents) if not place.exists()]
+        with ExitStack() as held:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                held.enter_context(locked(self.path))
+            except BlockingIOError as error:
+                raise CannotWrite(f"another process works in {self.path}; wait until it has finished, or choose another folder.") from error
+            except OSError as error:
+                raise CannotWrite(f"{self.path} cannot be written ({error.strerror or error}); choose another folder.") from error
+            self._take(json.loads(dumps(plan)))
+            try:
                 yield
-        except BlockingIOError as error:
-            raise CannotWrite(f"another process works in {self.path}; wait until it has finished, or choose another folder.") from error
+            except BaseException:
+                self._remove_unused(missing)
+                raise
 
     def _take(self, plan: Mapping[str, Any]) -> None:
         if not (self.path / PLAN).exists():
@@ -68,8 +79,20 @@ class RunFolder:
         changed = sorted(name for name in {*stored, *plan} if stored.get(name) != plan.get(name))
         if changed:
             raise BadInput(
-                f"{self.path} holds a run with another {' and another '.join(map(_spoken, changed))}; choose another folder, or delete it."
+                f"{self.path} holds a run with {' and '.join(_OTHERS.get(name, f'another {name}') for name in changed)}; "
+                "pass what it was started with, choose another folder, or delete it."
             )
+
+    def _remove_unused(self, missing: Sequence[Path]) -> None:
+        """Remove a folder that holds nothing that took long, and the empty folders around it that did not exist before."""
+        found = [path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if not path.is_dir()]
+        if set(found) <= {PLAN, SPLIT, PREFLIGHT}:
+            for name in found:
+                (self.path / name).unlink(missing_ok=True)
+            inside = sorted((path for path in self.path.rglob("*") if path.is_dir()), reverse=True)
+            with suppress(OSError):  # something else is there by now
+                for place in (*inside, *missing):
+                    place.rmdir()
 
     def write(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a JSON file, whole and with a checksum."""
@@ -110,5 +133,13 @@ def _is_ours(folder: Path) -> bool:
     return is_empty(folder) or (folder / PLAN).is_file()
 
 
-def _spoken(name: str) -> str:
-    return name.replace("_", " ")
+_OTHERS = {
+    "rows": "other rows or another ground truth",
+    "test_rows": "other test rows",
+    "pool": "another pool",
+    "students": "other students or settings that are searched",
+    "limits": "other limits",
+    "number_of_trials": "another number of trials",
+    "first_export": "another first export, whose size and latency count",
+}
+"""What differs from the stored run, in words, by its name in the plan."""

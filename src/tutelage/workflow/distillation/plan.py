@@ -13,6 +13,8 @@ TRIALS = 24
 SEEDS = 5
 MADE_ROWS = 20_000
 """The most rows that are made where there is no pool."""
+SHOWN_ROWS = 12
+"""Rows that the report shows if rows are to be shown."""
 SEARCH_CELLS = 4_000_000
 """Cells of the rows that trials are fitted on, at most; the chosen settings are fitted on all rows."""
 
@@ -30,6 +32,7 @@ class Plan:
         seed: of the split and of all other random draws.
         exports: ends of the files to write, such as ".onnx"; the first is measured against the limits.
         exports_asked_for: whether the user named these formats; otherwise a student without such a file is one without a file.
+        show_rows: number of test rows that the report shows, of those on which student and teacher disagree most.
     """
 
     families: tuple[Family, ...]
@@ -40,6 +43,7 @@ class Plan:
     seed: int = 0
     exports: tuple[str, ...] = (".onnx",)
     exports_asked_for: bool = False
+    show_rows: int = 0
 
     def identity(self) -> dict[str, Any]:
         """What tells this plan from others; more seeds and other exports go on with the same."""

@@ -14,7 +14,7 @@ from tutelage.checks.findings import Preflight
 from tutelage.checks.preflight import preflight
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.environment import environment
-from tutelage.core.errors import TutelageError, require
+from tutelage.core.errors import TutelageError, require, require_extras
 from tutelage.core.records import Export
 from tutelage.core.stages import Stages
 from tutelage.data.rows import as_rows
@@ -28,21 +28,27 @@ from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
 from tutelage.softlabels.recording import record
-from tutelage.workflow.distillation.arms import Arm, arms_of
-from tutelage.workflow.distillation.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
 from tutelage.workflow.distillation.evidence.choice import best_of, choose
+from tutelage.workflow.distillation.evidence.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
+from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, First
 from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
-from tutelage.workflow.distillation.finals import Finalists, Finals, First
-from tutelage.workflow.distillation.folder import RunFolder
-from tutelage.workflow.distillation.outputs import write_record, write_student
-from tutelage.workflow.distillation.part import Part, part_of
+from tutelage.workflow.distillation.folder import PREFLIGHT, RunFolder
+from tutelage.workflow.distillation.given.part import Part, part_of
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.split import Places, split
 from tutelage.workflow.distillation.plan import MADE_ROWS, Plan
-from tutelage.workflow.distillation.problem import Problem, RowSet
-from tutelage.workflow.distillation.search import Judge
+from tutelage.workflow.distillation.reporting.loading import how_to_load
+from tutelage.workflow.distillation.reporting.outputs import finished_record, write_record, write_split, write_student
+from tutelage.workflow.distillation.reporting.pictures import figures_of
+from tutelage.workflow.distillation.reporting.provenance import provenance_of
+from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
+from tutelage.workflow.distillation.reporting.write import write_report
+from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.rows import DevelopmentRows
+from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import plain_model, usable_students
-from tutelage.workflow.distillation.split import Places, split
+from tutelage.workflow.evaluate import SPLIT
 
 
 def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> DistillationRecord:
@@ -58,14 +64,32 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
         BadInput: the folder holds another run, or the rows are too few. SelfCheckFailed: preflight finds an error.
             CannotWrite: the folder cannot be written.
     """
+    require_extras(("distill", "report"))
     folder = RunFolder(into)
     folder.check()
+    _check_recorded(problem)
     with folder.opened(_identity(problem, plan)):
+        finished = finished_record(folder, plan)
+        if finished is not None:
+            with stages.stage("finished before, its results are read"):
+                return finished
         return _Run(problem, plan, folder, stages).finish()
 
 
+def _check_recorded(problem: Problem) -> None:
+    """Check, before any work, that recorded answers hold all rows.
+
+    Raises:
+        LabelMismatch: they do not.
+    """
+    if isinstance(problem.teacher, LabelFolder | SoftLabels):
+        for rows in (problem.given, problem.test, problem.pool):
+            if rows is not None:
+                query(problem.teacher, rows.asked)
+
+
 def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
-    sets = {"rows": problem.given, "test_rows": problem.test, "pool": problem.pool}
+    sets = {"rows": problem.given, "test_rows": problem.test, "pool": problem.pool, "training_rows": problem.seen}
     return {
         "teacher": problem.teacher.fingerprint,
         **{name: None if rows is None else rows.identity() for name, rows in sets.items()},
@@ -101,6 +125,7 @@ class _Run:
         self.looks = looks_before(self.folder, seeds=self.plan.seeds)
         with self.stages.stage("split"):
             self.split = split(self.problem, seed=self.plan.seed)
+            write_split(self.folder, self.problem, self.split)
         checked = self._preflight()
         with self.stages.stage("ask the teacher"):
             self.given = part_of(self.problem.given, self._answers("given", self.problem.given), self.form)
@@ -118,11 +143,10 @@ class _Run:
 
     def _preflight(self) -> Preflight:
         """The checks of the teacher on the rows that it is asked; an error stops the run."""
-        name = "work/preflight.json"
         with self.stages.stage("preflight"):
-            if not self.folder.has(name):
-                self.folder.write(name, {"found": self._checked().to_json()})
-            return Preflight.from_json(self.folder.read(name)["found"]).raise_for_errors()
+            if not self.folder.has(PREFLIGHT):
+                self.folder.write(PREFLIGHT, {"found": self._checked().raise_for_errors().to_json()})
+            return Preflight.from_json(self.folder.read(PREFLIGHT)["found"]).raise_for_errors()
 
     def _checked(self) -> Preflight:
         given, test, places = self.problem.given, self.problem.test, self.split.development
@@ -234,6 +258,8 @@ class _Run:
         looks = with_this_look(self.folder, self.looks, seeds=self.plan.seeds)
         full = self.rows.of_seed(0)
         exports = self._exported(shipped.students[0], full.validation.rows)
+        with self.stages.stage("measure the teacher"):
+            cost = teacher_cost(self.problem.teacher, self.problem.given.asked, self.folder)
         of_teacher = full.validation.answers if self.form.task == "regression" else self.form.probabilities(full.validation.answers)
         found = DistillationRecord(
             title=self.problem.teacher_name,
@@ -246,7 +272,7 @@ class _Run:
             reason=reason,
             arms=(
                 *(arm_result(one, tested, kinds.get(one.arm.name, "distilled")) for one in every),
-                teacher_result(tested, self.judge.figures(of_teacher, full.validation, full)),
+                teacher_result(tested, self.judge.figures(of_teacher, full.validation, full), cost),
             ),
             comparisons=tested.compare(asked, share=looks[-1].share),
             looks=looks,
@@ -261,6 +287,7 @@ class _Run:
                 "repeated_test": self.split.repeated,
                 "seen_test": self.split.seen,
                 "test_rows": self.split.how,
+                "names": SPLIT,
             },
             findings=checked.to_json(),
             exports=exports,
@@ -268,8 +295,13 @@ class _Run:
             options={"trials": self.plan.trials, "seeds": self.plan.seeds, "seed": self.plan.seed},
             seconds={"total": self.stages.total(), **self.stages.seconds},
             environment=environment("tutelage", "numpy", "scikit-learn", "optuna", "onnxruntime"),
+            provenance=provenance_of(self.problem),
         )
         found = replace(found, answer=answer_of(found))
         write_student(self.folder, self.problem, shipped, seconds=found.seconds)
         write_record(self.folder, found)
+        loading = how_to_load(self.folder, exports, self.problem.schema, text=isinstance(self.test.rows, list))
+        answers, shown = tested.answers[shipped.arm.name], self.plan.show_rows
+        figures = figures_of(shipped.arm.name, answers, self.test, self.form, show_rows=shown, loading=loading)
+        write_report(self.folder, found, figures)
         return found

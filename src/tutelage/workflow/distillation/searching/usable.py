@@ -13,9 +13,9 @@ from tutelage.core.errors import BadInput, TutelageError
 from tutelage.exporters.export import export
 from tutelage.search.families import Family, family_named
 from tutelage.students.saved.save_load import save_student
-from tutelage.workflow.distillation.arms import Arm
 from tutelage.workflow.distillation.plan import Plan
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.training import Prepared
 
 
 @dataclass(frozen=True)

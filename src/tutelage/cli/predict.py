@@ -1,0 +1,43 @@
+"""`tutelage predict`: the answers of a trained student to the rows of a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tutelage.cli.options import FILE, FOLDER, column_type, data_option, debug_option, dtype_option, echo
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@data_option
+@dtype_option
+@click.option("--probabilities", is_flag=True, help="Also write the probability of each class.")
+@click.option("--keep", multiple=True, metavar="COLUMN", help="Column of the file to copy, such as an id. Repeat it for more columns.")
+@click.option("--out", type=FILE, help="File to write, .csv or .parquet; CSV to standard output by default.")
+@debug_option
+def predict(
+    *, run: Path, data: tuple[Path, ...], dtype: Sequence[str], probabilities: bool, keep: tuple[str, ...], out: Path | None, debug: bool
+) -> None:
+    """Answer the rows of a file with a trained student.
+
+    RUN is a folder that `distill` or `train` wrote. The file needs the columns that the student reads, in any order; others are left out.
+    Each row is answered by one line, in the same order: the column "prediction" holds the class or the value.
+    """
+    from tutelage.workflow.evaluate import rows_to_measure
+    from tutelage.workflow.predict import check_target, predictions, write_tables
+    from tutelage.workflow.train import open_trained
+
+    if out is not None:
+        check_target(out)
+    student, record = open_trained(run)
+    file = rows_to_measure(record, data, dtype=dict(map(column_type, dtype)))
+    tables = predictions(student, record, file, probabilities=probabilities, keep=keep)
+    target: Any = sys.stdout.buffer if out is None else out
+    count = write_tables(tables, target)
+    if out is not None:
+        echo(f"{out}: the answers to {count:,} rows.")

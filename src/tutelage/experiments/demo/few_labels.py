@@ -1,0 +1,138 @@
+"""Students whose owner has few labels: tuned on those alone, for the comparison with students that learn from the teacher's answers.
+
+Of n labels, a fifth validates: it chooses one of the candidates. The chosen student is then trained again on all n. Each seed draws
+other labelled rows, so that the intervals cover which rows were labelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tutelage.core.stages import Advance
+from tutelage.experiments.cache import Store
+from tutelage.experiments.demo.mnist_setting import CLASSES, Split
+from tutelage.experiments.side_by_side import Group, Schedule, in_parts, stack_of_groups, train_side_by_side
+from tutelage.experiments.teaching import cached_network
+from tutelage.losses.functional.classification import soft_cross_entropy
+from tutelage.training.stacks.networks import mlp
+from tutelage.training.stacks.stack import Stack
+from tutelage.training.student import TorchStudent
+
+FULL, QUICK = Schedule(1000, 64, 1e-2), Schedule(100, 64, 1e-2)
+VALIDATION_SHARE = 5
+"""One label in this many validates."""
+
+
+@dataclass(frozen=True)
+class LabelSetting:
+    """One candidate: label smoothing, and the weight of the squared weights in the loss."""
+
+    smoothing: float
+    weight_decay: float
+
+
+SETTINGS = tuple(LabelSetting(smoothing, decay) for decay, smoothing in product((1e-2, 1e-3, 1e-4, 0.0), (0.0, 0.2)))
+
+
+@dataclass(frozen=True)
+class FewLabels:
+    """Trains students on the true classes of few rows.
+
+    Attributes:
+        counts: numbers of labels.
+        sizes: the sizes of the layers.
+        split: the rows; labelled ones are drawn from its training rows.
+        schedule: how long a student trains, whatever its number of labels.
+        store: the cache of trained stacks.
+        advance: called after each step; there are twice `schedule.steps` for each of the `in_parts`.
+    """
+
+    counts: tuple[int, ...]
+    sizes: tuple[int, ...]
+    split: Split
+    schedule: Schedule
+    store: Store
+    advance: Advance
+
+    def students(self, seeds: tuple[int, ...]) -> tuple[dict[int, tuple[TorchStudent, ...]], dict[int, tuple[LabelSetting, ...]]]:
+        """For each number of labels, one student per seed, and the setting that its validation rows chose."""
+        found: dict[int, tuple[TorchStudent, ...]] = dict.fromkeys(self.counts, ())
+        settings: dict[int, tuple[LabelSetting, ...]] = dict.fromkeys(self.counts, ())
+        for part in in_parts(seeds):
+            stack, chosen = self.learnt(part)
+            for group, (_, count) in enumerate(product(part, self.counts)):
+                found[count] += (TorchStudent(stack.copy(group), classes=range(CLASSES)),)
+                settings[count] += (SETTINGS[chosen[group]],)
+        return found, settings
+
+    def learnt(self, seeds: tuple[int, ...]) -> tuple[Stack, NDArray[np.int64]]:
+        """One student for each seed and number of labels, in this order, and the places of their settings."""
+        made_from: dict[str, Any] = {
+            "what": "mnist students of few labels",
+            "data": self.split.fingerprint,
+            "counts": self.counts,
+            "sizes": self.sizes,
+            "settings": [asdict(setting) for setting in SETTINGS],
+            "validation_share": VALIDATION_SHARE,
+            **asdict(self.schedule),
+            "seed": seeds[0],
+            "seeds": seeds,
+        }
+        labelled = [labelled_rows(len(self.split.inputs), count, seed) for seed, count in product(seeds, self.counts)]
+        group_seeds = [seed for seed in seeds for _ in self.counts]
+        groups = [Group(seed, rows) for seed, rows in zip(group_seeds, labelled, strict=True)]
+        stack, report = cached_network(
+            self.store,
+            made_from,
+            lambda: stack_of_groups(lambda: mlp(self.sizes), groups, copies=1),
+            lambda stack: self._trained(stack, groups),
+        )
+        return stack, report["chosen"]
+
+    def _trained(self, stack: Stack, groups: Sequence[Group]) -> Mapping[str, NDArray[np.int64]]:
+        chosen = self._chosen(groups)
+        self._train(stack, groups, [[SETTINGS[place]] for place in chosen])
+        return {"chosen": chosen}
+
+    def _chosen(self, groups: Sequence[Group]) -> NDArray[np.int64]:
+        """For each group, the place of the candidate with the fewest errors on its own validation rows."""
+        held = [len(group.rows) // VALIDATION_SHARE for group in groups]
+        training = [Group(group.seed, group.rows[count:]) for group, count in zip(groups, held, strict=True)]
+        candidates = stack_of_groups(lambda: mlp(self.sizes), training, copies=len(SETTINGS))
+        self._train(candidates, training, [SETTINGS] * len(training))
+        best = []
+        for place, (group, count) in enumerate(zip(groups, held, strict=True)):
+            rows = group.rows[:count]
+            own = Stack([candidates.copy(place * len(SETTINGS) + index) for index in range(len(SETTINGS))], wide=True)
+            with torch.no_grad():
+                answers = own(torch.from_numpy(self.split.inputs[rows])).argmax(dim=-1).numpy()
+            best.append(int((answers != self.split.labels[rows]).sum(axis=1).argmin()))
+        return np.array(best)
+
+    def _train(self, stack: Stack, groups: Sequence[Group], settings: Sequence[Sequence[LabelSetting]]) -> None:
+        truth = torch.from_numpy(self.split.labels)
+        smoothing = torch.tensor([[setting.smoothing for setting in of_group] for of_group in settings])[:, :, None, None]
+        decay = torch.tensor([[setting.weight_decay for setting in of_group] for of_group in settings])
+        weights = [parameter for name, parameter in stack.named_parameters() if name.endswith("weight")]
+
+        def losses(logits: Tensor, rows: Tensor) -> Tensor:
+            hard = nn.functional.one_hot(truth[rows], CLASSES).float()[:, None]
+            squares = torch.stack([weight.square().flatten(1).sum(dim=1) for weight in weights]).sum(dim=0)
+            penalty = decay * squares.view_as(decay) / 2
+            return soft_cross_entropy(logits, hard * (1 - smoothing) + smoothing / CLASSES) + penalty[..., None]
+
+        inputs = torch.from_numpy(self.split.inputs)
+        train_side_by_side(stack, losses, inputs=inputs, groups=groups, schedule=self.schedule, advance=self.advance)
+
+
+def labelled_rows(rows: int, count: int, seed: int) -> NDArray[np.int64]:
+    """(count,) row numbers drawn by a seed; those of a smaller count are among them."""
+    return np.random.default_rng(seed).permutation(rows)[:count]

@@ -1,0 +1,105 @@
+"""The model card of a distilled student, in the format of Hugging Face: metadata in YAML, and text in Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from tutelage.core.errors import printable, require
+from tutelage.report.distillation.figures import Figures
+from tutelage.report.distillation.records import DistillationRecord
+from tutelage.report.distillation.sentences import disagreement_of, limits_of
+from tutelage.report.distillation.view import view_of
+from tutelage.report.distillation.words import SHARES
+
+TAGS = {"binary": "classification", "multiclass": "classification", "multilabel": "classification", "regression": "regression"}
+METRICS = {"mse": "mse", "accuracy": "accuracy", "nll_nats": "log_loss", "brier": "brier_score"}
+_MARKDOWN = re.compile(r"([\\`*_\[\]#|~$])")
+
+
+def model_card(record: DistillationRecord, figures: Figures, *, license_name: str | None = None) -> str:
+    """The card as text.
+
+    Args:
+        record: the finished distillation.
+        figures: what the report draws of the chosen student.
+        license_name: such as "mit"; left out if not given.
+
+    Raises:
+        MissingExtra: huggingface_hub is not installed.
+    """
+    hub = require("huggingface_hub")
+    view, chosen = view_of(record, figures), record.arm(record.chosen)
+    kind = f"{'text' if any('text' in one.code for one in figures.loading) else 'tabular'}-{TAGS[record.task]}"
+    result = hub.EvalResult(
+        task_type=kind,
+        dataset_type="own",
+        dataset_name=f"test rows of {record.provenance.get('files', 'the data')}",
+        metric_type=METRICS.get(record.metric, record.metric),
+        metric_name=view.metric,
+        metric_value=chosen.mean(record.metric),
+    )
+    data = hub.ModelCardData(
+        model_name=f"{chosen.student} distilled from {view.teacher_name}",
+        library_name="tutelage",
+        license=license_name,
+        tags=["knowledge-distillation", kind],
+        metrics=[METRICS.get(record.metric, record.metric)],
+        eval_results=[result],
+    )
+    card = hub.ModelCard(f"---\n{data.to_yaml()}\n---\n\n{_body(record, figures)}")
+    return f"{str(card).rstrip()}\n"
+
+
+def _body(record: DistillationRecord, figures: Figures) -> str:
+    view = view_of(record, figures)
+    arms = [
+        (arm.name, arm.what, f"{arm.test} {f'({arm.interval})' if arm.interval else ''}", arm.fidelity, arm.size, arm.latency)
+        for arm in view.arms
+    ]
+    questions = [(one["question"], one["difference"], one["verdict"]) for one in view.comparisons]
+    limits = [
+        f"{one['name']}: {one['measured']} (allowed {one['allowed']}), {'met' if one['met'] else 'exceeded'}" for one in limits_of(record)
+    ]
+    known = "" if record.metric in SHARES else " Lower is better."
+    parts = [
+        f"# {_text(record.arm(record.chosen).student)} distilled from {_text(view.teacher_name)}",
+        _text(record.answer),
+        "## How to use it",
+        *(f"`{one.file}`\n\n```\n{printable(one.code)}\n```\n\n{_text(one.note)}" for one in figures.loading),
+        "## Results",
+        f"On {record.rows['test']:,} test rows that chose nothing; mean over {record.options['seeds']} seeds and 95 % interval.{known}",
+        _table(("arm", "what", view.metric, view.fidelity_name, "size", "latency of one row"), arms),
+        _table(("question", "difference (95 %)", "verdict"), questions),
+        _text(view.verdict_note),
+        "## Limitations",
+        _bullets(
+            [
+                *limits,
+                disagreement_of(record, figures.disagreement),
+                "Intervals do not cover another teacher, nor rows that are drawn otherwise than the test rows.",
+                *(one["sentence"] for one in view.findings),
+            ]
+        ),
+        "## Exported files",
+        _bullets(str(one) for one in record.exports) or "None.",
+        "## Origin",
+        _table(("", ""), [(name, str(value)) for name, value in view.facts]),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _text(text: Any) -> str:
+    """A text of a record as Markdown that shows it as it is, in one line."""
+    return _MARKDOWN.sub(r"\\\1", escape(" ".join(printable(str(text)).split()), quote=False))
+
+
+def _bullets(texts: Iterable[str]) -> str:
+    return "\n".join(f"- {_text(text)}" for text in texts)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *(tuple(map(_text, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,44 @@
+"""The report of a distillation: one self-contained page, the answer first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tutelage.report.distillation.charts import arms_chart, cost_chart, reliability_chart, trials_chart
+from tutelage.report.distillation.figures import Figures
+from tutelage.report.distillation.records import DistillationRecord
+from tutelage.report.distillation.view import view_of
+from tutelage.report.shell import Drawn, render
+from tutelage.report.svg import png
+
+
+def render_distillation(record: DistillationRecord, figures: Figures) -> str:
+    """The report as HTML text, for narrow and wide screens, in a light and a dark theme; it loads no external resources.
+
+    Args:
+        record: the finished distillation.
+        figures: what is drawn of the chosen student.
+
+    Raises:
+        MissingExtra: jinja2 is not installed.
+    """
+    view = view_of(record, figures)
+    return render(
+        "distillation/page.html.j2",
+        title=f"Distillation of {view.teacher_name}",
+        record=record,
+        figures=figures,
+        view=view,
+        cost_chart=Drawn(cost_chart(record)),
+        trials_chart=Drawn(trials_chart(record)),
+        arms_chart=Drawn(arms_chart(record)),
+        reliability_chart=Drawn(reliability_chart(figures, values=view.values)),
+        picture=_picture,
+    )
+
+
+def _picture(pixels: Any) -> str:
+    """The address of a picture inside the page."""
+    return png(np.asarray(pixels, dtype=np.uint8))

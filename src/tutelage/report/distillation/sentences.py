@@ -1,0 +1,137 @@
+"""Parts of the page of a distillation as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tutelage.core.records import Comparison, Interval
+from tutelage.report.distillation.figures import Disagreement, Figures
+from tutelage.report.distillation.records import DistillationRecord
+from tutelage.report.distillation.words import SHARES, figure
+from tutelage.report.words import counted, heading, kilobytes, microseconds
+
+TASKS = {"binary": "two classes", "multiclass": "{} classes", "multilabel": "{} labels", "regression": "values"}
+
+
+def summary_of(record: DistillationRecord) -> str:
+    """What was distilled, in a line: task, rows and budget."""
+    rows, task = record.rows, TASKS[record.task].format(len(record.classes))
+    known = "" if record.against == "truth" else " No ground truth is known: all figures are fidelity to the teacher."
+    count = sum(rows.get(part, 0) for part in ("train", "validation", "test"))
+    return f"{heading(task)}; {count:,} rows.{known}"
+
+
+def settings_of(settings: Mapping[str, Any]) -> str:
+    """Settings as text, such as "max leaf nodes 32, temperature 2"."""
+    return ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in settings.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return " x ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def span(metric: str, interval: Interval) -> str:
+    """An interval; in per cent for shares."""
+    low, high = (f"{100 * end:.1f}" if metric in SHARES else figure(metric, end) for end in (interval.low, interval.high))
+    return f"{low} to {high}"
+
+
+def signed_difference(comparison: Comparison) -> str:
+    """A signed difference with its interval; percentage points for shares."""
+    values = (comparison.difference, *comparison.ci95)
+    if comparison.metric in SHARES:
+        difference, low, high = (100 * value for value in values)
+        digits = 1 if min(abs(low), abs(high)) >= 0.05 else 2  # an end near zero decides the verdict: show its sign
+        return f"{difference:+.{digits}f} points ({low:+.{digits}f} to {high:+.{digits}f})"
+    difference, low, high = values
+    return f"{difference:+.3g} ({low:+.3g} to {high:+.3g})"
+
+
+def detectable(comparison: Comparison) -> str:
+    """The smallest difference that the run would have found in most cases; "-" if it is not known."""
+    if comparison.detectable is None:
+        return "-"
+    return f"{100 * comparison.detectable:.1f} points" if comparison.metric in SHARES else f"{comparison.detectable:.3g}"
+
+
+def verdict_note(record: DistillationRecord) -> str:
+    """How verdicts are to be read."""
+    parts = ['"No difference" means that none was found at this precision.']
+    if record.metric not in SHARES:
+        parts.append("Lower is better: a negative difference is a gain.")
+    if any(one.corrected_p is not None for one in record.comparisons):
+        parts.append(
+            f"Verdicts are corrected for the {counted(len(record.comparisons), 'question')} by Holm's procedure"
+            + (f" and for {len(record.looks)} looks at the test rows" if len(record.looks) > 1 else "")
+            + "; intervals are not. A verdict may be no difference although the interval excludes zero."
+        )
+    if any(one.detectable is not None for one in record.comparisons):
+        parts.append("Detectable: the smallest true difference that about 80 % of such runs would find.")
+    for look in record.looks if len(record.looks) > 1 else ():
+        parts.append(f"Look of {look.read}: {look.seeds} seeds, {100 * look.share:.0f} % of the false verdicts allowed.")
+    return " ".join(parts)
+
+
+def limits_of(record: DistillationRecord) -> list[dict[str, Any]]:
+    """Each limit: what is allowed, what was measured of the chosen student, and whether it is met."""
+    chosen = record.arm(record.chosen)
+    found = []
+    for name, text in (("size", kilobytes), ("latency", microseconds), ("drop", _drop(record))):
+        allowed = record.limits.get(name)
+        if allowed is None:
+            continue
+        excess = chosen.excess.get(name)
+        found.append(
+            {
+                "name": _LIMITS[name],
+                "allowed": text(allowed),
+                "measured": "-" if excess is None else text(allowed + excess * (allowed or 1)),
+                "note": {"latency": "upper end of the interval", "drop": "on validation rows"}.get(name, ""),
+                "met": excess is not None and excess <= 0,
+            }
+        )
+    return found
+
+
+def limit_text(limit: Mapping[str, Any]) -> str:
+    """One of `limits_of` as a sentence."""
+    return f"Limit of the {limit['name']}: {limit['allowed']}; measured {limit['measured']}, {'met' if limit['met'] else 'exceeded'}."
+
+
+_LIMITS = {"size": "size of the exported file", "latency": "latency of one row", "drop": "drop against the teacher"}
+
+
+def _drop(record: DistillationRecord) -> Any:
+    unit = "% of the squared error" if record.task == "regression" else "points"
+    return lambda value: f"{value:.3g} {unit}"
+
+
+def calibration_of(record: DistillationRecord, figures: Figures) -> str:
+    """What the reliability diagram shows."""
+    errors = {one.name: one.error for one in figures.reliability if one.error is not None}
+    if record.task == "regression":
+        return (
+            "Test rows in ten groups of equal size by predicted value; a model without bias lies on the line. Larger marks hold more rows."
+        )
+    named = [f"{100 * error:.1f} % for {'the teacher' if name == 'teacher' else 'the student'}" for name, error in errors.items()]
+    return (
+        "Test rows by confidence in the predicted class, first seed; a calibrated model lies on the line. Larger marks hold more rows. "
+        f"The expected calibration error is {' and '.join(named)}."
+    )
+
+
+def disagreement_of(record: DistillationRecord, found: Disagreement) -> str:
+    """How often student and teacher disagree, and who is right then."""
+    if found.quantiles:
+        parts = [f"{100 * share:.0f} % of the test rows by at most {difference:.3g}" for share, difference in found.quantiles]
+        spread = "" if found.spread is None else f"; the teacher's answers have a standard deviation of {found.spread:.3g}"
+        return f"The chosen student (first seed) differs from the teacher on {', on '.join(parts)}{spread}."
+    what = "decisions" if record.task == "multilabel" else "test rows"
+    share = 100 * found.disagree / (found.decisions or 1)
+    counts = f"{found.disagree:,} of {found.decisions:,} {what} ({share:.1f} %)"
+    first = f"The chosen student (first seed) decides otherwise than the teacher on {counts}."
+    outcomes = [f"{name} on {count:,}" for name, count in found.outcomes.items() if count]
+    return f"{first} Of these, {', '.join(outcomes)}." if outcomes else first

@@ -1,0 +1,254 @@
+"""A distillation as the texts of its page: every figure with its unit, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tutelage.core.records import Comparison
+from tutelage.report.distillation.charts import kind_of
+from tutelage.report.distillation.figures import ClassDisagreement, Figures
+from tutelage.report.distillation.glossary import GLOSSARY
+from tutelage.report.distillation.records import ArmResult, DistillationRecord
+from tutelage.report.distillation.sentences import (
+    calibration_of,
+    detectable,
+    disagreement_of,
+    limits_of,
+    settings_of,
+    signed_difference,
+    span,
+    summary_of,
+    verdict_note,
+)
+from tutelage.report.distillation.words import FIGURES, SHARES, figure
+from tutelage.report.records import Matrix
+from tutelage.report.words import kilobytes, microseconds
+
+KINDS = {
+    "chosen": "the chosen student",
+    "student": "student of the teacher",
+    "baseline": "no teacher",
+    "control": "control",
+    "teacher": "teacher",
+}
+MOST_CLASSES = 25
+"""Classes of a confusion matrix that is shown whole."""
+MOST_ROWS = 15
+"""Rows of a table of classes or of mistakes."""
+LONGEST_LABEL = 4
+"""Characters of class names that head the columns of a matrix; longer ones are numbered."""
+
+
+@dataclass(frozen=True)
+class ArmView:
+    """One arm as texts."""
+
+    name: str
+    what: str
+    settings: str
+    chosen: bool
+    test: str
+    interval: str
+    validation: str
+    fidelity: str
+    size: str
+    latency: str
+    latency_interval: str
+
+
+@dataclass(frozen=True)
+class View:
+    """The texts of the page, by place."""
+
+    teacher_name: str
+    summary: str
+    metric: str
+    values: bool
+    tiles: list[tuple[str, str]]
+    limits: list[dict[str, Any]]
+    kinds: list[tuple[str, str]]
+    cost_kinds: list[tuple[str, str]]
+    trial_kinds: list[tuple[str, str]]
+    arms: list[ArmView]
+    fidelity_name: str
+    validation_note: str
+    over: str
+    caveat: str
+    comparisons: list[dict[str, str]]
+    verdict_note: str
+    advice: list[str]
+    calibration: str
+    matrix: Matrix | None
+    key: str
+    confused: list[tuple[str, str, int]]
+    disagreement: str
+    class_heading: str
+    names_others: bool
+    by_class: list[ClassDisagreement]
+    more_classes: str
+    findings: list[Mapping[str, Any]]
+    passed: list[Mapping[str, Any]]
+    facts: list[tuple[str, Any]]
+    spent: list[tuple[str, float]]
+    longest: float
+    glossary: list[tuple[str, str]]
+
+
+def view_of(record: DistillationRecord, figures: Figures) -> View:
+    """The texts of the page of a distillation."""
+    chosen, shown = record.arm(record.chosen), {kind_of(record, arm) for arm in record.arms}
+    found = record.findings.get("findings", [])
+    matrix, key = _matrix(figures)
+    by_class = [one for one in figures.disagreement.by_class if one.disagree]
+    spent = [(name, seconds) for name, seconds in record.seconds.items() if name != "total"]
+    kinds = [(kind, name) for kind, name in KINDS.items() if kind in shown]
+    limited = any(record.limits.get(name) is not None for name in ("latency", "drop"))
+    return View(
+        teacher_name=record.title.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or record.title,
+        summary=summary_of(record),
+        metric=FIGURES.get(record.metric, record.metric),
+        values=record.task == "regression",
+        tiles=_tiles(record, chosen),
+        limits=limits_of(record),
+        kinds=kinds,
+        cost_kinds=[("front", "front"), *([("limit", "limit")] if limited else [])],
+        trial_kinds=[
+            *(one for one in kinds if one[0] not in ("control", "teacher")),
+            *([("limit", "limit")] if record.limits.get("size") else []),
+        ],
+        arms=view_of_arms(record),
+        fidelity_name=_fidelity_name(record),
+        validation_note=_validation_note(record),
+        over=" or ".join(dict.fromkeys(arm.interval.over for arm in record.arms if arm.interval is not None)) or "nothing",
+        caveat="No interval covers another teacher.",
+        comparisons=[_comparison(one) for one in record.comparisons],
+        verdict_note=verdict_note(record),
+        advice=list(getattr(record, "advice", ())),
+        calibration=calibration_of(record, figures),
+        matrix=matrix,
+        key=key,
+        confused=_confused(figures) if figures.confusion is not None and matrix is None else [],
+        disagreement=disagreement_of(record, figures.disagreement),
+        class_heading="Label" if record.task == "multilabel" else "Teacher decides",
+        names_others=any(one.most_often for one in by_class),
+        by_class=by_class[:MOST_ROWS],
+        more_classes=f"{len(by_class) - MOST_ROWS:,} more with disagreements." if len(by_class) > MOST_ROWS else "",
+        findings=[one for one in found if one["severity"] != "ok"],
+        passed=[one for one in found if one["severity"] == "ok"],
+        facts=_facts(record),
+        spent=spent,
+        longest=max([seconds for _, seconds in spent], default=0.0) or 1.0,
+        glossary=list(GLOSSARY.items()),
+    )
+
+
+def view_of_arms(record: DistillationRecord) -> list[ArmView]:
+    """All arms as texts, in order."""
+    return [_arm(record, arm) for arm in record.arms]
+
+
+def _tiles(record: DistillationRecord, chosen: ArmResult) -> list[tuple[str, str]]:
+    metric, name = record.metric, FIGURES.get(record.metric, record.metric)
+    found = [(figure(metric, chosen.mean(metric)), f"{name}: the chosen student")]
+    for arm in record.arms:
+        if arm.kind == "teacher" and record.against == "truth":
+            found.append((figure(metric, arm.mean(metric)), "the teacher"))
+        if arm.name == "labels" and arm.name != chosen.name:
+            found.append((figure(metric, arm.mean(metric)), "the best student without the teacher"))
+    if chosen.size_bytes is not None:
+        found.append((kilobytes(chosen.size_bytes), "size of the exported file"))
+    if chosen.latency is not None:
+        found.append((microseconds(chosen.latency.p50_us), "latency of one row"))
+    return found
+
+
+def _arm(record: DistillationRecord, arm: ArmResult) -> ArmView:
+    metric, latency, fidelity = record.metric, arm.latency, fidelity_of(record)
+    interval, ci95 = arm.interval, None if latency is None else latency.ci95_us
+    return ArmView(
+        name=arm.name,
+        what=f"{arm.student}, {arm.meaning}" if arm.student else arm.meaning,
+        settings=settings_of(arm.settings),
+        chosen=arm.name == record.chosen,
+        test=figure(metric, arm.mean(metric)),
+        interval="" if interval is None else span(metric, interval),
+        validation=figure(metric, arm.mean(metric, "validation")) if metric in arm.validation else "-",
+        fidelity="-" if arm.kind == "teacher" or fidelity not in arm.test else figure(fidelity, arm.mean(fidelity)),
+        size="-" if arm.size_bytes is None else kilobytes(arm.size_bytes),
+        latency="-" if latency is None else microseconds(latency.p50_us),
+        latency_interval="" if ci95 is None else f"{microseconds(ci95[0])} to {microseconds(ci95[1])}",
+    )
+
+
+def fidelity_of(record: DistillationRecord) -> str:
+    """The name of the figure that says how closely a student follows its teacher."""
+    return ("teacher_mse" if record.against == "truth" else "mse") if record.task == "regression" else "agreement"
+
+
+def _fidelity_name(record: DistillationRecord) -> str:
+    return "squared error to the teacher" if record.task == "regression" else "agreement with the teacher"
+
+
+def _validation_note(record: DistillationRecord) -> str:
+    chosen, metric = record.arm(record.chosen), record.metric
+    if metric not in chosen.validation:
+        return ""
+    said, found = chosen.mean(metric, "validation"), chosen.mean(metric)
+    size = f"{100 * abs(found - said):.1f} points" if metric in SHARES else f"{abs(found - said):.3g}"
+    better = found >= said if metric in SHARES else found <= said
+    said_and_found = f"Of the chosen student, validation says {figure(metric, said)} and test {figure(metric, found)}: {size} "
+    return said_and_found + ("better." if better else "worse. Validation chose it, and is a little too kind for that.")
+
+
+def _comparison(one: Comparison) -> dict[str, str]:
+    corrected = "" if one.corrected_p is None else f", p = {one.corrected_p:.2g} corrected"
+    return {
+        "question": one.question,
+        "a": one.a,
+        "b": one.b,
+        "difference": signed_difference(one),
+        "note": f"over {one.over}{corrected}" + (f". {one.caution}" if one.caution else ""),
+        "verdict": one.verdict,
+        "detectable": detectable(one),
+    }
+
+
+def _matrix(figures: Figures) -> tuple[Matrix | None, str]:
+    """The confusion matrix in shares of its rows, None if there are too many classes; and a key to its columns if names are too long."""
+    found = figures.confusion
+    if found is None or len(found.classes) > MOST_CLASSES:
+        return None, ""
+    shares = tuple(tuple(count / (sum(row) or 1) for count in row) for row in found.counts)
+    long = max(map(len, found.classes)) > LONGEST_LABEL
+    labels = tuple(str(place + 1) for place in range(len(found.classes))) if long else found.classes
+    key = "Classes: " + ", ".join(f"{label} {name}" for label, name in zip(labels, found.classes, strict=True)) + "." if long else ""
+    return Matrix("Confusion", "", found.rows_are, "what the student decides", labels, shares), key
+
+
+def _confused(figures: Figures) -> list[tuple[str, str, int]]:
+    found = figures.confusion
+    if found is None:
+        return []
+    pairs = [
+        (truth, decided, count)
+        for truth, row in zip(found.classes, found.counts, strict=True)
+        for decided, count in zip(found.classes, row, strict=True)
+        if truth != decided and count
+    ]
+    return sorted(pairs, key=lambda pair: -pair[2])[:MOST_ROWS]
+
+
+def _facts(record: DistillationRecord) -> list[tuple[str, Any]]:
+    rows = dict(record.rows)
+    removed = ", ".join(f"{count:,} {why}" for why, count in rows.get("removed", {}).items() if count)
+    return [
+        *record.provenance.items(),
+        ("training rows", f"{rows['train']:,} for the first seed, and {rows['validation']:,} validation rows"),
+        ("test rows", f"{rows['test']:,}. {rows.get('test_rows', '')}"),
+        *([("rows labelled by the teacher", f"{rows['more']:,} more")] if rows.get("more") else []),
+        ("rows left out", removed or "none"),
+        *((name.replace("_", " "), value) for name, value in record.options.items()),
+        *record.environment.items(),
+    ]

@@ -1,0 +1,86 @@
+"""The frame that every report shares: one self-contained page, without network access or scripts, for any width, light and dark."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from tutelage.core.errors import printable, require
+from tutelage.report.svg import Drawing
+from tutelage.report.words import heading
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a heat map: its text, and the strength of its fill in [0, 1]."""
+
+    text: str
+    strength: float
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart, as SVG text that is written to the page as it is."""
+
+    svg: str
+
+    def __html__(self) -> str:
+        return self.svg
+
+
+def render(template: str, **values: Any) -> str:
+    """A page as HTML text. Every text among the values is escaped, and characters that control the direction of writing are written out.
+
+    Args:
+        template: its name in this folder.
+        values: by the names that the template uses.
+
+    Raises:
+        MissingExtra: jinja2 is not installed.
+    """
+    jinja2 = require("jinja2")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tutelage.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+    )
+    environment.filters.update(heading=heading, as_number=lambda name: (name, True))
+    environment.globals.update(icon=icon, share=share, heat_cells=heat_cells)
+    page: str = environment.get_template(template).render(**values)
+    return page
+
+
+def icon(kind: str) -> Drawn:
+    """The mark of a kind of arm, for a legend."""
+    drawing = Drawing(16, 16, "")
+    if kind in ("limit", "front", "equal", "curve teacher", "curve chosen"):
+        drawing.line([(0, 8), (16, 8)], kind)
+    elif kind in ("trial", "point class0", "point class1"):
+        drawing.circle(8, 8, 4.5, kind)
+    else:
+        drawing.mark(8, 8, 4.5, kind)
+    return Drawn(str(drawing))
+
+
+def heat_cells(labels: tuple[str, ...], values: tuple[tuple[float, ...], ...]) -> list[tuple[str, list[Cell]]]:
+    """The rows of a heat map as (label, cells). The fill is the square root of the value, so that small shares are visible."""
+    return [
+        (label, [Cell(share(value), math.sqrt(min(max(value, 0.0), 1.0))) for value in row])
+        for label, row in zip(labels, values, strict=True)
+    ]
+
+
+def share(value: float) -> str:
+    """A share in per cent, short enough for a cell; empty below 0.05 %."""
+    percent = 100 * value
+    if percent < 0.05:
+        return ""
+    return f"{percent:.1f}" if percent < 9.95 else f"{percent:.0f}"
+
+
+def _shown(value: Any) -> Any:
+    return printable(value) if type(value) is str else value

@@ -1,0 +1,64 @@
+"""The folder of a trained student: run.json, which says what it is, and the student's file with the SHA-256 recorded there.
+
+`tutelage train` and `tutelage distill` write such folders.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.core.files import recover_folder
+from tutelage.core.stored.checksums import read_json, sha256_of
+
+TRAINED = "run.json"
+TRAINED_SCHEMA = 4
+REMEDY = "Restore it, or train again."
+
+
+def read_trained(folder: Path) -> dict[str, Any]:
+    """The contents of a folder's run.json.
+
+    Raises:
+        BadInput: the folder does not exist, or holds no trained student. DamagedFile: run.json is damaged or of another version.
+    """
+    recover_folder(folder)
+    path = folder / TRAINED
+    if not path.is_file():
+        raise BadInput(f"{folder} holds no trained student: it has no {TRAINED}.{_instead(folder)}")
+    record = read_json(path, schema=TRAINED_SCHEMA, remedy=REMEDY)
+    if not {"student", "task", "columns", "data", "file"} <= set(record):
+        raise DamagedFile(f"{path} is damaged (entries are missing). {REMEDY}")
+    return record
+
+
+def student_file(folder: Path, entry: Any) -> Path:
+    """The path of a student's file that run.json names, once its content was checked.
+
+    Args:
+        folder: of the student.
+        entry: what run.json says of the file: its name and its SHA-256.
+
+    Raises:
+        DamagedFile: it is missing, or its content differs.
+    """
+    try:
+        path = folder / str(entry["name"])
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise DamagedFile(f"{folder / TRAINED} names a file outside its folder, {entry['name']}. Do not use it.")
+        if sha256_of(path) != entry["sha256"]:
+            raise DamagedFile(f"{path} is damaged: its SHA-256 differs from the one in {TRAINED}. {REMEDY}")
+    except OSError as error:
+        raise DamagedFile(f"{path} cannot be read ({error.strerror or error}). {REMEDY}") from error
+    except (KeyError, TypeError) as error:
+        raise DamagedFile(f"{folder / TRAINED} is damaged (entries are missing). {REMEDY}") from error
+    return path
+
+
+def _instead(folder: Path) -> str:
+    if (folder / "plan.json").is_file():
+        return " It is a distillation that has not finished: give the same command again, and it goes on."
+    if (folder / "results.json").is_file():
+        return " It was written by `tutelage run`. Name a folder that `tutelage distill` or `tutelage train` wrote."
+    return " Name a folder that `tutelage distill` or `tutelage train` wrote."

@@ -1,0 +1,147 @@
+"""Compare the students of two folders on the same rows of a file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.arrays import Floats
+from tutelage.core.contracts import Teacher
+from tutelage.core.errors import BadInput, LabelMismatch, require, shown
+from tutelage.core.records import Comparison
+from tutelage.data.table_file import TableFile
+from tutelage.evaluation.alignment import align
+from tutelage.evaluation.paired import LOWER_IS_BETTER
+from tutelage.evaluation.scores import Settings, Target, row_scores
+from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
+from tutelage.students.saved.save_load import load_student
+from tutelage.students.saved.trained_folder import read_trained, student_file
+from tutelage.workflow.evaluate import rows_trained_on
+from tutelage.workflow.open_answers import ColumnTeacher, columns_known_to, in_columns_of
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The students of one folder.
+
+    Attributes:
+        folder: where they are.
+        record: what run.json says.
+        students: one for each seed; a folder of `tutelage train` holds one.
+    """
+
+    folder: Path
+    record: Mapping[str, Any]
+    students: tuple[Any, ...]
+
+
+def open_all(folder: Path) -> Trained:
+    """All students of a folder that `tutelage distill` or `tutelage train` wrote: for each seed one.
+
+    Raises:
+        BadInput: it holds no student. DamagedFile: a file was changed.
+    """
+    record = read_trained(folder)
+    entries = record.get("seeds") or [record["file"]]
+    return Trained(folder, record, tuple(load_student(student_file(folder, entry)) for entry in entries))
+
+
+def compare_folders(
+    a: Trained, b: Trained, file: TableFile, teacher: Teacher | None = None, *, metric: str | None = None, against: Target | None = None
+) -> Comparison:
+    """The paired difference of two folders' students on the same rows.
+
+    Where both hold students of several seeds, the interval is over seeds and rows, and the verdict is about two ways of training; otherwise
+    it is over rows, and about these two students.
+
+    Args:
+        a: from `open_all`.
+        b: the same.
+        file: the rows, with the ground truth if it is known.
+        teacher: answers the rows, for figures against the teacher.
+        metric: a figure that is a mean over rows; the first against the target by default.
+        against: "truth" (the default if it is known) or "teacher".
+
+    Raises:
+        BadInput: nothing to measure against, or no such figure. LabelMismatch: students of other tasks or classes.
+
+    Warns:
+        UserWarning: some of the rows were used to train or to choose one of the students.
+    """
+    first, second = a.students[0], b.students[0]
+    if (first.task, sorted(map(str, first.labels))) != (second.task, sorted(map(str, second.labels))):
+        raise LabelMismatch(
+            f"{a.folder} holds a student of {_of(first)}, and {b.folder} one of {_of(second)}; "
+            "compare students of the same task and classes."
+        )
+    target: Target = against or ("truth" if file.truth else "teacher")
+    if (target == "teacher" and teacher is None) or (target == "truth" and not file.truth):
+        raise BadInput(f"the students are compared by the {target}, which is not given; pass --truth, or --teacher.")
+    for one in (a, b):
+        _warn_of_rows_trained_on(one, file)
+    count = min(len(a.students), len(b.students))
+    (of_a, name), (of_b, _) = (_scores(one.students[:count], file, teacher, target, metric) for one in (a, b))
+    names = (str(a.folder), str(b.folder))
+    about = f"differ in {name} against the {target}, on the same {of_a.shape[1]:,} rows"
+    better = f"({'Lower' if name in LOWER_IS_BETTER else 'Higher'} is better.)"
+    if count > 1:
+        difference, interval = paired_difference(of_a, of_b, shared_rows=True, largest=Settings().largest(name))
+        found: Any = verdict(difference, interval, lower_is_better=name in LOWER_IS_BETTER)
+        question = f"Do the students of {names[0]} and {names[1]}, of {count} seeds each, {about}? {better}"
+    else:
+        binary = ((of_a == 0) | (of_a == 1)).all() and ((of_b == 0) | (of_b == 1)).all()
+        pair = (of_a[0].astype(bool), of_b[0].astype(bool)) if binary else (of_a[0], of_b[0])
+        difference, interval = paired_rows(*pair, largest=Settings().largest(name))
+        found = pair_verdict(difference, interval)
+        question = f"Do these two students, {names[0]} and {names[1]}, {about}? {better} Another seed of either may give another answer."
+    return Comparison(
+        a=names[0],
+        b=names[1],
+        metric=name,
+        difference=difference,
+        ci95=(interval.low, interval.high),
+        verdict=found,
+        question=question,
+        over=interval.over,
+        caution=interval.caution,
+    )
+
+
+def _scores(students: Sequence[Any], file: TableFile, teacher: Teacher | None, target: Target, metric: str | None) -> tuple[Floats, str]:
+    """(seeds, rows) of the metric, and its name."""
+    if file.columns:
+        require("pandas")
+    file = in_columns_of(teacher, file)
+    rows = file.rows_of(file.columns)
+    asked = teacher
+    if teacher is not None and file.columns:
+        columns = columns_known_to(teacher, file)
+        asked = ColumnTeacher(teacher, columns, columns == (file.text,), teacher.form, teacher.fingerprint)
+    found = []
+    for student in students:
+        scores = row_scores(align(student, asked, rows, file.truth_values()), target, Settings())
+        name = next(iter(scores)) if metric is None else metric
+        if name not in scores:
+            raise BadInput(f"metric is {shown(name)}; against the {target} expected one of {', '.join(scores)}.")
+        found.append(np.asarray(scores[name], dtype=np.float64))
+    return np.stack(found), name
+
+
+def _warn_of_rows_trained_on(one: Trained, file: TableFile) -> None:
+    columns = one.students[0].columns
+    rows = file.rows_of(columns if columns and set(columns) <= set(file.columns) else file.features)
+    known = rows_trained_on(one.record, rows, one.folder)
+    if known:
+        warnings.warn(
+            f"{known:,} of these rows were used to train or to choose the students of {one.folder}; figures on other rows will be worse.",
+            stacklevel=3,
+        )
+
+
+def _of(student: Any) -> str:
+    return f"{student.task} {', '.join(map(str, student.labels))}".rstrip()

@@ -1,0 +1,184 @@
+"""Students of every arm at the settings that validation chose, one for each seed, stored as they are finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.errors import BadInput, TutelageError
+from tutelage.core.records import Latency
+from tutelage.core.stored.checksums import sha256_of
+from tutelage.search.families import Family
+from tutelage.search.study import Trial, ranked
+from tutelage.students.saved.save_load import load_student, save_student
+from tutelage.workflow.distillation.folder import RunFolder, file_name
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.search import Judge, upper_end
+from tutelage.workflow.distillation.searching.training import Prepared
+
+MOST_CANDIDATES = 4
+"""Trials of an arm that are fitted on all rows, the best first, until one meets the limits."""
+SECONDS = 1.0
+"""Time in which the latency of the first seed's file is measured."""
+
+
+class StoredStudents(Sequence[Any]):
+    """Students on disk, each loaded when it is taken."""
+
+    def __init__(self, folder: RunFolder, files: Sequence[tuple[str, str]]) -> None:
+        self._folder, self._files = folder, files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, place: Any) -> Any:
+        return load_student(self._folder.check_file(*self._files[place]))
+
+
+@dataclass(frozen=True, eq=False)
+class First:
+    """The student of the first seed, which settles the settings of an arm.
+
+    Attributes:
+        arm: what it learns.
+        trial: the trial whose settings it has.
+        trials: number of trials of the search.
+        stored: what is stored of it.
+    """
+
+    arm: Arm
+    trial: Trial
+    trials: int
+    stored: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Finalists:
+    """The students of one arm.
+
+    Attributes:
+        arm: what they learn.
+        trial: the trial whose settings they have.
+        trials: number of trials of the search.
+        students: one for each seed, loaded when it is taken.
+        files: where they are stored, within the folder of the run.
+        validation: their figures on the validation rows of their seed.
+        size_bytes, latency, excess: of the exported file of the first seed.
+    """
+
+    arm: Arm
+    trial: Trial
+    trials: int
+    students: Sequence[Any]
+    files: tuple[str, ...]
+    validation: tuple[dict[str, float], ...]
+    size_bytes: int | None
+    latency: Latency | None
+    excess: dict[str, float]
+
+    @property
+    def meets_limits(self) -> bool:
+        """Whether the first seed exceeds no limit."""
+        return all(value <= 0 for value in self.excess.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Finals:
+    """What the finals of all arms share.
+
+    Attributes:
+        families: by name.
+        prepared: the rows of a seed.
+        judge: by what students are judged.
+        folder: where each student is stored; those that are there are not fitted again.
+        seeds: number of students of each arm.
+        advance: called after each.
+    """
+
+    families: Mapping[str, Family]
+    prepared: Callable[[int], Prepared]
+    judge: Judge
+    folder: RunFolder
+    seeds: int
+    advance: Callable[[], None]
+
+    def first(self, arm: Arm, trials: Sequence[Trial]) -> First:
+        """Fit the best settings of an arm on all rows: the first of the best few whose student meets the limits there too.
+
+        Raises:
+            BadInput: none of them can be trained.
+        """
+        found: list[tuple[Trial, Mapping[str, Any]]] = []
+        errors = [trial.error for trial in trials if trial.error]
+        for trial in ranked(trials)[:MOST_CANDIDATES]:
+            try:
+                found.append((trial, self._finished(arm, trial, seed=0)))
+            except TutelageError as error:  # settings that a part of the rows allowed
+                errors.append(str(error))
+                continue
+            if all(value <= 0 for value in found[-1][1]["excess"].values()):
+                break
+        if not found:
+            raise BadInput(f"no student of the arm {arm.name!r} could be trained: {errors[-1]}")
+        trial, stored = min(found, key=lambda one: max([0.0, *one[1]["excess"].values()]))
+        self.advance()
+        return First(arm, trial, len(trials), stored)
+
+    def of_all_seeds(self, firsts: Sequence[First]) -> list[Finalists]:
+        """The students of all arms: seed by seed, so that the rows of one seed are in memory at a time."""
+        every: list[list[Mapping[str, Any]]] = [[first.stored] for first in firsts]
+        for seed in range(1, self.seeds):
+            for first, stored in zip(firsts, every, strict=True):
+                stored.append(self._finished(first.arm, first.trial, seed=seed))
+                self.advance()
+        return [self._finalists(first, stored) for first, stored in zip(firsts, every, strict=True)]
+
+    def _finalists(self, first: First, stored: Sequence[Mapping[str, Any]]) -> Finalists:
+        return Finalists(
+            first.arm,
+            first.trial,
+            first.trials,
+            StoredStudents(self.folder, [(one["file"], one["sha256"]) for one in stored]),
+            tuple(one["file"] for one in stored),
+            tuple(one["validation"] for one in stored),
+            first.stored["size_bytes"],
+            _latency(first.stored["latency"]),
+            first.stored["excess"],
+        )
+
+    def _finished(self, arm: Arm, trial: Trial, *, seed: int) -> Mapping[str, Any]:
+        """What is stored of one student; it is fitted if nothing is."""
+        stem = file_name(arm.name, trial.student, trial.number, f"seed{seed}")
+        name = f"work/finals/{stem}.json"
+        if self.folder.has(name):
+            found = self.folder.read(name)
+            self.folder.check_file(found["file"], found["sha256"])
+            return found
+        rows, family = self.prepared(seed), self.families[trial.student]
+        student = rows.fit(arm, family, trial.settings, seed=seed)
+        figures = self.judge.figures(rows.validated(student, family), rows.validation, rows)
+        path = self.folder.path / "students" / stem
+        path.parent.mkdir(exist_ok=True)
+        path = save_student(student, path)
+        size, latency, excess = None, None, {}
+        if seed == 0:
+            some = rows.validation.take(np.arange(min(1000, rows.validation.count))).rows
+            size, latency = self.judge.cost(student, some, seconds=SECONDS, timed=True)
+            excess = self.judge.limits.excess(size=size, latency=upper_end(latency), drop=self.judge.drop(figures, rows))
+        found = {
+            "file": str(path.relative_to(self.folder.path)),
+            "sha256": sha256_of(path),
+            "validation": figures,
+            "size_bytes": size,
+            "latency": None if latency is None else asdict(latency),
+            "excess": excess,
+        }
+        self.folder.write(name, found)
+        return found
+
+
+def _latency(stored: Mapping[str, Any] | None) -> Latency | None:
+    """A latency as it is stored."""

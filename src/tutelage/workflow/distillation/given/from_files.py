@@ -1,0 +1,71 @@
+"""The problem of a distillation, from a teacher by name and files of rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tutelage.core.errors import BadInput, require
+from tutelage.data.table_file import TableFile
+from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments
+from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
+from tutelage.workflow.train import data_entry
+
+
+def problem_of_files(
+    teacher: str,
+    file: TableFile,
+    options: SourceOptions,
+    *,
+    test: Path | None = None,
+    pool: Path | None = None,
+    train: Path | None = None,
+    group: str | None = None,
+    time: str | None = None,
+) -> Problem:
+    """Open a teacher and its rows.
+
+    Args:
+        teacher: as for `open_answers`.
+        file: the rows, with the roles of their columns.
+        options: what the user declares about the teacher.
+        test: a file of test rows.
+        pool: a file of rows without ground truth.
+        train: a file of rows that the teacher was trained on.
+        group: the column of rows that belong together; it is no feature.
+        time: the column that orders the rows in time; it stays a feature unless it is dropped.
+
+    Raises:
+        as `open_answers` and `TableFile.open`.
+    """
+    if file.columns:
+        require("pandas")
+    for name, column in (("group", group), ("time", time)):
+        if column is not None and column in file.truth:
+            raise BadInput(f"{name} is {column!r}, the ground truth; name another column.")
+    if group is not None:
+        file = file.with_roles(truth=file.truth, drop=(*file.drop, group), text=file.text, weight=file.weight)
+    opened = open_answers(teacher, file, options)
+    file = in_columns_of(opened, file)
+    columns = columns_known_to(opened, file)
+
+    def of(one: TableFile) -> RowSet:
+        rows = one.rows()
+        return RowSet(
+            rows.part(0, rows.count),
+            one.rows_of(columns),
+            one.truth_values() if one.truth else None,
+            one.weights(),
+            None if group is None else one.values(group),
+            None if time is None else moments(one.values(time)),
+        )
+
+    given = of(file)
+    others = {name: path for name, path in (("test", test), ("pool", pool), ("train", train)) if path is not None}
+    sets = {
+        name: in_columns(given, of(in_columns_of(opened, file.sibling(path))), str(path), teacher_too=False)
+        for name, path in others.items()
+    }
+    pool_rows = sets.get("pool")
+    unlabelled = None if pool_rows is None else replace(pool_rows, truth=None)
+    return Problem(opened, teacher, given, sets.get("test"), unlabelled, columns, data_entry(file), sets.get("train"))

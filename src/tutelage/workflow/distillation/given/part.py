@@ -1,0 +1,78 @@
+"""Rows with what is known of them: the answers of the teacher, and the ground truth in the same form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import Floats
+from tutelage.data.transfer import stacked
+from tutelage.evaluation.records import AlignedAnswers
+from tutelage.evaluation.scores import Settings, row_scores
+from tutelage.workflow.distillation.given.problem import RowSet
+
+Against = Literal["truth", "teacher"]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Rows, and what is known of them.
+
+    Attributes:
+        rows: as the student takes them.
+        answers: (rows, columns) the teacher's, in the form that it declares.
+        truth: (rows, columns) in that form; None if it is not known.
+        weights: (rows,); None if all rows weigh the same.
+    """
+
+    rows: Any
+    answers: Floats
+    truth: Floats | None = None
+    weights: Floats | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return len(self.answers)
+
+    def take(self, places: Any) -> Part:
+        """Some of the rows."""
+        truth, weights = (None if column is None else column[places] for column in (self.truth, self.weights))
+        return Part(_safe_indexing(self.rows, places), self.answers[places], truth, weights)
+
+
+def part_of(given: RowSet, answers: Floats, form: AnswerForm) -> Part:
+    """The rows of a set with the teacher's answers to all of them.
+
+    Raises:
+        LabelMismatch: true classes that the teacher does not know. ShapeError: truth of another shape.
+    """
+    truth = None if given.truth is None else form.truth_as_answers(given.truth, given.count)
+    return Part(given.rows, answers, truth, given.weights)
+
+
+def joined(rows: Sequence[Any]) -> Any:
+    """Rows of the same kind, one set after the other."""
+    first, *others = rows
+    for other in others:
+        first = stacked(first, other)
+    return first
+
+
+def scores_of(answers: Floats, part: Part, form: AnswerForm, against: Against) -> dict[str, Floats]:
+    """(rows,) of each figure that is a mean over rows, for answers at temperature 1 to the rows of a part.
+
+    Args:
+        answers: (rows, columns) probabilities, or values.
+        part: the rows.
+        form: that of the teacher.
+        against: what the answers are measured against.
+    """
+    teacher = part.answers if form.task == "regression" else form.probabilities(part.answers)
+    aligned = AlignedAnswers(form.task, form.classes, answers, teacher, part.truth)
+    return {name: np.asarray(values, dtype=np.float64) for name, values in row_scores(aligned, against, Settings()).items()}

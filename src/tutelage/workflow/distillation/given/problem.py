@@ -1,0 +1,219 @@
+"""What a distillation is given: a teacher and sets of rows, each parsed once into what student and teacher take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+
+from tutelage.checks.awkward_columns import identifiers
+from tutelage.checks.leaks_and_shift import names_of
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import Floats, check_weights, is_frame
+from tutelage.core.contracts import Teacher
+from tutelage.core.errors import BadInput, ShapeError, one_line, shown
+from tutelage.core.identity.hashing import content_hash
+from tutelage.data.cells import is_missing
+from tutelage.data.row_arrays import target_array
+from tutelage.data.row_names import Names, data_name
+from tutelage.data.rows import Rows, as_rows
+from tutelage.data.schema import Schema
+
+SAMPLE = 2000
+"""Rows in which identifiers are searched."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowSet:
+    """Rows of one source.
+
+    Attributes:
+        rows: as the student takes them, all in memory: a frame, a matrix or a list of texts.
+        asked: the same rows as the teacher takes them.
+        truth: (rows,) or (rows, columns) ground truth; None if it is not known.
+        weights: (rows,) weights; None if all rows weigh the same.
+        groups: (rows,) of rows that belong together, such as those of one customer, and stay on one side of a split; None if none do.
+        times: (rows,) when each row was seen; the latest are tested on; None if it does not matter.
+    """
+
+    rows: Any
+    asked: Rows
+    truth: NDArray[Any] | None = None
+    weights: Floats | None = None
+    groups: NDArray[Any] | None = None
+    times: NDArray[Any] | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return self.asked.count
+
+    def __post_init__(self) -> None:
+        for name, column in {"groups": self.groups, "times": self.times}.items():
+            missing = 0 if column is None else sum(map(is_missing, column.tolist()))
+            if missing:
+                raise BadInput(f"{name} has {missing:,} missing values; expected one for each row. Fill them, or leave these rows out.")
+
+    def identity(self) -> dict[str, Any]:
+        """What tells these rows from others: names of content, as plain JSON values."""
+        others = {name: getattr(self, name) for name in ("truth", "weights", "groups", "times")}
+        return {
+            "rows": self.count,
+            "data": data_name(self.rows),
+            "asked": data_name(self.asked),
+            **{name: None if value is None else content_hash(np.asarray(value)) for name, value in others.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A teacher, and the rows on which a student takes its place.
+
+    Attributes:
+        teacher: answers `asked` of each set.
+        teacher_name: for messages and the report.
+        given: rows for training and validation, and for the test if there are no others.
+        test: rows that choose nothing; None if they are drawn from `given`.
+        pool: rows without ground truth, for the teacher to label; None if there are none.
+        asked_columns: the columns of the student's rows that the teacher takes; empty if it takes the rows as they are.
+        source: where the rows are from and what their columns are for, as `data_entry` in run.json; None for rows in memory.
+        seen: rows that the teacher was trained on; None if they are not known.
+    """
+
+    teacher: Teacher
+    teacher_name: str
+    given: RowSet
+    test: RowSet | None = None
+    pool: RowSet | None = None
+    asked_columns: tuple[str, ...] = ()
+    source: Mapping[str, Any] | None = None
+    seen: RowSet | None = None
+
+    @cached_property
+    def names(self) -> dict[str, Names]:
+        """(rows,) content names of the student's rows of each set that there is: rows that differ in identifiers alone are equal."""
+        some = np.random.default_rng(0).permutation(self.given.count)[:SAMPLE]
+        without = tuple(identifiers(_safe_indexing(self.given.rows, np.sort(some))))
+        sets = {"given": self.given, "test": self.test, "pool": self.pool, "seen": self.seen}
+        return {name: names_of(one.rows, without=without) for name, one in sets.items() if one is not None}
+
+    def every_column(self, places: Any) -> Any:
+        """Some of the given rows, with the columns that the student or the teacher takes."""
+        rows = _safe_indexing(self.given.rows, places)
+        only_asked = [name for name in self.asked_columns if is_frame(rows) and name not in rows.columns]
+        if not only_asked:
+            return rows
+        asked = _safe_indexing(self.given.asked.part(0, self.given.count), places)
+        return rows.reset_index(drop=True).join(asked[only_asked].reset_index(drop=True))
+
+    def read_of(self, rows: Any) -> Any:
+        """Rows of `every_column` as the student takes them."""
+        return rows[list(self.given.rows.columns)] if is_frame(rows) else rows
+
+    def asked_of(self, rows: Any) -> Any:
+        """Rows of `every_column` as the teacher takes them."""
+        return rows[list(self.asked_columns)] if self.asked_columns and is_frame(rows) else rows
+
+    @property
+    def form(self) -> AnswerForm:
+        """What the teacher's numbers mean."""
+        return self.teacher.form
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the ground truth is known."""
+        return self.given.truth is not None
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns of the student's rows."""
+        return as_rows(self.given.rows).schema
+
+    def __post_init__(self) -> None:
+        if self.test is not None and (self.test.truth is None) != (self.given.truth is None):
+            having, lacking = ("the rows", "the test rows") if self.has_truth else ("the test rows", "the rows")
+            raise BadInput(f"{having} come with the ground truth and {lacking} without; pass it for both, or for neither.")
+        if self.test is not None and (self.test.weights is None) != (self.given.weights is None):
+            having, lacking = ("the rows", "the test rows") if self.test.weights is None else ("the test rows", "the rows")
+            raise BadInput(f"{having} come with weights and {lacking} without; pass weights for both, or for neither.")
+        for rows in (self.given, self.test):
+            if rows is not None and rows.truth is not None:
+                self.form.truth_as_answers(rows.truth, rows.count)  # refuses classes unknown to the teacher, before it is asked
+
+
+def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: bool) -> RowSet | None:
+    """Rows of another source with the columns of the given rows, in their order.
+
+    Args:
+        given: the rows that students learn from.
+        other: test rows, or a pool; None is returned as it is.
+        name: what they are, for messages.
+        teacher_too: whether the teacher takes the same columns; otherwise those that it takes are left as they are.
+
+    Raises:
+        BadInput: a column is missing, or rows of another kind. ShapeError: rows of another shape.
+    """
+    if other is None:
+        return None
+    kinds = [_kind(one.rows) for one in (given, other)]
+    if kinds[0] != kinds[1]:
+        raise BadInput(f"the rows are {kinds[0]}, and {name} is {kinds[1]}; pass both in the same form.")
+    if kinds[0] == "a frame":
+        columns = list(given.rows.columns)
+        missing = [column for column in columns if column not in other.rows.columns]
+        if missing:
+            raise BadInput(f"{name} has no column {missing[0]!r}, which the rows have; pass it with their columns.")
+        if list(other.rows.columns) == columns:
+            return other
+        rows = other.rows[columns]
+        return replace(other, rows=rows, asked=as_rows(rows) if teacher_too else other.asked)
+    if np.shape(given.rows)[1:] != np.shape(other.rows)[1:]:
+        shapes = [np.shape(one.rows)[1:] for one in (other, given)]
+        raise ShapeError(f"each row of {name} has shape {shapes[0]}; expected {shapes[1]}, as in the rows.")
+    return other
+
+
+def _kind(rows: Any) -> str:
+    return "a list of texts" if isinstance(rows, list) else "a frame" if is_frame(rows) else "a matrix"
+
+
+def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, times: Any = None) -> RowSet:
+    """Rows that student and teacher take in the same form.
+
+    Raises:
+        ShapeError: another number of true labels, weights, groups or times than rows. BadInput: rows of an unsupported kind.
+    """
+    rows = as_rows(X)
+    found = {"groups": None if groups is None else np.asarray(groups), "times": None if times is None else moments(times)}
+    truth = None if y is None else np.asarray(y) if is_frame(y) else target_array(y)
+    if truth is not None and truth.ndim == 0:
+        raise BadInput(f"y is {shown(y)}; expected the ground truth of each row, as an array or a column.")
+    for name, column in {"y": truth, **found}.items():
+        if column is not None and len(column) != rows.count:
+            raise ShapeError(f"{name} has {len(column):,} entries and there are {rows.count:,} rows; expected one for each row.")
+    return RowSet(rows.part(0, rows.count), rows, truth, check_weights(weights, rows.count), found["groups"], found["times"])
+
+
+def moments(times: Any) -> NDArray[Any]:
+    """(rows,) times in an order: numbers and dates as they are, and texts of ISO 8601 as dates.
+
+    Raises:
+        BadInput: other texts, whose order would not be that of time.
+
+    Example:
+        >>> moments(["2026-01-05", "2025-12-31"]).argsort().tolist()
+        [1, 0]
+    """
+    found = np.asarray(times)
+    cells = found.tolist()
+    if not any(isinstance(cell, str) for cell in cells):
+        return found
+    try:
+        return np.array(cells, dtype="datetime64[us]")
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"times holds texts that are no dates ({one_line(error)}); expected numbers or dates such as 2026-01-31.") from error

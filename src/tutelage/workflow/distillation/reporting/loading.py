@@ -1,0 +1,90 @@
+"""How to load the files of a student: lines of code that were written for its columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from tutelage.core.records import Export
+from tutelage.data.schema import Schema
+from tutelage.report.distillation.figures import Loading
+from tutelage.workflow.distillation.folder import RunFolder
+
+FEW = 8
+"""Columns that are named in code; more are read from the file."""
+NUMPY = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
+
+
+def how_to_load(folder: RunFolder, exports: Sequence[Export], schema: Schema | None, *, text: bool) -> tuple[Loading, ...]:
+    """Lines for each exported file, and for the student itself.
+
+    Args:
+        folder: with the files.
+        exports: the files.
+        schema: the columns of the student; None for a matrix or texts.
+        text: whether rows are texts.
+    """
+    files = [folder.path / one.file for one in exports]
+    return (*(_LANGUAGES[path.suffix](path, schema, text) for path in files if path.suffix in _LANGUAGES), _student(schema, text))
+
+
+def _student(schema: Schema | None, text: bool) -> Loading:
+    rows = _rows(schema, text)
+    code = f'import tutelage as tl\n{rows}\nstudent = tl.load_student("student.skops")\nprint(student.predict(rows))'
+    return Loading("student.skops", code, "In Python, with tutelage and scikit-learn; nothing is unpickled.")
+
+
+def _rows(schema: Schema | None, text: bool) -> str:
+    """Lines that read new rows as the student takes them."""
+    if text:
+        return 'rows = ["the first text", "the second text"]'
+    if schema is None:
+        return 'import numpy as np\nrows = np.load("rows.npy")'
+    dates = [str(column.name) for column in schema.columns if column.type == "date"]
+    parsed = f", parse_dates={json.dumps(dates)}" if dates else ""
+    return f'import pandas as pd\nrows = pd.read_csv("new.csv"{parsed})'
+
+
+def _onnx(path: Path, schema: Schema | None, text: bool) -> Loading:
+    import onnxruntime
+
+    inputs = onnxruntime.InferenceSession(str(path)).get_inputs()
+    if len(inputs) == 1 and inputs[0].type in NUMPY and schema is None:
+        name, kind = inputs[0].name, NUMPY[inputs[0].type]
+        code = (
+            f'import numpy as np, onnxruntime\nrows = np.load("rows.npy").astype("{kind}")\n'
+            f'session = onnxruntime.InferenceSession("{path.name}")\nprint(session.run(None, {{{json.dumps(name)}: rows}}))'
+        )
+        return Loading(path.name, code, "Needs onnxruntime only.")
+    code = f'import tutelage as tl\n{_rows(schema, text)}\nstudent = tl.open_teacher("{path.name}")\nprint(student.answer(rows))'
+    named = ", ".join(f"{one.name} ({one.type.removeprefix('tensor(').removesuffix(')')})" for one in inputs[:FEW])
+    more = f" and {len(inputs) - FEW:,} more" if len(inputs) > FEW else ""
+    return Loading(path.name, code, f"Any runtime of ONNX takes it without tutelage. Its inputs: {named}{more}; dates are days since 1970.")
+
+
+def _python(path: Path, schema: Schema | None, text: bool) -> Loading:
+    row = '"a text"' if text else "[...]  # a value for each of student.COLUMNS, in order"
+    code = f"import {path.stem}\nrow = {row}\nprint({path.stem}.predict(row))"
+    return Loading(path.name, code, "Needs nothing but Python's standard library.")
+
+
+def _c(path: Path, schema: Schema | None, text: bool) -> Loading:
+    code = f"cc -std=c99 -O2 -c {path.name}    # and link with -lm"
+    return Loading(
+        path.name, code, "Needs nothing but the C library. The comment at the top of the file lists the columns and the functions."
+    )
+
+
+def _javascript(path: Path, schema: Schema | None, text: bool) -> Loading:
+    code = f'import {{ classes, predict }} from "./{path.name}";\nconsole.log(predict(row), classes);'
+    return Loading(path.name, code, "The comment at the top of the file lists the columns.")
+
+
+def _sql(path: Path, schema: Schema | None, text: bool) -> Loading:
+    return Loading(
+        path.name, f"sqlite3 rows.db < {path.name}", "Any of SQLite, DuckDB and PostgreSQL; the comment at its top names the columns."
+    )
+
+
+_LANGUAGES = {".onnx": _onnx, ".py": _python, ".c": _c, ".js": _javascript, ".sql": _sql}

@@ -1,0 +1,20 @@
+"""The files of the report: the page, the figures that it draws, and the model card."""
+
+from __future__ import annotations
+
+from tutelage.core.files import write_text
+from tutelage.core.records import dumps
+from tutelage.report.distillation.card import model_card
+from tutelage.report.distillation.figures import Figures
+from tutelage.report.distillation.page import render_distillation
+from tutelage.report.distillation.records import DistillationRecord
+from tutelage.workflow.distillation.folder import RunFolder
+
+FIGURES, PAGE, CARD = "figures.json", "report.html", "card.md"
+
+
+def write_report(folder: RunFolder, record: DistillationRecord, figures: Figures) -> None:
+    """Write figures.json, report.html and card.md."""
+    write_text(folder.path / FIGURES, dumps(figures.to_json()))
+    write_text(folder.path / PAGE, render_distillation(record, figures))
+    write_text(folder.path / CARD, model_card(record, figures))

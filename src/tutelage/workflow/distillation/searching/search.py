@@ -1,0 +1,144 @@
+"""The search of one arm: trials of each family of students, judged on validation rows and by the exported file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import TutelageError
+from tutelage.core.records import Latency
+from tutelage.exporters.bench.measure import time_file
+from tutelage.exporters.export import export
+from tutelage.search.families import Family
+from tutelage.search.limits import Limits
+from tutelage.search.study import Trial, propose
+from tutelage.students.saved.trained import TrainedStudent
+from tutelage.workflow.distillation.given.part import Against, Part, scores_of
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.training import Prepared
+
+SECONDS_OF_A_TRIAL = 0.2
+"""Time in which the latency of a trial's file is measured."""
+BETTER_IF_HIGHER = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How a student is judged.
+
+    Attributes:
+        metric: the figure that validation decides by.
+        against: what it is measured against.
+        limits: of the student.
+        end: of the exported file whose size and latency count, such as ".onnx".
+    """
+
+    metric: str
+    against: Against
+    limits: Limits
+    end: str
+
+    def loss(self, scores: Mapping[str, float]) -> float:
+        """What is minimised."""
+        return 1 - scores[self.metric] if self.metric in BETTER_IF_HIGHER else scores[self.metric]
+
+    def figures(self, answers: Floats, part: Part, prepared: Prepared) -> dict[str, float]:
+        """Means over the rows of a part, by figure."""
+        found = scores_of(answers, part, prepared.form, self.against)
+        return {name: float(np.average(values, weights=part.weights)) for name, values in found.items()}
+
+    def drop(self, scores: Mapping[str, float], prepared: Prepared) -> float:
+        """How much worse than the teacher a student is, in the unit of `Limits.drop`, on the validation rows."""
+        form, part = prepared.form, prepared.validation
+        of_teacher = self.figures(part.answers if form.task == "regression" else form.probabilities(part.answers), part, prepared)
+        if form.task != "regression":
+            rate = "accuracy" if self.against == "truth" else "agreement"
+            return 100 * (of_teacher[rate] - scores[rate])
+        if self.against == "truth":
+            return 100 * (scores["mse"] / of_teacher["mse"] - 1) if of_teacher["mse"] else float("inf")
+        return 100 * scores["mse"] / float(np.var(part.answers)) if np.var(part.answers) else float("inf")
+
+    def cost(self, student: TrainedStudent, rows: Any, *, seconds: float, timed: bool = False) -> tuple[int | None, Latency | None]:
+        """Bytes of the exported file, and its latency if that is limited or asked for; None where not measured.
+
+        Args:
+            student: fitted.
+            rows: that it is asked.
+            seconds: time in which the latency is measured.
+            timed: measure the latency without a limit too.
+        """
+        size = None
+        try:
+            with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
+                path = Path(folder) / f"student{self.end}"
+                size = export(student, path, check_on=rows, unproven=True).size_bytes
+            if self.limits.latency is None and not timed:
+                return size, None
+            return size, time_file(student, rows, self.end, seconds=seconds)
+        except TutelageError:
+            if self.limits.latency is not None or (self.limits.size is not None and size is None):
+                raise
+            return size, None
+
+
+def upper_end(latency: Latency | None) -> float | None:
+    """The upper end of the interval of the median, in microseconds; the median where there is no interval."""
+    if latency is None or latency.ci95_us is None:
+        return None if latency is None else latency.p50_us
+    return latency.ci95_us[1]
+
+
+def search_family(
+    arm: Arm,
+    family: Family,
+    prepared: Prepared,
+    judge: Judge,
+    *,
+    trials: int,
+    seed: int,
+    before: Sequence[Trial] = (),
+    done: Callable[[Trial], None] = lambda trial: None,
+) -> tuple[Trial, ...]:
+    """Search the settings of one family in one arm.
+
+    Args:
+        arm: what the students learn.
+        family: the students.
+        prepared: the rows.
+        judge: by what they are judged.
+        trials: number of trials.
+        seed: of the search and of the students.
+        before: trials of the same search that were stored.
+        done: called with each new trial.
+    """
+    found = list(before)
+    space = {**family.space.distributions, **arm.space(prepared.form, has_truth=prepared.train.truth is not None)}
+    untuned = {**family.untuned, "temperature": 1.0, "soft_weight": 1.0}
+    while len(found) < trials:
+        settings = propose(space, found, untuned, seed=seed)
+        trial = _tried(arm, family, prepared, judge, settings, number=len(found), seed=seed)
+        found.append(trial)
+        done(trial)
+    return tuple(found[:trials])
+
+
+def _tried(arm: Arm, family: Family, prepared: Prepared, judge: Judge, settings: Mapping[str, Any], *, number: int, seed: int) -> Trial:
+    started = perf_counter()
+    try:
+        student = prepared.fit(arm, family, settings, seed=seed)
+        scores = judge.figures(prepared.validated(student, family), prepared.validation, prepared)
+        size, timed = judge.cost(
+            student, prepared.validation.take(np.arange(min(200, prepared.validation.count))).rows, seconds=SECONDS_OF_A_TRIAL
+        )
+    except TutelageError as error:
+        return Trial(number, family.name, dict(settings), None, error=str(error), seconds=perf_counter() - started)
+    latency = upper_end(timed)
+    excess = judge.limits.excess(size=size, latency=latency, drop=judge.drop(scores, prepared))
+    return Trial(number, family.name, dict(settings), judge.loss(scores), scores, size, latency, excess, seconds=perf_counter() - started)

@@ -1,0 +1,137 @@
+"""Answers of a trained student to the rows of a file, part by part, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tutelage.core.arrays import Floats, is_frame
+from tutelage.core.errors import BadInput, require
+from tutelage.core.files import check_file_place, whole_file
+from tutelage.data.table_file import TableFile
+from tutelage.students.saved.trained import TrainedStudent
+
+PART_ROWS = 10_000
+"""Rows that are read and answered at a time."""
+ENDS = (".csv", ".parquet")
+
+
+def predictions(
+    student: TrainedStudent, record: Mapping[str, Any], file: TableFile, *, probabilities: bool = False, keep: Sequence[str] = ()
+) -> Iterator[pa.Table]:
+    """The answers of a student to each row of a file, in parts.
+
+    Args:
+        student: from `open_trained`.
+        record: from `open_trained`.
+        file: the rows, from `rows_to_measure`.
+        probabilities: whether the probability of each class is added.
+        keep: columns of the file that are copied in front, such as an id.
+
+    Raises:
+        BadInput: a column is missing, or holds other values than in training; two columns of the same name.
+    """
+    if file.columns:
+        require("pandas")
+    missing = [name for name in (*student.columns, *keep) if file.columns and name not in file.columns]
+    if missing:
+        role = "to be copied" if missing[0] in keep else "which the student reads"
+        raise BadInput(f"{file.path} has no column {missing[0]!r}, {role}; it has {', '.join(map(repr, file.columns))}.")
+    rows = file.rows_of((student.columns or file.features) if file.text is None else file.features)
+    kept = file.source.part(list(keep), 0, file.source.count) if keep and file.source is not None else None
+    outputs = list(record["data"]["truth"])
+    for start in range(0, rows.count, PART_ROWS):
+        part = rows.part(start, min(start + PART_ROWS, rows.count))
+        answers = student.answer(_as_trained(student, part))
+        found = answer_columns(student.task, student.labels, answers, outputs, probabilities=probabilities)
+        first = {} if kept is None else {name: kept.column(name).slice(start, len(part)) for name in keep}
+        twice = sorted(set(first) & set(found))
+        if twice:
+            raise BadInput(f"the column {twice[0]!r} would be there twice, copied and as an answer; rename it in the file.")
+        yield pa.table({**first, **found})
+
+
+def answer_columns(
+    task: str, classes: Sequence[Any], answers: Floats, outputs: Sequence[str] = (), *, probabilities: bool = False, prefix: str = ""
+) -> dict[str, Any]:
+    """Answers as the columns of a table: the decision or the values, and probabilities if they are asked for.
+
+    Args:
+        task: of the student.
+        classes: the class, or the label, of each column of answers.
+        answers: (rows, columns) probabilities or values.
+        outputs: names of several values, in order.
+        probabilities: whether the probability of each class is a column.
+        prefix: in front of each name.
+    """
+    if task == "regression":
+        width = answers.shape[1]
+        names = ["prediction"] if width == 1 else list(outputs) if len(outputs) == width else [f"value_{place}" for place in range(width)]
+        return {f"{prefix}{name}": answers[:, place] for place, name in enumerate(names)}
+    if task == "multilabel":
+        found: dict[str, Any] = {f"{prefix}{name}": (answers[:, place] > 0.5).astype(np.int8) for place, name in enumerate(classes)}
+    else:
+        found = {f"{prefix}prediction": pa.array([classes[place] for place in answers.argmax(axis=1).tolist()])}
+    if probabilities:
+        found |= {f"{prefix}probability_{name}": answers[:, place] for place, name in enumerate(classes)}
+    return found
+
+
+def write_tables(tables: Iterator[pa.Table], target: Path | Any) -> int:
+    """Write tables one after the other, as .csv or .parquet by the end of a path, or as CSV to an open binary file; the number of rows.
+
+    Raises:
+        BadInput: a path with another end. CannotWrite: the path cannot be written.
+    """
+    if not isinstance(target, Path):
+        return _written(tables, target, _csv)
+    check_target(target)
+    with whole_file(target) as draft:
+        return _written(tables, draft, _csv if target.suffix == ".csv" else _parquet)
+
+
+def check_target(target: Path) -> None:
+    """Check, before any work, that `write_tables` can write a path.
+
+    Raises:
+        BadInput, CannotWrite: as `write_tables`.
+    """
+    if target.suffix not in ENDS:
+        raise BadInput(f"{target} ends in {target.suffix or 'nothing'}; expected {' or '.join(ENDS)}.")
+    check_file_place(target)
+
+
+def _written(tables: Iterator[pa.Table], target: Any, open_writer: Callable[[Any, pa.Schema], Any]) -> int:
+    first = next(tables)
+    with open_writer(target, first.schema) as writer:
+        writer.write_table(first)
+        count = first.num_rows
+        for table in tables:
+            writer.write_table(table.cast(first.schema))
+            count += table.num_rows
+    return count
+
+
+def _csv(target: Any, schema: pa.Schema) -> Any:
+    import pyarrow.csv
+
+    return pyarrow.csv.CSVWriter(target, schema, write_options=pyarrow.csv.WriteOptions(quoting_style="needed"))
+
+
+def _parquet(target: Any, schema: pa.Schema) -> Any:
+    import pyarrow.parquet
+
+    return pyarrow.parquet.ParquetWriter(target, schema)
+
+
+def _as_trained(student: TrainedStudent, part: Any) -> Any:
+    """Rows as the student was trained on them: a matrix or texts where its columns had no names."""
+    if student.schema is not None or not is_frame(part):
+        return part
+    if student.text:
+        return list(part.iloc[:, 0])
+    return np.asarray(part)

@@ -1,0 +1,70 @@
+import json
+
+import pandas as pd
+import pytest
+
+from tutelage.cli import main
+
+
+@pytest.fixture(scope="module")
+def distilled(flowers):
+    """Two distillations of two seeds each, on the same rows."""
+    folders = [str(flowers.folder / name) for name in ("small", "large")]
+    common = ["distill", flowers.teacher, "--data", flowers.rows, "--truth", "species", "--drop", "plant", "--students", "tree"]
+    for seed, folder in enumerate(folders):
+        settings = ["--trials", str(1 + seed), "--seeds", "2", "--export", "py", "--seed", str(seed), "--out", folder]
+        assert main([*common, *settings]) == 0
+    return folders
+
+
+def test_several_seeds_are_compared_over_seeds_and_rows(distilled, flowers, capsys):
+    capsys.readouterr()
+    assert main(["compare", *distilled, "--data", flowers.test, "--metric", "brier", "--json"]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert "warning" not in printed.err
+    assert (found["a"], found["b"], found["metric"], found["over"]) == (*distilled, "brier", "seeds and test rows")
+    assert found["ci95"][0] <= found["difference"] <= found["ci95"][1]
+    assert "of 2 seeds each" in found["question"]
+
+
+def test_one_training_is_compared_over_rows(distilled, flowers, capsys):
+    assert main(["compare", distilled[0], flowers.run, "--data", flowers.test]) == 0
+    question, found = capsys.readouterr().out.strip().splitlines()
+    assert "these two students" in question
+    assert "over test rows" in found
+
+
+@pytest.mark.filterwarnings("default")
+def test_rows_that_a_student_was_trained_on_are_counted(distilled, flowers, capsys):
+    split = pd.read_parquet(f"{distilled[0]}/split.parquet")
+    count = (split["part"] == "development").sum()
+    assert split["row"].tolist() == list(range(100))
+    assert 60 < count < 90
+    assert main(["compare", *distilled, "--data", flowers.rows]) == 0
+    assert f"{count} of these rows were used to train or to choose the students of {distilled[0]};" in capsys.readouterr().err
+    assert main(["evaluate", distilled[0], "--data", flowers.rows]) == 0
+    assert f"{count} of these rows are among those on which the student was trained" in capsys.readouterr().err
+
+
+def test_without_truth_they_are_compared_by_the_teacher(distilled, flowers, capsys, user_error, tmp_path):
+    path = tmp_path / "new.csv"
+    pd.read_csv(flowers.test).drop(columns="species").to_csv(path, index=False)
+    assert "there is nothing to measure the student against" in user_error("compare", *distilled, "--data", path)
+    assert main(["compare", *distilled, "--data", str(path), "--teacher", flowers.teacher]) == 0
+    assert "agreement against the teacher" in capsys.readouterr().out
+
+
+def test_mistakes_are_one_sentence(distilled, flowers, user_error, tmp_path):
+    compare = ("compare", *distilled, "--data", flowers.test)
+    assert "metric is 'f1'; against the truth expected one of accuracy" in user_error(*compare, "--metric", "f1")
+    assert "compared by the teacher, which is not given" in user_error(*compare, "--against", "teacher")
+    assert "holds no trained student" in user_error("compare", distilled[0], tmp_path, "--data", flowers.test)
+
+
+def test_answers_are_kept_row_by_row(flowers, tmp_path):
+    path = tmp_path / "answers.parquet"
+    assert main(["evaluate", flowers.run, "--data", flowers.test, "--teacher", flowers.teacher, "--rows-out", str(path)]) == 0
+    found, rows = pd.read_parquet(path), pd.read_csv(flowers.test)
+    assert found["truth"].tolist() == rows["species"].tolist()
+    assert {"row", "student_prediction", "student_probability_setosa", "teacher_prediction", "teacher_probability_setosa"} <= set(found)

@@ -1,0 +1,50 @@
+import io
+
+import numpy as np
+import pandas as pd
+
+from tutelage.cli import main
+from tutelage.students.saved.save_load import load_student
+
+
+def test_it_answers_each_row_in_order(flowers, here, capsys, monkeypatch):
+    monkeypatch.setattr("tutelage.workflow.predict.PART_ROWS", 20)  # several parts
+    assert main(["predict", flowers.run, "--data", flowers.test, "--out", "answers.csv", "--keep", "plant", "--probabilities"]) == 0
+    rows, found, student = pd.read_csv(flowers.test), pd.read_csv("answers.csv"), load_student(flowers.run)
+    assert capsys.readouterr().out == f"answers.csv: the answers to {len(rows)} rows.\n"
+    assert list(found) == ["plant", "prediction", "probability_setosa", "probability_versicolor", "probability_virginica"]
+    assert found["plant"].tolist() == rows["plant"].tolist()
+    assert found["prediction"].tolist() == student.predict(rows).tolist()
+    np.testing.assert_allclose(found.iloc[:, 2:], student.predict_proba(rows))
+
+
+def test_it_writes_parquet_and_standard_output(flowers, here, capfdbinary):
+    assert main(["predict", flowers.run, "--data", flowers.test, "--out", "answers.parquet"]) == 0
+    capfdbinary.readouterr()
+    assert main(["predict", flowers.run, "--data", flowers.test]) == 0
+    printed = pd.read_csv(io.BytesIO(capfdbinary.readouterr().out))
+    pd.testing.assert_frame_equal(printed, pd.read_parquet("answers.parquet").astype(printed.dtypes))
+
+
+def test_columns_may_be_in_any_order_and_more(flowers, here):
+    rows = pd.read_csv(flowers.test)
+    rows[[*rows.columns[::-1]]].assign(more=1).drop(columns="species").to_csv("new.csv", index=False)
+    for data, out in ((flowers.test, "a.csv"), ("new.csv", "b.csv")):
+        assert main(["predict", flowers.run, "--data", data, "--out", out]) == 0
+    assert (here / "a.csv").read_bytes() == (here / "b.csv").read_bytes()
+
+
+def test_mistakes_leave_no_file(flowers, here, user_error):
+    rows = pd.read_csv(flowers.test)
+    rows.drop(columns="petal width (cm)").to_csv("fewer.csv", index=False)
+    rows.astype({"petal width (cm)": object}).assign(**{"petal width (cm)": "wide"}).to_csv("texts.csv", index=False)
+    rows.rename(columns={"plant": "prediction"}).to_csv("twice.csv", index=False)
+    before = sorted(path.name for path in here.iterdir())
+    predict = ("predict", flowers.run, "--out", "answers.csv", "--data")
+    assert "has no column 'petal width (cm)', which the student reads; it has" in user_error(*predict, "fewer.csv")
+    assert "petal width (cm)" in user_error(*predict, "texts.csv")
+    assert "'prediction' would be there twice" in user_error(*predict, "twice.csv", "--keep", "prediction")
+    assert "has no column 'name', to be copied" in user_error(*predict, flowers.test, "--keep", "name")
+    assert "expected .csv or .parquet" in user_error("predict", flowers.run, "--data", flowers.test, "--out", "answers.xlsx")
+    assert "holds no trained student" in user_error("predict", here, "--data", flowers.test)
+    assert sorted(path.name for path in here.iterdir()) == before

@@ -307,16 +307,16 @@ class _Run:
             exports=exports,
             notes=tuple(self.notes),
             curve=self.curve,
-            options={"trials": self.plan.trials, "seeds": self.plan.seeds, "seed": self.plan.seed},
+            options={"trials": self.plan.trials, "seeds": self.plan.seeds, "seed": self.plan.seed, "rows_shown": self.plan.show_rows},
             seconds={"total": self.stages.total(), **self.stages.seconds},
             environment=environment("tutelage", "numpy", "scikit-learn", "optuna", "onnxruntime"),
             provenance=provenance_of(self.problem),
         )
         found = replace(found, answer=answer_of(found), advice=advice_of(found, shipped.trial, trials.get(shipped.arm.name, ())))
         write_student(self.folder, self.problem, shipped, seconds=found.seconds)
-        write_record(self.folder, found)
         loading = how_to_load(self.folder, exports, self.problem.schema, text=isinstance(self.test.rows, list))
         answers, shown = tested.answers[shipped.arm.name], self.plan.show_rows
         figures = figures_of(shipped.arm.name, answers, self.test, self.form, show_rows=shown, loading=loading)
         write_report(self.folder, found, figures)
+        write_record(self.folder, found)  # the last file: a folder that has it is finished
         return found

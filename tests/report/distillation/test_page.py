@@ -74,7 +74,7 @@ def test_every_figure_of_the_page_is_that_of_the_record(binary, figures):
         *("tree, the meaning of answers", "max leaf nodes 32, C 0.123", "Does the teacher help?", "3.11.7", "rows.csv"),
         "Distillation of churn & co.pkl",
         *("Column '<id>' is an identifier.", "Drop it.", "1 check found nothing", "3 equal to a test row", "12.0 s", "A note."),
-        "mlp was left out: texts.",
+        *("mlp was left out: texts.", "More rows bring nothing: 0.1 points.", "A larger one.", "helps", "no"),
         'import tutelage as tl tl.open_teacher("student.onnx")',
         "over seeds and test rows, p = 0.034 corrected",
     }
@@ -93,7 +93,7 @@ def test_every_figure_of_the_page_is_that_of_the_record(binary, figures):
 
 def test_both_widths_have_every_chart_and_narrow_tables_name_their_cells(binary, figures):
     text = render_distillation(binary, figures)
-    assert text.count('class="for-wide"') == text.count('class="for-narrow"') == 4
+    assert text.count('class="for-wide"') == text.count('class="for-narrow"') == 5
     assert text.count('<table class="stack">') + text.count('<table class="heat"') == text.count("<table")
     for heading in ("Test (95 %)", "Validation", "Agreement with the teacher", "Size", "Latency", "Allowed", "Disagree"):
         assert f'data-label="{heading}"' in text
@@ -109,6 +109,7 @@ def test_what_is_not_known_is_left_out(every_kind):
     assert "No latency was measured." in texts
     assert "Limits" not in texts
     assert "The search" not in texts
+    assert "What would help" not in texts
 
 
 def test_values_have_an_error_and_quantiles(every_kind):

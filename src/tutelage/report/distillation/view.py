@@ -79,7 +79,6 @@ class View:
     caveat: str
     comparisons: list[dict[str, str]]
     verdict_note: str
-    advice: list[str]
     calibration: str
     matrix: Matrix | None
     key: str
@@ -130,7 +129,6 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
         caveat="No interval covers another teacher.",
         comparisons=[_comparison(one) for one in record.comparisons],
         verdict_note=verdict_note(record),
-        advice=list(getattr(record, "advice", ())),
         calibration=calibration_of(record, figures),
         matrix=matrix,
         key=key,

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tutelage.core.arrays import is_frame
 from tutelage.core.environment import environment
 from tutelage.core.files import whole_file, write_text
 from tutelage.core.records import dumps
@@ -127,4 +128,6 @@ def _summarised(rows: Any) -> Any:
     """Rows as `summarise_columns` takes them."""
     if isinstance(rows, list) or hasattr(rows, "iloc"):
         return rows
+    if is_frame(rows):
+        return rows.to_pandas()
     return rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows).reshape(len(rows), -1)

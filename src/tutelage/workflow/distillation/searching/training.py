@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,10 @@ class Prepared:
     text: bool
     _encoders: dict[Encoding, Any] = field(default_factory=dict, repr=False)
     _encoded: dict[tuple[Encoding, str], Any] = field(default_factory=dict, repr=False)
+
+    def with_more(self, more: Part | None) -> Prepared:
+        """The same with other rows without ground truth; what is encoded of the others is shared."""
+        return replace(self, more=more, _encoded={key: rows for key, rows in self._encoded.items() if key[1] != "more"})
 
     def encoder(self, family: Family) -> Any:
         """The step "columns" of the family's pipelines, fitted on the training rows.

@@ -165,6 +165,17 @@ def test_rows_are_shown_only_if_asked_for(binary, figures, hostile):
     assert not any(text.startswith("truth:") for text in texts)
 
 
+def test_folders_of_the_users_machine_are_not_shown(binary, figures):
+    assert "/models/" not in render_distillation(binary, figures)
+
+
+def test_rows_that_the_teacher_was_trained_on_are_counted(binary, figures):
+    record = replace(binary, rows={**binary.rows, "seen_test": 41, "repeated_test": 17})
+    texts = Page(render_distillation(record, figures)).texts
+    assert texts[texts.index("test rows that the teacher was trained on") + 1] == "41"
+    assert texts[texts.index("test rows that repeat another") + 1] == "17"
+
+
 def test_a_second_look_is_reported(binary, figures):
     looks = (*binary.looks, replace(binary.looks[0], seeds=10, share=0.25))
     joined = " ".join(Page(render_distillation(replace(binary, looks=looks), figures)).texts)

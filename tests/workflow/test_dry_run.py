@@ -8,7 +8,7 @@ from tutelage.core.stages import Stages
 from tutelage.search.limits import Limits
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.distill import plan_of
-from tutelage.workflow.distillation.problem import Problem, row_set
+from tutelage.workflow.distillation.given.problem import Problem, row_set
 from tutelage.workflow.distillation.run import distillation
 from tutelage.workflow.dry_run import dry_run, duration
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 
 FOLDS = 3
@@ -110,6 +111,27 @@ def predicted_values(inputs: Any, values: NDArray[Any], seed: int) -> dict[str, 
         name: np.asarray(cross_val_predict(make_pipeline(features(inputs), model), inputs, values, cv=folds)).reshape(values.shape)
         for name, model in models.items()
     }
+
+
+def held_out_values(inputs: Any, values: Floats, seed: int) -> Floats:
+    """(rows,) cross-validated predictions of numbers by the best of a ridge regression, a forest and boosted trees."""
+    folds = KFold(FOLDS, shuffle=True, random_state=seed)
+    models = (
+        _tuned(Ridge(), "alpha", [1 / strength for strength in STRENGTHS]),
+        RandomForestRegressor(50, min_samples_leaf=2, random_state=seed),
+        HistGradientBoostingRegressor(max_iter=50, random_state=seed),
+    )
+    found: list[Floats] = [np.asarray(cross_val_predict(_dense(inputs, model), inputs, values, cv=folds)) for model in models]
+    return min(found, key=lambda predicted: float(((values - predicted) ** 2).sum()))
+
+
+def _dense(inputs: Any, model: Any) -> Any:
+    """A model of numbers behind the features of the rows, not as a sparse matrix."""
+    return make_pipeline(features(inputs), FunctionTransformer(_as_dense), model)
+
+
+def _as_dense(matrix: Any) -> Any:
+    return matrix.toarray() if hasattr(matrix, "toarray") else matrix
 
 
 def second_set_probabilities(inputs: Any, second: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:

@@ -42,6 +42,7 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows; it is not used as a feature.")
 @click.option("--test", type=FILE, help="Rows that choose nothing; a fifth of the data if not given.")
 @click.option("--pool", type=FILE, help="Rows without ground truth, which the teacher labels.")
+@click.option("--train", type=FILE, help="Rows that the teacher was trained on, to say how many test rows it has seen.")
 @click.option(
     "--students",
     metavar="NAMES",
@@ -72,6 +73,7 @@ def distill(
     weight: str | None,
     test: Path | None,
     pool: Path | None,
+    train: Path | None,
     students: str | None,
     max_size: str | None,
     max_latency: str | None,
@@ -99,7 +101,7 @@ def distill(
     from tutelage.search.limits import Limits
     from tutelage.workflow.distillation.distill import distilled, plan_of
     from tutelage.workflow.distillation.folder import RunFolder
-    from tutelage.workflow.distillation.from_files import problem_of_files
+    from tutelage.workflow.distillation.given.from_files import problem_of_files
     from tutelage.workflow.distillation.reporting.reproduce import write_reproduce
     from tutelage.workflow.dry_run import dry_run
 
@@ -107,7 +109,7 @@ def distill(
     limits = Limits(max_size, max_latency, max_drop)
     with stages.stage("open"):
         file = given_rows.open(weight=weight)
-        problem = problem_of_files(teacher, file, source, test=test, pool=pool, group=group, time=time)
+        problem = problem_of_files(teacher, file, source, test=test, pool=pool, train=train, group=group, time=time)
     plan = plan_of(
         problem.form.task,
         has_truth=problem.has_truth,
@@ -132,7 +134,7 @@ def distill(
             error.add_note(f"what is finished is in {out}, and the same command goes on from there.")
         raise
     arguments = arguments_without(click.get_current_context(), "out", "dry-run")
-    write_reproduce(RunFolder(out), arguments, _inputs(file, Path(teacher), test, pool))
+    write_reproduce(RunFolder(out), arguments, _inputs(file, Path(teacher), test, pool, train))
     if as_json:
         echo(dumps(found.record.to_json()), nl=False)
         return

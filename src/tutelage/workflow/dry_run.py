@@ -17,15 +17,15 @@ from tutelage.search.families import ROW_VISITS, Family
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
-from tutelage.workflow.distillation.arms import Arm, arms_of
-from tutelage.workflow.distillation.part import Part, part_of
+from tutelage.workflow.distillation.given.part import Part, part_of
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.split import Places, Split, parts_of, split
 from tutelage.workflow.distillation.plan import MADE_ROWS, SEARCH_CELLS, Plan
-from tutelage.workflow.distillation.problem import Problem, RowSet
-from tutelage.workflow.distillation.search import Judge
+from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.rows import FEWEST_ROWS, TEXT_CELLS
+from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.training import Prepared
 from tutelage.workflow.distillation.searching.usable import Usable, usable_students
-from tutelage.workflow.distillation.split import Places, Split, parts_of, split
-from tutelage.workflow.distillation.training import Prepared
 
 TIMED_ROWS = 1000
 """Rows on which each student is fitted to time it."""
@@ -149,7 +149,7 @@ def _more(problem: Problem, found: Split) -> tuple[int, str]:
     """The number of rows without ground truth, and what they are."""
     if problem.pool is not None:
         return len(found.pool), f"{len(found.pool):,} rows of the pool"
-    if isinstance(problem.teacher, LabelFolder | SoftLabels) or isinstance(problem.given.rows, list):
+    if problem.cannot_make_rows:
         return 0, ""
     count = min(MADE_ROWS, 5 * len(found.development))
     return count, f"{count:,} made rows"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
@@ -31,17 +30,14 @@ class Passes:
         batch_size: rows per step.
         peak_rate: peak learning rate of the schedule.
         warm_up: share of the steps in which the learning rate rises.
-        freeze_after: number of steps after which the first layers are frozen, so that no later step computes their gradient
-            (Brock et al. 2017, arXiv 1706.04983).
     """
 
-    further: int = 8
+    further: int = 4
     hard: float = 0.1
     easy: float = 0.2
-    batch_size: int = 256
+    batch_size: int = 128
     peak_rate: float = 1.5e-3
     warm_up: float = 0.2
-    freeze_after: int = 50
 
     def counts(self, rows: int) -> tuple[int, int]:
         """Number of hard and of easy rows in a further pass.
@@ -122,7 +118,8 @@ def train_hard_examples(
         inputs: (rows, ...).
         targets: (rows, ...).
         passes: number, size and learning rate of the passes.
-        freeze: the part of the network that is trained in the first `passes.freeze_after` steps only.
+        freeze: the part of the network that is trained in the first pass only, so that later passes need no gradient for it
+            (Brock et al. 2017, arXiv 1706.04983).
         advance: called after each step.
 
     Raises:
@@ -134,15 +131,12 @@ def train_hard_examples(
     optimizer = torch.optim.Adam(network.parameters(), lr=passes.peak_rate, fused=True)
     schedule = one_cycle(optimizer, passes.steps(rows), warm_up=passes.warm_up)
 
-    taken = itertools.count()
-
     def batch_loss(batch: Batch) -> Tensor:
-        if next(taken) == passes.freeze_after:
-            freeze.requires_grad_(False)
         row_losses = losses(network(batch.inputs), targets[batch.rows])
         feed.losses[batch.rows] = row_losses.detach()
         return row_losses * feed.weights[batch.rows]
 
     train(network, batch_loss, TensorFeed(inputs), LoopSettings(optimizer, 1, passes.batch_size, schedule=schedule, advance=advance))
+    freeze.requires_grad_(False)
     train(network, batch_loss, feed, LoopSettings(optimizer, passes.further, passes.batch_size, schedule=schedule, advance=advance))
     freeze.requires_grad_(True)

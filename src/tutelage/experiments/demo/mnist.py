@@ -61,14 +61,14 @@ COUNTS, QUICK_COUNTS = (10_000, 3000, 600, 300), (1000, 300)
 """Numbers of labels of the students that have few."""
 WITHOUT_LABELS = {
     "student-soft-no-labels": "the student on the teacher's probabilities at temperature 1; no label chose anything",
-    "student-argmax-no-labels": "the student on the teacher's decisions only; no label chose anything",
+    "student-argmax-no-labels": "control: the student on the teacher's decisions only; no label chose anything",
 }
 UNTUNED = {"student-soft-no-labels": Setting("student-soft"), "student-argmax-no-labels": Setting("student-argmax")}
 FEW_LABELS = (
-    "The teacher exists already, and was trained on every training label; the owner of the student has few labels. Those on the left "
-    "train and tune the student alone. The students on the right learn from the teacher's answers to the training rows and use no label."
+    "The teacher exists already and was trained on every training label; labels are few for the owner of the student. The students on "
+    "labels alone are trained and tuned with that many. The others learn from the teacher's answers to the training rows and use no label."
 )
-FULL, QUICK = Passes(), Passes(further=2, batch_size=128)
+FULL, QUICK = Passes(), Passes(further=2)
 """How the teacher is trained, from Glorot initial weights; with torch's default ones the first pass ends at 5 % validation errors."""
 
 
@@ -190,6 +190,7 @@ def _measure(
 ) -> Outcome:
     models = {name: arm.models for name, arm in students.items()}
     counts = QUICK_COUNTS if plan.quick else COUNTS
+    label_rows = _label_rows(split, counts)
     with stages.stage("evaluation"):
         predictions = {
             name: np.stack([model.predict(split.test_inputs) for model in own]) for name, own in models.items() if name != "teacher"
@@ -205,18 +206,24 @@ def _measure(
         arms=tuple(arms),
         models=models,
         test=ClassificationTest(split.test_labels, predictions["teacher"][0]),
-        pairs=_pairs(counts),
+        pairs=_pairs(label_rows),
         protocol=_protocol(plan, split, counts),
         data=described(split),
         figures=figures,
-        by_labels=LabelTable(tuple(WITHOUT_LABELS), tuple(LabelRow(count, few_label_arm(count)) for count in counts), FEW_LABELS),
+        by_labels=LabelTable(tuple(WITHOUT_LABELS), label_rows, FEW_LABELS),
     )
 
 
-def _pairs(counts: tuple[int, ...]) -> tuple[tuple[str, str, str], ...]:
-    few = [
-        (arm, few_label_arm(count), f"Is the student {meaning}, without any label, better than a tuned one on {count} labels?")
-        for count in counts
+def _label_rows(split: Split, counts: tuple[int, ...]) -> tuple[LabelRow, ...]:
+    """The arms that learn from labels alone, from every label, of which some validate, to the fewest."""
+    every = LabelRow(split.train_rows + len(split.validation.targets), "student-hard")
+    return (every, *(LabelRow(count, few_label_arm(count)) for count in counts))
+
+
+def _pairs(rows: tuple[LabelRow, ...]) -> tuple[tuple[str, str, str], ...]:
+    with_labels = [  # few labels first: the first pair is the main result
+        (arm, row.alone, f"Is the student {meaning}, without any label, better than a tuned one on {row.labels} labels alone?")
+        for row in (*rows[1:], rows[0])
         for arm, meaning in (
             ("student-soft-no-labels", "on the teacher's probabilities"),
             ("student-argmax-no-labels", "on the teacher's decisions"),
@@ -228,7 +235,8 @@ def _pairs(counts: tuple[int, ...]) -> tuple[tuple[str, str, str], ...]:
         ("argmax", "hard", "Is the student better with the teacher's decisions than with the true classes?"),
     )
     within = [(f"student-{a}{suffix}", f"student-{b}{suffix}", question) for suffix in SIZES for a, b, question in questions]
-    return (*few, *within, ("student-soft", "teacher", "How much of the teacher's accuracy does the student lose?"))
+    lost = ("student-soft", "teacher", "How much of the teacher's accuracy does the student lose?")
+    return (*with_labels, *within, lost)
 
 
 def _protocol(plan: Plan, split: Split, counts: tuple[int, ...]) -> tuple[str, ...]:
@@ -238,7 +246,7 @@ def _protocol(plan: Plan, split: Split, counts: tuple[int, ...]) -> tuple[str, .
         f"{len(split.test_labels)} test rows are not used for any choice.",
         "Teacher: the original demo's network, trained once at temperature 1 on all training labels (Adam, one-cycle schedule): one pass "
         f"over all rows, then {passes.further} over the tenth with the largest losses and a fifth of the others, weighted for those left "
-        f"out, with the convolution frozen after {passes.freeze_after} steps.",
+        f"out, with the convolution frozen after the first pass.",
         "The teacher is queried once, in eval mode; its logits are recorded and softened afterwards.",
         f"{len(plan.seeds)} seeds of students. For each seed all arms have the same initial weights and batches (Adam, one-cycle schedule "
         f"with peak {STUDENT_RATE}, batches of {STUDENT_BATCH}, {split.epochs} epochs).",
@@ -257,7 +265,7 @@ RECIPE = Recipe(
     name="mnist",
     title="A convolutional network distilled into ten hidden units",
     summary=f"The second experiment of the original demo, {ORIGINAL_DEMO}: a teacher of 27 million weights and students of 8 000, compared "
-    "with tuned students trained on the true classes only.",
+    "with tuned students trained on the true classes only, all of them or few.",
     seeds=5,
     quick_seeds=2,
     student="student-soft",

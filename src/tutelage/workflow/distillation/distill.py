@@ -13,16 +13,19 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.arguments import flag, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, shown
+from tutelage.core.files import check_file_place, write_text
 from tutelage.core.records import Comparison, Export
 from tutelage.core.stages import Stages
 from tutelage.exporters.export import check_target, export
+from tutelage.report.distillation.page import render_distillation
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
 from tutelage.search.families import families_of
 from tutelage.search.limits import Limits
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
-from tutelage.workflow.distillation.problem import Problem, in_columns, row_set
+from tutelage.workflow.distillation.reporting.write import stored_figures
 from tutelage.workflow.distillation.run import distillation
 from tutelage.workflow.train import open_trained
 
@@ -79,6 +82,18 @@ class Distillation:
         """What the checks of the teacher found."""
         return Preflight.from_json(self.record.findings)
 
+    def report(self, path: Path | str) -> Path:
+        """Write the report, one self-contained page, to another file than report.html in the folder.
+
+        Raises:
+            CannotWrite: the file cannot be written. DamagedFile: the folder was changed.
+        """
+        page = render_distillation(self.record, stored_figures(self.folder))
+        target = checked_path("path", path)
+        check_file_place(target)
+        write_text(target, page)
+        return target
+
     def export(self, path: Path | str, *, check_on: Any, **settings: Any) -> Export:
         """Export the chosen student as another file; see `tutelage.export`."""
         return export(self.student, path, check_on=check_on, **settings)
@@ -92,6 +107,7 @@ def distill(
     students: str | Iterable[Any] | Mapping[str, Any] | None = None,
     pool: Any = None,
     test: Any = None,
+    train: Any = None,
     limits: Limits | None = None,
     trials: int = TRIALS,
     seeds: int = SEEDS,
@@ -117,6 +133,7 @@ def distill(
             their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy.
         pool: rows without ground truth, which the teacher labels.
         test: (X, y) or (X, y, weights) of rows that choose nothing; a share of X by default.
+        train: rows that the teacher was trained on, to say how many of the test rows it has seen.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
         seeds: trainings of each arm, two at least.
@@ -161,6 +178,7 @@ def distill(
         given,
         in_columns(given, tested, "test", teacher_too=True),
         in_columns(given, None if pool is None else row_set(pool), "pool", teacher_too=True),
+        seen=in_columns(given, None if train is None else row_set(train), "train", teacher_too=True),
     )
     plan = plan_of(
         task,

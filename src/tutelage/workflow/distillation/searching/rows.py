@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tutelage.workflow.distillation.part import Part
+from tutelage.workflow.distillation.given.part import Part
+from tutelage.workflow.distillation.given.problem import Problem
+from tutelage.workflow.distillation.given.split import Places, Split, not_validated, parts_of
 from tutelage.workflow.distillation.plan import SEARCH_CELLS
-from tutelage.workflow.distillation.problem import Problem
-from tutelage.workflow.distillation.split import Places, Split, not_validated, parts_of
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.training import Prepared
 
 FEWEST_ROWS = 1000
 """Rows that trials are fitted on, at least."""

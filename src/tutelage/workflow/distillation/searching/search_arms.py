@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tutelage.search.families import Family
 from tutelage.search.study import Trial
-from tutelage.workflow.distillation.arms import Arm
 from tutelage.workflow.distillation.folder import RunFolder, file_name
-from tutelage.workflow.distillation.search import Judge, search_family
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.search import Judge, search_family
+from tutelage.workflow.distillation.searching.training import Prepared
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,8 @@ from tutelage.search.families import Columns, Family
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.temperature import fit_at_temperature
-from tutelage.workflow.distillation.arms import Arm
-from tutelage.workflow.distillation.part import Part
+from tutelage.workflow.distillation.given.part import Part
+from tutelage.workflow.distillation.searching.arms import Arm
 
 Encoding = tuple[Columns, bool]
 """How columns are prepared, and whether as sparse rows where that is smaller."""
@@ -46,6 +46,10 @@ class Prepared:
     text: bool
     _encoders: dict[Encoding, Any] = field(default_factory=dict, repr=False)
     _encoded: dict[tuple[Encoding, str], Any] = field(default_factory=dict, repr=False)
+
+    def with_more(self, more: Part | None) -> Prepared:
+        """The same with other rows without ground truth; what is encoded of the others is shared."""
+        return replace(self, more=more, _encoded={key: rows for key, rows in self._encoded.items() if key[1] != "more"})
 
     def encoder(self, family: Family) -> Any:
         """The step "columns" of the family's pipelines, fitted on the training rows.

@@ -20,9 +20,9 @@ from tutelage.search.families import Family
 from tutelage.search.limits import Limits
 from tutelage.search.study import Trial, propose
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.workflow.distillation.arms import Arm
-from tutelage.workflow.distillation.part import Against, Part, scores_of
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.given.part import Against, Part, scores_of
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.training import Prepared
 
 SECONDS_OF_A_TRIAL = 0.2
 """Time in which the latency of a trial's file is measured."""

@@ -14,10 +14,10 @@ from tutelage.core.stored.checksums import sha256_of
 from tutelage.search.families import Family
 from tutelage.search.study import Trial, ranked
 from tutelage.students.saved.save_load import load_student, save_student
-from tutelage.workflow.distillation.arms import Arm
 from tutelage.workflow.distillation.folder import RunFolder, file_name
-from tutelage.workflow.distillation.search import Judge, upper_end
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.search import Judge, upper_end
+from tutelage.workflow.distillation.searching.training import Prepared
 
 MOST_CANDIDATES = 4
 """Trials of an arm that are fitted on all rows, the best first, until one meets the limits."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.errors import require
 
+_QUIET = Lock()
 STARTUP = 5
 """Trials at random before the sampler models what the others found."""
 
@@ -70,12 +72,13 @@ def propose(space: Mapping[str, Any], trials: Sequence[Trial], untuned: Mapping[
     if number == 0:
         return {name: value for name, value in untuned.items() if name in space}
     optuna = require("optuna")
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        return _next(optuna, space, trials, seed=seed)
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+    with _QUIET:  # the verbosity is the process's; it is as it was afterwards
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            return _next(optuna, space, trials, seed=seed)
+        finally:
+            optuna.logging.set_verbosity(verbosity)
 
 
 def _next(optuna: Any, space: Mapping[str, Any], trials: Sequence[Trial], *, seed: int) -> dict[str, Any]:

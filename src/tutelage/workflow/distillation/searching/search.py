@@ -125,8 +125,8 @@ def search_family(
         done: called with each new trial.
     """
     found = list(before)
-    space = {**family.space.distributions, **arm.space(prepared.form, has_truth=prepared.train.truth is not None)}
-    untuned = {**family.untuned, "temperature": 1.0, "soft_weight": 1.0}
+    space = {**family.space.distributions, **prepared.space(family), **arm.space(prepared.form, has_truth=prepared.train.truth is not None)}
+    untuned = {**family.untuned, **prepared.untuned(family), "temperature": 1.0, "soft_weight": 1.0}
     while len(found) < trials:
         settings = propose(space, found, untuned, seed=seed)
         trial = _tried(arm, family, prepared, judge, settings, found, seed=seed)
@@ -142,7 +142,7 @@ def _tried(
     trial = Trial(len(before), family.name, dict(settings), None)
     try:
         student = prepared.fit(arm, family, settings, seed=seed)
-        scores = judge.figures(prepared.validated(student, family), prepared.validation, prepared)
+        scores = judge.figures(prepared.validated(student, family, settings), prepared.validation, prepared)
         some = prepared.validation.take(np.arange(min(ROWS_OF_A_TRIAL, prepared.validation.count))).rows
         size, drop = judge.size(student, some), judge.drop(scores, prepared)
         excess = judge.limits.excess(size=size, latency=0.0, drop=drop)

@@ -101,6 +101,7 @@ def binary() -> DistillationRecord:
             environment={"python": "3.11.7"},
             looks=(Look(2, "2026-01-01 10:00 UTC", 0.5),),
             provenance={"teacher": "/models/churn & co.pkl", "files": "rows.csv"},
+            notes=("mlp was left out: texts.",),
         )
     )
 
@@ -208,7 +209,7 @@ def every_kind(binary, figures) -> dict[str, tuple[DistillationRecord, Figures]]
                 exports=(),
                 provenance={},
                 looks=(),
-                findings={},
+                findings={"findings": []},
                 comparisons=(),
             ),
             replace(figures, loading=()),

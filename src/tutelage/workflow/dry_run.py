@@ -214,12 +214,13 @@ def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train
 
 def _fit_and_file(family: Family, arm: Arm, few: Prepared, judge: Judge) -> tuple[float, float]:
     """Seconds of a fit to a few rows, and of what does not depend on their number."""
+    settings = {**family.untuned, **few.untuned(family)}
     for name in ("train", "validation"):
-        few.encoded(family, name)
+        few.encoded(family, settings, name)
     started = perf_counter()
-    student = few.fit(arm, family, family.untuned, seed=0)
+    student = few.fit(arm, family, settings, seed=0)
     fitted = perf_counter()
-    judge.cost(student, few.validation.take(np.arange(min(200, few.validation.count))).rows, seconds=0.1)
+    judge.size(student, few.validation.take(np.arange(min(200, few.validation.count))).rows)
     return fitted - started, perf_counter() - fitted
 
 

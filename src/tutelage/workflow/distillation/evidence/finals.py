@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.workflow.distillation.folder import RunFolder, file_name
 from tutelage.workflow.distillation.searching.arms import Arm
 from tutelage.workflow.distillation.searching.search import Judge, upper_end
+from tutelage.workflow.distillation.searching.threads import in_threads
 from tutelage.workflow.distillation.searching.training import Prepared
 
 MOST_CANDIDATES = 4
@@ -131,10 +133,15 @@ class Finals:
         """The students of all arms: seed by seed, so that the rows of one seed are in memory at a time."""
         every: list[list[Mapping[str, Any]]] = [[first.stored] for first in firsts]
         for seed in range(1, self.seeds):
-            for first, stored in zip(firsts, every, strict=True):
-                stored.append(self._finished(first.arm, first.trial, seed=seed))
-                self.advance()
+            self.prepared(seed)  # before threads ask for it
+            for stored, one in zip(every, in_threads(partial(self._next, seed=seed), firsts), strict=True):
+                stored.append(one)
         return [self._finalists(first, stored) for first, stored in zip(firsts, every, strict=True)]
+
+    def _next(self, first: First, *, seed: int) -> Mapping[str, Any]:
+        found = self._finished(first.arm, first.trial, seed=seed)
+        self.advance()
+        return found
 
     def _finalists(self, first: First, stored: Sequence[Mapping[str, Any]]) -> Finalists:
         return Finalists(
@@ -159,7 +166,7 @@ class Finals:
             return found
         rows, family = self.prepared(seed), self.families[trial.student]
         student = rows.fit(arm, family, trial.settings, seed=seed)
-        figures = self.judge.figures(rows.validated(student, family), rows.validation, rows)
+        figures = self.judge.figures(rows.validated(student, family, trial.settings), rows.validation, rows)
         path = self.folder.path / "students" / stem
         path.parent.mkdir(exist_ok=True)
         path = save_student(student, path)
@@ -167,7 +174,8 @@ class Finals:
         if seed == 0:
             some = rows.validation.take(np.arange(min(1000, rows.validation.count))).rows
             seconds = SECONDS if self.judge.limits.latency is not None else SECONDS_IF_NO_LIMIT
-            size, latency = self.judge.cost(student, some, seconds=seconds, timed=True)
+            size = self.judge.size(student, some)
+            latency = None if size is None else self.judge.latency(student, some, seconds=seconds)
             excess = self.judge.limits.excess(size=size, latency=upper_end(latency), drop=self.judge.drop(figures, rows))
         found = {
             "file": str(path.relative_to(self.folder.path)),

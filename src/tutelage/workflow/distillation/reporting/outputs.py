@@ -46,7 +46,7 @@ def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, sec
         "soft_weight": settings.get("soft_weight", 1.0) if chosen.arm.learns == "answers" else 0.0,
         "temperature": settings.get("temperature", 1.0),
         "seed": 0,
-        "max_words": None,
+        "max_words": settings.get("max_words"),
         "answer_temperature": student.answer_temperature,
         "task": student.task,
         "classes": list(student.labels),

@@ -73,7 +73,7 @@ def _fitted(family: Family, arms: Sequence[Arm], prepared: Prepared) -> tuple[di
     students, reasons = {}, {}
     for arm in arms:
         try:
-            students[arm.name] = prepared.fit(arm, family, family.untuned, seed=0)
+            students[arm.name] = prepared.fit(arm, family, {**family.untuned, **prepared.untuned(family)}, seed=0)
         except TutelageError as error:
             reasons[arm.name] = str(error)
     return students, reasons

@@ -1,5 +1,7 @@
 """What a distillation says where the answer is known: benchmarks/distill_verdicts.py and benchmarks/seen_rows.py ask it many times."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
@@ -7,11 +9,18 @@ from sklearn.ensemble import RandomForestClassifier
 
 import tutelage as tl
 from tutelage.core.errors import SelfCheckFailed
+from tutelage.workflow.distillation.searching.search import Judge
 
 pytestmark = pytest.mark.slow
 X, Y = make_classification(8200, 10, n_informative=6, flip_y=0.02, class_sep=1.0, random_state=0)
 GIVEN, POOL, TEST, OTHER = slice(0, 200), slice(200, 3200), slice(3200, 4200), slice(4200, 8200)
 SMALL = {"students": ["tree"], "trials": 3, "seeds": 3, "export": "py"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def costs_are_not_measured():
+    with mock.patch.object(Judge, "cost", return_value=(None, None)):
+        yield
 
 
 def forest(rows, truth):

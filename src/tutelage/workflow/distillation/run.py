@@ -12,9 +12,9 @@ from sklearn.utils import _safe_indexing
 
 from tutelage.checks.findings import Preflight
 from tutelage.checks.preflight import preflight
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.environment import environment
-from tutelage.core.errors import TutelageError, require_extras
+from tutelage.core.errors import TutelageError, require, require_extras
 from tutelage.core.records import Export
 from tutelage.core.stages import Stages
 from tutelage.data.rows import as_rows
@@ -45,6 +45,7 @@ from tutelage.workflow.distillation.reporting.outputs import finished_record, wr
 from tutelage.workflow.distillation.reporting.pictures import figures_of
 from tutelage.workflow.distillation.reporting.provenance import provenance_of
 from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
+from tutelage.workflow.distillation.reporting.tracking import track
 from tutelage.workflow.distillation.reporting.write import write_report
 from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.rows import DevelopmentRows
@@ -76,7 +77,9 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
         if finished is not None:
             with stages.stage("finished before, its results are read"):
                 return finished
-        return _Run(problem, plan, folder, stages).finish()
+        found = _Run(problem, plan, folder, stages).finish()
+        track(found, into)
+        return found
 
 
 def _check_recorded(problem: Problem) -> None:
@@ -107,6 +110,13 @@ def _plain_arm(student: str) -> Arm:
     return Arm(PLAIN, f"a {student} model of the ground truth", "labels")
 
 
+def _like(rows: Any, count: int, *, seed: int) -> Any:
+    """Rows made from others, in the same kind of container."""
+    if is_frame(rows) and not hasattr(rows, "iloc"):
+        return require("polars").from_pandas(Munge().make(rows.to_pandas(), count, seed=seed))
+    return Munge().make(rows, count, seed=seed)
+
+
 class _Run:
     """One distillation in the making."""
 
@@ -114,6 +124,7 @@ class _Run:
         self.problem, self.plan, self.folder, self.stages = problem, plan, folder, stages
         self.form = problem.form
         self.made_from: Places | None = None
+        self.notes: list[str] = []
 
     def finish(self) -> DistillationRecord:
         """All stages, in order."""
@@ -168,12 +179,14 @@ class _Run:
         if pool is not None:
             found = part_of(replace(pool, truth=None), self._answers("pool", pool), self.form).take(self.split.pool)
             return found, f"{found.count:,} rows of the pool"
-        if isinstance(self.problem.teacher, LabelFolder | SoftLabels) or isinstance(self.problem.given.rows, list):
+        why = self.problem.cannot_make_rows
+        if why:
+            self.notes.append(f"No rows were made for the teacher to label: {why}. Pass a pool of rows to see what more of them bring.")
             return None, ""
         development, seed = self.split.development, self.plan.seed
         some = np.sort(np.random.default_rng(seed).permutation(development)[: MADE_ROWS // 2])
         count = min(MADE_ROWS, 5 * len(development))
-        made = Munge().make(self.problem.every_column(some), count, seed=seed)
+        made = _like(self.problem.every_column(some), count, seed=seed)
         self.made_from = some[Munge().sources(len(some), count, seed=seed)]
         rows = RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made)))
         return part_of(rows, self._answers("made", rows), self.form), f"{rows.count:,} made rows"
@@ -187,7 +200,7 @@ class _Run:
                 found = usable_students(self.plan, every, self.rows.for_first_look())
                 self.folder.write(name, {"families": found.families, "notes": found.notes})
         stored = self.folder.read(name)
-        self.notes: list[str] = list(stored["notes"])
+        self.notes += stored["notes"]
         families = {family.name: family for family in self.plan.families}
         arms = {arm: tuple(families[one] for one in stored["families"][arm.name]) for arm in every if arm.name in stored["families"]}
         plain = plain_model(self.form.task)
@@ -289,16 +302,16 @@ class _Run:
             exports=exports,
             notes=tuple(self.notes),
             curve=self.curve,
-            options={"trials": self.plan.trials, "seeds": self.plan.seeds, "seed": self.plan.seed},
+            options={"trials": self.plan.trials, "seeds": self.plan.seeds, "seed": self.plan.seed, "rows_shown": self.plan.show_rows},
             seconds={"total": self.stages.total(), **self.stages.seconds},
             environment=environment("tutelage", "numpy", "scikit-learn", "optuna", "onnxruntime"),
             provenance=provenance_of(self.problem),
         )
         found = replace(found, answer=answer_of(found), advice=advice_of(found, shipped.trial, trials.get(shipped.arm.name, ())))
         write_student(self.folder, self.problem, shipped, seconds=found.seconds)
-        write_record(self.folder, found)
         loading = how_to_load(self.folder, exports, self.problem.schema, text=isinstance(self.test.rows, list))
         answers, shown = tested.answers[shipped.arm.name], self.plan.show_rows
         figures = figures_of(shipped.arm.name, answers, self.test, self.form, show_rows=shown, loading=loading)
         write_report(self.folder, found, figures)
+        write_record(self.folder, found)  # the last file: a folder that has it is finished
         return found

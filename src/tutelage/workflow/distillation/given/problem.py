@@ -23,6 +23,8 @@ from tutelage.data.row_arrays import target_array
 from tutelage.data.row_names import Names, data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
+from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.labels import SoftLabels
 
 SAMPLE = 2000
 """Rows in which identifiers are searched."""
@@ -123,6 +125,14 @@ class Problem:
     def form(self) -> AnswerForm:
         """What the teacher's numbers mean."""
         return self.teacher.form
+
+    @property
+    def cannot_make_rows(self) -> str:
+        """Why no rows can be made for the teacher to label, or ""."""
+        if isinstance(self.teacher, LabelFolder | SoftLabels):
+            return "the answers were recorded, and there is no teacher to ask"
+        kind = "texts" if isinstance(self.given.rows, list) else "sparse rows" if hasattr(self.given.rows, "tocsr") else ""
+        return f"{kind} are not made from others" if kind else ""
 
     @property
     def has_truth(self) -> bool:

@@ -12,7 +12,7 @@ from tutelage.workflow.distillation.searching.training import Prepared
 
 FEWEST_ROWS = 1000
 """Rows that trials are fitted on, at least."""
-TEXT_CELLS = 200
+TEXT_CELLS = 2000
 """What a text counts as: the columns of a matrix that takes as long."""
 FIRST_LOOK = 200
 """Rows on which each kind of student is tried before the search."""

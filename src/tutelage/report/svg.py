@@ -18,6 +18,8 @@ from tutelage.core.errors import printable
 
 WIDE, NARROW = 720, 360
 """Widths in pixels; text has the same size in both."""
+LARGER = 1.3
+"""How much larger a drawing may be shown."""
 
 
 class Drawing:
@@ -28,7 +30,8 @@ class Drawing:
         self._parts: list[str] = []
 
     def __str__(self) -> str:
-        head = f'<svg viewBox="0 0 {_number(self.width)} {_number(self.height)}" role="img" aria-label="{_escaped(self.label)}">'
+        size = f'viewBox="0 0 {_number(self.width)} {_number(self.height)}" style="max-width: {_number(LARGER * self.width)}px"'
+        head = f'<svg {size} role="img" aria-label="{_escaped(self.label)}">'
         return "".join([head, *self._parts, "</svg>"])
 
     def text(self, x: float, y: float, text: str, kind: str = "", *, anchor: str = "start") -> None:
@@ -118,7 +121,7 @@ class Scale:
             if len(found) <= most:
                 break
         if len(found) < 2:
-            return Scale(self.low, self.high, self.start, self.end).ticks(min(most, 3))
+            return Scale(self.low, self.high, self.start, self.end).ticks(most)
         return found[:: math.ceil(len(found) / most)]
 
 

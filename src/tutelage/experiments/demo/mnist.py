@@ -61,12 +61,12 @@ COUNTS, QUICK_COUNTS = (10_000, 3000, 600, 300), (1000, 300)
 """Numbers of labels of the students that have few."""
 WITHOUT_LABELS = {
     "student-soft-no-labels": "the student on the teacher's probabilities at temperature 1; no label chose anything",
-    "student-argmax-no-labels": "the student on the teacher's decisions only; no label chose anything",
+    "student-argmax-no-labels": "control: the student on the teacher's decisions only; no label chose anything",
 }
 UNTUNED = {"student-soft-no-labels": Setting("student-soft"), "student-argmax-no-labels": Setting("student-argmax")}
 FEW_LABELS = (
-    "The teacher exists already, and was trained on every training label; the owner of the student has few labels. Those on the left "
-    "train and tune the student alone. The students on the right learn from the teacher's answers to the training rows and use no label."
+    "The teacher exists already and was trained on every training label; labels are few for the owner of the student. The students on "
+    "labels alone are trained and tuned with that many. The others learn from the teacher's answers to the training rows and use no label."
 )
 FULL, QUICK = Passes(), Passes(further=2)
 """How the teacher is trained, from Glorot initial weights; with torch's default ones the first pass ends at 5 % validation errors."""
@@ -265,7 +265,7 @@ RECIPE = Recipe(
     name="mnist",
     title="A convolutional network distilled into ten hidden units",
     summary=f"The second experiment of the original demo, {ORIGINAL_DEMO}: a teacher of 27 million weights and students of 8 000, compared "
-    "with tuned students trained on the true classes only.",
+    "with tuned students trained on the true classes only, all of them or few.",
     seeds=5,
     quick_seeds=2,
     student="student-soft",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tutelage.core.records import Comparison
@@ -13,6 +13,7 @@ from tutelage.report.distillation.glossary import GLOSSARY
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
 from tutelage.report.distillation.sentences import (
     calibration_of,
+    cut,
     detectable,
     disagreement_of,
     limits_of,
@@ -113,7 +114,11 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
         tiles=_tiles(record, chosen),
         limits=limits_of(record),
         kinds=kinds,
-        cost_kinds=[("front", "front"), *([("limit", "limit")] if limited else [])],
+        cost_kinds=[
+            ("front", "front"),
+            *([("limit", "limit")] if limited else []),
+            *([("trial", "trial, on validation rows")] if any(trial.get("latency_us") for trial in record.front) else []),
+        ],
         trial_kinds=[
             *(one for one in kinds if one[0] not in ("control", "teacher")),
             *([("limit", "limit")] if record.limits.get("size") else []),
@@ -133,7 +138,7 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
         disagreement=disagreement_of(record, figures.disagreement),
         class_heading="Label" if record.task == "multilabel" else "Teacher decides",
         names_others=any(one.most_often for one in by_class),
-        by_class=by_class[:MOST_ROWS],
+        by_class=[replace(one, name=cut(one.name), most_often=cut(one.most_often)) for one in by_class[:MOST_ROWS]],
         more_classes=f"{len(by_class) - MOST_ROWS:,} more with disagreements." if len(by_class) > MOST_ROWS else "",
         findings=[one for one in found if one["severity"] != "ok"],
         passed=[one for one in found if one["severity"] == "ok"],
@@ -223,7 +228,7 @@ def _matrix(figures: Figures) -> tuple[Matrix | None, str]:
     shares = tuple(tuple(count / (sum(row) or 1) for count in row) for row in found.counts)
     long = max(map(len, found.classes)) > LONGEST_LABEL
     labels = tuple(str(place + 1) for place in range(len(found.classes))) if long else found.classes
-    key = "Classes: " + ", ".join(f"{label} {name}" for label, name in zip(labels, found.classes, strict=True)) + "." if long else ""
+    key = "Classes: " + ", ".join(f"{label} {cut(name)}" for label, name in zip(labels, found.classes, strict=True)) + "." if long else ""
     return Matrix("Confusion", "", found.rows_are, "what the student decides", labels, shares), key
 
 
@@ -232,7 +237,7 @@ def _confused(figures: Figures) -> list[tuple[str, str, int]]:
     if found is None:
         return []
     pairs = [
-        (truth, decided, count)
+        (cut(truth), cut(decided), count)
         for truth, row in zip(found.classes, found.counts, strict=True)
         for decided, count in zip(found.classes, row, strict=True)
         if truth != decided and count

@@ -13,9 +13,11 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.arguments import flag, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, shown
+from tutelage.core.files import check_file_place, write_text
 from tutelage.core.records import Comparison, Export
 from tutelage.core.stages import Stages
 from tutelage.exporters.export import check_target, export
+from tutelage.report.distillation.page import render_distillation
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
 from tutelage.search.families import families_of
 from tutelage.search.limits import Limits
@@ -23,6 +25,7 @@ from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
+from tutelage.workflow.distillation.reporting.write import stored_figures
 from tutelage.workflow.distillation.run import distillation
 from tutelage.workflow.train import open_trained
 
@@ -78,6 +81,18 @@ class Distillation:
     def preflight(self) -> Preflight:
         """What the checks of the teacher found."""
         return Preflight.from_json(self.record.findings)
+
+    def report(self, path: Path | str) -> Path:
+        """Write the report, one self-contained page, to another file than report.html in the folder.
+
+        Raises:
+            CannotWrite: the file cannot be written. DamagedFile: the folder was changed.
+        """
+        page = render_distillation(self.record, stored_figures(self.folder))
+        target = checked_path("path", path)
+        check_file_place(target)
+        write_text(target, page)
+        return target
 
     def export(self, path: Path | str, *, check_on: Any, **settings: Any) -> Export:
         """Export the chosen student as another file; see `tutelage.export`."""

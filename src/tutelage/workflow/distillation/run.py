@@ -22,6 +22,7 @@ from tutelage.data.transfer import Munge
 from tutelage.exporters.export import export
 from tutelage.report.distillation.records import DistillationRecord
 from tutelage.report.distillation.words import answer_of
+from tutelage.search.advice import CurvePoint
 from tutelage.search.families import Family
 from tutelage.search.study import Trial, front
 from tutelage.softlabels.folder import LabelFolder
@@ -30,7 +31,9 @@ from tutelage.softlabels.querying import query
 from tutelage.softlabels.recording import record
 from tutelage.workflow.distillation.evidence.choice import best_of, choose
 from tutelage.workflow.distillation.evidence.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
+from tutelage.workflow.distillation.evidence.curve import transfer_points
 from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, First
+from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
 from tutelage.workflow.distillation.folder import PREFLIGHT, RunFolder
 from tutelage.workflow.distillation.given.part import Part, part_of
@@ -137,6 +140,7 @@ class _Run:
         arms = self._arms(more_rows)
         trials = self._search(arms)
         every = self._finalists(arms, trials)
+        self.curve = self._curve(every)
         with self.stages.stage("test"):
             tested = measure(every, self.test, self.form, self.judge)
         return self._record(every, trials, tested, checked)
@@ -234,6 +238,16 @@ class _Run:
             found.append((_plain_arm(name), plain))
         return found
 
+    def _curve(self, every: Sequence[Finalists]) -> tuple[CurvePoint, ...]:
+        """The validation figures of the students of more rows, with fewer of them."""
+        found = next((one for one in every if one.arm.more_rows), None)
+        if found is None or self.more is None:
+            return ()
+        families = {family.name: family for family in self.plan.families}
+        with self.stages.stage("transfer curve"):
+            family = families[found.trial.student]
+            return transfer_points(found, family, self.rows.of_seed, self.judge, self.folder, rows=self.more.count)
+
     def _exported(self, student: Any, rows: Any) -> tuple[Export, ...]:
         """The files of the chosen student; of one that cannot be written, the record says why."""
         found = []
@@ -292,16 +306,17 @@ class _Run:
             findings=checked.to_json(),
             exports=exports,
             notes=tuple(self.notes),
-            options={"trials": self.plan.trials, "seeds": self.plan.seeds, "seed": self.plan.seed},
+            curve=self.curve,
+            options={"trials": self.plan.trials, "seeds": self.plan.seeds, "seed": self.plan.seed, "rows_shown": self.plan.show_rows},
             seconds={"total": self.stages.total(), **self.stages.seconds},
             environment=environment("tutelage", "numpy", "scikit-learn", "optuna", "onnxruntime"),
             provenance=provenance_of(self.problem),
         )
-        found = replace(found, answer=answer_of(found))
+        found = replace(found, answer=answer_of(found), advice=advice_of(found, shipped.trial, trials.get(shipped.arm.name, ())))
         write_student(self.folder, self.problem, shipped, seconds=found.seconds)
-        write_record(self.folder, found)
         loading = how_to_load(self.folder, exports, self.problem.schema, text=isinstance(self.test.rows, list))
         answers, shown = tested.answers[shipped.arm.name], self.plan.show_rows
         figures = figures_of(shipped.arm.name, answers, self.test, self.form, show_rows=shown, loading=loading)
         write_report(self.folder, found, figures)
+        write_record(self.folder, found)  # the last file: a folder that has it is finished
         return found

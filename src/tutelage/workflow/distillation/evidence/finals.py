@@ -190,3 +190,7 @@ class Finals:
 
 def _latency(stored: Mapping[str, Any] | None) -> Latency | None:
     """A latency as it is stored."""
+    if stored is None:
+        return None
+    ci95_us = stored["ci95_us"]
+    return Latency(**{**stored, "ci95_us": None if ci95_us is None else tuple(ci95_us)})

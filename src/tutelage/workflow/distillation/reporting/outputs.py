@@ -28,7 +28,7 @@ from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.evaluate import DEVELOPMENT, SPLIT
 from tutelage.workflow.train import PACKAGES, STUDENT_FILE, file_entry
 
-RESULTS = "results.json"
+RESULTS, FIGURES, PAGE = "results.json", "figures.json", "report.html"
 
 
 def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, seconds: Mapping[str, float]) -> None:
@@ -94,7 +94,7 @@ def write_record(folder: RunFolder, record: DistillationRecord) -> None:
 
 
 def finished_record(folder: RunFolder, plan: Plan) -> DistillationRecord | None:
-    """The record of a folder that holds all that a plan asks for: its seeds and its exports; None if something is left to do.
+    """The record of a folder that holds all that a plan asks for: its seeds, exports and report; None if something is left to do.
 
     Raises:
         DamagedFile: results.json was changed.
@@ -105,7 +105,9 @@ def finished_record(folder: RunFolder, plan: Plan) -> DistillationRecord | None:
     written = {export.file: export.sha256 for export in found.exports}
     asked = [f"student{end}" for end in plan.exports]
     whole = all(name in written and folder.has(name) and sha256_of(folder.path / name) == written[name] for name in asked)
-    return found if whole and found.options.get("seeds") == plan.seeds else None
+    asked_for = {"seeds": plan.seeds, "rows_shown": plan.show_rows}
+    as_asked = all(found.options.get(name) == value for name, value in asked_for.items())
+    return found if whole and as_asked and all(map(folder.has, (PAGE, FIGURES))) else None
 
 
 def _rows_in_memory(problem: Problem) -> dict[str, Any]:

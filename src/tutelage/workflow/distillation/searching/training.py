@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import RLock
 from typing import Any
 
@@ -51,6 +51,10 @@ class Prepared:
     _lock: Any = field(default_factory=RLock, repr=False)
     _encoders: dict[Encoding, Any] = field(default_factory=dict, repr=False)
     _encoded: dict[tuple[Encoding, str], Any] = field(default_factory=dict, repr=False)
+
+    def with_more(self, more: Part | None) -> Prepared:
+        """The same with other rows without ground truth; what is encoded of the others is shared."""
+        return replace(self, more=more, _encoded={key: rows for key, rows in self._encoded.items() if key[1] != "more"})
 
     def space(self, family: Family) -> dict[str, Any]:
         """The settings of the columns that are searched, with Optuna distributions: the number of words, for texts."""

@@ -35,8 +35,8 @@ from .students.boosting import SoftBoosting as SoftBoosting
 from .students.distilled import DistilledClassifier as DistilledClassifier
 from .students.distilled import DistilledRegressor as DistilledRegressor
 from .students.linear import SoftLogistic as SoftLogistic
-from .students.mlp import SoftMLP as SoftMLP
 from .students.multilabel import PerLabel as PerLabel
+from .students.networks.mlp import SoftMLP as SoftMLP
 from .students.saved.save_load import load_student as load_student
 from .students.saved.save_load import save_student as save_student
 from .students.trees import SoftForest as SoftForest

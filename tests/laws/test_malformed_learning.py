@@ -33,8 +33,8 @@ from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.boosting import SoftBoosting
 from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
 from tutelage.students.linear import SoftLogistic
-from tutelage.students.mlp import SoftMLP
 from tutelage.students.multilabel import PerLabel
+from tutelage.students.networks.mlp import SoftMLP
 from tutelage.students.trees import SoftForest, SoftTree
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.ensembles import ensemble

@@ -26,8 +26,8 @@ from tutelage.students.by_name import REGRESSORS, student_named
 from tutelage.students.columns import with_columns
 from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
 from tutelage.students.linear import SoftLogistic
-from tutelage.students.mlp import SoftMLP
 from tutelage.students.multilabel import PerLabel
+from tutelage.students.networks.mlp import SoftMLP
 from tutelage.students.trees import SoftForest, SoftTree
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.student import TorchStudent

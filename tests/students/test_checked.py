@@ -9,7 +9,7 @@ from tutelage.core.errors import BadInput
 from tutelage.students.boosting import SoftBoosting
 from tutelage.students.checked import count_or_share, feature_count, layer_sizes, random_seed, thread_count
 from tutelage.students.linear import SoftLogistic
-from tutelage.students.mlp import SoftMLP
+from tutelage.students.networks.mlp import SoftMLP
 from tutelage.students.trees import SoftForest, SoftTree
 
 X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 0, 0, 1, 1, 1])

@@ -13,8 +13,8 @@ from tutelage.losses.targets import temper
 from tutelage.students.boosting import SoftBoosting
 from tutelage.students.distilled import DistilledClassifier
 from tutelage.students.linear import SoftLogistic
-from tutelage.students.mlp import SoftMLP
 from tutelage.students.multilabel import PerLabel
+from tutelage.students.networks.mlp import SoftMLP
 from tutelage.students.temperature import Targets, fit_at_temperature
 from tutelage.students.trees import SoftForest, SoftTree
 from tutelage.teachers.adapt import as_teacher

@@ -27,6 +27,7 @@ from tutelage.checks.leaks_and_shift import (
     check_training_rows,
     names_of,
 )
+from tutelage.checks.memorised import check_memorised
 from tutelage.checks.networks import check_mode, check_student
 from tutelage.checks.sampling import SampleAnswers, arranged_like, draw, query_sample
 from tutelage.core.arguments import seed_of, texts, whole
@@ -103,7 +104,7 @@ def preflight(
     if isinstance(answered, Finding):
         findings.append(answered)
     else:
-        findings += [*_check_answers(adapted, answered, seed, drop), *_check_against_labels(answered, seed)]
+        findings += [*_check_answers(adapted, answered, seed, drop), *_check_against_labels(adapted, answered, seed)]
     findings += check_columns(sample, drop)
     naming = (*drop, *identifiers(sample.inputs))  # rows that differ in these alone are the same row under another name
     names, train_names = names_of(data, without=naming), None if train is None else names_of(train, without=naming)
@@ -112,7 +113,7 @@ def preflight(
         findings += [*_check_leaks(names, train_names, names_of(test, without=naming)), *check_shift(sample, test_sample, seed)]
     if test_sample is not None and isinstance(answered, SampleAnswers):
         seen = None if train_names is None else float(np.isin(names, train_names).mean())
-        findings += _check_test_answers(answered, query_sample(adapted, test_sample), seen, seed)
+        findings += _check_test_answers(adapted, answered, query_sample(adapted, test_sample), seen, seed)
     return Preflight(tuple(findings), adapted.fingerprint, sample.count, sample.of_count, seed)
 
 
@@ -127,13 +128,14 @@ def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: t
     yield from check_sharpness(answered)
 
 
-def _check_against_labels(answered: SampleAnswers, seed: int) -> Iterator[Finding]:
+def _check_against_labels(teacher: Teacher, answered: SampleAnswers, seed: int) -> Iterator[Finding]:
     """The checks that need labels. Unknown labels are searched among all labels, not only in the sample."""
     if answered.sample.all_labels is not None and answered.form.task in ("binary", "multiclass"):
         yield from check_known(answered.sample.all_labels, answered.form.classes)
     yield from check_accuracy(answered)
     yield from check_calibration(answered, seed)
     yield from check_against_baselines(answered, seed)
+    yield from check_memorised(teacher, answered, seed)
 
 
 def _check_leaks(names: Names, train_names: Names | None, test: Names) -> Iterator[Finding]:
@@ -142,7 +144,9 @@ def _check_leaks(names: Names, train_names: Names | None, test: Names) -> Iterat
         yield from check_leak("rows the teacher was trained on", train_names, test)
 
 
-def _check_test_answers(answered: SampleAnswers, on_test: SampleAnswers | Finding, seen: float | None, seed: int) -> Iterator[Finding]:
+def _check_test_answers(
+    teacher: Teacher, answered: SampleAnswers, on_test: SampleAnswers | Finding, seen: float | None, seed: int
+) -> Iterator[Finding]:
     if isinstance(on_test, Finding):
         # Recorded answers are limited to the rows that they were recorded on, which need not include the test rows.
         severity: Severity = "note" if on_test.figure["error"] == LabelMismatch.__name__ else "error"
@@ -150,5 +154,5 @@ def _check_test_answers(answered: SampleAnswers, on_test: SampleAnswers | Findin
         return
     yield from check_answer_shift(answered, on_test)
     yield from check_training_rows(answered, on_test, seen)
-    for finding in _check_against_labels(on_test, seed):
+    for finding in _check_against_labels(teacher, on_test, seed):
         yield replace(finding, check=f"test-{finding.check}")

@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check_current_folder()
         with _sigterm_as_exception(), _one_line_warnings():
-            result = cli.main(given, prog_name="tutelage", standalone_mode=False)
+            result = cli.main(list(given), prog_name="tutelage", standalone_mode=False, obj=given)
         return result if isinstance(result, int) else 0
     except (Exception, KeyboardInterrupt, SystemExit, Terminated) as error:
         if "--debug" in given and not isinstance(error, click.ClickException):

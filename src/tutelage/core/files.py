@@ -121,7 +121,7 @@ def check_place(target: Path, *, may_replace: Callable[[Path], bool] = is_empty)
         CannotWrite: they cannot; the message gives the reason.
     """
     _check_replaceable(target, may_replace)
-    _probe(_followed(target) / "file")
+    _probe(_followed(target) / "file", named=target)
 
 
 def _check_replaceable(target: Path, may_replace: Callable[[Path], bool]) -> None:
@@ -231,13 +231,13 @@ def write_text(target: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
-def _probe(target: Path) -> None:
+def _probe(target: Path, *, named: Path | None = None) -> None:
     """Write and remove an unnamed file in the nearest existing parent folder of `target`; no folder is created."""
     parent = next(folder for folder in target.absolute().parents if folder.exists())
     try:
         tempfile.TemporaryFile(dir=parent).close()
     except OSError as error:
-        raise _cannot_write(target, error) from error
+        raise _cannot_write(named or target, error) from error
 
 
 def _followed(target: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tutelage.core.errors import printable, require
 from tutelage.report.svg import Drawing
-from tutelage.report.words import heading
+from tutelage.report.words import counted, heading
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A chart, as SVG text that is written to the page as it is."""
+    """A chart, as SVG text that is written to the page as it is; false if there is nothing to draw."""
 
     svg: str
 
     def __html__(self) -> str:
         return self.svg
+
+    def __bool__(self) -> bool:
+        return bool(self.svg)
 
 
 def render(template: str, **values: Any) -> str:
@@ -49,7 +52,7 @@ def render(template: str, **values: Any) -> str:
         finalize=_shown,
     )
     environment.filters.update(heading=heading, as_number=lambda name: (name, True))
-    environment.globals.update(icon=icon, share=share, heat_cells=heat_cells)
+    environment.globals.update(icon=icon, heat_cells=heat_cells, counted=counted)
     page: str = environment.get_template(template).render(**values)
     return page
 

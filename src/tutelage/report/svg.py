@@ -18,6 +18,8 @@ from tutelage.core.errors import printable
 
 WIDE, NARROW = 720, 360
 """Widths in pixels; text has the same size in both."""
+LARGER = 1.3
+"""How much larger a drawing may be shown."""
 
 
 class Drawing:
@@ -28,12 +30,18 @@ class Drawing:
         self._parts: list[str] = []
 
     def __str__(self) -> str:
-        head = f'<svg viewBox="0 0 {_number(self.width)} {_number(self.height)}" role="img" aria-label="{_escaped(self.label)}">'
+        size = f'viewBox="0 0 {_number(self.width)} {_number(self.height)}" style="max-width: {_number(LARGER * self.width)}px"'
+        head = f'<svg {size} role="img" aria-label="{_escaped(self.label)}">'
         return "".join([head, *self._parts, "</svg>"])
 
     def text(self, x: float, y: float, text: str, kind: str = "", *, anchor: str = "start") -> None:
         """A line of text on the baseline y."""
         self._parts.append(f'<text x="{_number(x)}" y="{_number(y)}" text-anchor="{anchor}"{_class(kind)}>{_escaped(text)}</text>')
+
+    def below(self, x: float, y: float, text: str) -> None:
+        """The value of a tick below an axis, moved inwards where it would leave the drawing."""
+        half = 4.0 * len(text)
+        self.text(min(max(x, half), self.width - half), y, text, "tick", anchor="middle")
 
     def line(self, points: Sequence[tuple[float, float]], kind: str) -> None:
         """A line through points."""
@@ -118,7 +126,7 @@ class Scale:
             if len(found) <= most:
                 break
         if len(found) < 2:
-            return Scale(self.low, self.high, self.start, self.end).ticks(min(most, 3))
+            return Scale(self.low, self.high, self.start, self.end).ticks(most)
         return found[:: math.ceil(len(found) / most)]
 
 
@@ -127,7 +135,7 @@ def axes(drawing: Drawing, x: Scale, y: Scale, *, x_name: str, y_name: str, x_te
     across = max(3, int(abs(x.end - x.start) // 75))
     for value in x.ticks(across):
         drawing.line([(x(value), y.start), (x(value), y.end)], "grid")
-        drawing.text(x(value), y.start + 17, (x_text or short)(value), "tick", anchor="middle")
+        drawing.below(x(value), y.start + 17, (x_text or short)(value))
     for value in y.ticks(5):
         drawing.line([(x.start, y(value)), (x.end, y(value))], "grid")
         drawing.text(x.start - 7, y(value) + 4, (y_text or short)(value), "tick", anchor="end")

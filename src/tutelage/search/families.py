@@ -15,8 +15,8 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, require, shown
 from tutelage.search.spaces import Space, space_of
 from tutelage.students.by_name import NEED_SCALING, student_named
-from tutelage.students.mlp import SoftMLP
-from tutelage.students.mlp_regressor import NetworkRegressor
+from tutelage.students.networks.mlp import SoftMLP
+from tutelage.students.networks.mlp_regressor import NetworkRegressor
 
 ROW_VISITS = 1_500_000
 """Rows that a network sees in training: epochs times rows, within 10 to 100 epochs."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.errors import require
 
+_QUIET = Lock()
 STARTUP = 5
 """Trials at random before the sampler models what the others found."""
 
@@ -70,7 +72,18 @@ def propose(space: Mapping[str, Any], trials: Sequence[Trial], untuned: Mapping[
     if number == 0:
         return {name: value for name, value in untuned.items() if name in space}
     optuna = require("optuna")
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with _QUIET:  # the verbosity is the process's; it is as it was afterwards
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            return _next(optuna, space, trials, seed=seed)
+        finally:
+            optuna.logging.set_verbosity(verbosity)
+
+
+def _next(optuna: Any, space: Mapping[str, Any], trials: Sequence[Trial], *, seed: int) -> dict[str, Any]:
+    number = len(trials)
+    limits = {name for trial in trials for name in trial.excess}
     sampler = optuna.samplers.TPESampler(seed=int(np.random.SeedSequence([seed, number]).generate_state(1)[0]), n_startup_trials=STARTUP)
     study = optuna.create_study(sampler=sampler)
     for trial in trials:
@@ -83,7 +96,7 @@ def propose(space: Mapping[str, Any], trials: Sequence[Trial], untuned: Mapping[
                 value=None if worst else trial.loss,
                 params=settings,
                 distributions=given,
-                constraints=dict(trial.excess),
+                constraints={name: trial.excess.get(name, 0.0) for name in limits},
             )
         )
     return dict(study.ask(dict(space)).params)

@@ -12,9 +12,9 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, did_you_mean
 from tutelage.students.boosting import SoftBoosting
 from tutelage.students.linear import SoftLogistic
-from tutelage.students.mlp import SoftMLP
-from tutelage.students.mlp_regressor import NetworkRegressor
 from tutelage.students.multilabel import PerLabel
+from tutelage.students.networks.mlp import SoftMLP
+from tutelage.students.networks.mlp_regressor import NetworkRegressor
 from tutelage.students.trees import SoftForest, SoftTree
 
 CLASSIFIERS: dict[str, type] = {

@@ -29,7 +29,7 @@ from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import with_columns
-from tutelage.students.mlp_regressor import NetworkRegressor
+from tutelage.students.networks.mlp_regressor import NetworkRegressor
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.temperature import Targets, fit_at_temperature
 

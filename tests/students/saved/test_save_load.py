@@ -19,8 +19,8 @@ from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.boosting import SoftBoosting
 from tutelage.students.columns import with_columns
 from tutelage.students.linear import SoftLogistic
-from tutelage.students.mlp import SoftMLP
 from tutelage.students.multilabel import PerLabel
+from tutelage.students.networks.mlp import SoftMLP
 from tutelage.students.saved import version
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent

@@ -38,9 +38,9 @@ from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.boosting import SoftBoosting
 from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
 from tutelage.students.linear import SoftLogistic
-from tutelage.students.mlp import SoftMLP
-from tutelage.students.mlp_regressor import NetworkRegressor
 from tutelage.students.multilabel import PerLabel
+from tutelage.students.networks.mlp import SoftMLP
+from tutelage.students.networks.mlp_regressor import NetworkRegressor
 from tutelage.students.saved.booster_text import text_of
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.trees import SoftForest, SoftTree

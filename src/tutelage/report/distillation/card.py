@@ -10,7 +10,7 @@ from typing import Any
 from tutelage.core.errors import printable, require
 from tutelage.report.distillation.figures import Figures
 from tutelage.report.distillation.records import DistillationRecord
-from tutelage.report.distillation.sentences import disagreement_of, limits_of
+from tutelage.report.distillation.sentences import disagreement_of, limit_text, limits_of
 from tutelage.report.distillation.view import view_of
 from tutelage.report.distillation.words import SHARES
 
@@ -60,9 +60,7 @@ def _body(record: DistillationRecord, figures: Figures) -> str:
         for arm in view.arms
     ]
     questions = [(one["question"], one["difference"], one["verdict"]) for one in view.comparisons]
-    limits = [
-        f"{one['name']}: {one['measured']} (allowed {one['allowed']}), {'met' if one['met'] else 'exceeded'}" for one in limits_of(record)
-    ]
+    limits = map(limit_text, limits_of(record))
     known = "" if record.metric in SHARES else " Lower is better."
     parts = [
         f"# {_text(record.arm(record.chosen).student)} distilled from {_text(view.teacher_name)}",

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tutelage.core.records import Latency
+from tutelage.core.records import Interval, Latency
 from tutelage.report.charts import Bar, curves_chart, intervals_chart
 from tutelage.report.distillation.figures import Figures
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
+from tutelage.report.distillation.sentences import ends_of
 from tutelage.report.distillation.words import FIGURES, SHARES, figure
 from tutelage.report.svg import NARROW, Drawing, Scale, axes, both
 from tutelage.report.words import kilobytes, microseconds
@@ -46,7 +47,7 @@ def arms_chart(record: DistillationRecord) -> str:
             arm.name,
             kind_of(record, arm),
             tuple(scaled(metric, value) for value in arm.test[metric]),
-            None if arm.interval is None else (scaled(metric, arm.interval.low), scaled(metric, arm.interval.high)),
+            None if arm.interval is None else _scaled_ends(metric, arm.interval),
         )
         for arm in record.arms
     ]
@@ -57,6 +58,11 @@ def arms_chart(record: DistillationRecord) -> str:
         text=lambda value: figure(metric, value / unit),
         label=f"{FIGURES.get(metric, metric)} of every arm on the test rows, with its interval",
     )
+
+
+def _scaled_ends(metric: str, interval: Interval) -> tuple[float, float]:
+    low, high = ends_of(metric, interval)
+    return scaled(metric, low), scaled(metric, high)
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def cost_chart(record: DistillationRecord) -> str:
         axes(drawing, x, y, x_name="latency of one row", y_name=axis_name(metric, "test"), x_text=microseconds)
         for bound in bounds:
             drawing.line([(x(bound), y.start), (x(bound), y.end)], "limit")
-            drawing.text(x(bound) - 4, y.end + 12, f"limit {microseconds(bound)}", "limit-name", anchor="end")
+            drawing.text(x(bound) + 4, y.start - 6, f"limit {microseconds(bound)}", "limit-name")
         if least is not None:
             drawing.line([(x.start, y(least)), (x.end, y(least))], "limit")
             drawing.text(x.end, y(least) - 4, f"largest drop, {_drop_text(record)}", "limit-name", anchor="end")
@@ -99,7 +105,7 @@ def cost_chart(record: DistillationRecord) -> str:
             drawing.circle(x(latency), y(value), 3, "trial", f"trial: {microseconds(latency)}")
         drawing.line(_steps([(x(one.latency.p50_us), y(one.value)) for one in _front(points, metric)]), "front")
         radii = _radii(points)
-        for one in sorted(points, key=lambda one: -radii[one.arm.name]):
+        for one in sorted(points, key=lambda one: (one.kind == "chosen", -radii[one.arm.name])):
             if one.latency.ci95_us is not None:
                 low, high = (x(min(max(end, x.low), x.high)) for end in one.latency.ci95_us)
                 drawing.line([(low, y(one.value)), (high, y(one.value))], f"span {one.kind}")
@@ -137,6 +143,28 @@ def trials_chart(record: DistillationRecord) -> str:
             value = trial["scores"][metric]
             title = f"{trial['arm']}, {trial['student']}: {figure(metric, value)}, {kilobytes(trial['size_bytes'])}"
             drawing.mark(x(trial["size_bytes"]), y(scaled(metric, value)), 4, kind, title)
+        return drawing
+
+    return both(draw)
+
+
+def curve_chart(record: DistillationRecord) -> str:
+    """The metric on validation rows by the number of rows that the teacher labels; "" if there are none."""
+    metric, points = record.metric, record.curve
+    if len(points) < 2:
+        return ""
+
+    def draw(width: float) -> Drawing:
+        drawing = Drawing(width, 300, "The figure on validation rows by the number of rows that the teacher labels")
+        x = Scale.over([float(point.rows) for point in points], 52, width - 16)
+        y = Scale.over([scaled(metric, value) for point in points for value in point.values], drawing.height - 46, 34)
+        axes(drawing, x, y, x_name="rows without ground truth", y_name=axis_name(metric, "validation"))
+        drawing.line([(x(point.rows), y(scaled(metric, point.mean))) for point in points], "span chosen")
+        for point in points:
+            for value in point.values:
+                drawing.circle(x(point.rows), y(scaled(metric, value)), 2.2, "seed")
+            title = f"{point.rows:,} rows: {figure(metric, point.mean)}"
+            drawing.mark(x(point.rows), y(scaled(metric, point.mean)), 4.5, "chosen", title)
         return drawing
 
     return both(draw)

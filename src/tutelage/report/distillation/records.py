@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tutelage.core.records import Comparison, Export, Interval, Latency, record_from
 from tutelage.core.stored.checksums import with_checksum
+from tutelage.search.advice import Advice, CurvePoint
 
 SCHEMA = 1
 
@@ -94,6 +95,8 @@ class DistillationRecord:
         environment: the versions that ran.
         provenance: the teacher and the rows, by name and content.
         notes: what was left out and why, a sentence each.
+        curve: the metric on validation rows by number of rows without ground truth; empty if there are none.
+        advice: what would make the student better, and what would not.
     """
 
     title: str
@@ -117,6 +120,8 @@ class DistillationRecord:
     looks: tuple[Look, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    advice: tuple[Advice, ...] = ()
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name (KeyError if there is none)."""

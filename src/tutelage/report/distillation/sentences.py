@@ -33,10 +33,20 @@ def _value(value: Any) -> str:
     return " x ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)
 
 
+def ends_of(metric: str, interval: Interval) -> tuple[float, float]:
+    """The ends of an interval; those of a share within 0 and 1."""
+    return (max(interval.low, 0.0), min(interval.high, 1.0)) if metric in SHARES else (interval.low, interval.high)
+
+
 def span(metric: str, interval: Interval) -> str:
     """An interval; in per cent for shares."""
-    low, high = (f"{100 * end:.1f}" if metric in SHARES else figure(metric, end) for end in (interval.low, interval.high))
+    low, high = (f"{100 * end:.1f}" if metric in SHARES else figure(metric, end) for end in ends_of(metric, interval))
     return f"{low} to {high}"
+
+
+def cut(name: str, most: int = 60) -> str:
+    """A name that fits a table."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def signed_difference(comparison: Comparison) -> str:
@@ -54,7 +64,9 @@ def detectable(comparison: Comparison) -> str:
     """The smallest difference that the run would have found in most cases; "-" if it is not known."""
     if comparison.detectable is None:
         return "-"
-    return f"{100 * comparison.detectable:.1f} points" if comparison.metric in SHARES else f"{comparison.detectable:.3g}"
+    if comparison.metric not in SHARES:
+        return f"{comparison.detectable:.3g}"
+    return f"{100 * comparison.detectable:.1f} points" if comparison.detectable <= 1 else "none"
 
 
 def verdict_note(record: DistillationRecord) -> str:

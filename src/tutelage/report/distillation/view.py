@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tutelage.core.records import Comparison
@@ -13,6 +13,7 @@ from tutelage.report.distillation.glossary import GLOSSARY
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
 from tutelage.report.distillation.sentences import (
     calibration_of,
+    cut,
     detectable,
     disagreement_of,
     limits_of,
@@ -33,8 +34,8 @@ KINDS = {
     "control": "control",
     "teacher": "teacher",
 }
-MOST_CLASSES = 25
-"""Classes of a confusion matrix that is shown whole."""
+MOST_CLASSES, MOST_ON_NARROW = 25, 12
+"""Classes of a confusion matrix that is shown whole, and of one that narrow screens show."""
 MOST_ROWS = 15
 """Rows of a table of classes or of mistakes."""
 LONGEST_LABEL = 4
@@ -78,7 +79,6 @@ class View:
     caveat: str
     comparisons: list[dict[str, str]]
     verdict_note: str
-    advice: list[str]
     calibration: str
     matrix: Matrix | None
     key: str
@@ -106,14 +106,18 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
     kinds = [(kind, name) for kind, name in KINDS.items() if kind in shown]
     limited = any(record.limits.get(name) is not None for name in ("latency", "drop"))
     return View(
-        teacher_name=record.title.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or record.title,
+        teacher_name=_file_name(record.title),
         summary=summary_of(record),
         metric=FIGURES.get(record.metric, record.metric),
         values=record.task == "regression",
         tiles=_tiles(record, chosen),
         limits=limits_of(record),
         kinds=kinds,
-        cost_kinds=[("front", "front"), *([("limit", "limit")] if limited else [])],
+        cost_kinds=[
+            ("front", "front"),
+            *([("limit", "limit")] if limited else []),
+            *([("trial", "trial, on validation rows")] if any(trial.get("latency_us") for trial in record.front) else []),
+        ],
         trial_kinds=[
             *(one for one in kinds if one[0] not in ("control", "teacher")),
             *([("limit", "limit")] if record.limits.get("size") else []),
@@ -125,15 +129,14 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
         caveat="No interval covers another teacher.",
         comparisons=[_comparison(one) for one in record.comparisons],
         verdict_note=verdict_note(record),
-        advice=list(getattr(record, "advice", ())),
         calibration=calibration_of(record, figures),
         matrix=matrix,
         key=key,
-        confused=_confused(figures) if figures.confusion is not None and matrix is None else [],
+        confused=_confused(figures),
         disagreement=disagreement_of(record, figures.disagreement),
         class_heading="Label" if record.task == "multilabel" else "Teacher decides",
         names_others=any(one.most_often for one in by_class),
-        by_class=by_class[:MOST_ROWS],
+        by_class=[replace(one, name=cut(one.name), most_often=cut(one.most_often)) for one in by_class[:MOST_ROWS]],
         more_classes=f"{len(by_class) - MOST_ROWS:,} more with disagreements." if len(by_class) > MOST_ROWS else "",
         findings=[one for one in found if one["severity"] != "ok"],
         passed=[one for one in found if one["severity"] == "ok"],
@@ -223,16 +226,17 @@ def _matrix(figures: Figures) -> tuple[Matrix | None, str]:
     shares = tuple(tuple(count / (sum(row) or 1) for count in row) for row in found.counts)
     long = max(map(len, found.classes)) > LONGEST_LABEL
     labels = tuple(str(place + 1) for place in range(len(found.classes))) if long else found.classes
-    key = "Classes: " + ", ".join(f"{label} {name}" for label, name in zip(labels, found.classes, strict=True)) + "." if long else ""
+    key = "Classes: " + ", ".join(f"{label} {cut(name)}" for label, name in zip(labels, found.classes, strict=True)) + "." if long else ""
     return Matrix("Confusion", "", found.rows_are, "what the student decides", labels, shares), key
 
 
 def _confused(figures: Figures) -> list[tuple[str, str, int]]:
+    """The most frequent mistakes, where there are too many classes for a matrix on narrow screens."""
     found = figures.confusion
-    if found is None:
+    if found is None or len(found.classes) <= MOST_ON_NARROW:
         return []
     pairs = [
-        (truth, decided, count)
+        (cut(truth), cut(decided), count)
         for truth, row in zip(found.classes, found.counts, strict=True)
         for decided, count in zip(found.classes, row, strict=True)
         if truth != decided and count
@@ -240,14 +244,22 @@ def _confused(figures: Figures) -> list[tuple[str, str, int]]:
     return sorted(pairs, key=lambda pair: -pair[2])[:MOST_ROWS]
 
 
+def _file_name(title: str) -> str:
+    """The name of a teacher without the folders that it is in: pages are shared."""
+    return title.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or title
+
+
 def _facts(record: DistillationRecord) -> list[tuple[str, Any]]:
     rows = dict(record.rows)
     removed = ", ".join(f"{count:,} {why}" for why, count in rows.get("removed", {}).items() if count)
+    seen, repeated = rows.get("seen_test"), rows.get("repeated_test")
     return [
-        *record.provenance.items(),
+        *({**record.provenance, "teacher": _file_name(record.title)} if record.provenance else {}).items(),
         ("training rows", f"{rows['train']:,} for the first seed, and {rows['validation']:,} validation rows"),
         ("test rows", f"{rows['test']:,}. {rows.get('test_rows', '')}"),
         *([("rows labelled by the teacher", f"{rows['more']:,} more")] if rows.get("more") else []),
+        *([("test rows that the teacher was trained on", f"{seen:,}")] if seen is not None else []),
+        *([("test rows that repeat another", f"{repeated:,}")] if repeated else []),
         ("rows left out", removed or "none"),
         *((name.replace("_", " "), value) for name, value in record.options.items()),
         *record.environment.items(),

@@ -42,7 +42,7 @@ def answer_of(record: DistillationRecord) -> str:
     if beyond:
         worst = max(beyond, key=lambda name: chosen.excess[name])
         first = f"No student meets the limits; the nearest exceeds the limit of {worst} by {100 * chosen.excess[worst]:.0f} %. " + first
-    return " ".join([first, *_about_labels(record), *_about_teacher(record), *_about_looks(record)])
+    return " ".join([first, *_about_labels(record), *_about_teacher(record), *_about_seen(record), *_about_looks(record)])
 
 
 def _about_labels(record: DistillationRecord) -> list[str]:
@@ -57,11 +57,37 @@ def _about_labels(record: DistillationRecord) -> list[str]:
         return [f"It pays to distil: {taught} beats {alone} by {difference(found)}."]
     if found.verdict == "worse":
         return [f"Do not distil: {taught} is worse than {alone} by {difference(found)}."]
-    return [f"Distilling makes no difference against {alone}: {difference(found)}."]
+    return [f"Distilling shows no difference against {alone}: {difference(found)}{_unproven(record, found)}."]
+
+
+def _unproven(record: DistillationRecord, found: Comparison) -> str:
+    """Why a difference is not proven although its interval excludes zero, and how small a difference would have been found."""
+    low, high = found.ci95
+    parts = []
+    if found.corrected_p is not None and not low <= 0 <= high:
+        parts.append(f", not proven after correction for {len(record.comparisons)} questions (p = {found.corrected_p:.2g})")
+    if found.detectable is not None:
+        share = found.metric in SHARES
+        size = f"{100 * found.detectable:.1f} points" if share else f"{found.detectable:.3g}"
+        none = share and found.detectable >= 1
+        parts.append("; so few seeds find no difference at all" if none else f"; one below {size} would mostly go unnoticed")
+    return "".join(parts)
 
 
 def _said(found: Comparison) -> str:
     return "is worse than" if found.verdict == "worse" else "shows no difference from"
+
+
+def _about_seen(record: DistillationRecord) -> list[str]:
+    """Whether the teacher was trained on the test rows: by their names, or by how it answers them."""
+    seen, rows = record.rows.get("seen_test"), record.rows["test"]
+    too_good = "its own figures, and the agreement with it, are too good"
+    if seen:
+        return [f"The teacher was trained on {seen:,} of the {rows:,} test rows: {too_good}."]
+    found = [one for one in record.findings["findings"] if one["check"] == "test-memorised" and one["severity"] == "warning"]
+    if found and seen is None:
+        return [f"The teacher answers the test rows as if it was trained on them: {too_good}."]
+    return []
 
 
 def _about_looks(record: DistillationRecord) -> list[str]:

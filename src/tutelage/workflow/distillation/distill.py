@@ -10,19 +10,22 @@ from typing import Any
 
 from tutelage.checks.findings import Preflight
 from tutelage.core.answer_kinds import Task
-from tutelage.core.arguments import flag, one_of_type, seed_of, whole
+from tutelage.core.arguments import flag, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, shown
+from tutelage.core.files import check_file_place, write_text
 from tutelage.core.records import Comparison, Export
 from tutelage.core.stages import Stages
 from tutelage.exporters.export import check_target, export
+from tutelage.report.distillation.page import render_distillation
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
 from tutelage.search.families import families_of
 from tutelage.search.limits import Limits
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
-from tutelage.workflow.distillation.problem import Problem, row_set
+from tutelage.workflow.distillation.reporting.write import stored_figures
 from tutelage.workflow.distillation.run import distillation
 from tutelage.workflow.train import open_trained
 
@@ -79,6 +82,18 @@ class Distillation:
         """What the checks of the teacher found."""
         return Preflight.from_json(self.record.findings)
 
+    def report(self, path: Path | str) -> Path:
+        """Write the report, one self-contained page, to another file than report.html in the folder.
+
+        Raises:
+            CannotWrite: the file cannot be written. DamagedFile: the folder was changed.
+        """
+        page = render_distillation(self.record, stored_figures(self.folder))
+        target = checked_path("path", path)
+        check_file_place(target)
+        write_text(target, page)
+        return target
+
     def export(self, path: Path | str, *, check_on: Any, **settings: Any) -> Export:
         """Export the chosen student as another file; see `tutelage.export`."""
         return export(self.student, path, check_on=check_on, **settings)
@@ -92,6 +107,7 @@ def distill(
     students: str | Iterable[Any] | Mapping[str, Any] | None = None,
     pool: Any = None,
     test: Any = None,
+    train: Any = None,
     limits: Limits | None = None,
     trials: int = TRIALS,
     seeds: int = SEEDS,
@@ -117,6 +133,7 @@ def distill(
             their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy.
         pool: rows without ground truth, which the teacher labels.
         test: (X, y) or (X, y, weights) of rows that choose nothing; a share of X by default.
+        train: rows that the teacher was trained on, to say how many of the test rows it has seen.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
         seeds: trainings of each arm, two at least.
@@ -149,15 +166,19 @@ def distill(
     opened = as_teacher(teacher)
     task = opened.form.task
     tested = None
+    if isinstance(test, tuple) and len(test) not in (2, 3):
+        raise BadInput(f"test is a tuple of {len(test)}; expected (X, y), or (X, y, sample_weight).")
     if test is not None:
         X_test, y_test, weights = (*test, None, None)[:3] if isinstance(test, tuple) and len(test) in (2, 3) else (test, None, None)
         tested = row_set(X_test, y_test, weights=weights)
+    given = row_set(X, y, weights=sample_weight, groups=groups, times=times)
     problem = Problem(
         opened,
         type(teacher).__name__,
-        row_set(X, y, weights=sample_weight, groups=groups, times=times),
-        tested,
-        None if pool is None else row_set(pool),
+        given,
+        in_columns(given, tested, "test", teacher_too=True),
+        in_columns(given, None if pool is None else row_set(pool), "pool", teacher_too=True),
+        seen=in_columns(given, None if train is None else row_set(train), "train", teacher_too=True),
     )
     plan = plan_of(
         task,
@@ -204,15 +225,25 @@ def plan_of(
     known = ["mse"] if task == "regression" else figures["truth" if has_truth else "teacher"]
     if metric is not None and metric not in known:
         raise BadInput(f"metric is {shown(metric)}; expected one of {', '.join(known)}.")
-    named = ("onnx",) if export is None else (export,) if isinstance(export, str) else export
+    if whole("trials", trials, 1) < len(families):
+        named = ", ".join(family.name for family in families)
+        raise BadInput(f"trials is {trials}; expected {len(families)} or more, one for each of the students {named}.")
     return Plan(
         families,
         Limits() if limits is None else one_of_type("limits", limits, Limits, "tutelage.Limits(...)"),
-        trials=whole("trials", trials, len(families)),
+        trials=whole("trials", trials, 1),
         seeds=whole("seeds", seeds, 2),
         metric=known[0] if metric is None else metric,
         seed=seed_of("seed", seed),
-        exports=tuple(dict.fromkeys(check_target(name) for name in named)),
+        exports=_targets("onnx" if export is None else export),
         exports_asked_for=export is not None,
         show_rows=SHOWN_ROWS if flag("show_rows", show_rows) else 0,
     )
+
+
+def _targets(export: str | Iterable[str]) -> tuple[str, ...]:
+    """The ends of the files to write."""
+    names = [export] if isinstance(export, str) or not isinstance(export, Iterable) else list(export)
+    if not names:
+        raise BadInput("export is empty; expected one format at least, such as 'onnx'.")
+    return tuple(dict.fromkeys(check_target(text("export", name)) for name in names))

@@ -25,6 +25,7 @@ from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.workflow.evaluate import SPLIT
 
 PLAN = "plan.json"
+PREFLIGHT = "work/preflight.json"
 SCHEMA = 1
 REMEDY = "Delete the folder, and run it again."
 
@@ -83,12 +84,14 @@ class RunFolder:
             )
 
     def _remove_unused(self, missing: Sequence[Path]) -> None:
-        """Remove a folder that holds nothing but the plan and the split, and the empty folders around it that did not exist before."""
-        if {path.name for path in self.path.iterdir()} <= {PLAN, SPLIT}:
-            for name in (PLAN, SPLIT):
+        """Remove a folder that holds nothing that took long, and the empty folders around it that did not exist before."""
+        found = [path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if not path.is_dir()]
+        if set(found) <= {PLAN, SPLIT, PREFLIGHT}:
+            for name in found:
                 (self.path / name).unlink(missing_ok=True)
+            inside = sorted((path for path in self.path.rglob("*") if path.is_dir()), reverse=True)
             with suppress(OSError):  # something else is there by now
-                for place in missing:
+                for place in (*inside, *missing):
                     place.rmdir()
 
     def write(self, name: str, values: Mapping[str, Any]) -> None:

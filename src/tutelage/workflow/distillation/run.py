@@ -12,9 +12,9 @@ from sklearn.utils import _safe_indexing
 
 from tutelage.checks.findings import Preflight
 from tutelage.checks.preflight import preflight
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.environment import environment
-from tutelage.core.errors import TutelageError, require_extras
+from tutelage.core.errors import TutelageError, require, require_extras
 from tutelage.core.records import Export
 from tutelage.core.stages import Stages
 from tutelage.data.rows import as_rows
@@ -22,32 +22,36 @@ from tutelage.data.transfer import Munge
 from tutelage.exporters.export import export
 from tutelage.report.distillation.records import DistillationRecord
 from tutelage.report.distillation.words import answer_of
+from tutelage.search.advice import CurvePoint
 from tutelage.search.families import Family
 from tutelage.search.study import Trial, front
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
 from tutelage.softlabels.recording import record
-from tutelage.workflow.distillation.arms import Arm, arms_of
-from tutelage.workflow.distillation.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
 from tutelage.workflow.distillation.evidence.choice import best_of, choose
+from tutelage.workflow.distillation.evidence.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
+from tutelage.workflow.distillation.evidence.curve import transfer_points
+from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, First
+from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
-from tutelage.workflow.distillation.finals import Finalists, Finals, First
-from tutelage.workflow.distillation.folder import RunFolder
-from tutelage.workflow.distillation.outputs import finished_record, write_record, write_split, write_student
-from tutelage.workflow.distillation.part import Part, part_of
+from tutelage.workflow.distillation.folder import PREFLIGHT, RunFolder
+from tutelage.workflow.distillation.given.part import Part, part_of
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.split import Places, split
 from tutelage.workflow.distillation.plan import MADE_ROWS, Plan
-from tutelage.workflow.distillation.problem import Problem, RowSet
 from tutelage.workflow.distillation.reporting.loading import how_to_load
+from tutelage.workflow.distillation.reporting.outputs import finished_record, write_record, write_split, write_student
 from tutelage.workflow.distillation.reporting.pictures import figures_of
 from tutelage.workflow.distillation.reporting.provenance import provenance_of
 from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
+from tutelage.workflow.distillation.reporting.tracking import track
 from tutelage.workflow.distillation.reporting.write import write_report
-from tutelage.workflow.distillation.search import Judge
+from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.rows import DevelopmentRows
+from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import plain_model, usable_students
-from tutelage.workflow.distillation.split import Places, split
 from tutelage.workflow.evaluate import SPLIT
 
 
@@ -67,16 +71,31 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
     require_extras(("distill", "report"))
     folder = RunFolder(into)
     folder.check()
+    _check_recorded(problem)
     with folder.opened(_identity(problem, plan)):
         finished = finished_record(folder, plan)
         if finished is not None:
             with stages.stage("finished before, its results are read"):
                 return finished
-        return _Run(problem, plan, folder, stages).finish()
+        found = _Run(problem, plan, folder, stages).finish()
+        track(found, into)
+        return found
+
+
+def _check_recorded(problem: Problem) -> None:
+    """Check, before any work, that recorded answers hold all rows.
+
+    Raises:
+        LabelMismatch: they do not.
+    """
+    if isinstance(problem.teacher, LabelFolder | SoftLabels):
+        for rows in (problem.given, problem.test, problem.pool):
+            if rows is not None:
+                query(problem.teacher, rows.asked)
 
 
 def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
-    sets = {"rows": problem.given, "test_rows": problem.test, "pool": problem.pool}
+    sets = {"rows": problem.given, "test_rows": problem.test, "pool": problem.pool, "training_rows": problem.seen}
     return {
         "teacher": problem.teacher.fingerprint,
         **{name: None if rows is None else rows.identity() for name, rows in sets.items()},
@@ -91,6 +110,13 @@ def _plain_arm(student: str) -> Arm:
     return Arm(PLAIN, f"a {student} model of the ground truth", "labels")
 
 
+def _like(rows: Any, count: int, *, seed: int) -> Any:
+    """Rows made from others, in the same kind of container."""
+    if is_frame(rows) and not hasattr(rows, "iloc"):
+        return require("polars").from_pandas(Munge().make(rows.to_pandas(), count, seed=seed))
+    return Munge().make(rows, count, seed=seed)
+
+
 class _Run:
     """One distillation in the making."""
 
@@ -98,6 +124,7 @@ class _Run:
         self.problem, self.plan, self.folder, self.stages = problem, plan, folder, stages
         self.form = problem.form
         self.made_from: Places | None = None
+        self.notes: list[str] = []
 
     def finish(self) -> DistillationRecord:
         """All stages, in order."""
@@ -116,17 +143,17 @@ class _Run:
         arms = self._arms(more_rows)
         trials = self._search(arms)
         every = self._finalists(arms, trials)
+        self.curve = self._curve(every)
         with self.stages.stage("test"):
             tested = measure(every, self.test, self.form, self.judge)
         return self._record(every, trials, tested, checked)
 
     def _preflight(self) -> Preflight:
         """The checks of the teacher on the rows that it is asked; an error stops the run."""
-        name = "work/preflight.json"
         with self.stages.stage("preflight"):
-            if not self.folder.has(name):
-                self.folder.write(name, {"found": self._checked().raise_for_errors().to_json()})
-            return Preflight.from_json(self.folder.read(name)["found"]).raise_for_errors()
+            if not self.folder.has(PREFLIGHT):
+                self.folder.write(PREFLIGHT, {"found": self._checked().raise_for_errors().to_json()})
+            return Preflight.from_json(self.folder.read(PREFLIGHT)["found"]).raise_for_errors()
 
     def _checked(self) -> Preflight:
         given, test, places = self.problem.given, self.problem.test, self.split.development
@@ -152,12 +179,14 @@ class _Run:
         if pool is not None:
             found = part_of(replace(pool, truth=None), self._answers("pool", pool), self.form).take(self.split.pool)
             return found, f"{found.count:,} rows of the pool"
-        if isinstance(self.problem.teacher, LabelFolder | SoftLabels) or isinstance(self.problem.given.rows, list):
+        why = self.problem.cannot_make_rows
+        if why:
+            self.notes.append(f"No rows were made for the teacher to label: {why}. Pass a pool of rows to see what more of them bring.")
             return None, ""
         development, seed = self.split.development, self.plan.seed
         some = np.sort(np.random.default_rng(seed).permutation(development)[: MADE_ROWS // 2])
         count = min(MADE_ROWS, 5 * len(development))
-        made = Munge().make(self.problem.every_column(some), count, seed=seed)
+        made = _like(self.problem.every_column(some), count, seed=seed)
         self.made_from = some[Munge().sources(len(some), count, seed=seed)]
         rows = RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made)))
         return part_of(rows, self._answers("made", rows), self.form), f"{rows.count:,} made rows"
@@ -171,7 +200,7 @@ class _Run:
                 found = usable_students(self.plan, every, self.rows.for_first_look())
                 self.folder.write(name, {"families": found.families, "notes": found.notes})
         stored = self.folder.read(name)
-        self.notes: list[str] = list(stored["notes"])
+        self.notes += stored["notes"]
         families = {family.name: family for family in self.plan.families}
         arms = {arm: tuple(families[one] for one in stored["families"][arm.name]) for arm in every if arm.name in stored["families"]}
         plain = plain_model(self.form.task)
@@ -203,6 +232,16 @@ class _Run:
         if plain and PLAIN not in trials:
             found.append((_plain_arm(name), plain))
         return found
+
+    def _curve(self, every: Sequence[Finalists]) -> tuple[CurvePoint, ...]:
+        """The validation figures of the students of more rows, with fewer of them."""
+        found = next((one for one in every if one.arm.more_rows), None)
+        if found is None or self.more is None:
+            return ()
+        families = {family.name: family for family in self.plan.families}
+        with self.stages.stage("transfer curve"):
+            family = families[found.trial.student]
+            return transfer_points(found, family, self.rows.of_seed, self.judge, self.folder, rows=self.more.count)
 
     def _exported(self, student: Any, rows: Any) -> tuple[Export, ...]:
         """The files of the chosen student; of one that cannot be written, the record says why."""
@@ -262,16 +301,17 @@ class _Run:
             findings=checked.to_json(),
             exports=exports,
             notes=tuple(self.notes),
-            options={"trials": self.plan.trials, "seeds": self.plan.seeds, "seed": self.plan.seed},
+            curve=self.curve,
+            options={"trials": self.plan.trials, "seeds": self.plan.seeds, "seed": self.plan.seed, "rows_shown": self.plan.show_rows},
             seconds={"total": self.stages.total(), **self.stages.seconds},
             environment=environment("tutelage", "numpy", "scikit-learn", "optuna", "onnxruntime"),
             provenance=provenance_of(self.problem),
         )
-        found = replace(found, answer=answer_of(found))
+        found = replace(found, answer=answer_of(found), advice=advice_of(found, shipped.trial, trials.get(shipped.arm.name, ())))
         write_student(self.folder, self.problem, shipped, seconds=found.seconds)
-        write_record(self.folder, found)
         loading = how_to_load(self.folder, exports, self.problem.schema, text=isinstance(self.test.rows, list))
         answers, shown = tested.answers[shipped.arm.name], self.plan.show_rows
         figures = figures_of(shipped.arm.name, answers, self.test, self.form, show_rows=shown, loading=loading)
         write_report(self.folder, found, figures)
+        write_record(self.folder, found)  # the last file: a folder that has it is finished
         return found

@@ -18,7 +18,7 @@ from tutelage.exporters.export import export
 from tutelage.exporters.proof import edge_cases
 from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 from tutelage.students.linear import SoftLogistic
-from tutelage.students.mlp import SoftMLP
+from tutelage.students.networks.mlp import SoftMLP
 from tutelage.students.trees import SoftTree
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.student import TorchStudent

@@ -1,1 +1,1 @@
-"""What a distillation rests on: the choice by validation, the looks at the test rows, and what more rows would bring."""
+"""What a distillation rests on: the students of all seeds, the test that is made once, and the choice."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from tutelage.core.arrays import Floats
 from tutelage.search.choice import smallest_of_equals
-from tutelage.workflow.distillation.finals import Finalists
-from tutelage.workflow.distillation.search import BETTER_IF_HIGHER, Judge
+from tutelage.workflow.distillation.evidence.finals import Finalists
+from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER, Judge
 
 
 def validation_losses(one: Finalists, judge: Judge) -> Floats:

@@ -1,1 +1,1 @@
-"""What the report of a distillation shows besides its record, and the files that it is."""
+"""What a distillation leaves in its folder: the chosen student, the record, the report and the card."""

@@ -60,7 +60,8 @@ def _onnx(path: Path, schema: Schema | None, text: bool) -> Loading:
     code = f'import tutelage as tl\n{_rows(schema, text)}\nstudent = tl.open_teacher("{path.name}")\nprint(student.answer(rows))'
     named = ", ".join(f"{one.name} ({one.type.removeprefix('tensor(').removesuffix(')')})" for one in inputs[:FEW])
     more = f" and {len(inputs) - FEW:,} more" if len(inputs) > FEW else ""
-    return Loading(path.name, code, f"Any runtime of ONNX takes it without tutelage. Its inputs: {named}{more}; dates are days since 1970.")
+    days = "; dates are days since 1970" if schema is not None and any(column.type == "date" for column in schema.columns) else ""
+    return Loading(path.name, code, f"Any runtime of ONNX takes it without tutelage. Its inputs: {named}{more}{days}.")
 
 
 def _python(path: Path, schema: Schema | None, text: bool) -> Loading:

@@ -13,7 +13,7 @@ from tutelage.evaluation.metrics.agreement import as_distributions
 from tutelage.evaluation.metrics.calibration import expected_calibration_error, reliability_curve, top_label
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.report.distillation.figures import ClassDisagreement, Confusion, Disagreement, Figures, Loading, Reliability
-from tutelage.workflow.distillation.part import Part
+from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.reporting.shown_rows import shown_rows
 
 BINS = 10

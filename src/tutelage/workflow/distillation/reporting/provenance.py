@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tutelage.workflow.distillation.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
 
 
 def provenance_of(problem: Problem) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tutelage.core.arrays import is_frame
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.report.distillation.figures import RowKind, ShownRow
 
-LONGEST_TEXT = 600
+LONGEST_TEXT, LONGEST_NAME = 600, 60
 MOST_CELLS = 40
 SMALLEST_SIDE = 8
 """Rows of 64 numbers or more whose count is a square are shown as pictures, 8 pixels wide at least."""
@@ -53,7 +53,8 @@ def _said(aligned: AlignedAnswers, answers: Any, place: int) -> str:
     if aligned.task == "multilabel":
         return ", ".join(str(name) for name, value in zip(aligned.classes, answer, strict=True) if value > 0.5) or "none"
     top = int(answer.argmax())
-    return f"{aligned.classes[top]}" if answers is aligned.truth else f"{aligned.classes[top]} ({100 * answer[top]:.0f} %)"
+    name = _short(str(aligned.classes[top]), LONGEST_NAME)
+    return name if answers is aligned.truth else f"{name} ({100 * answer[top]:.0f} %)"
 
 
 def _content(rows: Any, place: int, pixels: Any) -> tuple[RowKind, Any]:

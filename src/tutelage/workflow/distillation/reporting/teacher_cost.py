@@ -10,6 +10,8 @@ from tutelage.core.records import Cost, Latency
 from tutelage.data.rows import Rows
 from tutelage.evaluation.cost import measure_latency
 from tutelage.evaluation.size import pickled_bytes
+from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.labels import SoftLabels
 from tutelage.teachers.adapters.boosters import BoosterTeacher
 from tutelage.teachers.adapters.estimator import EstimatorTeacher
 from tutelage.teachers.adapters.function import FunctionTeacher
@@ -42,7 +44,7 @@ def _measured(teacher: Teacher, rows: Rows) -> Cost:
     inner: Any = teacher
     while hasattr(inner, "teacher"):  # named by the command line, or given some of the columns
         inner = inner.teacher
-    if isinstance(inner, FunctionTeacher) or not hasattr(inner, "answer"):
+    if isinstance(inner, FunctionTeacher | LabelFolder | SoftLabels):
         return Cost(None, "pickle")
     size = None
     if isinstance(inner, EstimatorTeacher):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tutelage.core.files import write_text
 from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import read_json
 from tutelage.report.distillation.card import model_card
-from tutelage.report.distillation.figures import Figures
+from tutelage.report.distillation.figures import SCHEMA, Figures
 from tutelage.report.distillation.page import render_distillation
 from tutelage.report.distillation.records import DistillationRecord
-from tutelage.workflow.distillation.folder import RunFolder
+from tutelage.workflow.distillation.folder import REMEDY, RunFolder
+from tutelage.workflow.distillation.reporting.outputs import FIGURES, PAGE
 
-FIGURES, PAGE, CARD = "figures.json", "report.html", "card.md"
+CARD = "card.md"
 
 
 def write_report(folder: RunFolder, record: DistillationRecord, figures: Figures) -> None:
@@ -18,3 +22,12 @@ def write_report(folder: RunFolder, record: DistillationRecord, figures: Figures
     write_text(folder.path / FIGURES, dumps(figures.to_json()))
     write_text(folder.path / PAGE, render_distillation(record, figures))
     write_text(folder.path / CARD, model_card(record, figures))
+
+
+def stored_figures(folder: Path) -> Figures:
+    """The figures of a finished run.
+
+    Raises:
+        DamagedFile: they were changed, or are missing.
+    """
+    return Figures.from_json(read_json(folder / FIGURES, schema=SCHEMA, remedy=REMEDY))

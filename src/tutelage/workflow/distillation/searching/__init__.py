@@ -1,1 +1,1 @@
-"""Which students can be searched with these rows, on which rows, and the search of all arms."""
+"""The search: arms, the students that can learn them, the rows they are tried on, and trials."""

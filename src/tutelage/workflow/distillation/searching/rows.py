@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from tutelage.workflow.distillation.part import Part
+from tutelage.workflow.distillation.given.part import Part
+from tutelage.workflow.distillation.given.problem import Problem
+from tutelage.workflow.distillation.given.split import Places, Split, not_validated, parts_of
 from tutelage.workflow.distillation.plan import SEARCH_CELLS
-from tutelage.workflow.distillation.problem import Problem
-from tutelage.workflow.distillation.split import Places, Split, not_validated, parts_of
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.training import Prepared
 
 FEWEST_ROWS = 1000
 """Rows that trials are fitted on, at least."""
-TEXT_CELLS = 200
+TEXT_CELLS = 2000
 """What a text counts as: the columns of a matrix that takes as long."""
 FIRST_LOOK = 200
 """Rows on which each kind of student is tried before the search."""

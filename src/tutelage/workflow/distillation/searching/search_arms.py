@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from threading import Event
 
 from tutelage.search.families import Family
 from tutelage.search.study import Trial
-from tutelage.workflow.distillation.arms import Arm
 from tutelage.workflow.distillation.folder import RunFolder, file_name
-from tutelage.workflow.distillation.search import Judge, search_family
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.search import Judge, search_family
+from tutelage.workflow.distillation.searching.threads import THREADS, in_threads
+from tutelage.workflow.distillation.searching.training import Prepared
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +38,17 @@ class ArmSearch:
 
     def search(self, arms: Mapping[Arm, Sequence[Family]]) -> dict[str, tuple[Trial, ...]]:
         """The trials of each arm: those of all its families, one after the other."""
-        return {
-            arm.name: tuple(
-                trial
-                for place, family in enumerate(families)
-                for trial in self._search_family(arm, family, share_of(self.trials, len(families), place))
-            )
-            for arm, families in arms.items()
-        }
+        stop = Event()
+        jobs = [(arm, place) for arm, families in arms.items() for place in range(len(families))]
+        threads = THREADS if self.judge.limits.latency is None else 1  # nothing runs beside a file that is timed
+        found = in_threads(lambda job: self._search_family(job[0], arms[job[0]], job[1], stop), jobs, stop, threads=threads)
+        trials: dict[str, tuple[Trial, ...]] = dict.fromkeys((arm.name for arm in arms), ())
+        for (arm, _), one in zip(jobs, found, strict=True):
+            trials[arm.name] += one
+        return trials
 
-    def _search_family(self, arm: Arm, family: Family, trials: int) -> tuple[Trial, ...]:
+    def _search_family(self, arm: Arm, families: Sequence[Family], place: int, stop: Event) -> tuple[Trial, ...]:
+        family, trials = families[place], share_of(self.trials, len(families), place)
         names = [f"work/trials/{file_name(arm.name, family.name, number)}.json" for number in range(trials)]
         before: list[Trial] = []
         for name in names:
@@ -57,6 +61,8 @@ class ArmSearch:
         def done(trial: Trial) -> None:
             self.folder.write(names[trial.number], trial.to_json())
             self.advance()
+            if stop.is_set():
+                raise CancelledError
 
         return search_family(arm, family, self.prepared, self.judge, trials=trials, seed=self.seed, before=before, done=done)
 

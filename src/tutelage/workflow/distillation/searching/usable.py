@@ -13,9 +13,9 @@ from tutelage.core.errors import BadInput, TutelageError
 from tutelage.exporters.export import export
 from tutelage.search.families import Family, family_named
 from tutelage.students.saved.save_load import save_student
-from tutelage.workflow.distillation.arms import Arm
 from tutelage.workflow.distillation.plan import Plan
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.training import Prepared
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _fitted(family: Family, arms: Sequence[Arm], prepared: Prepared) -> tuple[di
     students, reasons = {}, {}
     for arm in arms:
         try:
-            students[arm.name] = prepared.fit(arm, family, family.untuned, seed=0)
+            students[arm.name] = prepared.fit(arm, family, {**family.untuned, **prepared.untuned(family)}, seed=0)
         except TutelageError as error:
             reasons[arm.name] = str(error)
     return students, reasons
@@ -105,6 +105,5 @@ def _without_files(family: Family, student: Any, plan: Plan, rows: Any, notes: l
 
 
 def _left_out(name: str, reasons: Mapping[str, str], arms: int) -> str:
-    distinct = list(dict.fromkeys(reasons.values()))
-    where = "" if len(reasons) == arms else f" of {' and '.join(map(repr, reasons))}"
-    return f"The student {name!r} is left out{where}: {' '.join(distinct)}"
+    first, where = next(iter(reasons.values())), "" if len(reasons) == arms else f" of {' and '.join(map(repr, reasons))}"
+    return f"The student {name!r} is left out{where}: {first}"

@@ -13,7 +13,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import require
 from tutelage.losses.targets import harden
 from tutelage.students.temperature import Targets
-from tutelage.workflow.distillation.part import Part
+from tutelage.workflow.distillation.given.part import Part
 
 Learns = Literal["labels", "decisions", "answers"]
 

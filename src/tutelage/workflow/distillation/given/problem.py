@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,13 +16,15 @@ from tutelage.checks.leaks_and_shift import names_of
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, ShapeError, one_line
+from tutelage.core.errors import BadInput, ShapeError, one_line, shown
 from tutelage.core.identity.hashing import content_hash
 from tutelage.data.cells import is_missing
 from tutelage.data.row_arrays import target_array
 from tutelage.data.row_names import Names, data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
+from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.labels import SoftLabels
 
 SAMPLE = 2000
 """Rows in which identifiers are searched."""
@@ -125,6 +127,14 @@ class Problem:
         return self.teacher.form
 
     @property
+    def cannot_make_rows(self) -> str:
+        """Why no rows can be made for the teacher to label, or ""."""
+        if isinstance(self.teacher, LabelFolder | SoftLabels):
+            return "the answers were recorded, and there is no teacher to ask"
+        kind = "texts" if isinstance(self.given.rows, list) else "sparse rows" if hasattr(self.given.rows, "tocsr") else ""
+        return f"{kind} are not made from others" if kind else ""
+
+    @property
     def has_truth(self) -> bool:
         """Whether the ground truth is known."""
         return self.given.truth is not None
@@ -141,6 +151,45 @@ class Problem:
         if self.test is not None and (self.test.weights is None) != (self.given.weights is None):
             having, lacking = ("the rows", "the test rows") if self.test.weights is None else ("the test rows", "the rows")
             raise BadInput(f"{having} come with weights and {lacking} without; pass weights for both, or for neither.")
+        for rows in (self.given, self.test):
+            if rows is not None and rows.truth is not None:
+                self.form.truth_as_answers(rows.truth, rows.count)  # refuses classes unknown to the teacher, before it is asked
+
+
+def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: bool) -> RowSet | None:
+    """Rows of another source with the columns of the given rows, in their order.
+
+    Args:
+        given: the rows that students learn from.
+        other: test rows, or a pool; None is returned as it is.
+        name: what they are, for messages.
+        teacher_too: whether the teacher takes the same columns; otherwise those that it takes are left as they are.
+
+    Raises:
+        BadInput: a column is missing, or rows of another kind. ShapeError: rows of another shape.
+    """
+    if other is None:
+        return None
+    kinds = [_kind(one.rows) for one in (given, other)]
+    if kinds[0] != kinds[1]:
+        raise BadInput(f"the rows are {kinds[0]}, and {name} is {kinds[1]}; pass both in the same form.")
+    if kinds[0] == "a frame":
+        columns = list(given.rows.columns)
+        missing = [column for column in columns if column not in other.rows.columns]
+        if missing:
+            raise BadInput(f"{name} has no column {missing[0]!r}, which the rows have; pass it with their columns.")
+        if list(other.rows.columns) == columns:
+            return other
+        rows = other.rows[columns]
+        return replace(other, rows=rows, asked=as_rows(rows) if teacher_too else other.asked)
+    if np.shape(given.rows)[1:] != np.shape(other.rows)[1:]:
+        shapes = [np.shape(one.rows)[1:] for one in (other, given)]
+        raise ShapeError(f"each row of {name} has shape {shapes[0]}; expected {shapes[1]}, as in the rows.")
+    return other
+
+
+def _kind(rows: Any) -> str:
+    return "a list of texts" if isinstance(rows, list) else "a frame" if is_frame(rows) else "a matrix"
 
 
 def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, times: Any = None) -> RowSet:
@@ -152,6 +201,8 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
     rows = as_rows(X)
     found = {"groups": None if groups is None else np.asarray(groups), "times": None if times is None else moments(times)}
     truth = None if y is None else np.asarray(y) if is_frame(y) else target_array(y)
+    if truth is not None and truth.ndim == 0:
+        raise BadInput(f"y is {shown(y)}; expected the ground truth of each row, as an array or a column.")
     for name, column in {"y": truth, **found}.items():
         if column is not None and len(column) != rows.count:
             raise ShapeError(f"{name} has {len(column):,} entries and there are {rows.count:,} rows; expected one for each row.")

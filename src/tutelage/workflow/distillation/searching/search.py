@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,11 +19,12 @@ from tutelage.exporters.export import export
 from tutelage.search.families import Family
 from tutelage.search.limits import Limits
 from tutelage.search.study import Trial, propose
-from tutelage.students.saved.trained import TrainedStudent
-from tutelage.workflow.distillation.arms import Arm
-from tutelage.workflow.distillation.part import Against, Part, scores_of
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.given.part import Against, Part, scores_of
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.training import Prepared
 
+ROWS_OF_A_TRIAL = 200
+"""Rows that a trial is exported and timed with."""
 SECONDS_OF_A_TRIAL = 0.2
 """Time in which the latency of a trial's file is measured."""
 BETTER_IF_HIGHER = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
@@ -65,27 +66,32 @@ class Judge:
             return 100 * (scores["mse"] / of_teacher["mse"] - 1) if of_teacher["mse"] else float("inf")
         return 100 * scores["mse"] / float(np.var(part.answers)) if np.var(part.answers) else float("inf")
 
-    def cost(self, student: TrainedStudent, rows: Any, *, seconds: float, timed: bool = False) -> tuple[int | None, Latency | None]:
-        """Bytes of the exported file, and its latency if that is limited or asked for; None where not measured.
+    def size(self, student: Any, rows: Any) -> int | None:
+        """Bytes of the exported file; None if there is none and its size does not matter.
 
-        Args:
-            student: fitted.
-            rows: that it is asked.
-            seconds: time in which the latency is measured.
-            timed: measure the latency without a limit too.
+        Raises:
+            TutelageError: the student cannot be exported, and its file is limited.
         """
-        size = None
         try:
             with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
-                path = Path(folder) / f"student{self.end}"
-                size = export(student, path, check_on=rows, unproven=True).size_bytes
-            if self.limits.latency is None and not timed:
-                return size, None
-            return size, time_file(student, rows, self.end, seconds=seconds)
+                return export(student, Path(folder) / f"student{self.end}", check_on=rows, unproven=True).size_bytes
         except TutelageError:
-            if self.limits.latency is not None or (self.limits.size is not None and size is None):
+            if self.limits.size is not None or self.limits.latency is not None:
                 raise
-            return size, None
+            return None
+
+    def latency(self, student: Any, rows: Any, *, seconds: float) -> Latency | None:
+        """The latency of the exported file; None if it cannot be measured and is not limited.
+
+        Raises:
+            TutelageError: it cannot be measured, and is limited.
+        """
+        try:
+            return time_file(student, rows, self.end, seconds=seconds)
+        except TutelageError:
+            if self.limits.latency is not None:
+                raise
+            return None
 
 
 def upper_end(latency: Latency | None) -> float | None:
@@ -119,26 +125,44 @@ def search_family(
         done: called with each new trial.
     """
     found = list(before)
-    space = {**family.space.distributions, **arm.space(prepared.form, has_truth=prepared.train.truth is not None)}
-    untuned = {**family.untuned, "temperature": 1.0, "soft_weight": 1.0}
+    space = {**family.space.distributions, **prepared.space(family), **arm.space(prepared.form, has_truth=prepared.train.truth is not None)}
+    untuned = {**family.untuned, **prepared.untuned(family), "temperature": 1.0, "soft_weight": 1.0}
     while len(found) < trials:
         settings = propose(space, found, untuned, seed=seed)
-        trial = _tried(arm, family, prepared, judge, settings, number=len(found), seed=seed)
+        trial = _tried(arm, family, prepared, judge, settings, found, seed=seed)
         found.append(trial)
         done(trial)
     return tuple(found[:trials])
 
 
-def _tried(arm: Arm, family: Family, prepared: Prepared, judge: Judge, settings: Mapping[str, Any], *, number: int, seed: int) -> Trial:
+def _tried(
+    arm: Arm, family: Family, prepared: Prepared, judge: Judge, settings: Mapping[str, Any], before: Sequence[Trial], *, seed: int
+) -> Trial:
     started = perf_counter()
+    trial = Trial(len(before), family.name, dict(settings), None)
     try:
         student = prepared.fit(arm, family, settings, seed=seed)
-        scores = judge.figures(prepared.validated(student, family), prepared.validation, prepared)
-        size, timed = judge.cost(
-            student, prepared.validation.take(np.arange(min(200, prepared.validation.count))).rows, seconds=SECONDS_OF_A_TRIAL
-        )
+        scores = judge.figures(prepared.validated(student, family, settings), prepared.validation, prepared)
+        some = prepared.validation.take(np.arange(min(ROWS_OF_A_TRIAL, prepared.validation.count))).rows
+        size, drop = judge.size(student, some), judge.drop(scores, prepared)
+        excess = judge.limits.excess(size=size, latency=0.0, drop=drop)
+        trial = replace(trial, loss=judge.loss(scores), scores=scores, size_bytes=size, excess=excess)
+        if judge.limits.latency is not None and not _is_beaten(trial, before):
+            latency = upper_end(judge.latency(student, some, seconds=SECONDS_OF_A_TRIAL))
+            trial = replace(trial, latency_us=latency, excess=judge.limits.excess(size=size, latency=latency, drop=drop))
+        else:
+            trial = replace(trial, excess={name: value for name, value in excess.items() if name != "latency"})
     except TutelageError as error:
-        return Trial(number, family.name, dict(settings), None, error=str(error), seconds=perf_counter() - started)
-    latency = upper_end(timed)
-    excess = judge.limits.excess(size=size, latency=latency, drop=judge.drop(scores, prepared))
-    return Trial(number, family.name, dict(settings), judge.loss(scores), scores, size, latency, excess, seconds=perf_counter() - started)
+        trial = replace(trial, loss=None, error=str(error))
+    return replace(trial, seconds=perf_counter() - started)
+
+
+def _is_beaten(trial: Trial, before: Sequence[Trial]) -> bool:
+    """Whether its latency does not matter: it exceeds another limit, or one that meets all limits is as small and no worse."""
+    return not trial.meets_limits or any(
+        other.meets_limits
+        and "latency" in other.excess
+        and (other.loss or 0.0) <= (trial.loss or 0.0)
+        and (other.size_bytes or 0) <= (trial.size_bytes or 0)
+        for other in before
+    )

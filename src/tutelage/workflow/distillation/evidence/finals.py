@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,16 @@ from tutelage.core.stored.checksums import sha256_of
 from tutelage.search.families import Family
 from tutelage.search.study import Trial, ranked
 from tutelage.students.saved.save_load import load_student, save_student
-from tutelage.workflow.distillation.arms import Arm
 from tutelage.workflow.distillation.folder import RunFolder, file_name
-from tutelage.workflow.distillation.search import Judge, upper_end
-from tutelage.workflow.distillation.training import Prepared
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.search import Judge, upper_end
+from tutelage.workflow.distillation.searching.threads import in_threads
+from tutelage.workflow.distillation.searching.training import Prepared
 
 MOST_CANDIDATES = 4
 """Trials of an arm that are fitted on all rows, the best first, until one meets the limits."""
-SECONDS = 1.0
-"""Time in which the latency of the first seed's file is measured."""
+SECONDS, SECONDS_IF_NO_LIMIT = 1.0, 0.3
+"""Time in which the latency of the first seed's file is measured, with a limit of it and without."""
 
 
 class StoredStudents(Sequence[Any]):
@@ -131,10 +133,15 @@ class Finals:
         """The students of all arms: seed by seed, so that the rows of one seed are in memory at a time."""
         every: list[list[Mapping[str, Any]]] = [[first.stored] for first in firsts]
         for seed in range(1, self.seeds):
-            for first, stored in zip(firsts, every, strict=True):
-                stored.append(self._finished(first.arm, first.trial, seed=seed))
-                self.advance()
+            self.prepared(seed)  # before threads ask for it
+            for stored, one in zip(every, in_threads(partial(self._next, seed=seed), firsts), strict=True):
+                stored.append(one)
         return [self._finalists(first, stored) for first, stored in zip(firsts, every, strict=True)]
+
+    def _next(self, first: First, *, seed: int) -> Mapping[str, Any]:
+        found = self._finished(first.arm, first.trial, seed=seed)
+        self.advance()
+        return found
 
     def _finalists(self, first: First, stored: Sequence[Mapping[str, Any]]) -> Finalists:
         return Finalists(
@@ -159,14 +166,16 @@ class Finals:
             return found
         rows, family = self.prepared(seed), self.families[trial.student]
         student = rows.fit(arm, family, trial.settings, seed=seed)
-        figures = self.judge.figures(rows.validated(student, family), rows.validation, rows)
+        figures = self.judge.figures(rows.validated(student, family, trial.settings), rows.validation, rows)
         path = self.folder.path / "students" / stem
         path.parent.mkdir(exist_ok=True)
         path = save_student(student, path)
         size, latency, excess = None, None, {}
         if seed == 0:
             some = rows.validation.take(np.arange(min(1000, rows.validation.count))).rows
-            size, latency = self.judge.cost(student, some, seconds=SECONDS, timed=True)
+            seconds = SECONDS if self.judge.limits.latency is not None else SECONDS_IF_NO_LIMIT
+            size = self.judge.size(student, some)
+            latency = None if size is None else self.judge.latency(student, some, seconds=seconds)
             excess = self.judge.limits.excess(size=size, latency=upper_end(latency), drop=self.judge.drop(figures, rows))
         found = {
             "file": str(path.relative_to(self.folder.path)),
@@ -182,3 +191,7 @@ class Finals:
 
 def _latency(stored: Mapping[str, Any] | None) -> Latency | None:
     """A latency as it is stored."""
+    if stored is None:
+        return None
+    ci95_us = stored["ci95_us"]
+    return Latency(**{**stored, "ci95_us": None if ci95_us is None else tuple(ci95_us)})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tutelage.core.errors import BadInput, SelfCheckFailed
-from tutelage.students.mlp import SoftMLP
+from tutelage.students.networks.mlp import SoftMLP
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 4)) * [1, 10, 1, 1] + [0, 50, 0, 0]

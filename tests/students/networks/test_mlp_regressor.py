@@ -3,7 +3,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tutelage.core.errors import BadInput
-from tutelage.students.mlp_regressor import NetworkRegressor
+from tutelage.students.networks.mlp_regressor import NetworkRegressor
 from tutelage.students.saved.save_load import load_student, save_student
 
 RNG = np.random.default_rng(0)

@@ -13,9 +13,9 @@ from tutelage.core.records import Comparison, Cost, Interval, Verdict
 from tutelage.evaluation.intervals import grand_mean_interval, mean_interval, weighted_mean_interval
 from tutelage.evaluation.verdicts import detectable_difference, holm, p_value, paired_difference
 from tutelage.report.distillation.records import ArmKind, ArmResult
-from tutelage.workflow.distillation.finals import Finalists
-from tutelage.workflow.distillation.part import Part, scores_of
-from tutelage.workflow.distillation.search import BETTER_IF_HIGHER, Judge
+from tutelage.workflow.distillation.evidence.finals import Finalists
+from tutelage.workflow.distillation.given.part import Part, scores_of
+from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER, Judge
 
 TEACHER = "teacher"
 LABELS = "labels"

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from tutelage.core.arguments import flag
 from tutelage.core.arrays import Floats, softmax
 from tutelage.students.checked import Check, a_number, a_whole, layer_sizes, random_seed
-from tutelage.students.network_training import CROSS_ENTROPY, forward, held_out, standardising, train_layers
+from tutelage.students.networks.network_training import CROSS_ENTROPY, forward, held_out, standardising, train_layers
 from tutelage.students.soft_classifier import SoftClassifier
 
 

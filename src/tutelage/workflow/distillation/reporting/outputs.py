@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tutelage.core.arrays import is_frame
 from tutelage.core.environment import environment
 from tutelage.core.files import whole_file, write_text
 from tutelage.core.records import dumps
@@ -19,15 +20,15 @@ from tutelage.evaluation.size import count_parts
 from tutelage.report.distillation.records import SCHEMA, DistillationRecord
 from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA
 from tutelage.workflow.column_summary import summarise_columns
-from tutelage.workflow.distillation.finals import Finalists
+from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.folder import REMEDY, RunFolder
+from tutelage.workflow.distillation.given.problem import Problem
+from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
-from tutelage.workflow.distillation.problem import Problem
-from tutelage.workflow.distillation.split import Split
 from tutelage.workflow.evaluate import DEVELOPMENT, SPLIT
 from tutelage.workflow.train import PACKAGES, STUDENT_FILE, file_entry
 
-RESULTS = "results.json"
+RESULTS, FIGURES, PAGE = "results.json", "figures.json", "report.html"
 
 
 def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, seconds: Mapping[str, float]) -> None:
@@ -45,7 +46,7 @@ def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, sec
         "soft_weight": settings.get("soft_weight", 1.0) if chosen.arm.learns == "answers" else 0.0,
         "temperature": settings.get("temperature", 1.0),
         "seed": 0,
-        "max_words": None,
+        "max_words": settings.get("max_words"),
         "answer_temperature": student.answer_temperature,
         "task": student.task,
         "classes": list(student.labels),
@@ -93,7 +94,7 @@ def write_record(folder: RunFolder, record: DistillationRecord) -> None:
 
 
 def finished_record(folder: RunFolder, plan: Plan) -> DistillationRecord | None:
-    """The record of a folder that holds all that a plan asks for: its seeds and its exports; None if something is left to do.
+    """The record of a folder that holds all that a plan asks for: its seeds, exports and report; None if something is left to do.
 
     Raises:
         DamagedFile: results.json was changed.
@@ -104,7 +105,9 @@ def finished_record(folder: RunFolder, plan: Plan) -> DistillationRecord | None:
     written = {export.file: export.sha256 for export in found.exports}
     asked = [f"student{end}" for end in plan.exports]
     whole = all(name in written and folder.has(name) and sha256_of(folder.path / name) == written[name] for name in asked)
-    return found if whole and found.options.get("seeds") == plan.seeds else None
+    asked_for = {"seeds": plan.seeds, "rows_shown": plan.show_rows}
+    as_asked = all(found.options.get(name) == value for name, value in asked_for.items())
+    return found if whole and as_asked and all(map(folder.has, (PAGE, FIGURES))) else None
 
 
 def _rows_in_memory(problem: Problem) -> dict[str, Any]:
@@ -125,4 +128,6 @@ def _summarised(rows: Any) -> Any:
     """Rows as `summarise_columns` takes them."""
     if isinstance(rows, list) or hasattr(rows, "iloc"):
         return rows
+    if is_frame(rows):
+        return rows.to_pandas()
     return rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows).reshape(len(rows), -1)

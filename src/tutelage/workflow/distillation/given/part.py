@@ -14,7 +14,7 @@ from tutelage.core.arrays import Floats
 from tutelage.data.transfer import stacked
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scores import Settings, row_scores
-from tutelage.workflow.distillation.problem import RowSet
+from tutelage.workflow.distillation.given.problem import RowSet
 
 Against = Literal["truth", "teacher"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tutelage.core.errors import require
+from tutelage.core.errors import BadInput, require
 from tutelage.data.table_file import TableFile
-from tutelage.workflow.distillation.problem import Problem, RowSet, moments
+from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.train import data_entry
 
@@ -19,6 +19,7 @@ def problem_of_files(
     *,
     test: Path | None = None,
     pool: Path | None = None,
+    train: Path | None = None,
     group: str | None = None,
     time: str | None = None,
 ) -> Problem:
@@ -30,6 +31,7 @@ def problem_of_files(
         options: what the user declares about the teacher.
         test: a file of test rows.
         pool: a file of rows without ground truth.
+        train: a file of rows that the teacher was trained on.
         group: the column of rows that belong together; it is no feature.
         time: the column that orders the rows in time; it stays a feature unless it is dropped.
 
@@ -38,6 +40,9 @@ def problem_of_files(
     """
     if file.columns:
         require("pandas")
+    for name, column in (("group", group), ("time", time)):
+        if column is not None and column in file.truth:
+            raise BadInput(f"{name} is {column!r}, the ground truth; name another column.")
     if group is not None:
         file = file.with_roles(truth=file.truth, drop=(*file.drop, group), text=file.text, weight=file.weight)
     opened = open_answers(teacher, file, options)
@@ -56,7 +61,11 @@ def problem_of_files(
         )
 
     given = of(file)
-    tested, unlabelled = (None if path is None else of(in_columns_of(opened, file.sibling(path))) for path in (test, pool))
-    return Problem(
-        opened, teacher, given, tested, None if unlabelled is None else replace(unlabelled, truth=None), columns, data_entry(file)
-    )
+    others = {name: path for name, path in (("test", test), ("pool", pool), ("train", train)) if path is not None}
+    sets = {
+        name: in_columns(given, of(in_columns_of(opened, file.sibling(path))), str(path), teacher_too=False)
+        for name, path in others.items()
+    }
+    pool_rows = sets.get("pool")
+    unlabelled = None if pool_rows is None else replace(pool_rows, truth=None)
+    return Problem(opened, teacher, given, sets.get("test"), unlabelled, columns, data_entry(file), sets.get("train"))

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 from tutelage.core.arrays import Floats, check_weights
 from tutelage.core.errors import BadInput, reported_as_ours
 from tutelage.students.checked import Check, a_number, a_whole, check_fitted, check_settings, layer_sizes, random_seed
-from tutelage.students.network_training import SQUARED_ERROR, forward, standardising, train_layers
+from tutelage.students.networks.network_training import SQUARED_ERROR, forward, standardising, train_layers
 
 
 class NetworkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]

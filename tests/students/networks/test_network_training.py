@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tutelage.core.errors import SelfCheckFailed
-from tutelage.students.network_training import CROSS_ENTROPY, SQUARED_ERROR, _Network, forward, train_layers
+from tutelage.students.networks.network_training import CROSS_ENTROPY, SQUARED_ERROR, _Network, forward, train_layers
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput
-from tutelage.workflow.distillation.problem import Problem
+from tutelage.workflow.distillation.given.problem import Problem
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.2

@@ -1,0 +1,171 @@
+"""What would make a distilled student better, with figures: more rows, a larger student, a better teacher, or nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from tutelage.core.arrays import Floats
+from tutelage.core.records import Comparison
+from tutelage.search.choice import smallest_of_equals
+from tutelage.search.study import Trial
+
+Subject = Literal["limits", "more rows", "larger student", "better teacher", "nothing"]
+NOTICEABLE = 0.02
+"""The share of a loss by which another is lower, where its standard error is not known."""
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Students with some of the rows without ground truth, on validation rows.
+
+    Attributes:
+        rows: number of rows without ground truth that they learnt from.
+        values: the metric of each seed.
+    """
+
+    rows: int
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Over seeds."""
+        return sum(self.values) / len(self.values)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What one change would bring.
+
+    Attributes:
+        about: the change; "limits" where no student meets them.
+        helps: whether it would help.
+        sentence: with the figures it rests on.
+        figures: the same as numbers, by name.
+    """
+
+    about: Subject
+    helps: bool
+    sentence: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The figure that decides.
+
+    Attributes:
+        name: such as "accuracy".
+        higher: whether higher is better; such figures are shares, printed in per cent.
+    """
+
+    name: str
+    higher: bool
+
+    def shown(self, value: float) -> str:
+        """A value with its unit."""
+        return f"{100 * value:.1f} %" if self.higher else f"{value:.4g}"
+
+    def losses(self, values: Sequence[float]) -> Floats:
+        """What is minimised."""
+        return np.array([1 - value if self.higher else value for value in values], dtype=np.float64)
+
+
+def about_rows(curve: Sequence[CurvePoint], metric: Metric) -> Advice | None:
+    """Whether more rows without ground truth would help: where the curve flattens.
+
+    Args:
+        curve: by rising number of rows, the last with all of them; at least two points with the same seeds.
+        metric: of the points.
+
+    Example:
+        >>> curve = [CurvePoint(0, (0.80, 0.81)), CurvePoint(500, (0.85, 0.86)), CurvePoint(1000, (0.85, 0.86))]
+        >>> about_rows(curve, Metric("accuracy", higher=True)).helps
+        False
+    """
+    if len(curve) < 2:
+        return None
+    first, *_, before, last = curve if len(curve) > 2 else (curve[0], *curve)
+    losses = np.stack([metric.losses(point.values) for point in curve])
+    flat = curve[smallest_of_equals(losses, [point.rows for point in curve])]
+    figures = {f"{metric.name} with {point.rows} rows": point.mean for point in curve} | {"flat from": float(flat.rows)}
+    ends = f"{metric.shown(first.mean)} without them and {metric.shown(last.mean)} with all {last.rows:,}"
+    if flat is last:
+        rise = f"the last {last.rows - before.rows:,} still changed it from {metric.shown(before.mean)}"
+        sentence = f"More unlabelled rows would help: on validation rows the {metric.name} is {ends}, and {rise}."
+        return Advice("more rows", True, sentence, figures)
+    where = f"is flat from {flat.rows:,} on" if flat.rows else "does not gain by them"
+    sentence = f"More unlabelled rows would not help: on validation rows the {metric.name} is {ends}, and {where}."
+    return Advice("more rows", False, sentence, figures)
+
+
+def about_size(trials: Sequence[Trial], chosen: Trial, metric: Metric, *, rows: int) -> Advice | None:
+    """Whether a student beyond the limits of size and latency would be better; None if there are none.
+
+    Args:
+        trials: of the search of the chosen student's arm.
+        chosen: the trial whose settings it has.
+        metric: that decides.
+        rows: number of validation rows.
+    """
+    known = [trial for trial in trials if trial.loss is not None and any(trial.excess.get(name, 0) > 0 for name in ("size", "latency"))]
+    if not known or chosen.loss is None:
+        return None
+    best = min(known, key=lambda trial: trial.loss or 0.0)
+    loss, least = chosen.loss, best.loss or 0.0
+    value, other = (1 - loss, 1 - least) if metric.higher else (loss, least)
+    noise = math.sqrt(max(loss * (1 - loss), 0.0) / rows) if metric.higher else NOTICEABLE * abs(loss)
+    figures = {"chosen": value, "larger": other, "bytes": float(best.size_bytes or 0)}
+    size = "" if best.size_bytes is None else f" ({best.size_bytes / 1e3:.1f} kB)"
+    found = f"the best {best.student} beyond the limits{size} has {metric.name} {metric.shown(other)} on the validation rows of the search"
+    against = f"the chosen student {metric.shown(value)}"
+    if loss - least > noise:
+        return Advice("larger student", True, f"A larger student would help: {found}, {against}.", figures)
+    return Advice("larger student", False, f"A larger student would not help: {found}, {against}.", figures)
+
+
+def about_teacher(comparison: Comparison, *, student: float, teacher: float, metric: Metric) -> Advice:
+    """Whether the student is as good as its teacher, so that only a better one could teach it more.
+
+    Args:
+        comparison: of the student and the teacher on the test rows.
+        student: its metric there.
+        teacher: that of the teacher.
+        metric: that decides.
+    """
+    figures = {"student": student, "teacher": teacher}
+    both = f"the student has {metric.name} {metric.shown(student)} on the test rows, the teacher {metric.shown(teacher)}"
+    if comparison.verdict == "worse":
+        return Advice("better teacher", False, f"The student has not reached its teacher: {both}.", figures)
+    return Advice("better teacher", True, f"A better teacher would help: {both}, and there is no more to learn from this one.", figures)
+
+
+def about_limits(excess: Mapping[str, float], figures: Mapping[str, float | None], limits: Mapping[str, float | None]) -> Advice | None:
+    """How far the nearest student is from which limit; None if it meets all.
+
+    Args:
+        excess: for each limit, how far it is exceeded as a share.
+        figures: what was measured: "size" in bytes, "latency" in microseconds, "drop".
+        limits: by the same names.
+    """
+    beyond = {name: value for name, value in excess.items() if value > 0}
+    if not beyond:
+        return None
+    units = {"size": "bytes", "latency": "us", "drop": "points or per cent"}
+    parts = []
+    for name in sorted(beyond, key=lambda one: -beyond[one]):
+        figure, limit = figures.get(name), limits.get(name)
+        measured = "it could not be measured" if figure is None else f"{figure:,.4g} {units[name]} against {limit:,.4g}"
+        parts.append(f"the {name} ({measured})")
+    return Advice("limits", True, f"No student meets the limits; the nearest exceeds that of {' and of '.join(parts)}.", dict(beyond))
+
+
+def nothing_helps(found: Sequence[Advice]) -> tuple[Advice, ...]:
+    """The advice, and that nothing would help if none of it would."""
+    if any(one.helps for one in found):
+        return tuple(found)
+    return (*found, Advice("nothing", False, "Nothing that was tried would make this student better."))

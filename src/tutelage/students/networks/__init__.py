@@ -1,0 +1,1 @@
+"""Small fully connected networks in NumPy, as scikit-learn estimators."""

@@ -1,0 +1,132 @@
+"""Rows of one seed, encoded once for each kind of student, and students fitted to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from threading import RLock
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import BadInput, TutelageError, one_line, require
+from tutelage.data.schema import Schema
+from tutelage.data.transfer import stacked
+from tutelage.search.families import Columns, Family
+from tutelage.students.columns import with_columns
+from tutelage.students.saved.trained import TrainedStudent
+from tutelage.students.temperature import fit_at_temperature
+from tutelage.workflow.distillation.given.part import Part
+from tutelage.workflow.distillation.searching.arms import Arm
+
+Encoding = tuple[Columns, bool, int | None]
+"""How columns are prepared, whether as sparse rows where that is smaller, and the number of words of a text."""
+MAX_WORDS = "max_words"
+WORDS: Mapping[str, tuple[int, ...]] = {"scaled": (1000, 5000, 20_000), "coded": (1000, 3000)}
+"""The most frequent words and word pairs that students of texts may use: linear models take many, trees few."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Rows to train and validate on.
+
+    Attributes:
+        form: of the teacher's answers.
+        train, validation: the rows, with the teacher's answers and the ground truth.
+        more: rows without ground truth, for the arm that learns from them; None if there are none.
+        schema: the columns of the rows; None for a matrix or a list of texts.
+        text: whether the rows are texts.
+    """
+
+    form: AnswerForm
+    train: Part
+    validation: Part
+    more: Part | None
+    schema: Schema | None
+    text: bool
+    _lock: Any = field(default_factory=RLock, repr=False)
+    _encoders: dict[Encoding, Any] = field(default_factory=dict, repr=False)
+    _encoded: dict[tuple[Encoding, str], Any] = field(default_factory=dict, repr=False)
+
+    def with_more(self, more: Part | None) -> Prepared:
+        """The same with other rows without ground truth; what is encoded of the others is shared."""
+        return replace(self, more=more, _encoded={key: rows for key, rows in self._encoded.items() if key[1] != "more"})
+
+    def space(self, family: Family) -> dict[str, Any]:
+        """The settings of the columns that are searched, with Optuna distributions: the number of words, for texts."""
+        words = self._words(family)
+        return {MAX_WORDS: require("optuna.distributions").CategoricalDistribution(list(words))} if words else {}
+
+    def untuned(self, family: Family) -> dict[str, Any]:
+        """The settings of the columns in the first trial."""
+        words = self._words(family)
+        return {MAX_WORDS: words[1]} if words else {}
+
+    def _words(self, family: Family) -> tuple[int, ...]:
+        return WORDS.get(family.columns, ()) if self.text else ()
+
+    def encoder(self, family: Family, settings: Mapping[str, Any]) -> Any:
+        """The step "columns" of the family's pipelines at these settings, fitted on the training rows.
+
+        Raises:
+            BadInput: the rows are texts, and the family does not take sparse rows.
+        """
+        encoding = _encoding(family, settings)
+        with self._lock:
+            if encoding not in self._encoders:
+                self._encoders[encoding] = self._fitted_encoder(family, settings.get(MAX_WORDS))
+            return self._encoders[encoding]
+
+    def _fitted_encoder(self, family: Family, max_words: int | None) -> Any:
+        if family.columns == "raw":
+            return "passthrough"
+        estimator, rows = clone(family.estimator), self.train.rows
+        unfitted = with_columns(estimator, rows, scaled=family.columns == "scaled", max_words=max_words).named_steps["columns"]
+        return unfitted if unfitted == "passthrough" else clone(unfitted).fit(rows)
+
+    def encoded(self, family: Family, settings: Mapping[str, Any], name: str) -> Any:
+        """The rows of one part, "train", "validation" or "more", as a family takes them at these settings."""
+        key, encoder, rows = (_encoding(family, settings), name), self.encoder(family, settings), getattr(self, name).rows
+        with self._lock:
+            if key not in self._encoded:
+                self._encoded[key] = rows if encoder == "passthrough" else encoder.transform(rows)
+            return self._encoded[key]
+
+    def fit(self, arm: Arm, family: Family, settings: Mapping[str, Any], *, seed: int) -> TrainedStudent:
+        """A student of a family, at these settings, that has learnt what the arm learns.
+
+        Raises:
+            BadInput: its library refuses the settings or the rows.
+        """
+        rows, targets = self.encoded(family, settings, "train"), arm.targets(self.train, self.form, settings)
+        weights = self.train.weights
+        if arm.more_rows and self.more is not None:
+            targets = targets.followed_by(arm.targets(self.more, self.form, settings))
+            rows = stacked(rows, self.encoded(family, settings, "more"))
+            weights = None if weights is None else np.append(weights, np.full(self.more.count, weights.mean()))
+        searched = {name: value for name, value in settings.items() if name in family.space.distributions}
+        student = family.student(searched, seed=seed, rows=len(targets.at_one))
+        try:
+            taught = fit_at_temperature(student, self.form, rows, targets, sample_weight=weights)
+        except TutelageError:
+            raise
+        except Exception as error:  # each library reports invalid settings and rows by different exceptions
+            raise BadInput(f"the student {family.name!r} cannot be trained with these settings and rows ({one_line(error)}).") from error
+        pipeline = Pipeline([("columns", self.encoder(family, settings)), ("student", taught.student)])
+        return TrainedStudent(pipeline, self.form.task, self.form.classes, taught.answer_temperature, self.schema, self.text)
+
+    def validated(self, student: TrainedStudent, family: Family, settings: Mapping[str, Any]) -> Floats:
+        """The answers of a student of `fit` to the validation rows."""
+        rows, last = self.encoded(family, settings, "validation"), student.student_[-1]
+        if self.form.task == "regression":
+            values: Floats = np.asarray(last.predict(rows), dtype=np.float64)
+            return values.reshape(len(values), -1)
+        return student.form.probabilities(np.asarray(last.predict_proba(rows), dtype=np.float64), student.answer_temperature)
+
+
+def _encoding(family: Family, settings: Mapping[str, Any]) -> Encoding:
+    return family.columns, family.takes_sparse, settings.get(MAX_WORDS)

@@ -1,0 +1,35 @@
+"""A first use: the commands that the README shows first, from a pickled pipeline and a mixed table to a report and a file."""
+
+import csv
+import json
+import shutil
+
+import pytest
+from pages import ROOT, blocks, check_command
+
+QUICK = "--trials 4 --seeds 2"
+
+
+@pytest.mark.slow
+def test_the_first_commands_lead_from_a_pickled_pipeline_to_a_report_and_exported_files(tmp_path, monkeypatch):
+    if not any(map(shutil.which, ("gcc", "clang"))):
+        pytest.skip("gcc or clang is not installed; scripts/tools installs both")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    shown = [block for block in blocks(ROOT / "README.md", "bash") if "distill teacher.pkl" in block.text]
+    assert len(shown) == 2
+    for block in shown:
+        for line in block.text.replace("\\\n", " ").splitlines():
+            quick = f"{line} {QUICK}" if " distill " in line else line
+            check_command(
+                quick if "--students" in line or " distill " not in line else f"{quick} --students tree,logistic", "", "README.md"
+            )
+    run, small = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("run", "small"))
+    assert run["chosen"] in {arm["name"] for arm in run["arms"]}
+    assert [one["file"] for one in run["exports"]] == ["student.onnx"]
+    assert [one["target"] for one in small["exports"]] == ["C", "ONNX"]
+    chosen = next(arm for arm in small["arms"] if arm["name"] == small["chosen"])
+    assert all(excess <= 0 for excess in chosen["excess"].values()), chosen["excess"]
+    assert "<script" not in (tmp_path / "run" / "report.html").read_text()
+    with (tmp_path / "answers.csv").open() as answers:
+        assert len(list(csv.reader(answers))) == 5_001

@@ -1,0 +1,66 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from tutelage.report.distillation.card import model_card
+
+hub = pytest.importorskip("huggingface_hub")
+
+
+def read(text):
+    return hub.ModelCard(text)
+
+
+def test_the_metadata_are_those_of_the_record(binary, figures):
+    card = read(model_card(binary, figures, license_name="mit"))
+    assert card.data.library_name == "tutelage"
+    assert card.data.license == "mit"
+    assert card.data.tags == ["knowledge-distillation", "tabular-classification"]
+    (result,) = card.data.eval_results
+    assert (result.metric_type, result.dataset_name) == ("accuracy", "test rows of rows.csv")
+    assert result.metric_value == pytest.approx(binary.arm("answers").mean("accuracy"))
+
+
+def test_the_license_is_left_out_unless_given(binary, figures):
+    assert "license" not in read(model_card(binary, figures)).data.to_dict()
+
+
+@pytest.mark.parametrize(
+    "kind", ["binary", "values", "no truth", "twenty classes", "sixty classes", "labels", "limits not met", "nothing measured"]
+)
+def test_every_kind_has_a_card_that_can_be_read(every_kind, kind):
+    record, figures = every_kind[kind]
+    card = read(model_card(record, figures))
+    assert card.data.metrics == [{"mse": "mse", "agreement": "agreement"}.get(record.metric, "accuracy")]
+    assert record.answer.split(":")[0] in card.text
+
+
+def test_the_text_holds_answer_arms_limits_proofs_and_how_to_load(binary, figures):
+    text = model_card(binary, figures)
+    for part in (
+        binary.answer,
+        "| labels | tree, the meaning of labels | 87.1 % (85.1 to 89.1) | 95.2 % | 2.5 kB | 45 µs |",
+        "| Does the teacher help? | +2.2 points (+1.1 to +3.3) | beats |",
+        "Limit of the latency of one row: 55 µs; measured 48.4 µs, met.",
+        'tl.open_teacher("student.onnx")',
+        "worst difference 1e-09",
+        "Intervals do not cover another teacher",
+    ):
+        assert part in text, part
+
+
+def test_a_file_that_was_never_compared_is_not_proven(binary, figures):
+    text = model_card(replace(binary, exports=(replace(binary.exports[0], proofs=()),)), figures)
+    assert "Not proven: it was never compared with its student." in text
+
+
+def test_hostile_texts_stay_texts(hostile):
+    record, figures = hostile
+    card = read(model_card(record, replace(figures, loading=())))
+    assert not re.findall(r"<(?!/?br)", card.text)
+    assert "&lt;/script&gt;" in card.text
+    assert not set("\u202e\x1b\x00") & set(card.text)
+    card.text.encode()
+    rows = [line for line in card.text.splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in rows[-2 - len(record.provenance) :]}) == 1  # no name adds a cell

@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+import pytest
+
+from tutelage.core.records import Interval
+from tutelage.report.distillation.sentences import cut, detectable, limits_of, settings_of, signed_difference, span, summary_of
+
+
+def test_settings_are_text():
+    assert settings_of({"max_leaf_nodes": 32, "C": 0.123456, "widths": [16, 8]}) == "max leaf nodes 32, C 0.123, widths 16 x 8"
+
+
+@pytest.mark.parametrize(
+    ("difference", "ends", "text"),
+    [
+        (0.022, (0.011, 0.033), "+2.2 points (+1.1 to +3.3)"),
+        (-0.022, (-0.043, -0.0001), "-2.20 points (-4.30 to -0.01)"),
+        (0.0, (-0.02, 0.02), "+0.0 points (-2.0 to +2.0)"),
+    ],
+)
+def test_differences_have_signs_and_show_on_which_side_an_end_is(binary, difference, ends, text):
+    assert signed_difference(replace(binary.comparisons[0], difference=difference, ci95=ends)) == text
+
+
+def test_a_difference_of_values_has_no_unit(binary):
+    one = replace(binary.comparisons[0], metric="mse", difference=-0.6213, ci95=(-1.0, 0.25))
+    assert signed_difference(one) == "-0.621 (-1 to +0.25)"
+
+
+def test_an_interval_of_a_share_ends_at_100_per_cent():
+    assert span("accuracy", Interval(0.9, 1.06, "seeds")) == "90.0 to 100.0"
+    assert span("mse", Interval(0.9, 1.06, "seeds")) == "0.9 to 1.06"
+
+
+def test_what_no_run_could_have_found_is_none(binary):
+    one = binary.comparisons[0]
+    assert [detectable(replace(one, detectable=value)) for value in (0.0123, 1.2, None)] == ["1.2 points", "none", "-"]
+
+
+def test_limits_say_what_is_allowed_and_measured(binary):
+    size, latency, drop = limits_of(binary)
+    assert (size["allowed"], size["measured"], size["met"]) == ("5 kB", "3.95 kB", True)
+    assert (latency["allowed"], latency["measured"]) == ("55 µs", "48.4 µs")
+    assert (drop["allowed"], drop["measured"]) == ("2 points", "1.4 points")
+
+
+def test_a_limit_that_was_not_measured_is_not_met(binary):
+    arms = tuple(replace(arm, excess={}) for arm in binary.arms)
+    assert [(one["measured"], one["met"]) for one in limits_of(replace(binary, arms=arms))] == [("-", False)] * 3
+
+
+def test_the_summary_names_the_task(binary):
+    assert summary_of(binary) == "Two classes; 3,000 rows."
+    assert "fidelity to the teacher" in summary_of(replace(binary, against="teacher"))
+
+
+def test_long_names_are_cut():
+    assert cut("x" * 200) == "x" * 59 + "…"
+    assert cut("short") == "short"

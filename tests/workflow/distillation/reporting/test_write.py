@@ -1,0 +1,94 @@
+"""What a run writes for readers: the page, the card, and lines of code that load the student."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+import tutelage as tl
+from tutelage.core.errors import DamagedFile
+from tutelage.report.distillation.page import render_distillation
+from tutelage.workflow.distillation.reporting.write import stored_figures
+
+RANDOM = np.random.default_rng(0)
+COUNT = 500
+FRAME = pd.DataFrame(
+    {
+        "age": RANDOM.integers(18, 80, COUNT).astype(float),
+        "city": RANDOM.choice(["Oslo", "Rome", "Bonn"], COUNT),
+        "since": pd.to_datetime("2020-01-01") + pd.to_timedelta(RANDOM.integers(0, 900, COUNT), unit="D"),
+    }
+)
+TRUTH = np.where((FRAME.age > 45) ^ (FRAME.city == "Rome"), "yes", "no")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A small distillation of a mixed table, with its rows shown."""
+    columns = make_column_transformer((OneHotEncoder(), ["city"]), ("passthrough", ["age"]))
+    teacher = make_pipeline(columns, RandomForestClassifier(10, max_depth=4, random_state=0)).fit(FRAME[:200], TRUTH[:200])
+    return tl.distill(
+        teacher,
+        FRAME[200:],
+        TRUTH[200:],
+        students=["tree"],
+        trials=2,
+        seeds=2,
+        export=["py", "onnx"],
+        show_rows=True,
+        into=tmp_path_factory.mktemp("runs") / "run",
+    )
+
+
+def test_the_folder_holds_page_figures_and_card(run):
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert page == render_distillation(run.record, stored_figures(run.folder))
+    assert (run.folder / "card.md").read_text(encoding="utf-8").startswith("---\n")
+    figures = stored_figures(run.folder)
+    assert figures.student == run.record.chosen
+    assert sum(map(sum, figures.confusion.counts)) == run.record.rows["test"]
+    agreement = run.chosen.test["agreement"][0]
+    assert 1 - figures.disagreement.disagree / figures.disagreement.decisions == pytest.approx(agreement)
+    truth = np.trace(np.array(figures.confusion.counts)) / run.record.rows["test"]
+    assert truth == pytest.approx(run.chosen.test["accuracy"][0])
+
+
+def test_costs_of_all_arms_are_measured(run):
+    assert all(arm.latency is not None and arm.size_bytes for arm in run.arms)
+
+
+def test_rows_are_shown_as_a_table(run):
+    shown = stored_figures(run.folder).shown
+    assert len(shown) == min(12, stored_figures(run.folder).disagreement.disagree)
+    assert all(set(row.content) == {"age", "city", "since"} for row in shown)
+
+
+def test_the_report_can_be_written_elsewhere(run, tmp_path):
+    path = run.report(tmp_path / "other.html")
+    assert path.read_bytes() == (run.folder / "report.html").read_bytes()
+
+
+def test_changed_figures_are_refused(run, tmp_path):
+    figures = json.loads((run.folder / "figures.json").read_text(encoding="utf-8"))
+    (tmp_path / "figures.json").write_text(json.dumps({**figures, "student": "another"}), encoding="utf-8")
+    with pytest.raises(DamagedFile, match="does not match its checksum"):
+        stored_figures(tmp_path)
+
+
+def test_the_lines_of_code_load_the_student(run, tmp_path):
+    FRAME[200:].to_csv(run.folder / "new.csv", index=False)
+    loading = {one.file: one.code for one in stored_figures(run.folder).loading}
+    assert set(loading) == {"student.onnx", "student.py", "student.skops"}
+    row = ["41.0", '"Rome"', repr(float((FRAME.since[3] - pd.Timestamp("1970")).days))]
+    for code in (loading["student.onnx"], loading["student.skops"], loading["student.py"].replace("...", ", ".join(row))):
+        assert len(code.splitlines()) <= 6
+        done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=run.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip()

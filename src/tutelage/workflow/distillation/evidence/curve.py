@@ -53,5 +53,7 @@ def _measured(
         some = np.random.default_rng(seed).permutation(count)[: round(share * count)]
         fewer = rows.with_more(rows.more.take(some) if rows.more is not None and len(some) else None)
         student = fewer.fit(one.arm, family, one.trial.settings, seed=seed)
-        folder.write(name, {"value": judge.figures(fewer.validated(student, family, one.trial.settings), fewer.validation, fewer)[judge.metric]})
+        folder.write(
+            name, {"value": judge.figures(fewer.validated(student, family, one.trial.settings), fewer.validation, fewer)[judge.metric]}
+        )
     return float(folder.read(name)["value"])

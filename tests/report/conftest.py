@@ -1,6 +1,12 @@
 """A record with every case that a report must show."""
 
+import json
+import re
+import shutil
+import subprocess
 from dataclasses import replace
+from html import escape
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +95,72 @@ def figures() -> Figures:
         ),
         scatters=(Scatter("Scatter", "How well.", {"tree": ((0.0, 0.1), (2.0, 1.9)), "line": ((0.0, 0.5),), "third": ((1.0, 1.0),)}),),
     )
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+MEASURE = """
+<script>
+window.alerts = 0;
+onload = () => {
+  const page = document.querySelector("iframe").contentDocument;
+  const beyond = [];
+  for (const element of page.querySelectorAll("body *")) {
+    const box = element.getBoundingClientRect(), head = element.closest("thead");
+    const unseen = head && getComputedStyle(head).clipPath != "none";
+    if (!unseen && box.width && (box.right > WIDTH + 0.5 || box.left < -0.5)) beyond.push(element.tagName + " " + box.right);
+  }
+  const holders = [...page.querySelectorAll(".table, td, th, dd, p, li, pre")];
+  const cut = holders.filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth);
+  const texts = [...page.querySelectorAll("svg text")].filter(one => one.getBoundingClientRect().width);
+  const outside = texts.filter(one => {
+    const box = one.getBoundingClientRect(), around = one.ownerSVGElement.getBoundingClientRect();
+    return box.left < around.left - 1 || box.right > around.right + 1;
+  });
+  const result = {
+    wide: page.documentElement.scrollWidth, beyond, scripts: page.scripts.length,
+    cut: cut.map(one => one.tagName + ": " + one.textContent.slice(0, 60)),
+    outside: outside.map(one => one.textContent),
+    smallest: Math.min(...texts.map(one => parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a)),
+  };
+  document.querySelector("pre").textContent = JSON.stringify(result);
+};
+</script>
+"""
+
+
+def measured(page: str, folder: Path, width: int) -> dict:
+    """What a browser says of a page in a frame of this width."""
+    frame = f'<iframe style="border:0;width:{width}px;height:2000px" srcdoc="{escape(page)}"></iframe>'
+    path = folder / "frame.html"
+    path.write_text(f'<meta charset="utf-8">{frame}<pre></pre>{MEASURE.replace("WIDTH", str(width))}', encoding="utf-8")
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={folder / 'profile'}",
+        "--dump-dom",
+        path.as_uri(),
+    ]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    found = json.loads(re.search(r"<pre>(\{.*?\})</pre>", shown)[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    assert found["scripts"] == 0
+    return found
+
+
+def check(found: dict, width: int) -> None:
+    """Nothing is wider than the screen, cut off or outside its chart, and the text of charts is readable."""
+    assert found["wide"] <= width
+    assert found["beyond"] == []
+    assert found["cut"] == []
+    assert found["outside"] == []
+    assert found["smallest"] >= 10.5  # pixels: the text of charts stays readable
+
+
+@pytest.fixture
+def fits(tmp_path):
+    """A function that opens a page in a frame of a width, and checks that it fits."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    return lambda page, width: check(measured(page, tmp_path, width), width)

@@ -59,7 +59,7 @@ def intervals_chart(bars: Sequence[Bar], *, axis: str, text: Callable[[float], s
         bottom = 16 + line * len(bars)
         for value in x.ticks(4 if narrow else 6):
             drawing.line([(x(value), 12), (x(value), bottom)], "grid")
-            drawing.text(x(value), bottom + 17, short(value), "tick", anchor="middle")
+            drawing.below(x(value), bottom + 17, short(value))
         drawing.text(width - 14, bottom + 37, axis, "axis", anchor="end")
         for place, bar in enumerate(bars):
             y = 16 + line * place + (33 if narrow else 15)

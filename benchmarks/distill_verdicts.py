@@ -76,7 +76,8 @@ def verdict_of(kind: str, seed: int, into: Path) -> str:
     skipped = Preflight((), "", 0, 0, 0)
     pooled = None if kind == "equal" else X[pool]
     with ExitStack() as patched:
-        patched.enter_context(mock.patch.object(Judge, "cost", return_value=(None, None)))
+        for figure in ("size", "latency"):
+            patched.enter_context(mock.patch.object(Judge, figure, return_value=None))
         if kind != "planted":
             patched.enter_context(mock.patch.object(distillation, "preflight", return_value=skipped))
         found = tl.distill(teacher, X[given], y[given], pool=pooled, test=(X[test], y[test]), **settings)

@@ -4,7 +4,7 @@
 - permuted: a teacher whose answers were exchanged between rows, with preflight left out, which refuses it. It should never be found.
 - equal: a teacher that answers the ground truth, so that both arms learn the same; at most 2.5 % of runs may say so.
 
-Each run draws other rows, and tries small trees in few trials with few seeds.
+Each run draws other rows, and tries small trees in few trials with few seeds. Sizes and latencies are not measured.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,8 +25,9 @@ from sklearn.ensemble import RandomForestClassifier
 import tutelage as tl
 from tutelage.checks.findings import Preflight
 from tutelage.workflow.distillation import run as distillation
+from tutelage.workflow.distillation.searching.search import Judge
 
-FEW, POOL, TEST, TRAINING = 120, 2000, 1000, 3000
+FEW, POOL, TEST, TRAINING = 200, 3000, 1000, 4000
 
 Array = NDArray[Any]
 
@@ -62,7 +64,7 @@ class Truth(Exchanged):
 
 def verdict_of(kind: str, seed: int, into: Path) -> str:
     """The verdict of one run."""
-    X, y = make_classification(FEW + POOL + TEST + TRAINING, 10, n_informative=5, flip_y=0.1, class_sep=0.8, random_state=seed)
+    X, y = make_classification(FEW + POOL + TEST + TRAINING, 10, n_informative=6, flip_y=0.02, class_sep=1.0, random_state=seed)
     given, pool, test, other = np.split(np.arange(len(X)), np.cumsum([FEW, POOL, TEST]))
     teacher: Any = RandomForestClassifier(100, min_samples_leaf=3, random_state=seed).fit(X[other], y[other])
     if kind == "permuted":
@@ -70,10 +72,14 @@ def verdict_of(kind: str, seed: int, into: Path) -> str:
     if kind == "equal":
         known = np.r_[given, test]
         teacher = Truth(X[known], y[known])
-    settings: dict[str, Any] = {"students": ["tree"], "trials": 4, "seeds": 3, "export": "py", "seed": seed, "into": into}
+    settings: dict[str, Any] = {"students": ["tree"], "trials": 4, "seeds": 5, "export": "py", "seed": seed, "into": into}
     skipped = Preflight((), "", 0, 0, 0)
-    with mock.patch.object(distillation, "preflight", return_value=skipped) if kind != "planted" else mock.MagicMock():
-        pooled = None if kind == "equal" else X[pool]
+    pooled = None if kind == "equal" else X[pool]
+    with ExitStack() as patched:
+        for figure in ("size", "latency"):
+            patched.enter_context(mock.patch.object(Judge, figure, return_value=None))
+        if kind != "planted":
+            patched.enter_context(mock.patch.object(distillation, "preflight", return_value=skipped))
         found = tl.distill(teacher, X[given], y[given], pool=pooled, test=(X[test], y[test]), **settings)
     return next(str(one.verdict) for one in found.comparisons if one.b == "labels")
 

@@ -54,7 +54,7 @@ def space_of(given: Mapping[str, Any], known: Any, *, of: str) -> Space:
             )
         try:
             distributions[name], texts = _distribution(one)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, IndexError) as error:
             raise BadInput(f"the space of {name!r} of the student {of!r} is {shown(one)}; expected {EXPECTED}.") from error
         if texts:
             values[name] = texts

@@ -199,6 +199,11 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
         ShapeError: another number of true labels, weights, groups or times than rows. BadInput: rows of an unsupported kind.
     """
     rows = as_rows(X)
+    shape = () if is_frame(X) or isinstance(X, list) else np.shape(X)
+    if len(shape) > 2:
+        raise ShapeError(
+            f"the rows have shape {shape}; students take (rows, columns). Pass X.reshape(len(X), -1), and a teacher that takes such rows."
+        )
     found = {"groups": None if groups is None else np.asarray(groups), "times": None if times is None else moments(times)}
     truth = None if y is None else np.asarray(y) if is_frame(y) else target_array(y)
     if truth is not None and truth.ndim == 0:

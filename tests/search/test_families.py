@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from tutelage.core.answer_kinds import Task
+from tutelage.core.errors import BadInput
+from tutelage.search.families import families_of, family_named
+from tutelage.students.by_name import CLASSIFIERS, REGRESSORS
+
+NAMES: dict[Task, list[str]] = {"binary": list(CLASSIFIERS), "multilabel": list(CLASSIFIERS), "regression": list(REGRESSORS)}
+
+
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task, names in NAMES.items() for name in names])
+def test_every_named_student_takes_its_untuned_settings_and_draws_of_its_space(task, name):
+    family = family_named(name, task)
+    for settings in (family.untuned, {key: next(iter(_ends(one))) for key, one in family.space.distributions.items()}):
+        student = family.student(settings, seed=7, rows=300)
+        decoded = family.space.decoded(settings)
+        assert {key: student.get_params()[key] for key in decoded} == decoded
+
+
+def _ends(distribution):
+    return distribution.choices if hasattr(distribution, "choices") else (distribution.low, distribution.high)
+
+
+def test_a_network_sees_about_as_many_rows_whatever_their_number():
+    for task, inner in (("binary", ""), ("multilabel", "estimator__"), ("regression", "")):
+        epochs = [family_named("mlp", task).student({}, seed=0, rows=rows).get_params()[f"{inner}epochs"] for rows in (100, 30_000, 10**6)]
+        assert epochs == [100, 50, 10]
+
+
+def test_students_of_the_users_come_with_their_space():
+    own = {
+        "knn": (KNeighborsClassifier(), {"n_neighbors": range(1, 50)}),
+        "plain": LogisticRegression(),
+        "piped": (make_pipeline(StandardScaler(), DecisionTreeClassifier()), {"decisiontreeclassifier__max_depth": [2, 3]}),
+    }
+    tree, knn, plain, piped = families_of(["tree", own], "binary")
+    assert (tree.columns, knn.columns, plain.columns, piped.columns) == ("coded", "scaled", "scaled", "raw")
+    assert knn.student({"n_neighbors": 7}, seed=0, rows=9).n_neighbors == 7
+    assert piped.student({}, seed=5, rows=9)[-1].random_state == 5
+    assert not plain.space.distributions
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ([], "students is empty"),
+        (3, r"students holds 3; expected a name"),
+        ({3: LogisticRegression()}, r"students names a student 3; expected a text"),
+        ({"mine": LogisticRegression}, r"the student 'mine' is .*; expected a scikit-learn estimator, unfitted"),
+        ({"mine": (LogisticRegression(), {"c": [1]})}, r"has no setting 'c'"),
+        (["tree", {"tree": DecisionTreeClassifier()}], "students holds two of the name 'tree'"),
+        (["tree", np.eye(2)], "students holds"),
+    ],
+)
+def test_what_is_no_student_is_refused(given, match):
+    with pytest.raises(BadInput, match=match):
+        families_of(given, "binary")

@@ -1,0 +1,131 @@
+"""Any task, and rows of any kind, from a teacher to a file."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import tutelage as tl
+from tutelage.core.errors import ShapeError
+from tutelage.students.columns import with_columns
+from tutelage.workflow.distillation.evidence import finals
+
+RNG = np.random.default_rng(0)
+COUNT, SEEN = 400, 150
+X = RNG.normal(size=(COUNT, 4))
+VALUE = X[:, 0] + X[:, 1] * X[:, 2]
+BINARY = (VALUE > 0).astype(int)
+NAMES = np.array(["a", "b", "c"])[np.digitize(VALUE, [-0.7, 0.7])]
+RARE = np.where(np.arange(COUNT) % 80 == 3, "rare", NAMES)
+SEVERAL = np.column_stack([BINARY, X[:, 3] > 0]).astype(int)
+FRAME = pd.DataFrame(X, columns=list("abcd"))
+FRAME["kind"] = RNG.choice(["x", "y", None], COUNT)
+FRAME["day"] = pd.to_datetime("2024-01-01") + pd.to_timedelta(RNG.integers(0, 400, COUNT), "D")
+FRAME.loc[::7, "a"] = np.nan
+TEXTS = [f"{' '.join(RNG.choice(['alpha', 'beta', 'gamma'], 4))} {'win' if one else 'lose'}" for one in BINARY]
+
+
+@pytest.fixture(autouse=True)
+def _short_measurements(monkeypatch):
+    monkeypatch.setattr(finals, "SECONDS", 0.02)
+
+
+def taken(rows, places=slice(SEEN, None)):
+    return rows.iloc[places].reset_index(drop=True) if isinstance(rows, pd.DataFrame) else rows[places]
+
+
+def taught(rows, truth):
+    values = truth.dtype.kind == "f"
+    forest = (RandomForestRegressor if values else RandomForestClassifier)(10, min_samples_leaf=3, random_state=0)
+    if isinstance(rows, list):
+        model = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    else:
+        model = with_columns(forest, rows, scaled=False) if isinstance(rows, pd.DataFrame) else forest
+    seen = slice(0, SEEN)
+    return model.fit(taken(rows, seen), truth[seen])
+
+
+def of_polars(rows, truth):
+    polars, model = pytest.importorskip("polars"), taught(rows, truth)
+    teacher = tl.as_teacher(lambda given: model.predict_proba(given.to_pandas()), kind="probabilities", classes=model.classes_.tolist())
+    return teacher, polars.from_pandas(taken(rows))
+
+
+CASES = {
+    "two classes": (X, BINARY, {"students": ["tree", "logistic", "mlp"], "trials": 3}),
+    "three classes": (X, NAMES, {}),
+    "a rare class": (X, RARE, {"students": ["tree", "logistic", "mlp", "boosting"], "trials": 4}),
+    "several labels": (X, SEVERAL, {"students": ["tree", "mlp"]}),
+    "values": (X, VALUE, {"students": ["tree", "linear", "mlp", "boosting"], "trials": 4}),
+    "several values": (X, np.column_stack([VALUE, X[:, 3] ** 2]), {"students": ["tree", "linear", "mlp"], "trials": 3}),
+    "a frame": (FRAME, NAMES, {"students": ["tree", "logistic", "mlp"], "trials": 3}),
+    "a frame and values": (FRAME, VALUE, {"students": ["tree", "mlp"]}),
+    "texts": (TEXTS, BINARY, {}),
+    "sparse rows": (sp.csr_matrix(X * (np.abs(X) > 0.5)), BINARY, {}),
+}
+
+
+def run(teacher, rows, truth, **options):
+    return tl.distill(teacher, rows, truth, **{"students": None, "trials": 3, "seeds": 2, "export": "py", **options})
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_any_task_and_any_rows(name):
+    rows, truth, options = CASES[name]
+    given = taken(rows)
+    found = run(taught(rows, truth), given, truth[SEEN:], **options)
+    answers = found.student.predict(given)
+    assert answers.shape == truth[SEEN:].shape
+    assert [one.file for one in found.record.exports] == ["student.py"]
+    assert found.chosen.size_bytes is not None
+    error = (answers - truth[SEEN:]) ** 2 if truth.dtype.kind == "f" else answers != truth[SEEN:]
+    chance = truth.var(axis=0).mean() if truth.dtype.kind == "f" else 0.45
+    assert np.mean(error) < chance
+
+
+@pytest.mark.parametrize("truth", [NAMES, VALUE, SEVERAL], ids=["classes", "values", "labels"])
+def test_without_the_ground_truth_all_is_measured_against_the_teacher(truth):
+    found = run(taught(X, truth), X[SEEN:], None, students=["tree"], trials=2)
+    assert found.record.against == "teacher"
+    assert not {"labels", "plain model"} & {arm.name for arm in found.arms}
+
+
+def test_polars_frames_are_taken_and_made():
+    teacher, rows = of_polars(FRAME, NAMES)
+    found = run(teacher, rows, NAMES[SEEN:], students=["tree"], trials=2)
+    assert "answers, more rows" in {arm.name for arm in found.arms}
+    assert found.student.predict(rows).shape == (COUNT - SEEN,)
+
+
+def test_weights_decide_what_is_learnt_and_how_it_is_measured():
+    clash = np.zeros((200, 2)) + np.arange(200)[:, None] % 2
+    truth = (np.arange(200) // 2 % 2).astype(int)  # independent of the rows: weights alone decide
+    teacher = tl.as_teacher(lambda rows: np.full((len(rows), 2), 0.5), kind="probabilities", classes=[0, 1])
+    weights = np.where(truth == 1, 3.0, 1.0)
+    found = run(
+        teacher, clash + np.random.default_rng(0).normal(0, 1e-6, clash.shape), truth, students=["tree"], trials=2, sample_weight=weights
+    )
+    assert found.record.arm("labels").mean("accuracy") > 0.6
+
+
+def test_texts_choose_how_many_words_they_use_and_take_a_pool():
+    found = run(taught(TEXTS, BINARY), TEXTS[SEEN:320], BINARY[SEEN:320], pool=TEXTS[320:])
+    assert any("'mlp' is left out: texts become sparse rows" in note for note in found.record.notes)
+    assert "answers, more rows" in {arm.name for arm in found.arms}
+    assert all(trial["settings"]["max_words"] in (1000, 3000, 5000, 20_000) for trial in found.front)
+
+
+def test_rows_that_none_can_be_made_from_are_said():
+    found = run(taught(X, BINARY), sp.csr_matrix(X[SEEN:]), BINARY[SEEN:], students=["tree"], trials=2)
+    assert any("sparse rows are not made from others" in note for note in found.record.notes)
+
+
+def test_pictures_are_refused_with_what_to_do():
+    pictures = RNG.random((60, 4, 4))
+    teacher = tl.as_teacher(lambda rows: np.full((len(rows), 2), 0.5), kind="probabilities", classes=[0, 1])
+    with pytest.raises(ShapeError, match=r"the rows have shape \(60, 4, 4\); students take \(rows, columns\). Pass X.reshape"):
+        run(teacher, pictures, np.arange(60) % 2)

@@ -41,7 +41,8 @@ BROKEN_PIPE = 141
 def cli(debug: bool) -> None:
     """Knowledge distillation: train small models on the answers of a large one, measure them, and export them.
 
-    The usual order is preflight, record, train, evaluate, export; `run` repeats the experiments of the documentation.
+    `distill` goes the whole way from a teacher and rows to a proven student. Its steps one by one are preflight, record, train, evaluate
+    and export; predict answers new rows, and `run` repeats the experiments of the documentation.
     """
 
 

@@ -27,7 +27,7 @@ from tutelage.checks.memorised import check_memorised
 from tutelage.checks.sampling import SampleAnswers, draw, query_sample
 from tutelage.teachers.adapt import as_teacher
 
-MOST, CHECKED = 40_000, 2000
+MOST, CHECKED = 12_000, 2000
 
 CLASSIFIERS: dict[str, Any] = {
     "forest": ensemble.RandomForestClassifier(100, random_state=0),

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.evaluation.intervals import half_widths, rare_rows_caution
-from tutelage.evaluation.verdicts import pair_verdict, paired_rows
+from tutelage.evaluation.verdicts import LEVEL_OF_POWER, pair_verdict, paired_rows
 
 SEEDS = (2, 3, 5, 10, 20)
 ROWS = 1000
@@ -116,6 +116,20 @@ def rare_losses(repeats: int, rows: int, *, seeds: int = 5, share: float = 0.005
     return 100 * false / ran, 100 * cautioned / ran, 100 * both / max(false, 1)
 
 
+def power_of_detectable(repeats: int, seeds: int, seed_effect: float, level: float, *, rows: int = 400) -> float:
+    """How often a true difference of the size that `detectable_difference` gives is found at a level, in per cent."""
+    rng = np.random.default_rng([seeds, int(1000 * seed_effect)])
+
+    def differences() -> NDArray[np.float64]:
+        of_rows, of_all = rng.normal(size=(repeats, 1, rows)), rng.normal(size=(repeats, seeds, rows))
+        return 0.5 * of_rows + 0.7 * of_all + seed_effect * rng.normal(size=(repeats, seeds, 1))
+
+    first, second = differences(), differences()
+    size = sum(float(half_widths(first, shared_rows=True, level=each).mean()) for each in (level, LEVEL_OF_POWER))
+    found = second.mean(axis=(1, 2)) + size > half_widths(second, shared_rows=True, level=level)
+    return 100 * float(found.mean())
+
+
 def single_models(repeats: int, rows: int, seed_effect: float) -> float:
     """How often two models that differ in nothing but the seed "differ" by accuracy over test rows, in per cent."""
     rng = np.random.default_rng(rows)
@@ -144,6 +158,11 @@ def main() -> None:
     for name, seed_effect in SEED_EFFECTS.items():
         found = [single_models(repeats if rows == 1000 else max(repeats // 5, 100), rows, seed_effect) for rows in (1000, 10_000)]
         print(f"| {name} | {found[0]:.1f} | {found[1]:.1f} |", flush=True)
+    print("\n| effects of the seeds | seeds | found at 95 % | at 99 % | at 99.3 % |\n|---|---|---|---|---|")
+    for name, seed_effect in {"none": 0.0, "as the rows": 0.03, "far more": 0.2}.items():
+        for seeds in (3, 5, 10):
+            found = [power_of_detectable(600, seeds, seed_effect, level) for level in (0.95, 0.99, 1 - 0.04 / 6)]
+            print(f"| {name} | {seeds} | " + " | ".join(f"{value:.0f}" for value in found) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,15 @@ from scipy import stats
 
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.records import Interval
-from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
+from tutelage.evaluation.verdicts import (
+    detectable_difference,
+    holm,
+    p_value,
+    pair_verdict,
+    paired_difference,
+    paired_rows,
+    verdict,
+)
 
 
 def test_one_seed_has_no_interval():
@@ -260,3 +268,84 @@ def test_equal_losses_have_an_interval_in_their_own_unit(weights):
 def test_a_largest_score_that_is_none_is_refused(largest):
     with pytest.raises(BadInput, match="largest is"):
         paired_difference(np.eye(3), np.zeros((3, 3)), shared_rows=True, largest=largest)
+
+
+def scores(seeds=5, rows=300, difference=0.0, seed=0):
+    """(seeds, rows) of two students whose rows and seeds vary, and that differ by `difference`."""
+    rng = np.random.default_rng(seed)
+    of_row = rng.normal(size=(1, rows))
+    a, b = (of_row + 0.5 * rng.normal(size=(seeds, rows)) + 0.05 * rng.normal(size=(seeds, 1)) for _ in range(2))
+    return a + difference, b
+
+
+@pytest.mark.parametrize("difference", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("weights", [None, np.linspace(0, 1, 300)])
+def test_the_p_value_is_the_level_at_which_the_interval_excludes_zero(difference, weights):
+    a, b = scores(difference=difference)
+    p = p_value(a, b, shared_rows=True, weights=weights)
+    for factor, excluded in ((0.99, False), (1.01, True)):
+        if 1e-8 < p < 0.98:
+            _, interval = paired_difference(a, b, shared_rows=True, weights=weights, level=1 - factor * p)
+            assert (not interval.low <= 0 <= interval.high) == excluded
+
+
+def test_equal_scores_have_a_p_value_of_one_and_far_ones_the_smallest():
+    a, b = scores()
+    assert p_value(a, a, shared_rows=True) == 1
+    assert p_value(a + 1e6, b, shared_rows=True) == 1e-9
+
+
+def test_holm_corrects_the_smallest_most_and_keeps_the_order():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize("level", [0.95, 0.99])
+def test_a_detectable_difference_is_found_in_four_runs_of_five(level):
+    found, sizes = 0, []
+    for run in range(150):
+        sizes.append(detectable_difference(*scores(seed=run), shared_rows=True, level=level))
+    for run in range(150):
+        a, b = scores(difference=float(np.mean(sizes)), seed=1000 + run)
+        _, interval = paired_difference(a, b, shared_rows=True, level=level)
+        found += interval.low > 0
+    assert 0.6 <= found / 150 <= 0.93
+
+
+def test_weights_of_zero_leave_rows_out_and_equal_weights_change_nothing():
+    a, b = scores()
+    weights = np.r_[np.ones(200), np.zeros(100)]
+    plain, weighted = (
+        paired_difference(a[:, :200], b[:, :200], shared_rows=True),
+        paired_difference(a, b, shared_rows=True, weights=weights),
+    )
+    np.testing.assert_allclose((weighted[0], weighted[1].low, weighted[1].high), (plain[0], plain[1].low, plain[1].high))
+    equal = paired_difference(a, b, shared_rows=True, weights=np.full(300, 2.5))[1]
+    np.testing.assert_allclose(equal.low, paired_difference(a, b, shared_rows=True)[1].low)
+
+
+def test_weighted_intervals_over_seeds_and_rows_cover_zero():
+    weights = np.random.default_rng(0).exponential(size=300)
+    found = [paired_difference(*scores(seed=run), shared_rows=True, weights=weights)[1] for run in range(200)]
+    assert np.mean([interval.low <= 0 <= interval.high for interval in found]) >= 0.92
+
+
+def test_weights_need_shared_rows_and_levels_are_between_0_and_1():
+    a, b = scores()
+    with pytest.raises(BadInput, match="weights are of rows that all seeds share"):
+        paired_difference(a, b, shared_rows=False, weights=np.ones(300))
+    with pytest.raises(ShapeError, match="one weight for each of 300 rows"):
+        paired_difference(a, b, shared_rows=True, weights=np.ones(3))
+    with pytest.raises(BadInput, match="level is 1"):
+        paired_difference(a, b, shared_rows=True, level=1)
+
+
+def test_looks_at_more_seeds_give_no_more_false_verdicts_when_the_first_spends_less():
+    """Verdicts between equals at 5 seeds, and again at 10 on the same rows, at the shares of 5 % that the looks may spend."""
+    false = 0
+    for run in range(400):
+        a, b = scores(seeds=10, rows=60, seed=run)
+        at_five = p_value(a[:5], b[:5], shared_rows=True) <= 0.05 * 0.8
+        false += at_five or p_value(a, b, shared_rows=True) <= 0.05 * 0.1
+    assert false / 400 <= 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / 400)

@@ -12,11 +12,13 @@ from sklearn.metrics import r2_score
 import tutelage
 from tutelage.cli import main
 from tutelage.core import errors
-from tutelage.experiments import recipe_named
+from tutelage.experiments import recipe_named, running
 from tutelage.experiments.cache import Store
 from tutelage.experiments.demo import friedman as friedman_recipe
 from tutelage.experiments.demo import moons as moons_recipe
 from tutelage.experiments.demo.mnist_setting import pixels
+from tutelage.experiments.recipe import Outcome
+from tutelage.experiments.scorecard import Measured
 from tutelage.training import loop
 
 pytestmark = pytest.mark.slow
@@ -130,6 +132,25 @@ def test_fresh_trains_again_and_a_run_replaces_the_run_before_it(moons, tmp_path
     assert json.loads((tmp_path / "run" / "results.json").read_text())["seconds"] != first["seconds"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "run"]
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["figures.json", "report.html", "results.json", "students"]
+
+
+def test_a_model_that_two_arms_chose_is_exported_once(monkeypatch):
+    exported = []
+
+    def measured_cost(name, model, rows, *, budget_seconds):
+        exported.append(name)
+        return f"cost of {name}", f"parity of {name}"
+
+    monkeypatch.setattr(running, "_cost_and_parity", measured_cost)
+    names = ("teacher", "first", "second", "third")
+    shared = object()
+    models = {"teacher": (object(),), "first": (shared, object()), "second": (shared, object()), "third": (object(), shared)}
+    arms = tuple(Measured(name, "", (0, 1), np.zeros((2, 3)), (1, 1)) for name in names)
+    outcome = Outcome(arms, models, test=None, pairs=(), protocol=(), data={})
+    found = running._with_costs(outcome, np.zeros((3, 2)), budget_seconds=1, advance=lambda: None)
+    assert exported == ["teacher", "first", "third"]
+    assert [arm.cost for arm in found] == ["cost of teacher", "cost of first", "cost of first", "cost of third"]
+    assert found[2].parity == "parity of first"
 
 
 def test_the_page_needs_no_network_and_names_every_arm(finished):

@@ -26,7 +26,7 @@ def test_the_first_commands_lead_from_a_pickled_pipeline_to_a_report_and_exporte
             )
     run, small = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("run", "small"))
     assert run["chosen"] in {arm["name"] for arm in run["arms"]}
-    assert [one["name"] for one in run["exports"]] == ["student.onnx"]
+    assert [one["file"] for one in run["exports"]] == ["student.onnx"]
     assert [one["target"] for one in small["exports"]] == ["C", "ONNX"]
     chosen = next(arm for arm in small["arms"] if arm["name"] == small["chosen"])
     assert all(excess <= 0 for excess in chosen["excess"].values()), chosen["excess"]

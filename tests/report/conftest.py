@@ -1,6 +1,12 @@
 """A record with every case that a report must show."""
 
+import json
+import re
+import shutil
+import subprocess
 from dataclasses import replace
+from html import escape, unescape
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +95,75 @@ def figures() -> Figures:
         ),
         scatters=(Scatter("Scatter", "How well.", {"tree": ((0.0, 0.1), (2.0, 1.9)), "line": ((0.0, 0.5),), "third": ((1.0, 1.0),)}),),
     )
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+MEASURE = """
+<script>
+const measure = (frame) => {
+  const page = frame.contentDocument, width = frame.clientWidth, beyond = [];
+  for (const element of page.querySelectorAll("body *")) {
+    const box = element.getBoundingClientRect(), head = element.closest("thead");
+    const unseen = head && getComputedStyle(head).clipPath != "none";
+    if (!unseen && box.width && (box.right > width + 0.5 || box.left < -0.5)) beyond.push(element.tagName + " " + box.right);
+  }
+  const holders = [...page.querySelectorAll(".table, td, th, dd, p, li, pre")];
+  const cut = holders.filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth);
+  const texts = [...page.querySelectorAll("svg text")].filter(one => one.getBoundingClientRect().width);
+  const outside = texts.filter(one => {
+    const box = one.getBoundingClientRect(), around = one.ownerSVGElement.getBoundingClientRect();
+    return box.left < around.left - 1 || box.right > around.right + 1;
+  });
+  return {
+    too_wide: page.documentElement.scrollWidth > width, beyond, scripts: page.scripts.length,
+    cut: cut.map(one => one.tagName + ": " + one.textContent.slice(0, 60)),
+    outside: outside.map(one => one.textContent),
+    smallest: Math.min(...texts.map(one => parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a)),
+  };
+};
+onload = () => {
+  document.querySelector("pre").textContent = JSON.stringify([...document.querySelectorAll("iframe")].map(measure));
+};
+</script>
+"""
+
+
+def measured(pages: list[tuple[str, int]], folder: Path) -> list[dict]:
+    """What a browser says of each page in a frame of its width."""
+    frames = [f'<iframe style="border:0;width:{width}px;height:2000px" srcdoc="{escape(page)}"></iframe>' for page, width in pages]
+    path = folder / "frames.html"
+    path.write_text("\n".join(['<meta charset="utf-8">', *frames, "<pre></pre>", MEASURE]), encoding="utf-8")
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={folder / 'profile'}",
+        "--dump-dom",
+        path.as_uri(),
+    ]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    return json.loads(unescape(re.search(r"<pre>(\[.*\])</pre>", shown)[1]))
+
+
+def check(found: dict) -> None:
+    """Nothing runs, is wider than the screen, cut off or outside its chart, and the text of charts is 10.5 pixels high at least."""
+    smallest = found.pop("smallest")
+    assert found == {"too_wide": False, "beyond": [], "scripts": 0, "cut": [], "outside": []}
+    assert smallest >= 10.5
+
+
+@pytest.fixture
+def fit(tmp_path):
+    """A function that opens pages in frames of their widths, and checks that each fits."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+
+    def check_all(pages: list[tuple[str, int]]) -> None:
+        found = measured(pages, tmp_path)
+        assert len(found) == len(pages)
+        for one in found:
+            check(one)
+
+    return check_all

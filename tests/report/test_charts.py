@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tutelage.report.charts import Bar, curves_chart, intervals_chart, regions_chart, scatter_chart
+from tutelage.report.charts import Bar, curves_chart, intervals_chart, labels_chart, regions_chart, scatter_chart
 from tutelage.report.svg import WIDE
 
 BARS = [Bar("first", "chosen", (90.0, 92.0), (89.0, 93.0)), Bar("second", "teacher", (95.0,), None)]
@@ -64,3 +64,14 @@ def test_curves_have_marks_by_kind_and_rows():
     assert radii == pytest.approx([2.5 + 5 * 0.2**0.5, 2.5 + 5 * 0.8**0.5], abs=0.06)
     assert "student: 55 at 60, 10 rows" in chart
     assert {"60", "100", "confidence, %", "right, %"} <= set(texts(chart))
+
+
+def test_few_labels_are_drawn_beside_arms_that_need_none():
+    alone = [(300, Bar("hard-300", "baseline", (80.0, 82.0), (78.0, 84.0))), (10_000, Bar("hard-10000", "baseline", (90.0,), None))]
+    chart = labels_chart(alone, [Bar("soft", "chosen", (94.0,), None), Bar("argmax", "control", (94.01,), None)], y_name="accuracy, %")
+    assert {"soft: 94", "argmax: 94.01", "labels", "1,000"} <= set(texts(chart))
+    assert "<title>hard-300: 81</title>" in chart
+    assert "<title>hard-10000: 90</title>" in chart
+    wide = chart.split("for-narrow")[0]
+    heights = [float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="start" class="tick">(?:soft|argmax)', wide)]
+    assert abs(heights[0] - heights[1]) >= 14

@@ -50,7 +50,7 @@ def test_the_page_contains_every_measurement(page):
             "which is not an interval",
         ),
         *("1366", "1400", "1300 to 1500", "Because of two mistakes.", "Knows", "Regions", "Scatter", "27,413,130"),
-        *("Few labels", "12 345", "Labels are few &amp; dear."),
+        *("Few labels", "12,345", "Labels are few &amp; dear."),
         *("3.0e-07", "10,013 rows", "First this.", "12.0 s", "LeCun, CC BY-SA 3.0", "3.11.7"),
     ):
         assert expected in page, expected

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -27,6 +29,9 @@ FOLDS = 3
 
 STRENGTHS = [0.01, 1.0, 100.0]
 """Regularisation of a linear model, among which each training fold chooses."""
+
+WIDE, DIRECTIONS = 100, 40
+"""Matrices with more columns are reduced to so many directions before trees learn from them."""
 
 LEAVES = [4, 16, 64]
 """Leaves of a tree, among which each training fold chooses."""
@@ -116,22 +121,49 @@ def predicted_values(inputs: Any, values: NDArray[Any], seed: int) -> dict[str, 
 def held_out_values(inputs: Any, values: Floats, seed: int) -> Floats:
     """(rows,) cross-validated predictions of numbers by the best of a ridge regression, a forest and boosted trees."""
     folds = KFold(FOLDS, shuffle=True, random_state=seed)
-    models = (
-        _tuned(Ridge(), "alpha", [1 / strength for strength in STRENGTHS]),
-        RandomForestRegressor(50, min_samples_leaf=2, random_state=seed),
-        HistGradientBoostingRegressor(max_iter=50, random_state=seed),
-    )
-    found: list[Floats] = [np.asarray(cross_val_predict(_dense(inputs, model), inputs, values, cv=folds)) for model in models]
+    found: list[Floats] = [np.asarray(cross_val_predict(model, inputs, values, cv=folds)) for model in _regressors(inputs, seed)]
     return min(found, key=lambda predicted: float(((values - predicted) ** 2).sum()))
 
 
-def _dense(inputs: Any, model: Any) -> Any:
-    """A model of numbers behind the features of the rows, not as a sparse matrix."""
-    return make_pipeline(features(inputs), FunctionTransformer(_as_dense), model)
+def imitated_values(others: Any, answers: Floats, inputs: Any, target: Floats, seed: int) -> Floats:
+    """(rows,) predictions for rows by the one of the same models that imitates a teacher best, after its answers to other rows.
+
+    Args:
+        others: `readable` rows.
+        answers: the teacher's to these.
+        inputs: the rows that are predicted.
+        target: the teacher's answers there, by which the model is chosen.
+        seed: of the models.
+    """
+    found: list[Floats] = [np.asarray(model.fit(others, answers).predict(inputs)) for model in _regressors(inputs, seed)]
+    return min(found, key=lambda predicted: float(((target - predicted) ** 2).sum()))
+
+
+def _regressors(inputs: Any, seed: int) -> list[Any]:
+    """Unfitted models of numbers, behind the features of the rows; of very many features, their main directions."""
+    models = (
+        _tuned(Ridge(), "alpha", [1 / strength for strength in STRENGTHS]),
+        RandomForestRegressor(30, min_samples_leaf=2, max_features=0.5, random_state=seed),
+        HistGradientBoostingRegressor(max_iter=60, random_state=seed),
+    )
+    return [make_pipeline(features(inputs), FunctionTransformer(_as_dense), _Directions(), model) for model in models]
 
 
 def _as_dense(matrix: Any) -> Any:
     return matrix.toarray() if hasattr(matrix, "toarray") else matrix
+
+
+class _Directions(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The first principal components of a matrix with more columns than models of trees take in a second."""
+
+    def fit(self, X: Any, y: Any = None) -> _Directions:
+        """Find the directions."""
+        self.found_ = PCA(DIRECTIONS, svd_solver="randomized", random_state=0).fit(X) if X.shape[1] > WIDE and len(X) > DIRECTIONS else None
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """The rows along them."""
+        return X if self.found_ is None else self.found_.transform(X)
 
 
 def second_set_probabilities(inputs: Any, second: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:

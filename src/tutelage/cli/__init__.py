@@ -41,7 +41,8 @@ BROKEN_PIPE = 141
 def cli(debug: bool) -> None:
     """Knowledge distillation: train small models on the answers of a large one, measure them, and export them.
 
-    The usual order is preflight, record, train, evaluate, export; `run` repeats the experiments of the documentation.
+    `distill` goes the whole way from a teacher and rows to a proven student. Its steps one by one are preflight, record, train, evaluate
+    and export; predict answers new rows, and `run` repeats the experiments of the documentation.
     """
 
 
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check_current_folder()
         with _sigterm_as_exception(), _one_line_warnings():
-            result = cli.main(given, prog_name="tutelage", standalone_mode=False)
+            result = cli.main(list(given), prog_name="tutelage", standalone_mode=False, obj=given)
         return result if isinstance(result, int) else 0
     except (Exception, KeyboardInterrupt, SystemExit, Terminated) as error:
         if "--debug" in given and not isinstance(error, click.ClickException):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from tutelage.cli.options import FILE, FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.settings import arguments_without
 from tutelage.core.progress import DisplayedStages
+
+if TYPE_CHECKING:
+    from tutelage.data.table_file import TableFile
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -57,6 +62,7 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all random draws.")
 @click.option("--show-rows", is_flag=True, help="Show the rows on which student and teacher disagree most in the report.")
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; a run that was stopped there goes on.")
+@click.option("--dry-run", "only_plan", is_flag=True, help="Print what would be done, and roughly how long it takes; write nothing.")
 @teacher_options
 @json_option
 @debug_option
@@ -81,6 +87,7 @@ def distill(
     seed: int,
     show_rows: bool,
     out: Path,
+    only_plan: bool,
     source: Any,
     as_json: bool,
     debug: bool,
@@ -93,14 +100,16 @@ def distill(
     from tutelage.report.distillation.table import terminal_table
     from tutelage.search.limits import Limits
     from tutelage.workflow.distillation.distill import distilled, plan_of
+    from tutelage.workflow.distillation.folder import RunFolder
     from tutelage.workflow.distillation.given.from_files import problem_of_files
+    from tutelage.workflow.distillation.reporting.reproduce import write_reproduce
+    from tutelage.workflow.dry_run import dry_run
 
     stages = DisplayedStages()
     limits = Limits(max_size, max_latency, max_drop)
     with stages.stage("open"):
-        problem = problem_of_files(
-            teacher, given_rows.open(weight=weight), source, test=test, pool=pool, train=train, group=group, time=time
-        )
+        file = given_rows.open(weight=weight)
+        problem = problem_of_files(teacher, file, source, test=test, pool=pool, train=train, group=group, time=time)
     plan = plan_of(
         problem.form.task,
         has_truth=problem.has_truth,
@@ -113,14 +122,29 @@ def distill(
         seed=seed,
         show_rows=show_rows,
     )
+    if only_plan:
+        with stages.stage("try the students"):
+            planned = dry_run(problem, plan)
+        echo(dumps({"schema": 1, **asdict(planned)}) if as_json else str(planned), nl=not as_json)
+        return
     try:
         found = distilled(problem, plan, out, stages)
     except BaseException as error:
         if not isinstance(error, Exception) and out.exists():  # Ctrl-C and SIGTERM
             error.add_note(f"what is finished is in {out}, and the same command goes on from there.")
         raise
+    arguments = arguments_without(click.get_current_context(), "out", "dry-run")
+    write_reproduce(RunFolder(out), arguments, _inputs(file, Path(teacher), test, pool, train))
     if as_json:
         echo(dumps(found.record.to_json()), nl=False)
         return
     Console().print(terminal_table(found.record))
     echo(f"Report: {out / 'report.html'}")
+
+
+def _inputs(file: TableFile, *others: Path | None) -> list[Path]:
+    """The files that a run reads, as far as they are files."""
+    return [
+        *(file.source.paths if file.source is not None else [file.path]),
+        *(path for path in others if path is not None and path.exists()),
+    ]

@@ -62,9 +62,20 @@ def arguments_from_settings(context: click.Context) -> list[str]:
     return found
 
 
-def from_settings(context: click.Context, name: str) -> bool:
-    """Whether an option, by the name of its argument, has its value from a settings file."""
-    return context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+def arguments_without(context: click.Context, *names: str) -> list[str]:
+    """The arguments of a call, those included that a settings file gave, without some options."""
+    given = list(context.find_root().obj or ())
+    given = given[given.index(context.info_name) + 1 :] if context.info_name in given else []
+    found, left_out = [], {f"--{name}" for name in (*names, "settings")}
+    flags = {f"--{_key(option)}" for option in _options(context.command) if option.is_flag}
+    words = iter(given)
+    for word in words:
+        name, value, _ = word.partition("=")
+        if name not in left_out:
+            found.append(word)
+        elif not value and name not in flags and "=" not in word:
+            next(words, None)
+    return [*found, *arguments_from_settings(context)]
 
 
 def _read(context: click.Context, option: click.Parameter, path: Path | None) -> None:

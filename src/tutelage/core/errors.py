@@ -98,6 +98,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "tables": ("pandas",),
     "report": ("jinja2", "matplotlib"),
     "accelerate": ("accelerate",),
+    "track": ("mlflow",),
     "distill": ("optuna", "huggingface_hub"),
 }
 

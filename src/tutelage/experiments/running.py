@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.files import check_whole_folder, is_empty, recover_folder, whole_folder
-from tutelage.core.records import dumps
+from tutelage.core.records import Cost, Parity, dumps
 from tutelage.core.stages import Advance, Stages
 from tutelage.core.stored.checksums import read_json
 from tutelage.data.rows import as_rows
@@ -58,14 +58,12 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
     check_store(store.root)
     outcome = recipe.run(plan, store, stages)
     with stages.stage("export and cost", len(outcome.arms)) as advance:
-        arms, rows = [], recipe.check_rows(plan.seeds[0], plan.data)[: recipe.quick_check_rows if plan.quick else CHECK_ROWS]
-        for measured in outcome.arms:
-            arms.append(_with_cost(measured, outcome.models[measured.name][0], rows, budget_seconds=QUICK_TIMING if plan.quick else TIMING))
-            advance()
+        rows = recipe.check_rows(plan.seeds[0], plan.data)[: recipe.quick_check_rows if plan.quick else CHECK_ROWS]
+        arms = _with_costs(outcome, rows, budget_seconds=QUICK_TIMING if plan.quick else TIMING, advance=advance)
     with whole_folder(out, may_replace=_is_run) as draft:
         with stages.stage("save students", len(outcome.arms)) as advance:
             _save_students(draft / "students", outcome, advance)
-        record = _record(recipe, plan, replace(outcome, arms=tuple(arms)), stages)
+        record = _record(recipe, plan, replace(outcome, arms=arms), stages)
         page = render_page(record, outcome.figures)
         (draft / RESULTS).write_text(dumps(record.to_json()), encoding="utf-8")
         (draft / "figures.json").write_text(dumps(_figures_json(outcome.figures)), encoding="utf-8")
@@ -140,9 +138,23 @@ def _stem(arm: str, seed: int) -> str:
     return f"{arm}-seed{seed}"
 
 
-def _with_cost(measured: Measured, model: Any, rows: NDArray[np.float32], *, budget_seconds: float) -> Measured:
-    """The arm with the cost and the parity of the exported file of its first seed."""
-    if measured.name.startswith("teacher"):
+def _with_costs(outcome: Outcome, rows: NDArray[np.float32], *, budget_seconds: float, advance: Advance) -> tuple[Measured, ...]:
+    """The arms with the cost and the parity of the exported file of their first seeds; a model of two arms is exported once."""
+    arms: list[Measured] = []
+    done: dict[int, tuple[Cost, Parity]] = {}
+    for measured in outcome.arms:
+        model = outcome.models[measured.name][0]
+        if id(model) not in done:
+            done[id(model)] = _cost_and_parity(measured.name, model, rows, budget_seconds=budget_seconds)
+        cost, parity = done[id(model)]
+        arms.append(replace(measured, cost=cost, parity=parity))
+        advance()
+    return tuple(arms)
+
+
+def _cost_and_parity(name: str, model: Any, rows: NDArray[np.float32], *, budget_seconds: float) -> tuple[Cost, Parity]:
+    """The cost and the parity of a model's exported file."""
+    if name.startswith("teacher"):
         rows = rows[:TEACHER_CHECK_ROWS]
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
         path = Path(folder) / "model.onnx"
@@ -150,7 +162,7 @@ def _with_cost(measured: Measured, model: Any, rows: NDArray[np.float32], *, bud
         student = OnnxStudent.load(path)
         size_bytes = path.stat().st_size
         cost = measure_cost(student, student.answer, as_rows(rows), size_bytes=size_bytes, budget_seconds=budget_seconds)
-    return replace(measured, cost=cost, parity=parity)
+    return cost, parity
 
 
 def _save_students(folder: Path, outcome: Outcome, advance: Advance) -> None:

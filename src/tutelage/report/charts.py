@@ -59,7 +59,7 @@ def intervals_chart(bars: Sequence[Bar], *, axis: str, text: Callable[[float], s
         bottom = 16 + line * len(bars)
         for value in x.ticks(4 if narrow else 6):
             drawing.line([(x(value), 12), (x(value), bottom)], "grid")
-            drawing.text(x(value), bottom + 17, short(value), "tick", anchor="middle")
+            drawing.below(x(value), bottom + 17, short(value))
         drawing.text(width - 14, bottom + 37, axis, "axis", anchor="end")
         for place, bar in enumerate(bars):
             y = 16 + line * place + (33 if narrow else 15)
@@ -73,6 +73,37 @@ def intervals_chart(bars: Sequence[Bar], *, axis: str, text: Callable[[float], s
             if bar.interval is not None:
                 drawing.line([(x(bar.interval[0]), y), (x(bar.interval[1]), y)], f"span {bar.kind}")
             drawing.mark(x(bar.mean), y, 5, bar.kind, f"{bar.name}: {text(bar.mean)}")
+        return drawing
+
+    return both(draw)
+
+
+def labels_chart(alone: Sequence[tuple[int, Bar]], taught: Sequence[Bar], *, y_name: str) -> str:
+    """The figure of arms on few labels against the number of labels, with arms that need none as level lines.
+
+    Args:
+        alone: for each number of labels, the arm that learnt from them alone.
+        taught: arms that learnt from the teacher's answers.
+        y_name: of the vertical axis.
+    """
+    ends = [end for bar in (*taught, *(bar for _, bar in alone)) for end in (bar.mean, *(bar.interval or ()))]
+
+    def draw(width: float) -> Drawing:
+        drawing = Drawing(width, 330, f"{y_name} against the number of labels; the values are in the table below")
+        x = Scale.over([float(count) for count, _ in alone], 52, width - 16, logarithmic=True)
+        y = Scale.over(ends, drawing.height - 46, 34)
+        axes(drawing, x, y, x_name="labels", y_name=y_name)
+        taken: list[float] = []
+        for bar in sorted(taught, key=lambda bar: -bar.mean):
+            drawing.line([(x.start, y(bar.mean)), (x.end, y(bar.mean))], "curve teacher")
+            at = max([y(bar.mean) + 15, *(height + 15 for height in taken)])
+            taken.append(at)
+            drawing.text(x(min(count for count, _ in alone)) + 9, at, _cut(f"{bar.name}: {short(round(bar.mean, 2))}", 40), "tick")
+        drawing.line([(x(count), y(bar.mean)) for count, bar in sorted(alone, key=lambda one: one[0])], "span baseline")
+        for count, bar in alone:
+            if bar.interval is not None:
+                drawing.line([(x(count), y(bar.interval[0])), (x(count), y(bar.interval[1]))], "span baseline")
+            drawing.mark(x(count), y(bar.mean), 5, "baseline", f"{bar.name}: {short(round(bar.mean, 2))}")
         return drawing
 
     return both(draw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tutelage.report import words
-from tutelage.report.charts import Bar, intervals_chart, regions_chart, scatter_chart
+from tutelage.report.charts import Bar, intervals_chart, labels_chart, regions_chart, scatter_chart
 from tutelage.report.records import Arm, Figures, RunRecord
 from tutelage.report.shell import Drawn, render
 
@@ -31,6 +31,8 @@ def render_page(record: RunRecord, figures: Figures) -> str:
         metric=record.headline,
         second=words.SECOND_METRIC[record.headline],
         arms_chart=Drawn(_arms_chart(record)),
+        labels_chart=Drawn(_labels_chart(record) if record.by_labels is not None else ""),
+        by_labels_headings=[f"Errors, {name}" for name in record.by_labels.taught] if record.by_labels is not None else [],
         kinds=[(kind, name) for kind, name in KINDS.items() if kind in shown],
         regions=[(picture, Drawn(regions_chart(picture))) for picture in figures.regions],
         scatters=[(picture, Drawn(scatter_chart(picture))) for picture in figures.scatters],
@@ -50,18 +52,26 @@ def kind_of(arm: Arm) -> str:
     return "baseline" if "hard" in arm.name.split("-") else "chosen"
 
 
+def _bar(record: RunRecord, arm: Arm) -> Bar:
+    metric = record.headline
+    scale = 100 if metric == "test_accuracy" else 1
+    interval = None if arm.interval is None else (arm.interval.low * scale, arm.interval.high * scale)
+    return Bar(arm.name, kind_of(arm), tuple(value * scale for value in arm.scores[metric]), interval)
+
+
+def _labels_chart(record: RunRecord) -> str:
+    by_labels, name = record.by_labels, words.METRIC_NAMES[record.headline]
+    if by_labels is None:
+        return ""
+    alone = [(row.labels, _bar(record, record.arm(row.alone))) for row in by_labels.rows]
+    taught = [_bar(record, record.arm(name)) for name in by_labels.taught]
+    return labels_chart(alone, taught, y_name=f"{name} on test rows{', %' if record.headline == 'test_accuracy' else ''}")
+
+
 def _arms_chart(record: RunRecord) -> str:
     metric = record.headline
     scale = 100 if metric == "test_accuracy" else 1
-    bars = [
-        Bar(
-            arm.name,
-            kind_of(arm),
-            tuple(value * scale for value in arm.scores[metric]),
-            None if arm.interval is None else (arm.interval.low * scale, arm.interval.high * scale),
-        )
-        for arm in record.arms
-    ]
+    bars = [_bar(record, arm) for arm in record.arms]
     name = words.METRIC_NAMES[metric]
     return intervals_chart(
         bars,

@@ -38,6 +38,11 @@ class Drawing:
         """A line of text on the baseline y."""
         self._parts.append(f'<text x="{_number(x)}" y="{_number(y)}" text-anchor="{anchor}"{_class(kind)}>{_escaped(text)}</text>')
 
+    def below(self, x: float, y: float, text: str) -> None:
+        """The value of a tick below an axis, moved inwards where it would leave the drawing."""
+        half = 4.0 * len(text)
+        self.text(min(max(x, half), self.width - half), y, text, "tick", anchor="middle")
+
     def line(self, points: Sequence[tuple[float, float]], kind: str) -> None:
         """A line through points."""
         path = " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
@@ -130,7 +135,7 @@ def axes(drawing: Drawing, x: Scale, y: Scale, *, x_name: str, y_name: str, x_te
     across = max(3, int(abs(x.end - x.start) // 75))
     for value in x.ticks(across):
         drawing.line([(x(value), y.start), (x(value), y.end)], "grid")
-        drawing.text(x(value), y.start + 17, (x_text or short)(value), "tick", anchor="middle")
+        drawing.below(x(value), y.start + 17, (x_text or short)(value))
     for value in y.ticks(5):
         drawing.line([(x.start, y(value)), (x.end, y(value))], "grid")
         drawing.text(x.start - 7, y(value) + 4, (y_text or short)(value), "tick", anchor="end")

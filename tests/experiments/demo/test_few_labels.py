@@ -79,7 +79,7 @@ def test_the_rows_that_choose_are_a_fifth_and_no_candidate_trains_on_them(traini
     assert candidates == [rows[len(rows) // 5 :] for rows in whole]
 
 
-def test_the_candidate_with_the_fewest_validation_errors_is_chosen(training, split, monkeypatch):
+def test_the_candidate_with_the_lowest_validation_loss_is_chosen(training, split, monkeypatch):
     right = 5
 
     def set_answers(stack, losses, *, groups, **_):

@@ -40,7 +40,7 @@ def test_each_number_of_labels_is_compared_with_both_students_without_labels(mni
 
 @pytest.mark.slow
 def test_a_quick_run_learns(mnist):
-    assert mnist.arm("teacher")["test_accuracy"][0] > 0.9
+    assert mnist.arm("teacher")["test_accuracy"][0] > 0.88
     assert min(mnist.arm("student-soft")["test_accuracy"]) > 0.84
     assert min(mnist.arm("student-hard-300-labels")["test_accuracy"]) > 0.6
     assert mnist.arm("teacher")["published"] == {"test_errors": 248, "test_accuracy": 0.9752}

@@ -8,6 +8,7 @@ from tutelage.core.records import Comparison, Export, Interval, Latency, Parity
 from tutelage.report.distillation.figures import ClassDisagreement, Confusion, Disagreement, Figures, Loading, Reliability, ShownRow
 from tutelage.report.distillation.records import ArmResult, DistillationRecord, Look
 from tutelage.report.distillation.words import answer_of
+from tutelage.search.advice import Advice, CurvePoint
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -101,6 +102,12 @@ def binary() -> DistillationRecord:
             environment={"python": "3.11.7"},
             looks=(Look(2, "2026-01-01 10:00 UTC", 0.5),),
             provenance={"teacher": "/models/churn & co.pkl", "files": "rows.csv"},
+            notes=("mlp was left out: texts.",),
+            curve=(CurvePoint(0, (0.871, 0.875)), CurvePoint(4800, (0.889, 0.891)), CurvePoint(9600, (0.893, 0.895))),
+            advice=(
+                Advice("more rows", False, "more rows bring nothing: 0.1 points.", {"gain": 0.001}),
+                Advice("larger student", True, "a larger one."),
+            ),
         )
     )
 
@@ -205,10 +212,12 @@ def every_kind(binary, figures) -> dict[str, tuple[DistillationRecord, Figures]]
                 arms=tuple(replace(one, size_bytes=None, latency=None, interval=None) for one in ARMS),
                 front=(),
                 limits={},
+                curve=(),
+                advice=(),
                 exports=(),
                 provenance={},
                 looks=(),
-                findings={},
+                findings={"findings": []},
                 comparisons=(),
             ),
             replace(figures, loading=()),

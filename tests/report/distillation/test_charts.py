@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from tutelage.core.records import Latency
-from tutelage.report.distillation.charts import arms_chart, cost_chart, kind_of, reliability_chart, trials_chart
+from tutelage.report.distillation.charts import arms_chart, cost_chart, curve_chart, kind_of, reliability_chart, trials_chart
 
 
 def wide(chart):
@@ -75,6 +75,14 @@ def test_trials_are_drawn_by_arm_with_the_limit(binary):
     assert "<title>answers, tree: 88.8 %, 3.9 kB</title>" in chart
     assert "mark baseline" in chart
     assert "limit 5 kB" in chart
+
+
+def test_the_transfer_curve_has_every_point_and_seed(binary):
+    chart = wide(curve_chart(binary))
+    for title in ("0 rows: 87.3 %", "4,800 rows: 89.0 %", "9,600 rows: 89.4 %"):
+        assert f"<title>{title}</title>" in chart
+    assert chart.count('class="seed"') == 6
+    assert curve_chart(replace(binary, curve=())) == ""
 
 
 def test_reliability_is_drawn_in_per_cent_or_values(figures, every_kind):

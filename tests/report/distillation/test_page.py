@@ -74,6 +74,7 @@ def test_every_figure_of_the_page_is_that_of_the_record(binary, figures):
         *("tree, the meaning of answers", "max leaf nodes 32, C 0.123", "Does the teacher help?", "3.11.7", "rows.csv"),
         "Distillation of churn & co.pkl",
         *("Column '<id>' is an identifier.", "Drop it.", "1 check found nothing", "3 equal to a test row", "12.0 s", "A note."),
+        *("mlp was left out: texts.", "More rows bring nothing: 0.1 points.", "A larger one.", "helps", "no"),
         'import tutelage as tl tl.open_teacher("student.onnx")',
         "over seeds and test rows, p = 0.034 corrected",
     }
@@ -92,7 +93,7 @@ def test_every_figure_of_the_page_is_that_of_the_record(binary, figures):
 
 def test_both_widths_have_every_chart_and_narrow_tables_name_their_cells(binary, figures):
     text = render_distillation(binary, figures)
-    assert text.count('class="for-wide"') == text.count('class="for-narrow"') == 4
+    assert text.count('class="for-wide"') == text.count('class="for-narrow"') == 5
     assert text.count('<table class="stack">') + text.count('<table class="heat"') == text.count("<table")
     for heading in ("Test (95 %)", "Validation", "Agreement with the teacher", "Size", "Latency", "Allowed", "Disagree"):
         assert f'data-label="{heading}"' in text
@@ -108,6 +109,7 @@ def test_what_is_not_known_is_left_out(every_kind):
     assert "No latency was measured." in texts
     assert "Limits" not in texts
     assert "The search" not in texts
+    assert "What would help" not in texts
 
 
 def test_values_have_an_error_and_quantiles(every_kind):
@@ -161,6 +163,17 @@ def test_rows_are_shown_only_if_asked_for(binary, figures, hostile):
     texts = Page(render_distillation(binary, one)).texts
     assert {"age", "41", "test row 7", "student: no (80 %)", "teacher: yes (60 %)"} <= set(texts)
     assert not any(text.startswith("truth:") for text in texts)
+
+
+def test_folders_of_the_users_machine_are_not_shown(binary, figures):
+    assert "/models/" not in render_distillation(binary, figures)
+
+
+def test_rows_that_the_teacher_was_trained_on_are_counted(binary, figures):
+    record = replace(binary, rows={**binary.rows, "seen_test": 41, "repeated_test": 17})
+    texts = Page(render_distillation(record, figures)).texts
+    assert texts[texts.index("test rows that the teacher was trained on") + 1] == "41"
+    assert texts[texts.index("test rows that repeat another") + 1] == "17"
 
 
 def test_a_second_look_is_reported(binary, figures):

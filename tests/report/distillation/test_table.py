@@ -25,7 +25,7 @@ def test_it_begins_with_the_answer_and_names_every_arm(every_kind, kind):
 
 def test_it_holds_the_figures_of_the_record(binary):
     text = printed(binary)
-    for part in ("89.3 %", "87.3 to 91.3", "4 kB", "44 µs", "+2.2 points (+1.1 to +3.3)", "measured 48.4 µs, met"):
+    for part in ("89.3 %", "87.3 to 91.3", "4 kB", "44 µs", "+2.2 points (+1.1 to +3.3)", "measured 48.4 µs, met", "\nA larger one."):
         assert part in text, part
 
 

@@ -18,10 +18,26 @@ import tutelage as tl
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, SelfCheckFailed
 from tutelage.core.records import dumps
 from tutelage.workflow.distillation.folder import RunFolder
+from tutelage.workflow.distillation.searching.search import Judge
 
 X, Y = make_moons(300, noise=0.3, random_state=0)
 TEACHER = RandomForestClassifier(20, max_depth=5, random_state=0).fit(X[:100], Y[:100])
 SMALL = {"students": ["tree"], "trials": 2, "seeds": 2, "export": "py"}
+
+
+COST = Judge.cost
+
+
+def without_timing(self, student, rows, *, seconds, timed=False):
+    """The size of a file, and its latency where it is limited: every other measurement starts a process."""
+    return COST(self, student, rows, seconds=seconds)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _untimed():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Judge, "cost", without_timing)
+        yield
 
 
 def distill(into, X=X[100:], y=Y[100:], teacher=TEACHER, **settings):
@@ -58,6 +74,7 @@ def killed_after(seconds, folder, **settings):
 
 def kill_and_compare(place, kills):
     """Kill a run at random moments, one after the other, until it is finished; the script of the test below."""
+    Judge.cost = without_timing  # in a process of its own
     random, started = np.random.default_rng(kills), time.monotonic()
     assert killed_after(600, place / "alone")
     seconds, stored = time.monotonic() - started, {}
@@ -122,14 +139,14 @@ def test_changed_inputs_are_refused_by_name(finished, changed, named):
 
 
 def test_measured_latencies_are_reused(tmp_path):
-    limits = tl.Limits(latency="1s")
-    distill(tmp_path / "run", limits=limits)
+    settings = {"y": None, "limits": tl.Limits(latency="1s"), "trials": 1}  # few arms: each measurement starts a process
+    distill(tmp_path / "run", **settings)
     measured = {path: path.read_bytes() for path in tmp_path.glob("run/work/**/*.json")}
     assert any(b'"latency_us": null' not in content for path, content in measured.items() if path.parent.name == "trials")
     (tmp_path / "run" / "results.json").unlink()
-    again = next(path for path in measured if path.parent.name == "finals" and path.name.startswith("labels"))
+    again = next(path for path in measured if path.parent.name == "finals" and path.name.startswith("decisions"))
     again.unlink()
-    distill(tmp_path / "run", limits=limits)
+    distill(tmp_path / "run", **settings)
     assert again.exists()
     assert {path for path, content in measured.items() if path.read_bytes() != content} <= {again}
 

@@ -46,6 +46,7 @@ CALLS = {
     "values with a gap": ({"teacher": VALUES, "y": GAP}, "1 of 200 rows hold NaN"),
     "values that are texts": ({"teacher": VALUES, "y": Y.astype(str)}, "are not numbers"),
     "ten rows": ({"X": X[:10], "y": Y[:10]}, "rows to train on"),
+    "columns that are numbers": ({"X": pd.DataFrame(X)}, "a column of the rows is named 0, which is no text"),
     "no rows": ({"X": None}, "cannot take a NoneType as rows"),
     "a pool of other columns": ({"pool": np.c_[X, X]}, r"each row of pool has shape \(4,\); expected \(2,\)"),
     "a pool of texts": ({"pool": ["a", "b"] * 20}, "the rows are a matrix, and pool is a list of texts"),

@@ -252,7 +252,7 @@ def _protocol(plan: Plan, split: Split, counts: tuple[int, ...]) -> tuple[str, .
         f"with peak {STUDENT_RATE}, batches of {STUDENT_BATCH}, {split.epochs} epochs).",
         f"Every arm has four candidates: temperatures {', '.join(f'{t:g}' for t in TEMPERATURES)} for soft labels, label smoothing "
         f"{', '.join(f'{s:g}' for s in SMOOTHINGS)} for hard labels. Validation chooses one candidate per arm, by the mean over the seeds.",
-        f"Few labels: each seed draws {', '.join(map(str, counts))} of the training rows. A fifth of these labels chooses one of "
+        f"Few labels: each seed draws {', '.join(map(str, counts))} of the training rows. The log loss of a fifth chooses one of "
         f"{len(few_labels.SETTINGS)} candidates (weight decay and label smoothing); the chosen student is trained again on all of them.",
         "Without labels: the student on the teacher's answers to all training rows, at temperature 1 and without smoothing. Nothing was "
         "chosen for it. The teacher itself was trained on every training label: it exists already, and labels are few for the student.",

@@ -148,6 +148,28 @@ def trials_chart(record: DistillationRecord) -> str:
     return both(draw)
 
 
+def curve_chart(record: DistillationRecord) -> str:
+    """The metric on validation rows by the number of rows that the teacher labels; "" if there are none."""
+    metric, points = record.metric, record.curve
+    if len(points) < 2:
+        return ""
+
+    def draw(width: float) -> Drawing:
+        drawing = Drawing(width, 300, "The figure on validation rows by the number of rows that the teacher labels")
+        x = Scale.over([float(point.rows) for point in points], 52, width - 16)
+        y = Scale.over([scaled(metric, value) for point in points for value in point.values], drawing.height - 46, 34)
+        axes(drawing, x, y, x_name="rows without ground truth", y_name=axis_name(metric, "validation"))
+        drawing.line([(x(point.rows), y(scaled(metric, point.mean))) for point in points], "span chosen")
+        for point in points:
+            for value in point.values:
+                drawing.circle(x(point.rows), y(scaled(metric, value)), 2.2, "seed")
+            title = f"{point.rows:,} rows: {figure(metric, point.mean)}"
+            drawing.mark(x(point.rows), y(scaled(metric, point.mean)), 4.5, "chosen", title)
+        return drawing
+
+    return both(draw)
+
+
 def reliability_chart(figures: Figures, *, values: bool) -> str:
     """What student and teacher predict against what is observed; "" if the ground truth is not known."""
     if not figures.reliability:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.report.distillation.charts import arms_chart, cost_chart, reliability_chart, trials_chart
+from tutelage.report.distillation.charts import arms_chart, cost_chart, curve_chart, reliability_chart, trials_chart
 from tutelage.report.distillation.figures import Figures
 from tutelage.report.distillation.records import DistillationRecord
 from tutelage.report.distillation.view import view_of
@@ -33,6 +33,7 @@ def render_distillation(record: DistillationRecord, figures: Figures) -> str:
         view=view,
         cost_chart=Drawn(cost_chart(record)),
         trials_chart=Drawn(trials_chart(record)),
+        curve_chart=Drawn(curve_chart(record)),
         arms_chart=Drawn(arms_chart(record)),
         reliability_chart=Drawn(reliability_chart(figures, values=view.values)),
         picture=_picture,

@@ -13,15 +13,17 @@ from tutelage.report.distillation.sentences import limit_text, limits_of, signed
 from tutelage.report.distillation.view import view_of_arms
 from tutelage.report.distillation.words import FIGURES
 from tutelage.report.table import VERDICT_STYLES
+from tutelage.report.words import heading
 
 
 def terminal_table(record: DistillationRecord) -> Group:
-    """The answer, all arms, the comparisons, and the limits if there are any."""
+    """The answer, all arms, the comparisons, what would help, and the limits if there are any."""
     parts: list[Table | Text | Padding] = [
         Padding(Text(printable(record.answer), style="bold"), (1, 0)),
         _arms(record),
-        Padding(_comparisons(record), (1, 0, 0, 0)),
+        Padding(_comparisons(record), (1, 0)),
     ]
+    parts += [Text(printable(heading(one.sentence))) for one in record.advice]
     parts += [Text(printable(line)) for line in map(limit_text, limits_of(record))]
     return Group(*parts)
 
@@ -30,8 +32,8 @@ def _arms(record: DistillationRecord) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", caption_justify="left")
     table.add_column("arm", no_wrap=True)
     table.add_column("student", no_wrap=True)
-    for heading in (FIGURES.get(record.metric, record.metric), "95 %", "validation", "size", "one row"):
-        table.add_column(heading, justify="right")
+    for title in (FIGURES.get(record.metric, record.metric), "95 %", "validation", "size", "one row"):
+        table.add_column(title, justify="right")
     for arm, shown in zip(record.arms, view_of_arms(record), strict=True):
         style = "bold" if shown.chosen else ""
         cells = (shown.name, arm.student or "-", shown.test, shown.interval, shown.validation, shown.size, shown.latency)
@@ -41,8 +43,8 @@ def _arms(record: DistillationRecord) -> Table:
 
 def _comparisons(record: DistillationRecord) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for heading in ("question", "difference (95 %)", "verdict"):
-        table.add_column(heading, no_wrap=heading == "verdict")
+    for title in ("question", "difference (95 %)", "verdict"):
+        table.add_column(title, no_wrap=title == "verdict")
     for one in record.comparisons:
         table.add_row(printable(one.question), signed_difference(one), Text(one.verdict, style=VERDICT_STYLES[one.verdict]))
     return table

@@ -34,8 +34,8 @@ KINDS = {
     "control": "control",
     "teacher": "teacher",
 }
-MOST_CLASSES = 25
-"""Classes of a confusion matrix that is shown whole."""
+MOST_CLASSES, MOST_ON_NARROW = 25, 12
+"""Classes of a confusion matrix that is shown whole, and of one that narrow screens show."""
 MOST_ROWS = 15
 """Rows of a table of classes or of mistakes."""
 LONGEST_LABEL = 4
@@ -79,7 +79,6 @@ class View:
     caveat: str
     comparisons: list[dict[str, str]]
     verdict_note: str
-    advice: list[str]
     calibration: str
     matrix: Matrix | None
     key: str
@@ -107,7 +106,7 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
     kinds = [(kind, name) for kind, name in KINDS.items() if kind in shown]
     limited = any(record.limits.get(name) is not None for name in ("latency", "drop"))
     return View(
-        teacher_name=record.title.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or record.title,
+        teacher_name=_file_name(record.title),
         summary=summary_of(record),
         metric=FIGURES.get(record.metric, record.metric),
         values=record.task == "regression",
@@ -130,11 +129,10 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
         caveat="No interval covers another teacher.",
         comparisons=[_comparison(one) for one in record.comparisons],
         verdict_note=verdict_note(record),
-        advice=list(getattr(record, "advice", ())),
         calibration=calibration_of(record, figures),
         matrix=matrix,
         key=key,
-        confused=_confused(figures) if figures.confusion is not None and matrix is None else [],
+        confused=_confused(figures),
         disagreement=disagreement_of(record, figures.disagreement),
         class_heading="Label" if record.task == "multilabel" else "Teacher decides",
         names_others=any(one.most_often for one in by_class),
@@ -233,8 +231,9 @@ def _matrix(figures: Figures) -> tuple[Matrix | None, str]:
 
 
 def _confused(figures: Figures) -> list[tuple[str, str, int]]:
+    """The most frequent mistakes, where there are too many classes for a matrix on narrow screens."""
     found = figures.confusion
-    if found is None:
+    if found is None or len(found.classes) <= MOST_ON_NARROW:
         return []
     pairs = [
         (cut(truth), cut(decided), count)
@@ -245,14 +244,22 @@ def _confused(figures: Figures) -> list[tuple[str, str, int]]:
     return sorted(pairs, key=lambda pair: -pair[2])[:MOST_ROWS]
 
 
+def _file_name(title: str) -> str:
+    """The name of a teacher without the folders that it is in: pages are shared."""
+    return title.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or title
+
+
 def _facts(record: DistillationRecord) -> list[tuple[str, Any]]:
     rows = dict(record.rows)
     removed = ", ".join(f"{count:,} {why}" for why, count in rows.get("removed", {}).items() if count)
+    seen, repeated = rows.get("seen_test"), rows.get("repeated_test")
     return [
-        *record.provenance.items(),
+        *({**record.provenance, "teacher": _file_name(record.title)} if record.provenance else {}).items(),
         ("training rows", f"{rows['train']:,} for the first seed, and {rows['validation']:,} validation rows"),
         ("test rows", f"{rows['test']:,}. {rows.get('test_rows', '')}"),
         *([("rows labelled by the teacher", f"{rows['more']:,} more")] if rows.get("more") else []),
+        *([("test rows that the teacher was trained on", f"{seen:,}")] if seen is not None else []),
+        *([("test rows that repeat another", f"{repeated:,}")] if repeated else []),
         ("rows left out", removed or "none"),
         *((name.replace("_", " "), value) for name, value in record.options.items()),
         *record.environment.items(),

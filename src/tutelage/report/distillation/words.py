@@ -67,8 +67,10 @@ def _unproven(record: DistillationRecord, found: Comparison) -> str:
     if found.corrected_p is not None and not low <= 0 <= high:
         parts.append(f", not proven after correction for {len(record.comparisons)} questions (p = {found.corrected_p:.2g})")
     if found.detectable is not None:
-        size = f"{100 * found.detectable:.1f} points" if found.metric in SHARES else f"{found.detectable:.3g}"
-        parts.append(f"; a true difference below {size} would mostly have gone unnoticed")
+        share = found.metric in SHARES
+        size = f"{100 * found.detectable:.1f} points" if share else f"{found.detectable:.3g}"
+        none = share and found.detectable >= 1
+        parts.append("; so few seeds find no difference at all" if none else f"; one below {size} would mostly go unnoticed")
     return "".join(parts)
 
 

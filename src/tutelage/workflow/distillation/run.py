@@ -45,6 +45,7 @@ from tutelage.workflow.distillation.reporting.outputs import finished_record, wr
 from tutelage.workflow.distillation.reporting.pictures import figures_of
 from tutelage.workflow.distillation.reporting.provenance import provenance_of
 from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
+from tutelage.workflow.distillation.reporting.tracking import track
 from tutelage.workflow.distillation.reporting.write import write_report
 from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.rows import DevelopmentRows
@@ -76,7 +77,9 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
         if finished is not None:
             with stages.stage("finished before, its results are read"):
                 return finished
-        return _Run(problem, plan, folder, stages).finish()
+        found = _Run(problem, plan, folder, stages).finish()
+        track(found, into)
+        return found
 
 
 def _check_recorded(problem: Problem) -> None:
@@ -176,7 +179,7 @@ class _Run:
         if pool is not None:
             found = part_of(replace(pool, truth=None), self._answers("pool", pool), self.form).take(self.split.pool)
             return found, f"{found.count:,} rows of the pool"
-        why = self._cannot_make_rows()
+        why = self.problem.cannot_make_rows
         if why:
             self.notes.append(f"No rows were made for the teacher to label: {why}. Pass a pool of rows to see what more of them bring.")
             return None, ""
@@ -187,14 +190,6 @@ class _Run:
         self.made_from = some[Munge().sources(len(some), count, seed=seed)]
         rows = RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made)))
         return part_of(rows, self._answers("made", rows), self.form), f"{rows.count:,} made rows"
-
-    def _cannot_make_rows(self) -> str:
-        """Why no rows can be made, or ""."""
-        rows = self.problem.given.rows
-        if isinstance(self.problem.teacher, LabelFolder | SoftLabels):
-            return "the answers were recorded, and there is no teacher to ask"
-        kind = "texts" if isinstance(rows, list) else "sparse rows" if hasattr(rows, "tocsr") else ""
-        return f"{kind} are not made from others" if kind else ""
 
     def _arms(self, more_rows: str) -> dict[Arm, tuple[Family, ...]]:
         """The arms that there are, each with the students that can learn it."""

@@ -23,8 +23,8 @@ from tutelage.workflow.distillation.searching.training import Prepared
 
 MOST_CANDIDATES = 4
 """Trials of an arm that are fitted on all rows, the best first, until one meets the limits."""
-SECONDS = 1.0
-"""Time in which the latency of the first seed's file is measured."""
+SECONDS, SECONDS_IF_NO_LIMIT = 1.0, 0.3
+"""Time in which the latency of the first seed's file is measured, with a limit of it and without."""
 
 
 class StoredStudents(Sequence[Any]):
@@ -173,8 +173,9 @@ class Finals:
         size, latency, excess = None, None, {}
         if seed == 0:
             some = rows.validation.take(np.arange(min(1000, rows.validation.count))).rows
+            seconds = SECONDS if self.judge.limits.latency is not None else SECONDS_IF_NO_LIMIT
             size = self.judge.size(student, some)
-            latency = None if size is None else self.judge.latency(student, some, seconds=SECONDS)
+            latency = None if size is None else self.judge.latency(student, some, seconds=seconds)
             excess = self.judge.limits.excess(size=size, latency=upper_end(latency), drop=self.judge.drop(figures, rows))
         found = {
             "file": str(path.relative_to(self.folder.path)),

@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing
 from tutelage.checks.awkward_columns import identifiers
 from tutelage.checks.leaks_and_shift import names_of
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import Floats, check_weights, is_frame
+from tutelage.core.arrays import Floats, check_weights, is_frame, tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError, one_line, shown
 from tutelage.core.identity.hashing import content_hash
@@ -23,6 +23,8 @@ from tutelage.data.row_arrays import target_array
 from tutelage.data.row_names import Names, data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
+from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.labels import SoftLabels
 
 SAMPLE = 2000
 """Rows in which identifiers are searched."""
@@ -125,6 +127,14 @@ class Problem:
         return self.teacher.form
 
     @property
+    def cannot_make_rows(self) -> str:
+        """Why no rows can be made for the teacher to label, or ""."""
+        if isinstance(self.teacher, LabelFolder | SoftLabels):
+            return "the answers were recorded, and there is no teacher to ask"
+        kind = "texts" if isinstance(self.given.rows, list) else "sparse rows" if hasattr(self.given.rows, "tocsr") else ""
+        return f"{kind} are not made from others" if kind else ""
+
+    @property
     def has_truth(self) -> bool:
         """Whether the ground truth is known."""
         return self.given.truth is not None
@@ -194,6 +204,11 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
         raise ShapeError(
             f"the rows have shape {shape}; students take (rows, columns). Pass X.reshape(len(X), -1), and a teacher that takes such rows."
         )
+    held = rows.part(0, rows.count)
+    unnamed = [name for name in held.columns if not isinstance(name, str)] if is_frame(held) else []
+    if unnamed:
+        raise BadInput(f"a column of the rows is named {unnamed[0]!r}, which is no text; name the columns, or pass the rows as an array.")
+    held = tensor_array(held) if hasattr(held, "detach") else held  # rows that are made from others are arrays
     found = {"groups": None if groups is None else np.asarray(groups), "times": None if times is None else moments(times)}
     truth = None if y is None else np.asarray(y) if is_frame(y) else target_array(y)
     if truth is not None and truth.ndim == 0:
@@ -201,7 +216,7 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
     for name, column in {"y": truth, **found}.items():
         if column is not None and len(column) != rows.count:
             raise ShapeError(f"{name} has {len(column):,} entries and there are {rows.count:,} rows; expected one for each row.")
-    return RowSet(rows.part(0, rows.count), rows, truth, check_weights(weights, rows.count), found["groups"], found["times"])
+    return RowSet(held, rows, truth, check_weights(weights, rows.count), found["groups"], found["times"])
 
 
 def moments(times: Any) -> NDArray[Any]:

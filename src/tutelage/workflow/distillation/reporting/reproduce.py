@@ -1,0 +1,82 @@
+"""reproduce.sh: the command that made a folder, after its inputs are compared with those that it had."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tutelage.core.environment import environment
+from tutelage.core.files import write_text
+from tutelage.core.stored.checksums import sha256_of
+from tutelage.workflow.distillation.folder import RunFolder
+
+SCRIPT = "reproduce.sh"
+PACKAGES = (
+    "tutelage",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "pyarrow",
+    "optuna",
+    "onnx",
+    "onnxruntime",
+    "skl2onnx",
+    "lightgbm",
+    "torch",
+)
+
+_TEXT = """#!/bin/sh
+# The command that made this folder. It makes the same results again in another folder, given as its argument; {again} by default.
+# Start it where the paths below start: the folder that the command was given in. The inputs have to be those of the run: their SHA-256 is
+# compared first. The versions of the run, on Python {python} ({machine}):
+#   pip install {requirements}
+set -eu
+check() {{ if command -v sha256sum > /dev/null; then sha256sum --check --quiet; else shasum -a 256 --check --quiet; fi; }}
+check << 'INPUTS'
+{checksums}
+INPUTS
+out="${{1:-{again}}}"
+tutelage distill {arguments} --settings /dev/null --out "$out"
+"""
+
+
+def write_reproduce(folder: RunFolder, arguments: Sequence[str], inputs: Sequence[Path]) -> None:
+    """Write reproduce.sh.
+
+    Args:
+        folder: of the run.
+        arguments: of `tutelage distill`, without --out.
+        inputs: the files that it reads.
+    """
+    versions = environment(*PACKAGES)
+    again = f"{folder.path.name or 'run'}-again"
+    path = folder.path / SCRIPT
+    write_text(path, script(arguments, _checksums(inputs), versions, again=shlex.quote(again)))
+    path.chmod(path.stat().st_mode | 0o111)
+
+
+def script(arguments: Sequence[str], checksums: Mapping[Path, str], versions: Mapping[str, str], *, again: str) -> str:
+    """The text of reproduce.sh.
+
+    Args:
+        arguments: of `tutelage distill`, without --out.
+        checksums: the SHA-256 of each input.
+        versions: from `environment`.
+        again: the folder that it writes by default, quoted for the shell.
+    """
+    return _TEXT.format(
+        again=again,
+        python=versions["python"],
+        machine=versions["machine"],
+        requirements=" ".join(f"{name}=={versions[name].partition('+')[0]}" for name in PACKAGES if name in versions),
+        checksums="\n".join(f"{digest}  {path}" for path, digest in checksums.items()),
+        arguments=" ".join(map(shlex.quote, arguments)),
+    )
+
+
+def _checksums(inputs: Sequence[Path]) -> dict[Path, str]:
+    """Of the files among the inputs; of a folder, such as recorded answers, those of its files."""
+    files = [file for path in inputs for file in ([path] if path.is_file() else sorted(path.rglob("*")) if path.is_dir() else [])]
+    return {file: sha256_of(file) for file in files if file.is_file()}

@@ -1,0 +1,231 @@
+"""What a distillation would do, how often its teacher would be asked, and roughly how long it would take; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+from tutelage.core.arrays import Floats
+from tutelage.core.environment import environment
+from tutelage.data.rows import as_rows
+from tutelage.search.families import ROW_VISITS, Family
+from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.querying import query
+from tutelage.workflow.distillation.given.part import Part, part_of
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.split import Places, Split, parts_of, split
+from tutelage.workflow.distillation.plan import MADE_ROWS, SEARCH_CELLS, Plan
+from tutelage.workflow.distillation.searching.arms import Arm, arms_of
+from tutelage.workflow.distillation.searching.rows import FEWEST_ROWS, TEXT_CELLS
+from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.training import Prepared
+from tutelage.workflow.distillation.searching.usable import Usable, usable_students
+
+TIMED_ROWS = 1000
+"""Rows on which each student is fitted to time it."""
+ASKED_ROWS = (100, 400)
+"""Rows on which the teacher is timed: what a call costs in any case is the same in both."""
+PACKAGES = ("tutelage", "scikit-learn", "optuna", "onnxruntime", "skl2onnx", "pandas", "torch", "lightgbm", "jinja2", "matplotlib")
+PREFLIGHT_ROWS = 8000
+"""Rows that the checks ask the teacher, in all."""
+LATENCY_SECONDS = 1.5
+"""Of a measurement of a single-row latency, with the process that makes it."""
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a distillation would do.
+
+    Attributes:
+        rows: number of rows of each part.
+        how: in a sentence, how the test rows are drawn.
+        arms: what the students of each arm learn.
+        students: names of the students.
+        notes: what is left out and why, a sentence each.
+        asked: number of rows that the teacher is asked; 0 for recorded answers.
+        seconds: roughly, on this machine: of the teacher, the search, the training of all seeds, and in total.
+        settings: trials, seeds, limits, exports.
+        installed: versions of the packages that matter.
+    """
+
+    rows: dict[str, int]
+    how: str
+    arms: dict[str, str]
+    students: tuple[str, ...]
+    notes: tuple[str, ...]
+    asked: int
+    seconds: dict[str, float]
+    settings: dict[str, Any]
+    installed: dict[str, str]
+
+    def __str__(self) -> str:
+        """The plan in lines."""
+        limits = ", ".join(f"{name} {value:g}{unit}" for name, value, unit in self.settings["limits"]) or "none"
+        once = f"asked {self.asked:,} rows once, and some of them again by the checks"
+        of_teacher = once if self.asked else "its answers are recorded, so it is not asked"
+        steps = ", ".join(f"{name} {duration(value)}" for name, value in self.seconds.items() if name != "total")
+        lines = [
+            ("Rows", f"{', '.join(f'{count:,} {name}' for name, count in self.rows.items())}. {self.how}"),
+            ("Teacher", of_teacher),
+            ("Arms", "; ".join(f"{name} ({meaning})" for name, meaning in self.arms.items())),
+            ("Students", ", ".join(self.students)),
+            ("Budget", f"{self.settings['trials']} trials of each arm, then {self.settings['seeds']} seeds"),
+            ("Limits", limits),
+            ("Exports", ", ".join(f"student{end}" for end in self.settings["exports"])),
+            ("Time", f"about {duration(self.seconds['total'])} on this machine, alone on it ({steps})"),
+            ("Installed", ", ".join(f"{name} {version}" for name, version in self.installed.items())),
+            *(("Note", note) for note in self.notes),
+        ]
+        return "\n".join([*(f"{name:<10}{text}" for name, text in lines), "Nothing was written; leave --dry-run out to start."])
+
+
+def dry_run(problem: Problem, plan: Plan) -> DryRun:
+    """What `distill` would do with a problem and a plan. The teacher is asked a few rows, and each student is fitted to a few.
+
+    Raises:
+        BadInput: as the run itself would.
+    """
+    found = split(problem, seed=plan.seed)
+    train, validation = parts_of(problem, found, seed=plan.seed)
+    more, more_rows = _more(problem, found)
+    every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=more_rows)
+    few, seconds_a_row = _few(problem, train, validation)
+    usable = usable_students(plan, every, few)
+    arms = [arm for arm in every if arm.name in usable.families]
+    recorded = isinstance(problem.teacher, LabelFolder | SoftLabels)
+    asked = 0 if recorded else problem.given.count + (0 if problem.test is None else problem.test.count) + more
+    search, finals = _times(plan, arms, usable, few, len(train), more)
+    seconds = {
+        "teacher": asked * seconds_a_row,
+        "preflight": 5 + PREFLIGHT_ROWS * seconds_a_row,
+        "search": search,
+        "all seeds": finals,
+    }
+    limits = (("size", plan.limits.size, " bytes"), ("latency", plan.limits.latency, " us"), ("drop", plan.limits.drop, " %"))
+    return DryRun(
+        rows={
+            "to train on": len(train),
+            "to validate on": len(validation),
+            "to test on": len(found.test),
+            "more": more,
+        },
+        how=found.how,
+        arms={arm.name: arm.meaning for arm in arms},
+        students=tuple(family.name for family in plan.families),
+        notes=usable.notes,
+        asked=asked,
+        seconds={**seconds, "total": sum(seconds.values())},
+        settings={
+            "trials": plan.trials,
+            "seeds": plan.seeds,
+            "limits": [limit for limit in limits if limit[1] is not None],
+            "exports": list(plan.exports),
+        },
+        installed={name: version for name, version in environment(*PACKAGES).items() if name in PACKAGES},
+    )
+
+
+def duration(seconds: float) -> str:
+    """A rough duration in words.
+
+    Example:
+        >>> duration(0.3), duration(44), duration(200), duration(5000)
+        ('a second', '40 seconds', '3 minutes', '1.4 hours')
+    """
+    if seconds < 2:
+        return "a second"
+    if seconds < 90:
+        return f"{round(seconds, -1 if seconds >= 20 else 0):.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 * 0.9 else f"{seconds / 3600:.1f} hours"
+
+
+def _more(problem: Problem, found: Split) -> tuple[int, str]:
+    """The number of rows without ground truth, and what they are."""
+    if problem.pool is not None:
+        return len(found.pool), f"{len(found.pool):,} rows of the pool"
+    if problem.cannot_make_rows:
+        return 0, ""
+    count = min(MADE_ROWS, 5 * len(found.development))
+    return count, f"{count:,} made rows"
+
+
+def _few(problem: Problem, train: Places, validation: Places) -> tuple[Prepared, float]:
+    """A few rows to fit students to, and the seconds that the teacher takes for a row."""
+    random = np.random.default_rng(0)
+    trained, validated = (np.sort(random.permutation(places)[:TIMED_ROWS]) for places in (train, validation))
+    asked = problem.given.asked.part(0, problem.given.count)
+    _answers(problem, asked, trained[:2])  # what it does once
+    seconds = _seconds_a_row(problem, asked, trained)
+    parts = [_part(problem, asked, places) for places in (trained, validated)]
+    more = Part(parts[0].rows, parts[0].answers)
+    return Prepared(problem.form, parts[0], parts[1], more, problem.schema, isinstance(problem.given.rows, list)), seconds
+
+
+def _seconds_a_row(problem: Problem, asked: Any, places: Places) -> float:
+    """The seconds that the teacher takes for a row more."""
+    counts, seconds = [min(count, len(places)) for count in ASKED_ROWS], []
+    for count in counts:
+        started = perf_counter()
+        _answers(problem, asked, places[:count])
+        seconds.append(perf_counter() - started)
+    return seconds[0] / counts[0] if counts[0] == counts[1] else max(0.0, (seconds[1] - seconds[0]) / (counts[1] - counts[0]))
+
+
+def _answers(problem: Problem, asked: Any, places: Places) -> Floats:
+    """The teacher's answers to some rows; recorded ones are looked up with all rows, among which equal rows have a place."""
+    if isinstance(problem.teacher, LabelFolder | SoftLabels):
+        return query(problem.teacher, asked)[places]
+    return query(problem.teacher, _safe_indexing(asked, places))
+
+
+def _part(problem: Problem, asked: Any, places: Places) -> Part:
+    given = problem.given
+    truth, weights = (None if column is None else column[places] for column in (given.truth, given.weights))
+    answers = _answers(problem, asked, places)
+    some = RowSet(_safe_indexing(given.rows, places), as_rows(_safe_indexing(asked, places)), truth, weights)
+    return part_of(some, answers, problem.form)
+
+
+def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train: int, more: int) -> tuple[float, float]:
+    """Seconds of the search and of the training of all seeds, from one fit of each student to a few rows."""
+    rows = few.train.rows
+    columns = TEXT_CELLS if isinstance(rows, list) else int(np.prod(np.shape(rows)[1:])) or 1
+    most = max(SEARCH_CELLS // columns, FEWEST_ROWS)
+    judge = Judge(plan.metric, "truth", plan.limits, plan.exports[0])
+    search = finals = 0.0
+    measured = {family.name: _fit_and_file(family, arms[-1] if not arms[-1].more_rows else arms[0], few, judge) for family in plan.families}
+    for arm in arms:
+        families = [family for family in plan.families if family.name in usable.families[arm.name]]
+        searched = min(train, most) + (min(more, most) if arm.more_rows else 0)
+        whole = train + (more if arm.more_rows else 0)
+        latency = 0.0 if plan.limits.latency is None else LATENCY_SECONDS
+        each = [_scaled(family, measured[family.name], few.train.count, searched) for family in families]
+        search += plan.trials * (float(np.mean(each)) + latency)
+        final = float(np.mean([_scaled(family, measured[family.name], few.train.count, whole) for family in families]))
+        finals += plan.seeds * final + LATENCY_SECONDS
+    return search, finals * (1 + 2 / len(arms))  # and two controls
+
+
+def _fit_and_file(family: Family, arm: Arm, few: Prepared, judge: Judge) -> tuple[float, float]:
+    """Seconds of a fit to a few rows, and of what does not depend on their number."""
+    settings = {**family.untuned, **few.untuned(family)}
+    for name in ("train", "validation"):
+        few.encoded(family, settings, name)
+    started = perf_counter()
+    student = few.fit(arm, family, settings, seed=0)
+    fitted = perf_counter()
+    judge.size(student, few.validation.take(np.arange(min(200, few.validation.count))).rows)
+    return fitted - started, perf_counter() - fitted
+
+
+def _scaled(family: Family, measured: tuple[float, float], few: int, rows: int) -> float:
+    """Seconds of a fit to so many rows: networks see a bounded number of them."""
+    network = hasattr(getattr(family.estimator, "estimator", family.estimator), "epochs")
+    of = (lambda count: count * np.clip(ROW_VISITS / count, 10, 100)) if network else float
+    return float(measured[0] * of(rows) / of(few) + measured[1])

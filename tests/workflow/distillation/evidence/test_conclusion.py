@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from tutelage.search.limits import Limits
+from tutelage.workflow.distillation.evidence import conclusion
+from tutelage.workflow.distillation.evidence.conclusion import questions
+from tutelage.workflow.distillation.searching.search import Judge
+
+JUDGE = Judge("accuracy", "truth", Limits(), ".onnx")
+
+
+def measured(rates, *, rows=400, seeds=5, weights=None, metric="accuracy"):
+    """Arms that are right on each row with these probabilities."""
+    rng = np.random.default_rng(0)
+    of_row = rng.random(rows)
+    scores = {}
+    for name, rate in rates.items():
+        noise = 0.1 * rng.normal(size=(1 if name == "teacher" else seeds, rows))
+        scores[name] = {metric: (of_row + noise < rate).astype(float)}
+    return conclusion.Tested(scores, Judge(metric, "truth", Limits(), ".onnx"), weights)
+
+
+def asked(*pairs):
+    return [(a, b, f"{a} or {b}?") for a, b in pairs]
+
+
+def test_a_clear_difference_beats_after_correction_and_its_plain_interval_is_kept():
+    found = measured({"answers": 0.95, "labels": 0.75, "teacher": 0.95})
+    comparison, other = found.compare(asked(("answers", "labels"), ("answers", "teacher")), share=0.8)
+    assert (comparison.verdict, other.verdict) == ("beats", "no difference")
+    assert comparison.ci95[0] > 0
+    assert comparison.corrected_p == pytest.approx(2 * comparison.p_value / 0.8)
+    assert comparison.detectable > 0
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_more_questions_and_later_looks_need_more_proof(count):
+    found = measured({"answers": 0.87, "labels": 0.80, "b": 0.8, "teacher": 0.8})
+    pairs = [("answers", "labels"), *[("labels", "b")] * (count - 1)]
+    first, later = (found.compare(asked(*pairs), share=share)[0] for share in (0.8, 0.1))
+    assert first.corrected_p == pytest.approx(count * first.p_value / 0.8)
+    assert later.corrected_p == pytest.approx(min(count * first.p_value / 0.1, 1))
+    assert later.detectable > first.detectable
+    assert later.ci95 == first.ci95
+
+
+def test_a_difference_that_only_the_plain_interval_shows_is_no_difference():
+    found = measured({"answers": 0.84, "labels": 0.80, "b": 0.8})
+    comparison = found.compare(asked(("answers", "labels"), *[("labels", "b")] * 80), share=0.8)[0]
+    assert comparison.ci95[0] > 0
+    assert comparison.p_value < 0.05 < comparison.corrected_p
+    assert comparison.verdict == "no difference"
+
+
+def test_lower_losses_beat():
+    comparison = measured({"answers": 0.5, "labels": 0.9}, metric="brier").compare(asked(("answers", "labels")), share=0.8)[0]
+    assert comparison.verdict == "beats"
+
+
+def test_weights_count_in_means_intervals_and_differences():
+    weights = np.r_[np.ones(200), np.zeros(200)]
+    whole, half = (
+        measured({"answers": 0.9, "labels": 0.8, "teacher": 0.9}, weights=weights),
+        measured({"answers": 0.9, "labels": 0.8, "teacher": 0.9}),
+    )
+    cut = conclusion.Tested({name: {"accuracy": one["accuracy"][:, :200]} for name, one in half.scores.items()}, JUDGE)
+    for name in ("answers", "teacher"):
+        assert whole.means(name) == cut.means(name)
+        assert whole.interval(name).low == pytest.approx(cut.interval(name).low)
+    pair = asked(("answers", "labels"))
+    assert whole.compare(pair, share=0.8)[0].difference == pytest.approx(cut.compare(pair, share=0.8)[0].difference)
+
+
+def test_what_is_shipped_is_compared_with_the_teacher():
+    names = ["labels", "decisions", "answers", "untuned", "plain model", "teacher"]
+    pairs = [(a, b) for a, b, _ in questions(names, "answers", "labels")]
+    assert ("answers", "labels") in pairs
+    assert ("labels", "teacher") in pairs
+    assert ("labels", "plain model") in pairs
+    assert all(a != b for a, b in pairs)
+    assert questions(["answers", "teacher"], "answers", "answers") == [("answers", "teacher", "Does the chosen student reach the teacher?")]

@@ -1,0 +1,130 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import make_moons
+from sklearn.linear_model import LogisticRegression
+
+from tutelage.core.errors import BadInput
+from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.given.problem import Problem, moments, row_set
+from tutelage.workflow.distillation.given.split import not_validated, parts_of, split
+
+X, Y = make_moons(400, noise=0.3, random_state=0)
+TEACHER = as_teacher(LogisticRegression().fit(X, Y))
+
+
+def problem(given=None, **others):
+    return Problem(TEACHER, "a teacher", row_set(X, Y) if given is None else given, **others)
+
+
+def test_every_row_is_in_one_part_and_classes_keep_their_shares():
+    found = split(problem(), seed=0)
+    assert sorted([*found.development, *found.test]) == list(range(400))
+    assert len(found.test) == 80
+    assert Y[found.test].mean() == 0.5
+    assert found.removed == {"equal to a test row": 0}
+    assert (found.repeated, found.seen, found.is_own) == (0, None, False)
+
+
+def test_seeds_draw_their_own_validation_rows_among_the_development_rows():
+    given = problem()
+    found = split(given, seed=0)
+    parts = [parts_of(given, found, seed=seed) for seed in (0, 1)]
+    for train, validation in parts:
+        assert sorted([*train, *validation]) == sorted(found.development)
+    assert set(parts[0][1]) != set(parts[1][1])
+
+
+def test_rows_equal_to_test_rows_are_left_out_and_counted():
+    twice = problem(row_set(np.vstack([X, X[:50]]), np.r_[Y, Y[:50]]))
+    found = split(twice, seed=0)
+    rows = twice.given.rows
+    assert not {row.tobytes() for row in rows[found.development]} & {row.tobytes() for row in rows[found.test]}
+    assert found.removed["equal to a test row"] > 0
+    train, validation = parts_of(twice, found, seed=0)
+    assert not {row.tobytes() for row in rows[train]} & {row.tobytes() for row in rows[validation]}
+
+
+def test_rows_that_differ_in_an_identifier_alone_are_equal():
+    frame = pd.DataFrame(np.vstack([X, X[:100]]), columns=["a", "b"]).assign(id=np.arange(500) + 10_000)
+    teacher = as_teacher(LogisticRegression().fit(frame, np.r_[Y, Y[:100]]))
+    found = split(Problem(teacher, "a teacher", row_set(frame, np.r_[Y, Y[:100]])), seed=0)
+    assert found.removed["equal to a test row"] > 0
+
+
+def test_rows_of_the_pool_that_are_test_rows_are_left_out():
+    found = split(problem(test=row_set(X[:60], Y[:60]), pool=row_set(np.vstack([X[:10], X[10:] + 100]))), seed=0)
+    assert found.removed["of the pool, equal to a test row"] == 10
+    assert found.pool.min() == 10
+    assert found.removed["equal to a test row"] == 60
+    assert found.is_own
+
+
+def test_rows_of_the_pool_that_validate_a_seed_do_not_train_it():
+    given = problem(pool=row_set(X))
+    found = split(given, seed=0)
+    _, validation = parts_of(given, found, seed=0)
+    kept = found.pool[not_validated(given, found, validation)]
+    assert not set(kept) & set(validation)
+    assert len(kept) == len(found.development) - len(validation)
+
+
+def test_groups_stay_on_one_side_also_of_given_test_rows():
+    groups = np.arange(400) // 4
+    drawn = split(problem(row_set(X, Y, groups=groups)), seed=0)
+    assert not set(groups[drawn.development]) & set(groups[drawn.test])
+    given = problem(row_set(X, Y, groups=groups), test=row_set(X[:40] + 9, Y[:40], groups=groups[:40]))
+    found = split(given, seed=0)
+    assert found.removed["in the group of a test row"] == 40
+    assert not set(groups[found.development]) & set(range(10))
+
+
+def test_the_latest_rows_are_tested_on():
+    times = pd.date_range("2020-01-01", periods=400).to_numpy()[np.random.default_rng(0).permutation(400)]
+    found = split(problem(row_set(X, Y, times=times)), seed=0)
+    assert times[found.development].max() < times[found.test].min()
+    assert len(found.test) == 80
+
+
+def test_texts_of_dates_are_times_and_other_texts_are_refused():
+    assert moments(["2026-01-05", "2025-12-31"]).argsort().tolist() == [1, 0]
+    assert moments([3, 1]).tolist() == [3, 1]
+    with pytest.raises(BadInput, match=r"times holds texts that are no dates .*2026-01-31"):
+        moments(["5.1.2026", "31.12.2025"])
+
+
+@pytest.mark.parametrize(("name", "column"), [("groups", ["a", None] * 200), ("times", np.r_[np.nan, np.arange(399)])])
+def test_missing_groups_and_times_are_refused(name, column):
+    with pytest.raises(BadInput, match=f"{name} has .* missing values"):
+        row_set(X, Y, **{name: np.array(column)})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (row_set(X[:10], Y[:10]), "8 rows to train on; expected 20"),
+        (row_set(X, Y, groups=np.zeros(400)), "0 rows to train on; expected 20 at least. 20% of the groups"),
+        (row_set(X, Y, groups=np.arange(400) % 2), "0 rows to train on and 200 to validate on"),
+        (row_set(np.repeat(X[:4], 100, axis=0), np.arange(400) % 2), "rows were left out: equal to a test row"),
+    ],
+)
+def test_too_few_rows_say_what_is_left_and_why(given, message):
+    with pytest.raises(BadInput, match=message):
+        split(problem(given), seed=0)
+
+
+def test_rows_that_the_teacher_was_trained_on_are_counted_among_the_test_rows():
+    found = split(problem(seen=row_set(X[:200])), seed=0)
+    assert found.seen == (found.test < 200).sum() > 0
+    assert split(problem(seen=row_set(X + 50)), seed=0).seen == 0
+
+
+def test_repeated_test_rows_are_counted():
+    found = split(problem(test=row_set(np.vstack([X[:30], X[:10]]) + 50, np.r_[Y[:30], Y[:10]])), seed=0)
+    assert found.repeated == 10
+
+
+@pytest.mark.parametrize(("weights", "test_weights"), [(np.ones(400), None), (None, np.ones(60))])
+def test_weights_are_given_for_both_or_for_neither(weights, test_weights):
+    with pytest.raises(BadInput, match=r"come with weights and .* without"):
+        problem(row_set(X, Y, weights=weights), test=row_set(X[:60], Y[:60], weights=test_weights))

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from sklearn.datasets import make_moons
+from sklearn.ensemble import RandomForestClassifier
+
+import tutelage as tl
+from tutelage.core.stages import Stages
+from tutelage.search.limits import Limits
+from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.distill import plan_of
+from tutelage.workflow.distillation.given.problem import Problem, row_set
+from tutelage.workflow.distillation.run import distillation
+from tutelage.workflow.dry_run import dry_run, duration
+
+X, Y = make_moons(400, noise=0.3, random_state=0)
+TEACHER = RandomForestClassifier(20, max_depth=5, random_state=0).fit(X[:100], Y[:100])
+SMALL = {"students": ["tree", "logistic"], "trials": 4, "seeds": 2, "export": "py"}
+
+
+class Counting:
+    """A teacher that counts the rows that it is asked."""
+
+    def __init__(self):
+        self.teacher, self.rows = as_teacher(TEACHER), 0
+        self.form, self.fingerprint = self.teacher.form, self.teacher.fingerprint
+
+    def answer(self, inputs):
+        self.rows += len(inputs)
+        return self.teacher.answer(inputs)
+
+
+def test_it_says_what_the_run_does_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    problem = Problem(Counting(), "teacher", row_set(X[100:], Y[100:]), pool=row_set(X[:50] + 1))
+    plan = plan_of("binary", has_truth=True, limits=Limits(size="64kB"), **SMALL)
+    planned = dry_run(problem, plan)
+    assert list(tmp_path.iterdir()) == []
+    asked_before = problem.teacher.rows
+    record = distillation(problem, plan, tmp_path / "run", Stages())
+    assert [planned.rows[name] for name in ("to train on", "to validate on", "to test on", "more")] == [
+        record.rows[name] for name in ("train", "validation", "test", "more")
+    ]
+    assert set(planned.arms) == {arm.name for arm in record.arms if arm.kind != "teacher"} - {"untuned", "plain model"}
+    assert planned.asked == 300 + 50
+    assert problem.teacher.rows - asked_before >= planned.asked
+    assert planned.seconds["total"] == pytest.approx(sum(value for name, value in planned.seconds.items() if name != "total"))
+    text = str(planned)
+    assert "asked 350 rows once" in text
+    assert "size 64000 bytes" in text
+    assert "4 trials of each arm, then 2 seeds" in text
+
+
+def test_recorded_answers_are_not_asked():
+    problem = Problem(tl.record(TEACHER, X), "answers", row_set(X, Y))
+    planned = dry_run(problem, plan_of("binary", has_truth=True, **SMALL))
+    assert planned.asked == planned.seconds["teacher"] == planned.rows["more"] == 0
+    assert "answers, more rows" not in planned.arms
+    assert "it is not asked" in str(planned)
+
+
+def test_without_truth_there_is_no_arm_of_labels():
+    problem = Problem(as_teacher(TEACHER), "teacher", row_set(X))
+    assert "labels" not in dry_run(problem, plan_of("binary", has_truth=False, **SMALL)).arms
+
+
+def test_what_the_run_would_refuse_is_refused():
+    problem = Problem(as_teacher(TEACHER), "teacher", row_set(X[:8], Y[:8]))
+    with pytest.raises(tl.TutelageError, match="rows to train on"):
+        dry_run(problem, plan_of("binary", has_truth=True, **SMALL))
+
+
+def test_more_rows_and_trials_take_longer():
+    few = dry_run(Problem(as_teacher(TEACHER), "teacher", row_set(X, Y)), plan_of("binary", has_truth=True, **SMALL))
+    rows, truth = np.tile(X, (20, 1)) + np.arange(8000)[:, None] * 1e-6, np.tile(Y, 20)
+    many = dry_run(
+        Problem(as_teacher(TEACHER), "teacher", row_set(rows, truth)), plan_of("binary", has_truth=True, **SMALL | {"trials": 100})
+    )
+    assert many.seconds["search"] > 5 * few.seconds["search"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.0, "a second"), (7, "7 seconds"), (89, "90 seconds"), (600, "10 minutes"), (7200, "2.0 hours")]
+)
+def test_durations_are_rough(seconds, said):
+    assert duration(seconds) == said

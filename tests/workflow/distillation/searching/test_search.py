@@ -82,3 +82,13 @@ def test_the_upper_end_of_an_interval_counts():
     assert upper_end(Latency(10.0, 12.0, (9.0, 11.0), 99, 1)) == 11.0
     assert upper_end(Latency(10.0, 12.0, None, 9, 1)) == 10.0
     assert upper_end(None) is None
+
+
+@pytest.mark.parametrize("name", ["tree", "logistic", "mlp"])
+def test_weights_decide_what_is_learnt_and_how_it_is_measured(name):
+    truth = np.eye(2)[np.arange(200) // 2 % 2]
+    clash = Part(np.arange(200.0)[:, None] % 2, np.full((200, 2), 0.5), truth, np.where(truth[:, 1] > 0, 3.0, 1.0))
+    rows, family = Prepared(FORM, clash, clash, None, None, False), family_named(name, "binary")
+    answers = rows.validated(rows.fit(LABELS, family, family.untuned, seed=0), family, family.untuned)
+    np.testing.assert_allclose(answers[:, 1], 0.75, atol=0.05)
+    assert judge().figures(answers, clash, rows)["accuracy"] == pytest.approx(0.75)

@@ -72,6 +72,7 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
     folder = RunFolder(into)
     folder.check()
     _check_recorded(problem)
+    split(problem, seed=plan.seed)  # too few rows are refused before there is a folder
     with folder.opened(_identity(problem, plan)):
         finished = finished_record(folder, plan)
         if finished is not None:
@@ -135,6 +136,7 @@ class _Run:
         self.looks = looks_before(self.folder, seeds=self.plan.seeds)
         with self.stages.stage("split"):
             self.split = split(self.problem, seed=self.plan.seed)
+            self.notes += self.split.notes
             write_split(self.folder, self.problem, self.split)
         checked = self._preflight()
         with self.stages.stage("ask the teacher"):

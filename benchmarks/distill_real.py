@@ -38,8 +38,8 @@ TRUTH, TEXT = "truth", "text"
 def fashion_mnist() -> Problem:
     """70 000 pictures of clothes as 784 pixels, in the official split."""
     data = load_fashion_mnist()
-    pixels = np.concatenate([data.train.images, data.test.images]).reshape(-1, 784)
-    truth = np.concatenate([data.train.labels, data.test.labels])
+    pixels = np.concatenate([data.train_images, data.test_images])
+    truth = np.concatenate([data.train_labels, data.test_labels])
     return Problem("Fashion-MNIST", pd.DataFrame(pixels, columns=[f"p{place}" for place in range(784)]), truth, "classification", 10_000)
 
 

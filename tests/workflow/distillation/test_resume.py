@@ -25,18 +25,18 @@ TEACHER = RandomForestClassifier(20, max_depth=5, random_state=0).fit(X[:100], Y
 SMALL = {"students": ["tree"], "trials": 2, "seeds": 2, "export": "py"}
 
 
-COST = Judge.cost
+LATENCY = Judge.latency
 
 
-def without_timing(self, student, rows, *, seconds, timed=False):
-    """The size of a file, and its latency where it is limited: every other measurement starts a process."""
-    return COST(self, student, rows, seconds=seconds)
+def without_timing(self, student, rows, *, seconds):
+    """The latency of a file where it is limited: every other measurement starts a process."""
+    return LATENCY(self, student, rows, seconds=seconds) if self.limits.latency is not None else None
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _untimed():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Judge, "cost", without_timing)
+        patch.setattr(Judge, "latency", without_timing)
         yield
 
 
@@ -74,7 +74,7 @@ def killed_after(seconds, folder, **settings):
 
 def kill_and_compare(place, kills):
     """Kill a run at random moments, one after the other, until it is finished; the script of the test below."""
-    Judge.cost = without_timing  # in a process of its own
+    Judge.latency = without_timing  # in a process of its own
     random, started = np.random.default_rng(kills), time.monotonic()
     assert killed_after(600, place / "alone")
     seconds, stored = time.monotonic() - started, {}

@@ -101,17 +101,6 @@ def test_polars_frames_are_taken_and_made():
     assert found.student.predict(rows).shape == (COUNT - SEEN,)
 
 
-def test_weights_decide_what_is_learnt_and_how_it_is_measured():
-    clash = np.zeros((200, 2)) + np.arange(200)[:, None] % 2
-    truth = (np.arange(200) // 2 % 2).astype(int)  # independent of the rows: weights alone decide
-    teacher = tl.as_teacher(lambda rows: np.full((len(rows), 2), 0.5), kind="probabilities", classes=[0, 1])
-    weights = np.where(truth == 1, 3.0, 1.0)
-    found = run(
-        teacher, clash + np.random.default_rng(0).normal(0, 1e-6, clash.shape), truth, students=["tree"], trials=2, sample_weight=weights
-    )
-    assert found.record.arm("labels").mean("accuracy") > 0.6
-
-
 def test_texts_choose_how_many_words_they_use_and_take_a_pool():
     found = run(taught(TEXTS, BINARY), TEXTS[SEEN:320], BINARY[SEEN:320], pool=TEXTS[320:])
     assert any("'mlp' is left out: texts become sparse rows" in note for note in found.record.notes)

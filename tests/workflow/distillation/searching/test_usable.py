@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -9,9 +9,10 @@ from tutelage.core.errors import BadInput
 from tutelage.workflow.distillation.evidence import finals
 
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(240, 3))
-Y = (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(int)
-TEACHER = LogisticRegression().fit(np.c_[X, X**2][:, :3], Y)
+ROWS = RNG.normal(size=(640, 3))
+TRUTH = (ROWS[:, 0] + ROWS[:, 1] ** 2 > 0.5).astype(int)
+TEACHER = RandomForestClassifier(20, min_samples_leaf=3, random_state=0).fit(ROWS[:400], TRUTH[:400])
+X, Y = ROWS[400:], TRUTH[400:]
 BAYES = {"bayes": (GaussianNB(), {"var_smoothing": [1e-9, 1e-3]})}
 NEIGHBOURS = {"knn": (KNeighborsClassifier(algorithm="brute"), {"n_neighbors": range(1, 20)})}
 

@@ -22,7 +22,7 @@ from tutelage.data.cells import is_missing
 from tutelage.data.row_arrays import target_array
 from tutelage.data.row_names import Names, data_name
 from tutelage.data.rows import Rows, as_rows
-from tutelage.data.schema import Schema
+from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 
@@ -141,8 +141,9 @@ class Problem:
 
     @property
     def schema(self) -> Schema | None:
-        """The columns of the student's rows."""
-        return as_rows(self.given.rows).schema
+        """The columns of the student's rows; of texts in a file, the column that they are in."""
+        text = None if self.source is None else self.source["text"]
+        return as_rows(self.given.rows).schema if text is None else Schema((Column(text, "text"),))
 
     def __post_init__(self) -> None:
         if self.test is not None and (self.test.truth is None) != (self.given.truth is None):

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput
+from tutelage.core.records import Latency
+from tutelage.search.families import family_named
+from tutelage.search.limits import Limits
+from tutelage.search.study import Trial
+from tutelage.workflow.distillation.given.part import Part
+from tutelage.workflow.distillation.searching import search
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.search import Judge, search_family, upper_end
+from tutelage.workflow.distillation.searching.training import Prepared
+
+RNG = np.random.default_rng(0)
+FORM = AnswerForm("probabilities", "binary", (0, 1))
+LABELS = Arm("labels", "the ground truth", "labels")
+
+
+def part(count):
+    rows = RNG.normal(size=(count, 3))
+    truth = np.eye(2)[(rows[:, 0] > 0).astype(int)]
+    return Part(rows, 0.8 * truth + 0.1, truth)
+
+
+def prepared():
+    return Prepared(FORM, part(200), part(100), None, None, False)
+
+
+def judge(**limits):
+    return Judge("accuracy", "truth", Limits(**limits), ".py")
+
+
+def searched(of, trials=5):
+    return search_family(LABELS, family_named("tree", "binary"), prepared(), of, trials=trials, seed=0)
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    calls = []
+
+    def time_file(*given, **options):
+        calls.append(given)
+        return Latency(10.0, 12.0, (9.0, 11.0), 99, 1)
+
+    monkeypatch.setattr(search, "time_file", time_file)
+    return calls
+
+
+def test_a_latency_is_measured_only_of_trials_that_could_win(timed):
+    found = searched(judge(latency="20us"))
+    measured = [trial for trial in found if trial.latency_us is not None]
+    assert len(timed) == len(measured) < len(found)
+    assert all(trial.excess == {"latency": pytest.approx(11 / 20 - 1)} for trial in measured)
+    for trial in found:
+        beaten = [one for one in measured if one.number < trial.number and one.loss <= trial.loss and one.size_bytes <= trial.size_bytes]
+        assert bool(beaten) == (trial.latency_us is None)
+
+
+def test_no_latency_is_measured_without_a_limit_or_beyond_another(timed):
+    assert all(trial.latency_us is None for trial in searched(judge(), trials=2))
+    assert all(trial.excess["size"] > 0 for trial in searched(judge(latency="20us", size=10), trials=2))
+    assert not timed
+
+
+def test_a_student_that_cannot_be_trained_is_a_trial_with_its_reason(monkeypatch):
+    monkeypatch.setattr(Prepared, "fit", lambda *given, **options: (_ for _ in ()).throw(BadInput("it diverged.")))
+    (found,) = searched(judge(), trials=1)
+    assert (found.loss, found.error, found.meets_limits) == (None, "it diverged.", False)
+
+
+def test_a_stopped_search_goes_on_as_it_would_have():
+    rows, family = prepared(), family_named("tree", "binary")
+    whole = search_family(LABELS, family, rows, judge(size=5000), trials=6, seed=0)
+    again = search_family(LABELS, family, rows, judge(size=5000), trials=6, seed=0, before=whole[:3])
+    assert [(one.settings, one.loss, one.size_bytes) for one in again] == [(one.settings, one.loss, one.size_bytes) for one in whole]
+    assert isinstance(whole[0], Trial)
+
+
+def test_the_upper_end_of_an_interval_counts():
+    assert upper_end(Latency(10.0, 12.0, (9.0, 11.0), 99, 1)) == 11.0
+    assert upper_end(Latency(10.0, 12.0, None, 9, 1)) == 10.0
+    assert upper_end(None) is None
+
+
+@pytest.mark.parametrize("name", ["tree", "logistic", "mlp"])
+def test_weights_decide_what_is_learnt_and_how_it_is_measured(name):
+    truth = np.eye(2)[np.arange(200) // 2 % 2]
+    clash = Part(np.arange(200.0)[:, None] % 2, np.full((200, 2), 0.5), truth, np.where(truth[:, 1] > 0, 3.0, 1.0))
+    rows, family = Prepared(FORM, clash, clash, None, None, False), family_named(name, "binary")
+    answers = rows.validated(rows.fit(LABELS, family, family.untuned, seed=0), family, family.untuned)
+    np.testing.assert_allclose(answers[:, 1], 0.75, atol=0.05)
+    assert judge().figures(answers, clash, rows)["accuracy"] == pytest.approx(0.75)

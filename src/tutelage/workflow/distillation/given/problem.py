@@ -152,6 +152,12 @@ class Problem:
         return self.given.truth is not None
 
     @property
+    def single_truth(self) -> NDArray[Any] | None:
+        """(rows,) the ground truth if it is one column."""
+        truth = self.given.truth
+        return truth if truth is not None and truth.ndim == 1 else None
+
+    @property
     def schema(self) -> Schema | None:
         """The columns of the student's rows; of texts in a file, the column that they are in."""
         text = None if self.source is None else self.source["text"]

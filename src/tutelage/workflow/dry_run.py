@@ -29,6 +29,7 @@ from tutelage.workflow.distillation.searching.rows import FEWEST_ROWS, TEXT_CELL
 from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.training import Prepared
 from tutelage.workflow.distillation.searching.usable import Usable, usable_students
+from tutelage.workflow.feature_guards import check_features
 
 TIMED_ROWS = 1000
 """Rows on which each student is fitted to time it."""
@@ -124,7 +125,7 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
         how=found.how,
         arms={arm.name: arm.meaning for arm in arms},
         students=tuple(family.name for family in plan.families),
-        notes=usable.notes,
+        notes=(*check_features(few.train.rows, few.train.answers, problem.form, problem.asked_columns), *usable.notes),
         asked=asked,
         checked=checked,
         seconds={**seconds, "total": sum(seconds.values())},

@@ -30,7 +30,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
 from tutelage.softlabels.recording import record
 from tutelage.workflow.distillation.evidence.choice import best_of, choose
-from tutelage.workflow.distillation.evidence.conclusion import LABELS, TEACHER, arm_result, measure, questions, teacher_result
+from tutelage.workflow.distillation.evidence.conclusion import LABELS, PLAIN, TEACHER, arm_result, measure, questions, teacher_result
 from tutelage.workflow.distillation.evidence.curve import transfer_points
 from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, First, left_out
 from tutelage.workflow.distillation.evidence.helping import advice_of
@@ -53,6 +53,7 @@ from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import plain_model, usable_students
 from tutelage.workflow.evaluate import SPLIT
+from tutelage.workflow.feature_guards import check_features
 
 
 def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> DistillationRecord:
@@ -72,6 +73,7 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
     folder = RunFolder(into)
     folder.check()
     _check_recorded(problem)
+    split(problem, seed=plan.seed)  # too few rows are refused before there is a folder
     with folder.opened(_identity(problem, plan)):
         finished = finished_record(folder, plan)
         if finished is not None:
@@ -104,7 +106,6 @@ def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
     }
 
 
-PLAIN = "plain model"
 PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "optuna", "torch", "lightgbm")
 """Packages that draw settings and train students: another version may give other ones."""
 
@@ -135,10 +136,14 @@ class _Run:
         self.looks = looks_before(self.folder, seeds=self.plan.seeds)
         with self.stages.stage("split"):
             self.split = split(self.problem, seed=self.plan.seed)
+            self.notes += self.split.notes
             write_split(self.folder, self.problem, self.split)
         checked = self._preflight()
         with self.stages.stage("ask the teacher"):
             self.given = part_of(self.problem.given, self._answers("given", self.problem.given), self.form)
+            self.notes += check_features(
+                self.problem.given.rows, self.given.answers, self.form, self.problem.asked_columns, self.problem.single_truth
+            )
             test = self.problem.test
             self.test = part_of(test, self._answers("test", test), self.form) if test is not None else self.given.take(self.split.test)
             self.more, more_rows = self._more()
@@ -276,12 +281,13 @@ class _Run:
     def _record(
         self, every: Sequence[Finalists], trials: Mapping[str, tuple[Trial, ...]], tested: Any, checked: Preflight
     ) -> DistillationRecord:
-        shipped, reason = choose([one for one in every if one.arm.tuned and one.arm.name != PLAIN], self.judge)
+        allowed = {family.name for family in self.plan.families}  # the plain model of other students is only a comparison
+        shipped, reason = choose([one for one in every if one.arm.tuned and one.trial.student in allowed], self.judge)
         kinds: Any = {LABELS: "baseline", PLAIN: "baseline", "untuned": "control"}
         names = [one.arm.name for one in every]
         taught = [one for one in every if kinds.get(one.arm.name) is None]
         distilled = shipped if shipped in taught else best_of(taught, self.judge)
-        asked = questions([*names, TEACHER], distilled.arm.name, shipped.arm.name)
+        asked = questions([*names, TEACHER] if self.problem.has_truth else names, distilled.arm.name, shipped.arm.name)
         looks = with_this_look(self.folder, self.looks, seeds=self.plan.seeds)
         full = self.rows.of_seed(0)
         exports = self._exported(shipped.students[0], full.validation.rows)
@@ -310,6 +316,7 @@ class _Run:
                 "validation": full.validation.count,
                 "test": self.test.count,
                 "more": 0 if self.more is None else self.more.count,
+                "more_are": "rows of the pool" if self.problem.pool is not None else "made rows",
                 "removed": self.split.removed,
                 "repeated_test": self.split.repeated,
                 "seen_test": self.split.seen,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -69,6 +70,7 @@ class Finalists:
         files: where they are stored, within the folder of the run.
         validation: their figures on the validation rows of their seed.
         size_bytes, latency, excess: of the exported file of the first seed.
+        drop: against the teacher, of the first seed.
     """
 
     arm: Arm
@@ -80,6 +82,7 @@ class Finalists:
     size_bytes: int | None
     latency: Latency | None
     excess: dict[str, float]
+    drop: float | None
 
     @property
     def meets_limits(self) -> bool:
@@ -172,6 +175,7 @@ class Finals:
             first.stored["size_bytes"],
             _latency(first.stored["latency"]),
             first.stored["excess"],
+            first.stored["drop"],
         )
 
     def _finished(self, arm: Arm, trial: Trial, *, seed: int) -> Mapping[str, Any]:
@@ -189,12 +193,13 @@ class Finals:
         path.parent.mkdir(exist_ok=True)
         path = save_student(student, path)
         size, latency, excess = None, None, {}
+        drop = self.judge.drop(figures, rows)
         if seed == 0:
             some = rows.validation.take(np.arange(min(1000, rows.validation.count))).rows
             seconds = SECONDS if self.judge.limits.latency is not None else SECONDS_IF_NO_LIMIT
             size = self.judge.size(student, some)
             latency = None if size is None else self.judge.latency(student, some, seconds=seconds)
-            excess = self.judge.limits.excess(size=size, latency=upper_end(latency), drop=self.judge.drop(figures, rows))
+            excess = self.judge.limits.excess(size=size, latency=upper_end(latency), drop=drop)
         found = {
             "file": str(path.relative_to(self.folder.path)),
             "sha256": sha256_of(path),
@@ -202,6 +207,7 @@ class Finals:
             "size_bytes": size,
             "latency": None if latency is None else asdict(latency),
             "excess": excess,
+            "drop": drop if math.isfinite(drop) else None,
         }
         self.folder.write(name, found)
         return found

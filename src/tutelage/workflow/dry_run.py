@@ -23,9 +23,9 @@ from tutelage.softlabels.querying import query
 from tutelage.workflow.distillation.given.part import Part, part_of
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 from tutelage.workflow.distillation.given.split import Places, Split, parts_of, split
-from tutelage.workflow.distillation.plan import MADE_ROWS, SEARCH_CELLS, Plan
+from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.distillation.searching.arms import Arm, arms_of
-from tutelage.workflow.distillation.searching.rows import FEWEST_ROWS, TEXT_CELLS
+from tutelage.workflow.distillation.searching.rows import made_rows, searched_rows
 from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.training import Prepared
 from tutelage.workflow.distillation.searching.usable import Usable, usable_students
@@ -159,7 +159,7 @@ def _more(problem: Problem, found: Split) -> tuple[int, str]:
         return len(found.pool), f"{len(found.pool):,} rows of the pool"
     if problem.cannot_make_rows:
         return 0, ""
-    count = min(MADE_ROWS, 5 * len(found.development))
+    count = made_rows(len(found.development))
     return count, f"{count:,} made rows"
 
 
@@ -211,9 +211,7 @@ def _part(problem: Problem, asked: Any, places: Places) -> Part:
 
 def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train: int, more: int) -> tuple[float, float]:
     """Seconds of the search and of the training of all seeds, from one fit of each student to a few rows."""
-    rows = few.train.rows
-    columns = TEXT_CELLS if isinstance(rows, list) else int(np.prod(np.shape(rows)[1:])) or 1
-    most = max(SEARCH_CELLS // columns, FEWEST_ROWS)
+    most = searched_rows(few.train.rows)
     judge = Judge(plan.metric, "truth", plan.limits, plan.exports[0])
     search = finals = 0.0
     measured = {family.name: _fit_and_file(family, arms[-1] if not arms[-1].more_rows else arms[0], few, judge) for family in plan.families}

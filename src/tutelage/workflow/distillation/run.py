@@ -48,7 +48,7 @@ from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
 from tutelage.workflow.distillation.reporting.tracking import track
 from tutelage.workflow.distillation.reporting.write import write_report
 from tutelage.workflow.distillation.searching.arms import Arm, arms_of
-from tutelage.workflow.distillation.searching.rows import DevelopmentRows
+from tutelage.workflow.distillation.searching.rows import DevelopmentRows, made_rows
 from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import plain_model, usable_students
@@ -194,7 +194,7 @@ class _Run:
             return None, ""
         development, seed = self.split.development, self.plan.seed
         some = np.sort(np.random.default_rng(seed).permutation(development)[: MADE_ROWS // 2])
-        count = min(MADE_ROWS, 5 * len(development))
+        count = made_rows(len(development))
         made, sources = _like(self.problem.every_column(some), count, seed=seed)
         self.made_from = some[sources]
         rows = RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Places, Split, not_validated, parts_of
-from tutelage.workflow.distillation.plan import SEARCH_CELLS
+from tutelage.workflow.distillation.plan import MADE_ROWS, SEARCH_CELLS
 from tutelage.workflow.distillation.searching.training import Prepared
 
 FEWEST_ROWS = 1000
@@ -16,6 +18,17 @@ TEXT_CELLS = 2000
 """What a text counts as: the columns of a matrix that takes as long."""
 FIRST_LOOK = 200
 """Rows on which each kind of student is tried before the search."""
+
+
+def searched_rows(rows: Any) -> int:
+    """The most rows of this kind that a trial is fitted on."""
+    columns = TEXT_CELLS if isinstance(rows, list) else int(np.prod(np.shape(rows)[1:])) or 1
+    return max(SEARCH_CELLS // columns, FEWEST_ROWS)
+
+
+def made_rows(development: int) -> int:
+    """The number of rows that are made from so many to train and validate on."""
+    return min(MADE_ROWS, 5 * development)
 
 
 class DevelopmentRows:
@@ -45,7 +58,7 @@ class DevelopmentRows:
     def for_search(self) -> Prepared:
         """The rows of trials: those of the first seed, but no more than a trial can be fitted on in seconds."""
         train, validation = self._places(0)
-        most = max(SEARCH_CELLS // self._columns(), FEWEST_ROWS)
+        most = searched_rows(self._given.rows)
         more = self._more_of(validation)
         more = None if more is None else more.take(self._some(np.arange(more.count), most))
         return self._prepared(self._given.take(self._some(train, most)), self._given.take(validation), more)
@@ -71,11 +84,6 @@ class DevelopmentRows:
     def _some(self, places: Places, most: int) -> Places:
         """Some of the rows, drawn once: fewer are among those of more."""
         return places[np.random.default_rng(self._seed).permutation(len(places))[:most]]
-
-    def _columns(self) -> int:
-        """How many cells a row counts as."""
-        rows = self._given.rows
-        return TEXT_CELLS if isinstance(rows, list) else int(np.prod(np.shape(rows)[1:])) or 1
 
     def _prepared(self, train: Part, validation: Part, more: Part | None) -> Prepared:
         return Prepared(self._problem.form, train, validation, more, self._problem.schema, isinstance(train.rows, list))

@@ -118,7 +118,7 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
         how=found.how,
         arms={arm.name: arm.meaning for arm in arms},
         students=tuple(family.name for family in plan.families),
-        notes=usable.notes,
+        notes=(*found.notes, *usable.notes),
         asked=asked,
         seconds={**seconds, "total": sum(seconds.values())},
         settings={

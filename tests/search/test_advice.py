@@ -4,6 +4,7 @@ from tutelage.core.records import Comparison
 from tutelage.search.advice import Advice, CurvePoint, Metric, about_limits, about_rows, about_size, about_teacher, nothing_helps
 from tutelage.search.study import Trial
 
+MADE = {"rows": "made rows", "arm": "answers, more rows"}
 ACCURACY, SQUARED = Metric("accuracy", higher=True), Metric("mse", higher=False)
 
 
@@ -12,13 +13,13 @@ def curve(*means, spread=0.01):
 
 
 def test_a_rising_curve_asks_for_more_rows():
-    found = about_rows(curve(0.80, 0.85, 0.88), ACCURACY)
+    found = about_rows(curve(0.80, 0.85, 0.88), ACCURACY, **MADE)
     assert found.helps
     assert "80.0 % without them and 88.0 % with all 2,000, and the last 1,000 still changed it from 85.0 %" in found.sentence
 
 
 def test_a_flat_curve_says_from_where():
-    found = about_rows(curve(0.80, 0.88, 0.88, 0.88), ACCURACY)
+    found = about_rows(curve(0.80, 0.88, 0.88, 0.88), ACCURACY, **MADE)
     assert not found.helps
     assert "is flat from 1,000 on" in found.sentence
     assert found.figures["flat from"] == 1000
@@ -26,18 +27,18 @@ def test_a_flat_curve_says_from_where():
 
 @pytest.mark.parametrize("means", [(0.88, 0.88, 0.88), (0.88, 0.80, 0.70)])
 def test_rows_that_bring_nothing_are_called_so(means):
-    found = about_rows(curve(*means), ACCURACY)
+    found = about_rows(curve(*means), ACCURACY, **MADE)
     assert not found.helps
     assert "does not gain by them" in found.sentence
 
 
 def test_lower_squared_errors_are_better():
-    assert about_rows(curve(3.0, 2.0, 1.0), SQUARED).helps
-    assert "3 without them and 1 with all" in about_rows(curve(3.0, 2.0, 1.0), SQUARED).sentence
+    assert about_rows(curve(3.0, 2.0, 1.0), SQUARED, **MADE).helps
+    assert "3 without them and 1 with all" in about_rows(curve(3.0, 2.0, 1.0), SQUARED, **MADE).sentence
 
 
 def test_a_curve_of_one_point_says_nothing():
-    assert about_rows(curve(0.8), ACCURACY) is None
+    assert about_rows(curve(0.8), ACCURACY, **MADE) is None
 
 
 def trial(number, loss, size, over=0.0):
@@ -56,12 +57,37 @@ def test_without_students_beyond_the_limits_nothing_is_said_of_larger_ones():
     assert about_size([trial(0, 0.2, 900, over=-0.5)], trial(0, 0.2, 900), ACCURACY, rows=500) is None
 
 
-@pytest.mark.parametrize(("verdict", "helps"), [("no difference", True), ("beats", True), ("worse", False)])
-def test_a_better_teacher_helps_where_the_student_has_reached_its_own(verdict, helps):
-    comparison = Comparison("answers", "teacher", "accuracy", 0.0, (-0.1, 0.1), verdict, "?", "seeds and test rows")
+def test_more_rows_are_named_and_must_gain_a_noticeable_share():
+    found = about_rows(curve(0.80, 0.8501, 0.8502), ACCURACY, **MADE)
+    assert found.helps is False
+    assert found.sentence.startswith(
+        "More made rows would not help: on validation rows the accuracy of the arm 'answers, more rows' is 80.0 %"
+    )
+    assert found.sentence.endswith("the last 1,000 changed it only from 85.0 %.")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ends", "helps"),
+    [
+        ("no difference", (-0.001, 0.002), True),
+        ("no difference", (-0.1, 0.1), None),
+        ("beats", (0.01, 0.1), True),
+        ("worse", (-0.1, -0.01), False),
+    ],
+)
+def test_a_better_teacher_helps_where_the_student_is_shown_to_have_reached_its_own(verdict, ends, helps):
+    comparison = Comparison("answers", "teacher", "accuracy", 0.0, ends, verdict, "?", "seeds and test rows")
     found = about_teacher(comparison, student=0.9, teacher=0.91, metric=ACCURACY)
-    assert found.helps == helps
+    assert found.helps is helps
     assert "90.0 % on the test rows, the teacher 91.0 %" in found.sentence
+    assert about_teacher(comparison, student=0.9, teacher=0.91, metric=ACCURACY, taught=False).helps is None
+
+
+def test_squared_errors_are_as_good_by_their_upper_end():
+    ends = {"near": (-3.0, 0.01), "far": (-0.01, 3.0)}
+    found = {name: Comparison("answers", "teacher", "mse", 0.0, one, "no difference", "?", "test rows") for name, one in ends.items()}
+    assert about_teacher(found["near"], student=1.0, teacher=1.0, metric=SQUARED).helps
+    assert about_teacher(found["far"], student=1.0, teacher=1.0, metric=SQUARED).helps is None
 
 
 def test_the_nearest_student_is_measured_against_each_limit_it_exceeds():
@@ -77,4 +103,6 @@ def test_the_nearest_student_is_measured_against_each_limit_it_exceeds():
 def test_nothing_helps_is_said_only_where_nothing_does():
     no, yes = Advice("more rows", False, "No."), Advice("better teacher", True, "Yes.")
     assert nothing_helps([no, yes]) == (no, yes)
+    unknown = Advice("better teacher", None, "?")
+    assert nothing_helps([no, unknown]) == (no, unknown)
     assert nothing_helps([no])[-1].about == "nothing"

@@ -16,7 +16,7 @@ from tutelage.search.study import Trial
 
 Subject = Literal["limits", "more rows", "larger student", "better teacher", "nothing"]
 NOTICEABLE = 0.02
-"""The share of a loss by which another is lower, where its standard error is not known."""
+"""The least share of a loss that counts as a gain, and within which two are equal; also where a standard error is not known."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Advice:
 
     Attributes:
         about: the change; "limits" where no student meets them.
-        helps: whether it would help.
+        helps: whether it would help; None if that is not known.
         sentence: with the figures it rests on.
         figures: the same as numbers, by name.
     """
 
     about: Subject
-    helps: bool
+    helps: bool | None
     sentence: str
     figures: Mapping[str, float] = field(default_factory=dict)
 
@@ -75,32 +75,37 @@ class Metric:
         return np.array([1 - value if self.higher else value for value in values], dtype=np.float64)
 
 
-def about_rows(curve: Sequence[CurvePoint], metric: Metric) -> Advice | None:
+def about_rows(curve: Sequence[CurvePoint], metric: Metric, *, rows: str, arm: str) -> Advice | None:
     """Whether more rows without ground truth would help: where the curve flattens.
 
     Args:
         curve: by rising number of rows, the last with all of them; at least two points with the same seeds.
         metric: of the points.
+        rows: what they are, such as "made rows".
+        arm: whose students learn from them.
 
     Example:
         >>> curve = [CurvePoint(0, (0.80, 0.81)), CurvePoint(500, (0.85, 0.86)), CurvePoint(1000, (0.85, 0.86))]
-        >>> about_rows(curve, Metric("accuracy", higher=True)).helps
+        >>> about_rows(curve, Metric("accuracy", higher=True), rows="made rows", arm="answers, more rows").helps
         False
     """
     if len(curve) < 2:
         return None
-    first, *_, before, last = curve if len(curve) > 2 else (curve[0], *curve)
+    first, before, last = curve[0], curve[-2], curve[-1]
     losses = np.stack([metric.losses(point.values) for point in curve])
     flat = curve[smallest_of_equals(losses, [point.rows for point in curve])]
     figures = {f"{metric.name} with {point.rows} rows": point.mean for point in curve} | {"flat from": float(flat.rows)}
-    ends = f"{metric.shown(first.mean)} without them and {metric.shown(last.mean)} with all {last.rows:,}"
+    ends = f"of the arm {arm!r} is {metric.shown(first.mean)} without them and {metric.shown(last.mean)} with all {last.rows:,}"
+    helps = flat is last and losses[-2].mean() - losses[-1].mean() >= NOTICEABLE * losses[-2].mean()
     if flat is last:
-        rise = f"the last {last.rows - before.rows:,} still changed it from {metric.shown(before.mean)}"
-        sentence = f"More unlabelled rows would help: on validation rows the {metric.name} is {ends}, and {rise}."
-        return Advice("more rows", True, sentence, figures)
-    where = f"is flat from {flat.rows:,} on" if flat.rows else "does not gain by them"
-    sentence = f"More unlabelled rows would not help: on validation rows the {metric.name} is {ends}, and {where}."
-    return Advice("more rows", False, sentence, figures)
+        where = (
+            f"the last {last.rows - before.rows:,} {'still changed it' if helps else 'changed it only'} from {metric.shown(before.mean)}"
+        )
+    else:
+        where = f"it is flat from {flat.rows:,} on" if flat.rows else "it does not gain by them"
+    would = "would help" if helps else "would not help"
+    sentence = f"More {rows} {would}: on validation rows the {metric.name} {ends}, and {where}."
+    return Advice("more rows", bool(helps), sentence, figures)
 
 
 def about_size(trials: Sequence[Trial], chosen: Trial, metric: Metric, *, rows: int) -> Advice | None:
@@ -128,34 +133,49 @@ def about_size(trials: Sequence[Trial], chosen: Trial, metric: Metric, *, rows: 
     return Advice("larger student", False, f"A larger student would not help: {found}, {against}.", figures)
 
 
-def about_teacher(comparison: Comparison, *, student: float, teacher: float, metric: Metric) -> Advice:
+def about_teacher(comparison: Comparison, *, student: float, teacher: float, metric: Metric, taught: bool = True) -> Advice:
     """Whether the student is as good as its teacher, so that only a better one could teach it more.
+
+    It is as good if the interval of the difference ends at most `NOTICEABLE` of the teacher's loss below it.
 
     Args:
         comparison: of the student and the teacher on the test rows.
         student: its metric there.
         teacher: that of the teacher.
         metric: that decides.
+        taught: whether the student learnt from the teacher; otherwise nothing is known of a better one.
     """
     figures = {"student": student, "teacher": teacher}
     both = f"the student has {metric.name} {metric.shown(student)} on the test rows, the teacher {metric.shown(teacher)}"
+    if not taught:
+        return Advice(
+            "better teacher", None, f"Whether a better teacher would help is not known: {both}, and it did not learn from it.", figures
+        )
     if comparison.verdict == "worse":
         return Advice("better teacher", False, f"The student has not reached its teacher: {both}.", figures)
-    return Advice("better teacher", True, f"A better teacher would help: {both}, and there is no more to learn from this one.", figures)
+    behind = max(0.0, -comparison.ci95[0] if metric.higher else comparison.ci95[1])
+    if behind <= NOTICEABLE * float(metric.losses([teacher])[0]):
+        return Advice("better teacher", True, f"A better teacher would help: {both}, and there is no more to learn from this one.", figures)
+    least = f"{100 * behind:.1f} points" if metric.higher else f"{behind:.3g}"
+    why = f"the student may be as good as this one or worse by {least}"
+    return Advice("better teacher", None, f"Whether a better teacher would help is not known: {both}, and {why}.", figures)
 
 
-def about_limits(excess: Mapping[str, float], figures: Mapping[str, float | None], limits: Mapping[str, float | None]) -> Advice | None:
+def about_limits(
+    excess: Mapping[str, float], figures: Mapping[str, float | None], limits: Mapping[str, float | None], *, drop_unit: str = "points"
+) -> Advice | None:
     """How far the nearest student is from which limit; None if it meets all.
 
     Args:
         excess: for each limit, how far it is exceeded as a share.
         figures: what was measured: "size" in bytes, "latency" in microseconds, "drop".
         limits: by the same names.
+        drop_unit: of the drop.
     """
     beyond = {name: value for name, value in excess.items() if value > 0}
     if not beyond:
         return None
-    units = {"size": "bytes", "latency": "us", "drop": "points or per cent"}
+    units = {"size": "bytes", "latency": "us", "drop": drop_unit}
     parts = []
     for name in sorted(beyond, key=lambda one: -beyond[one]):
         figure, limit = figures.get(name), limits.get(name)
@@ -165,7 +185,7 @@ def about_limits(excess: Mapping[str, float], figures: Mapping[str, float | None
 
 
 def nothing_helps(found: Sequence[Advice]) -> tuple[Advice, ...]:
-    """The advice, and that nothing would help if none of it would."""
-    if any(one.helps for one in found):
+    """The advice, and that nothing would help if it is known that none of it would."""
+    if any(one.helps is not False for one in found):
         return tuple(found)
     return (*found, Advice("nothing", False, "Nothing that was tried would make this student better."))

@@ -3,7 +3,16 @@ from dataclasses import replace
 import pytest
 
 from tutelage.core.records import Interval
-from tutelage.report.distillation.sentences import cut, detectable, limits_of, settings_of, signed_difference, span, summary_of
+from tutelage.report.distillation.sentences import (
+    calibration_of,
+    cut,
+    detectable,
+    disagreement_of,
+    settings_of,
+    signed_difference,
+    span,
+    summary_of,
+)
 
 
 def test_settings_are_text():
@@ -37,18 +46,6 @@ def test_what_no_run_could_have_found_is_none(binary):
     assert [detectable(replace(one, detectable=value)) for value in (0.0123, 1.2, None)] == ["1.2 points", "none", "-"]
 
 
-def test_limits_say_what_is_allowed_and_measured(binary):
-    size, latency, drop = limits_of(binary)
-    assert (size["allowed"], size["measured"], size["met"]) == ("5 kB", "3.95 kB", True)
-    assert (latency["allowed"], latency["measured"]) == ("55 µs", "48.4 µs")
-    assert (drop["allowed"], drop["measured"]) == ("2 points", "1.4 points")
-
-
-def test_a_limit_that_was_not_measured_is_not_met(binary):
-    arms = tuple(replace(arm, excess={}) for arm in binary.arms)
-    assert [(one["measured"], one["met"]) for one in limits_of(replace(binary, arms=arms))] == [("-", False)] * 3
-
-
 def test_the_summary_names_the_task(binary):
     assert summary_of(binary) == "Two classes; 3,000 rows."
     assert "fidelity to the teacher" in summary_of(replace(binary, against="teacher"))
@@ -57,3 +54,9 @@ def test_the_summary_names_the_task(binary):
 def test_long_names_are_cut():
     assert cut("x" * 200) == "x" * 59 + "…"
     assert cut("short") == "short"
+
+
+def test_figures_beside_weighted_ones_say_that_rows_count_alike(binary, figures):
+    for text in (calibration_of, disagreement_of):
+        assert "Rows count alike here, whatever their weights." in text(binary, replace(figures, weighted=True))
+        assert "weights" not in text(binary, figures)

@@ -9,8 +9,9 @@ from typing import Any
 
 from tutelage.core.errors import printable, require
 from tutelage.report.distillation.figures import Figures
+from tutelage.report.distillation.limits import limit_text, limits_of
 from tutelage.report.distillation.records import DistillationRecord
-from tutelage.report.distillation.sentences import disagreement_of, limit_text, limits_of
+from tutelage.report.distillation.sentences import disagreement_of
 from tutelage.report.distillation.view import view_of
 from tutelage.report.distillation.words import SHARES
 
@@ -76,7 +77,7 @@ def _body(record: DistillationRecord, figures: Figures) -> str:
         _bullets(
             [
                 *limits,
-                disagreement_of(record, figures.disagreement),
+                disagreement_of(record, figures),
                 "Intervals do not cover another teacher, nor rows that are drawn otherwise than the test rows.",
                 *(one["sentence"] for one in view.findings),
             ]

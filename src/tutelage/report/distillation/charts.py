@@ -85,9 +85,9 @@ def cost_chart(record: DistillationRecord) -> str:
         return ""
     trials = [(trial["latency_us"], scaled(metric, trial["scores"][metric])) for trial in record.front if trial.get("latency_us")]
     bounds = [one for one in (record.limits.get("latency"),) if one is not None]
-    least = _least(record)
+    lowest = least(record)
     across = [one.latency.p50_us for one in points] + [latency for latency, _ in trials] + bounds
-    up = [one.value for one in points] + [value for _, value in trials] + ([] if least is None else [least])
+    up = [one.value for one in points] + [value for _, value in trials] + ([] if lowest is None else [lowest])
 
     def draw(width: float) -> Drawing:
         label = f"{FIGURES.get(metric, metric)} against latency; the values are in the table of arms"
@@ -98,9 +98,9 @@ def cost_chart(record: DistillationRecord) -> str:
         for bound in bounds:
             drawing.line([(x(bound), y.start), (x(bound), y.end)], "limit")
             drawing.text(x(bound) + 4, y.start - 6, f"limit {microseconds(bound)}", "limit-name")
-        if least is not None:
-            drawing.line([(x.start, y(least)), (x.end, y(least))], "limit")
-            drawing.text(x.end, y(least) - 4, f"largest drop, {_drop_text(record)}", "limit-name", anchor="end")
+        if lowest is not None:
+            drawing.line([(x.start, y(lowest)), (x.end, y(lowest))], "limit")
+            drawing.text(x.end, y(lowest) - 4, f"largest drop, {_drop_text(record)}", "limit-name", anchor="end")
         for latency, value in trials:
             drawing.circle(x(latency), y(value), 3, "trial", f"trial: {microseconds(latency)}")
         drawing.line(_steps([(x(one.latency.p50_us), y(one.value)) for one in _front(points, metric)]), "front")
@@ -215,11 +215,14 @@ def _radii(points: Sequence[_Point]) -> dict[str, float]:
     }
 
 
-def _least(record: DistillationRecord) -> float | None:
-    """The figure of the teacher on the test rows less the largest drop; None without such a limit or where it is of another figure."""
+def least(record: DistillationRecord) -> float | None:
+    """The figure of the teacher on the test rows less the largest drop; None without such a limit or where it is of another figure.
+
+    A drop of values without ground truth is of the variance of the teacher's answers, which the record does not hold.
+    """
     drop, metric = record.limits.get("drop"), record.metric
     teacher = next((arm for arm in record.arms if arm.kind == "teacher"), None)
-    if drop is None or teacher is None or metric not in (*SHARES, "mse"):
+    if drop is None or teacher is None or metric not in (*SHARES, "mse") or (metric == "mse" and record.against == "teacher"):
         return None
     value = teacher.mean(metric)
     return 100 * value - drop if metric in SHARES else value * (1 + drop / 100)

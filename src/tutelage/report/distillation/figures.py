@@ -133,6 +133,7 @@ class Figures:
         disagreement: where student and teacher disagree.
         shown: single rows; empty unless they were asked for.
         loading: how to load each of the student's files.
+        weighted: whether the test rows have weights, which these figures leave out: rows count alike.
     """
 
     student: str
@@ -141,6 +142,7 @@ class Figures:
     disagreement: Disagreement
     shown: tuple[ShownRow, ...] = ()
     loading: tuple[Loading, ...] = ()
+    weighted: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, with a checksum."""
@@ -167,6 +169,7 @@ class Figures:
             ),
             tuple(ShownRow(**one) for one in plain["shown"]),
             tuple(Loading(**one) for one in plain["loading"]),
+            plain["weighted"],
         )
 
 

@@ -32,6 +32,8 @@ class ArmResult:
         size_bytes: of the exported file of the first seed; of the teacher's pickle, if it has one.
         latency: of one row in that file; None if not measured.
         excess: for each limit, how far the first seed exceeds it, as a share; 0 or less meets it.
+        drop: how much worse than the teacher the first seed is on validation rows, in the unit of `Limits.drop`; negative if it is better,
+            None if it is not known.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ArmResult:
     size_bytes: int | None = None
     latency: Latency | None = None
     excess: Mapping[str, float] = field(default_factory=dict)
+    drop: float | None = None
 
     def mean(self, figure: str, of: Literal["validation", "test"] = "test") -> float:
         """The mean over seeds of one figure."""

@@ -9,7 +9,7 @@ from tutelage.core.records import Comparison, Interval
 from tutelage.report.distillation.figures import Disagreement, Figures
 from tutelage.report.distillation.records import DistillationRecord
 from tutelage.report.distillation.words import SHARES, figure
-from tutelage.report.words import counted, heading, kilobytes, microseconds
+from tutelage.report.words import counted, heading
 
 TASKS = {"binary": "two classes", "multiclass": "{} classes", "multilabel": "{} labels", "regression": "values"}
 
@@ -87,56 +87,30 @@ def verdict_note(record: DistillationRecord) -> str:
     return " ".join(parts)
 
 
-def limits_of(record: DistillationRecord) -> list[dict[str, Any]]:
-    """Each limit: what is allowed, what was measured of the chosen student, and whether it is met."""
-    chosen = record.arm(record.chosen)
-    found = []
-    for name, text in (("size", kilobytes), ("latency", microseconds), ("drop", _drop(record))):
-        allowed = record.limits.get(name)
-        if allowed is None:
-            continue
-        excess = chosen.excess.get(name)
-        found.append(
-            {
-                "name": _LIMITS[name],
-                "allowed": text(allowed),
-                "measured": "-" if excess is None else text(allowed + excess * (allowed or 1)),
-                "note": {"latency": "upper end of the interval", "drop": "on validation rows"}.get(name, ""),
-                "met": excess is not None and excess <= 0,
-            }
-        )
-    return found
-
-
-def limit_text(limit: Mapping[str, Any]) -> str:
-    """One of `limits_of` as a sentence."""
-    return f"Limit of the {limit['name']}: {limit['allowed']}; measured {limit['measured']}, {'met' if limit['met'] else 'exceeded'}."
-
-
-_LIMITS = {"size": "size of the exported file", "latency": "latency of one row", "drop": "drop against the teacher"}
-
-
-def _drop(record: DistillationRecord) -> Any:
-    unit = "% of the squared error" if record.task == "regression" else "points"
-    return lambda value: f"{value:.3g} {unit}"
+def weights_note(figures: Figures) -> str:
+    """What is to be known of figures beside those that are weighted; "" if no row has a weight."""
+    return " Rows count alike here, whatever their weights." if figures.weighted else ""
 
 
 def calibration_of(record: DistillationRecord, figures: Figures) -> str:
     """What the reliability diagram shows."""
     errors = {one.name: one.error for one in figures.reliability if one.error is not None}
     if record.task == "regression":
-        return (
-            "Test rows in ten groups of equal size by predicted value; a model without bias lies on the line. Larger marks hold more rows."
-        )
+        groups = "Test rows in ten groups of equal size by predicted value; a model without bias lies on the line."
+        return f"{groups} Larger marks hold more rows.{weights_note(figures)}"
     named = [f"{100 * error:.1f} % for {'the teacher' if name == 'teacher' else 'the student'}" for name, error in errors.items()]
     return (
         "Test rows by confidence in the predicted class, first seed; a calibrated model lies on the line. Larger marks hold more rows. "
-        f"The expected calibration error is {' and '.join(named)}."
+        f"The expected calibration error is {' and '.join(named)}.{weights_note(figures)}"
     )
 
 
-def disagreement_of(record: DistillationRecord, found: Disagreement) -> str:
+def disagreement_of(record: DistillationRecord, figures: Figures) -> str:
     """How often student and teacher disagree, and who is right then."""
+    return _disagreement(record, figures.disagreement) + weights_note(figures)
+
+
+def _disagreement(record: DistillationRecord, found: Disagreement) -> str:
     if found.quantiles:
         parts = [f"{100 * share:.0f} % of the test rows by at most {difference:.3g}" for share, difference in found.quantiles]
         spread = "" if found.spread is None else f"; the teacher's answers have a standard deviation of {found.spread:.3g}"

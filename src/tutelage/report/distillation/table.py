@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tutelage.core.errors import printable
+from tutelage.report.distillation.limits import limit_text, limits_of
 from tutelage.report.distillation.records import DistillationRecord
-from tutelage.report.distillation.sentences import limit_text, limits_of, signed_difference
+from tutelage.report.distillation.sentences import signed_difference
 from tutelage.report.distillation.view import view_of_arms
 from tutelage.report.distillation.words import FIGURES
 from tutelage.report.table import VERDICT_STYLES

@@ -7,21 +7,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tutelage.core.records import Comparison
-from tutelage.report.distillation.charts import kind_of
+from tutelage.report.distillation.charts import kind_of, least
 from tutelage.report.distillation.figures import ClassDisagreement, Figures
 from tutelage.report.distillation.glossary import GLOSSARY
+from tutelage.report.distillation.limits import limits_of
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
 from tutelage.report.distillation.sentences import (
     calibration_of,
     cut,
     detectable,
     disagreement_of,
-    limits_of,
     settings_of,
     signed_difference,
     span,
     summary_of,
     verdict_note,
+    weights_note,
 )
 from tutelage.report.distillation.words import FIGURES, SHARES, figure
 from tutelage.report.records import Matrix
@@ -82,6 +83,7 @@ class View:
     calibration: str
     matrix: Matrix | None
     key: str
+    weights_note: str
     confused: list[tuple[str, str, int]]
     disagreement: str
     class_heading: str
@@ -104,7 +106,7 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
     by_class = [one for one in figures.disagreement.by_class if one.disagree]
     spent = [(name, seconds) for name, seconds in record.seconds.items() if name != "total"]
     kinds = [(kind, name) for kind, name in KINDS.items() if kind in shown]
-    limited = any(record.limits.get(name) is not None for name in ("latency", "drop"))
+    limited = record.limits.get("latency") is not None or least(record) is not None
     return View(
         teacher_name=_file_name(record.title),
         summary=summary_of(record),
@@ -132,8 +134,9 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
         calibration=calibration_of(record, figures),
         matrix=matrix,
         key=key,
+        weights_note=weights_note(figures),
         confused=_confused(figures),
-        disagreement=disagreement_of(record, figures.disagreement),
+        disagreement=disagreement_of(record, figures),
         class_heading="Label" if record.task == "multilabel" else "Teacher decides",
         names_others=any(one.most_often for one in by_class),
         by_class=[replace(one, name=cut(one.name), most_often=cut(one.most_often)) for one in by_class[:MOST_ROWS]],
@@ -202,7 +205,9 @@ def _validation_note(record: DistillationRecord) -> str:
     size = f"{100 * abs(found - said):.1f} points" if metric in SHARES else f"{abs(found - said):.3g}"
     better = found >= said if metric in SHARES else found <= said
     said_and_found = f"Of the chosen student, validation says {figure(metric, said)} and test {figure(metric, found)}: {size} "
-    return said_and_found + ("better." if better else "worse. Validation chose it, and is a little too kind for that.")
+    return said_and_found + (
+        "better." if better else "worse. Validation chose it, which makes it somewhat too kind; other rows and few rows change it too."
+    )
 
 
 def _comparison(one: Comparison) -> dict[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tutelage.core.records import Comparison
+from tutelage.report.distillation.limits import exceeded
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
 
+LABELS, PLAIN = "labels", "plain model"
 SHARES = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
 FIGURES = {
     "accuracy": "accuracy",
@@ -22,42 +24,75 @@ def figure(metric: str, value: float) -> str:
 
 
 def difference(comparison: Comparison) -> str:
-    """The size of a difference, with its interval."""
-    low, high = comparison.ci95
-    sign = -1.0 if comparison.difference < 0 else 1.0
-    ends = sorted((sign * low, sign * high))
+    """The size of a difference, with its interval; with its sign where there is no verdict, which would say its direction."""
+    if comparison.verdict == "no difference":
+        values, sign = (comparison.difference, *comparison.ci95), "+"
+    else:
+        by = -1.0 if comparison.difference < 0 else 1.0
+        low, high = sorted(by * end for end in comparison.ci95)
+        values, sign = (abs(comparison.difference), low, high), ""
     if comparison.metric in SHARES:
-        return f"{100 * abs(comparison.difference):.1f} points (95 %: {100 * ends[0]:.1f} to {100 * ends[1]:.1f})"
-    return f"{abs(comparison.difference):.3g} (95 %: {ends[0]:.3g} to {ends[1]:.3g})"
+        size, low, high = (100 * value for value in values)
+        return f"{size:{sign}.1f} points (95 %: {low:{sign}.1f} to {high:{sign}.1f})"
+    size, low, high = values
+    return f"{size:{sign}.3g} (95 %: {low:{sign}.3g} to {high:{sign}.3g})"
 
 
 def answer_of(record: DistillationRecord) -> str:
     """Which student to ship and why, or why distilling does not pay, in a sentence or two."""
+    parts = [_first(record), *_about_baselines(record), *_about_teacher(record), *_about_seen(record), *_about_looks(record)]
+    return " ".join(parts)
+
+
+def _first(record: DistillationRecord) -> str:
+    """What to do, by the limits and the verdicts: ship a student of the teacher, or one of the ground truth, or none."""
     chosen = record.arm(record.chosen)
-    what = FIGURES.get(record.metric, record.metric)
-    beyond = [name for name, value in chosen.excess.items() if value > 0]
-    first = f"{'Do not distil; ship' if chosen.kind == 'baseline' else 'Ship'} the {chosen.student} that learnt {chosen.meaning}"
     size = "" if chosen.size_bytes is None else f", {chosen.size_bytes / 1e3:.1f} kB"
-    first += f": {what} {figure(record.metric, chosen.mean(record.metric))} on the test rows{size}."
+    facts = f"{FIGURES.get(record.metric, record.metric)} {figure(record.metric, chosen.mean(record.metric))} on the test rows{size}"
+    student, beyond = _student(chosen), exceeded(record)
     if beyond:
-        worst = max(beyond, key=lambda name: chosen.excess[name])
-        first = f"No student meets the limits; the nearest exceeds the limit of {worst} by {100 * chosen.excess[worst]:.0f} %. " + first
-    return " ".join([first, *_about_labels(record), *_about_teacher(record), *_about_seen(record), *_about_looks(record)])
+        return f"No student meets the limits: the nearest, {student}, exceeds that of {beyond}. It has {facts}."
+    found = _baselines(record)
+    if any(one.a == chosen.name and one.verdict == "worse" for one in found):
+        return f"Do not distil. Validation chose {student}: {facts}."
+    if chosen.kind != "baseline":
+        return f"Ship {student}: {facts}."
+    beaten = any(one.b == chosen.name and one.verdict == "beats" for one in found)
+    return f"Validation chose {student}: {facts}." if beaten else f"Do not distil; ship {student}: {facts}."
 
 
-def _about_labels(record: DistillationRecord) -> list[str]:
-    found = next((one for one in record.comparisons if one.b == "labels"), None)
-    if found is None:
-        return []
-    taught, alone = _of(record.arm(found.a)), "the best student of the ground truth alone"
-    if record.arm(record.chosen).kind == "baseline":
-        but = f"On the test rows, though, {taught} beats it by {difference(found)}: validation did not show it."
-        return [but if found.verdict == "beats" else f"The best student of the teacher, {taught}, {_said(found)} it: {difference(found)}."]
-    if found.verdict == "beats":
-        return [f"It pays to distil: {taught} beats {alone} by {difference(found)}."]
+def _student(arm: ArmResult) -> str:
+    return f"the plain {arm.student} model of the ground truth" if arm.name == PLAIN else f"the {arm.student} that learnt {arm.meaning}"
+
+
+def _baselines(record: DistillationRecord) -> list[Comparison]:
+    """The comparisons with students that had no teacher; those of a chosen one only where it is part of them."""
+    chosen = record.arm(record.chosen)
+    found = [one for one in record.comparisons if one.b in (LABELS, PLAIN)]
+    return found if chosen.kind != "baseline" else [one for one in found if chosen.name in (one.a, one.b)]
+
+
+def _about_baselines(record: DistillationRecord) -> list[str]:
+    return [sentence for one in _baselines(record) if (sentence := _about_baseline(record, one))]
+
+
+def _about_baseline(record: DistillationRecord, found: Comparison) -> str:
+    a, b = record.arm(found.a), record.arm(found.b)
+    taught = f"the student of {a.meaning}"
+    alone = "the best student of the ground truth alone" if b.name == LABELS else _student(b)
+    if b.name == record.chosen:
+        if found.verdict == "beats":
+            return f"On the test rows, though, {taught} beats it by {difference(found)}; it was chosen because {record.reason}."
+        said = "is worse than" if found.verdict == "worse" else "shows no difference from"
+        return f"The best student of the teacher, {taught}, {said} it: {difference(found)}."
+    if b.name == PLAIN:
+        return f"{alone[0].upper()}{alone[1:]} is better than it by {difference(found)}." if found.verdict == "worse" else ""
+    if found.verdict == "no difference":
+        return f"Distilling shows no difference against {alone}: {difference(found)}{_unproven(record, found)}."
     if found.verdict == "worse":
-        return [f"Do not distil: {taught} is worse than {alone} by {difference(found)}."]
-    return [f"Distilling shows no difference against {alone}: {difference(found)}{_unproven(record, found)}."]
+        return f"{taught[0].upper()}{taught[1:]} is worse than {alone} by {difference(found)}."
+    pays = "" if any(one.verdict == "worse" for one in _baselines(record)) else "It pays to distil: "
+    return f"{pays or 'But '}{taught} beats {alone} by {difference(found)}."
 
 
 def _unproven(record: DistillationRecord, found: Comparison) -> str:
@@ -72,10 +107,6 @@ def _unproven(record: DistillationRecord, found: Comparison) -> str:
         none = share and found.detectable >= 1
         parts.append("; so few seeds find no difference at all" if none else f"; one below {size} would mostly go unnoticed")
     return "".join(parts)
-
-
-def _said(found: Comparison) -> str:
-    return "is worse than" if found.verdict == "worse" else "shows no difference from"
 
 
 def _about_seen(record: DistillationRecord) -> list[str]:
@@ -103,9 +134,5 @@ def _about_teacher(record: DistillationRecord) -> list[str]:
     if found is None:
         return []
     if found.verdict == "no difference":
-        return [f"There is no difference from the teacher: {difference(found)}."]
-    return [f"It is {'better' if found.verdict == 'beats' else 'worse'} than the teacher by {difference(found)}."]
-
-
-def _of(arm: ArmResult) -> str:
-    return f"the student of {arm.meaning}"
+        return [f"The chosen student shows no difference from the teacher: {difference(found)}."]
+    return [f"The chosen student is {'better' if found.verdict == 'beats' else 'worse'} than the teacher by {difference(found)}."]

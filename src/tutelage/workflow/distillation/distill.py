@@ -19,10 +19,11 @@ from tutelage.core.stages import Stages
 from tutelage.exporters.export import check_target, export
 from tutelage.report.distillation.page import render_distillation
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
-from tutelage.search.families import families_of
+from tutelage.search.families import Family, families_of
 from tutelage.search.limits import Limits
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.folder import file_name
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
 from tutelage.workflow.distillation.reporting.write import stored_figures
@@ -232,6 +233,7 @@ def plan_of(
         BadInput: one of them is of no use.
     """
     families = families_of(STUDENTS[task] if students is None else students, task)
+    _check_names(families)
     figures = {"truth": ["accuracy", "nll_nats", "brier"], "teacher": ["agreement", "kl_nats", "nll_nats", "brier"]}
     known = ["mse"] if task == "regression" else figures["truth" if has_truth else "teacher"]
     if metric is not None and metric not in known:
@@ -250,6 +252,19 @@ def plan_of(
         exports_asked_for=export is not None,
         show_rows=SHOWN_ROWS if flag("show_rows", show_rows) else 0,
     )
+
+
+def _check_names(families: Sequence[Family]) -> None:
+    """Refuse students whose files would have the same name, or none."""
+    names: dict[str, str] = {}
+    for family in families:
+        stem = file_name(family.name)
+        if not stem:
+            raise BadInput(f"students names a student {family.name!r}, of which no file can be named; use letters or digits.")
+        if stem in names:
+            alike = f"{names[stem]!r} and {family.name!r}"
+            raise BadInput(f"students names {alike}, which differ in capitals and punctuation alone; give each a name of its own.")
+        names[stem] = family.name
 
 
 def _targets(export: str | Iterable[str]) -> tuple[str, ...]:

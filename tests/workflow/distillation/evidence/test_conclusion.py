@@ -79,3 +79,9 @@ def test_what_is_shipped_is_compared_with_the_teacher():
     assert ("labels", "plain model") in pairs
     assert all(a != b for a, b in pairs)
     assert questions(["answers", "teacher"], "answers", "answers") == [("answers", "teacher", "Does the chosen student reach the teacher?")]
+
+
+def test_a_plain_model_that_is_shipped_is_compared_with_the_best_of_the_teacher():
+    names = ["labels", "answers", "plain model", "teacher"]
+    pairs = [(a, b) for a, b, _ in questions(names, "answers", "plain model")]
+    assert pairs == [("answers", "labels"), ("answers", "plain model"), ("plain model", "teacher")]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tutelage.core.answers import AnswerForm
-from tutelage.report.distillation.figures import ClassDisagreement
+from tutelage.report.distillation.figures import ClassDisagreement, Figures
 from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.reporting.pictures import figures_of
 
@@ -73,3 +73,11 @@ def test_values_have_quantiles_and_groups_of_equal_size():
     assert student.predicted[0] == pytest.approx(2.5)
     assert student.observed[0] == pytest.approx(3.0)
     assert student.error is None
+
+
+def test_weights_that_the_counts_leave_out_are_known():
+    weighted = Part(np.zeros((4, 2)), TEACHER, TRUTH, weights=np.array([1.0, 2.0, 3.0, 4.0]))
+    found = figures_of("answers", STUDENT, weighted, THREE)
+    assert found.weighted
+    assert Figures.from_json(found.to_json()).weighted
+    assert not figures_of("answers", STUDENT, part(TEACHER, TRUTH), THREE).weighted

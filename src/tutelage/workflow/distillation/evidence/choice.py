@@ -34,10 +34,8 @@ def choose(every: Sequence[Finalists], judge: Judge) -> tuple[Finalists, str]:
         judge: by what they were judged.
     """
     best = best_of(every, judge)
-    beyond = {name: value for name, value in best.excess.items() if value > 0}
-    if beyond:
-        worst = max(beyond, key=lambda name: beyond[name])
-        return best, f"it is the nearest to the limits: it exceeds that of {worst} by {100 * beyond[worst]:.0f} %"
+    if not best.meets_limits:
+        return best, "no student meets the limits, and it is the nearest to them"
     meeting = [one for one in every if one.meets_limits]
     losses = np.stack([validation_losses(one, judge) for one in meeting])
     chosen = meeting[smallest_of_equals(losses, [one.size_bytes for one in meeting])]

@@ -19,6 +19,7 @@ from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER, Ju
 
 TEACHER = "teacher"
 LABELS = "labels"
+PLAIN = "plain model"
 FALSE_VERDICTS = 0.05
 """How often a run may have any false verdict, over all questions and looks, counted on both sides."""
 Question = tuple[str, str, str]
@@ -127,6 +128,7 @@ def arm_result(one: Finalists, tested: Tested, kind: ArmKind) -> ArmResult:
         size_bytes=one.size_bytes,
         latency=one.latency,
         excess=one.excess,
+        drop=one.drop,
     )
 
 
@@ -152,16 +154,17 @@ def questions(names: Sequence[str], distilled: str, shipped: str) -> list[Questi
     """The pairs that are compared, with the question that each answers.
 
     Args:
-        names: of the arms.
+        names: of the arms; with the teacher if there is ground truth to compare it by.
         distilled: the arm of the teacher's students that is shipped, or the best of them by validation.
-        shipped: the arm that is shipped, which may be that of the ground truth.
+        shipped: the arm that is shipped, which may be one of the ground truth.
     """
     asked = [
         (distilled, LABELS, "Does the teacher help, compared with the ground truth alone?"),
+        *([(distilled, PLAIN, "Does the teacher help, compared with a plain model of the ground truth?")] if shipped == PLAIN else []),
         ("answers", "decisions", "Do the teacher's probabilities help more than its decisions?"),
         ("answers, more rows", "answers", "Do more rows help, labelled by the teacher?"),
         ("answers", "untuned", "Does tuning help?"),
-        (shipped, "plain model", "Is the chosen student better than a plain model of the ground truth?"),
+        (shipped, PLAIN, "Is the chosen student better than a plain model of the ground truth?"),
         (shipped, TEACHER, "Does the chosen student reach the teacher?"),
     ]
     return [(a, b, question) for a, b, question in asked if a in names and b in names and a != b]

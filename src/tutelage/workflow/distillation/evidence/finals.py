@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.core.errors import BadInput, TutelageError
+from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, TutelageError
 from tutelage.core.records import Latency
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.search.families import Family
@@ -69,6 +70,7 @@ class Finalists:
         files: where they are stored, within the folder of the run.
         validation: their figures on the validation rows of their seed.
         size_bytes, latency, excess: of the exported file of the first seed.
+        drop: against the teacher, of the first seed.
     """
 
     arm: Arm
@@ -80,6 +82,7 @@ class Finalists:
     size_bytes: int | None
     latency: Latency | None
     excess: dict[str, float]
+    drop: float | None
 
     @property
     def meets_limits(self) -> bool:
@@ -118,6 +121,8 @@ class Finals:
         for trial in ranked(trials)[:MOST_CANDIDATES]:
             try:
                 found.append((trial, self._finished(arm, trial, seed=0)))
+            except (DamagedFile, CannotWrite):
+                raise
             except TutelageError as error:  # settings that a part of the rows allowed
                 errors.append(str(error))
                 continue
@@ -129,19 +134,35 @@ class Finals:
         self.advance()
         return First(arm, trial, len(trials), stored)
 
-    def of_all_seeds(self, firsts: Sequence[First]) -> list[Finalists]:
-        """The students of all arms: seed by seed, so that the rows of one seed are in memory at a time."""
-        every: list[list[Mapping[str, Any]]] = [[first.stored] for first in firsts]
+    def of_all_seeds(self, firsts: Sequence[First]) -> tuple[list[Finalists], list[str]]:
+        """The students of all arms: seed by seed, so that the rows of one seed are in memory at a time.
+
+        Returns:
+            (students, notes): of the arms that have a student of every seed, and why the others are left out.
+        """
+        every: dict[str, list[Mapping[str, Any]]] = {first.arm.name: [first.stored] for first in firsts}
+        notes: list[str] = []
         for seed in range(1, self.seeds):
             self.prepared(seed)  # before threads ask for it
-            for stored, one in zip(every, in_threads(partial(self._next, seed=seed), firsts), strict=True):
-                stored.append(one)
-        return [self._finalists(first, stored) for first, stored in zip(firsts, every, strict=True)]
+            left = [first for first in firsts if first.arm.name in every]
+            for first, one in zip(left, in_threads(partial(self._next, seed=seed), left), strict=True):
+                if isinstance(one, str):
+                    notes.append(left_out(first.arm, f"its student of seed {seed} failed: {one}"))
+                    del every[first.arm.name]
+                else:
+                    every[first.arm.name].append(one)
+        return [self._finalists(first, every[first.arm.name]) for first in firsts if first.arm.name in every], notes
 
-    def _next(self, first: First, *, seed: int) -> Mapping[str, Any]:
-        found = self._finished(first.arm, first.trial, seed=seed)
-        self.advance()
-        return found
+    def _next(self, first: First, *, seed: int) -> Mapping[str, Any] | str:
+        """What is stored of one student, or why it could not be trained."""
+        try:
+            return self._finished(first.arm, first.trial, seed=seed)
+        except (DamagedFile, CannotWrite):
+            raise
+        except TutelageError as error:
+            return str(error)
+        finally:
+            self.advance()
 
     def _finalists(self, first: First, stored: Sequence[Mapping[str, Any]]) -> Finalists:
         return Finalists(
@@ -154,6 +175,7 @@ class Finals:
             first.stored["size_bytes"],
             _latency(first.stored["latency"]),
             first.stored["excess"],
+            first.stored["drop"],
         )
 
     def _finished(self, arm: Arm, trial: Trial, *, seed: int) -> Mapping[str, Any]:
@@ -171,12 +193,13 @@ class Finals:
         path.parent.mkdir(exist_ok=True)
         path = save_student(student, path)
         size, latency, excess = None, None, {}
+        drop = self.judge.drop(figures, rows)
         if seed == 0:
             some = rows.validation.take(np.arange(min(1000, rows.validation.count))).rows
             seconds = SECONDS if self.judge.limits.latency is not None else SECONDS_IF_NO_LIMIT
             size = self.judge.size(student, some)
             latency = None if size is None else self.judge.latency(student, some, seconds=seconds)
-            excess = self.judge.limits.excess(size=size, latency=upper_end(latency), drop=self.judge.drop(figures, rows))
+            excess = self.judge.limits.excess(size=size, latency=upper_end(latency), drop=drop)
         found = {
             "file": str(path.relative_to(self.folder.path)),
             "sha256": sha256_of(path),
@@ -184,9 +207,15 @@ class Finals:
             "size_bytes": size,
             "latency": None if latency is None else asdict(latency),
             "excess": excess,
+            "drop": drop if math.isfinite(drop) else None,
         }
         self.folder.write(name, found)
         return found
+
+
+def left_out(arm: Arm, why: str) -> str:
+    """The note on an arm that is left out."""
+    return f"The arm {arm.name!r} is left out: {why}"
 
 
 def _latency(stored: Mapping[str, Any] | None) -> Latency | None:

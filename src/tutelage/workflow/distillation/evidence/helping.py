@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tutelage.report.distillation.limits import drop_unit, measured_of
 from tutelage.report.distillation.records import DistillationRecord
 from tutelage.search.advice import Advice, Metric, about_limits, about_rows, about_size, about_teacher, nothing_helps
 from tutelage.search.study import Trial
 from tutelage.workflow.distillation.evidence.conclusion import TEACHER
 from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER
+
+MORE_ROWS = "more rows"
+"""The end of the name of the arm whose students learn from rows without ground truth too."""
 
 
 def advice_of(record: DistillationRecord, chosen: Trial, trials: Sequence[Trial]) -> tuple[Advice, ...]:
@@ -20,16 +24,14 @@ def advice_of(record: DistillationRecord, chosen: Trial, trials: Sequence[Trial]
         trials: those of its arm.
     """
     metric, arm = Metric(record.metric, record.metric in BETTER_IF_HIGHER), record.arm(record.chosen)
-    latency = None if arm.latency is None else arm.latency.p50_us if arm.latency.ci95_us is None else arm.latency.ci95_us[1]
-    limit = record.limits.get("drop")
-    drop = arm.excess["drop"] * limit + limit if limit and "drop" in arm.excess else None
+    learnt = next((one.name for one in record.arms if one.name.endswith(MORE_ROWS)), "")
     found = [
-        about_limits(arm.excess, {"size": arm.size_bytes, "latency": latency, "drop": drop}, record.limits),
-        about_rows(record.curve, metric),
+        about_limits(arm.excess, measured_of(arm), record.limits, drop_unit=drop_unit(record.task, record.against)),
+        about_rows(record.curve, metric, rows=str(record.rows.get("more_are", "rows")), arm=learnt),
         about_size(trials, chosen, metric, rows=int(record.rows["validation"])),
     ]
     reached = next((one for one in record.comparisons if (one.a, one.b) == (record.chosen, TEACHER)), None)
     if reached is not None and record.against == "truth":
         figures = {"student": arm.mean(record.metric), "teacher": record.arm(TEACHER).mean(record.metric)}
-        found.append(about_teacher(reached, student=figures["student"], teacher=figures["teacher"], metric=metric))
+        found.append(about_teacher(reached, **figures, metric=metric, taught=arm.kind == "distilled"))
     return nothing_helps([one for one in found if one is not None])

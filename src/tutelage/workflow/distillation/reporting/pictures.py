@@ -43,6 +43,7 @@ def figures_of(
         _of_values(aligned) if form.task == "regression" else _of_decisions(aligned),
         shown_rows(test.rows, aligned, most=show_rows),
         loading,
+        weighted=test.weights is not None,
     )
 
 

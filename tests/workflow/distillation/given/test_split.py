@@ -61,9 +61,7 @@ def test_rows_of_the_pool_that_are_test_rows_are_left_out():
 
 
 def test_a_pool_of_test_rows_alone_is_refused():
-    with pytest.raises(
-        BadInput, match="no row of the pool is left. The test rows were given. .*10 rows were left out: of the pool, equal to a"
-    ):
+    with pytest.raises(BadInput, match=r"no row of the pool is left\. The test rows .* 10 rows were left out: of the pool"):
         split(problem(test=row_set(X[:60], Y[:60]), pool=row_set(X[:10])), seed=0)
 
 

@@ -60,6 +60,15 @@ def test_a_sibling_has_the_same_roles_for_the_columns_that_it_has(path, tmp_path
     assert (blind.features, blind.truth, blind.drop) == (("size", "colour"), (), ("id",))
 
 
+def test_a_sibling_has_the_weights_if_it_has_their_column(path, tmp_path):
+    FRAME.drop(columns="id").to_csv(tmp_path / "light.csv", index=False)
+    FRAME.to_csv(tmp_path / "heavy.csv", index=False)
+    file = TableFile.open(path, truth=["y"], weight="id")
+    heavy, light = (file.sibling(tmp_path / name) for name in ("heavy.csv", "light.csv"))
+    assert (heavy.weights().tolist(), heavy.features) == ([7, 8, 9], ("size", "colour"))
+    assert light.weights() is None
+
+
 def test_the_index_of_pandas_is_not_a_column(tmp_path):
     FRAME[::-1].to_parquet(tmp_path / "rows.parquet")
     file = TableFile.open(tmp_path / "rows.parquet", truth=["y"])

@@ -231,3 +231,13 @@ def test_unsupported_training_rows_are_rejected(maker, X, message):
 def test_the_error_names_a_setting_out_of_range(make, message):
     with pytest.raises(BadInput, match=message):
         make()
+
+
+def test_munge_names_both_rows_that_each_row_was_made_from():
+    X = np.array([[0.0, 0.0], [1.0, 1.0], [100.0, 100.0], [101.0, 101.0]])
+    rows, sources = Munge(local_variance=1e6).make_with_sources(X, 40, seed=0)
+    assert np.array_equal(rows, Munge(local_variance=1e6).make(X, 40, seed=0))
+    assert {tuple(pair) for pair in sources.tolist()} == {(0, 1), (1, 0), (2, 3), (3, 2)}
+    of_pair = np.abs(rows[:, :, None] - X[sources].transpose(0, 2, 1))
+    assert (of_pair.min(axis=2) < 1e-3).all()
+    assert Munge().make_with_sources(X, 0, seed=0)[1].shape == (0, 2)

@@ -40,7 +40,7 @@ def bench(
 ) -> None:
     """Measure what an answer costs in each exported file.
 
-    RUN is a folder that `run` or `train` wrote. Its student is written for each target, and every file answers single rows and
+    RUN is a folder that `distill`, `train` or `run` wrote. Its student is written for each target, and every file answers single rows and
     batches in the runtime where it belongs, on one thread, in turns with the student itself and its teacher. The files are
     not kept, nor compared with the student: `export` does that.
     """

@@ -18,7 +18,7 @@ from tutelage.cli.options import FILE, FOLDER, debug_option, echo, json_option
 @click.option(
     "--data",
     type=FILE,
-    help="For a folder written by `train`: rows for the comparison; by default rows drawn within the ranges of its columns. "
+    help="For a folder of `distill` or `train`: rows for the comparison; by default rows drawn within the ranges of its columns. "
     "For a run of tiny-fashion: the folder of data that it used.",
 )
 @click.option(
@@ -41,7 +41,7 @@ def export(
 ) -> None:
     """Export a student as a checked file.
 
-    RUN is a folder that `run` or `train` wrote. The end of FILE decides what is written: .onnx, .c, .js, .py, .sql or .pte
+    RUN is a folder that `distill`, `train` or `run` wrote. The end of FILE decides what is written: .onnx, .c, .js, .py, .sql or .pte
     (ExecuTorch). The file is run where it belongs - onnxruntime, a C compiler, Node.js, Python, SQLite, ExecuTorch - on 10 000 rows
     and on edge rows, and is written only if its answers and decisions match those of the student. FILE.json records the comparison.
     """

@@ -156,7 +156,8 @@ class TableFile:
             return other
         other = other.matching(self.schema)
         truth, drop = ([name for name in names if name in other.columns] for names in (self.truth, self.drop))
-        return other.with_roles(truth=truth, drop=drop, text=self.text)
+        weight = self.weight if self.weight in other.columns else None
+        return other.with_roles(truth=truth, drop=drop, text=self.text, weight=weight)
 
     def rows_of(self, names: Sequence[str]) -> Rows:
         """The rows, with these columns only."""

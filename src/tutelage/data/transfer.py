@@ -220,23 +220,24 @@ class Munge:
         number("swap_probability", self.swap_probability, least=0, most=1)
         number("local_variance", self.local_variance, least=LEAST)
 
-    def sources(self, count: int, rows: int, *, seed: int) -> NDArray[np.intp]:
-        """(rows,) the place of the training row, among `count`, that each row of `make` with this seed starts from."""
-        return _drawn(count, rows, np.random.default_rng(seed))
-
     def make(self, X: Any, rows: int, *, seed: Seed = None) -> Any:
         """Generate rows; see `Transfer`."""
+        return self.make_with_sources(X, rows, seed=seed)[0]
+
+    def make_with_sources(self, X: Any, rows: int, *, seed: Seed = None) -> tuple[Any, NDArray[np.intp]]:
+        """The rows of `make`, and (rows, 2) the places of the two training rows, itself and its neighbour, that each was made from."""
         table = encode_rows(X, self.categorical)
         rows, rng = _requested(rows, seed, table.cells.shape[1])
         bases = _drawn(len(table.cells), rows, rng)
         if rows == 0:
-            return table.restore(table.cells[bases])
+            return table.restore(table.cells[bases]), np.empty((0, 2), dtype=np.intp)
         distinct, index = np.unique(bases, return_inverse=True)
-        originals, neighbours = table.cells[bases], table.cells[nearest_others(table, distinct, rng)[index]]
+        others = nearest_others(table, distinct, rng)[index]
+        originals, neighbours = table.cells[bases], table.cells[others]
         spread = np.where(table.categorical, 0.0, np.abs(originals - neighbours) / self.local_variance)
         drawn = neighbours + rng.normal(size=originals.shape) * np.where(np.isnan(spread), 0.0, spread)
         exchanged = rng.random(originals.shape) < self.swap_probability
-        return table.restore(np.where(exchanged, drawn, originals))
+        return table.restore(np.where(exchanged, drawn, originals)), np.column_stack([bases, others])
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,8 @@ def _distribution(given: Any) -> tuple[Any, dict[str, Any]]:
         if all(one is None or isinstance(one, bool | int | float | str) for one in given):
             return optuna.CategoricalDistribution(list(given)), {}
         texts = {str(one): one for one in given}
+        if len(texts) < len(given):  # scikit-learn and NumPy elide what they print
+            texts = {f"{place}: {one}": one for place, one in enumerate(given)}
         return optuna.CategoricalDistribution(list(texts)), texts
     if not hasattr(given, "support"):
         raise TypeError

@@ -19,10 +19,11 @@ from tutelage.core.stages import Stages
 from tutelage.exporters.export import check_target, export
 from tutelage.report.distillation.page import render_distillation
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
-from tutelage.search.families import families_of
+from tutelage.search.families import Family, families_of
 from tutelage.search.limits import Limits
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.folder import file_name
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
 from tutelage.workflow.distillation.reporting.write import stored_figures
@@ -142,7 +143,8 @@ def distill(
         students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task; or estimators of your own with
             their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy.
         pool: rows without ground truth, which the teacher labels.
-        test: (X, y) or (X, y, weights) of rows that choose nothing; a share of X by default.
+        test: (X, y), (X, y, weights) or (X, y, weights, groups) of rows that choose nothing, with None for what there is not; a share
+            of X by default.
         train: rows that the teacher was trained on, to say how many of the test rows it has seen.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
@@ -150,7 +152,7 @@ def distill(
         metric: the figure that decides: "accuracy" (the default), "nll_nats" or "brier"; "mse" for values.
         sample_weight: (rows,) weights of the rows of X.
         groups: (rows,) of rows that belong together and stay on one side of the split.
-        times: (rows,) when each row was seen; the latest are tested on.
+        times: (rows,) when each row was seen; the latest are tested on, with groups those that end latest.
         export: formats of the student's files, "onnx" if not given; the first is measured against the limits.
         seed: of the split and all random draws.
         show_rows: show the rows on which student and teacher disagree most in the report; otherwise it holds counts only.
@@ -176,11 +178,11 @@ def distill(
     opened = as_teacher(teacher)
     task = opened.form.task
     tested = None
-    if isinstance(test, tuple) and len(test) not in (2, 3):
-        raise BadInput(f"test is a tuple of {len(test)}; expected (X, y), or (X, y, sample_weight).")
+    if isinstance(test, tuple) and not 2 <= len(test) <= 4:
+        raise BadInput(f"test is a tuple of {len(test)}; expected (X, y), (X, y, sample_weight) or (X, y, sample_weight, groups).")
     if test is not None:
-        X_test, y_test, weights = (*test, None, None)[:3] if isinstance(test, tuple) and len(test) in (2, 3) else (test, None, None)
-        tested = row_set(X_test, y_test, weights=weights)
+        X_test, y_test, weights, test_groups = (*test, None, None)[:4] if isinstance(test, tuple) else (test, None, None, None)
+        tested = row_set(X_test, y_test, weights=weights, groups=test_groups)
     given = row_set(X, y, weights=sample_weight, groups=groups, times=times)
     problem = Problem(
         opened,
@@ -231,6 +233,7 @@ def plan_of(
         BadInput: one of them is of no use.
     """
     families = families_of(STUDENTS[task] if students is None else students, task)
+    _check_names(families)
     figures = {"truth": ["accuracy", "nll_nats", "brier"], "teacher": ["agreement", "kl_nats", "nll_nats", "brier"]}
     known = ["mse"] if task == "regression" else figures["truth" if has_truth else "teacher"]
     if metric is not None and metric not in known:
@@ -249,6 +252,19 @@ def plan_of(
         exports_asked_for=export is not None,
         show_rows=SHOWN_ROWS if flag("show_rows", show_rows) else 0,
     )
+
+
+def _check_names(families: Sequence[Family]) -> None:
+    """Refuse students whose files would have the same name, or none."""
+    names: dict[str, str] = {}
+    for family in families:
+        stem = file_name(family.name)
+        if not stem:
+            raise BadInput(f"students names a student {family.name!r}, of which no file can be named; use letters or digits.")
+        if stem in names:
+            alike = f"{names[stem]!r} and {family.name!r}"
+            raise BadInput(f"students names {alike}, which differ in capitals and punctuation alone; give each a name of its own.")
+        names[stem] = family.name
 
 
 def _targets(export: str | Iterable[str]) -> tuple[str, ...]:

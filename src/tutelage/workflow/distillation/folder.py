@@ -25,6 +25,7 @@ from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.workflow.evaluate import SPLIT
 
 PLAN = "plan.json"
+VERSIONS = "work/versions.json"
 PREFLIGHT = "work/preflight.json"
 SCHEMA = 1
 REMEDY = "Delete the folder, and run it again."
@@ -83,10 +84,28 @@ class RunFolder:
                 "pass what it was started with, choose another folder, or delete it."
             )
 
+    def check_versions(self, versions: Mapping[str, str]) -> None:
+        """Store the versions that the first part of the run is made with; the rest of it is made with the same.
+
+        Raises:
+            BadInput: it was started with others.
+        """
+        if not self.has(VERSIONS):
+            self.write(VERSIONS, {"versions": versions})
+            return
+        stored = self.read(VERSIONS)["versions"]
+        changed = sorted(name for name in {*stored, *versions} if stored.get(name) != versions.get(name))
+        if changed:
+            were, now = ([f"{name} {one.get(name, '(none)')}" for name in changed] for one in (stored, versions))
+            raise BadInput(
+                f"{self.path} holds a run that was started with {' and '.join(were)}, and this is {' and '.join(now)}: students of both "
+                "would be compared as one; go on with the versions it was started with, choose another folder, or delete it."
+            )
+
     def _remove_unused(self, missing: Sequence[Path]) -> None:
         """Remove a folder that holds nothing that took long, and the empty folders around it that did not exist before."""
         found = [path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if not path.is_dir()]
-        if set(found) <= {PLAN, SPLIT, PREFLIGHT}:
+        if set(found) <= {PLAN, VERSIONS, SPLIT, PREFLIGHT}:
             for name in found:
                 (self.path / name).unlink(missing_ok=True)
             inside = sorted((path for path in self.path.rglob("*") if path.is_dir()), reverse=True)
@@ -125,8 +144,13 @@ class RunFolder:
 
 
 def file_name(*words: Any) -> str:
-    """A name for a file: words in lower case, joined by hyphens."""
-    return "-".join("-".join("".join(sign if sign.isalnum() else " " for sign in str(word).lower()).split()) for word in words)
+    """A name for a file: each of the words in lower case, its parts joined by hyphens; "_" between them.
+
+    Example:
+        >>> file_name("answers, more rows", "tree", 0)
+        'answers-more-rows_tree_0'
+    """
+    return "_".join("-".join("".join(sign if sign.isalnum() else " " for sign in str(word).lower()).split()) for word in words)
 
 
 def _is_ours(folder: Path) -> bool:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sklearn.base import clone
+
+from tutelage.core.identity.hashing import content_hash
 from tutelage.search.families import Family
 from tutelage.search.limits import Limits
 
@@ -49,7 +52,7 @@ class Plan:
         """What tells this plan from others; more seeds and other exports go on with the same."""
         spaces: Mapping[str, Any] = {
             family.name: {
-                "estimator": str(family.estimator),
+                "estimator": content_hash([clone(family.estimator), family.untuned, family.columns, family.space]),
                 "space": {name: str(one) for name, one in family.space.distributions.items()},
             }
             for family in self.families

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tutelage.checks.findings import Preflight
 from tutelage.checks.preflight import preflight
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.environment import environment
-from tutelage.core.errors import TutelageError, require, require_extras
+from tutelage.core.errors import BadInput, TutelageError, require, require_extras
 from tutelage.core.records import Export
 from tutelage.core.stages import Stages
 from tutelage.data.rows import as_rows
@@ -32,7 +32,7 @@ from tutelage.softlabels.recording import record
 from tutelage.workflow.distillation.evidence.choice import best_of, choose
 from tutelage.workflow.distillation.evidence.conclusion import LABELS, PLAIN, TEACHER, arm_result, measure, questions, teacher_result
 from tutelage.workflow.distillation.evidence.curve import transfer_points
-from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, First
+from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, First, left_out
 from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
 from tutelage.workflow.distillation.folder import PREFLIGHT, RunFolder
@@ -72,11 +72,13 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
     folder = RunFolder(into)
     folder.check()
     _check_recorded(problem)
+    split(problem, seed=plan.seed)  # too few rows are refused before there is a folder
     with folder.opened(_identity(problem, plan)):
         finished = finished_record(folder, plan)
         if finished is not None:
             with stages.stage("finished before, its results are read"):
                 return finished
+        folder.check_versions({name: one for name, one in environment(*PACKAGES).items() if name in ("python", *PACKAGES)})
         found = _Run(problem, plan, folder, stages).finish()
         track(found, into)
         return found
@@ -103,15 +105,20 @@ def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
     }
 
 
+PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "optuna", "torch", "lightgbm")
+"""Packages that draw settings and train students: another version may give other ones."""
+
+
 def _plain_arm(student: str) -> Arm:
     return Arm(PLAIN, f"a {student} model of the ground truth", "labels")
 
 
-def _like(rows: Any, count: int, *, seed: int) -> Any:
-    """Rows made from others, in the same kind of container."""
+def _like(rows: Any, count: int, *, seed: int) -> tuple[Any, Places]:
+    """Rows made from others, in the same kind of container, and (count, 2) the places of the two that each was made from."""
     if is_frame(rows) and not hasattr(rows, "iloc"):
-        return require("polars").from_pandas(Munge().make(rows.to_pandas(), count, seed=seed))
-    return Munge().make(rows, count, seed=seed)
+        made, sources = Munge().make_with_sources(rows.to_pandas(), count, seed=seed)
+        return require("polars").from_pandas(made), sources
+    return Munge().make_with_sources(rows, count, seed=seed)
 
 
 class _Run:
@@ -128,6 +135,7 @@ class _Run:
         self.looks = looks_before(self.folder, seeds=self.plan.seeds)
         with self.stages.stage("split"):
             self.split = split(self.problem, seed=self.plan.seed)
+            self.notes += self.split.notes
             write_split(self.folder, self.problem, self.split)
         checked = self._preflight()
         with self.stages.stage("ask the teacher"):
@@ -183,8 +191,8 @@ class _Run:
         development, seed = self.split.development, self.plan.seed
         some = np.sort(np.random.default_rng(seed).permutation(development)[: MADE_ROWS // 2])
         count = min(MADE_ROWS, 5 * len(development))
-        made = _like(self.problem.every_column(some), count, seed=seed)
-        self.made_from = some[Munge().sources(len(some), count, seed=seed)]
+        made, sources = _like(self.problem.every_column(some), count, seed=seed)
+        self.made_from = some[sources]
         rows = RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made)))
         return part_of(rows, self._answers("made", rows), self.form), f"{rows.count:,} made rows"
 
@@ -214,9 +222,23 @@ class _Run:
         families = {family.name: family for of_arm in arms.values() for family in of_arm}
         with self.stages.stage("train all seeds", (len(arms) + 2) * self.plan.seeds) as advance:
             finals = Finals(families, self.rows.of_seed, self.judge, self.folder, self.plan.seeds, advance)
-            firsts = [finals.first(arm, trials[arm.name]) for arm in arms]
-            firsts += [finals.first(arm, found) for arm, found in self._controls(trials, firsts)]
-            return finals.of_all_seeds(firsts)
+            firsts = self._firsts(finals, [(arm, trials[arm.name]) for arm in arms])
+            firsts += self._firsts(finals, self._controls(trials, firsts))
+            every, notes = finals.of_all_seeds(firsts)
+        self.notes += notes
+        if not any(one.arm.tuned and one.arm.learns != "labels" for one in every):
+            raise BadInput(f"no student of the teacher's answers could be trained. {' '.join(self.notes)}")
+        return every
+
+    def _firsts(self, finals: Finals, arms: Iterable[tuple[Arm, Sequence[Trial]]]) -> list[First]:
+        """The first students of the arms that have any; the others are left out with a note."""
+        found = []
+        for arm, trials in arms:
+            try:
+                found.append(finals.first(arm, trials))
+            except BadInput as error:
+                self.notes.append(left_out(arm, str(error)))
+        return found
 
     def _controls(self, trials: Mapping[str, tuple[Trial, ...]], firsts: Sequence[First]) -> list[tuple[Arm, tuple[Trial, ...]]]:
         """Arms that answer a question: the student of the teacher's answers untuned, and a plain model of the ground truth."""
@@ -283,7 +305,7 @@ class _Run:
             ),
             comparisons=tested.compare(asked, share=looks[-1].share),
             looks=looks,
-            front=tuple({"arm": name, **trial.to_json()} for name, found in trials.items() for trial in front(found)),
+            front=tuple({"arm": name, **trial.to_json()} for name, found in trials.items() if name in names for trial in front(found)),
             limits={"size": self.plan.limits.size, "latency": self.plan.limits.latency, "drop": self.plan.limits.drop},
             rows={
                 "train": full.train.count,

@@ -86,10 +86,98 @@ def test_the_latest_rows_are_tested_on():
     assert len(found.test) == 80
 
 
+def test_with_groups_the_latest_of_them_are_tested_on_whole():
+    random = np.random.default_rng(0)
+    groups, times = random.permutation(np.arange(400) // 4), random.permutation(400)
+    given = problem(row_set(X, Y, groups=groups, times=times))
+    found = split(given, seed=0)
+    assert not set(groups[found.development]) & set(groups[found.test])
+    assert times[found.development].max() < max(times[found.test])
+    latest = [max(times[groups == group]) for group in range(100)]
+    assert {int(group) for group in groups[found.test]} == {int(group) for group in np.argsort(latest)[-20:]}
+    for seed in (0, 1):
+        train, validation = parts_of(given, found, seed=seed)
+        assert not set(groups[train]) & set(groups[validation])
+
+
+def test_with_times_each_seed_trains_on_its_own_draw_and_all_validate_on_the_latest():
+    given = problem(row_set(X, Y, times=np.arange(400)))
+    found = split(given, seed=0)
+    (train, validation), (other, same) = (parts_of(given, found, seed=seed) for seed in (0, 1))
+    assert validation.tolist() == same.tolist() == list(range(256, 320))
+    assert len(train) == len(other) == round(0.8 * 256)
+    assert set(train) != set(other)
+    assert max(*train, *other) < 256
+    assert "each is trained on its own 80%" in " ".join(found.notes)
+
+
+def test_the_share_of_the_test_is_that_of_the_rows_where_many_share_a_moment():
+    found = split(problem(row_set(X, Y, times=np.arange(400) // 100)), seed=0)
+    assert (len(found.test), found.how) == (100, "The latest 25% of the rows are for the test.")
+
+
+def test_a_test_with_groups_leaves_rows_of_the_pool_out_and_one_without_is_refused():
+    groups = np.arange(400) // 4
+    test = row_set(X[:40] + 9, Y[:40], groups=np.arange(1000, 1040))
+    pool = row_set(X + 5, groups=np.r_[np.full(7, 1000), np.arange(393) // 4])
+    given = problem(row_set(X, Y, groups=groups), test=test, pool=pool)
+    found = split(given, seed=0)
+    assert found.removed["of the pool, in the group of a test row"] == 7
+    _, validation = parts_of(given, found, seed=0)
+    kept = found.pool[not_validated(given, found, validation)]
+    assert 0 < len(kept) < len(found.pool)
+    assert not set(pool.groups[kept]) & set(groups[validation])
+    with pytest.raises(BadInput, match="the rows come with groups and the test rows without"):
+        problem(row_set(X, Y, groups=groups), test=row_set(X[:40], Y[:40]))
+
+
+def test_rows_of_few_coarse_columns_are_equal_by_chance_and_stay():
+    coarse = np.random.default_rng(0).integers(0, 2, (1500, 2)).astype(float)
+    given = problem(row_set(coarse, coarse[:, 0].astype(int)), pool=row_set(coarse))
+    found = split(given, seed=0)
+    train, validation = parts_of(given, found, seed=0)
+    assert len(train) + len(validation) + len(found.test) == 1500
+    assert not_validated(given, found, validation).sum() == 1500
+    assert found.notes[0].startswith("Only 4 of 1,500 rows are distinct")
+
+
+def test_many_rows_left_out_are_named_in_a_note():
+    copies = split(problem(row_set(np.repeat(X, 5, axis=0), np.repeat(Y, 5))), seed=0)
+    assert "rows were left out of training and validation" in copies.notes[0]
+    assert split(problem(), seed=0).notes == ()
+
+
+@pytest.mark.parametrize(("weighing", "purpose"), [(slice(320, 400), "train"), (slice(0, 320), "test")])
+def test_a_part_that_weighs_nothing_is_refused(weighing, purpose):
+    weights = np.zeros(400)
+    weights[weighing] = 1.0
+    with pytest.raises(BadInput, match=f"0 of the .* rows to {purpose} on have a weight above 0; expected 20"):
+        split(problem(row_set(X, Y, weights=weights, times=np.arange(400))), seed=0)
+
+
+def test_validation_rows_that_weigh_nothing_are_refused():
+    given = problem(row_set(X, Y, weights=(np.arange(400) < 200) | (np.arange(400) >= 320), times=np.arange(400)))
+    with pytest.raises(BadInput, match="all 64 rows to validate on with seed 0 weigh 0"):
+        split(given, seed=0)
+
+
+@pytest.mark.parametrize(
+    "texts", [["19990101", "20240105"], ["2026-01-05", "2026-W01"], ["2026-01-05", "NaT"], ["2026-13-01", "2026-01-01"]]
+)
+def test_texts_of_other_forms_are_no_times(texts):
+    with pytest.raises(BadInput, match="times holds texts that are no dates"):
+        moments(texts)
+
+
+def test_moments_of_other_time_zones_are_in_the_order_of_time():
+    assert moments(["2026-01-05T10:00:00+02:00", "2026-01-05T09:00:00Z"]).argsort().tolist() == [0, 1]
+    assert moments(["2026-01-05 10:00", "2026-01-05T09:30:00.5", "2026-01", "2025"]).argsort().tolist() == [3, 2, 1, 0]
+
+
 def test_texts_of_dates_are_times_and_other_texts_are_refused():
     assert moments(["2026-01-05", "2025-12-31"]).argsort().tolist() == [1, 0]
     assert moments([3, 1]).tolist() == [3, 1]
-    with pytest.raises(BadInput, match=r"times holds texts that are no dates .*2026-01-31"):
+    with pytest.raises(BadInput, match=r"times holds texts that are no dates, such as '5.1.2026'; .*2026-01-31"):
         moments(["5.1.2026", "31.12.2025"])
 
 
@@ -105,7 +193,7 @@ def test_missing_groups_and_times_are_refused(name, column):
         (row_set(X[:10], Y[:10]), "8 rows to train on; expected 20"),
         (row_set(X, Y, groups=np.zeros(400)), "0 rows to train on; expected 20 at least. 20% of the groups"),
         (row_set(X, Y, groups=np.arange(400) % 2), "0 rows to train on and 200 to validate on"),
-        (row_set(np.repeat(X[:4], 100, axis=0), np.arange(400) % 2), "rows were left out: equal to a test row"),
+        (row_set(np.repeat(X[:9], 9, axis=0), np.arange(81) % 2), "rows were left out: equal to a test row"),
     ],
 )
 def test_too_few_rows_say_what_is_left_and_why(given, message):

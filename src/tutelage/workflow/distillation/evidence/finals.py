@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.core.errors import BadInput, TutelageError
+from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, TutelageError
 from tutelage.core.records import Latency
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.search.families import Family
@@ -121,6 +121,8 @@ class Finals:
         for trial in ranked(trials)[:MOST_CANDIDATES]:
             try:
                 found.append((trial, self._finished(arm, trial, seed=0)))
+            except (DamagedFile, CannotWrite):
+                raise
             except TutelageError as error:  # settings that a part of the rows allowed
                 errors.append(str(error))
                 continue
@@ -132,19 +134,35 @@ class Finals:
         self.advance()
         return First(arm, trial, len(trials), stored)
 
-    def of_all_seeds(self, firsts: Sequence[First]) -> list[Finalists]:
-        """The students of all arms: seed by seed, so that the rows of one seed are in memory at a time."""
-        every: list[list[Mapping[str, Any]]] = [[first.stored] for first in firsts]
+    def of_all_seeds(self, firsts: Sequence[First]) -> tuple[list[Finalists], list[str]]:
+        """The students of all arms: seed by seed, so that the rows of one seed are in memory at a time.
+
+        Returns:
+            (students, notes): of the arms that have a student of every seed, and why the others are left out.
+        """
+        every: dict[str, list[Mapping[str, Any]]] = {first.arm.name: [first.stored] for first in firsts}
+        notes: list[str] = []
         for seed in range(1, self.seeds):
             self.prepared(seed)  # before threads ask for it
-            for stored, one in zip(every, in_threads(partial(self._next, seed=seed), firsts), strict=True):
-                stored.append(one)
-        return [self._finalists(first, stored) for first, stored in zip(firsts, every, strict=True)]
+            left = [first for first in firsts if first.arm.name in every]
+            for first, one in zip(left, in_threads(partial(self._next, seed=seed), left), strict=True):
+                if isinstance(one, str):
+                    notes.append(left_out(first.arm, f"its student of seed {seed} failed: {one}"))
+                    del every[first.arm.name]
+                else:
+                    every[first.arm.name].append(one)
+        return [self._finalists(first, every[first.arm.name]) for first in firsts if first.arm.name in every], notes
 
-    def _next(self, first: First, *, seed: int) -> Mapping[str, Any]:
-        found = self._finished(first.arm, first.trial, seed=seed)
-        self.advance()
-        return found
+    def _next(self, first: First, *, seed: int) -> Mapping[str, Any] | str:
+        """What is stored of one student, or why it could not be trained."""
+        try:
+            return self._finished(first.arm, first.trial, seed=seed)
+        except (DamagedFile, CannotWrite):
+            raise
+        except TutelageError as error:
+            return str(error)
+        finally:
+            self.advance()
 
     def _finalists(self, first: First, stored: Sequence[Mapping[str, Any]]) -> Finalists:
         return Finalists(
@@ -193,6 +211,11 @@ class Finals:
         }
         self.folder.write(name, found)
         return found
+
+
+def left_out(arm: Arm, why: str) -> str:
+    """The note on an arm that is left out."""
+    return f"The arm {arm.name!r} is left out: {why}"
 
 
 def _latency(stored: Mapping[str, Any] | None) -> Latency | None:

@@ -32,7 +32,7 @@ def problem_of_files(
         test: a file of test rows.
         pool: a file of rows without ground truth.
         train: a file of rows that the teacher was trained on.
-        group: the column of rows that belong together; it is no feature.
+        group: the column of rows that belong together; it is no feature. A pool may lack it.
         time: the column that orders the rows in time; it stays a feature unless it is dropped.
 
     Raises:
@@ -49,23 +49,23 @@ def problem_of_files(
     file = in_columns_of(opened, file)
     columns = columns_known_to(opened, file)
 
-    def of(one: TableFile) -> RowSet:
-        rows = one.rows()
-        return RowSet(
-            rows.part(0, rows.count),
-            one.rows_of(columns),
-            one.truth_values() if one.truth else None,
-            one.weights(),
-            None if group is None else one.values(group),
-            None if time is None else moments(one.values(time)),
-        )
+    def of(one: TableFile, role: str) -> RowSet:
+        """The rows with what this set needs of them: a pool may lack the other columns, or have gaps in them."""
+        rows, truth, weights = one.rows(), None, None
+        if role in ("given", "test"):
+            truth, weights = one.truth_values() if one.truth else None, one.weights()
+        grouped = group is not None and (role in ("given", "test") or (role == "pool" and group in one.columns))
+        groups = one.values(str(group)) if grouped else None
+        times = moments(one.values(time)) if role == "given" and time is not None else None
+        return RowSet(rows.part(0, rows.count), one.rows_of(columns), truth, weights, groups, times)
 
-    given = of(file)
+    given = of(file, "given")
+    features = replace(file, truth=(), drop=(*file.drop, *file.truth))
     others = {name: path for name, path in (("test", test), ("pool", pool), ("train", train)) if path is not None}
     sets = {
-        name: in_columns(given, of(in_columns_of(opened, file.sibling(path))), str(path), teacher_too=False)
+        name: in_columns(
+            given, of(in_columns_of(opened, (file if name == "test" else features).sibling(path)), name), str(path), teacher_too=False
+        )
         for name, path in others.items()
     }
-    pool_rows = sets.get("pool")
-    unlabelled = None if pool_rows is None else replace(pool_rows, truth=None)
-    return Problem(opened, teacher, given, sets.get("test"), unlabelled, columns, data_entry(file), sets.get("train"))
+    return Problem(opened, teacher, given, sets.get("test"), sets.get("pool"), columns, data_entry(file), sets.get("train"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,6 +30,10 @@ from tutelage.softlabels.labels import SoftLabels
 
 SAMPLE = 2000
 """Rows in which identifiers are searched."""
+REPEATED = 10
+"""From so many rows for each distinct one, equal rows are taken for a chance of coarse columns, not for copies."""
+ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
+"""Years, months, days and moments, as texts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +110,12 @@ class Problem:
         sets = {"given": self.given, "test": self.test, "pool": self.pool, "seen": self.seen}
         return {name: names_of(one.rows, without=without) for name, one in sets.items() if one is not None}
 
+    @cached_property
+    def equal_by_chance(self) -> bool:
+        """Whether rows are equal because their columns are coarse: unseen rows will equal those of training as well, and may."""
+        names = self.names["given"]
+        return len(np.unique(names)) * REPEATED <= len(names)
+
     def every_column(self, places: Any) -> Any:
         """Some of the given rows, with the columns that the student or the teacher takes."""
         rows = _safe_indexing(self.given.rows, places)
@@ -152,6 +164,9 @@ class Problem:
         if self.test is not None and (self.test.weights is None) != (self.given.weights is None):
             having, lacking = ("the rows", "the test rows") if self.test.weights is None else ("the test rows", "the rows")
             raise BadInput(f"{having} come with weights and {lacking} without; pass weights for both, or for neither.")
+        if self.test is not None and (self.test.groups is None) != (self.given.groups is None):
+            having, lacking = ("the rows", "the test rows") if self.test.groups is None else ("the test rows", "the rows")
+            raise BadInput(f"{having} come with groups and {lacking} without; pass groups for both, or for neither.")
         for rows in (self.given, self.test):
             if rows is not None and rows.truth is not None:
                 self.form.truth_as_answers(rows.truth, rows.count)  # refuses classes unknown to the teacher, before it is asked
@@ -234,7 +249,12 @@ def moments(times: Any) -> NDArray[Any]:
     cells = found.tolist()
     if not any(isinstance(cell, str) for cell in cells):
         return found
+    other = next((cell for cell in cells if not isinstance(cell, str) or not ISO_8601.fullmatch(cell)), None)
+    if other is not None:
+        raise BadInput(f"times holds texts that are no dates, such as {shown(other)}; expected numbers or dates such as 2026-01-31.")
     try:
-        return np.array(cells, dtype="datetime64[us]")
-    except (ValueError, TypeError) as error:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "no explicit representation of timezones")  # converted to UTC, as is wanted
+            return np.array(cells, dtype="datetime64[us]")
+    except ValueError as error:
         raise BadInput(f"times holds texts that are no dates ({one_line(error)}); expected numbers or dates such as 2026-01-31.") from error

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
+from tutelage.data.row_names import Names
 from tutelage.workflow.distillation.given.problem import Problem
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.2
 """Of the rows that are not tested on."""
+TIMED_SHARE = 0.8
+"""Of the rows before the validation rows, where times order them: each seed trains on its own draw, as random splits give it."""
 FEWEST = 20
 """Rows of the smallest part."""
+REMOVED_SHARE = 0.2
+"""More rows than this left out of training are named in a note."""
 
 Places = NDArray[np.intp]
 
@@ -32,6 +40,7 @@ class Split:
         seen: number of test rows that the teacher was trained on; None if its training rows are not known.
         is_own: whether the test rows were given as such.
         how: in a sentence, how the test rows were drawn.
+        notes: what the reader of the figures should know of it, as sentences.
     """
 
     development: Places
@@ -42,12 +51,14 @@ class Split:
     seen: int | None
     is_own: bool
     how: str
+    notes: tuple[str, ...] = ()
 
 
 def split(problem: Problem, *, seed: int) -> Split:
     """Split the rows once: stratified by class, by group, or with the latest rows for the test.
 
-    Rows that are equal to a test row, or belong to the group of one, are left out of training and validation.
+    Rows that are equal to a test row, or belong to the group of one, are left out of training and validation. Where columns are so
+    coarse that rows are equal by chance, equal rows stay.
 
     Raises:
         BadInput: too few rows.
@@ -59,22 +70,60 @@ def split(problem: Problem, *, seed: int) -> Split:
     else:
         development, test, how = _drawn(problem, np.arange(given.count), TEST_SHARE, seed=seed)
         test_names = names["given"][test]
-    leaked = np.isin(names["given"][development], test_names)
-    removed = {"equal to a test row": int(leaked.sum())}
+    test_groups = None if given.groups is None else (given.groups[test] if problem.test is None else problem.test.groups)
+    removed = {}
+    all_rows = len(development)
+    leaked = _equal(problem, names["given"][development], test_names)
+    removed["equal to a test row"] = int(leaked.sum())
     development = development[~leaked]
-    if problem.test is not None and given.groups is not None and problem.test.groups is not None:
-        shared = np.isin(given.groups[development].astype(str), problem.test.groups.astype(str))
+    if given.groups is not None and problem.test is not None:
+        shared = _shared(given.groups[development], test_groups)
         removed["in the group of a test row"] = int(shared.sum())
         development = development[~shared]
     pool = np.arange(0 if problem.pool is None else problem.pool.count)
     if problem.pool is not None:
-        in_test = np.isin(names["pool"], test_names)
+        in_test = _equal(problem, names["pool"], test_names)
         removed["of the pool, equal to a test row"] = int(in_test.sum())
         pool = pool[~in_test]
+        if problem.pool.groups is not None:
+            shared = _shared(problem.pool.groups[pool], test_groups)
+            removed["of the pool, in the group of a test row"] = int(shared.sum())
+            pool = pool[~shared]
     seen = int(np.isin(test_names, names["seen"]).sum()) if problem.seen is not None else None
-    found = Split(development, test, pool, removed, len(test) - len(np.unique(test_names)), seen, problem.test is not None, how)
+    repeated = len(test) - len(np.unique(test_names))
+    notes = tuple(_notes(problem, left_out=all_rows - len(development), of=all_rows))
+    found = Split(development, test, pool, removed, repeated, seen, problem.test is not None, how, notes)
     _check_counts(problem, found, seed=seed)
     return found
+
+
+def _equal(problem: Problem, names: Names, others: Names) -> NDArray[np.bool_]:
+    """For each row, whether it is left out because it equals one of others."""
+    return np.zeros(len(names), dtype=bool) if problem.equal_by_chance else np.isin(names, others)
+
+
+def _shared(groups: NDArray[Any], others: NDArray[Any] | None) -> NDArray[np.bool_]:
+    """For each row, whether its group is among others."""
+    return np.zeros(len(groups), dtype=bool) if others is None else np.isin(groups.astype(str), others.astype(str))
+
+
+def _notes(problem: Problem, *, left_out: int, of: int) -> Iterator[str]:
+    if problem.equal_by_chance:
+        names = problem.names["given"]
+        yield (
+            f"Only {len(np.unique(names)):,} of {len(names):,} rows are distinct: equal rows are trained on and tested on, as new rows "
+            "will equal old ones. If they are copies of rows, drop them."
+        )
+    if left_out > REMOVED_SHARE * of:
+        yield (
+            f"{left_out:,} of {of:,} rows were left out of training and validation, as they are equal to test rows or in their groups: "
+            "students learn from fewer rows than they could. Drop repeated rows, or pass other test rows."
+        )
+    if problem.given.times is not None:
+        yield (
+            f"All seeds are validated on the latest {VALIDATION_SHARE:.0%} of the rows before the test, and each is trained on its own "
+            f"{TIMED_SHARE:.0%} of the rows before those: the spread over seeds is that of such draws."
+        )
 
 
 def _check_counts(problem: Problem, found: Split, *, seed: int) -> None:
@@ -87,36 +136,68 @@ def _check_counts(problem: Problem, found: Split, *, seed: int) -> None:
     for name, places in (("train", found.development), ("test", found.test)):
         if len(places) < FEWEST:
             raise BadInput(f"there are {len(places):,} rows to {name} on; expected {FEWEST} at least. {why.strip()} Pass more rows.")
+    _check_weights((problem.test or problem.given).weights, found.test, "test")
+    _check_weights(problem.given.weights, found.development, "train")
     train, validation = parts_of(problem, found, seed=seed)
     if min(len(train), len(validation)) < FEWEST * VALIDATION_SHARE:
         counts = f"{len(train):,} rows to train on and {len(validation):,} to validate on"
         raise BadInput(f"there are {counts}; expected {round(FEWEST * VALIDATION_SHARE)} at least. {why.strip()} Pass more rows or groups.")
 
 
+def _check_weights(weights: Floats | None, places: Places, purpose: str) -> None:
+    """Refuse a part whose rows weigh nothing.
+
+    Raises:
+        BadInput: too few rows of a weight above 0.
+    """
+    if weights is not None and (weights[places] > 0).sum() < FEWEST:
+        some = f"{(weights[places] > 0).sum():,} of the {len(places):,} rows to {purpose} on have a weight above 0"
+        raise BadInput(f"{some}; expected {FEWEST} at least. Pass more such rows, or leave the rows out that weigh nothing.")
+
+
 def parts_of(problem: Problem, found: Split, *, seed: int) -> tuple[Places, Places]:
-    """Training and validation rows of one seed: places among the given rows, without equal rows on both sides."""
+    """Training and validation rows of one seed: places among the given rows, without equal rows on both sides.
+
+    Where times order the rows, all seeds validate on the latest, and each trains on its own draw of those before.
+
+    Raises:
+        BadInput: all rows of a part weigh nothing.
+    """
+    given = problem.given
     train, validation, _ = _drawn(problem, found.development, VALIDATION_SHARE, seed=seed)
-    names = problem.names["given"]
-    return train[~np.isin(names[train], names[validation])], validation
+    train = train[~_equal(problem, problem.names["given"][train], problem.names["given"][validation])]
+    if given.times is not None:
+        units = np.arange(len(train)) if given.groups is None else _codes(given.groups[train])
+        drawn = np.random.default_rng(seed).permutation(units.max(initial=-1) + 1)
+        train = train[np.isin(units, drawn[: max(1, round(TIMED_SHARE * len(drawn)))])]
+    for purpose, places in (("train", train), ("validate", validation)):
+        if given.weights is not None and len(places) and not given.weights[places].any():
+            raise BadInput(f"all {len(places):,} rows to {purpose} on with seed {seed} weigh 0; leave out the rows that weigh nothing.")
+    return train, validation
 
 
 def not_validated(problem: Problem, found: Split, validation: Places) -> NDArray[np.bool_]:
-    """For each row of the pool in a split, whether it differs from all validation rows of one seed."""
-    names = problem.names
-    return ~np.isin(names["pool"][found.pool], names["given"][validation])
+    """For each row of the pool in a split, whether it differs from all validation rows of one seed, and is in the group of none."""
+    names, given = problem.names, problem.given
+    out = _equal(problem, names["pool"][found.pool], names["given"][validation])
+    if problem.pool is not None and problem.pool.groups is not None and given.groups is not None:
+        out |= _shared(problem.pool.groups[found.pool], given.groups[validation])
+    return ~out
 
 
 def _drawn(problem: Problem, places: Places, share: float, *, seed: int) -> tuple[Places, Places, str]:
     """Some of the given rows in a larger and a smaller part, each in order, and how they were drawn."""
     given, count = problem.given, len(places)
     if given.times is not None:
-        times = given.times[places]
+        times, how = given.times[places], ""
+        if given.groups is not None:
+            times, how = _latest(times, _codes(given.groups[places])), ", by the latest row of each group,"
         border = np.sort(times, kind="stable")[min(round((1 - share) * count), count - 1)]  # rows of one moment stay together
         late = times >= border
-        return places[~late], places[late], f"The latest {share:.0%} of the rows are for the test."
+        return places[~late], places[late], f"The latest {late.mean():.0%} of the rows{how} are for the test."
     random = np.random.default_rng(seed)
     if given.groups is not None:
-        _, codes = np.unique(given.groups[places].astype(str), return_inverse=True)
+        codes = _codes(given.groups[places])
         drawn = random.permutation(codes.max() + 1)[: max(1, round(share * (codes.max() + 1)))]
         chosen = np.isin(codes, drawn)
         return places[~chosen], places[chosen], f"{share:.0%} of the groups were drawn for the test."
@@ -129,6 +210,19 @@ def _drawn(problem: Problem, places: Places, share: float, *, seed: int) -> tupl
         return places[~chosen], places[chosen], f"{share:.0%} of the rows of each class were drawn for the test."
     chosen = random.permutation(count) < round(share * count)
     return places[~chosen], places[chosen], f"{share:.0%} of the rows were drawn for the test."
+
+
+def _codes(groups: NDArray[Any]) -> Places:
+    """(rows,) the number of each row's group."""
+    return np.unique(groups.astype(str), return_inverse=True)[1]
+
+
+def _latest(times: NDArray[Any], codes: Places) -> NDArray[Any]:
+    """(rows,) for each row, the latest time of its group."""
+    order = np.argsort(times, kind="stable")
+    last = np.empty(codes.max(initial=-1) + 1, dtype=times.dtype)
+    last[codes[order]] = times[order]  # of repeated places, the last assigned value stays
+    return last[codes]
 
 
 def _strata(problem: Problem, places: Places) -> Places | None:

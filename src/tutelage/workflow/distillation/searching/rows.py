@@ -26,7 +26,7 @@ class DevelopmentRows:
         split: which rows are for what.
         given: the given rows with the teacher's answers.
         more: rows without ground truth; None if there are none.
-        made_from: for each made row, the place of the given row that it was made from; None for rows of the pool.
+        made_from: (rows, 2) for each made row, the places of the given rows that it was made from; None for rows of the pool.
         seed: of the run.
     """
 
@@ -47,14 +47,15 @@ class DevelopmentRows:
         train, validation = self._places(0)
         most = max(SEARCH_CELLS // self._columns(), FEWEST_ROWS)
         more = self._more_of(validation)
-        more = None if more is None else more.take(slice(0, most))
+        more = None if more is None else more.take(self._some(np.arange(more.count), most))
         return self._prepared(self._given.take(self._some(train, most)), self._given.take(validation), more)
 
     def for_first_look(self) -> Prepared:
         """A few rows."""
         train, validation = self._places(0)
         few, some = (self._given.take(self._some(places, FIRST_LOOK)) for places in (train, validation))
-        return self._prepared(few, some, None if self._more is None else self._more.take(slice(0, FIRST_LOOK)))
+        more = None if self._more is None else self._more.take(self._some(np.arange(self._more.count), FIRST_LOOK))
+        return self._prepared(few, some, more)
 
     def _more_of(self, validation: Places) -> Part | None:
         """The rows without ground truth that one seed learns from: not its validation rows again, nor rows made from them."""
@@ -62,7 +63,7 @@ class DevelopmentRows:
             return None
         if self._made_from is None:
             return self._more.take(not_validated(self._problem, self._split, validation))
-        return self._more.take(~np.isin(self._made_from, validation))
+        return self._more.take(~np.isin(self._made_from, validation).any(axis=1))
 
     def _places(self, seed: int) -> tuple[Places, Places]:
         return parts_of(self._problem, self._split, seed=self._seed + seed)

@@ -56,7 +56,10 @@ class Judge:
         return {name: float(np.average(values, weights=part.weights)) for name, values in found.items()}
 
     def drop(self, scores: Mapping[str, float], prepared: Prepared) -> float:
-        """How much worse than the teacher a student is, in the unit of `Limits.drop`, on the validation rows."""
+        """How much worse than the teacher a student is, in the unit of `Limits.drop`, on the validation rows.
+
+        Of values without ground truth: its squared error against the teacher, in per cent of the variance of the teacher's values.
+        """
         form, part = prepared.form, prepared.validation
         of_teacher = self.figures(part.answers if form.task == "regression" else form.probabilities(part.answers), part, prepared)
         if form.task != "regression":
@@ -64,7 +67,8 @@ class Judge:
             return 100 * (of_teacher[rate] - scores[rate])
         if self.against == "truth":
             return 100 * (scores["mse"] / of_teacher["mse"] - 1) if of_teacher["mse"] else float("inf")
-        return 100 * scores["mse"] / float(np.var(part.answers)) if np.var(part.answers) else float("inf")
+        spread = np.average((part.answers - np.average(part.answers, axis=0, weights=part.weights)) ** 2, axis=0, weights=part.weights)
+        return 100 * scores["mse"] / float(spread.mean()) if spread.any() else float("inf")
 
     def size(self, student: Any, rows: Any) -> int | None:
         """Bytes of the exported file; None if there is none and its size does not matter.

@@ -120,8 +120,22 @@ class Prepared:
         return TrainedStudent(pipeline, self.form.task, self.form.classes, taught.answer_temperature, self.schema, self.text)
 
     def validated(self, student: TrainedStudent, family: Family, settings: Mapping[str, Any]) -> Floats:
-        """The answers of a student of `fit` to the validation rows."""
-        rows, last = self.encoded(family, settings, "validation"), student.student_[-1]
+        """The answers of a student of `fit` to the validation rows.
+
+        Raises:
+            BadInput: it cannot answer them.
+        """
+        rows = self.encoded(family, settings, "validation")
+        try:
+            return self._answers(student, rows)
+        except TutelageError:
+            raise
+        except Exception as error:  # a student of the user's may raise anything
+            raise BadInput(f"the student {family.name!r} was trained and cannot answer the validation rows ({one_line(error)}).") from error
+
+    def _answers(self, student: TrainedStudent, rows: Any) -> Floats:
+        """The answers of a student to encoded rows."""
+        last = student.student_[-1]
         if self.form.task == "regression":
             values: Floats = np.asarray(last.predict(rows), dtype=np.float64)
             return values.reshape(len(values), -1)

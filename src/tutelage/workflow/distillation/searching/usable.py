@@ -73,7 +73,10 @@ def _fitted(family: Family, arms: Sequence[Arm], prepared: Prepared) -> tuple[di
     students, reasons = {}, {}
     for arm in arms:
         try:
-            students[arm.name] = prepared.fit(arm, family, {**family.untuned, **prepared.untuned(family)}, seed=0)
+            settings = {**family.untuned, **prepared.untuned(family)}
+            student = prepared.fit(arm, family, settings, seed=0)
+            prepared.validated(student, family, settings)
+            students[arm.name] = student
         except TutelageError as error:
             reasons[arm.name] = str(error)
     return students, reasons

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.given.part import Part
+from tutelage.workflow.distillation.given.problem import Problem, row_set
+from tutelage.workflow.distillation.given.split import split
+from tutelage.workflow.distillation.searching import rows as module
+from tutelage.workflow.distillation.searching.rows import DevelopmentRows
+
+X = np.random.default_rng(0).normal(size=(200, 2))
+Y = (X[:, 0] > 0).astype(int)
+PROBLEM = Problem(as_teacher(LogisticRegression().fit(X, Y)), "teacher", row_set(X, Y))
+ANSWERS = np.full((200, 2), 0.5)
+
+
+def development(more, made_from):
+    found = split(PROBLEM, seed=0)
+    return DevelopmentRows(PROBLEM, found, Part(X, ANSWERS), more, made_from(found.development), seed=0)
+
+
+def made(count):
+    return Part(np.arange(2.0 * count).reshape(count, 2), np.full((count, 2), 0.5))
+
+
+def test_a_row_made_from_a_validation_row_or_its_neighbour_is_not_learnt_from():
+    sources = {}
+
+    def made_from(places):
+        sources["all"] = np.column_stack([places, np.roll(places, 1)])
+        return sources["all"]
+
+    count = len(split(PROBLEM, seed=0).development)
+    prepared = development(made(count), made_from).of_seed(0)
+    validation = {tuple(row) for row in prepared.validation.rows}
+    free = [place for place, pair in enumerate(sources["all"]) if not any(tuple(X[source]) in validation for source in pair)]
+    assert (prepared.more.rows[:, 0] / 2).tolist() == free
+
+
+@pytest.mark.parametrize("limit", ["FEWEST_ROWS", "FIRST_LOOK"])
+def test_rows_of_a_part_of_the_pool_are_drawn_from_all_of_it(limit, monkeypatch):
+    monkeypatch.setattr(module, "SEARCH_CELLS", 0)
+    monkeypatch.setattr(module, limit, 50)
+    every = development(made(1000), lambda _: np.full((1000, 2), -1))
+    found = (every.for_search() if limit == "FEWEST_ROWS" else every.for_first_look()).more
+    assert found.count == 50
+    assert found.rows.max() > 1000  # rows in the order of a file may be sorted by anything

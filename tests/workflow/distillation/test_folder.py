@@ -1,0 +1,18 @@
+import pytest
+
+from tutelage.core.errors import BadInput
+from tutelage.workflow.distillation.folder import RunFolder, file_name
+
+
+def test_a_run_does_not_go_on_with_other_versions(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.check_versions({"scikit-learn": "1.6.0", "numpy": "2.0.0"})
+    folder.check_versions({"scikit-learn": "1.6.0", "numpy": "2.0.0"})
+    with pytest.raises(BadInput, match=r"started with scikit-learn 1\.6\.0, and this is scikit-learn 1\.7\.0: .* choose another folder"):
+        folder.check_versions({"scikit-learn": "1.7.0", "numpy": "2.0.0"})
+    with pytest.raises(BadInput, match=r"started with torch \(none\), and this is torch 2\.5"):
+        folder.check_versions({"scikit-learn": "1.6.0", "numpy": "2.0.0", "torch": "2.5"})
+
+
+def test_words_of_a_file_name_do_not_run_into_one_another():
+    assert file_name("answers", "more rows tree", 0) != file_name("answers, more rows", "tree", 0)

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from tutelage.core.errors import BadInput
+from tutelage.workflow.distillation.distill import plan_of
+
+
+def plan(students):
+    return plan_of("binary", has_truth=True, students=students)
+
+
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        (("tree", "Tree"), "'tree' and 'Tree', which differ in capitals and punctuation alone"),
+        (("a b", "a-b"), "'a b' and 'a-b', which differ"),
+        (("+",), r"a student '\+', of which no file can be named"),
+    ],
+)
+def test_students_whose_files_would_share_a_name_are_refused(names, match):
+    with pytest.raises(BadInput, match=match):
+        plan([{name: DecisionTreeClassifier()} for name in names])
+
+
+def test_students_that_are_printed_alike_are_told_apart():
+    def piped(last):
+        steps = [(f"step{place}", StandardScaler(with_mean=place < 39 or last), [place]) for place in range(40)]
+        return {"mine": make_pipeline(ColumnTransformer(steps), DecisionTreeClassifier())}
+
+    one, same, other = (plan([piped(last)]) for last in (True, True, False))
+    assert str(one.families[0].estimator) == str(other.families[0].estimator)
+    assert one.identity() == same.identity()
+    assert one.identity() != other.identity()
+
+
+def test_values_of_a_space_that_are_printed_alike_are_told_apart():
+    near, far = np.zeros(5000), np.zeros(5000)
+    far[2500] = 1.0
+    spaces = [{"mine": (DecisionTreeClassifier(), {"class_weight": [{0: one, 1: 1} for one in pair]})} for pair in ((1, 2), (1, 3))]
+    assert plan([spaces[0]]).identity() != plan([spaces[1]]).identity()
+    space = plan([{"mine": (DecisionTreeClassifier(), {"class_weight": [near, far]})}]).families[0].space
+    decoded = [space.decoded({"class_weight": text})["class_weight"] for text in space.distributions["class_weight"].choices]
+    assert decoded[0] is near
+    assert decoded[1] is far

@@ -123,8 +123,8 @@ def _notes(problem: Problem, *, left_out: int, of: int) -> Iterator[str]:
         yield "The rows of the pool come without groups: some may belong to groups that are tested on."
     if problem.given.times is not None:
         yield (
-            f"All seeds are validated on the latest {VALIDATION_SHARE:.0%} of the rows before the test, and each is trained on its own "
-            f"{TIMED_SHARE:.0%} of the rows before those: the spread over seeds is that of such draws."
+            f"All seeds are validated on the latest {VALIDATION_SHARE:.0%} of the rows not tested on, and each is trained on its own "
+            f"{TIMED_SHARE:.0%} of those before: the spread over seeds is that of such draws."
         )
 
 

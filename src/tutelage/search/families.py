@@ -78,10 +78,10 @@ def families_of(given: Any, task: Task) -> tuple[Family, ...]:
             MissingExtra: Optuna is not installed.
 
     Example:
-        >>> from sklearn.neighbors import KNeighborsClassifier
-        >>> found = families_of(["tree", {"knn": (KNeighborsClassifier(), {"n_neighbors": range(1, 50)})}], "binary")
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> found = families_of(["tree", {"bayes": (GaussianNB(), {"var_smoothing": [1e-9, 1e-6, 1e-3]})}], "binary")
         >>> [family.name for family in found]
-        ['tree', 'knn']
+        ['tree', 'bayes']
     """
     entries = [given] if isinstance(given, str | Mapping) else list(given) if isinstance(given, Iterable) else [given]
     found: dict[str, Family] = {}

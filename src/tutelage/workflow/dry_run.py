@@ -125,7 +125,11 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
         how=found.how,
         arms={arm.name: arm.meaning for arm in arms},
         students=tuple(family.name for family in plan.families),
-        notes=(*check_features(few.train.rows, few.train.answers, problem.form, problem.asked_columns), *usable.notes),
+        notes=(
+            *found.notes,
+            *check_features(few.train.rows, few.train.answers, problem.form, problem.asked_columns),
+            *usable.notes,
+        ),
         asked=asked,
         checked=checked,
         seconds={**seconds, "total": sum(seconds.values())},

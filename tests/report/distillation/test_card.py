@@ -22,6 +22,11 @@ def test_the_metadata_are_those_of_the_record(binary, figures):
     assert result.metric_value == pytest.approx(binary.arm("answers").mean("accuracy"))
 
 
+def test_test_rows_of_their_own_are_not_named_by_the_file_of_the_others(binary, figures):
+    card = read(model_card(replace(binary, provenance={**binary.provenance, "test data": "600 rows"}), figures))
+    assert card.data.eval_results[0].dataset_name == "test rows of their own"
+
+
 def test_the_license_is_left_out_unless_given(binary, figures):
     assert "license" not in read(model_card(binary, figures)).data.to_dict()
 

@@ -50,6 +50,7 @@ def test_the_limit_of_the_drop_is_as_far_below_the_teacher_on_its_scale(every_ki
     record, _ = every_kind["values"]
     assert "largest drop, 2 %" in cost_chart(record)
     assert "largest drop" not in cost_chart(replace(record, metric="mse", limits={}))
+    assert "largest drop" not in cost_chart(replace(record, against="teacher"))  # a share of a variance that is not known there
 
 
 def test_names_do_not_lie_on_each_other(binary):

@@ -187,3 +187,8 @@ def test_ten_words_are_explained(binary, figures):
     texts = Page(render_distillation(binary, figures)).texts
     words = texts[texts.index("Words") + 1 :]
     assert {"teacher", "student", "ground truth", "arm", "temperature", "trial", "seed", "95 % interval", "fidelity"} <= set(words)
+
+
+def test_what_is_not_known_is_not_called_no(binary, figures):
+    record = replace(binary, advice=(replace(binary.advice[0], helps=None),))
+    assert "not known" in Page(render_distillation(record, figures)).texts

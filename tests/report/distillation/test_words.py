@@ -72,3 +72,11 @@ def test_nothing_is_shipped_that_exceeds_a_limit(every_kind):
     assert answer.startswith("No student meets the limits: the nearest, the tree")
     assert "exceeds that of the size of the exported file (7.5 kB, 5 kB allowed). It has accuracy 89.3 %" in answer
     assert "Ship" not in answer
+
+
+def test_a_plain_model_that_meets_the_limits_is_named(every_kind):
+    record = every_kind["limits not met"][0]
+    plain = replace(record.arm("labels"), name="plain model", student="logistic", excess={"size": -0.5})
+    assert "The plain logistic model of the ground truth meets them." in answer_of(replace(record, arms=(*record.arms, plain)))
+    over = replace(plain, excess={"size": 0.5})
+    assert "meets them" not in answer_of(replace(record, arms=(*record.arms, over)))

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_moons
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 
 import tutelage as tl
 from tutelage.workflow.distillation.searching.search import Judge
@@ -51,3 +52,20 @@ def test_equal_rows_in_another_order_of_columns_are_found(tmp_path):
     test = (pd.concat([FRAME[:60], rows[:10]])[["b", "a"]], np.append(Y[:60], TRUTH[:10]))
     found = tl.distill(OF_FRAMES, rows, TRUTH, test=test, students="tree", trials=1, seeds=2, export="py")
     assert found.record.rows["removed"]["equal to a test row"] == 10
+
+
+def test_without_ground_truth_the_teacher_is_not_compared_with_itself():
+    found = tl.distill(TEACHER, ROWS, students="tree", trials=1, seeds=2, export="py").record
+    assert found.against == "teacher"
+    assert all(one.b != "teacher" for one in found.comparisons)
+    assert "difference from the teacher" not in found.answer
+
+
+def test_a_plain_model_that_is_better_is_in_the_answer_though_its_student_was_not_asked_for():
+    rows = np.random.default_rng(0).normal(size=(1200, 6))
+    truth = (rows.sum(axis=1) > 0).astype(int)
+    teacher = LogisticRegression().fit(rows[:300], truth[:300])
+    found = tl.distill(teacher, rows[350:], truth[350:], pool=rows[300:350], students="tree", trials=1, seeds=5, export="py")
+    assert found.chosen.student == "tree"
+    assert found.verdict.startswith("Do not distil.")
+    assert "plain logistic model of the ground truth is better than it" in found.verdict

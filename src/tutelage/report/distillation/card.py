@@ -37,7 +37,7 @@ def model_card(record: DistillationRecord, figures: Figures, *, license_name: st
     result = hub.EvalResult(
         task_type=kind,
         dataset_type="own",
-        dataset_name=f"test rows of {record.provenance.get('files', 'the data')}",
+        dataset_name=_test_rows(record),
         metric_type=METRICS.get(record.metric, record.metric),
         metric_name=view.metric,
         metric_value=chosen.mean(record.metric),
@@ -52,6 +52,12 @@ def model_card(record: DistillationRecord, figures: Figures, *, license_name: st
     )
     card = hub.ModelCard(f"---\n{data.to_yaml()}\n---\n\n{_body(record, figures)}")
     return f"{str(card).rstrip()}\n"
+
+
+def _test_rows(record: DistillationRecord) -> str:
+    """The name of the test rows: the file that they were drawn from, unless they were given on their own."""
+    given = "test data" in record.provenance
+    return "test rows of their own" if given else f"test rows of {record.provenance.get('files', 'the data')}"
 
 
 def _body(record: DistillationRecord, figures: Figures) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tutelage.core.records import Comparison
 from tutelage.report.distillation.limits import exceeded
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
+from tutelage.report.words import heading
 
 LABELS, PLAIN = "labels", "plain model"
 SHARES = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
@@ -51,7 +52,8 @@ def _first(record: DistillationRecord) -> str:
     facts = f"{FIGURES.get(record.metric, record.metric)} {figure(record.metric, chosen.mean(record.metric))} on the test rows{size}"
     student, beyond = _student(chosen), exceeded(record)
     if beyond:
-        return f"No student meets the limits: the nearest, {student}, exceeds that of {beyond}. It has {facts}."
+        plain = [f" {heading(_student(one))} meets them." for one in record.arms if one.name == PLAIN and one.excess and _meets(one)]
+        return f"No student meets the limits: the nearest, {student}, exceeds that of {beyond}. It has {facts}.{''.join(plain)}"
     found = _baselines(record)
     if any(one.a == chosen.name and one.verdict == "worse" for one in found):
         return f"Do not distil. Validation chose {student}: {facts}."
@@ -59,6 +61,10 @@ def _first(record: DistillationRecord) -> str:
         return f"Ship {student}: {facts}."
     beaten = any(one.b == chosen.name and one.verdict == "beats" for one in found)
     return f"Validation chose {student}: {facts}." if beaten else f"Do not distil; ship {student}: {facts}."
+
+
+def _meets(arm: ArmResult) -> bool:
+    return all(value <= 0 for value in arm.excess.values())
 
 
 def _student(arm: ArmResult) -> str:
@@ -86,11 +92,11 @@ def _about_baseline(record: DistillationRecord, found: Comparison) -> str:
         said = "is worse than" if found.verdict == "worse" else "shows no difference from"
         return f"The best student of the teacher, {taught}, {said} it: {difference(found)}."
     if b.name == PLAIN:
-        return f"{alone[0].upper()}{alone[1:]} is better than it by {difference(found)}." if found.verdict == "worse" else ""
+        return f"{heading(alone)} is better than it by {difference(found)}." if found.verdict == "worse" else ""
     if found.verdict == "no difference":
         return f"Distilling shows no difference against {alone}: {difference(found)}{_unproven(record, found)}."
     if found.verdict == "worse":
-        return f"{taught[0].upper()}{taught[1:]} is worse than {alone} by {difference(found)}."
+        return f"{heading(taught)} is worse than {alone} by {difference(found)}."
     pays = "" if any(one.verdict == "worse" for one in _baselines(record)) else "It pays to distil: "
     return f"{pays or 'But '}{taught} beats {alone} by {difference(found)}."
 

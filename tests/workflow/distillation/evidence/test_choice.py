@@ -34,11 +34,11 @@ def test_those_beyond_the_limits_are_not_chosen_while_another_meets_them():
     assert "of those within the limits" in reason
 
 
-def test_if_none_meets_the_limits_the_nearest_is_chosen_and_how_far_it_is():
+def test_if_none_meets_the_limits_the_nearest_is_chosen():
     every = [arm("answers", 0.95, 0.95, latency=0.5), arm("labels", 0.7, 0.7, latency=0.2)]
     chosen, reason = choose(every, JUDGE)
     assert chosen is best_of(every, JUDGE)
-    assert reason == "it is the nearest to the limits: it exceeds that of latency by 20 %"
+    assert reason == "no student meets the limits, and it is the nearest to them"
 
 
 @pytest.mark.parametrize("metric", ["mse", "brier"])

@@ -43,7 +43,9 @@ def test_a_student_without_a_file_is_left_out_where_the_file_is_limited():
     class Own(GaussianNB):
         pass
 
-    with pytest.raises(BadInput, match=r"no student can learn from the teacher. The student 'own' is left out: it cannot be saved"):
+    with pytest.raises(
+        BadInput, match=r"no student is left that can learn from the teacher and be used. The student 'own' is left out: it cannot be saved"
+    ):
         distilled({"own": Own()})
 
 

@@ -57,7 +57,7 @@ def usable_students(plan: Plan, arms: Sequence[Arm], prepared: Prepared) -> Usab
             found[name].append(family.name)
     notes += [_left_out(name, of_arms, len(arms)) for name, of_arms in reasons.items() if of_arms]
     if not any(found[arm.name] for arm in arms if arm.learns != "labels"):
-        raise BadInput(f"no student can learn from the teacher. {' '.join(notes)}")
+        raise BadInput(f"no student is left that can learn from the teacher and be used. {' '.join(notes)}")
     empty = [name for name, families in found.items() if not families]
     notes += [f"There is no arm {name!r}: no student can learn it." for name in empty]
     return Usable({name: tuple(families) for name, families in found.items() if families}, tuple(notes))

@@ -7,6 +7,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sound_teachers import CustomTeacher
 
 from tutelage.checks.memorised import check_memorised, memory
+from tutelage.checks.preflight import preflight
 from tutelage.checks.sampling import draw, query_sample
 from tutelage.core.answers import AnswerForm
 from tutelage.softlabels.recording import record
@@ -89,3 +90,18 @@ def test_the_figures_of_a_half_known_noise():
     sound = memory(function, function + 0.1 * draws.normal(size=1000), function + noise, function)
     assert not sound.part
     assert not sound.whole
+
+
+def test_a_function_whose_calls_may_cost_is_not_asked_made_rows_unless_it_may_be():
+    asked = []
+
+    def service(rows):
+        asked.append(len(rows))
+        return np.full((len(rows), 2), 0.5)
+
+    teacher = as_teacher(service, kind="probabilities", classes=[0, 1])
+    (finding,) = [one for one in preflight(teacher, X[NEW], Y[NEW]).findings if one.check == "memorised"]
+    assert "unless tl.preflight is called with made_rows=True" in finding.sentence
+    least = sum(asked)
+    preflight(teacher, X[NEW], Y[NEW], made_rows=True)
+    assert sum(asked) == 2 * least + 4 * 600

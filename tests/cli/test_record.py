@@ -99,7 +99,7 @@ def test_a_pickle_needs_trust_and_the_error_says_why(flowers, here, user_error):
         ({"--data": "nowhere.parquet"}, "there is no file nowhere.parquet"),
         ({"--data": "rows.xlsx"}, "expected a .parquet, .csv, .tsv, .jsonl or .npy file"),
         ({"--truth": "specie"}, "Did you mean species?"),
-        ({"--drop": "petal width (cm)"}, "the rows lack the columns 'petal width (cm)'"),
+        ({"--truth": "petal width (cm)"}, "was fitted on rows with the column 'petal width (cm)', the ground truth"),
         ({"--top-k": "3"}, "top_k is 3; expected 1 to 2"),
         ({"--shard-rows": "0"}, "0 is not in the range"),
         ({"--kind": "vots"}, "'vots' is not one of 'probabilities'"),

@@ -1,14 +1,16 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import make_moons
 from sklearn.ensemble import RandomForestClassifier
 
 import tutelage as tl
 from tutelage.core.stages import Stages
+from tutelage.data.rows import as_rows
 from tutelage.search.limits import Limits
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.distill import plan_of
-from tutelage.workflow.distillation.given.problem import Problem, row_set
+from tutelage.workflow.distillation.given.problem import Problem, RowSet, row_set
 from tutelage.workflow.distillation.run import distillation
 from tutelage.workflow.dry_run import dry_run, duration
 
@@ -42,7 +44,7 @@ def test_it_says_what_the_run_does_and_writes_nothing(tmp_path, monkeypatch):
     ]
     assert set(planned.arms) == {arm.name for arm in record.arms if arm.kind != "teacher"} - {"untuned", "plain model"}
     assert planned.asked == 300 + 50
-    assert problem.teacher.rows - asked_before >= planned.asked
+    assert problem.teacher.rows - asked_before == pytest.approx(planned.asked + planned.checked, rel=0.15)
     assert planned.seconds["total"] == pytest.approx(sum(value for name, value in planned.seconds.items() if name != "total"))
     text = str(planned)
     assert "asked 350 rows once" in text
@@ -83,3 +85,14 @@ def test_more_rows_and_trials_take_longer():
 )
 def test_durations_are_rough(seconds, said):
     assert duration(seconds) == said
+
+
+def test_columns_that_the_teacher_does_not_read_are_named():
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    teacher = as_teacher(RandomForestClassifier(5, random_state=0).fit(frame[["a"]][:100], Y[:100]))
+    rows = row_set(frame[100:].assign(id=[f"row {place}" for place in range(300)]), Y[100:])
+    asked = RowSet(rows.rows, as_rows(rows.rows[["a"]]), rows.truth)
+    planned = dry_run(Problem(teacher, "teacher", asked, asked_columns=("a",)), plan_of("binary", has_truth=True, **SMALL))
+    notes = " ".join(planned.notes)
+    assert "the teacher was not given the columns ['b', 'id']" in notes
+    assert "column 'id' is an identifier" in notes

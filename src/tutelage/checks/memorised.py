@@ -76,10 +76,15 @@ class Memory:
         return self.explained >= EXPLAINED and self.of_baseline >= OF_BASELINE and self.error_share <= ERROR_SHARE
 
 
-def check_memorised(teacher: Teacher, answered: SampleAnswers, seed: int) -> Iterator[Finding]:
+def check_memorised(teacher: Teacher, answered: SampleAnswers, seed: int, *, made_rows: bool = True) -> Iterator[Finding]:
     """Find out whether the teacher was trained on the rows. Needs labels, and a teacher that answers made rows."""
     sample = answered.sample
     if sample.labels is None:
+        return
+    if not made_rows:
+        yield _not_checked(
+            "a function, whose calls may cost, is not queried with made rows unless tl.preflight is called with made_rows=True."
+        )
         return
     if sample.count < FEWEST_ROWS:
         yield _not_checked(f"{sample.count} rows are too few to tell whether the teacher was trained on them.")

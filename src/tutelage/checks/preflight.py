@@ -30,11 +30,12 @@ from tutelage.checks.leaks_and_shift import (
 from tutelage.checks.memorised import check_memorised
 from tutelage.checks.networks import check_mode, check_student
 from tutelage.checks.sampling import SampleAnswers, arranged_like, draw, query_sample
-from tutelage.core.arguments import seed_of, texts, whole
+from tutelage.core.arguments import flag, seed_of, texts, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.row_names import Names
 from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.adapters.function import FunctionTeacher
 
 
 def preflight(
@@ -49,6 +50,7 @@ def preflight(
     drop: Sequence[str] = (),
     seed: int = 0,
     rows: int = 2000,
+    made_rows: bool | None = None,
 ) -> Preflight:
     """Check a teacher and its transfer set for known errors before a student is trained on them.
 
@@ -70,6 +72,8 @@ def preflight(
             columns and the search for leaks leave them out.
         seed: of the random sample and of every check that draws random numbers.
         rows: the largest number of rows of each set that the teacher is queried with; leaks are searched in all rows.
+        made_rows: whether the teacher is also queried with up to 4,000 rows made next to those of each set, to find out whether it was
+            trained on them. By default unless it is a function, whose calls may cost.
 
     Returns:
         The findings, the most severe first. `str()` shows them as a table, `to_json()` as plain values, and
@@ -96,6 +100,7 @@ def preflight(
         raise BadInput("test_labels= was passed without test=; expected the test rows too.")
     rows, seed, drop = whole("rows", rows, 1), seed_of("seed", seed), texts("drop", drop)
     adapted = as_teacher(teacher)
+    made_rows = asks_made_rows(adapted) if made_rows is None else flag("made_rows", made_rows)
     test, train = (arranged_like(data, other, drop) for other in (test, train))
     sample = draw(data, labels, adapted.form, rows=rows, seed=seed)
     test_sample = None if test is None else draw(test, test_labels, adapted.form, rows=rows, seed=seed)
@@ -104,7 +109,7 @@ def preflight(
     if isinstance(answered, Finding):
         findings.append(answered)
     else:
-        findings += [*_check_answers(adapted, answered, seed, drop), *_check_against_labels(adapted, answered, seed)]
+        findings += [*_check_answers(adapted, answered, seed, drop), *_check_against_labels(adapted, answered, seed, made_rows)]
     findings += check_columns(sample, drop)
     naming = (*drop, *identifiers(sample.inputs))  # rows that differ in these alone are the same row under another name
     names, train_names = names_of(data, without=naming), None if train is None else names_of(train, without=naming)
@@ -113,8 +118,13 @@ def preflight(
         findings += [*_check_leaks(names, train_names, names_of(test, without=naming)), *check_shift(sample, test_sample, seed)]
     if test_sample is not None and isinstance(answered, SampleAnswers):
         seen = None if train_names is None else float(np.isin(names, train_names).mean())
-        findings += _check_test_answers(adapted, answered, query_sample(adapted, test_sample), seen, seed)
+        findings += _check_test_answers(adapted, answered, query_sample(adapted, test_sample), seen, seed, made_rows)
     return Preflight(tuple(findings), adapted.fingerprint, sample.count, sample.of_count, seed)
+
+
+def asks_made_rows(teacher: Teacher) -> bool:
+    """Whether a teacher is queried with made rows if nothing else is said: not a function, whose calls may cost."""
+    return not isinstance(teacher, FunctionTeacher)
 
 
 def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: tuple[str, ...]) -> Iterator[Finding]:
@@ -128,14 +138,14 @@ def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: t
     yield from check_sharpness(answered)
 
 
-def _check_against_labels(teacher: Teacher, answered: SampleAnswers, seed: int) -> Iterator[Finding]:
+def _check_against_labels(teacher: Teacher, answered: SampleAnswers, seed: int, made_rows: bool) -> Iterator[Finding]:
     """The checks that need labels. Unknown labels are searched among all labels, not only in the sample."""
     if answered.sample.all_labels is not None and answered.form.task in ("binary", "multiclass"):
         yield from check_known(answered.sample.all_labels, answered.form.classes)
     yield from check_accuracy(answered)
     yield from check_calibration(answered, seed)
     yield from check_against_baselines(answered, seed)
-    yield from check_memorised(teacher, answered, seed)
+    yield from check_memorised(teacher, answered, seed, made_rows=made_rows)
 
 
 def _check_leaks(names: Names, train_names: Names | None, test: Names) -> Iterator[Finding]:
@@ -145,7 +155,7 @@ def _check_leaks(names: Names, train_names: Names | None, test: Names) -> Iterat
 
 
 def _check_test_answers(
-    teacher: Teacher, answered: SampleAnswers, on_test: SampleAnswers | Finding, seen: float | None, seed: int
+    teacher: Teacher, answered: SampleAnswers, on_test: SampleAnswers | Finding, seen: float | None, seed: int, made_rows: bool
 ) -> Iterator[Finding]:
     if isinstance(on_test, Finding):
         # Recorded answers are limited to the rows that they were recorded on, which need not include the test rows.
@@ -154,5 +164,5 @@ def _check_test_answers(
         return
     yield from check_answer_shift(answered, on_test)
     yield from check_training_rows(answered, on_test, seen)
-    for finding in _check_against_labels(teacher, on_test, seed):
+    for finding in _check_against_labels(teacher, on_test, seed, made_rows):
         yield replace(finding, check=f"test-{finding.check}")

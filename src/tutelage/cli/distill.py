@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FILE, FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.options import FILE, FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, show_warning, teacher_options
 from tutelage.cli.settings import arguments_without
 from tutelage.core.progress import DisplayedStages
 
@@ -135,6 +135,8 @@ def distill(
         raise
     arguments = arguments_without(click.get_current_context(), "out", "dry-run")
     write_reproduce(RunFolder(out), arguments, _inputs(file, Path(teacher), test, pool, train))
+    for note in found.record.notes:
+        show_warning(note)
     if as_json:
         echo(dumps(found.record.to_json()), nl=False)
         return

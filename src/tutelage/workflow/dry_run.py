@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils import _safe_indexing
 
+from tutelage.checks import memorised
+from tutelage.checks.answers import determinism
+from tutelage.checks.preflight import asks_made_rows
 from tutelage.core.arrays import Floats
 from tutelage.core.environment import environment
 from tutelage.data.rows import as_rows
@@ -26,14 +29,15 @@ from tutelage.workflow.distillation.searching.rows import FEWEST_ROWS, TEXT_CELL
 from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.training import Prepared
 from tutelage.workflow.distillation.searching.usable import Usable, usable_students
+from tutelage.workflow.feature_guards import check_features
 
 TIMED_ROWS = 1000
 """Rows on which each student is fitted to time it."""
 ASKED_ROWS = (100, 400)
 """Rows on which the teacher is timed: what a call costs in any case is the same in both."""
 PACKAGES = ("tutelage", "scikit-learn", "optuna", "onnxruntime", "skl2onnx", "pandas", "torch", "lightgbm", "jinja2", "matplotlib")
-PREFLIGHT_ROWS = 8000
-"""Rows that the checks ask the teacher, in all."""
+CHECKED_ROWS = 2000
+"""Rows of each set that the checks ask the teacher, at most."""
 LATENCY_SECONDS = 1.5
 """Of a measurement of a single-row latency, with the process that makes it."""
 
@@ -49,6 +53,7 @@ class DryRun:
         students: names of the students.
         notes: what is left out and why, a sentence each.
         asked: number of rows that the teacher is asked; 0 for recorded answers.
+        checked: about the number of rows that the checks ask it: samples, some of them again, and rows made next to them.
         seconds: roughly, on this machine: of the teacher, the search, the training of all seeds, and in total.
         settings: trials, seeds, limits, exports.
         installed: versions of the packages that matter.
@@ -60,6 +65,7 @@ class DryRun:
     students: tuple[str, ...]
     notes: tuple[str, ...]
     asked: int
+    checked: int
     seconds: dict[str, float]
     settings: dict[str, Any]
     installed: dict[str, str]
@@ -67,7 +73,7 @@ class DryRun:
     def __str__(self) -> str:
         """The plan in lines."""
         limits = ", ".join(f"{name} {value:g}{unit}" for name, value, unit in self.settings["limits"]) or "none"
-        once = f"asked {self.asked:,} rows once, and some of them again by the checks"
+        once = f"asked {self.asked:,} rows once, and about {self.checked:,} more by the checks"
         of_teacher = once if self.asked else "its answers are recorded, so it is not asked"
         steps = ", ".join(f"{name} {duration(value)}" for name, value in self.seconds.items() if name != "total")
         lines = [
@@ -100,10 +106,11 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
     arms = [arm for arm in every if arm.name in usable.families]
     recorded = isinstance(problem.teacher, LabelFolder | SoftLabels)
     asked = 0 if recorded else problem.given.count + (0 if problem.test is None else problem.test.count) + more
+    checked = 0 if recorded else _checked_rows(problem, found)
     search, finals = _times(plan, arms, usable, few, len(train), more)
     seconds = {
         "teacher": asked * seconds_a_row,
-        "preflight": 5 + PREFLIGHT_ROWS * seconds_a_row,
+        "preflight": 5 + checked * seconds_a_row,
         "search": search,
         "all seeds": finals,
     }
@@ -118,8 +125,13 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
         how=found.how,
         arms={arm.name: arm.meaning for arm in arms},
         students=tuple(family.name for family in plan.families),
-        notes=usable.notes,
+        notes=(
+            *found.notes,
+            *check_features(few.train.rows, few.train.answers, problem.form, problem.asked_columns),
+            *usable.notes,
+        ),
         asked=asked,
+        checked=checked,
         seconds={**seconds, "total": sum(seconds.values())},
         settings={
             "trials": plan.trials,
@@ -153,6 +165,15 @@ def _more(problem: Problem, found: Split) -> tuple[int, str]:
         return 0, ""
     count = min(MADE_ROWS, 5 * len(found.development))
     return count, f"{count:,} made rows"
+
+
+def _checked_rows(problem: Problem, found: Split) -> int:
+    """About the number of rows that the checks ask the teacher."""
+    sets = [min(CHECKED_ROWS, len(places)) for places in (found.development, found.test)]
+    again = 3 * min(determinism.ROWS, sets[0])
+    makes = problem.has_truth and not isinstance(problem.given.rows, list) and asks_made_rows(problem.teacher)
+    made = sum(memorised.NEAR * min(memorised.ROWS, count) for count in sets if count >= memorised.FEWEST_ROWS) if makes else 0
+    return sum(sets) + again + made
 
 
 def _few(problem: Problem, train: Places, validation: Places) -> tuple[Prepared, float]:

@@ -53,6 +53,7 @@ from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import plain_model, usable_students
 from tutelage.workflow.evaluate import SPLIT
+from tutelage.workflow.feature_guards import check_features
 
 
 def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> DistillationRecord:
@@ -140,6 +141,9 @@ class _Run:
         checked = self._preflight()
         with self.stages.stage("ask the teacher"):
             self.given = part_of(self.problem.given, self._answers("given", self.problem.given), self.form)
+            self.notes += check_features(
+                self.problem.given.rows, self.given.answers, self.form, self.problem.asked_columns, self.problem.single_truth
+            )
             test = self.problem.test
             self.test = part_of(test, self._answers("test", test), self.form) if test is not None else self.given.take(self.split.test)
             self.more, more_rows = self._more()

@@ -60,6 +60,11 @@ def test_rows_of_the_pool_that_are_test_rows_are_left_out():
     assert found.is_own
 
 
+def test_a_pool_of_test_rows_alone_is_refused():
+    with pytest.raises(BadInput, match=r"no row of the pool is left\. The test rows .* 10 rows were left out: of the pool"):
+        split(problem(test=row_set(X[:60], Y[:60]), pool=row_set(X[:10])), seed=0)
+
+
 def test_rows_of_the_pool_that_validate_a_seed_do_not_train_it():
     given = problem(pool=row_set(X))
     found = split(given, seed=0)
@@ -127,6 +132,8 @@ def test_a_test_with_groups_leaves_rows_of_the_pool_out_and_one_without_is_refus
     kept = found.pool[not_validated(given, found, validation)]
     assert 0 < len(kept) < len(found.pool)
     assert not set(pool.groups[kept]) & set(groups[validation])
+    unknown = split(problem(row_set(X, Y, groups=groups), pool=row_set(X + 5)), seed=0)
+    assert unknown.notes == ("The rows of the pool come without groups: some may belong to groups that are tested on.",)
     with pytest.raises(BadInput, match="the rows come with groups and the test rows without"):
         problem(row_set(X, Y, groups=groups), test=row_set(X[:40], Y[:40]))
 
@@ -181,7 +188,9 @@ def test_texts_of_dates_are_times_and_other_texts_are_refused():
         moments(["5.1.2026", "31.12.2025"])
 
 
-@pytest.mark.parametrize(("name", "column"), [("groups", ["a", None] * 200), ("times", np.r_[np.nan, np.arange(399)])])
+@pytest.mark.parametrize(
+    ("name", "column"), [("groups", ["a", None] * 200), ("times", np.r_[np.nan, np.arange(399)]), ("times", ["2026", None] * 200)]
+)
 def test_missing_groups_and_times_are_refused(name, column):
     with pytest.raises(BadInput, match=f"{name} has .* missing values"):
         row_set(X, Y, **{name: np.array(column)})

@@ -60,12 +60,10 @@ def problem_of_files(
         return RowSet(rows.part(0, rows.count), one.rows_of(columns), truth, weights, groups, times)
 
     given = of(file, "given")
-    features = replace(file, truth=(), drop=(*file.drop, *file.truth))
+    like = {"test": file, **dict.fromkeys(("pool", "train"), replace(file, truth=(), drop=(*file.drop, *file.truth)))}
     others = {name: path for name, path in (("test", test), ("pool", pool), ("train", train)) if path is not None}
     sets = {
-        name: in_columns(
-            given, of(in_columns_of(opened, (file if name == "test" else features).sibling(path)), name), str(path), teacher_too=False
-        )
+        name: in_columns(given, of(in_columns_of(opened, like[name].sibling(path)), name), str(path), teacher_too=False)
         for name, path in others.items()
     }
     return Problem(opened, teacher, given, sets.get("test"), sets.get("pool"), columns, data_entry(file), sets.get("train"))

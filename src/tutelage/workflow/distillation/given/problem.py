@@ -152,6 +152,12 @@ class Problem:
         return self.given.truth is not None
 
     @property
+    def single_truth(self) -> NDArray[Any] | None:
+        """(rows,) the ground truth if it is one column."""
+        truth = self.given.truth
+        return truth if truth is not None and truth.ndim == 1 else None
+
+    @property
     def schema(self) -> Schema | None:
         """The columns of the student's rows; of texts in a file, the column that they are in."""
         text = None if self.source is None else self.source["text"]
@@ -249,12 +255,14 @@ def moments(times: Any) -> NDArray[Any]:
     cells = found.tolist()
     if not any(isinstance(cell, str) for cell in cells):
         return found
-    other = next((cell for cell in cells if not isinstance(cell, str) or not ISO_8601.fullmatch(cell)), None)
+    texts = ["NaT" if is_missing(cell) else cell for cell in cells]  # missing ones are refused with the rows, as for groups
+    known = (cell for cell in cells if not is_missing(cell))
+    other = next((cell for cell in known if not isinstance(cell, str) or not ISO_8601.fullmatch(cell)), None)
     if other is not None:
         raise BadInput(f"times holds texts that are no dates, such as {shown(other)}; expected numbers or dates such as 2026-01-31.")
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "no explicit representation of timezones")  # converted to UTC, as is wanted
-            return np.array(cells, dtype="datetime64[us]")
+            return np.array(texts, dtype="datetime64[us]")
     except ValueError as error:
         raise BadInput(f"times holds texts that are no dates ({one_line(error)}); expected numbers or dates such as 2026-01-31.") from error

@@ -119,10 +119,12 @@ def _notes(problem: Problem, *, left_out: int, of: int) -> Iterator[str]:
             f"{left_out:,} of {of:,} rows were left out of training and validation, as they are equal to test rows or in their groups: "
             "students learn from fewer rows than they could. Drop repeated rows, or pass other test rows."
         )
+    if problem.given.groups is not None and problem.pool is not None and problem.pool.groups is None:
+        yield "The rows of the pool come without groups: some may belong to groups that are tested on."
     if problem.given.times is not None:
         yield (
-            f"All seeds are validated on the latest {VALIDATION_SHARE:.0%} of the rows before the test, and each is trained on its own "
-            f"{TIMED_SHARE:.0%} of the rows before those: the spread over seeds is that of such draws."
+            f"All seeds are validated on the latest {VALIDATION_SHARE:.0%} of the rows not tested on, and each is trained on its own "
+            f"{TIMED_SHARE:.0%} of those before: the spread over seeds is that of such draws."
         )
 
 
@@ -136,6 +138,8 @@ def _check_counts(problem: Problem, found: Split, *, seed: int) -> None:
     for name, places in (("train", found.development), ("test", found.test)):
         if len(places) < FEWEST:
             raise BadInput(f"there are {len(places):,} rows to {name} on; expected {FEWEST} at least. {why.strip()} Pass more rows.")
+    if problem.pool is not None and not len(found.pool):
+        raise BadInput(f"no row of the pool is left. {why.strip()} Pass other rows, or no pool.")
     _check_weights((problem.test or problem.given).weights, found.test, "test")
     _check_weights(problem.given.weights, found.development, "train")
     train, validation = parts_of(problem, found, seed=seed)

@@ -130,7 +130,7 @@ COMMANDS = [
     ("teacher.pkl --data rows.csv --out other", "other already holds other files"),
     ("teacher.pkl --data rows.csv --out rows.csv", "rows.csv is a file"),
     ("teacher.pkl --data rows.csv --out run --truth z", "has no column 'z'"),
-    ("teacher.pkl --data rows.csv --out run --drop costumer", "has no column 'costumer'; .* Did you mean customer?"),
+    ("teacher.pkl --data rows.csv --out run --drop custmr", "has no column 'custmr'; .* Did you mean customer?"),
     ("teacher.pkl --data gaps.csv --out run", "column 'y' of gaps.csv has 1 empty cells"),
     ("teacher.pkl --data classes.csv --out run", "y holds the labels ['maybe']"),
     ("teacher.pkl --data unlabelled.csv --out run", "unlabelled.csv has no column 'y'"),

@@ -27,6 +27,7 @@ from sphinx.util.nodes import make_refnode
 
 HEADINGS = {
     "tutelage": {
+        "workflow": "The whole way",
         "teachers": "Teachers",
         "checks": "Checks",
         "softlabels": "Soft labels",

@@ -96,11 +96,20 @@ def check_schemes(said: str, folder: Path) -> None:
     assert len({tuple(found[name]) for name in taught}) == len(taught), "two teachers gave one student"
 
 
+def check_loans(printed: str, folder: Path) -> None:
+    assert "rows.csv: 5000 applications" in printed
+    rows = (folder / "rows.csv").read_text().splitlines()
+    assert rows[0] == "id,opened,age,income,amount,purpose,paid"
+    assert {row.rpartition(",")[2] for row in rows[1:]} == {"yes", "no"}
+    assert (folder / "teacher.pkl").stat().st_size > 1_000_000
+
+
 CHECKS: dict[str, Callable[[str, Path], None]] = {
     "any_teacher.py": check_any_teacher,
     "compose_votes.py": check_composed_votes,
     "distilled_grid.py": check_grid,
     "llm_votes.py": check_votes,
+    "loans.py": check_loans,
     "own_teacher.py": check_own_teacher,
     "schemes.py": check_schemes,
 }

@@ -40,6 +40,9 @@ EXPLAINED, OF_BASELINE, ERROR_SHARE = 0.9, 0.2, 0.02
 """Where it knows the truth by heart, whatever the slope: the shares are at least these, and its squared error is at most this share of a
 plain model's."""
 
+EXACT_SHARE = 1e-9
+"""Squared error, as a share of a plain model's, of a teacher whose answers are the truth up to rounding."""
+
 REMEDY = (
     "Pass rows that the teacher was not trained on, or a teacher that was trained without these: a student is compared fairly with it "
     "only on rows that are new to both."
@@ -152,6 +155,9 @@ def _judged(found: Memory, rows: int) -> Finding:
         "squared error against a plain model": found.error_share,
         "rows": rows,
     }
+    if found.error_share <= EXACT_SHARE:
+        either = "the teacher's answers are the ground truth itself, as if it was trained on these rows, unless it computes the truth."
+        return Finding("memorised", "warning", figure, either, REMEDY)
     if found.part or found.whole:
         measured = (
             f"on {rows:,} rows the teacher deviates from its own answers next to them towards the ground truth, which explains "

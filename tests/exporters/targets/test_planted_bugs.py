@@ -34,7 +34,7 @@ STUDENTS = {
     "tree": (with_columns(tl.SoftTree(max_leaf_nodes=12, random_state=0), FRAME, scaled=False), FRAME),
     "boosting": (with_columns(tl.SoftBoosting(n_estimators=2), FRAME, scaled=False), FRAME),
     "logistic": (with_columns(tl.SoftLogistic(), FRAME, scaled=True), FRAME),
-    "mlp": (with_columns(tl.SoftMLP(hidden_layer_sizes=(4,), random_state=0), FRAME, scaled=True), FRAME),
+    "mlp": (with_columns(tl.SoftMLP(hidden_layer_sizes=(4,), epochs=400, learning_rate=0.02, random_state=0), FRAME, scaled=True), FRAME),
     "texts": (with_columns(tl.SoftLogistic(), TEXTS, scaled=False), TEXTS),
 }
 QUICK = ((".js", "tree"), (".py", "texts"))

@@ -52,7 +52,7 @@ def train(
 ) -> None:
     """Train STUDENT on recorded answers.
 
-    STUDENT is tree, forest, logistic, boosting or mlp; for regression tree, forest, linear or boosting. Categories
+    STUDENT is tree, forest, logistic, boosting or mlp; for regression tree, forest, linear, boosting or mlp. Categories
     and missing values are encoded for it, and the encoding is saved with the student.
     """
     from tutelage.core.records import dumps

@@ -55,6 +55,9 @@ from tutelage.workflow.distillation.searching.usable import plain_model, usable_
 from tutelage.workflow.evaluate import SPLIT
 from tutelage.workflow.feature_guards import check_features
 
+PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "optuna", "torch", "lightgbm")
+"""Packages that draw settings and train students: another version may give other ones."""
+
 
 def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> DistillationRecord:
     """Distil a teacher: check it, split the rows, search, test once, export, and write the folder.
@@ -104,10 +107,6 @@ def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
         **{name: None if rows is None else rows.identity() for name, rows in sets.items()},
         **plan.identity(),
     }
-
-
-PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "optuna", "torch", "lightgbm")
-"""Packages that draw settings and train students: another version may give other ones."""
 
 
 def _plain_arm(student: str) -> Arm:

@@ -210,8 +210,8 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
             return other
         rows = other.rows[columns]
         return replace(other, rows=rows, asked=as_rows(rows) if teacher_too else other.asked)
-    if np.shape(given.rows)[1:] != np.shape(other.rows)[1:]:
-        shapes = [np.shape(one.rows)[1:] for one in (other, given)]
+    shapes = [() if isinstance(one.rows, list) else np.shape(one.rows)[1:] for one in (other, given)]
+    if shapes[0] != shapes[1]:
         raise ShapeError(f"each row of {name} has shape {shapes[0]}; expected {shapes[1]}, as in the rows.")
     return other
 

@@ -40,7 +40,6 @@ from tutelage.workflow.feature_guards import check_features, check_leaves
 from tutelage.workflow.open_answers import columns_known_to, in_columns_of
 
 STUDENT_FILE = "student.skops"
-PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "skops", "torch", "lightgbm", "xgboost")
 
 
 @dataclass(frozen=True)
@@ -203,7 +202,7 @@ def _record(spec: TrainingSpec, labels: LabelFolder, data: TableFile, student: T
         },
         "data": data_entry(data),
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
-        "environment": environment(*PACKAGES),
+        "environment": environment(),
     }
 
 

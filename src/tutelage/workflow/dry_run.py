@@ -20,6 +20,7 @@ from tutelage.search.families import ROW_VISITS, Family
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
+from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.part import Part, part_of
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 from tutelage.workflow.distillation.given.split import Places, Split, parts_of, split
@@ -83,6 +84,7 @@ class DryRun:
             ("Students", ", ".join(self.students)),
             ("Budget", f"{self.settings['trials']} trials of each arm, then {self.settings['seeds']} seeds"),
             ("Limits", limits),
+            *([("Weights", self.settings["weights"])] if self.settings["weights"] else []),
             ("Exports", ", ".join(f"student{end}" for end in self.settings["exports"])),
             ("Time", f"about {duration(self.seconds['total'])} on this machine, alone on it ({steps})"),
             ("Installed", ", ".join(f"{name} {version}" for name, version in self.installed.items())),
@@ -101,7 +103,7 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
     train, validation = parts_of(problem, found, seed=plan.seed)
     more, more_rows = _more(problem, found)
     every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=more_rows)
-    few, seconds_a_row = _few(problem, train, validation)
+    few, seconds_a_row = _few(problem, found, train, validation)
     usable = usable_students(plan, every, few)
     arms = [arm for arm in every if arm.name in usable.families]
     recorded = isinstance(problem.teacher, LabelFolder | SoftLabels)
@@ -138,6 +140,7 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
             "seeds": plan.seeds,
             "limits": [limit for limit in limits if limit[1] is not None],
             "exports": list(plan.exports),
+            "weights": _weights(problem, found),
         },
         installed={name: version for name, version in environment(*PACKAGES).items() if name in PACKAGES},
     )
@@ -155,6 +158,13 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{round(seconds, -1 if seconds >= 20 else 0):.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 * 0.9 else f"{seconds / 3600:.1f} hours"
+
+
+def _weights(problem: Problem, found: Split) -> str:
+    """How rows count, in words; "" if all count the same."""
+    by_class = ", ".join(f"{name} {weight:.3g}" for name, weight in weights_by_name(found.class_weights, problem.form).items())
+    own = problem.given.weights is not None
+    return " times ".join([*(["those of the rows"] if own else []), *([f"those of the classes ({by_class})"] if by_class else [])])
 
 
 def _more(problem: Problem, found: Split) -> tuple[int, str]:
@@ -176,15 +186,15 @@ def _checked_rows(problem: Problem, found: Split) -> int:
     return sum(sets) + again + made
 
 
-def _few(problem: Problem, train: Places, validation: Places) -> tuple[Prepared, float]:
+def _few(problem: Problem, found: Split, train: Places, validation: Places) -> tuple[Prepared, float]:
     """A few rows to fit students to, and the seconds that the teacher takes for a row."""
     random = np.random.default_rng(0)
     trained, validated = (np.sort(random.permutation(places)[:TIMED_ROWS]) for places in (train, validation))
     asked = problem.given.asked.part(0, problem.given.count)
     _answers(problem, asked, trained[:2])  # what it does once
     seconds = _seconds_a_row(problem, asked, trained)
-    parts = [_part(problem, asked, places) for places in (trained, validated)]
-    more = Part(parts[0].rows, parts[0].answers)
+    parts = [_part(problem, asked, places, found.class_weights) for places in (trained, validated)]
+    more = Part(parts[0].rows, parts[0].answers, weights=parts[0].weights)
     return Prepared(problem.form, parts[0], parts[1], more, problem.schema, isinstance(problem.given.rows, list)), seconds
 
 
@@ -205,12 +215,12 @@ def _answers(problem: Problem, asked: Any, places: Places) -> Floats:
     return query(problem.teacher, _safe_indexing(asked, places))
 
 
-def _part(problem: Problem, asked: Any, places: Places) -> Part:
+def _part(problem: Problem, asked: Any, places: Places, class_weights: Floats | None) -> Part:
     given = problem.given
     truth, weights = (None if column is None else column[places] for column in (given.truth, given.weights))
     answers = _answers(problem, asked, places)
     some = RowSet(_safe_indexing(given.rows, places), as_rows(_safe_indexing(asked, places)), truth, weights)
-    return part_of(some, answers, problem.form)
+    return part_of(some, answers, problem.form, class_weights)
 
 
 def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train: int, more: int) -> tuple[float, float]:

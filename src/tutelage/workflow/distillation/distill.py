@@ -124,6 +124,7 @@ def distill(
     seeds: int = SEEDS,
     metric: str | None = None,
     sample_weight: Any = None,
+    class_weight: Any = None,
     groups: Any = None,
     times: Any = None,
     export: str | Sequence[str] | None = None,
@@ -142,7 +143,7 @@ def distill(
         y: ground truth; None if it is not known, and then all is measured against the teacher.
         students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task; or estimators of your own with
             their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy.
-        pool: rows without ground truth, which the teacher labels.
+        pool: rows without ground truth, which the teacher labels; also (X, weights) or (X, weights, groups).
         test: (X, y), (X, y, weights) or (X, y, weights, groups) of rows that choose nothing, with None for what there is not; a share
             of X by default.
         train: rows that the teacher was trained on, to say how many of the test rows it has seen.
@@ -151,6 +152,9 @@ def distill(
         seeds: trainings of each arm, two at least.
         metric: the figure that decides: "accuracy" (the default), "nll_nats" or "brier"; "mse" for values.
         sample_weight: (rows,) weights of the rows of X.
+        class_weight: a dict from classes to weights, 1 for the others, or "balanced", which lets all classes of the rows to train and
+            validate on weigh the same in total. They multiply the weights of the rows, in training and in every figure, so that the
+            figures say what mistakes cost; a row without ground truth has the mean under the teacher's probabilities.
         groups: (rows,) of rows that belong together and stay on one side of the split.
         times: (rows,) when each row was seen; the latest are tested on, with groups those that end latest.
         export: formats of the student's files, "onnx" if not given; the first is measured against the limits.
@@ -183,14 +187,18 @@ def distill(
     if test is not None:
         X_test, y_test, weights, test_groups = (*test, None, None)[:4] if isinstance(test, tuple) else (test, None, None, None)
         tested = row_set(X_test, y_test, weights=weights, groups=test_groups)
+    more = (
+        (*pool, None, None)[:3] if isinstance(pool, tuple) and 2 <= len(pool) <= 3 and not isinstance(pool[0], str) else (pool, None, None)
+    )
     given = row_set(X, y, weights=sample_weight, groups=groups, times=times)
     problem = Problem(
         opened,
         type(teacher).__name__,
         given,
         in_columns(given, tested, "test", teacher_too=True),
-        in_columns(given, None if pool is None else row_set(pool), "pool", teacher_too=True),
+        in_columns(given, None if pool is None else row_set(more[0], weights=more[1], groups=more[2]), "pool", teacher_too=True),
         seen=in_columns(given, None if train is None else row_set(train), "train", teacher_too=True),
+        class_weight=class_weight,
     )
     plan = plan_of(
         task,

@@ -36,9 +36,10 @@ from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, Fi
 from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
 from tutelage.workflow.distillation.folder import PREFLIGHT, RunFolder
+from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.part import Part, part_of
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
-from tutelage.workflow.distillation.given.split import Places, split
+from tutelage.workflow.distillation.given.split import Places, split, weighed_like
 from tutelage.workflow.distillation.plan import MADE_ROWS, Plan
 from tutelage.workflow.distillation.reporting.loading import how_to_load
 from tutelage.workflow.distillation.reporting.outputs import finished_record, write_record, write_split, write_student
@@ -105,6 +106,7 @@ def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
     return {
         "teacher": problem.teacher.fingerprint,
         **{name: None if rows is None else rows.identity() for name, rows in sets.items()},
+        "class_weight": problem.class_weight,
         **plan.identity(),
     }
 
@@ -139,12 +141,14 @@ class _Run:
             write_split(self.folder, self.problem, self.split)
         checked = self._preflight()
         with self.stages.stage("ask the teacher"):
-            self.given = part_of(self.problem.given, self._answers("given", self.problem.given), self.form)
+            weights = self.split.class_weights
+            self.given = part_of(self.problem.given, self._answers("given", self.problem.given), self.form, weights)
             self.notes += check_features(
                 self.problem.given.rows, self.given.answers, self.form, self.problem.asked_columns, self.problem.single_truth
             )
             test = self.problem.test
-            self.test = part_of(test, self._answers("test", test), self.form) if test is not None else self.given.take(self.split.test)
+            of_test = None if test is None else part_of(test, self._answers("test", test), self.form, weights)
+            self.test = self.given.take(self.split.test) if of_test is None else of_test
             self.more, more_rows = self._more()
         self.judge = Judge(self.plan.metric, "truth" if self.problem.has_truth else "teacher", self.plan.limits, self.plan.exports[0])
         self.rows = DevelopmentRows(self.problem, self.split, self.given, self.more, self.made_from, seed=self.plan.seed)
@@ -185,7 +189,8 @@ class _Run:
         """Rows without ground truth, and what they are; none for recorded answers without a pool, and for texts."""
         pool = self.problem.pool
         if pool is not None:
-            found = part_of(replace(pool, truth=None), self._answers("pool", pool), self.form).take(self.split.pool)
+            pool = weighed_like(self.problem, replace(pool, truth=None), self.split)
+            found = part_of(pool, self._answers("pool", pool), self.form, self.split.class_weights).take(self.split.pool)
             return found, f"{found.count:,} rows of the pool"
         why = self.problem.cannot_make_rows
         if why:
@@ -196,8 +201,8 @@ class _Run:
         count = made_rows(len(development))
         made, sources = _like(self.problem.every_column(some), count, seed=seed)
         self.made_from = some[sources]
-        rows = RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made)))
-        return part_of(rows, self._answers("made", rows), self.form), f"{rows.count:,} made rows"
+        rows = weighed_like(self.problem, RowSet(self.problem.read_of(made), as_rows(self.problem.asked_of(made))), self.split)
+        return part_of(rows, self._answers("made", rows), self.form, self.split.class_weights), f"{rows.count:,} made rows"
 
     def _arms(self, more_rows: str) -> dict[Arm, tuple[Family, ...]]:
         """The arms that there are, each with the students that can learn it."""
@@ -320,6 +325,8 @@ class _Run:
                 "repeated_test": self.split.repeated,
                 "seen_test": self.split.seen,
                 "test_rows": self.split.how,
+                "weighted": self.problem.given.weights is not None,
+                "class_weights": weights_by_name(self.split.class_weights, self.form),
                 "names": SPLIT,
             },
             findings=checked.to_json(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tutelage.core.errors import BadInput, require
 from tutelage.data.table_file import TableFile
@@ -22,6 +23,7 @@ def problem_of_files(
     train: Path | None = None,
     group: str | None = None,
     time: str | None = None,
+    class_weight: Any = None,
 ) -> Problem:
     """Open a teacher and its rows.
 
@@ -34,6 +36,7 @@ def problem_of_files(
         train: a file of rows that the teacher was trained on.
         group: the column of rows that belong together; it is no feature. A pool may lack it.
         time: the column that orders the rows in time; it stays a feature unless it is dropped.
+        class_weight: as for `distill`.
 
     Raises:
         as `open_answers` and `TableFile.open`.
@@ -54,6 +57,8 @@ def problem_of_files(
         rows, truth, weights = one.rows(), None, None
         if role in ("given", "test"):
             truth, weights = one.truth_values() if one.truth else None, one.weights()
+        elif role == "pool" and one.weight is not None and not one.is_empty(one.weight):
+            weights = one.weights()
         grouped = group is not None and (role in ("given", "test") or (role == "pool" and group in one.columns))
         groups = one.values(str(group)) if grouped else None
         times = moments(one.values(time)) if role == "given" and time is not None else None
@@ -66,4 +71,4 @@ def problem_of_files(
         name: in_columns(given, of(in_columns_of(opened, like[name].sibling(path)), name), str(path), teacher_too=False)
         for name, path in others.items()
     }
-    return Problem(opened, teacher, given, sets.get("test"), sets.get("pool"), columns, data_entry(file), sets.get("train"))
+    return Problem(opened, teacher, given, sets.get("test"), sets.get("pool"), columns, data_entry(file), sets.get("train"), class_weight)

@@ -27,6 +27,7 @@ from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.workflow.distillation.given.class_weights import ClassWeight, checked_class_weight
 
 SAMPLE = 2000
 """Rows in which identifiers are searched."""
@@ -47,6 +48,7 @@ class RowSet:
         weights: (rows,) weights; None if all rows weigh the same.
         groups: (rows,) of rows that belong together, such as those of one customer, and stay on one side of a split; None if none do.
         times: (rows,) when each row was seen; the latest are tested on; None if it does not matter.
+        numbers: (rows,) their numbers in the source; None if all rows of the source are in the set.
     """
 
     rows: Any
@@ -55,6 +57,7 @@ class RowSet:
     weights: Floats | None = None
     groups: NDArray[Any] | None = None
     times: NDArray[Any] | None = None
+    numbers: NDArray[np.intp] | None = None
 
     @property
     def count(self) -> int:
@@ -91,6 +94,7 @@ class Problem:
         asked_columns: the columns of the student's rows that the teacher takes; empty if it takes the rows as they are.
         source: where the rows are from and what their columns are for, as `data_entry` in run.json; None for rows in memory.
         seen: rows that the teacher was trained on; None if they are not known.
+        class_weight: "balanced" or the weight of each class, which multiplies that of its rows; None if all classes weigh the same.
     """
 
     teacher: Teacher
@@ -101,6 +105,7 @@ class Problem:
     asked_columns: tuple[str, ...] = ()
     source: Mapping[str, Any] | None = None
     seen: RowSet | None = None
+    class_weight: ClassWeight = None
 
     @cached_property
     def names(self) -> dict[str, Names]:
@@ -173,6 +178,10 @@ class Problem:
         if self.test is not None and (self.test.groups is None) != (self.given.groups is None):
             having, lacking = ("the rows", "the test rows") if self.test.groups is None else ("the test rows", "the rows")
             raise BadInput(f"{having} come with groups and {lacking} without; pass groups for both, or for neither.")
+        if self.pool is not None and self.pool.weights is not None and self.given.weights is None:
+            raise BadInput("the pool comes with weights and the rows without; pass weights for both, or for the rows alone.")
+        asked = checked_class_weight(self.class_weight, self.form, has_truth=self.has_truth)
+        object.__setattr__(self, "class_weight", asked)
         for rows in (self.given, self.test):
             if rows is not None and rows.truth is not None:
                 self.form.truth_as_answers(rows.truth, rows.count)  # refuses classes unknown to the teacher, before it is asked

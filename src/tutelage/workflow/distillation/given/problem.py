@@ -70,6 +70,14 @@ class RowSet:
             if missing:
                 raise BadInput(f"{name} has {missing:,} missing values; expected one for each row. Fill them, or leave these rows out.")
 
+    def take(self, places: NDArray[np.intp]) -> RowSet:
+        """Some of the rows."""
+        asked = as_rows(_safe_indexing(self.asked.part(0, self.count), places))
+        columns = (self.truth, self.weights, self.groups, self.times)
+        others = (None if column is None else column[places] for column in columns)
+        numbers = places if self.numbers is None else self.numbers[places]
+        return RowSet(_safe_indexing(self.rows, places), asked, *others, numbers=numbers)
+
     def identity(self) -> dict[str, Any]:
         """What tells these rows from others: names of content, as plain JSON values."""
         others = {name: getattr(self, name) for name in ("truth", "weights", "groups", "times")}

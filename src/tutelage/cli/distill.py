@@ -61,6 +61,11 @@ def _students(text: str | None) -> list[Any] | None:
 )
 @click.option("--test", type=FILE, help="Rows that choose nothing; a fifth of the data if not given.")
 @click.option("--pool", type=FILE, help="Rows without ground truth, which the teacher labels.")
+@click.option(
+    "--unlabelled",
+    type=click.Choice(["pool", "drop"]),
+    help="Rows without ground truth: pool lets the teacher label them, drop leaves them out; refused if not given.",
+)
 @click.option("--train", type=FILE, help="Rows that the teacher was trained on, to say how many test rows it has seen.")
 @click.option(
     "--students",
@@ -93,6 +98,7 @@ def distill(
     class_weight: Any,
     test: Path | None,
     pool: Path | None,
+    unlabelled: str | None,
     train: Path | None,
     students: str | None,
     max_size: str | None,
@@ -130,7 +136,16 @@ def distill(
     with stages.stage("open"):
         file = given_rows.open(weight=weight)
         problem = problem_of_files(
-            teacher, file, source, test=test, pool=pool, train=train, group=group, time=time, class_weight=class_weight
+            teacher,
+            file,
+            source,
+            test=test,
+            pool=pool,
+            train=train,
+            group=group,
+            time=time,
+            unlabelled=unlabelled,
+            class_weight=class_weight,
         )
     plan = plan_of(
         problem.form.task,

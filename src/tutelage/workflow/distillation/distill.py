@@ -25,6 +25,7 @@ from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.folder import file_name
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
+from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
 from tutelage.workflow.distillation.reporting.write import stored_figures
 from tutelage.workflow.distillation.run import distillation
@@ -117,6 +118,7 @@ def distill(
     *,
     students: str | Iterable[Any] | Mapping[str, Any] | None = None,
     pool: Any = None,
+    unlabelled: str | None = None,
     test: Any = None,
     train: Any = None,
     limits: Limits | None = None,
@@ -144,6 +146,8 @@ def distill(
         students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task; or estimators of your own with
             their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy.
         pool: rows without ground truth, which the teacher labels; also (X, weights) or (X, weights, groups).
+        unlabelled: what is done with rows whose ground truth is missing: "pool" lets the teacher label them, as rows of the pool, "drop"
+            leaves them out; test rows are left out. By default they are refused.
         test: (X, y), (X, y, weights) or (X, y, weights, groups) of rows that choose nothing, with None for what there is not; a share
             of X by default.
         train: rows that the teacher was trained on, to say how many of the test rows it has seen.
@@ -191,13 +195,21 @@ def distill(
         (*pool, None, None)[:3] if isinstance(pool, tuple) and 2 <= len(pool) <= 3 and not isinstance(pool[0], str) else (pool, None, None)
     )
     given = row_set(X, y, weights=sample_weight, groups=groups, times=times)
-    problem = Problem(
-        opened,
-        type(teacher).__name__,
+    found = labelled(
         given,
         in_columns(given, tested, "test", teacher_too=True),
         in_columns(given, None if pool is None else row_set(more[0], weights=more[1], groups=more[2]), "pool", teacher_too=True),
+        opened.form,
+        unlabelled=unlabelled,
+    )
+    problem = Problem(
+        opened,
+        type(teacher).__name__,
+        found.given,
+        found.test,
+        found.pool,
         seen=in_columns(given, None if train is None else row_set(train), "train", teacher_too=True),
+        unlabelled=found.unlabelled,
         class_weight=class_weight,
     )
     plan = plan_of(

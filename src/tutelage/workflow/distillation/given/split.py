@@ -76,7 +76,7 @@ def split(problem: Problem, *, seed: int) -> Split:
         development, test, how = _drawn(problem, np.arange(given.count), TEST_SHARE, seed=seed)
         test_names = names["given"][test]
     test_groups = None if given.groups is None else (given.groups[test] if problem.test is None else problem.test.groups)
-    removed = {}
+    removed = {} if problem.unlabelled is None else problem.unlabelled.left_out
     all_rows = len(development)
     leaked = _equal(problem, names["given"][development], test_names)
     removed["equal to a test row"] = int(leaked.sum())
@@ -128,6 +128,8 @@ def _shared(groups: NDArray[Any], others: NDArray[Any] | None) -> NDArray[np.boo
 
 
 def _notes(problem: Problem, *, left_out: int, of: int) -> Iterator[str]:
+    if problem.unlabelled is not None and len(problem.unlabelled.numbers):
+        yield problem.unlabelled.note
     if problem.equal_by_chance:
         names = problem.names["given"]
         yield (

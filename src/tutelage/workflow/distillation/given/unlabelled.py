@@ -14,44 +14,13 @@ from tutelage.core.arguments import choice
 from tutelage.core.errors import BadInput
 from tutelage.data.cells import is_missing
 from tutelage.data.row_arrays import target_array
-from tutelage.data.row_names import Names, row_names
+from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.transfer import stacked
-from tutelage.workflow.distillation.given.problem import RowSet
+from tutelage.workflow.distillation.given.problem import RowSet, Unlabelled
 
 USES = ("pool", "drop")
 """What is done with rows without ground truth."""
-
-
-@dataclass(frozen=True, eq=False)
-class Unlabelled:
-    """What became of the rows that came without ground truth.
-
-    Attributes:
-        use: "pool" if the teacher labels them, "drop" if they are left out.
-        numbers: (rows,) their numbers among the given rows.
-        names: (rows,) names of their content.
-        of: number of given rows, with ground truth and without.
-        test: number of test rows without ground truth, which are left out.
-    """
-
-    use: str
-    numbers: NDArray[np.intp]
-    names: Names
-    of: int
-    test: int = 0
-
-    @property
-    def left_out(self) -> dict[str, int]:
-        """The rows that are left out, as counts."""
-        given = {"without ground truth": len(self.numbers)} if self.use == "drop" else {}
-        return {**given, **({"of the test, without ground truth": self.test} if self.test else {})}
-
-    @property
-    def note(self) -> str:
-        """What the reader of the figures should know."""
-        done = "the teacher labels them, as rows of the pool" if self.use == "pool" else "they are left out"
-        return f"{len(self.numbers):,} of {self.of:,} rows come without ground truth: {done}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,15 +38,25 @@ class Labelled:
     unlabelled: Unlabelled | None = None
 
 
-def labelled(given: RowSet, test: RowSet | None, pool: RowSet | None, form: AnswerForm, *, unlabelled: Any, what: str = "y") -> Labelled:
+def labelled(
+    given: RowSet,
+    test: RowSet | None,
+    pool: RowSet | None,
+    form: AnswerForm,
+    *,
+    unlabelled: Any,
+    what: tuple[str, str] = ("y", "y of the test"),
+) -> Labelled:
     """Sets of rows without gaps in their ground truth.
 
     Args:
-        given, test, pool: the sets; a row of several labels or values is without ground truth if one of them is missing.
+        given: the given rows; a row of several labels or values is without ground truth if one of them is missing.
+        test: rows that choose nothing; None if there are none.
+        pool: rows without ground truth; None if there are none.
         form: of the teacher's answers.
         unlabelled: "pool" to let the teacher label such rows, as rows of the pool, "drop" to leave them out, None to refuse them. Test
             rows are left out in both cases.
-        what: where the ground truth is from, for messages.
+        what: where the ground truth is from, of the rows and of the test rows, for messages.
 
     Raises:
         BadInput: there are such rows and `unlabelled` is None, there is no ground truth at all, or no row is left that has one.
@@ -89,18 +68,18 @@ def labelled(given: RowSet, test: RowSet | None, pool: RowSet | None, form: Answ
         return Labelled(given, test, pool)
     gaps = missing_truth(given.truth, form)
     test_gaps = np.zeros(0, dtype=bool) if test is None or test.truth is None else missing_truth(test.truth, form)
-    for of, found in ((what, gaps), (f"{what} of the test rows", test_gaps)):
-        if found.any() and use is None:
+    for of, lacking in ((what[0], gaps), (what[1], test_gaps)):
+        if lacking.any() and use is None:
             raise BadInput(
-                f"{of} lacks the ground truth of {found.sum():,} of {len(found):,} rows (first: row {int(found.argmax())}). Fill it in, leave "
-                "these rows out, or pass unlabelled='pool' to let the teacher label them or unlabelled='drop'."
+                f"{of} lacks the ground truth of {lacking.sum():,} of {len(lacking):,} rows (first: row {int(lacking.argmax())}). Fill "
+                "it in, leave these rows out, or pass unlabelled='pool' to let the teacher label them or unlabelled='drop'."
             )
-        if len(found) and found.all():
+        if len(lacking) and lacking.all():
             raise BadInput(f"{of} holds no ground truth at all; leave it out, or pass the column that has it.")
     if not gaps.any() and not test_gaps.any():
         return Labelled(given, test, pool)
     without = np.flatnonzero(gaps)
-    names = row_names(_safe_indexing(given.rows, without)) if len(without) else np.zeros(0, dtype="S16")
+    names = row_names(_safe_indexing(given.rows, without)) if len(without) else np.zeros(0, dtype=np.uint64)
     found = Unlabelled(str(use), without, names, given.count, int(test_gaps.sum()))
     if use == "pool" and len(without):
         pool = _followed(pool, replace(given.take(without), truth=None, times=None), given)
@@ -117,7 +96,7 @@ def missing_truth(truth: NDArray[Any], form: AnswerForm) -> NDArray[np.bool_]:
         return np.asarray(np.isnan(truth.reshape(len(truth), -1)).any(axis=1))
     empty = "" not in form.classes
     gaps = [is_missing(cell) or (empty and isinstance(cell, str) and not cell) for cell in truth.reshape(-1).tolist()]
-    return np.array(gaps, dtype=bool).reshape(len(truth), -1).any(axis=1)
+    return np.asarray(np.array(gaps, dtype=bool).reshape(len(truth), -1).any(axis=1))
 
 
 def _known(rows: RowSet, gaps: NDArray[np.bool_]) -> RowSet:

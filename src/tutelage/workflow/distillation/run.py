@@ -81,6 +81,7 @@ def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
     return {
         "teacher": problem.teacher.fingerprint,
         **{name: None if rows is None else rows.identity() for name, rows in sets.items()},
+        "class_weight": problem.class_weight,
         **plan.identity(),
     }
 

@@ -79,11 +79,16 @@ def write_split(folder: RunFolder, problem: Problem, split: Split) -> None:
             part = given if source == "rows" else np.full(rows.count, "test", dtype=object)
             columns: dict[str, Any] = {
                 "source": np.full(rows.count, source, dtype=object),
-                "row": np.arange(rows.count),
+                "row": np.arange(rows.count) if rows.numbers is None else rows.numbers,
                 "part": part,
                 "name": row_names(rows.rows),
             }
             tables.append(pa.table(columns))
+    without = problem.unlabelled
+    if without is not None and len(without.numbers):
+        count, use = len(without.numbers), "pool" if without.use == "pool" else "left out"
+        columns = {"source": ["rows"] * count, "row": without.numbers, "part": [use] * count, "name": without.names}
+        tables.append(pa.table(columns))
     with whole_file(folder.path / SPLIT) as draft:
         pq.write_table(pa.concat_tables(tables), draft)
 

@@ -41,7 +41,7 @@ class RowSet:
     """Rows of one source.
 
     Attributes:
-        rows: as the student takes them, all in memory: a frame, a matrix or a list of texts.
+        rows: as the student takes them, all in memory: a frame, an array (rows, ...), a sparse matrix or a list of texts.
         asked: the same rows as the teacher takes them.
         truth: (rows,) or (rows, columns) ground truth; None if it is not known.
         weights: (rows,) weights; None if all rows weigh the same.
@@ -211,7 +211,7 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
 
 
 def _kind(rows: Any) -> str:
-    return "a list of texts" if isinstance(rows, list) else "a frame" if is_frame(rows) else "a matrix"
+    return "a list of texts" if isinstance(rows, list) else "a frame" if is_frame(rows) else "an array"
 
 
 def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, times: Any = None) -> RowSet:
@@ -221,11 +221,6 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
         ShapeError: another number of true labels, weights, groups or times than rows. BadInput: rows of an unsupported kind.
     """
     rows = as_rows(X)
-    shape = () if is_frame(X) or isinstance(X, list) else np.shape(X)
-    if len(shape) > 2:
-        raise ShapeError(
-            f"the rows have shape {shape}; students take (rows, columns). Pass X.reshape(len(X), -1), and a teacher that takes such rows."
-        )
     held = rows.part(0, rows.count)
     unnamed = [name for name in held.columns if not isinstance(name, str)] if is_frame(held) else []
     if unnamed:

@@ -130,17 +130,19 @@ class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             shaped = ", ".join(map(str, (-1, *expected)))
             remedy = f"Pass X.reshape({shaped})" if of_size else "Pass rows like those of training"
             raise ShapeError(f"the rows have shape {rows.shape}; this student expects (rows, {shaped[4:]}). {remedy}.")
-        if self.fractions_ and rows.dtype.kind in "biu":
-            raise BadInput(
-                f"the rows hold whole numbers ({rows.dtype}), and this student was trained on fractions up to {self.largest_:g}. "
-                "Scale them as in training, for example X / 255."
-            )
-        if not self.fractions_ and self.largest_ > 1 and rows.dtype.kind == "f" and _has_fractions(rows) and np.nanmax(np.abs(rows)) <= 1:
-            raise BadInput(
-                f"the rows hold fractions up to {float(np.nanmax(np.abs(rows))):g}, and this student was trained on whole numbers up to "
-                f"{self.largest_:g}. Pass them as in training, without scaling."
-            )
+        difference = self.difference_of_scale(rows)
+        if difference:
+            raise BadInput("the rows hold {}, and this student was trained on {}. Scale them as in training.".format(*difference))
         return rows.reshape(len(rows), -1)
+
+    def difference_of_scale(self, rows: NDArray[Any]) -> tuple[str, str] | None:
+        """What other rows hold, and what the rows of training held, where the scales differ; otherwise None."""
+        if self.fractions_ and rows.dtype.kind in "biu":
+            return f"whole numbers ({rows.dtype})", f"fractions up to {self.largest_:g}"
+        if self.fractions_ or self.largest_ <= 1 or rows.dtype.kind != "f" or not _has_fractions(rows):
+            return None
+        largest = float(np.fmax.reduce(np.abs(rows), axis=None))
+        return (f"fractions up to {largest:g}", f"whole numbers up to {self.largest_:g}") if largest <= 1 else None
 
 
 def _row_array(rows: Any) -> NDArray[Any]:

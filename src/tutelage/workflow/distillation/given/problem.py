@@ -68,6 +68,12 @@ class RowSet:
             if missing:
                 raise BadInput(f"{name} has {missing:,} missing values; expected one for each row. Fill them, or leave these rows out.")
 
+    def take(self, places: NDArray[np.intp]) -> RowSet:
+        """Some of the rows."""
+        asked = as_rows(_safe_indexing(self.asked.part(0, self.count), places))
+        others = (None if column is None else column[places] for column in (self.truth, self.weights, self.groups, self.times))
+        return RowSet(_safe_indexing(self.rows, places), asked, *others)
+
     def identity(self) -> dict[str, Any]:
         """What tells these rows from others: names of content, as plain JSON values."""
         others = {name: getattr(self, name) for name in ("truth", "weights", "groups", "times")}
@@ -205,8 +211,8 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
             return other
         rows = other.rows[columns]
         return replace(other, rows=rows, asked=as_rows(rows) if teacher_too else other.asked)
-    if np.shape(given.rows)[1:] != np.shape(other.rows)[1:]:
-        shapes = [np.shape(one.rows)[1:] for one in (other, given)]
+    shapes = [() if isinstance(one.rows, list) else np.shape(one.rows)[1:] for one in (other, given)]
+    if shapes[0] != shapes[1]:
         raise ShapeError(f"each row of {name} has shape {shapes[0]}; expected {shapes[1]}, as in the rows.")
     if isinstance(given.rows, np.ndarray) and given.rows.ndim > 2:
         difference = Flattened().fit(given.rows).difference_of_scale(other.rows)

@@ -62,3 +62,42 @@ def test_a_plain_model_that_is_better_is_in_the_answer_though_its_student_was_no
     assert found.chosen.student == "tree"
     assert found.verdict.startswith("Do not distil.")
     assert "plain logistic model of the ground truth is better than it" in found.verdict
+
+
+PICTURES = np.random.default_rng(0).integers(0, 256, size=(300, 1, 8, 8)).astype(np.uint8)
+BRIGHT = np.where(PICTURES[:, :, :, :4].mean(axis=(1, 2, 3)) > PICTURES[:, :, :, 4:].mean(axis=(1, 2, 3)), "left", "right")
+
+
+class OfPictures(LogisticRegression):
+    """It takes pictures only."""
+
+    def fit(self, X, y):
+        assert X.shape[1:] == (1, 8, 8)
+        return super().fit(X.reshape(len(X), -1) / 255, y)
+
+    def predict_proba(self, X):
+        assert X.shape[1:] == (1, 8, 8)
+        assert X.dtype == np.uint8
+        return super().predict_proba(X.reshape(len(X), -1) / 255)
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def test_pictures_keep_their_shape_and_type_from_teacher_to_file(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    teacher = OfPictures(max_iter=500).fit(PICTURES[:100], BRIGHT[:100])
+    settings = {"students": ["tree", "logistic"], "trials": 2, "seeds": 2, "show_rows": True, "into": tmp_path / "run"}
+    found = tl.distill(teacher, PICTURES[100:], BRIGHT[100:], **settings)
+    assert "answers, more rows" in [arm.name for arm in found.arms]
+    assert not [note for note in found.record.notes if "left out" in note]
+    student, rows = tl.load_student(tmp_path / "run"), PICTURES[:100]
+    session = onnxruntime.InferenceSession(tmp_path / "run" / "student.onnx")
+    (given,) = session.get_inputs()
+    assert given.shape == ["rows", 1, 8, 8]
+    labels, probabilities = session.run(
+        ["label", "probabilities"], {given.name: rows.astype({"tensor(float)": "f4"}.get(given.type, "f8"))}
+    )
+    assert labels.tolist() == student.predict(rows).tolist()
+    np.testing.assert_allclose(probabilities, student.predict_proba(rows), atol=1e-6)
+    assert tl.evaluate(student, teacher, rows, BRIGHT[:100]).rows == 100

@@ -8,24 +8,22 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
 from tutelage.checks import memorised
 from tutelage.checks.answers import determinism
 from tutelage.checks.preflight import asks_made_rows
 from tutelage.core.arrays import Floats
 from tutelage.core.environment import environment
-from tutelage.data.rows import as_rows
 from tutelage.search.families import ROW_VISITS, Family
-from tutelage.softlabels.folder import LabelFolder
-from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
+from tutelage.workflow.distillation.evidence.every_seed import CONTROLS
+from tutelage.workflow.distillation.given.answered import is_recorded, more_rows
 from tutelage.workflow.distillation.given.part import Part, part_of
-from tutelage.workflow.distillation.given.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Places, Split, parts_of, split
 from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.distillation.searching.arms import Arm, arms_of
-from tutelage.workflow.distillation.searching.rows import made_rows, searched_rows
+from tutelage.workflow.distillation.searching.rows import searched_rows
 from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.training import Prepared
 from tutelage.workflow.distillation.searching.usable import Usable, usable_students
@@ -99,12 +97,12 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
     """
     found = split(problem, seed=plan.seed)
     train, validation = parts_of(problem, found, seed=plan.seed)
-    more, more_rows = _more(problem, found)
-    every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=more_rows)
+    more, are = more_rows(problem, found)
+    every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=f"{more:,} {are}" if more else "")
     few, seconds_a_row = _few(problem, train, validation)
     usable = usable_students(plan, every, few)
     arms = [arm for arm in every if arm.name in usable.families]
-    recorded = isinstance(problem.teacher, LabelFolder | SoftLabels)
+    recorded = is_recorded(problem)
     asked = 0 if recorded else problem.given.count + (0 if problem.test is None else problem.test.count) + more
     checked = 0 if recorded else _checked_rows(problem, found)
     search, finals = _times(plan, arms, usable, few, len(train), more)
@@ -157,16 +155,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 * 0.9 else f"{seconds / 3600:.1f} hours"
 
 
-def _more(problem: Problem, found: Split) -> tuple[int, str]:
-    """The number of rows without ground truth, and what they are."""
-    if problem.pool is not None:
-        return len(found.pool), f"{len(found.pool):,} rows of the pool"
-    if problem.cannot_make_rows:
-        return 0, ""
-    count = made_rows(len(found.development))
-    return count, f"{count:,} made rows"
-
-
 def _checked_rows(problem: Problem, found: Split) -> int:
     """About the number of rows that the checks ask the teacher."""
     sets = [min(CHECKED_ROWS, len(places)) for places in (found.development, found.test)]
@@ -180,37 +168,28 @@ def _few(problem: Problem, train: Places, validation: Places) -> tuple[Prepared,
     """A few rows to fit students to, and the seconds that the teacher takes for a row."""
     random = np.random.default_rng(0)
     trained, validated = (np.sort(random.permutation(places)[:TIMED_ROWS]) for places in (train, validation))
-    asked = problem.given.asked.part(0, problem.given.count)
-    _answers(problem, asked, trained[:2])  # what it does once
-    seconds = _seconds_a_row(problem, asked, trained)
-    parts = [_part(problem, asked, places) for places in (trained, validated)]
+    _answers(problem, trained[:2])  # what it does once
+    seconds = _seconds_a_row(problem, trained)
+    parts = [part_of(problem.given.take(places), _answers(problem, places), problem.form) for places in (trained, validated)]
     more = Part(parts[0].rows, parts[0].answers)
     return Prepared(problem.form, parts[0], parts[1], more, problem.schema, isinstance(problem.given.rows, list)), seconds
 
 
-def _seconds_a_row(problem: Problem, asked: Any, places: Places) -> float:
+def _seconds_a_row(problem: Problem, places: Places) -> float:
     """The seconds that the teacher takes for a row more."""
     counts, seconds = [min(count, len(places)) for count in ASKED_ROWS], []
     for count in counts:
         started = perf_counter()
-        _answers(problem, asked, places[:count])
+        _answers(problem, places[:count])
         seconds.append(perf_counter() - started)
     return seconds[0] / counts[0] if counts[0] == counts[1] else max(0.0, (seconds[1] - seconds[0]) / (counts[1] - counts[0]))
 
 
-def _answers(problem: Problem, asked: Any, places: Places) -> Floats:
+def _answers(problem: Problem, places: Places) -> Floats:
     """The teacher's answers to some rows; recorded ones are looked up with all rows, among which equal rows have a place."""
-    if isinstance(problem.teacher, LabelFolder | SoftLabels):
-        return query(problem.teacher, asked)[places]
-    return query(problem.teacher, _safe_indexing(asked, places))
-
-
-def _part(problem: Problem, asked: Any, places: Places) -> Part:
-    given = problem.given
-    truth, weights = (None if column is None else column[places] for column in (given.truth, given.weights))
-    answers = _answers(problem, asked, places)
-    some = RowSet(_safe_indexing(given.rows, places), as_rows(_safe_indexing(asked, places)), truth, weights)
-    return part_of(some, answers, problem.form)
+    if is_recorded(problem):
+        return query(problem.teacher, problem.given.asked)[places]
+    return query(problem.teacher, problem.given.take(places).asked)
 
 
 def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train: int, more: int) -> tuple[float, float]:
@@ -228,7 +207,7 @@ def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train
         search += plan.trials * (float(np.mean(each)) + latency)
         final = float(np.mean([_scaled(family, measured[family.name], few.train.count, whole) for family in families]))
         finals += plan.seeds * final + LATENCY_SECONDS
-    return search, finals * (1 + 2 / len(arms))  # and two controls
+    return search, finals * (1 + CONTROLS / len(arms))
 
 
 def _fit_and_file(family: Family, arm: Arm, few: Prepared, judge: Judge) -> tuple[float, float]:

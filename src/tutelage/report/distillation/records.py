@@ -15,6 +15,12 @@ SCHEMA = 1
 ArmKind = Literal["distilled", "baseline", "control", "teacher"]
 """Students of the teacher; students of the ground truth; students that only answer a question, such as untuned ones; the teacher."""
 
+LABELS, DECISIONS, ANSWERS, MORE_ROWS = "labels", "decisions", "answers", "answers, more rows"
+UNTUNED, PLAIN, TEACHER = "untuned", "plain model", "teacher"
+"""The names of the arms."""
+KINDS: Mapping[str, ArmKind] = {LABELS: "baseline", PLAIN: "baseline", UNTUNED: "control", TEACHER: "teacher"}
+"""Of the arms whose students are not distilled."""
+
 
 @dataclass(frozen=True)
 class ArmResult:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from tutelage.core.records import Comparison
 from tutelage.report.distillation.limits import exceeded
-from tutelage.report.distillation.records import ArmResult, DistillationRecord
+from tutelage.report.distillation.records import LABELS, PLAIN, ArmResult, DistillationRecord
 from tutelage.report.words import heading
 
-LABELS, PLAIN = "labels", "plain model"
 SHARES = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
 FIGURES = {
     "accuracy": "accuracy",

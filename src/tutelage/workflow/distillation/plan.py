@@ -14,8 +14,6 @@ from tutelage.search.limits import Limits
 
 TRIALS = 24
 SEEDS = 5
-MADE_ROWS = 20_000
-"""The most rows that are made where there is no pool."""
 SHOWN_ROWS = 12
 """Rows that the report shows if rows are to be shown."""
 SEARCH_CELLS = 4_000_000

@@ -3,6 +3,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.given.answered import MADE, Answered, MoreRows
 from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.given.problem import Problem, row_set
 from tutelage.workflow.distillation.given.split import split
@@ -17,7 +18,8 @@ ANSWERS = np.full((200, 2), 0.5)
 
 def development(more, made_from):
     found = split(PROBLEM, seed=0)
-    return DevelopmentRows(PROBLEM, found, Part(X, ANSWERS), more, made_from(found.development), seed=0)
+    answered = Answered(Part(X, ANSWERS), Part(X, ANSWERS).take(found.test), MoreRows(more, MADE, made_from(found.development)))
+    return DevelopmentRows(PROBLEM, found, answered, seed=0)
 
 
 def made(count):

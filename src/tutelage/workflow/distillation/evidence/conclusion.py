@@ -12,14 +12,11 @@ from tutelage.core.arrays import Floats
 from tutelage.core.records import Comparison, Cost, Interval, Verdict
 from tutelage.evaluation.intervals import grand_mean_interval, mean_interval, weighted_mean_interval
 from tutelage.evaluation.verdicts import detectable_difference, holm, p_value, paired_difference
-from tutelage.report.distillation.records import ArmKind, ArmResult
+from tutelage.report.distillation.records import ANSWERS, DECISIONS, KINDS, LABELS, MORE_ROWS, PLAIN, TEACHER, UNTUNED, ArmResult
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.given.part import Part, scores_of
 from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER, Judge
 
-TEACHER = "teacher"
-LABELS = "labels"
-PLAIN = "plain model"
 FALSE_VERDICTS = 0.05
 """How often a run may have any false verdict, over all questions and looks, counted on both sides."""
 Question = tuple[str, str, str]
@@ -112,12 +109,12 @@ def _figures_of(answers: Floats, test: Part, form: AnswerForm, judge: Judge) -> 
     return found
 
 
-def arm_result(one: Finalists, tested: Tested, kind: ArmKind) -> ArmResult:
+def arm_result(one: Finalists, tested: Tested) -> ArmResult:
     """The record of one arm."""
     return ArmResult(
         name=one.arm.name,
         meaning=one.arm.meaning,
-        kind=kind,
+        kind=KINDS.get(one.arm.name, "distilled"),
         student=one.trial.student,
         settings=one.trial.settings,
         seeds=tuple(range(len(one.students))),
@@ -161,9 +158,9 @@ def questions(names: Sequence[str], distilled: str, shipped: str) -> list[Questi
     asked = [
         (distilled, LABELS, "Does the teacher help, compared with the ground truth alone?"),
         *([(distilled, PLAIN, "Does the teacher help, compared with a plain model of the ground truth?")] if shipped == PLAIN else []),
-        ("answers", "decisions", "Do the teacher's probabilities help more than its decisions?"),
-        ("answers, more rows", "answers", "Do more rows help, labelled by the teacher?"),
-        ("answers", "untuned", "Does tuning help?"),
+        (ANSWERS, DECISIONS, "Do the teacher's probabilities help more than its decisions?"),
+        (MORE_ROWS, ANSWERS, "Do more rows help, labelled by the teacher?"),
+        (ANSWERS, UNTUNED, "Does tuning help?"),
         (shipped, PLAIN, "Is the chosen student better than a plain model of the ground truth?"),
         (shipped, TEACHER, "Does the chosen student reach the teacher?"),
     ]

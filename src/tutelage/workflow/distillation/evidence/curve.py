@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from tutelage.search.families import Family
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.folder import RunFolder, file_name
 from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.threads import in_threads
 from tutelage.workflow.distillation.searching.training import Prepared
 
 SHARES = (0.0, 0.25, 0.5)
@@ -33,8 +35,11 @@ def transfer_points(
         rows: number of rows without ground truth.
     """
     seeds = range(min(SEEDS, len(one.validation)))
+    values = []
     try:
-        values = [[_measured(one, family, prepared, judge, folder, seed=seed, share=share) for share in SHARES] for seed in seeds]
+        for seed in seeds:
+            prepared(seed)  # before threads ask for it
+            values.append(in_threads(partial(_measured, one, family, prepared, judge, folder, seed), SHARES))
     except TutelageError:
         return ()
     every = [[*values[seed], one.validation[seed][judge.metric]] for seed in seeds]
@@ -43,7 +48,7 @@ def transfer_points(
 
 
 def _measured(
-    one: Finalists, family: Family, prepared: Callable[[int], Prepared], judge: Judge, folder: RunFolder, *, seed: int, share: float
+    one: Finalists, family: Family, prepared: Callable[[int], Prepared], judge: Judge, folder: RunFolder, seed: int, share: float
 ) -> float:
     """The metric of one student on the validation rows of its seed; it is fitted if nothing is stored."""
     name = f"work/curve/{file_name(family.name, one.trial.number, f'seed{seed}', round(100 * share))}.json"

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tutelage.report.distillation.limits import drop_unit, measured_of
-from tutelage.report.distillation.records import DistillationRecord
+from tutelage.report.distillation.records import MORE_ROWS, TEACHER, DistillationRecord
 from tutelage.search.advice import Advice, Metric, about_limits, about_rows, about_size, about_teacher, nothing_helps
 from tutelage.search.study import Trial
-from tutelage.workflow.distillation.evidence.conclusion import TEACHER
 from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER
-
-MORE_ROWS = "more rows"
-"""The end of the name of the arm whose students learn from rows without ground truth too."""
 
 
 def advice_of(record: DistillationRecord, chosen: Trial, trials: Sequence[Trial]) -> tuple[Advice, ...]:
@@ -24,7 +20,7 @@ def advice_of(record: DistillationRecord, chosen: Trial, trials: Sequence[Trial]
         trials: those of its arm.
     """
     metric, arm = Metric(record.metric, record.metric in BETTER_IF_HIGHER), record.arm(record.chosen)
-    learnt = next((one.name for one in record.arms if one.name.endswith(MORE_ROWS)), "")
+    learnt = next((one.name for one in record.arms if one.name == MORE_ROWS), "")
     found = [
         about_limits(arm.excess, measured_of(arm), record.limits, drop_unit=drop_unit(record.task, record.against)),
         about_rows(record.curve, metric, rows=str(record.rows.get("more_are", "rows")), arm=learnt),

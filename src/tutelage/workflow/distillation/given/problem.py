@@ -67,6 +67,12 @@ class RowSet:
             if missing:
                 raise BadInput(f"{name} has {missing:,} missing values; expected one for each row. Fill them, or leave these rows out.")
 
+    def take(self, places: NDArray[np.intp]) -> RowSet:
+        """Some of the rows."""
+        asked = as_rows(_safe_indexing(self.asked.part(0, self.count), places))
+        others = (None if column is None else column[places] for column in (self.truth, self.weights, self.groups, self.times))
+        return RowSet(_safe_indexing(self.rows, places), asked, *others)
+
     def identity(self) -> dict[str, Any]:
         """What tells these rows from others: names of content, as plain JSON values."""
         others = {name: getattr(self, name) for name in ("truth", "weights", "groups", "times")}

@@ -12,6 +12,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import require
 from tutelage.losses.targets import harden
+from tutelage.report.distillation.records import ANSWERS, DECISIONS, LABELS, MORE_ROWS, PLAIN, UNTUNED
 from tutelage.students.temperature import Targets
 from tutelage.workflow.distillation.given.part import Part
 
@@ -69,14 +70,24 @@ def arms_of(form: AnswerForm, *, has_truth: bool, more_rows: str) -> tuple[Arm, 
     values = form.task == "regression"
     found = []
     if has_truth:
-        found.append(Arm("labels", "the ground truth alone, without the teacher", "labels"))
+        found.append(Arm(LABELS, "the ground truth alone, without the teacher", "labels"))
     if not values:
-        found.append(Arm("decisions", "the teacher's most probable class", "decisions"))
+        found.append(Arm(DECISIONS, "the teacher's most probable class", "decisions"))
     answers = "the teacher's values" if values else "the teacher's probabilities"
-    found.append(Arm("answers", answers, "answers"))
+    found.append(Arm(ANSWERS, answers, "answers"))
     if more_rows:
-        found.append(Arm("answers, more rows", f"{answers}, on {more_rows} too", "answers", more_rows=True))
+        found.append(Arm(MORE_ROWS, f"{answers}, on {more_rows} too", "answers", more_rows=True))
     return tuple(found)
+
+
+def plain_arm(student: str) -> Arm:
+    """The arm of a plain model, such as "logistic"."""
+    return Arm(PLAIN, f"a {student} model of the ground truth", "labels")
+
+
+def untuned_arm(arm: Arm) -> Arm:
+    """The arm whose students learn the same at the settings of the first trial."""
+    return Arm(UNTUNED, f"{arm.meaning}, untuned", arm.learns, tuned=False)
 
 
 def _decided(answers: Floats, form: AnswerForm) -> Floats:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.workflow.distillation.given.answered import Answered
 from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Places, Split, not_validated, parts_of
-from tutelage.workflow.distillation.plan import MADE_ROWS, SEARCH_CELLS
+from tutelage.workflow.distillation.plan import SEARCH_CELLS
 from tutelage.workflow.distillation.searching.training import Prepared
 
 FEWEST_ROWS = 1000
@@ -26,25 +27,19 @@ def searched_rows(rows: Any) -> int:
     return max(SEARCH_CELLS // columns, FEWEST_ROWS)
 
 
-def made_rows(development: int) -> int:
-    """The number of rows that are made from so many to train and validate on."""
-    return min(MADE_ROWS, 5 * development)
-
-
 class DevelopmentRows:
     """Rows to train and validate on.
 
     Args:
         problem: teacher and rows.
         split: which rows are for what.
-        given: the given rows with the teacher's answers.
-        more: rows without ground truth; None if there are none.
-        made_from: (rows, 2) for each made row, the places of the given rows that it was made from; None for rows of the pool.
+        answered: the rows with the teacher's answers.
         seed: of the run.
     """
 
-    def __init__(self, problem: Problem, split: Split, given: Part, more: Part | None, made_from: Places | None, *, seed: int) -> None:
-        self._problem, self._split, self._given, self._more, self._made_from, self._seed = problem, split, given, more, made_from, seed
+    def __init__(self, problem: Problem, split: Split, answered: Answered, *, seed: int) -> None:
+        self._problem, self._split, self._seed = problem, split, seed
+        self._given, self._more = answered.given, answered.more
         self._last: tuple[int, Prepared] | None = None
 
     def of_seed(self, seed: int) -> Prepared:
@@ -67,16 +62,17 @@ class DevelopmentRows:
         """A few rows."""
         train, validation = self._places(0)
         few, some = (self._given.take(self._some(places, FIRST_LOOK)) for places in (train, validation))
-        more = None if self._more is None else self._more.take(self._some(np.arange(self._more.count), FIRST_LOOK))
+        more = None if self._more is None else self._more.part
+        more = None if more is None else more.take(self._some(np.arange(more.count), FIRST_LOOK))
         return self._prepared(few, some, more)
 
     def _more_of(self, validation: Places) -> Part | None:
         """The rows without ground truth that one seed learns from: not its validation rows again, nor rows made from them."""
         if self._more is None:
             return None
-        if self._made_from is None:
-            return self._more.take(not_validated(self._problem, self._split, validation))
-        return self._more.take(~np.isin(self._made_from, validation).any(axis=1))
+        if self._more.made_from is None:
+            return self._more.part.take(not_validated(self._problem, self._split, validation))
+        return self._more.part.take(~np.isin(self._more.made_from, validation).any(axis=1))
 
     def _places(self, seed: int) -> tuple[Places, Places]:
         return parts_of(self._problem, self._split, seed=self._seed + seed)

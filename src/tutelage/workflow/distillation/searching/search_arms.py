@@ -40,11 +40,13 @@ class ArmSearch:
         """The trials of each arm: those of all its families, one after the other."""
         stop = Event()
         jobs = [(arm, place) for arm, families in arms.items() for place in range(len(families))]
+        longest_first = sorted(jobs, key=lambda job: (not job[0].more_rows, -job[1]))  # networks are named last, as a rule
         threads = THREADS if self.judge.limits.latency is None else 1  # nothing runs beside a file that is timed
-        found = in_threads(lambda job: self._search_family(job[0], arms[job[0]], job[1], stop), jobs, stop, threads=threads)
+        found = in_threads(lambda job: self._search_family(job[0], arms[job[0]], job[1], stop), longest_first, stop, threads=threads)
+        of_job = dict(zip(longest_first, found, strict=True))
         trials: dict[str, tuple[Trial, ...]] = dict.fromkeys((arm.name for arm in arms), ())
-        for (arm, _), one in zip(jobs, found, strict=True):
-            trials[arm.name] += one
+        for job in jobs:
+            trials[job[0].name] += of_job[job]
         return trials
 
     def _search_family(self, arm: Arm, families: Sequence[Family], place: int, stop: Event) -> tuple[Trial, ...]:

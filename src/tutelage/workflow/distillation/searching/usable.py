@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ from tutelage.core.errors import BadInput, TutelageError
 from tutelage.exporters.export import export
 from tutelage.search.families import Family, family_named
 from tutelage.students.saved.save_load import save_student
+from tutelage.workflow.distillation.folder import RunFolder
 from tutelage.workflow.distillation.plan import Plan
-from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.arms import Arm, plain_arm
 from tutelage.workflow.distillation.searching.training import Prepared
+
+STUDENTS = "work/students.json"
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,25 @@ def usable_students(plan: Plan, arms: Sequence[Arm], prepared: Prepared) -> Usab
     empty = [name for name, families in found.items() if not families]
     notes += [f"There is no arm {name!r}: no student can learn it." for name in empty]
     return Usable({name: tuple(families) for name, families in found.items() if families}, tuple(notes))
+
+
+def stored_students(plan: Plan, arms: Sequence[Arm], rows: Callable[[], Prepared], folder: RunFolder) -> Usable:
+    """`usable_students`, stored in the folder of the run; a run that was stopped reads it."""
+    if not folder.has(STUDENTS):
+        found = usable_students(plan, arms, rows())
+        folder.write(STUDENTS, {"families": found.families, "notes": found.notes})
+    stored = folder.read(STUDENTS)
+    return Usable({name: tuple(families) for name, families in stored["families"].items()}, tuple(stored["notes"]))
+
+
+def arms_with_students(plan: Plan, arms: Sequence[Arm], usable: Usable, task: Task, *, has_truth: bool) -> dict[Arm, tuple[Family, ...]]:
+    """The arms that there are, each with the students that can learn it; a plain model that is not among them has an arm of its own."""
+    families = {family.name: family for family in plan.families}
+    found = {arm: tuple(families[one] for one in usable.families[arm.name]) for arm in arms if arm.name in usable.families}
+    plain = plain_model(task)
+    if has_truth and plain.name not in families:
+        found[plain_arm(plain.name)] = (plain,)
+    return found
 
 
 def plain_model(task: Task) -> Family:

@@ -1,0 +1,141 @@
+"""The rows of a distillation with the teacher's answers, which is asked each row once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.arrays import Floats, is_frame
+from tutelage.core.errors import require
+from tutelage.data.rows import as_rows
+from tutelage.data.transfer import Munge
+from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.querying import query
+from tutelage.softlabels.recording import record
+from tutelage.workflow.distillation.folder import RunFolder
+from tutelage.workflow.distillation.given.part import Part, part_of
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.split import Places, Split
+from tutelage.workflow.feature_guards import check_features
+
+MADE_ROWS = 20_000
+"""The most rows that are made where there is no pool."""
+POOL, MADE = "rows of the pool", "made rows"
+
+
+@dataclass(frozen=True, eq=False)
+class MoreRows:
+    """Rows without ground truth, for the arm that learns from them.
+
+    Attributes:
+        part: the rows, with the teacher's answers.
+        are: what they are, `POOL` or `MADE`.
+        made_from: (rows, 2) for each made row, the places of the given rows that it was made from; None for rows of the pool.
+    """
+
+    part: Part
+    are: str
+    made_from: Places | None = None
+
+    @property
+    def named(self) -> str:
+        """Their number, and what they are."""
+        return f"{self.part.count:,} {self.are}"
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """All rows, with the teacher's answers.
+
+    Attributes:
+        given: the given rows.
+        test: the rows that choose nothing.
+        more: rows without ground truth; None if there are none.
+        notes: what the reader of the figures should know of them, as sentences.
+    """
+
+    given: Part
+    test: Part
+    more: MoreRows | None
+    notes: tuple[str, ...] = ()
+
+
+def is_recorded(problem: Problem) -> bool:
+    """Whether the teacher is its recorded answers, and asking it costs nothing."""
+    return isinstance(problem.teacher, LabelFolder | SoftLabels)
+
+
+def check_recorded(problem: Problem) -> None:
+    """Check, before any work, that recorded answers hold all rows.
+
+    Raises:
+        LabelMismatch: they do not.
+    """
+    if is_recorded(problem):
+        for rows in (problem.given, problem.test, problem.pool):
+            if rows is not None:
+                query(problem.teacher, rows.asked)
+
+
+def answered_rows(problem: Problem, split: Split, folder: RunFolder, *, seed: int) -> Answered:
+    """Ask the teacher all rows, or read what was recorded of them.
+
+    Args:
+        problem: teacher and rows.
+        split: which rows are for what.
+        folder: where the answers are recorded.
+        seed: of the rows that are made.
+
+    Raises:
+        BadInput: a column of the rows is the ground truth.
+    """
+    given = part_of(problem.given, _answers(problem, "given", problem.given, folder), problem.form)
+    notes = check_features(problem.given.rows, given.answers, problem.form, problem.asked_columns, problem.single_truth)
+    test = given.take(split.test)
+    if problem.test is not None:
+        test = part_of(problem.test, _answers(problem, "test", problem.test, folder), problem.form)
+    more = _more(problem, split, folder, seed=seed)
+    if more is None:
+        why = problem.cannot_make_rows
+        notes.append(f"No rows were made for the teacher to label: {why}. Pass a pool of rows to see what more of them bring.")
+    return Answered(given, test, more, tuple(notes))
+
+
+def more_rows(problem: Problem, split: Split) -> tuple[int, str]:
+    """The number of rows without ground truth that a distillation has, and what they are: 0 if there are none."""
+    if problem.pool is not None:
+        return len(split.pool), POOL
+    return (0, "") if problem.cannot_make_rows else (min(MADE_ROWS, 5 * len(split.development)), MADE)
+
+
+def _answers(problem: Problem, name: str, rows: RowSet, folder: RunFolder) -> Floats:
+    """The teacher's answers to a set of rows, asked once."""
+    teacher = problem.teacher
+    if not is_recorded(problem):
+        teacher = record(teacher, rows.asked, folder.path / "work" / "answers" / name, dtype="float64")
+    return query(teacher, rows.asked)
+
+
+def _more(problem: Problem, split: Split, folder: RunFolder, *, seed: int) -> MoreRows | None:
+    """Rows without ground truth; none for recorded answers without a pool, and for texts."""
+    count, are = more_rows(problem, split)
+    if problem.pool is not None:
+        pool = part_of(replace(problem.pool, truth=None), _answers(problem, "pool", problem.pool, folder), problem.form)
+        return MoreRows(pool.take(split.pool), are)
+    if not count:
+        return None
+    some = np.sort(np.random.default_rng(seed).permutation(split.development)[: MADE_ROWS // 2])
+    made, sources = _like(problem.every_column(some), count, seed=seed)
+    rows = RowSet(problem.read_of(made), as_rows(problem.asked_of(made)))
+    return MoreRows(part_of(rows, _answers(problem, "made", rows, folder), problem.form), are, some[sources])
+
+
+def _like(rows: Any, count: int, *, seed: int) -> tuple[Any, Places]:
+    """Rows made from others, in the same kind of container, and (count, 2) the places of the two that each was made from."""
+    if is_frame(rows) and not hasattr(rows, "iloc"):
+        made, sources = Munge().make_with_sources(rows.to_pandas(), count, seed=seed)
+        return require("polars").from_pandas(made), sources
+    return Munge().make_with_sources(rows, count, seed=seed)

@@ -1,0 +1,152 @@
+"""The record of a distillation, from what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tutelage.checks.findings import Preflight
+from tutelage.core.environment import environment
+from tutelage.core.records import Cost, Export
+from tutelage.core.stages import Stages
+from tutelage.report.distillation.records import KINDS, TEACHER, DistillationRecord, Look
+from tutelage.report.distillation.words import answer_of
+from tutelage.search.advice import CurvePoint
+from tutelage.search.study import front
+from tutelage.workflow.distillation.evidence.choice import best_of
+from tutelage.workflow.distillation.evidence.conclusion import Tested, arm_result, questions, teacher_result
+from tutelage.workflow.distillation.evidence.every_seed import Trials
+from tutelage.workflow.distillation.evidence.finals import Finalists
+from tutelage.workflow.distillation.evidence.helping import advice_of
+from tutelage.workflow.distillation.given.answered import MADE, Answered
+from tutelage.workflow.distillation.given.problem import Problem
+from tutelage.workflow.distillation.given.split import Split
+from tutelage.workflow.distillation.plan import Plan
+from tutelage.workflow.distillation.reporting.provenance import provenance_of
+from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.training import Prepared
+from tutelage.workflow.evaluate import SPLIT
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What was found about the students.
+
+    Attributes:
+        every: the students of each arm.
+        trials: of the search.
+        tested: the scores of all arms on the test rows.
+        shipped, reason: the students that are shipped, and why.
+        curve: what more rows bring.
+        looks: at the test rows, this one the last.
+        judge: by what students were judged.
+    """
+
+    every: Sequence[Finalists]
+    trials: Trials
+    tested: Tested
+    shipped: Finalists
+    reason: str
+    curve: tuple[CurvePoint, ...]
+    looks: tuple[Look, ...]
+    judge: Judge
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured and found besides the students' scores.
+
+    Attributes:
+        checked: what the checks of the teacher found.
+        cost: of the teacher.
+        exports: the files of the shipped student.
+        notes: what the reader of the figures should know, as sentences.
+        stages: the time of each stage.
+    """
+
+    checked: Preflight
+    cost: Cost
+    exports: tuple[Export, ...]
+    notes: Sequence[str]
+    stages: Stages
+
+
+def record_of(
+    problem: Problem, split: Split, plan: Plan, answered: Answered, full: Prepared, evidence: Evidence, measured: Measured
+) -> DistillationRecord:
+    """Everything that results.json and the report say.
+
+    Args:
+        problem: teacher and rows.
+        split: which rows are for what.
+        plan: how the students were made.
+        answered: the rows with the teacher's answers.
+        full: the rows of the first seed.
+        evidence: what was found about the students.
+        measured: what was measured besides.
+    """
+    form, judge, tested = problem.form, evidence.judge, evidence.tested
+    names = [one.arm.name for one in evidence.every]
+    of_teacher = full.validation.answers if form.task == "regression" else form.probabilities(full.validation.answers)
+    found = DistillationRecord(
+        title=problem.teacher_name,
+        answer="",
+        task=form.task,
+        classes=form.classes,
+        metric=judge.metric,
+        against=judge.against,
+        chosen=evidence.shipped.arm.name,
+        reason=evidence.reason,
+        arms=(
+            *(arm_result(one, tested) for one in evidence.every),
+            teacher_result(tested, judge.figures(of_teacher, full.validation, full), measured.cost),
+        ),
+        comparisons=tested.compare(_asked(problem, evidence), share=evidence.looks[-1].share),
+        looks=evidence.looks,
+        front=tuple(_front(evidence, names)),
+        limits={"size": plan.limits.size, "latency": plan.limits.latency, "drop": plan.limits.drop},
+        rows=_rows(split, answered, full),
+        findings=measured.checked.to_json(),
+        exports=measured.exports,
+        notes=tuple(measured.notes),
+        curve=evidence.curve,
+        options={"trials": plan.trials, "seeds": plan.seeds, "seed": plan.seed, "rows_shown": plan.show_rows},
+        seconds={"total": measured.stages.total(), **measured.stages.seconds},
+        environment=environment("tutelage", "numpy", "scikit-learn", "optuna", "onnxruntime"),
+        provenance=provenance_of(problem),
+    )
+    shipped = evidence.shipped
+    return replace(found, answer=answer_of(found), advice=advice_of(found, shipped.trial, evidence.trials.get(shipped.arm.name, ())))
+
+
+def _front(evidence: Evidence, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """The trials of each arm that no other of the arm beats."""
+    for name in names:
+        for trial in front(evidence.trials.get(name, ())):
+            yield {"arm": name, **trial.to_json()}
+
+
+def _asked(problem: Problem, evidence: Evidence) -> list[tuple[str, str, str]]:
+    """The questions that the test answers."""
+    names = [one.arm.name for one in evidence.every]
+    taught = [one for one in evidence.every if one.arm.name not in KINDS]
+    distilled = evidence.shipped if evidence.shipped in taught else best_of(taught, evidence.judge)
+    return questions([*names, TEACHER] if problem.has_truth else names, distilled.arm.name, evidence.shipped.arm.name)
+
+
+def _rows(split: Split, answered: Answered, full: Prepared) -> Mapping[str, Any]:
+    """The number of rows of each part, and where they are from."""
+    more = answered.more
+    return {
+        "train": full.train.count,
+        "validation": full.validation.count,
+        "test": answered.test.count,
+        "more": 0 if more is None else more.part.count,
+        "more_are": MADE if more is None else more.are,
+        "removed": split.removed,
+        "repeated_test": split.repeated,
+        "seen_test": split.seen,
+        "test_rows": split.how,
+        "names": SPLIT,
+    }

@@ -120,8 +120,8 @@ def _own(name: Any, given: Any, task: Task) -> Family:
         estimator = TorchRegressor(estimator) if task == "regression" else TorchClassifier(estimator)
     elif isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise BadInput(
-            f"the student {name!r} is {shown(estimator)}; expected a scikit-learn estimator, unfitted, or a torch network or a function that "
-            "builds one, and its space."
+            f"the student {name!r} is {shown(estimator)}; expected a scikit-learn estimator, unfitted, or a torch network, or a function "
+            "that builds one, and its space."
         )
     if isinstance(estimator, TorchEstimator):
         space = space or _space_of_networks()

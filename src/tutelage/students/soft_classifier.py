@@ -153,7 +153,8 @@ def label_targets(y: Any, rows: int, classes: ArrayLike | None = None) -> tuple[
     Raises:
         NotProbabilities: numbers outside 0 to 1. ShapeError: another number of rows. LabelMismatch: classes do not match the columns.
     """
-    array = y.toarray() if issparse(y) else target_array(y)
+    sparse: bool = issparse(y)
+    array = y.toarray() if sparse else target_array(y)
     form = AnswerForm("probabilities", "multilabel", labels_of(range(array.shape[-1]) if classes is None else classes))
     return label_array(form.classes), form.check(array, rows, "the soft targets")
 

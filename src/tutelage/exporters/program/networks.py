@@ -44,9 +44,7 @@ def lower_network(program: Lowering, subject: Subject, rows: CheckRows) -> Progr
     return Program(subject.inputs, subject.row_shape, tuple(program.steps), subject.form, DTYPES[sample.dtype], single)
 
 
-def network_steps(
-    program: Lowering, network: nn.Module, sample: Tensor, rows: int, *, output: Callable[[Any], Any] | None = None
-) -> int:
+def network_steps(program: Lowering, network: nn.Module, sample: Tensor, rows: int, *, output: Callable[[Any], Any] | None = None) -> int:
     """Add the steps of a network.
 
     Args:

@@ -1,4 +1,4 @@
-"""What torch networks with scikit-learn's API have in common: their settings, how they are built and trained, and what a file holds of them."""
+"""What torch networks with scikit-learn's API share: their settings, how they are built and trained, and what a file holds of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from sklearn.utils import check_random_state
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, did_you_mean, one_line, require, shown
-from tutelage.students.checked import Check, a_number, a_whole, check_settings, optional, random_seed
+from tutelage.students.checked import Check, a_number, a_whole, optional, random_seed
+from tutelage.students.saved.own_code import OwnCode
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,7 +38,7 @@ _TRAINED: WeakSet[Any] = WeakSet()
 """Networks that were trained, so that a function which returns one again is noticed."""
 
 
-class TorchEstimator(BaseEstimator):  # type: ignore[misc]
+class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
     """A torch network that is built and trained in `fit`; see `TorchClassifier` and `TorchRegressor`."""
 
     _settings: ClassVar[Mapping[str, Check]] = {
@@ -107,20 +108,12 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]
 
     @property
     def needs_code(self) -> bool:
-        """Whether it was read from a file whose network is of the user's own code, and has none yet."""
+        """See `OwnCode`."""
         network = vars(self).get("_network")
         return isinstance(network, dict) and network["about"]["layers"] is None
 
     def fill(self, path: Path, module: Any) -> None:
-        """Build the network of a file that holds weights alone.
-
-        Args:
-            path: of the file.
-            module: as the argument of the estimator that was trained.
-
-        Raises:
-            BadInput: it builds another network than the one that was saved. Warns of other code.
-        """
+        """See `OwnCode`."""
         from tutelage.students.saved.networks import filled_network
 
         stored = self._network
@@ -181,7 +174,7 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]
                 raise BadInput(
                     f"module is a network, which takes no {shown(next(iter(self.arguments)))}; pass a function that builds the network."
                 )
-            return _initialised(copy.deepcopy(self.module), inputs)
+            return _initialised(copy.deepcopy(self.module), inputs)  # type: ignore[no-any-return]
         given = self._given(inputs, outputs)
         try:
             network = self.module(**given)
@@ -196,7 +189,7 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]
             raise BadInput(
                 f"{_name_of(self.module)} returned a network that was trained before; build a new one in each call, or pass the network."
             )
-        return _initialised(network, inputs)
+        return _initialised(network, inputs)  # type: ignore[no-any-return]
 
     def _given(self, inputs: Any, outputs: Any) -> dict[str, Any]:
         """The arguments of the building function.
@@ -265,7 +258,7 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]
 def _again(kind: type[TorchEstimator], attributes: dict[str, Any]) -> TorchEstimator:
     """The estimator with these attributes."""
     estimator = kind.__new__(kind)
-    vars(estimator).update(attributes)
+    estimator.__dict__.update(attributes)
     return estimator
 
 
@@ -330,7 +323,7 @@ def _signature(function: Any) -> list[inspect.Parameter]:
 
 def _is_function(module: Any) -> bool:
     """Whether this builds networks; a network can be called too."""
-    return callable(module) and not hasattr(module, "state_dict") or isinstance(module, type)
+    return (callable(module) and not hasattr(module, "state_dict")) or isinstance(module, type)
 
 
 def is_module(value: Any) -> bool:

@@ -98,8 +98,10 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
 
         Args:
             X: (rows, features), or (rows, ...) where the network takes them.
-            y, classes, sample_weight: as for `SoftClassifier.fit`; with `multilabel`, y is (rows, labels) probabilities that each label
-                is on, or 0 and 1, and classes names the labels.
+            y: labels or soft targets, as for the other students; with `multilabel` (rows, labels) probabilities that each label is on, or
+                0 and 1.
+            classes: the label of each column of a matrix; 0, 1, ... if not given.
+            sample_weight: (rows,) how much each row counts; all alike if not given.
 
         Raises:
             BadInput: a network that cannot be built or trained; and all that `SoftClassifier.fit` raises. MissingExtra: torch is not

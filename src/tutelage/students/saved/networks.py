@@ -75,8 +75,8 @@ def load_network(path: Path, factory: Factory | None, output: Output | None) -> 
         layers, has_output = about["layers"], about["output"]
         if not isinstance(has_output, bool):
             raise ValueError(f"output is {has_output!r}")
-        network = None if layers is None else described_network(layers, tensors)
-        columns = None if network is None else outputs_of(network)
+        in_file = None if layers is None else described_network(layers, tensors)
+        columns = None if in_file is None else outputs_of(in_file)
         if form.classes and not has_output and columns not in (None, len(form.classes)):
             raise ValueError(f"{len(form.classes)} classes, {columns} logits")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -87,10 +87,9 @@ def load_network(path: Path, factory: Factory | None, output: Output | None) -> 
             if has_output
             else f"{path} holds a student without an output=; leave output= out."
         )
-    if network is None:
-        network = filled_network(path, factory, about, tensors, output)
-    elif factory is not None:
+    if in_file is not None and factory is not None:
         raise BadInput(f"{path} describes the layers of its network; leave network= out.")
+    network = filled_network(path, factory, about, tensors, output) if in_file is None else in_file
     student = TorchStudent(network, output=output)
     student.set_form(form)
     return student
@@ -135,8 +134,8 @@ def filled_network(
         seen = "" if factory is None else "; a network was passed, which is not built anew"
         raise BadInput(
             f"{path} holds the weights of a network, {' '.join(expected[:1])[:40].rstrip('(')}, whose layers a file cannot describe{seen}. "
-            "Pass network=, a function that builds it: load_student(path, network=lambda: Net()). On the command line use an exported file, "
-            "such as student.onnx, which needs no code."
+            "Pass network=, a function that builds it: load_student(path, network=lambda: Net()). On the command line use an exported "
+            "file, such as student.onnx, which needs no code."
         )
     network = _called(factory)
     found = str(network).splitlines()

@@ -11,7 +11,7 @@ from tutelage.core.errors import BadInput, DamagedFile, require, shown
 from tutelage.core.files import whole_file
 from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops
 from tutelage.core.stored.tree_nodes import instances_in, sound_tree, trees_in
-from tutelage.students.networks.torch_estimator import TorchEstimator
+from tutelage.students.saved.own_code import OwnCode
 from tutelage.students.saved.trained_folder import read_trained, student_file
 from tutelage.students.saved.version import AGAIN, OURS, STUDENT_SCHEMA, check_schema
 
@@ -145,9 +145,18 @@ def loaded_student(path: Path, module: Any = None) -> Any:
     return _completed(_load_estimator(path), path, module)
 
 
-def _incomplete(student: Any) -> list[TorchEstimator]:
+def needs_network(path: Path) -> bool:
+    """Whether `load_student` needs a function that builds the network of a student in a .skops file.
+
+    Raises:
+        as `load_student`.
+    """
+    return bool(_incomplete(_load_estimator(path)))
+
+
+def _incomplete(student: Any) -> list[OwnCode]:
     """The networks of the user's own code in a student just loaded, which has the weights alone."""
-    return [one for one in instances_in(student, TorchEstimator) if one.needs_code]
+    return [one for one in instances_in(student, OwnCode) if one.needs_code]
 
 
 def _completed(student: Any, path: Path, module: Any) -> Any:

@@ -92,6 +92,8 @@ def test_the_public_list_is_this():
             "SoftTargets",
             "SoftTree",
             "Teacher",
+            "TorchClassifier",
+            "TorchRegressor",
             "TorchStudent",
             "TutelageError",
             "as_teacher",

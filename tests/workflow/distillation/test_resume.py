@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from torch import nn
 
 import tutelage as tl
 from tutelage.checks.preflight import preflight
@@ -23,6 +25,7 @@ from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, SelfCheckFa
 from tutelage.core.records import dumps
 from tutelage.workflow.distillation import run
 from tutelage.workflow.distillation.folder import RunFolder
+from tutelage.workflow.distillation.searching.search import Judge
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 
@@ -86,6 +89,38 @@ def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
     code = "import sys, pathlib, test_resume; test_resume.kill_and_compare(pathlib.Path(sys.argv[1]), int(sys.argv[2]))"
     kills = os.environ.get("TUTELAGE_KILLS", "3")
     subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path), kills], check=True, cwd=Path(__file__).parent)
+
+
+def layers(inputs, outputs, width=4):
+    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(0.1), nn.Linear(width, outputs))
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_a_stopped_run_of_torch_networks_goes_on_to_the_same_results(half_moons, tmp_path, monkeypatch):
+    estimator, calls = tl.TorchClassifier(layers, epochs=3, batch_size=32), []
+    settings = {"students": {"net": (estimator, {"width": [2, 4], "learning_rate": [0.01, 0.05]})}}
+    found = half_moons.distill(tmp_path / "alone", **settings)
+    assert {arm.student for arm in found.arms if arm.kind == "distilled"} == {"net"}
+
+    def stopping(self, student, rows):
+        calls.append(1)
+        if len(calls) in (3, 11):
+            raise Stopped
+        return size(self, student, rows)
+
+    size = Judge.size
+    monkeypatch.setattr(Judge, "size", stopping)
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            half_moons.distill(tmp_path / "stopped", **settings)
+    torch.manual_seed(9)  # of no effect
+    half_moons.distill(tmp_path / "stopped", **settings)
+    assert results_of(tmp_path / "stopped") == results_of(tmp_path / "alone")
+    student = tl.load_student(tmp_path / "stopped")
+    assert np.array_equal(student.predict_proba(half_moons.X), found.student.predict_proba(half_moons.X))
 
 
 @pytest.fixture

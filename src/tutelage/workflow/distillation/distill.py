@@ -225,7 +225,9 @@ def distill(
 def distilled(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Distillation:
     """Run a distillation, and open what it wrote."""
     record = distillation(problem, plan, into, stages)
-    return Distillation(into, record, open_trained(into)[0])
+    shipped = record.arm(record.chosen)
+    module = next((family.module(shipped.settings) for family in plan.families if family.name == shipped.student), None)
+    return Distillation(into, record, open_trained(into, module)[0])
 
 
 def plan_of(

@@ -312,6 +312,23 @@ def test_settings_that_it_does_not_have_are_refused():
         TorchRegressor(network).fit(X, 1e200 * VALUES)
 
 
+class Ids(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.table, self.line = nn.Embedding(20, 4), nn.Linear(4 * inputs, outputs)
+
+    def forward(self, rows):
+        return self.line(self.table(rows).flatten(1))
+
+
+def test_ids_may_be_floats():
+    ids = RNG.integers(0, 20, (90, 3))
+    student = TorchClassifier(Ids, **QUICK).fit(ids.astype(float), Y)
+    assert np.array_equal(student.predict_proba(ids), student.predict_proba(ids.astype(float)))
+    with pytest.raises(ShapeError, match="cannot take rows"):
+        student.predict(ids + 0.5)
+
+
 def test_rows_that_it_cannot_answer_are_refused():
     student = TorchClassifier(network, epochs=1).fit(X, Y)
     with pytest.raises(tl.TutelageError, match="3 features"):

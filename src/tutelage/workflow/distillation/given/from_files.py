@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tutelage.core.errors import BadInput, require
 from tutelage.data.table_file import TableFile
 from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments
+from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.train import data_entry
 
@@ -22,6 +24,8 @@ def problem_of_files(
     train: Path | None = None,
     group: str | None = None,
     time: str | None = None,
+    unlabelled: str | None = None,
+    class_weight: Any = None,
 ) -> Problem:
     """Open a teacher and its rows.
 
@@ -33,7 +37,9 @@ def problem_of_files(
         pool: a file of rows without ground truth.
         train: a file of rows that the teacher was trained on.
         group: the column of rows that belong together; it is no feature. A pool may lack it.
-        time: the column that orders the rows in time; it stays a feature unless it is dropped.
+        time: the column that orders the rows in time; it stays a feature unless it is dropped, or is an array of a .npz file.
+        unlabelled: as for `distill`.
+        class_weight: as for `distill`.
 
     Raises:
         as `open_answers` and `TableFile.open`.
@@ -43,8 +49,8 @@ def problem_of_files(
     for name, column in (("group", group), ("time", time)):
         if column is not None and column in file.truth:
             raise BadInput(f"{name} is {column!r}, the ground truth; name another column.")
-    if group is not None:
-        file = file.with_roles(truth=file.truth, drop=(*file.drop, group), text=file.text, weight=file.weight)
+    beside = [name for name in (group, time if file.archive is not None else None) if name is not None]
+    file = file.with_roles(truth=file.truth, drop=(*file.drop, *beside), text=file.text, weight=file.weight)
     opened = open_answers(teacher, file, options)
     file = in_columns_of(opened, file)
     columns = columns_known_to(opened, file)
@@ -53,8 +59,10 @@ def problem_of_files(
         """The rows with what this set needs of them: a pool may lack the other columns, or have gaps in them."""
         rows, truth, weights = one.rows(), None, None
         if role in ("given", "test"):
-            truth, weights = one.truth_values() if one.truth else None, one.weights()
-        grouped = group is not None and (role in ("given", "test") or (role == "pool" and group in one.columns))
+            truth, weights = one.truth_values(gaps=True), one.weights()
+        elif role == "pool" and one.weight is not None and not one.is_empty(one.weight):
+            weights = one.weights()
+        grouped = group is not None and (role in ("given", "test") or (role == "pool" and group in one.names))
         groups = one.values(str(group)) if grouped else None
         times = moments(one.values(time)) if role == "given" and time is not None else None
         return RowSet(rows.part(0, rows.count), one.rows_of(columns), truth, weights, groups, times)
@@ -66,4 +74,23 @@ def problem_of_files(
         name: in_columns(given, of(in_columns_of(opened, like[name].sibling(path)), name), str(path), teacher_too=False)
         for name, path in others.items()
     }
-    return Problem(opened, teacher, given, sets.get("test"), sets.get("pool"), columns, data_entry(file), sets.get("train"))
+    found = labelled(
+        given, sets.get("test"), sets.get("pool"), opened.form, unlabelled=unlabelled, what=(_column(file, file.path), _column(file, test))
+    )
+    return Problem(
+        opened,
+        teacher,
+        found.given,
+        found.test,
+        found.pool,
+        columns,
+        data_entry(file),
+        sets.get("train"),
+        found.unlabelled,
+        class_weight,
+    )
+
+
+def _column(file: TableFile, path: Path | None) -> str:
+    """Where the ground truth is, in words."""
+    return f"column {file.truth[0]!r} of {path}" if len(file.truth) == 1 else str(path)

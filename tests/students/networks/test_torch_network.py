@@ -275,7 +275,7 @@ def failing(inputs, outputs):
     ("make", "error", "match"),
     [
         (lambda: TorchClassifier(3), BadInput, "module is 3; expected a torch Module, or a function that builds one"),
-        (lambda: TorchClassifier(network, widht=3), BadInput, r"no such argument\. Did you mean width\?"),
+        (lambda: TorchClassifier(network, wide=3), BadInput, r"no such argument\. Did you mean width\?"),
         (lambda: TorchClassifier(network, outputs=3), BadInput, "was given 'outputs' for network; `fit` passes it"),
         (lambda: TorchClassifier(nn.Linear(3, 3), width=3), BadInput, "module is a network, which takes no 'width'"),
         (lambda: TorchClassifier(needing), BadInput, r"needing needs 'width'; pass it: TorchClassifier\(needing, width=...\)"),
@@ -304,8 +304,8 @@ def test_a_function_that_returns_a_trained_network_again_is_refused():
 
 
 def test_settings_that_it_does_not_have_are_refused():
-    with pytest.raises(BadInput, match=r"has no setting 'widht'\. Did you mean width\?"):
-        TorchClassifier(network).set_params(widht=3)
+    with pytest.raises(BadInput, match=r"has no setting 'wide'\. Did you mean width\?"):
+        TorchClassifier(network).set_params(wide=3)
     with pytest.raises(ShapeError, match="shape"):
         TorchRegressor(nn.Linear(3, 1)).fit(X, VALUES)
     with pytest.raises(BadInput, match="squares overflow"):

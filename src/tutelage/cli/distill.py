@@ -70,7 +70,8 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option(
     "--students",
     metavar="NAMES",
-    help="Students to try, separated by commas: tree, forest, logistic, boosting, mlp, linear, or module:object for your own.",
+    help="Students to try, separated by commas: tree, forest, logistic, boosting, mlp, linear, or module:object for an "
+    "estimator or a torch network of your own.",
 )
 @click.option("--max-size", metavar="SIZE", help="Largest size of the exported file, such as 64kB.")
 @click.option("--max-latency", metavar="TIME", help="Longest time for one row in the exported file, such as 20us.")

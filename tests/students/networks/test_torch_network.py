@@ -275,7 +275,7 @@ def failing(inputs, outputs):
     ("make", "error", "match"),
     [
         (lambda: TorchClassifier(3), BadInput, "module is 3; expected a torch Module, or a function that builds one"),
-        (lambda: TorchClassifier(network, widht=3), BadInput, r"no such argument\. Did you mean width\?"),
+        (lambda: TorchClassifier(network, wide=3), BadInput, r"no such argument\. Did you mean width\?"),
         (lambda: TorchClassifier(network, outputs=3), BadInput, "was given 'outputs' for network; `fit` passes it"),
         (lambda: TorchClassifier(nn.Linear(3, 3), width=3), BadInput, "module is a network, which takes no 'width'"),
         (lambda: TorchClassifier(needing), BadInput, r"needing needs 'width'; pass it: TorchClassifier\(needing, width=...\)"),
@@ -304,12 +304,29 @@ def test_a_function_that_returns_a_trained_network_again_is_refused():
 
 
 def test_settings_that_it_does_not_have_are_refused():
-    with pytest.raises(BadInput, match=r"has no setting 'widht'\. Did you mean width\?"):
-        TorchClassifier(network).set_params(widht=3)
+    with pytest.raises(BadInput, match=r"has no setting 'wide'\. Did you mean width\?"):
+        TorchClassifier(network).set_params(wide=3)
     with pytest.raises(ShapeError, match="shape"):
         TorchRegressor(nn.Linear(3, 1)).fit(X, VALUES)
     with pytest.raises(BadInput, match="squares overflow"):
         TorchRegressor(network).fit(X, 1e200 * VALUES)
+
+
+class Ids(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.table, self.line = nn.Embedding(20, 4), nn.Linear(4 * inputs, outputs)
+
+    def forward(self, rows):
+        return self.line(self.table(rows).flatten(1))
+
+
+def test_ids_may_be_floats():
+    ids = RNG.integers(0, 20, (90, 3))
+    student = TorchClassifier(Ids, **QUICK).fit(ids.astype(float), Y)
+    assert np.array_equal(student.predict_proba(ids), student.predict_proba(ids.astype(float)))
+    with pytest.raises(ShapeError, match="cannot take rows"):
+        student.predict(ids + 0.5)
 
 
 def test_rows_that_it_cannot_answer_are_refused():

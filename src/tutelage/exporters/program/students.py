@@ -41,6 +41,7 @@ from tutelage.students.linear import SoftLogistic
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.networks.mlp import SoftMLP
 from tutelage.students.networks.mlp_regressor import NetworkRegressor
+from tutelage.students.networks.torch_estimator import embeds
 from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
 from tutelage.students.saved.booster_text import text_of
 from tutelage.students.saved.trained import TrainedStudent
@@ -113,7 +114,9 @@ def _torch_network(program: Lowering, model: TorchClassifier | TorchRegressor, r
     from tutelage.exporters.program.networks import network_steps
 
     numbers = program.numbers(rows)
-    sample = network_input(model.network_, torch.zeros(2, *program.steps[numbers].shape, dtype=torch.float64))
+    kind = torch.int64 if embeds(model.network_) else torch.float64  # which becomes the type that the network takes
+    sample = network_input(model.network_, torch.zeros(2, *program.steps[numbers].shape, dtype=kind))
+    program.partly_single = program.partly_single or sample.dtype != torch.float64
     answers = network_steps(program, model.network_, sample, numbers)
     if isinstance(model, TorchRegressor):
         return program.arithmetic(program.arithmetic(answers, "multiply", model.scale_), "add", model.mean_)

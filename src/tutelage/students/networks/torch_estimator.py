@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakSet
 
@@ -51,6 +52,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         "random_state": random_seed,
     }
 
+    arguments: Mapping[str, Any] = MappingProxyType({})
     best_epoch_: int
     _network: Any
     _shape: tuple[Any, int]
@@ -76,7 +78,8 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.random_state = random_state
-        self.arguments = arguments
+        if arguments:  # scikit-learn's checks allow no other attributes than the arguments that have names
+            self.arguments = arguments
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All settings by name, those of the building function among them."""
@@ -148,7 +151,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         if form is not None:
             student.set_form(form)
         student.fit(
-            rows,
+            _ids(network, rows),
             targets,
             sample_weight=weights,
             validation=float(self.validation_fraction) or None,
@@ -222,7 +225,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         student = TorchStudent(self.network_)
         if form is not None:
             student.set_form(form)
-        return student.outputs(X).astype(np.float64)
+        return student.outputs(_ids(student.network, X)).astype(np.float64)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a file holds, which has no code: the layers and weights of the network, or of other networks the weights alone."""
@@ -277,6 +280,21 @@ def _initialised(network: Any, inputs: int | tuple[int, ...]) -> Any:
         except Exception as error:  # whatever the code of the user raises
             raise BadInput(f"the network cannot take rows of shape {tuple(shape)} ({one_line(error)}).") from error
     return network
+
+
+def embeds(network: nn.Module) -> bool:
+    """Whether a network has an embedding, which takes whole numbers as ids."""
+    layers = require("torch").nn
+    return any(isinstance(layer, layers.Embedding | layers.EmbeddingBag) for layer in network.modules())
+
+
+def _ids(network: nn.Module, rows: NDArray[Any]) -> NDArray[Any]:
+    """Rows of a network with an embedding as whole numbers, if they are: tables hold ids as floats beside other columns."""
+    if rows.dtype.kind != "f" or not embeds(network):
+        return rows
+    with np.errstate(invalid="ignore"):  # numbers beyond those of int64 are not whole afterwards
+        whole = rows.astype(np.int64)
+    return whole if np.array_equal(whole, rows) else rows
 
 
 def _described_network(stored: dict[str, Any]) -> nn.Module:

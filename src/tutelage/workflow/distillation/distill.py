@@ -136,7 +136,8 @@ def distill(
         X: (rows, ...) an array, a frame or a list of texts, as both teacher and student take them.
         y: ground truth; None if it is not known, and then all is measured against the teacher.
         students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task; or estimators of your own with
-            their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy.
+            their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy. A torch
+            network, or a function that builds one, counts as an estimator: see `TorchClassifier`.
         pool: rows without ground truth, which the teacher labels; also (X, weights) or (X, weights, groups).
         unlabelled: what is done with rows whose ground truth is missing: "pool" lets the teacher label them, as rows of the pool, "drop"
             leaves them out; test rows are left out. By default they are refused.

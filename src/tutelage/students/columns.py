@@ -32,7 +32,8 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
     Texts become TF-IDF weights of words and word pairs. In a frame, categories become integer codes for students that
     split on columns (trees, boosting) and one-hot columns for linear models and networks; numbers, and dates as numbers of
     days, are passed through to the former, and imputed and scaled for the latter (`Numbers`). The numbers of pictures and series
-    are put in a line (`Flattened`). Fit it with `pipeline.fit(rows, targets, student__classes=classes)`.
+    are put in a line (`Flattened`), unless the student takes them as they are. Fit it with
+    `pipeline.fit(rows, targets, student__classes=classes)`.
 
     Args:
         student: any unfitted student; "passthrough" prepares the columns only.
@@ -44,11 +45,18 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
         BadInput: a column holds neither numbers, categories nor dates, or the rows are texts and the student takes dense rows only.
     """
     takes_sparse = student == "passthrough" or bool(get_tags(student).input_tags.sparse)
+    if student != "passthrough" and takes_shaped(student) and not is_frame(rows) and not _is_texts(rows) and len(np.shape(rows)) > 2:
+        return Pipeline([("columns", "passthrough"), ("student", student)])
     if _is_texts(rows) and not takes_sparse:
         raise BadInput(
             f"texts become sparse rows, which {type(student).__name__} does not accept; choose a tree, a forest or a linear student."
         )
     return Pipeline([("columns", _columns(rows, scaled=scaled, max_words=max_words, sparse=takes_sparse)), ("student", student)])
+
+
+def takes_shaped(student: Any) -> bool:
+    """Whether a student takes rows of more than one axis as they are, as torch networks do."""
+    return bool(get_tags(student).input_tags.three_d_array)
 
 
 def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) -> Any:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tutelage.core.errors import ShapeError
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.row_arrays import array_of
 
 
@@ -28,3 +28,10 @@ def test_hidden_cells_are_missing_and_the_others_are_not_rounded(masked, expecte
 def test_rows_of_unequal_length_are_refused():
     with pytest.raises(ShapeError, match=r"the rows of y do not have the same number of values"):
         array_of([[1, 2], [3]], "the rows of y")
+
+
+def test_a_tensor_with_a_gradient_is_an_array():
+    torch = pytest.importorskip("torch")
+    assert array_of(torch.tensor([[1.5, 2.0]], requires_grad=True)).tolist() == [[1.5, 2.0]]
+    with pytest.raises(BadInput, match="expected a dense tensor"):
+        array_of(torch.eye(2).to_sparse())

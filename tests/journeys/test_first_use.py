@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 from pages import ROOT, blocks, check_command
 
+from tutelage.exporters.proof import edge_cases
+from tutelage.workflow.distillation.evidence import finals
+from tutelage.workflow.distillation.reporting import teacher_cost
+from tutelage.workflow.distillation.searching import search
+
 QUICK = "--trials 4 --seeds 2"
 
 
@@ -27,6 +32,10 @@ def test_the_first_commands_lead_from_a_pickled_pipeline_to_a_report_and_exporte
     if not any(map(shutil.which, ("gcc", "clang"))):
         pytest.skip("gcc or clang is not installed; scripts/tools installs both")
     monkeypatch.chdir(tmp_path)
+    for module, name in ((finals, "SECONDS"), (finals, "SECONDS_IF_NO_LIMIT"), (search, "SECONDS_OF_A_TRIAL"), (teacher_cost, "SECONDS")):
+        monkeypatch.setattr(module, name, 0.05)
+    monkeypatch.setattr(finals, "MOST_CANDIDATES", 1)  # which would be tried where no student meets the limits
+    monkeypatch.setattr(edge_cases, "ROWS", 500)  # on which a file is compared with its student, besides edge cases
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     shown = [block for block in blocks(ROOT / "README.md", "bash") if "distill teacher.pkl" in block.text]
     assert len(shown) == 2

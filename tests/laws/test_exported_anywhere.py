@@ -106,7 +106,9 @@ def of_families():
     return {name: (job, edge_rows(job)) for name, job in jobs.items()}
 
 
-@pytest.mark.parametrize("end", [pytest.param(end, marks=pytest.mark.slow) if end == ".pte" else end for end in MUST])
+@pytest.mark.parametrize(
+    "end", [pytest.param(end, marks=[pytest.mark.slow, pytest.mark.exhaustive]) if end == ".pte" else end for end in MUST]
+)
 def test_every_family_answers_alike_on_edge_rows(end, of_families, tmp_path):
     if lacking(end):
         pytest.skip(lacking(end))

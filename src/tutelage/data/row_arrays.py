@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import EXACT, unmasked
+from tutelage.core.arrays import EXACT, tensor_array, unmasked
 from tutelage.core.errors import BadInput, ShapeError, TutelageError
 from tutelage.data.cells import large_whole_cells
 
@@ -17,14 +17,16 @@ def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
     """Convert rows to an array.
 
     Args:
-        data: anything that NumPy converts to an array.
+        data: a tensor, or anything else that NumPy converts to an array.
         what: the name used in an error.
 
     Raises:
-        ShapeError: rows of unequal length. BadInput: complex numbers.
+        ShapeError: rows of unequal length. BadInput: complex numbers, or a sparse tensor.
     """
     if isinstance(data, np.ma.MaskedArray):
         return _unmasked(data)
+    if hasattr(data, "detach"):  # NumPy converts no tensor that has a gradient
+        return tensor_array(data)
     whole = large_whole_cells(data)
     if whole is not None:
         return whole

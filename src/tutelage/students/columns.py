@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import get_tags
 
-from tutelage.core.arrays import is_frame, tensor_array
+from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.cells import is_missing
 from tutelage.data.days import days_of
@@ -146,7 +146,7 @@ class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _row_array(rows: Any) -> NDArray[Any]:
-    array = tensor_array(rows) if hasattr(rows, "detach") else array_of(rows)
+    array = array_of(rows)
     if array.dtype.kind not in "biuf":
         raise BadInput(f"the rows are an array of {array.dtype}; expected numbers.")
     return array

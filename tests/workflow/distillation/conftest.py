@@ -12,6 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 import tutelage as tl
 from tutelage.checks.findings import Preflight
+from tutelage.data.rows import as_rows
 from tutelage.exporters.proof import edge_cases
 from tutelage.workflow.distillation import run
 from tutelage.workflow.distillation.evidence import finals
@@ -29,7 +30,8 @@ def latency_if_limited(self, student, rows, *, seconds):
 
 def no_findings(teacher, rows, *given, seed, **options):
     """The result of a preflight that looks at nothing."""
-    return Preflight((), teacher.fingerprint, len(rows), len(rows), seed)
+    count = as_rows(rows).count
+    return Preflight((), teacher.fingerprint, count, count, seed)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tutelage.core.files import recover_folder
 from tutelage.core.stored.checksums import read_json, sha256_of
 
 TRAINED = "run.json"
-TRAINED_SCHEMA = 4
+TRAINED_SCHEMA = 5
 REMEDY = "Restore it, or train again."
 
 

@@ -157,7 +157,7 @@ def distill(
         export: formats of the student's files, "onnx" if not given; the first is measured against the limits.
         seed: of the split and all random draws.
         show_rows: show the rows on which student and teacher disagree most in the report; otherwise it holds counts only.
-        into: the folder; a run that was stopped there goes on. By default a temporary one.
+        into: the folder; a run that was stopped there goes on. By default a new one among the temporary files, which stays there.
 
     Returns:
         A `Distillation`.

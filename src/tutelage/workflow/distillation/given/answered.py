@@ -95,8 +95,9 @@ def answered_rows(problem: Problem, split: Split, folder: RunFolder, *, seed: in
     weights = split.class_weights
     given = part_of(problem.given, _answers(problem, "given", problem.given, folder), problem.form, weights)
     notes = check_features(problem.given.rows, given.answers, problem.form, problem.asked_columns, problem.single_truth)
-    test = given.take(split.test)
-    if problem.test is not None:
+    if problem.test is None:
+        test = given.take(split.test)
+    else:
         test = part_of(problem.test, _answers(problem, "test", problem.test, folder), problem.form, weights)
     more = _more(problem, split, folder, seed=seed)
     if more is None:

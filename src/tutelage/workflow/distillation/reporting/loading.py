@@ -27,8 +27,8 @@ def how_to_load(folder: RunFolder, exports: Sequence[Export], schema: Schema | N
         schema: the columns of the student; None for a matrix or texts.
         text: whether rows are texts.
     """
-    files = [folder.path / one.file for one in exports]
-    written = [_LANGUAGES[path.suffix](path, schema, text) for path in files if path.suffix in _LANGUAGES]
+    files = {folder.path / one.file: not one.columns for one in exports}
+    written = (_LANGUAGES[path.suffix](path, schema, text, shaped) for path, shaped in files.items() if path.suffix in _LANGUAGES)
     return (*written, _student(folder.path / STUDENT_FILE, schema, text))
 
 
@@ -52,7 +52,7 @@ def _rows(schema: Schema | None, text: bool) -> str:
     return f'import pandas as pd\nrows = pd.read_csv("new.csv"{parsed})'
 
 
-def _onnx(path: Path, schema: Schema | None, text: bool) -> Loading:
+def _onnx(path: Path, schema: Schema | None, text: bool, shaped: bool) -> Loading:
     import onnxruntime
 
     inputs = onnxruntime.InferenceSession(str(path)).get_inputs()
@@ -70,25 +70,25 @@ def _onnx(path: Path, schema: Schema | None, text: bool) -> Loading:
     return Loading(path.name, code, f"Any runtime of ONNX takes it without tutelage. Its inputs: {named}{more}{days}.")
 
 
-def _python(path: Path, schema: Schema | None, text: bool) -> Loading:
-    row = '"a text"' if text else "[...]  # a value for each of student.COLUMNS, in order"
+def _python(path: Path, schema: Schema | None, text: bool, shaped: bool) -> Loading:
+    numbers = f"its numbers in the shape {path.stem}.SHAPE, nested or in a line"
+    row = '"a text"' if text else f"[...]  # {numbers if shaped else f'a value for each of {path.stem}.COLUMNS, in order'}"
     code = f"import {path.stem}\nrow = {row}\nprint({path.stem}.predict(row))"
     return Loading(path.name, code, "Needs nothing but Python's standard library.")
 
 
-def _c(path: Path, schema: Schema | None, text: bool) -> Loading:
+def _c(path: Path, schema: Schema | None, text: bool, shaped: bool) -> Loading:
     code = f"cc -std=c99 -O2 -c {path.name}    # and link with -lm"
-    return Loading(
-        path.name, code, "Needs nothing but the C library. The comment at the top of the file lists the columns and the functions."
-    )
+    about = "Needs nothing but the C library. The comment at the top of the file says how a row looks, and lists the functions."
+    return Loading(path.name, code, about)
 
 
-def _javascript(path: Path, schema: Schema | None, text: bool) -> Loading:
-    code = f'import {{ classes, predict }} from "./{path.name}";\nconsole.log(predict(row), classes);'
-    return Loading(path.name, code, "The comment at the top of the file lists the columns.")
+def _javascript(path: Path, schema: Schema | None, text: bool, shaped: bool) -> Loading:
+    code = f'import {{ predict }} from "./{path.name}";\nconsole.log(predict(row));'
+    return Loading(path.name, code, "It exports how a row looks too: the names of its columns, or the shape of its numbers.")
 
 
-def _sql(path: Path, schema: Schema | None, text: bool) -> Loading:
+def _sql(path: Path, schema: Schema | None, text: bool, shaped: bool) -> Loading:
     return Loading(
         path.name, f"sqlite3 rows.db < {path.name}", "Any of SQLite, DuckDB and PostgreSQL; the comment at its top names the columns."
     )

@@ -84,6 +84,7 @@ def test_torch_networks_are_students_with_a_space_of_their_own_or_the_usual_one(
     spaces = {name: set(family.space.distributions) for name, family in families.items()}
     assert spaces == {"function": usual, "class": {"learning_rate"}, "network": usual, "searched": {"width", "epochs"}, "estimator": usual}
     assert {family.columns for family in families.values()} == {"scaled"}
+    assert [families[name].untuned for name in ("function", "searched", "estimator")] == [{"learning_rate": 3e-3}, {}, {}]
     student = families["searched"].student({"width": 4}, seed=3, rows=10**6)
     assert (student.get_params()["width"], student.epochs, student.batch_size, student.random_state) == (4, 10, 256, 3)
     assert families["searched"].student({"epochs": 3}, seed=3, rows=10**6).epochs == 3

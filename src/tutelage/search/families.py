@@ -122,6 +122,7 @@ def _own(name: Any, given: Any, task: Task) -> Family:
         raise BadInput(f"students names a student {shown(name)}; expected a text.")
     estimator, space = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
     paced = is_module(estimator)
+    untuned = {"learning_rate": 3e-3} if paced and not space else {}
     if paced:
         estimator = TorchRegressor(estimator) if task == "regression" else TorchClassifier(estimator)
     elif isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
@@ -134,7 +135,7 @@ def _own(name: Any, given: Any, task: Task) -> Family:
     if isinstance(estimator, TorchClassifier) and task == "multilabel":
         estimator = clone(estimator).set_params(multilabel=True)  # one network learns all labels
     columns: Columns = "raw" if isinstance(estimator, Pipeline) else "scaled"
-    return Family(name, estimator, space_of(space, list(estimator.get_params()), of=name), columns, paced=paced)
+    return Family(name, estimator, space_of(space, list(estimator.get_params()), of=name), columns, untuned, paced)
 
 
 def _space_of_networks() -> dict[str, Any]:

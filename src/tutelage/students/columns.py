@@ -45,7 +45,8 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
     takes_sparse = student == "passthrough" or bool(get_tags(student).input_tags.sparse)
     if _is_texts(rows) and not takes_sparse:
         raise BadInput(
-            f"texts become sparse rows, which {type(student).__name__} does not accept; choose a tree, a forest or a linear student."
+            f"texts become sparse rows, which {type(student).__name__} does not accept; choose a tree, a forest, a network or a linear "
+            "student."
         )
     return Pipeline([("columns", _columns(rows, scaled=scaled, max_words=max_words, sparse=takes_sparse)), ("student", student)])
 

@@ -198,6 +198,11 @@ class Problem:
         return self.given.truth is not None
 
     @property
+    def is_text(self) -> bool:
+        """Whether each row is a text."""
+        return isinstance(self.given.rows, list)
+
+    @property
     def single_truth(self) -> NDArray[Any] | None:
         """(rows,) the ground truth if it is one column."""
         truth = self.given.truth

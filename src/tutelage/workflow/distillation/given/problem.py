@@ -83,6 +83,7 @@ class RowSet:
         others = {name: getattr(self, name) for name in ("truth", "weights", "groups", "times")}
         return {
             "rows": self.count,
+            "columns": [str(name) for name in self.rows.columns] if is_frame(self.rows) else [],
             "data": data_name(self.rows),
             "asked": data_name(self.asked),
             **{name: None if value is None else content_hash(np.asarray(value)) for name, value in others.items()},

@@ -40,13 +40,15 @@ def test_a_frame_is_restored_from_its_cells(frame):
         np.array([["a", "b"], ["c", "b"]]),
         np.array([[True, False], [True, True]]),
         np.array([[1, 2.5, "x"], [2, np.nan, None]], dtype=object),
+        np.arange(12, dtype=np.uint8).reshape(2, 1, 2, 3),
     ],
-    ids=lambda X: str(X.dtype),
+    ids=lambda X: f"{X.dtype} {X.shape}",
 )
 def test_an_array_is_restored_from_its_cells(X):
     table = encode_rows(X)
     restored = table.restore(table.cells)
-    assert restored.dtype == X.dtype
+    assert (restored.dtype, restored.shape) == (X.dtype, X.shape)
+    restored, X = (rows.reshape(len(rows), -1) for rows in (restored, X))
     pd.testing.assert_frame_equal(pd.DataFrame(restored), pd.DataFrame(X))
 
 

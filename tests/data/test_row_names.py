@@ -1,3 +1,4 @@
+import tracemalloc
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -337,3 +338,13 @@ def test_tensors_that_numpy_lacks():
             as_rows(tensor)
     with pytest.raises(BadInput, match=r"type torch\.qint8, which NumPy lacks"):
         row_names(torch.quantize_per_tensor(dense, 0.1, 0, torch.qint8))
+
+
+def test_texts_are_not_held_each_as_long_as_the_longest():
+    texts = [f"text {place}" for place in range(2000)] + ["long " * 20_000]
+    tracemalloc.start()
+    names = row_names(texts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000  # an array of 2001 x 100 000 characters takes 800 MB
+    assert names[:3].tolist() == row_names(np.array(texts[:3])).tolist()

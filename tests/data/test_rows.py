@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ def test_each_row_group_is_read_once_when_it_is_needed(tmp_path):
         (np.float64(3), ShapeError, "single value"),
         ([[1, 2], [3]], ShapeError, "same number of values"),
         (object(), BadInput, "cannot take a object as rows"),
-        ("rows.xlsx", BadInput, "expected a .parquet, .csv, .tsv, .jsonl or .npy file"),
+        ("rows.xlsx", BadInput, "expected a .parquet, .csv, .tsv, .jsonl, .npy or .npz file"),
         ("nowhere.parquet", BadInput, "there is no file nowhere.parquet"),
     ],
 )
@@ -116,6 +117,34 @@ def test_a_pickle_in_a_numpy_file_is_not_loaded(tmp_path):
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(BadInput, match="not a NumPy file of numbers"):
         as_rows(path)
+    path.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(BadInput, match="it holds pickled objects, which could run code"):
+        as_rows(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "why"),
+    [
+        ("(90, 40)", "mmap length is greater"),
+        ("(10, 40)", r"longer than its header says, rows of shape \(10, 40\)"),
+        ("(-3, 40)", "positive"),
+    ],
+)
+def test_a_numpy_file_is_as_long_as_its_header_says(shape, why, tmp_path):
+    path = tmp_path / "rows.npy"
+    np.save(path, np.zeros((30, 40)))
+    path.write_bytes(path.read_bytes().replace(b"(30, 40)", shape.encode(), 1))
+    with pytest.raises(BadInput, match=why):
+        as_rows(path)
+
+
+def test_the_rows_of_an_archive_are_its_array_x_or_its_only_one(tmp_path):
+    rows = np.arange(24.0).reshape(3, 2, 2, 2)
+    for arrays in ({"X": rows, "y": np.arange(3)}, {"pictures": rows}):
+        np.savez(tmp_path / "rows.npz", **arrays)
+        found = as_rows(tmp_path / "rows.npz")
+        assert found.count == 3
+        np.testing.assert_array_equal(found.part(1, 3), rows[1:])
 
 
 def test_read_table_reads_a_whole_file(tmp_path):

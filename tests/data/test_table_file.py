@@ -109,6 +109,41 @@ def test_a_numpy_file_has_no_column_names(tmp_path):
         TableFile.open(tmp_path / "rows.npy", truth=["y"])
 
 
+def test_the_arrays_of_an_archive_have_the_roles_of_columns(tmp_path):
+    rows, truth = np.arange(24, dtype=np.uint8).reshape(6, 2, 2), np.array(["a", "b"] * 3)
+    path = tmp_path / "rows.npz"
+    np.savez(path, pictures=rows, y=truth, w=np.arange(6), id=np.arange(6))
+    file = TableFile.open(path, truth=["y"], weight="w", drop=["id"])
+    np.testing.assert_array_equal(file.rows().part(0, 6), rows)
+    assert (file.truth_values().tolist(), file.weights().tolist(), file.names) == (
+        truth.tolist(),
+        [0, 1, 2, 3, 4, 5],
+        ("pictures", "y", "w", "id"),
+    )
+    assert (file.columns, file.features, file.schema, list(file.choices())) == ((), (), None, [()])
+    np.savez(tmp_path / "more.npz", pictures=rows[:2], y=truth[:2])
+    assert file.sibling(tmp_path / "more.npz").rows().count == 2
+    np.savez(tmp_path / "other.npz", X=rows, images=rows)
+    assert file.sibling(tmp_path / "other.npz").rows().count == 6
+
+
+@pytest.mark.parametrize(
+    ("roles", "message"),
+    [
+        ({"truth": ["label"]}, "has no array 'label'; it has 'X', 'y'"),
+        ({"drop": ["label"]}, "has no array 'label'"),
+        ({"weight": "z"}, "has no array 'z'"),
+        ({"weight": "y", "truth": ["y"]}, "'y' holds the weights and cannot be the ground truth as well"),
+        ({"text": "y"}, "has no column names, so there is no column 'y'"),
+        ({"dtype": {"y": "text"}}, "has no column names, so there is no column 'y'"),
+    ],
+)
+def test_roles_that_no_array_can_have_are_refused(tmp_path, roles, message):
+    np.savez(tmp_path / "rows.npz", X=np.eye(3), y=np.arange(3))
+    with pytest.raises(BadInput, match=message):
+        TableFile.open(tmp_path / "rows.npz", **roles)
+
+
 def test_a_file_without_rows_and_a_missing_file_are_rejected(tmp_path):
     FRAME[:0].to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(ShapeError, match="has no rows"):

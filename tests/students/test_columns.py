@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.students.columns import with_columns
 
 FRAME = pd.DataFrame(
@@ -99,3 +99,48 @@ def test_every_kind_of_gap_is_missing_among_objects(gap):
     frame = pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in cells.items()})
     prepared = with_columns("passthrough", frame, scaled=False).fit_transform(frame)
     np.testing.assert_array_equal(prepared, [[1, 1, 1], [np.nan, -2, np.nan], [3, 0, 2]])
+
+
+PICTURES = np.random.default_rng(0).integers(0, 256, size=(40, 1, 2, 3)).astype(np.uint8)
+
+
+def taught(rows, *, scaled=True):
+    return with_columns(LogisticRegression() if scaled else DecisionTreeClassifier(), rows, scaled=scaled).fit(rows, Y)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_pictures_become_their_numbers_in_a_line_and_any_type_of_the_same_numbers_is_the_same(scaled):
+    torch = pytest.importorskip("torch")
+    student = taught(PICTURES, scaled=scaled)
+    flat = with_columns(LogisticRegression() if scaled else DecisionTreeClassifier(), PICTURES.reshape(40, -1), scaled=scaled)
+    expected = flat.fit(PICTURES.reshape(40, -1), Y).predict_proba(PICTURES.reshape(40, -1))
+    assert student["student"].n_features_in_ == 6
+    tensor = torch.tensor(PICTURES.astype(np.float32), requires_grad=True)
+    for rows in (PICTURES, PICTURES.astype(np.float32), PICTURES.astype(np.float64), PICTURES.tolist(), tensor):
+        np.testing.assert_allclose(student.predict_proba(rows), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rows", "remedy"),
+    [
+        (PICTURES.reshape(40, -1), r"Pass X.reshape\(-1, 1, 2, 3\)"),
+        (PICTURES[:, 0], r"Pass X.reshape\(-1, 1, 2, 3\)"),
+        (PICTURES.transpose(0, 1, 3, 2), "Pass rows like those of training"),  # not reshaped: the axes would be mixed up
+        (PICTURES[:, :, :, :2], "Pass rows like those of training"),
+        (PICTURES[0, 0, 0, 0], "Pass rows like those of training"),
+    ],
+)
+def test_rows_of_another_shape_are_refused(rows, remedy):
+    with pytest.raises(ShapeError, match=rf"expects \(rows, 1, 2, 3\)\. {remedy}"):
+        taught(PICTURES).predict(rows)
+
+
+def test_rows_of_another_scale_are_refused():
+    with pytest.raises(BadInput, match=r"whole numbers \(uint8\), and this student was trained on fractions up to 1\. "):
+        taught(PICTURES / 255).predict(PICTURES)
+    with pytest.raises(BadInput, match="fractions up to 1, and this student was trained on whole numbers up to 255"):
+        taught(PICTURES).predict(PICTURES / 255)
+    taught(PICTURES).predict(PICTURES + 0.25)
+    taught(PICTURES // 128).predict(PICTURES / 255)  # 0 and 1 are of that scale too
+    with pytest.raises(BadInput, match="array of <U1; expected numbers"):
+        taught(PICTURES).predict(np.full(PICTURES.shape, "a"))

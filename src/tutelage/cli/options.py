@@ -31,7 +31,8 @@ data_option = click.option(
     type=FILE,
     required=True,
     multiple=True,
-    help="File of rows: .parquet, .csv, .tsv, .jsonl or .npy; also a folder or a pattern in quotes. Repeat it for more files.",
+    help="File of rows: .parquet, .csv, .tsv, .jsonl, .npy, or .npz with the rows as X and others by name, such as the truth; also a "
+    "folder or a pattern in quotes. Repeat it for more files.",
 )
 truth_option = click.option(
     "--truth", "--target", multiple=True, metavar="COLUMN", help="Column of the ground truth; it is not used as a feature."

@@ -71,7 +71,9 @@ def _summary(out: Path, record: Mapping[str, Any]) -> str:
     parts = f", {record['parts']['count']:,} {record['parts']['unit']}" if record["parts"] else ""
     at = f" at temperature {record['temperature']:g}" if record["temperature"] != 1 else ""
     blend = f", {record['soft_weight']:.0%} the teacher's answers and the rest the truth" if record["soft_weight"] < 1 else ""
+    shape, count = record["data"]["row_shape"], len(record["columns"])
+    width = f"{' x '.join(map(str, shape))} numbers" if shape else f"{count} column{'s' if count > 1 else ''}"
     return (
         f"{out / record['file']['name']}: a {record['student']} of {record['file']['size_bytes']:,} bytes{parts}, trained on "
-        f"{record['data']['rows']:,} rows of {len(record['columns'])} column{'s' if len(record['columns']) > 1 else ''}{at}{blend}."
+        f"{record['data']['rows']:,} rows of {width}{at}{blend}."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -65,17 +65,17 @@ class CodedRows:
 
 
 def encode_rows(X: Any, categorical: Sequence[int | str] = ()) -> CodedRows:
-    """Encode an array or a pandas frame.
+    """Encode an array or a pandas frame. Pictures and other rows of more axes are encoded as their numbers in a line.
 
     Columns of texts, booleans, dates or pandas categories are always categorical. Integers beyond 2^53 lose their last digits.
 
     Args:
-        X: (rows, columns).
+        X: (rows, columns), or an array (rows, ...).
         categorical: numeric columns to treat as categorical as well: positions, or names in a frame.
 
     Raises:
         BadInput: a sparse matrix, a table that is not a pandas frame, an infinite number, or an unknown column.
-        ShapeError: no rows, or not (rows, columns).
+        ShapeError: no rows, or rows that are single numbers.
     """
     if hasattr(X, "tocsr"):
         raise BadInput(
@@ -87,8 +87,11 @@ def encode_rows(X: Any, categorical: Sequence[int | str] = ()) -> CodedRows:
             f"got a {type(X).__module__.partition('.')[0]} {type(X).__name__}; expected an array or a pandas frame: pass X.to_pandas()."
         )
     table: Any = X if hasattr(X, "iloc") else array_of(X)
-    if table.ndim != 2 or 0 in table.shape:
+    if table.ndim < 2 or 0 in table.shape:
         raise ShapeError(f"rows have shape {table.shape}; expected (rows, columns) with at least one of each.")
+    if table.ndim > 2:
+        flat = encode_rows(table.reshape(len(table), -1), categorical)
+        return replace(flat, restore=lambda cells: flat.restore(cells).reshape(len(cells), *table.shape[1:]))
     names = list(table.columns) if hasattr(table, "iloc") else list(range(table.shape[1]))
     declared = _positions(categorical, names)
     return _of_frame(table, declared) if hasattr(table, "iloc") else _of_array(table, declared)

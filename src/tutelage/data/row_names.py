@@ -58,6 +58,8 @@ def row_names(rows: Any) -> Names:
     columns = _columns(rows)
     if columns is not None:
         return _of_columns(columns, len(rows), getattr(rows, "columns", ()))
+    if isinstance(rows, list) and all(isinstance(text, str) for text in rows):  # an array would hold each as long as the longest
+        return _of_columns([np.array(rows, dtype=object)], len(rows))
     array = tensor_array(rows) if hasattr(rows, "detach") else array_of(rows)
     if array.ndim == 0:
         raise BadInput(f"cannot take {shown(rows)} as rows; expected an array, a frame, a sparse matrix or a list of texts.")

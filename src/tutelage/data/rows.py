@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.arrays import check_dense, is_frame, tensor_array
-from tutelage.core.errors import BadInput, ShapeError, TutelageError
+from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.data.dataset_items import inputs_and_truth
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
+from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
 
@@ -57,8 +58,8 @@ def as_rows(data: Any) -> Rows:
     Args:
         data: an array or tensor (rows, ...), a pandas or polars frame, a SciPy sparse matrix, a list of texts or of
             rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), or the path of a
-            .parquet, .csv, .tsv, .jsonl or .npy file, of a folder of such tables, or a pattern such as `part-*.csv`. Parquet and
-            .npy files are read in parts, never into memory as a whole.
+            .parquet, .csv, .tsv, .jsonl, .npy or .npz file (its array `X`, or its only one), of a folder of such tables, or a
+            pattern such as `part-*.csv`. Parquet and .npy files are read in parts, never into memory as a whole.
 
     Raises:
         ShapeError: no rows, or a single value.
@@ -104,7 +105,7 @@ def _of_values(data: Any) -> Rows:
         return Rows(len(data), lambda start, stop: _items(data, start, stop), "Dataset")
     raise BadInput(
         f"cannot take a {type(data).__name__} as rows; expected an array, a pandas or polars frame, a sparse matrix, a list of texts, "
-        "or the path of a .parquet, .csv, .tsv, .jsonl or .npy file."
+        "or the path of a .parquet, .csv, .tsv, .jsonl, .npy or .npz file."
     )
 
 
@@ -138,14 +139,26 @@ def _sliced(data: Any, kind: str, dimensions: int) -> Rows:
 def _of_file(path: Path) -> Rows:
     if is_table(path):
         return rows_of(open_tables([path]))
+    if path.suffix == ".npz":
+        return rows_of_archive(ArrayArchive.open(path))
     if path.suffix != ".npy":
-        raise BadInput(f"cannot read rows from {path}; expected a .parquet, .csv, .tsv, .jsonl or .npy file.")
+        raise BadInput(f"cannot read rows from {path}; expected a .parquet, .csv, .tsv, .jsonl, .npy or .npz file.")
     if not path.is_file():
         raise BadInput(f"there is no file {path}; name the file that holds the rows.")
     rows = _of_npy(path)
     if rows.count == 0:
         raise ShapeError(f"{path} has no rows; give at least one.")
     return rows
+
+
+def rows_of_archive(archive: ArrayArchive, roles: Collection[str] = ()) -> Rows:
+    """The rows of a .npz file, beside arrays that hold something else.
+
+    Raises:
+        as `ArrayArchive.rows`.
+    """
+    array = archive.rows(roles)
+    return _sliced(array, "array", array.ndim)
 
 
 def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
@@ -185,7 +198,12 @@ def _of_npy(path: Path) -> Rows:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(array, np.ndarray):
-            raise ValueError("it is an archive of several arrays: save the one that holds the rows with np.save")
-    except (ValueError, EOFError, OSError, BadZipFile) as error:
-        raise BadInput(f"{path} is not a NumPy file of numbers ({error}).") from error
-    return _sliced(array, "array", array.ndim)
+            raise ValueError("it is an archive of several arrays: call it .npz")
+        if array.dtype.kind not in "biufUSmM":
+            raise ValueError(f"it holds {array.dtype}")
+        if isinstance(array, np.memmap) and array.size and array.offset + array.nbytes != path.stat().st_size:
+            raise ValueError(f"it is longer than its header says, rows of shape {array.shape}")
+    except (ValueError, EOFError, OSError, OverflowError, BadZipFile) as error:
+        why = "it holds pickled objects, which could run code" if "allow_pickle" in str(error) else one_line(error)
+        raise BadInput(f"{path} is not a NumPy file of numbers ({why}).") from error
+    return _sliced(np.asarray(array), "array", array.ndim)

@@ -1,4 +1,4 @@
-"""A file of rows and the roles of its columns: features, ground truth, dropped."""
+"""A file of rows and the roles of its columns, or of its arrays: features, ground truth, dropped."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, did_you_mean
 from tutelage.data.cells import is_missing
-from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, schema_of
+from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, rows_of_archive, schema_of
 from tutelage.data.schema import Schema
+from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.sources import FORMATS, TableSource, is_table, open_tables
 
 MAX_DROP_COLUMNS = 6
@@ -24,13 +25,16 @@ MAX_DROP_COLUMNS = 6
 class TableFile:
     """Rows in one or more files. From a Parquet file, only the requested columns are read.
 
+    A table has columns; a .npz file has an array of rows of any shape, and others that are named where columns of a table are.
+
     Attributes:
         path: the file, or what the user named: a folder, a pattern, or the first of several files.
-        source: the table in the files; None for .npy.
+        source: the table in the files; None for .npy and .npz.
         truth: columns of the ground truth, which are not features.
         drop: other columns that are not features, such as ids.
         text: the single column whose texts are the rows.
         weight: the column of the weights of the rows, which is not a feature.
+        archive: the arrays of a .npz file; None for others.
     """
 
     path: Path
@@ -39,6 +43,7 @@ class TableFile:
     drop: tuple[str, ...] = ()
     text: str | None = None
     weight: str | None = None
+    archive: ArrayArchive | None = None
 
     @classmethod
     def open(
@@ -68,6 +73,9 @@ class TableFile:
         """
         paths = [Path(path)] if isinstance(path, Path | str) else list(path)
         named = (*truth, *drop, *(name for name in (text, weight) if name is not None))
+        if len(paths) == 1 and paths[0].suffix == ".npz":
+            _refuse_columns(paths[0], [*([text] if text is not None else []), *(dtype or {})])
+            return cls(paths[0], archive=ArrayArchive.open(paths[0])).with_roles(truth=truth, drop=drop, weight=weight)
         if not any(map(is_table, paths)):
             return _without_names(cls, paths, (*named, *(dtype or {})))
         source = open_tables(paths, dtype=dtype, named=named)
@@ -81,6 +89,11 @@ class TableFile:
         Raises:
             BadInput: it has no such column, a column has two roles, or no feature is left.
         """
+        if self.archive is not None:
+            if weight in truth:
+                raise BadInput(f"the array {weight!r} holds the weights and cannot be the ground truth as well; name another array.")
+            self.archive.check_names((*truth, *drop, *([weight] if weight is not None else [])))
+            return replace(self, truth=tuple(truth), drop=tuple(drop), weight=weight)
         for name in (*truth, *drop, *(name for name in (text, weight) if name is not None)):
             if name not in self.columns:
                 raise BadInput(f"{self.path} has no column {name!r}; it has {_listed(self.columns)}.{did_you_mean(name, self.columns)}")
@@ -97,27 +110,36 @@ class TableFile:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of all columns; empty for .npy."""
+        """The names of all columns; empty for .npy and .npz."""
         return () if self.source is None else self.source.names
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names that can have a role: of the columns, or of the arrays of a .npz file."""
+        return self.columns if self.archive is None else tuple(self.archive.shapes)
+
+    @property
     def stored_columns(self) -> tuple[str, ...]:
-        """The names of all columns, those included that look like a row index; empty for .npy."""
+        """The names of all columns, those included that look like a row index; empty for .npy and .npz."""
         return () if self.source is None else tuple(self.source.types)
 
     @property
     def features(self) -> tuple[str, ...]:
         """The feature columns."""
-        excluded = (*self.truth, *self.drop, self.weight)
-        return (self.text,) if self.text is not None else tuple(name for name in self.columns if name not in excluded)
+        return (self.text,) if self.text is not None else tuple(name for name in self.columns if name not in self._roles)
+
+    @property
+    def _roles(self) -> tuple[str, ...]:
+        """The names of what is no feature."""
+        return (*self.truth, *self.drop, *([] if self.weight is None else [self.weight]))
 
     def rows(self) -> Rows:
-        """The rows that a model sees: texts, a frame of `features`, or the matrix of a .npy file."""
+        """The rows that a model sees: texts, a frame of `features`, or the array of a .npy or .npz file."""
         return self.rows_of(self.features)
 
     @property
     def schema(self) -> Schema | None:
-        """The features and the ground truth: their names, and the types in which other files must hold them; None for .npy."""
+        """The features and the ground truth: their names, and the types in which other files must hold them; None for .npy and .npz."""
         return None if self.source is None else schema_of(self.source, (*self.features, *self.truth))
 
     def matching(self, schema: Schema | None) -> TableFile:
@@ -152,15 +174,17 @@ class TableFile:
             as `open`.
         """
         other = TableFile.open(path)
-        if other.source is None:
+        if not other.names:
             return other
         other = other.matching(self.schema)
-        truth, drop = ([name for name in names if name in other.columns] for names in (self.truth, self.drop))
-        weight = self.weight if self.weight in other.columns else None
+        truth, drop = ([name for name in names if name in other.names] for names in (self.truth, self.drop))
+        weight = self.weight if self.weight in other.names else None
         return other.with_roles(truth=truth, drop=drop, text=self.text, weight=weight)
 
     def rows_of(self, names: Sequence[str]) -> Rows:
         """The rows, with these columns only."""
+        if self.archive is not None:
+            return rows_of_archive(self.archive, self._roles)
         if self.source is None:
             return as_rows(self.path)
         source = self.source
@@ -169,7 +193,7 @@ class TableFile:
         return rows_of(source, names)
 
     def truth_values(self, *, gaps: bool = False) -> NDArray[Any] | None:
-        """The ground truth: (rows,) for one column, (rows, columns) for more, None if there is none.
+        """The ground truth: (rows,) for one column, (rows, columns) for more and for an array of several, None if there is none.
 
         Args:
             gaps: return None for an empty cell.
@@ -207,8 +231,10 @@ class TableFile:
             gaps: return None for an empty cell, in an array of objects.
 
         Raises:
-            BadInput: an empty cell.
+            BadInput: an empty cell. ShapeError: an array of a .npz file that has not one entry for each row.
         """
+        if self.archive is not None:
+            return self.archive.beside_rows(name, self._roles, several=name in self.truth)
         if self.source is None or name not in self.source.types:
             if self.source is not None:
                 raise BadInput(f"{self.path} has no column {name!r}; it has {_listed(self.columns)}.{did_you_mean(name, self.columns)}")
@@ -223,13 +249,18 @@ class TableFile:
         return np.asarray(cells)
 
 
+def _refuse_columns(path: Path, named: Sequence[str]) -> None:
+    """Refuse columns of a file that has none."""
+    if named:
+        raise BadInput(f"{path} has no column names, so there is no column {named[0]!r}; use {FORMATS}.")
+
+
 def _without_names(cls: type[TableFile], paths: Sequence[Path], named: Sequence[str]) -> TableFile:
     """A file without column names (.npy)."""
     if len(paths) > 1:
         raise BadInput(f"{paths[0]} and {paths[1]} cannot be read together; several files need column names: use {FORMATS}.")
     as_rows(paths[0])
-    if named:
-        raise BadInput(f"{paths[0]} has no column names, so there is no column {named[0]!r}; use {FORMATS}.")
+    _refuse_columns(paths[0], named)
     return cls(paths[0])
 
 

@@ -16,10 +16,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import get_tags
 
-from tutelage.core.arrays import is_frame
-from tutelage.core.errors import BadInput
+from tutelage.core.arrays import is_frame, tensor_array
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.cells import is_missing
 from tutelage.data.days import days_of
+from tutelage.data.row_arrays import array_of
 
 RARE = 10
 """Categories with fewer rows than this share a single column."""
@@ -30,12 +31,12 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
 
     Texts become TF-IDF weights of words and word pairs. In a frame, categories become integer codes for students that
     split on columns (trees, boosting) and one-hot columns for linear models and networks; numbers, and dates as numbers of
-    days, are passed through to the former, and imputed and scaled for the latter (`Numbers`). Fit it
-    with `pipeline.fit(rows, targets, student__classes=classes)`.
+    days, are passed through to the former, and imputed and scaled for the latter (`Numbers`). The numbers of pictures and series
+    are put in a line (`Flattened`). Fit it with `pipeline.fit(rows, targets, student__classes=classes)`.
 
     Args:
         student: any unfitted student; "passthrough" prepares the columns only.
-        rows: texts, a pandas or polars frame, or a matrix of numbers.
+        rows: texts, a pandas or polars frame, or an array of numbers (rows, ...).
         scaled: whether the student needs scaled columns (linear models, networks) rather than splits on them.
         max_words: use only this many of the most frequent words; limits the size of a student of texts.
 
@@ -57,7 +58,11 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
         # float32, so that a linear student of the words is saved in half the bytes
         return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=rarest, max_features=max_words, dtype=np.float32)
     if not is_frame(rows):
-        return StandardScaler(with_mean=not hasattr(rows, "tocsr")) if scaled else "passthrough"
+        sparse_rows = hasattr(rows, "tocsr")
+        step = StandardScaler(with_mean=not sparse_rows) if scaled else "passthrough"
+        if sparse_rows or np.ndim(rows) <= 2:
+            return step
+        return make_pipeline(Flattened(), step) if scaled else Flattened()
     numbers, categories, dates = column_kinds(rows)
     if not scaled:
         codes = make_pipeline(Levels(), OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2))
@@ -80,6 +85,76 @@ def levels_of(pipeline: Pipeline) -> dict[str, list[Any]]:
         str(name): [level for level in found.tolist() if not is_missing(level)]
         for name, found in zip(names, step[-1].categories_, strict=True)
     }
+
+
+class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The numbers of each row in a line, for students that take columns: pictures (rows, channels, height, width) as (rows, numbers).
+
+    It takes rows of the shape of training, and refuses numbers of another scale: whole ones after training on fractions, as of pixels
+    that were not divided by 255, and fractions up to 1 after training on larger whole numbers.
+
+    Attributes:
+        row_shape_: the shape of a row.
+        fractions_: whether the numbers of training were fractions.
+        largest_: the largest absolute number of training.
+
+    Example:
+        >>> pictures = np.arange(8).reshape(2, 2, 2)
+        >>> Flattened().fit(pictures).transform(pictures)
+        array([[0, 1, 2, 3],
+               [4, 5, 6, 7]])
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the shape of a row, and what its numbers are.
+
+        Raises:
+            BadInput: cells that are no numbers. ShapeError: rows of unequal shape, or of a single number.
+        """
+        rows = _row_array(X)
+        if rows.ndim < 2:
+            raise ShapeError(f"the rows have shape {rows.shape}; expected (rows, ...).")
+        self.row_shape_ = tuple(map(int, rows.shape[1:]))
+        self.fractions_ = bool(rows.dtype.kind == "f" and _has_fractions(rows))
+        self.largest_ = float(np.fmax.reduce(np.abs(rows.astype(np.float64, copy=False)), axis=None, initial=0.0))
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """(rows, numbers) of the type that they have.
+
+        Raises:
+            ShapeError: rows of another shape. BadInput: numbers of another scale, or cells that are no numbers.
+        """
+        rows, expected = _row_array(X), tuple(self.row_shape_)
+        if rows.shape[1:] != expected:
+            of_size = rows.ndim > 1 and [n for n in rows.shape[1:] if n != 1] in ([n for n in expected if n != 1], [int(np.prod(expected))])
+            shaped = ", ".join(map(str, (-1, *expected)))
+            remedy = f"Pass X.reshape({shaped})" if of_size else "Pass rows like those of training"
+            raise ShapeError(f"the rows have shape {rows.shape}; this student expects (rows, {shaped[4:]}). {remedy}.")
+        difference = self.difference_of_scale(rows)
+        if difference:
+            raise BadInput("the rows hold {}, and this student was trained on {}. Scale them as in training.".format(*difference))
+        return rows.reshape(len(rows), -1)
+
+    def difference_of_scale(self, rows: NDArray[Any]) -> tuple[str, str] | None:
+        """What other rows hold, and what the rows of training held, where the scales differ; otherwise None."""
+        if self.fractions_ and rows.dtype.kind in "biu":
+            return f"whole numbers ({rows.dtype})", f"fractions up to {self.largest_:g}"
+        if self.fractions_ or self.largest_ <= 1 or rows.dtype.kind != "f" or not _has_fractions(rows):
+            return None
+        largest = float(np.fmax.reduce(np.abs(rows), axis=None))
+        return (f"fractions up to {largest:g}", f"whole numbers up to {self.largest_:g}") if largest <= 1 else None
+
+
+def _row_array(rows: Any) -> NDArray[Any]:
+    array = tensor_array(rows) if hasattr(rows, "detach") else array_of(rows)
+    if array.dtype.kind not in "biuf":
+        raise BadInput(f"the rows are an array of {array.dtype}; expected numbers.")
+    return array
+
+
+def _has_fractions(rows: NDArray[Any]) -> bool:
+    return bool(((rows != np.rint(rows)) & np.isfinite(rows)).any())
 
 
 class Levels(TransformerMixin, BaseEstimator):  # type: ignore[misc]

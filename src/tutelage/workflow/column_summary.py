@@ -16,10 +16,10 @@ from tutelage.students.columns import Numbers, column_kinds
 def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """One entry per column: its name, its kind ("number", "category", "date" or "text"), and for numbers and dates the range.
 
-    Dates are days since 1970. Categories are not listed: a summary holds no cells.
+    Each number of a picture is a column. Dates are days since 1970. Categories are not listed: a summary holds no cells.
 
     Args:
-        rows: texts, a pandas frame, or a matrix of numbers.
+        rows: texts, a pandas frame, or an array of numbers (rows, ...).
         names: column names for rows without names; the column indices by default.
     """
     if isinstance(rows, list):
@@ -32,7 +32,8 @@ def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, An
             else {"name": str(name), "kind": "category"}
             for name in rows.columns
         ]
-    return [_of_numbers(names[place] if names else str(place), rows[:, place]) for place in range(rows.shape[1])]
+    flat = rows.reshape(len(rows), -1)
+    return [_of_numbers(names[place] if names else str(place), flat[:, place]) for place in range(flat.shape[1])]
 
 
 def _of_numbers(name: str, values: NDArray[Any], kind: str = "number") -> dict[str, Any]:
@@ -43,17 +44,25 @@ def _of_numbers(name: str, values: NDArray[Any], kind: str = "number") -> dict[s
     return {"name": name, "kind": kind, "low": low, "high": high, "whole": whole, "missing": float(np.isnan(numbers).mean())}
 
 
-def rows_like(columns: Sequence[Mapping[str, Any]], count: int, *, levels: Mapping[str, Sequence[Any]], seed: int = 0) -> Any:
+def rows_like(
+    columns: Sequence[Mapping[str, Any]],
+    count: int,
+    *,
+    levels: Mapping[str, Sequence[Any]],
+    shape: Sequence[int] | None = None,
+    seed: int = 0,
+) -> Any:
     """Draw rows uniformly within the range of each column, with its share of missing values.
 
     Args:
         columns: as from `summarise_columns`.
         count: number of rows.
         levels: the known categories of each column of categories.
+        shape: of a row, if it has more axes than one.
         seed: of the draws.
 
     Returns:
-        (count, columns) float32 if all columns are numbers, otherwise a pandas frame.
+        (count, columns) or (count, *shape) float32 if all columns are numbers, otherwise a pandas frame.
 
     Raises:
         BadInput: the rows are texts, which cannot be drawn.
@@ -64,7 +73,8 @@ def rows_like(columns: Sequence[Mapping[str, Any]], count: int, *, levels: Mappi
     random = np.random.default_rng(seed)
     drawn = {column["name"]: _drawn(column, count, random, levels) for column in columns}
     if all(column["kind"] == "number" for column in columns):
-        return np.column_stack(list(drawn.values())).astype(np.float32)
+        numbers = np.column_stack(list(drawn.values())).astype(np.float32)
+        return numbers if shape is None else numbers.reshape(count, *shape)
     return require("pandas").DataFrame(drawn)
 
 

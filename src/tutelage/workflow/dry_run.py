@@ -13,7 +13,7 @@ from tutelage.checks import memorised
 from tutelage.checks.answers import determinism
 from tutelage.checks.preflight import asks_made_rows
 from tutelage.core.arrays import Floats
-from tutelage.core.environment import environment
+from tutelage.core.environment import PACKAGES, environment
 from tutelage.search.families import ROW_VISITS, Family
 from tutelage.softlabels.querying import query
 from tutelage.workflow.distillation.evidence.curve import SEEDS as CURVE_SEEDS
@@ -36,7 +36,6 @@ TIMED_ROWS = 1000
 """Rows on which each student is fitted to time it."""
 ASKED_ROWS = (100, 400)
 """Rows on which the teacher is timed: what a call costs in any case is the same in both."""
-PACKAGES = ("tutelage", "scikit-learn", "optuna", "onnxruntime", "skl2onnx", "pandas", "torch", "lightgbm", "jinja2", "matplotlib")
 CHECKED_ROWS = 2000
 """Rows of each set that the checks ask the teacher, at most."""
 PREFLIGHT_SECONDS = 6
@@ -148,7 +147,7 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
             "exports": list(plan.exports),
             "weights": _weights(problem, found),
         },
-        installed={name: version for name, version in environment(*PACKAGES).items() if name in PACKAGES},
+        installed={name: version for name, version in environment().items() if name in PACKAGES},
     )
 
 

@@ -60,8 +60,8 @@ def rows_to_measure(
     table = None if trained_on["table"] is None else Schema.from_json(trained_on["table"])
     file = TableFile.open(path, truth=truth, drop=drop, text=text, weight=weight, dtype=dtype).matching(table)
     return file.with_roles(
-        truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(file.columns) else ()),
-        drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in file.columns and name != weight],
+        truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(file.names) else ()),
+        drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in file.names and name != weight],
         text=text or trained_on["text"],
         weight=weight,
     )

@@ -72,18 +72,19 @@ def predictions(
     """
     if file.columns:
         require("pandas")
-    missing = [name for name in (*student.columns, *keep) if file.columns and name not in file.columns]
+    read = student.columns if file.columns else ()
+    missing = [name for name in (*read, *keep) if name not in file.names]
     if missing:
         role = "to be copied" if missing[0] in keep else "which the student reads"
-        raise BadInput(f"{file.path} has no column {missing[0]!r}, {role}; it has {', '.join(map(repr, file.columns))}.")
+        raise BadInput(f"{file.path} has no column {missing[0]!r}, {role}; it has {', '.join(map(repr, file.names)) or 'no names'}.")
     rows = file.rows_of((student.columns or file.features) if file.text is None else file.features)
-    kept = file.source.part(list(keep), 0, file.source.count) if keep and file.source is not None else None
+    kept = {name: pa.array(file.values(name)) for name in keep} if file.source is None else file.source.part(list(keep), 0, rows.count)
     outputs = list(record["data"]["truth"])
     for start in range(0, rows.count, PART_ROWS):
         part = rows.part(start, min(start + PART_ROWS, rows.count))
         answers = (answer or student.answer)(_as_trained(student, part))
         found = answer_columns(student.task, student.labels, answers, outputs, probabilities=probabilities)
-        first = {} if kept is None else {name: kept.column(name).slice(start, len(part)) for name in keep}
+        first: dict[str, Any] = {name: kept[name].slice(start, len(part)) for name in keep}
         twice = sorted(set(first) & set(found))
         if twice:
             raise BadInput(f"the column {twice[0]!r} would be there twice, copied and as an answer; rename it in the file.")

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.files import check_whole_folder, whole_folder
@@ -30,7 +31,7 @@ from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import levels_of, with_columns
-from tutelage.students.saved.save_load import load_student, save_student
+from tutelage.students.saved.save_load import loaded_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA, read_trained, student_file
 from tutelage.students.temperature import Targets, Taught, fit_at_temperature
@@ -40,7 +41,6 @@ from tutelage.workflow.feature_guards import check_features, check_leaves
 from tutelage.workflow.open_answers import columns_known_to, in_columns_of
 
 STUDENT_FILE = "student.skops"
-PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "skops", "torch", "lightgbm", "xgboost")
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,12 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
     return record
 
 
-def open_trained(folder: Path) -> tuple[TrainedStudent, dict[str, Any]]:
+def open_trained(folder: Path, module: Any = None) -> tuple[TrainedStudent, dict[str, Any]]:
     """Open a student that `train` wrote, and read its run.json. Nothing in the folder is executed.
+
+    Args:
+        folder: the folder.
+        module: builds its torch network, where the file has the weights alone.
 
     Raises:
         BadInput: the folder does not exist, or was not written by `train`. DamagedFile: its files are damaged or of
@@ -114,7 +118,7 @@ def open_trained(folder: Path) -> tuple[TrainedStudent, dict[str, Any]]:
     """
     record = read_trained(folder)
     path = student_file(folder, record["file"])
-    student = load_student(path)
+    student = loaded_student(path, module)
     if not isinstance(student, TrainedStudent):
         raise DamagedFile(f"{path} holds a {type(student).__name__}; expected a student written by `tutelage train`. Train again.")
     return student, record
@@ -133,7 +137,7 @@ def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[T
     """
     student, record = open_trained(folder)
     if data is None:
-        return student, rows_like(record["columns"], count, levels=levels_of(student.student_))
+        return student, rows_like(record["columns"], count, levels=levels_of(student.student_), shape=record["data"]["row_shape"])
     file = rows_to_measure(record, data)
     missing = [name for name in student.columns if file.columns and name not in file.columns]
     if missing:
@@ -203,23 +207,30 @@ def _record(spec: TrainingSpec, labels: LabelFolder, data: TableFile, student: T
         },
         "data": data_entry(data),
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
-        "environment": environment(*PACKAGES),
+        "environment": environment(),
     }
 
 
 def data_entry(data: TableFile) -> dict[str, Any]:
     """What run.json says of the rows of a file: which they are, and what their columns are for."""
+    rows = data.rows()
     return {
         "files": [path.name for path in (data.source.paths if data.source is not None else [data.path])],
-        "rows": data.rows().count,
-        "data": data_name(data.rows()),
+        "rows": rows.count,
+        "data": data_name(rows),
         "truth": list(data.truth),
         "drop": list(data.drop),
         "text": data.text,
         "weight": data.weight,
         "index": [] if data.source is None else list(data.source.index),
         "table": None if data.schema is None else data.schema.to_json(),
+        "row_shape": row_shape(rows.part(0, 1)),
     }
+
+
+def row_shape(rows: Any) -> list[int] | None:
+    """The shape of a row, for rows of more axes than a table has; otherwise None."""
+    return [int(length) for length in np.shape(rows)[1:]] if not is_frame(rows) and np.ndim(rows) > 2 else None
 
 
 def _names(schema: Schema | None) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ import tutelage as tl
 from tutelage.core.errors import BadInput
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.subject.subject import subject_of
+from tutelage.students.columns import with_columns
 
 RNG = np.random.default_rng(0)
 N = 150
@@ -127,3 +128,22 @@ def test_a_step_that_other_languages_lack_is_named():
     student = make_pipeline(columns((SCALED, NUMBERS)), Normalizer(), LogisticRegression()).fit(FRAME, Y)
     with pytest.raises(BadInput, match=r"a Normalizer computes; export it to ONNX"):
         largest_difference(student, FRAME)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize(
+    ("model", "scaled", "kind"), [(LogisticRegression(), True, np.float64), (DecisionTreeClassifier(), False, np.float32)]
+)
+def test_pictures_are_numbers_in_a_line(dtype, model, scaled, kind):
+    pictures = np.random.default_rng(0).integers(0, 256, (N, 1, 4, 4)).astype(dtype)
+    pictures = pictures if dtype == np.uint8 else pictures / 255
+    student = with_columns(model, pictures, scaled=scaled).fit(pictures, Y)
+    assert largest_difference(student, pictures) < 1e-6
+    program = program_of(*subject_of(student, pictures))
+    assert (program.row_shape, program.dtype) == ((1, 4, 4), kind)
+
+
+def test_rows_of_another_shape_than_in_training_are_refused():
+    student = with_columns(LogisticRegression(), np.zeros((2, 4)), scaled=True).fit(RNG.normal(size=(N, 16)), Y)
+    with pytest.raises(BadInput, match="refuses rows of check_on"):
+        program_of(*subject_of(student, np.zeros((5, 1, 4, 4))))

@@ -86,3 +86,12 @@ def test_rows_of_any_shape_get_gaps_infinities_and_extremes(shape):
     assert np.isnan(groups["missing values"]).any(axis=axes).all()
     assert np.isinf(groups["infinite values"]).any(axis=axes).all()
     assert (np.abs(groups["extreme values"]) == np.finfo(np.float32).max).any()
+
+
+def test_splits_of_trees_of_pictures_are_reached_too():
+    pictures = X.reshape(-1, 3, 1)
+    trees = trees_of(TREE)
+    found, expected = edge_rows(pictures, trees), edge_rows(X, trees)
+    assert found.keys() == expected.keys()
+    for name, rows in expected.items():
+        np.testing.assert_array_equal(found[name], rows.reshape(-1, 3, 1))

@@ -57,7 +57,7 @@ CALLS = {
     "columns that are numbers": ({"X": pd.DataFrame(X)}, "a column of the rows is named 0, which is no text"),
     "no rows": ({"X": None}, "cannot take a NoneType as rows"),
     "a pool of other columns": ({"pool": np.c_[X, X]}, r"each row of pool has shape \(4,\); expected \(2,\)"),
-    "a pool of texts": ({"pool": ["a", "b"] * 20}, "the rows are a matrix, and pool is a list of texts"),
+    "a pool of texts": ({"pool": ["a", "b"] * 20}, "the rows are an array, and pool is a list of texts"),
     "a pool that lacks a column": ({"teacher": OF_FRAMES, "X": FRAME, "pool": FRAME[["a"]]}, "pool has no column 'b'"),
     "test rows of other columns": ({"test": (np.c_[X, X][:50], Y[:50])}, "each row of test has shape"),
     "test rows without truth": ({"test": X[:50]}, "the rows come with the ground truth and the test rows without"),

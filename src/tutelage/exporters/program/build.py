@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.core.errors import BadInput
 from tutelage.exporters.program.columns import COLUMNS
 from tutelage.exporters.program.ensembles import ENSEMBLES, boosters
 from tutelage.exporters.program.lowering import Lowering
-from tutelage.exporters.program.operations import Category, Numbers, OnnxPart, Select, TreeSum
+from tutelage.exporters.program.operations import Category, Numbers, OnnxPart, Reshape, Select, TreeSum
 from tutelage.exporters.program.program import Program, Step
 from tutelage.exporters.program.students import STUDENTS
 from tutelage.exporters.program.texts import TEXTS
@@ -35,7 +34,7 @@ def program_of(subject: Subject, rows: CheckRows) -> Program:
 
         return lower_network(lowering, subject, rows)
     if not subject.inputs:
-        raise BadInput(f"check_on has rows of shape {subject.row_shape}; expected (rows, columns).")
+        subject.answers(rows[:1])  # which refuses rows of another shape than the student was fitted on
     last = lowering.numbers(lowering.lower(subject.student, lowering.row))
     if last != len(lowering.steps) - 1:
         lowering.then(Select(tuple(range(lowering.width(last)))), last)
@@ -45,8 +44,11 @@ def program_of(subject: Subject, rows: CheckRows) -> Program:
 
 def _dtype(steps: tuple[Step, ...]) -> Any:
     """float32 if only trees in single precision, or parts that other libraries wrote, read numbers of the row."""
-    rows = {place for place, step in enumerate(steps) if isinstance(step.operation, Numbers)}
-    readers = [step.operation for step in steps if rows & set(step.sources)]
+    rows = set[int]()
+    for place, step in enumerate(steps):
+        if isinstance(step.operation, Numbers) or (isinstance(step.operation, Reshape) and rows & set(step.sources)):
+            rows.add(place)
+    readers = [step.operation for place, step in enumerate(steps) if rows & set(step.sources) and place not in rows]
     by_number = any(isinstance(step.operation, Category) and not step.operation.of_text for step in steps)
     single = all(isinstance(one, OnnxPart) or (isinstance(one, TreeSum) and one.trees.single) for one in readers)
     return np.float32 if readers and single and not by_number else np.float64

@@ -71,9 +71,9 @@ class Lowering:
         self.steps: list[Step] = []
 
     @property
-    def row(self) -> Columns:
-        """All columns, as they come."""
-        return Columns.of(range(len(self.inputs)))
+    def row(self) -> Value:
+        """All columns, as they come; of a row of another shape, its numbers."""
+        return Columns.of(range(len(self.inputs))) if self.inputs else self.then(op.Numbers(None, self.row_shape))
 
     def then(self, operation: op.Operation, *sources: int) -> int:
         """Add a step; its number."""

@@ -19,6 +19,7 @@ from tutelage.exporters.program.operations import (
     Numbers,
     OnnxPart,
     Operation,
+    Reshape,
     Select,
     Shape,
     TreeSum,
@@ -105,7 +106,7 @@ class Program:
         operation, sources = step.operation, [self._row_places(each) for each in step.sources]
         if isinstance(operation, Numbers):
             return tuple(range(prod(self.row_shape))) if operation.places is None else operation.places
-        if isinstance(operation, FillGaps):
+        if isinstance(operation, FillGaps | Reshape):
             return sources[0]
         if isinstance(operation, Join):
             return tuple(place for part in sources for place in part)

@@ -40,7 +40,7 @@ def edge_rows(rows: NDArray[np.number], trees: Sequence[Trees]) -> dict[str, NDA
         return groups
     with np.errstate(over="ignore"):
         groups["rows a thousand times as large"] = rows[:10] * rows.dtype.type(1000)
-    at_splits = _at_splits(rows, trees)
+    at_splits = _at_splits(rows.reshape(len(rows), -1), trees).reshape(-1, *rows.shape[1:])
     gaps = np.isnan(at_splits).any(axis=tuple(range(1, at_splits.ndim)))
     groups["splits"] = at_splits[~gaps]
     groups[MISSING] = np.concatenate([_with_gaps(rows), at_splits[gaps]])

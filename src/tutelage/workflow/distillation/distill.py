@@ -49,15 +49,7 @@ class Distillation:
         record: all figures, as in results.json.
         student: the chosen student.
 
-    Example:
-        >>> import tutelage as tl
-        >>> from sklearn.datasets import make_moons
-        >>> from sklearn.ensemble import RandomForestClassifier
-        >>> X, y = make_moons(900, noise=0.3, random_state=0)
-        >>> teacher = RandomForestClassifier(50, random_state=0).fit(X[:300], y[:300])
-        >>> found = tl.distill(teacher, X[300:], y[300:], students=["tree"], trials=2, seeds=2, export="py")
-        >>> found.student.predict(X[:3]).shape, found.preflight.worst, [one.verdict for one in found.comparisons][:1]
-        ((3,), 'note', ['no difference'])
+    Example: see `distill`.
     """
 
     folder: Path
@@ -181,8 +173,10 @@ def distill(
         >>> X, y = make_moons(900, noise=0.3, random_state=0)
         >>> teacher = RandomForestClassifier(50, random_state=0).fit(X[:300], y[:300])
         >>> found = tl.distill(teacher, X[300:], y[300:], students=["tree"], trials=2, seeds=2, export="py")
-        >>> found.chosen.student, [arm.name for arm in found.arms][:3]
-        ('tree', ['labels', 'decisions', 'answers'])
+        >>> found.chosen.student, [arm.name for arm in found.arms][:3], [one.verdict for one in found.comparisons][:1]
+        ('tree', ['labels', 'decisions', 'answers'], ['no difference'])
+        >>> found.student.predict(X[:3]).shape, found.preflight.worst
+        ((3,), 'note')
     """
     opened = as_teacher(teacher)
     task = opened.form.task
@@ -233,7 +227,9 @@ def distill(
 def distilled(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Distillation:
     """Run a distillation, and open what it wrote."""
     record = distillation(problem, plan, into, stages)
-    return Distillation(into, record, open_trained(into)[0])
+    shipped = record.arm(record.chosen)
+    module = next((family.module(shipped.settings) for family in plan.families if family.name == shipped.student), None)
+    return Distillation(into, record, open_trained(into, module)[0])
 
 
 def plan_of(

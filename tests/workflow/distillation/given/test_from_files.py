@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import make_moons
 from sklearn.linear_model import LogisticRegression
 
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.table_file import TableFile
 from tutelage.workflow.distillation.given.from_files import problem_of_files
 from tutelage.workflow.open_answers import SourceOptions
@@ -61,3 +61,32 @@ def test_the_weights_of_a_pool_are_read_where_it_has_them(problem):
 def test_the_groups_of_a_pool_are_read_where_it_has_them(problem):
     assert problem(pool=FULL).pool.groups.tolist() == FULL["customer"].tolist()
     assert problem(pool=ROWS).pool.groups is None
+
+
+def test_an_archive_holds_rows_of_any_shape_with_truth_groups_and_times_beside_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pictures = np.stack([X, X[:, ::-1]], axis=1)
+    others = {"y": Y, "w": 1.0 + np.arange(200) % 3, "customer": np.arange(200) // 4, "day": np.arange(200)}
+    np.savez("rows.npz", pictures=pictures, **others)
+    np.savez("test.npz", X=pictures[:50] + 1, **{name: values[:50] for name, values in others.items()})
+    np.savez("pool.npz", pictures=pictures[:30] + 2, y=np.full(30, np.nan))
+    np.save("train.npy", pictures[:40])
+    (tmp_path / "teacher.py").write_text("import numpy as np\ndef predict_proba(rows):\n    return np.full((len(rows), 2), 0.5)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    file = TableFile.open("rows.npz", truth=["y"], weight="w")
+    paths = {"test": tmp_path / "test.npz", "pool": tmp_path / "pool.npz", "train": tmp_path / "train.npy"}
+    options = SourceOptions(classes=(0, 1), kind="probabilities", teacher_version="1")
+    found = problem_of_files("teacher:predict_proba", file, options, group="customer", time="day", **paths)
+    np.testing.assert_array_equal(found.given.rows, pictures)
+    np.testing.assert_array_equal(found.given.asked.part(0, 200), pictures)
+    assert (found.given.truth.tolist(), found.given.groups.tolist()) == (Y.tolist(), others["customer"].tolist())
+    assert (found.given.times.tolist(), found.given.weights.tolist()) == (others["day"].tolist(), others["w"].tolist())
+    assert (found.test.count, found.pool.count, found.seen.count) == (50, 30, 40)
+    assert found.source["row_shape"] == [2, 2]
+    file = file.with_roles(truth=["y"], drop=["w", "customer", "day"])
+    np.savez("pool.npz", pictures=pictures[:30, :1])
+    with pytest.raises(ShapeError, match=r"each row of .*pool.npz has shape \(1, 2\); expected \(2, 2\)"):
+        problem_of_files("teacher:predict_proba", file, options, pool=paths["pool"])
+    np.savez("pool.npz", pictures=(pictures[:30] * 100).astype(np.int16))
+    with pytest.raises(BadInput, match=r"pool.npz holds whole numbers \(int16\), and the rows hold fractions up to .*; pass both"):
+        problem_of_files("teacher:predict_proba", file, options, pool=paths["pool"])

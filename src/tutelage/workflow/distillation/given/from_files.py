@@ -37,7 +37,7 @@ def problem_of_files(
         pool: a file of rows without ground truth.
         train: a file of rows that the teacher was trained on.
         group: the column of rows that belong together; it is no feature. A pool may lack it.
-        time: the column that orders the rows in time; it stays a feature unless it is dropped.
+        time: the column that orders the rows in time; it stays a feature unless it is dropped, or is an array of a .npz file.
         unlabelled: as for `distill`.
         class_weight: as for `distill`.
 
@@ -49,8 +49,8 @@ def problem_of_files(
     for name, column in (("group", group), ("time", time)):
         if column is not None and column in file.truth:
             raise BadInput(f"{name} is {column!r}, the ground truth; name another column.")
-    if group is not None:
-        file = file.with_roles(truth=file.truth, drop=(*file.drop, group), text=file.text, weight=file.weight)
+    beside = [name for name in (group, time if file.archive is not None else None) if name is not None]
+    file = file.with_roles(truth=file.truth, drop=(*file.drop, *beside), text=file.text, weight=file.weight)
     opened = open_answers(teacher, file, options)
     file = in_columns_of(opened, file)
     columns = columns_known_to(opened, file)
@@ -62,7 +62,7 @@ def problem_of_files(
             truth, weights = one.truth_values(gaps=True), one.weights()
         elif role == "pool" and one.weight is not None and not one.is_empty(one.weight):
             weights = one.weights()
-        grouped = group is not None and (role in ("given", "test") or (role == "pool" and group in one.columns))
+        grouped = group is not None and (role in ("given", "test") or (role == "pool" and group in one.names))
         groups = one.values(str(group)) if grouped else None
         times = moments(one.values(time)) if role == "given" and time is not None else None
         return RowSet(rows.part(0, rows.count), one.rows_of(columns), truth, weights, groups, times)

@@ -27,7 +27,9 @@ from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.students.columns import Flattened
 from tutelage.workflow.distillation.given.class_weights import ClassWeight, checked_class_weight
+from tutelage.workflow.feature_guards import refuse_named_classes
 
 SAMPLE = 2000
 """Rows in which identifiers are searched."""
@@ -42,7 +44,7 @@ class RowSet:
     """Rows of one source.
 
     Attributes:
-        rows: as the student takes them, all in memory: a frame, a matrix or a list of texts.
+        rows: as the student takes them, all in memory: a frame, an array (rows, ...), a sparse matrix or a list of texts.
         asked: the same rows as the teacher takes them.
         truth: (rows,) or (rows, columns) ground truth; None if it is not known.
         weights: (rows,) weights; None if all rows weigh the same.
@@ -227,6 +229,7 @@ class Problem:
             raise BadInput(f"{having} come with groups and {lacking} without; pass groups for both, or for neither.")
         if self.pool is not None and self.pool.weights is not None and self.given.weights is None:
             raise BadInput("the pool comes with weights and the rows without; pass weights for both, or for the rows alone.")
+        refuse_named_classes(self.given.rows, self.form, self.asked_columns)
         asked = checked_class_weight(self.class_weight, self.form, has_truth=self.has_truth)
         object.__setattr__(self, "class_weight", asked)
         for rows in (self.given, self.test):
@@ -260,14 +263,18 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
             return other
         rows = other.rows[columns]
         return replace(other, rows=rows, asked=as_rows(rows) if teacher_too else other.asked)
-    if np.shape(given.rows)[1:] != np.shape(other.rows)[1:]:
-        shapes = [np.shape(one.rows)[1:] for one in (other, given)]
+    shapes = [() if isinstance(one.rows, list) else np.shape(one.rows)[1:] for one in (other, given)]
+    if shapes[0] != shapes[1]:
         raise ShapeError(f"each row of {name} has shape {shapes[0]}; expected {shapes[1]}, as in the rows.")
+    if isinstance(given.rows, np.ndarray) and given.rows.ndim > 2:
+        difference = Flattened().fit(given.rows).difference_of_scale(other.rows)
+        if difference:
+            raise BadInput("{} holds {}, and the rows hold {}; pass both in the same scale.".format(name, *difference))
     return other
 
 
 def _kind(rows: Any) -> str:
-    return "a list of texts" if isinstance(rows, list) else "a frame" if is_frame(rows) else "a matrix"
+    return "a list of texts" if isinstance(rows, list) else "a frame" if is_frame(rows) else "an array"
 
 
 def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, times: Any = None) -> RowSet:
@@ -277,11 +284,6 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
         ShapeError: another number of true labels, weights, groups or times than rows. BadInput: rows of an unsupported kind.
     """
     rows = as_rows(X)
-    shape = () if is_frame(X) or isinstance(X, list) else np.shape(X)
-    if len(shape) > 2:
-        raise ShapeError(
-            f"the rows have shape {shape}; students take (rows, columns). Pass X.reshape(len(X), -1), and a teacher that takes such rows."
-        )
     held = rows.part(0, rows.count)
     unnamed = [name for name in held.columns if not isinstance(name, str)] if is_frame(held) else []
     if unnamed:

@@ -26,7 +26,7 @@ from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.evaluate import DEVELOPMENT, SPLIT
-from tutelage.workflow.train import PACKAGES, STUDENT_FILE, file_entry
+from tutelage.workflow.train import STUDENT_FILE, file_entry, row_shape
 
 RESULTS, FIGURES, PAGE = "results.json", "figures.json", "report.html"
 
@@ -53,7 +53,7 @@ def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, sec
         "labels": {"teacher": problem.teacher.fingerprint, "kind": problem.form.kind, "rows": problem.given.count},
         "data": dict(problem.source) if problem.source is not None else _rows_in_memory(problem),
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
-        "environment": environment(*PACKAGES),
+        "environment": environment(),
         "columns": summarise_columns(_summarised(rows), names or (("text",) if isinstance(rows, list) else ())),
         "file": file_entry(path),
         "seeds": [{"name": name, "sha256": sha256_of(folder.path / name)} for name in chosen.files],
@@ -126,6 +126,7 @@ def _rows_in_memory(problem: Problem) -> dict[str, Any]:
         "weight": None,
         "index": [],
         "table": None if problem.schema is None else problem.schema.to_json(),
+        "row_shape": row_shape(problem.given.rows),
     }
 
 
@@ -135,4 +136,4 @@ def _summarised(rows: Any) -> Any:
         return rows
     if is_frame(rows):
         return rows.to_pandas()
-    return rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows).reshape(len(rows), -1)
+    return rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)

@@ -114,7 +114,7 @@ def record_of(
         curve=evidence.curve,
         options={"trials": plan.trials, "seeds": plan.seeds, "seed": plan.seed, "rows_shown": plan.show_rows},
         seconds={"total": measured.stages.total(), **measured.stages.seconds},
-        environment=environment("tutelage", "numpy", "scikit-learn", "optuna", "onnxruntime"),
+        environment=environment(),
         provenance=provenance_of(problem),
     )
     shipped = evidence.shipped

@@ -74,7 +74,7 @@ def test_every_figure_of_the_page_is_that_of_the_record(binary, figures):
         *("tree, the meaning of answers", "max leaf nodes 32, C 0.123", "Does the teacher help?", "3.11.7", "rows.csv"),
         "Distillation of churn & co.pkl",
         *("Column '<id>' is an identifier.", "Drop it.", "1 check found nothing", "3 equal to a test row", "12.0 s", "A note."),
-        *("mlp was left out: texts.", "More rows bring nothing: 0.1 points.", "A larger one.", "helps", "no"),
+        *("Mlp was left out: texts.", "More rows bring nothing: 0.1 points.", "A larger one.", "helps", "no"),
         'import tutelage as tl tl.open_teacher("student.onnx")',
         "over seeds and test rows, p = 0.034 corrected",
     }

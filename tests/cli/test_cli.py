@@ -150,3 +150,17 @@ def test_openmp_threads_wait_passively_unless_the_user_sets_it(before, after, mo
     with pytest.raises(SystemExit) as stop:
         entry()
     assert (stop.value.code, os.environ["OMP_WAIT_POLICY"]) == (3, after)
+
+
+def test_a_warning_is_shown_once(capsys):
+    import warnings
+
+    from tutelage.cli import _one_line_warnings
+
+    with _one_line_warnings():
+        for _ in range(3):
+            with warnings.catch_warnings():  # what a library does, and what makes Python forget
+                warnings.simplefilter("always")
+                warnings.warn("the search\nhas not converged.", stacklevel=1)
+        warnings.showwarning("another.", UserWarning, "", 1)
+    assert capsys.readouterr().err == "tutelage: warning: the search has not converged.\ntutelage: warning: another.\n"

@@ -48,3 +48,15 @@ def test_mistakes_leave_no_file(flowers, here, user_error):
     assert "expected .csv or .parquet" in user_error("predict", flowers.run, "--data", flowers.test, "--out", "answers.xlsx")
     assert "holds no trained student" in user_error("predict", here, "--data", flowers.test)
     assert sorted(path.name for path in here.iterdir()) == before
+
+
+def test_an_exported_file_answers_in_the_place_of_the_student(flowers, here, user_error):
+    assert main(["export", flowers.run, "student.onnx", "--data", flowers.test]) == 0
+    for options, out in (([], "a.csv"), (["--file", "student.onnx"], "b.csv")):
+        assert main(["predict", flowers.run, "--data", flowers.test, "--probabilities", "--out", out, *options]) == 0
+    of_student, of_file = pd.read_csv("a.csv"), pd.read_csv("b.csv")
+    assert of_student["prediction"].tolist() == of_file["prediction"].tolist()
+    np.testing.assert_allclose(of_student.iloc[:, 1:], of_file.iloc[:, 1:], atol=1e-5)
+    predict = ("predict", flowers.run, "--data", flowers.test, "--file")
+    assert "expected an ONNX file of the student" in user_error(*predict, "student.c")
+    assert "there is no file" in user_error(*predict, "other.onnx")

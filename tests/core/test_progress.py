@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from tutelage.core.progress import DisplayedStages, progress_bar
+from tutelage.core.progress import DisplayedStages, Pace, progress_bar
 
 
 def _screen(terminal):
@@ -74,3 +74,21 @@ def test_stages_fill_their_bars_on_a_terminal(capsys, monkeypatch):
     last = _frames(capsys.readouterr().err)[-1]
     assert last.startswith("teacher ...")
     assert "5/5" in last
+
+
+def test_steps_that_were_stored_do_not_shorten_the_time_left():
+    now = [0.0]
+    pace = Pace(100, lambda: now[0])
+    for _ in range(60):  # stored
+        pace.step()
+    assert pace.seconds_left() is None
+    for _ in range(2):
+        now[0] += 3.0
+        pace.step()
+    for _ in range(10):  # those of the next kind of student
+        pace.step()
+    assert pace.seconds_left() == pytest.approx(3.0 * 28)
+    now[0] += 2.0
+    assert pace.seconds_left() == pytest.approx(3.0 * 28 - 2.0)
+    now[0] += 100.0
+    assert pace.seconds_left() == 0.0

@@ -96,3 +96,12 @@ def test_columns_that_the_teacher_does_not_read_are_named():
     notes = " ".join(planned.notes)
     assert "the teacher was not given the columns ['b', 'id']" in notes
     assert "column 'id' is an identifier" in notes
+
+
+def test_the_time_is_that_of_every_part_and_the_weights_are_said():
+    problem = Problem(as_teacher(TEACHER), "teacher", row_set(X, Y, weights=np.ones(400)), class_weight={1: 5})
+    planned = dry_run(problem, plan_of("binary", has_truth=True, **SMALL))
+    parts = ["teacher", "preflight", "first look", "search", "all seeds", "transfer curve", "exports and report"]
+    assert list(planned.seconds) == [*parts, "total"]
+    assert all(planned.seconds[part] > 0 for part in parts)
+    assert "Weights   those of the rows times those of the classes (0 1, 1 5)" in str(planned)

@@ -4,7 +4,7 @@ import pytest
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
-from tutelage.workflow.feature_guards import check_features, check_leaves
+from tutelage.workflow.feature_guards import check_features, check_leaves, refuse_named_classes
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=200)
@@ -32,6 +32,17 @@ def test_the_truth_as_a_feature_is_refused_if_the_teacher_was_not_given_it(class
     with pytest.raises(BadInput, match=r"column 'label' holds the classes .* ground truth, left in as a feature. Pass truth='label'"):
         check_features(rows, P, form(*classes), read=["x"])
     assert "'label' holds the teacher's classes" in check_features(rows, P, form(*classes))[0]
+
+
+def test_a_column_of_class_names_is_refused_before_the_teacher_is_asked():
+    rows, of = pd.DataFrame({"x": X, "label": np.where(TRUTH, "yes", "no")}), form("no", "yes")
+    with pytest.raises(BadInput, match=r"column 'label' holds the classes .* left in as a feature"):
+        refuse_named_classes(rows, of, ["x"])
+    refuse_named_classes(rows, of, ["x", "label"])
+    refuse_named_classes(rows, of, [])
+    refuse_named_classes(rows.assign(label="no"), of, ["x"])
+    refuse_named_classes(rows.assign(label=TRUTH.astype(int)), form(0, 1), ["x"])  # numbers may be anything: the answers decide
+    refuse_named_classes(rows.to_numpy(), of, ["x"])
 
 
 @pytest.mark.parametrize("cells", [RNG.integers(0, 2, 200), np.zeros(200), RNG.integers(0, 3, 200)])

@@ -1,4 +1,4 @@
-"""Find, by name, the columns of a table that a student should not have, and those that the teacher does not read."""
+"""Find, by name, the columns of a table that a student should not have, and those that change no answer of the teacher."""
 
 from __future__ import annotations
 
@@ -80,7 +80,10 @@ def check_unread(teacher: Teacher, answered: SampleAnswers, seed: int, drop: tup
     unread = [columns[place][0] for place in places]
     figure = {"not read": unread, "columns": len(columns), "rows": min(MANY, answered.sample.count)}
     if unread:
-        sentence = f"the teacher does not read {list_classes(tuple(unread))}: its answers do not change when these cells are exchanged."
+        sentence = (
+            f"no answer changes when the cells of {list_classes(tuple(unread))} are exchanged between rows: the teacher does not read "
+            "these columns, or does not tell these values apart, as beyond those that it was trained on."
+        )
         yield Finding("unread-columns", "note", figure, sentence, "Drop these columns, so that the student does not learn from them.")
     else:
         yield Finding("unread-columns", "ok", figure, "the answers depend on every column that varies.")

@@ -160,14 +160,16 @@ def _judged(found: Memory, rows: int) -> Finding:
         return Finding("memorised", "warning", figure, either, REMEDY)
     if found.part or found.whole:
         measured = (
-            f"on {rows:,} rows the teacher deviates from its own answers next to them towards the ground truth, which explains "
-            f"{found.explained:.0%} of the truth's deviations (slope {found.slope:.2f})"
+            f"on {rows:,} rows the teacher deviates from its own answers to rows made next to them towards the ground truth, which "
+            f"explains {found.explained:.0%} of the truth's deviations (slope {found.slope:.2f})"
         )
         sentence = (
             f"{measured}, as if it was trained on these rows: its accuracy, its confidence and the agreement with it are too good here."
         )
         return Finding("memorised", "warning", figure, sentence, REMEDY)
-    return Finding("memorised", "ok", figure, "the teacher does not know the ground truth of these rows better than next to them.")
+    return Finding(
+        "memorised", "ok", figure, "the teacher does not know the ground truth of these rows better than of rows made next to them."
+    )
 
 
 def _not_checked(why: Any) -> Finding:

@@ -139,10 +139,13 @@ def _sigterm_as_exception() -> Iterator[None]:
 
 @contextmanager
 def _one_line_warnings() -> Iterator[None]:
-    """Show each warning as one sentence, without its location in the code."""
+    """Show each warning as one sentence, once, without its location in the code."""
+    told: set[str] = set()  # Python forgets what it has shown whenever a library changes the filters
 
     def show(message: Warning | str, *place: object, **more: object) -> None:
-        show_warning(str(message))
+        if str(message) not in told:
+            told.add(str(message))
+            show_warning(str(message))
 
     with warnings.catch_warnings():
         warnings.showwarning = show

@@ -151,6 +151,7 @@ def distill(
     plan = plan_of(
         problem.form.task,
         has_truth=problem.has_truth,
+        texts=problem.is_text,
         students=_students(students),
         limits=limits,
         trials=trials,

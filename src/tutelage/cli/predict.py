@@ -16,12 +16,23 @@ from tutelage.cli.options import FILE, FOLDER, column_type, data_option, debug_o
 @click.argument("run", type=FOLDER)
 @data_option
 @dtype_option
+@click.option(
+    "--file", "exported", type=FILE, help="Ask an exported file of the student instead, such as student.onnx, by its name in RUN."
+)
 @click.option("--probabilities", is_flag=True, help="Also write the probability of each class.")
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Column of the file to copy, such as an id. Repeat it for more columns.")
 @click.option("--out", type=FILE, help="File to write, .csv or .parquet; CSV to standard output by default.")
 @debug_option
 def predict(
-    *, run: Path, data: tuple[Path, ...], dtype: Sequence[str], probabilities: bool, keep: tuple[str, ...], out: Path | None, debug: bool
+    *,
+    run: Path,
+    data: tuple[Path, ...],
+    dtype: Sequence[str],
+    exported: Path | None,
+    probabilities: bool,
+    keep: tuple[str, ...],
+    out: Path | None,
+    debug: bool,
 ) -> None:
     """Answer the rows of a file with a trained student.
 
@@ -29,14 +40,15 @@ def predict(
     Each row is answered by one line, in the same order: the column "prediction" holds the class or the value.
     """
     from tutelage.workflow.evaluate import rows_to_measure
-    from tutelage.workflow.predict import check_target, predictions, write_tables
+    from tutelage.workflow.predict import check_target, exported_answers, predictions, write_tables
     from tutelage.workflow.train import open_trained
 
     if out is not None:
         check_target(out)
     student, record = open_trained(run)
     file = rows_to_measure(record, data, dtype=dict(map(column_type, dtype)))
-    tables = predictions(student, record, file, probabilities=probabilities, keep=keep)
+    answer = None if exported is None else exported_answers(run, exported, student)
+    tables = predictions(student, record, file, probabilities=probabilities, keep=keep, answer=answer)
     target: Any = sys.stdout.buffer if out is None else out
     count = write_tables(tables, target)
     if out is not None:

@@ -5,13 +5,45 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from tutelage.core.errors import printable
 from tutelage.core.stages import Advance, Stages
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+STORED_SECONDS = 0.02
+"""Steps that take less were done before, by a run that was stopped: they say nothing about the time of those that are left."""
+
+
+class Pace:
+    """How long the steps that are left will take, by those that took time.
+
+    Args:
+        steps: expected number of steps.
+        clock: seconds, as `time.monotonic`.
+    """
+
+    def __init__(self, steps: int, clock: Callable[[], float] = monotonic) -> None:
+        self._left, self._clock = steps, clock
+        self._last, self._worked, self._seconds = clock(), 0, 0.0
+
+    def step(self) -> None:
+        """Count a step."""
+        took = self._clock() - self._last
+        self._last, self._left = self._last + took, self._left - 1
+        if took >= STORED_SECONDS:
+            self._worked, self._seconds = self._worked + 1, self._seconds + took
+
+    def seconds_left(self) -> float | None:
+        """Until the last step, from now; None before the first step that took time."""
+        if not self._worked:
+            return None
+        return max(0.0, self._seconds / self._worked * self._left - (self._clock() - self._last))
 
 
 @dataclass(frozen=True)
@@ -40,23 +72,39 @@ def progress_bar(text: str, steps: int, *, console: Console | None = None) -> It
     """
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
     from rich.table import Column
+    from rich.text import Text
 
     screen = console or Console(stderr=True)
     if not screen.is_terminal:
         yield ProgressBar(_nothing, lambda line: screen.print(printable(line), markup=False, highlight=False, soft_wrap=True), _nothing)
         return
+    pace = Pace(steps)
+
+    class TimeLeft(ProgressColumn):
+        """The time left while there is some, at the end the time that it took."""
+
+        max_refresh = 0.5
+
+        def render(self, task: Any) -> Text:
+            seconds = task.finished_time if task.finished else pace.seconds_left()
+            return Text("-:--:--" if seconds is None else str(timedelta(seconds=int(seconds))), style="progress.remaining")
+
+    def advance() -> None:
+        pace.step()
+        progress.advance(task)
+
     columns = (
         TextColumn("{task.description:<18}", table_column=Column(ratio=1)),  # wraps instead of cutting off a long text
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
+        TimeLeft(),
     )
     with Progress(*columns, console=screen, expand=True) as progress:
         task = progress.add_task(escape(printable(text)), total=steps)
         yield ProgressBar(
-            lambda: progress.advance(task),
+            advance,
             lambda line: progress.update(task, description=escape(printable(line))),
             lambda: progress.update(task, completed=steps),
         )

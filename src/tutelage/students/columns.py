@@ -49,7 +49,8 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
         return Pipeline([("columns", "passthrough"), ("student", student)])
     if _is_texts(rows) and not takes_sparse:
         raise BadInput(
-            f"texts become sparse rows, which {type(student).__name__} does not accept; choose a tree, a forest or a linear student."
+            f"texts become sparse rows, which {type(student).__name__} does not accept; choose a tree, a forest, a network or a linear "
+            "student."
         )
     return Pipeline([("columns", _columns(rows, scaled=scaled, max_words=max_words, sparse=takes_sparse)), ("student", student)])
 

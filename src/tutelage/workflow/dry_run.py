@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -16,6 +16,8 @@ from tutelage.core.arrays import Floats
 from tutelage.core.environment import PACKAGES, environment
 from tutelage.search.families import ROW_VISITS, Family
 from tutelage.softlabels.querying import query
+from tutelage.workflow.distillation.evidence.curve import SEEDS as CURVE_SEEDS
+from tutelage.workflow.distillation.evidence.curve import SHARES
 from tutelage.workflow.distillation.evidence.every_seed import CONTROLS
 from tutelage.workflow.distillation.given.answered import is_recorded, more_rows
 from tutelage.workflow.distillation.given.class_weights import weights_by_name
@@ -36,6 +38,10 @@ ASKED_ROWS = (100, 400)
 """Rows on which the teacher is timed: what a call costs in any case is the same in both."""
 CHECKED_ROWS = 2000
 """Rows of each set that the checks ask the teacher, at most."""
+PREFLIGHT_SECONDS = 6
+"""Of the plain models that preflight fits to the ground truth; without one it takes a second besides the teacher."""
+EXPORT_SECONDS = 3
+"""Of a file with its proof on 10 000 rows."""
 LATENCY_SECONDS = 1.5
 """Of a measurement of a single-row latency, with the process that makes it."""
 
@@ -52,7 +58,7 @@ class DryRun:
         notes: what is left out and why, a sentence each.
         asked: number of rows that the teacher is asked; 0 for recorded answers.
         checked: about the number of rows that the checks ask it: samples, some of them again, and rows made next to them.
-        seconds: roughly, on this machine: of the teacher, the search, the training of all seeds, and in total.
+        seconds: roughly, on this machine: of each part, and in total.
         settings: trials, seeds, limits, exports.
         installed: versions of the packages that matter.
     """
@@ -101,17 +107,19 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
     more, are = more_rows(problem, found)
     every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=f"{more:,} {are}" if more else "")
     few, seconds_a_row = _few(problem, found, train, validation)
+    started = perf_counter()
     usable = usable_students(plan, every, few)
+    tried = perf_counter() - started
     arms = [arm for arm in every if arm.name in usable.families]
     recorded = is_recorded(problem)
     asked = 0 if recorded else problem.given.count + (0 if problem.test is None else problem.test.count) + more
     checked = 0 if recorded else _checked_rows(problem, found)
-    search, finals = _times(plan, arms, usable, few, len(train), more)
     seconds = {
         "teacher": asked * seconds_a_row,
-        "preflight": 5 + checked * seconds_a_row,
-        "search": search,
-        "all seeds": finals,
+        "preflight": (PREFLIGHT_SECONDS if problem.has_truth else 1) + checked * seconds_a_row,
+        "first look": tried,
+        **_times(plan, arms, usable, few, len(train), more),
+        "exports and report": EXPORT_SECONDS * len(plan.exports) + 2,
     }
     limits = (("size", plan.limits.size, " bytes"), ("latency", plan.limits.latency, " us"), ("drop", plan.limits.drop, " %"))
     return DryRun(
@@ -202,11 +210,11 @@ def _answers(problem: Problem, places: Places) -> Floats:
     return query(problem.teacher, problem.given.take(places).asked)
 
 
-def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train: int, more: int) -> tuple[float, float]:
-    """Seconds of the search and of the training of all seeds, from one fit of each student to a few rows."""
+def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train: int, more: int) -> dict[str, float]:
+    """Seconds of the search, of the training of all seeds and of the transfer curve, from one fit of each student to a few rows."""
     most = searched_rows(few.train.rows)
     judge = Judge(plan.metric, "truth", plan.limits, plan.exports[0])
-    search = finals = 0.0
+    search = finals = curve = 0.0
     measured = {family.name: _fit_and_file(family, arms[-1] if not arms[-1].more_rows else arms[0], few, judge) for family in plan.families}
     for arm in arms:
         families = [family for family in plan.families if family.name in usable.families[arm.name]]
@@ -215,9 +223,16 @@ def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train
         latency = 0.0 if plan.limits.latency is None else LATENCY_SECONDS
         each = [_scaled(family, measured[family.name], few.train.count, searched) for family in families]
         search += plan.trials * (float(np.mean(each)) + latency)
-        final = float(np.mean([_scaled(family, measured[family.name], few.train.count, whole) for family in families]))
-        finals += plan.seeds * final + LATENCY_SECONDS
-    return search, finals * (1 + CONTROLS / len(arms))
+        finals += plan.seeds * _mean_seconds(families, measured, few.train.count, whole) + LATENCY_SECONDS
+        if arm.more_rows:
+            fewer = [_mean_seconds(families, measured, few.train.count, train + round(share * more)) for share in SHARES]
+            curve = min(CURVE_SEEDS, plan.seeds) * sum(fewer)
+    return {"search": search, "all seeds": finals * (1 + CONTROLS / len(arms)), **({"transfer curve": curve} if curve else {})}
+
+
+def _mean_seconds(families: Sequence[Family], measured: Mapping[str, tuple[float, float]], few: int, rows: int) -> float:
+    """Seconds of a fit to so many rows, over the students that may be chosen."""
+    return float(np.mean([_scaled(family, measured[family.name], few, rows) for family in families]))
 
 
 def _fit_and_file(family: Family, arm: Arm, few: Prepared, judge: Judge) -> tuple[float, float]:

@@ -9,19 +9,53 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tutelage.core.answers import list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, require
 from tutelage.core.files import check_file_place, whole_file
 from tutelage.data.table_file import TableFile
 from tutelage.students.saved.trained import TrainedStudent
+from tutelage.teachers.open import open_teacher
 
 PART_ROWS = 10_000
 """Rows that are read and answered at a time."""
 ENDS = (".csv", ".parquet")
 
 
+def exported_answers(run: Path, name: Path, student: TrainedStudent) -> Callable[[Any], Floats]:
+    """What answers in the place of a student: its exported file.
+
+    Args:
+        run: the folder of the student.
+        name: the ONNX file, in that folder or elsewhere.
+        student: from `open_trained`.
+
+    Raises:
+        BadInput: no such file, one of another format, or one of other classes than the student's.
+    """
+    path = run / name if (run / name).is_file() else name
+    if path.suffix != ".onnx":
+        raise BadInput(f"{path} ends in {path.suffix or 'nothing'}; expected an ONNX file of the student, such as student.onnx.")
+    exported = open_teacher(str(path))
+    if (exported.form.task, exported.form.classes) != (student.task, tuple(student.labels)):
+        found, expected = (list_classes(tuple(classes)) if classes else "values" for classes in (exported.form.classes, student.labels))
+        raise BadInput(f"{path} answers with {found}; expected {expected}, as the student of {run} does.")
+
+    def answer(rows: Any) -> Floats:
+        answers = exported.answer(rows)
+        return answers if student.task == "regression" else exported.form.probabilities(answers)
+
+    return answer
+
+
 def predictions(
-    student: TrainedStudent, record: Mapping[str, Any], file: TableFile, *, probabilities: bool = False, keep: Sequence[str] = ()
+    student: TrainedStudent,
+    record: Mapping[str, Any],
+    file: TableFile,
+    *,
+    probabilities: bool = False,
+    keep: Sequence[str] = (),
+    answer: Callable[[Any], Floats] | None = None,
 ) -> Iterator[pa.Table]:
     """The answers of a student to each row of a file, in parts.
 
@@ -31,6 +65,7 @@ def predictions(
         file: the rows, from `rows_to_measure`.
         probabilities: whether the probability of each class is added.
         keep: columns of the file that are copied in front, such as an id.
+        answer: what answers in its place, from `exported_answers`; the student itself by default.
 
     Raises:
         BadInput: a column is missing, or holds other values than in training; two columns of the same name.
@@ -47,7 +82,7 @@ def predictions(
     outputs = list(record["data"]["truth"])
     for start in range(0, rows.count, PART_ROWS):
         part = rows.part(start, min(start + PART_ROWS, rows.count))
-        answers = student.answer(_as_trained(student, part))
+        answers = (answer or student.answer)(_as_trained(student, part))
         found = answer_columns(student.task, student.labels, answers, outputs, probabilities=probabilities)
         first: dict[str, Any] = {name: kept[name].slice(start, len(part)) for name in keep}
         twice = sorted(set(first) & set(found))

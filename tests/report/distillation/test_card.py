@@ -69,3 +69,11 @@ def test_hostile_texts_stay_texts(hostile):
     card.text.encode()
     rows = [line for line in card.text.splitlines() if line.startswith("|")]
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in rows[-2 - len(record.provenance) :]}) == 1  # no name adds a cell
+
+
+def test_a_student_of_the_ground_truth_is_not_called_distilled(binary, figures):
+    assert "# tree distilled from churn & co.pkl" in model_card(binary, figures).replace("&amp;", "&")
+    card = model_card(replace(binary, chosen="labels"), figures)
+    assert "# tree trained on the ground truth" in card
+    assert "distilled from" not in card
+    assert "knowledge-distillation" not in card

@@ -12,6 +12,7 @@ from tutelage.report.distillation.sentences import (
     signed_difference,
     span,
     summary_of,
+    verdict_note,
 )
 
 
@@ -41,9 +42,17 @@ def test_an_interval_of_a_share_ends_at_100_per_cent():
     assert span("mse", Interval(0.9, 1.06, "seeds")) == "0.9 to 1.06"
 
 
-def test_what_no_run_could_have_found_is_none(binary):
+def of_seeds(record, count):
+    return replace(record, arms=tuple(replace(arm, seeds=tuple(range(count))) for arm in record.arms))
+
+
+def test_what_a_run_would_have_found_is_said_from_three_seeds_on(binary):
     one = binary.comparisons[0]
-    assert [detectable(replace(one, detectable=value)) for value in (0.0123, 1.2, None)] == ["1.2 points", "none", "-"]
+    two, three = of_seeds(binary, 2), of_seeds(binary, 3)
+    assert [detectable(three, replace(one, detectable=value)) for value in (0.0123, 1.2, None)] == ["1.2 points", "-", "-"]
+    assert detectable(two, one) == "-"
+    assert "2 seeds are too few to know it: run more." in verdict_note(two)
+    assert "too few" not in verdict_note(three)
 
 
 def test_the_summary_names_the_task(binary):

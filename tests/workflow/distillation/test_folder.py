@@ -16,3 +16,23 @@ def test_a_run_does_not_go_on_with_other_versions(tmp_path):
 
 def test_words_of_a_file_name_do_not_run_into_one_another():
     assert file_name("answers", "more rows tree", 0) != file_name("answers, more rows", "tree", 0)
+
+
+def test_other_columns_are_named(tmp_path):
+    def made_from(columns, data=1):
+        return {"rows": {"columns": columns, "data": data}, "limits": []}
+
+    def opened(plan):
+        with RunFolder(tmp_path / "run").opened(plan):
+            (tmp_path / "run" / "results.json").touch()
+
+    opened(made_from(["id", "a"]))
+    opened(made_from(["id", "a"]))
+    with pytest.raises(BadInput, match=r"holds a run with other columns \(with 'id'\); pass what it was started with"):
+        opened(made_from(["a"]))
+    with pytest.raises(BadInput, match=r"other columns \(with 'id' and without 'b', 'c'\)"):
+        opened(made_from(["a", "b", "c"]))
+    with pytest.raises(BadInput, match=r"other columns \(in another order\)"):
+        opened(made_from(["a", "id"]))
+    with pytest.raises(BadInput, match="other rows or another ground truth"):
+        opened(made_from(["id", "a"], data=2))

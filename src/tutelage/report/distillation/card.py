@@ -1,4 +1,4 @@
-"""The model card of a distilled student, in the format of Hugging Face: metadata in YAML, and text in Markdown."""
+"""The model card of the chosen student, in the format of Hugging Face: metadata in YAML, and text in Markdown."""
 
 from __future__ import annotations
 
@@ -43,15 +43,21 @@ def model_card(record: DistillationRecord, figures: Figures, *, license_name: st
         metric_value=chosen.mean(record.metric),
     )
     data = hub.ModelCardData(
-        model_name=f"{chosen.student} distilled from {view.teacher_name}",
+        model_name=_name(record, view.teacher_name),
         library_name="tutelage",
         license=license_name,
-        tags=["knowledge-distillation", kind],
+        tags=[*(["knowledge-distillation"] if chosen.kind == "distilled" else []), kind],
         metrics=[METRICS.get(record.metric, record.metric)],
         eval_results=[result],
     )
     card = hub.ModelCard(f"---\n{data.to_yaml()}\n---\n\n{_body(record, figures)}")
     return f"{str(card).rstrip()}\n"
+
+
+def _name(record: DistillationRecord, teacher: str) -> str:
+    """What the model is; one that learnt the ground truth alone is not distilled."""
+    chosen = record.arm(record.chosen)
+    return f"{chosen.student} distilled from {teacher}" if chosen.kind == "distilled" else f"{chosen.student} trained on the ground truth"
 
 
 def _test_rows(record: DistillationRecord) -> str:
@@ -70,7 +76,7 @@ def _body(record: DistillationRecord, figures: Figures) -> str:
     limits = map(limit_text, limits_of(record))
     known = "" if record.metric in SHARES else " Lower is better."
     parts = [
-        f"# {_text(record.arm(record.chosen).student)} distilled from {_text(view.teacher_name)}",
+        f"# {_text(_name(record, view.teacher_name))}",
         _text(record.answer),
         "## How to use it",
         *(f"`{one.file}`\n\n```\n{printable(one.code)}\n```\n\n{_text(one.note)}" for one in figures.loading),

@@ -8,7 +8,7 @@ from typing import Any
 from tutelage.core.records import Comparison, Interval
 from tutelage.report.distillation.figures import Disagreement, Figures
 from tutelage.report.distillation.records import DistillationRecord
-from tutelage.report.distillation.words import SHARES, figure
+from tutelage.report.distillation.words import SHARES, figure, seeds_of, too_few_seeds
 from tutelage.report.words import counted, heading
 
 MOST_NAMED = 6
@@ -74,13 +74,11 @@ def signed_difference(comparison: Comparison) -> str:
     return f"{difference:+.3g} ({low:+.3g} to {high:+.3g})"
 
 
-def detectable(comparison: Comparison) -> str:
-    """The smallest difference that the run would have found in most cases; "-" if it is not known."""
-    if comparison.detectable is None:
+def detectable(record: DistillationRecord, comparison: Comparison) -> str:
+    """The smallest difference that the run would have found in most cases; "-" if it is not known, or of too few seeds."""
+    if comparison.detectable is None or too_few_seeds(record, comparison):
         return "-"
-    if comparison.metric not in SHARES:
-        return f"{comparison.detectable:.3g}"
-    return f"{100 * comparison.detectable:.1f} points" if comparison.detectable <= 1 else "none"
+    return f"{100 * comparison.detectable:.1f} points" if comparison.metric in SHARES else f"{comparison.detectable:.3g}"
 
 
 def verdict_note(record: DistillationRecord) -> str:
@@ -95,7 +93,9 @@ def verdict_note(record: DistillationRecord) -> str:
             + "; intervals are not. A verdict may be no difference although the interval excludes zero."
         )
     if any(one.detectable is not None for one in record.comparisons):
-        parts.append("Detectable: the smallest true difference that about 80 % of such runs would find.")
+        few = any(too_few_seeds(record, one) for one in record.comparisons)
+        fewer = f" {heading(f'{seeds_of(record)} seeds')} are too few to know it: run more." if few else ""
+        parts.append(f"Detectable: the smallest true difference that about 80 % of such runs would find.{fewer}")
     for look in record.looks if len(record.looks) > 1 else ():
         parts.append(f"Look of {look.read}: {look.seeds} seeds, {100 * look.share:.0f} % of the false verdicts allowed.")
     return " ".join(parts)

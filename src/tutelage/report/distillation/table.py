@@ -34,7 +34,7 @@ def _arms(record: DistillationRecord) -> Table:
     table.add_column("arm", no_wrap=True)
     table.add_column("student", no_wrap=True)
     for title in (metric_name(record), "95 %", "validation", "size", "one row"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=title == "95 %")
     for arm, shown in zip(record.arms, view_of_arms(record), strict=True):
         style = "bold" if shown.chosen else ""
         cells = (shown.name, arm.student or "-", shown.test, shown.interval, shown.validation, shown.size, shown.latency)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -129,7 +129,7 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
         validation_note=_validation_note(record),
         over=" or ".join(dict.fromkeys(arm.interval.over for arm in record.arms if arm.interval is not None)) or "nothing",
         caveat="No interval covers another teacher.",
-        comparisons=[_comparison(one) for one in record.comparisons],
+        comparisons=[_comparison(record, one) for one in record.comparisons],
         verdict_note=verdict_note(record),
         calibration=calibration_of(record, figures),
         matrix=matrix,
@@ -141,8 +141,8 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
         names_others=any(one.most_often for one in by_class),
         by_class=[replace(one, name=cut(one.name), most_often=cut(one.most_often)) for one in by_class[:MOST_ROWS]],
         more_classes=f"{len(by_class) - MOST_ROWS:,} more with disagreements." if len(by_class) > MOST_ROWS else "",
-        findings=[one for one in found if one["severity"] != "ok"],
-        passed=[one for one in found if one["severity"] == "ok"],
+        findings=_findings([one for one in found if one["severity"] != "ok"]),
+        passed=_findings([one for one in found if one["severity"] == "ok"]),
         facts=_facts(record),
         spent=spent,
         longest=max([seconds for _, seconds in spent], default=0.0) or 1.0,
@@ -153,6 +153,18 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
 def view_of_arms(record: DistillationRecord) -> list[ArmView]:
     """All arms as texts, in order."""
     return [_arm(record, arm) for arm in record.arms]
+
+
+def _findings(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Findings that say which rows they are about, with each remedy once."""
+    said: set[str] = set()
+    shown: list[Mapping[str, Any]] = []
+    for one in found:
+        tested = str(one["check"]).startswith("test-")
+        sentence = f"on the test rows, {one['sentence']}" if tested else one["sentence"]
+        shown.append({**one, "sentence": sentence, "remedy": "" if one["remedy"] in said else one["remedy"]})
+        said.add(one["remedy"])
+    return shown
 
 
 def _tiles(record: DistillationRecord, chosen: ArmResult) -> list[tuple[str, str]]:
@@ -210,7 +222,7 @@ def _validation_note(record: DistillationRecord) -> str:
     )
 
 
-def _comparison(one: Comparison) -> dict[str, str]:
+def _comparison(record: DistillationRecord, one: Comparison) -> dict[str, str]:
     corrected = "" if one.corrected_p is None else f", p = {one.corrected_p:.2g} corrected"
     return {
         "question": one.question,
@@ -219,7 +231,7 @@ def _comparison(one: Comparison) -> dict[str, str]:
         "difference": signed_difference(one),
         "note": f"over {one.over}{corrected}" + (f". {one.caution}" if one.caution else ""),
         "verdict": one.verdict,
-        "detectable": detectable(one),
+        "detectable": detectable(record, one),
     }
 
 

@@ -8,6 +8,8 @@ from tutelage.report.distillation.records import LABELS, PLAIN, ArmResult, Disti
 from tutelage.report.words import heading
 
 SHARES = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
+FEWEST_SEEDS = 3
+"""Seeds from which on a run says how small a difference it would have found."""
 FIGURES = {
     "accuracy": "accuracy",
     "agreement": "agreement with the teacher",
@@ -113,11 +115,20 @@ def _unproven(record: DistillationRecord, found: Comparison) -> str:
     if found.corrected_p is not None and not low <= 0 <= high:
         parts.append(f", not proven after correction for {len(record.comparisons)} questions (p = {found.corrected_p:.2g})")
     if found.detectable is not None:
-        share = found.metric in SHARES
-        size = f"{100 * found.detectable:.1f} points" if share else f"{found.detectable:.3g}"
-        none = share and found.detectable >= 1
-        parts.append("; so few seeds find no difference at all" if none else f"; one below {size} would mostly go unnoticed")
+        size = f"{100 * found.detectable:.1f} points" if found.metric in SHARES else f"{found.detectable:.3g}"
+        few = f"; {seeds_of(record)} seeds are too few to say how large a difference would have been found"
+        parts.append(few if too_few_seeds(record, found) else f"; one below {size} would mostly go unnoticed")
     return "".join(parts)
+
+
+def seeds_of(record: DistillationRecord) -> int:
+    """The seeds of each arm."""
+    return max(len(arm.seeds) for arm in record.arms)
+
+
+def too_few_seeds(record: DistillationRecord, found: Comparison) -> bool:
+    """Whether the smallest difference that would have been found says nothing: of two seeds, or above 100 points."""
+    return seeds_of(record) < FEWEST_SEEDS or (found.metric in SHARES and (found.detectable or 0.0) >= 1)
 
 
 def _about_seen(record: DistillationRecord) -> list[str]:

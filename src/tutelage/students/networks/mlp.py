@@ -1,21 +1,16 @@
-"""A small network with scikit-learn's API, trained and stored as NumPy arrays."""
+"""A small network for probabilities, with scikit-learn's API."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-from sklearn.utils import check_random_state
-
-from tutelage.core.arguments import flag
 from tutelage.core.arrays import Floats, softmax
-from tutelage.students.checked import Check, a_number, a_whole, layer_sizes, random_seed
-from tutelage.students.networks.network_training import CROSS_ENTROPY, forward, held_out, standardising, train_layers
+from tutelage.students.networks.dense_network import INPUTS, DenseNetwork
+from tutelage.students.networks.network_training import CROSS_ENTROPY
 from tutelage.students.soft_classifier import SoftClassifier
 
 
-class SoftMLP(SoftClassifier):
+class SoftMLP(DenseNetwork, SoftClassifier):
     """A ReLU network with a softmax output, trained on probabilities with Adam.
 
     It is trained with NumPy: while networks are this small, that is several times faster than a framework's steps.
@@ -26,7 +21,8 @@ class SoftMLP(SoftClassifier):
         epochs: number of passes over the rows.
         batch_size: rows per step.
         l2: penalty l2 ||W||^2 / 2 on the weights of the layers (not the biases), added to the mean loss of each batch.
-        standardise: shift and scale each feature to mean 0 and standard deviation 1 first.
+        standardise: shift and scale each feature to mean 0 and standard deviation 1 first. Sparse rows are scaled by one number, so that
+            they stay sparse and rare features small.
         validation_fraction: share of the rows held out to choose the epoch whose weights are used; 0 uses the last epoch.
         random_state: seed of the initial weights, the shuffling and the held-out rows.
 
@@ -50,66 +46,14 @@ class SoftMLP(SoftClassifier):
         [(4, 8), (8, 3)]
     """
 
-    _settings: ClassVar[Mapping[str, Check]] = {
-        "hidden_layer_sizes": layer_sizes,
-        "learning_rate": a_number(above=0, most=1e30),
-        "epochs": a_whole(1),
-        "batch_size": a_whole(1),
-        "l2": a_number(least=0, most=1e30),
-        "standardise": flag,
-        "validation_fraction": a_number(least=0, below=1, hint="(a share of the rows)"),
-        "random_state": random_seed,
-    }
-
-    coefs_: list[Floats]
-    intercepts_: list[Floats]
-    mean_: Floats
-    scale_: Floats
-    best_epoch_: int
-
-    def __init__(
-        self,
-        *,
-        hidden_layer_sizes: Sequence[int] = (64,),
-        learning_rate: float = 3e-3,
-        epochs: int = 100,
-        batch_size: int = 64,
-        l2: float = 0.0,
-        standardise: bool = True,
-        validation_fraction: float = 0.0,
-        random_state: int | None = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.l2 = l2
-        self.standardise = standardise
-        self.validation_fraction = validation_fraction
-        self.random_state = random_state
+    _inputs: ClassVar[dict[str, Any]] = INPUTS
 
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
         if weights is not None:
             positive = weights > 0
             X, targets, weights = X[positive], targets[positive], weights[positive]
             targets = targets * (weights / weights.mean())[:, None]  # the cross-entropy is linear in its target
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.mean_, self.scale_ = standardising(X) if self.standardise else (np.zeros(X.shape[1]), np.ones(X.shape[1]))
-        rows, targets = np.asarray((X - self.mean_) / self.scale_, dtype=np.float32), np.asarray(targets, dtype=np.float32)
-        (rows, targets), validation = held_out(rows, targets, self.validation_fraction, seed=seed)
-        layers, self.best_epoch_ = train_layers(
-            rows,
-            targets,
-            [rows.shape[1], *self.hidden_layer_sizes, targets.shape[1]],
-            CROSS_ENTROPY,
-            learning_rate=self.learning_rate,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            l2=self.l2,
-            seed=seed,
-            validation=validation,
-        )
-        self.coefs_, self.intercepts_ = [weight for weight, _ in layers], [bias for _, bias in layers]
+        self._store(self._train(X, targets, targets.shape[1], CROSS_ENTROPY))
 
     def _probabilities(self, X: Any) -> Floats:
-        return softmax(forward(list(zip(self.coefs_, self.intercepts_, strict=True)), (X - self.mean_) / self.scale_))
+        return softmax(self._outputs(X))

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.special import log_softmax
 
 from tutelage.core.arrays import Floats, softmax
@@ -55,48 +56,61 @@ SQUARED_ERROR = Loss(_squared_gradient, _squared_total)
 """Half the squared error of values against (rows, 1 + outputs) targets: the weight of each row, then its values."""
 
 
+def is_sparse(rows: Any) -> bool:
+    """Whether rows are a sparse matrix of SciPy."""
+    return bool(issparse(rows))
+
+
 def standardising(rows: Any) -> tuple[Floats, Floats]:
     """(features,) means and standard deviations, 1 where a feature is constant.
+
+    Sparse rows have means of 0, and for all features the root mean square of the cells that are not zero: shifted they would be dense,
+    and by their own deviation features that are rare would be large.
 
     Raises:
         BadInput: numbers whose squares overflow.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is reported below
-        shift, deviation = rows.mean(axis=0), rows.std(axis=0)
+        if is_sparse(rows):
+            cells = np.asarray(rows.data[rows.data != 0], dtype=np.float64)
+            shift, deviation = np.zeros(rows.shape[1]), np.full(rows.shape[1], np.sqrt(np.square(cells).mean()) if len(cells) else 0.0)
+        else:
+            shift, deviation = rows.mean(axis=0), rows.std(axis=0)
     if not np.isfinite(deviation).all():
         raise BadInput("X holds numbers whose squares overflow, so it cannot be standardised; scale the features first.")
     return np.asarray(shift), np.where(deviation > 0, deviation, 1)
 
 
-Part = tuple[Floats, Floats]
+Part = tuple[Any, Floats]
 """Rows and targets."""
 
 
-def held_out(rows: Floats, targets: Floats, share: float, *, seed: int) -> tuple[Part, Part | None]:
+def held_out(rows: Any, targets: Floats, share: float, *, seed: int) -> tuple[Part, Part | None]:
     """Rows to train on, and rows that choose the epoch; None if the share is 0.
 
     Raises:
         BadInput: the share holds out all rows.
     """
-    count = round(share * len(rows))
+    every = len(targets)
+    count = round(share * every)
     if count == 0:
         return (rows, targets), None
-    if count == len(rows):
+    if count == every:
         raise BadInput(f"validation_fraction holds out all {count} rows; expected rows left to train on. Lower validation_fraction.")
-    order = np.random.default_rng(seed).permutation(len(rows))
+    order = np.random.default_rng(seed).permutation(every)
     training, validation = np.sort(order[count:]), np.sort(order[:count])
     return (rows[training], targets[training]), (rows[validation], targets[validation])
 
 
-def forward(layers: Layers, rows: Floats) -> Floats:
-    """(rows, features) -> (rows, outputs) of the last layer; the layers before it end in a ReLU."""
+def forward(layers: Layers, rows: Any) -> Floats:
+    """(rows, features), sparse or not -> (rows, outputs) of the last layer; the layers before it end in a ReLU."""
     for weights, biases in layers[:-1]:
         rows = np.maximum(rows @ weights + biases, 0)
     return np.asarray(rows @ layers[-1][0] + layers[-1][1])
 
 
 def train_layers(
-    rows: Floats,
+    rows: Any,
     targets: Floats,
     sizes: Sequence[int],
     loss: Loss,
@@ -111,7 +125,7 @@ def train_layers(
     """Train a network with Adam.
 
     Args:
-        rows: (rows, features), float32.
+        rows: (rows, features), float32, an array or sparse rows.
         targets: (rows, ...) as the loss takes them, float32.
         sizes: number of features, of the units of each hidden layer, and of outputs.
         loss: what is minimised.
@@ -141,8 +155,8 @@ def train_layers(
     lowest, best = np.inf, (network.copy(), epochs)
     with np.errstate(all="ignore"):  # overflow is reported below
         for epoch in range(1, epochs + 1):
-            order = random.permutation(len(rows))
-            for start in range(0, len(rows), batch_size):
+            order = random.permutation(len(targets))
+            for start in range(0, len(targets), batch_size):
                 batch = order[start : start + batch_size]
                 network.step(rows[batch], targets[batch], loss, learning_rate, l2)
             if not np.isfinite(network.parameters).all():
@@ -174,19 +188,22 @@ class _Network:
         """The layers as arrays of their own."""
         return [(weights.copy(), biases.copy()) for weights, biases in self.layers]
 
-    def step(self, rows: Floats, targets: Floats, loss: Loss, learning_rate: float, l2: float) -> None:
+    def step(self, rows: Any, targets: Floats, loss: Loss, learning_rate: float, l2: float) -> None:
         """Learn from one batch."""
-        hidden = [rows]
+        hidden: list[Any] = [rows]
         for weights, biases in self.layers[:-1]:
             units = hidden[-1] @ weights
             units += biases
             hidden.append(np.maximum(units, 0, out=units))
         weights, biases = self.layers[-1]
         delta = loss.gradient(hidden[-1] @ weights + biases, targets)
-        delta /= len(rows)
+        delta /= len(targets)
         for place in range(len(self.layers) - 1, -1, -1):
             of_weights, of_biases = self._gradients[place]
-            np.matmul(hidden[place].T, delta, out=of_weights)
+            if place == 0 and is_sparse(rows):
+                of_weights[:] = rows.T @ delta
+            else:
+                np.matmul(hidden[place].T, delta, out=of_weights)
             np.sum(delta, axis=0, out=of_biases)
             if place:
                 delta = delta @ self.layers[place][0].T

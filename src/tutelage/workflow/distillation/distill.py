@@ -37,7 +37,7 @@ STUDENTS: dict[str, tuple[str, ...]] = {
     "multilabel": ("tree", "logistic"),
     "regression": ("tree", "linear", "mlp"),
 }
-"""The students that are tried if none are named."""
+"""The students that are tried if none are named; of texts networks only where they are named, as they take longer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +135,9 @@ def distill(
         teacher: a Teacher, or a model that `as_teacher` accepts without further arguments, fitted on other rows.
         X: (rows, ...) an array, a frame or a list of texts, as both teacher and student take them.
         y: ground truth; None if it is not known, and then all is measured against the teacher.
-        students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task; or estimators of your own with
-            their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy. A torch
-            network, or a function that builds one, counts as an estimator: see `TorchClassifier`.
+        students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task (no networks for texts); or
+            estimators of your own with their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of
+            Optuna or scipy. A torch network, or a function that builds one, counts as an estimator: see `TorchClassifier`.
         pool: rows without ground truth, which the teacher labels; also (X, weights) or (X, weights, groups).
         unlabelled: what is done with rows whose ground truth is missing: "pool" lets the teacher label them, as rows of the pool, "drop"
             leaves them out; test rows are left out. By default they are refused.
@@ -210,6 +210,7 @@ def distill(
     plan = plan_of(
         task,
         has_truth=y is not None,
+        texts=problem.is_text,
         students=students,
         limits=limits,
         trials=trials,
@@ -235,6 +236,7 @@ def plan_of(
     task: Task,
     *,
     has_truth: bool,
+    texts: bool = False,
     students: Any = None,
     limits: Limits | None = None,
     trials: int = TRIALS,
@@ -249,7 +251,8 @@ def plan_of(
     Raises:
         BadInput: one of them is of no use.
     """
-    families = families_of(STUDENTS[task] if students is None else students, task)
+    usual = [name for name in STUDENTS[task] if not (texts and name == "mlp")]
+    families = families_of(usual if students is None else students, task)
     _check_names(families)
     figures = {"truth": ["accuracy", "nll_nats", "brier"], "teacher": ["agreement", "kl_nats", "nll_nats", "brier"]}
     known = ["mse"] if task == "regression" else figures["truth" if has_truth else "teacher"]

@@ -79,8 +79,9 @@ class RunFolder:
         stored = self.read(PLAN)["made_from"]
         changed = sorted(name for name in {*stored, *plan} if stored.get(name) != plan.get(name))
         if changed:
+            others = [_other_columns(stored.get(name), plan.get(name)) or _OTHERS.get(name, f"another {name}") for name in changed]
             raise BadInput(
-                f"{self.path} holds a run with {' and '.join(_OTHERS.get(name, f'another {name}') for name in changed)}; "
+                f"{self.path} holds a run with {' and '.join(dict.fromkeys(others))}; "
                 "pass what it was started with, choose another folder, or delete it."
             )
 
@@ -153,6 +154,16 @@ def file_name(*words: Any) -> str:
     return "_".join("-".join("".join(sign if sign.isalnum() else " " for sign in str(word).lower()).split()) for word in words)
 
 
+def _other_columns(stored: Any, now: Any) -> str:
+    """How the columns of two sets of rows differ, in words; "" if they do not, or are not known."""
+    were, are = (one.get("columns") if isinstance(one, dict) else None for one in (stored, now))
+    if not were or not are or were == are:
+        return ""
+    more, fewer = ([repr(name) for name in some if name not in others] for some, others in ((were, are), (are, were)))
+    parts = [*([f"with {', '.join(more)}"] if more else []), *([f"without {', '.join(fewer)}"] if fewer else [])]
+    return f"other columns ({' and '.join(parts) or 'in another order'})"
+
+
 def _is_ours(folder: Path) -> bool:
     return is_empty(folder) or (folder / PLAN).is_file()
 
@@ -162,6 +173,7 @@ _OTHERS = {
     "test_rows": "other test rows",
     "pool": "another pool",
     "students": "other students or settings that are searched",
+    "class_weight": "other weights of classes",
     "limits": "other limits",
     "number_of_trials": "another number of trials",
     "first_export": "another first export, whose size and latency count",

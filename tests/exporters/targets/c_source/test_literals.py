@@ -59,12 +59,15 @@ def test_texts_that_c_does_not_have_are_refused(value, words):
         text(value, "the class")
 
 
-@pytest.mark.parametrize("value", ["*/ int x; /*", "??/", "a\nb\r\u2028c", "é\\", "/*/ **/"])
+@pytest.mark.parametrize("value", ["*/ int x; /*", "??/", "a\nb\r\u2028c", "é\\", "/*/ **/", "\u202e\ud800"])
 def test_comments_do_not_end(value):
     written = comment(value)
-    assert written.isascii()
     assert written.isprintable()
     assert not re.search(r"\*/|/\*|\?\?", written)
+
+
+def test_comments_keep_names_in_any_script():
+    assert comment("Größe 年齢") == "Größe 年齢"
 
 
 def test_whole_numbers_have_the_smallest_type():

@@ -108,9 +108,15 @@ def test_polars_frames_are_taken_and_made(run, unchecked):
 
 def test_texts_choose_how_many_words_they_use_and_take_a_pool(run, unchecked):
     found = run(taught(TEXTS, BINARY), TEXTS[SEEN:320], BINARY[SEEN:320], pool=TEXTS[320:])
-    assert any("'mlp' is left out: texts become sparse rows" in note for note in found.record.notes)
+    assert {arm.student for arm in found.arms} <= {"tree", "logistic", ""}  # networks only where they are named
     assert "answers, more rows" in {arm.name for arm in found.arms}
     assert all(trial["settings"]["max_words"] in (1000, 3000, 5000, 20_000) for trial in found.front)
+
+
+def test_networks_of_texts_are_tried_where_they_are_named(run, unchecked):
+    found = run(taught(TEXTS, BINARY), TEXTS[SEEN:], BINARY[SEEN:], students=["mlp"], trials=1)
+    assert found.chosen.student == "mlp"
+    assert not any("'mlp' is left out" in note for note in found.record.notes)
 
 
 def test_rows_that_none_can_be_made_from_are_said(run, unchecked):

@@ -61,8 +61,8 @@ def text(value: str, what: str) -> str:
 
 
 def comment(value: str) -> str:
-    """A text inside a comment: one line of printable ASCII that does not end it."""
-    plain = "".join(char if char.isprintable() else repr(char)[1:-1] for char in value).encode("ascii", "backslashreplace").decode()
+    """A text inside a comment: one line of printable characters that does not end it."""
+    plain = "".join(char if char.isprintable() else repr(char)[1:-1] for char in value)
     return re.sub(r"\?(?=\?)|/(?=\*)|\*(?=/)", r"\g<0> ", plain)
 
 

@@ -29,6 +29,7 @@ from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.columns import Flattened
 from tutelage.workflow.distillation.given.class_weights import ClassWeight, checked_class_weight
+from tutelage.workflow.feature_guards import refuse_named_classes
 
 SAMPLE = 2000
 """Rows in which identifiers are searched."""
@@ -84,6 +85,7 @@ class RowSet:
         others = {name: getattr(self, name) for name in ("truth", "weights", "groups", "times")}
         return {
             "rows": self.count,
+            "columns": [str(name) for name in self.rows.columns] if is_frame(self.rows) else [],
             "data": data_name(self.rows),
             "asked": data_name(self.asked),
             **{name: None if value is None else content_hash(np.asarray(value)) for name, value in others.items()},
@@ -199,6 +201,11 @@ class Problem:
         return self.given.truth is not None
 
     @property
+    def is_text(self) -> bool:
+        """Whether each row is a text."""
+        return isinstance(self.given.rows, list)
+
+    @property
     def single_truth(self) -> NDArray[Any] | None:
         """(rows,) the ground truth if it is one column."""
         truth = self.given.truth
@@ -222,6 +229,7 @@ class Problem:
             raise BadInput(f"{having} come with groups and {lacking} without; pass groups for both, or for neither.")
         if self.pool is not None and self.pool.weights is not None and self.given.weights is None:
             raise BadInput("the pool comes with weights and the rows without; pass weights for both, or for the rows alone.")
+        refuse_named_classes(self.given.rows, self.form, self.asked_columns)
         asked = checked_class_weight(self.class_weight, self.form, has_truth=self.has_truth)
         object.__setattr__(self, "class_weight", asked)
         for rows in (self.given, self.test):

@@ -13,8 +13,8 @@ from tutelage.students.saved.save_load import needs_network
 from tutelage.workflow.distillation.folder import RunFolder
 from tutelage.workflow.train import STUDENT_FILE
 
-FEW = 8
-"""Columns that are named in code; more are read from the file."""
+MOST_INPUTS = 200
+"""Inputs of a file that are named on the page."""
 NUMPY = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
 
 
@@ -64,8 +64,9 @@ def _onnx(path: Path, schema: Schema | None, text: bool, shaped: bool) -> Loadin
         )
         return Loading(path.name, code, "Needs onnxruntime only.")
     code = f'import tutelage as tl\n{_rows(schema, text)}\nstudent = tl.open_teacher("{path.name}")\nprint(student.answer(rows))'
-    named = ", ".join(f"{one.name} ({one.type.removeprefix('tensor(').removesuffix(')')})" for one in inputs[:FEW])
-    more = f" and {len(inputs) - FEW:,} more" if len(inputs) > FEW else ""
+    named = ", ".join(f"{one.name} ({one.type.removeprefix('tensor(').removesuffix(')')})" for one in inputs[:MOST_INPUTS])
+    beyond = len(inputs) - MOST_INPUTS
+    more = f" and {beyond:,} more, which InferenceSession(...).get_inputs() lists" if beyond > 0 else ""
     days = "; dates are days since 1970" if schema is not None and any(column.type == "date" for column in schema.columns) else ""
     return Loading(path.name, code, f"Any runtime of ONNX takes it without tutelage. Its inputs: {named}{more}{days}.")
 

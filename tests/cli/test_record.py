@@ -97,7 +97,7 @@ def test_a_pickle_needs_trust_and_the_error_says_why(flowers, here, user_error):
         ({"teacher": "teacher.docx"}, "cannot tell what kind of teacher teacher.docx is"),
         ({"teacher": "no_such_module:f"}, "there is no module no_such_module"),
         ({"--data": "nowhere.parquet"}, "there is no file nowhere.parquet"),
-        ({"--data": "rows.xlsx"}, "expected a .parquet, .csv, .tsv, .jsonl or .npy file"),
+        ({"--data": "rows.xlsx"}, "expected a .parquet, .csv, .tsv, .jsonl, .npy or .npz file"),
         ({"--truth": "specie"}, "Did you mean species?"),
         ({"--truth": "petal width (cm)"}, "was fitted on rows with the column 'petal width (cm)', the ground truth"),
         ({"--top-k": "3"}, "top_k is 3; expected 1 to 2"),

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 from pages import ROOT, blocks, check_command
+from short_runs import shortened
 
-from tutelage.exporters.proof import edge_cases
 from tutelage.workflow.distillation.evidence import finals
-from tutelage.workflow.distillation.reporting import teacher_cost
-from tutelage.workflow.distillation.searching import search
 
 QUICK = "--trials 4 --seeds 2"
 
@@ -32,22 +30,18 @@ def test_the_first_commands_lead_from_a_pickled_pipeline_to_a_report_and_exporte
     if not any(map(shutil.which, ("gcc", "clang"))):
         pytest.skip("gcc or clang is not installed; scripts/tools installs both")
     monkeypatch.chdir(tmp_path)
-    for module, name in ((finals, "SECONDS"), (finals, "SECONDS_IF_NO_LIMIT"), (search, "SECONDS_OF_A_TRIAL"), (teacher_cost, "SECONDS")):
-        monkeypatch.setattr(module, name, 0.05)
     monkeypatch.setattr(finals, "MOST_CANDIDATES", 1)  # which would be tried where no student meets the limits
-    monkeypatch.setattr(edge_cases, "ROWS", 500)  # on which a file is compared with its student, besides edge cases
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     shown = [block for block in blocks(ROOT / "README.md", "bash") if "distill teacher.pkl" in block.text]
     assert len(shown) == 2
-    for block in shown:
-        for line in block.text.replace("\\\n", " ").splitlines():
+    with shortened():
+        for line in "".join(block.text for block in shown).replace("\\\n", " ").splitlines():
             if line == "python examples/loans.py":  # which test_examples runs as it is
                 make_few_loans()
-                continue
-            quick = f"{line} {QUICK}" if " distill " in line else line
-            check_command(
-                quick if "--students" in line or " distill " not in line else f"{quick} --students tree,logistic", "", "README.md"
-            )
+            elif " distill " in line:
+                check_command(f"{line} {QUICK}" if "--students" in line else f"{line} {QUICK} --students tree,logistic", "", "README.md")
+            else:
+                check_command(line, "", "README.md")
     run, small = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("run", "small"))
     assert run["chosen"] in {arm["name"] for arm in run["arms"]}
     assert [one["file"] for one in run["exports"]] == ["student.onnx"]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from short_runs import shortened, small_distillation
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from torch import nn
@@ -61,8 +62,6 @@ def killed_after(seconds, folder, distill):
 
 def kill_and_compare(place, kills):
     """Kill a run at random moments, one after the other, until it is finished; the script of the test below."""
-    from conftest import shortened, small_distillation  # in a process of its own
-
     distill = partial(small_distillation().distill, trials=2)
     random, stored = np.random.default_rng(kills), {}
     with shortened():

@@ -24,6 +24,8 @@ from tutelage.data.row_arrays import array_of
 
 RARE = 10
 """Categories with fewer rows than this share a single column."""
+BLOCK = 1024
+"""Rows of pictures that are searched for fractions at a time."""
 
 
 def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None = None) -> Pipeline:
@@ -115,7 +117,7 @@ class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ShapeError(f"the rows have shape {rows.shape}; expected (rows, ...).")
         self.row_shape_ = tuple(map(int, rows.shape[1:]))
         self.fractions_ = bool(rows.dtype.kind == "f" and _has_fractions(rows))
-        self.largest_ = float(np.fmax.reduce(np.abs(rows.astype(np.float64, copy=False)), axis=None, initial=0.0))
+        self.largest_ = _largest(rows)
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -141,7 +143,7 @@ class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return f"whole numbers ({rows.dtype})", f"fractions up to {self.largest_:g}"
         if self.fractions_ or self.largest_ <= 1 or rows.dtype.kind != "f" or not _has_fractions(rows):
             return None
-        largest = float(np.fmax.reduce(np.abs(rows), axis=None))
+        largest = _largest(rows)
         return (f"fractions up to {largest:g}", f"whole numbers up to {self.largest_:g}") if largest <= 1 else None
 
 
@@ -153,7 +155,14 @@ def _row_array(rows: Any) -> NDArray[Any]:
 
 
 def _has_fractions(rows: NDArray[Any]) -> bool:
-    return bool(((rows != np.rint(rows)) & np.isfinite(rows)).any())
+    parts = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+    return any(bool(((part != np.rint(part)) & np.isfinite(part)).any()) for part in parts)
+
+
+def _largest(rows: NDArray[Any]) -> float:
+    """The largest absolute number; 0 if there is none."""
+    ends = [float(end.reduce(rows, axis=None)) for end in (np.fmin, np.fmax)] if rows.size else [0.0]
+    return max(0.0, *(abs(end) for end in ends if not np.isnan(end)))
 
 
 class Levels(TransformerMixin, BaseEstimator):  # type: ignore[misc]

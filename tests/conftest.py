@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import sysconfig
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ settings.load_profile("explore" if os.environ.get("TUTELAGE_EXPLORE") else "same
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--reverse", action="store_true", help="run the tests in the opposite order: none may need another before it")
+    parser.addoption("--all", action="store_true", help="run every case of the tests marked exhaustive, of which few are run otherwise")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -36,8 +38,27 @@ def pytest_xdist_setupnodes() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("all") and not any("::" in argument for argument in config.args):
+        _leave_out_cases(config, items)
     if config.getoption("reverse"):
         items.reverse()
+
+
+def _leave_out_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `exhaustive`; of the cases of a test marked `exhaustive(every=n)`, all but each n-th."""
+    seen: Counter[str] = Counter()
+    left_out = []
+    for item in items:
+        marker = item.get_closest_marker("exhaustive")
+        if marker is not None:
+            test = item.nodeid.partition("[")[0]
+            if "every" not in marker.kwargs or seen[test] % marker.kwargs["every"]:
+                left_out.append(item)
+            seen[test] += 1
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        names = {item.nodeid for item in left_out}
+        items[:] = [item for item in items if item.nodeid not in names]
 
 
 @pytest.fixture(autouse=True)

@@ -37,6 +37,8 @@ from .students.distilled import DistilledRegressor as DistilledRegressor
 from .students.linear import SoftLogistic as SoftLogistic
 from .students.multilabel import PerLabel as PerLabel
 from .students.networks.mlp import SoftMLP as SoftMLP
+from .students.networks.torch_network import TorchClassifier as TorchClassifier
+from .students.networks.torch_network import TorchRegressor as TorchRegressor
 from .students.saved.save_load import load_student as load_student
 from .students.saved.save_load import save_student as save_student
 from .students.trees import SoftForest as SoftForest

@@ -116,6 +116,7 @@ def test_rows_of_a_file_are_drawn_in_parts_and_the_sample_is_reported(tmp_path, 
     assert "200 of 600 rows, seed 3" in str(found)
 
 
+@pytest.mark.fitted_anew
 def test_the_same_seed_gives_the_same_findings(digits):
     first, second = (preflight(digits.teacher(), digits.rows, digits.labels, rows=150, seed=1) for _ in range(2))
     assert first.to_json() == second.to_json()
@@ -157,6 +158,7 @@ def test_an_unfitted_teacher_raises(digits):
         preflight(Ridge(), digits.rows)
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("kind", ["logits", "probabilities"])
 @pytest.mark.parametrize("classes", [2, 3, 10, 50])
 def test_a_teacher_that_is_right_by_construction_gives_no_error(kind, classes):

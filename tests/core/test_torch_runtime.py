@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -116,3 +117,17 @@ def test_a_training_inherits_neither_gradient_mode_nor_autocast_nor_random_state
             assert not torch.is_autocast_enabled("cpu")
             draws.append(torch.rand(3))
     assert torch.equal(*draws)
+
+
+def test_trainings_in_several_threads_end_as_alone():
+    def train(seed):
+        with torch_runtime.training_state(seed, threads_count=1):
+            return torch.stack([torch.rand(100).sum() for _ in range(200)])
+
+    before, counts = torch.get_rng_state(), thread_counts()
+    alone = [train(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        beside = list(pool.map(train, range(4)))
+    assert all(map(torch.equal, alone, beside))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert thread_counts() == counts

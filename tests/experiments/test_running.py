@@ -99,7 +99,7 @@ def made_again(*_, **__):
     raise AssertionError("what the cache should hold was made again")
 
 
-@pytest.mark.parametrize("recipe", ["moons", "mnist"])
+@pytest.mark.parametrize("recipe", ["moons", pytest.param("mnist", marks=pytest.mark.exhaustive)])
 def test_a_second_run_makes_nothing_again_and_finds_the_same(recipe, request, tmp_path, monkeypatch):
     finished, cached = request.getfixturevalue(recipe), Store.cached
     with monkeypatch.context() as patch:

@@ -115,8 +115,12 @@ CHECKS: dict[str, Callable[[str, Path], None]] = {
 }
 
 
+LONG = ("any_teacher.py", "distilled_grid.py", "schemes.py")
+SCRIPTS = [pytest.param(path.name, marks=pytest.mark.exhaustive if path.name in LONG else ()) for path in sorted(EXAMPLES.glob("*.py"))]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("script", sorted(path.name for path in EXAMPLES.glob("*.py")))
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_an_example_runs_and_what_it_prints_is_right(script, run_script, tmp_path):
     ran = run_script(EXAMPLES / script, tmp_path)
     assert ran.returncode == 0, ran.stderr

@@ -74,6 +74,11 @@ def probabilities_after(kind: Any, **settings: tuple[str, Callable[[], Any]]) ->
     return Door(call, {"X": X, "y": P, "sample_weight": ("targets", lambda: np.ones(ROWS)), "at": X, **settings})
 
 
+def line(inputs: int, outputs: int, bias: bool) -> torch.nn.Module:
+    """A network of one layer."""
+    return torch.nn.Linear(inputs, outputs, bias=bias)
+
+
 TREE = {
     "max_leaf_nodes": ("count", always(4)),
     "max_depth": ("count", always(3)),
@@ -110,6 +115,17 @@ def students() -> dict[str, Door]:
         "validation_fraction": ("number", always(0.2)),
         "random_state": ("count", always(0)),
     }
+    network = {
+        "module": ("model", always(line)),
+        "learning_rate": ("number", always(0.01)),
+        "weight_decay": ("number", always(0.0)),
+        "epochs": ("size", always(2)),
+        "batch_size": ("count", always(8)),
+        "validation_fraction": ("number", always(0.2)),
+        "patience": ("count", always(1)),
+        "random_state": ("count", always(0)),
+        "bias": ("switch", always(True)),
+    }
     logistic = {
         "C": ("number", always(1.0)),
         "fit_intercept": ("switch", always(True)),
@@ -132,6 +148,9 @@ def students() -> dict[str, Door]:
     def regresses(X: Any, y: Any, at: Any, **given: Any) -> Any:
         return tl.DistilledRegressor(**given).fit(X, y).predict(at)
 
+    def values_of_network(X: Any, y: Any, sample_weight: Any, at: Any, **given: Any) -> Any:
+        return tl.TorchRegressor(**given).fit(X, y, sample_weight=sample_weight).predict(at)
+
     weights = {"sample_weight": ("targets", lambda: np.ones(ROWS))}
     return {
         "SoftTree": probabilities_after(tl.SoftTree, **TREE),
@@ -142,6 +161,8 @@ def students() -> dict[str, Door]:
         "SoftBoosting": probabilities_after(tl.SoftBoosting, engine=("name", always("lightgbm")), **boosting),
         "SoftBoosting with XGBoost": probabilities_after(tl.SoftBoosting, engine=("name", always("xgboost")), **boosting),
         "SoftMLP": probabilities_after(tl.SoftMLP, **mlp),
+        "TorchClassifier": probabilities_after(tl.TorchClassifier, **network),
+        "TorchRegressor": Door(values_of_network, {"X": X, "y": VALUES, **weights, "at": X, **network}),
         "SoftTargets": probabilities_after(tl.SoftTargets, estimator=("model", LogisticRegression), negligible=("number", always(0.01))),
         "PerLabel": probabilities_after(tl.PerLabel, estimator=("model", lambda: tl.SoftTree(max_leaf_nodes=3))),
         "DistilledClassifier": Door(classifies, {"X": X, "y": Y, "at": X, **weights, **distilled, "temperature": ("number", always(2.0))}),

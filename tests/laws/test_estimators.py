@@ -9,12 +9,19 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch import nn
 
 import tutelage as tl
 
 pytestmark = pytest.mark.slow
 
+
+def network(inputs, outputs):
+    return nn.Sequential(nn.Linear(inputs, 8), nn.ReLU(), nn.Linear(8, outputs))
+
+
 BOOSTERS = [tl.SoftBoosting(engine=engine, n_estimators=10, n_jobs=1) for engine in ("lightgbm", "xgboost") if find_spec(engine)]
+TORCH = [make(network, epochs=25, batch_size=16, learning_rate=0.03) for make in (tl.TorchClassifier, tl.TorchRegressor)]
 EXACT = LogisticRegression(tol=1e-10, max_iter=10_000)
 ESTIMATORS: list[Any] = [
     tl.SoftTree(),
@@ -35,6 +42,7 @@ ESTIMATORS: list[Any] = [
     tl.DistilledClassifier(EXACT, EXACT),
     tl.DistilledClassifier(GaussianNB(), LogisticRegression()),
     tl.DistilledRegressor(Ridge(), Ridge()),
+    *TORCH,
 ]
 
 # One check is expected to fail, and only of students of which it cannot be true: that a row of weight two is two rows, to the last digit.
@@ -44,6 +52,8 @@ WEIGHED = "check_sample_weight_equivalence_on_{}_data"
 WHY = {
     tl.SoftForest: "rows are drawn for each tree by their place, so another number of rows is another draw",
     tl.SoftMLP: "rows are shuffled into batches by their place, and float32 sums depend on the order",
+    tl.TorchClassifier: "rows are shuffled into batches by their place",
+    tl.TorchRegressor: "rows are shuffled into batches by their place",
     tl.SoftBoosting: "the engines add up float32 gradients, whose rounding settles ties between splits",
 }
 

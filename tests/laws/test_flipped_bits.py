@@ -186,7 +186,9 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("flips", [pytest.param(60, id="few"), pytest.param(500, id="many", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "flips", [pytest.param(60, id="few"), pytest.param(500, id="many", marks=[pytest.mark.slow, pytest.mark.exhaustive])]
+)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_flipped_bit_is_noticed_or_changes_no_answer(kind, flips, tmp_path):
     stored = kind(tmp_path)

@@ -25,6 +25,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from threadpoolctl import threadpool_limits
+from torch import nn
 
 from tutelage.core.answers import AnswerForm
 from tutelage.evaluation.evaluate import evaluate
@@ -35,6 +36,7 @@ from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.networks.mlp import SoftMLP
+from tutelage.students.networks.torch_network import TorchClassifier
 from tutelage.students.trees import SoftForest, SoftTree
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.ensembles import ensemble
@@ -51,6 +53,7 @@ STUDENTS = [
     SoftBoosting(n_estimators=2, n_jobs=1),
     SoftBoosting(engine="xgboost", n_estimators=2, n_jobs=1),
     SoftMLP(hidden_layer_sizes=(2,), epochs=1),
+    TorchClassifier(nn.Linear(2, 2), epochs=1),
     SoftTargets(GaussianNB()),
     PerLabel(SoftTree()),
 ]

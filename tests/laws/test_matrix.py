@@ -122,6 +122,7 @@ def assert_sound(student: Any, labels: SoftLabels, rows: Any) -> None:
     assert (np.asarray(student.predict(rows)) == known).all()
 
 
+@pytest.mark.exhaustive(every=5)
 @pytest.mark.parametrize("name", STUDENTS)
 def test_any_teacher_of_classes_teaches_any_student(of_classes, name):
     labels, rows = record(of_classes.teacher, of_classes.rows), of_classes.rows
@@ -138,6 +139,7 @@ def test_any_teacher_of_classes_teaches_any_student(of_classes, name):
     assert agreement(student, of_classes) > max(0.7, agreement(control, of_classes) + 0.1)
 
 
+@pytest.mark.exhaustive(every=5)
 def test_any_teacher_of_classes_teaches_a_network(of_classes):
     labels, rows = record(of_classes.teacher, of_classes.rows), of_classes.rows
     if of_classes.of != "numbers":
@@ -149,6 +151,7 @@ def test_any_teacher_of_classes_teaches_a_network(of_classes):
     assert agreement(student, of_classes) > max(0.7, agreement(control, of_classes) + 0.1)
 
 
+@pytest.mark.exhaustive(every=5)
 @pytest.mark.parametrize("name", IN_ONE)
 def test_any_teacher_of_classes_and_a_student_are_one_estimator(of_classes, name):
     labels, rows = record(of_classes.teacher, of_classes.rows), of_classes.rows
@@ -168,6 +171,7 @@ def labels_alike(p: Any, lesson: TeachingCase) -> float:
     return float(((p > 0.5) == (lesson.teacher.answer(lesson.rows) > off)).mean())
 
 
+@pytest.mark.exhaustive(every=5)
 @pytest.mark.parametrize("name", [*LABEL_BY_LABEL, *IN_ONE, "network"])
 def test_any_teacher_of_labels_teaches_any_student(of_labels, name):
     labels, rows = record(of_labels.teacher, of_labels.rows), of_labels.rows
@@ -194,6 +198,7 @@ def test_a_student_of_one_class_a_row_refuses_labels_that_are_each_on_or_off(of_
         taught(clone(STUDENTS[name]), labels, of_labels.rows)
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_any_teacher_of_values_teaches_any_regressor(of_values, name):
     labels, rows = record(of_values.teacher, of_values.rows), of_values.rows
@@ -213,6 +218,7 @@ def test_any_teacher_of_values_teaches_any_regressor(of_values, name):
         assert ((learnt.predict(rows) - values) ** 2).mean() < 0.5 * chance
 
 
+@pytest.mark.exhaustive(every=5)
 def test_any_teacher_of_values_teaches_a_network(of_values):
     labels, rows = record(of_values.teacher, of_values.rows), of_values.rows
     said = of_values.teacher.answer(rows)

@@ -99,6 +99,7 @@ CASES = [
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize(("make", "stacked", "way"), CASES)
 def test_every_student_of_a_sweep_is_the_one_that_fit_alone_would_give(make, stacked, way):
     lists = {"temperature": [1.0, 4.0], "soft_weight": [0.4, 1.0], "lr": [0.01, 0.05]}

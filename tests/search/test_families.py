@@ -5,11 +5,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from torch import nn
 
 from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput
 from tutelage.search.families import families_of, family_named
 from tutelage.students.by_name import CLASSIFIERS, REGRESSORS
+from tutelage.students.networks.mlp import SoftMLP
+from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
 
 NAMES: dict[Task, list[str]] = {"binary": list(CLASSIFIERS), "multilabel": list(CLASSIFIERS), "regression": list(REGRESSORS)}
 
@@ -54,6 +57,7 @@ def test_students_of_the_users_come_with_their_space():
         ({3: LogisticRegression()}, r"students names a student 3; expected a text"),
         ({"mine": LogisticRegression}, r"the student 'mine' is .*; expected a scikit-learn estimator, unfitted"),
         ({"mine": (LogisticRegression(), {"c": [1]})}, r"has no setting 'c'"),
+        ({"mine": (lambda inputs, width: None, {"depth": [1]})}, r"has no setting 'depth' to search"),
         (["tree", {"tree": DecisionTreeClassifier()}], "students holds two of the name 'tree'"),
         (["tree", np.eye(2)], "students holds"),
     ],
@@ -61,3 +65,42 @@ def test_students_of_the_users_come_with_their_space():
 def test_what_is_no_student_is_refused(given, match):
     with pytest.raises(BadInput, match=match):
         families_of(given, "binary")
+
+
+def net(inputs, outputs, width=8):
+    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, outputs))
+
+
+def test_torch_networks_are_students_with_a_space_of_their_own_or_the_usual_one():
+    given = {
+        "function": net,
+        "class": (nn.Linear, {"learning_rate": [0.1, 0.2]}),
+        "network": nn.Linear(2, 2),
+        "searched": (net, {"width": [2, 4], "epochs": [3]}),
+        "estimator": TorchClassifier(net, epochs=7),
+    }
+    families = {family.name: family for family in families_of(given, "binary")}
+    usual = {"learning_rate", "weight_decay"}
+    spaces = {name: set(family.space.distributions) for name, family in families.items()}
+    assert spaces == {"function": usual, "class": {"learning_rate"}, "network": usual, "searched": {"width", "epochs"}, "estimator": usual}
+    assert {family.columns for family in families.values()} == {"scaled"}
+    student = families["searched"].student({"width": 4}, seed=3, rows=10**6)
+    assert (student.get_params()["width"], student.epochs, student.batch_size, student.random_state) == (4, 10, 256, 3)
+    assert families["searched"].student({"epochs": 3}, seed=3, rows=10**6).epochs == 3
+    assert families["searched"].module({"width": 4, "temperature": 2.0}).keywords == {"width": 4}
+    assert families["network"].module({}) is not None
+    assert family_named("tree", "binary").module({}) is None
+
+
+def test_one_network_learns_all_labels_and_another_values():
+    assert families_of({"net": net}, "multilabel")[0].estimator.multilabel
+    own = TorchClassifier(net)
+    assert families_of({"net": own}, "multilabel")[0].estimator.multilabel
+    assert not own.multilabel
+    assert isinstance(families_of({"net": net}, "regression")[0].estimator, TorchRegressor)
+
+
+def test_a_network_of_the_users_keeps_its_own_epochs():
+    families = families_of({"torch": TorchClassifier(net, epochs=7, batch_size=5), "numpy": SoftMLP(epochs=7, batch_size=5)}, "binary")
+    students = [family.student({}, seed=0, rows=100) for family in families]
+    assert [(one.epochs, one.batch_size) for one in students] == [(7, 5), (7, 5)]

@@ -131,6 +131,8 @@ VARIANTS = {
     "rows": (PLAIN, lambda: {"X": ROWS + 1}, "data"),
     "ground truth": (PLAIN, lambda: {"y": 2 - LABELS, "objective": None}, "data"),
     "teacher": (PLAIN, lambda: {"labels": TEACHERS[1]}, "data"),
+    "sample weights": (lambda: {"sample_weight": np.ones(60)}, lambda: {"sample_weight": np.arange(60.0)}, "sample weights"),
+    "no sample weights": (lambda: {"sample_weight": np.ones(60)}, PLAIN, "sample weights"),
     "width": (PLAIN, lambda: {"net": network(lambda: nn.Sequential(nn.Linear(4, 7), nn.ReLU(), nn.Linear(7, 3)))}, "network"),
     "attribute": (PLAIN, lambda: {"net": network(lambda: Scaled(2.0))}, "network"),
     "dropout": (

@@ -286,3 +286,57 @@ def test_rows_or_classes_that_do_not_fit_the_network_are_refused():
 def test_rows_that_are_no_numbers_are_refused(rows):
     with pytest.raises(BadInput, match="a network takes numbers"):
         TorchStudent(small(), classes=NAMES).predict(rows)
+
+
+def full_batch(X, labels, *, network=None, **settings):
+    student = TorchStudent(network or small(), classes=NAMES)
+    sgd = partial(torch.optim.SGD, lr=0.5)
+    return student.fit(X, labels, epochs=20, batch_size=len(X), optimizer=sgd, **settings)
+
+
+@pytest.mark.parametrize("weights", [np.repeat([2, 1], [30, 40]), np.repeat([0.5, 0.25], [30, 40])])
+def test_a_row_of_weight_two_counts_as_two_rows(weights):
+    probabilities = TEACHER.form.probabilities(TEACHER.answer(ROWS)).astype(np.float64)
+    weighted = full_batch(ROWS, probabilities, sample_weight=weights)
+    repeated = full_batch(np.concatenate([ROWS, ROWS[:30]]), np.concatenate([probabilities, probabilities[:30]]))
+    np.testing.assert_allclose(weighted.predict_proba(ROWS), repeated.predict_proba(ROWS), atol=1e-6)
+    assert np.abs(weighted.predict_proba(ROWS) - full_batch(ROWS, probabilities).predict_proba(ROWS)).max() > 1e-3
+
+
+def test_weights_are_those_of_the_rows_of_views_and_of_datasets():
+    weights, dataset = np.linspace(0, 1, 70), TensorDataset(INPUTS)
+    settings = {"epochs": 3, "batch_size": 16, "sample_weight": weights}
+    whole = TorchStudent(small()).fit(ROWS, TEACHER, **settings).predict_proba(ROWS)
+    for rows in (dataset, DataLoader(dataset, batch_size=16, shuffle=True)):
+        np.testing.assert_allclose(TorchStudent(small()).fit(rows, TEACHER, **settings).predict_proba(ROWS), whole, atol=1e-5)
+    pictures = ROWS.reshape(70, 2, 2)
+    views = Views(pictures, Affine(shift=0, degrees=0), count=2, plain_first=True)
+    teacher = as_teacher(nn.Sequential(nn.Flatten(), BIG), classes=NAMES)
+
+    def of_views(weights):
+        student = TorchStudent(nn.Sequential(nn.Flatten(), small()))
+        return student.fit(views, teacher, epochs=2, sample_weight=weights).predict_proba(pictures)
+
+    assert np.array_equal(of_views(None), of_views(np.ones(70)))
+    assert not np.allclose(of_views(None), of_views(weights))
+
+
+def test_the_share_for_validation_is_weighted_too():
+    student = TorchStudent(small()).fit(ROWS, y=DECIDED, epochs=4, validation=0.3, sample_weight=np.where(DECIDED == "a", 5.0, 0.1))
+    scores = student.fit_.scores[:, 0]
+    assert scores.min() >= 0
+    assert scores.max() <= 21  # a sum of weights of mean 1
+    assert any(score % 1 for score in scores)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "match"),
+    [
+        (np.ones(3), ShapeError, "expected one weight for each of 70 rows"),
+        (np.repeat([-1.0, 1.0], 35), BadInput, "negative numbers"),
+        (np.repeat([0.0, 1.0], [69, 1]), BadInput, "has a sample_weight of zero"),
+    ],
+)
+def test_unusable_weights_are_refused(weights, error, match):
+    with pytest.raises(error, match=match):
+        TorchStudent(small()).fit(ROWS, TEACHER, validation=0.5, sample_weight=weights)

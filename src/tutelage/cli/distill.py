@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FILE, FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, show_warning, teacher_options
+from tutelage.cli.options import (
+    FILE,
+    FOLDER,
+    RowsOptions,
+    as_options,
+    class_weights,
+    debug_option,
+    echo,
+    json_option,
+    rows_options,
+    show_warning,
+    teacher_options,
+)
 from tutelage.cli.settings import arguments_without
 from tutelage.core.progress import DisplayedStages
 
@@ -40,13 +52,26 @@ def _students(text: str | None) -> list[Any] | None:
 @click.argument("teacher")
 @rows_options
 @click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows; it is not used as a feature.")
+@click.option(
+    "--class-weight",
+    multiple=True,
+    metavar="CLASS=WEIGHT",
+    callback=lambda context, option, given: class_weights(given),
+    help="What mistakes cost: balanced, or weights of classes such as fraud=10,ok=1, which multiply those of their rows.",
+)
 @click.option("--test", type=FILE, help="Rows that choose nothing; a fifth of the data if not given.")
 @click.option("--pool", type=FILE, help="Rows without ground truth, which the teacher labels.")
+@click.option(
+    "--unlabelled",
+    type=click.Choice(["pool", "drop"]),
+    help="Rows without ground truth: pool lets the teacher label them, drop leaves them out; refused if not given.",
+)
 @click.option("--train", type=FILE, help="Rows that the teacher was trained on, to say how many test rows it has seen.")
 @click.option(
     "--students",
     metavar="NAMES",
-    help="Students to try, separated by commas: tree, forest, logistic, boosting, mlp, linear, or module:object for your own.",
+    help="Students to try, separated by commas: tree, forest, logistic, boosting, mlp, linear, or module:object for an "
+    "estimator or a torch network of your own.",
 )
 @click.option("--max-size", metavar="SIZE", help="Largest size of the exported file, such as 64kB.")
 @click.option("--max-latency", metavar="TIME", help="Longest time for one row in the exported file, such as 20us.")
@@ -71,8 +96,10 @@ def distill(
     teacher: str,
     given_rows: RowsOptions,
     weight: str | None,
+    class_weight: Any,
     test: Path | None,
     pool: Path | None,
+    unlabelled: str | None,
     train: Path | None,
     students: str | None,
     max_size: str | None,
@@ -109,7 +136,18 @@ def distill(
     limits = Limits(max_size, max_latency, max_drop)
     with stages.stage("open"):
         file = given_rows.open(weight=weight)
-        problem = problem_of_files(teacher, file, source, test=test, pool=pool, train=train, group=group, time=time)
+        problem = problem_of_files(
+            teacher,
+            file,
+            source,
+            test=test,
+            pool=pool,
+            train=train,
+            group=group,
+            time=time,
+            unlabelled=unlabelled,
+            class_weight=class_weight,
+        )
     plan = plan_of(
         problem.form.task,
         has_truth=problem.has_truth,
@@ -125,7 +163,7 @@ def distill(
     if only_plan:
         with stages.stage("try the students"):
             planned = dry_run(problem, plan)
-        echo(dumps({"schema": 1, **asdict(planned)}) if as_json else str(planned), nl=not as_json)
+        echo(dumps({"schema": 1, **asdict(planned)}) if as_json else as_options(str(planned)), nl=not as_json)
         return
     try:
         found = distilled(problem, plan, out, stages)

@@ -109,6 +109,25 @@ def token_classes(given: Sequence[str]) -> dict[str | None, Any]:
     return {logged: int(name) if whole and name is not None else name for logged, name in pairs}
 
 
+def class_weights(given: Sequence[str]) -> str | dict[str, float] | None:
+    """Parse the weights of classes, CLASS=WEIGHT separated by commas or one by one; the word balanced stays."""
+    if not given:
+        return None
+    if [text.strip() for text in given] == ["balanced"]:
+        return "balanced"
+    found: dict[str, float] = {}
+    for text in given:
+        pairs = _CLASS_WEIGHTS.findall(text)
+        if "".join(f"{name}={weight}{end}" for name, weight, end in pairs) != text:
+            raise click.BadParameter(f"{text!r} is neither balanced nor weights of classes; write CLASS=WEIGHT, for example fraud=10,ok=1.")
+        found |= {name.strip(): float(weight) for name, weight, _ in pairs}
+    return found
+
+
+_CLASS_WEIGHTS = re.compile(r"(.+?)=(\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*)(,|$)")
+"""A class, its weight, and a comma or the end: names may hold commas."""
+
+
 def setting(text: str) -> tuple[str, Any]:
     """Parse NAME=VALUE; the value is a number, true, false, none, a list, or otherwise a text."""
     name, sign, value = text.partition("=")
@@ -208,7 +227,8 @@ def _with(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) 
 
 
 OPTION_ARGUMENTS = (
-    "answers|classes|content|data|drop|id|kind|labels|mapping|max_drop|precision|repeated|rest|soft_weight|task|teacher|top_k|truth|weight"
+    "answers|class_weight|classes|content|data|drop|id|kind|labels|mapping|max_drop|precision|repeated|rest|soft_weight|task|teacher|"
+    "top_k|truth|unlabelled|weight"
 )
 """Python arguments named in error messages that are options of the command line."""
 

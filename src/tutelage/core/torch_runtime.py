@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,15 +23,19 @@ if TYPE_CHECKING:
     from torch import Tensor, device, dtype, nn
 
 
+_ONE_AT_A_TIME = RLock()
+"""Torch has one random state a process, and one number of threads."""
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Run a block with a torch seed, and restore the caller's random states afterwards, those of GPUs in use included.
 
-    Initial weights, dropout masks and shuffles inside the block depend on `seed` alone.
+    Initial weights, dropout masks and shuffles inside the block depend on `seed` alone: such blocks of other threads wait for its end.
     """
     torch = require("torch")
     gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=gpus):
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=gpus):
         torch.manual_seed(seed)
         yield
 

@@ -192,16 +192,23 @@ class TableFile:
             return Rows(source.count, lambda start, stop: _texts(source.part(names, start, stop), self.path, start), "list of texts")
         return rows_of(source, names)
 
-    def truth_values(self) -> NDArray[Any] | None:
+    def truth_values(self, *, gaps: bool = False) -> NDArray[Any] | None:
         """The ground truth: (rows,) for one column, (rows, columns) for more and for an array of several, None if there is none.
+
+        Args:
+            gaps: return None for an empty cell.
 
         Raises:
             BadInput: an empty cell.
         """
         if not self.truth:
             return None
-        columns = [self.values(name) for name in self.truth]
+        columns = [self.values(name, gaps=gaps) for name in self.truth]
         return columns[0] if len(columns) == 1 else np.column_stack(columns)
+
+    def is_empty(self, name: str) -> bool:
+        """Whether all cells of a column are empty."""
+        return self.source is not None and all(map(is_missing, self.source.part([name], 0, self.source.count).column(0).to_pylist()))
 
     def weights(self) -> NDArray[np.float64] | None:
         """(rows,) weights of the rows, None if there are none.
@@ -216,8 +223,12 @@ class TableFile:
             raise BadInput(f"column {self.weight!r} of {self.path} does not hold weights; expected finite numbers of 0 or more, not all 0.")
         return cells.astype(np.float64)
 
-    def values(self, name: str) -> NDArray[Any]:
+    def values(self, name: str, *, gaps: bool = False) -> NDArray[Any]:
         """(rows,) values of one column.
+
+        Args:
+            name: of the column.
+            gaps: return None for an empty cell, in an array of objects.
 
         Raises:
             BadInput: an empty cell. ShapeError: an array of a .npz file that has not one entry for each row.
@@ -231,6 +242,8 @@ class TableFile:
         table = self.source.part([name], 0, self.source.count)
         cells = table.column(0).to_pylist()
         empty = [row for row, cell in enumerate(cells) if is_missing(cell)]
+        if empty and gaps:
+            return np.array([None if is_missing(cell) else cell for cell in cells], dtype=object)
         if empty:
             raise BadInput(f"column {name!r} of {self.path} has {len(empty)} empty cells (first: row {empty[0]}); fill or drop those rows.")
         return np.asarray(cells)

@@ -10,6 +10,7 @@ import numpy as np
 
 INSIDE = (
     "network",
+    "network_",
     "student_",
     "best_estimator_",
     "booster_",

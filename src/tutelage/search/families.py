@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,10 +14,11 @@ from sklearn.utils import get_tags
 
 from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, require, shown
+from tutelage.core.stored.tree_nodes import instances_in
 from tutelage.search.spaces import Space, space_of
 from tutelage.students.by_name import NEED_SCALING, student_named
-from tutelage.students.networks.mlp import SoftMLP
-from tutelage.students.networks.mlp_regressor import NetworkRegressor
+from tutelage.students.networks.torch_estimator import TorchEstimator, is_module
+from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
 
 ROW_VISITS = 1_500_000
 """Rows that a network sees in training: epochs times rows, within 10 to 100 epochs."""
@@ -38,6 +40,7 @@ class Family:
         space: what is searched.
         columns: scaled and one-hot for linear models and networks, codes for trees, raw for pipelines of the user's.
         untuned: values of searched settings in the first trial, where they are not the estimator's own.
+        paced: whether epochs and batch size follow the number of rows; an estimator of the user's keeps its own.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Family:
     space: Space
     columns: Columns
     untuned: Mapping[str, Any] = field(default_factory=dict)
+    paced: bool = False
 
     @property
     def takes_sparse(self) -> bool:
@@ -54,10 +58,17 @@ class Family:
     def student(self, settings: Mapping[str, Any], *, seed: int, rows: int) -> Any:
         """An unfitted student with these settings and this seed, for so many training rows."""
         student = clone(self.estimator)
-        network = getattr(student, "estimator", student)  # several labels have a student each
-        if isinstance(network, SoftMLP | NetworkRegressor):
+        if self.paced:
+            network = getattr(student, "estimator", student)  # several labels have a student each
             network.set_params(epochs=int(np.clip(ROW_VISITS / rows, 10, 100)), batch_size=64 if rows < MANY_ROWS else 256)
         return with_seed(student.set_params(**self.space.decoded(settings)), seed)
+
+    def module(self, settings: Mapping[str, Any]) -> Any:
+        """What builds the torch network of a student with these settings, as `load_student` takes it; None for other students."""
+        searched = {name: value for name, value in settings.items() if name in self.space.distributions}
+        student = clone(self.estimator).set_params(**self.space.decoded(searched))
+        found = next(instances_in(student, TorchEstimator), None)
+        return None if found is None else partial(found.module, **found.arguments) if found.arguments else found.module
 
 
 def with_seed(student: Any, seed: int) -> Any:
@@ -70,7 +81,8 @@ def families_of(given: Any, task: Task) -> tuple[Family, ...]:
     """Families from what the user wrote.
 
     Args:
-        given: a name, an estimator's name with the estimator and its space as a dict, or a list of both.
+        given: a name, a dict from a name of the user's to an estimator or a torch network (or a function that builds one), with or
+            without its space, or a list of both.
         task: of the teacher.
 
     Raises:
@@ -88,7 +100,7 @@ def families_of(given: Any, task: Task) -> tuple[Family, ...]:
     for entry in entries:
         if not isinstance(entry, str | Mapping):
             raise BadInput(f"students holds {shown(entry)}; expected {EXPECTED}.")
-        each = [family_named(entry, task)] if isinstance(entry, str) else [_own(name, one) for name, one in entry.items()]
+        each = [family_named(entry, task)] if isinstance(entry, str) else [_own(name, one, task) for name, one in entry.items()]
         twice = next((family.name for family in each if family.name in found and isinstance(entry, Mapping)), None)
         if twice is not None:
             raise BadInput(f"students holds two of the name {twice!r}; give each a name of its own.")
@@ -98,15 +110,30 @@ def families_of(given: Any, task: Task) -> tuple[Family, ...]:
     return tuple(found.values())
 
 
-def _own(name: Any, given: Any) -> Family:
-    """A family of the user's own estimator."""
+def _own(name: Any, given: Any, task: Task) -> Family:
+    """A family of the user's own estimator or torch network."""
     if not isinstance(name, str) or not name:
         raise BadInput(f"students names a student {shown(name)}; expected a text.")
     estimator, space = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
-    if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
-        raise BadInput(f"the student {name!r} is {shown(estimator)}; expected a scikit-learn estimator, unfitted, and its space.")
+    paced = is_module(estimator)
+    if paced:
+        estimator = TorchRegressor(estimator) if task == "regression" else TorchClassifier(estimator)
+    elif isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+        raise BadInput(
+            f"the student {name!r} is {shown(estimator)}; expected a scikit-learn estimator, unfitted, or a torch network, or a function "
+            "that builds one, and its space."
+        )
+    if isinstance(estimator, TorchEstimator):
+        space = space or _space_of_networks()
+    if isinstance(estimator, TorchClassifier) and task == "multilabel":
+        estimator = clone(estimator).set_params(multilabel=True)  # one network learns all labels
     columns: Columns = "raw" if isinstance(estimator, Pipeline) else "scaled"
-    return Family(name, estimator, space_of(space, list(estimator.get_params()), of=name), columns)
+    return Family(name, estimator, space_of(space, list(estimator.get_params()), of=name), columns, paced=paced)
+
+
+def _space_of_networks() -> dict[str, Any]:
+    real = require("optuna.distributions").FloatDistribution
+    return {"learning_rate": real(3e-4, 3e-2, log=True), "weight_decay": real(1e-5, 1e-1, log=True)}
 
 
 def family_named(name: str, task: Task) -> Family:
@@ -124,6 +151,7 @@ def family_named(name: str, task: Task) -> Family:
         space_of({f"{prefix}{setting}": one for setting, one in space.items()}, list(student.get_params()), of=name),
         "scaled" if name in NEED_SCALING else "coded",
         {f"{prefix}{setting}": value for setting, value in untuned.items()},
+        paced=name == "mlp",
     )
 
 

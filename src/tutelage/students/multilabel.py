@@ -10,13 +10,13 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils.validation import _num_samples
 
-from tutelage.core.answers import AnswerForm, label_array, labels_of, two_columns
+from tutelage.core.answers import two_columns
 from tutelage.core.arrays import Floats, check_weights
 from tutelage.data.row_arrays import target_array
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 from tutelage.students.any_estimator import SoftTargets, WrapperClassifier
 from tutelage.students.checked import check_fitted
-from tutelage.students.soft_classifier import SoftClassifier
+from tutelage.students.soft_classifier import SoftClassifier, label_targets
 
 
 class PerLabel(WrapperClassifier):
@@ -76,10 +76,8 @@ class PerLabel(WrapperClassifier):
             return super().fit(X, y, classes=classes, sample_weight=sample_weight)
         X = self._checked(X, reset=True)
         rows = _num_samples(X)
-        form = AnswerForm("probabilities", "multilabel", labels_of(range(array.shape[1]) if classes is None else classes))
-        probabilities = form.check(array, rows, "the soft targets")
+        self.classes_, probabilities = label_targets(array, rows, classes)
         weights = check_weights(sample_weight, rows)
-        self.classes_ = label_array(form.classes)
         self.estimators_ = [self._fit_label(X, column, weights) for column in probabilities.T]
         return self
 

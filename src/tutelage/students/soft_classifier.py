@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, assert_all_finite, column_or_1d, validate_data
 
-from tutelage.core.answers import label_array, of_classes
+from tutelage.core.answers import AnswerForm, label_array, labels_of, of_classes
 from tutelage.core.arrays import Floats, check_probabilities, check_weights, one_hot
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, reported_as_ours
 from tutelage.data.row_arrays import array_of, target_array
@@ -145,6 +145,18 @@ def soft_targets(y: ArrayLike, rows: int, classes: ArrayLike | None = None) -> t
     else:
         named, targets = _of_labels(array)
     return named, targets
+
+
+def label_targets(y: Any, rows: int, classes: ArrayLike | None = None) -> tuple[NDArray[Any], Floats]:
+    """The names of the labels, and (rows, labels) probabilities that each is on.
+
+    Raises:
+        NotProbabilities: numbers outside 0 to 1. ShapeError: another number of rows. LabelMismatch: classes do not match the columns.
+    """
+    sparse: bool = issparse(y)
+    array = y.toarray() if sparse else target_array(y)
+    form = AnswerForm("probabilities", "multilabel", labels_of(range(array.shape[-1]) if classes is None else classes))
+    return label_array(form.classes), form.check(array, rows, "the soft targets")
 
 
 def _named_columns(matrix: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], Floats]:

@@ -37,6 +37,7 @@ class BatchLoss:
         student_hidden: the outputs of the student's layers for the batch, as `capturing` records them.
         teacher_hidden: calls the teacher's network on a batch and returns the outputs of its layers; None if the objective reads none.
         precision: "bfloat16" runs the network under autocast.
+        weights: (rows,) how much the loss of each row counts, of mean 1, on the device; None if all count alike.
     """
 
     network: Callable[[Tensor], Any]
@@ -48,10 +49,15 @@ class BatchLoss:
     student_hidden: Mapping[str, Tensor] = field(default_factory=dict)
     teacher_hidden: Callable[[Batch], Mapping[str, Tensor]] | None = None
     precision: str = "float32"
+    weights: Tensor | None = None
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         """The weighted losses of the batch, by term."""
-        return self.objective.weighted(self.signals(batch))
+        losses = self.objective.weighted(self.signals(batch))
+        if self.weights is None:
+            return losses
+        weights = self.weights.index_select(0, batch.rows.to(self.weights.device))
+        return {name: loss * weights for name, loss in losses.items()}
 
     def signals(self, batch: Batch) -> Signals:
         """The signals of a batch, which the objective reads.

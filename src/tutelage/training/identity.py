@@ -18,7 +18,7 @@ from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
-from tutelage.training.feeding.sources import TrainingData
+from tutelage.training.feeding.sources import TrainingData, row_count
 from tutelage.training.settings import TrainingSettings
 
 ITEMS_READ = 32
@@ -48,6 +48,7 @@ def training_identity(
     return {
         "data": data_identity(data),
         "validation rows": None if validation is None else data_identity(validation),
+        "sample weights": None if data.weights is None else content_hash([data.weights, validation and validation.weights]),
         "teacher": None if teacher is None else identified(teacher),
         "network": f"{type(network).__name__} {_of(architecture(network), 'the network')}",
         "output": None if output is None else _of(output, "output"),
@@ -115,12 +116,8 @@ def initial_weights(network: nn.Module) -> str:
 
 def data_identity(data: TrainingData) -> str:
     """The number of rows, and a hash of the rows, their answers and their ground truth."""
-    rows = f"{_count(data.rows)} rows"
+    rows = f"{row_count(data.rows)} rows"
     return f"{rows} {content_hash([_rows(data.rows), data.answers, data.truth])}"
-
-
-def _count(rows: Any) -> int:
-    return len(rows.dataset if hasattr(rows, "collate_fn") else rows)
 
 
 def _rows(rows: Any) -> Any:

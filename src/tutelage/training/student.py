@@ -96,6 +96,7 @@ class TorchStudent:
         labels: Any = None,
         y: Any = None,
         *,
+        sample_weight: Any = None,
         validation: float | tuple[Any, ...] | None = None,
         device: str | torch.device | None = None,
         backend: Backend | None = None,
@@ -114,6 +115,8 @@ class TorchStudent:
                 A live teacher is queried once for all rows, in eval mode; if X is a Dataset, it is queried for every batch, with the
                 student's inputs. Or an array of probabilities, (rows, classes), if the student was given its classes.
             y: the ground truth, if the objective reads it: (rows,) class names, (rows, labels) of 0 and 1, or values.
+            sample_weight: (rows,) how much the loss of each row counts; all alike if not given. Only their ratios matter. A share of the
+                rows for validation is weighted too.
             validation: the share of the rows that select the epoch, drawn by the seed; or (X, y), or (X, None, labels)
                 without ground truth. The epoch with the fewest errors is selected; without ground truth, or for values, the epoch with
                 the lowest loss.
@@ -139,7 +142,10 @@ class TorchStudent:
         objective = self.objective or (hard_cross_entropy() if teacher is None else soft_cross_entropy())
         form = form_to_learn(teacher, y, self.form, objective)
         data, validation_data = split_validation(
-            training_data(X, teacher, None if y is None else truth_tensor(y, form)), validation, form, seed=settings.seed
+            training_data(X, teacher, None if y is None else truth_tensor(y, form)).weighted(sample_weight),
+            validation,
+            form,
+            seed=settings.seed,
         )
         self.set_form(form)
         network = placed(self.network, backend.device if device is None and backend is not None else device)
@@ -158,6 +164,7 @@ class TorchStudent:
             data.teacher_answers(teacher, objective, train_device),
             None if data.truth is None else data.truth.to(train_device),
             precision=settings.precision,
+            weights=_on(train_device, data.weights),
         )
         saving = None
         if checkpoints is not None:
@@ -203,7 +210,8 @@ class TorchStudent:
 
     def _validation(self, data: TrainingData, form: AnswerForm, network: nn.Module) -> Validation:
         """The validation rows, after checking that the network returns valid answers for them."""
-        validation = replace(data.validation(form, network), output=self.output or _identity)
+        weights = _on(torch_runtime.device_of(network), data.weights)
+        validation = replace(data.validation(form, network), output=self.output or _identity, weights=weights)
         first = Batch(validation.inputs[:2], torch.arange(min(2, len(validation.inputs))))
         with torch_runtime.evaluating(network):
             answers = called(network, validation.output, first)
@@ -217,7 +225,7 @@ class TorchStudent:
             BadInput: rows that are not numbers, or sparse. ShapeError: rows of a width that the network does not take, or
                 another number of logits than classes.
         """
-        logits = self._answers(inputs)
+        logits = self.outputs(inputs)
         return _known(sigmoid(logits) if self.form is not None and self.form.task == "multilabel" else softmax(logits))
 
     def predict(self, inputs: Any) -> NDArray[Any]:
@@ -227,14 +235,19 @@ class TorchStudent:
             BadInput, ShapeError: as `predict_proba`.
         """
         if self.form is not None and self.form.task == "regression":
-            values = _known(self._answers(inputs))
+            values = _known(self.outputs(inputs))
             return values[:, 0] if values.shape[1] == 1 else values
         probabilities = self.predict_proba(inputs)
         if self.form is not None and self.form.task == "multilabel":
             return np.asarray(probabilities > 0.5, dtype=np.int64)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
-    def _answers(self, inputs: Any) -> Floats:
+    def outputs(self, inputs: Any) -> Floats:
+        """(rows, ...) -> (rows, columns) float32: what the network returns, logits or values.
+
+        Raises:
+            BadInput, ShapeError: as `predict_proba`.
+        """
         rows = inputs if isinstance(inputs, Tensor) else torch_runtime.tensor_of(_numbers(inputs))
         try:
             raw = torch_runtime.answers_of(self.network, torch_runtime.network_input(self.network, rows), output=self.output or _identity)
@@ -307,6 +320,10 @@ def _known(answers: Floats) -> Floats:
             "the rows hold NaN, inf or numbers that are too large for it."
         )
     return answers
+
+
+def _on(device: torch.device, weights: Tensor | None) -> Tensor | None:
+    return None if weights is None else weights.to(device, torch.float32)
 
 
 def _identity(answers: Any) -> Any:

@@ -25,31 +25,36 @@ class Validation:
         by: the score. "errors" counts misclassified rows; "loss" is the mean cross-entropy, which varies less if rows are few and
             noisy; "label losses" is the mean binary cross-entropy of the labels; "squares" is the mean squared error.
         output: extracts the answers from what the network returns.
+        weights: (rows,) how much each row counts, of mean 1; None if all count alike.
     """
 
     inputs: Tensor
     targets: Tensor
     by: Literal["errors", "loss", "label losses", "squares"] = "errors"
     output: Callable[[Any], Tensor] = lambda returned: returned
+    weights: Tensor | None = None
 
     def score(self, network: nn.Module) -> Tensor:
         """(copies,) float64 on the CPU, the score of the network or of each copy of a stack, lower is better; inf if an answer is NaN."""
         answers = upcast(torch_runtime.answers_of(network, self.inputs, output=self.output))
-        score = self._score(answers).double()
+        losses = self._losses(answers)
+        losses = losses if self.weights is None else losses * self.weights
+        score = (losses.sum(dim=-1) if self.by == "errors" else losses.mean(dim=-1)).double()
         return score.masked_fill(answers.isnan().any(-1).any(-1), torch.inf).reshape(-1).cpu()
 
-    def _score(self, answers: Tensor) -> Tensor:
+    def _losses(self, answers: Tensor) -> Tensor:
+        """(rows,) or (copies, rows), what each row adds to the score."""
         if self.by == "squares":
-            return (answers - self.targets).square().mean(dim=(-1, -2))
+            return (answers - self.targets).square().mean(dim=-1)
         if self.by == "label losses":
             targets = self.targets.expand_as(answers)
-            return nn.functional.binary_cross_entropy_with_logits(answers, targets, reduction="none").mean(dim=(-1, -2))
+            return nn.functional.binary_cross_entropy_with_logits(answers, targets, reduction="none").mean(dim=-1)
         if self.by == "errors":
-            return (answers.argmax(dim=-1) != self.targets).sum(dim=-1)
+            return answers.argmax(dim=-1) != self.targets
         log_probs = torch.log_softmax(answers, dim=-1)
         if self.targets.ndim == 2:
-            return -(log_probs * self.targets).sum(dim=-1).mean(dim=-1)
-        return -log_probs[..., torch.arange(len(self.targets)), self.targets].mean(dim=-1)
+            return -(log_probs * self.targets).sum(dim=-1)
+        return -log_probs[..., torch.arange(len(self.targets)), self.targets]
 
 
 class BestWeights:

@@ -13,11 +13,12 @@ from tutelage.checks import memorised
 from tutelage.checks.answers import determinism
 from tutelage.checks.preflight import asks_made_rows
 from tutelage.core.arrays import Floats
-from tutelage.core.environment import environment
+from tutelage.core.environment import PACKAGES, environment
 from tutelage.search.families import ROW_VISITS, Family
 from tutelage.softlabels.querying import query
 from tutelage.workflow.distillation.evidence.every_seed import CONTROLS
 from tutelage.workflow.distillation.given.answered import is_recorded, more_rows
+from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.part import Part, part_of
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Places, Split, parts_of, split
@@ -33,7 +34,6 @@ TIMED_ROWS = 1000
 """Rows on which each student is fitted to time it."""
 ASKED_ROWS = (100, 400)
 """Rows on which the teacher is timed: what a call costs in any case is the same in both."""
-PACKAGES = ("tutelage", "scikit-learn", "optuna", "onnxruntime", "skl2onnx", "pandas", "torch", "lightgbm", "jinja2", "matplotlib")
 CHECKED_ROWS = 2000
 """Rows of each set that the checks ask the teacher, at most."""
 LATENCY_SECONDS = 1.5
@@ -81,6 +81,7 @@ class DryRun:
             ("Students", ", ".join(self.students)),
             ("Budget", f"{self.settings['trials']} trials of each arm, then {self.settings['seeds']} seeds"),
             ("Limits", limits),
+            *([("Weights", self.settings["weights"])] if self.settings["weights"] else []),
             ("Exports", ", ".join(f"student{end}" for end in self.settings["exports"])),
             ("Time", f"about {duration(self.seconds['total'])} on this machine, alone on it ({steps})"),
             ("Installed", ", ".join(f"{name} {version}" for name, version in self.installed.items())),
@@ -99,7 +100,7 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
     train, validation = parts_of(problem, found, seed=plan.seed)
     more, are = more_rows(problem, found)
     every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=f"{more:,} {are}" if more else "")
-    few, seconds_a_row = _few(problem, train, validation)
+    few, seconds_a_row = _few(problem, found, train, validation)
     usable = usable_students(plan, every, few)
     arms = [arm for arm in every if arm.name in usable.families]
     recorded = is_recorded(problem)
@@ -136,8 +137,9 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
             "seeds": plan.seeds,
             "limits": [limit for limit in limits if limit[1] is not None],
             "exports": list(plan.exports),
+            "weights": _weights(problem, found),
         },
-        installed={name: version for name, version in environment(*PACKAGES).items() if name in PACKAGES},
+        installed={name: version for name, version in environment().items() if name in PACKAGES},
     )
 
 
@@ -155,6 +157,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 * 0.9 else f"{seconds / 3600:.1f} hours"
 
 
+def _weights(problem: Problem, found: Split) -> str:
+    """How rows count, in words; "" if all count the same."""
+    by_class = ", ".join(f"{name} {weight:.3g}" for name, weight in weights_by_name(found.class_weights, problem.form).items())
+    own = problem.given.weights is not None
+    return " times ".join([*(["those of the rows"] if own else []), *([f"those of the classes ({by_class})"] if by_class else [])])
+
+
 def _checked_rows(problem: Problem, found: Split) -> int:
     """About the number of rows that the checks ask the teacher."""
     sets = [min(CHECKED_ROWS, len(places)) for places in (found.development, found.test)]
@@ -164,14 +173,15 @@ def _checked_rows(problem: Problem, found: Split) -> int:
     return sum(sets) + again + made
 
 
-def _few(problem: Problem, train: Places, validation: Places) -> tuple[Prepared, float]:
+def _few(problem: Problem, found: Split, train: Places, validation: Places) -> tuple[Prepared, float]:
     """A few rows to fit students to, and the seconds that the teacher takes for a row."""
     random = np.random.default_rng(0)
     trained, validated = (np.sort(random.permutation(places)[:TIMED_ROWS]) for places in (train, validation))
     _answers(problem, trained[:2])  # what it does once
     seconds = _seconds_a_row(problem, trained)
-    parts = [part_of(problem.given.take(places), _answers(problem, places), problem.form) for places in (trained, validated)]
-    more = Part(parts[0].rows, parts[0].answers)
+    weights = found.class_weights
+    parts = [part_of(problem.given.take(places), _answers(problem, places), problem.form, weights) for places in (trained, validated)]
+    more = Part(parts[0].rows, parts[0].answers, weights=parts[0].weights)
     return Prepared(problem.form, parts[0], parts[1], more, problem.schema, isinstance(problem.given.rows, list)), seconds
 
 

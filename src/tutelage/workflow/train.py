@@ -31,7 +31,7 @@ from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.columns import levels_of, with_columns
-from tutelage.students.saved.save_load import load_student, save_student
+from tutelage.students.saved.save_load import loaded_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA, read_trained, student_file
 from tutelage.students.temperature import Targets, Taught, fit_at_temperature
@@ -41,7 +41,6 @@ from tutelage.workflow.feature_guards import check_features, check_leaves
 from tutelage.workflow.open_answers import columns_known_to, in_columns_of
 
 STUDENT_FILE = "student.skops"
-PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "skops", "torch", "lightgbm", "xgboost")
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,12 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
     return record
 
 
-def open_trained(folder: Path) -> tuple[TrainedStudent, dict[str, Any]]:
+def open_trained(folder: Path, module: Any = None) -> tuple[TrainedStudent, dict[str, Any]]:
     """Open a student that `train` wrote, and read its run.json. Nothing in the folder is executed.
+
+    Args:
+        folder: the folder.
+        module: builds its torch network, where the file has the weights alone.
 
     Raises:
         BadInput: the folder does not exist, or was not written by `train`. DamagedFile: its files are damaged or of
@@ -115,7 +118,7 @@ def open_trained(folder: Path) -> tuple[TrainedStudent, dict[str, Any]]:
     """
     record = read_trained(folder)
     path = student_file(folder, record["file"])
-    student = load_student(path)
+    student = loaded_student(path, module)
     if not isinstance(student, TrainedStudent):
         raise DamagedFile(f"{path} holds a {type(student).__name__}; expected a student written by `tutelage train`. Train again.")
     return student, record
@@ -204,7 +207,7 @@ def _record(spec: TrainingSpec, labels: LabelFolder, data: TableFile, student: T
         },
         "data": data_entry(data),
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
-        "environment": environment(*PACKAGES),
+        "environment": environment(),
     }
 
 

@@ -57,6 +57,7 @@ def test_arms_differ_in_what_they_match_alone():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_quick_run_learns_within_the_budget(tiny):
     assert [arm["name"] for arm in tiny.results["arms"]] == ["teacher", "student-hard", "student-soft"]
     for name in ("student-hard", "student-soft"):
@@ -66,6 +67,7 @@ def test_a_quick_run_learns_within_the_budget(tiny):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_saved_students_are_those_that_were_measured(tiny):
     assert sorted(path.name for path in (tiny.folder / "students").iterdir()) == [
         f"student-{kind}-seed{seed}.safetensors" for kind in ("hard", "soft") for seed in (0, 1)
@@ -73,6 +75,7 @@ def test_saved_students_are_those_that_were_measured(tiny):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_run_tells_what_its_students_make_as_they_learnt(tiny):
     images, rows = load_mnist(), recipe.QUICK.test_rows
     inputs, labels = torch.from_numpy(pixels(images.test_images[:rows])), images.test_labels[:rows]

@@ -1,3 +1,6 @@
+import sys
+from threading import Event, Thread
+
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
@@ -13,6 +16,7 @@ import tutelage as tl
 from tutelage.core.errors import BadInput
 from tutelage.exporters.export import export
 from tutelage.exporters.program.build import program_of
+from tutelage.exporters.program.foreign import silenced
 from tutelage.exporters.program.operations import OnnxPart
 from tutelage.exporters.proof import edge_cases
 from tutelage.exporters.subject.subject import subject_of
@@ -68,3 +72,24 @@ def test_estimators_without_a_conversion_are_refused_in_one_sentence(model, sent
     with pytest.raises(BadInput, match=sentence):
         export(model, tmp_path / "model.onnx", check_on=X)
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_one_thread_silences_another_does_not_restore():
+    before, inside, leave = sys.stdout, [Event(), Event()], [Event(), Event()]
+
+    def silent(place):
+        with silenced():
+            inside[place].set()
+            leave[place].wait(10)
+
+    threads = [Thread(target=silent, args=(place,)) for place in (0, 1)]
+    for place, thread in enumerate(threads):
+        thread.start()
+        inside[place].wait(0.3)  # the second one has to wait for the first
+    for place, thread in enumerate(threads):
+        leave[place].set()
+        inside[place].wait(10)
+        if place == 0:
+            thread.join(10)
+    threads[1].join(10)
+    assert sys.stdout is before

@@ -3,6 +3,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -17,6 +18,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from torch import nn
 
 import tutelage as tl
 from tutelage.core.answers import AnswerForm
@@ -256,3 +258,36 @@ def test_what_would_be_computed_otherwise_is_refused(student, sentence):
         warnings.simplefilter("ignore")
         with pytest.raises(BadInput, match=sentence):
             lowered(student, X)
+
+
+class Own(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.inner, self.outer = nn.Linear(inputs, 4), nn.Linear(4, outputs)
+
+    def forward(self, rows):
+        return self.outer(torch.tanh(self.inner(rows)) + 0.5)
+
+
+def layers(inputs, outputs):
+    return nn.Sequential(nn.Linear(inputs, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Linear(4, outputs))
+
+
+@pytest.mark.parametrize("module", [layers, Own])
+def test_torch_networks_are_exported_with_the_steps_before_them(module, tmp_path):
+    far = FRAME[["far", "whole"]]
+    truth = np.where(far["whole"] > 2, "b", "a")
+    student = make_pipeline(StandardScaler(), tl.TorchClassifier(module, epochs=3, learning_rate=0.1, random_state=0)).fit(far, truth)
+    program = lowered(student, far)
+    assert (program.partly_single, program.dtype) == (True, np.float64)
+    file, _ = exported(student, far, tmp_path)
+    np.testing.assert_allclose(file.answer(far.to_numpy()), student.predict_proba(far), atol=1e-6)
+
+
+def test_torch_networks_of_labels_and_of_values_are_exported(tmp_path):
+    settings = {"epochs": 3, "learning_rate": 0.1, "random_state": 0}
+    labels = tl.TorchClassifier(layers, multilabel=True, **settings).fit(X, P[3] > 0.3)
+    exported(labels, X, tmp_path)
+    values = tl.TorchRegressor(layers, **settings).fit(X, 1000 + 5 * np.column_stack([Y, -Y]))
+    exported(values, X, tmp_path)
+    assert not lowered(tl.TorchRegressor(nn.Linear(3, 1).double(), **settings).fit(X, Y), X).partly_single

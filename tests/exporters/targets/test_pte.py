@@ -48,11 +48,18 @@ def test_a_convolution_runs_in_executorch_as_in_torch_for_any_number_of_rows(tmp
     assert proof.runtime.startswith("ExecuTorch 1.")
     assert proof.rows == 300  # in parts of 256 and 44 rows
     assert proof.worst_difference < 1e-5
-    again = export(small_convolution(), tmp_path / "again.pte", check_on=PICTURES)
-    assert again.sha256 == record.sha256
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
+def test_it_is_written_in_the_same_bytes(tmp_path):
+    pytest.importorskip("executorch", reason="ExecuTorch is not installed: scripts/tools installs it")
+    once, again = (export(small_convolution(), tmp_path / f"{name}.pte", check_on=PICTURES) for name in ("once", "again"))
+    assert once.sha256 == again.sha256
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_another_network_in_the_file_is_noticed(tmp_path, monkeypatch):
     pytest.importorskip("executorch", reason="ExecuTorch is not installed: scripts/tools installs it")
     written = foreign.answering_network
@@ -63,6 +70,7 @@ def test_another_network_in_the_file_is_noticed(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_damaged_file_is_one_sentence(tmp_path, monkeypatch):
     pytest.importorskip("executorch", reason="ExecuTorch is not installed: scripts/tools installs it")
     monkeypatch.setattr(pte, "_lowered", lambda program: b"no program")
@@ -71,6 +79,7 @@ def test_a_damaged_file_is_one_sentence(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_file_of_8_bits_is_judged_by_its_decisions_and_records_what_it_loses(tmp_path, monkeypatch):
     pytest.importorskip("executorch", reason="ExecuTorch is not installed: scripts/tools installs it")
     student, rows = small_convolution(), RNG.normal(size=(600, 1, 8, 8)).astype(np.float32)

@@ -60,3 +60,14 @@ def test_figures_beside_weighted_ones_say_that_rows_count_alike(binary, figures)
     for text in (calibration_of, disagreement_of):
         assert "Rows count alike here, whatever their weights." in text(binary, replace(figures, weighted=True))
         assert "weights" not in text(binary, figures)
+
+
+def test_the_summary_says_how_rows_count(binary):
+    def summary(**rows):
+        return summary_of(replace(binary, rows={**binary.rows, **rows}))
+
+    assert summary(weighted=True).endswith(" Rows count by their own weights in every figure.")
+    of_classes = summary(class_weights={"no": 1.0, "yes": 12.5})
+    assert "Rows count by the weights of their class in every figure (no 1, yes 12.5); the teacher decides by its prob" in of_classes
+    assert "their own weights times those of their class" in summary(weighted=True, class_weights={"no": 1.0, "yes": 2.0})
+    assert "f 5 and 4 more)" in summary(class_weights={name: float(place) for place, name in enumerate("abcdefghij")})

@@ -28,12 +28,16 @@ def forest(rows, truth):
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory):
+def teacher():
+    """A good one, of many other rows."""
+    return forest(X[OTHER], Y[OTHER])
+
+
+@pytest.fixture(scope="module")
+def planted(teacher, tmp_path_factory):
     """Few labelled rows, a large pool, and a good teacher."""
     into = tmp_path_factory.mktemp("planted") / "run"
-    return tl.distill(
-        forest(X[OTHER], Y[OTHER]), X[GIVEN], Y[GIVEN], pool=X[POOL], test=(X[TEST], Y[TEST]), into=into, **{**SMALL, "seeds": 5}
-    )
+    return tl.distill(teacher, X[GIVEN], Y[GIVEN], pool=X[POOL], test=(X[TEST], Y[TEST]), into=into, **{**SMALL, "seeds": 5})
 
 
 def comparison(found, b):
@@ -61,8 +65,7 @@ def test_the_curve_of_a_planted_gain_rises_and_the_advice_rests_on_it(planted):
     assert {"more rows", "better teacher"} <= {one.about for one in planted.record.advice}
 
 
-def test_more_seeds_are_a_second_look_that_is_said_and_corrected(planted):
-    teacher = forest(X[OTHER], Y[OTHER])
+def test_more_seeds_are_a_second_look_that_is_said_and_corrected(teacher, planted):
     rows = {"pool": X[POOL], "test": (X[TEST], Y[TEST])}
     again = tl.distill(teacher, X[GIVEN], Y[GIVEN], **rows, into=planted.folder, **{**SMALL, "seeds": 6})
     assert [look.seeds for look in again.record.looks] == [5, 6]
@@ -72,15 +75,16 @@ def test_more_seeds_are_a_second_look_that_is_said_and_corrected(planted):
     assert [len(arm.seeds) for arm in again.arms if arm.kind != "teacher"] == [6] * (len(again.arms) - 1)
 
 
-def test_a_teacher_whose_answers_were_exchanged_between_rows_is_refused():
+def test_a_teacher_whose_answers_were_exchanged_between_rows_is_refused(tmp_path):
     teacher = forest(X[OTHER], np.random.default_rng(0).permutation(Y[OTHER]))
     with pytest.raises(SelfCheckFailed, match="accuracy"):
-        tl.distill(teacher, X[GIVEN], Y[GIVEN], test=(X[TEST], Y[TEST]), **SMALL)
+        tl.distill(teacher, X[GIVEN], Y[GIVEN], test=(X[TEST], Y[TEST]), into=tmp_path / "run", **SMALL)
 
 
 @pytest.mark.parametrize("train", [None, X[TEST]])
-def test_a_teacher_that_was_trained_on_the_test_rows_is_called_out(train):
-    found = tl.distill(forest(X[TEST], Y[TEST]), X[TEST], Y[TEST], train=train, **SMALL)
+def test_a_teacher_that_was_trained_on_the_test_rows_is_called_out(train, tmp_path):
+    few = {**SMALL, "trials": 1, "seeds": 2}
+    found = tl.distill(forest(X[TEST], Y[TEST]), X[TEST], Y[TEST], train=train, into=tmp_path / "run", **few)
     if train is None:
         assert "answers the test rows as if it was trained on them" in found.verdict
     else:
@@ -88,9 +92,9 @@ def test_a_teacher_that_was_trained_on_the_test_rows_is_called_out(train):
     assert "too good" in found.verdict
 
 
-def test_weights_count_in_the_test_figures():
+def test_weights_count_in_the_test_figures(teacher, unchecked, tmp_path):
     weights = np.r_[np.ones(500), np.full(500, 1e-6)]
-    teacher, rows = forest(X[OTHER], Y[OTHER]), {"sample_weight": np.ones(200)}
-    found = tl.distill(teacher, X[GIVEN], Y[GIVEN], test=(X[TEST], Y[TEST], weights), **rows, **SMALL)
+    given = {"sample_weight": np.ones(200), "test": (X[TEST], Y[TEST], weights), "into": tmp_path / "run", **SMALL}
+    found = tl.distill(teacher, X[GIVEN], Y[GIVEN], **given)
     right = found.student.predict(X[TEST][:500]) == Y[TEST][:500]
     assert found.chosen.test["accuracy"][0] == pytest.approx(right.mean(), abs=1e-3)

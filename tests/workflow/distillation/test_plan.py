@@ -1,9 +1,12 @@
+from types import FunctionType
+
 import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from torch import nn
 
 from tutelage.core.errors import BadInput
 from tutelage.workflow.distillation.distill import plan_of
@@ -46,3 +49,23 @@ def test_values_of_a_space_that_are_printed_alike_are_told_apart():
     decoded = [space.decoded({"class_weight": text})["class_weight"] for text in space.distributions["class_weight"].choices]
     assert decoded[0] is near
     assert decoded[1] is far
+
+
+def net(inputs, outputs, width=8):
+    return nn.Linear(inputs, outputs)
+
+
+def biased(inputs, outputs, width=8):
+    return nn.Linear(inputs, outputs, bias=False)
+
+
+def test_networks_are_told_apart_by_their_code_and_their_weights():
+    same = FunctionType(net.__code__, globals(), "net", net.__defaults__)
+    other = FunctionType(biased.__code__, globals(), "net", net.__defaults__)
+    other.__qualname__ = "net"
+    line = nn.Linear(2, 2)
+    plans = [plan({"net": one}).identity() for one in (net, same, other, (net, {"width": [8]}), line, line, nn.Linear(2, 2))]
+    assert plans[0] == plans[1]
+    assert plans[4] == plans[5]
+    different = [plans[0], *plans[2:5], plans[6]]
+    assert all(one != two for place, one in enumerate(different) for two in different[:place])

@@ -1,47 +1,33 @@
 """A run that is killed anywhere goes on to the results that it would have had. TUTELAGE_KILLS=20 kills it more often."""
 
+import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_moons
-from sklearn.ensemble import RandomForestClassifier
+import torch
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from torch import nn
 
 import tutelage as tl
+from tutelage.checks.preflight import preflight
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, SelfCheckFailed
 from tutelage.core.records import dumps
+from tutelage.workflow.distillation import run
 from tutelage.workflow.distillation.folder import RunFolder
 from tutelage.workflow.distillation.searching.search import Judge
 
-X, Y = make_moons(300, noise=0.3, random_state=0)
-TEACHER = RandomForestClassifier(20, max_depth=5, random_state=0).fit(X[:100], Y[:100])
-SMALL = {"students": ["tree"], "trials": 2, "seeds": 2, "export": "py"}
-
-
-LATENCY = Judge.latency
-
-
-def without_timing(self, student, rows, *, seconds):
-    """The latency of a file where it is limited: every other measurement starts a process."""
-    return LATENCY(self, student, rows, seconds=seconds) if self.limits.latency is not None else None
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _untimed():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Judge, "latency", without_timing)
-        yield
-
-
-def distill(into, X=X[100:], y=Y[100:], teacher=TEACHER, **settings):
-    return tl.distill(teacher, X, y, into=into, **{**SMALL, **settings})
+pytestmark = pytest.mark.usefixtures("unchecked")
 
 
 def without_times(results):
@@ -56,11 +42,12 @@ def results_of(folder):
     return without_times(json.loads((folder / "results.json").read_text(encoding="utf-8")))
 
 
-def killed_after(seconds, folder, **settings):
+def killed_after(seconds, folder, distill):
     """Start the run in a process of its own, and kill it. Whether it had finished before."""
     child = os.fork()
     if child == 0:
-        distill(folder, **settings)
+        distill(folder)
+        (folder.parent / "modules.json").write_text(json.dumps(sorted(sys.modules)))
         os._exit(0)
     stop = time.monotonic() + seconds
     while time.monotonic() < stop:
@@ -74,17 +61,24 @@ def killed_after(seconds, folder, **settings):
 
 def kill_and_compare(place, kills):
     """Kill a run at random moments, one after the other, until it is finished; the script of the test below."""
-    Judge.latency = without_timing  # in a process of its own
-    random, started = np.random.default_rng(kills), time.monotonic()
-    assert killed_after(600, place / "alone")
-    seconds, stored = time.monotonic() - started, {}
-    for number in range(kills):
-        folder = place / f"killed-{number // 4}"  # killed up to four times before it is finished
-        killed_after(random.uniform(0, seconds / 2), folder)
-        stored |= {path: path.read_bytes() for path in folder.glob("work/**/*.json")}
-    for folder in sorted(place.glob("killed-*")):
-        assert killed_after(600, folder)
-        assert results_of(folder) == results_of(place / "alone"), folder
+    from conftest import shortened, small_distillation  # in a process of its own
+
+    distill = partial(small_distillation().distill, trials=2)
+    random, stored = np.random.default_rng(kills), {}
+    with shortened():
+        started = time.monotonic()
+        assert killed_after(600, place / "alone", distill)
+        for name in json.loads((place / "modules.json").read_text()):  # so that no other child has to import them
+            with suppress(ImportError):
+                importlib.import_module(name)
+        seconds = time.monotonic() - started
+        for number in range(kills):
+            folder = place / f"killed-{number // 4}"  # killed up to four times before it is finished
+            killed_after(random.uniform(0, seconds / 2), folder, distill)
+            stored |= {path: path.read_bytes() for path in folder.glob("work/**/*.json")}
+        for folder in sorted(place.glob("killed-*")):
+            assert killed_after(600, folder, distill)
+            assert results_of(folder) == results_of(place / "alone"), folder
     assert stored
     assert all(path.read_bytes() == content for path, content in stored.items())
 
@@ -97,96 +91,127 @@ def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
     subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path), kills], check=True, cwd=Path(__file__).parent)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    return distill(folder)
+def layers(inputs, outputs, width=4):
+    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(0.1), nn.Linear(width, outputs))
 
 
-def test_a_finished_run_is_read_and_not_made_again(finished):
-    before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")}
-    again = distill(finished.folder)
+class Stopped(Exception):
+    pass
+
+
+def test_a_stopped_run_of_torch_networks_goes_on_to_the_same_results(half_moons, tmp_path, monkeypatch):
+    estimator, calls = tl.TorchClassifier(layers, epochs=3, batch_size=32), []
+    settings = {"students": {"net": (estimator, {"width": [2, 4], "learning_rate": [0.01, 0.05]})}}
+    found = half_moons.distill(tmp_path / "alone", **settings)
+    assert {arm.student for arm in found.arms if arm.kind == "distilled"} == {"net"}
+
+    def stopping(self, student, rows):
+        calls.append(1)
+        if len(calls) in (3, 11):
+            raise Stopped
+        return size(self, student, rows)
+
+    size = Judge.size
+    monkeypatch.setattr(Judge, "size", stopping)
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            half_moons.distill(tmp_path / "stopped", **settings)
+    torch.manual_seed(9)  # of no effect
+    half_moons.distill(tmp_path / "stopped", **settings)
+    assert results_of(tmp_path / "stopped") == results_of(tmp_path / "alone")
+    student = tl.load_student(tmp_path / "stopped")
+    assert np.array_equal(student.predict_proba(half_moons.X), found.student.predict_proba(half_moons.X))
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """The folder of a copy of the finished run, to change."""
+    return shutil.copytree(finished.folder, tmp_path / "run")
+
+
+def test_a_finished_run_is_read_and_not_made_again(half_moons, finished, copied):
+    before = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
+    again = half_moons.distill(copied)
     assert dumps(again.record.to_json()) == dumps(finished.record.to_json())
-    assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == before
 
 
-def test_more_exports_go_on(finished, tmp_path):
-    found = distill(finished.folder, export=["py", "js"])
+def test_more_exports_go_on(half_moons, finished, copied):
+    found = half_moons.distill(copied, export=["py", "js"])
     assert [export.file for export in found.record.exports] == ["student.py", "student.js"]
     assert without_times(found.record.to_json()["arms"]) == without_times(finished.record.to_json()["arms"])
 
 
-@pytest.mark.parametrize(
-    ("changed", "named"),
-    [
-        ({"y": 1 - Y[100:]}, "other rows or another ground truth"),
-        ({"X": X[100:] + 1}, "other rows"),
-        ({"teacher": RandomForestClassifier(20, max_depth=4, random_state=0).fit(X[:100], Y[:100])}, "another teacher"),
-        ({"trials": 3}, "another number of trials"),
-        ({"students": ["tree", "logistic"]}, "other students"),
-        ({"limits": tl.Limits(size="1MB")}, "other limits"),
-        ({"metric": "brier"}, "another metric"),
-        ({"seed": 1}, "another seed"),
-        ({"export": "js"}, "another first export"),
-        ({"pool": X[:50]}, "another pool"),
-        ({"test": (X[:50], Y[:50])}, "other test rows"),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
-)
-def test_changed_inputs_are_refused_by_name(finished, changed, named):
+CHANGED = {
+    "y": (lambda given: {"y": 1 - given.y}, "other rows or another ground truth"),
+    "X": (lambda given: {"X": given.X + 1}, "other rows"),
+    "teacher": (lambda given: {"teacher": clone(given.teacher).set_params(max_depth=4).fit(given.X, given.y)}, "another teacher"),
+    "trials": (lambda given: {"trials": 3}, "another number of trials"),
+    "students": (lambda given: {"students": ["tree", "logistic"], "trials": 2}, "other students"),
+    "limits": (lambda given: {"limits": tl.Limits(size="1MB")}, "other limits"),
+    "metric": (lambda given: {"metric": "brier"}, "another metric"),
+    "seed": (lambda given: {"seed": 1}, "another seed"),
+    "export": (lambda given: {"export": "js"}, "another first export"),
+    "pool": (lambda given: {"pool": given.X[:50] + 1}, "another pool"),
+    "test": (lambda given: {"test": (given.X[:50] + 1, given.y[:50])}, "other test rows"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_changed_inputs_are_refused_by_name(half_moons, finished, name):
+    changed, named = CHANGED[name]
     with pytest.raises(BadInput, match=f"holds a run with .*{named}.*; pass what it was started with"):
-        distill(finished.folder, **changed)
+        half_moons.distill(finished.folder, **changed(half_moons))
 
 
-def test_measured_latencies_are_reused(tmp_path):
-    settings = {"y": None, "limits": tl.Limits(latency="1s"), "trials": 1}  # few arms: each measurement starts a process
-    distill(tmp_path / "run", **settings)
+def test_measured_latencies_are_reused(half_moons, tmp_path):
+    distill = partial(half_moons.distill, tmp_path / "run", y=None, limits=tl.Limits(latency="1s"))  # few arms
+    distill()
     measured = {path: path.read_bytes() for path in tmp_path.glob("run/work/**/*.json")}
     assert any(b'"latency_us": null' not in content for path, content in measured.items() if path.parent.name == "trials")
     (tmp_path / "run" / "results.json").unlink()
     again = next(path for path in measured if path.parent.name == "finals" and path.name.startswith("decisions"))
     again.unlink()
-    distill(tmp_path / "run", **settings)
+    distill()
     assert again.exists()
     assert {path for path, content in measured.items() if path.read_bytes() != content} <= {again}
 
 
-def test_a_damaged_result_is_not_read(finished, tmp_path):
-    folder = tmp_path / "damaged"
-    distill(folder)
-    path = folder / "results.json"
+def test_a_damaged_result_is_not_read(half_moons, copied):
+    path = copied / "results.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"accuracy"', '"precision"'), encoding="utf-8")
     with pytest.raises(DamagedFile, match=r"results\.json is damaged"):
-        distill(folder)
+        half_moons.distill(copied)
 
 
-def test_a_damaged_export_is_written_again(tmp_path):
-    folder = tmp_path / "run"
-    written = distill(folder).record.exports[0]
-    (folder / "student.py").write_text("", encoding="utf-8")
-    assert distill(folder).record.exports[0].sha256 == written.sha256
-    assert (folder / "student.py").stat().st_size == written.size_bytes
+def test_a_damaged_export_is_written_again(half_moons, finished, copied):
+    written = finished.record.exports[0]
+    (copied / "student.py").write_text("", encoding="utf-8")
+    assert half_moons.distill(copied).record.exports[0].sha256 == written.sha256
+    assert (copied / "student.py").stat().st_size == written.size_bytes
 
 
-def test_a_run_that_is_refused_leaves_nothing_behind(tmp_path):
+def test_a_run_that_is_refused_leaves_nothing_behind(half_moons, tmp_path, monkeypatch):
+    few = {"X": half_moons.X[:8], "y": half_moons.y[:8]}
     with pytest.raises(BadInput, match="rows to train on"):
-        distill(tmp_path / "a" / "b", X[:8], Y[:8])
+        half_moons.distill(tmp_path / "a" / "b", **few)
+    monkeypatch.setattr(run, "preflight", preflight)  # the real one
     constant = LogisticRegression().fit(np.zeros((4, 2)), [0, 1, 0, 1])
     with pytest.raises(SelfCheckFailed):
-        distill(tmp_path / "c", teacher=constant)
+        half_moons.distill(tmp_path / "c", teacher=constant)
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="rows to train on"):
-        distill(tmp_path / "empty", X[:8], Y[:8])
+        half_moons.distill(tmp_path / "empty", **few)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty"]
 
 
-def test_other_files_are_left_alone(tmp_path):
+def test_other_files_are_left_alone(half_moons, tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(CannotWrite, match="already holds other files"):
-        distill(tmp_path)
+        half_moons.distill(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_two_processes_do_not_share_a_folder(tmp_path):
+def test_two_processes_do_not_share_a_folder(half_moons, tmp_path):
     with RunFolder(tmp_path / "run").opened({}), pytest.raises(CannotWrite, match="another process works in"):
-        distill(tmp_path / "run")
+        half_moons.distill(tmp_path / "run")

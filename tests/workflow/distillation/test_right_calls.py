@@ -1,71 +1,64 @@
 """The containers of rows and settings that `distill` takes give the same results."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import make_moons
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 import tutelage as tl
-from tutelage.workflow.distillation.searching.search import Judge
 
-X, Y = make_moons(300, noise=0.3, random_state=0)
-FRAME = pd.DataFrame(X, columns=["a", "b"])
-TEACHER = RandomForestClassifier(20, max_depth=5, random_state=0).fit(FRAME[:100].to_numpy(), Y[:100])
-OF_FRAMES = RandomForestClassifier(20, max_depth=5, random_state=0).fit(FRAME[:100], Y[:100])
-ROWS, TRUTH = X[100:], Y[100:]
+pytestmark = pytest.mark.usefixtures("unchecked")
 
 
-@pytest.fixture(autouse=True)
-def _untimed(monkeypatch):
-    monkeypatch.setattr(Judge, "latency", lambda *given, seconds: None)  # a measurement starts a process
-
-
-def figures(teacher, X, y, **settings):
-    found = tl.distill(teacher, X, y, **{"students": ["tree"], "trials": 1, "seeds": 2, "export": "py", **settings})
+def figures(found):
     return {arm.name: arm.test["accuracy"] for arm in found.arms}
 
 
-@pytest.fixture(scope="module")
-def expected():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Judge, "latency", lambda *given, seconds: None)
-        return figures(TEACHER, ROWS, TRUTH)
-
-
-def test_tensors_lists_and_generators_are_taken(expected):
+def test_tensors_lists_and_generators_are_taken(half_moons, finished, tmp_path):
     torch = pytest.importorskip("torch")
-    assert figures(TEACHER, torch.tensor(ROWS), torch.tensor(TRUTH)) == expected
-    assert figures(TEACHER, ROWS.tolist(), TRUTH.tolist(), students=(name for name in ["tree"]), export=(end for end in ["py"])) == expected
+    X, y = half_moons.X, half_moons.y
+    assert figures(half_moons.distill(tmp_path / "tensors", X=torch.tensor(X), y=torch.tensor(y))) == figures(finished)
+    generators = {"students": (name for name in ["tree"]), "export": (end for end in ["py"])}
+    assert figures(half_moons.distill(tmp_path / "lists", X=X.tolist(), y=y.tolist(), **generators)) == figures(finished)
 
 
-def test_columns_of_test_rows_and_pool_may_be_in_another_order():
-    rows, others = FRAME[100:], FRAME[:100]
-    given = {"test": (others, Y[:100]), "pool": others + 0.01}
-    swapped = {"test": (others[["b", "a"]], Y[:100]), "pool": (others + 0.01)[["b", "a"]]}
-    assert figures(OF_FRAMES, rows, TRUTH, **given) == figures(OF_FRAMES, rows, TRUTH, **swapped)
+@pytest.fixture(scope="module")
+def frames(half_moons):
+    """The same rows as a frame, and a teacher of frames."""
+    X = pd.DataFrame(half_moons.X, columns=["a", "b"])
+    return replace(half_moons, X=X, teacher=clone(half_moons.teacher).fit(X[150:], half_moons.y[150:]))
 
 
-def test_equal_rows_in_another_order_of_columns_are_found(tmp_path):
-    rows = FRAME[100:]
-    test = (pd.concat([FRAME[:60], rows[:10]])[["b", "a"]], np.append(Y[:60], TRUTH[:10]))
-    found = tl.distill(OF_FRAMES, rows, TRUTH, test=test, students="tree", trials=1, seeds=2, export="py")
+def test_columns_of_test_rows_and_pool_may_be_in_another_order(frames, tmp_path):
+    rows, others = {"X": frames.X[:100], "y": frames.y[:100]}, frames.X[100:]
+    given = {"test": (others, frames.y[100:]), "pool": others + 0.01}
+    swapped = {"test": (others[["b", "a"]], frames.y[100:]), "pool": (others + 0.01)[["b", "a"]]}
+    in_order, in_another = (frames.distill(tmp_path / name, **rows, **one) for name, one in (("a", given), ("b", swapped)))
+    assert figures(in_order) == figures(in_another)
+
+
+def test_equal_rows_in_another_order_of_columns_are_found(frames, tmp_path):
+    test = (pd.concat([frames.X[:60] + 0.01, frames.X[60:70]])[["b", "a"]], frames.y[:70])
+    found = frames.distill(tmp_path / "run", test=test)
     assert found.record.rows["removed"]["equal to a test row"] == 10
 
 
-def test_without_ground_truth_the_teacher_is_not_compared_with_itself():
-    found = tl.distill(TEACHER, ROWS, students="tree", trials=1, seeds=2, export="py").record
+def test_without_ground_truth_the_teacher_is_not_compared_with_itself(half_moons, tmp_path):
+    found = half_moons.distill(tmp_path / "run", y=None).record
     assert found.against == "teacher"
     assert all(one.b != "teacher" for one in found.comparisons)
     assert "difference from the teacher" not in found.answer
 
 
-def test_a_plain_model_that_is_better_is_in_the_answer_though_its_student_was_not_asked_for():
+def test_a_plain_model_that_is_better_is_in_the_answer_though_its_student_was_not_asked_for(tmp_path):
     rows = np.random.default_rng(0).normal(size=(1200, 6))
     truth = (rows.sum(axis=1) > 0).astype(int)
     teacher = LogisticRegression().fit(rows[:300], truth[:300])
-    found = tl.distill(teacher, rows[350:], truth[350:], pool=rows[300:350], students="tree", trials=1, seeds=5, export="py")
+    settings = {"students": "tree", "trials": 1, "seeds": 5, "export": "py", "into": tmp_path / "run"}
+    found = tl.distill(teacher, rows[350:], truth[350:], pool=rows[300:350], **settings)
     assert found.chosen.student == "tree"
     assert found.verdict.startswith("Do not distil.")
     assert "plain logistic model of the ground truth is better than it" in found.verdict

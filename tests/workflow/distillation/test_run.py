@@ -15,8 +15,12 @@ TEACHER = LogisticRegression().fit(X, Y)
 FIT, FINISHED = Prepared.fit, Finals._finished
 
 
-def distilled():
-    return tl.distill(TEACHER, X, Y, students=["tree"], trials=2, seeds=2, export="py").record
+@pytest.fixture
+def distilled(tmp_path):
+    def run():
+        return tl.distill(TEACHER, X, Y, students=["tree"], trials=1, seeds=2, export="py", into=tmp_path / "run").record
+
+    return run
 
 
 def failing(arms):
@@ -29,11 +33,11 @@ def failing(arms):
 
 
 @pytest.fixture(autouse=True)
-def _few_rows_of_a_trial(monkeypatch):
+def _few_rows_of_a_trial(monkeypatch, unchecked):
     monkeypatch.setattr(rows, "FIRST_LOOK", 40)
 
 
-def test_an_arm_whose_trials_all_fail_is_left_out_and_the_run_goes_on(monkeypatch):
+def test_an_arm_whose_trials_all_fail_is_left_out_and_the_run_goes_on(distilled, monkeypatch):
     monkeypatch.setattr(Prepared, "fit", failing({"decisions", "untuned"}))
     record = distilled()
     assert {"decisions", "untuned"}.isdisjoint(arm.name for arm in record.arms)
@@ -41,7 +45,7 @@ def test_an_arm_whose_trials_all_fail_is_left_out_and_the_run_goes_on(monkeypatc
     assert any("The arm 'untuned' is left out: " in note for note in record.notes)
 
 
-def test_an_arm_that_fails_at_a_later_seed_is_left_out(monkeypatch):
+def test_an_arm_that_fails_at_a_later_seed_is_left_out(distilled, monkeypatch):
     def finished(self, arm, trial, *, seed):
         if arm.name == "decisions" and seed == 1:
             raise BadInput("this seed fails.")
@@ -53,13 +57,13 @@ def test_an_arm_that_fails_at_a_later_seed_is_left_out(monkeypatch):
     assert "The arm 'decisions' is left out: its student of seed 1 failed: this seed fails." in record.notes
 
 
-def test_a_run_without_an_arm_that_learns_from_the_teacher_is_refused(monkeypatch):
+def test_a_run_without_an_arm_that_learns_from_the_teacher_is_refused(distilled, monkeypatch):
     monkeypatch.setattr(Prepared, "fit", failing({"decisions", "answers", "answers, more rows"}))
     with pytest.raises(BadInput, match=r"no student of the teacher's answers could be trained\. .*these settings fail"):
         distilled()
 
 
-def test_an_error_of_any_kind_in_a_students_answers_is_one_of_its_trial(monkeypatch):
+def test_an_error_of_any_kind_in_a_students_answers_is_one_of_its_trial(distilled, monkeypatch):
     def answers(self, student, rows):
         raise KeyError("no answer")
 

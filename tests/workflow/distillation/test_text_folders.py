@@ -7,13 +7,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from tutelage.cli import main
-from tutelage.workflow.distillation.searching.search import Judge
 
 
 @pytest.mark.filterwarnings("default")
-def test_every_command_takes_the_folder_of_a_student_of_texts(tmp_path, monkeypatch):
+def test_every_command_takes_the_folder_of_a_student_of_texts(unchecked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Judge, "latency", lambda *given, seconds: None)
     words = ["car wheel road", "tax form money"]
     table = pd.DataFrame({"text": [f"{words[place % 2]} {place}" for place in range(300)], "y": ["a", "b"] * 150})
     table[150:].to_csv("texts.csv", index=False)

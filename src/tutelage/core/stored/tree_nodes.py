@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.tree._tree import Tree
 
 LEAF = -1
+
+Kind = TypeVar("Kind")
 
 
 def points_inside(left: ArrayLike, right: ArrayLike, feature: ArrayLike, *, features: int) -> bool:
@@ -41,17 +43,22 @@ def sound_tree(tree: Tree) -> bool:
     return sound and len(tree.children_left) == tree.node_count == len(tree.value)
 
 
-def trees_in(value: Any, _seen: set[int] | None = None) -> Iterator[Tree]:
+def trees_in(value: Any) -> Iterator[Tree]:
     """Every scikit-learn tree in an estimator, at any depth: in a forest, a pipeline, or a student inside a student."""
+    return instances_in(value, Tree)
+
+
+def instances_in(value: Any, kind: type[Kind], _seen: set[int] | None = None) -> Iterator[Kind]:
+    """Every object of a kind in an estimator, at any depth."""
     seen = set() if _seen is None else _seen
     if id(value) in seen:
         return
     seen.add(id(value))
-    if isinstance(value, Tree):
+    if isinstance(value, kind):
         yield value
         return
     for part in _parts(value):
-        yield from trees_in(part, seen)
+        yield from instances_in(part, kind, seen)
 
 
 def _parts(value: Any) -> list[Any]:

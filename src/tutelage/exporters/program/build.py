@@ -39,7 +39,7 @@ def program_of(subject: Subject, rows: CheckRows) -> Program:
     if last != len(lowering.steps) - 1:
         lowering.then(Select(tuple(range(lowering.width(last)))), last)
     steps = tuple(lowering.steps)
-    return Program(subject.inputs, subject.row_shape, steps, subject.form, _dtype(steps), single=False)
+    return Program(subject.inputs, subject.row_shape, steps, subject.form, _dtype(steps), False, lowering.partly_single)
 
 
 def _dtype(steps: tuple[Step, ...]) -> Any:

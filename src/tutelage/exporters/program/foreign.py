@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,8 +41,7 @@ def estimator_part(model: Any, width: int) -> OnnxPart:
     columns = skl2onnx.common.data_types.FloatTensorType([None, width])
     classifies = hasattr(model, "classes_") and hasattr(model, "predict_proba")
     try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
+        with silenced():
             part = skl2onnx.to_onnx(
                 model,
                 initial_types=[("rows", columns)],
@@ -121,6 +121,18 @@ def answering_network(network: nn.Module, output: Callable[[Any], Any] | None, t
     return Answers()
 
 
+_ONE_AT_A_TIME = RLock()
+"""Output and warnings are the process's: two threads that silence them would restore each other's."""
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Run a block without output and warnings; such blocks of other threads wait for its end."""
+    with _ONE_AT_A_TIME, warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
 @contextmanager
 def quiet_exporter() -> Iterator[None]:
     """Silence torch's exporter: messages about optional packages and its own deprecations, and the code that it could not follow."""
@@ -130,8 +142,7 @@ def quiet_exporter() -> Iterator[None]:
     )
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-        warnings.simplefilter("ignore")
+    with silenced():
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         try:

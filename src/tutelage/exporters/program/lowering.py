@@ -62,6 +62,7 @@ class Lowering:
 
     Attributes:
         steps: the steps so far.
+        partly_single: as of `Program`.
     """
 
     def __init__(self, inputs: Sequence[Input], row_shape: op.Shape, kinds: Mapping[type, Lower]) -> None:
@@ -69,6 +70,7 @@ class Lowering:
         self.row_shape = row_shape
         self.kinds = kinds
         self.steps: list[Step] = []
+        self.partly_single = False
 
     @property
     def row(self) -> Value:

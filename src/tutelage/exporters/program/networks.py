@@ -37,19 +37,33 @@ def lower_network(program: Lowering, subject: Subject, rows: CheckRows) -> Progr
             f"a network that takes {str(sample.dtype).removeprefix('torch.')} cannot be exported; expected single or double precision, or "
             "whole numbers. Convert it first: network.float()."
         )
-    answers = program.then(op.Numbers(None, subject.row_shape))
-    layers = plain_layers(network) if output is None and sample.is_floating_point() else None
-    if layers is None:
-        from tutelage.exporters.program.foreign import network_part
-
-        answers = program.then(network_part(network, output, sample), answers)
-    else:
-        with torch_runtime.evaluating(network):
-            answers = _append(program, layers, sample, answers)
+    answers = network_steps(program, network, sample, program.then(op.Numbers(None, subject.row_shape)), output=output)
     if subject.form.task != "regression":
         answers = program.then(op.Apply("sigmoid") if subject.form.task == "multilabel" else op.Softmax(), answers)
     single = all(value.dtype != torch.float64 for value in weights)
     return Program(subject.inputs, subject.row_shape, tuple(program.steps), subject.form, DTYPES[sample.dtype], single)
+
+
+def network_steps(program: Lowering, network: nn.Module, sample: Tensor, rows: int, *, output: Callable[[Any], Any] | None = None) -> int:
+    """Add the steps of a network.
+
+    Args:
+        program: the steps before it.
+        network: in any mode; it is left as it was.
+        sample: two rows, as the network takes them.
+        rows: number of the step whose results it takes.
+        output: as for `TorchStudent`.
+
+    Raises:
+        BadInput: code that cannot be exported. MissingExtra: onnxscript is not installed, for a network that needs it.
+    """
+    layers = plain_layers(network) if output is None and sample.is_floating_point() else None
+    if layers is None:
+        from tutelage.exporters.program.foreign import network_part
+
+        return program.then(network_part(network, output, sample), rows)
+    with torch_runtime.evaluating(network):
+        return _append(program, layers, sample, rows)
 
 
 def plain_layers(network: nn.Module) -> list[nn.Module] | None:

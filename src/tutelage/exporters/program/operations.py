@@ -313,7 +313,7 @@ class OnnxPart(Operation):
 
     Attributes:
         name: what it is, for messages: the name of a class.
-        model: the ONNX model; it takes one input, of single precision unless it is a network of another precision.
+        model: the ONNX model; it takes one input, to whose type the result of the step before is cast.
         output: position of its output that is the result.
         single: whether that is in single precision.
         to: shape of the result for one row.

@@ -57,6 +57,8 @@ class Program:
         form: the form of the answers. For classes the decision is the first of the most probable; for multilabel, each label above 0.5.
         dtype: a type of numbers in which rows lose nothing that the student reads: float32, float64 or int64.
         single: whether weighted sums are in single precision: a torch network of float32.
+        partly_single: whether the student computes a part in single precision, which the file computes as the rest: a torch network in a
+            pipeline.
     """
 
     inputs: tuple[Input, ...]
@@ -65,6 +67,7 @@ class Program:
     form: AnswerForm
     dtype: Any
     single: bool
+    partly_single: bool = False
 
     @property
     def outputs(self) -> int:
@@ -87,7 +90,7 @@ class Program:
         """Relative error of the student's weighted sums; 0 if it has none."""
         if not any(isinstance(step.operation, _WEIGHTED) for step in self.steps):
             return 0.0
-        return float(np.finfo(np.float32 if self.single else np.float64).eps)
+        return float(np.finfo(np.float32 if self.single or self.partly_single else np.float64).eps)
 
     @property
     def split_columns(self) -> tuple[tuple[Trees, tuple[int, ...]], ...]:

@@ -41,6 +41,8 @@ from tutelage.students.linear import SoftLogistic
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.networks.mlp import SoftMLP
 from tutelage.students.networks.mlp_regressor import NetworkRegressor
+from tutelage.students.networks.torch_estimator import embeds
+from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
 from tutelage.students.saved.booster_text import text_of
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.trees import SoftForest, SoftTree
@@ -105,6 +107,22 @@ def _mlp(program: Lowering, model: SoftMLP | NetworkRegressor, rows: Value) -> V
     return program.then(op.Softmax(), hidden) if isinstance(model, SoftMLP) else hidden
 
 
+def _torch_network(program: Lowering, model: TorchClassifier | TorchRegressor, rows: Value) -> Value:
+    import torch
+
+    from tutelage.core.torch_runtime import network_input
+    from tutelage.exporters.program.networks import network_steps
+
+    numbers = program.numbers(rows)
+    kind = torch.int64 if embeds(model.network_) else torch.float64  # which becomes the type that the network takes
+    sample = network_input(model.network_, torch.zeros(2, *program.steps[numbers].shape, dtype=kind))
+    program.partly_single = program.partly_single or sample.dtype != torch.float64
+    answers = network_steps(program, model.network_, sample, numbers)
+    if isinstance(model, TorchRegressor):
+        return program.arithmetic(program.arithmetic(answers, "multiply", model.scale_), "add", model.mean_)
+    return program.then(op.Apply("sigmoid") if model.multilabel else op.Softmax(), answers)
+
+
 def _linear_regressor(program: Lowering, model: Any, rows: Value) -> Value:
     return program.dense(rows, np.atleast_2d(model.coef_).T, model.intercept_)
 
@@ -157,6 +175,8 @@ STUDENTS: dict[type, Lower] = {
     SGDClassifier: _one_against_rest,
     SoftMLP: _mlp,
     NetworkRegressor: _mlp,
+    TorchClassifier: _torch_network,
+    TorchRegressor: _torch_network,
     SoftBoosting: _boosting,
     SoftTargets: _soft_targets,
     PerLabel: _per_label,

@@ -70,7 +70,8 @@ def form_of(student: Any, rows: Any) -> AnswerForm:
     if isinstance(student.classes_, list):
         raise several_labels(student)
     taught = getattr(getattr(student, "teacher_", None), "form", None)
-    multilabel = getattr(student, "per_label_", False) or (taught is not None and taught.task == "multilabel")
+    several = getattr(student, "per_label_", False) or getattr(student, "multilabel", False)
+    multilabel = several or (taught is not None and taught.task == "multilabel")
     classes = tuple(student.classes_.tolist())
     return AnswerForm("probabilities", "multilabel", classes) if multilabel else of_classes("probabilities", classes)
 

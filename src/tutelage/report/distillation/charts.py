@@ -12,7 +12,7 @@ from tutelage.report.charts import Bar, curves_chart, intervals_chart
 from tutelage.report.distillation.figures import Figures
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
 from tutelage.report.distillation.sentences import ends_of
-from tutelage.report.distillation.words import FIGURES, SHARES, figure
+from tutelage.report.distillation.words import SHARES, figure, metric_name
 from tutelage.report.svg import NARROW, Drawing, Scale, axes, both
 from tutelage.report.words import kilobytes, microseconds
 
@@ -33,10 +33,10 @@ def scaled(metric: str, value: float) -> float:
     return 100 * value if metric in SHARES else value
 
 
-def axis_name(metric: str, rows: str) -> str:
-    """The name of the axis of a figure."""
-    unit = ", %" if metric in SHARES else ", lower is better"
-    return f"{FIGURES.get(metric, metric)} on {rows} rows{unit}"
+def axis_name(record: DistillationRecord, rows: str) -> str:
+    """The name of the axis of the figure that decided."""
+    unit = ", %" if record.metric in SHARES else ", lower is better"
+    return f"{metric_name(record)} on {rows} rows{unit}"
 
 
 def arms_chart(record: DistillationRecord) -> str:
@@ -54,9 +54,9 @@ def arms_chart(record: DistillationRecord) -> str:
     unit = 100 if metric in SHARES else 1
     return intervals_chart(
         bars,
-        axis=axis_name(metric, "test"),
+        axis=axis_name(record, "test"),
         text=lambda value: figure(metric, value / unit),
-        label=f"{FIGURES.get(metric, metric)} of every arm on the test rows, with its interval",
+        label=f"{metric_name(record)} of every arm on the test rows, with its interval",
     )
 
 
@@ -90,11 +90,11 @@ def cost_chart(record: DistillationRecord) -> str:
     up = [one.value for one in points] + [value for _, value in trials] + ([] if lowest is None else [lowest])
 
     def draw(width: float) -> Drawing:
-        label = f"{FIGURES.get(metric, metric)} against latency; the values are in the table of arms"
+        label = f"{metric_name(record)} against latency; the values are in the table of arms"
         drawing = Drawing(width, 400 if width == NARROW else 380, label)
         x = Scale.over(across, 52, width - 16, logarithmic=True, margin=0.12)
         y = Scale.over(up, drawing.height - 46, 34, margin=0.14)
-        axes(drawing, x, y, x_name="latency of one row", y_name=axis_name(metric, "test"), x_text=microseconds)
+        axes(drawing, x, y, x_name="latency of one row", y_name=axis_name(record, "test"), x_text=microseconds)
         for bound in bounds:
             drawing.line([(x(bound), y.start), (x(bound), y.end)], "limit")
             drawing.text(x(bound) + 4, y.start - 6, f"limit {microseconds(bound)}", "limit-name")
@@ -132,7 +132,7 @@ def trials_chart(record: DistillationRecord) -> str:
         drawing = Drawing(width, 340, "Trials of the front: the figure on validation rows against the size of the file")
         x = Scale.over(across, 52, width - 16, logarithmic=True)
         y = Scale.over([scaled(metric, trial["scores"][metric]) for trial in trials], drawing.height - 46, 34)
-        axes(drawing, x, y, x_name="size of the exported file", y_name=axis_name(metric, "validation"), x_text=kilobytes)
+        axes(drawing, x, y, x_name="size of the exported file", y_name=axis_name(record, "validation"), x_text=kilobytes)
         if limit is not None:
             drawing.line([(x(limit), y.start), (x(limit), y.end)], "limit")
             drawing.text(x(limit) - 4, y.end + 12, f"limit {kilobytes(limit)}", "limit-name", anchor="end")
@@ -158,7 +158,7 @@ def curve_chart(record: DistillationRecord) -> str:
         drawing = Drawing(width, 300, "The figure on validation rows by the number of rows that the teacher labels")
         x = Scale.over([float(point.rows) for point in points], 52, width - 16)
         y = Scale.over([scaled(metric, value) for point in points for value in point.values], drawing.height - 46, 34)
-        axes(drawing, x, y, x_name="rows without ground truth", y_name=axis_name(metric, "validation"))
+        axes(drawing, x, y, x_name="rows without ground truth", y_name=axis_name(record, "validation"))
         drawing.line([(x(point.rows), y(scaled(metric, point.mean))) for point in points], "span chosen")
         for point in points:
             for value in point.values:

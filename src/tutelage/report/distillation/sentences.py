@@ -11,6 +11,8 @@ from tutelage.report.distillation.records import DistillationRecord
 from tutelage.report.distillation.words import SHARES, figure
 from tutelage.report.words import counted, heading
 
+MOST_NAMED = 6
+"""Classes that are named in a sentence."""
 TASKS = {"binary": "two classes", "multiclass": "{} classes", "multilabel": "{} labels", "regression": "values"}
 
 
@@ -19,7 +21,19 @@ def summary_of(record: DistillationRecord) -> str:
     rows, task = record.rows, TASKS[record.task].format(len(record.classes))
     known = "" if record.against == "truth" else " No ground truth is known: all figures are fidelity to the teacher."
     count = sum(rows.get(part, 0) for part in ("train", "validation", "test"))
-    return f"{heading(task)}; {count:,} rows.{known}"
+    return f"{heading(task)}; {count:,} rows.{known}{weights_of(record)}"
+
+
+def weights_of(record: DistillationRecord) -> str:
+    """How rows count in the figures; "" if all count the same."""
+    by_class = record.rows.get("class_weights") or {}
+    named = ", ".join(f"{cut(name)} {weight:.3g}" for name, weight in list(by_class.items())[:MOST_NAMED])
+    more = f" and {len(by_class) - MOST_NAMED:,} more" if len(by_class) > MOST_NAMED else ""
+    own = "their own weights" if record.rows.get("weighted") else ""
+    if not by_class:
+        return f" Rows count by {own} in every figure." if own else ""
+    counted_by = f"{own} times those of their class" if own else "the weights of their class"
+    return f" Rows count by {counted_by} in every figure ({named}{more}); the teacher decides by its probabilities times these weights."
 
 
 def settings_of(settings: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from tutelage.report.distillation.limits import limit_text, limits_of
 from tutelage.report.distillation.records import DistillationRecord
 from tutelage.report.distillation.sentences import signed_difference
 from tutelage.report.distillation.view import view_of_arms
-from tutelage.report.distillation.words import FIGURES
+from tutelage.report.distillation.words import metric_name
 from tutelage.report.table import VERDICT_STYLES
 from tutelage.report.words import heading
 
@@ -33,7 +33,7 @@ def _arms(record: DistillationRecord) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", caption_justify="left")
     table.add_column("arm", no_wrap=True)
     table.add_column("student", no_wrap=True)
-    for title in (FIGURES.get(record.metric, record.metric), "95 %", "validation", "size", "one row"):
+    for title in (metric_name(record), "95 %", "validation", "size", "one row"):
         table.add_column(title, justify="right")
     for arm, shown in zip(record.arms, view_of_arms(record), strict=True):
         style = "bold" if shown.chosen else ""

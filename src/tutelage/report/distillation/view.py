@@ -24,7 +24,7 @@ from tutelage.report.distillation.sentences import (
     verdict_note,
     weights_note,
 )
-from tutelage.report.distillation.words import FIGURES, SHARES, figure
+from tutelage.report.distillation.words import SHARES, figure, metric_name
 from tutelage.report.records import Matrix
 from tutelage.report.words import kilobytes, microseconds
 
@@ -110,7 +110,7 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
     return View(
         teacher_name=_file_name(record.title),
         summary=summary_of(record),
-        metric=FIGURES.get(record.metric, record.metric),
+        metric=metric_name(record),
         values=record.task == "regression",
         tiles=_tiles(record, chosen),
         limits=limits_of(record),
@@ -156,7 +156,7 @@ def view_of_arms(record: DistillationRecord) -> list[ArmView]:
 
 
 def _tiles(record: DistillationRecord, chosen: ArmResult) -> list[tuple[str, str]]:
-    metric, name = record.metric, FIGURES.get(record.metric, record.metric)
+    metric, name = record.metric, metric_name(record)
     found = [(figure(metric, chosen.mean(metric)), f"{name}: the chosen student")]
     for arm in record.arms:
         if arm.kind == "teacher" and record.against == "truth":

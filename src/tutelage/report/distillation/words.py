@@ -18,6 +18,12 @@ FIGURES = {
 }
 
 
+def metric_name(record: DistillationRecord) -> str:
+    """The figure that decided, in words; it is weighted where rows are."""
+    weighted = record.rows.get("weighted") or record.rows.get("class_weights")
+    return f"{'weighted ' if weighted else ''}{FIGURES.get(record.metric, record.metric)}"
+
+
 def figure(metric: str, value: float) -> str:
     """A figure with its unit: a share in per cent."""
     return f"{100 * value:.1f} %" if metric in SHARES else f"{value:.4g}"
@@ -48,7 +54,7 @@ def _first(record: DistillationRecord) -> str:
     """What to do, by the limits and the verdicts: ship a student of the teacher, or one of the ground truth, or none."""
     chosen = record.arm(record.chosen)
     size = "" if chosen.size_bytes is None else f", {chosen.size_bytes / 1e3:.1f} kB"
-    facts = f"{FIGURES.get(record.metric, record.metric)} {figure(record.metric, chosen.mean(record.metric))} on the test rows{size}"
+    facts = f"{metric_name(record)} {figure(record.metric, chosen.mean(record.metric))} on the test rows{size}"
     student, beyond = _student(chosen), exceeded(record)
     if beyond:
         plain = [f" {heading(_student(one))} meets them." for one in record.arms if one.name == PLAIN and one.excess and _meets(one)]

@@ -35,19 +35,25 @@ def save_network(student: TorchStudent, path: Path) -> None:
     if form is None:
         raise BadInput("the network cannot be saved: what its answers mean is unknown. Fit the student, or pass classes= to it.")
     about: dict[str, Any] = {"schema": STUDENT_SCHEMA, "kind": form.kind, "task": form.task, "classes": list(form.classes)}
-    about["output"] = student.output is not None
-    network = student.network
+    of_network, weights = stored_network(student.network, student.output)
+    columns = None if of_network["layers"] is None else outputs_of(flattened(student.network))
+    if form.classes and student.output is None and columns not in (None, len(form.classes)):
+        raise BadInput(f"the network gives {columns} logits a row; expected one for each of {len(form.classes)} classes.")
+    write_tensors(path, weights, {**about, "output": student.output is not None, **of_network}, framework="torch")
+
+
+def stored_network(network: nn.Module, output: Output | None = None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What a file holds of a network: the description of its layers, or what tells it from others, as JSON values; and its weights.
+
+    Raises:
+        BadInput: weights that cannot be stored.
+    """
     try:
-        about["layers"] = described(network)
+        about: dict[str, Any] = {"layers": described(network)}
     except BadInput:
         weights = _weights(network)
-        about |= {"layers": None, "network": str(network).splitlines(), "content": _content(student)}
-    else:
-        flat = flattened(network)
-        weights, columns = _weights(flat), outputs_of(flat)
-        if form.classes and student.output is None and columns not in (None, len(form.classes)):
-            raise BadInput(f"the network gives {columns} logits a row; expected one for each of {len(form.classes)} classes.")
-    write_tensors(path, weights, about, framework="torch")
+        return {"layers": None, "network": str(network).splitlines(), "content": _content(network, output)}, weights
+    return about, _weights(flattened(network))
 
 
 def load_network(path: Path, factory: Factory | None, output: Output | None) -> TorchStudent:
@@ -69,8 +75,10 @@ def load_network(path: Path, factory: Factory | None, output: Output | None) -> 
         layers, has_output = about["layers"], about["output"]
         if not isinstance(has_output, bool):
             raise ValueError(f"output is {has_output!r}")
-        network = None if layers is None else _described_network(layers, tensors, form, has_output)
-        expected = list(about["network"]) if layers is None else []
+        in_file = None if layers is None else described_network(layers, tensors)
+        columns = None if in_file is None else outputs_of(in_file)
+        if form.classes and not has_output and columns not in (None, len(form.classes)):
+            raise ValueError(f"{len(form.classes)} classes, {columns} logits")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedFile(f"{path} is not {OURS} ({one_line(error)}). {AGAIN}") from error
     if (output is not None) != has_output:
@@ -79,44 +87,55 @@ def load_network(path: Path, factory: Factory | None, output: Output | None) -> 
             if has_output
             else f"{path} holds a student without an output=; leave output= out."
         )
-    if network is None:
-        network = _filled(path, factory, expected, tensors)
-    elif factory is not None:
+    if in_file is not None and factory is not None:
         raise BadInput(f"{path} describes the layers of its network; leave network= out.")
+    network = filled_network(path, factory, about, tensors, output) if in_file is None else in_file
     student = TorchStudent(network, output=output)
     student.set_form(form)
-    if layers is None and about["content"] not in (None, _content(student)):
-        warnings.warn(
-            f"the network that network= builds has the layers and weights of the one in {path}, but other code, another hook or output=. "
-            "Check its answers, and save it again.",
-            UserWarning,
-            stacklevel=3,
-        )
     return student
 
 
-def _described_network(layers: Any, tensors: dict[str, Tensor], form: AnswerForm, has_output: bool) -> nn.Module:
+def described_network(layers: Any, tensors: dict[str, Tensor]) -> nn.Sequential:
+    """The network whose layers and weights a file holds.
+
+    Raises:
+        ValueError: the weights do not fit the layers. BadInput: the layers are not valid.
+    """
     network = built(layers)
     if layout(tensors) != layout(network.state_dict()):
         raise ValueError("its weights do not fit its layers")
-    columns = outputs_of(network)
-    if form.classes and not has_output and columns not in (None, len(form.classes)):
-        raise ValueError(f"{len(form.classes)} classes, {columns} logits")
     network.load_state_dict(tensors, assign=True)
     return network
 
 
-def _filled(path: Path, factory: Factory | None, expected: list[str], tensors: dict[str, Tensor]) -> nn.Module:
-    """The network that the user's factory builds, with the weights of the file.
+def filled_network(
+    path: Path | str, factory: Factory | None, about: dict[str, Any], tensors: dict[str, Tensor], output: Output | None = None
+) -> nn.Module:
+    """The network that the user's factory builds, with the weights of a file.
+
+    Args:
+        path: of the file.
+        factory: builds the network.
+        about: what tells it from others, as from `stored_network`.
+        tensors: its weights.
+        output: as for `TorchStudent`.
 
     Raises:
-        BadInput: there is no factory, or it builds another network.
+        BadInput: there is no factory, or it builds another network. DamagedFile: not such a file.
+
+    Warns:
+        UserWarning: its code has changed.
     """
+    try:
+        expected, content = [str(line) for line in about["network"]], about["content"]
+    except (KeyError, TypeError) as error:
+        raise DamagedFile(f"{path} is not {OURS} ({one_line(error)}). {AGAIN}") from error
     if factory is None or isinstance(factory, nn.Module):
         seen = "" if factory is None else "; a network was passed, which is not built anew"
         raise BadInput(
             f"{path} holds the weights of a network, {' '.join(expected[:1])[:40].rstrip('(')}, whose layers a file cannot describe{seen}. "
-            "Pass network=, a function that builds it: load_student(path, network=lambda: Net())."
+            "Pass network=, a function that builds it: load_student(path, network=lambda: Net()). On the command line use an exported "
+            "file, such as student.onnx, which needs no code."
         )
     network = _called(factory)
     found = str(network).splitlines()
@@ -134,6 +153,13 @@ def _filled(path: Path, factory: Factory | None, expected: list[str], tensors: d
             "Build it as the one that was trained."
         )
     network.load_state_dict(tensors)
+    if content not in (None, _content(network, output)):
+        warnings.warn(
+            f"the network that network= builds has the layers and weights of the one in {path}, but other code, another hook or output=. "
+            "Check its answers, and save it again.",
+            UserWarning,
+            stacklevel=4,
+        )
     return network
 
 
@@ -153,10 +179,10 @@ def _kind(shape_and_dtype: tuple[Any, Any] | None) -> str:
     return "missing" if shape_and_dtype is None else f"{tuple(shape_and_dtype[0])} {shape_and_dtype[1]}"
 
 
-def _content(student: TorchStudent) -> str | None:
+def _content(network: nn.Module, output: Output | None) -> str | None:
     """A hash of everything that settles the answers: weights, code, settings, hooks; None if a part of it cannot be read."""
     try:
-        return content_hash((student.network, student.output), without_modes=True)
+        return content_hash((network, output), without_modes=True)
     except BadInput:
         return None
 

@@ -10,7 +10,8 @@ from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, DamagedFile, require, shown
 from tutelage.core.files import whole_file
 from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops
-from tutelage.core.stored.tree_nodes import sound_tree, trees_in
+from tutelage.core.stored.tree_nodes import instances_in, sound_tree, trees_in
+from tutelage.students.saved.own_code import OwnCode
 from tutelage.students.saved.trained_folder import read_trained, student_file
 from tutelage.students.saved.version import AGAIN, OURS, STUDENT_SCHEMA, check_schema
 
@@ -29,6 +30,8 @@ TRUSTED = [
     "tutelage.students.linear.SoftLogistic",
     "tutelage.students.networks.mlp.SoftMLP",
     "tutelage.students.networks.mlp_regressor.NetworkRegressor",
+    "tutelage.students.networks.torch_network.TorchClassifier",
+    "tutelage.students.networks.torch_network.TorchRegressor",
     "tutelage.students.multilabel.PerLabel",
     "tutelage.students.saved.trained.TrainedStudent",
     "tutelage.students.trees.SoftForest",
@@ -90,12 +93,13 @@ def save_student(student: Any, path: Path | str) -> Path:
     return path
 
 
-def load_student(path: Path | str, *, network: Callable[[], Any] | None = None, output: Callable[[Any], Any] | None = None) -> Any:
+def load_student(path: Path | str, *, network: Any = None, output: Callable[[Any], Any] | None = None) -> Any:
     """Read a student that `save_student` wrote; nothing in the file is executed.
 
     Args:
         path: the file, with its suffix; or a folder that `tutelage distill` or `tutelage train` wrote.
-        network: a function that builds the network, for a file that holds weights alone.
+        network: a function that builds the network, for a file that holds weights alone; of a `TorchClassifier` or a `TorchRegressor` the
+            function, or the network, that it was made with.
         output: as for `TorchStudent`, for a student that had one.
 
     Returns:
@@ -125,9 +129,41 @@ def load_student(path: Path | str, *, network: Callable[[], Any] | None = None, 
         from tutelage.students.saved.networks import load_network
 
         return load_network(path, network, output)
-    if network is not None or output is not None:
-        raise BadInput(f"{path} is no file of a network (.safetensors); leave network= and output= out.")
-    return _load_estimator(path)
+    if output is not None:
+        raise BadInput(f"{path} is no file of a network (.safetensors); leave output= out.")
+    student = _load_estimator(path)
+    if network is not None and not _incomplete(student):
+        raise BadInput(f"{path} holds no network whose layers it does not describe; leave network= out.")
+    return _completed(student, path, network)
+
+
+def loaded_student(path: Path, module: Any = None) -> Any:
+    """The student of a .skops file, as `load_student` reads it; `module` is used where the file needs it.
+
+    Raises:
+        as `load_student`.
+    """
+    return _completed(_load_estimator(path), path, module)
+
+
+def needs_network(path: Path) -> bool:
+    """Whether `load_student` needs a function that builds the network of a student in a .skops file.
+
+    Raises:
+        as `load_student`.
+    """
+    return bool(_incomplete(_load_estimator(path)))
+
+
+def _incomplete(student: Any) -> list[OwnCode]:
+    """The networks of the user's own code in a student just loaded, which has the weights alone."""
+    return [one for one in instances_in(student, OwnCode) if one.needs_code]
+
+
+def _completed(student: Any, path: Path, module: Any) -> Any:
+    for one in _incomplete(student):
+        one.fill(path, module)
+    return student
 
 
 def _with_suffix(path: Path | str, suffix: str) -> Path:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
-from tutelage.core.arrays import Floats, tensor_array
+from tutelage.core.arrays import Floats, check_weights, tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.row_names import Names, row_names
@@ -40,6 +40,7 @@ class TrainingData:
         truth: (rows, ...) the ground truth as the losses take it; None if it is unknown, or if the Dataset contains it.
         unverified: (answers,) names of recorded rows that are to be compared with the batches: views once, items of a Dataset always.
         answer_form: form of the teacher's answers; None if there is no teacher.
+        weights: (rows,) how much each row counts, of mean 1; None if all count alike.
     """
 
     rows: Any
@@ -47,12 +48,24 @@ class TrainingData:
     truth: Tensor | None
     unverified: Names | None = None
     answer_form: AnswerForm | None = None
+    weights: Tensor | None = None
 
     def part(self, rows: NDArray[np.intp]) -> TrainingData:
         """A subset of the rows."""
         answers = None if self.answers is None else self.answers[rows]
         truth = None if self.truth is None else self.truth[rows]
-        return TrainingData(self.rows[rows], answers, truth, answer_form=self.answer_form)
+        weights = None if self.weights is None else _of_mean_one(self.weights[rows])
+        return TrainingData(self.rows[rows], answers, truth, answer_form=self.answer_form, weights=weights)
+
+    def weighted(self, sample_weight: Any) -> TrainingData:
+        """The same with a weight for each row, or as they are if there is none.
+
+        Raises:
+            ShapeError: another number of weights than rows. BadInput: negative or not finite, or all zero.
+        """
+        if sample_weight is None:
+            return self
+        return replace(self, weights=_of_mean_one(torch.as_tensor(check_weights(sample_weight, row_count(self.rows)))))
 
     def feed(self, network: nn.Module, *, seed: int = 0, form: AnswerForm | None = None, reads_truth: bool = False) -> Feed:
         """The feed that gives batches of these rows, on the device of a network and in the dtype that it takes.
@@ -206,6 +219,22 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> Trai
     rows = network_rows(X)
     answers = None if teacher is None else answers_to(teacher, X)
     return TrainingData(rows, answers, _same_rows(truth, len(rows)), answer_form=answer_form)
+
+
+def row_count(rows: Any) -> int:
+    """The number of rows of an array, `Views`, a Dataset or a DataLoader; views of a row are one row."""
+    return rows.rows if isinstance(rows, Views) else len(rows.dataset if hasattr(rows, "collate_fn") else rows)
+
+
+def _of_mean_one(weights: Tensor) -> Tensor:
+    """Weights times a factor, so that the size of a step does not depend on their unit.
+
+    Raises:
+        BadInput: they are all zero.
+    """
+    if not weights.any():
+        raise BadInput("every row of the training part, or of the validation part, has a sample_weight of zero; weigh some of each.")
+    return weights / weights.mean()
 
 
 def _same_rows(truth: Tensor | None, rows: int) -> Tensor | None:

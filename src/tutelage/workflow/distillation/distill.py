@@ -25,6 +25,7 @@ from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.folder import file_name
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
+from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
 from tutelage.workflow.distillation.reporting.write import stored_figures
 from tutelage.workflow.distillation.run import distillation
@@ -48,15 +49,7 @@ class Distillation:
         record: all figures, as in results.json.
         student: the chosen student.
 
-    Example:
-        >>> import tutelage as tl
-        >>> from sklearn.datasets import make_moons
-        >>> from sklearn.ensemble import RandomForestClassifier
-        >>> X, y = make_moons(900, noise=0.3, random_state=0)
-        >>> teacher = RandomForestClassifier(50, random_state=0).fit(X[:300], y[:300])
-        >>> found = tl.distill(teacher, X[300:], y[300:], students=["tree"], trials=2, seeds=2, export="py")
-        >>> found.student.predict(X[:3]).shape, found.preflight.worst, [one.verdict for one in found.comparisons][:1]
-        ((3,), 'note', ['no difference'])
+    Example: see `distill`.
     """
 
     folder: Path
@@ -117,6 +110,7 @@ def distill(
     *,
     students: str | Iterable[Any] | Mapping[str, Any] | None = None,
     pool: Any = None,
+    unlabelled: str | None = None,
     test: Any = None,
     train: Any = None,
     limits: Limits | None = None,
@@ -124,6 +118,7 @@ def distill(
     seeds: int = SEEDS,
     metric: str | None = None,
     sample_weight: Any = None,
+    class_weight: Any = None,
     groups: Any = None,
     times: Any = None,
     export: str | Sequence[str] | None = None,
@@ -141,8 +136,11 @@ def distill(
         X: (rows, ...) an array, a frame or a list of texts, as both teacher and student take them.
         y: ground truth; None if it is not known, and then all is measured against the teacher.
         students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task; or estimators of your own with
-            their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy.
-        pool: rows without ground truth, which the teacher labels.
+            their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of Optuna or scipy. A torch
+            network, or a function that builds one, counts as an estimator: see `TorchClassifier`.
+        pool: rows without ground truth, which the teacher labels; also (X, weights) or (X, weights, groups).
+        unlabelled: what is done with rows whose ground truth is missing: "pool" lets the teacher label them, as rows of the pool, "drop"
+            leaves them out; test rows are left out. By default they are refused.
         test: (X, y), (X, y, weights) or (X, y, weights, groups) of rows that choose nothing, with None for what there is not; a share
             of X by default.
         train: rows that the teacher was trained on, to say how many of the test rows it has seen.
@@ -151,12 +149,15 @@ def distill(
         seeds: trainings of each arm, two at least.
         metric: the figure that decides: "accuracy" (the default), "nll_nats" or "brier"; "mse" for values.
         sample_weight: (rows,) weights of the rows of X.
+        class_weight: a dict from classes to weights, 1 for the others, or "balanced", which lets all classes of the rows to train and
+            validate on weigh the same in total. They multiply the weights of the rows, in training and in every figure, so that the
+            figures say what mistakes cost; a row without ground truth has the mean under the teacher's probabilities.
         groups: (rows,) of rows that belong together and stay on one side of the split.
         times: (rows,) when each row was seen; the latest are tested on, with groups those that end latest.
         export: formats of the student's files, "onnx" if not given; the first is measured against the limits.
         seed: of the split and all random draws.
         show_rows: show the rows on which student and teacher disagree most in the report; otherwise it holds counts only.
-        into: the folder; a run that was stopped there goes on. By default a temporary one.
+        into: the folder; a run that was stopped there goes on. By default a new one among the temporary files, which stays there.
 
     Returns:
         A `Distillation`.
@@ -172,8 +173,10 @@ def distill(
         >>> X, y = make_moons(900, noise=0.3, random_state=0)
         >>> teacher = RandomForestClassifier(50, random_state=0).fit(X[:300], y[:300])
         >>> found = tl.distill(teacher, X[300:], y[300:], students=["tree"], trials=2, seeds=2, export="py")
-        >>> found.chosen.student, [arm.name for arm in found.arms][:3]
-        ('tree', ['labels', 'decisions', 'answers'])
+        >>> found.chosen.student, [arm.name for arm in found.arms][:3], [one.verdict for one in found.comparisons][:1]
+        ('tree', ['labels', 'decisions', 'answers'], ['no difference'])
+        >>> found.student.predict(X[:3]).shape, found.preflight.worst
+        ((3,), 'note')
     """
     opened = as_teacher(teacher)
     task = opened.form.task
@@ -183,14 +186,26 @@ def distill(
     if test is not None:
         X_test, y_test, weights, test_groups = (*test, None, None)[:4] if isinstance(test, tuple) else (test, None, None, None)
         tested = row_set(X_test, y_test, weights=weights, groups=test_groups)
+    more = (
+        (*pool, None, None)[:3] if isinstance(pool, tuple) and 2 <= len(pool) <= 3 and not isinstance(pool[0], str) else (pool, None, None)
+    )
     given = row_set(X, y, weights=sample_weight, groups=groups, times=times)
+    found = labelled(
+        given,
+        in_columns(given, tested, "test", teacher_too=True),
+        in_columns(given, None if pool is None else row_set(more[0], weights=more[1], groups=more[2]), "pool", teacher_too=True),
+        opened.form,
+        unlabelled=unlabelled,
+    )
     problem = Problem(
         opened,
         type(teacher).__name__,
-        given,
-        in_columns(given, tested, "test", teacher_too=True),
-        in_columns(given, None if pool is None else row_set(pool), "pool", teacher_too=True),
+        found.given,
+        found.test,
+        found.pool,
         seen=in_columns(given, None if train is None else row_set(train), "train", teacher_too=True),
+        unlabelled=found.unlabelled,
+        class_weight=class_weight,
     )
     plan = plan_of(
         task,
@@ -211,7 +226,9 @@ def distill(
 def distilled(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Distillation:
     """Run a distillation, and open what it wrote."""
     record = distillation(problem, plan, into, stages)
-    return Distillation(into, record, open_trained(into)[0])
+    shipped = record.arm(record.chosen)
+    module = next((family.module(shipped.settings) for family in plan.families if family.name == shipped.student), None)
+    return Distillation(into, record, open_trained(into, module)[0])
 
 
 def plan_of(

@@ -42,7 +42,7 @@ from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import arms_with_students, stored_students
 
-PACKAGES = ("tutelage", "numpy", "scipy", "scikit-learn", "optuna", "torch", "lightgbm")
+TRAINING = ("tutelage", "numpy", "scipy", "scikit-learn", "optuna", "torch", "lightgbm")
 """Packages that draw settings and train students: another version may give other ones."""
 
 
@@ -70,7 +70,7 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
         if finished is not None:
             with stages.stage("finished before, its results are read"):
                 return finished
-        folder.check_versions({name: one for name, one in environment(*PACKAGES).items() if name in ("python", *PACKAGES)})
+        folder.check_versions({name: one for name, one in environment(*TRAINING).items() if name in ("python", *TRAINING)})
         found = _distilled(problem, drawn, plan, folder, stages)
         track(found, into)
         return found
@@ -81,6 +81,7 @@ def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
     return {
         "teacher": problem.teacher.fingerprint,
         **{name: None if rows is None else rows.identity() for name, rows in sets.items()},
+        "class_weight": problem.class_weight,
         **plan.identity(),
     }
 

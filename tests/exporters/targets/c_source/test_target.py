@@ -55,6 +55,7 @@ FAMILIES = {
 
 
 @needs_gcc
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("name", ["tree with gaps", *(pytest.param(name, marks=slow) for name in list(FAMILIES)[1:])])
 def test_students_are_proven_by_every_compiler(name, tmp_path):
     make, rows = FAMILIES[name]
@@ -82,6 +83,7 @@ BUGS = {
 
 
 @needs_gcc
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("bug", [name if BUGS[name][0] == "tree with gaps" else pytest.param(name, marks=slow) for name in BUGS])
 def test_a_planted_bug_is_caught(bug, tmp_path, monkeypatch):
     family, right, wrong, words = BUGS[bug]
@@ -158,6 +160,7 @@ def test_a_compiled_student_times_its_calls(tmp_path):
 
 
 @slow
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("name", ["tree with gaps", "columns", "network", "boosting"])
 def test_other_processors_answer_alike(name, tmp_path):
     make, rows = FAMILIES[name]
@@ -184,6 +187,7 @@ def object_bytes(compiler, path):
 
 @slow
 @needs_gcc
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("name", ["tree with gaps", "columns", "network", "labels", "boosting"])
 def test_sanitizers_find_nothing(name, tmp_path):
     make, rows = FAMILIES[name]

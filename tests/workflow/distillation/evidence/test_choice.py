@@ -18,14 +18,14 @@ def arm(name, *accuracies, size=10_000, **excess):
 def test_the_best_on_validation_rows_is_chosen_also_if_it_is_that_of_the_ground_truth():
     chosen, reason = choose([arm("answers", 0.80, 0.82), arm("labels", 0.90, 0.92)], JUDGE)
     assert chosen.arm.name == "labels"
-    assert reason == "it has the best accuracy on the validation rows, 0.9100"
+    assert reason == "it has the best accuracy on the validation rows, 91.00 %"
 
 
 def test_a_smaller_one_that_validation_cannot_tell_from_it_is_chosen_and_the_reason_says_so():
     chosen, reason = choose([arm("answers", 0.90, 0.92, 0.91), arm("labels", 0.91, 0.91, 0.90, size=2000)], JUDGE)
     assert chosen.arm.name == "labels"
     assert "smaller than 'answers' (2.0 kB against 10.0 kB)" in reason
-    assert "0.9067 against 0.9100" in reason
+    assert "90.67 % against 91.00 %" in reason
 
 
 def test_those_beyond_the_limits_are_not_chosen_while_another_meets_them():

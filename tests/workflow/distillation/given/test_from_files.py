@@ -42,12 +42,20 @@ def test_test_rows_have_their_weights_and_groups(problem):
 
 
 @pytest.mark.parametrize("name", ["pool", "train"])
-@pytest.mark.parametrize("frame", [ROWS, FULL.assign(y=None, w=None, day=None), FULL.assign(y="unknown")], ids=["lacks", "empty", "texts"])
+@pytest.mark.parametrize(
+    "frame", [ROWS, FULL.assign(y=None, w=None, day=None), FULL.assign(y="unknown", w=None)], ids=["lacks", "empty", "texts"]
+)
 def test_a_pool_needs_the_features_alone(problem, name, frame):
     found = problem(**{name: frame})
     rows = found.pool if name == "pool" else found.seen
     assert list(rows.rows.columns) == ["a", "b"]
     assert (rows.truth, rows.weights, rows.times) == (None, None, None)
+
+
+def test_the_weights_of_a_pool_are_read_where_it_has_them(problem):
+    assert problem(pool=FULL).pool.weights.tolist() == FULL["w"].tolist()
+    with pytest.raises(BadInput, match=r"column 'w' of .*pool\.csv has 1 empty cells"):
+        problem(pool=FULL.assign(w=FULL["w"].where(FULL.index > 0)))
 
 
 def test_the_groups_of_a_pool_are_read_where_it_has_them(problem):

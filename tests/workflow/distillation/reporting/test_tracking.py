@@ -1,15 +1,12 @@
 import contextlib
 import re
+import shutil
 import sys
 import types
 
 import pytest
-from sklearn.datasets import make_moons
-from sklearn.ensemble import RandomForestClassifier
 
-import tutelage as tl
 from tutelage.workflow.distillation.reporting.tracking import ADDRESS, track
-from tutelage.workflow.distillation.searching.search import Judge
 
 NAME = re.compile(r"[\w./ -]+")  # what MLflow takes, on any of its stores
 
@@ -39,24 +36,13 @@ class Recorder(types.ModuleType):
         self.files.append(path)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    X, y = make_moons(300, noise=0.3, random_state=0)
-    teacher = RandomForestClassifier(20, max_depth=5, random_state=0).fit(X[:100], y[:100])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(ADDRESS, raising=False)
-        patch.setattr(Judge, "latency", lambda *given, seconds: None)  # a measurement starts a process
-        folder = tmp_path_factory.mktemp("tracked") / "run"
-        return tl.distill(teacher, X[100:], y[100:], students="tree", trials=1, seeds=2, export="py", into=folder)
-
-
 def test_parameters_figures_and_files_are_logged(finished, monkeypatch):
     mlflow = Recorder()
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
     monkeypatch.setenv(ADDRESS, "http://somewhere")
     track(finished.record, finished.folder)
     record = finished.record
-    assert mlflow.runs == ["run"]
+    assert mlflow.runs == [finished.folder.name]
     assert mlflow.tags["tutelage.answer"] == record.answer
     assert mlflow.params["chosen.arm"] == record.chosen
     assert (mlflow.params["trials"], mlflow.params["seeds"]) == (1, 2)
@@ -88,14 +74,12 @@ def test_nothing_is_done_without_an_address(finished, monkeypatch):
     track(finished.record, finished.folder)
 
 
-def test_it_is_called_once_when_a_run_is_finished(finished, monkeypatch):
+def test_it_is_called_once_when_a_run_is_finished(half_moons, finished, tmp_path, monkeypatch, unchecked):
     mlflow = Recorder()
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
     monkeypatch.setenv(ADDRESS, "http://somewhere")
-    X, y = make_moons(300, noise=0.3, random_state=0)
-    teacher = RandomForestClassifier(20, max_depth=5, random_state=0).fit(X[:100], y[:100])
-    again = {"students": "tree", "trials": 1, "seeds": 2, "into": finished.folder}
-    tl.distill(teacher, X[100:], y[100:], export="py", **again)
+    folder = shutil.copytree(finished.folder, tmp_path / "run")
+    half_moons.distill(folder)
     assert mlflow.runs == []
-    tl.distill(teacher, X[100:], y[100:], export=["py", "js"], **again)
+    half_moons.distill(folder, export=["py", "js"])
     assert mlflow.runs == ["run"]

@@ -14,8 +14,10 @@ from sklearn.preprocessing import OneHotEncoder
 
 import tutelage as tl
 from tutelage.core.errors import DamagedFile
+from tutelage.exporters.bench.measure import time_file
 from tutelage.report.distillation.page import render_distillation
 from tutelage.workflow.distillation.reporting.write import stored_figures
+from tutelage.workflow.distillation.searching.search import Judge
 
 RANDOM = np.random.default_rng(0)
 COUNT = 500
@@ -35,14 +37,16 @@ TEACHER = make_pipeline(COLUMNS, RandomForestClassifier(10, max_depth=4, random_
 
 def distil(into, *, show_rows):
     """A small distillation of a mixed table."""
-    settings = {"students": ["tree"], "trials": 2, "seeds": 2, "export": ["py", "onnx"]}
+    settings = {"students": ["tree"], "trials": 1, "seeds": 2, "export": ["py", "onnx"]}
     return tl.distill(TEACHER, FRAME[200:], TRUTH[200:], **settings, show_rows=show_rows, into=into)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run with its rows shown."""
-    return distil(tmp_path_factory.mktemp("runs") / "run", show_rows=True)
+def run(untimed, tmp_path_factory):
+    """A run with its rows shown, whose files are timed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Judge, "latency", lambda self, student, rows, *, seconds: time_file(student, rows, self.end, seconds=0.02))
+        return distil(tmp_path_factory.mktemp("runs") / "run", show_rows=True)
 
 
 def test_the_folder_holds_page_figures_and_card(run):
@@ -94,7 +98,7 @@ def test_the_lines_of_code_load_the_student(run, monkeypatch, capsys):
     sys.modules.pop("student", None)
 
 
-def test_a_finished_run_is_drawn_again_without_its_rows(run, tmp_path):
+def test_a_finished_run_is_drawn_again_without_its_rows(run, unchecked, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(run.folder, folder)
     again = distil(folder, show_rows=False)

@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 
 import tutelage as tl
 from tutelage.core.errors import ShapeError
+from tutelage.search import families
 from tutelage.students.columns import with_columns
-from tutelage.workflow.distillation.evidence import finals
 
 RNG = np.random.default_rng(0)
 COUNT, SEEN = 400, 150
@@ -30,8 +30,8 @@ TEXTS = [f"{' '.join(RNG.choice(['alpha', 'beta', 'gamma'], 4))} {'win' if one e
 
 
 @pytest.fixture(autouse=True)
-def _short_measurements(monkeypatch):
-    monkeypatch.setattr(finals, "SECONDS", 0.02)
+def _few_epochs(untimed, monkeypatch):
+    monkeypatch.setattr(families, "ROW_VISITS", 3000)  # networks see every row ten times
 
 
 def taken(rows, places=slice(SEEN, None)):
@@ -69,12 +69,17 @@ CASES = {
 }
 
 
-def run(teacher, rows, truth, **options):
-    return tl.distill(teacher, rows, truth, **{"students": None, "trials": 3, "seeds": 2, "export": "py", **options})
+@pytest.fixture
+def run(tmp_path):
+    def distilled(teacher, rows, truth, **options):
+        given = {"students": None, "trials": 3, "seeds": 2, "export": "py", "into": tmp_path / "run", **options}
+        return tl.distill(teacher, rows, truth, **given)
+
+    return distilled
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_any_task_and_any_rows(name):
+def test_any_task_and_any_rows(run, name):
     rows, truth, options = CASES[name]
     given = taken(rows)
     found = run(taught(rows, truth), given, truth[SEEN:], **options)
@@ -88,32 +93,32 @@ def test_any_task_and_any_rows(name):
 
 
 @pytest.mark.parametrize("truth", [NAMES, VALUE, SEVERAL], ids=["classes", "values", "labels"])
-def test_without_the_ground_truth_all_is_measured_against_the_teacher(truth):
+def test_without_the_ground_truth_all_is_measured_against_the_teacher(run, unchecked, truth):
     found = run(taught(X, truth), X[SEEN:], None, students=["tree"], trials=2)
     assert found.record.against == "teacher"
     assert not {"labels", "plain model"} & {arm.name for arm in found.arms}
 
 
-def test_polars_frames_are_taken_and_made():
+def test_polars_frames_are_taken_and_made(run, unchecked):
     teacher, rows = of_polars(FRAME, NAMES)
     found = run(teacher, rows, NAMES[SEEN:], students=["tree"], trials=2)
     assert "answers, more rows" in {arm.name for arm in found.arms}
     assert found.student.predict(rows).shape == (COUNT - SEEN,)
 
 
-def test_texts_choose_how_many_words_they_use_and_take_a_pool():
+def test_texts_choose_how_many_words_they_use_and_take_a_pool(run, unchecked):
     found = run(taught(TEXTS, BINARY), TEXTS[SEEN:320], BINARY[SEEN:320], pool=TEXTS[320:])
     assert any("'mlp' is left out: texts become sparse rows" in note for note in found.record.notes)
     assert "answers, more rows" in {arm.name for arm in found.arms}
     assert all(trial["settings"]["max_words"] in (1000, 3000, 5000, 20_000) for trial in found.front)
 
 
-def test_rows_that_none_can_be_made_from_are_said():
+def test_rows_that_none_can_be_made_from_are_said(run, unchecked):
     found = run(taught(X, BINARY), sp.csr_matrix(X[SEEN:]), BINARY[SEEN:], students=["tree"], trials=2)
     assert any("sparse rows are not made from others" in note for note in found.record.notes)
 
 
-def test_pictures_are_refused_with_what_to_do():
+def test_pictures_are_refused_with_what_to_do(run):
     pictures = RNG.random((60, 4, 4))
     teacher = tl.as_teacher(lambda rows: np.full((len(rows), 2), 0.5), kind="probabilities", classes=[0, 1])
     with pytest.raises(ShapeError, match=r"the rows have shape \(60, 4, 4\); students take \(rows, columns\). Pass X.reshape"):

@@ -25,10 +25,9 @@ def part(graph: Graph, operation: op.OnnxPart, x: Value, *, half: bool = False) 
         BadInput: the part does not exist in the version that was asked for.
     """
     model = _in_version(operation, graph.opset)
-    if operation.estimator is not None:
-        x = graph.cast(x, FLOAT)
-    elif half:
+    if operation.estimator is None and half:
         model = _in_half(model)
+    x = graph.cast(x, model.graph.input[0].type.tensor_type.elem_type)
     return Value(graph.absorb(model, x, operation.output), FLOAT if operation.single else DOUBLE, operation.to)
 
 

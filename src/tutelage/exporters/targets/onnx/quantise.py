@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import tempfile
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import StringIO
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tutelage.core.errors import BadInput, require
+from tutelage.exporters.program.foreign import silenced
 from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.onnx.runtime import OnnxStudent, feeds_of
 
@@ -91,9 +90,8 @@ def _reader(tool: Any, model: ModelProto, job: Job) -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence advice of the tool, which it gives about any model."""
-    disabled = logging.root.manager.disable
-    with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-        warnings.simplefilter("ignore")
+    with silenced():
+        disabled = logging.root.manager.disable
         logging.disable(logging.CRITICAL)
         try:
             yield

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tutelage.core.arrays import Floats
+from tutelage.report.distillation.words import FIGURES
 from tutelage.search.choice import smallest_of_equals
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER, Judge
@@ -41,20 +42,24 @@ def choose(every: Sequence[Finalists], judge: Judge) -> tuple[Finalists, str]:
     chosen = meeting[smallest_of_equals(losses, [one.size_bytes for one in meeting])]
     within = " of those within the limits" if chosen.excess else ""
     if chosen is best:
-        return chosen, f"it has the best {judge.metric} on the validation rows{within}, {_figure(judge, best)}"
+        return chosen, f"it has the best {_name(judge)} on the validation rows{within}, {_figure(judge, best)}"
     return chosen, (
         f"it is smaller than {best.arm.name!r} ({_kilobytes(chosen)} against {_kilobytes(best)}), and the validation rows do not tell them "
         f"apart: {_named(judge, chosen)} against {_figure(judge, best)}{within}"
     )
 
 
+def _name(judge: Judge) -> str:
+    return FIGURES.get(judge.metric, judge.metric)
+
+
 def _figure(judge: Judge, one: Finalists) -> str:
     loss = float(validation_losses(one, judge).mean())
-    return f"{1 - loss:.4f}" if judge.metric in BETTER_IF_HIGHER else f"{loss:.4g}"
+    return f"{100 * (1 - loss):.2f} %" if judge.metric in BETTER_IF_HIGHER else f"{loss:.4g}"
 
 
 def _named(judge: Judge, one: Finalists) -> str:
-    return f"{judge.metric} {_figure(judge, one)}"
+    return f"{_name(judge)} {_figure(judge, one)}"
 
 
 def _kilobytes(one: Finalists) -> str:

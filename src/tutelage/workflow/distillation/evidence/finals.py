@@ -15,7 +15,7 @@ from tutelage.core.records import Latency
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.search.families import Family
 from tutelage.search.study import Trial, ranked
-from tutelage.students.saved.save_load import load_student, save_student
+from tutelage.students.saved.save_load import loaded_student, save_student
 from tutelage.workflow.distillation.folder import RunFolder, file_name
 from tutelage.workflow.distillation.searching.arms import Arm
 from tutelage.workflow.distillation.searching.search import Judge, upper_end
@@ -29,16 +29,17 @@ SECONDS, SECONDS_IF_NO_LIMIT = 1.0, 0.3
 
 
 class StoredStudents(Sequence[Any]):
-    """Students on disk, each loaded when it is taken."""
+    """Students on disk, each loaded when it is taken; `module` builds torch networks whose layers a file cannot describe."""
 
-    def __init__(self, folder: RunFolder, files: Sequence[tuple[str, str]]) -> None:
-        self._folder, self._files = folder, files
+    def __init__(self, folder: RunFolder, files: Sequence[tuple[str, str]], module: Any = None) -> None:
+        self._folder, self._files, self._module = folder, files, module
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __getitem__(self, place: Any) -> Any:
-        return load_student(self._folder.check_file(*self._files[place]))
+        path = self._folder.check_file(*self._files[place])
+        return loaded_student(path, self._module)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,11 +168,12 @@ class Finals:
             self.advance()
 
     def _finalists(self, first: First, stored: Sequence[Mapping[str, Any]]) -> Finalists:
+        module = self.families[first.trial.student].module(first.trial.settings)
         return Finalists(
             first.arm,
             first.trial,
             first.trials,
-            StoredStudents(self.folder, [(one["file"], one["sha256"]) for one in stored]),
+            StoredStudents(self.folder, [(one["file"], one["sha256"]) for one in stored], module),
             tuple(one["file"] for one in stored),
             tuple(one["validation"] for one in stored),
             first.stored["size_bytes"],

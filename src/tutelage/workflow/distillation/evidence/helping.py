@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tutelage.report.distillation.limits import drop_unit, measured_of
 from tutelage.report.distillation.records import MORE_ROWS, TEACHER, DistillationRecord
+from tutelage.report.distillation.words import metric_name
 from tutelage.search.advice import Advice, Metric, about_limits, about_rows, about_size, about_teacher, nothing_helps
 from tutelage.search.study import Trial
 from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER
@@ -19,7 +20,7 @@ def advice_of(record: DistillationRecord, chosen: Trial, trials: Sequence[Trial]
         chosen: the trial whose settings the chosen student has.
         trials: those of its arm.
     """
-    metric, arm = Metric(record.metric, record.metric in BETTER_IF_HIGHER), record.arm(record.chosen)
+    metric, arm = Metric(metric_name(record), record.metric in BETTER_IF_HIGHER), record.arm(record.chosen)
     learnt = next((one.name for one in record.arms if one.name == MORE_ROWS), "")
     found = [
         about_limits(arm.excess, measured_of(arm), record.limits, drop_unit=drop_unit(record.task, record.against)),

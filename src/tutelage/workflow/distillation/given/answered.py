@@ -18,7 +18,7 @@ from tutelage.softlabels.recording import record
 from tutelage.workflow.distillation.folder import RunFolder
 from tutelage.workflow.distillation.given.part import Part, part_of
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
-from tutelage.workflow.distillation.given.split import Places, Split
+from tutelage.workflow.distillation.given.split import Places, Split, weighed_like
 from tutelage.workflow.feature_guards import check_features
 
 MADE_ROWS = 20_000
@@ -92,11 +92,13 @@ def answered_rows(problem: Problem, split: Split, folder: RunFolder, *, seed: in
     Raises:
         BadInput: a column of the rows is the ground truth.
     """
-    given = part_of(problem.given, _answers(problem, "given", problem.given, folder), problem.form)
+    weights = split.class_weights
+    given = part_of(problem.given, _answers(problem, "given", problem.given, folder), problem.form, weights)
     notes = check_features(problem.given.rows, given.answers, problem.form, problem.asked_columns, problem.single_truth)
-    test = given.take(split.test)
-    if problem.test is not None:
-        test = part_of(problem.test, _answers(problem, "test", problem.test, folder), problem.form)
+    if problem.test is None:
+        test = given.take(split.test)
+    else:
+        test = part_of(problem.test, _answers(problem, "test", problem.test, folder), problem.form, weights)
     more = _more(problem, split, folder, seed=seed)
     if more is None:
         why = problem.cannot_make_rows
@@ -123,14 +125,19 @@ def _more(problem: Problem, split: Split, folder: RunFolder, *, seed: int) -> Mo
     """Rows without ground truth; none for recorded answers without a pool, and for texts."""
     count, are = more_rows(problem, split)
     if problem.pool is not None:
-        pool = part_of(replace(problem.pool, truth=None), _answers(problem, "pool", problem.pool, folder), problem.form)
+        pool = _part(problem, split, "pool", replace(problem.pool, truth=None), folder)
         return MoreRows(pool.take(split.pool), are)
     if not count:
         return None
     some = np.sort(np.random.default_rng(seed).permutation(split.development)[: MADE_ROWS // 2])
     made, sources = _like(problem.every_column(some), count, seed=seed)
     rows = RowSet(problem.read_of(made), as_rows(problem.asked_of(made)))
-    return MoreRows(part_of(rows, _answers(problem, "made", rows, folder), problem.form), are, some[sources])
+    return MoreRows(_part(problem, split, "made", rows, folder), are, some[sources])
+
+
+def _part(problem: Problem, split: Split, name: str, rows: RowSet, folder: RunFolder) -> Part:
+    """Rows without ground truth, weighed by the teacher's probabilities."""
+    return part_of(weighed_like(problem, rows, split), _answers(problem, name, rows, folder), problem.form, split.class_weights)
 
 
 def _like(rows: Any, count: int, *, seed: int) -> tuple[Any, Places]:

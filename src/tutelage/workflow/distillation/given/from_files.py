@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tutelage.core.errors import BadInput, require
 from tutelage.data.table_file import TableFile
 from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments
+from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.train import data_entry
 
@@ -22,6 +24,8 @@ def problem_of_files(
     train: Path | None = None,
     group: str | None = None,
     time: str | None = None,
+    unlabelled: str | None = None,
+    class_weight: Any = None,
 ) -> Problem:
     """Open a teacher and its rows.
 
@@ -34,6 +38,8 @@ def problem_of_files(
         train: a file of rows that the teacher was trained on.
         group: the column of rows that belong together; it is no feature. A pool may lack it.
         time: the column that orders the rows in time; it stays a feature unless it is dropped, or is an array of a .npz file.
+        unlabelled: as for `distill`.
+        class_weight: as for `distill`.
 
     Raises:
         as `open_answers` and `TableFile.open`.
@@ -53,7 +59,9 @@ def problem_of_files(
         """The rows with what this set needs of them: a pool may lack the other columns, or have gaps in them."""
         rows, truth, weights = one.rows(), None, None
         if role in ("given", "test"):
-            truth, weights = one.truth_values() if one.truth else None, one.weights()
+            truth, weights = one.truth_values(gaps=True), one.weights()
+        elif role == "pool" and one.weight is not None and not one.is_empty(one.weight):
+            weights = one.weights()
         grouped = group is not None and (role in ("given", "test") or (role == "pool" and group in one.names))
         groups = one.values(str(group)) if grouped else None
         times = moments(one.values(time)) if role == "given" and time is not None else None
@@ -66,4 +74,23 @@ def problem_of_files(
         name: in_columns(given, of(in_columns_of(opened, like[name].sibling(path)), name), str(path), teacher_too=False)
         for name, path in others.items()
     }
-    return Problem(opened, teacher, given, sets.get("test"), sets.get("pool"), columns, data_entry(file), sets.get("train"))
+    found = labelled(
+        given, sets.get("test"), sets.get("pool"), opened.form, unlabelled=unlabelled, what=(_column(file, file.path), _column(file, test))
+    )
+    return Problem(
+        opened,
+        teacher,
+        found.given,
+        found.test,
+        found.pool,
+        columns,
+        data_entry(file),
+        sets.get("train"),
+        found.unlabelled,
+        class_weight,
+    )
+
+
+def _column(file: TableFile, path: Path | None) -> str:
+    """Where the ground truth is, in words."""
+    return f"column {file.truth[0]!r} of {path}" if len(file.truth) == 1 else str(path)

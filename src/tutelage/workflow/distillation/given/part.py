@@ -14,6 +14,7 @@ from tutelage.core.arrays import Floats
 from tutelage.data.transfer import stacked
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scores import Settings, row_scores
+from tutelage.workflow.distillation.given.class_weights import row_weights, weighted_answers
 from tutelage.workflow.distillation.given.problem import RowSet
 
 Against = Literal["truth", "teacher"]
@@ -46,14 +47,22 @@ class Part:
         return Part(_safe_indexing(self.rows, places), self.answers[places], truth, weights)
 
 
-def part_of(given: RowSet, answers: Floats, form: AnswerForm) -> Part:
+def part_of(given: RowSet, answers: Floats, form: AnswerForm, class_weights: Floats | None = None) -> Part:
     """The rows of a set with the teacher's answers to all of them.
+
+    Args:
+        given: the rows.
+        answers: (rows, columns) the teacher's.
+        form: of the answers.
+        class_weights: (classes,) multiply the weights of the rows, by the true class or where it is not known by the teacher's
+            probabilities, and the teacher's probabilities.
 
     Raises:
         LabelMismatch: true classes that the teacher does not know. ShapeError: truth of another shape.
     """
     truth = None if given.truth is None else form.truth_as_answers(given.truth, given.count)
-    return Part(given.rows, answers, truth, given.weights)
+    probabilities = truth if truth is not None or class_weights is None else form.probabilities(answers)
+    return Part(given.rows, weighted_answers(answers, form, class_weights), truth, row_weights(given.weights, class_weights, probabilities))
 
 
 def joined(rows: Sequence[Any]) -> Any:

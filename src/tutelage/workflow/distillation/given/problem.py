@@ -21,13 +21,14 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError, one_line, shown
 from tutelage.core.identity.hashing import content_hash
 from tutelage.data.cells import is_missing
-from tutelage.data.row_arrays import target_array
+from tutelage.data.row_arrays import array_of
 from tutelage.data.row_names import Names, data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.columns import Flattened
+from tutelage.workflow.distillation.given.class_weights import ClassWeight, checked_class_weight
 
 SAMPLE = 2000
 """Rows in which identifiers are searched."""
@@ -48,6 +49,7 @@ class RowSet:
         weights: (rows,) weights; None if all rows weigh the same.
         groups: (rows,) of rows that belong together, such as those of one customer, and stay on one side of a split; None if none do.
         times: (rows,) when each row was seen; the latest are tested on; None if it does not matter.
+        numbers: (rows,) their numbers in the source; None if all rows of the source are in the set.
     """
 
     rows: Any
@@ -56,6 +58,7 @@ class RowSet:
     weights: Floats | None = None
     groups: NDArray[Any] | None = None
     times: NDArray[Any] | None = None
+    numbers: NDArray[np.intp] | None = None
 
     @property
     def count(self) -> int:
@@ -73,8 +76,10 @@ class RowSet:
     def take(self, places: NDArray[np.intp]) -> RowSet:
         """Some of the rows."""
         asked = as_rows(_safe_indexing(self.asked.part(0, self.count), places))
-        others = (None if column is None else column[places] for column in (self.truth, self.weights, self.groups, self.times))
-        return RowSet(_safe_indexing(self.rows, places), asked, *others)
+        truth, groups, times = (None if column is None else column[places] for column in (self.truth, self.groups, self.times))
+        weights = None if self.weights is None else self.weights[places]
+        numbers = places if self.numbers is None else self.numbers[places]
+        return RowSet(_safe_indexing(self.rows, places), asked, truth, weights, groups, times, numbers)
 
     def identity(self) -> dict[str, Any]:
         """What tells these rows from others: names of content, as plain JSON values."""
@@ -85,6 +90,37 @@ class RowSet:
             "asked": data_name(self.asked),
             **{name: None if value is None else content_hash(np.asarray(value)) for name, value in others.items()},
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Unlabelled:
+    """What became of the rows that came without ground truth.
+
+    Attributes:
+        use: "pool" if the teacher labels them, "drop" if they are left out.
+        numbers: (rows,) their numbers among the given rows.
+        names: (rows,) names of their content.
+        of: number of given rows, with ground truth and without.
+        test: number of test rows without ground truth, which are left out.
+    """
+
+    use: str
+    numbers: NDArray[np.intp]
+    names: Names
+    of: int
+    test: int = 0
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """The rows that are left out, as counts."""
+        given = {"without ground truth": len(self.numbers)} if self.use == "drop" else {}
+        return {**given, **({"of the test, without ground truth": self.test} if self.test else {})}
+
+    @property
+    def note(self) -> str:
+        """What the reader of the figures should know."""
+        done = "the teacher labels them, as rows of the pool" if self.use == "pool" else "they are left out"
+        return f"{len(self.numbers):,} of {self.of:,} rows come without ground truth: {done}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +136,8 @@ class Problem:
         asked_columns: the columns of the student's rows that the teacher takes; empty if it takes the rows as they are.
         source: where the rows are from and what their columns are for, as `data_entry` in run.json; None for rows in memory.
         seen: rows that the teacher was trained on; None if they are not known.
+        unlabelled: what became of rows that came without ground truth; None if there were none.
+        class_weight: "balanced" or the weight of each class, which multiplies that of its rows; None if all classes weigh the same.
     """
 
     teacher: Teacher
@@ -110,6 +148,8 @@ class Problem:
     asked_columns: tuple[str, ...] = ()
     source: Mapping[str, Any] | None = None
     seen: RowSet | None = None
+    unlabelled: Unlabelled | None = None
+    class_weight: ClassWeight = None
 
     @cached_property
     def names(self) -> dict[str, Names]:
@@ -182,6 +222,10 @@ class Problem:
         if self.test is not None and (self.test.groups is None) != (self.given.groups is None):
             having, lacking = ("the rows", "the test rows") if self.test.groups is None else ("the test rows", "the rows")
             raise BadInput(f"{having} come with groups and {lacking} without; pass groups for both, or for neither.")
+        if self.pool is not None and self.pool.weights is not None and self.given.weights is None:
+            raise BadInput("the pool comes with weights and the rows without; pass weights for both, or for the rows alone.")
+        asked = checked_class_weight(self.class_weight, self.form, has_truth=self.has_truth)
+        object.__setattr__(self, "class_weight", asked)
         for rows in (self.given, self.test):
             if rows is not None and rows.truth is not None:
                 self.form.truth_as_answers(rows.truth, rows.count)  # refuses classes unknown to the teacher, before it is asked
@@ -241,7 +285,7 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
         raise BadInput(f"a column of the rows is named {unnamed[0]!r}, which is no text; name the columns, or pass the rows as an array.")
     held = tensor_array(held) if hasattr(held, "detach") else held  # rows that are made from others are arrays
     found = {"groups": None if groups is None else np.asarray(groups), "times": None if times is None else moments(times)}
-    truth = None if y is None else np.asarray(y) if is_frame(y) else target_array(y)
+    truth = None if y is None else np.asarray(y) if is_frame(y) else array_of(y, "the rows of y")
     if truth is not None and truth.ndim == 0:
         raise BadInput(f"y is {shown(y)}; expected the ground truth of each row, as an array or a column.")
     for name, column in {"y": truth, **found}.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.data.row_names import Names
-from tutelage.workflow.distillation.given.problem import Problem
+from tutelage.workflow.distillation.given.class_weights import class_weights_of, row_weights
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.2
@@ -40,6 +41,8 @@ class Split:
         seen: number of test rows that the teacher was trained on; None if its training rows are not known.
         is_own: whether the test rows were given as such.
         how: in a sentence, how the test rows were drawn.
+        weights: (rows,) what each of the given rows weighs, by itself and by its class; None if all weigh the same, or by the teacher.
+        class_weights: (classes,); None if all weigh the same.
         notes: what the reader of the figures should know of it, as sentences.
     """
 
@@ -51,6 +54,8 @@ class Split:
     seen: int | None
     is_own: bool
     how: str
+    weights: Floats | None = None
+    class_weights: Floats | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -71,7 +76,7 @@ def split(problem: Problem, *, seed: int) -> Split:
         development, test, how = _drawn(problem, np.arange(given.count), TEST_SHARE, seed=seed)
         test_names = names["given"][test]
     test_groups = None if given.groups is None else (given.groups[test] if problem.test is None else problem.test.groups)
-    removed = {}
+    removed = {} if problem.unlabelled is None else problem.unlabelled.left_out
     all_rows = len(development)
     leaked = _equal(problem, names["given"][development], test_names)
     removed["equal to a test row"] = int(leaked.sum())
@@ -92,9 +97,24 @@ def split(problem: Problem, *, seed: int) -> Split:
     seen = int(np.isin(test_names, names["seen"]).sum()) if problem.seen is not None else None
     repeated = len(test) - len(np.unique(test_names))
     notes = tuple(_notes(problem, left_out=all_rows - len(development), of=all_rows))
-    found = Split(development, test, pool, removed, repeated, seen, problem.test is not None, how, notes)
+    truth = _truth(problem, given)
+    class_weights = class_weights_of(
+        problem.class_weight,
+        problem.form,
+        None if truth is None else truth[development],
+        None if given.weights is None else given.weights[development],
+    )
+    weights = row_weights(given.weights, class_weights, truth)
+    found = Split(development, test, pool, removed, repeated, seen, problem.test is not None, how, weights, class_weights, notes)
     _check_counts(problem, found, seed=seed)
     return found
+
+
+def _truth(problem: Problem, rows: RowSet) -> Floats | None:
+    """(rows, classes) the ground truth as the weights of classes take it; None if there are none, or it is not known."""
+    if problem.class_weight is None or rows.truth is None:
+        return None
+    return problem.form.truth_as_answers(rows.truth, rows.count)
 
 
 def _equal(problem: Problem, names: Names, others: Names) -> NDArray[np.bool_]:
@@ -108,6 +128,8 @@ def _shared(groups: NDArray[Any], others: NDArray[Any] | None) -> NDArray[np.boo
 
 
 def _notes(problem: Problem, *, left_out: int, of: int) -> Iterator[str]:
+    if problem.unlabelled is not None and len(problem.unlabelled.numbers):
+        yield problem.unlabelled.note
     if problem.equal_by_chance:
         names = problem.names["given"]
         yield (
@@ -140,8 +162,10 @@ def _check_counts(problem: Problem, found: Split, *, seed: int) -> None:
             raise BadInput(f"there are {len(places):,} rows to {name} on; expected {FEWEST} at least. {why.strip()} Pass more rows.")
     if problem.pool is not None and not len(found.pool):
         raise BadInput(f"no row of the pool is left. {why.strip()} Pass other rows, or no pool.")
-    _check_weights((problem.test or problem.given).weights, found.test, "test")
-    _check_weights(problem.given.weights, found.development, "train")
+    test = problem.test
+    tested = found.weights if test is None else row_weights(test.weights, found.class_weights, _truth(problem, test))
+    _check_weights(tested, found.test, "test")
+    _check_weights(found.weights, found.development, "train")
     train, validation = parts_of(problem, found, seed=seed)
     if min(len(train), len(validation)) < FEWEST * VALIDATION_SHARE:
         counts = f"{len(train):,} rows to train on and {len(validation):,} to validate on"
@@ -175,9 +199,17 @@ def parts_of(problem: Problem, found: Split, *, seed: int) -> tuple[Places, Plac
         drawn = np.random.default_rng(seed).permutation(units.max(initial=-1) + 1)
         train = train[np.isin(units, drawn[: max(1, round(TIMED_SHARE * len(drawn)))])]
     for purpose, places in (("train", train), ("validate", validation)):
-        if given.weights is not None and len(places) and not given.weights[places].any():
+        if found.weights is not None and len(places) and not found.weights[places].any():
             raise BadInput(f"all {len(places):,} rows to {purpose} on with seed {seed} weigh 0; leave out the rows that weigh nothing.")
     return train, validation
+
+
+def weighed_like(problem: Problem, rows: RowSet, found: Split) -> RowSet:
+    """Rows without ground truth with weights of their own: where they come without, the mean of those to train and validate on."""
+    given = problem.given.weights
+    if given is None or rows.weights is not None:
+        return rows
+    return replace(rows, weights=np.full(rows.count, given[found.development].mean()))
 
 
 def not_validated(problem: Problem, found: Split, validation: Places) -> NDArray[np.bool_]:

@@ -9,7 +9,9 @@ from pathlib import Path
 from tutelage.core.records import Export
 from tutelage.data.schema import Schema
 from tutelage.report.distillation.figures import Loading
+from tutelage.students.saved.save_load import needs_network
 from tutelage.workflow.distillation.folder import RunFolder
+from tutelage.workflow.train import STUDENT_FILE
 
 FEW = 8
 """Columns that are named in code; more are read from the file."""
@@ -27,13 +29,16 @@ def how_to_load(folder: RunFolder, exports: Sequence[Export], schema: Schema | N
     """
     files = {folder.path / one.file: not one.columns for one in exports}
     written = (_LANGUAGES[path.suffix](path, schema, text, shaped) for path, shaped in files.items() if path.suffix in _LANGUAGES)
-    return (*written, _student(schema, text))
+    return (*written, _student(folder.path / STUDENT_FILE, schema, text))
 
 
-def _student(schema: Schema | None, text: bool) -> Loading:
+def _student(path: Path, schema: Schema | None, text: bool) -> Loading:
     rows = _rows(schema, text)
-    code = f'import tutelage as tl\n{rows}\nstudent = tl.load_student("student.skops")\nprint(student.predict(rows))'
-    return Loading("student.skops", code, "In Python, with tutelage and scikit-learn; nothing is unpickled.")
+    network, what = "", "nothing is unpickled"
+    if needs_network(path):
+        network, what = ", network=build", "build is the function that built the network for training, whose code no file holds"
+    code = f'import tutelage as tl\n{rows}\nstudent = tl.load_student("{path.name}"{network})\nprint(student.predict(rows))'
+    return Loading(path.name, code, f"In Python, with tutelage and scikit-learn; {what}.")
 
 
 def _rows(schema: Schema | None, text: bool) -> str:

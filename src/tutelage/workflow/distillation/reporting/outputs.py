@@ -26,7 +26,7 @@ from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.evaluate import DEVELOPMENT, SPLIT
-from tutelage.workflow.train import PACKAGES, STUDENT_FILE, file_entry, row_shape
+from tutelage.workflow.train import STUDENT_FILE, file_entry, row_shape
 
 RESULTS, FIGURES, PAGE = "results.json", "figures.json", "report.html"
 
@@ -53,7 +53,7 @@ def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, sec
         "labels": {"teacher": problem.teacher.fingerprint, "kind": problem.form.kind, "rows": problem.given.count},
         "data": dict(problem.source) if problem.source is not None else _rows_in_memory(problem),
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
-        "environment": environment(*PACKAGES),
+        "environment": environment(),
         "columns": summarise_columns(_summarised(rows), names or (("text",) if isinstance(rows, list) else ())),
         "file": file_entry(path),
         "seeds": [{"name": name, "sha256": sha256_of(folder.path / name)} for name in chosen.files],
@@ -79,11 +79,16 @@ def write_split(folder: RunFolder, problem: Problem, split: Split) -> None:
             part = given if source == "rows" else np.full(rows.count, "test", dtype=object)
             columns: dict[str, Any] = {
                 "source": np.full(rows.count, source, dtype=object),
-                "row": np.arange(rows.count),
+                "row": np.arange(rows.count) if rows.numbers is None else rows.numbers,
                 "part": part,
                 "name": row_names(rows.rows),
             }
             tables.append(pa.table(columns))
+    without = problem.unlabelled
+    if without is not None and len(without.numbers):
+        count, use = len(without.numbers), "pool" if without.use == "pool" else "left out"
+        columns = {"source": ["rows"] * count, "row": without.numbers, "part": [use] * count, "name": without.names}
+        tables.append(pa.table(columns))
     with whole_file(folder.path / SPLIT) as draft:
         pq.write_table(pa.concat_tables(tables), draft)
 

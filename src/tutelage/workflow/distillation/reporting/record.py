@@ -20,6 +20,7 @@ from tutelage.workflow.distillation.evidence.every_seed import Trials
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.given.answered import MADE, Answered
+from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
@@ -106,14 +107,14 @@ def record_of(
         looks=evidence.looks,
         front=tuple(_front(evidence, names)),
         limits={"size": plan.limits.size, "latency": plan.limits.latency, "drop": plan.limits.drop},
-        rows=_rows(split, answered, full),
+        rows=_rows(problem, split, answered, full),
         findings=measured.checked.to_json(),
         exports=measured.exports,
         notes=tuple(measured.notes),
         curve=evidence.curve,
         options={"trials": plan.trials, "seeds": plan.seeds, "seed": plan.seed, "rows_shown": plan.show_rows},
         seconds={"total": measured.stages.total(), **measured.stages.seconds},
-        environment=environment("tutelage", "numpy", "scikit-learn", "optuna", "onnxruntime"),
+        environment=environment(),
         provenance=provenance_of(problem),
     )
     shipped = evidence.shipped
@@ -135,7 +136,7 @@ def _asked(problem: Problem, evidence: Evidence) -> list[tuple[str, str, str]]:
     return questions([*names, TEACHER] if problem.has_truth else names, distilled.arm.name, evidence.shipped.arm.name)
 
 
-def _rows(split: Split, answered: Answered, full: Prepared) -> Mapping[str, Any]:
+def _rows(problem: Problem, split: Split, answered: Answered, full: Prepared) -> Mapping[str, Any]:
     """The number of rows of each part, and where they are from."""
     more = answered.more
     return {
@@ -148,5 +149,7 @@ def _rows(split: Split, answered: Answered, full: Prepared) -> Mapping[str, Any]
         "repeated_test": split.repeated,
         "seen_test": split.seen,
         "test_rows": split.how,
+        "weighted": problem.given.weights is not None,
+        "class_weights": weights_by_name(split.class_weights, problem.form),
         "names": SPLIT,
     }

@@ -6,26 +6,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tutelage.core.environment import environment
+from tutelage.core.environment import PACKAGES, environment
 from tutelage.core.files import write_text
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.workflow.distillation.folder import RunFolder
 
 SCRIPT = "reproduce.sh"
-PACKAGES = (
-    "tutelage",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pandas",
-    "pyarrow",
-    "optuna",
-    "onnx",
-    "onnxruntime",
-    "skl2onnx",
-    "lightgbm",
-    "torch",
-)
 
 _TEXT = """#!/bin/sh
 # The command that made this folder. It makes the same results again in another folder, given as its argument; {again} by default.
@@ -50,7 +36,7 @@ def write_reproduce(folder: RunFolder, arguments: Sequence[str], inputs: Sequenc
         arguments: of `tutelage distill`, without --out.
         inputs: the files that it reads.
     """
-    versions = environment(*PACKAGES)
+    versions = environment()
     again = f"{folder.path.name or 'run'}-again"
     path = folder.path / SCRIPT
     write_text(path, script(arguments, _checksums(inputs), versions, again=shlex.quote(again)))

@@ -37,7 +37,7 @@ class Prepared:
     Attributes:
         form: of the teacher's answers.
         train, validation: the rows, with the teacher's answers and the ground truth.
-        more: rows without ground truth, for the arm that learns from them; None if there are none.
+        more: rows without ground truth, for the arm that learns from them, with weights if the others have some; None if there are none.
         schema: the columns of the rows; None for a matrix or a list of texts.
         text: whether the rows are texts.
     """
@@ -107,7 +107,7 @@ class Prepared:
         if arm.more_rows and self.more is not None:
             targets = targets.followed_by(arm.targets(self.more, self.form, settings))
             rows = stacked(rows, self.encoded(family, settings, "more"))
-            weights = None if weights is None else np.append(weights, np.full(self.more.count, weights.mean()))
+            weights = None if weights is None or self.more.weights is None else np.append(weights, self.more.weights)
         searched = {name: value for name, value in settings.items() if name in family.space.distributions}
         student = family.student(searched, seed=seed, rows=len(targets.at_one))
         try:

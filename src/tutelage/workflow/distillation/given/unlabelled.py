@@ -1,0 +1,124 @@
+"""Rows that come without ground truth: further rows of the pool, or left out; never tested on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arguments import choice
+from tutelage.core.errors import BadInput
+from tutelage.data.cells import is_missing
+from tutelage.data.row_arrays import target_array
+from tutelage.data.row_names import row_names
+from tutelage.data.rows import as_rows
+from tutelage.data.transfer import stacked
+from tutelage.workflow.distillation.given.problem import RowSet, Unlabelled
+
+USES = ("pool", "drop")
+"""What is done with rows without ground truth."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Sets of rows of which all that are trained, validated and tested on have a ground truth.
+
+    Attributes:
+        given, test, pool: the sets.
+        unlabelled: what became of the others; None if there are none.
+    """
+
+    given: RowSet
+    test: RowSet | None
+    pool: RowSet | None
+    unlabelled: Unlabelled | None = None
+
+
+def labelled(
+    given: RowSet,
+    test: RowSet | None,
+    pool: RowSet | None,
+    form: AnswerForm,
+    *,
+    unlabelled: Any,
+    what: tuple[str, str] = ("y", "y of the test"),
+) -> Labelled:
+    """Sets of rows without gaps in their ground truth.
+
+    Args:
+        given: the given rows; a row of several labels or values is without ground truth if one of them is missing.
+        test: rows that choose nothing; None if there are none.
+        pool: rows without ground truth; None if there are none.
+        form: of the teacher's answers.
+        unlabelled: "pool" to let the teacher label such rows, as rows of the pool, "drop" to leave them out, None to refuse them. Test
+            rows are left out in both cases.
+        what: where the ground truth is from, of the rows and of the test rows, for messages.
+
+    Raises:
+        BadInput: there are such rows and `unlabelled` is None, there is no ground truth at all, or no row is left that has one.
+    """
+    use = None if unlabelled is None else choice("unlabelled", unlabelled, USES)
+    if given.truth is None:
+        if use is not None:
+            raise BadInput(f"unlabelled is {use!r}, and no ground truth is given; leave it out, or pass the ground truth.")
+        return Labelled(given, test, pool)
+    gaps = missing_truth(given.truth, form)
+    test_gaps = np.zeros(0, dtype=bool) if test is None or test.truth is None else missing_truth(test.truth, form)
+    for of, lacking in ((what[0], gaps), (what[1], test_gaps)):
+        if lacking.any() and use is None:
+            raise BadInput(
+                f"{of} lacks the ground truth of {lacking.sum():,} of {len(lacking):,} rows (first: row {int(lacking.argmax())}). Fill "
+                "it in, leave these rows out, or pass unlabelled='pool' to let the teacher label them or unlabelled='drop'."
+            )
+        if len(lacking) and lacking.all():
+            raise BadInput(f"{of} holds no ground truth at all; leave it out, or pass the column that has it.")
+    if not gaps.any() and not test_gaps.any():
+        return Labelled(given, test, pool)
+    without = np.flatnonzero(gaps)
+    names = row_names(_safe_indexing(given.rows, without)) if len(without) else np.zeros(0, dtype=np.uint64)
+    found = Unlabelled(str(use), without, names, given.count, int(test_gaps.sum()))
+    if use == "pool" and len(without):
+        pool = _followed(pool, replace(given.take(without), truth=None, times=None), given)
+    known = _known(given, gaps) if len(without) else given
+    tested = _known(test, test_gaps) if test is not None and test_gaps.any() else test
+    return Labelled(known, tested, pool, found)
+
+
+def missing_truth(truth: NDArray[Any], form: AnswerForm) -> NDArray[np.bool_]:
+    """(rows,) whether the ground truth of a row is missing, or is an empty text where no class has that name."""
+    if truth.dtype.kind in "biu":
+        return np.zeros(len(truth), dtype=bool)
+    if truth.dtype.kind == "f":
+        return np.asarray(np.isnan(truth.reshape(len(truth), -1)).any(axis=1))
+    empty = "" not in form.classes
+    gaps = [is_missing(cell) or (empty and isinstance(cell, str) and not cell) for cell in truth.reshape(-1).tolist()]
+    return np.asarray(np.array(gaps, dtype=bool).reshape(len(truth), -1).any(axis=1))
+
+
+def _known(rows: RowSet, gaps: NDArray[np.bool_]) -> RowSet:
+    """The rows with a ground truth, which has the type that it would have had without gaps."""
+    found = rows.take(np.flatnonzero(~gaps))
+    return replace(found, truth=target_array(found.truth.tolist())) if found.truth is not None and found.truth.dtype.kind == "O" else found
+
+
+def _followed(pool: RowSet | None, more: RowSet, given: RowSet) -> RowSet:
+    """The rows of a pool, if there is one, followed by others."""
+    if pool is None:
+        return more
+    if (pool.groups is None) != (more.groups is None):
+        raise BadInput(
+            "the pool comes without groups, and the rows without ground truth, which join it, have some; pass the groups of the pool, or "
+            "unlabelled='drop'."
+        )
+    weights, groups = None, None
+    if more.weights is not None and given.weights is not None:
+        own = np.full(pool.count, given.weights.mean()) if pool.weights is None else pool.weights
+        weights = np.append(own, more.weights)
+    if pool.groups is not None and more.groups is not None:
+        groups = np.append(pool.groups.astype(object), more.groups.astype(object))
+    asked = stacked(pool.asked.part(0, pool.count), more.asked.part(0, more.count))
+    return RowSet(stacked(pool.rows, more.rows), as_rows(asked), None, weights, groups)

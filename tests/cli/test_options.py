@@ -1,0 +1,31 @@
+import click
+import pytest
+
+from tutelage.cli.options import as_options, class_weights
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ((), None),
+        (("balanced",), "balanced"),
+        (("fraud=10,ok=1",), {"fraud": 10.0, "ok": 1.0}),
+        (("fraud=10", "ok=0.5"), {"fraud": 10.0, "ok": 0.5}),
+        (("a, b=2,c=1e2",), {"a, b": 2.0, "c": 100.0}),
+        (("a=b=2",), {"a=b": 2.0}),
+        (("1=5, 0 = .5",), {"1": 5.0, "0": 0.5}),
+        (("fraud=-1",), {"fraud": -1.0}),
+    ],
+)
+def test_weights_of_classes_are_parsed(given, found):
+    assert class_weights(given) == found
+
+
+@pytest.mark.parametrize("given", [("even",), ("fraud",), ("fraud=",), ("fraud=many",), ("balanced", "a=1"), ("=3",), ("a=1.2.3",)])
+def test_other_texts_are_refused(given):
+    with pytest.raises(click.BadParameter, match=r"write CLASS=WEIGHT, for example fraud=10,ok=1"):
+        class_weights(given)
+
+
+def test_arguments_in_messages_become_options():
+    assert as_options("pass class_weight='balanced'") == "pass --class-weight 'balanced'"

@@ -1,0 +1,115 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+import tutelage as tl
+from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.errors import BadInput
+from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.given.problem import Problem, row_set
+from tutelage.workflow.distillation.given.split import split
+from tutelage.workflow.distillation.given.unlabelled import labelled, missing_truth
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(300, 2))
+Y = (X[:, 0] > 0).astype(int)
+TEACHER = LogisticRegression().fit(X, Y)
+FORM = as_teacher(TEACHER).form
+GAPS = np.arange(300) % 5 == 0
+NAMES = ["no", "yes"]
+TRUTHS = {
+    "floats with NaN": np.where(GAPS, np.nan, Y),
+    "a list with None": [None if gap else int(one) for gap, one in zip(GAPS, Y, strict=True)],
+    "pandas with pd.NA": pd.Series(Y, dtype="Int64").mask(GAPS),
+    "pandas with NaN": pd.Series(Y.astype(float)).mask(GAPS),
+    "polars with null": pl.Series([None if gap else int(one) for gap, one in zip(GAPS, Y, strict=True)]),
+    "a masked array": np.ma.masked_array(Y, GAPS),
+}
+
+
+@pytest.mark.parametrize("kind", TRUTHS)
+def test_rows_without_truth_join_the_pool_or_are_left_out(kind):
+    given = row_set(X, TRUTHS[kind], weights=np.arange(1, 301), groups=np.arange(300))
+    pooled = labelled(given, None, None, FORM, unlabelled="pool")
+    assert FORM.truth(pooled.given.truth).tolist() == Y[~GAPS].tolist()
+    assert pooled.given.rows.tolist() == X[~GAPS].tolist()
+    assert pooled.given.numbers.tolist() == np.flatnonzero(~GAPS).tolist()
+    assert pooled.pool.rows.tolist() == X[GAPS].tolist()
+    assert pooled.pool.asked.part(0, 60).tolist() == X[GAPS].tolist()
+    assert pooled.pool.weights.tolist() == np.arange(1, 301)[GAPS].tolist()
+    assert pooled.pool.groups.tolist() == np.flatnonzero(GAPS).tolist()
+    assert pooled.unlabelled.note == "60 of 300 rows come without ground truth: the teacher labels them, as rows of the pool."
+    dropped = labelled(given, None, None, FORM, unlabelled="drop")
+    assert dropped.pool is None
+    assert dropped.unlabelled.left_out == {"without ground truth": 60}
+    with pytest.raises(BadInput, match=r"y lacks the ground truth of 60 of 300 rows \(first: row 0\)\. .*unlabelled='drop'"):
+        labelled(given, None, None, FORM, unlabelled=None)
+
+
+def test_they_follow_the_rows_of_a_pool():
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    given = row_set(frame, TRUTHS["floats with NaN"], weights=np.full(300, 2.0))
+    found = labelled(given, None, row_set(frame[:10] + 9), FORM, unlabelled="pool")
+    assert found.pool.count == len(found.pool.rows) == 70
+    assert found.pool.rows["a"].tolist() == [*(X[:10, 0] + 9), *X[GAPS, 0]]
+    assert found.pool.weights.tolist() == [2.0] * 70
+    texts = labelled(row_set(["a", "b", "c"], [0, None, 1]), None, row_set(["d"]), FORM, unlabelled="pool")
+    assert texts.pool.rows == ["d", "b"]
+    assert texts.given.rows == ["a", "c"]
+
+
+def test_a_pool_without_groups_is_not_joined_by_rows_that_have_some():
+    given = row_set(X, TRUTHS["floats with NaN"], groups=np.arange(300))
+    with pytest.raises(BadInput, match="the pool comes without groups, and the rows without ground truth"):
+        labelled(given, None, row_set(X[:5]), FORM, unlabelled="pool")
+
+
+def test_test_rows_without_truth_are_left_out_never_labelled():
+    test = row_set(X + 9, TRUTHS["floats with NaN"])
+    found = labelled(row_set(X, Y), test, None, FORM, unlabelled="pool")
+    assert found.pool is None
+    assert found.test.count == 240
+    assert found.unlabelled.left_out == {"of the test, without ground truth": 60}
+    problem = Problem(as_teacher(TEACHER), "t", found.given, found.test, unlabelled=found.unlabelled)
+    assert split(problem, seed=0).removed["of the test, without ground truth"] == 60
+
+
+def test_an_empty_text_is_a_gap_unless_a_class_has_that_name():
+    texts = np.array(["yes", "", "no"], dtype=object)
+    assert missing_truth(texts, of_classes("logits", NAMES)).tolist() == [False, True, False]
+    assert missing_truth(np.array(["yes", "", "no"]), of_classes("logits", NAMES)).tolist() == [False, True, False]
+    assert not missing_truth(texts, of_classes("logits", ["", *NAMES])).any()
+
+
+def test_a_row_of_several_labels_or_values_is_a_gap_if_one_is_missing():
+    labels = pd.DataFrame({"a": [1, None, 0], "b": [0, 1, 1]}).to_numpy(dtype=object)
+    assert missing_truth(labels, AnswerForm("logits", "multilabel", ("a", "b"))).tolist() == [False, True, False]
+    values = np.array([[1.0, 2.0], [3.0, np.nan]])
+    assert missing_truth(values, AnswerForm("values", "regression")).tolist() == [False, True]
+
+
+def test_rows_that_have_their_truth_are_as_they_were():
+    given, test = row_set(X, Y), row_set(X, Y)
+    found = labelled(given, test, None, FORM, unlabelled="pool")
+    assert (found.given, found.test, found.unlabelled) == (given, test, None)
+
+
+def test_a_run_counts_them_and_says_what_each_row_was_for(tmp_path):
+    run = tl.distill(
+        TEACHER, X, TRUTHS["floats with NaN"], unlabelled="pool", students=["tree"], trials=1, seeds=2, export="py", into=tmp_path / "run"
+    )
+    assert run.record.rows["more"] == 60
+    assert any("60 of 300 rows come without ground truth" in note for note in run.record.notes)
+    table = pq.read_table(tmp_path / "run" / "split.parquet").to_pandas().sort_values("row")
+    assert table["row"].tolist() == list(range(300))
+    assert (table["part"] == "pool").tolist() == GAPS.tolist()
+
+
+def test_values_of_recorded_answers_have_gaps_too():
+    truth = X[:, 0] + 0.1 * RNG.normal(size=300)
+    answers = tl.record(LinearRegression().fit(X, truth), X)
+    run = tl.distill(answers, X, np.where(GAPS, np.nan, truth), unlabelled="pool", students=["linear"], trials=1, seeds=2, export="py")
+    assert run.record.rows["more"] == 60

@@ -51,6 +51,11 @@ class Family:
     paced: bool = False
 
     @property
+    def takes_shapes(self) -> bool:
+        """Whether it takes pictures and other rows of more axes as they are."""
+        return bool(get_tags(self.estimator).input_tags.three_d_array)
+
+    @property
     def takes_sparse(self) -> bool:
         """Whether it takes sparse rows."""
         return bool(get_tags(self.estimator).input_tags.sparse)

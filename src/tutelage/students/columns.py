@@ -34,7 +34,7 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
     Texts become TF-IDF weights of words and word pairs. In a frame, categories become integer codes for students that
     split on columns (trees, boosting) and one-hot columns for linear models and networks; numbers, and dates as numbers of
     days, are passed through to the former, and imputed and scaled for the latter (`Numbers`). The numbers of pictures and series
-    are put in a line (`Flattened`). Fit it with `pipeline.fit(rows, targets, student__classes=classes)`.
+    are put in a line, but for torch networks (`RowShape`). Fit it with `pipeline.fit(rows, targets, student__classes=classes)`.
 
     Args:
         student: any unfitted student; "passthrough" prepares the columns only.
@@ -50,6 +50,8 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
         raise BadInput(
             f"texts become sparse rows, which {type(student).__name__} does not accept; choose a tree, a forest or a linear student."
         )
+    if student != "passthrough" and get_tags(student).input_tags.three_d_array and not is_frame(rows) and np.ndim(rows) > 2:
+        return Pipeline([("columns", RowShape(flat=False)), ("student", student)])
     return Pipeline([("columns", _columns(rows, scaled=scaled, max_words=max_words, sparse=takes_sparse)), ("student", student)])
 
 
@@ -63,7 +65,7 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
         step = StandardScaler(with_mean=not sparse_rows) if scaled else "passthrough"
         if sparse_rows or np.ndim(rows) <= 2:
             return step
-        return make_pipeline(Flattened(), step) if scaled else Flattened()
+        return make_pipeline(RowShape(), step) if scaled else RowShape()
     numbers, categories, dates = column_kinds(rows)
     if not scaled:
         codes = make_pipeline(Levels(), OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2))
@@ -88,23 +90,27 @@ def levels_of(pipeline: Pipeline) -> dict[str, list[Any]]:
     }
 
 
-class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """The numbers of each row in a line, for students that take columns: pictures (rows, channels, height, width) as (rows, numbers).
+class RowShape(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Pictures, series and other rows of more axes, proven to be like those of training; for students that take columns, in a line.
 
     It takes rows of the shape of training, and refuses numbers of another scale: whole ones after training on fractions, as of pixels
     that were not divided by 255, and fractions up to 1 after training on larger whole numbers.
 
     Attributes:
+        flat: whether the numbers of each row are put in a line, (rows, numbers); otherwise they keep their shape.
         row_shape_: the shape of a row.
         fractions_: whether the numbers of training were fractions.
         largest_: the largest absolute number of training.
 
     Example:
         >>> pictures = np.arange(8).reshape(2, 2, 2)
-        >>> Flattened().fit(pictures).transform(pictures)
+        >>> RowShape().fit(pictures).transform(pictures)
         array([[0, 1, 2, 3],
                [4, 5, 6, 7]])
     """
+
+    def __init__(self, *, flat: bool = True) -> None:
+        self.flat = flat
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the shape of a row, and what its numbers are.
@@ -121,7 +127,7 @@ class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
-        """(rows, numbers) of the type that they have.
+        """(rows, numbers), or (rows, ...), of the type that they have.
 
         Raises:
             ShapeError: rows of another shape. BadInput: numbers of another scale, or cells that are no numbers.
@@ -135,7 +141,7 @@ class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         difference = self.difference_of_scale(rows)
         if difference:
             raise BadInput("the rows hold {}, and this student was trained on {}. Scale them as in training.".format(*difference))
-        return rows.reshape(len(rows), -1)
+        return rows.reshape(len(rows), -1) if self.flat else rows
 
     def difference_of_scale(self, rows: NDArray[Any]) -> tuple[str, str] | None:
         """What other rows hold, and what the rows of training held, where the scales differ; otherwise None."""

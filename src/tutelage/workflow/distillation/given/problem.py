@@ -27,7 +27,7 @@ from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.students.columns import Flattened
+from tutelage.students.columns import RowShape
 from tutelage.workflow.distillation.given.class_weights import ClassWeight, checked_class_weight
 
 SAMPLE = 2000
@@ -261,7 +261,7 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
     if shapes[0] != shapes[1]:
         raise ShapeError(f"each row of {name} has shape {shapes[0]}; expected {shapes[1]}, as in the rows.")
     if isinstance(given.rows, np.ndarray) and given.rows.ndim > 2:
-        difference = Flattened().fit(given.rows).difference_of_scale(other.rows)
+        difference = RowShape().fit(given.rows).difference_of_scale(other.rows)
         if difference:
             raise BadInput("{} holds {}, and the rows hold {}; pass both in the same scale.".format(name, *difference))
     return other

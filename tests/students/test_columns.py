@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+import tutelage as tl
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.students.columns import with_columns
 
@@ -144,3 +145,16 @@ def test_rows_of_another_scale_are_refused():
     taught(PICTURES // 128).predict(PICTURES / 255)  # 0 and 1 are of that scale too
     with pytest.raises(BadInput, match="array of <U1; expected numbers"):
         taught(PICTURES).predict(np.full(PICTURES.shape, "a"))
+
+
+def test_torch_networks_take_pictures_in_their_shape_and_so_do_their_files(tmp_path):
+    nn = pytest.importorskip("torch").nn
+    network = nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2))
+    student = with_columns(tl.TorchClassifier(network, epochs=2), PICTURES, scaled=True).fit(PICTURES, Y)
+    assert student["columns"].transform(PICTURES).shape == PICTURES.shape
+    with pytest.raises(ShapeError, match=r"expects \(rows, 1, 2, 3\)"):
+        student.predict(PICTURES.reshape(40, -1))
+    with pytest.raises(BadInput, match="fractions up to 1, and this student was trained on whole numbers up to 255"):
+        student.predict(PICTURES / 255)
+    proven = tl.export(student, tmp_path / "student.py", check_on=PICTURES)
+    assert proven.proofs[0].decisions_changed == 0

@@ -17,7 +17,6 @@ from tutelage.core.errors import BadInput, require, shown
 from tutelage.core.stored.tree_nodes import instances_in
 from tutelage.search.spaces import Space, space_of
 from tutelage.students.by_name import NEED_SCALING, student_named
-from tutelage.students.columns import takes_shaped
 from tutelage.students.networks.torch_estimator import TorchEstimator, is_module
 from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
 
@@ -52,14 +51,14 @@ class Family:
     paced: bool = False
 
     @property
+    def takes_shapes(self) -> bool:
+        """Whether it takes pictures and other rows of more axes as they are."""
+        return bool(get_tags(self.estimator).input_tags.three_d_array)
+
+    @property
     def takes_sparse(self) -> bool:
         """Whether it takes sparse rows."""
         return bool(get_tags(self.estimator).input_tags.sparse)
-
-    @property
-    def takes_shaped(self) -> bool:
-        """Whether it takes pictures and series as they are."""
-        return takes_shaped(self.estimator)
 
     def student(self, settings: Mapping[str, Any], *, seed: int, rows: int) -> Any:
         """An unfitted student with these settings and this seed, for so many training rows."""

@@ -24,6 +24,8 @@ from tutelage.data.row_arrays import array_of
 
 RARE = 10
 """Categories with fewer rows than this share a single column."""
+BLOCK = 1024
+"""Rows of pictures that are searched for fractions at a time."""
 
 
 def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None = None) -> Pipeline:
@@ -32,8 +34,7 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
     Texts become TF-IDF weights of words and word pairs. In a frame, categories become integer codes for students that
     split on columns (trees, boosting) and one-hot columns for linear models and networks; numbers, and dates as numbers of
     days, are passed through to the former, and imputed and scaled for the latter (`Numbers`). The numbers of pictures and series
-    are put in a line (`Flattened`), unless the student takes them as they are. Fit it with
-    `pipeline.fit(rows, targets, student__classes=classes)`.
+    are put in a line, but for torch networks (`RowShape`). Fit it with `pipeline.fit(rows, targets, student__classes=classes)`.
 
     Args:
         student: any unfitted student; "passthrough" prepares the columns only.
@@ -45,19 +46,14 @@ def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None
         BadInput: a column holds neither numbers, categories nor dates, or the rows are texts and the student takes dense rows only.
     """
     takes_sparse = student == "passthrough" or bool(get_tags(student).input_tags.sparse)
-    if student != "passthrough" and takes_shaped(student) and not is_frame(rows) and not _is_texts(rows) and len(np.shape(rows)) > 2:
-        return Pipeline([("columns", "passthrough"), ("student", student)])
     if _is_texts(rows) and not takes_sparse:
         raise BadInput(
             f"texts become sparse rows, which {type(student).__name__} does not accept; choose a tree, a forest, a network or a linear "
             "student."
         )
+    if student != "passthrough" and get_tags(student).input_tags.three_d_array and not is_frame(rows) and np.ndim(rows) > 2:
+        return Pipeline([("columns", RowShape(flat=False)), ("student", student)])
     return Pipeline([("columns", _columns(rows, scaled=scaled, max_words=max_words, sparse=takes_sparse)), ("student", student)])
-
-
-def takes_shaped(student: Any) -> bool:
-    """Whether a student takes rows of more than one axis as they are, as torch networks do."""
-    return bool(get_tags(student).input_tags.three_d_array)
 
 
 def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) -> Any:
@@ -70,7 +66,7 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
         step = StandardScaler(with_mean=not sparse_rows) if scaled else "passthrough"
         if sparse_rows or np.ndim(rows) <= 2:
             return step
-        return make_pipeline(Flattened(), step) if scaled else Flattened()
+        return make_pipeline(RowShape(), step) if scaled else RowShape()
     numbers, categories, dates = column_kinds(rows)
     if not scaled:
         codes = make_pipeline(Levels(), OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2))
@@ -95,23 +91,27 @@ def levels_of(pipeline: Pipeline) -> dict[str, list[Any]]:
     }
 
 
-class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """The numbers of each row in a line, for students that take columns: pictures (rows, channels, height, width) as (rows, numbers).
+class RowShape(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Pictures, series and other rows of more axes, proven to be like those of training; for students that take columns, in a line.
 
     It takes rows of the shape of training, and refuses numbers of another scale: whole ones after training on fractions, as of pixels
     that were not divided by 255, and fractions up to 1 after training on larger whole numbers.
 
     Attributes:
+        flat: whether the numbers of each row are put in a line, (rows, numbers); otherwise they keep their shape.
         row_shape_: the shape of a row.
         fractions_: whether the numbers of training were fractions.
         largest_: the largest absolute number of training.
 
     Example:
         >>> pictures = np.arange(8).reshape(2, 2, 2)
-        >>> Flattened().fit(pictures).transform(pictures)
+        >>> RowShape().fit(pictures).transform(pictures)
         array([[0, 1, 2, 3],
                [4, 5, 6, 7]])
     """
+
+    def __init__(self, *, flat: bool = True) -> None:
+        self.flat = flat
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the shape of a row, and what its numbers are.
@@ -124,11 +124,11 @@ class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ShapeError(f"the rows have shape {rows.shape}; expected (rows, ...).")
         self.row_shape_ = tuple(map(int, rows.shape[1:]))
         self.fractions_ = bool(rows.dtype.kind == "f" and _has_fractions(rows))
-        self.largest_ = float(np.fmax.reduce(np.abs(rows.astype(np.float64, copy=False)), axis=None, initial=0.0))
+        self.largest_ = _largest(rows)
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
-        """(rows, numbers) of the type that they have.
+        """(rows, numbers), or (rows, ...), of the type that they have.
 
         Raises:
             ShapeError: rows of another shape. BadInput: numbers of another scale, or cells that are no numbers.
@@ -142,7 +142,7 @@ class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         difference = self.difference_of_scale(rows)
         if difference:
             raise BadInput("the rows hold {}, and this student was trained on {}. Scale them as in training.".format(*difference))
-        return rows.reshape(len(rows), -1)
+        return rows.reshape(len(rows), -1) if self.flat else rows
 
     def difference_of_scale(self, rows: NDArray[Any]) -> tuple[str, str] | None:
         """What other rows hold, and what the rows of training held, where the scales differ; otherwise None."""
@@ -150,7 +150,7 @@ class Flattened(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return f"whole numbers ({rows.dtype})", f"fractions up to {self.largest_:g}"
         if self.fractions_ or self.largest_ <= 1 or rows.dtype.kind != "f" or not _has_fractions(rows):
             return None
-        largest = float(np.fmax.reduce(np.abs(rows), axis=None))
+        largest = _largest(rows)
         return (f"fractions up to {largest:g}", f"whole numbers up to {self.largest_:g}") if largest <= 1 else None
 
 
@@ -162,7 +162,14 @@ def _row_array(rows: Any) -> NDArray[Any]:
 
 
 def _has_fractions(rows: NDArray[Any]) -> bool:
-    return bool(((rows != np.rint(rows)) & np.isfinite(rows)).any())
+    parts = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+    return any(bool(((part != np.rint(part)) & np.isfinite(part)).any()) for part in parts)
+
+
+def _largest(rows: NDArray[Any]) -> float:
+    """The largest absolute number; 0 if there is none."""
+    ends = [float(end.reduce(rows, axis=None)) for end in (np.fmin, np.fmax)] if rows.size else [0.0]
+    return max(0.0, *(abs(end) for end in ends if not np.isnan(end)))
 
 
 class Levels(TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -101,3 +101,18 @@ def test_pictures_keep_their_shape_and_type_from_teacher_to_file(tmp_path):
     assert labels.tolist() == student.predict(rows).tolist()
     np.testing.assert_allclose(probabilities, student.predict_proba(rows), atol=1e-6)
     assert tl.evaluate(student, teacher, rows, BRIGHT[:100]).rows == 100
+
+
+def test_a_series_or_an_array_of_texts_is_a_list_of_texts():
+    words = np.random.default_rng(0).choice(["fine", "good", "bad", "poor"], size=(300, 4))
+    texts, truth = [" ".join(row) for row in words], np.isin(words, ["fine", "good"]).sum(axis=1) > 2
+
+    def chances(rows):
+        assert isinstance(rows, list)
+        good = np.array([sum(text.count(word) for word in ("fine", "good")) for text in rows]) / 4
+        return np.column_stack([1 - good, good])
+
+    teacher = tl.as_teacher(chances, kind="probabilities", classes=(False, True), version="1")
+    expected = figures(teacher, texts, truth, students=["logistic"])
+    for rows in (np.array(texts), np.array(texts, dtype=object), pd.Series(texts)):
+        assert figures(teacher, rows, truth, students=["logistic"]) == expected

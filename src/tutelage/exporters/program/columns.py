@@ -24,7 +24,7 @@ from tutelage.core.errors import BadInput
 from tutelage.data.cells import is_missing
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.lowering import Columns, Lower, Lowering, Value
-from tutelage.students.columns import Flattened, Levels, Numbers
+from tutelage.students.columns import Levels, Numbers, RowShape
 
 
 def _column_transformer(program: Lowering, model: ColumnTransformer, rows: Value) -> Value:
@@ -129,8 +129,8 @@ def _as_they_are(program: Lowering, model: Any, rows: Value) -> Value:
     return rows
 
 
-def _flattened(program: Lowering, model: Flattened, rows: Value) -> Value:
-    return rows if isinstance(rows, Columns) else program.then(op.Reshape((program.width(rows),)), rows)
+def _row_shape(program: Lowering, model: RowShape, rows: Value) -> Value:
+    return rows if isinstance(rows, Columns) or not model.flat else program.then(op.Reshape((program.width(rows),)), rows)
 
 
 def _codes(program: Lowering, model: OrdinalEncoder, rows: Value) -> Value:
@@ -191,7 +191,7 @@ def _category(program: Lowering, rows: Value, place: int, categories: Any, codes
 
 COLUMNS: dict[type, Lower] = {
     ColumnTransformer: _column_transformer,
-    Flattened: _flattened,
+    RowShape: _row_shape,
     Numbers: _as_they_are,
     Levels: _as_they_are,
     OrdinalEncoder: _codes,

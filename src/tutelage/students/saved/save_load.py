@@ -24,7 +24,7 @@ TRUSTED = [
     "tutelage.data.schema.Schema",
     "tutelage.students.any_estimator.SoftTargets",
     "tutelage.students.boosting.SoftBoosting",
-    "tutelage.students.columns.Flattened",
+    "tutelage.students.columns.RowShape",
     "tutelage.students.columns.Levels",
     "tutelage.students.columns.Numbers",
     "tutelage.students.linear.SoftLogistic",

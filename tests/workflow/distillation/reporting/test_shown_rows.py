@@ -50,6 +50,7 @@ def test_wide_tables_are_cut():
         ((3, 3, 8, 6), (8, 6, 3)),
         ((3, 64), (8, 8)),
         ((3, 8, 6, 3), (8, 6, 3)),
+        ((3, 3, 130, 64), (44, 22, 3)),
     ],
 )
 def test_pictures_are_pixels_from_0_to_255(shape, expected):
@@ -73,3 +74,18 @@ def test_values_show_values_and_labels_show_those_that_apply():
     labels = AlignedAnswers("multilabel", ("x", "z"), np.array([[0.9, 0.8]]), np.array([[0.1, 0.2]]), None)
     (only,) = shown_rows(["a"], labels, most=5)
     assert (only.student, only.teacher) == ("x, z", "none")
+
+
+def test_gaps_and_infinite_numbers_are_the_darkest_and_brightest_pixels():
+    rows = np.linspace(1, 2, 3 * 64).reshape(3, 8, 8)
+    rows[1, 0, :3] = (np.nan, np.inf, -np.inf)
+    (first,) = shown_rows(rows, ALIGNED, most=1)
+    assert first.content[0][:3] == [0, 255, 0]
+    rows[:] = np.nan
+    (first,) = shown_rows(rows, ALIGNED, most=1)
+    assert not np.any(first.content)
+
+
+def test_series_are_numbers():
+    (first,) = shown_rows(np.arange(3 * 50 * 2.0).reshape(3, 50, 2), ALIGNED, most=1)
+    assert (first.kind, len(first.content)) == ("table", 40)

@@ -27,7 +27,7 @@ from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.students.columns import Flattened
+from tutelage.students.columns import RowShape
 from tutelage.workflow.distillation.given.class_weights import ClassWeight, checked_class_weight
 from tutelage.workflow.feature_guards import refuse_named_classes
 
@@ -67,6 +67,8 @@ class RowSet:
         return self.asked.count
 
     def __post_init__(self) -> None:
+        if isinstance(self.rows, np.ndarray):
+            _check_array(self.rows)
         for name, column in {"groups": self.groups, "times": self.times}.items():
             missing = 0 if column is None else sum(map(is_missing, column.tolist()))
             if missing:
@@ -267,7 +269,7 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
     if shapes[0] != shapes[1]:
         raise ShapeError(f"each row of {name} has shape {shapes[0]}; expected {shapes[1]}, as in the rows.")
     if isinstance(given.rows, np.ndarray) and given.rows.ndim > 2:
-        difference = Flattened().fit(given.rows).difference_of_scale(other.rows)
+        difference = RowShape().fit(given.rows).difference_of_scale(other.rows)
         if difference:
             raise BadInput("{} holds {}, and the rows hold {}; pass both in the same scale.".format(name, *difference))
     return other
@@ -281,9 +283,10 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
     """Rows that student and teacher take in the same form.
 
     Raises:
-        ShapeError: another number of true labels, weights, groups or times than rows. BadInput: rows of an unsupported kind.
+        ShapeError: another number of true labels, weights, groups or times than rows, or rows that are single numbers. BadInput: rows of
+            an unsupported kind.
     """
-    rows = as_rows(X)
+    rows = as_rows(_listed_texts(X))
     held = rows.part(0, rows.count)
     unnamed = [name for name in held.columns if not isinstance(name, str)] if is_frame(held) else []
     if unnamed:
@@ -297,6 +300,27 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
         if column is not None and len(column) != rows.count:
             raise ShapeError(f"{name} has {len(column):,} entries and there are {rows.count:,} rows; expected one for each row.")
     return RowSet(held, rows, truth, check_weights(weights, rows.count), found["groups"], found["times"])
+
+
+def _listed_texts(X: Any) -> Any:
+    """A series or an array of texts as the list of them; anything else as it is."""
+    if len(getattr(X, "shape", ())) != 1 or hasattr(X, "detach"):
+        return X
+    cells = np.asarray(X).tolist()
+    return cells if all(isinstance(cell, str) for cell in cells) else np.asarray(X)
+
+
+def _check_array(rows: NDArray[Any]) -> None:
+    """Refuse what is no rows for a student.
+
+    Raises:
+        ShapeError: single numbers, or rows without any. BadInput: pictures of other cells than numbers.
+    """
+    if rows.ndim < 2 or 0 in rows.shape:
+        remedy = "Pass X.reshape(-1, 1), if each row is one number" if rows.ndim == 1 else "Pass rows that hold numbers"
+        raise ShapeError(f"the rows have shape {rows.shape}; expected (rows, ...), with one number a row at least. {remedy}.")
+    if rows.ndim > 2 and rows.dtype.kind not in "biuf":
+        raise BadInput(f"the rows have shape {rows.shape} and are of type {rows.dtype}; expected numbers, or a table of columns.")
 
 
 def moments(times: Any) -> NDArray[Any]:

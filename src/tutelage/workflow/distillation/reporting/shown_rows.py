@@ -13,8 +13,8 @@ from tutelage.report.distillation.figures import RowKind, ShownRow
 
 LONGEST_TEXT, LONGEST_NAME = 600, 60
 MOST_CELLS = 40
-SMALLEST_SIDE = 8
-"""Rows of 64 numbers or more whose count is a square are shown as pictures, 8 pixels wide at least."""
+SMALLEST_SIDE, LARGEST_SIDE = 8, 64
+"""Grey pictures are 8 pixels wide and high at least; of pictures larger than 64, every second pixel is shown, or fewer."""
 
 
 def shown_rows(rows: Any, aligned: AlignedAnswers, *, most: int) -> tuple[ShownRow, ...]:
@@ -80,12 +80,14 @@ def _short(text: str, most: int) -> str:
 def _pixels(rows: Any) -> Any:
     """(rows, height, width) or (rows, height, width, 3) whole numbers from 0 to 255, of rows that are pictures; None for others.
 
-    An array of three axes is one of grey pictures, one of four with 1 or 3 channels, first or last, is one of pictures; a matrix of numbers
-    is if no number is below 0 and their count is a square, as of 28 x 28 pixels.
+    An array of three axes is one of grey pictures, unless one of them is short, as in a series. One of four with 1 or 3 channels, first or
+    last, is one of pictures; a matrix of numbers is if no number is below 0 and their count is a square, as of 28 x 28 pixels.
     """
     if isinstance(rows, list) or is_frame(rows) or not hasattr(rows, "dtype") or not np.issubdtype(rows.dtype, np.number):
         return None
     array = np.asarray(rows)
+    if array.ndim == 3 and min(array.shape[1:]) < SMALLEST_SIDE:
+        return None
     if array.ndim == 4 and array.shape[1] in (1, 3):
         array = np.moveaxis(array, 1, -1)
     if array.ndim == 4 and array.shape[-1] == 1:
@@ -95,5 +97,9 @@ def _pixels(rows: Any) -> Any:
         array = array.reshape(-1, side, side)
     if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] != 3):
         return None
-    low, high = float(array.min()), float(array.max())
-    return np.round((array - low) * (255 / (high - low or 1.0))).astype(np.uint8)
+    every = -(-max(array.shape[1:3]) // LARGEST_SIDE)
+    array = array[:, ::every, ::every].astype(np.float64)
+    finite = array[np.isfinite(array)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    shown = np.nan_to_num(array, nan=low, posinf=high, neginf=low)
+    return np.round((shown - low) * (255 / (high - low or 1.0))).astype(np.uint8)

@@ -24,7 +24,7 @@ from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.searching.arms import Arm
 
 Encoding = tuple[Columns, bool, bool, int | None]
-"""How columns are prepared, whether as sparse rows where that is smaller, whether pictures stay as they are, and the words of a text."""
+"""How columns are prepared, whether pictures keep their shape, whether as sparse rows where that is smaller, and the words of a text."""
 MAX_WORDS = "max_words"
 WORDS: Mapping[str, tuple[int, ...]] = {"scaled": (1000, 5000, 20_000), "coded": (1000, 3000)}
 """The most frequent words and word pairs that students of texts may use: linear models take many, trees few."""
@@ -143,4 +143,4 @@ class Prepared:
 
 
 def _encoding(family: Family, settings: Mapping[str, Any]) -> Encoding:
-    return family.columns, family.takes_sparse, family.takes_shaped, settings.get(MAX_WORDS)
+    return family.columns, family.takes_shapes, family.takes_sparse, settings.get(MAX_WORDS)

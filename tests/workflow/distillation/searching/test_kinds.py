@@ -10,7 +10,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import tutelage as tl
-from tutelage.core.errors import ShapeError
 from tutelage.search import families
 from tutelage.students.columns import with_columns
 
@@ -122,10 +121,3 @@ def test_networks_of_texts_are_tried_where_they_are_named(run, unchecked):
 def test_rows_that_none_can_be_made_from_are_said(run, unchecked):
     found = run(taught(X, BINARY), sp.csr_matrix(X[SEEN:]), BINARY[SEEN:], students=["tree"], trials=2)
     assert any("sparse rows are not made from others" in note for note in found.record.notes)
-
-
-def test_pictures_are_refused_with_what_to_do(run):
-    pictures = RNG.random((60, 4, 4))
-    teacher = tl.as_teacher(lambda rows: np.full((len(rows), 2), 0.5), kind="probabilities", classes=[0, 1])
-    with pytest.raises(ShapeError, match=r"the rows have shape \(60, 4, 4\); students take \(rows, columns\). Pass X.reshape"):
-        run(teacher, pictures, np.arange(60) % 2)

@@ -91,6 +91,33 @@ def test_any_task_and_any_rows(run, name):
     assert np.mean(error) < chance
 
 
+def of_pictures(rows, truth):
+    model = taught(rows.reshape(len(rows), -1), truth)
+    return tl.as_teacher(lambda asked: model.predict_proba(asked.reshape(len(asked), -1)), kind="probabilities", classes=[0, 1])
+
+
+TIMED = {
+    "numbers": (X, VALUE),
+    "several labels": (X, SEVERAL),
+    "a frame": (FRAME, NAMES),
+    "texts": (TEXTS, BINARY),
+    "sparse rows": (sp.csr_matrix(X), BINARY),
+    "pictures": (X.reshape(-1, 2, 2), BINARY),
+}
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("end", ["py", "onnx"])
+@pytest.mark.parametrize("name", TIMED)
+def test_files_of_any_rows_are_timed(run, unchecked, name, end):
+    rows, truth = TIMED[name]
+    teacher = (of_pictures if name == "pictures" else taught)(rows, truth)
+    limits = tl.Limits(latency="1s")
+    found = run(teacher, taken(rows), truth[SEEN:], students=["tree"], trials=1, limits=limits, export=end)
+    assert 0 < found.chosen.latency.p50_us < 1_000_000
+    assert all(0 < trial["latency_us"] < 1_000_000 for trial in found.front)
+
+
 @pytest.mark.parametrize("truth", [NAMES, VALUE, SEVERAL], ids=["classes", "values", "labels"])
 def test_without_the_ground_truth_all_is_measured_against_the_teacher(run, unchecked, truth):
     found = run(taught(X, truth), X[SEEN:], None, students=["tree"], trials=2)

@@ -214,6 +214,8 @@ def test_arguments_that_a_file_cannot_hold_are_passed_again(tmp_path):
     again = tl.save_student(tl.load_student(path, network=partial(Activated, act=torch.relu)), tmp_path / "again")
     with pytest.raises(BadInput, match="cannot hold the value of act"):
         tl.load_student(again, network=Activated)
+    default = TorchClassifier(Activated, act=torch.tanh, epochs=1, random_state=0).fit(X, Y)
+    assert same(tl.load_student(tl.save_student(default, tmp_path / "default"), network=Activated), default)
 
 
 def test_numbers_of_numpy_are_held_by_a_file(tmp_path):

@@ -239,8 +239,9 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         """What a file holds, which has no code: the layers and weights of the network, or of other networks the weights alone."""
         state: dict[str, Any] = dict(super().__getstate__())
         arguments = {name: _plain(value) for name, value in self.arguments.items()}
-        left_out = [name for name, value in arguments.items() if value is NOT_GIVEN]
-        state |= {"module": None, "arguments": {name: value for name, value in arguments.items() if name not in left_out}}
+        defaults = _arguments_of(self.module)
+        left_out = [name for name, value in arguments.items() if value is NOT_GIVEN and defaults.get(name) is not self.arguments[name]]
+        state |= {"module": None, "arguments": {name: value for name, value in arguments.items() if value is not NOT_GIVEN}}
         if left_out:
             state["_left_out"] = (*self._left_out, *left_out)
         if "_network" in state and not isinstance(self._network, dict):

@@ -19,6 +19,7 @@ from tutelage.evaluation.alignment import align
 from tutelage.evaluation.paired import LOWER_IS_BETTER
 from tutelage.evaluation.scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
+from tutelage.students.columns import check_scale
 from tutelage.students.saved.save_load import load_student
 from tutelage.students.saved.trained_folder import read_trained, student_file
 from tutelage.workflow.evaluate import rows_trained_on
@@ -124,6 +125,8 @@ def _scores(students: Sequence[Any], file: TableFile, teacher: Teacher | None, t
         asked = ColumnTeacher(teacher, columns, columns == (file.text,), teacher.form, teacher.fingerprint)
     found = []
     for student in students:
+        if not file.columns:
+            check_scale(student.student_, rows.part(0, rows.count), str(file.path))
         scores = row_scores(align(student, asked, rows, file.truth_values()), target, Settings())
         name = next(iter(scores)) if metric is None else metric
         if name not in scores:

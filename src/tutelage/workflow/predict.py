@@ -14,6 +14,7 @@ from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, require
 from tutelage.core.files import check_file_place, whole_file
 from tutelage.data.table_file import TableFile
+from tutelage.students.columns import check_scale
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.open import open_teacher
 
@@ -68,7 +69,7 @@ def predictions(
         answer: what answers in its place, from `exported_answers`; the student itself by default.
 
     Raises:
-        BadInput: a column is missing, or holds other values than in training; two columns of the same name.
+        BadInput: a column is missing, or holds other values than in training; numbers of another scale; two columns of the same name.
     """
     if file.columns:
         require("pandas")
@@ -78,6 +79,8 @@ def predictions(
         role = "to be copied" if missing[0] in keep else "which the student reads"
         raise BadInput(f"{file.path} has no column {missing[0]!r}, {role}; it has {', '.join(map(repr, file.names)) or 'no names'}.")
     rows = file.rows_of((student.columns or file.features) if file.text is None else file.features)
+    if not file.columns:
+        check_scale(student.student_, rows.part(0, rows.count), str(file.path))
     kept = {name: pa.array(file.values(name)) for name in keep} if file.source is None else file.source.part(list(keep), 0, rows.count)
     outputs = list(record["data"]["truth"])
     for start in range(0, rows.count, PART_ROWS):

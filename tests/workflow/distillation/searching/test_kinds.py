@@ -8,6 +8,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from torch import nn
 
 import tutelage as tl
 from tutelage.search import families
@@ -25,6 +26,7 @@ FRAME = pd.DataFrame(X, columns=list("abcd"))
 FRAME["kind"] = RNG.choice(["x", "y", None], COUNT)
 FRAME["day"] = pd.to_datetime("2024-01-01") + pd.to_timedelta(RNG.integers(0, 400, COUNT), "D")
 FRAME.loc[::7, "a"] = np.nan
+PICTURES = np.repeat(np.clip(64 * X + 128, 0, 255).astype(np.uint8).reshape(COUNT, 1, 2, 2), 2, axis=3)
 TEXTS = [f"{' '.join(RNG.choice(['alpha', 'beta', 'gamma'], 4))} {'win' if one else 'lose'}" for one in BINARY]
 
 
@@ -43,7 +45,8 @@ def taught(rows, truth):
     if isinstance(rows, list):
         model = make_pipeline(TfidfVectorizer(), LogisticRegression())
     else:
-        model = with_columns(forest, rows, scaled=False) if isinstance(rows, pd.DataFrame) else forest
+        in_columns = isinstance(rows, pd.DataFrame) or rows.ndim > 2
+        model = with_columns(forest, rows, scaled=False) if in_columns else forest
     seen = slice(0, SEEN)
     return model.fit(taken(rows, seen), truth[seen])
 
@@ -52,6 +55,10 @@ def of_polars(rows, truth):
     polars, model = pytest.importorskip("polars"), taught(rows, truth)
     teacher = tl.as_teacher(lambda given: model.predict_proba(given.to_pandas()), kind="probabilities", classes=model.classes_.tolist())
     return teacher, polars.from_pandas(taken(rows))
+
+
+def convolution(inputs, outputs):
+    return nn.Sequential(nn.Conv2d(inputs[0], 8, 2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(outputs))
 
 
 CASES = {
@@ -64,6 +71,8 @@ CASES = {
     "a frame": (FRAME, NAMES, {"students": ["tree", "logistic", "mlp"], "trials": 3}),
     "a frame and values": (FRAME, VALUE, {"students": ["tree", "mlp"]}),
     "texts": (TEXTS, BINARY, {}),
+    "pictures": (PICTURES, BINARY, {"students": ["tree", "logistic"]}),
+    "pictures for a torch network": (PICTURES, BINARY, {"students": {"net": tl.TorchClassifier(convolution, learning_rate=0.01)}}),
     "sparse rows": (sp.csr_matrix(X * (np.abs(X) > 0.5)), BINARY, {}),
 }
 

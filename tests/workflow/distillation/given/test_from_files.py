@@ -43,7 +43,7 @@ def test_test_rows_have_their_weights_and_groups(problem):
 
 @pytest.mark.parametrize("name", ["pool", "train"])
 @pytest.mark.parametrize(
-    "frame", [ROWS, FULL.assign(y=None, w=None, day=None), FULL.assign(y="unknown", w=None)], ids=["lacks", "empty", "texts"]
+    "frame", [ROWS, FULL.assign(y=None, w=None, day=None), FULL.assign(y="unknown", w=None, day=None)], ids=["lacks", "empty", "texts"]
 )
 def test_a_pool_needs_the_features_alone(problem, name, frame):
     found = problem(**{name: frame})
@@ -61,6 +61,12 @@ def test_the_weights_of_a_pool_are_read_where_it_has_them(problem):
 def test_the_groups_of_a_pool_are_read_where_it_has_them(problem):
     assert problem(pool=FULL).pool.groups.tolist() == FULL["customer"].tolist()
     assert problem(pool=ROWS).pool.groups is None
+
+
+def test_the_times_of_a_pool_are_read_where_it_has_them(problem):
+    assert problem(pool=FULL).pool.times.tolist() == FULL["day"].tolist()
+    assert problem(pool=FULL, train=FULL).seen.times is None
+    assert problem(pool=ROWS).pool.times is None
 
 
 def test_an_archive_holds_rows_of_any_shape_with_truth_groups_and_times_beside_them(tmp_path, monkeypatch):

@@ -9,8 +9,8 @@ import tutelage as tl
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
 from tutelage.teachers.adapt import as_teacher
-from tutelage.workflow.distillation.given.problem import Problem, row_set
-from tutelage.workflow.distillation.given.split import split
+from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
+from tutelage.workflow.distillation.given.split import parts_of, split
 from tutelage.workflow.distillation.given.unlabelled import labelled, missing_truth
 
 RNG = np.random.default_rng(0)
@@ -65,6 +65,48 @@ def test_a_pool_without_groups_is_not_joined_by_rows_that_have_some():
     given = row_set(X, TRUTHS["floats with NaN"], groups=np.arange(300))
     with pytest.raises(BadInput, match="the pool comes without groups, and the rows without ground truth"):
         labelled(given, None, row_set(X[:5]), FORM, unlabelled="pool")
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(300) // 3])
+def test_rows_without_truth_are_learnt_from_only_before_those_that_are_validated_and_tested_on(groups):
+    times = np.random.default_rng(1).permutation(300)
+    lacking = (times >= 220) | (times % 10 == 0)
+    found = labelled(row_set(X, np.where(lacking, np.nan, Y), times=times, groups=groups), None, None, FORM, unlabelled="pool")
+    problem = Problem(as_teacher(TEACHER), "t", found.given, pool=found.pool, unlabelled=found.unlabelled)
+    drawn = split(problem, seed=0)
+    for seed in range(3):
+        train, validation = parts_of(problem, drawn, seed=seed)
+        if groups is None:
+            assert found.pool.times[drawn.pool].max() < found.given.times[validation].min()
+        else:
+            last = [found.given.times[found.given.groups == group].max() for group in found.given.groups[validation]]
+            assert found.pool.times[drawn.pool].max() < min(last)
+    assert 5 < len(drawn.pool) < 25
+    assert drawn.removed["of the pool, not before the rows to validate and test on"] >= 60
+    assert len(train)
+
+
+def test_where_all_rows_without_truth_are_later_the_remedy_is_named():
+    found = labelled(row_set(X, np.where(np.arange(300) >= 220, np.nan, Y), times=np.arange(300)), None, None, FORM, unlabelled="pool")
+    problem = Problem(as_teacher(TEACHER), "t", found.given, pool=found.pool, unlabelled=found.unlabelled)
+    with pytest.raises(BadInput, match=r"no row of the pool is left.*80 rows were left out: of the pool, not before.*unlabelled='drop'"):
+        split(problem, seed=0)
+
+
+def test_a_pool_without_times_is_noted_and_is_not_joined_by_rows_that_have_some():
+    times = np.arange(300)
+    problem = Problem(as_teacher(TEACHER), "t", row_set(X, Y, times=times), pool=row_set(X[:5] + 9))
+    assert any("The rows of the pool come without times" in note for note in split(problem, seed=0).notes)
+    with pytest.raises(BadInput, match="the pool comes without times, and the rows without ground truth"):
+        labelled(row_set(X, TRUTHS["floats with NaN"], times=times), None, row_set(X[:5]), FORM, unlabelled="pool")
+    timed = labelled(row_set(X, TRUTHS["floats with NaN"], times=times), None, row_set(X[:5], times=[7] * 5), FORM, unlabelled="pool")
+    assert timed.pool.times.tolist() == [7] * 5 + times[GAPS].tolist()
+
+
+def test_times_of_a_pool_are_of_the_kind_of_those_of_the_rows():
+    given, pool = row_set(X, Y, times=np.arange(300)), row_set(X[:2], times=["2026-01-01", "2026-01-02"])
+    with pytest.raises(BadInput, match="the times of the rows are of type int64, and those of pool of type datetime64"):
+        in_columns(given, pool, "pool", teacher_too=True)
 
 
 def test_test_rows_without_truth_are_left_out_never_labelled():

@@ -37,7 +37,8 @@ def problem_of_files(
         pool: a file of rows without ground truth.
         train: a file of rows that the teacher was trained on.
         group: the column of rows that belong together; it is no feature. A pool may lack it.
-        time: the column that orders the rows in time; it stays a feature unless it is dropped, or is an array of a .npz file.
+        time: the column that orders the rows in time; it stays a feature unless it is dropped, or is an array of a .npz file. A pool
+            may lack it.
         unlabelled: as for `distill`.
         class_weight: as for `distill`.
 
@@ -64,7 +65,8 @@ def problem_of_files(
             weights = one.weights()
         grouped = group is not None and (role in ("given", "test") or (role == "pool" and group in one.names))
         groups = one.values(str(group)) if grouped else None
-        times = moments(one.values(time)) if role == "given" and time is not None else None
+        timed = time is not None and (role == "given" or (role == "pool" and time in one.names and not one.is_empty(time)))
+        times = moments(one.values(str(time))) if timed else None
         return RowSet(rows.part(0, rows.count), one.rows_of(columns), truth, weights, groups, times)
 
     given = of(file, "given")

@@ -49,7 +49,7 @@ class RowSet:
         truth: (rows,) or (rows, columns) ground truth; None if it is not known.
         weights: (rows,) weights; None if all rows weigh the same.
         groups: (rows,) of rows that belong together, such as those of one customer, and stay on one side of a split; None if none do.
-        times: (rows,) when each row was seen; the latest are tested on; None if it does not matter.
+        times: (rows,) when each row was seen; the latest are tested on, and rows of the pool come before; None if it does not matter.
         numbers: (rows,) their numbers in the source; None if all rows of the source are in the set.
     """
 
@@ -249,10 +249,12 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
         teacher_too: whether the teacher takes the same columns; otherwise those that it takes are left as they are.
 
     Raises:
-        BadInput: a column is missing, or rows of another kind. ShapeError: rows of another shape.
+        BadInput: a column is missing, or rows or times of another kind. ShapeError: rows of another shape.
     """
     if other is None:
         return None
+    if given.times is not None and other.times is not None:
+        _check_comparable(given.times, other.times, name)
     kinds = [_kind(one.rows) for one in (given, other)]
     if kinds[0] != kinds[1]:
         raise BadInput(f"the rows are {kinds[0]}, and {name} is {kinds[1]}; pass both in the same form.")
@@ -273,6 +275,19 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
         if difference:
             raise BadInput("{} holds {}, and the rows hold {}; pass both in the same scale.".format(name, *difference))
     return other
+
+
+def _check_comparable(times: NDArray[Any], others: NDArray[Any], name: str) -> None:
+    """Refuse times of other kinds, such as numbers and dates.
+
+    Raises:
+        BadInput: they have no order.
+    """
+    try:
+        _ = times[:1] < others[:1]
+    except TypeError as error:
+        kinds = [type(one[0]).__name__ for one in (times, others)]
+        raise BadInput(f"the times of the rows are of type {kinds[0]}, and those of {name} of type {kinds[1]}; pass both alike.") from error
 
 
 def _kind(rows: Any) -> str:

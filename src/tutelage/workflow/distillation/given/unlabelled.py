@@ -82,7 +82,7 @@ def labelled(
     names = row_names(_safe_indexing(given.rows, without)) if len(without) else np.zeros(0, dtype=np.uint64)
     found = Unlabelled(str(use), without, names, given.count, int(test_gaps.sum()))
     if use == "pool" and len(without):
-        pool = _followed(pool, replace(given.take(without), truth=None, times=None), given)
+        pool = _followed(pool, replace(given.take(without), truth=None), given)
     known = _known(given, gaps) if len(without) else given
     tested = _known(test, test_gaps) if test is not None and test_gaps.any() else test
     return Labelled(known, tested, pool, found)
@@ -109,16 +109,17 @@ def _followed(pool: RowSet | None, more: RowSet, given: RowSet) -> RowSet:
     """The rows of a pool, if there is one, followed by others."""
     if pool is None:
         return more
-    if (pool.groups is None) != (more.groups is None):
-        raise BadInput(
-            "the pool comes without groups, and the rows without ground truth, which join it, have some; pass the groups of the pool, or "
-            "unlabelled='drop'."
-        )
-    weights, groups = None, None
+    for name in ("groups", "times"):
+        if getattr(pool, name) is None and getattr(more, name) is not None:
+            raise BadInput(
+                f"the pool comes without {name}, and the rows without ground truth, which join it, have some; pass the {name} of the pool, "
+                "or unlabelled='drop'."
+            )
+    weights = None
     if more.weights is not None and given.weights is not None:
         own = np.full(pool.count, given.weights.mean()) if pool.weights is None else pool.weights
         weights = np.append(own, more.weights)
-    if pool.groups is not None and more.groups is not None:
-        groups = np.append(pool.groups.astype(object), more.groups.astype(object))
+    groups = None if pool.groups is None or more.groups is None else np.append(pool.groups.astype(object), more.groups.astype(object))
+    times = None if pool.times is None or more.times is None else np.append(pool.times, more.times)
     asked = stacked(pool.asked.part(0, pool.count), more.asked.part(0, more.count))
-    return RowSet(stacked(pool.rows, more.rows), as_rows(asked), None, weights, groups)
+    return RowSet(stacked(pool.rows, more.rows), as_rows(asked), None, weights, groups, times)

@@ -70,3 +70,22 @@ def test_answers_are_kept_row_by_row(flowers, tmp_path):
     found, rows = pd.read_parquet(path), pd.read_csv(flowers.test)
     assert found["truth"].tolist() == rows["species"].tolist()
     assert {"row", "student_prediction", "student_probability_setosa", "teacher_prediction", "teacher_probability_setosa"} <= set(found)
+
+
+@pytest.mark.filterwarnings("default")
+def test_weights_of_classes_are_named_by_every_command(distilled, flowers, capsys, tmp_path):
+    out = str(tmp_path / "weighted")
+    common = ["distill", flowers.teacher, "--data", flowers.rows, "--truth", "species", "--drop", "plant", "--students", "tree"]
+    weights = ["--class-weight", "virginica=7"]
+    with shortened(), unchecked_teachers():
+        assert main([*common, *weights, "--trials", "1", "--seeds", "2", "--export", "py", "--out", out]) == 0
+    assert json.loads((tmp_path / "weighted" / "run.json").read_text())["class_weights"]["virginica"] == 7
+    capsys.readouterr()
+    asked = (["evaluate", out], ["compare", distilled[0], out], ["predict", out, "--probabilities"])
+    for command in asked:
+        assert main([*command, "--data", flowers.test]) == 0
+        said = capsys.readouterr().err
+        assert said.count("was trained with weights of classes") == 1
+        assert "virginica 7), and its probabilities are multiplied by them" in said
+    assert main(["predict", out, "--data", flowers.test]) == 0
+    assert "weights of classes" not in capsys.readouterr().err

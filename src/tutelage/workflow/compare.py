@@ -21,7 +21,7 @@ from tutelage.evaluation.scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
 from tutelage.students.saved.save_load import load_student
 from tutelage.students.saved.trained_folder import read_trained, student_file
-from tutelage.workflow.evaluate import rows_trained_on
+from tutelage.workflow.evaluate import rows_trained_on, warn_of_class_weights
 from tutelage.workflow.open_answers import ColumnTeacher, columns_known_to, in_columns_of
 
 
@@ -71,7 +71,7 @@ def compare_folders(
         BadInput: nothing to measure against, or no such figure. LabelMismatch: students of other tasks or classes.
 
     Warns:
-        UserWarning: some of the rows were used to train or to choose one of the students.
+        UserWarning: some of the rows were used to train or to choose one of the students, or it was trained with weights of classes.
     """
     first, second = a.students[0], b.students[0]
     if (first.task, sorted(map(str, first.labels))) != (second.task, sorted(map(str, second.labels))):
@@ -84,6 +84,7 @@ def compare_folders(
         raise BadInput(f"the students are compared by the {target}, which is not given; pass --truth, or --teacher.")
     for one in (a, b):
         _warn_of_rows_trained_on(one, file)
+        warn_of_class_weights(one.record, one.folder)
     count = min(len(a.students), len(b.students))
     (of_a, name), (of_b, _) = (_scores(one.students[:count], file, teacher, target, metric) for one in (a, b))
     names = (str(a.folder), str(b.folder))

@@ -21,6 +21,7 @@ from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
 from tutelage.students.saved.trained import TrainedStudent
+from tutelage.students.saved.trained_folder import class_weights_of_run
 from tutelage.workflow.open_answers import OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.predict import answer_columns
 
@@ -101,6 +102,23 @@ def rows_trained_on(record: Mapping[str, Any], rows: Rows, folder: Path | None =
     return rows.count if same else 0
 
 
+def warn_of_class_weights(record: Mapping[str, Any], folder: Path | None = None) -> None:
+    """Warn that a student was trained with weights of classes, which figures on other rows do not know.
+
+    Args:
+        record: what its run.json says.
+        folder: of the student, where there are several.
+    """
+    weights = class_weights_of_run(record)
+    if weights:
+        which = "the student" if folder is None else f"the student of {folder}"
+        warnings.warn(
+            f"{which} was trained with weights of classes ({weights}), and its probabilities are multiplied by them; these figures count "
+            "all classes alike, and the teacher's answers are as they are.",
+            stacklevel=3,
+        )
+
+
 def measure(
     student: TrainedStudent,
     record: Mapping[str, Any],
@@ -122,6 +140,9 @@ def measure(
 
     Raises:
         as `evaluate`.
+
+    Warns:
+        UserWarning: the student was trained on some of the rows, or with weights of classes.
     """
     if file.columns:
         require("pandas")  # columns are found by name
@@ -136,6 +157,7 @@ def measure(
     if known:
         which = "these are the rows" if known == rows.count else f"{known:,} of these rows are among those"
         warnings.warn(f"{which} on which the student was trained; figures on other rows will be worse.", stacklevel=2)
+    warn_of_class_weights(record)
     size = record["file"]["size_bytes"]
     weights = file.weights()
     return evaluate(student, teacher, rows, file.truth_values(), seed=seed, name=record["student"], size_bytes=size, sample_weight=weights)

@@ -22,6 +22,7 @@ from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA
 from tutelage.workflow.column_summary import summarise_columns
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.folder import REMEDY, RunFolder
+from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
@@ -31,7 +32,7 @@ from tutelage.workflow.train import STUDENT_FILE, file_entry, row_shape
 RESULTS, FIGURES, PAGE = "results.json", "figures.json", "report.html"
 
 
-def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, seconds: Mapping[str, float]) -> None:
+def write_student(folder: RunFolder, problem: Problem, split: Split, chosen: Finalists, *, seconds: Mapping[str, float]) -> None:
     """Write the student of the first seed, and run.json, so that every command takes the folder as that of one student."""
     path = folder.path / STUDENT_FILE
     with whole_file(path) as draft:
@@ -50,6 +51,7 @@ def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, sec
         "answer_temperature": student.answer_temperature,
         "task": student.task,
         "classes": list(student.labels),
+        "class_weights": weights_by_name(split.class_weights, problem.form),
         "labels": {"teacher": problem.teacher.fingerprint, "kind": problem.form.kind, "rows": problem.given.count},
         "data": dict(problem.source) if problem.source is not None else _rows_in_memory(problem),
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},

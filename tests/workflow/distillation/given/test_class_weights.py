@@ -1,14 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
+from tutelage.data.rows import as_rows
 from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.folder import RunFolder
+from tutelage.workflow.distillation.given.answered import answered_rows
 from tutelage.workflow.distillation.given.class_weights import checked_class_weight, class_weights_of, row_weights, weighted_answers
 from tutelage.workflow.distillation.given.part import part_of
-from tutelage.workflow.distillation.given.problem import Problem, row_set
+from tutelage.workflow.distillation.given.problem import Problem, RowSet, row_set
 from tutelage.workflow.distillation.given.split import parts_of, split, weighed_like
 
 RNG = np.random.default_rng(0)
@@ -143,3 +149,14 @@ def test_without_class_weights_rows_weigh_what_they_are_given():
 def test_a_pool_with_weights_needs_rows_with_weights():
     with pytest.raises(BadInput, match="the pool comes with weights and the rows without"):
         Problem(TEACHER, "t", row_set(X, Y), pool=row_set(X, weights=np.ones(400)))
+
+
+@pytest.mark.parametrize("class_weight", [None, {1: 1e6}])
+def test_the_truth_as_a_feature_is_refused_whatever_the_classes_weigh(class_weight, tmp_path):
+    coded = (Y == "fraud").astype(int)
+    teacher = as_teacher(LogisticRegression().fit(X, coded))
+    rows = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "label": coded})
+    problem = Problem(teacher, "t", RowSet(rows, as_rows(X), coded), asked_columns=("a", "b"))
+    problem = replace(problem, class_weight=checked_class_weight(class_weight, teacher.form, has_truth=True))
+    with RunFolder(tmp_path / "run").opened({}), pytest.raises(BadInput, match="column 'label' holds the classes"):
+        answered_rows(problem, split(problem, seed=0), RunFolder(tmp_path / "run"), seed=0)

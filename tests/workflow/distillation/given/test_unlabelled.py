@@ -10,7 +10,7 @@ from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
-from tutelage.workflow.distillation.given.split import parts_of, split
+from tutelage.workflow.distillation.given.split import parts_of, split, weighed_like
 from tutelage.workflow.distillation.given.unlabelled import labelled, missing_truth
 
 RNG = np.random.default_rng(0)
@@ -55,10 +55,27 @@ def test_they_follow_the_rows_of_a_pool():
     found = labelled(given, None, row_set(frame[:10] + 9), FORM, unlabelled="pool")
     assert found.pool.count == len(found.pool.rows) == 70
     assert found.pool.rows["a"].tolist() == [*(X[:10, 0] + 9), *X[GAPS, 0]]
-    assert found.pool.weights.tolist() == [2.0] * 70
+    assert np.isnan(found.pool.weights[:10]).all()
+    assert found.pool.weights[10:].tolist() == [2.0] * 60
     texts = labelled(row_set(["a", "b", "c"], [0, None, 1]), None, row_set(["d"]), FORM, unlabelled="pool")
     assert texts.pool.rows == ["d", "b"]
     assert texts.given.rows == ["a", "c"]
+
+
+def test_rows_of_a_pool_without_weights_weigh_what_those_to_train_on_weigh_on_average_beside_rows_that_join_it():
+    weights = RNG.uniform(1, 2, 300)
+    found = labelled(row_set(X, TRUTHS["floats with NaN"], weights=weights), None, row_set(X[:10] + 9), FORM, unlabelled="pool")
+    problem = Problem(as_teacher(TEACHER), "t", found.given, pool=found.pool, unlabelled=found.unlabelled)
+    drawn = split(problem, seed=0)
+    pool = weighed_like(problem, found.pool, drawn)
+    assert pool.weights[:10].tolist() == pytest.approx([found.given.weights[drawn.development].mean()] * 10)
+    assert pool.weights[10:].tolist() == weights[GAPS].tolist()
+
+
+def test_a_pool_with_weights_needs_rows_with_weights_also_where_rows_join_it():
+    found = labelled(row_set(X, TRUTHS["floats with NaN"]), None, row_set(X[:5] + 9, weights=np.ones(5)), FORM, unlabelled="pool")
+    with pytest.raises(BadInput, match="the pool comes with weights and the rows without"):
+        Problem(as_teacher(TEACHER), "t", found.given, pool=found.pool, unlabelled=found.unlabelled)
 
 
 def test_a_pool_without_groups_is_not_joined_by_rows_that_have_some():

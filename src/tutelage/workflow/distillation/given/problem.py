@@ -47,7 +47,7 @@ class RowSet:
         rows: as the student takes them, all in memory: a frame, an array (rows, ...), a sparse matrix or a list of texts.
         asked: the same rows as the teacher takes them.
         truth: (rows,) or (rows, columns) ground truth; None if it is not known.
-        weights: (rows,) weights; None if all rows weigh the same.
+        weights: (rows,) weights; None if all rows weigh the same. NaN for rows of a pool that come without, beside others.
         groups: (rows,) of rows that belong together, such as those of one customer, and stay on one side of a split; None if none do.
         times: (rows,) when each row was seen; the latest are tested on, and rows of the pool come before; None if it does not matter.
         numbers: (rows,) their numbers in the source; None if all rows of the source are in the set.

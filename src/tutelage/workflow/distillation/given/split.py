@@ -230,9 +230,10 @@ def parts_of(problem: Problem, found: Split, *, seed: int) -> tuple[Places, Plac
 def weighed_like(problem: Problem, rows: RowSet, found: Split) -> RowSet:
     """Rows without ground truth with weights of their own: where they come without, the mean of those to train and validate on."""
     given = problem.given.weights
-    if given is None or rows.weights is not None:
+    if given is None:
         return rows
-    return replace(rows, weights=np.full(rows.count, given[found.development].mean()))
+    own = np.full(rows.count, np.nan) if rows.weights is None else rows.weights
+    return replace(rows, weights=np.where(np.isnan(own), given[found.development].mean(), own))
 
 
 def not_validated(problem: Problem, found: Split, validation: Places) -> NDArray[np.bool_]:

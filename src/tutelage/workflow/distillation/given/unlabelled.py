@@ -82,7 +82,7 @@ def labelled(
     names = row_names(_safe_indexing(given.rows, without)) if len(without) else np.zeros(0, dtype=np.uint64)
     found = Unlabelled(str(use), without, names, given.count, int(test_gaps.sum()))
     if use == "pool" and len(without):
-        pool = _followed(pool, replace(given.take(without), truth=None), given)
+        pool = _followed(pool, replace(given.take(without), truth=None))
     known = _known(given, gaps) if len(without) else given
     tested = _known(test, test_gaps) if test is not None and test_gaps.any() else test
     return Labelled(known, tested, pool, found)
@@ -105,7 +105,7 @@ def _known(rows: RowSet, gaps: NDArray[np.bool_]) -> RowSet:
     return replace(found, truth=target_array(found.truth.tolist())) if found.truth is not None and found.truth.dtype.kind == "O" else found
 
 
-def _followed(pool: RowSet | None, more: RowSet, given: RowSet) -> RowSet:
+def _followed(pool: RowSet | None, more: RowSet) -> RowSet:
     """The rows of a pool, if there is one, followed by others."""
     if pool is None:
         return more
@@ -116,9 +116,8 @@ def _followed(pool: RowSet | None, more: RowSet, given: RowSet) -> RowSet:
                 "or unlabelled='drop'."
             )
     weights = None
-    if more.weights is not None and given.weights is not None:
-        own = np.full(pool.count, given.weights.mean()) if pool.weights is None else pool.weights
-        weights = np.append(own, more.weights)
+    if pool.weights is not None or more.weights is not None:
+        weights = np.concatenate([np.full(one.count, np.nan) if one.weights is None else one.weights for one in (pool, more)])
     groups = None if pool.groups is None or more.groups is None else np.append(pool.groups.astype(object), more.groups.astype(object))
     times = None if pool.times is None or more.times is None else np.append(pool.times, more.times)
     asked = stacked(pool.asked.part(0, pool.count), more.asked.part(0, more.count))

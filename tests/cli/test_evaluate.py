@@ -93,7 +93,7 @@ def test_a_student_of_a_newer_version_is_refused(flowers, here, user_error):
     shutil.copytree(flowers.run, "run")
     path = here / "run" / "run.json"
     path.write_text(json.dumps(with_checksum(json.loads(path.read_text()) | {"schema": 99})))
-    assert "has schema 99; this version of tutelage reads 4" in user_error("evaluate", "run", "--data", flowers.test)
+    assert "has schema 99; this version of tutelage reads 5" in user_error("evaluate", "run", "--data", flowers.test)
 
 
 def test_columns_are_read_in_the_types_of_training(flowers, here, user_error):

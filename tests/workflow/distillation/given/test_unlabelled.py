@@ -6,12 +6,11 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import tutelage as tl
-from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.given.split import parts_of, split, weighed_like
-from tutelage.workflow.distillation.given.unlabelled import labelled, missing_truth
+from tutelage.workflow.distillation.given.unlabelled import labelled
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 2))
@@ -19,7 +18,6 @@ Y = (X[:, 0] > 0).astype(int)
 TEACHER = LogisticRegression().fit(X, Y)
 FORM = as_teacher(TEACHER).form
 GAPS = np.arange(300) % 5 == 0
-NAMES = ["no", "yes"]
 TRUTHS = {
     "floats with NaN": np.where(GAPS, np.nan, Y),
     "a list with None": [None if gap else int(one) for gap, one in zip(GAPS, Y, strict=True)],
@@ -134,20 +132,6 @@ def test_test_rows_without_truth_are_left_out_never_labelled():
     assert found.unlabelled.left_out == {"of the test, without ground truth": 60}
     problem = Problem(as_teacher(TEACHER), "t", found.given, found.test, unlabelled=found.unlabelled)
     assert split(problem, seed=0).removed["of the test, without ground truth"] == 60
-
-
-def test_an_empty_text_is_a_gap_unless_a_class_has_that_name():
-    texts = np.array(["yes", "", "no"], dtype=object)
-    assert missing_truth(texts, of_classes("logits", NAMES)).tolist() == [False, True, False]
-    assert missing_truth(np.array(["yes", "", "no"]), of_classes("logits", NAMES)).tolist() == [False, True, False]
-    assert not missing_truth(texts, of_classes("logits", ["", *NAMES])).any()
-
-
-def test_a_row_of_several_labels_or_values_is_a_gap_if_one_is_missing():
-    labels = pd.DataFrame({"a": [1, None, 0], "b": [0, 1, 1]}).to_numpy(dtype=object)
-    assert missing_truth(labels, AnswerForm("logits", "multilabel", ("a", "b"))).tolist() == [False, True, False]
-    values = np.array([[1.0, 2.0], [3.0, np.nan]])
-    assert missing_truth(values, AnswerForm("values", "regression")).tolist() == [False, True]
 
 
 def test_rows_that_have_their_truth_are_as_they_were():

@@ -12,8 +12,7 @@ from sklearn.utils import _safe_indexing
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import choice
 from tutelage.core.errors import BadInput
-from tutelage.data.cells import is_missing
-from tutelage.data.row_arrays import target_array
+from tutelage.data.row_arrays import missing_truth, target_array
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.transfer import stacked
@@ -66,8 +65,8 @@ def labelled(
         if use is not None:
             raise BadInput(f"unlabelled is {use!r}, and no ground truth is given; leave it out, or pass the ground truth.")
         return Labelled(given, test, pool)
-    gaps = missing_truth(given.truth, form)
-    test_gaps = np.zeros(0, dtype=bool) if test is None or test.truth is None else missing_truth(test.truth, form)
+    gaps = missing_truth(given.truth, form.classes)
+    test_gaps = np.zeros(0, dtype=bool) if test is None or test.truth is None else missing_truth(test.truth, form.classes)
     for of, lacking in ((what[0], gaps), (what[1], test_gaps)):
         if lacking.any() and use is None:
             raise BadInput(
@@ -86,17 +85,6 @@ def labelled(
     known = _known(given, gaps) if len(without) else given
     tested = _known(test, test_gaps) if test is not None and test_gaps.any() else test
     return Labelled(known, tested, pool, found)
-
-
-def missing_truth(truth: NDArray[Any], form: AnswerForm) -> NDArray[np.bool_]:
-    """(rows,) whether the ground truth of a row is missing, or is an empty text where no class has that name."""
-    if truth.dtype.kind in "biu":
-        return np.zeros(len(truth), dtype=bool)
-    if truth.dtype.kind == "f":
-        return np.asarray(np.isnan(truth.reshape(len(truth), -1)).any(axis=1))
-    empty = "" not in form.classes
-    gaps = [is_missing(cell) or (empty and isinstance(cell, str) and not cell) for cell in truth.reshape(-1).tolist()]
-    return np.asarray(np.array(gaps, dtype=bool).reshape(len(truth), -1).any(axis=1))
 
 
 def _known(rows: RowSet, gaps: NDArray[np.bool_]) -> RowSet:

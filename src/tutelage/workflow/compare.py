@@ -73,7 +73,8 @@ def compare_folders(
         BadInput: nothing to measure against, or no such figure. LabelMismatch: students of other tasks or classes.
 
     Warns:
-        UserWarning: some of the rows were used to train or to choose one of the students, or it was trained with weights of classes; rows without ground truth are left out.
+        UserWarning: some of the rows were used to train or to choose one of the students, or it was trained with weights of classes; rows
+            without ground truth are left out.
     """
     first, second = a.students[0], b.students[0]
     if (first.task, sorted(map(str, first.labels))) != (second.task, sorted(map(str, second.labels))):

@@ -103,14 +103,13 @@ def _pool_table(problem: Problem, pool: RowSet, split: Split) -> pa.Table:
     own = pool.count - len(joined)
     part = np.full(pool.count, "left out", dtype=object)
     part[split.pool] = POOL
-    return pa.table(
-        {
-            "source": np.array(["pool"] * own + ["rows"] * len(joined), dtype=object),
-            "row": np.append(np.arange(own), joined),
-            "part": part,
-            "name": row_names(pool.rows),
-        }
-    )
+    columns: dict[str, Any] = {
+        "source": ["pool"] * own + ["rows"] * len(joined),
+        "row": np.append(np.arange(own), joined),
+        "part": part,
+        "name": row_names(pool.rows),
+    }
+    return pa.table(columns)
 
 
 def write_record(folder: RunFolder, record: DistillationRecord) -> None:

@@ -86,7 +86,7 @@ def test_balanced_weights_are_counted_on_the_development_rows_alone():
 
 def test_a_row_weighs_its_own_weight_times_that_of_its_class():
     own = RNG.uniform(1, 2, 400)
-    problem = Problem(TEACHER, "t", row_set(X, Y, weights=own), class_weight={"fraud": 10})
+    problem = Problem(TEACHER, "t", row_set(X, Y, weights=own), class_weight={"fraud": 10.0, "ok": 1.0})
     found = split(problem, seed=0)
     assert found.weights == pytest.approx(own * np.where(Y == "fraud", 10, 1))
     part = part_of(problem.given, TEACHER.answer(X), FORM, found.class_weights)
@@ -95,7 +95,7 @@ def test_a_row_weighs_its_own_weight_times_that_of_its_class():
 
 def test_a_row_without_truth_has_the_mean_weight_under_the_teacher():
     own = RNG.uniform(1, 2, 400)
-    problem = Problem(TEACHER, "t", row_set(X, Y, weights=own), pool=row_set(X + 0.1), class_weight={"fraud": 10})
+    problem = Problem(TEACHER, "t", row_set(X, Y, weights=own), pool=row_set(X + 0.1), class_weight={"fraud": 10.0, "ok": 1.0})
     found = split(problem, seed=0)
     pool = weighed_like(problem, problem.pool, found)
     probabilities = TEACHER.answer(X + 0.1)
@@ -127,10 +127,10 @@ def test_a_row_of_which_nothing_would_be_left_stays():
 def test_rows_that_weigh_nothing_by_their_class_are_counted_as_such():
     few = np.where(np.arange(400) < 30, "fraud", "ok")
     with pytest.raises(BadInput, match="rows to test on have a weight above 0"):
-        split(Problem(TEACHER, "t", row_set(X, few), class_weight={"ok": 0}), seed=0)
+        split(Problem(TEACHER, "t", row_set(X, few), class_weight={"fraud": 1.0, "ok": 0.0}), seed=0)
     groups = np.arange(400) // 20
     alike = np.where(groups < 10, "fraud", "ok")
-    grouped = Problem(TEACHER, "t", row_set(X, alike, groups=groups), class_weight={"fraud": 0})
+    grouped = Problem(TEACHER, "t", row_set(X, alike, groups=groups), class_weight={"fraud": 0.0, "ok": 1.0})
     found = split(grouped, seed=0)
     for seed in range(20):
         try:

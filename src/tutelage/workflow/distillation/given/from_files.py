@@ -8,6 +8,7 @@ from typing import Any
 
 from tutelage.core.errors import BadInput, require
 from tutelage.data.table_file import TableFile
+from tutelage.workflow.distillation.given.class_weights import checked_class_weight
 from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments
 from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
@@ -89,7 +90,7 @@ def problem_of_files(
         data_entry(file),
         sets.get("train"),
         found.unlabelled,
-        class_weight,
+        checked_class_weight(class_weight, opened.form, has_truth=found.given.truth is not None),
     )
 
 

@@ -28,7 +28,7 @@ from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.columns import RowShape
-from tutelage.workflow.distillation.given.class_weights import ClassWeight, checked_class_weight
+from tutelage.workflow.distillation.given.class_weights import ClassWeight
 from tutelage.workflow.feature_guards import refuse_named_classes
 
 SAMPLE = 2000
@@ -139,7 +139,8 @@ class Problem:
         source: where the rows are from and what their columns are for, as `data_entry` in run.json; None for rows in memory.
         seen: rows that the teacher was trained on; None if they are not known.
         unlabelled: what became of rows that came without ground truth; None if there were none.
-        class_weight: "balanced" or the weight of each class, which multiplies that of its rows; None if all classes weigh the same.
+        class_weight: what `checked_class_weight` returned: "balanced" or the weight of every class, which multiplies that of its rows; None
+            if all classes weigh the same.
     """
 
     teacher: Teacher
@@ -232,8 +233,6 @@ class Problem:
         if self.pool is not None and self.pool.weights is not None and self.given.weights is None:
             raise BadInput("the pool comes with weights and the rows without; pass weights for both, or for the rows alone.")
         refuse_named_classes(self.given.rows, self.form, self.asked_columns)
-        asked = checked_class_weight(self.class_weight, self.form, has_truth=self.has_truth)
-        object.__setattr__(self, "class_weight", asked)
         for rows in (self.given, self.test):
             if rows is not None and rows.truth is not None:
                 self.form.truth_as_answers(rows.truth, rows.count)  # refuses classes unknown to the teacher, before it is asked

@@ -5,6 +5,8 @@ import pytest
 from short_runs import shortened, unchecked_teachers
 
 from tutelage.cli import main
+from tutelage.data.rows import as_rows
+from tutelage.workflow.evaluate import rows_trained_on
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +72,86 @@ def test_answers_are_kept_row_by_row(flowers, tmp_path):
     found, rows = pd.read_parquet(path), pd.read_csv(flowers.test)
     assert found["truth"].tolist() == rows["species"].tolist()
     assert {"row", "student_prediction", "student_probability_setosa", "teacher_prediction", "teacher_probability_setosa"} <= set(found)
+
+
+@pytest.mark.filterwarnings("default")
+def test_weights_of_classes_are_named_by_every_command(distilled, flowers, capsys, tmp_path):
+    out = str(tmp_path / "weighted")
+    common = ["distill", flowers.teacher, "--data", flowers.rows, "--truth", "species", "--drop", "plant", "--students", "tree"]
+    weights = ["--class-weight", "virginica=7"]
+    with shortened(), unchecked_teachers():
+        assert main([*common, *weights, "--trials", "1", "--seeds", "2", "--export", "py", "--out", out]) == 0
+    assert json.loads((tmp_path / "weighted" / "run.json").read_text())["class_weights"]["virginica"] == 7
+    capsys.readouterr()
+    asked = (["evaluate", out], ["compare", distilled[0], out], ["predict", out, "--probabilities"])
+    for command in asked:
+        assert main([*command, "--data", flowers.test]) == 0
+        said = capsys.readouterr().err
+        assert said.count("was trained with weights of classes") == 1
+        assert "virginica 7), and its probabilities are multiplied by them" in said
+    assert main(["predict", out, "--data", flowers.test]) == 0
+    assert "weights of classes" not in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_run_is_measured_on_the_rows_of_its_file_that_have_their_truth(flowers, capsys, user_error, tmp_path):
+    rows = pd.concat([pd.read_parquet(flowers.rows), pd.read_csv(flowers.test)], ignore_index=True)
+    lacking = rows.index % 4 == 1
+    rows.assign(species=rows["species"].where(~lacking)).to_csv(tmp_path / "gaps.csv", index=False)
+    rows[lacking].to_csv(tmp_path / "later.csv", index=False)
+    out, gaps = str(tmp_path / "run"), str(tmp_path / "gaps.csv")
+    common = ["distill", flowers.teacher, "--data", gaps, "--truth", "species", "--drop", "plant", "--students", "tree"]
+    with shortened(), unchecked_teachers():
+        assert main([*common, "--unlabelled", "pool", "--trials", "1", "--seeds", "2", "--export", "py", "--out", out]) == 0
+    capsys.readouterr()
+    answers = tmp_path / "answers.parquet"
+    assert main(["evaluate", out, "--data", gaps, "--teacher", flowers.teacher, "--rows-out", str(answers)]) == 0
+    assert f"{lacking.sum()} of {len(rows)} rows come without ground truth and are left out." in capsys.readouterr().err
+    found = pd.read_parquet(answers)
+    assert found["row"].tolist() == rows.index[~lacking].tolist()
+    assert found["truth"].tolist() == rows["species"][~lacking].tolist()
+    assert main(["compare", out, out, "--data", gaps]) == 0
+    printed = capsys.readouterr()
+    assert f"on the same {(~lacking).sum()} rows" in printed.out
+    assert printed.err.count("come without ground truth and are left out") == 1
+    rows.assign(species=None).to_csv(gaps, index=False)
+    assert "holds no ground truth in 'species'; pass rows that have it" in user_error("evaluate", out, "--data", gaps)
+
+
+@pytest.mark.parametrize("unlabelled", ["pool", "drop"])
+def test_rows_of_a_pool_that_were_learnt_from_are_counted(unlabelled, flowers, tmp_path):
+    rows = pd.concat([pd.read_parquet(flowers.rows), pd.read_csv(flowers.test)], ignore_index=True)
+    lacking = rows.index % 4 == 1
+    rows.assign(species=rows["species"].where(~lacking)).to_csv(tmp_path / "gaps.csv", index=False)
+    pool = pd.read_csv(flowers.test).drop(columns=["species", "plant"]) + 0.001
+    pool.to_csv(tmp_path / "pool.csv", index=False)
+    out = tmp_path / "run"
+    common = [
+        "distill",
+        flowers.teacher,
+        "--data",
+        str(tmp_path / "gaps.csv"),
+        "--truth",
+        "species",
+        "--drop",
+        "plant",
+        "--students",
+        "tree",
+    ]
+    given = ["--pool", str(tmp_path / "pool.csv"), "--unlabelled", unlabelled, "--trials", "1", "--seeds", "2", "--export", "py"]
+    with shortened(), unchecked_teachers():
+        assert main([*common, *given, "--out", str(out)]) == 0
+    record = json.loads((out / "run.json").read_text())
+    learns_from_more = json.loads((out / "results.json").read_text())["chosen"] == "answers, more rows"
+    assert record["trained_on"] == (["development", "pool"] if learns_from_more else ["development"])
+    features = as_rows(rows[pool.columns][lacking]), as_rows(pool)
+    counted = [rows_trained_on({"trained_on": ["development", "pool"]}, some, out) for some in features]
+    split = pd.read_parquet(out / "split.parquet")
+    assert counted == [
+        split.query("part == 'pool' and source == 'rows'").shape[0],
+        split.query("part == 'pool' and source == 'pool'").shape[0],
+    ]
+    assert counted[1] > 40
+    assert (counted[0] > 20) == (unlabelled == "pool")
+    assert [rows_trained_on({"trained_on": ["development"]}, some, out) for some in features] == [0, 0]
+    assert sorted(split.query("source == 'rows'")["row"]) == list(range(len(rows)))

@@ -21,9 +21,15 @@ def test_weights_of_classes_are_parsed(given, found):
     assert class_weights(given) == found
 
 
-@pytest.mark.parametrize("given", [("even",), ("fraud",), ("fraud=",), ("fraud=many",), ("balanced", "a=1"), ("=3",), ("a=1.2.3",)])
+@pytest.mark.parametrize("given", [("even",), ("fraud",), ("fraud=",), ("fraud=many",), ("=3",), ("a=1.2.3",)])
 def test_other_texts_are_refused(given):
     with pytest.raises(click.BadParameter, match=r"write CLASS=WEIGHT, for example fraud=10,ok=1"):
+        class_weights(given)
+
+
+@pytest.mark.parametrize("given", [("balanced", "a=1"), ("a=1", " balanced"), ("balanced", "balanced")])
+def test_balanced_stands_alone(given):
+    with pytest.raises(click.BadParameter, match=r"balanced stands alone; write either balanced or CLASS=WEIGHT"):
         class_weights(given)
 
 

@@ -206,3 +206,14 @@ def test_rows_of_a_file_can_be_read_again_as_other_types(tmp_path):
     assert again.schema.names == ("index", "zip", "x")
     assert again.part(0, 2)["zip"].tolist() == ["12", "13"]
     assert as_rows(pd.DataFrame(VALUES)).reread is None
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_some_rows_are_read_in_their_order_and_in_the_types_of_a_schema(suffix, tmp_path):
+    rows = as_rows(written(tmp_path, suffix))
+    some = rows.take(np.array([5, 1, 6]))
+    assert some.count == 3
+    assert some.part(1, 3)["a"].tolist() == VALUES[[1, 6], 0].tolist()
+    assert some.schema == rows.schema
+    texts = some.reread(Schema((Column("a", "text"), Column("b", "number"))))
+    assert [float(cell) for cell in texts.part(0, 3)["a"]] == VALUES[[5, 1, 6], 0].tolist()

@@ -32,6 +32,14 @@ def test_rows_that_bring_nothing_are_called_so(means):
     assert "does not gain by them" in found.sentence
 
 
+def test_a_gain_that_the_seeds_cannot_tell_is_not_known():
+    points = [CurvePoint(0, (0.80, 0.84, 0.79)), CurvePoint(375, (0.93, 0.79, 0.833))]
+    found = about_rows(points, ACCURACY, **MADE)
+    assert found.helps is None
+    assert found.sentence.startswith("Whether more made rows would help is not known: on validation rows the accuracy")
+    assert "is 81.0 % without them and 85.1 % with all 375, and the seeds differ as much." in found.sentence
+
+
 def test_lower_squared_errors_are_better():
     assert about_rows(curve(3.0, 2.0, 1.0), SQUARED, **MADE).helps
     assert "3 without them and 1 with all" in about_rows(curve(3.0, 2.0, 1.0), SQUARED, **MADE).sentence

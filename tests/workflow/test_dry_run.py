@@ -99,7 +99,7 @@ def test_columns_that_the_teacher_does_not_read_are_named():
 
 
 def test_the_time_is_that_of_every_part_and_the_weights_are_said():
-    problem = Problem(as_teacher(TEACHER), "teacher", row_set(X, Y, weights=np.ones(400)), class_weight={1: 5})
+    problem = Problem(as_teacher(TEACHER), "teacher", row_set(X, Y, weights=np.ones(400)), class_weight={0: 1.0, 1: 5.0})
     planned = dry_run(problem, plan_of("binary", has_truth=True, **SMALL))
     parts = ["teacher", "preflight", "first look", "search", "all seeds", "transfer curve", "exports and report"]
     assert list(planned.seconds) == [*parts, "total"]

@@ -42,7 +42,7 @@ def evaluate(
     there, if the data has it), and with --labels or --teacher against a teacher. The figures have 95 %
     intervals over test rows.
     """
-    from tutelage.workflow.evaluate import measure, open_answer_source, row_table, rows_to_measure
+    from tutelage.workflow.evaluate import measure, open_answer_source, places_with_truth, row_table, rows_to_measure
     from tutelage.workflow.predict import check_target, write_tables
     from tutelage.workflow.train import open_trained
 
@@ -57,7 +57,8 @@ def evaluate(
     with stages.stage("evaluate"):
         evaluation = measure(student, record, file, answers, seed=seed, folder=run)
     if answers_path is not None:
-        write_tables(iter([row_table(evaluation, file.truth)]), answers_path)
+        places = places_with_truth(file, student.labels)
+        write_tables(iter([row_table(evaluation, file.truth, places=places)]), answers_path)
     console = Console()
     if as_json:
         echo(evaluation.dumps(), nl=False)

@@ -115,6 +115,8 @@ def class_weights(given: Sequence[str]) -> str | dict[str, float] | None:
         return None
     if [text.strip() for text in given] == ["balanced"]:
         return "balanced"
+    if any(text.strip() == "balanced" for text in given):
+        raise click.BadParameter("balanced stands alone; write either balanced or CLASS=WEIGHT, for example fraud=10,ok=1.")
     found: dict[str, float] = {}
     for text in given:
         pairs = _CLASS_WEIGHTS.findall(text)

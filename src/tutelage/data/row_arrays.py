@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.arrays import EXACT, tensor_array, unmasked
 from tutelage.core.errors import BadInput, ShapeError, TutelageError
-from tutelage.data.cells import large_whole_cells
+from tutelage.data.cells import is_missing, large_whole_cells
 
 
 def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
@@ -50,6 +50,26 @@ def target_array(y: Any) -> NDArray[Any]:
         ShapeError: rows of unequal length. BadInput: a masked array that hides cells.
     """
     return array_of(unmasked(y, "the rows of y") if isinstance(y, np.ma.MaskedArray) else y, "the rows of y")
+
+
+def missing_truth(truth: NDArray[Any], classes: Collection[Any]) -> NDArray[np.bool_]:
+    """(rows,) whether the ground truth of a row is missing, or is an empty text where no class has that name.
+
+    Args:
+        truth: (rows,) or (rows, columns); of several labels or values, none may be missing.
+        classes: that are known.
+
+    Example:
+        >>> missing_truth(np.array(["yes", "", None], dtype=object), ["no", "yes"]).tolist()
+        [False, True, True]
+    """
+    if truth.dtype.kind in "biu":
+        return np.zeros(len(truth), dtype=bool)
+    if truth.dtype.kind == "f":
+        return np.asarray(np.isnan(truth.reshape(len(truth), -1)).any(axis=1))
+    empty = "" not in classes
+    gaps = [is_missing(cell) or (empty and isinstance(cell, str) and not cell) for cell in truth.reshape(-1).tolist()]
+    return np.asarray(np.array(gaps, dtype=bool).reshape(len(truth), -1).any(axis=1))
 
 
 def _unmasked(array: Any) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
 
 from tutelage.core.arrays import check_dense, is_frame, tensor_array
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
@@ -44,6 +45,17 @@ class Rows:
     def schema(self) -> Schema | None:
         """The columns of the rows; None for anything but a frame or a table."""
         return self.describe()
+
+    def take(self, places: NDArray[np.intp]) -> Rows:
+        """Some of the rows; they are read together."""
+        reread = self.reread
+        return Rows(
+            len(places),
+            lambda start, stop: _safe_indexing(self.part(0, self.count), places[start:stop]),
+            self.kind,
+            self.describe,
+            None if reread is None else lambda schema: reread(schema).take(places),
+        )
 
     def parts(self, size: int, start: int = 0) -> Iterator[tuple[int, int, Any]]:
         """Yield (start, stop, rows) from `start` to the end, `size` rows at a time."""

@@ -196,7 +196,7 @@ class TableFile:
         """The ground truth: (rows,) for one column, (rows, columns) for more and for an array of several, None if there is none.
 
         Args:
-            gaps: return None for an empty cell.
+            gaps: as for `values`.
 
         Raises:
             BadInput: an empty cell.
@@ -207,7 +207,9 @@ class TableFile:
         return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
     def is_empty(self, name: str) -> bool:
-        """Whether all cells of a column are empty."""
+        """Whether all cells of a column, or all entries of an array, are missing."""
+        if self.archive is not None:
+            return bool(self.archive.gaps(name).all())
         return self.source is not None and all(map(is_missing, self.source.part([name], 0, self.source.count).column(0).to_pylist()))
 
     def weights(self) -> NDArray[np.float64] | None:
@@ -228,13 +230,13 @@ class TableFile:
 
         Args:
             name: of the column.
-            gaps: return None for an empty cell, in an array of objects.
+            gaps: return None for an empty cell, in an array of objects; missing entries of an archive stay as they are.
 
         Raises:
             BadInput: an empty cell. ShapeError: an array of a .npz file that has not one entry for each row.
         """
         if self.archive is not None:
-            return self.archive.beside_rows(name, self._roles, several=name in self.truth)
+            return self.archive.beside_rows(name, self._roles, several=name in self.truth, gaps=gaps)
         if self.source is None or name not in self.source.types:
             if self.source is not None:
                 raise BadInput(f"{self.path} has no column {name!r}; it has {_listed(self.columns)}.{did_you_mean(name, self.columns)}")

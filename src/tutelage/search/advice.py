@@ -76,7 +76,7 @@ class Metric:
 
 
 def about_rows(curve: Sequence[CurvePoint], metric: Metric, *, rows: str, arm: str) -> Advice | None:
-    """Whether more rows without ground truth would help: where the curve flattens.
+    """Whether more rows without ground truth would help: where the curve flattens; not known where it rises by less than seeds differ.
 
     Args:
         curve: by rising number of rows, the last with all of them; at least two points with the same seeds.
@@ -96,6 +96,12 @@ def about_rows(curve: Sequence[CurvePoint], metric: Metric, *, rows: str, arm: s
     flat = curve[smallest_of_equals(losses, [point.rows for point in curve])]
     figures = {f"{metric.name} with {point.rows} rows": point.mean for point in curve} | {"flat from": float(flat.rows)}
     ends = f"of the arm {arm!r} is {metric.shown(first.mean)} without them and {metric.shown(last.mean)} with all {last.rows:,}"
+    means = losses.mean(axis=1)
+    if flat is not last and means[curve.index(flat)] - means[-1] >= NOTICEABLE * means[curve.index(flat)]:
+        sentence = (
+            f"Whether more {rows} would help is not known: on validation rows the {metric.name} {ends}, and the seeds differ as much."
+        )
+        return Advice("more rows", None, sentence, figures)
     helps = flat is last and losses[-2].mean() - losses[-1].mean() >= NOTICEABLE * losses[-2].mean()
     if flat is last:
         where = (

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, require, shown
 from tutelage.core.records import Comparison
+from tutelage.data.rows import Rows
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.alignment import align
 from tutelage.evaluation.paired import LOWER_IS_BETTER
@@ -22,7 +24,7 @@ from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired
 from tutelage.students.columns import check_scale
 from tutelage.students.saved.save_load import load_student
 from tutelage.students.saved.trained_folder import read_trained, student_file
-from tutelage.workflow.evaluate import rows_trained_on
+from tutelage.workflow.evaluate import places_with_truth, rows_trained_on, some_rows, some_truth, warn_of_class_weights
 from tutelage.workflow.open_answers import ColumnTeacher, columns_known_to, in_columns_of
 
 
@@ -72,7 +74,8 @@ def compare_folders(
         BadInput: nothing to measure against, or no such figure. LabelMismatch: students of other tasks or classes.
 
     Warns:
-        UserWarning: some of the rows were used to train or to choose one of the students.
+        UserWarning: some of the rows were used to train or to choose one of the students, or it was trained with weights of classes; rows
+            without ground truth are left out.
     """
     first, second = a.students[0], b.students[0]
     if (first.task, sorted(map(str, first.labels))) != (second.task, sorted(map(str, second.labels))):
@@ -83,10 +86,15 @@ def compare_folders(
     target: Target = against or ("truth" if file.truth else "teacher")
     if (target == "teacher" and teacher is None) or (target == "truth" and not file.truth):
         raise BadInput(f"the students are compared by the {target}, which is not given; pass --truth, or --teacher.")
+    places = places_with_truth(file, first.labels)
     for one in (a, b):
-        _warn_of_rows_trained_on(one, file)
+        _warn_of_rows_trained_on(one, file, places)
+        warn_of_class_weights(one.record, one.folder)
     count = min(len(a.students), len(b.students))
-    (of_a, name), (of_b, _) = (_scores(one.students[:count], file, teacher, target, metric) for one in (a, b))
+    asked, rows, truth = _asked(teacher, file, places)
+    for student in (first, second) if not file.columns else ():
+        check_scale(student.student_, rows.part(0, rows.count), str(file.path))
+    (of_a, name), (of_b, _) = (_scores(one.students[:count], asked, rows, truth, target, metric) for one in (a, b))
     names = (str(a.folder), str(b.folder))
     about = f"differ in {name} against the {target}, on the same {of_a.shape[1]:,} rows"
     better = f"({'Lower' if name in LOWER_IS_BETTER else 'Higher'} is better.)"
@@ -113,21 +121,25 @@ def compare_folders(
     )
 
 
-def _scores(students: Sequence[Any], file: TableFile, teacher: Teacher | None, target: Target, metric: str | None) -> tuple[Floats, str]:
-    """(seeds, rows) of the metric, and its name."""
+def _asked(teacher: Teacher | None, file: TableFile, places: NDArray[np.intp] | None) -> tuple[Teacher | None, Rows, NDArray[Any] | None]:
+    """The teacher of the columns that it knows, the rows, and their ground truth."""
     if file.columns:
         require("pandas")
     file = in_columns_of(teacher, file)
-    rows = file.rows_of(file.columns)
     asked = teacher
     if teacher is not None and file.columns:
         columns = columns_known_to(teacher, file)
         asked = ColumnTeacher(teacher, columns, columns == (file.text,), teacher.form, teacher.fingerprint)
+    return asked, some_rows(file.rows_of(file.columns), places), some_truth(file, places)
+
+
+def _scores(
+    students: Sequence[Any], teacher: Teacher | None, rows: Rows, truth: NDArray[Any] | None, target: Target, metric: str | None
+) -> tuple[Floats, str]:
+    """(seeds, rows) of the metric, and its name."""
     found = []
     for student in students:
-        if not file.columns:
-            check_scale(student.student_, rows.part(0, rows.count), str(file.path))
-        scores = row_scores(align(student, asked, rows, file.truth_values()), target, Settings())
+        scores = row_scores(align(student, teacher, rows, truth), target, Settings())
         name = next(iter(scores)) if metric is None else metric
         if name not in scores:
             raise BadInput(f"metric is {shown(name)}; against the {target} expected one of {', '.join(scores)}.")
@@ -135,10 +147,10 @@ def _scores(students: Sequence[Any], file: TableFile, teacher: Teacher | None, t
     return np.stack(found), name
 
 
-def _warn_of_rows_trained_on(one: Trained, file: TableFile) -> None:
+def _warn_of_rows_trained_on(one: Trained, file: TableFile, places: NDArray[np.intp] | None) -> None:
     columns = one.students[0].columns
     rows = file.rows_of(columns if columns and set(columns) <= set(file.columns) else file.features)
-    known = rows_trained_on(one.record, rows, one.folder)
+    known = rows_trained_on(one.record, some_rows(rows, places), one.folder)
     if known:
         warnings.warn(
             f"{known:,} of these rows were used to train or to choose the students of {one.folder}; figures on other rows will be worse.",

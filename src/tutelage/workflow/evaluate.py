@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, require
+from tutelage.data.row_arrays import missing_truth, target_array
 from tutelage.data.row_names import data_name, row_names
 from tutelage.data.rows import Rows
 from tutelage.data.schema import Schema
@@ -22,13 +24,14 @@ from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
 from tutelage.students.columns import check_scale
 from tutelage.students.saved.trained import TrainedStudent
+from tutelage.students.saved.trained_folder import class_weights_of_run
 from tutelage.workflow.open_answers import OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.predict import answer_columns
 
 SPLIT = "split.parquet"
 """Where the folder of a distillation says which rows were for what."""
-DEVELOPMENT = "development"
-"""The part of the rows that students are trained and chosen on."""
+DEVELOPMENT, POOL = "development", "pool"
+"""The parts of the rows that students are trained and chosen on, and that the teacher labels for some."""
 
 
 def rows_to_measure(
@@ -96,10 +99,67 @@ def rows_trained_on(record: Mapping[str, Any], rows: Rows, folder: Path | None =
     """
     if folder is not None and (folder / SPLIT).is_file():
         table = pq.read_table(folder / SPLIT, columns=["part", "name"])
-        known = table.column("name").to_numpy()[table.column("part").to_numpy() == DEVELOPMENT]
+        learnt = np.isin(table.column("part").to_numpy().astype(str), record["trained_on"])
+        known = table.column("name").to_numpy()[learnt]
         return int(np.isin(row_names(rows.part(0, rows.count)), known).sum())
     same = record["data"]["rows"] == rows.count and data_name(rows) == record["data"]["data"]
     return rows.count if same else 0
+
+
+def places_with_truth(file: TableFile, classes: Sequence[Any]) -> NDArray[np.intp] | None:
+    """Places of the rows of a file that come with the ground truth; None if all do, or none is named.
+
+    Args:
+        file: the rows.
+        classes: of the student.
+
+    Raises:
+        BadInput: no row has one.
+    """
+    truth = file.truth_values(gaps=True)
+    if truth is None:
+        return None
+    gaps = missing_truth(truth, classes)
+    if gaps.all():
+        raise BadInput(f"{file.path} holds no ground truth in {', '.join(map(repr, file.truth))}; pass rows that have it, or leave it out.")
+    return np.flatnonzero(~gaps) if gaps.any() else None
+
+
+def some_rows(rows: Rows, places: NDArray[np.intp] | None) -> Rows:
+    """The rows at these places, or all."""
+    return rows if places is None else rows.take(places)
+
+
+def some_truth(file: TableFile, places: NDArray[np.intp] | None) -> NDArray[Any] | None:
+    """The ground truth of the rows at these places, or of all; None if none is named.
+
+    Warns:
+        UserWarning: some rows are left out.
+    """
+    if places is None:
+        return file.truth_values()
+    truth = file.truth_values(gaps=True)
+    if truth is None:
+        return None
+    warnings.warn(f"{len(truth) - len(places):,} of {len(truth):,} rows come without ground truth and are left out.", stacklevel=3)
+    return target_array(truth[places].tolist()) if truth.dtype.kind == "O" else truth[places]
+
+
+def warn_of_class_weights(record: Mapping[str, Any], folder: Path | None = None) -> None:
+    """Warn that a student was trained with weights of classes, which figures on other rows do not know.
+
+    Args:
+        record: what its run.json says.
+        folder: of the student, where there are several.
+    """
+    weights = class_weights_of_run(record)
+    if weights:
+        which = "the student" if folder is None else f"the student of {folder}"
+        warnings.warn(
+            f"{which} was trained with weights of classes ({weights}), and its probabilities are multiplied by them; these figures count "
+            "all classes alike, and the teacher's answers are as they are.",
+            stacklevel=3,
+        )
 
 
 def measure(
@@ -123,11 +183,15 @@ def measure(
 
     Raises:
         as `evaluate`.
+
+    Warns:
+        UserWarning: the student was trained on some of the rows, or with weights of classes; rows without ground truth are left out.
     """
     if file.columns:
         require("pandas")  # columns are found by name
     file = in_columns_of(source, file)
-    rows = file.rows_of(file.columns)
+    places = places_with_truth(file, student.labels)
+    rows, truth = some_rows(file.rows_of(file.columns), places), some_truth(file, places)
     teacher = source
     if source is not None and file.columns:
         columns = columns_known_to(source, file)
@@ -135,24 +199,28 @@ def measure(
     if not file.columns:
         check_scale(student.student_, rows.part(0, rows.count), str(file.path))
     read = student.columns if set(student.columns) <= set(file.columns) else ()
-    known = rows_trained_on(record, file.rows_of(read or file.features), folder)
+    known = rows_trained_on(record, some_rows(file.rows_of(read or file.features), places), folder)
     if known:
         which = "these are the rows" if known == rows.count else f"{known:,} of these rows are among those"
         warnings.warn(f"{which} on which the student was trained; figures on other rows will be worse.", stacklevel=2)
+    warn_of_class_weights(record)
     size = record["file"]["size_bytes"]
     weights = file.weights()
-    return evaluate(student, teacher, rows, file.truth_values(), seed=seed, name=record["student"], size_bytes=size, sample_weight=weights)
+    if weights is not None and places is not None:
+        weights = weights[places]
+    return evaluate(student, teacher, rows, truth, seed=seed, name=record["student"], size_bytes=size, sample_weight=weights)
 
 
-def row_table(evaluation: Evaluation, outputs: Sequence[str] = ()) -> pa.Table:
+def row_table(evaluation: Evaluation, outputs: Sequence[str] = (), *, places: NDArray[np.intp] | None = None) -> pa.Table:
     """The answers of an evaluation row by row: the number of the row, truth, student and teacher, each as decisions and probabilities.
 
     Args:
         evaluation: from `measure`.
         outputs: names of several values, in order.
+        places: numbers of the rows that were measured, from `places_with_truth`.
     """
     answers = evaluation.row_answers()
-    found: dict[str, Any] = {"row": np.arange(evaluation.rows)}
+    found: dict[str, Any] = {"row": np.arange(evaluation.rows) if places is None else places}
     sides = {"truth_": answers.truth, "student_": answers.student, "teacher_": answers.teacher}
     for prefix, values in sides.items():
         if values is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tutelage.core.files import check_file_place, whole_file
 from tutelage.data.table_file import TableFile
 from tutelage.students.columns import check_scale
 from tutelage.students.saved.trained import TrainedStudent
+from tutelage.students.saved.trained_folder import class_weights_of_run
 from tutelage.teachers.open import open_teacher
 
 PART_ROWS = 10_000
@@ -70,6 +72,9 @@ def predictions(
 
     Raises:
         BadInput: a column is missing, or holds other values than in training; numbers of another scale; two columns of the same name.
+
+    Warns:
+        UserWarning: the probabilities are those of a student that was trained with weights of classes.
     """
     if file.columns:
         require("pandas")
@@ -82,6 +87,13 @@ def predictions(
     if not file.columns:
         check_scale(student.student_, rows.part(0, rows.count), str(file.path))
     kept = {name: pa.array(file.values(name)) for name in keep} if file.source is None else file.source.part(list(keep), 0, rows.count)
+    weights = class_weights_of_run(record) if probabilities else ""
+    if weights:
+        warnings.warn(
+            f"the student was trained with weights of classes ({weights}), and its probabilities are multiplied by them: they are not the "
+            "frequencies of the classes.",
+            stacklevel=2,
+        )
     outputs = list(record["data"]["truth"])
     for start in range(0, rows.count, PART_ROWS):
         part = rows.part(start, min(start + PART_ROWS, rows.count))

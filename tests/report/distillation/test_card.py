@@ -77,3 +77,10 @@ def test_a_student_of_the_ground_truth_is_not_called_distilled(binary, figures):
     assert "# tree trained on the ground truth" in card
     assert "distilled from" not in card
     assert "knowledge-distillation" not in card
+
+
+def test_weights_of_classes_are_a_limitation_of_the_probabilities(binary, figures):
+    weighted = replace(binary, rows={**binary.rows, "class_weights": {"no": 1.0, "yes": 12.5}})
+    limitations = model_card(weighted, figures).split("## Limitations")[1].split("## ")[0]
+    assert "multiplied by the weights of the classes (no 1, yes 12.5): they are not their frequencies." in limitations
+    assert "multiplied by the weights" not in model_card(binary, figures)

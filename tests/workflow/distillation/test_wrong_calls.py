@@ -77,7 +77,17 @@ CALLS = {
     "test rows of other classes": ({"test": (X[:50], Y[:50] + 5)}, r"y holds the labels \[5, 6\]"),
     "five test rows": ({"test": (X[:5], Y[:5])}, "there are 5 rows to test on"),
     "test rows that are all rows": ({"test": (X, Y)}, "there are 0 rows to train on"),
-    "five parts of a test": ({"test": (X, Y, None, None, 1)}, "test is a tuple of 5"),
+    "five parts of a test": (
+        {"test": (X, Y, None, None, 1)},
+        r"test is a tuple of 5; expected rows in a list.* \(X, y\), \(X, y, weights\), \(X, y, weights, groups\)",
+    ),
+    "five parts of a pool": ({"pool": (X, None, None, None, 1)}, "pool is a tuple of 5"),
+    "rows of a pool as a tuple": ({"pool": (X[0],)}, "pool is a tuple of 1; expected rows in a list, an array or a frame"),
+    "texts of a pool as a tuple": ({"pool": ("a", "b")}, "pool is a tuple of texts; expected rows in a list"),
+    "times of a pool of another kind": (
+        {"times": np.arange(200), "pool": (X, None, None, ["2026-01-01"] * 200)},
+        "the times of the rows are of type int64, and those of pool of type datetime64",
+    ),
     "groups without those of the test": ({"groups": np.arange(200), "test": (X[:50], Y[:50])}, "the rows come with groups and the test"),
     "weights below zero": ({"sample_weight": -np.ones(200)}, "sample_weight holds negative numbers"),
     "weights of 0": ({"sample_weight": (np.arange(200) < 30) * 1.0, "times": np.arange(200)}, "rows to test on have a weight above 0"),

@@ -72,13 +72,14 @@ class ArrayArchive:
             raise ShapeError(f"the array {name!r} of {self.path} has shape {array.shape}; expected (rows, ...), with one row at least.")
         return array
 
-    def beside_rows(self, name: str, roles: Collection[str] = (), *, several: bool = False) -> NDArray[Any]:
+    def beside_rows(self, name: str, roles: Collection[str] = (), *, several: bool = False, gaps: bool = False) -> NDArray[Any]:
         """(rows,) the entries of another array, one for each row.
 
         Args:
             name: of the array.
             roles: as for `rows`.
             several: whether it may be (rows, columns).
+            gaps: whether entries may be missing, as NaN or NaT.
 
         Raises:
             BadInput: there is no such array, or entries are missing. ShapeError: it has another shape.
@@ -90,11 +91,16 @@ class ArrayArchive:
             expected = f"({', '.join(map(str, self.shapes[rows][:1]))},){' or (rows, outputs)' if several else ''}"
             of_rows = f"the rows, {rows!r}, {self.shapes[rows]}"
             raise ShapeError(f"the array {name!r} of {self.path} has shape {array.shape}, and {of_rows}; expected {expected}.")
-        missing = np.isnan(array) if array.dtype.kind == "f" else np.isnat(array) if array.dtype.kind in "mM" else np.zeros(1, dtype=bool)
-        if missing.any():
+        missing = self.gaps(name)
+        if missing.any() and not gaps:
             first = int(np.argwhere(missing)[0, 0])
             raise BadInput(f"the array {name!r} of {self.path} has {int(missing.sum())} missing entries (first: row {first}); fill them.")
         return array
+
+    def gaps(self, name: str) -> NDArray[np.bool_]:
+        """Which entries of an array are missing, in its shape."""
+        array = self.read(name)
+        return np.isnan(array) if array.dtype.kind == "f" else np.isnat(array) if array.dtype.kind in "mM" else np.zeros(array.shape, bool)
 
     def check_names(self, names: Collection[str]) -> None:
         """Check that there are arrays of these names.

@@ -11,7 +11,7 @@ from tutelage.core.errors import printable, require
 from tutelage.report.distillation.figures import Figures
 from tutelage.report.distillation.limits import limit_text, limits_of
 from tutelage.report.distillation.records import DistillationRecord
-from tutelage.report.distillation.sentences import disagreement_of
+from tutelage.report.distillation.sentences import disagreement_of, probabilities_of
 from tutelage.report.distillation.view import view_of
 from tutelage.report.distillation.words import SHARES
 
@@ -90,6 +90,7 @@ def _body(record: DistillationRecord, figures: Figures) -> str:
             [
                 *limits,
                 disagreement_of(record, figures),
+                *filter(None, [probabilities_of(record)]),
                 "Intervals do not cover another teacher, nor rows that are drawn otherwise than the test rows.",
                 *(one["sentence"] for one in view.findings),
             ]

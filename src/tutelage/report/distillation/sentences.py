@@ -26,14 +26,27 @@ def summary_of(record: DistillationRecord) -> str:
 
 def weights_of(record: DistillationRecord) -> str:
     """How rows count in the figures; "" if all count the same."""
-    by_class = record.rows.get("class_weights") or {}
-    named = ", ".join(f"{cut(name)} {weight:.3g}" for name, weight in list(by_class.items())[:MOST_NAMED])
-    more = f" and {len(by_class) - MOST_NAMED:,} more" if len(by_class) > MOST_NAMED else ""
+    by_class = _class_weights(record)
     own = "their own weights" if record.rows.get("weighted") else ""
     if not by_class:
         return f" Rows count by {own} in every figure." if own else ""
     counted_by = f"{own} times those of their class" if own else "the weights of their class"
-    return f" Rows count by {counted_by} in every figure ({named}{more}); the teacher decides by its probabilities times these weights."
+    return f" Rows count by {counted_by} in every figure ({by_class}); the teacher decides by its probabilities times these weights."
+
+
+def probabilities_of(record: DistillationRecord) -> str:
+    """What the student's probabilities are where classes weigh differently; "" if they do not."""
+    by_class = _class_weights(record)
+    return (
+        f"Its probabilities are multiplied by the weights of the classes ({by_class}): they are not their frequencies." if by_class else ""
+    )
+
+
+def _class_weights(record: DistillationRecord) -> str:
+    """The weights of classes in words; "" if all weigh the same."""
+    by_class = record.rows.get("class_weights") or {}
+    named = ", ".join(f"{cut(name)} {weight:.3g}" for name, weight in list(by_class.items())[:MOST_NAMED])
+    return named + (f" and {len(by_class) - MOST_NAMED:,} more" if len(by_class) > MOST_NAMED else "")
 
 
 def settings_of(settings: Mapping[str, Any]) -> str:

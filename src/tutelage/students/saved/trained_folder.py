@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from tutelage.core.stored.checksums import read_json, sha256_of
 TRAINED = "run.json"
 TRAINED_SCHEMA = 5
 REMEDY = "Restore it, or train again."
+MOST_NAMED = 6
+"""Classes that are named in a sentence."""
 
 
 def read_trained(folder: Path) -> dict[str, Any]:
@@ -31,6 +34,18 @@ def read_trained(folder: Path) -> dict[str, Any]:
     if not {"student", "task", "columns", "data", "file"} <= set(record):
         raise DamagedFile(f"{path} is damaged (entries are missing). {REMEDY}")
     return record
+
+
+def class_weights_of_run(record: Mapping[str, Any]) -> str:
+    """The weights of classes that a student was trained with, in words; "" if there were none.
+
+    Example:
+        >>> class_weights_of_run({"class_weights": {"ok": 1.0, "fraud": 10.0}})
+        'ok 1, fraud 10'
+    """
+    weights = record.get("class_weights") or {}
+    more = f" and {len(weights) - MOST_NAMED:,} more" if len(weights) > MOST_NAMED else ""
+    return ", ".join(f"{name} {weight:.3g}" for name, weight in list(weights.items())[:MOST_NAMED]) + more
 
 
 def student_file(folder: Path, entry: Any) -> Path:

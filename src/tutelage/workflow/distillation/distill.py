@@ -24,6 +24,7 @@ from tutelage.search.limits import Limits
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.folder import file_name
+from tutelage.workflow.distillation.given.class_weights import checked_class_weight
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
@@ -138,11 +139,12 @@ def distill(
         students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task (no networks for texts); or
             estimators of your own with their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of
             Optuna or scipy. A torch network, or a function that builds one, counts as an estimator: see `TorchClassifier`.
-        pool: rows without ground truth, which the teacher labels; also (X, weights) or (X, weights, groups).
+        pool: rows without ground truth, which the teacher labels; also (X, weights), (X, weights, groups) or (X, weights, groups, times),
+            with None for what there is not. With times, rows are left out that are not older than those validated and tested on.
         unlabelled: what is done with rows whose ground truth is missing: "pool" lets the teacher label them, as rows of the pool, "drop"
             leaves them out; test rows are left out. By default they are refused.
         test: (X, y), (X, y, weights) or (X, y, weights, groups) of rows that choose nothing, with None for what there is not; a share
-            of X by default.
+            of X by default. X alone if no ground truth is known.
         train: rows that the teacher was trained on, to say how many of the test rows it has seen.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
@@ -180,20 +182,15 @@ def distill(
     """
     opened = as_teacher(teacher)
     task = opened.form.task
-    tested = None
-    if isinstance(test, tuple) and not 2 <= len(test) <= 4:
-        raise BadInput(f"test is a tuple of {len(test)}; expected (X, y), (X, y, sample_weight) or (X, y, sample_weight, groups).")
-    if test is not None:
-        X_test, y_test, weights, test_groups = (*test, None, None)[:4] if isinstance(test, tuple) else (test, None, None, None)
-        tested = row_set(X_test, y_test, weights=weights, groups=test_groups)
-    more = (
-        (*pool, None, None)[:3] if isinstance(pool, tuple) and 2 <= len(pool) <= 3 and not isinstance(pool[0], str) else (pool, None, None)
-    )
+    X_test, y_test, test_weights, test_groups = parts_given("test", test, ("y", "weights", "groups"))
+    X_pool, pool_weights, pool_groups, pool_times = parts_given("pool", pool, ("weights", "groups", "times"))
+    tested = None if test is None else row_set(X_test, y_test, weights=test_weights, groups=test_groups)
+    more = None if pool is None else row_set(X_pool, weights=pool_weights, groups=pool_groups, times=pool_times)
     given = row_set(X, y, weights=sample_weight, groups=groups, times=times)
     found = labelled(
         given,
         in_columns(given, tested, "test", teacher_too=True),
-        in_columns(given, None if pool is None else row_set(more[0], weights=more[1], groups=more[2]), "pool", teacher_too=True),
+        in_columns(given, more, "pool", teacher_too=True),
         opened.form,
         unlabelled=unlabelled,
     )
@@ -205,7 +202,7 @@ def distill(
         found.pool,
         seen=in_columns(given, None if train is None else row_set(train), "train", teacher_too=True),
         unlabelled=found.unlabelled,
-        class_weight=class_weight,
+        class_weight=checked_class_weight(class_weight, opened.form, has_truth=y is not None),
     )
     plan = plan_of(
         task,
@@ -222,6 +219,29 @@ def distill(
     )
     folder = Path(tempfile.mkdtemp(prefix="tutelage-")) if into is None else checked_path("into", into)
     return distilled(problem, plan, folder, Stages())
+
+
+def parts_given(argument: str, value: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """Rows, and what comes with them by position: a tuple holds the rows and then these parts, anything else is rows alone.
+
+    Args:
+        argument: its name, for messages.
+        value: what was passed.
+        names: of the parts that may follow the rows.
+
+    Raises:
+        BadInput: a tuple of another length, or of texts.
+
+    Example:
+        >>> parts_given("pool", ([[1.0]], [2.0]), ("weights", "groups"))
+        ([[1.0]], [2.0], None)
+    """
+    parts = value if isinstance(value, tuple) else (value, *[None] * len(names))
+    if not 2 <= len(parts) <= 1 + len(names) or isinstance(parts[0], str):
+        expected = ", ".join(f"(X, {', '.join(names[: count + 1])})" for count in range(len(names)))
+        found = "texts" if parts and isinstance(parts[0], str) else str(len(parts))
+        raise BadInput(f"{argument} is a tuple of {found}; expected rows in a list, an array or a frame, or one of {expected}.")
+    return (*parts, *[None] * (1 + len(names) - len(parts)))
 
 
 def distilled(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Distillation:

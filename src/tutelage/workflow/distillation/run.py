@@ -122,7 +122,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     notes = [*drawn.notes, *answered.notes, *usable.notes, *lost, *not_written]
     evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge)
     found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, stages))
-    write_student(folder, problem, shipped, seconds=found.seconds)
+    write_student(folder, problem, drawn, shipped, seconds=found.seconds)
     loading = how_to_load(folder, exports, problem.schema, text=isinstance(answered.test.rows, list))
     name = shipped.arm.name
     figures = figures_of(name, tested.answers[name], answered.test, problem.form, show_rows=plan.show_rows, loading=loading)

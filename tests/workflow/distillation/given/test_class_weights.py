@@ -1,14 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
+from tutelage.data.rows import as_rows
 from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.folder import RunFolder
+from tutelage.workflow.distillation.given.answered import answered_rows
 from tutelage.workflow.distillation.given.class_weights import checked_class_weight, class_weights_of, row_weights, weighted_answers
 from tutelage.workflow.distillation.given.part import part_of
-from tutelage.workflow.distillation.given.problem import Problem, row_set
+from tutelage.workflow.distillation.given.problem import Problem, RowSet, row_set
 from tutelage.workflow.distillation.given.split import parts_of, split, weighed_like
 
 RNG = np.random.default_rng(0)
@@ -80,7 +86,7 @@ def test_balanced_weights_are_counted_on_the_development_rows_alone():
 
 def test_a_row_weighs_its_own_weight_times_that_of_its_class():
     own = RNG.uniform(1, 2, 400)
-    problem = Problem(TEACHER, "t", row_set(X, Y, weights=own), class_weight={"fraud": 10})
+    problem = Problem(TEACHER, "t", row_set(X, Y, weights=own), class_weight={"fraud": 10.0, "ok": 1.0})
     found = split(problem, seed=0)
     assert found.weights == pytest.approx(own * np.where(Y == "fraud", 10, 1))
     part = part_of(problem.given, TEACHER.answer(X), FORM, found.class_weights)
@@ -89,7 +95,7 @@ def test_a_row_weighs_its_own_weight_times_that_of_its_class():
 
 def test_a_row_without_truth_has_the_mean_weight_under_the_teacher():
     own = RNG.uniform(1, 2, 400)
-    problem = Problem(TEACHER, "t", row_set(X, Y, weights=own), pool=row_set(X + 0.1), class_weight={"fraud": 10})
+    problem = Problem(TEACHER, "t", row_set(X, Y, weights=own), pool=row_set(X + 0.1), class_weight={"fraud": 10.0, "ok": 1.0})
     found = split(problem, seed=0)
     pool = weighed_like(problem, problem.pool, found)
     probabilities = TEACHER.answer(X + 0.1)
@@ -121,10 +127,10 @@ def test_a_row_of_which_nothing_would_be_left_stays():
 def test_rows_that_weigh_nothing_by_their_class_are_counted_as_such():
     few = np.where(np.arange(400) < 30, "fraud", "ok")
     with pytest.raises(BadInput, match="rows to test on have a weight above 0"):
-        split(Problem(TEACHER, "t", row_set(X, few), class_weight={"ok": 0}), seed=0)
+        split(Problem(TEACHER, "t", row_set(X, few), class_weight={"fraud": 1.0, "ok": 0.0}), seed=0)
     groups = np.arange(400) // 20
     alike = np.where(groups < 10, "fraud", "ok")
-    grouped = Problem(TEACHER, "t", row_set(X, alike, groups=groups), class_weight={"fraud": 0})
+    grouped = Problem(TEACHER, "t", row_set(X, alike, groups=groups), class_weight={"fraud": 0.0, "ok": 1.0})
     found = split(grouped, seed=0)
     for seed in range(20):
         try:
@@ -143,3 +149,14 @@ def test_without_class_weights_rows_weigh_what_they_are_given():
 def test_a_pool_with_weights_needs_rows_with_weights():
     with pytest.raises(BadInput, match="the pool comes with weights and the rows without"):
         Problem(TEACHER, "t", row_set(X, Y), pool=row_set(X, weights=np.ones(400)))
+
+
+@pytest.mark.parametrize("class_weight", [None, {1: 1e6}])
+def test_the_truth_as_a_feature_is_refused_whatever_the_classes_weigh(class_weight, tmp_path):
+    coded = (Y == "fraud").astype(int)
+    teacher = as_teacher(LogisticRegression().fit(X, coded))
+    rows = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "label": coded})
+    problem = Problem(teacher, "t", RowSet(rows, as_rows(X), coded), asked_columns=("a", "b"))
+    problem = replace(problem, class_weight=checked_class_weight(class_weight, teacher.form, has_truth=True))
+    with RunFolder(tmp_path / "run").opened({}), pytest.raises(BadInput, match="column 'label' holds the classes"):
+        answered_rows(problem, split(problem, seed=0), RunFolder(tmp_path / "run"), seed=0)

@@ -43,7 +43,7 @@ def test_test_rows_have_their_weights_and_groups(problem):
 
 @pytest.mark.parametrize("name", ["pool", "train"])
 @pytest.mark.parametrize(
-    "frame", [ROWS, FULL.assign(y=None, w=None, day=None), FULL.assign(y="unknown", w=None)], ids=["lacks", "empty", "texts"]
+    "frame", [ROWS, FULL.assign(y=None, w=None, day=None), FULL.assign(y="unknown", w=None, day=None)], ids=["lacks", "empty", "texts"]
 )
 def test_a_pool_needs_the_features_alone(problem, name, frame):
     found = problem(**{name: frame})
@@ -61,6 +61,12 @@ def test_the_weights_of_a_pool_are_read_where_it_has_them(problem):
 def test_the_groups_of_a_pool_are_read_where_it_has_them(problem):
     assert problem(pool=FULL).pool.groups.tolist() == FULL["customer"].tolist()
     assert problem(pool=ROWS).pool.groups is None
+
+
+def test_the_times_of_a_pool_are_read_where_it_has_them(problem):
+    assert problem(pool=FULL).pool.times.tolist() == FULL["day"].tolist()
+    assert problem(pool=FULL, train=FULL).seen.times is None
+    assert problem(pool=ROWS).pool.times is None
 
 
 def test_an_archive_holds_rows_of_any_shape_with_truth_groups_and_times_beside_them(tmp_path, monkeypatch):
@@ -90,3 +96,21 @@ def test_an_archive_holds_rows_of_any_shape_with_truth_groups_and_times_beside_t
     np.savez("pool.npz", pictures=(pictures[:30] * 100).astype(np.int16))
     with pytest.raises(BadInput, match=r"pool.npz holds whole numbers up to \d+, and the rows hold fractions up to .*; pass both"):
         problem_of_files("teacher:predict_proba", file, options, pool=paths["pool"])
+
+
+@pytest.mark.parametrize("texts", [False, True])
+def test_an_archive_may_lack_the_truth_of_rows_and_the_weights_of_a_pool(tmp_path, monkeypatch, texts):
+    monkeypatch.chdir(tmp_path)
+    lacking = np.arange(200) % 4 == 0
+    truth = np.where(lacking, "", np.where(Y == 1, "yes", "no")) if texts else np.where(lacking, np.nan, Y)
+    np.savez("rows.npz", X=X, y=truth, w=np.ones(200))
+    np.savez("pool.npz", X=X[:30] + 2, w=np.full(30, np.nan))
+    with (tmp_path / "teacher.pkl").open("wb") as file:
+        pickle.dump(LogisticRegression().fit(X, np.where(Y == 1, "yes", "no") if texts else Y), file)
+    file = TableFile.open("rows.npz", truth=["y"], weight="w")
+    found = problem_of_files("teacher.pkl", file, SourceOptions(trust=True), pool=tmp_path / "pool.npz", unlabelled="pool")
+    assert (found.given.count, found.pool.count) == (150, 80)
+    assert found.pool.rows[30:].tolist() == X[lacking].tolist()
+    assert np.isnan(found.pool.weights).tolist() == [True] * 30 + [False] * 50
+    with pytest.raises(BadInput, match=r"lacks the ground truth of 50 of 200 rows .*unlabelled='pool'"):
+        problem_of_files("teacher.pkl", file, SourceOptions(trust=True))

@@ -6,12 +6,11 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import tutelage as tl
-from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
 from tutelage.teachers.adapt import as_teacher
-from tutelage.workflow.distillation.given.problem import Problem, row_set
-from tutelage.workflow.distillation.given.split import split
-from tutelage.workflow.distillation.given.unlabelled import labelled, missing_truth
+from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
+from tutelage.workflow.distillation.given.split import parts_of, split, weighed_like
+from tutelage.workflow.distillation.given.unlabelled import labelled
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 2))
@@ -19,7 +18,6 @@ Y = (X[:, 0] > 0).astype(int)
 TEACHER = LogisticRegression().fit(X, Y)
 FORM = as_teacher(TEACHER).form
 GAPS = np.arange(300) % 5 == 0
-NAMES = ["no", "yes"]
 TRUTHS = {
     "floats with NaN": np.where(GAPS, np.nan, Y),
     "a list with None": [None if gap else int(one) for gap, one in zip(GAPS, Y, strict=True)],
@@ -55,16 +53,75 @@ def test_they_follow_the_rows_of_a_pool():
     found = labelled(given, None, row_set(frame[:10] + 9), FORM, unlabelled="pool")
     assert found.pool.count == len(found.pool.rows) == 70
     assert found.pool.rows["a"].tolist() == [*(X[:10, 0] + 9), *X[GAPS, 0]]
-    assert found.pool.weights.tolist() == [2.0] * 70
+    assert np.isnan(found.pool.weights[:10]).all()
+    assert found.pool.weights[10:].tolist() == [2.0] * 60
     texts = labelled(row_set(["a", "b", "c"], [0, None, 1]), None, row_set(["d"]), FORM, unlabelled="pool")
     assert texts.pool.rows == ["d", "b"]
     assert texts.given.rows == ["a", "c"]
+
+
+def test_rows_of_a_pool_without_weights_weigh_what_those_to_train_on_weigh_on_average_beside_rows_that_join_it():
+    weights = RNG.uniform(1, 2, 300)
+    found = labelled(row_set(X, TRUTHS["floats with NaN"], weights=weights), None, row_set(X[:10] + 9), FORM, unlabelled="pool")
+    problem = Problem(as_teacher(TEACHER), "t", found.given, pool=found.pool, unlabelled=found.unlabelled)
+    drawn = split(problem, seed=0)
+    pool = weighed_like(problem, found.pool, drawn)
+    assert pool.weights[:10].tolist() == pytest.approx([found.given.weights[drawn.development].mean()] * 10)
+    assert pool.weights[10:].tolist() == weights[GAPS].tolist()
+
+
+def test_a_pool_with_weights_needs_rows_with_weights_also_where_rows_join_it():
+    found = labelled(row_set(X, TRUTHS["floats with NaN"]), None, row_set(X[:5] + 9, weights=np.ones(5)), FORM, unlabelled="pool")
+    with pytest.raises(BadInput, match="the pool comes with weights and the rows without"):
+        Problem(as_teacher(TEACHER), "t", found.given, pool=found.pool, unlabelled=found.unlabelled)
 
 
 def test_a_pool_without_groups_is_not_joined_by_rows_that_have_some():
     given = row_set(X, TRUTHS["floats with NaN"], groups=np.arange(300))
     with pytest.raises(BadInput, match="the pool comes without groups, and the rows without ground truth"):
         labelled(given, None, row_set(X[:5]), FORM, unlabelled="pool")
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(300) // 3])
+def test_rows_without_truth_are_learnt_from_only_before_those_that_are_validated_and_tested_on(groups):
+    times = np.random.default_rng(1).permutation(300)
+    lacking = (times >= 220) | (times % 10 == 0)
+    found = labelled(row_set(X, np.where(lacking, np.nan, Y), times=times, groups=groups), None, None, FORM, unlabelled="pool")
+    problem = Problem(as_teacher(TEACHER), "t", found.given, pool=found.pool, unlabelled=found.unlabelled)
+    drawn = split(problem, seed=0)
+    for seed in range(3):
+        train, validation = parts_of(problem, drawn, seed=seed)
+        if groups is None:
+            assert found.pool.times[drawn.pool].max() < found.given.times[validation].min()
+        else:
+            last = [found.given.times[found.given.groups == group].max() for group in found.given.groups[validation]]
+            assert found.pool.times[drawn.pool].max() < min(last)
+    assert 5 < len(drawn.pool) < 25
+    assert drawn.removed["of the pool, not before the rows to validate and test on"] >= 60
+    assert len(train)
+
+
+def test_where_all_rows_without_truth_are_later_the_remedy_is_named():
+    found = labelled(row_set(X, np.where(np.arange(300) >= 220, np.nan, Y), times=np.arange(300)), None, None, FORM, unlabelled="pool")
+    problem = Problem(as_teacher(TEACHER), "t", found.given, pool=found.pool, unlabelled=found.unlabelled)
+    with pytest.raises(BadInput, match=r"no row of the pool is left.*80 rows were left out: of the pool, not before.*unlabelled='drop'"):
+        split(problem, seed=0)
+
+
+def test_a_pool_without_times_is_noted_and_is_not_joined_by_rows_that_have_some():
+    times = np.arange(300)
+    problem = Problem(as_teacher(TEACHER), "t", row_set(X, Y, times=times), pool=row_set(X[:5] + 9))
+    assert any("The rows of the pool come without times" in note for note in split(problem, seed=0).notes)
+    with pytest.raises(BadInput, match="the pool comes without times, and the rows without ground truth"):
+        labelled(row_set(X, TRUTHS["floats with NaN"], times=times), None, row_set(X[:5]), FORM, unlabelled="pool")
+    timed = labelled(row_set(X, TRUTHS["floats with NaN"], times=times), None, row_set(X[:5], times=[7] * 5), FORM, unlabelled="pool")
+    assert timed.pool.times.tolist() == [7] * 5 + times[GAPS].tolist()
+
+
+def test_times_of_a_pool_are_of_the_kind_of_those_of_the_rows():
+    given, pool = row_set(X, Y, times=np.arange(300)), row_set(X[:2], times=["2026-01-01", "2026-01-02"])
+    with pytest.raises(BadInput, match="the times of the rows are of type int64, and those of pool of type datetime64"):
+        in_columns(given, pool, "pool", teacher_too=True)
 
 
 def test_test_rows_without_truth_are_left_out_never_labelled():
@@ -75,20 +132,6 @@ def test_test_rows_without_truth_are_left_out_never_labelled():
     assert found.unlabelled.left_out == {"of the test, without ground truth": 60}
     problem = Problem(as_teacher(TEACHER), "t", found.given, found.test, unlabelled=found.unlabelled)
     assert split(problem, seed=0).removed["of the test, without ground truth"] == 60
-
-
-def test_an_empty_text_is_a_gap_unless_a_class_has_that_name():
-    texts = np.array(["yes", "", "no"], dtype=object)
-    assert missing_truth(texts, of_classes("logits", NAMES)).tolist() == [False, True, False]
-    assert missing_truth(np.array(["yes", "", "no"]), of_classes("logits", NAMES)).tolist() == [False, True, False]
-    assert not missing_truth(texts, of_classes("logits", ["", *NAMES])).any()
-
-
-def test_a_row_of_several_labels_or_values_is_a_gap_if_one_is_missing():
-    labels = pd.DataFrame({"a": [1, None, 0], "b": [0, 1, 1]}).to_numpy(dtype=object)
-    assert missing_truth(labels, AnswerForm("logits", "multilabel", ("a", "b"))).tolist() == [False, True, False]
-    values = np.array([[1.0, 2.0], [3.0, np.nan]])
-    assert missing_truth(values, AnswerForm("values", "regression")).tolist() == [False, True]
 
 
 def test_rows_that_have_their_truth_are_as_they_were():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,11 @@ def test_weights_decide_what_is_learnt_and_how_it_is_measured(name):
     answers = rows.validated(rows.fit(LABELS, family, family.untuned, seed=0), family, family.untuned)
     np.testing.assert_allclose(answers[:, 1], 0.75, atol=0.05)
     assert judge().figures(answers, clash, rows)["accuracy"] == pytest.approx(0.75)
+
+
+def test_rows_and_more_rows_have_weights_both_or_neither():
+    weighted = replace(part(20), weights=np.ones(20))
+    for train, more in ((weighted, part(20)), (part(20), weighted)):
+        with pytest.raises(ValueError, match="come with weights, or both come without"):
+            Prepared(FORM, train, part(20), more, None, False)
+    Prepared(FORM, weighted, part(20), weighted, None, False)

@@ -93,8 +93,9 @@ def answered_rows(problem: Problem, split: Split, folder: RunFolder, *, seed: in
         BadInput: a column of the rows is the ground truth.
     """
     weights = split.class_weights
-    given = part_of(problem.given, _answers(problem, "given", problem.given, folder), problem.form, weights)
-    notes = check_features(problem.given.rows, given.answers, problem.form, problem.asked_columns, problem.single_truth)
+    answers = _answers(problem, "given", problem.given, folder)
+    notes = check_features(problem.given.rows, answers, problem.form, problem.asked_columns, problem.single_truth)
+    given = part_of(problem.given, answers, problem.form, weights)
     if problem.test is None:
         test = given.take(split.test)
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tutelage.core.errors import BadInput, require
 from tutelage.data.table_file import TableFile
+from tutelage.workflow.distillation.given.class_weights import checked_class_weight
 from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments
 from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
@@ -37,7 +38,8 @@ def problem_of_files(
         pool: a file of rows without ground truth.
         train: a file of rows that the teacher was trained on.
         group: the column of rows that belong together; it is no feature. A pool may lack it.
-        time: the column that orders the rows in time; it stays a feature unless it is dropped, or is an array of a .npz file.
+        time: the column that orders the rows in time; it stays a feature unless it is dropped, or is an array of a .npz file. A pool
+            may lack it.
         unlabelled: as for `distill`.
         class_weight: as for `distill`.
 
@@ -64,7 +66,8 @@ def problem_of_files(
             weights = one.weights()
         grouped = group is not None and (role in ("given", "test") or (role == "pool" and group in one.names))
         groups = one.values(str(group)) if grouped else None
-        times = moments(one.values(time)) if role == "given" and time is not None else None
+        timed = time is not None and (role == "given" or (role == "pool" and time in one.names and not one.is_empty(time)))
+        times = moments(one.values(str(time))) if timed else None
         return RowSet(rows.part(0, rows.count), one.rows_of(columns), truth, weights, groups, times)
 
     given = of(file, "given")
@@ -87,7 +90,7 @@ def problem_of_files(
         data_entry(file),
         sets.get("train"),
         found.unlabelled,
-        class_weight,
+        checked_class_weight(class_weight, opened.form, has_truth=found.given.truth is not None),
     )
 
 

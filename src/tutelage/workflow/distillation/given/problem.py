@@ -28,7 +28,7 @@ from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.columns import RowShape
-from tutelage.workflow.distillation.given.class_weights import ClassWeight, checked_class_weight
+from tutelage.workflow.distillation.given.class_weights import ClassWeight
 from tutelage.workflow.feature_guards import refuse_named_classes
 
 SAMPLE = 2000
@@ -47,9 +47,9 @@ class RowSet:
         rows: as the student takes them, all in memory: a frame, an array (rows, ...), a sparse matrix or a list of texts.
         asked: the same rows as the teacher takes them.
         truth: (rows,) or (rows, columns) ground truth; None if it is not known.
-        weights: (rows,) weights; None if all rows weigh the same.
+        weights: (rows,) weights; None if all rows weigh the same. NaN for rows of a pool that come without, beside others.
         groups: (rows,) of rows that belong together, such as those of one customer, and stay on one side of a split; None if none do.
-        times: (rows,) when each row was seen; the latest are tested on; None if it does not matter.
+        times: (rows,) when each row was seen; the latest are tested on, and rows of the pool come before; None if it does not matter.
         numbers: (rows,) their numbers in the source; None if all rows of the source are in the set.
     """
 
@@ -139,7 +139,8 @@ class Problem:
         source: where the rows are from and what their columns are for, as `data_entry` in run.json; None for rows in memory.
         seen: rows that the teacher was trained on; None if they are not known.
         unlabelled: what became of rows that came without ground truth; None if there were none.
-        class_weight: "balanced" or the weight of each class, which multiplies that of its rows; None if all classes weigh the same.
+        class_weight: what `checked_class_weight` returned: "balanced" or the weight of every class, which multiplies that of its rows; None
+            if all classes weigh the same.
     """
 
     teacher: Teacher
@@ -232,8 +233,6 @@ class Problem:
         if self.pool is not None and self.pool.weights is not None and self.given.weights is None:
             raise BadInput("the pool comes with weights and the rows without; pass weights for both, or for the rows alone.")
         refuse_named_classes(self.given.rows, self.form, self.asked_columns)
-        asked = checked_class_weight(self.class_weight, self.form, has_truth=self.has_truth)
-        object.__setattr__(self, "class_weight", asked)
         for rows in (self.given, self.test):
             if rows is not None and rows.truth is not None:
                 self.form.truth_as_answers(rows.truth, rows.count)  # refuses classes unknown to the teacher, before it is asked
@@ -249,10 +248,12 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
         teacher_too: whether the teacher takes the same columns; otherwise those that it takes are left as they are.
 
     Raises:
-        BadInput: a column is missing, or rows of another kind. ShapeError: rows of another shape.
+        BadInput: a column is missing, or rows or times of another kind. ShapeError: rows of another shape.
     """
     if other is None:
         return None
+    if given.times is not None and other.times is not None:
+        _check_comparable(given.times, other.times, name)
     kinds = [_kind(one.rows) for one in (given, other)]
     if kinds[0] != kinds[1]:
         raise BadInput(f"the rows are {kinds[0]}, and {name} is {kinds[1]}; pass both in the same form.")
@@ -273,6 +274,19 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
         if difference:
             raise BadInput("{} holds {}, and the rows hold {}; pass both in the same scale.".format(name, *difference))
     return other
+
+
+def _check_comparable(times: NDArray[Any], others: NDArray[Any], name: str) -> None:
+    """Refuse times of other kinds, such as numbers and dates.
+
+    Raises:
+        BadInput: they have no order.
+    """
+    try:
+        _ = times[:1] < others[:1]
+    except TypeError as error:
+        kinds = [type(one[0]).__name__ for one in (times, others)]
+        raise BadInput(f"the times of the rows are of type {kinds[0]}, and those of {name} of type {kinds[1]}; pass both alike.") from error
 
 
 def _kind(rows: Any) -> str:

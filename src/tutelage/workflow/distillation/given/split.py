@@ -85,15 +85,7 @@ def split(problem: Problem, *, seed: int) -> Split:
         shared = _shared(given.groups[development], test_groups)
         removed["in the group of a test row"] = int(shared.sum())
         development = development[~shared]
-    pool = np.arange(0 if problem.pool is None else problem.pool.count)
-    if problem.pool is not None:
-        in_test = _equal(problem, names["pool"], test_names)
-        removed["of the pool, equal to a test row"] = int(in_test.sum())
-        pool = pool[~in_test]
-        if problem.pool.groups is not None:
-            shared = _shared(problem.pool.groups[pool], test_groups)
-            removed["of the pool, in the group of a test row"] = int(shared.sum())
-            pool = pool[~shared]
+    pool = _pool(problem, development, test_names, test_groups, removed, seed=seed)
     seen = int(np.isin(test_names, names["seen"]).sum()) if problem.seen is not None else None
     repeated = len(test) - len(np.unique(test_names))
     notes = tuple(_notes(problem, left_out=all_rows - len(development), of=all_rows))
@@ -108,6 +100,35 @@ def split(problem: Problem, *, seed: int) -> Split:
     found = Split(development, test, pool, removed, repeated, seen, problem.test is not None, how, weights, class_weights, notes)
     _check_counts(problem, found, seed=seed)
     return found
+
+
+def _pool(
+    problem: Problem, development: Places, test_names: Names, test_groups: NDArray[Any] | None, removed: dict[str, int], *, seed: int
+) -> Places:
+    """Places among the rows of the pool that may be learnt from; those that may not are counted in `removed`.
+
+    Where times order the rows, the teacher is not asked what comes later than the rows that students learn from: all seeds are validated
+    on the same latest rows, and those of the pool come before them.
+    """
+    given, pool = problem.given, problem.pool
+    places = np.arange(0 if pool is None else pool.count)
+    if pool is None:
+        return places
+    in_test = _equal(problem, problem.names["pool"], test_names)
+    removed["of the pool, equal to a test row"] = int(in_test.sum())
+    places = places[~in_test]
+    if pool.groups is not None:
+        shared = _shared(pool.groups[places], test_groups)
+        removed["of the pool, in the group of a test row"] = int(shared.sum())
+        places = places[~shared]
+    if pool.times is not None and given.times is not None and len(development):
+        validation = _drawn(problem, development, VALIDATION_SHARE, seed=seed)[1]
+        times = given.times[validation]
+        border = times.min() if given.groups is None else _latest(times, _codes(given.groups[validation])).min()
+        late = np.asarray(pool.times[places] >= border, dtype=bool)
+        removed["of the pool, not before the rows to validate and test on"] = int(late.sum())
+        places = places[~late]
+    return places
 
 
 def _truth(problem: Problem, rows: RowSet) -> Floats | None:
@@ -143,6 +164,8 @@ def _notes(problem: Problem, *, left_out: int, of: int) -> Iterator[str]:
         )
     if problem.given.groups is not None and problem.pool is not None and problem.pool.groups is None:
         yield "The rows of the pool come without groups: some may belong to groups that are tested on."
+    if problem.given.times is not None and problem.pool is not None and problem.pool.times is None:
+        yield "The rows of the pool come without times: some may be later than rows that are validated and tested on."
     if problem.given.times is not None:
         yield (
             f"All seeds are validated on the latest {VALIDATION_SHARE:.0%} of the rows not tested on, and each is trained on its own "
@@ -161,7 +184,7 @@ def _check_counts(problem: Problem, found: Split, *, seed: int) -> None:
         if len(places) < FEWEST:
             raise BadInput(f"there are {len(places):,} rows to {name} on; expected {FEWEST} at least. {why.strip()} Pass more rows.")
     if problem.pool is not None and not len(found.pool):
-        raise BadInput(f"no row of the pool is left. {why.strip()} Pass other rows, or no pool.")
+        raise BadInput(f"no row of the pool is left. {why.strip()} Pass other rows, or no pool and unlabelled='drop'.")
     test = problem.test
     tested = found.weights if test is None else row_weights(test.weights, found.class_weights, _truth(problem, test))
     _check_weights(tested, found.test, "test")
@@ -207,9 +230,10 @@ def parts_of(problem: Problem, found: Split, *, seed: int) -> tuple[Places, Plac
 def weighed_like(problem: Problem, rows: RowSet, found: Split) -> RowSet:
     """Rows without ground truth with weights of their own: where they come without, the mean of those to train and validate on."""
     given = problem.given.weights
-    if given is None or rows.weights is not None:
+    if given is None:
         return rows
-    return replace(rows, weights=np.full(rows.count, given[found.development].mean()))
+    own = np.full(rows.count, np.nan) if rows.weights is None else rows.weights
+    return replace(rows, weights=np.where(np.isnan(own), given[found.development].mean(), own))
 
 
 def not_validated(problem: Problem, found: Split, validation: Places) -> NDArray[np.bool_]:

@@ -12,8 +12,7 @@ from sklearn.utils import _safe_indexing
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import choice
 from tutelage.core.errors import BadInput
-from tutelage.data.cells import is_missing
-from tutelage.data.row_arrays import target_array
+from tutelage.data.row_arrays import missing_truth, target_array
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.transfer import stacked
@@ -66,8 +65,8 @@ def labelled(
         if use is not None:
             raise BadInput(f"unlabelled is {use!r}, and no ground truth is given; leave it out, or pass the ground truth.")
         return Labelled(given, test, pool)
-    gaps = missing_truth(given.truth, form)
-    test_gaps = np.zeros(0, dtype=bool) if test is None or test.truth is None else missing_truth(test.truth, form)
+    gaps = missing_truth(given.truth, form.classes)
+    test_gaps = np.zeros(0, dtype=bool) if test is None or test.truth is None else missing_truth(test.truth, form.classes)
     for of, lacking in ((what[0], gaps), (what[1], test_gaps)):
         if lacking.any() and use is None:
             raise BadInput(
@@ -82,21 +81,10 @@ def labelled(
     names = row_names(_safe_indexing(given.rows, without)) if len(without) else np.zeros(0, dtype=np.uint64)
     found = Unlabelled(str(use), without, names, given.count, int(test_gaps.sum()))
     if use == "pool" and len(without):
-        pool = _followed(pool, replace(given.take(without), truth=None, times=None), given)
+        pool = _followed(pool, replace(given.take(without), truth=None))
     known = _known(given, gaps) if len(without) else given
     tested = _known(test, test_gaps) if test is not None and test_gaps.any() else test
     return Labelled(known, tested, pool, found)
-
-
-def missing_truth(truth: NDArray[Any], form: AnswerForm) -> NDArray[np.bool_]:
-    """(rows,) whether the ground truth of a row is missing, or is an empty text where no class has that name."""
-    if truth.dtype.kind in "biu":
-        return np.zeros(len(truth), dtype=bool)
-    if truth.dtype.kind == "f":
-        return np.asarray(np.isnan(truth.reshape(len(truth), -1)).any(axis=1))
-    empty = "" not in form.classes
-    gaps = [is_missing(cell) or (empty and isinstance(cell, str) and not cell) for cell in truth.reshape(-1).tolist()]
-    return np.asarray(np.array(gaps, dtype=bool).reshape(len(truth), -1).any(axis=1))
 
 
 def _known(rows: RowSet, gaps: NDArray[np.bool_]) -> RowSet:
@@ -105,20 +93,20 @@ def _known(rows: RowSet, gaps: NDArray[np.bool_]) -> RowSet:
     return replace(found, truth=target_array(found.truth.tolist())) if found.truth is not None and found.truth.dtype.kind == "O" else found
 
 
-def _followed(pool: RowSet | None, more: RowSet, given: RowSet) -> RowSet:
+def _followed(pool: RowSet | None, more: RowSet) -> RowSet:
     """The rows of a pool, if there is one, followed by others."""
     if pool is None:
         return more
-    if (pool.groups is None) != (more.groups is None):
-        raise BadInput(
-            "the pool comes without groups, and the rows without ground truth, which join it, have some; pass the groups of the pool, or "
-            "unlabelled='drop'."
-        )
-    weights, groups = None, None
-    if more.weights is not None and given.weights is not None:
-        own = np.full(pool.count, given.weights.mean()) if pool.weights is None else pool.weights
-        weights = np.append(own, more.weights)
-    if pool.groups is not None and more.groups is not None:
-        groups = np.append(pool.groups.astype(object), more.groups.astype(object))
+    for name in ("groups", "times"):
+        if getattr(pool, name) is None and getattr(more, name) is not None:
+            raise BadInput(
+                f"the pool comes without {name}, and the rows without ground truth, which join it, have some; pass the {name} of the pool, "
+                "or unlabelled='drop'."
+            )
+    weights = None
+    if pool.weights is not None or more.weights is not None:
+        weights = np.concatenate([np.full(one.count, np.nan) if one.weights is None else one.weights for one in (pool, more)])
+    groups = None if pool.groups is None or more.groups is None else np.append(pool.groups.astype(object), more.groups.astype(object))
+    times = None if pool.times is None or more.times is None else np.append(pool.times, more.times)
     asked = stacked(pool.asked.part(0, pool.count), more.asked.part(0, more.count))
-    return RowSet(stacked(pool.rows, more.rows), as_rows(asked), None, weights, groups)
+    return RowSet(stacked(pool.rows, more.rows), as_rows(asked), None, weights, groups, times)

@@ -22,16 +22,17 @@ from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA
 from tutelage.workflow.column_summary import summarise_columns
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.folder import REMEDY, RunFolder
-from tutelage.workflow.distillation.given.problem import Problem
+from tutelage.workflow.distillation.given.class_weights import weights_by_name
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
-from tutelage.workflow.evaluate import DEVELOPMENT, SPLIT
+from tutelage.workflow.evaluate import DEVELOPMENT, POOL, SPLIT
 from tutelage.workflow.train import STUDENT_FILE, file_entry, row_shape
 
 RESULTS, FIGURES, PAGE = "results.json", "figures.json", "report.html"
 
 
-def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, seconds: Mapping[str, float]) -> None:
+def write_student(folder: RunFolder, problem: Problem, split: Split, chosen: Finalists, *, seconds: Mapping[str, float]) -> None:
     """Write the student of the first seed, and run.json, so that every command takes the folder as that of one student."""
     path = folder.path / STUDENT_FILE
     with whole_file(path) as draft:
@@ -50,12 +51,14 @@ def write_student(folder: RunFolder, problem: Problem, chosen: Finalists, *, sec
         "answer_temperature": student.answer_temperature,
         "task": student.task,
         "classes": list(student.labels),
+        "class_weights": weights_by_name(split.class_weights, problem.form),
         "labels": {"teacher": problem.teacher.fingerprint, "kind": problem.form.kind, "rows": problem.given.count},
         "data": dict(problem.source) if problem.source is not None else _rows_in_memory(problem),
         "parts": None if parts is None else {"count": parts[0], "unit": parts[1]},
         "environment": environment(),
         "columns": summarise_columns(_summarised(rows), names or (("text",) if isinstance(rows, list) else ())),
         "file": file_entry(path),
+        "trained_on": [DEVELOPMENT, POOL] if chosen.arm.more_rows else [DEVELOPMENT],
         "seeds": [{"name": name, "sha256": sha256_of(folder.path / name)} for name in chosen.files],
         "warnings": [],
         "seconds": dict(seconds),
@@ -73,7 +76,7 @@ def write_split(folder: RunFolder, problem: Problem, split: Split) -> None:
     sources = {"rows": problem.given, "test rows": problem.test}
     if problem.test is None:
         given[split.test] = "test"
-    tables = []
+    tables = [] if problem.pool is None else [_pool_table(problem, problem.pool, split)]
     for source, rows in sources.items():
         if rows is not None:
             part = given if source == "rows" else np.full(rows.count, "test", dtype=object)
@@ -85,12 +88,28 @@ def write_split(folder: RunFolder, problem: Problem, split: Split) -> None:
             }
             tables.append(pa.table(columns))
     without = problem.unlabelled
-    if without is not None and len(without.numbers):
-        count, use = len(without.numbers), "pool" if without.use == "pool" else "left out"
-        columns = {"source": ["rows"] * count, "row": without.numbers, "part": [use] * count, "name": without.names}
+    if without is not None and len(without.numbers) and without.use != "pool":
+        count = len(without.numbers)
+        columns = {"source": ["rows"] * count, "row": without.numbers, "part": ["left out"] * count, "name": without.names}
         tables.append(pa.table(columns))
     with whole_file(folder.path / SPLIT) as draft:
         pq.write_table(pa.concat_tables(tables), draft)
+
+
+def _pool_table(problem: Problem, pool: RowSet, split: Split) -> pa.Table:
+    """The rows of the pool; given rows without ground truth, which follow those that were passed as a pool, have their own numbers."""
+    without = problem.unlabelled
+    joined = np.zeros(0, dtype=np.intp) if without is None or without.use != "pool" else without.numbers
+    own = pool.count - len(joined)
+    part = np.full(pool.count, "left out", dtype=object)
+    part[split.pool] = POOL
+    columns: dict[str, Any] = {
+        "source": ["pool"] * own + ["rows"] * len(joined),
+        "row": np.append(np.arange(own), joined),
+        "part": part,
+        "name": row_names(pool.rows),
+    }
+    return pa.table(columns)
 
 
 def write_record(folder: RunFolder, record: DistillationRecord) -> None:

@@ -52,6 +52,10 @@ class Prepared:
     _encoders: dict[Encoding, Any] = field(default_factory=dict, repr=False)
     _encoded: dict[tuple[Encoding, str], Any] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        if self.more is not None and (self.more.weights is None) != (self.train.weights is None):
+            raise ValueError("rows to train on and more rows come with weights, or both come without.")
+
     def with_more(self, more: Part | None) -> Prepared:
         """The same with other rows without ground truth; what is encoded of the others is shared."""
         return replace(self, more=more, _encoded={key: rows for key, rows in self._encoded.items() if key[1] != "more"})
@@ -107,7 +111,7 @@ class Prepared:
         if arm.more_rows and self.more is not None:
             targets = targets.followed_by(arm.targets(self.more, self.form, settings))
             rows = stacked(rows, self.encoded(family, settings, "more"))
-            weights = None if weights is None or self.more.weights is None else np.append(weights, self.more.weights)
+            weights = None if weights is None or self.more.weights is None else np.append(weights, self.more.weights)  # both, or neither
         searched = {name: value for name, value in settings.items() if name in family.space.distributions}
         student = family.student(searched, seed=seed, rows=len(targets.at_one))
         try:

@@ -10,6 +10,7 @@ import pytest
 from tutelage.cli import main
 from tutelage.core.stored.checksums import with_checksum
 from tutelage.evaluation.evaluation import Evaluation
+from tutelage.students.saved.trained_folder import TRAINED_SCHEMA
 from tutelage.workflow.train import open_trained
 
 
@@ -93,7 +94,7 @@ def test_a_student_of_a_newer_version_is_refused(flowers, here, user_error):
     shutil.copytree(flowers.run, "run")
     path = here / "run" / "run.json"
     path.write_text(json.dumps(with_checksum(json.loads(path.read_text()) | {"schema": 99})))
-    assert "has schema 99; this version of tutelage reads 5" in user_error("evaluate", "run", "--data", flowers.test)
+    assert f"has schema 99; this version of tutelage reads {TRAINED_SCHEMA}" in user_error("evaluate", "run", "--data", flowers.test)
 
 
 def test_columns_are_read_in_the_types_of_training(flowers, here, user_error):

@@ -67,7 +67,11 @@ def test_mistakes_are_one_sentence(files, user_error):
     np.savez("many.npz", images=PICTURES, ids=np.arange(120))
     predict = ("predict", "run", "--data")
     assert "expects (rows, 1, 4, 4). Pass X.reshape(-1, 1, 4, 4)" in user_error(*predict, "flat.npy")
-    assert "fractions up to 1, and this student was trained on whole numbers up to 255" in user_error(*predict, "scaled.npy")
+    scale = "scaled.npy holds fractions up to 1, and the student was trained on whole numbers up to 255. Scale them as in training."
+    assert scale in user_error(*predict, "scaled.npy")
+    np.savez("scaled.npz", X=PICTURES / 255, side=BRIGHT)
+    for command in (("evaluate", "run"), ("compare", "run", "run")):
+        assert scale.replace("npy", "npz") in user_error(*command, "--data", "scaled.npz")
     assert "which of its arrays 'images', 'ids' holds the rows" in user_error(*predict, "many.npz")
     assert "flat.npy has no column 'id', to be copied; it has no names" in user_error(*predict, "flat.npy", "--keep", "id")
     assert "has no array 'truth'; it has 'X', 'side'" in user_error(

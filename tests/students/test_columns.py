@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.students.columns import with_columns
+from tutelage.students.columns import check_scale, with_columns
 
 FRAME = pd.DataFrame(
     {
@@ -136,15 +136,50 @@ def test_rows_of_another_shape_are_refused(rows, remedy):
         taught(PICTURES).predict(rows)
 
 
-def test_rows_of_another_scale_are_refused():
+@pytest.mark.parametrize("scaled", [True, False])
+def test_rows_of_another_scale_are_refused_by_their_type(scaled):
     with pytest.raises(BadInput, match=r"whole numbers \(uint8\), and this student was trained on fractions up to 1\. "):
-        taught(PICTURES / 255).predict(PICTURES)
-    with pytest.raises(BadInput, match="fractions up to 1, and this student was trained on whole numbers up to 255"):
-        taught(PICTURES).predict(PICTURES / 255)
-    taught(PICTURES).predict(PICTURES + 0.25)
-    taught(PICTURES // 128).predict(PICTURES / 255)  # 0 and 1 are of that scale too
+        taught(PICTURES / 255, scaled=scaled).predict(PICTURES)
     with pytest.raises(BadInput, match="array of <U1; expected numbers"):
-        taught(PICTURES).predict(np.full(PICTURES.shape, "a"))
+        taught(PICTURES, scaled=scaled).predict(np.full(PICTURES.shape, "a"))
+
+
+@pytest.mark.parametrize("trained", [PICTURES, PICTURES / 255, PICTURES // 26])
+def test_a_row_is_answered_alone_as_among_others(trained):
+    student = taught(trained)
+    for rows in (trained.astype(float), trained * 0.5, np.concatenate([trained * 0.05, trained * 2.0])):
+        expected = student.predict_proba(rows)
+        alone = np.concatenate([student.predict_proba(rows[place : place + 1]) for place in range(len(rows))])
+        np.testing.assert_allclose(alone, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("trained", "rows", "seen"),
+    [
+        (PICTURES / 255, PICTURES, "whole numbers up to 255, and the student was trained on fractions up to 1"),
+        (PICTURES / 255, PICTURES.astype(np.float32), "whole numbers up to 255, and the student was trained on fractions up to 1"),
+        (PICTURES, PICTURES / 255, "fractions up to 1, and the student was trained on whole numbers up to 255"),
+        (PICTURES.astype(float), PICTURES / 255, "fractions up to 1, and the student was trained on whole numbers up to 255"),
+        (PICTURES / 255, PICTURES / 1.0 / 128 // 1, None),  # black and white
+        (PICTURES / 255, PICTURES[:1] * 0.0, None),
+        (PICTURES, PICTURES + 0.25, None),
+        (PICTURES // 128, PICTURES / 255, None),  # 0 and 1 are of that scale too
+        (PICTURES, PICTURES.reshape(40, -1) / 255, None),  # another shape, which the student refuses
+    ],
+)
+@pytest.mark.parametrize("scaled", [True, False])
+def test_a_set_of_another_scale_is_refused_by_its_values(trained, rows, seen, scaled):
+    student = taught(trained, scaled=scaled)
+    if seen is None:
+        check_scale(student, rows, "new.npy")
+    else:
+        with pytest.raises(BadInput, match=f"new.npy holds {seen}. Scale them as in training"):
+            check_scale(student, rows, "new.npy")
+
+
+def test_students_of_other_rows_take_any_scale():
+    check_scale(with_columns(LogisticRegression(), FRAME, scaled=True).fit(FRAME, Y), FRAME, "rows.csv")
+    check_scale(LogisticRegression(), np.ones((3, 2)), "rows.npy")
 
 
 def test_torch_networks_take_pictures_in_their_shape_and_so_do_their_files(tmp_path):
@@ -154,7 +189,7 @@ def test_torch_networks_take_pictures_in_their_shape_and_so_do_their_files(tmp_p
     assert student["columns"].transform(PICTURES).shape == PICTURES.shape
     with pytest.raises(ShapeError, match=r"expects \(rows, 1, 2, 3\)"):
         student.predict(PICTURES.reshape(40, -1))
-    with pytest.raises(BadInput, match="fractions up to 1, and this student was trained on whole numbers up to 255"):
-        student.predict(PICTURES / 255)
+    with pytest.raises(BadInput, match="fractions up to 1, and the student was trained on whole numbers up to 255"):
+        check_scale(student, PICTURES / 255, "new.npy")
     proven = tl.export(student, tmp_path / "student.py", check_on=PICTURES)
     assert proven.proofs[0].decisions_changed == 0

@@ -5,6 +5,7 @@ Torch is imported when one of these functions is called, not when this module is
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import random
 import sys
@@ -16,7 +17,7 @@ from threading import RLock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from tutelage.core.errors import require
+from tutelage.core.errors import BadInput, one_line, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -181,6 +182,21 @@ def reuse_freed_memory() -> None:
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "gnu_get_libc_version"):
         libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def copied(network: nn.Module) -> nn.Module:
+    """A copy of a network: it shares no weights with another one that the same code of the user returns or uses.
+
+    Raises:
+        BadInput: it cannot be copied.
+    """
+    try:
+        return copy.deepcopy(network)
+    except Exception as error:  # weights that are computed from others, or whatever the code of the network raises
+        raise BadInput(
+            f"the network cannot be copied ({one_line(error)}). Build it of parts that copy.deepcopy can copy; of weight norm, take "
+            "torch.nn.utils.parametrizations.weight_norm."
+        ) from error
 
 
 def set_to_train(network: nn.Module) -> None:

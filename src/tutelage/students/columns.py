@@ -94,8 +94,8 @@ def levels_of(pipeline: Pipeline) -> dict[str, list[Any]]:
 class RowShape(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Pictures, series and other rows of more axes, proven to be like those of training; for students that take columns, in a line.
 
-    It takes rows of the shape of training, and refuses numbers of another scale: whole ones after training on fractions, as of pixels
-    that were not divided by 255, and fractions up to 1 after training on larger whole numbers.
+    It takes rows of the shape of training, and refuses whole numbers by their type after training on fractions, as of pixels that were not
+    divided by 255. What only the values tell is checked where a set of rows comes in, by `check_scale`: one row is too little to tell.
 
     Attributes:
         flat: whether the numbers of each row are put in a line, (rows, numbers); otherwise they keep their shape.
@@ -131,7 +131,7 @@ class RowShape(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """(rows, numbers), or (rows, ...), of the type that they have.
 
         Raises:
-            ShapeError: rows of another shape. BadInput: numbers of another scale, or cells that are no numbers.
+            ShapeError: rows of another shape. BadInput: whole numbers by type after fractions, or cells that are no numbers.
         """
         rows, expected = _row_array(X), tuple(self.row_shape_)
         if rows.shape[1:] != expected:
@@ -139,19 +139,46 @@ class RowShape(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             shaped = ", ".join(map(str, (-1, *expected)))
             remedy = f"Pass X.reshape({shaped})" if of_size else "Pass rows like those of training"
             raise ShapeError(f"the rows have shape {rows.shape}; this student expects (rows, {shaped[4:]}). {remedy}.")
-        difference = self.difference_of_scale(rows)
-        if difference:
-            raise BadInput("the rows hold {}, and this student was trained on {}. Scale them as in training.".format(*difference))
+        if self.fractions_ and rows.dtype.kind in "biu":
+            seen, trained = f"whole numbers ({rows.dtype})", f"fractions up to {self.largest_:g}"
+            raise BadInput(f"the rows hold {seen}, and this student was trained on {trained}. Scale them as in training.")
         return rows.reshape(len(rows), -1) if self.flat else rows
 
-    def difference_of_scale(self, rows: NDArray[Any]) -> tuple[str, str] | None:
-        """What other rows hold, and what the rows of training held, where the scales differ; otherwise None."""
-        if self.fractions_ and rows.dtype.kind in "biu":
-            return f"whole numbers ({rows.dtype})", f"fractions up to {self.largest_:g}"
-        if self.fractions_ or self.largest_ <= 1 or rows.dtype.kind != "f" or not _has_fractions(rows):
-            return None
-        largest = _largest(rows)
-        return (f"fractions up to {largest:g}", f"whole numbers up to {self.largest_:g}") if largest <= 1 else None
+    def difference_of_scale(self, rows: Any) -> tuple[str, str] | None:
+        """What another set of rows holds, and what the rows of training held, where type or values prove another scale; otherwise None.
+
+        Such are whole numbers more than twice as large as the fractions of training, and fractions up to 1 after larger whole numbers.
+        """
+        rows = _row_array(rows)
+        fractions, largest = rows.dtype.kind == "f" and _has_fractions(rows), _largest(rows)
+        seen = f"fractions up to {largest:g}" if fractions else f"whole numbers up to {largest:g}"
+        trained = f"fractions up to {self.largest_:g}" if self.fractions_ else f"whole numbers up to {self.largest_:g}"
+        if self.fractions_:
+            differs = rows.dtype.kind in "biu" or (not fractions and largest > 2 * max(1.0, self.largest_))
+        else:
+            differs = fractions and largest <= 1 < self.largest_
+        return (seen, trained) if differs else None
+
+
+def check_scale(student: Pipeline, rows: Any, name: str) -> None:
+    """Refuse a set of pictures, series or other rows of more axes whose numbers are of another scale than those of training.
+
+    Args:
+        student: a fitted pipeline of `with_columns`; one without `RowShape` takes any numbers.
+        rows: the whole set; one of another kind, or of another shape, is left to the student.
+        name: what the rows are, for the message.
+
+    Raises:
+        BadInput: numbers of another scale.
+    """
+    columns = getattr(student, "named_steps", {}).get("columns")
+    steps = [columns, *(step for _, step in getattr(columns, "steps", ()))]
+    shape = next((step for step in steps if isinstance(step, RowShape)), None)
+    if shape is None or np.shape(rows)[1:] != tuple(shape.row_shape_):
+        return
+    difference = shape.difference_of_scale(rows)
+    if difference:
+        raise BadInput(f"{name} holds {difference[0]}, and the student was trained on {difference[1]}. Scale them as in training.")
 
 
 def _row_array(rows: Any) -> NDArray[Any]:

@@ -22,6 +22,7 @@ from tutelage.data.table_file import TableFile
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
+from tutelage.students.columns import check_scale
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run
 from tutelage.workflow.open_answers import OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
@@ -195,6 +196,8 @@ def measure(
     if source is not None and file.columns:
         columns = columns_known_to(source, file)
         teacher = ColumnTeacher(source, columns, columns == (file.text,), source.form, source.fingerprint)
+    if not file.columns:
+        check_scale(student.student_, rows.part(0, rows.count), str(file.path))
     read = student.columns if set(student.columns) <= set(file.columns) else ()
     known = rows_trained_on(record, some_rows(file.rows_of(read or file.features), places), folder)
     if known:

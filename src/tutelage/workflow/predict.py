@@ -15,6 +15,7 @@ from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, require
 from tutelage.core.files import check_file_place, whole_file
 from tutelage.data.table_file import TableFile
+from tutelage.students.columns import check_scale
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run
 from tutelage.teachers.open import open_teacher
@@ -70,7 +71,7 @@ def predictions(
         answer: what answers in its place, from `exported_answers`; the student itself by default.
 
     Raises:
-        BadInput: a column is missing, or holds other values than in training; two columns of the same name.
+        BadInput: a column is missing, or holds other values than in training; numbers of another scale; two columns of the same name.
 
     Warns:
         UserWarning: the probabilities are those of a student that was trained with weights of classes.
@@ -83,6 +84,8 @@ def predictions(
         role = "to be copied" if missing[0] in keep else "which the student reads"
         raise BadInput(f"{file.path} has no column {missing[0]!r}, {role}; it has {', '.join(map(repr, file.names)) or 'no names'}.")
     rows = file.rows_of((student.columns or file.features) if file.text is None else file.features)
+    if not file.columns:
+        check_scale(student.student_, rows.part(0, rows.count), str(file.path))
     kept = {name: pa.array(file.values(name)) for name in keep} if file.source is None else file.source.part(list(keep), 0, rows.count)
     weights = class_weights_of_run(record) if probabilities else ""
     if weights:

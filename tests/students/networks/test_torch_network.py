@@ -1,6 +1,7 @@
 import copy
 import pickle
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -37,6 +38,15 @@ class Own(nn.Module):
 
     def forward(self, rows):
         return self.outer(torch.tanh(self.inner(rows)) + 0.5)
+
+
+class Activated(Own):
+    def __init__(self, inputs, outputs, width=8, act=torch.tanh):
+        super().__init__(inputs, outputs, width)
+        self.act = act
+
+    def forward(self, rows):
+        return self.outer(self.act(self.inner(rows)))
 
 
 QUICK = {"learning_rate": 0.03, "epochs": 40, "batch_size": 16, "random_state": 0}
@@ -192,6 +202,57 @@ def test_arguments_that_a_file_cannot_hold_are_left_out(tmp_path):
         loaded.fit(X, Y)
 
 
+def test_arguments_that_a_file_cannot_hold_are_passed_again(tmp_path):
+    student = TorchClassifier(Activated, act=torch.relu, width=np.int64(4), epochs=2, random_state=0).fit(X, Y)
+    path = tl.save_student(student, tmp_path / "student")
+    with pytest.raises(BadInput, match=r"cannot hold the value of act, .* network=functools.partial\(Activated, act=...\)\."):
+        tl.load_student(path, network=Activated)
+    for build in (partial(Activated, act=torch.relu), lambda inputs, outputs, width: Activated(inputs, outputs, width, torch.relu)):
+        loaded = tl.load_student(path, network=build)
+        assert same(loaded, student)
+        assert loaded.arguments == {"width": 4}
+    again = tl.save_student(tl.load_student(path, network=partial(Activated, act=torch.relu)), tmp_path / "again")
+    with pytest.raises(BadInput, match="cannot hold the value of act"):
+        tl.load_student(again, network=Activated)
+    default = TorchClassifier(Activated, act=torch.tanh, epochs=1, random_state=0).fit(X, Y)
+    assert same(tl.load_student(tl.save_student(default, tmp_path / "default"), network=Activated), default)
+
+
+def test_numbers_of_numpy_are_held_by_a_file(tmp_path):
+    sizes = {"width": np.int64(4), "slopes": (np.float64(0.5), [np.float32(0.25), True])}
+
+    def sloped(inputs, outputs, width=8, slopes=()):
+        assert slopes == (0.5, [0.25, True])
+        return Own(inputs, outputs, width)
+
+    student = TorchClassifier(sloped, **sizes, epochs=1, random_state=0).fit(X, Y)
+    loaded = tl.load_student(tl.save_student(student, tmp_path / "student"), network=sloped)
+    assert same(loaded, student)
+    assert loaded.arguments == {"width": 4, "slopes": (0.5, [0.25, True])}
+
+
+@pytest.mark.parametrize(
+    ("build", "match"),
+    [
+        (None, r"Pass network=, the function, or the network, that the student was made with: load_student\(path, network=build\)\. On"),
+        (3, "network= cannot build the network of .*module is 3; .* Pass the function, or the network, that the student was made with"),
+        (lambda: Own(3, 3, 5), "network= cannot build the network of .*no such argument.* Pass the function, or the network, that"),
+        (lambda inputs, outputs, width: inputs / 0, r"network= cannot build .*failed \(ZeroDivisionError.* Pass the function"),
+    ],
+)
+def test_what_builds_no_network_of_a_file_is_refused(build, match, tmp_path):
+    student = TorchClassifier(Own, width=5, epochs=1, random_state=0).fit(X, Y)
+    with pytest.raises(BadInput, match=match):
+        tl.load_student(tl.save_student(student, tmp_path / "student"), network=build)
+
+
+def test_loading_leaves_the_random_state_of_torch(tmp_path):
+    path = tl.save_student(TorchClassifier(Own, epochs=1, random_state=0).fit(X, Y), tmp_path / "student")
+    before = torch.get_rng_state()
+    tl.load_student(path, network=Own)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 @pytest.mark.parametrize("module", [network, Own, network(3, 3)])
 def test_pickles_and_copies_have_the_code(module):
     student = TorchClassifier(module, epochs=2, random_state=0).fit(X, Y)
@@ -233,11 +294,23 @@ def _objects(state):
     state["_network"]["weights"]["0.weight"] = ["no array"]
 
 
+def _no_size(state):
+    state["_shape"] = ("a", 3)
+
+
+def _no_sizes(state):
+    state["_shape"] = 3
+
+
+def _no_names(state):
+    state["_left_out"] = (3,)
+
+
 def _no_layers(state):
     state["_network"] = {"about": {}, "weights": {}}
 
 
-@pytest.mark.parametrize("change", [_wider, _endless, _other_weights, _objects, _no_layers])
+@pytest.mark.parametrize("change", [_wider, _endless, _other_weights, _objects, _no_layers, _no_size, _no_sizes, _no_names])
 def test_a_file_that_was_tampered_with_is_refused(change, tmp_path):
     path = tmp_path / "student.skops"
     path.write_bytes(dump_skops(forged(change), {"schema": STUDENT_SCHEMA}))
@@ -297,10 +370,30 @@ def test_what_cannot_be_built_or_trained_is_refused(make, error, match):
         make().fit(X, Y)
 
 
-def test_a_function_that_returns_a_trained_network_again_is_refused():
-    TorchClassifier(shared, epochs=1).fit(X, Y)
-    with pytest.raises(BadInput, match="returned a network that was trained before"):
-        TorchClassifier(shared, epochs=1).fit(X, Y)
+BACKBONE = nn.Linear(3, 8)
+
+
+def on_a_shared_layer(inputs, outputs):
+    return nn.Sequential(BACKBONE, nn.ReLU(), nn.Linear(8, outputs))
+
+
+@pytest.mark.parametrize(("module", "layer"), [(shared, BUILT), (on_a_shared_layer, BACKBONE)])
+def test_layers_that_the_function_did_not_build_are_copied(module, layer):
+    weights = copy.deepcopy(layer.state_dict())
+    first = TorchClassifier(module, **QUICK).fit(X, Y)
+    answers = first.predict_proba(X)
+    second = TorchClassifier(module, **QUICK).fit(X, Y)
+    assert np.array_equal(first.predict_proba(X), answers)
+    assert np.array_equal(second.predict_proba(X), answers)
+    assert all(torch.equal(value, weights[name]) for name, value in layer.state_dict().items())
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+def test_a_network_that_cannot_be_copied_is_refused():
+    with pytest.raises(BadInput, match=r"the network cannot be copied \(.* take torch.nn.utils.parametrizations.weight_norm"):
+        TorchClassifier(lambda inputs, outputs: nn.utils.weight_norm(nn.Linear(inputs, outputs)), epochs=1).fit(X, Y)
+    norm = nn.utils.parametrizations.weight_norm
+    TorchClassifier(lambda inputs, outputs: norm(nn.Linear(inputs, outputs)), epochs=1).fit(X, Y)
 
 
 def test_settings_that_it_does_not_have_are_refused():

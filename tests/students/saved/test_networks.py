@@ -94,6 +94,17 @@ def test_weights_that_are_shared_stay_shared(tmp_path):
     assert again.network[0].weight is again.network[2].weight
 
 
+def test_a_function_that_returns_one_network_again_builds_students_of_their_own_and_draws_nothing(tmp_path):
+    students = [TorchStudent(Gated(), classes=["a", "b"]) for _ in range(2)]
+    paths = [save_student(student, tmp_path / f"student-{place}") for place, student in enumerate(students)]
+    built = Gated()
+    before = torch.get_rng_state()
+    loaded = [load_student(path, network=lambda: built) for path in paths]
+    load_student(paths[0], network=Gated)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(same(again, student) for again, student in zip(loaded, students, strict=True))
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

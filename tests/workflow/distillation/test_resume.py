@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from short_runs import shortened, small_distillation
+from short_runs import shortened, small_distillation, unchecked_teachers
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from torch import nn
@@ -43,42 +44,81 @@ def results_of(folder):
     return without_times(json.loads((folder / "results.json").read_text(encoding="utf-8")))
 
 
-def killed_after(seconds, folder, distill):
-    """Start the run in a process of its own, and kill it. Whether it had finished before."""
+def begun(folder, distill):
+    """Start the run in a process of its own, and return its number."""
     child = os.fork()
     if child == 0:
         distill(folder)
         (folder.parent / "modules.json").write_text(json.dumps(sorted(sys.modules)))
         os._exit(0)
-    stop = time.monotonic() + seconds
-    while time.monotonic() < stop:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return True
-        time.sleep(0.005)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return False
+    return child
+
+
+def finish(folder, distill):
+    assert os.waitstatus_to_exitcode(os.waitpid(begun(folder, distill), 0)[1]) == 0
+
+
+def kill_after(folder, distill, delay, stage="", more=0):
+    """Kill the run so many seconds after it has stored more files of a stage, unless it ends before."""
+    before = stored_in(folder, stage)
+    child = begun(folder, distill)
+    while not (ended := os.waitpid(child, os.WNOHANG))[0] and stored_in(folder, stage) < before + more:
+        time.sleep(0.001)
+    stop = time.monotonic() + delay
+    while not ended[0] and time.monotonic() < stop:
+        time.sleep(0.001)
+        ended = os.waitpid(child, os.WNOHANG)
+    if ended[0]:
+        assert os.waitstatus_to_exitcode(ended[1]) == 0
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def stored_in(folder, stage):
+    return len(list((folder / "work" / stage).glob("*.json")))
+
+
+def stage_of(folder, whole):
+    """Where a killed run had come to, given how many files each stage of a whole run stores."""
+    if (folder / "results.json").exists():
+        return "finished"
+    last = next((stage for stage in reversed(whole) if stored_in(folder, stage)), None)
+    if last is None:
+        return "before the trials"
+    return last if stored_in(folder, last) < whole[last] else f"after the {last}"
 
 
 def kill_and_compare(place, kills):
-    """Kill a run at random moments, one after the other, until it is finished; the script of the test below."""
+    """Kill some runs within the search and then within the finals, others at any time; the script of the test below."""
     distill = partial(small_distillation().distill, trials=2)
-    random, stored = np.random.default_rng(kills), {}
-    with shortened():
-        started = time.monotonic()
-        assert killed_after(600, place / "alone", distill)
+    random, stored, hits = np.random.default_rng(kills), {}, Counter()
+    with shortened(), unchecked_teachers():
+        finish(place / "alone", distill)
         for name in json.loads((place / "modules.json").read_text()):  # so that no other child has to import them
             with suppress(ImportError):
                 importlib.import_module(name)
+        started = time.monotonic()
+        finish(place / "warm", distill)
         seconds = time.monotonic() - started
-        for number in range(kills):
-            folder = place / f"killed-{number // 4}"  # killed up to four times before it is finished
-            killed_after(random.uniform(0, seconds / 2), folder, distill)
+        whole = {stage: stored_in(place / "alone", stage) for stage in ("trials", "finals", "curve")}
+        for number in range(kills + 9):
+            if number >= kills and hits["trials"] and hits["finals"]:
+                break  # a busy computer may have killed too late
+            folder, stage = place / f"killed-{number // 2}", ("trials", "finals", None, None)[number % 4]
+            if stage is None:
+                kill_after(folder, distill, random.uniform(0, seconds))
+            else:
+                more = random.integers(1, max((whole[stage] - stored_in(folder, stage)) // 2, 1), endpoint=True)
+                kill_after(folder, distill, random.uniform(0, seconds / 100), stage, more)
+            hits[stage_of(folder, whole)] += 1
             stored |= {path: path.read_bytes() for path in folder.glob("work/**/*.json")}
         for folder in sorted(place.glob("killed-*")):
-            assert killed_after(600, folder, distill)
+            finish(folder, distill)
             assert results_of(folder) == results_of(place / "alone"), folder
-    assert stored
+    print(dict(hits))
+    assert hits["trials"], hits
+    assert hits["finals"], hits
     assert all(path.read_bytes() == content for path, content in stored.items())
 
 

@@ -103,7 +103,7 @@ def test_pictures_keep_their_shape_and_type_from_teacher_to_file(tmp_path):
     assert tl.evaluate(student, teacher, rows, BRIGHT[:100]).rows == 100
 
 
-def test_a_series_or_an_array_of_texts_is_a_list_of_texts():
+def test_a_series_or_an_array_of_texts_is_a_list_of_texts(half_moons, tmp_path):
     words = np.random.default_rng(0).choice(["fine", "good", "bad", "poor"], size=(300, 4))
     texts, truth = [" ".join(row) for row in words], np.isin(words, ["fine", "good"]).sum(axis=1) > 2
 
@@ -113,6 +113,7 @@ def test_a_series_or_an_array_of_texts_is_a_list_of_texts():
         return np.column_stack([1 - good, good])
 
     teacher = tl.as_teacher(chances, kind="probabilities", classes=(False, True), version="1")
-    expected = figures(teacher, texts, truth, students=["logistic"])
-    for rows in (np.array(texts), np.array(texts, dtype=object), pd.Series(texts)):
-        assert figures(teacher, rows, truth, students=["logistic"]) == expected
+    given = {"teacher": teacher, "y": truth, "students": ["logistic"]}
+    expected = figures(half_moons.distill(tmp_path / "list", X=texts, **given))
+    for name, rows in {"array": np.array(texts), "objects": np.array(texts, dtype=object), "series": pd.Series(texts)}.items():
+        assert figures(half_moons.distill(tmp_path / name, X=rows, **given)) == expected

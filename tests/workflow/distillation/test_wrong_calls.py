@@ -62,7 +62,11 @@ CALLS = {
     "pictures of objects": ({"X": np.full((200, 2, 2), None)}, "are of type object; expected numbers"),
     "a test in another scale": (
         {"X": X.reshape(-1, 1, 2), "test": ((100 * X[:50]).astype(int).reshape(-1, 1, 2), Y[:50])},
-        r"test holds whole numbers \(int64\), and the rows hold fractions up to .*; pass both in the same scale",
+        r"test holds whole numbers up to \d+, and the rows hold fractions up to .*; pass both in the same scale",
+    ),
+    "a pool in another scale, of the same type": (
+        {"X": X.reshape(-1, 1, 2), "pool": np.rint(100 * X[:50]).reshape(-1, 1, 2)},
+        r"pool holds whole numbers up to \d+, and the rows hold fractions up to .*; pass both in the same scale",
     ),
     "a pool of other columns": ({"pool": np.c_[X, X]}, r"each row of pool has shape \(4,\); expected \(2,\)"),
     "a pool of texts": ({"pool": ["a", "b"] * 20}, "the rows are an array, and pool is a list of texts"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import sys
 from collections.abc import Mapping
@@ -10,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
-from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +31,9 @@ NOT_GIVEN = inspect.Parameter.empty
 """The value of an argument of the building function that has no default and was not given."""
 FILLED_IN = ("inputs", "outputs")
 """Arguments of the building function that `fit` passes."""
+MADE_WITH = "the function, or the network, that the student was made with"
 FEW_WEIGHTS = 100_000
 """Networks of fewer weights are trained with one thread, which is as fast."""
-_TRAINED: WeakSet[Any] = WeakSet()
-"""Networks that were trained, so that a function which returns one again is noticed."""
 
 
 class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
@@ -56,6 +53,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
     best_epoch_: int
     _network: Any
     _shape: tuple[Any, int]
+    _left_out: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -119,11 +117,24 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         """See `OwnCode`."""
         from tutelage.students.saved.networks import filled_network
 
+        def build() -> nn.Module:
+            bound = module.keywords if isinstance(module, partial) else {}
+            unknown = [name for name in self._left_out if name not in bound and (name in _arguments_of(module) or _takes_any(module))]
+            if unknown:
+                raise BadInput(
+                    f"{path} cannot hold the value of {unknown[0]}, with which {_name_of(module)} was called. Pass it again: "
+                    f"network=functools.partial({_name_of(module)}, {', '.join(f'{name}=...' for name in unknown)})."
+                )
+            try:
+                return self._built(*self._shape)
+            except BadInput as error:
+                raise BadInput(f"network= cannot build the network of {path}: {one_line(error)} Pass {MADE_WITH}.") from error
+
         stored = self._network
         self.module = module
         tensors = {name: torch_runtime.tensor_of(value) for name, value in stored["weights"].items()}
-        build = None if module is None else lambda: self._built(*self._shape)
-        self._network = filled_network(path, build, stored["about"], tensors)
+        made = f"{MADE_WITH}: load_student(path, network=build)"
+        self._network = filled_network(path, None if module is None else build, stored["about"], tensors, remedy=made)
 
     def _train(
         self, rows: NDArray[Any], targets: Floats, weights: Floats | None, form: AnswerForm | None, objective: Objective | None
@@ -162,14 +173,13 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
             optimizer=partial(_adam, learning_rate=self.learning_rate, weight_decay=self.weight_decay),
             threads=1 if sum(weight.numel() for weight in network.parameters()) < FEW_WEIGHTS else None,
         )
-        _TRAINED.add(network)
         self._network, self._shape, self.best_epoch_ = network, shape, int(student.fit_.best_epoch[0])
 
     def _built(self, inputs: int | tuple[int, ...], outputs: int) -> nn.Module:
-        """A network to train, with all its weights.
+        """A network to train, with all its weights, none of which it shares with another: a function may use a layer that it did not build.
 
         Raises:
-            BadInput: there is no function, it takes other arguments, or it fails or makes something else.
+            BadInput: there is no function, it takes other arguments, it fails or makes something else, or the network cannot be copied.
         """
         torch = require("torch")
         if isinstance(self.module, torch.nn.Module):
@@ -177,7 +187,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
                 raise BadInput(
                     f"module is a network, which takes no {shown(next(iter(self.arguments)))}; pass a function that builds the network."
                 )
-            return _initialised(copy.deepcopy(self.module), inputs)  # type: ignore[no-any-return]
+            return _initialised(torch_runtime.copied(self.module), inputs)  # type: ignore[no-any-return]
         given = self._given(inputs, outputs)
         try:
             network = self.module(**given)
@@ -188,11 +198,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
             raise BadInput(f"{_name_of(self.module)}({called}) failed ({type(error).__name__}: {one_line(error)}).") from error
         if not isinstance(network, torch.nn.Module):
             raise BadInput(f"{_name_of(self.module)} returned a {type(network).__name__}; expected a function that builds a torch Module.")
-        if network in _TRAINED:
-            raise BadInput(
-                f"{_name_of(self.module)} returned a network that was trained before; build a new one in each call, or pass the network."
-            )
-        return _initialised(network, inputs)  # type: ignore[no-any-return]
+        return _initialised(torch_runtime.copied(network), inputs)  # type: ignore[no-any-return]
 
     def _given(self, inputs: Any, outputs: Any) -> dict[str, Any]:
         """The arguments of the building function.
@@ -212,7 +218,9 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         if strange is not None:
             why = "`fit` passes it" if strange in FILLED_IN else f"the function has no such argument.{did_you_mean(strange, names)}"
             raise BadInput(f"{kind} was given {strange!r} for {_name_of(module)}; {why}")
-        given = {**{name: value for name, value in names.items() if name not in FILLED_IN}, **self.arguments}
+        plain = {name: _plain(value) for name, value in self.arguments.items()}  # the same when a file is read
+        arguments = {name: self.arguments[name] if value is NOT_GIVEN else value for name, value in plain.items()}
+        given = {**{name: value for name, value in names.items() if name not in FILLED_IN}, **arguments}
         lacking = next((name for name, value in given.items() if value is NOT_GIVEN), None)
         if lacking is not None:
             raise BadInput(f"{_name_of(module)} needs {lacking!r}; pass it: {kind}({_name_of(module)}, {lacking}=...).")
@@ -230,7 +238,12 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         """What a file holds, which has no code: the layers and weights of the network, or of other networks the weights alone."""
         state: dict[str, Any] = dict(super().__getstate__())
-        state |= {"module": None, "arguments": {name: value for name, value in self.arguments.items() if _is_plain(value)}}
+        arguments = {name: _plain(value) for name, value in self.arguments.items()}
+        defaults = _arguments_of(self.module)
+        left_out = [name for name, value in arguments.items() if value is NOT_GIVEN and defaults.get(name) is not self.arguments[name]]
+        state |= {"module": None, "arguments": {name: value for name, value in arguments.items() if value is not NOT_GIVEN}}
+        if left_out:
+            state["_left_out"] = (*self._left_out, *left_out)
         if "_network" in state and not isinstance(self._network, dict):
             from tutelage.students.saved.networks import stored_network
 
@@ -248,7 +261,11 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         try:
             arrays = all(type(value) is np.ndarray and value.dtype.kind in "biuf" for value in network["weights"].values())
             sound = arrays and "layers" in network["about"] and type(network) is dict
-        except (TypeError, KeyError, AttributeError):
+            inputs, outputs = state.get("_shape", (1, 1))
+            sizes = (*(inputs if isinstance(inputs, tuple) else (inputs,)), outputs)
+            sound = sound and all(type(size) is int and size > 0 for size in sizes)
+            sound = sound and all(type(name) is str for name in state.get("_left_out", ()))
+        except (TypeError, KeyError, AttributeError, ValueError):
             sound = False
         if not sound:
             raise DamagedFile("a torch network is not stored as it should be; the file was damaged or tampered with.")
@@ -356,7 +373,10 @@ def _name_of(function: Any) -> str:
     return str(getattr(getattr(function, "func", function), "__qualname__", type(function).__name__))
 
 
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return value is None or type(value) in (bool, int, float, str)
+def _plain(value: Any) -> Any:
+    """A value as a file holds it, without code: NumPy's numbers as Python's; `NOT_GIVEN` for what it cannot hold."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if type(value) in (list, tuple):
+        items = [_plain(item) for item in value]
+        return NOT_GIVEN if any(item is NOT_GIVEN for item in items) else type(value)(items)
+    return value if value is None or type(value) in (bool, int, float, str) else NOT_GIVEN

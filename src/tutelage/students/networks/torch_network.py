@@ -31,7 +31,7 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
     Args:
         module: a function, or a class, that builds the network, from (batch, ...) rows to (batch, classes) logits. If it has arguments
             `inputs` and `outputs`, it is given the number of features (of rows of more axes their shape) and the number of classes. Or
-            a network, from whose weights each `fit` starts; it is not changed itself.
+            a network, from whose weights each `fit` starts. Neither it nor layers that the function did not build are changed.
         learning_rate: learning rate of AdamW.
         weight_decay: weight decay of AdamW.
         epochs: number of passes over the rows.

@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.identity.hashing import content_hash
@@ -109,7 +110,13 @@ def described_network(layers: Any, tensors: dict[str, Tensor]) -> nn.Sequential:
 
 
 def filled_network(
-    path: Path | str, factory: Factory | None, about: dict[str, Any], tensors: dict[str, Tensor], output: Output | None = None
+    path: Path | str,
+    factory: Factory | None,
+    about: dict[str, Any],
+    tensors: dict[str, Tensor],
+    output: Output | None = None,
+    *,
+    remedy: str = "a function that builds it: load_student(path, network=lambda: Net())",
 ) -> nn.Module:
     """The network that the user's factory builds, with the weights of a file.
 
@@ -119,6 +126,7 @@ def filled_network(
         about: what tells it from others, as from `stored_network`.
         tensors: its weights.
         output: as for `TorchStudent`.
+        remedy: what to pass if there is no factory.
 
     Raises:
         BadInput: there is no factory, or it builds another network. DamagedFile: not such a file.
@@ -134,8 +142,7 @@ def filled_network(
         seen = "" if factory is None else "; a network was passed, which is not built anew"
         raise BadInput(
             f"{path} holds the weights of a network, {' '.join(expected[:1])[:40].rstrip('(')}, whose layers a file cannot describe{seen}. "
-            "Pass network=, a function that builds it: load_student(path, network=lambda: Net()). On the command line use an exported "
-            "file, such as student.onnx, which needs no code."
+            f"Pass network=, {remedy}. On the command line use an exported file, such as student.onnx, which needs no code."
         )
     network = _called(factory)
     found = str(network).splitlines()
@@ -164,15 +171,17 @@ def filled_network(
 
 
 def _called(factory: Factory) -> nn.Module:
+    """The network that a factory builds, which shares no weights with others, without a change of torch's random state."""
     try:
-        network = factory()
+        with torch_runtime.seeded(0):
+            network = factory()
     except TutelageError:
         raise
     except Exception as error:  # whatever the user's code raises
         raise BadInput(f"network= cannot be called without arguments ({type(error).__name__}: {one_line(error)}).") from error
     if not isinstance(network, nn.Module):
         raise BadInput(f"network= returned a {type(network).__name__}; expected a function that builds a torch Module.")
-    return network
+    return torch_runtime.copied(network)
 
 
 def _kind(shape_and_dtype: tuple[Any, Any] | None) -> str:

@@ -99,7 +99,7 @@ def load_student(path: Path | str, *, network: Any = None, output: Callable[[Any
     Args:
         path: the file, with its suffix; or a folder that `tutelage distill` or `tutelage train` wrote.
         network: a function that builds the network, for a file that holds weights alone; of a `TorchClassifier` or a `TorchRegressor` the
-            function, or the network, that it was made with.
+            function, or the network, that it was made with, as a `functools.partial` if it had arguments that are no plain values.
         output: as for `TorchStudent`, for a student that had one.
 
     Returns:

@@ -8,9 +8,9 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from torch import nn
 
 import tutelage as tl
-from tutelage.core.errors import ShapeError
 from tutelage.search import families
 from tutelage.students.columns import with_columns
 
@@ -26,6 +26,7 @@ FRAME = pd.DataFrame(X, columns=list("abcd"))
 FRAME["kind"] = RNG.choice(["x", "y", None], COUNT)
 FRAME["day"] = pd.to_datetime("2024-01-01") + pd.to_timedelta(RNG.integers(0, 400, COUNT), "D")
 FRAME.loc[::7, "a"] = np.nan
+PICTURES = np.repeat(np.clip(64 * X + 128, 0, 255).astype(np.uint8).reshape(COUNT, 1, 2, 2), 2, axis=3)
 TEXTS = [f"{' '.join(RNG.choice(['alpha', 'beta', 'gamma'], 4))} {'win' if one else 'lose'}" for one in BINARY]
 
 
@@ -44,7 +45,8 @@ def taught(rows, truth):
     if isinstance(rows, list):
         model = make_pipeline(TfidfVectorizer(), LogisticRegression())
     else:
-        model = with_columns(forest, rows, scaled=False) if isinstance(rows, pd.DataFrame) else forest
+        in_columns = isinstance(rows, pd.DataFrame) or rows.ndim > 2
+        model = with_columns(forest, rows, scaled=False) if in_columns else forest
     seen = slice(0, SEEN)
     return model.fit(taken(rows, seen), truth[seen])
 
@@ -53,6 +55,10 @@ def of_polars(rows, truth):
     polars, model = pytest.importorskip("polars"), taught(rows, truth)
     teacher = tl.as_teacher(lambda given: model.predict_proba(given.to_pandas()), kind="probabilities", classes=model.classes_.tolist())
     return teacher, polars.from_pandas(taken(rows))
+
+
+def convolution(inputs, outputs):
+    return nn.Sequential(nn.Conv2d(inputs[0], 8, 2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(outputs))
 
 
 CASES = {
@@ -65,6 +71,8 @@ CASES = {
     "a frame": (FRAME, NAMES, {"students": ["tree", "logistic", "mlp"], "trials": 3}),
     "a frame and values": (FRAME, VALUE, {"students": ["tree", "mlp"]}),
     "texts": (TEXTS, BINARY, {}),
+    "pictures": (PICTURES, BINARY, {"students": ["tree", "logistic"]}),
+    "pictures for a torch network": (PICTURES, BINARY, {"students": {"net": tl.TorchClassifier(convolution, learning_rate=0.01)}}),
     "sparse rows": (sp.csr_matrix(X * (np.abs(X) > 0.5)), BINARY, {}),
 }
 
@@ -90,6 +98,33 @@ def test_any_task_and_any_rows(run, name):
     error = (answers - truth[SEEN:]) ** 2 if truth.dtype.kind == "f" else answers != truth[SEEN:]
     chance = truth.var(axis=0).mean() if truth.dtype.kind == "f" else 0.45
     assert np.mean(error) < chance
+
+
+def of_pictures(rows, truth):
+    model = taught(rows.reshape(len(rows), -1), truth)
+    return tl.as_teacher(lambda asked: model.predict_proba(asked.reshape(len(asked), -1)), kind="probabilities", classes=[0, 1])
+
+
+TIMED = {
+    "numbers": (X, VALUE),
+    "several labels": (X, SEVERAL),
+    "a frame": (FRAME, NAMES),
+    "texts": (TEXTS, BINARY),
+    "sparse rows": (sp.csr_matrix(X), BINARY),
+    "pictures": (X.reshape(-1, 2, 2), BINARY),
+}
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("end", ["py", "onnx"])
+@pytest.mark.parametrize("name", TIMED)
+def test_files_of_any_rows_are_timed(run, unchecked, name, end):
+    rows, truth = TIMED[name]
+    teacher = (of_pictures if name == "pictures" else taught)(rows, truth)
+    limits = tl.Limits(latency="1s")
+    found = run(teacher, taken(rows), truth[SEEN:], students=["tree"], trials=1, limits=limits, export=end)
+    assert 0 < found.chosen.latency.p50_us < 1_000_000
+    assert all(0 < trial["latency_us"] < 1_000_000 for trial in found.front)
 
 
 @pytest.mark.parametrize("truth", [NAMES, VALUE, SEVERAL], ids=["classes", "values", "labels"])
@@ -122,10 +157,3 @@ def test_networks_of_texts_are_tried_where_they_are_named(run, unchecked):
 def test_rows_that_none_can_be_made_from_are_said(run, unchecked):
     found = run(taught(X, BINARY), sp.csr_matrix(X[SEEN:]), BINARY[SEEN:], students=["tree"], trials=2)
     assert any("sparse rows are not made from others" in note for note in found.record.notes)
-
-
-def test_pictures_are_refused_with_what_to_do(run):
-    pictures = RNG.random((60, 4, 4))
-    teacher = tl.as_teacher(lambda rows: np.full((len(rows), 2), 0.5), kind="probabilities", classes=[0, 1])
-    with pytest.raises(ShapeError, match=r"the rows have shape \(60, 4, 4\); students take \(rows, columns\). Pass X.reshape"):
-        run(teacher, pictures, np.arange(60) % 2)

@@ -40,7 +40,7 @@ class ArmSearch:
         """The trials of each arm: those of all its families, one after the other."""
         stop = Event()
         jobs = [(arm, place) for arm, families in arms.items() for place in range(len(families))]
-        longest_first = sorted(jobs, key=lambda job: (not job[0].more_rows, -job[1]))  # networks are named last, as a rule
+        longest_first = sorted(jobs, key=lambda job: (not arms[job[0]][job[1]].paced, not job[0].more_rows))  # networks, more rows
         threads = THREADS if self.judge.limits.latency is None else 1  # nothing runs beside a file that is timed
         found = in_threads(lambda job: self._search_family(job[0], arms[job[0]], job[1], stop), longest_first, stop, threads=threads)
         of_job = dict(zip(longest_first, found, strict=True))

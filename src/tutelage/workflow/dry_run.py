@@ -187,8 +187,17 @@ def _few(problem: Problem, found: Split, train: Places, validation: Places) -> t
     trained, validated = (np.sort(random.permutation(places)[:TIMED_ROWS]) for places in (train, validation))
     _answers(problem, trained[:2])  # what it does once
     seconds = _seconds_a_row(problem, trained)
-    weights = found.class_weights
-    parts = [part_of(problem.given.take(places), _answers(problem, places), problem.form, weights) for places in (trained, validated)]
+    truth, weights = problem.truths["given"], found.class_weights
+    parts = [
+        part_of(
+            problem.given.take(places),
+            _answers(problem, places),
+            problem.form,
+            truth=None if truth is None else truth[places],
+            class_weights=weights,
+        )
+        for places in (trained, validated)
+    ]
     more = Part(parts[0].rows, parts[0].answers, weights=parts[0].weights)
     return Prepared(problem.form, parts[0], parts[1], more, problem.schema, isinstance(problem.given.rows, list)), seconds
 

@@ -89,7 +89,7 @@ def test_a_row_weighs_its_own_weight_times_that_of_its_class():
     problem = Problem(TEACHER, "t", row_set(X, Y, weights=own), class_weight={"fraud": 10.0, "ok": 1.0})
     found = split(problem, seed=0)
     assert found.weights == pytest.approx(own * np.where(Y == "fraud", 10, 1))
-    part = part_of(problem.given, TEACHER.answer(X), FORM, found.class_weights)
+    part = part_of(problem.given, TEACHER.answer(X), FORM, truth=problem.truths["given"], class_weights=found.class_weights)
     assert part.weights == pytest.approx(found.weights)
 
 
@@ -99,7 +99,7 @@ def test_a_row_without_truth_has_the_mean_weight_under_the_teacher():
     found = split(problem, seed=0)
     pool = weighed_like(problem, problem.pool, found)
     probabilities = TEACHER.answer(X + 0.1)
-    part = part_of(pool, probabilities, FORM, found.class_weights)
+    part = part_of(pool, probabilities, FORM, class_weights=found.class_weights)
     assert part.weights == pytest.approx(own[found.development].mean() * (10 * probabilities[:, 0] + probabilities[:, 1]))
     weighed = weighed_like(problem, row_set(X, weights=own), found)
     assert weighed.weights is not None
@@ -160,3 +160,13 @@ def test_the_truth_as_a_feature_is_refused_whatever_the_classes_weigh(class_weig
     problem = replace(problem, class_weight=checked_class_weight(class_weight, teacher.form, has_truth=True))
     with RunFolder(tmp_path / "run").opened({}), pytest.raises(BadInput, match="column 'label' holds the classes"):
         answered_rows(problem, split(problem, seed=0), RunFolder(tmp_path / "run"), seed=0)
+
+
+def test_the_truth_is_parsed_once(monkeypatch, tmp_path):
+    parsed = []
+    original = AnswerForm.truth_as_answers
+    monkeypatch.setattr(AnswerForm, "truth_as_answers", lambda form, *given: parsed.append(len(given[0])) or original(form, *given))
+    problem = Problem(TEACHER, "t", row_set(X, Y), row_set(X[:50] + 9, Y[:50]), class_weight="balanced")
+    with RunFolder(tmp_path / "run").opened({}):
+        answered_rows(problem, split(problem, seed=0), RunFolder(tmp_path / "run"), seed=0)
+    assert parsed == [400, 50]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -95,11 +95,12 @@ def answered_rows(problem: Problem, split: Split, folder: RunFolder, *, seed: in
     weights = split.class_weights
     answers = _answers(problem, "given", problem.given, folder)
     notes = check_features(problem.given.rows, answers, problem.form, problem.asked_columns, problem.single_truth)
-    given = part_of(problem.given, answers, problem.form, weights)
+    given = part_of(problem.given, answers, problem.form, truth=problem.truths["given"], class_weights=weights)
     if problem.test is None:
         test = given.take(split.test)
     else:
-        test = part_of(problem.test, _answers(problem, "test", problem.test, folder), problem.form, weights)
+        answers = _answers(problem, "test", problem.test, folder)
+        test = part_of(problem.test, answers, problem.form, truth=problem.truths["test"], class_weights=weights)
     more = _more(problem, split, folder, seed=seed)
     if more is None:
         why = problem.cannot_make_rows
@@ -126,7 +127,7 @@ def _more(problem: Problem, split: Split, folder: RunFolder, *, seed: int) -> Mo
     """Rows without ground truth; none for recorded answers without a pool, and for texts."""
     count, are = more_rows(problem, split)
     if problem.pool is not None:
-        pool = _part(problem, split, "pool", replace(problem.pool, truth=None), folder)
+        pool = _part(problem, split, "pool", problem.pool, folder)
         return MoreRows(pool.take(split.pool), are)
     if not count:
         return None
@@ -138,7 +139,8 @@ def _more(problem: Problem, split: Split, folder: RunFolder, *, seed: int) -> Mo
 
 def _part(problem: Problem, split: Split, name: str, rows: RowSet, folder: RunFolder) -> Part:
     """Rows without ground truth, weighed by the teacher's probabilities."""
-    return part_of(weighed_like(problem, rows, split), _answers(problem, name, rows, folder), problem.form, split.class_weights)
+    answers = _answers(problem, name, rows, folder)
+    return part_of(weighed_like(problem, rows, split), answers, problem.form, class_weights=split.class_weights)
 
 
 def _like(rows: Any, count: int, *, seed: int) -> tuple[Any, Places]:

@@ -47,20 +47,17 @@ class Part:
         return Part(_safe_indexing(self.rows, places), self.answers[places], truth, weights)
 
 
-def part_of(given: RowSet, answers: Floats, form: AnswerForm, class_weights: Floats | None = None) -> Part:
+def part_of(given: RowSet, answers: Floats, form: AnswerForm, *, truth: Floats | None = None, class_weights: Floats | None = None) -> Part:
     """The rows of a set with the teacher's answers to all of them.
 
     Args:
         given: the rows.
         answers: (rows, columns) the teacher's.
         form: of the answers.
+        truth: (rows, columns) in that form, from `Problem.truths`; None if it is not known.
         class_weights: (classes,) multiply the weights of the rows, by the true class or where it is not known by the teacher's
             probabilities, and the teacher's probabilities.
-
-    Raises:
-        LabelMismatch: true classes that the teacher does not know. ShapeError: truth of another shape.
     """
-    truth = None if given.truth is None else form.truth_as_answers(given.truth, given.count)
     probabilities = truth if truth is not None or class_weights is None else form.probabilities(answers)
     return Part(given.rows, weighted_answers(answers, form, class_weights), truth, row_weights(given.weights, class_weights, probabilities))
 

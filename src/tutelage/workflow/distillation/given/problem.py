@@ -163,6 +163,15 @@ class Problem:
         return {name: names_of(one.rows, without=without) for name, one in sets.items() if one is not None}
 
     @cached_property
+    def truths(self) -> dict[str, Floats | None]:
+        """(rows, columns) the ground truth of "given" and "test" in the form of the answers; None where it is not known."""
+        sets = {"given": self.given, "test": self.test}
+        return {
+            name: None if one is None or one.truth is None else self.form.truth_as_answers(one.truth, one.count)
+            for name, one in sets.items()
+        }
+
+    @cached_property
     def equal_by_chance(self) -> bool:
         """Whether rows are equal because their columns are coarse: unseen rows will equal those of training as well, and may."""
         names = self.names["given"]
@@ -233,9 +242,7 @@ class Problem:
         if self.pool is not None and self.pool.weights is not None and self.given.weights is None:
             raise BadInput("the pool comes with weights and the rows without; pass weights for both, or for the rows alone.")
         refuse_named_classes(self.given.rows, self.form, self.asked_columns)
-        for rows in (self.given, self.test):
-            if rows is not None and rows.truth is not None:
-                self.form.truth_as_answers(rows.truth, rows.count)  # refuses classes unknown to the teacher, before it is asked
+        _ = self.truths  # refuses classes unknown to the teacher, before it is asked
 
 
 def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: bool) -> RowSet | None:

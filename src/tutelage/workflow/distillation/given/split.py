@@ -89,7 +89,7 @@ def split(problem: Problem, *, seed: int) -> Split:
     seen = int(np.isin(test_names, names["seen"]).sum()) if problem.seen is not None else None
     repeated = len(test) - len(np.unique(test_names))
     notes = tuple(_notes(problem, left_out=all_rows - len(development), of=all_rows))
-    truth = _truth(problem, given)
+    truth = problem.truths["given"]
     class_weights = class_weights_of(
         problem.class_weight,
         problem.form,
@@ -129,13 +129,6 @@ def _pool(
         removed["of the pool, not before the rows to validate and test on"] = int(late.sum())
         places = places[~late]
     return places
-
-
-def _truth(problem: Problem, rows: RowSet) -> Floats | None:
-    """(rows, classes) the ground truth as the weights of classes take it; None if there are none, or it is not known."""
-    if problem.class_weight is None or rows.truth is None:
-        return None
-    return problem.form.truth_as_answers(rows.truth, rows.count)
 
 
 def _equal(problem: Problem, names: Names, others: Names) -> NDArray[np.bool_]:
@@ -186,7 +179,7 @@ def _check_counts(problem: Problem, found: Split, *, seed: int) -> None:
     if problem.pool is not None and not len(found.pool):
         raise BadInput(f"no row of the pool is left. {why.strip()} Pass other rows, or no pool and unlabelled='drop'.")
     test = problem.test
-    tested = found.weights if test is None else row_weights(test.weights, found.class_weights, _truth(problem, test))
+    tested = found.weights if test is None else row_weights(test.weights, found.class_weights, problem.truths["test"])
     _check_weights(tested, found.test, "test")
     _check_weights(found.weights, found.development, "train")
     train, validation = parts_of(problem, found, seed=seed)

@@ -3,10 +3,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_iris
 
 from tutelage.core.errors import BadInput, CannotWrite, ParityError
 from tutelage.exporters import export as module
-from tutelage.exporters.export import TARGETS, check_path, export
+from tutelage.exporters.export import TARGETS, check_path, export, shipped_size
 from tutelage.exporters.proof import edge_cases
 from tutelage.exporters.targets import python
 from tutelage.students.columns import with_columns
@@ -125,3 +126,12 @@ def test_every_target_is_a_module_with_the_same_three_functions():
     for _, name in TARGETS.values():
         target = module.import_module(name)
         assert all(callable(getattr(target, function)) for function in ("write", "runtimes", "rounding"))
+
+
+@pytest.mark.parametrize("end", [".onnx", ".c", ".js", ".py", ".sql"])
+def test_the_size_of_a_file_is_known_before_it_is_proven(end, tmp_path):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    pipeline = with_columns(SoftTree(max_leaf_nodes=4), X, scaled=False).fit(X, y)
+    most = shipped_size(pipeline, end, check_on=X)
+    record = export(pipeline, tmp_path / f"student{end}", check_on=X, compared_rows=200)
+    assert record.size_bytes <= most <= record.size_bytes + 1000

@@ -12,9 +12,10 @@ from typing import Any
 from tutelage.core.arguments import flag, number, whole
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.files import check_file_place, whole_file, write_text
-from tutelage.core.records import Export, dumps
+from tutelage.core.records import Export, Parity, dumps
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.compare import compare
+from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
 from tutelage.exporters.proof.quantised import drop_of
 from tutelage.exporters.subject.student_answers import check_student
 from tutelage.exporters.subject.subject import subject_of
@@ -31,6 +32,10 @@ TARGETS = {
 """By the end of a file's name: what it is called, and the module that writes it."""
 _WITHOUT_HEADER = {".pte"}
 """Files that have no place for a sentence about themselves."""
+_RUNTIMES = {".c": 2, ".sql": 2}
+"""The most runtimes in which a file is proven, where they are several."""
+_LONG_NUMBER = 1.2345678901234567e-16
+"""As many digits as a number of a record has."""
 
 
 def export(
@@ -95,12 +100,8 @@ def export(
         max_drop = number("max_drop", max_drop, least=0, most=100)
     if not settings.is_rounded and not (truth is None and max_drop is None):
         raise BadInput("truth and max_drop are for precision 'half', 'int8' or 'int8-dynamic'; any other file answers as its student.")
-    name, module = TARGETS[path.suffix]
-    target = import_module(module)
-    check_student(student)
-    subject, rows = subject_of(student, check_on)
-    program = program_of(subject, rows)
-    job = Job(subject, rows, program, path.stem, settings)
+    name, target, job = _job_of(student, path, check_on, settings)
+    program = job.program
     with tempfile.TemporaryDirectory() as folder:
         files = target.write(job, ["Not compared yet."])
         draft = _written(files, Path(folder))
@@ -118,6 +119,35 @@ def export(
         with whole_file(path.with_name(file)) as draft:
             draft.write_bytes(content)
     return record
+
+
+def shipped_size(student: Any, end: str, *, check_on: Any) -> int:
+    """The most bytes that the file of `export` has, without proving it: the record of the proof is taken to be as long as they get.
+
+    Args:
+        student: as for `export`.
+        end: of the file, such as ".onnx".
+        check_on: as for `export`.
+
+    Raises:
+        BadInput: the student cannot be written as such a file. MissingExtra: a package that writes it is not installed.
+    """
+    path = Path(f"student{end}")
+    name, target, job = _job_of(student, path, check_on, Settings())
+    refused = tuple(edge_cases(job.rows[: min(2, len(job.rows))], job.program))
+    proof = Parity(
+        ROWS, ROWS, _LONG_NUMBER, _LONG_NUMBER, 0, refused, f"edge row ({max(refused, key=len, default='')}) 1000", "-" * 30, ROWS
+    )
+    job = replace(job, proofs=(proof,) * _RUNTIMES.get(end, 1))
+    return len(target.write(job, [f"{name}, written by tutelage.", *map(str, job.proofs)])[path.name])
+
+
+def _job_of(student: Any, path: Path, check_on: Any, settings: Settings) -> tuple[str, Any, Job]:
+    """The name of a target, its module, and what it is given to write."""
+    name, module = TARGETS[path.suffix]
+    check_student(student)
+    subject, rows = subject_of(student, check_on)
+    return name, import_module(module), Job(subject, rows, program_of(subject, rows), path.stem, settings)
 
 
 def _proven(target: Any, job: Job, draft: Path, *, truth: Any, max_drop: float | None, most: int | None) -> Job:

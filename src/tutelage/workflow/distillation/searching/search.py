@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +13,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import TutelageError
 from tutelage.core.records import Latency
 from tutelage.exporters.bench.measure import time_file
-from tutelage.exporters.export import export
+from tutelage.exporters.export import shipped_size
 from tutelage.search.families import Family
 from tutelage.search.limits import Limits
 from tutelage.search.study import Trial, propose
@@ -71,14 +69,13 @@ class Judge:
         return 100 * scores["mse"] / float(spread.mean()) if spread.any() else float("inf")
 
     def size(self, student: Any, rows: Any) -> int | None:
-        """Bytes of the exported file; None if there is none and its size does not matter.
+        """The most bytes of the exported file; None if there is none and its size does not matter.
 
         Raises:
             TutelageError: the student cannot be exported, and its file is limited.
         """
         try:
-            with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
-                return export(student, Path(folder) / f"student{self.end}", check_on=rows, unproven=True).size_bytes
+            return shipped_size(student, self.end, check_on=rows)
         except TutelageError:
             if self.limits.size is not None or self.limits.latency is not None:
                 raise

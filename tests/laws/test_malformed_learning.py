@@ -45,6 +45,12 @@ from tutelage.teachers.relabel import relabelled
 pytestmark = pytest.mark.usefixtures("enough_come_through")
 
 GOOD = np.random.default_rng(0).normal(size=(12, 2))
+
+
+def network(inputs, outputs):
+    return nn.Linear(inputs, outputs)
+
+
 STUDENTS = [
     SoftTree(),
     SoftTree(targets="logits"),
@@ -53,7 +59,7 @@ STUDENTS = [
     SoftBoosting(n_estimators=2, n_jobs=1),
     SoftBoosting(engine="xgboost", n_estimators=2, n_jobs=1),
     SoftMLP(hidden_layer_sizes=(2,), epochs=1),
-    TorchClassifier(nn.Linear(2, 2), epochs=1),
+    TorchClassifier(network, epochs=1),
     SoftTargets(GaussianNB()),
     PerLabel(SoftTree()),
 ]

@@ -72,6 +72,15 @@ def missing_truth(truth: NDArray[Any], classes: Collection[Any]) -> NDArray[np.b
     return np.asarray(np.array(gaps, dtype=bool).reshape(len(truth), -1).any(axis=1))
 
 
+def without_masks(X: Any, y: Any = None) -> tuple[Any, Any]:
+    """Rows and targets for scikit-learn's validation, which would pass on what a mask hides: hidden cells of the rows are NaN.
+
+    Raises:
+        BadInput: targets that a mask hides.
+    """
+    return array_of(X) if isinstance(X, np.ma.MaskedArray) else X, target_array(y) if isinstance(y, np.ma.MaskedArray) else y
+
+
 def _unmasked(array: Any) -> NDArray[Any]:
     """A masked array with NaN for the hidden cells, whose values NumPy would pass on; as objects if floats would round the others."""
     if not array.mask.any():

@@ -49,3 +49,13 @@ def test_rows_far_from_those_learnt_are_refused():
     student = NetworkRegressor(**{**SETTINGS, "epochs": 2}).fit(X, Y)
     with pytest.raises(BadInput, match="too large for this student"):
         student.predict(np.full((1, 3), 1e308))
+
+
+def test_cells_that_a_mask_hides_are_no_numbers():
+    masked = np.ma.masked_array(X, X > 1)
+    with pytest.raises(BadInput, match="Input X contains NaN"):
+        NetworkRegressor(epochs=1).fit(masked, Y)
+    with pytest.raises(BadInput, match="Input X contains NaN"):
+        NetworkRegressor(epochs=1).fit(X, Y).predict(masked)
+    with pytest.raises(BadInput, match="the rows of y: 1 of 300 cells are masked"):
+        NetworkRegressor(epochs=1).fit(X, np.ma.masked_array(Y, np.arange(300) == 3))

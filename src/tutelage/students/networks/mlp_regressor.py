@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from tutelage.core.arrays import check_weights
 from tutelage.core.errors import BadInput, reported_as_ours
+from tutelage.data.row_arrays import without_masks
 from tutelage.students.checked import check_fitted, check_settings
 from tutelage.students.networks.dense_network import INPUTS, DenseNetwork
 from tutelage.students.networks.network_training import SQUARED_ERROR, standardising
@@ -47,6 +48,7 @@ class NetworkRegressor(RegressorMixin, DenseNetwork):  # type: ignore[misc]
             BadInput: rows or values that scikit-learn's validation refuses, or whose squares overflow. SelfCheckFailed: training diverges.
         """
         check_settings(self, self._settings)
+        X, y = without_masks(X, y)
         with reported_as_ours():
             X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, **INPUTS)
         given = check_weights(sample_weight, len(y))
@@ -67,6 +69,7 @@ class NetworkRegressor(RegressorMixin, DenseNetwork):  # type: ignore[misc]
             BadInput: rows that `fit` would refuse, or so far from those learnt from that numbers overflow. NotFitted: it was not fitted.
         """
         check_fitted(self)
+        X, _ = without_masks(X)
         with reported_as_ours():
             X = validate_data(self, X, reset=False, **INPUTS)
         with np.errstate(over="ignore", invalid="ignore"):  # reported below

@@ -14,6 +14,7 @@ from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arguments import flag
 from tutelage.core.arrays import Floats, check_weights, sigmoid, softmax
 from tutelage.core.errors import BadInput, reported_as_ours
+from tutelage.data.row_arrays import without_masks
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 from tutelage.students.checked import Check, check_fitted, check_settings
 from tutelage.students.networks.torch_estimator import TorchEstimator
@@ -187,6 +188,7 @@ class TorchRegressor(RegressorMixin, TorchEstimator):  # type: ignore[misc]
                 MissingExtra: torch is not installed. SelfCheckFailed: training diverges.
         """
         check_settings(self, self._settings)
+        X, y = without_masks(X, y)
         with reported_as_ours():
             X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, **ROWS)
         weights = check_weights(sample_weight, len(X))
@@ -210,6 +212,7 @@ class TorchRegressor(RegressorMixin, TorchEstimator):  # type: ignore[misc]
             BadInput: rows that `fit` would refuse, or so far from those learnt from that numbers overflow. NotFitted: it was not fitted.
         """
         check_fitted(self)
+        X, _ = without_masks(X)
         with reported_as_ours():
             X = validate_data(self, X, reset=False, **ROWS)
         values = self._outputs(X, None) * self.scale_ + self.mean_

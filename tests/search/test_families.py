@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -71,10 +73,15 @@ def net(inputs, outputs, width=8):
     return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, outputs))
 
 
+class Linear(nn.Linear):
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs)
+
+
 def test_torch_networks_are_students_with_a_space_of_their_own_or_the_usual_one():
     given = {
         "function": net,
-        "class": (nn.Linear, {"learning_rate": [0.1, 0.2]}),
+        "class": (Linear, {"learning_rate": [0.1, 0.2]}),
         "network": nn.Linear(2, 2),
         "searched": (net, {"width": [2, 4], "epochs": [3]}),
         "estimator": TorchClassifier(net, epochs=7),
@@ -105,3 +112,17 @@ def test_a_network_of_the_users_keeps_its_own_epochs():
     families = families_of({"torch": TorchClassifier(net, epochs=7, batch_size=5), "numpy": SoftMLP(epochs=7, batch_size=5)}, "binary")
     students = [family.student({}, seed=0, rows=100) for family in families]
     assert [(one.epochs, one.batch_size) for one in students] == [(7, 5), (7, 5)]
+
+
+def sized(inputs, outputs, width, depth=1):
+    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, outputs))
+
+
+def test_an_argument_without_a_default_is_searched_from_its_first_value_or_refused():
+    (family,) = families_of({"net": (sized, {"width": [8, 16]})}, "binary")
+    assert family.untuned["width"] == 8
+    (family,) = families_of({"net": (sized, {"width": range(4, 9)})}, "binary")
+    assert family.untuned["width"] == 4
+    with pytest.raises(BadInput, match="the student 'net' is built with 'width', which has no default"):
+        families_of({"net": (sized, {"depth": [1, 2]})}, "binary")
+    families_of({"net": (partial(sized, width=3), {"depth": [1, 2]})}, "binary")

@@ -24,7 +24,7 @@ class Estimate:
         method: "Wilson" (a share of rows), "t" (a mean over rows), "DeLong" (AUC) or "bootstrap" (any other figure; the
             interval of a worst class, and of a perfect F1, is never narrower than the Wilson interval over the rows of that
             class).
-        of: for a worst-class figure, the class in question.
+        of: for a figure of one class, such as F1 of two classes or that of the worst class, the class.
     """
 
     value: float

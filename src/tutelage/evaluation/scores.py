@@ -52,7 +52,7 @@ class Scores:
         of_sums: figures whose interval needs the bootstrap.
         weights: (rows,) weights of the rows; None if all weigh the same.
         included: for each figure of `of_rows` that does not count every row, (rows,) whether it does.
-        worst: for each worst-class figure, the class.
+        of_class: for each figure of a single class, the class.
         at_least: intervals of a group of rows, which the bootstrap's interval of a figure includes.
         auc: the area under the ROC curve; None if it is undefined, or not a figure of this target.
     """
@@ -61,7 +61,7 @@ class Scores:
     of_sums: Mapping[str, OfSums]
     weights: Floats | None = None
     included: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
-    worst: Mapping[str, Any] = field(default_factory=dict)
+    of_class: Mapping[str, Any] = field(default_factory=dict)
     at_least: Mapping[str, Interval] = field(default_factory=dict)
     auc: Auc | None = None
 
@@ -126,7 +126,7 @@ def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dic
             interval = drawn[f"{group} {name}"]
             if name in found.at_least:
                 interval = _including(interval, found.at_least[name])
-            of_group[name] = Estimate(figure.value, interval, "bootstrap", of=found.worst.get(name))
+            of_group[name] = Estimate(figure.value, interval, "bootstrap", of=found.of_class.get(name))
         if found.auc is not None:
             of_group["auc"] = Estimate(found.auc.value, found.auc.interval, "DeLong")
         if "mse" in of_group:
@@ -183,7 +183,8 @@ def _with_f1_and_auc(found: Scores, aligned: AlignedAnswers, answers: Floats, of
         groups = [on[:, column] for column in range(1 if binary else 0, classes)]
         rarest = min((effective_rows(weights[group]) for group in groups if weights[group].any()), default=1.0)
         at_least["f1"] = proportion_interval(value * rarest, rarest)
-    return replace(found, of_sums={**found.of_sums, "f1": figure}, at_least=at_least, auc=auc)
+    of_class = {**found.of_class, **({"f1": aligned.classes[1]} if binary else {})}
+    return replace(found, of_sums={**found.of_sums, "f1": figure}, of_class=of_class, at_least=at_least, auc=auc)
 
 
 def _with_worst_class(found: Scores, aligned: AlignedAnswers, against: Target, right: NDArray[np.bool_]) -> Scores:
@@ -207,7 +208,7 @@ def _with_worst_class(found: Scores, aligned: AlignedAnswers, against: Target, r
     return replace(
         found,
         of_sums={**found.of_sums, name: lowest_rate(group, right, groups=len(aligned.classes))},
-        worst={name: aligned.classes[worst]},
+        of_class={**found.of_class, name: aligned.classes[worst]},
         at_least={**found.at_least, name: proportion_interval(min(rates[worst], 1.0) * rows[worst], rows[worst])},
     )
 

@@ -17,7 +17,7 @@ from tutelage.core.errors import BadInput, require, shown
 from tutelage.core.stored.tree_nodes import instances_in
 from tutelage.search.spaces import Space, space_of
 from tutelage.students.by_name import NEED_SCALING, student_named
-from tutelage.students.networks.torch_estimator import TorchEstimator, is_module
+from tutelage.students.networks.torch_estimator import NOT_GIVEN, TorchEstimator, is_module
 from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
 
 ROW_VISITS = 1_500_000
@@ -134,7 +134,25 @@ def _own(name: Any, given: Any, task: Task) -> Family:
     if isinstance(estimator, TorchClassifier) and task == "multilabel":
         estimator = clone(estimator).set_params(multilabel=True)  # one network learns all labels
     columns: Columns = "raw" if isinstance(estimator, Pipeline) else "scaled"
-    return Family(name, estimator, space_of(space, list(estimator.get_params()), of=name), columns, untuned, paced)
+    searched = space_of(space, list(estimator.get_params()), of=name)
+    return Family(name, estimator, searched, columns, {**_first_values(name, estimator, searched), **untuned}, paced)
+
+
+def _first_values(name: str, estimator: Any, space: Space) -> dict[str, Any]:
+    """Values for the first trial of the arguments of a function that have no default.
+
+    Raises:
+        BadInput: such an argument that is not searched.
+    """
+    needed = [argument for argument, value in estimator.get_params().items() if value is NOT_GIVEN]
+    lacking = next((argument for argument in needed if argument not in space.distributions), None)
+    if lacking is not None:
+        raise BadInput(
+            f"the student {name!r} is built with {lacking!r}, which has no default; give it one, fix it by functools.partial, or search "
+            f"it: (function, {{{lacking!r}: [8, 16]}})."
+        )
+    found = {argument: space.distributions[argument] for argument in needed}
+    return {argument: one.choices[0] if hasattr(one, "choices") else one.low for argument, one in found.items()}
 
 
 def _space_of_networks() -> dict[str, Any]:

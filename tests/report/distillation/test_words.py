@@ -39,6 +39,17 @@ def test_a_gain_is_shipped(binary):
     )
 
 
+def test_a_teacher_that_is_smaller_or_faster_is_in_the_answer(binary):
+    asked = [("answers", "labels", 0.03, "beats")]
+    assert "The teacher itself" not in answer_of(made(binary, asked=asked))
+    small = replace(binary.arm("teacher"), size_bytes=3000, latency=binary.arm("answers").latency)
+    one = replace(binary, arms=(*(arm for arm in binary.arms if arm.name != "teacher"), small))
+    latency = f"{small.latency.p50_us:.3g} µs"
+    assert answer_of(made(one, asked=asked)).endswith(
+        f"The teacher itself is smaller (3 kB against 4 kB) and faster ({latency} a row against {latency})."
+    )
+
+
 def test_a_student_that_is_worse_than_those_without_the_teacher_is_not_shipped(binary):
     answer = answer_of(made(binary, asked=[("answers", "labels", -0.03, "worse")]))
     assert answer.startswith("Do not distil. Validation chose the tree")

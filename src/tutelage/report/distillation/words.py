@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tutelage.core.records import Comparison
 from tutelage.report.distillation.limits import exceeded
-from tutelage.report.distillation.records import LABELS, PLAIN, ArmResult, DistillationRecord
-from tutelage.report.words import heading
+from tutelage.report.distillation.records import LABELS, PLAIN, TEACHER, ArmResult, DistillationRecord
+from tutelage.report.words import heading, kilobytes, microseconds
 
 SHARES = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
 FEWEST_SEEDS = 3
@@ -152,9 +152,23 @@ def _about_looks(record: DistillationRecord) -> list[str]:
 
 
 def _about_teacher(record: DistillationRecord) -> list[str]:
-    found = next((one for one in record.comparisons if one.b == "teacher"), None)
+    found = next((one for one in record.comparisons if one.b == TEACHER), None)
     if found is None:
-        return []
+        return _about_size(record)
     if found.verdict == "no difference":
-        return [f"The chosen student shows no difference from the teacher: {difference(found)}."]
-    return [f"The chosen student is {'better' if found.verdict == 'beats' else 'worse'} than the teacher by {difference(found)}."]
+        return [f"The chosen student shows no difference from the teacher: {difference(found)}.", *_about_size(record)]
+    better = "better" if found.verdict == "beats" else "worse"
+    return [f"The chosen student is {better} than the teacher by {difference(found)}.", *_about_size(record)]
+
+
+def _about_size(record: DistillationRecord) -> list[str]:
+    """Whether the teacher is smaller than its student, or as fast."""
+    chosen, teacher = record.arm(record.chosen), record.arm(TEACHER)
+    larger = chosen.size_bytes is not None and teacher.size_bytes is not None and teacher.size_bytes <= chosen.size_bytes
+    slower = chosen.latency is not None and teacher.latency is not None and teacher.latency.p50_us <= chosen.latency.p50_us
+    facts = []
+    if larger:
+        facts.append(f"smaller ({kilobytes(teacher.size_bytes or 0)} against {kilobytes(chosen.size_bytes or 0)})")
+    if slower and chosen.latency is not None and teacher.latency is not None:
+        facts.append(f"faster ({microseconds(teacher.latency.p50_us)} a row against {microseconds(chosen.latency.p50_us)})")
+    return [f"The teacher itself is {' and '.join(facts)}."] if facts else []

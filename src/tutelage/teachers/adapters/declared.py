@@ -54,7 +54,9 @@ class Declared:
         if self.task == "regression" or self.kind == "values":
             return AnswerForm(self.kind or "values", self.task or "regression", self.classes or ())
         if self.kind is None:
-            raise BadInput(f"{of} does not declare the kind of its numbers: pass kind='logits', 'probabilities' or 'values'.")
+            names = " with classes=, the label of each output column in order" if self.classes is None else ""
+            kinds = f"kind='logits' or 'probabilities'{names}, or kind='values'"
+            raise BadInput(f"{of} does not declare the kind of its numbers: pass {kinds}.")
         if self.classes is None:
             raise BadInput(f"{of} does not declare its class labels: pass classes=, the label of each output column in order.")
         return of_classes(self.kind, self.classes) if self.task is None else AnswerForm(self.kind, self.task, self.classes)

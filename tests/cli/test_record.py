@@ -41,7 +41,7 @@ def test_json_is_the_manifest_only(flowers, here, capsys):
 def test_a_function_needs_kind_and_classes(flowers, here, user_error):
     (here / "guesses.py").write_text("import numpy as np\n\ndef half(rows):\n    return np.full((len(rows), 2), 0.5)\n")
     command = ["record", "guesses:half", "--data", flowers.rows, "--into", "labels"]
-    assert "pass --kind 'logits', 'probabilities' or 'values'" in user_error(*command)
+    assert "pass --kind 'logits' or 'probabilities' with --classes" in user_error(*command)
     assert "pass --classes, the label of each" in user_error(*command, "--kind", "probabilities")
     assert main([*command, "--kind", "probabilities", "--classes", "0,1"]) == 0
     assert open_labels("labels").form.classes == (0, 1)

@@ -85,7 +85,7 @@ def test_right_settings_are_returned_as_plain_values(check, value, expected):
         (path, "a\0b", "NUL"),
         (path, "", "it is empty"),
         (path, "x" * 5000, "no file can have this name"),
-        (path, "\ud800", "no file can have this name"),
+        (path, "\ud800", "expected a name that is UTF-8"),
     ],
 )
 def test_wrong_settings_are_refused_with_what_was_seen_and_expected(check, value, message):

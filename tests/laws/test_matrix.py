@@ -62,7 +62,7 @@ LABEL_BY_LABEL: dict[str, Any] = {
 }
 REGRESSOR = DecisionTreeRegressor(random_state=0)
 SPLITTING = (SoftTree, SoftForest, SoftBoosting, DecisionTreeClassifier)
-DENSE_ONLY = ("boosting, xgboost", "mlp", "any classifier of dense rows")
+DENSE_ONLY = ("boosting, xgboost", "any classifier of dense rows")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -242,9 +242,10 @@ def path(name: str, value: Any) -> Path:
     if not given or "\0" in given:
         raise BadInput(f"{name} is {shown(given)}; expected a path: it is empty or holds a NUL character.")
     try:
+        given.encode()  # the libraries that write files take no other names
         Path(given).stat()
     except UnicodeEncodeError as error:
-        raise BadInput(f"{name} is {shown(given)}; no file can have this name ({error.reason}).") from error
+        raise BadInput(f"{name} is {shown(given)}; expected a name that is UTF-8 ({error.reason}).") from error
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             raise BadInput(f"{name} is {shown(given)}; no file can have this name ({error.strerror}).") from error

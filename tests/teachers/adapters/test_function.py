@@ -45,7 +45,7 @@ def test_multilabel_is_declared():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "pass kind='logits', 'probabilities' or 'values'"),
+        ({}, "pass kind='logits' or 'probabilities' with classes=.*or kind='values'"),
         ({"kind": "logits"}, "pass classes="),
         ({"classes": (0, 1)}, "pass kind="),
         ({"kind": "values", "classes": (0, 1)}, "a regression teacher has no classes"),

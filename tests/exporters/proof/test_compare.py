@@ -76,6 +76,20 @@ def test_a_file_that_answers_differently_is_refused(change, sentence):
         compared(LinearRegression().fit(X, Y), X, change)
 
 
+def lost(from_size):
+    """A change by which rows with a number of this size or more have no answers."""
+    return lambda values, rows: np.where((np.abs(rows) >= from_size).any(axis=1, keepdims=True), np.nan, values)
+
+
+def test_sums_beyond_single_precision_are_not_compared_and_the_record_says_so():
+    network = TorchStudent(mlp((3, 4, 2)), classes=[0, 1])
+    assert module.OVERFLOWED in compared(network, X, lost(1e30)).refused
+    assert module.OVERFLOWED not in compared(network, X, lambda values, rows: values).refused
+    for student, size in ((network, 2.0), (LinearRegression().fit(X, Y), 1e30)):  # numbers that sums can hold, or double precision
+        with pytest.raises(ParityError, match="are not numbers where those of"):
+            compared(student, X, lost(size))
+
+
 def test_a_file_of_another_shape_is_refused():
     tree = SoftTree(max_leaf_nodes=4).fit(X, np.eye(2)[(Y > 0).astype(int)])
     with pytest.raises(ParityError, match=r"answers have shape \(\d+, 1\) and the student's \(\d+, 2\)"):

@@ -29,6 +29,9 @@ CELLS = 10_000_000
 """Largest number of cells that are compared at a time: starting a runtime may cost more than its answers."""
 MISREAD = f"{EMPTY} (the format reads them as missing)"
 """What is said about empty texts that a file cannot tell from missing ones, while its student does."""
+LARGEST_SUMMED = 1e18
+"""Beyond such numbers, weighted sums of them may leave single precision."""
+OVERFLOWED = "numbers whose sums leave single precision"
 ASKED_ALONE = 50
 """Rows of a refused group that are asked one by one: a student may take some of them."""
 
@@ -56,6 +59,7 @@ class _Worst:
     difference: float = 0.0
     where: str = ""
     changed: int = 0
+    overflowed: bool = False
 
     def add(self, gaps: Floats, changed: int, name: str, start: int) -> None:
         row = int(gaps.argmax())
@@ -137,6 +141,8 @@ class _Comparison:
                 refused.append(name)
         if self._misread():
             refused = [*(name for name in refused if name != EMPTY), MISREAD]
+        if worst.overflowed:
+            refused.append(OVERFLOWED)
         compared = sum(len(part) for _, part, _ in ordinary)
         return Parity(
             compared,
@@ -198,13 +204,23 @@ class _Comparison:
         gaps = np.abs(ours.values - theirs.values) / np.maximum(self.scale, np.abs(ours.values))
         gaps[np.isnan(ours.values) & np.isnan(theirs.values)] = 0.0
         gaps = (gaps / factor[:, None]).max(axis=1)
+        overflowed = ~np.isfinite(gaps) & self._may_overflow(rows)
+        worst.overflowed |= bool(overflowed.any())
+        gaps[overflowed] = 0.0
         if not np.isfinite(gaps).all():
             place = int(np.argmin(np.isfinite(gaps)))
             raise self._disagreement("answers are not numbers where those of the student are", f"{name} {start + place}")
         if gaps.max() > TOLERANCE:
             where = f"{name} {start + int(gaps.argmax())}"
             raise self._disagreement(f"answers differ by {gaps.max():.3g} (allowed {TOLERANCE:g})", where)
+        left = np.flatnonzero(~overflowed)
+        ours, theirs, factor = _taken(ours, left), _taken(theirs, left), factor[left]
         worst.add(gaps, self._changed(ours, theirs, factor, f"{name}s {start} to {start + len(rows) - 1}"), name, start)
+
+    def _may_overflow(self, rows: CheckRows) -> NDArray[np.bool_]:
+        """(rows,) whether sums in single precision may overflow: whether they do depends on their order, which is the runtime's."""
+        flat = np.abs(rows.numbers.reshape(len(rows), -1), dtype=np.float64)
+        return np.asarray((flat > LARGEST_SUMMED).any(axis=1) & (self.program.single or self.program.partly_single))
 
     def _changed(self, ours: Answers, theirs: Answers, factor: Floats, where: str) -> int:
         """How many decisions differ, where the student itself is undecided."""
@@ -251,6 +267,10 @@ def batches(rows: CheckRows) -> Iterator[tuple[int, CheckRows]]:
     size = max(1, CELLS // max(1, width))
     for start in range(0, len(rows), size):
         yield start, rows[start : start + size]
+
+
+def _taken(answers: Answers, places: NDArray[np.intp]) -> Answers:
+    return Answers(answers.values[places], None if answers.decisions is None else answers.decisions[places])
 
 
 def _merged(parts: list[tuple[CheckRows, Answers]]) -> tuple[CheckRows, Answers]:

@@ -14,7 +14,7 @@ from tutelage.core.errors import BadInput, shown
 from tutelage.core.files import check_file_place, whole_file, write_text
 from tutelage.core.records import Export, Parity, dumps
 from tutelage.exporters.program.build import program_of
-from tutelage.exporters.proof.compare import compare
+from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
 from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
 from tutelage.exporters.proof.quantised import drop_of
 from tutelage.exporters.subject.student_answers import check_student
@@ -134,9 +134,17 @@ def shipped_size(student: Any, end: str, *, check_on: Any) -> int:
     """
     path = Path(f"student{end}")
     name, target, job = _job_of(student, path, check_on, Settings())
-    refused = tuple(edge_cases(job.rows[: min(2, len(job.rows))], job.program))
+    refused = (*edge_cases(job.rows[: min(2, len(job.rows))], job.program), MISREAD, OVERFLOWED)
     proof = Parity(
-        ROWS, ROWS, _LONG_NUMBER, _LONG_NUMBER, 0, refused, f"edge row ({max(refused, key=len, default='')}) 1000", "-" * 30, ROWS
+        rows=ROWS,
+        edge_rows=ROWS,
+        worst_difference=_LONG_NUMBER,
+        tolerance=_LONG_NUMBER,
+        decisions_changed=0,
+        refused=refused,
+        worst_row=f"edge row ({max(refused, key=len)}) {ROWS}",
+        runtime="-" * 30,
+        made_rows=ROWS,
     )
     job = replace(job, proofs=(proof,) * _RUNTIMES.get(end, 1))
     return len(target.write(job, [f"{name}, written by tutelage.", *map(str, job.proofs)])[path.name])

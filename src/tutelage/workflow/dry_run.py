@@ -19,7 +19,7 @@ from tutelage.softlabels.querying import query
 from tutelage.workflow.distillation.evidence.curve import SEEDS as CURVE_SEEDS
 from tutelage.workflow.distillation.evidence.curve import SHARES
 from tutelage.workflow.distillation.evidence.every_seed import CONTROLS
-from tutelage.workflow.distillation.given.answered import is_recorded, more_rows
+from tutelage.workflow.distillation.given.answered import more_rows
 from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.part import Part, part_of
 from tutelage.workflow.distillation.given.problem import Problem
@@ -111,7 +111,7 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
     usable = usable_students(plan, every, few)
     tried = perf_counter() - started
     arms = [arm for arm in every if arm.name in usable.families]
-    recorded = is_recorded(problem)
+    recorded = problem.is_recorded
     asked = 0 if recorded else problem.given.count + (0 if problem.test is None else problem.test.count) + more
     checked = 0 if recorded else _checked_rows(problem, found)
     seconds = {
@@ -214,7 +214,7 @@ def _seconds_a_row(problem: Problem, places: Places) -> float:
 
 def _answers(problem: Problem, places: Places) -> Floats:
     """The teacher's answers to some rows; recorded ones are looked up with all rows, among which equal rows have a place."""
-    if is_recorded(problem):
+    if problem.is_recorded:
         return query(problem.teacher, problem.given.asked)[places]
     return query(problem.teacher, problem.given.take(places).asked)
 

@@ -29,7 +29,7 @@ CELLS = 10_000_000
 """Largest number of cells that are compared at a time: starting a runtime may cost more than its answers."""
 MISREAD = f"{EMPTY} (the format reads them as missing)"
 """What is said about empty texts that a file cannot tell from missing ones, while its student does."""
-LARGEST_SUMMED = 1e18
+LARGEST_SUMMED = 1e30
 """Beyond such numbers, weighted sums of them may leave single precision."""
 OVERFLOWED = "numbers whose sums leave single precision"
 ASKED_ALONE = 50

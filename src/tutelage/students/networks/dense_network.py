@@ -19,26 +19,7 @@ INPUTS: dict[str, Any] = {"dtype": [np.float64, np.float32], "accept_sparse": "c
 
 
 class DenseNetwork(BaseEstimator):  # type: ignore[misc]
-    """A ReLU network whose layers are NumPy arrays, trained with Adam.
-
-    Args:
-        hidden_layer_sizes: number of units of each hidden layer.
-        learning_rate: learning rate of Adam.
-        epochs: number of passes over the rows.
-        batch_size: rows per step.
-        l2: penalty l2 ||W||^2 / 2 on the weights of the layers (not the biases), added to the mean loss of each batch.
-        standardise: shift and scale each feature to mean 0 and standard deviation 1 first. Sparse rows are scaled by one number, so that
-            they stay sparse and rare features small.
-        validation_fraction: share of the rows held out to choose the epoch whose weights are used; 0 uses the last epoch.
-        random_state: seed of the initial weights, the shuffling and the held-out rows.
-
-    Attributes:
-        coefs_: weights of each layer, (inputs, outputs), float32.
-        intercepts_: biases of each layer, (outputs,), float32.
-        mean_: (features,) subtracted from the features.
-        scale_: (features,) by which the shifted features are divided.
-        best_epoch_: the epoch, counted from 1, whose weights are used.
-    """
+    """A ReLU network whose layers are NumPy arrays, trained with Adam. Its arguments and attributes are those of `SoftMLP`."""
 
     _settings: ClassVar[Mapping[str, Check]] = {
         "hidden_layer_sizes": layer_sizes,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin
-from sklearn.utils.validation import validate_data
+from numpy.typing import ArrayLike
 
-from tutelage.core.arrays import check_weights
-from tutelage.core.errors import BadInput, reported_as_ours
-from tutelage.data.row_arrays import without_masks
-from tutelage.students.checked import check_fitted, check_settings
+from tutelage.core.arrays import Floats, check_weights
+from tutelage.students.checked import check_settings
 from tutelage.students.networks.dense_network import INPUTS, DenseNetwork
 from tutelage.students.networks.network_training import SQUARED_ERROR, standardising
+from tutelage.students.networks.value_network import ValueNetwork
 
 
-class NetworkRegressor(RegressorMixin, DenseNetwork):  # type: ignore[misc]
+class NetworkRegressor(ValueNetwork, DenseNetwork):
     """A ReLU network for one or several values, trained on squared errors with Adam. Values are standardised for training.
 
     Args:
@@ -34,7 +31,7 @@ class NetworkRegressor(RegressorMixin, DenseNetwork):  # type: ignore[misc]
         [50.0, 50.0]
     """
 
-    one_output_: bool
+    _inputs: ClassVar[dict[str, Any]] = INPUTS
 
     def fit(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from values.
@@ -48,13 +45,9 @@ class NetworkRegressor(RegressorMixin, DenseNetwork):  # type: ignore[misc]
             BadInput: rows or values that scikit-learn's validation refuses, or whose squares overflow. SelfCheckFailed: training diverges.
         """
         check_settings(self, self._settings)
-        X, y = without_masks(X, y)
-        with reported_as_ours():
-            X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, **INPUTS)
-        given = check_weights(sample_weight, len(y))
-        weights = np.ones(len(y)) if given is None else given / given.mean()
-        self.one_output_ = y.ndim == 1
-        values = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        X, values = self._checked_to_fit(X, y)
+        given = check_weights(sample_weight, len(values))
+        weights = np.ones(len(values)) if given is None else given / given.mean()
         middle, deviation = standardising(values)
         layers = self._train(X, np.column_stack([weights, (values - middle) / deviation]), values.shape[1], SQUARED_ERROR)
         last_weights, last_biases = layers[-1]
@@ -62,26 +55,10 @@ class NetworkRegressor(RegressorMixin, DenseNetwork):  # type: ignore[misc]
         self._store(layers)
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """(rows, features) -> (rows,) or (rows, outputs) values.
-
-        Raises:
-            BadInput: rows that `fit` would refuse, or so far from those learnt from that numbers overflow. NotFitted: it was not fitted.
-        """
-        check_fitted(self)
-        X, _ = without_masks(X)
-        with reported_as_ours():
-            X = validate_data(self, X, reset=False, **INPUTS)
-        with np.errstate(over="ignore", invalid="ignore"):  # reported below
-            values = self._outputs(X)
-        if not np.isfinite(values).all():
-            raise BadInput(
-                "some rows have no values: their numbers are too large for this student. Scale the features, in fit and here alike."
-            )
-        return values[:, 0] if self.one_output_ else values
+    def _values(self, X: Any) -> Floats:
+        return self._outputs(X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
         tags.input_tags.sparse = True
         return tags

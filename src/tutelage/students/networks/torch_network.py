@@ -7,17 +7,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin
-from sklearn.utils.validation import _num_samples, validate_data
+from sklearn.utils.validation import _num_samples
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arguments import flag
 from tutelage.core.arrays import Floats, check_weights, sigmoid, softmax
-from tutelage.core.errors import BadInput, reported_as_ours
-from tutelage.data.row_arrays import without_masks
+from tutelage.core.errors import BadInput
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
-from tutelage.students.checked import Check, check_fitted, check_settings
+from tutelage.students.checked import Check, check_settings
 from tutelage.students.networks.torch_estimator import TorchEstimator
+from tutelage.students.networks.value_network import ValueNetwork
 from tutelage.students.soft_classifier import SoftClassifier, label_targets
 
 ROWS: dict[str, Any] = {"dtype": "numeric", "allow_nd": True}
@@ -147,7 +146,7 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
         return tags
 
 
-class TorchRegressor(RegressorMixin, TorchEstimator):  # type: ignore[misc]
+class TorchRegressor(ValueNetwork, TorchEstimator):
     """A torch network for one or several values, trained on squared errors with AdamW. The values are standardised for training.
 
     Args:
@@ -173,7 +172,7 @@ class TorchRegressor(RegressorMixin, TorchEstimator):  # type: ignore[misc]
 
     mean_: Floats
     scale_: Floats
-    one_output_: bool
+    _inputs: ClassVar[dict[str, Any]] = ROWS
 
     def fit(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from values.
@@ -188,12 +187,8 @@ class TorchRegressor(RegressorMixin, TorchEstimator):  # type: ignore[misc]
                 MissingExtra: torch is not installed. SelfCheckFailed: training diverges.
         """
         check_settings(self, self._settings)
-        X, y = without_masks(X, y)
-        with reported_as_ours():
-            X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, **ROWS)
-        weights = check_weights(sample_weight, len(X))
-        self.one_output_ = y.ndim == 1
-        values = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        X, values = self._checked_to_fit(X, y)
+        weights = check_weights(sample_weight, len(values))
         with np.errstate(over="ignore", invalid="ignore"):  # reported below
             self.mean_ = np.average(values, axis=0, weights=weights)
             deviation = np.sqrt(np.average((values - self.mean_) ** 2, axis=0, weights=weights))
@@ -205,25 +200,10 @@ class TorchRegressor(RegressorMixin, TorchEstimator):  # type: ignore[misc]
         self._train(X, (values - self.mean_) / self.scale_, weights, None, squared_error())
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """(rows, ...) -> (rows,) or (rows, outputs) values.
-
-        Raises:
-            BadInput: rows that `fit` would refuse, or so far from those learnt from that numbers overflow. NotFitted: it was not fitted.
-        """
-        check_fitted(self)
-        X, _ = without_masks(X)
-        with reported_as_ours():
-            X = validate_data(self, X, reset=False, **ROWS)
-        values = self._outputs(X, None) * self.scale_ + self.mean_
-        if not np.isfinite(values).all():
-            raise BadInput(
-                "some rows have no values: their numbers are too large for this student. Scale the features, in fit and here alike."
-            )
-        return values[:, 0] if self.one_output_ else values
+    def _values(self, X: Any) -> Floats:
+        return self._outputs(X, None) * self.scale_ + self.mean_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.target_tags.multi_output = True
         return tags

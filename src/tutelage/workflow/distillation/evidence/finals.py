@@ -145,9 +145,8 @@ class Finals:
         notes: list[str] = []
         for seed in range(1, self.seeds):
             self.prepared(seed)  # before threads ask for it
-            left = sorted(
-                (first for first in firsts if first.arm.name in every), key=lambda first: not first.arm.more_rows
-            )  # longest first
+            left = [first for first in firsts if first.arm.name in every]
+            left.sort(key=lambda first: not first.arm.more_rows)  # the longest first
             for first, one in zip(left, in_threads(partial(self._next, seed=seed), left), strict=True):
                 if isinstance(one, str):
                     notes.append(left_out(first.arm, f"its student of seed {seed} failed: {one}"))

@@ -11,8 +11,6 @@ from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import require
 from tutelage.data.rows import as_rows
 from tutelage.data.transfer import Munge
-from tutelage.softlabels.folder import LabelFolder
-from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import query
 from tutelage.softlabels.recording import record
 from tutelage.workflow.distillation.folder import RunFolder
@@ -63,18 +61,13 @@ class Answered:
     notes: tuple[str, ...] = ()
 
 
-def is_recorded(problem: Problem) -> bool:
-    """Whether the teacher is its recorded answers, and asking it costs nothing."""
-    return isinstance(problem.teacher, LabelFolder | SoftLabels)
-
-
 def check_recorded(problem: Problem) -> None:
     """Check, before any work, that recorded answers hold all rows.
 
     Raises:
         LabelMismatch: they do not.
     """
-    if is_recorded(problem):
+    if problem.is_recorded:
         for rows in (problem.given, problem.test, problem.pool):
             if rows is not None:
                 query(problem.teacher, rows.asked)
@@ -118,7 +111,7 @@ def more_rows(problem: Problem, split: Split) -> tuple[int, str]:
 def _answers(problem: Problem, name: str, rows: RowSet, folder: RunFolder) -> Floats:
     """The teacher's answers to a set of rows, asked once."""
     teacher = problem.teacher
-    if not is_recorded(problem):
+    if not problem.is_recorded:
         teacher = record(teacher, rows.asked, folder.path / "work" / "answers" / name, dtype="float64")
     return query(teacher, rows.asked)
 

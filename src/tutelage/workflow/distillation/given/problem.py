@@ -200,9 +200,14 @@ class Problem:
         return self.teacher.form
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether the teacher is its recorded answers, and asking it costs nothing."""
+        return isinstance(self.teacher, LabelFolder | SoftLabels)
+
+    @property
     def cannot_make_rows(self) -> str:
         """Why no rows can be made for the teacher to label, or ""."""
-        if isinstance(self.teacher, LabelFolder | SoftLabels):
+        if self.is_recorded:
             return "the answers were recorded, and there is no teacher to ask"
         kind = "texts" if isinstance(self.given.rows, list) else "sparse rows" if hasattr(self.given.rows, "tocsr") else ""
         return f"{kind} are not made from others" if kind else ""

@@ -34,6 +34,8 @@ class ValueNetwork(RegressorMixin):  # type: ignore[misc]
         X, y = without_masks(X, y)
         with reported_as_ours():
             X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, **self._inputs)
+        if y.dtype.kind not in "biuf":
+            raise BadInput(f"y holds values of type {y.dtype}; expected numbers. Use a classifier for classes.")
         self.one_output_ = y.ndim == 1
         return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
 

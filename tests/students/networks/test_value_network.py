@@ -20,7 +20,7 @@ def network(request):
 
 @pytest.mark.parametrize("names", [["a"] * 40, np.array(["1.5"] * 40), [b"1"] * 40], ids=["texts", "texts of numbers", "bytes"])
 def test_values_that_are_no_numbers_are_refused(network, names):
-    with pytest.raises(BadInput, match="y holds values of type .*; expected numbers"):
+    with pytest.raises(BadInput, match=r"y holds values of type .*; expected numbers"):
         network.fit(X, names)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pickle
-import resource
 import subprocess
 import sys
 import time
@@ -119,10 +119,12 @@ def distil(files: Files, out: Path, options: list[str]) -> tuple[float, float, d
     if files.teacher.suffix == ".pkl":
         command.append("--trust")
     started = time.perf_counter()
-    subprocess.run(command, check=True)
+    process = subprocess.Popen(command)
+    _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    return seconds, memory, json.loads((out / "results.json").read_text(encoding="utf-8"))
+    if status:
+        raise SystemExit(f"The command ended with {os.waitstatus_to_exitcode(status)}: {' '.join(command)}")
+    return seconds, used.ru_maxrss / 1e6, json.loads((out / "results.json").read_text(encoding="utf-8"))
 
 
 def row_of(name: str, seconds: float, memory: float, found: dict[str, Any]) -> str:

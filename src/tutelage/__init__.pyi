@@ -32,6 +32,7 @@ from .softlabels.logs import read_answers as read_answers
 from .softlabels.recording import record as record
 from .students.any_estimator import SoftTargets as SoftTargets
 from .students.boosting import SoftBoosting as SoftBoosting
+from .students.cascade import Cascade as Cascade
 from .students.distilled import DistilledClassifier as DistilledClassifier
 from .students.distilled import DistilledRegressor as DistilledRegressor
 from .students.linear import SoftLogistic as SoftLogistic

@@ -52,7 +52,7 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
     order = form.classes
     if teacher is not None:
         order = teacher.form.classes
-        answers, decided = _in_order(answers, form, teacher.form), _decisions_in_order(decided, form, teacher.form)
+        answers, decided = in_order_of(answers, form, teacher.form), _decisions_in_order(decided, form, teacher.form)
         of_teacher = teacher.form.check(teacher.answer(inputs), rows.count)
         of_teacher = of_teacher if form.task == "regression" else teacher.form.probabilities(of_teacher)
         teacher_decided = own_decisions(teacher, inputs, of_teacher, teacher.form)
@@ -171,7 +171,7 @@ def _probabilities_of_on(outputs: list[Any], classes: list[Any]) -> Floats:
     return np.column_stack(columns)
 
 
-def _in_order(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats:
+def in_order_of(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats:
     """The student's columns in the teacher's order."""
     if form.task != target.task and not {form.task, target.task} <= {"binary", "multiclass"}:
         raise LabelMismatch(
@@ -197,5 +197,5 @@ def _decisions_in_order(decided: Decisions | None, form: AnswerForm, target: Ans
     if decided is None:
         return None
     if form.task == "multilabel":
-        return _in_order(decided.astype(np.float64), form, target).astype(np.intp)
+        return in_order_of(decided.astype(np.float64), form, target).astype(np.intp)
     return target.codes(label_array(form.classes))[decided]

@@ -41,6 +41,7 @@ from tutelage.workflow.distillation.searching.rows import DevelopmentRows
 from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import arms_with_students, stored_students
+from tutelage.workflow.reference import write_reference
 
 TRAINING = ("tutelage", "numpy", "scipy", "scikit-learn", "optuna", "torch", "lightgbm")
 """Packages that draw settings and train students: another version may give other ones."""
@@ -123,6 +124,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge)
     found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, stages))
     write_student(folder, problem, drawn, shipped, seconds=found.seconds)
+    write_reference(folder.path, shipped.students[0], full.validation.rows)
     loading = how_to_load(folder, exports, problem.schema, text=isinstance(answered.test.rows, list))
     name = shipped.arm.name
     figures = figures_of(name, tested.answers[name], answered.test, problem.form, show_rows=plan.show_rows, loading=loading)

@@ -1,0 +1,38 @@
+"""What drift is measured against: counts of recorded rows and of a student's answers to them, beside the student."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.files import write_text
+from tutelage.core.records import dumps
+from tutelage.data.rows import as_rows
+from tutelage.evaluation.drift import REFERENCE, Profile, columns_of_rows, figures_of_answers
+from tutelage.exporters.subject.subject import subject_of
+from tutelage.students.cascade import confidence_of
+
+MOST_ROWS = 10_000
+
+
+def write_reference(folder: Path, student: Any, rows: Any) -> None:
+    """Write reference.json: the profile of at most `MOST_ROWS` rows, drawn among all, and of the student's answers to them.
+
+    Args:
+        folder: of the student.
+        student: fitted.
+        rows: that it was not trained on, as it takes them.
+    """
+    every = as_rows(rows)
+    if every.count > MOST_ROWS:
+        places = np.sort(np.random.default_rng(0).choice(every.count, MOST_ROWS, replace=False))
+        rows = every.take(places).part(0, MOST_ROWS)
+    subject, found = subject_of(student, rows)
+    names = [str(place) if one.name is None else one.name for place, one in enumerate(subject.inputs)]
+    columns = columns_of_rows(names, found.numbers, found.texts, [one.kind == "text" for one in subject.inputs])
+    form, answers = subject.form, subject.answers(found).values
+    confidence = None if form.task == "regression" else confidence_of(answers, form.task)
+    profile = Profile.of(columns, figures_of_answers(form.task, form.classes, answers, confidence))
+    write_text(folder / REFERENCE, dumps(profile.to_json()))

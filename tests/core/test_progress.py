@@ -18,7 +18,7 @@ def _frames(output):
     return [line for line in lines if line.strip()]
 
 
-def test_without_a_terminal_each_text_is_one_line_and_steps_print_nothing():
+def test_without_a_terminal_each_text_is_one_line_and_quick_steps_print_nothing():
     file, console = _screen(terminal=False)
     with progress_bar("waiting", 2, console=console) as bar:
         bar.describe("loss [0.5] of a long line " + "x" * 100)
@@ -92,3 +92,13 @@ def test_steps_that_were_stored_do_not_shorten_the_time_left():
     assert pace.seconds_left() == pytest.approx(3.0 * 28 - 2.0)
     now[0] += 100.0
     assert pace.seconds_left() == 0.0
+
+
+def test_long_work_without_a_terminal_shows_how_far_it_is_from_time_to_time(monkeypatch):
+    file, console = _screen(terminal=False)
+    monkeypatch.setattr("tutelage.core.progress.LINE_SECONDS", 0.0)
+    with progress_bar("", 3, console=console) as bar:
+        bar.describe("search ...")
+        for _ in range(3):
+            bar.advance()
+    assert file.getvalue() == "search ...\n  1 of 3\n  2 of 3\n"

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar if it is a terminal, otherwise one line for each message."""
+"""Progress on standard error: a bar if it is a terminal, otherwise one line for each message, and in long work one now and then."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+LINE_SECONDS = 30.0
+"""Time between lines about progress where there is no terminal."""
 STORED_SECONDS = 0.02
 """Steps that take less were done before, by a run that was stopped: they say nothing about the time of those that are left."""
 
@@ -77,10 +79,11 @@ def progress_bar(text: str, steps: int, *, console: Console | None = None) -> It
     from rich.text import Text
 
     screen = console or Console(stderr=True)
-    if not screen.is_terminal:
-        yield ProgressBar(_nothing, lambda line: screen.print(printable(line), markup=False, highlight=False, soft_wrap=True), _nothing)
-        return
     pace = Pace(steps)
+    if not screen.is_terminal:
+        lines = Lines(steps, pace, lambda line: screen.print(printable(line), markup=False, highlight=False, soft_wrap=True))
+        yield ProgressBar(lines.advance, lines.describe, _nothing)
+        return
 
     class TimeLeft(ProgressColumn):
         """The time left while there is some, at the end the time that it took."""
@@ -108,6 +111,27 @@ def progress_bar(text: str, steps: int, *, console: Console | None = None) -> It
             lambda line: progress.update(task, description=escape(printable(line))),
             lambda: progress.update(task, completed=steps),
         )
+
+
+class Lines:
+    """Progress where there is no terminal: each text on a line, and how far the steps are on another from time to time."""
+
+    def __init__(self, steps: int, pace: Pace, show: Callable[[str], None], clock: Callable[[], float] = monotonic) -> None:
+        self._steps, self._pace, self._show, self._clock = steps, pace, show, clock
+        self._done, self._shown = 0, clock()
+
+    def describe(self, line: str) -> None:
+        """Show a text."""
+        self._show(line)
+        self._shown = self._clock()
+
+    def advance(self) -> None:
+        """Count a step, and show how many there were if nothing was shown for a while."""
+        self._pace.step()
+        self._done += 1
+        if self._clock() - self._shown >= LINE_SECONDS and self._done < self._steps:
+            left = self._pace.seconds_left()
+            self.describe(f"  {self._done} of {self._steps}" + ("" if left is None else f", about {timedelta(seconds=int(left))} left"))
 
 
 class DisplayedStages(Stages):

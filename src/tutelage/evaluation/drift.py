@@ -170,7 +170,9 @@ class RecentRows:
             columns: (rows,) cells by name, of the columns of the profile.
             answers: (rows,) figures by name, of the answers of the profile.
         """
-        cells = {id(one): part[one.name] for bins, part in ((self.profile.columns, columns), (self.profile.answers, answers)) for one in bins}
+        cells = {
+            id(one): part[one.name] for bins, part in ((self.profile.columns, columns), (self.profile.answers, answers)) for one in bins
+        }
         counts = [one.count(cells[id(one)]) for one in self._bins]
         if self._in_block >= self._block_rows:
             self._blocks.append([np.zeros(len(one.counts), dtype=np.int64) for one in self._bins])
@@ -214,7 +216,9 @@ def columns_of_rows(names: Sequence[str], numbers: NDArray[Any], texts: NDArray[
     return found
 
 
-def figures_of_answers(task: str, classes: Sequence[Any], answers: NDArray[Any], confidence: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
+def figures_of_answers(
+    task: str, classes: Sequence[Any], answers: NDArray[Any], confidence: NDArray[Any] | None
+) -> dict[str, NDArray[Any]]:
     """The figures of answers by name, as profiles count them: decision and confidence, or the values.
 
     Args:

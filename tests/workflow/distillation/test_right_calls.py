@@ -117,3 +117,12 @@ def test_a_series_or_an_array_of_texts_is_a_list_of_texts(half_moons, tmp_path):
     expected = figures(half_moons.distill(tmp_path / "list", X=texts, **given))
     for name, rows in {"array": np.array(texts), "objects": np.array(texts, dtype=object), "series": pd.Series(texts)}.items():
         assert figures(half_moons.distill(tmp_path / name, X=rows, **given)) == expected
+
+
+def test_the_report_names_the_model_and_not_what_wraps_it(half_moons, tmp_path):
+    """A teacher that `as_teacher` wrapped is named by its model; a file by its name."""
+    from tutelage.workflow.distillation.distill import _title_of
+
+    tl.export(half_moons.teacher, tmp_path / "teacher.onnx", check_on=half_moons.X)
+    wrapped = tl.as_teacher(half_moons.teacher), tl.as_teacher(tmp_path / "teacher.onnx"), tmp_path / "teacher.onnx"
+    assert [_title_of(one) for one in wrapped] == [type(half_moons.teacher).__name__, "an ONNX file", "teacher.onnx"]

@@ -196,7 +196,7 @@ def distill(
     )
     problem = Problem(
         opened,
-        type(teacher).__name__,
+        _title_of(teacher),
         found.given,
         found.test,
         found.pool,
@@ -219,6 +219,14 @@ def distill(
     )
     folder = Path(tempfile.mkdtemp(prefix="tutelage-")) if into is None else checked_path("into", into)
     return distilled(problem, plan, folder, Stages())
+
+
+def _title_of(teacher: Any) -> str:
+    """What a teacher is called in the report: the name of its file, or the type of the model that it is."""
+    if isinstance(teacher, str | Path):
+        return Path(teacher).name
+    model = next((getattr(teacher, name) for name in ("estimator", "network") if hasattr(teacher, name)), teacher)
+    return "an ONNX file" if hasattr(model, "session") else type(model).__name__
 
 
 def parts_given(argument: str, value: Any, names: tuple[str, ...]) -> tuple[Any, ...]:

@@ -85,3 +85,9 @@ def test_a_plain_model_that_is_shipped_is_compared_with_the_best_of_the_teacher(
     names = ["labels", "answers", "plain model", "teacher"]
     pairs = [(a, b) for a, b, _ in questions(names, "answers", "plain model")]
     assert pairs == [("answers", "labels"), ("answers", "plain model"), ("plain model", "teacher")]
+
+
+def test_the_interval_of_a_share_ends_at_one():
+    found = measured({"answers": 0.99, "teacher": 0.99}, rows=30)
+    assert all(0.9 < found.interval(name).high <= 1.0 for name in ("answers", "teacher"))
+    assert any(found._interval(found.scores[name]["accuracy"]).high > 1.0 for name in ("answers", "teacher"))

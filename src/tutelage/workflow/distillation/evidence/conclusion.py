@@ -74,8 +74,11 @@ class Tested:
         return "beats" if (difference > 0) == (self.judge.metric in BETTER_IF_HIGHER) else "worse"
 
     def interval(self, name: str) -> Interval:
-        """Of the mean of the metric."""
-        scores = self.scores[name][self.judge.metric]
+        """Of the mean of the metric; a share lies within 0 and 1."""
+        found = self._interval(self.scores[name][self.judge.metric])
+        return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0)) if self.judge.metric == "accuracy" else found
+
+    def _interval(self, scores: Floats) -> Interval:
         if len(scores) > 1:
             return grand_mean_interval(scores, shared_rows=True, weights=self.weights)
         return mean_interval(scores[0], over="test rows") if self.weights is None else weighted_mean_interval(scores[0], self.weights)

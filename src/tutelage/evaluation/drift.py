@@ -170,16 +170,12 @@ class RecentRows:
             columns: (rows,) cells by name, of the columns of the profile.
             answers: (rows,) figures by name, of the answers of the profile.
         """
-        cells = {
-            id(one): part[one.name] for bins, part in ((self.profile.columns, columns), (self.profile.answers, answers)) for one in bins
-        }
-        counts = [one.count(cells[id(one)]) for one in self._bins]
+        counts = [*Profile.counts_of(self.profile.columns, columns), *Profile.counts_of(self.profile.answers, answers)]
         if self._in_block >= self._block_rows:
-            self._blocks.append([np.zeros(len(one.counts), dtype=np.int64) for one in self._bins])
+            self._blocks.append([np.zeros_like(count) for count in counts])
             self._in_block = 0
-        for total, count in zip(self._blocks[-1], counts, strict=True):
-            total += count
-        self._in_block += int(counts[0].sum()) if counts else 0
+        self._blocks[-1] = [total + count for total, count in zip(self._blocks[-1], counts, strict=True)]
+        self._in_block += int(counts[0].sum())
 
     @property
     def count(self) -> int:

@@ -46,7 +46,9 @@ def thresholds() -> Floats:
     return tested
 
 
-def learn_then_test(confidence: Floats, student_wrong: Floats, teacher_wrong: Floats, *, target: float, delta: float, over: Over) -> Chosen:
+def learn_then_test(
+    confidence: Floats, student_wrong: NDArray[np.bool_], teacher_wrong: NDArray[np.bool_], *, target: float, delta: float, over: Over
+) -> Chosen:
     """The lowest threshold at which at least `target` of the answers are right, with probability 1 - `delta` over calibration rows.
 
     For each threshold, the hypothesis that the rate of right answers lies below the target is tested by the exact binomial test; a
@@ -74,7 +76,7 @@ def learn_then_test(confidence: Floats, student_wrong: Floats, teacher_wrong: Fl
     of_teacher = int(teacher_wrong.sum()) - np.append(0, np.cumsum(teacher_wrong[order]))[answered].astype(np.int64)
     wrong = of_student + of_teacher if over == "all" else of_student
     count = np.full(len(tested), len(confidence)) if over == "all" else answered
-    p_values = stats.binom.cdf(wrong, count, 1 - target)  # 1 where the student answers nothing
+    p_values = np.asarray(stats.binom.cdf(wrong, count, 1 - target))  # 1 where the student answers nothing
     found = _last_rejected(p_values, delta, np.searchsorted(1 - tested, STARTS[:1] if over == "all" else STARTS))
     if found is None:
         return Chosen(np.inf, len(confidence), 0, int(teacher_wrong.sum()) if over == "all" else 0, len(confidence) if over == "all" else 0)

@@ -196,5 +196,5 @@ def confidence_of(probabilities: Floats, task: str) -> Floats:
 
 def _differ(aligned: AlignedAnswers, of: Literal["student", "teacher"], against: Against) -> NDArray[np.bool_]:
     """(rows,) whether the decisions of one differ from what is right, for several labels in any."""
-    different = np.asarray(aligned.decided(of) != aligned.decided(against))
-    return different.any(axis=1) if different.ndim == 2 else different
+    different: NDArray[np.bool_] = np.not_equal(aligned.decided(of), aligned.decided(against))
+    return np.asarray(different.any(axis=1)) if different.ndim == 2 else different

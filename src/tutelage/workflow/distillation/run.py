@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing
 
 from tutelage.checks.findings import Preflight
@@ -72,7 +74,9 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
             with stages.stage("finished before, its results are read"):
                 return finished
         folder.check_versions({name: one for name, one in environment(*TRAINING).items() if name in ("python", *TRAINING)})
-        found = _distilled(problem, drawn, plan, folder, stages)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges students whose training ended early
+            found = _distilled(problem, drawn, plan, folder, stages)
         track(found, into)
         return found
 

@@ -49,7 +49,10 @@ def test_a_control_that_is_the_best_of_its_search_is_trained_once(distilled, tmp
     record = distilled()
     assert record.arm("untuned").test == record.arm("answers").test
     stored = sorted(path.name for path in (tmp_path / "run" / "students").iterdir())
-    assert [name for name in stored if name.startswith(("answers_", "untuned_"))] == ["answers_tree_0_seed0.skops", "answers_tree_0_seed1.skops"]
+    assert [name for name in stored if name.startswith(("answers_", "untuned_"))] == [
+        "answers_tree_0_seed0.skops",
+        "answers_tree_0_seed1.skops",
+    ]
 
 
 def test_an_arm_that_fails_at_a_later_seed_is_left_out(distilled, monkeypatch):

@@ -83,7 +83,7 @@ def test_the_rows_themselves_show_no_shift_and_others_do(table, tmp_path):
     answers = student.predict_proba(frame)
     for add, low, high in ((0.0, 0.0, 1e-9), (20.0, 1.0, 50.0)):
         recent = RecentRows(profile)
-        columns = columns_of_rows(("age", "city", "since"), numbers + [add, 0], texts, (False, True, False))
+        columns = columns_of_rows(("age", "city", "since"), numbers + np.array([add, 0.0]), texts, (False, True, False))
         recent.see(columns, figures_of_answers("binary", (False, True), answers, answers.max(axis=1)))
         found, of_answers = recent.shifts()
         assert low <= found["age"] <= high

@@ -18,7 +18,7 @@ from tutelage.data.schema import Schema, columns_of, select_columns, table_of
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.exporters.subject.student_answers import Answers, ask_rows, check_width, column_names, form_of, named_columns
-from tutelage.exporters.subject.threshold import student_of
+from tutelage.exporters.subject.threshold import student_to_write
 from tutelage.students.cascade import Guarantee
 from tutelage.students.columns import Numbers
 
@@ -93,7 +93,7 @@ def subject_of(student: Any, check_on: Any) -> tuple[Subject, CheckRows]:
         BadInput: columns that the student lacks, or cells of another type; or the student of a cascade may answer no row. ShapeError: no
             rows, no (rows, ...) array, or another number of columns.
     """
-    student, guarantee = student_of(student)
+    student, guarantee = student_to_write(student)
     subject, rows = _opened(student, check_on)
     return replace(subject, guarantee=guarantee), rows
 

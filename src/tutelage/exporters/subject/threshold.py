@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.students.cascade import Cascade, Guarantee, confidence_of
+from tutelage.students.cascades.models import student_of
+from tutelage.students.saved.cascades import AbsentTeacher
 from tutelage.teachers.adapt import as_teacher
 
 _RATES = {
@@ -26,13 +28,12 @@ def with_threshold(student: Any, guarantee: Guarantee, teacher: Any = None) -> C
     Args:
         student: fitted.
         guarantee: what its calibration proved.
-        teacher: that of the calibration; None for a cascade that is only exported.
+        teacher: that of the calibration, whose most probable classes it was about; None for a cascade without it.
     """
     found = Cascade(student, teacher, target=guarantee.target, delta=guarantee.delta, against=guarantee.against, over=guarantee.over)
-    found.student_, found.guarantee_ = as_teacher(student), guarantee
-    if teacher is not None:
-        found.teacher_ = as_teacher(teacher)
-    return found
+    opened = as_teacher(student)
+    behind = AbsentTeacher(opened.form.as_kind("probabilities"), guarantee.teacher) if teacher is None else as_teacher(teacher)
+    return found.calibrated(student_of(opened, behind), behind, guarantee, recorded=True)
 
 
 def with_any_threshold(student: Any, teacher: str) -> Cascade:
@@ -46,7 +47,7 @@ def with_any_threshold(student: Any, teacher: str) -> Cascade:
     return with_threshold(student, Guarantee(longest, longest, longest, "teacher", "student", *(10**7,) * 4, teacher))
 
 
-def student_of(given: Any) -> tuple[Any, Guarantee | None]:
+def student_to_write(given: Any) -> tuple[Any, Guarantee | None]:
     """The student that a file is written of, and the guarantee of its threshold; None unless it is part of a cascade.
 
     Raises:

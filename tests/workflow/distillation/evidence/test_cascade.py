@@ -115,7 +115,7 @@ def test_the_threshold_is_that_of_learn_then_test_on_the_calibration_rows():
     found, one, calibration, _ = found_for()
     answers = one.students[0].answer(calibration.rows)
     wrong = answers.argmax(axis=1) != calibration.answers.argmax(axis=1)
-    expected = learn_then_test(answers.max(axis=1), wrong, np.zeros_like(wrong), target=0.95, delta=0.05, over="all")
+    expected = learn_then_test(answers.max(axis=1), wrong, None, target=0.95, delta=0.05, over="all")
     assert found.guarantee["threshold"] == expected.threshold
     assert (found.guarantee["rows"], found.guarantee["answered"], found.guarantee["wrong"]) == (1000, expected.answered, expected.wrong)
     assert (found.guarantee["target"], found.guarantee["against"], found.guarantee["over"]) == (0.95, "teacher", "all")

@@ -52,7 +52,8 @@ class Beside:
         """
         target = self.target if target is None else target
         confidence, wrong = confidence_of(answers, self.form.task), self.differs(answers, part)
-        found = learn_then_test(confidence, wrong, np.zeros_like(wrong), target=target, delta=DELTA, over="all")
+        found = learn_then_test(confidence, wrong, None, target=target, delta=DELTA, over="all")
+        assert found is not None  # noqa: S101 - the teacher alone is always right
         return Guarantee(
             threshold=found.threshold if found.answered else None,
             target=target,

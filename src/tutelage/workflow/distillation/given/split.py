@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.data.row_names import Names
+from tutelage.evaluation.risk_control import least_rows
 from tutelage.workflow.distillation.given.class_weights import class_weights_of, row_weights
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 
@@ -179,7 +179,7 @@ def _check_calibration(found: Split, target: float | None) -> None:
     Raises:
         BadInput: they are.
     """
-    least = 0 if target is None else math.ceil(math.log(DELTA) / math.log(target))
+    least = 0 if target is None else least_rows(target, DELTA, "all")
     if target is not None and len(found.independent) < least:
         raise BadInput(
             f"there are {len(found.independent):,} rows to calibrate a cascade on; {100 * target:g} % can be guaranteed from {least:,} on. "

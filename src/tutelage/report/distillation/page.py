@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.report.distillation.cascade import cascade_chart, cascade_of
 from tutelage.report.distillation.charts import arms_chart, cost_chart, curve_chart, reliability_chart, trials_chart
 from tutelage.report.distillation.figures import Figures
 from tutelage.report.distillation.records import DistillationRecord
@@ -32,6 +33,8 @@ def render_distillation(record: DistillationRecord, figures: Figures) -> str:
         figures=figures,
         view=view,
         cost_chart=Drawn(cost_chart(record)),
+        cascade=cascade_of(record),
+        cascade_chart=Drawn(cascade_chart(record)),
         trials_chart=Drawn(trials_chart(record)),
         curve_chart=Drawn(curve_chart(record)),
         arms_chart=Drawn(arms_chart(record)),

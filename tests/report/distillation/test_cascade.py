@@ -51,7 +51,7 @@ def test_a_rate_that_is_not_attained_is_said_with_how_far(refused):
 def test_the_answer_holds_a_sentence_about_it(cascade, binary):
     assert cascade.answer == (
         f"{binary.answer} With the teacher for the rows that it is unsure of, it answers 61 % of the test rows itself, and 99.17 % of all "
-        "answers are the teacher's; 99 % are guaranteed with probability 95 %."
+        "answers are the teacher's (95 %: 97.2 to 100.0); 99 % are guaranteed with probability 95 %."
     )
 
 
@@ -63,6 +63,12 @@ def test_the_chart_marks_the_teacher_the_target_and_the_threshold(cascade, refus
         assert "99 % asked for" in chart
         assert 'class="curve chosen"' in chart
     assert "<title>threshold 0.695: 61 % by the student, 99.17 % agree</title>" in cascade_chart(cascade)
+
+
+def test_a_student_that_may_answer_everything_has_no_teacher_to_ask(cascade):
+    everything = {**cascade.cascade.guarantee, "threshold": 0.0}
+    view = cascade_of(replace(cascade, cascade=replace(cascade.cascade, guarantee=everything)))
+    assert view.guarantee.startswith("The student answers every row, and leaves none to the teacher. With probability 95 %")
 
 
 def test_a_student_alone_has_no_section(binary, figures):

@@ -9,6 +9,8 @@ from tutelage.report.distillation.words import how_far, percent
 from tutelage.report.svg import NARROW, Drawing, Scale, axes, both
 from tutelage.report.words import microseconds
 
+CLOSE = 0.9995
+
 
 @dataclass(frozen=True)
 class CascadeView:
@@ -53,8 +55,9 @@ def _guarantee(found: CascadeResult) -> str:
             f"No student may answer on its own at {rate}, with probability {sure}: {how_far(found)}. The files of the student have no "
             "threshold."
         )
+    which = f"rows of a confidence of at least {threshold_text(said['threshold'])}, and leaves the others to the teacher"
     return (
-        f"The student answers rows of a confidence of at least {said['threshold']:.4g}, and leaves the others to the teacher. With "
+        f"The student answers {which if said['threshold'] else 'every row, and leaves none to the teacher'}. With "
         f"probability {sure}, at least {rate} of all answers are then the teacher's, proven on {said['rows']:,} calibration rows that "
         f"trained and chose nothing ({said['answered']:,} answered by the student, {said['wrong']:,} of them otherwise than by the "
         "teacher). It holds for rows like those, and not for rows that come from elsewhere."
@@ -76,11 +79,21 @@ def _rate(rate: Rate) -> str:
     return f"{percent(rate.value)} ({100 * rate.interval.low:.1f} to {100 * rate.interval.high:.1f})"
 
 
+def threshold_text(threshold: float) -> str:
+    """A threshold, by its distance from 1 where it is close to that.
+
+    Example:
+        >>> threshold_text(0.64167), threshold_text(0.99999751)
+        ('0.6417', '1 - 2.5e-06')
+    """
+    return f"{threshold:.4g}" if threshold < CLOSE else f"1 - {1 - threshold:.2g}"
+
+
 def _cells(one: CascadePoint) -> tuple[str, ...]:
     """One rate as the cells of a table."""
     return (
         percent(one.target or 0.0),
-        "none" if one.threshold is None else f"{one.threshold:.4g}",
+        "none" if one.threshold is None else threshold_text(one.threshold),
         percent(one.coverage),
         percent(one.agreement),
         "-" if one.own_agreement is None else percent(one.own_agreement),
@@ -104,7 +117,7 @@ def cascade_chart(record: DistillationRecord) -> str:
         y = Scale.over([*(up for _, up in points), target, 100.0], drawing.height - 46, 34)
         axes(drawing, x, y, x_name="test rows that the student answers, %", y_name="answers that are the teacher's, %")
         drawing.line([(x.start, y(target)), (x.end, y(target))], "limit")
-        drawing.text(x.end, y(target) + 14, f"{percent(target / 100)} asked for", "limit-name", anchor="end")
+        drawing.text(x.start + 8, y(target) + 14, f"{percent(target / 100)} asked for", "limit-name")
         drawing.line([(x(across), y(up)) for across, up in points], "curve chosen")
         drawing.mark(x(0), y(100), 5.5, "teacher", "the teacher alone")
         for one in found.targets:
@@ -113,7 +126,8 @@ def cascade_chart(record: DistillationRecord) -> str:
                 drawing.circle(x(100 * one.coverage), y(100 * one.agreement), 3, "trial", title)
         if found.attained:
             title = (
-                f"threshold {found.guarantee['threshold']:.4g}: {percent(chosen)} by the student, {percent(found.agreement.value)} agree"
+                f"threshold {threshold_text(found.guarantee['threshold'])}: {percent(chosen)} by the student, "
+                f"{percent(found.agreement.value)} agree"
             )
             drawing.mark(x(100 * chosen), y(100 * found.agreement.value), 6, "chosen", title)
         return drawing

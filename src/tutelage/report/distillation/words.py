@@ -184,8 +184,8 @@ def _about_cascade(record: DistillationRecord) -> list[str]:
         return [f"No student may answer on its own at {rate}: {how_far(found)}."]
     return [
         f"With the teacher for the rows that it is unsure of, it answers {percent(found.coverage.value)} of the test rows itself, and "
-        f"{percent(found.agreement.value)} of all answers are the teacher's; {rate} are guaranteed with probability "
-        f"{percent(1 - found.guarantee['delta'])}."
+        f"{percent(found.agreement.value)} of all answers are the teacher's (95 %: {100 * found.agreement.interval.low:.1f} to "
+        f"{100 * found.agreement.interval.high:.1f}); {rate} are guaranteed with probability {percent(1 - found.guarantee['delta'])}."
     ]
 
 

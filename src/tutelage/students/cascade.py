@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arguments import choice, number
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.hashing import content_hash
@@ -185,13 +185,6 @@ class Cascade(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.teacher_.form.task == "multilabel":
             return np.asarray(answers > 0.5, dtype=np.intp)
         return np.asarray(self.classes_[answers.argmax(axis=1)])
-
-
-def confidence_of(probabilities: Floats, task: str) -> Floats:
-    """(rows,) the probability of the decision; of several labels, that of the least certain one."""
-    if task == "multilabel":
-        return np.asarray(np.maximum(probabilities, 1 - probabilities).min(axis=1))
-    return np.asarray(probabilities.max(axis=1))
 
 
 def _differ(aligned: AlignedAnswers, of: Literal["student", "teacher"], against: Against) -> NDArray[np.bool_]:

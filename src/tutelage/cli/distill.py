@@ -85,7 +85,11 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option("--time", metavar="COLUMN", help="Column that orders the rows in time; the latest are tested on.")
 @click.option("--export", "formats", metavar="FORMATS", help="Formats, separated by commas: onnx,c,...  [default: onnx]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all random draws.")
-@click.option("--show-rows", is_flag=True, help="Show the rows on which student and teacher disagree most in the report.")
+@click.option(
+    "--show-rows",
+    is_flag=True,
+    help="Show rows in the report: those on which student and teacher disagree most, and some to try the student on.",
+)
 @click.option(
     "--cascade",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),

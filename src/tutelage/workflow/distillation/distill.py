@@ -30,7 +30,7 @@ from tutelage.workflow.distillation.given.class_weights import checked_class_wei
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
-from tutelage.workflow.distillation.reporting.write import stored_figures
+from tutelage.workflow.distillation.reporting.write import stored_figures, stored_playground
 from tutelage.workflow.distillation.run import distillation
 from tutelage.workflow.train import open_trained
 
@@ -118,7 +118,7 @@ class Distillation:
         Raises:
             CannotWrite: the file cannot be written. DamagedFile: the folder was changed.
         """
-        page = render_distillation(self.record, stored_figures(self.folder))
+        page = render_distillation(self.record, stored_figures(self.folder), stored_playground(self.folder))
         target = checked_path("path", path)
         check_file_place(target)
         write_text(target, page)
@@ -185,7 +185,8 @@ def distill(
         times: (rows,) when each row was seen; the latest are tested on, with groups those that end latest.
         export: formats of the student's files, "onnx" if not given; the first is measured against the limits.
         seed: of the split and all random draws.
-        show_rows: show the rows on which student and teacher disagree most in the report; otherwise it holds counts only.
+        show_rows: show the rows on which student and teacher disagree most in the report, and some to try the student on; otherwise it
+            holds no row.
         cascade: such as 0.99, for a student that leaves the rows it is unsure of to the teacher: with probability 95 %, at least this
             share of all answers are the teacher's. A fifth of the rows that are not tested on is held back to calibrate from which
             confidence on the student answers; the student is chosen by the latency of both together, and its files say which rows it

@@ -41,6 +41,7 @@ from tutelage.workflow.distillation.reporting.pictures import figures_of
 from tutelage.workflow.distillation.reporting.record import Evidence, Measured, record_of
 from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
 from tutelage.workflow.distillation.reporting.tracking import track
+from tutelage.workflow.distillation.reporting.trying import playground_of_run
 from tutelage.workflow.distillation.reporting.write import write_report
 from tutelage.workflow.distillation.searching.arms import arms_of
 from tutelage.workflow.distillation.searching.rows import DevelopmentRows
@@ -138,7 +139,10 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     loading = how_to_load(folder, exports, problem.schema, text=isinstance(answered.test.rows, list))
     name = shipped.arm.name
     figures = figures_of(name, tested.answers[name], answered.test, problem.form, show_rows=plan.show_rows, loading=loading)
-    write_report(folder, found, figures)
+    playground = playground_of_run(
+        shipped.students[0], full.train.rows, answered.test, problem.form, disagreements=figures.shown, show_rows=plan.show_rows
+    )
+    write_report(folder, found, figures, playground)
     write_record(folder, found)  # the last file: a folder that has it is finished
     return found
 

@@ -28,7 +28,7 @@ from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.evaluate import CALIBRATION, DEVELOPMENT, POOL, SPLIT
 from tutelage.workflow.train import STUDENT_FILE, file_entry, row_shape
 
-RESULTS, FIGURES, PAGE = "results.json", "figures.json", "report.html"
+RESULTS, FIGURES, PLAYGROUND, PAGE = "results.json", "figures.json", "playground.json", "report.html"
 
 
 def write_student(folder: RunFolder, problem: Problem, split: Split, chosen: Finalists, found: DistillationRecord) -> None:
@@ -132,7 +132,7 @@ def finished_record(folder: RunFolder, plan: Plan) -> DistillationRecord | None:
     whole = all(name in written and folder.has(name) and sha256_of(folder.path / name) == written[name] for name in asked)
     asked_for = {"seeds": plan.seeds, "rows_shown": plan.show_rows}
     as_asked = all(found.options.get(name) == value for name, value in asked_for.items())
-    return found if whole and as_asked and all(map(folder.has, (PAGE, FIGURES))) else None
+    return found if whole and as_asked and all(map(folder.has, (PAGE, FIGURES, PLAYGROUND))) else None
 
 
 def _rows_in_memory(problem: Problem) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 import tutelage as tl
+from tutelage.core.arrays import confidence_of
 from tutelage.core.errors import BadInput, ParityError
 from tutelage.exporters.export import TARGETS, export, shipped_size
 from tutelage.exporters.proof import edge_cases
 from tutelage.exporters.subject.threshold import with_any_threshold, with_threshold
-from tutelage.students.cascade import Cascade, Guarantee, confidence_of
+from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.columns import with_columns
 
 RNG = np.random.default_rng(0)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.errors import BadInput, ParityError
 from tutelage.core.records import Parity
 from tutelage.exporters.program.operations import Category, OnnxPart
@@ -21,7 +21,6 @@ from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
 from tutelage.exporters.subject.threshold import deferred_rows
-from tutelage.students.cascade import confidence_of
 
 TOLERANCE = 1e-5
 """Largest allowed difference of a probability; of a value, relative to the larger of itself and the size of ordinary answers."""

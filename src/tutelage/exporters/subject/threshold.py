@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.errors import BadInput
-from tutelage.students.cascade import Cascade, Guarantee, confidence_of
+from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.cascades.models import student_of
 from tutelage.students.saved.cascades import AbsentTeacher
 from tutelage.teachers.adapt import as_teacher

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.records import Interval, Latency
 from tutelage.evaluation.intervals import proportion_interval
 from tutelage.evaluation.risk_control import coverage_curve, learn_then_test
 from tutelage.report.distillation.records import KINDS, TEACHER, CascadePoint, CascadeResult, Rate
 from tutelage.report.words import microseconds
-from tutelage.students.cascade import Guarantee, confidence_of
+from tutelage.students.cascade import Guarantee
 from tutelage.workflow.distillation.evidence.conclusion import Tested
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.given.answered import Answered

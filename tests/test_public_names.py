@@ -12,7 +12,7 @@ import pytest
 
 import tutelage
 
-NAMESPACES = ("", "losses", "losses.functional", "transfer", "metrics", "displays", "teachers", "training")
+NAMESPACES = ("", "losses", "losses.functional", "transfer", "metrics", "displays", "teachers", "training", "serving")
 
 
 def listed(namespace: str) -> dict[str, str]:
@@ -119,6 +119,7 @@ def test_the_public_list_is_this():
             "record",
             "relabelled",
             "save_student",
+            "serving",
             "soften",
             "sweep",
             "teachers",

@@ -18,6 +18,7 @@ NAMESPACES = (
     "tutelage.displays",
     "tutelage.teachers",
     "tutelage.training",
+    "tutelage.serving",
 )
 
 

@@ -2,6 +2,7 @@
 from . import displays as displays
 from . import losses as losses
 from . import metrics as metrics
+from . import serving as serving
 from . import teachers as teachers
 from . import training as training
 from . import transfer as transfer

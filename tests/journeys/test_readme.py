@@ -42,7 +42,7 @@ def test_every_command_and_option_it_names_exists():
         set(commands)
         == set(cli.commands)
         == {
-            *("distill", "predict", "compare"),
+            *("distill", "predict", "compare", "serve"),
             *("preflight", "record", "train", "evaluate", "export", "bench", "run"),
         }
     )

@@ -15,9 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tutelage as tl
+from tutelage.core.arrays import confidence_of
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.evaluation.own_decisions import own_decisions
-from tutelage.students.cascade import Cascade, confidence_of
+from tutelage.students.cascade import Cascade
 from tutelage.students.checked import NotFitted
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.multilabel import PerLabel

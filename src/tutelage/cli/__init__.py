@@ -26,6 +26,7 @@ from tutelage.cli.predict import predict
 from tutelage.cli.preflight import preflight
 from tutelage.cli.record import record
 from tutelage.cli.run import run
+from tutelage.cli.serve import serve
 from tutelage.cli.settings import with_settings
 from tutelage.cli.train import train
 from tutelage.core.errors import BadInput, TutelageError
@@ -46,7 +47,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (distill, predict, preflight, record, train, evaluate, compare, export, bench, run):
+for command in (distill, predict, preflight, record, train, evaluate, compare, export, serve, bench, run):
     cli.add_command(with_settings(command))
 
 

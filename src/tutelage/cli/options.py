@@ -148,7 +148,7 @@ def _value(text: str) -> Any:
         return text
 
 
-TEACHER_OPTIONS = (
+MODEL_OPTIONS = (
     click.option("--trust", is_flag=True, help="Load a pickle or a skops file with unknown types; both can execute arbitrary code."),
     click.option(
         "--classes",
@@ -165,6 +165,10 @@ TEACHER_OPTIONS = (
         metavar="TEXT",
         help="Identifies a teacher that calls a service or holds what cannot be read; change it whenever its answers change.",
     ),
+)
+"""Options that describe a model as a teacher."""
+TEACHER_OPTIONS = (
+    *MODEL_OPTIONS,
     click.option("--answers", multiple=True, metavar="COLUMN", help="Log only: the column of answers; repeat it for one column per class."),
     click.option(
         "--content",
@@ -209,7 +213,7 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
             options = {name: value for name, value in options.items() if source_of(name) is not ParameterSource.DEFAULT_MAP}
         return command(source=SourceOptions(**options), **given)
 
-    return _with(gathered, TEACHER_OPTIONS)
+    return add_options(TEACHER_OPTIONS)(gathered)
 
 
 def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -219,13 +223,18 @@ def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def gathered(*, data: tuple[Path, ...], truth: Any, drop: Any, text: str | None, dtype: Sequence[str], **given: Any) -> Any:
         return command(given_rows=RowsOptions(data, truth, drop, text, dict(map(column_type, dtype))), **given)
 
-    return _with(gathered, (data_option, truth_option, drop_option, text_option, dtype_option))
+    return add_options((data_option, truth_option, drop_option, text_option, dtype_option))(gathered)
 
 
-def _with(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> Callable[..., Any]:
-    for option in reversed(options):
-        command = option(command)
-    return command
+def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add options to a command, in this order."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 OPTION_ARGUMENTS = (

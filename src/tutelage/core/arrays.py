@@ -79,6 +79,18 @@ def sigmoid(logits: ArrayLike) -> Floats:
     return np.asarray(expit(z))
 
 
+def confidence_of(probabilities: Floats, task: str) -> Floats:
+    """The confidence of answers, (rows,): the probability of the decision; of several labels, that of the least certain one.
+
+    Args:
+        probabilities: (rows, classes).
+        task: of a classifier.
+    """
+    if task == "multilabel":
+        return np.asarray(np.maximum(probabilities, 1 - probabilities).min(axis=1))
+    return np.asarray(probabilities.max(axis=1))
+
+
 def one_hot(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
     """One-hot encoding: (rows,) integers in [0, classes) -> (rows, classes) probabilities in {0, 1}.
 

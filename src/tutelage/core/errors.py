@@ -100,6 +100,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "accelerate": ("accelerate",),
     "track": ("mlflow",),
     "distill": ("optuna", "huggingface_hub"),
+    "serve": ("fastapi", "httptools", "onnxruntime", "prometheus_client", "uvicorn"),
 }
 
 

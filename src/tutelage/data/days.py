@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Any
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.data.cells import is_missing
+from tutelage.data.tables.column_types import DATE, DURATION, MOMENT, ZONED
 
 DAY = 86_400e6
 """Microseconds of a day."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATES, _DURATIONS = re.compile(f"{DATE}|{MOMENT}|{ZONED}"), re.compile(DURATION)
 
 
 def days_of(column: Any) -> NDArray[np.float64] | None:
@@ -40,3 +44,28 @@ def holds_times(column: Any) -> bool:
     """Whether all objects in a series of narwhals are dates or moments, or all durations."""
     cells = [cell for cell in column.to_list() if not is_missing(cell)]
     return bool(cells) and any(all(isinstance(cell, kind) for cell in cells) for kind in (date, timedelta))
+
+
+def days_of_text(text: str, kind: Literal["date", "duration"]) -> float:
+    """The number of days that one text stands for, spelt as in the files of a table.
+
+    Args:
+        text: such as "2026-03-01", "2026-03-01T12:30:00Z" or "1 days 02:00:00".
+        kind: "date", also a time on a date, or "duration".
+
+    Raises:
+        ValueError: another spelling, or a day that does not exist.
+
+    Example:
+        >>> days_of_text("1970-01-02 12:00", "date"), days_of_text("2 days", "duration")
+        (1.5, 2.0)
+    """
+    found = (_DATES if kind == "date" else _DURATIONS).fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    if kind == "date":
+        moment = datetime.fromisoformat(re.sub(r" ?UTC$", "Z", text))
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // timedelta(microseconds=1) / DAY
+    parts = (float(found[name] or 0) * unit for name, unit in (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1)))
+    return round(sum(parts) * 1e6) / DAY

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arguments import choice, number
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.hashing import content_hash
@@ -342,13 +342,6 @@ class Cascade(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         form = self._teacher_form
         own = None if self.recorded_ else decided_by(self.teacher_, "decide", inputs, count, form)
         return decisions(as_distributions(self._of_teacher(inputs, count), form.task)) if own is None else own
-
-
-def confidence_of(probabilities: Floats, task: str) -> Floats:
-    """(rows,) the probability of the decision; of several labels, that of the least certain one."""
-    if task == "multilabel":
-        return np.asarray(np.maximum(probabilities, 1 - probabilities).min(axis=1))
-    return np.asarray(probabilities.max(axis=1))
 
 
 def _part(rows: Rows, places: NDArray[np.intp]) -> Any:

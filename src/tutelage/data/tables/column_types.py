@@ -26,11 +26,11 @@ NUMBER = r"^[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?|[
 _CODE = r"^([+-]?0[0-9xX].*|\+[0-9]{7,}|[0-9]+[eE][0-9]+)$"
 """Texts that are not numbers although they could be read as such: a padded number, a telephone number, a code such as 12e5."""
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
-_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
-_MOMENT = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}$"
-_ZONED = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME} ?(Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}})$"
-_DURATION = r"^(?P<days>-?[0-9]+) days?(?:,? [+]?(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{2}):(?P<seconds>[0-9]{2}(?:[.][0-9]{1,9})?))?$"
+MOMENT = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}$"
+ZONED = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME} ?(Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}})$"
+DURATION = r"^(?P<days>-?[0-9]+) days?(?:,? [+]?(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{2}):(?P<seconds>[0-9]{2}(?:[.][0-9]{1,9})?))?$"
 
 
 def type_of(arrow_type: Any) -> ColumnType | None:
@@ -255,9 +255,9 @@ def _dates(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if _sample_matches(column, _DATE):
+    if _sample_matches(column, DATE):
         return _cast(column, pa.date32())
-    for pattern, zone in ((_MOMENT, None), (_ZONED, "UTC")):
+    for pattern, zone in ((MOMENT, None), (ZONED, "UTC")):
         if _sample_matches(column, pattern):
             kinds = pa.timestamp("us", zone), pa.timestamp("ns", zone)
             found = _cast(column, *kinds)
@@ -270,9 +270,9 @@ def _durations(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not _all_match(column, _DURATION):
+    if not _all_match(column, DURATION):
         return None
-    parts = pc.extract_regex(column, _DURATION)
+    parts = pc.extract_regex(column, DURATION)
     seconds: Any = 0
     for name, unit in (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
         texts = pc.struct_field(parts, name)

@@ -228,7 +228,7 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
     fingerprint = f"onnx:{digest_of(content, files)}"
     if model.producer_name == PRODUCER:
         described = FileDescription.from_metadata({entry.key: entry.value for entry in model.metadata_props})
-        _check_graph(session, described, _name_of(source))
+        check_graph(session, described, _name_of(source))
         output = session.get_outputs()[0].name
         return OnnxTeacher(session, _agreeing(described.form, declared), output, fingerprint, described.columns)
     labels = _class_labels(model.graph)
@@ -237,7 +237,7 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
     return OnnxTeacher(session, form, output, fingerprint, of_classifier=labels is not None)
 
 
-def _check_graph(session: Any, described: FileDescription, name: str) -> None:
+def check_graph(session: Any, described: FileDescription, name: str) -> None:
     """Refuse a graph that does not have the inputs and outputs that its description names.
 
     Raises:
@@ -254,6 +254,7 @@ def _check_graph(session: Any, described: FileDescription, name: str) -> None:
         or form.kind != ("values" if form.task == "regression" else "probabilities")
         or (width is not None and taken != width)
         or (form.task != "regression" and answers != len(form.classes))
+        or (described.cascade is None) != all(one.name != "deferred" for one in outputs)
     ):
         raise DamagedFile(f"the inputs and outputs of {name} are not those that it describes. Export the student again.")
 

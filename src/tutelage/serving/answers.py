@@ -1,0 +1,100 @@
+"""Answers as JSON values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tutelage.core.answers import AnswerForm
+from tutelage.serving.model import Answered
+
+
+class AnswersAsJson:
+    """Renders answers.
+
+    Args:
+        form: of the answers.
+        defers: whether the student leaves rows to a teacher.
+
+    Example:
+        >>> import numpy as np
+        >>> from tutelage.core.answers import of_classes
+        >>> as_json = AnswersAsJson(of_classes("probabilities", ("no", "yes")), defers=False)
+        >>> as_json(Answered.of(np.array([[0.25, 0.75]]), np.array([0.75])))
+        [{'prediction': 'yes', 'probabilities': {'no': 0.25, 'yes': 0.75}, 'confidence': 0.75, 'answered_by': 'student'}]
+    """
+
+    def __init__(self, form: AnswerForm, *, defers: bool) -> None:
+        self.form = form
+        self.names = names_of(form.classes)
+        self.defers = defers
+
+    def __call__(self, answered: Answered) -> list[dict[str, Any]]:
+        """One object a row, whose keys `schema` describes."""
+        if self.form.task == "regression":
+            values = answered.values.tolist()
+            return [{"prediction": row[0] if len(row) == 1 else row, "answered_by": "student"} for row in values]
+        decided = self._decided(answered)
+        confidence = answered.confidence.tolist()
+        found = [
+            {
+                "prediction": decision,
+                "probabilities": dict(zip(self.names, row, strict=True)),
+                "confidence": sure,
+                "answered_by": "student",
+            }
+            for decision, row, sure in zip(decided, answered.values.tolist(), confidence, strict=True)
+        ]
+        if self.defers:
+            for answer, deferred in zip(found, answered.deferred.tolist(), strict=True):
+                answer["deferred"] = deferred
+        for place in answered.by_teacher.nonzero()[0].tolist():
+            found[place]["answered_by"] = "teacher"
+        return found
+
+    def _decided(self, answered: Answered) -> list[Any]:
+        classes = self.form.classes
+        if self.form.task == "multilabel":
+            return [[label for label, p in zip(classes, row, strict=True) if p > 0.5] for row in answered.values.tolist()]
+        return [classes[place] for place in answered.values.argmax(axis=1).tolist()]
+
+    def schema(self, outputs: int) -> dict[str, Any]:
+        """The JSON schema of one answer; `outputs` is the number of values that a student of values gives."""
+        by = {"type": "string", "enum": ["student", "teacher"] if self.defers else ["student"], "description": "Who gave the answer."}
+        if self.form.task == "regression":
+            value: dict[str, Any] = {"type": "number"}
+            if outputs > 1:
+                value = {"type": "array", "items": value, "minItems": outputs, "maxItems": outputs}
+            properties = {"prediction": {**value, "description": "The predicted value."}, "answered_by": by}
+        else:
+            properties = self._of_classes(by)
+        return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+    def _of_classes(self, by: dict[str, Any]) -> dict[str, Any]:
+        share = {"type": "number", "minimum": 0, "maximum": 1}
+        one: dict[str, Any] = {"enum": list(self.form.classes), "description": "The most probable class."}
+        if self.form.task == "multilabel":
+            one = {"type": "array", "items": {"enum": list(self.form.classes)}, "description": "The labels above one half."}
+        probabilities = {
+            "type": "object",
+            "properties": dict.fromkeys(self.names, share),
+            "required": list(self.names),
+            "additionalProperties": False,
+        }
+        least = "" if self.form.task != "multilabel" else "; of several labels, that of the least certain one"
+        confidence = {**share, "description": f"The probability of the decision{least}."}
+        found = {"prediction": one, "probabilities": probabilities, "confidence": confidence, "answered_by": by}
+        if self.defers:
+            found["deferred"] = {"type": "boolean", "description": "Whether the student is too unsure, and leaves the row to its teacher."}
+        return found
+
+
+def names_of(classes: tuple[Any, ...]) -> tuple[str, ...]:
+    """Classes as the keys of an object: texts as they are, others as JSON; all as JSON where two would have one name.
+
+    Example:
+        >>> names_of(("a", 1)), names_of(("1", 1))
+        (('a', '1'), ('"1"', '1'))
+    """
+    names = tuple(label if isinstance(label, str) else json.dumps(label) for label in classes)
+    return names if len(set(names)) == len(names) else tuple(map(json.dumps, classes))

@@ -1,0 +1,295 @@
+"""The application: an exported student behind HTTP."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Message, Receive, Scope, Send
+
+from tutelage import __version__
+from tutelage.core.arguments import path as checked_path
+from tutelage.core.errors import BadInput, printable
+from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.serving import openapi
+from tutelage.serving.answers import AnswersAsJson
+from tutelage.serving.batching import Batcher, Busy, Gone
+from tutelage.serving.drift import Drift
+from tutelage.serving.metrics import GONE, Metrics
+from tutelage.serving.model import Answered, ServedFile
+from tutelage.serving.problems import Problem, busy
+from tutelage.serving.row_format import Requests
+from tutelage.serving.settings import Settings
+
+log = logging.getLogger("tutelage.serving")
+EXTENSION, IS_GONE = "tutelage.serving", "is_gone"
+"""Where the extensions of a request hold what says whether its client has left, if the server knows."""
+_PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+}
+
+
+def create_app(run: Path | str, *, teacher: Any = None, settings: Settings | None = None) -> FastAPI:
+    """An application that answers rows with an exported student.
+
+    `POST /v1/answer` takes one row as JSON, `POST /v1/answers` several; `/docs` shows how a row looks, with an example that runs, and
+    `/openapi.json` says it to programs. `/health` says that the server is ready, `/metrics` what it does. `tutelage serve` runs it with
+    limits on connections and times, which an application does not see.
+
+    Args:
+        run: the folder of a student, of which student.onnx is served, or an ONNX file that tutelage exported.
+        teacher: answers the rows that the student is not sure of, if the file has a threshold; anything that `as_teacher` takes.
+        settings: the limits.
+
+    Raises:
+        BadInput: no such file; or a teacher that the threshold was not found with. DamagedFile: the file has changed.
+        MissingExtra: a package of the extra `serve` is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from fastapi.testclient import TestClient
+        >>> from sklearn.datasets import load_iris
+        >>> import tutelage as tl
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> student = tl.SoftTree(max_leaf_nodes=4).fit(X, y.to_numpy())
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = tl.export(student, Path(folder) / "student.onnx", check_on=X)
+        ...     app = tl.serving.create_app(folder)
+        >>> with TestClient(app) as client:
+        ...     answer = client.post("/v1/answer", json=X.iloc[0].to_dict()).json()
+        >>> answer["prediction"], answer["answered_by"]
+        (0, 'student')
+    """
+    settings = Settings() if settings is None else settings
+    service = _Service(checked_path("run", run), teacher, settings)
+    app = FastAPI(
+        title="tutelage",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=service.lifespan,
+        routes=service.routes(),
+    )
+    app.openapi = lambda: service.document  # type: ignore[method-assign]
+    app.add_exception_handler(Problem, _problem)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _http_problem)  # type: ignore[arg-type]
+    app.add_middleware(_Door, token=settings.token, metrics=service.metrics)
+    app.state.service = service
+    return app
+
+
+class _Service:
+    """What answers requests."""
+
+    def __init__(self, run: Path, teacher: Any, settings: Settings) -> None:
+        self.settings = settings
+        self.served = served = ServedFile.open(run, threads=settings.threads)
+        self.requests = Requests(served.rows_as, max_rows=settings.max_rows)
+        self.as_json = AnswersAsJson(served.form, defers=served.guarantee is not None)
+        drift = Drift.open(served, self.requests.row(to_json(openapi.example_row(served.rows_as, None))))
+        about = {"file": served.path.name, "sha256": served.sha256, "tutelage": __version__}
+        self.metrics = Metrics(about, drift, classifies=served.form.task != "regression")
+        self.student = self._batcher(served.answer, "student")
+        example = openapi.example_row(served.rows_as, None if drift is None else drift.profile)
+        rows = self.requests.row(to_json(example))
+        self.teacher = None if teacher is None else self._batcher(_beside(teacher, served, rows), "teacher")
+        (answer,) = self.as_json(served.answer(rows))
+        self.document = openapi.document(served, self.requests, self.as_json, settings, example, answer)
+        self._document = openapi.as_text(self.document)
+        self._health = to_json({"status": "ready", **about})
+        self._page = files("tutelage.serving").joinpath("page.html").read_bytes()
+
+    def _batcher(self, answer: Callable[[CheckRows], Answered], model: str) -> Batcher:
+        found: list[Batcher] = []
+        observe = self.metrics.watch(model, lambda: found[0].waiting)
+        limits = self.settings
+        found.append(Batcher(answer, batch_rows=limits.max_batch, wait_s=limits.max_wait, queue_rows=limits.queue, observe=observe))
+        return found[0]
+
+    def routes(self) -> list[BaseRoute]:
+        """What answers each path: bodies are parsed here, and described in the document, so that FastAPI need not."""
+        return [
+            Route(openapi.ONE, self.one, methods=["POST"]),
+            Route(openapi.SEVERAL, self.several, methods=["POST"]),
+            Route(openapi.HEALTH, self.health, methods=["GET"]),
+            Route(openapi.METRICS, self.figures, methods=["GET"]),
+            Route(openapi.DOCUMENT, self.openapi, methods=["GET"]),
+            Route(openapi.PAGE, self.page, methods=["GET"]),
+        ]
+
+    @asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        """Nothing to start; the threads end with the application."""
+        yield
+        for each in (self.student, self.teacher):
+            if each is not None:
+                each.close()
+
+    async def one(self, request: Request) -> Response:
+        rows = self._parsed(self.requests.row, await _body(request, self.settings.max_body))
+        (answer,) = await self._answers(rows, request)
+        return Response(to_json(answer), media_type="application/json")
+
+    async def several(self, request: Request) -> Response:
+        rows = self._parsed(self.requests.rows, await _body(request, self.settings.max_body))
+        return Response(to_json({"answers": await self._answers(rows, request)}), media_type="application/json")
+
+    async def health(self, request: Request) -> Response:
+        return Response(self._health, media_type="application/json")
+
+    async def figures(self, request: Request) -> Response:
+        return Response(self.metrics.text(), headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def openapi(self, request: Request) -> Response:
+        return Response(self._document, media_type="application/json")
+
+    async def page(self, request: Request) -> Response:
+        return Response(self._page, media_type="text/html", headers=_PAGE_HEADERS)
+
+    @staticmethod
+    def _parsed(parse: Callable[[bytes], CheckRows], body: bytes) -> CheckRows:
+        try:
+            return parse(body)
+        except BadInput as error:
+            raise Problem(422, str(error)) from None
+
+    async def _answers(self, rows: CheckRows, request: Request) -> list[dict[str, Any]]:
+        gone = request.scope.get("extensions", {}).get(EXTENSION, {}).get(IS_GONE)
+        try:
+            answered = await self.student.ask(rows, gone)
+        except Busy:
+            raise busy(f"the queue of {self.settings.queue:,} rows is full; send the rows again later.") from None
+        except BadInput as error:
+            raise Problem(422, str(error)) from None
+        if self.teacher is not None and answered.deferred.any():
+            answered = await self._with_teacher(self.teacher, rows, answered, gone)
+        self.metrics.answers(answered)
+        return self.as_json(answered)
+
+    async def _with_teacher(self, teacher: Batcher, rows: CheckRows, answered: Answered, gone: Any) -> Answered:
+        """The answers, of which the teacher gives the deferred ones."""
+        try:
+            taught = await teacher.ask(rows[answered.deferred], gone)
+        except Busy:
+            raise busy(f"the teacher's queue of {self.settings.queue:,} rows is full; send the rows again later.") from None
+        except BadInput as error:
+            raise Problem(422, f"the student is too unsure of these rows, and the teacher does not take them: {error}") from None
+        except Gone:
+            raise
+        except Exception as error:  # the teacher's own code, whose message may quote cells
+            log.error("the teacher failed with %s", type(error).__name__)
+            raise Problem(502, "the student is too unsure of these rows, and the teacher failed to answer them; try again later.") from None
+        return answered.completed(taught)
+
+
+def _beside(teacher: Any, served: ServedFile, example: CheckRows) -> Callable[[CheckRows], Answered]:
+    """What asks the teacher, once it has answered an example."""
+    from tutelage.serving.teacher import TeacherBeside
+    from tutelage.teachers.adapt import as_teacher
+
+    beside = TeacherBeside(as_teacher(teacher), served)
+    beside.answer(example)
+    return beside.answer
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The body of a request.
+
+    Raises:
+        Problem: it is larger than `most` bytes.
+    """
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > most:
+        raise _too_large(most)
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, f"the body is larger than {most:,} bytes, which is the most that is read; send fewer rows at a time.")
+
+
+async def _problem(request: Request, error: Problem) -> Response:
+    return error.response()
+
+
+async def _http_problem(request: Request, error: HTTPException) -> Response:
+    """The problem of a path or a method that is not there."""
+    path, method = request.url.path, request.method
+    known = {404: f"there is nothing at {path}; {openapi.PAGE} says what there is.", 405: f"{path} does not take {method}."}
+    return Problem(error.status_code, known.get(error.status_code, str(error.detail)), error.headers).response()
+
+
+class _Door:
+    """Checks the token, counts requests, and answers what nobody expected with one sentence, which the log explains."""
+
+    def __init__(self, app: Any, *, token: str | None, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+        self._token = (token or "").encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 0
+
+        async def counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            if self._token and scope["path"] not in openapi.OPEN and not self._may_enter(scope):
+                refusal = Problem(
+                    401, "the bearer token is missing or wrong; send Authorization: Bearer TOKEN.", {"www-authenticate": "Bearer"}
+                )
+                await refusal.response()(scope, receive, counted)
+            else:
+                await self.app(scope, receive, counted)
+        except (ClientDisconnect, Gone):
+            status = status or GONE
+        except Exception as error:  # a bug, whose message may quote cells
+            log.error(
+                "%s %s failed with %s",
+                scope["method"],
+                printable(scope["path"]),
+                type(error).__name__,
+                exc_info=log.isEnabledFor(logging.DEBUG),
+            )
+            if not status:
+                await Problem(500, "the server made a mistake, which its log names; the rows were not answered.").response()(
+                    scope, receive, counted
+                )
+        finally:
+            seconds = time.perf_counter() - started
+            self.metrics.request(status, seconds)
+            if log.isEnabledFor(logging.INFO):
+                log.info("%s %s %d %.1f ms", scope["method"], printable(scope["path"]), status, 1000 * seconds)
+
+    def _may_enter(self, scope: Scope) -> bool:
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
+        return scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self._token)

@@ -1,0 +1,163 @@
+"""Requests that wait together are answered together, in a thread of their own, and no more may wait than the queue holds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.serving.model import Answered
+
+
+class Busy(Exception):
+    """The queue has no room for the rows."""
+
+
+class Gone(Exception):
+    """The client has left before its rows were answered."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    rows: CheckRows
+    future: asyncio.Future[Answered]
+    gone: Callable[[], bool] | None
+
+
+class Batcher:
+    """Answers rows of many requests, several requests at a time.
+
+    While some rows are answered, those that arrive wait, and are then answered together: the busier, the larger the batches. All methods
+    are called in one event loop; `answer` runs in a thread.
+
+    Args:
+        answer: from rows to their answers.
+        batch_rows: rows of several requests that are answered together, at most.
+        wait_s: seconds that the first of them waits for more.
+        queue_rows: rows that may wait.
+        observe: called in the thread after each batch, with its rows, its answers and the seconds that they took.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[CheckRows], Answered],
+        *,
+        batch_rows: int,
+        wait_s: float,
+        queue_rows: int,
+        observe: Callable[[CheckRows, Answered, float], None],
+    ) -> None:
+        self._answer, self._observe = answer, observe
+        self._batch_rows, self._wait_s, self._queue_rows = batch_rows, wait_s, queue_rows
+        self._jobs: deque[_Job] = deque()
+        self._waiting = 0
+        self._busy = False
+        self._start_at: asyncio.Handle | None = None
+        self._thread: ThreadPoolExecutor | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Number of rows that wait."""
+        return self._waiting
+
+    async def ask(self, rows: CheckRows, gone: Callable[[], bool] | None = None) -> Answered:
+        """The answers to the rows of one request.
+
+        Args:
+            rows: of the request.
+            gone: whether its client has left meanwhile.
+
+        Raises:
+            Busy: the queue is full. Gone: the client left before the rows were answered.
+        """
+        if self._waiting + len(rows) > self._queue_rows:
+            raise Busy
+        loop = asyncio.get_running_loop()
+        job = _Job(rows, loop.create_future(), gone)
+        self._jobs.append(job)
+        self._waiting += len(rows)
+        self._arrange(loop)
+        return await job.future
+
+    def close(self) -> None:
+        """End the thread, after the batch that it answers; another request starts a new one."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)
+            self._thread = None
+
+    def _arrange(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Plan the next batch, unless one is being answered or planned."""
+        if self._busy or not self._jobs:
+            return
+        full = self._waiting >= self._batch_rows
+        if self._start_at is not None and not full:
+            return
+        if self._start_at is not None:
+            self._start_at.cancel()
+        # Even without waiting, the requests that this turn of the loop reads come along.
+        self._start_at = loop.call_soon(self._start, loop) if full or not self._wait_s else loop.call_later(self._wait_s, self._start, loop)
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._start_at = None
+        jobs: list[_Job] = []
+        rows = 0
+        while self._jobs and (not jobs or rows + len(self._jobs[0].rows) <= self._batch_rows):
+            job = self._jobs.popleft()
+            self._waiting -= len(job.rows)
+            if job.future.done():  # cancelled
+                continue
+            if job.gone is not None and job.gone():
+                job.future.set_exception(Gone())
+                continue
+            jobs.append(job)
+            rows += len(job.rows)
+        if jobs:
+            self._busy = True
+            self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="tutelage-answers")
+            self._thread.submit(self._work, loop, jobs)
+
+    def _work(self, loop: asyncio.AbstractEventLoop, jobs: Sequence[_Job]) -> None:
+        """Answer a batch, in the thread; what it is good for besides is done once the answers are on their way."""
+        done: list[tuple[CheckRows, Answered, float]] = []
+        outcomes = self._outcomes(jobs, done)
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(self._finish, loop, jobs, outcomes)
+        for each in done:
+            self._observe(*each)
+
+    def _outcomes(self, jobs: Sequence[_Job], done: list[tuple[CheckRows, Answered, float]]) -> list[Answered | Exception]:
+        """The answers to each request, or what was wrong with its rows, which does not spoil the answers to others."""
+        started = time.perf_counter()
+        try:
+            rows = joined([job.rows for job in jobs])
+            answered = self._answer(rows)
+        except Exception as error:  # the code of a teacher raises anything
+            return [error] if len(jobs) == 1 else [outcome for job in jobs for outcome in self._outcomes([job], done)]
+        done.append((rows, answered, time.perf_counter() - started))
+        stops = np.cumsum([len(job.rows) for job in jobs]).tolist()
+        return [answered.part(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+
+    def _finish(self, loop: asyncio.AbstractEventLoop, jobs: Sequence[_Job], outcomes: Sequence[Answered | Exception]) -> None:
+        self._busy = False
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if job.future.done():
+                continue
+            if isinstance(outcome, Answered):
+                job.future.set_result(outcome)
+            else:
+                job.future.set_exception(outcome)
+        self._arrange(loop)
+
+
+def joined(parts: Sequence[CheckRows]) -> CheckRows:
+    """Rows of several requests, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return CheckRows(np.concatenate([part.numbers for part in parts]), np.concatenate([part.texts for part in parts]))

@@ -1,0 +1,95 @@
+"""How far the rows that are served have moved from those that were recorded with the student."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput, DamagedFile, one_line
+from tutelage.evaluation.drift import REFERENCE, Profile, RecentRows, columns_of_rows, figures_of_answers
+from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.serving.batching import joined
+from tutelage.serving.model import Answered, ServedFile
+from tutelage.serving.row_format import RowFormat
+
+BLOCK = 500
+"""Rows that are counted at a time: counting one alone takes as long as many."""
+
+
+class Drift:
+    """The stability index of the latest rows and answers.
+
+    Args:
+        profile: of the recorded rows.
+        rows_as: how a row looks.
+        form: of the student's answers.
+    """
+
+    def __init__(self, profile: Profile, rows_as: RowFormat, form: AnswerForm) -> None:
+        self.profile = profile
+        self._recent = RecentRows(profile)
+        self._rows_as, self._form = rows_as, form
+        self._uncounted: list[tuple[CheckRows, Answered]] = []
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, served: ServedFile, example: CheckRows) -> Drift | None:
+        """The drift against reference.json beside the file; None where there is none.
+
+        Args:
+            served: the file.
+            example: any row of it, by which the columns are compared.
+
+        Raises:
+            DamagedFile: another content. StaleCache: of another version. BadInput: the profile is that of another student.
+        """
+        path = served.path.parent / REFERENCE
+        if not path.is_file():
+            return None
+        profile = Profile.from_json(_json(path), str(path))
+        found = cls(profile, served.rows_as, served.form)
+        columns, answers = found._cells(example, served.answer(example))
+        if (list(columns), list(answers)) != ([one.name for one in profile.columns], [one.name for one in profile.answers]):
+            raise BadInput(f"{path} is of other columns or answers than {served.path}; remove it to serve without figures of drift.")
+        return found
+
+    def see(self, rows: CheckRows, answered: Answered) -> None:
+        """Take note of rows and the student's answers to them; they are counted when there are enough."""
+        with self._lock:
+            self._uncounted.append((rows, answered))
+            if sum(len(rows) for rows, _ in self._uncounted) >= BLOCK:
+                self._count()
+
+    def shifts(self) -> tuple[int, dict[str, float], dict[str, float]]:
+        """The number of rows, and the stability index of each column and of each figure of the answers."""
+        with self._lock:
+            self._count()
+            return (self._recent.count, *self._recent.shifts())
+
+    def _count(self) -> None:
+        if self._uncounted:
+            rows, answered = zip(*self._uncounted, strict=True)
+            self._uncounted = []
+            self._recent.see(*self._cells(joined(rows), _joined_answers(answered)))
+
+    def _cells(self, rows: CheckRows, answered: Answered) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+        is_text = [kind == "text" for kind in self._rows_as.kinds]
+        columns = columns_of_rows(self._rows_as.names, rows.numbers, rows.texts, is_text)
+        return columns, figures_of_answers(self._form.task, self._form.classes, answered.values, answered.confidence)
+
+
+def _joined_answers(parts: tuple[Answered, ...]) -> Answered:
+    return Answered.of(np.concatenate([part.values for part in parts]), np.concatenate([part.confidence for part in parts]))
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedFile(f"{path} cannot be read ({one_line(error)}). Remove it to serve without figures of drift.") from error

@@ -1,0 +1,196 @@
+"""The exported file of a student, opened without torch, onnx, scikit-learn and pandas, and its answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.answers import AnswerForm, list_classes
+from tutelage.core.arrays import Floats, confidence_of
+from tutelage.core.errors import BadInput, DamagedFile, one_line, require
+from tutelage.core.stored.checksums import onnx_intact, sha256_of
+from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.exporters.subject.inputs import Input
+from tutelage.serving.row_format import RowFormat
+from tutelage.teachers.adapters.onnx_file import check_graph
+from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
+
+FILE = "student.onnx"
+"""The file in the folder of a student that is served."""
+DEFERRED = "deferred"
+_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """Answers to rows.
+
+    Attributes:
+        values: (rows, classes) probabilities, or (rows, outputs) values.
+        confidence: (rows,) the probability of the decision; NaN for values.
+        deferred: (rows,) whether the student leaves the row to its teacher.
+        by_teacher: (rows,) whether the teacher answered.
+    """
+
+    values: Floats
+    confidence: Floats
+    deferred: NDArray[np.bool_]
+    by_teacher: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, values: Floats, confidence: Floats | None = None, deferred: NDArray[np.bool_] | None = None) -> Answered:
+        """Answers of the student, which defers none of the rows unless it is said."""
+        rows = len(values)
+        none = np.zeros(rows, dtype=bool)
+        return cls(values, np.full(rows, np.nan) if confidence is None else confidence, none if deferred is None else deferred, none)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def part(self, start: int, stop: int) -> Answered:
+        """The answers to some of the rows."""
+        if start == 0 and stop == len(self):
+            return self
+        each = slice(start, stop)
+        return Answered(self.values[each], self.confidence[each], self.deferred[each], self.by_teacher[each])
+
+    def completed(self, taught: Answered) -> Answered:
+        """These answers with those of the teacher to the deferred rows, in order."""
+        values, confidence = self.values.astype(np.float64), self.confidence.astype(np.float64)
+        values[self.deferred], confidence[self.deferred] = taught.values, taught.confidence
+        return replace(self, values=values, confidence=confidence, by_teacher=self.deferred)
+
+
+@dataclass(frozen=True, eq=False)
+class ServedFile:
+    """A file of a student that answers rows.
+
+    Attributes:
+        path: of the file.
+        sha256: of the file.
+        session: the onnxruntime session.
+        form: kind, task and classes of the answers.
+        rows_as: how a row looks.
+        guarantee: what was proven of the confidence at which the student answers itself; None for a student that answers every row.
+    """
+
+    path: Path
+    sha256: str
+    session: Any
+    form: AnswerForm
+    rows_as: RowFormat
+    guarantee: Mapping[str, Any] | None
+
+    @classmethod
+    def open(cls, run: Path, *, threads: int = 1) -> ServedFile:
+        """Open the file of a student.
+
+        Args:
+            run: the folder of a student, or an ONNX file that tutelage exported.
+            threads: of onnxruntime.
+
+        Raises:
+            BadInput: no such file, or one of another program. DamagedFile: a file that has changed. MissingExtra: no onnxruntime.
+        """
+        path = _file_of(run)
+        content = path.read_bytes()
+        session = _session(content, path, threads)
+        about = session.get_modelmeta()
+        if about.producer_name != PRODUCER:
+            raise BadInput(f"{path} was not exported by tutelage, and does not say what its columns are; export the student with tutelage.")
+        if not onnx_intact(content):
+            raise DamagedFile(f"{path} was changed after tutelage exported it (its checksum differs). Export the student again.")
+        described = FileDescription.from_metadata(about.custom_metadata_map)
+        check_graph(session, described, str(path))
+        guarantee = _guarantee(about.custom_metadata_map, session, path)
+        return cls(path, sha256_of(path), session, described.form, _rows_of(described, session.get_inputs(), path), guarantee)
+
+    def answer(self, rows: CheckRows) -> Answered:
+        """The answers to rows."""
+        outputs = [self.session.get_outputs()[0].name, *([DEFERRED] if self.guarantee else [])]
+        values, *deferred = self.session.run(outputs, self._feeds(rows))
+        confidence = None if self.form.task == "regression" else confidence_of(values, self.form.task)
+        return Answered.of(values, confidence, np.asarray(deferred[0]).reshape(-1) if deferred else None)
+
+    def _feeds(self, rows: CheckRows) -> dict[str, NDArray[Any]]:
+        """The rows by input of the graph: a missing text is an empty one."""
+        inputs = self.session.get_inputs()
+        numbers = rows.numbers.astype(self.rows_as.dtype, copy=False)
+        if not rows.texts.shape[1]:
+            return {inputs[0].name: numbers}
+        feeds, number, text = {}, 0, 0
+        for one, taken in zip(self.rows_as.inputs, inputs, strict=True):
+            if one.kind == "text":
+                cells = [cell or "" for cell in rows.texts[:, text].tolist()]
+                feeds[taken.name] = np.array(cells, dtype=object).reshape(-1, 1)
+                text += 1
+            else:
+                feeds[taken.name] = numbers[:, number : number + 1]
+                number += 1
+        return feeds
+
+
+def _file_of(run: Path) -> Path:
+    if run.is_dir():
+        if not (run / FILE).is_file():
+            raise BadInput(f"{run} has no {FILE}, which is what is served; write it with tutelage export {run} {run / FILE}.")
+        return run / FILE
+    if not run.is_file():
+        raise BadInput(f"there is no folder and no file {run}; name the folder of a student, or its ONNX file.")
+    if run.suffix != ".onnx":
+        raise BadInput(f"{run} is no ONNX file; name the folder of a student, or its ONNX file, such as {FILE}.")
+    return run
+
+
+def _session(content: bytes, path: Path, threads: int) -> Any:
+    runtime = require("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # its errors are raised, and need not be printed
+    try:
+        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no public base class
+        raise DamagedFile(f"{path} is not an ONNX graph that can be run ({one_line(error)}). Export the student again.") from error
+
+
+def _rows_of(described: FileDescription, graph_inputs: Sequence[Any], path: Path) -> RowFormat:
+    """How a row of a file looks, by its description and the inputs of its graph."""
+    are_texts = [one.type == "tensor(string)" for one in graph_inputs]
+    numbers = {one.type for one, is_text in zip(graph_inputs, are_texts, strict=True) if not is_text}
+    dtype = _DTYPES.get(numbers.pop() if numbers else "tensor(double)")
+    if dtype is None or len(numbers) > 0:
+        raise DamagedFile(f"{path} takes numbers of a type that tutelage does not write. Export the student again.")
+    if described.columns is None:
+        shape = tuple(graph_inputs[0].shape[1:])
+        if len(graph_inputs) != 1 or not all(isinstance(length, int) and length > 0 for length in shape):
+            raise DamagedFile(f"{path} does not say which shape its rows have. Export the student again.")
+        return RowFormat((), shape, dtype)
+    columns = described.columns.columns
+    kinds = are_texts if any(are_texts) else [False] * len(columns)
+    found = (Input(one.name, "text" if is_text else "number", one.type) for one, is_text in zip(columns, kinds, strict=True))
+    return RowFormat(tuple(found), (), dtype)
+
+
+def _guarantee(metadata: Mapping[str, str], session: Any, path: Path) -> Mapping[str, Any] | None:
+    """What the file says of its threshold; None for a student that answers every row.
+
+    Raises:
+        DamagedFile: the threshold and the graph do not agree.
+    """
+    outputs = [one.name for one in session.get_outputs()]
+    if ("cascade" in metadata) != (DEFERRED in outputs):
+        raise DamagedFile(f"{path} says otherwise of the rows that it defers than its outputs {list_classes(tuple(outputs))} do.")
+    if "cascade" not in metadata:
+        return None
+    try:
+        plain = json.loads(metadata["cascade"])
+        return {**plain, "target": float(plain["target"]), "delta": float(plain["delta"]), "teacher": str(plain["teacher"])}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedFile(f"the threshold of {path} is not what tutelage writes ({one_line(error)}). Export the student again.") from error

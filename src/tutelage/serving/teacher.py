@@ -1,0 +1,55 @@
+"""The teacher beside a student, for the rows that the student leaves to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tutelage.core.arrays import confidence_of
+from tutelage.core.contracts import Teacher
+from tutelage.core.errors import BadInput
+from tutelage.evaluation.alignment import in_order_of
+from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.exporters.subject.subject import Subject
+from tutelage.serving.model import Answered, ServedFile
+from tutelage.serving.row_format import Layout
+
+_CONTAINERS: dict[Layout, str] = {"named": "frame", "listed": "array", "text": "list", "array": "array"}
+
+
+class TeacherBeside:
+    """Answers rows as the teacher does, in the order of the student's classes.
+
+    Args:
+        teacher: from `open_teacher` or `as_teacher`.
+        served: the file of the student.
+
+    Raises:
+        BadInput: the file defers no rows, or the threshold was found with another teacher. LabelMismatch: a teacher of other classes.
+    """
+
+    def __init__(self, teacher: Teacher, served: ServedFile) -> None:
+        if served.guarantee is None:
+            raise BadInput(f"{served.path} leaves no rows to a teacher: it has no threshold. Leave the teacher out, or export a cascade.")
+        expected = served.guarantee["teacher"]
+        if teacher.fingerprint != expected:
+            raise BadInput(
+                f"the threshold of {served.path} was found with the teacher {expected}, and the given one is {teacher.fingerprint}: what "
+                "was proven does not hold for it. Pass that teacher, or calibrate again."
+            )
+        if served.rows_as.layout == "listed" and "text" in served.rows_as.kinds:
+            raise BadInput(f"{served.path} has columns of texts without names, which no teacher can be given. Train on columns with names.")
+        self.teacher = teacher
+        self._form = served.form
+        self._subject = Subject(None, served.form, served.rows_as.inputs, served.rows_as.shape, _CONTAINERS[served.rows_as.layout])
+
+    def answer(self, rows: CheckRows) -> Answered:
+        """The answers to rows.
+
+        Raises:
+            BadInput: rows that the teacher does not take.
+        """
+        form = self.teacher.form
+        inputs: Any = self._subject.given(rows)
+        answers = form.probabilities(form.check(self.teacher.answer(inputs), len(rows)))
+        found = in_order_of(answers, form, self._form)
+        return Answered.of(found, confidence_of(found, self._form.task))

@@ -1,0 +1,95 @@
+"""The figures say what was answered, how surely, in which batches, and how far the rows have moved."""
+
+import json
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from loan_rows import as_json_rows, loans
+from prometheus_client.parser import text_string_to_metric_families
+
+from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.evaluation.drift import LARGE
+from tutelage.serving.app import create_app
+
+
+def figures(client):
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+    }
+
+
+def sent(app, rows):
+    with TestClient(app) as client:
+        for start in range(0, len(rows), 50):
+            assert client.post("/v1/answers", json={"rows": rows[start : start + 50]}).status_code == 200
+        client.post("/v1/answer", content=b"{")
+        return figures(client)
+
+
+def test_requests_answers_and_confidence_are_counted(table):
+    found = sent(create_app(table.run), table.rows)
+    assert found["tutelage_requests_total", "200"] == 2
+    assert found["tutelage_requests_total", "422"] == 1
+    assert found["tutelage_answers_total", "student"] == 60
+    assert found["tutelage_answers_total", "teacher"] == 0
+    assert found["tutelage_confidence_bucket", "+Inf"] == found["tutelage_confidence_bucket", "1.0"] == 60
+    assert found["tutelage_confidence_bucket", "0.4"] == 0
+    assert 30 <= found["tutelage_confidence_sum",] <= 60
+    assert found["tutelage_batch_rows_sum", "student"] == 60
+    assert found["tutelage_waiting_rows", "student"] == 0
+    assert found["tutelage_request_seconds_count",] == 3
+
+
+def test_rows_like_the_recorded_ones_have_not_drifted_and_others_have(table):
+    alike = sent(create_app(table.run), as_json_rows(loans(300, seed=3).drop(columns="paid")))
+    assert alike["tutelage_drift_rows",] == 300
+    columns = {name[1]: value for name, value in alike.items() if name[0] == "tutelage_drift_column"}
+    assert set(columns) == {"age", "income", "opened", "waited", "owner", "purpose of it"}
+    assert max(columns.values()) < LARGE
+    moved = loans(300, seed=3).drop(columns="paid")
+    moved["age"] += 40
+    moved["purpose of it"] = "holiday"
+    moved = sent(create_app(table.run), as_json_rows(moved))
+    drifted = {name[1] for name, value in moved.items() if name[0] == "tutelage_drift_column" and value > LARGE}
+    assert drifted == {"age", "purpose of it"}
+    assert moved["tutelage_drift_answer", "decision"] > alike["tutelage_drift_answer", "decision"]
+    assert ("tutelage_drift_answer", "confidence") in moved
+
+
+def test_without_recorded_rows_there_is_no_drift(table, tmp_path):
+    (tmp_path / "student.onnx").write_bytes((table.run / "student.onnx").read_bytes())
+    found = sent(create_app(tmp_path), table.rows[:3])
+    assert not [name for name in found if "drift" in name[0]]
+
+
+def test_recorded_rows_of_another_student_are_refused(table, tmp_path):
+    from tutelage.evaluation.drift import Profile
+
+    (tmp_path / "student.onnx").write_bytes((table.run / "student.onnx").read_bytes())
+    path = tmp_path / "reference.json"
+    other = Profile.of({"age": np.arange(10.0)}, {"decision": np.zeros(10), "confidence": np.ones(10)})
+    path.write_text(json.dumps(other.to_json()))
+    with pytest.raises(BadInput, match="is of other columns or answers than"):
+        create_app(tmp_path)
+    path.write_text(path.read_text()[:-3])
+    with pytest.raises(DamagedFile, match="cannot be read"):
+        create_app(tmp_path)
+
+
+def test_the_drift_is_counted_in_blocks(table, monkeypatch):
+    from tutelage.evaluation.drift import RecentRows
+
+    counted = []
+    see = RecentRows.see
+    monkeypatch.setattr(
+        RecentRows, "see", lambda self, columns, answers: (counted.append(len(columns["age"])), see(self, columns, answers))
+    )
+    app = create_app(table.run)
+    with TestClient(app) as client:
+        for _ in range(9):
+            client.post("/v1/answers", json={"rows": table.rows})
+        app.state.service.student.close()
+        assert counted == [540]

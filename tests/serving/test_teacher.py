@@ -1,0 +1,141 @@
+"""The teacher answers the rows that the student leaves to it, and only the teacher that the threshold was found with."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from fastapi.testclient import TestClient
+from loan_rows import loans
+from onnx import TensorProto, helper, load_from_string
+
+import tutelage as tl
+from tutelage.core.errors import BadInput
+from tutelage.core.stored.checksums import onnx_with_checksum
+from tutelage.serving.app import create_app
+
+THRESHOLD = 0.8
+
+
+@pytest.fixture(scope="module")
+def teacher(table):
+    return tl.open_teacher(str(table.folder / "teacher.skops"))
+
+
+@pytest.fixture(scope="module")
+def cascade(table, teacher, tmp_path_factory):
+    """The student's file with a threshold: its graph with one more output."""
+    model = load_from_string((table.run / "student.onnx").read_bytes())
+    nodes = [
+        helper.make_node("ReduceMax", ["probabilities"], ["surest"], axes=[1], keepdims=0),
+        helper.make_node("Constant", [], ["threshold"], value=helper.make_tensor("t", TensorProto.FLOAT, [], [THRESHOLD])),
+        helper.make_node("Less", ["surest", "threshold"], ["deferred"]),
+    ]
+    model.graph.node.extend(nodes)
+    model.graph.output.append(helper.make_tensor_value_info("deferred", TensorProto.BOOL, ["rows"]))
+    described = {entry.key: entry.value for entry in model.metadata_props if entry.key != "checksum"}
+    del model.metadata_props[:]
+    said = {"threshold": THRESHOLD, "target": 0.99, "delta": 0.05, "teacher": teacher.fingerprint}
+    for key, value in {**described, "cascade": json.dumps(said)}.items():
+        model.metadata_props.add(key=key, value=value)
+    folder = tmp_path_factory.mktemp("cascade")
+    (folder / "student.onnx").write_bytes(onnx_with_checksum(model))
+    return folder
+
+
+def answers(app, rows):
+    with TestClient(app) as client:
+        found = client.post("/v1/answers", json={"rows": rows})
+        return found.json()["answers"] if found.status_code == 200 else found
+
+
+def test_without_a_teacher_deferred_rows_say_so(cascade, table):
+    found = answers(create_app(cascade), table.rows)
+    assert {answer["answered_by"] for answer in found} == {"student"}
+    assert [answer["deferred"] for answer in found] == [answer["confidence"] < np.float32(THRESHOLD) for answer in found]
+    assert {answer["deferred"] for answer in found} == {True, False}
+
+
+def test_the_teacher_answers_the_rows_that_are_left_to_it(cascade, table, teacher):
+    app = create_app(cascade, teacher=teacher)
+    alone, together = answers(create_app(cascade), table.rows), answers(app, table.rows)
+    frame = loans(60, seed=2).drop(columns="paid")
+    expected = teacher.form.probabilities(teacher.answer(frame))
+    for row, (student, found) in enumerate(zip(alone, together, strict=True)):
+        if student["deferred"]:
+            assert found["answered_by"] == "teacher"
+            order = [teacher.form.classes.index(name) for name in found["probabilities"]]
+            np.testing.assert_allclose(list(found["probabilities"].values()), expected[row][order], atol=1e-9)
+            assert found["prediction"] == teacher.form.classes[expected[row].argmax()]
+        else:
+            assert found == student
+    service = app.state.service
+    left = sum(answer["deferred"] for answer in alone)
+    text = service.metrics.text().decode()
+    assert f'tutelage_answers_total{{answered_by="teacher"}} {float(left)}' in text
+    assert f"tutelage_deferred_total {float(left)}" in text
+
+
+def test_another_teacher_is_refused(cascade, table):
+    from sklearn.dummy import DummyClassifier
+
+    frame = loans(60, seed=2)
+    other = DummyClassifier().fit(frame.drop(columns="paid"), frame["paid"])
+    with pytest.raises(BadInput, match=r"was found with the teacher .*, and the given one is .*: what was proven does not hold for it"):
+        create_app(cascade, teacher=other)
+
+
+def test_a_student_without_a_threshold_takes_no_teacher(table, teacher):
+    with pytest.raises(BadInput, match="leaves no rows to a teacher: it has no threshold"):
+        create_app(table.run, teacher=teacher)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (
+            RuntimeError("a cell: 12345"),
+            502,
+            "the student is too unsure of these rows, and the teacher failed to answer them; try again later.",
+        ),
+        (
+            BadInput("column 'age' is odd."),
+            422,
+            "the student is too unsure of these rows, and the teacher does not take them: column 'age' is odd.",
+        ),
+    ],
+)
+def test_a_teacher_that_fails_is_a_problem_of_those_rows_alone(error, status, sentence, cascade, table, teacher, monkeypatch, caplog):
+    app = create_app(cascade, teacher=teacher)
+    alone = answers(create_app(cascade), table.rows)
+
+    def broken(rows):
+        raise error
+
+    monkeypatch.setattr(app.state.service.teacher, "_answer", broken)
+    with TestClient(app) as client:
+        for row, answer in zip(table.rows, alone, strict=True):
+            found = client.post("/v1/answer", json=row)
+            if answer["deferred"]:
+                assert (found.status_code, found.json()["detail"]) == (status, sentence)
+            else:
+                assert found.status_code == 200
+    assert "12345" not in caplog.text
+
+
+def test_rows_reach_the_teacher_as_a_frame_of_their_types(cascade, teacher, table):
+    seen = []
+    original = type(teacher).answer
+
+    class Watching(type(teacher)):
+        def answer(self, inputs):
+            seen.append(inputs)
+            return original(self, inputs)
+
+    watching = Watching(**{name: getattr(teacher, name) for name in teacher.__dataclass_fields__})
+    answers(create_app(cascade, teacher=watching), table.rows)
+    frame = seen[-1]
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["opened"].dtype.kind == "M"
+    assert frame["waited"].dtype.kind == "m"
+    assert list(frame.columns) == ["age", "income", "opened", "waited", "owner", "purpose of it"]

@@ -100,7 +100,7 @@ def _write_network(path: Path, pixels: Floats, truth: Floats) -> None:
     import torch
     from torch import nn
 
-    from tutelage import export_onnx
+    from tutelage import export
 
     torch.manual_seed(0)
     layers: list[nn.Module] = [nn.Unflatten(1, (1, 28, 28))]
@@ -109,7 +109,7 @@ def _write_network(path: Path, pixels: Floats, truth: Floats) -> None:
     network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * 49, 128), nn.ReLU(), nn.Linear(128, 10))
     student = TorchStudent(network, classes=range(10)).fit(pixels, y=truth, epochs=6, batch_size=128, validation=0.05, seed=0)
     save_student(student, path.with_suffix(".safetensors"))
-    export_onnx(student, path, check_on=pixels[:200])
+    export(student, path, check_on=pixels[:200])
 
 
 def distil(files: Files, out: Path, options: list[str]) -> tuple[float, float, dict[str, Any]]:

@@ -75,6 +75,7 @@ def test_the_public_list_is_this():
     assert sorted(tutelage.__all__) == sorted(
         [
             "AnswerForm",
+            "Cascade",
             "Column",
             "Distillation",
             "DistilledClassifier",

@@ -1,12 +1,7 @@
 """A record with every case that a report must show."""
 
-import json
-import re
 import shutil
-import subprocess
 from dataclasses import replace
-from html import escape, unescape
-from pathlib import Path
 
 import pytest
 
@@ -100,9 +95,8 @@ def figures() -> Figures:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 MEASURE = """
-<script>
-const measure = (frame) => {
-  const page = frame.contentDocument, width = frame.clientWidth, beyond = [];
+() => {
+  const page = document, width = document.documentElement.clientWidth, beyond = [];
   for (const element of page.querySelectorAll("body *")) {
     const box = element.getBoundingClientRect(), head = element.closest("thead");
     const unseen = head && getComputedStyle(head).clipPath != "none";
@@ -121,49 +115,46 @@ const measure = (frame) => {
     outside: outside.map(one => one.textContent),
     smallest: Math.min(...texts.map(one => parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a)),
   };
-};
-onload = () => {
-  document.querySelector("pre").textContent = JSON.stringify([...document.querySelectorAll("iframe")].map(measure));
-};
-</script>
+}
 """
 
 
-def measured(pages: list[tuple[str, int]], folder: Path) -> list[dict]:
-    """What a browser says of each page in a frame of its width."""
-    frames = [f'<iframe style="border:0;width:{width}px;height:2000px" srcdoc="{escape(page)}"></iframe>' for page, width in pages]
-    path = folder / "frames.html"
-    path.write_text("\n".join(['<meta charset="utf-8">', *frames, "<pre></pre>", MEASURE]), encoding="utf-8")
-    command = [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={folder / 'profile'}",
-        "--dump-dom",
-        path.as_uri(),
-    ]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-    return json.loads(unescape(re.search(r"<pre>(\[.*\])</pre>", shown)[1]))
+@pytest.fixture(scope="package")
+def browser():
+    """Chromium, once for all tests of the report."""
+    api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
 
 
-def check(found: dict) -> None:
-    """Nothing runs, is wider than the screen, cut off or outside its chart, and the text of charts is 10.5 pixels high at least."""
+def check(found: dict, scripts: int = 0) -> None:
+    """No other scripts are there; nothing is too wide, cut off or outside its chart, and texts of charts are 10.5 pixels high at least."""
     smallest = found.pop("smallest")
-    assert found == {"too_wide": False, "beyond": [], "scripts": 0, "cut": [], "outside": []}
+    assert found == {"too_wide": False, "beyond": [], "scripts": scripts, "cut": [], "outside": []}
     assert smallest >= 10.5
 
 
+@pytest.fixture(scope="session")
+def fits():
+    """A function that checks that an open page fits its screen."""
+    return lambda page, scripts=0: check(page.evaluate(MEASURE), scripts)
+
+
 @pytest.fixture
-def fit(tmp_path):
-    """A function that opens pages in frames of their widths, and checks that each fits."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
+def fit(browser, tmp_path):
+    """A function that opens pages at their widths, and checks that each fits."""
 
     def check_all(pages: list[tuple[str, int]]) -> None:
-        found = measured(pages, tmp_path)
-        assert len(found) == len(pages)
-        for one in found:
-            check(one)
+        for text, width in pages:
+            path = tmp_path / "page.html"
+            path.write_text(text, encoding="utf-8")
+            page = browser.new_page(viewport={"width": width, "height": 2000})
+            page.goto(path.as_uri())
+            check(page.evaluate(MEASURE))
+            page.close()
 
     return check_all

@@ -105,3 +105,12 @@ def test_the_time_is_that_of_every_part_and_the_weights_are_said():
     assert list(planned.seconds) == [*parts, "total"]
     assert all(planned.seconds[part] > 0 for part in parts[1:])  # a row more may take a teacher no time that is measured
     assert "Weights   those of the rows times those of the classes (0 1, 1 5)" in str(planned)
+
+
+def test_the_rows_of_a_cascade_are_counted(tmp_path):
+    rows, truth = make_moons(800, noise=0.3, random_state=1)
+    problem = Problem(as_teacher(TEACHER), "teacher", row_set(rows, truth))
+    planned = dry_run(problem, plan_of("binary", has_truth=True, cascade=0.95, **SMALL))
+    assert planned.rows["to calibrate on"] == 128
+    assert sum(planned.rows[f"to {name} on"] for name in ("train", "validate", "calibrate", "test")) == 800
+    assert "128 to calibrate on" in str(planned)

@@ -85,7 +85,17 @@ def _students(text: str | None) -> list[Any] | None:
 @click.option("--time", metavar="COLUMN", help="Column that orders the rows in time; the latest are tested on.")
 @click.option("--export", "formats", metavar="FORMATS", help="Formats, separated by commas: onnx,c,...  [default: onnx]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all random draws.")
-@click.option("--show-rows", is_flag=True, help="Show the rows on which student and teacher disagree most in the report.")
+@click.option(
+    "--show-rows",
+    is_flag=True,
+    help="Show rows in the report: those on which student and teacher disagree most, and some to try the student on.",
+)
+@click.option(
+    "--cascade",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="RATE",
+    help="Leave rows to the teacher so that this share of all answers, such as 0.99, is the teacher's with probability 95 %.",
+)
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; a run that was stopped there goes on.")
 @click.option("--dry-run", "only_plan", is_flag=True, help="Print what would be done, and roughly how long it takes; write nothing.")
 @teacher_options
@@ -113,6 +123,7 @@ def distill(
     formats: str | None,
     seed: int,
     show_rows: bool,
+    cascade: float | None,
     out: Path,
     only_plan: bool,
     source: Any,
@@ -160,6 +171,7 @@ def distill(
         export=_names(formats),
         seed=seed,
         show_rows=show_rows,
+        cascade=cascade,
     )
     if only_plan:
         with stages.stage("try the students"):

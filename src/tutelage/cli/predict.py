@@ -37,7 +37,8 @@ def predict(
     """Answer the rows of a file with a trained student.
 
     RUN is a folder that `distill` or `train` wrote. The file needs the columns that the student reads, in any order; others are left out.
-    Each row is answered by one line, in the same order: the column "prediction" holds the class or the value.
+    Each row is answered by one line, in the same order: the column "prediction" holds the class or the value. After `distill --cascade`,
+    the column "deferred" says which rows the student leaves to the teacher.
     """
     from tutelage.workflow.evaluate import rows_to_measure
     from tutelage.workflow.predict import check_target, exported_answers, predictions, write_tables

@@ -97,15 +97,19 @@ class Parity:
     """Where the file ran, such as "gcc 12.2.0"."""
     made_rows: int = 0
     """How many of the rows were made: their cells are drawn from those of the others, column by column."""
+    deferrals_changed: int | None = None
+    """Of a file with a threshold, number of rows that only one of file and student leaves to the teacher; their confidence is at the
+    threshold within the tolerance. None without a threshold."""
 
     def __str__(self) -> str:
         """The result in a sentence, and in another what the file is not for."""
         refused = f" Not compared: {', '.join(self.refused)}; do not give them to the file." if self.refused else ""
         where = f" in {self.worst_row}" if self.worst_row else ""
         made = f" Of the rows, {self.made_rows:,} were made from the cells of the others." if self.made_rows else ""
+        deferred = "" if self.deferrals_changed is None else f", {self.deferrals_changed} rows deferred otherwise"
         return (
             f"Compared with the student on {self.rows:,} rows and {self.edge_rows:,} edge rows in {self.runtime}: worst difference "
-            f"{self.worst_difference:.2g}{where} (allowed {self.tolerance:g}), {self.decisions_changed} decisions changed."
+            f"{self.worst_difference:.2g}{where} (allowed {self.tolerance:g}), {self.decisions_changed} decisions changed{deferred}."
             f"{refused}{made}"
         )
 
@@ -152,6 +156,7 @@ class Export:
         classes: the class names, in the order of its answers; empty for regression.
         proofs: the comparison in each runtime; empty if the file is not proven, or of rounded weights.
         drops: for a file of rounded weights, what it loses in each runtime.
+        cascade: the guarantee of the threshold below which the file defers rows to a teacher; None if it answers all rows.
     """
 
     file: str
@@ -162,6 +167,7 @@ class Export:
     classes: tuple[Any, ...]
     proofs: tuple[Parity, ...]
     drops: tuple[Drop, ...] = ()
+    cascade: Mapping[str, Any] | None = None
 
     @property
     def proven(self) -> bool:
@@ -172,7 +178,8 @@ class Export:
         """The result in a few sentences."""
         size = f"{self.file}: {self.size_bytes:,} bytes of {self.target}."
         found = [*map(str, self.proofs), *map(str, self.drops)]
-        return " ".join([size, *(found or ["Not proven: it was never compared with its student."])])
+        deferred = [] if self.cascade is None else [f"It defers rows of a confidence below {self.cascade['threshold']:.6g}."]
+        return " ".join([size, *deferred, *(found or ["Not proven: it was never compared with its student."])])
 
 
 @dataclass(frozen=True)

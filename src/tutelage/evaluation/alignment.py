@@ -43,7 +43,7 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
     rows = as_rows(X)
     inputs = rows.part(0, rows.count)
     form = student_form(student, teacher, y)
-    outputs = form.check(_outputs(student, form, inputs), rows.count, "the student's answers")
+    outputs = form.check(student_outputs(student, form, inputs), rows.count, "the student's answers")
     answers = outputs if form.task == "regression" else form.probabilities(outputs)
     if teacher is None and form.task == "multilabel":
         _refuse_one_hot(student, answers, np.asarray(y))
@@ -52,7 +52,8 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
     order = form.classes
     if teacher is not None:
         order = teacher.form.classes
-        answers, decided = in_order_of(answers, form, teacher.form), _decisions_in_order(decided, form, teacher.form)
+        answers = in_order_of(answers, form, teacher.form)
+        decided = None if decided is None else decisions_in_order(decided, form, teacher.form)
         of_teacher = teacher.form.check(teacher.answer(inputs), rows.count)
         of_teacher = of_teacher if form.task == "regression" else teacher.form.probabilities(of_teacher)
         teacher_decided = own_decisions(teacher, inputs, of_teacher, teacher.form)
@@ -141,7 +142,8 @@ def _refuse_one_hot(student: Any, answers: Floats, y: NDArray[Any]) -> None:
         raise ShapeError("y is one-hot and the student's rows sum to one, so this is one class per row. Pass y as (rows,) class names.")
 
 
-def _outputs(student: Any, form: AnswerForm, inputs: Any) -> Any:
+def student_outputs(student: Any, form: AnswerForm, inputs: Any) -> Any:
+    """What a student returns for rows, with a column for each class of its form; `form.check` checks it."""
     if isinstance(student, Teacher):
         return student.answer(inputs)
     if form.task == "regression":
@@ -179,7 +181,7 @@ def in_order_of(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats
             f"{list_classes(target.classes)}; "
             "expected the same task. Evaluate against a teacher of the student's task."
         )
-    if target.task == "regression":
+    if target.task == "regression" or form.classes == target.classes:
         return answers
     known = form.codes(label_array(target.classes), unknown="mark")
     found = known >= 0
@@ -192,10 +194,8 @@ def in_order_of(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats
     return ordered
 
 
-def _decisions_in_order(decided: Decisions | None, form: AnswerForm, target: AnswerForm) -> Decisions | None:
+def decisions_in_order(decided: Decisions, form: AnswerForm, target: AnswerForm) -> Decisions:
     """The student's own decisions as the teacher's columns."""
-    if decided is None:
-        return None
     if form.task == "multilabel":
         return in_order_of(decided.astype(np.float64), form, target).astype(np.intp)
     return target.codes(label_array(form.classes))[decided]

@@ -27,7 +27,25 @@ def own_decisions(model: Any, inputs: Any, answers: Floats, form: AnswerForm) ->
         (rows,) column numbers, or (rows, labels) of 0 and 1 for multilabel; None for values, for a model without `predict`, for
         a `predict` that returns something else than classes, and if both rules decide alike.
     """
-    decide = getattr(model, "decide" if isinstance(model, Teacher) else "predict", None)
+    found = decided_by(model, "decide" if isinstance(model, Teacher) else "predict", inputs, len(answers), form)
+    return None if found is None or np.array_equal(found, decisions(as_distributions(answers, form.task))) else found
+
+
+def decided_by(model: Any, method: str, inputs: Any, rows: int, form: AnswerForm) -> Decisions | None:
+    """What a method of a model decides, as `own_decisions` returns it.
+
+    Args:
+        model: that may have the method.
+        method: its name, "decide" of a Teacher or "predict".
+        inputs: the rows.
+        rows: their number.
+        form: what the columns are.
+
+    Returns:
+        (rows,) column numbers, or (rows, labels) of 0 and 1 for multilabel; None for values, for a model without the method, and for one
+        that returns something else than classes.
+    """
+    decide = getattr(model, method, None)
     if form.task == "regression" or not callable(decide):
         return None
     try:
@@ -35,11 +53,12 @@ def own_decisions(model: Any, inputs: Any, answers: Floats, form: AnswerForm) ->
     except Exception as error:  # the student's own code, which may raise anything
         warnings.warn(
             f"predict of {type(model).__name__} fails on these rows ({one_line(error)}); the most probable classes count as its decisions.",
-            stacklevel=2,
+            stacklevel=3,
         )
         return None
-    found = _labels_on(predicted, answers) if form.task == "multilabel" else _codes(predicted, len(answers), form, type(model).__name__)
-    return None if found is None or np.array_equal(found, decisions(as_distributions(answers, form.task))) else found
+    if form.task == "multilabel":
+        return _labels_on(predicted, (rows, len(form.classes)))
+    return _codes(predicted, rows, form, type(model).__name__)
 
 
 def _codes(predicted: Any, rows: int, form: AnswerForm, kind: str) -> Decisions | None:
@@ -56,7 +75,7 @@ def _codes(predicted: Any, rows: int, form: AnswerForm, kind: str) -> Decisions 
     return codes
 
 
-def _labels_on(predicted: Any, answers: Floats) -> Decisions | None:
-    if predicted.shape != answers.shape or predicted.dtype.kind not in "biuf" or not np.isin(predicted, (0, 1)).all():
+def _labels_on(predicted: Any, shape: tuple[int, int]) -> Decisions | None:
+    if predicted.shape != shape or predicted.dtype.kind not in "biuf" or not np.isin(predicted, (0, 1)).all():
         return None
     return np.asarray(predicted, dtype=np.intp)

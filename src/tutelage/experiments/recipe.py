@@ -70,6 +70,7 @@ class Recipe:
         quick_check_rows: how many of them a quick run uses.
         has_published_protocol: whether it supports `as_published`.
         takes_data: whether the user may name a folder of data.
+        picture: height and width of the pictures that the rows are; None if they are none.
     """
 
     name: str
@@ -84,3 +85,4 @@ class Recipe:
     quick_check_rows: int = 10_000
     has_published_protocol: bool = False
     takes_data: bool = False
+    picture: tuple[int, int] | None = None

@@ -26,15 +26,19 @@ from tutelage.experiments.scorecard import Measured, arm_of, compare
 from tutelage.exporters.export import export
 from tutelage.exporters.targets.onnx.runtime import OnnxStudent
 from tutelage.report.page import render_page
+from tutelage.report.playground.records import Playground
 from tutelage.report.records import SCHEMA, Figures, RunRecord
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained_folder import TRAINED
+from tutelage.workflow.playground import playground_of
 from tutelage.workflow.train import rows_to_check
 
 RESULTS = "results.json"
 CHECK_ROWS = 10_000
 TIMING, QUICK_TIMING = 0.3, 0.03
 """Seconds that measuring each of the two latencies of a file may take, about."""
+EXAMPLES = 12
+"""Test rows that the page lets its reader start from."""
 TEACHER_CHECK_ROWS = 500  # enough to check the file whose latency is measured; the teacher is not exported
 
 
@@ -60,11 +64,13 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
     with stages.stage("export and cost", len(outcome.arms)) as advance:
         rows = recipe.check_rows(plan.seeds[0], plan.data)[: recipe.quick_check_rows if plan.quick else CHECK_ROWS]
         arms = _with_costs(outcome, rows, budget_seconds=QUICK_TIMING if plan.quick else TIMING, advance=advance)
+    with stages.stage("playground"):
+        playground = _playground(recipe, outcome, rows)
     with whole_folder(out, may_replace=_is_run) as draft:
         with stages.stage("save students", len(outcome.arms)) as advance:
             _save_students(draft / "students", outcome, advance)
         record = _record(recipe, plan, replace(outcome, arms=arms), stages)
-        page = render_page(record, outcome.figures)
+        page = render_page(record, outcome.figures, playground)
         (draft / RESULTS).write_text(dumps(record.to_json()), encoding="utf-8")
         (draft / "figures.json").write_text(dumps(_figures_json(outcome.figures)), encoding="utf-8")
         (draft / "report.html").write_text(page, encoding="utf-8")
@@ -163,6 +169,14 @@ def _cost_and_parity(name: str, model: Any, rows: NDArray[np.float32], *, budget
         size_bytes = path.stat().st_size
         cost = measure_cost(student, student.answer, as_rows(rows), size_bytes=size_bytes, budget_seconds=budget_seconds)
     return cost, parity
+
+
+def _playground(recipe: Recipe, outcome: Outcome, rows: NDArray[np.float32]) -> Playground:
+    """The main student of a recipe, and its first test rows with the teacher's answers."""
+    student, teacher, examples = outcome.models[recipe.student][0], outcome.models["teacher"][0], rows[:EXAMPLES]
+    answers = teacher.predict_proba(examples) if hasattr(teacher, "predict_proba") else teacher.predict(examples)
+    names = [f"test row {place}" for place in range(len(examples))]
+    return playground_of(student, rows, examples=examples, teacher=answers, names=names, picture=recipe.picture)
 
 
 def _save_students(folder: Path, outcome: Outcome, advance: Advance) -> None:

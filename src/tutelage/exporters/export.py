@@ -19,6 +19,7 @@ from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
 from tutelage.exporters.proof.quantised import drop_of
 from tutelage.exporters.subject.student_answers import check_student
 from tutelage.exporters.subject.subject import subject_of
+from tutelage.exporters.subject.threshold import about_threshold
 from tutelage.exporters.targets.job import Job, Precision, Settings
 
 TARGETS = {
@@ -55,7 +56,8 @@ def export(
     """Write a student as a file, after comparing the file's answers and decisions with the student's in the runtime of the file.
 
     Args:
-        student: fitted.
+        student: fitted. Of a fitted `Cascade`, its student is written with its threshold: the file says as well which rows it defers to
+            the teacher, who stays outside.
         path: the file to write; its end decides about the language. It is created only if the comparison succeeds.
         check_on: rows to compare on: an array, a frame, texts, a tensor, a Dataset or a file of rows. Up to 10 000 of them are compared; if
             there are fewer, others are made by drawing the cells of each column. Edge rows are added.
@@ -102,6 +104,11 @@ def export(
         raise BadInput("truth and max_drop are for precision 'half', 'int8' or 'int8-dynamic'; any other file answers as its student.")
     name, target, job = _job_of(student, path, check_on, settings)
     program = job.program
+    if settings.is_rounded and program.guarantee is not None:
+        raise BadInput(
+            f"precision is {settings.precision!r}, and a threshold holds for the student's own probabilities, not for rounded ones. Leave "
+            "precision out; or export the student alone, and fit a Cascade with that file as its student."
+        )
     with tempfile.TemporaryDirectory() as folder:
         files = target.write(job, ["Not compared yet."])
         draft = _written(files, Path(folder))
@@ -109,11 +116,12 @@ def export(
             job = _proven(target, job, draft, truth=truth, max_drop=max_drop, most=compared_rows)
     if path.suffix not in _WITHOUT_HEADER:
         proven = [*map(str, job.proofs), *map(str, job.drops)]
-        files = target.write(job, [f"{name}, written by tutelage.", *(proven or [_NOT_PROVEN])])
+        files = target.write(job, [f"{name}, written by tutelage.", *(proven or [_NOT_PROVEN]), *about_threshold(program.guarantee)])
     content = files[path.name]
     columns = tuple(place if one.name is None else one.name for place, one in enumerate(program.inputs))
     digest = hashlib.sha256(content).hexdigest()
-    record = Export(path.name, name, len(content), digest, columns, program.form.classes, job.proofs, job.drops)
+    cascade = None if program.guarantee is None else asdict(program.guarantee)
+    record = Export(path.name, name, len(content), digest, columns, program.form.classes, job.proofs, job.drops, cascade)
     write_text(path.with_name(f"{path.name}.json"), dumps({"schema": 1, **asdict(record)}))
     for file, content in reversed(files.items()):  # the file itself last: where it is, all is there
         with whole_file(path.with_name(file)) as draft:
@@ -145,9 +153,11 @@ def shipped_size(student: Any, end: str, *, check_on: Any) -> int:
         worst_row=f"edge row ({max(refused, key=len)}) {ROWS}",
         runtime="-" * 30,
         made_rows=ROWS,
+        deferrals_changed=None if job.program.guarantee is None else 0,
     )
     job = replace(job, proofs=(proof,) * _RUNTIMES.get(end, 1))
-    return len(target.write(job, [f"{name}, written by tutelage.", *map(str, job.proofs)])[path.name])
+    header = [f"{name}, written by tutelage.", *map(str, job.proofs), *about_threshold(job.program.guarantee)]
+    return len(target.write(job, header)[path.name])
 
 
 def _job_of(student: Any, path: Path, check_on: Any, settings: Settings) -> tuple[str, Any, Job]:

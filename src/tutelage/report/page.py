@@ -1,29 +1,35 @@
-"""The HTML report of an experiment: a single self-contained page, without network access or scripts."""
+"""The HTML report of an experiment: a single self-contained page, without network access."""
 
 from __future__ import annotations
 
 from tutelage.report import words
 from tutelage.report.charts import Bar, intervals_chart, labels_chart, regions_chart, scatter_chart
+from tutelage.report.playground.records import Playground
+from tutelage.report.playground.section import section_of
 from tutelage.report.records import Arm, Figures, RunRecord
 from tutelage.report.shell import Drawn, render
 
 KINDS = {"chosen": "student", "baseline": "baseline: no teacher", "control": "control", "teacher": "teacher"}
 
 
-def render_page(record: RunRecord, figures: Figures) -> str:
+def render_page(record: RunRecord, figures: Figures, playground: Playground | None = None) -> str:
     """The report as HTML text, for narrow and wide screens, in a light and a dark theme; it loads no external resources.
 
     Args:
         record: the finished run.
         figures: the plots and matrices of the run.
+        playground: its main student, to be tried in the page; None for a page without scripts.
 
     Raises:
         MissingExtra: jinja2 is not installed.
     """
     spent = words.time_spent(record)
     shown = [kind_of(arm) for arm in record.arms]
+    section = section_of(playground)
     return render(
         "page.html.j2",
+        policy=section.policy,
+        playground=section,
         title=record.title,
         record=record,
         words=words,

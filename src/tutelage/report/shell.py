@@ -1,4 +1,4 @@
-"""The frame that every report shares: one self-contained page, without network access or scripts, for any width, light and dark."""
+"""The frame that every report shares: one self-contained page, which may load nothing from a network, for any width, light and dark."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 from tutelage.core.errors import printable, require
 from tutelage.report.svg import Drawing
 from tutelage.report.words import counted, heading
+
+NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+"""What the browser may do with a page: show its own styles and pictures, load nothing, send nothing, run nothing."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A chart, as SVG text that is written to the page as it is; false if there is nothing to draw."""
+    """Text that is written to the page as it is, such as a chart as SVG; false if there is nothing."""
 
     svg: str
 
@@ -32,11 +35,12 @@ class Drawn:
         return bool(self.svg)
 
 
-def render(template: str, **values: Any) -> str:
+def render(template: str, *, policy: str = NO_SCRIPTS, **values: Any) -> str:
     """A page as HTML text. Every text among the values is escaped, and characters that control the direction of writing are written out.
 
     Args:
         template: its name in this folder.
+        policy: the Content-Security-Policy of the page.
         values: by the names that the template uses.
 
     Raises:
@@ -53,7 +57,7 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters.update(heading=heading, as_number=lambda name: (name, True))
     environment.globals.update(icon=icon, heat_cells=heat_cells, counted=counted)
-    page: str = environment.get_template(template).render(**values)
+    page: str = environment.get_template(template).render(policy=policy, **values)
     return page
 
 

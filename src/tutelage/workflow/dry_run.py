@@ -102,7 +102,7 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
     Raises:
         BadInput: as the run itself would.
     """
-    found = split(problem, seed=plan.seed)
+    found = split(problem, seed=plan.seed, cascade=plan.cascade)
     train, validation = parts_of(problem, found, seed=plan.seed)
     more, are = more_rows(problem, found)
     every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=f"{more:,} {are}" if more else "")
@@ -126,6 +126,7 @@ def dry_run(problem: Problem, plan: Plan) -> DryRun:
         rows={
             "to train on": len(train),
             "to validate on": len(validation),
+            **({} if plan.cascade is None else {"to calibrate on": len(found.independent)}),
             "to test on": len(found.test),
             "more": more,
         },

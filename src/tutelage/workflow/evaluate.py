@@ -30,7 +30,7 @@ from tutelage.workflow.predict import answer_columns
 
 SPLIT = "split.parquet"
 """Where the folder of a distillation says which rows were for what."""
-DEVELOPMENT, POOL = "development", "pool"
+DEVELOPMENT, CALIBRATION, POOL = "development", "calibration", "pool"
 """The parts of the rows that students are trained and chosen on, and that the teacher labels for some."""
 
 

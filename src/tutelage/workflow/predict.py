@@ -15,6 +15,7 @@ from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, require
 from tutelage.core.files import check_file_place, whole_file
 from tutelage.data.table_file import TableFile
+from tutelage.exporters.subject.threshold import deferred_rows
 from tutelage.students.columns import check_scale
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run
@@ -60,7 +61,7 @@ def predictions(
     keep: Sequence[str] = (),
     answer: Callable[[Any], Floats] | None = None,
 ) -> Iterator[pa.Table]:
-    """The answers of a student to each row of a file, in parts.
+    """The answers of a student to each row of a file, in parts; of a student with a threshold, also whether a row is left to the teacher.
 
     Args:
         student: from `open_trained`.
@@ -95,10 +96,13 @@ def predictions(
             stacklevel=2,
         )
     outputs = list(record["data"]["truth"])
+    cascade = record.get("cascade") if answer is None else None  # the answers of a file are rounded, and it defers before that
     for start in range(0, rows.count, PART_ROWS):
         part = rows.part(start, min(start + PART_ROWS, rows.count))
         answers = (answer or student.answer)(_as_trained(student, part))
         found = answer_columns(student.task, student.labels, answers, outputs, probabilities=probabilities)
+        if cascade is not None:
+            found["deferred"] = deferred_rows(answers, student.task, cascade["threshold"])
         first: dict[str, Any] = {name: kept[name].slice(start, len(part)) for name in keep}
         twice = sorted(set(first) & set(found))
         if twice:

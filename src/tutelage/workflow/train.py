@@ -19,7 +19,7 @@ from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.files import check_whole_folder, whole_folder
-from tutelage.core.records import dumps
+from tutelage.core.records import dumps, record_from
 from tutelage.core.stages import Stages
 from tutelage.core.stored.checksums import sha256_of, with_checksum
 from tutelage.data.row_names import data_name
@@ -27,9 +27,11 @@ from tutelage.data.rows import as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.size import count_parts
+from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.students.by_name import NEED_SCALING, student_named
+from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.columns import levels_of, with_columns
 from tutelage.students.saved.save_load import loaded_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
@@ -124,8 +126,8 @@ def open_trained(folder: Path, module: Any = None) -> tuple[TrainedStudent, dict
     return student, record
 
 
-def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[TrainedStudent, Any]:
-    """A student that `train` wrote, and rows on which to check its export.
+def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[TrainedStudent | Cascade, Any]:
+    """A student that `train` wrote, with its threshold if it has one, and rows on which to check its export.
 
     Args:
         folder: a folder that `train` wrote.
@@ -136,14 +138,16 @@ def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[T
         BadInput: the student reads texts and there is no file of them, or the data lacks its columns; and as `open_trained`.
     """
     student, record = open_trained(folder)
+    threshold = record.get("cascade")
+    exported = student if threshold is None else with_threshold(student, record_from(Guarantee, threshold))
     if data is None:
-        return student, rows_like(record["columns"], count, levels=levels_of(student.student_), shape=record["data"]["row_shape"])
+        return exported, rows_like(record["columns"], count, levels=levels_of(student.student_), shape=record["data"]["row_shape"])
     file = rows_to_measure(record, data)
     missing = [name for name in student.columns if file.columns and name not in file.columns]
     if missing:
         raise BadInput(f"{data} has no column {missing[0]!r}, which the student reads; use a file with all columns of the training data.")
     rows = file.rows_of(student.columns or file.columns)
-    return student, rows.part(0, min(rows.count, count))
+    return exported, rows.part(0, min(rows.count, count))
 
 
 def _unfitted(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:

@@ -6,7 +6,7 @@ import pytest
 
 from tutelage.core.records import Comparison, Export, Interval, Latency, Parity
 from tutelage.report.distillation.figures import ClassDisagreement, Confusion, Disagreement, Figures, Loading, Reliability, ShownRow
-from tutelage.report.distillation.records import ArmResult, DistillationRecord, Look
+from tutelage.report.distillation.records import ArmResult, CascadePoint, CascadeResult, DistillationRecord, Look, Rate
 from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import Advice, CurvePoint
 
@@ -63,6 +63,38 @@ ARMS = (
     arm("untuned", "control", 0.862, size=None, latency=None),
     arm("teacher", "teacher", 0.902, size=14_500_000, latency=156_000.0),
 )
+
+
+def rate(value):
+    return Rate(value, Interval(max(value - 0.02, 0.0), min(value + 0.01, 1.0), "test rows"))
+
+
+def cascade(target=0.99, *, attained=True, truth=True):
+    """A student that answers most rows, and its teacher."""
+    curve = tuple(
+        CascadePoint(1 - share / 2, share, 1 - 0.06 * share**4, 1 - 0.06 * share**3, 44 + 156_000 * (1 - share)) for share in SHARES
+    )
+    targets = tuple(replace(curve[place], target=rate) for place, rate in ((99, 0.9), (80, 0.95), (60, 0.99)))
+    none = CascadePoint(None, 0.0, 1.0, None, 156_044.0, target)
+    at = targets[-1] if attained else none
+    guarantee = {
+        "threshold": at.threshold,
+        "target": target,
+        "delta": 0.05,
+        "against": "teacher",
+        "over": "all",
+        "rows": 480,
+        "answered": 291 if attained else 0,
+        "wrong": 1 if attained else 0,
+        "of": 480,
+        "teacher": "a teacher",
+    }
+    accuracy = {"cascade": rate(0.9), "student": rate(0.893), "teacher": rate(0.902)} if truth else {}
+    points = targets if attained else (*targets[:2], none)
+    return CascadeResult(guarantee, rate(at.coverage), rate(at.agreement), accuracy, 44.0, 156_000.0, at.latency_us, points, curve)
+
+
+SHARES = [place / 100 for place in range(1, 101)]
 
 
 @pytest.fixture(scope="session")
@@ -211,6 +243,8 @@ def every_kind(binary, figures) -> dict[str, tuple[DistillationRecord, Figures]]
             ),
             figures,
         ),
+        "cascade": (replace(binary, cascade=cascade(), rows={**binary.rows, "calibration": 480}), figures),
+        "cascade not attained": (replace(binary, cascade=cascade(attained=False, truth=False)), figures),
         "nothing measured": (
             replace(
                 binary,

@@ -32,7 +32,7 @@ def test_the_license_is_left_out_unless_given(binary, figures):
 
 
 @pytest.mark.parametrize(
-    "kind", ["binary", "values", "no truth", "twenty classes", "sixty classes", "labels", "limits not met", "nothing measured"]
+    "kind", ["binary", "values", "no truth", "twenty classes", "sixty classes", "labels", "limits not met", "nothing measured", "cascade"]
 )
 def test_every_kind_has_a_card_that_can_be_read(every_kind, kind):
     record, figures = every_kind[kind]

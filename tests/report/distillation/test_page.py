@@ -7,7 +7,8 @@ import pytest
 from tutelage.report.distillation.figures import ShownRow
 from tutelage.report.distillation.page import render_distillation
 
-KINDS = ["binary", "values", "no truth", "twenty classes", "sixty classes", "labels", "limits not met", "nothing measured"]
+KINDS = ["binary", "values", "no truth", "twenty classes", "sixty classes", "labels", "limits not met", "nothing measured", "cascade"]
+KINDS += ["cascade not attained"]
 
 
 class Page(HTMLParser):

@@ -25,9 +25,23 @@ def test_a_description_survives_its_metadata(form, columns):
     assert [type(label) for label in read.form.classes] == [type(label) for label in form.classes]
 
 
+CASCADE = {"threshold": 0.9, "target": 0.99, "delta": 0.05, "teacher": "a teacher", "rows": 400}
+
+
+def test_a_description_keeps_the_guarantee_of_a_threshold():
+    written = FileDescription(FORMS[0], COLUMNS[1], CASCADE).to_metadata()
+    assert json.loads(written["cascade"]) == CASCADE
+    assert FileDescription.from_metadata(written).cascade == CASCADE
+    assert "cascade" not in FileDescription(FORMS[0], COLUMNS[1]).to_metadata()
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"cascade": "{}"},
+        {"cascade": "3"},
+        {"cascade": json.dumps({**CASCADE, "threshold": None})},
+        {"cascade": json.dumps({**CASCADE, "target": True})},
         {"classes": "[1, 1]"},
         {"classes": "{"},
         {"classes": "3"},

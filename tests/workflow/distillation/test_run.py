@@ -38,11 +38,21 @@ def _few_rows_of_a_trial(monkeypatch, unchecked):
 
 
 def test_an_arm_whose_trials_all_fail_is_left_out_and_the_run_goes_on(distilled, monkeypatch):
-    monkeypatch.setattr(Prepared, "fit", failing({"decisions", "untuned"}))
+    monkeypatch.setattr(Prepared, "fit", failing({"decisions", "plain model"}))
     record = distilled()
-    assert {"decisions", "untuned"}.isdisjoint(arm.name for arm in record.arms)
+    assert {"decisions", "plain model"}.isdisjoint(arm.name for arm in record.arms)
     assert any("The arm 'decisions' is left out: " in note and "these settings fail" in note for note in record.notes)
-    assert any("The arm 'untuned' is left out: " in note for note in record.notes)
+    assert any("The arm 'plain model' is left out: " in note for note in record.notes)
+
+
+def test_a_control_that_is_the_best_of_its_search_is_trained_once(distilled, tmp_path):
+    record = distilled()
+    assert record.arm("untuned").test == record.arm("answers").test
+    stored = sorted(path.name for path in (tmp_path / "run" / "students").iterdir())
+    assert [name for name in stored if name.startswith(("answers_", "untuned_"))] == [
+        "answers_tree_0_seed0.skops",
+        "answers_tree_0_seed1.skops",
+    ]
 
 
 def test_an_arm_that_fails_at_a_later_seed_is_left_out(distilled, monkeypatch):

@@ -26,6 +26,7 @@ from tutelage.experiments.demo.hard_example_passes import Passes, train_hard_exa
 from tutelage.experiments.demo.mnist_setting import (
     CLASSES,
     CONVOLUTION,
+    SIDES,
     TRAIN_ROWS,
     Split,
     described,
@@ -273,4 +274,5 @@ RECIPE = Recipe(
     run=run,
     check_rows=lambda seed, data: pixels(load_mnist().test_images),
     has_published_protocol=True,
+    picture=SIDES,
 )

@@ -29,6 +29,8 @@ from tutelage.training.stacks.stack import Stack
 from tutelage.training.validation import Validation
 
 CLASSES = 10
+SIDES = (28, 28)
+"""Height and width of the pictures."""
 TRAIN_ROWS = 50_000  # the last 10 000 of the 60 000 validate
 PUBLISHED_ERRORS = {"teacher": 248, "student-hard": 1366, "student-soft": 696}
 

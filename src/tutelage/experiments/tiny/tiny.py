@@ -27,7 +27,7 @@ from tutelage.data.datasets import Images, load_mnist
 from tutelage.data.views import Affine, Views
 from tutelage.experiments.cache import Store
 from tutelage.experiments.demo import ORIGINAL_DEMO
-from tutelage.experiments.demo.mnist_setting import CLASSES, Split, described, pictures, pixels
+from tutelage.experiments.demo.mnist_setting import CLASSES, SIDES, Split, described, pictures, pixels
 from tutelage.experiments.recipe import Outcome, Plan, Recipe
 from tutelage.experiments.scorecard import ClassificationTest, Measured
 from tutelage.experiments.teaching import cached_labels, cached_network, cached_view_labels
@@ -392,6 +392,7 @@ def recipe_of(subject: Subject) -> Recipe:
         check_rows=lambda seed, data: pixels(subject.load(data).test_images),
         quick_check_rows=500,
         takes_data=subject.takes_data,
+        picture=SIDES,
     )
 
 

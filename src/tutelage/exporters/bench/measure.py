@@ -45,7 +45,7 @@ def bench(
     """Measure latency, memory, size and multiply-adds of a student, of its exported files and of its teacher, on one thread.
 
     Args:
-        student: fitted.
+        student: fitted; of a `Cascade`, its student and the files of it with their threshold.
         X: rows that it is asked, as for `export`; up to 1 000 of them are used.
         to: targets, such as ["c", "onnx"]; by default all that the student can be exported to with what is installed.
         teacher: anything with an `answer`, `predict_proba` or `predict` that takes rows as the student does.
@@ -83,7 +83,7 @@ def bench(
         given = subject.given(rows)
         if teacher is not None:
             enter(_of_model("teacher", teacher, given, Path(folder)))
-        enter(_of_model("student", student, given, Path(folder), count=multiply_adds(job.program)))
+        enter(_of_model("student", subject.student, given, Path(folder), count=multiply_adds(job.program)))
         for end in chosen:
             try:
                 enter(_of_file(end, job, Path(folder)))

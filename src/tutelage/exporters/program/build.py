@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,14 @@ def program_of(subject: Subject, rows: CheckRows) -> Program:
     if hasattr(subject.student, "network"):
         from tutelage.exporters.program.networks import lower_network
 
-        return lower_network(lowering, subject, rows)
+        return replace(lower_network(lowering, subject, rows), guarantee=subject.guarantee)
     if not subject.inputs:
         subject.answers(rows[:1])  # which refuses rows of another shape than the student was fitted on
     last = lowering.numbers(lowering.lower(subject.student, lowering.row))
     if last != len(lowering.steps) - 1:
         lowering.then(Select(tuple(range(lowering.width(last)))), last)
     steps = tuple(lowering.steps)
-    return Program(subject.inputs, subject.row_shape, steps, subject.form, _dtype(steps), False, lowering.partly_single)
+    return Program(subject.inputs, subject.row_shape, steps, subject.form, _dtype(steps), False, lowering.partly_single, subject.guarantee)
 
 
 def _dtype(steps: tuple[Step, ...]) -> Any:

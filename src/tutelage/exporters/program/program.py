@@ -26,6 +26,7 @@ from tutelage.exporters.program.operations import (
 )
 from tutelage.exporters.program.trees import Trees, of_any
 from tutelage.exporters.subject.inputs import Input
+from tutelage.students.cascade import Guarantee
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,7 @@ class Program:
         single: whether weighted sums are in single precision: a torch network of float32.
         partly_single: whether the student computes a part in single precision, which the file computes as the rest: a torch network in a
             pipeline.
+        guarantee: of the threshold below which rows are left to a teacher; None if the student answers all rows.
     """
 
     inputs: tuple[Input, ...]
@@ -68,12 +70,18 @@ class Program:
     dtype: Any
     single: bool
     partly_single: bool = False
+    guarantee: Guarantee | None = None
 
     @property
     def outputs(self) -> int:
         """Number of answers a row."""
         (outputs,) = self.steps[-1].shape
         return outputs
+
+    @property
+    def threshold(self) -> float | None:
+        """The confidence below which rows are left to a teacher; None if the student answers all rows."""
+        return None if self.guarantee is None else self.guarantee.threshold
 
     @property
     def numbers(self) -> tuple[str | None, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.errors import BadInput, ParityError
 from tutelage.core.records import Parity
 from tutelage.exporters.program.operations import Category, OnnxPart
@@ -20,6 +20,7 @@ from tutelage.exporters.proof.edge_cases import EMPTY, edge_cases, ordinary_rows
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
+from tutelage.exporters.subject.threshold import deferred_rows
 
 TOLERANCE = 1e-5
 """Largest allowed difference of a probability; of a value, relative to the larger of itself and the size of ordinary answers."""
@@ -59,6 +60,7 @@ class _Worst:
     difference: float = 0.0
     where: str = ""
     changed: int = 0
+    deferrals: int = 0
     overflowed: bool = False
 
     def add(self, gaps: Floats, changed: int, name: str, start: int) -> None:
@@ -154,6 +156,7 @@ class _Comparison:
             worst.where,
             self.runtime.name,
             max(compared - len(rows), 0),
+            None if self.program.threshold is None else worst.deferrals,
         )
 
     def _within(self, made: CheckRows) -> CheckRows:
@@ -214,8 +217,10 @@ class _Comparison:
             where = f"{name} {start + int(gaps.argmax())}"
             raise self._disagreement(f"answers differ by {gaps.max():.3g} (allowed {TOLERANCE:g})", where)
         left = np.flatnonzero(~overflowed)
-        ours, theirs, factor = _taken(ours, left), _taken(theirs, left), factor[left]
-        worst.add(gaps, self._changed(ours, theirs, factor, f"{name}s {start} to {start + len(rows) - 1}"), name, start)
+        ours, theirs, factor = ours.take(left), theirs.take(left), factor[left]
+        where = f"{name}s {start} to {start + len(rows) - 1}"
+        worst.add(gaps, self._changed(ours, theirs, factor, where), name, start)
+        worst.deferrals += self._deferrals_changed(ours, theirs, factor, where)
 
     def _may_overflow(self, rows: CheckRows) -> NDArray[np.bool_]:
         """(rows,) whether sums in single precision may overflow: whether they do depends on their order, which is the runtime's."""
@@ -232,6 +237,21 @@ class _Comparison:
         if (changed & ~_undecided(ours.values, ours.decisions, theirs.decisions, factor)).any():
             raise self._disagreement(f"labels are not those of the student's predict in {int(changed.sum())} of {len(changed)} rows", where)
         return int((changed if changed.ndim == 1 else changed.any(axis=1)).sum())
+
+    def _deferrals_changed(self, ours: Answers, theirs: Answers, factor: Floats, where: str) -> int:
+        """How many rows are left to the teacher by one of the two alone, where the confidence is at the threshold within the tolerance."""
+        threshold, task = self.program.threshold, self.program.form.task
+        if threshold is None:
+            return 0
+        if theirs.deferred is None or theirs.deferred.shape != (len(ours.values),):
+            raise self._disagreement(f"deferred rows do not have the shape {(len(ours.values),)}", where)
+        changed = theirs.deferred != deferred_rows(ours.values, task, threshold)
+        near = np.abs(confidence_of(ours.values, task) - threshold) <= TOLERANCE * factor
+        if (changed & ~near).any():
+            raise self._disagreement(
+                f"deferred rows are not those below the threshold in {int(changed.sum())} of {len(changed)} rows", where
+            )
+        return int(changed.sum())
 
     def _factor(self, rows: CheckRows) -> Floats:
         """(rows,) by how much the rounding errors of a row exceed those of single precision on ordinary rows."""
@@ -269,10 +289,6 @@ def batches(rows: CheckRows) -> Iterator[tuple[int, CheckRows]]:
         yield start, rows[start : start + size]
 
 
-def _taken(answers: Answers, places: NDArray[np.intp]) -> Answers:
-    return Answers(answers.values[places], None if answers.decisions is None else answers.decisions[places])
-
-
 def _merged(parts: list[tuple[CheckRows, Answers]]) -> tuple[CheckRows, Answers]:
     """Rows and answers of several parts, one after another."""
     rows = CheckRows(*(np.concatenate([getattr(part, each) for part, _ in parts]) for each in ("numbers", "texts")))
@@ -283,7 +299,7 @@ def _merged(parts: list[tuple[CheckRows, Answers]]) -> tuple[CheckRows, Answers]
 def _finite(rows: CheckRows, answers: Answers) -> Iterator[tuple[CheckRows, Answers]]:
     finite = np.isfinite(answers.values).all(axis=1)
     if finite.any():
-        yield rows[finite], Answers(answers.values[finite], None if answers.decisions is None else answers.decisions[finite])
+        yield rows[finite], answers.take(finite)
 
 
 def _undecided(values: Floats, ours: NDArray[np.int64], theirs: NDArray[np.int64], factor: Floats) -> NDArray[np.bool_]:

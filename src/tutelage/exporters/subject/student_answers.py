@@ -16,6 +16,7 @@ from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, WrongType
 from tutelage.data.schema import listed, select_columns
+from tutelage.students.cascade import Cascade
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +26,17 @@ class Answers:
     Attributes:
         values: (rows, outputs) probabilities or values, in double precision.
         decisions: (rows,) codes of the classes, or (rows, labels) of 0 and 1; None for regression.
+        deferred: (rows,) of a file with a threshold, whether it leaves the row to the teacher; None without one.
     """
 
     values: Floats
     decisions: NDArray[np.int64] | None
+    deferred: NDArray[np.bool_] | None = None
+
+    def take(self, places: Any) -> Answers:
+        """The answers to some of the rows."""
+        decisions, deferred = (None if one is None else one[places] for one in (self.decisions, self.deferred))
+        return Answers(self.values[places], decisions, deferred)
 
 
 def column_names(student: Any) -> tuple[str, ...]:
@@ -98,6 +106,8 @@ def check_student(student: Any) -> None:
             check_is_fitted(student)
         except NotFittedError as error:
             raise BadInput(f"the {name} is not fitted; call its fit first.") from error
+    if isinstance(student, Cascade):
+        check_student(student.student)
 
 
 def ask_rows(student: Any, form: AnswerForm, given: Any, rows: NDArray[Any]) -> Answers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from tutelage.data.schema import Schema, columns_of, select_columns, table_of
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.exporters.subject.student_answers import Answers, ask_rows, check_width, column_names, form_of, named_columns
+from tutelage.exporters.subject.threshold import student_to_write
+from tutelage.students.cascade import Guarantee
 from tutelage.students.columns import Numbers
 
 LAST_DAY = 1e6
@@ -34,6 +36,7 @@ class Subject:
         inputs: the columns that it was fitted on; empty for rows of another shape than (rows, columns).
         row_shape: shape of the numbers of a row.
         container: what it takes: an "array", a pandas "frame", or a "list" of texts.
+        guarantee: of the threshold below which it leaves rows to a teacher; None if it answers all rows.
     """
 
     student: Any
@@ -41,6 +44,7 @@ class Subject:
     inputs: tuple[Input, ...]
     row_shape: tuple[int, ...]
     container: str
+    guarantee: Guarantee | None = None
 
     def answers(self, rows: CheckRows) -> Answers:
         """The student's answers and decisions.
@@ -82,13 +86,19 @@ def subject_of(student: Any, check_on: Any) -> tuple[Subject, CheckRows]:
     """A student and the rows to compare on.
 
     Args:
-        student: fitted, as `check_student` accepts it.
+        student: fitted, as `check_student` accepts it; of a cascade, its student is the subject.
         check_on: whatever `as_rows` takes; a frame's columns are matched by name to those that the student was fitted on.
 
     Raises:
-        BadInput: columns that the student lacks, or cells of another type. ShapeError: no rows, no (rows, ...) array, or another number
-            of columns.
+        BadInput: columns that the student lacks, or cells of another type; or the student of a cascade may answer no row. ShapeError: no
+            rows, no (rows, ...) array, or another number of columns.
     """
+    student, guarantee = student_to_write(student)
+    subject, rows = _opened(student, check_on)
+    return replace(subject, guarantee=guarantee), rows
+
+
+def _opened(student: Any, check_on: Any) -> tuple[Subject, CheckRows]:
     source = as_rows(check_on)
     given = table_of(source.part(0, source.count))
     if isinstance(given, list | tuple) and given and isinstance(given[0], str):

@@ -38,6 +38,11 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
         BadInput: the student is no torch network, or ExecuTorch cannot follow its code. MissingExtra: ExecuTorch is not installed.
     """
     job.settings.check("ExecuTorch", ("single", "int8"))
+    if job.program.threshold is not None:
+        raise BadInput(
+            "a file for ExecuTorch has no place for a threshold; export the cascade to ONNX or C, or its student alone, and compare the "
+            "probabilities with the threshold where the file runs."
+        )
     if not hasattr(job.subject.student, "network"):
         raise BadInput(
             f"a {type(job.subject.student).__name__} cannot be written for ExecuTorch, which runs torch networks; export it to ONNX or C."

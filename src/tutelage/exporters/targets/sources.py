@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from tutelage.exporters.program.operations import Shape, Terms
 from tutelage.exporters.program.program import Program, Step
+from tutelage.exporters.subject.student_answers import Answers
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,16 @@ def column_units(program: Program, host: str) -> list[str]:
     if any(isinstance(step.operation, Terms) for step in program.steps):
         found.append(f"Words are made of letters and digits of the Unicode version of the {host} that runs this.")
     return found
+
+
+def answers_of(found: Sequence[Any]) -> Answers:
+    """What a process that runs a module prints: for each row its answers, its decision and whether it is deferred; None for what is not."""
+    values, decided, deferred = found
+    return Answers(
+        np.array(values, dtype=np.float64),
+        None if decided is None else np.array(decided, dtype=np.int64),
+        None if deferred is None else np.array(deferred, dtype=np.bool_),
+    )
 
 
 class Module:

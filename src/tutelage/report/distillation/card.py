@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from tutelage.core.errors import printable, require
+from tutelage.report.distillation.cascade import cascade_of
 from tutelage.report.distillation.figures import Figures
 from tutelage.report.distillation.limits import limit_text, limits_of
 from tutelage.report.distillation.records import DistillationRecord
@@ -85,6 +86,7 @@ def _body(record: DistillationRecord, figures: Figures) -> str:
         _table(("arm", "what", view.metric, view.fidelity_name, "size", "latency of one row"), arms),
         _table(("question", "difference (95 %)", "verdict"), questions),
         _text(view.verdict_note),
+        *_cascade(record),
         "## Limitations",
         _bullets(
             [
@@ -101,6 +103,12 @@ def _body(record: DistillationRecord, figures: Figures) -> str:
         _table(("", ""), [(name, str(value)) for name, value in view.facts]),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _cascade(record: DistillationRecord) -> list[str]:
+    """The student with its teacher behind it, as sentences."""
+    found = cascade_of(record)
+    return [] if found is None else ["## Fall back to the teacher", _text(f"{found.guarantee} {found.found}")]
 
 
 def _text(text: Any) -> str:

@@ -79,6 +79,65 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """A share of the test rows, and its 95 % interval."""
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class CascadePoint:
+    """Student and teacher together at one threshold, on the test rows.
+
+    Attributes:
+        threshold: the student answers rows of at least this confidence; None if it may answer none.
+        coverage: the share of the rows that it answers.
+        agreement: the share of all answers, of student and teacher, that are the teacher's.
+        own_agreement: the same of the student's own answers; None if there are none.
+        latency_us: of one row, on average; None if it is not known.
+        target: the agreement that calibration guarantees at this threshold; None for a threshold that was not calibrated.
+    """
+
+    threshold: float | None
+    coverage: float
+    agreement: float
+    own_agreement: float | None
+    latency_us: float | None
+    target: float | None = None
+
+
+@dataclass(frozen=True)
+class CascadeResult:
+    """The chosen student, of the first seed, that leaves the rows it is unsure of to its teacher.
+
+    Attributes:
+        guarantee: the fields of a `Guarantee`: what calibration proved; its threshold is None if the student may answer none.
+        coverage: the share of the test rows that the student answers.
+        agreement: the share of all answers that are the teacher's.
+        accuracy: the share that is right of the "cascade", the "student" and the "teacher"; empty if the truth is not known.
+        student_us, teacher_us, blended_us: median latency of one row of each alone, and the mean of both together; None if not known.
+        targets: the same student at other rates; each is guaranteed for itself, not all at once.
+        curve: at every share of the rows that the student may answer, from few to all.
+    """
+
+    guarantee: Mapping[str, Any]
+    coverage: Rate
+    agreement: Rate
+    accuracy: Mapping[str, Rate]
+    student_us: float | None
+    teacher_us: float | None
+    blended_us: float | None
+    targets: tuple[CascadePoint, ...]
+    curve: tuple[CascadePoint, ...]
+
+    @property
+    def attained(self) -> bool:
+        """Whether the student may answer any row."""
+        return self.guarantee["threshold"] is not None
+
+
+@dataclass(frozen=True)
 class DistillationRecord:
     """A finished distillation, as written to results.json.
 
@@ -106,6 +165,7 @@ class DistillationRecord:
         notes: what was left out and why, a sentence each.
         curve: the metric on validation rows by number of rows without ground truth; empty if there are none.
         advice: what would make the student better, and what would not.
+        cascade: the student with its teacher behind it; None if that was not asked for.
     """
 
     title: str
@@ -131,6 +191,7 @@ class DistillationRecord:
     notes: tuple[str, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     advice: tuple[Advice, ...] = ()
+    cascade: CascadeResult | None = None
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name (KeyError if there is none)."""

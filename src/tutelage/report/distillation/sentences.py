@@ -20,7 +20,7 @@ def summary_of(record: DistillationRecord) -> str:
     """What was distilled, in a line: task, rows and budget."""
     rows, task = record.rows, TASKS[record.task].format(len(record.classes))
     known = "" if record.against == "truth" else " No ground truth is known: all figures are fidelity to the teacher."
-    count = sum(rows.get(part, 0) for part in ("train", "validation", "test"))
+    count = sum(rows.get(part, 0) for part in ("train", "validation", "calibration", "test"))
     return f"{heading(task)}; {count:,} rows.{known}{weights_of(record)}"
 
 

@@ -273,6 +273,7 @@ def _facts(record: DistillationRecord) -> list[tuple[str, Any]]:
     return [
         *({**record.provenance, "teacher": _file_name(record.title)} if record.provenance else {}).items(),
         ("training rows", f"{rows['train']:,} for the first seed, and {rows['validation']:,} validation rows"),
+        *([("calibration rows", f"{rows['calibration']:,}")] if rows.get("calibration") else []),
         ("test rows", f"{rows['test']:,}. {rows.get('test_rows', '')}"),
         *([("rows labelled by the teacher", f"{rows['more']:,} more")] if rows.get("more") else []),
         *([("test rows that the teacher was trained on", f"{seen:,}")] if seen is not None else []),

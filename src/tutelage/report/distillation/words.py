@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tutelage.core.records import Comparison
 from tutelage.report.distillation.limits import exceeded
-from tutelage.report.distillation.records import LABELS, PLAIN, TEACHER, ArmResult, DistillationRecord
+from tutelage.report.distillation.records import LABELS, PLAIN, TEACHER, ArmResult, CascadeResult, DistillationRecord
 from tutelage.report.words import heading, kilobytes, microseconds
 
 SHARES = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
@@ -49,7 +49,7 @@ def difference(comparison: Comparison) -> str:
 def answer_of(record: DistillationRecord) -> str:
     """Which student to ship and why, or why distilling does not pay, in a sentence or two."""
     parts = [_first(record), *_about_baselines(record), *_about_teacher(record), *_about_seen(record), *_about_looks(record)]
-    return " ".join(parts)
+    return " ".join([*parts, *_about_cascade(record)])
 
 
 def _first(record: DistillationRecord) -> str:
@@ -172,3 +172,38 @@ def _about_size(record: DistillationRecord) -> list[str]:
     if slower and chosen.latency is not None and teacher.latency is not None:
         facts.append(f"faster ({microseconds(teacher.latency.p50_us)} a row against {microseconds(chosen.latency.p50_us)})")
     return [f"The teacher itself is {' and '.join(facts)}."] if facts else []
+
+
+def _about_cascade(record: DistillationRecord) -> list[str]:
+    """What the student does with its teacher behind it, on the test rows."""
+    found = record.cascade
+    if found is None:
+        return []
+    rate = percent(found.guarantee["target"])
+    if not found.attained:
+        return [f"No student may answer on its own at {rate}: {how_far(found)}."]
+    return [
+        f"With the teacher for the rows that it is unsure of, it answers {percent(found.coverage.value)} of the test rows itself, and "
+        f"{percent(found.agreement.value)} of all answers are the teacher's (95 %: {100 * found.agreement.interval.low:.1f} to "
+        f"{100 * found.agreement.interval.high:.1f}); {rate} are guaranteed with probability {percent(1 - found.guarantee['delta'])}."
+    ]
+
+
+def how_far(found: CascadeResult) -> str:
+    """How near a student came that may answer no row."""
+    lower = [one for one in found.targets if one.threshold is not None and one.target is not None]
+    if not lower:
+        return f"its most confident answers are not the teacher's often enough on the {found.guarantee['rows']:,} calibration rows"
+    best = max(lower, key=lambda one: one.target or 0.0)
+    return f"at {percent(best.target or 0.0)} it would answer {percent(best.coverage)} of the test rows"
+
+
+def percent(share: float) -> str:
+    """A share in per cent, with a digit more where it is close to all.
+
+    Example:
+        >>> percent(0.5), percent(0.99), percent(0.9995)
+        ('50 %', '99 %', '99.95 %')
+    """
+    digits = 1 if share < 0.99 else 2
+    return f"{round(100 * share, digits):g} %"

@@ -11,6 +11,8 @@ from tutelage.core.errors import BadInput, DamagedFile, require, shown
 from tutelage.core.files import whole_file
 from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops
 from tutelage.core.stored.tree_nodes import instances_in, sound_tree, trees_in
+from tutelage.students.cascade import Cascade
+from tutelage.students.saved.cascades import guarantee_to_store, stored_cascade, student_to_store
 from tutelage.students.saved.own_code import OwnCode
 from tutelage.students.saved.trained_folder import read_trained, student_file
 from tutelage.students.saved.version import AGAIN, OURS, STUDENT_SCHEMA, check_schema
@@ -39,13 +41,16 @@ TRUSTED = [
 ]
 
 
+_CASCADE = "cascade"
+
+
 def save_student(student: Any, path: Path | str) -> Path:
     """Write a student in a format that holds no code.
 
     Args:
         student: a fitted scikit-learn estimator, such as the students of this room, or a TorchStudent. A Sequential of known layers
             (Linear, convolutions, norms, pools, activations) is stored with their description. Of any other network the file holds the
-            weights, and `load_student` needs a function that builds it.
+            weights, and `load_student` needs a function that builds it. Or a calibrated `Cascade` of an estimator, without its teacher.
         path: file to write; the suffix of the format (.skops, or .safetensors for a network) is added if it is missing.
 
     Returns:
@@ -78,10 +83,14 @@ def save_student(student: Any, path: Path | str) -> Path:
     import skops.io
 
     path = _with_suffix(path, ".skops")
+    about: dict[str, Any] = {"schema": STUDENT_SCHEMA}
+    if isinstance(student, Cascade):
+        about[_CASCADE] = guarantee_to_store(student)
+        student = student_to_store(student)
     for _, step in getattr(getattr(student, "student_", student), "steps", ()):
         words = getattr(step, "vocabulary_", {})
         words.update({word: int(place) for word, place in words.items()})  # skops would store each NumPy number in a file of its own
-    content = dump_skops(student, {"schema": STUDENT_SCHEMA})
+    content = dump_skops(student, about)
     unknown = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
     if unknown:
         raise BadInput(
@@ -93,7 +102,7 @@ def save_student(student: Any, path: Path | str) -> Path:
     return path
 
 
-def load_student(path: Path | str, *, network: Any = None, output: Callable[[Any], Any] | None = None) -> Any:
+def load_student(path: Path | str, *, network: Any = None, output: Callable[[Any], Any] | None = None, teacher: Any = None) -> Any:
     """Read a student that `save_student` wrote; nothing in the file is executed.
 
     Args:
@@ -101,14 +110,17 @@ def load_student(path: Path | str, *, network: Any = None, output: Callable[[Any
         network: a function that builds the network, for a file that holds weights alone; of a `TorchClassifier` or a `TorchRegressor` the
             function, or the network, that it was made with, as a `functools.partial` if it had arguments that are no plain values.
         output: as for `TorchStudent`, for a student that had one.
+        teacher: of a saved `Cascade`, the teacher that it was calibrated with; without it the cascade answers what its student is sure of,
+            and raises BadInput for other rows.
 
     Returns:
-        The student. Of a network that was built by `network`, the layers, their settings and the weights are compared with the file.
+        The student, or the cascade. Of a network that was built by `network`, the layers, their settings and the weights are compared with
+        the file.
 
     Raises:
         DamagedFile: not such a file, or one that was damaged or tampered with. StaleCache: a file of another version of the format.
-        BadInput: `network` or `output` is missing, not needed, or builds another network; a folder without a student. MissingExtra: a
-            network, without torch.
+        BadInput: `network`, `output` or `teacher` is missing, not needed, or builds another network; a folder without a student.
+            LabelMismatch: another teacher. MissingExtra: a network, without torch.
 
     Warns:
         UserWarning: the code, a hook or a setting of the network that `network` builds has changed since it was saved.
@@ -125,16 +137,26 @@ def load_student(path: Path | str, *, network: Any = None, output: Callable[[Any
     if path.is_dir():
         path = student_file(path, read_trained(path)["file"])
     if path.suffix == ".safetensors":
+        _refuse_teacher(path, teacher)
         require("torch")
         from tutelage.students.saved.networks import load_network
 
         return load_network(path, network, output)
     if output is not None:
         raise BadInput(f"{path} is no file of a network (.safetensors); leave output= out.")
-    student = _load_estimator(path)
+    student, about = _load_estimator(path)
     if network is not None and not _incomplete(student):
         raise BadInput(f"{path} holds no network whose layers it does not describe; leave network= out.")
-    return _completed(student, path, network)
+    student = _completed(student, path, network)
+    if _CASCADE in about:
+        return stored_cascade(student, about[_CASCADE], teacher, path)
+    _refuse_teacher(path, teacher)
+    return student
+
+
+def _refuse_teacher(path: Path, teacher: Any) -> None:
+    if teacher is not None:
+        raise BadInput(f"{path} holds a student and no cascade; leave teacher= out, or calibrate it: tl.Cascade(student, teacher).fit(X).")
 
 
 def loaded_student(path: Path, module: Any = None) -> Any:
@@ -143,7 +165,7 @@ def loaded_student(path: Path, module: Any = None) -> Any:
     Raises:
         as `load_student`.
     """
-    return _completed(_load_estimator(path), path, module)
+    return _completed(_load_estimator(path)[0], path, module)
 
 
 def needs_network(path: Path) -> bool:
@@ -152,7 +174,7 @@ def needs_network(path: Path) -> bool:
     Raises:
         as `load_student`.
     """
-    return bool(_incomplete(_load_estimator(path)))
+    return bool(_incomplete(_load_estimator(path)[0]))
 
 
 def _incomplete(student: Any) -> list[OwnCode]:
@@ -173,7 +195,8 @@ def _with_suffix(path: Path | str, suffix: str) -> Path:
     return path if path.suffix == suffix else path.with_name(path.name + suffix)  # not Path.with_suffix: a name may hold a dot
 
 
-def _load_estimator(path: Path) -> Any:
+def _load_estimator(path: Path) -> tuple[Any, dict[str, Any]]:
+    """The estimator of a .skops file, and what is stored about it."""
     import skops.io
 
     with reading_skops(path, OURS, AGAIN):
@@ -188,4 +211,4 @@ def _load_estimator(path: Path) -> Any:
         sound = all(map(sound_tree, trees_in(student)))
     if not sound:
         raise DamagedFile(f"{path} holds a tree whose nodes point outside it; it was damaged or tampered with. Do not use it.")
-    return student
+    return student, archive.about

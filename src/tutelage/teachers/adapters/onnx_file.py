@@ -254,6 +254,7 @@ def check_graph(session: Any, described: FileDescription, name: str) -> None:
         or form.kind != ("values" if form.task == "regression" else "probabilities")
         or (width is not None and taken != width)
         or (form.task != "regression" and answers != len(form.classes))
+        or (described.cascade is None) != all(one.name != "deferred" for one in outputs)
     ):
         raise DamagedFile(f"the inputs and outputs of {name} are not those that it describes. Export the student again.")
 

@@ -23,6 +23,8 @@ class FileDescription:
         form: kind, task and classes of the answers.
         columns: names and types of the columns, in order; None for rows of another shape than (rows, columns). A file takes dates and
             durations as days, truth values as 0 and 1, and a missing text as the empty one.
+        cascade: the guarantee of the threshold below which the file defers rows to a teacher, as plain values: "threshold", "target",
+            "delta", "teacher" (its fingerprint) and others; None if the file answers all rows.
 
     Example:
         >>> description = FileDescription(AnswerForm("probabilities", "binary", ("no", "yes")), Schema((Column("size", "number"),)))
@@ -34,12 +36,14 @@ class FileDescription:
 
     form: AnswerForm
     columns: Schema | None
+    cascade: Mapping[str, Any] | None = None
 
     def to_metadata(self) -> dict[str, str]:
-        """JSON by key: "kind", "task", "classes" and "columns"."""
+        """JSON by key: "kind", "task", "classes" and "columns"; "cascade" of a file with a threshold."""
         columns = None if self.columns is None else [{"name": one.name, "type": one.type} for one in self.columns.columns]
         plain = {"kind": self.form.kind, "task": self.form.task, "classes": list(self.form.classes), "columns": columns}
-        return {key: json.dumps(value) for key, value in plain.items()}
+        cascade = {} if self.cascade is None else {"cascade": dict(self.cascade)}
+        return {key: json.dumps(value) for key, value in {**plain, **cascade}.items()}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> FileDescription:
@@ -54,6 +58,20 @@ class FileDescription:
             columns = plain["columns"]
             if not all(isinstance(one["name"], str | None) for one in columns or ()):
                 raise TypeError("a name of a column is no text")
-            return cls(form, None if columns is None else Schema(tuple(Column(one["name"], one["type"]) for one in columns)))
+            schema = None if columns is None else Schema(tuple(Column(one["name"], one["type"]) for one in columns))
+            return cls(form, schema, _cascade(json.loads(metadata["cascade"])) if "cascade" in metadata else None)
         except (ValueError, KeyError, TypeError, RecursionError, BadInput) as error:
             raise DamagedFile(f"the file's metadata is not what tutelage writes ({one_line(error)}). Export the student again.") from error
+
+
+def _cascade(plain: Any) -> Mapping[str, Any]:
+    """The guarantee that a file states, once it is seen to be one.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(plain, dict) or not isinstance(plain.get("teacher"), str):
+        raise TypeError("its guarantee names no teacher")
+    if any(isinstance(plain.get(name), bool) or not isinstance(plain.get(name), int | float) for name in ("threshold", "target", "delta")):
+        raise TypeError("its guarantee has no threshold, target or delta")
+    return plain

@@ -10,17 +10,19 @@ from typing import Any
 
 from tutelage.checks.findings import Preflight
 from tutelage.core.answer_kinds import Task
-from tutelage.core.arguments import flag, one_of_type, seed_of, text, whole
+from tutelage.core.arguments import flag, number, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
-from tutelage.core.errors import BadInput, shown
+from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.core.files import check_file_place, write_text
 from tutelage.core.records import Comparison, Export
 from tutelage.core.stages import Stages
 from tutelage.exporters.export import check_target, export
+from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.report.distillation.page import render_distillation
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
 from tutelage.search.families import Family, families_of
 from tutelage.search.limits import Limits
+from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.folder import file_name
@@ -28,7 +30,7 @@ from tutelage.workflow.distillation.given.class_weights import checked_class_wei
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
-from tutelage.workflow.distillation.reporting.write import stored_figures
+from tutelage.workflow.distillation.reporting.write import stored_figures, stored_playground
 from tutelage.workflow.distillation.run import distillation
 from tutelage.workflow.train import open_trained
 
@@ -87,21 +89,45 @@ class Distillation:
         """What the checks of the teacher found."""
         return Preflight.from_json(self.record.findings)
 
+    def cascade(self, teacher: Any = None) -> Cascade:
+        """The chosen student with its teacher behind it, of a run with `cascade`.
+
+        Args:
+            teacher: that of the run, as for `distill`. Without it the cascade can be exported and saved, and answers nothing that the
+                student is unsure of.
+
+        Raises:
+            BadInput: the run was made without `cascade`, or its student may answer no row. LabelMismatch: another teacher.
+        """
+        found = self.record.cascade
+        if found is None:
+            raise BadInput("this distillation has no cascade; run it with cascade=0.99, the rate that student and teacher are to keep.")
+        if not found.attained:
+            raise BadInput(f"the student may answer no row on its own at {100 * found.guarantee['target']:g} %; ask for a lower rate.")
+        opened = None if teacher is None else as_teacher(teacher)
+        if opened is not None and opened.fingerprint != found.guarantee["teacher"]:
+            raise LabelMismatch(
+                f"the threshold was calibrated with the teacher {found.guarantee['teacher']}, and this is {opened.fingerprint}; pass the "
+                "teacher of the run."
+            )
+        return with_threshold(self.student, Guarantee(**found.guarantee), opened)
+
     def report(self, path: Path | str) -> Path:
         """Write the report, one self-contained page, to another file than report.html in the folder.
 
         Raises:
             CannotWrite: the file cannot be written. DamagedFile: the folder was changed.
         """
-        page = render_distillation(self.record, stored_figures(self.folder))
+        page = render_distillation(self.record, stored_figures(self.folder), stored_playground(self.folder))
         target = checked_path("path", path)
         check_file_place(target)
         write_text(target, page)
         return target
 
     def export(self, path: Path | str, *, check_on: Any, **settings: Any) -> Export:
-        """Export the chosen student as another file; see `tutelage.export`."""
-        return export(self.student, path, check_on=check_on, **settings)
+        """Export the chosen student as another file, with its threshold if it has one; see `tutelage.export`."""
+        attained = self.record.cascade is not None and self.record.cascade.attained
+        return export(self.cascade() if attained else self.student, path, check_on=check_on, **settings)
 
 
 def distill(
@@ -125,6 +151,7 @@ def distill(
     export: str | Sequence[str] | None = None,
     seed: int = 0,
     show_rows: bool = False,
+    cascade: float | None = None,
     into: Path | str | None = None,
 ) -> Distillation:
     """Distil a teacher into a small student, with evidence: searched on validation rows, tested once on rows that chose nothing.
@@ -158,7 +185,12 @@ def distill(
         times: (rows,) when each row was seen; the latest are tested on, with groups those that end latest.
         export: formats of the student's files, "onnx" if not given; the first is measured against the limits.
         seed: of the split and all random draws.
-        show_rows: show the rows on which student and teacher disagree most in the report; otherwise it holds counts only.
+        show_rows: show the rows on which student and teacher disagree most in the report, and some to try the student on; otherwise it
+            holds no row.
+        cascade: such as 0.99, for a student that leaves the rows it is unsure of to the teacher: with probability 95 %, at least this
+            share of all answers are the teacher's. A fifth of the rows that are not tested on is held back to calibrate from which
+            confidence on the student answers; the student is chosen by the latency of both together, and its files say which rows it
+            defers. See `Cascade`.
         into: the folder; a run that was stopped there goes on. By default a new one among the temporary files, which stays there.
 
     Returns:
@@ -216,6 +248,7 @@ def distill(
         export=export,
         seed=seed,
         show_rows=show_rows,
+        cascade=cascade,
     )
     folder = Path(tempfile.mkdtemp(prefix="tutelage-")) if into is None else checked_path("into", into)
     return distilled(problem, plan, folder, Stages())
@@ -273,6 +306,7 @@ def plan_of(
     export: str | Sequence[str] | None = None,
     seed: int = 0,
     show_rows: bool = False,
+    cascade: float | None = None,
 ) -> Plan:
     """The settings of a distillation, checked.
 
@@ -286,6 +320,10 @@ def plan_of(
     known = ["mse"] if task == "regression" else figures["truth" if has_truth else "teacher"]
     if metric is not None and metric not in known:
         raise BadInput(f"metric is {shown(metric)}; expected one of {', '.join(known)}.")
+    exports = _targets("onnx" if export is None else export)
+    if cascade is not None:
+        cascade = number("cascade", cascade, above=0, below=1)
+        _check_cascade(task, exports)
     if whole("trials", trials, 1) < len(families):
         named = ", ".join(family.name for family in families)
         raise BadInput(f"trials is {trials}; expected {len(families)} or more, one for each of the students {named}.")
@@ -296,10 +334,23 @@ def plan_of(
         seeds=whole("seeds", seeds, 2),
         metric=known[0] if metric is None else metric,
         seed=seed_of("seed", seed),
-        exports=_targets("onnx" if export is None else export),
+        exports=exports,
         exports_asked_for=export is not None,
         show_rows=SHOWN_ROWS if flag("show_rows", show_rows) else 0,
+        cascade=cascade,
     )
+
+
+def _check_cascade(task: Task, exports: Sequence[str]) -> None:
+    """Refuse a cascade of values, and files without a place for its threshold.
+
+    Raises:
+        BadInput: one of them.
+    """
+    if task == "regression":
+        raise BadInput("cascade is given, and the teacher answers values, which have no confidence; leave it out.")
+    if ".pte" in exports:
+        raise BadInput("cascade is given, and a file for ExecuTorch has no place for its threshold; leave pte out of the exports.")
 
 
 def _check_names(families: Sequence[Family]) -> None:

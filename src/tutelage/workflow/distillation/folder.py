@@ -177,5 +177,6 @@ _OTHERS = {
     "limits": "other limits",
     "number_of_trials": "another number of trials",
     "first_export": "another first export, whose size and latency count",
+    "cascade": "another rate of a cascade",
 }
 """What differs from the stored run, in words, by its name in the plan."""

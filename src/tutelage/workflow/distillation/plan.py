@@ -33,7 +33,10 @@ class Plan:
         seed: of the split and of all other random draws.
         exports: ends of the files to write, such as ".onnx"; the first is measured against the limits.
         exports_asked_for: whether the user named these formats; otherwise a student without such a file is one without a file.
-        show_rows: number of test rows that the report shows, of those on which student and teacher disagree most.
+        show_rows: number of test rows that the report shows, of those on which student and teacher disagree most, and of others to
+            start from.
+        cascade: the rate of answers that a student and its teacher, which answers the rows that it is unsure of, have in common with the
+            teacher; None for a student alone.
     """
 
     families: tuple[Family, ...]
@@ -45,6 +48,7 @@ class Plan:
     exports: tuple[str, ...] = (".onnx",)
     exports_asked_for: bool = False
     show_rows: int = 0
+    cascade: float | None = None
 
     def identity(self) -> dict[str, Any]:
         """What tells this plan from others; more seeds and other exports go on with the same."""
@@ -62,4 +66,5 @@ class Plan:
             "metric": self.metric,
             "seed": self.seed,
             "first_export": self.exports[0],
+            "cascade": self.cascade,
         }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing
 
 from tutelage.checks.findings import Preflight
@@ -15,9 +17,12 @@ from tutelage.core.errors import TutelageError, require_extras
 from tutelage.core.records import Export
 from tutelage.core.stages import Stages
 from tutelage.exporters.export import export
-from tutelage.report.distillation.records import DistillationRecord
+from tutelage.exporters.subject.threshold import with_threshold
+from tutelage.report.distillation.records import CascadeResult, DistillationRecord
 from tutelage.search.advice import CurvePoint
 from tutelage.search.families import Family
+from tutelage.students.cascade import Guarantee
+from tutelage.workflow.distillation.evidence.cascade import Beside, choose_for_cascade, measured_cascade
 from tutelage.workflow.distillation.evidence.choice import choose
 from tutelage.workflow.distillation.evidence.conclusion import measure
 from tutelage.workflow.distillation.evidence.curve import transfer_points
@@ -26,6 +31,7 @@ from tutelage.workflow.distillation.evidence.finals import Finalists, Finals
 from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
 from tutelage.workflow.distillation.folder import PREFLIGHT, RunFolder
 from tutelage.workflow.distillation.given.answered import answered_rows, check_recorded
+from tutelage.workflow.distillation.given.part import Against, Part
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split, split
 from tutelage.workflow.distillation.plan import Plan
@@ -35,6 +41,7 @@ from tutelage.workflow.distillation.reporting.pictures import figures_of
 from tutelage.workflow.distillation.reporting.record import Evidence, Measured, record_of
 from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
 from tutelage.workflow.distillation.reporting.tracking import track
+from tutelage.workflow.distillation.reporting.trying import playground_of_run
 from tutelage.workflow.distillation.reporting.write import write_report
 from tutelage.workflow.distillation.searching.arms import arms_of
 from tutelage.workflow.distillation.searching.rows import DevelopmentRows
@@ -65,14 +72,16 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
     folder.check()
     check_recorded(problem)
     with stages.stage("split"):
-        drawn = split(problem, seed=plan.seed)  # too few rows are refused before there is a folder
+        drawn = split(problem, seed=plan.seed, cascade=plan.cascade)  # too few rows are refused before there is a folder
     with folder.opened(_identity(problem, plan)):
         finished = finished_record(folder, plan)
         if finished is not None:
             with stages.stage("finished before, its results are read"):
                 return finished
         folder.check_versions({name: one for name, one in environment(*TRAINING).items() if name in ("python", *TRAINING)})
-        found = _distilled(problem, drawn, plan, folder, stages)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges students whose training ended early
+            found = _distilled(problem, drawn, plan, folder, stages)
         track(found, into)
         return found
 
@@ -95,7 +104,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
         checked = _preflight(problem, drawn, plan, folder)
     with stages.stage("ask the teacher"):
         answered = answered_rows(problem, drawn, folder, seed=plan.seed)
-    judge = Judge(plan.metric, "truth" if problem.has_truth else "teacher", plan.limits, plan.exports[0])
+    judge = _judge(problem, plan)
     rows = DevelopmentRows(problem, drawn, answered, seed=plan.seed)
     named = "" if answered.more is None else answered.more.named
     every_arm = arms_of(problem.form, has_truth=problem.has_truth, more_rows=named)
@@ -113,24 +122,41 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     with stages.stage("test"):
         tested = measure(every, answered.test, problem.form, judge)
     allowed = {family.name for family in plan.families}  # the plain model of other students is only a comparison
-    shipped, reason = choose([one for one in every if one.arm.tuned and one.trial.student in allowed], judge)
-    looks = with_this_look(folder, looks, seeds=plan.seeds)
-    full = rows.of_seed(0)
-    with stages.stage("export", len(plan.exports)):
-        exports, not_written = _exported(shipped.students[0], full.validation.rows, plan, folder)
     with stages.stage("measure the teacher"):
         cost = teacher_cost(problem.teacher, problem.given.asked, folder)
+    full = rows.of_seed(0)
+    beside = None if plan.cascade is None else Beside(problem.form, plan.cascade, problem.teacher.fingerprint, cost.alone)
+    shipped, reason = _chosen([one for one in every if one.arm.tuned and one.trial.student in allowed], judge, full.validation, beside)
+    cascade = None if beside is None else measured_cascade(shipped, answered, tested, beside)
+    looks = with_this_look(folder, looks, seeds=plan.seeds)
+    with stages.stage("export", len(plan.exports)):
+        exports, not_written = _exported(shipped.students[0], cascade, full.validation.rows, plan, folder)
     notes = [*drawn.notes, *answered.notes, *usable.notes, *lost, *not_written]
-    evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge)
+    evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge, cascade)
     found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, stages))
-    write_student(folder, problem, drawn, shipped, seconds=found.seconds)
+    write_student(folder, problem, drawn, shipped, found)
     write_reference(folder.path, shipped.students[0], full.validation.rows)
     loading = how_to_load(folder, exports, problem.schema, text=isinstance(answered.test.rows, list))
     name = shipped.arm.name
     figures = figures_of(name, tested.answers[name], answered.test, problem.form, show_rows=plan.show_rows, loading=loading)
-    write_report(folder, found, figures)
+    playground = playground_of_run(
+        shipped.students[0], full.train.rows, answered.test, problem.form, disagreements=figures.shown, show_rows=plan.show_rows
+    )
+    write_report(folder, found, figures, playground)
     write_record(folder, found)  # the last file: a folder that has it is finished
     return found
+
+
+def _judge(problem: Problem, plan: Plan) -> Judge:
+    """By what students are judged; the files of a cascade have a threshold."""
+    against: Against = "truth" if problem.has_truth else "teacher"
+    return Judge(plan.metric, against, plan.limits, plan.exports[0], None if plan.cascade is None else problem.teacher.fingerprint)
+
+
+def _chosen(candidates: Sequence[Finalists], judge: Judge, validation: Part, beside: Beside | None) -> tuple[Finalists, str]:
+    """The students that are shipped, and why: for a cascade those that are fastest beside the teacher, if they may answer any row."""
+    found = None if beside is None else choose_for_cascade(candidates, validation, beside)
+    return choose(candidates, judge) if found is None else found
 
 
 def _preflight(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder) -> Preflight:
@@ -162,9 +188,13 @@ def _curve(
     return transfer_points(found, families[found.trial.student], rows.of_seed, judge, folder, rows=count)
 
 
-def _exported(student: Any, rows: Any, plan: Plan, folder: RunFolder) -> tuple[tuple[Export, ...], list[str]]:
-    """The files of the chosen student, and why others were not written."""
+def _exported(
+    student: Any, cascade: CascadeResult | None, rows: Any, plan: Plan, folder: RunFolder
+) -> tuple[tuple[Export, ...], list[str]]:
+    """The files of the chosen student, with the threshold of a cascade if there is one, and why others were not written."""
     found, notes = [], []
+    if cascade is not None and cascade.attained:
+        student = with_threshold(student, Guarantee(**cascade.guarantee))
     for end in plan.exports:
         try:
             found.append(export(student, folder.path / f"student{end}", check_on=rows))

@@ -225,3 +225,70 @@ def test_repeated_test_rows_are_counted():
 def test_weights_are_given_for_both_or_for_neither(weights, test_weights):
     with pytest.raises(BadInput, match=r"come with weights and .* without"):
         problem(row_set(X, Y, weights=weights), test=row_set(X[:60], Y[:60], weights=test_weights))
+
+
+def many(count=2000, **others):
+    rows, truth = make_moons(count, noise=0.3, random_state=1)
+    return problem(row_set(rows, truth, **others))
+
+
+def test_rows_to_calibrate_a_cascade_are_held_back_after_the_test_rows():
+    given = many()
+    alone, found = split(given, seed=0), split(given, seed=0, cascade=0.95)
+    np.testing.assert_array_equal(found.test, alone.test)
+    assert sorted([*found.development, *found.calibration, *found.test]) == list(range(2000))
+    assert len(found.calibration) == 320
+    np.testing.assert_array_equal(found.independent, found.calibration)
+    assert given.given.truth[found.calibration].mean() == 0.5
+    assert len(alone.calibration) == len(alone.independent) == 0
+    assert found.removed["equal to a calibration row"] == 0
+
+
+def test_rows_equal_to_a_calibration_row_are_not_trained_on_and_count_once():
+    rows, truth = make_moons(1200, noise=0.3, random_state=1)
+    given = problem(row_set(np.vstack([rows, rows[:400]]), np.r_[truth, truth[:400]]), pool=row_set(np.vstack([rows, rows + 9])))
+    found = split(given, seed=0, cascade=0.95)
+    names = given.names["given"]
+    assert not set(names[found.calibration]) & set(names[found.development])
+    assert not set(given.names["pool"][found.pool]) & set(names[found.calibration])
+    assert found.removed["equal to a calibration row"] > 0
+    assert found.removed["of the pool, equal to a calibration row or in its group"] > 0
+    assert len(set(names[found.independent])) == len(found.independent) < len(found.calibration)
+    assert any("of equal rows, on one" in note for note in found.notes)
+
+
+def test_a_cascade_is_calibrated_on_one_row_of_each_group():
+    groups = np.arange(2000) // 4
+    given = many(groups=groups)
+    found = split(given, seed=0, cascade=0.9)
+    assert not set(groups[found.calibration]) & set(groups[found.development])
+    assert len(set(groups[found.independent])) == len(found.independent) == len(found.calibration) // 4
+    assert any("one of each group" in note and "a rate over groups" in note for note in found.notes)
+
+
+def test_with_times_the_calibration_rows_are_the_latest_before_the_test_rows():
+    times = np.random.default_rng(0).permutation(2000)
+    found = split(many(times=times), seed=0, cascade=0.95)
+    assert times[found.development].max() < times[found.calibration].min()
+    assert times[found.calibration].max() < times[found.test].min()
+
+
+def test_calibration_rows_that_can_prove_nothing_are_refused_before_any_work():
+    with pytest.raises(BadInput, match=r"there are 320 rows to calibrate a cascade on; 99\.5 % can be guaranteed from 598 on\."):
+        split(many(), seed=0, cascade=0.995)
+    assert len(split(many(), seed=0, cascade=0.99).independent) == 320  # from 299 on
+
+
+def test_a_cascade_with_weights_of_classes_is_refused():
+    given = many()
+    weighted = Problem(TEACHER, "a teacher", given.given, class_weight="balanced")
+    with pytest.raises(BadInput, match="cascade is given together with class_weight"):
+        split(weighted, seed=0, cascade=0.95)
+
+
+def test_rates_count_rows_alike_and_a_teacher_that_knows_them_is_named():
+    rows, truth = make_moons(2000, noise=0.3, random_state=1)
+    given = problem(row_set(rows, truth, weights=np.linspace(1, 2, 2000)), seen=row_set(rows[:1000]))
+    notes = " ".join(split(given, seed=0, cascade=0.95).notes)
+    assert "count rows alike, whatever their weights" in notes
+    assert "The teacher was trained on" in notes

@@ -16,7 +16,7 @@ import tutelage as tl
 from tutelage.core.errors import DamagedFile
 from tutelage.exporters.bench.measure import time_file
 from tutelage.report.distillation.page import render_distillation
-from tutelage.workflow.distillation.reporting.write import stored_figures
+from tutelage.workflow.distillation.reporting.write import stored_figures, stored_playground
 from tutelage.workflow.distillation.searching.search import Judge
 
 RANDOM = np.random.default_rng(0)
@@ -51,7 +51,7 @@ def run(untimed, tmp_path_factory):
 
 def test_the_folder_holds_page_figures_and_card(run):
     page = (run.folder / "report.html").read_text(encoding="utf-8")
-    assert page == render_distillation(run.record, stored_figures(run.folder))
+    assert page == render_distillation(run.record, stored_figures(run.folder), stored_playground(run.folder))
     assert (run.folder / "card.md").read_text(encoding="utf-8").startswith("---\n")
     figures = stored_figures(run.folder)
     assert figures.student == run.record.chosen
@@ -70,6 +70,24 @@ def test_rows_are_shown_as_a_table(run):
     shown = stored_figures(run.folder).shown
     assert len(shown) == min(12, stored_figures(run.folder).disagreement.disagree)
     assert all(set(row.content) == {"age", "city", "since"} for row in shown)
+
+
+def test_the_student_can_be_tried_on_rows_of_the_test(run):
+    made = stored_playground(run.folder)
+    assert [(one.name, one.kind) for one in made.columns] == [("age", "number"), ("city", "levels"), ("since", "date")]
+    assert 12 <= len(made.examples) <= 24
+    tests = [
+        list(row) for row in FRAME[200:].assign(since=(FRAME.since - pd.Timestamp("1970")).dt.days.astype(float)).itertuples(index=False)
+    ]
+    assert all(list(one.row) in tests for one in made.examples)
+    assert all(len(one.teacher) == 2 and one.truth in ("yes", "no") for one in made.examples)
+
+
+def test_a_changed_playground_is_refused(run, tmp_path):
+    plain = json.loads((run.folder / "playground.json").read_text(encoding="utf-8"))
+    (tmp_path / "playground.json").write_text(json.dumps({**plain, "module": "alert(1)"}), encoding="utf-8")
+    with pytest.raises(DamagedFile, match="does not match its checksum"):
+        stored_playground(tmp_path)
 
 
 def test_the_report_can_be_written_elsewhere(run, tmp_path):
@@ -103,5 +121,6 @@ def test_a_finished_run_is_drawn_again_without_its_rows(run, unchecked, tmp_path
     shutil.copytree(run.folder, folder)
     again = distil(folder, show_rows=False)
     assert stored_figures(folder).shown == ()
+    assert stored_playground(folder).examples == ()
     assert "Rows are not shown" in (folder / "report.html").read_text(encoding="utf-8")
     assert again.chosen.test == run.chosen.test

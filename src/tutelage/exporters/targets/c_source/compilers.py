@@ -57,13 +57,15 @@ class Compiled:
         command = [*self.runner, str(self.program(path, program))]
         ran = subprocess.run(command, input=packed(rows, program, self.face), capture_output=True, check=False)  # noqa: S603
         decided = {"regression": 0, "multilabel": self.face.outputs}.get(self.face.task, 1)
-        kind = np.dtype([("values", "<f8", (self.face.outputs,)), ("decisions", "<i4", (decided,))])
+        deferred = [] if self.face.threshold is None else [("deferred", "<i4")]
+        kind = np.dtype([("values", "<f8", (self.face.outputs,)), ("decisions", "<i4", (decided,)), *deferred])
         if ran.returncode or len(ran.stdout) != len(rows) * kind.itemsize:
             said = _first_line(ran.stderr.decode(errors="replace")) or f"it ended with status {ran.returncode}"
             raise ParityError(f"the exported file fails as {self.name} compiles it: {said}; nothing was written. Please report this.")
         found = np.frombuffer(ran.stdout, dtype=kind)
         decisions = None if self.face.task == "regression" else found["decisions"].astype(np.int64)
-        return Answers(found["values"].copy(), decisions if decisions is None or self.face.task == "multilabel" else decisions[:, 0])
+        decisions = decisions if decisions is None or self.face.task == "multilabel" else decisions[:, 0]
+        return Answers(found["values"].copy(), decisions, found["deferred"] != 0 if deferred else None)
 
     def program(self, path: Path, program: Program) -> Path:
         """The compiled program; each file is compiled once.

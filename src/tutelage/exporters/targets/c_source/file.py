@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tutelage.exporters.program.program import Program
-from tutelage.exporters.targets.c_source.literals import Real, comment, identifier, text
+from tutelage.exporters.subject.threshold import rounded_up
+from tutelage.exporters.targets.c_source.literals import Real, comment, identifier, real, text
 from tutelage.exporters.targets.c_source.operations import size
 from tutelage.exporters.targets.c_source.source import Source
 from tutelage.exporters.targets.c_source.steps import write_steps
@@ -32,6 +33,7 @@ class Face:
         row: a parameter that is a row.
         task: of the student.
         outputs: number of its answers.
+        threshold: the confidence below which a row is deferred, in `number`; None if none is.
     """
 
     prefix: str
@@ -40,6 +42,7 @@ class Face:
     row: str
     task: str
     outputs: int
+    threshold: float | None = None
 
     @property
     def largest(self) -> float:
@@ -54,7 +57,9 @@ class Face:
         number: Real = "float" if (job.settings.precision or ("single" if single else "double")) == "single" else "double"
         cell: Real = "float" if number == "float" and program.dtype == np.float32 else "double"
         row = f"const {prefix}_row *row" if program.texts else f"const {cell} *row"
-        return cls(prefix, number, cell, row, program.form.task, program.outputs)
+        kind = np.float32 if number == "float" else np.float64
+        threshold = None if program.threshold is None else rounded_up(program.threshold, kind)
+        return cls(prefix, number, cell, row, program.form.task, program.outputs, threshold)
 
 
 def c_file(job: Job, header: Sequence[str]) -> str:
@@ -146,6 +151,9 @@ def _declarations(program: Program, face: Face) -> str:
             parts.append(f"/* Writes 0 or 1 for each label: whether its probability is above a half. */\n{_decision(face)};")
         else:
             parts.append(f"/* The index of the most probable class; of the first, if there are several. */\n{_decision(face)};")
+    if face.threshold is not None:
+        about = "/* Whether a row is left to the teacher: 1 if the confidence of its answer is below @@THRESHOLD. */"
+        parts.append(f"#define @@THRESHOLD {real(face.threshold, face.number)}\n{about}\nint @defers({face.row});")
     return "\n\n".join(parts)
 
 
@@ -167,7 +175,27 @@ def _definitions(face: Face) -> str:
         body += "    int best = 0;\n    for (int i = 1; i < @@CLASSES; ++i) if (probabilities[i] > probabilities[best]) best = i;\n"
         body += "    return best;\n"
     parts.append(f"{_decision(face)} {{\n{body}}}\n")
+    if face.threshold is not None:
+        parts.append(_defers(face))
     return "\n".join(parts)
+
+
+def _defers(face: Face) -> str:
+    """The function that says which rows are left to the teacher."""
+    if face.task == "multilabel":
+        body = f"""    for (int i = 0; i < @@CLASSES; ++i) {{
+        const {face.number} decided = probabilities[i] > $0.5 ? probabilities[i] : $1.0 - probabilities[i];
+        if (!(decided >= @@THRESHOLD)) return 1;
+    }}
+    return 0;
+"""
+    else:
+        body = f"""    {face.number} confidence = probabilities[0];
+    for (int i = 1; i < @@CLASSES; ++i) if (probabilities[i] > confidence) confidence = probabilities[i];
+    return !(confidence >= @@THRESHOLD);
+"""
+    answered = f"    {face.number} probabilities[@@CLASSES];\n    @answer(row, probabilities);\n"
+    return f"int @defers({face.row}) {{\n{answered}{body}}}\n"
 
 
 _FILE = """/*

@@ -15,8 +15,8 @@ from tutelage.exporters.targets.c_source.operations import size
 def harness(program: Program, face: Face, file: str) -> str:
     """A program that reads rows as `packed` gives them, and writes their answers and decisions.
 
-    Without arguments it reads standard input, and writes for each row the answers as doubles, then the decisions as 32-bit integers. With
-    the name of a file of rows, it times calls as `timed_process.Child` asks.
+    Without arguments it reads standard input, and writes for each row the answers as doubles, then the decisions as 32-bit integers, and
+    whether it is deferred in a file with a threshold. With the name of a file of rows, it times calls as `timed_process.Child` asks.
     """
     numbers, texts = size(program.row_shape), len(program.texts)
     p, upper = face.prefix, face.prefix.upper()
@@ -29,6 +29,7 @@ def harness(program: Program, face: Face, file: str) -> str:
         "regression": "",
     }.get(face.task, f"decisions[0] = {p}_predict(GIVEN);")
     count = {"regression": 0, "multilabel": face.outputs}.get(face.task, 1)
+    defer = "" if face.threshold is None else f"decisions[{count}] = {p}_defers(GIVEN);"
     words = {
         "DECLARATIONS_ONLY": f"{upper}_DECLARATIONS_ONLY",
         "FILE": file,
@@ -36,13 +37,13 @@ def harness(program: Program, face: Face, file: str) -> str:
         "READ_NUMBERS": f"if (fread(row->numbers, sizeof row->numbers[0], {numbers}, from) != {numbers}) return 0;" if numbers else "",
         "READ_TEXTS": f"for (int i = 0; i < {texts}; ++i) if (!read_text(&row->texts[i], from)) return 0;" if texts else "",
         "FREE_TEXTS": f"for (int i = 0; i < {texts}; ++i) free((char *)row.texts[i]);" if texts else "",
-        "DECIDE": decide.replace("GIVEN", given),
+        "DECIDE": f"{decide} {defer}".replace("GIVEN", given),
         "GIVEN": given.replace("row", "rows[place]"),
         "ANSWER": f"{answer}({given}, answers)",
         "TIMED": f"{answer}({given.replace('row', 'rows[start + i]', 1)}, answers)",
         "NUMBER": face.number,
         "OUTPUTS": str(face.outputs),
-        "DECISIONS": str(count),
+        "DECISIONS": str(count + (face.threshold is not None)),
         "READS_TEXT": _READS_TEXT if texts else "",
     }
     filled = _HARNESS

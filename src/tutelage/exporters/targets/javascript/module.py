@@ -63,6 +63,8 @@ def _constants(program: Program) -> str:
         lines = [f"export const shape = [{', '.join(map(str, program.row_shape))}];"]
     if program.form.task != "regression":
         lines.append(f"export const classes = [{', '.join(map(literal, program.form.classes))}];")
+    if program.threshold is not None:
+        lines.append(f"export const threshold = {literal(program.threshold)};")
     if program.inputs:
         lines.append(f"const isText = [{', '.join(literal(one.kind == 'text') for one in program.inputs)}];")
     return "\n".join(lines) + "\n"
@@ -84,7 +86,19 @@ def _public(program: Program, module: Module) -> str:
     return (
         f"/** {title} for one row. */\nexport function predict(row) {{\n  const probabilities = predictProba(row);\n"
         f"  return {decided};\n}}\n\n/** The probability of each {what} for one row, in the order of `classes`. */\n"
-        f"export function predictProba(row) {{\n{body}}}\n"
+        f"export function predictProba(row) {{\n{body}}}\n{_defers(program)}"
+    )
+
+
+def _defers(program: Program) -> str:
+    """The function that says which rows are left to the teacher."""
+    if program.threshold is None:
+        return ""
+    several = program.form.task == "multilabel"
+    found = "Math.min(...predictProba(row).map((share) => Math.max(share, 1 - share)))" if several else "Math.max(...predictProba(row))"
+    return (
+        "\n/** Whether one row is left to the teacher: the confidence of its answer is below `threshold`. */\n"
+        f"export function defers(row) {{\n  const confidence = {found};\n  return !(confidence >= threshold);\n}}\n"
     )
 
 
@@ -128,6 +142,10 @@ def _types(program: Program) -> str:
     lines.append(f"export declare function predict(row: Row): {'(0 | 1)[]' if many else '(typeof classes)[number]'};")
     lines.append(f"\n/** The probability of each {'label' if many else 'class'} for one row, in the order of `classes`. */")
     lines.append("export declare function predictProba(row: Row): number[];")
+    if program.threshold is not None:
+        lines.append("\nexport declare const threshold: number;")
+        lines.append("\n/** Whether one row is left to the teacher: the confidence of its answer is below `threshold`. */")
+        lines.append("export declare function defers(row: Row): boolean;")
     return "\n".join(lines) + "\n"
 
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tutelage.core.errors import BadInput, ParityError
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.compare import Runtime
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.targets.job import Job
+from tutelage.exporters.targets.sources import answers_of
 
 OLDEST = 18
 _RUN = """
@@ -28,7 +27,8 @@ const decide = (row) => {
   const label = student.predict(row);
   return Array.isArray(label) ? label : student.classes.indexOf(label);
 };
-console.log(JSON.stringify([rows.map((row) => answer(row)), student.classes ? rows.map(decide) : null]));
+const deferred = student.defers ? rows.map((row) => student.defers(row)) : null;
+console.log(JSON.stringify([rows.map((row) => answer(row)), student.classes ? rows.map(decide) : null, deferred]));
 """
 
 
@@ -52,8 +52,7 @@ class NodeRuntime:
         if ran.returncode:
             errors = [line for line in ran.stderr.splitlines() if "Error" in line] or [f"exit status {ran.returncode}"]
             raise ParityError(f"the exported module fails in {self.name}: {errors[0].strip()}; nothing was written.")
-        values, decided = json.loads(ran.stdout)
-        return Answers(np.array(values, dtype=np.float64), None if decided is None else np.array(decided, dtype=np.int64))
+        return answers_of(json.loads(ran.stdout))
 
 
 def _script(text: str, path: Path, cells: list[Any], folder: Path) -> str:

@@ -56,10 +56,11 @@ def _names(program: Program) -> tuple[str, ...]:
     if len(program.inputs) == 1 and program.inputs[0].name is None:
         return (INPUT,)
     names = tuple(f"column {place}" if one.name is None else one.name for place, one in enumerate(program.inputs))
-    wrong = [name for name in names if not name or name in OUTPUTS]
+    outputs = OUTPUTS if program.threshold is None else (*OUTPUTS, "deferred")
+    wrong = [name for name in names if not name or name in outputs]
     if wrong:
         raise BadInput(
-            f"a column is named {wrong[0]!r}, which no input of an ONNX file can be called beside its outputs {', '.join(OUTPUTS)}. "
+            f"a column is named {wrong[0]!r}, which no input of an ONNX file can be called beside its outputs {', '.join(outputs)}. "
             "Rename it and train again."
         )
     return names

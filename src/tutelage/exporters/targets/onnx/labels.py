@@ -1,4 +1,4 @@
-"""The decisions of a file: a name of a class for each row, or 0 and 1 for each label."""
+"""The decisions of a file: a name of a class for each row, or 0 and 1 for each label; and which rows it defers."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
-from tutelage.exporters.targets.onnx.graph import BOOL, DOUBLE, FLOAT, INT64, STRING, Graph, Value
+from tutelage.exporters.subject.threshold import rounded_up
+from tutelage.exporters.targets.onnx.graph import BOOL, DOUBLE, DTYPES, FLOAT, INT64, STRING, Graph, Value
 
-PROBABILITIES, LABEL, PREDICTION = "probabilities", "label", "prediction"
+PROBABILITIES, LABEL, PREDICTION, DEFERRED = "probabilities", "label", "prediction", "deferred"
 Outputs = dict[str, tuple[str, int, list[Any]]]
 
 
-def outputs_of(graph: Graph, form: AnswerForm, answers: Value) -> Outputs:
+def outputs_of(graph: Graph, form: AnswerForm, answers: Value, threshold: float | None = None) -> Outputs:
     """The outputs of a graph: probabilities in single precision and labels, or values in the precision that they have.
 
-    The labels are decided before the probabilities are rounded.
+    The labels are decided, and compared with a threshold, before the probabilities are rounded.
     """
     shape = ["rows", *answers.shape]
     if form.task == "regression":
@@ -32,7 +33,20 @@ def outputs_of(graph: Graph, form: AnswerForm, answers: Value) -> Outputs:
         label, label_shape = graph.node("ArgMax", answers.name, axis=1, keepdims=0), ["rows"]
         if names.tolist() != list(range(len(names))) or kind != INT64:
             label = graph.node("Gather", graph.constant(names), label)
-    return {PROBABILITIES: (graph.cast(answers, FLOAT).name, FLOAT, shape), LABEL: (label, kind, label_shape)}
+    deferred: Outputs = {} if threshold is None else {DEFERRED: (_deferred(graph, form, answers, threshold), BOOL, ["rows"])}
+    return {PROBABILITIES: (graph.cast(answers, FLOAT).name, FLOAT, shape), LABEL: (label, kind, label_shape), **deferred}
+
+
+def _deferred(graph: Graph, form: AnswerForm, answers: Value, threshold: float) -> str:
+    """Whether the confidence of a row is below the threshold, or no number."""
+    dtype = DTYPES[answers.kind]
+    if form.task == "multilabel":
+        other = graph.node("Sub", graph.numbers(1.0, answers.kind), answers.name)
+        confidence = graph.reduced("ReduceMin", graph.node("Max", answers.name, other), 1)
+    else:
+        confidence = graph.reduced("ReduceMax", answers.name, 1)
+    below = np.nextafter(dtype(rounded_up(threshold, dtype)), dtype(-np.inf))  # GreaterOrEqual is not in the oldest version
+    return graph.node("Not", graph.node("Greater", confidence, graph.constant(below)))
 
 
 def _label_constant(classes: tuple[Any, ...]) -> tuple[NDArray[Any], int]:

@@ -15,7 +15,7 @@ from tutelage.exporters.program.program import Program
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.targets.job import Job
-from tutelage.exporters.targets.onnx.labels import LABEL, label_codes
+from tutelage.exporters.targets.onnx.labels import DEFERRED, LABEL, label_codes
 from tutelage.exporters.targets.timed_process import PYTHON_LOOP
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
@@ -57,7 +57,8 @@ class OnnxStudent:
         ran = self.session.run(None, feeds_of(self.session, program, rows))
         outputs = dict(zip((one.name for one in self.session.get_outputs()), ran, strict=True))
         values = np.asarray(ran[0], dtype=np.float64)
-        return Answers(values, label_codes(program.form, outputs[LABEL]) if LABEL in outputs else None)
+        labels = label_codes(program.form, outputs[LABEL]) if LABEL in outputs else None
+        return Answers(values, labels, outputs.get(DEFERRED))
 
 
 def feeds_of(session: Any, program: Program, rows: CheckRows) -> dict[str, NDArray[Any]]:

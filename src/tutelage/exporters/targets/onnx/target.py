@@ -35,7 +35,8 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     """The model, by file name.
 
     A table with columns of texts has one input a column, (rows, 1), by the name of the column; other rows have one input `inputs`. A
-    classifier has the outputs `probabilities` at temperature 1 and `label`, a regressor `prediction`.
+    classifier has the outputs `probabilities` at temperature 1 and `label`, a regressor `prediction`; the student of a cascade has
+    `deferred` besides, (rows,) of truth values.
 
     Args:
         job: what to write.
@@ -82,7 +83,7 @@ def model_of(program: Program, precision: str | None = None, target_opset: int |
             value = _OPERATIONS[type(operation)](graph, operation, *sources)
         values.append(Value(value.name, value.kind, step.shape))
     inputs = {name: (one.kind, ["rows", *one.shape]) for name, one in row.inputs.items()}
-    return graph.model(inputs, outputs_of(graph, program.form, values[-1]))
+    return graph.model(inputs, outputs_of(graph, program.form, values[-1], program.threshold))
 
 
 _READERS: dict[type[op.Operation], Callable[[Graph, Row, Any], Value]] = {
@@ -149,7 +150,8 @@ def _describe(model: ModelProto, job: Job, header: Sequence[str]) -> None:
         model.doc_string += f"\nEmpty texts are read as missing ones, unlike by the student: give it none in {listed(list(misread))}."
     schema = Schema(tuple(Column(one.name, one.type) for one in program.inputs)) if program.inputs else None
     del model.metadata_props[:]
-    described = FileDescription(program.form, schema).to_metadata()
+    cascade = None if program.guarantee is None else asdict(program.guarantee)
+    described = FileDescription(program.form, schema, cascade).to_metadata()
     if job.proofs:
         described["parity"] = json.dumps(asdict(job.proofs[0]))
     if job.drops:

@@ -83,6 +83,8 @@ def _constants(program: Program) -> str:
         lines.append(f"SHAPE = {program.row_shape!r}")
     if program.form.task != "regression":
         lines.insert(1, f"CLASSES = {wrapped([literal(name) for name in program.form.classes])}")
+    if program.threshold is not None:
+        lines.append(f"THRESHOLD = {literal(program.threshold)}")
     return "\n".join(lines) + "\n"
 
 
@@ -109,7 +111,17 @@ def _public(program: Program, module: Module) -> list[str]:
         f"def predict_proba(row: Any) -> list[float]:\n"
         f'    """The probability of each {what} for one row, in the order of CLASSES.\n\n'
         f'    A row is {row}.{missing}\n    """\n{body}',
+        *_defers(program),
     ]
+
+
+def _defers(program: Program) -> list[str]:
+    """The function that says which rows are left to the teacher."""
+    if program.threshold is None:
+        return []
+    found = "min(max(share, 1 - share) for share in predict_proba(row))" if program.form.task == "multilabel" else "max(predict_proba(row))"
+    about = "Whether one row is left to the teacher: the confidence of its answer is below THRESHOLD."
+    return [f'def defers(row: Any) -> bool:\n    """{about}"""\n    return not {found} >= THRESHOLD\n']
 
 
 def _called(text: str) -> list[str]:

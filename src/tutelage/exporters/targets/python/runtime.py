@@ -9,14 +9,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from tutelage.core.errors import ParityError
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.compare import Runtime
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.targets.job import Job
+from tutelage.exporters.targets.sources import answers_of
 from tutelage.exporters.targets.timed_process import PYTHON_LOOP
 
 _RUN = """
@@ -26,7 +25,8 @@ rows = json.load(sys.stdin)
 answers = [module.get("predict_proba", module["predict"])(row) for row in rows]
 labels = [module["predict"](row) for row in rows] if "CLASSES" in module else None
 decided = [label if isinstance(label, list) else module["CLASSES"].index(label) for label in labels] if labels else None
-json.dump([answers, decided], sys.stdout)
+deferred = [module["defers"](row) for row in rows] if "defers" in module else None
+json.dump([answers, decided, deferred], sys.stdout)
 """
 
 
@@ -43,8 +43,7 @@ class PythonRuntime:
         if ran.returncode:
             last = ran.stderr.strip().splitlines()[-1:] or [f"exit status {ran.returncode}"]
             raise ParityError(f"the exported module fails in {self.name}: {last[0]}; nothing was written.")
-        values, decided = json.loads(ran.stdout)
-        return Answers(np.array(values, dtype=np.float64), None if decided is None else np.array(decided, dtype=np.int64))
+        return answers_of(json.loads(ran.stdout))
 
 
 def runtimes(job: Job) -> list[Runtime]:

@@ -179,11 +179,12 @@ def _answers(program: Program, names: Sequence[str], found: Sequence[Sequence[An
     values = np.array([row[first : first + outputs] for row in ordered], dtype=np.float64).reshape(count, outputs)
     if program.form.task == "regression":
         return Answers(values, None)
-    decided = [row[first + outputs :] for row in ordered]
+    deferred = None if program.threshold is None else np.array([row[-1] != 0 for row in ordered])
+    decided = [row[first + outputs : len(names) - (deferred is not None)] for row in ordered]
     if program.form.task == "multilabel":
-        return Answers(values, np.array([[-1 if each is None else each for each in row] for row in decided], dtype=np.int64))
+        return Answers(values, np.array([[-1 if each is None else each for each in row] for row in decided], dtype=np.int64), deferred)
     codes = {label: code for code, label in enumerate(program.form.classes or ())}
-    return Answers(values, np.array([codes.get(label, -1) for (label,) in decided], dtype=np.int64))
+    return Answers(values, np.array([codes.get(label, -1) for (label,) in decided], dtype=np.int64), deferred)
 
 
 _TIMED = (

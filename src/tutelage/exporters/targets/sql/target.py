@@ -12,7 +12,7 @@ from tutelage.exporters.proof.compare import Runtime
 from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.sources import column_units
 from tutelage.exporters.targets.sql import databases
-from tutelage.exporters.targets.sql.literals import label, name
+from tutelage.exporters.targets.sql.literals import exact_number, label, name, total
 from tutelage.exporters.targets.sql.operations import Row, column_names, read_row, result_of
 from tutelage.exporters.targets.sql.statement import Statement
 
@@ -33,6 +33,8 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     if job.settings.table.lower().startswith("tutelage_"):
         raise BadInput(f"table is {job.settings.table!r}; names that begin with 'tutelage_' are those of the statement's own steps.")
     added = {*prediction_names(program), *(f"probability_{place}" for place in range(program.outputs) if program.form.task != "regression")}
+    if program.threshold is not None:
+        added.add("deferred")
     for column in column_names(program):
         if column.lower() in added:
             raise BadInput(f"a column is named {column!r}, as one of the answers that the statement adds; rename it.")
@@ -65,7 +67,8 @@ def _legend(program: Program) -> list[str]:
     names = range(program.outputs) if program.form.classes is None else program.form.classes
     each = ", ".join(f"probability_{place} is that of {one!r}" for place, one in enumerate(names))
     decided = "the decisions as prediction_0, ..., which are 0 or 1" if several else "the decision as prediction"
-    return [f"It adds the probabilities of the {'labels' if several else 'classes'} and {decided}: {each}."]
+    deferred = [] if program.threshold is None else ["It adds deferred, which is 1 for rows that are left to the teacher and 0 for others."]
+    return [f"It adds the probabilities of the {'labels' if several else 'classes'} and {decided}: {each}.", *deferred]
 
 
 def _units(program: Program) -> list[str]:
@@ -88,12 +91,22 @@ def _answers(statement: Statement, program: Program, values: Sequence[str]) -> l
     answers = [f"{value} AS probability_{place}" for place, value in enumerate(values)]
     if program.form.task == "multilabel":
         decided = [f"CASE WHEN {value} > 0.5e0 THEN 1 WHEN {value} <= 0.5e0 THEN 0 END" for value in values]
+        confident = [*values]
     else:
         largest = statement.largest(values)
+        confident = [largest]
         classes = map(label, program.form.classes or ())
         cases = " ".join(f"WHEN {value} = {largest} THEN {each}" for value, each in zip(values, classes, strict=True))
         decided = [f"CASE {cases} END"]
-    return answers + [f"{each} AS {column}" for each, column in zip(decided, prediction_names(program), strict=True)]
+    deferred = [] if program.threshold is None else [f"{_deferred(confident, program.threshold, program.form.task)} AS deferred"]
+    return answers + [f"{each} AS {column}" for each, column in zip(decided, prediction_names(program), strict=True)] + deferred
+
+
+def _deferred(values: Sequence[str], threshold: float, task: str) -> str:
+    """1 for a row that is left to the teacher, because a value is not sure enough; so is one without answers."""
+    least, several = exact_number(threshold), task == "multilabel"
+    unsure = [f"CASE WHEN {value} >= {least}{f' OR 1e0 - {value} >= {least}' if several else ''} THEN 0 ELSE 1 END" for value in values]
+    return f"CASE WHEN {total(unsure)} = 0 THEN 0 ELSE 1 END" if several else unsure[0]
 
 
 def prediction_names(program: Program) -> list[str]:

@@ -58,6 +58,11 @@ class First:
     trials: int
     stored: Mapping[str, Any]
 
+    @property
+    def student(self) -> str:
+        """What tells its students from those of other arms."""
+        return _stem(self.arm, self.trial)
+
 
 @dataclass(frozen=True, eq=False)
 class Finalists:
@@ -146,8 +151,14 @@ class Finals:
         for seed in range(1, self.seeds):
             self.prepared(seed)  # before threads ask for it
             left = [first for first in firsts if first.arm.name in every]
-            left.sort(key=lambda first: not first.arm.more_rows)  # the longest first
-            for first, one in zip(left, in_threads(partial(self._next, seed=seed), left), strict=True):
+            different = {first.student: first for first in left}  # a control may be the best of its search
+            trained = sorted(different.values(), key=lambda first: not first.arm.more_rows)  # the longest first
+            stored = in_threads(partial(self._next, seed=seed), trained)
+            of_student = {first.student: one for first, one in zip(trained, stored, strict=True)}
+            for _ in range(len(left) - len(trained)):
+                self.advance()
+            for first in left:
+                one = of_student[first.student]
                 if isinstance(one, str):
                     notes.append(left_out(first.arm, f"its student of seed {seed} failed: {one}"))
                     del every[first.arm.name]
@@ -183,7 +194,7 @@ class Finals:
 
     def _finished(self, arm: Arm, trial: Trial, *, seed: int) -> Mapping[str, Any]:
         """What is stored of one student; it is fitted if nothing is."""
-        stem = file_name(arm.name, trial.student, trial.number, f"seed{seed}")
+        stem = f"{_stem(arm, trial)}_seed{seed}"
         name = f"work/finals/{stem}.json"
         if self.folder.has(name):
             found = self.folder.read(name)
@@ -214,6 +225,10 @@ class Finals:
         }
         self.folder.write(name, found)
         return found
+
+
+def _stem(arm: Arm, trial: Trial) -> str:
+    return file_name(arm.searched, trial.student, trial.number)
 
 
 def left_out(arm: Arm, why: str) -> str:

@@ -53,12 +53,14 @@ class Answered:
         test: the rows that choose nothing.
         more: rows without ground truth; None if there are none.
         notes: what the reader of the figures should know of them, as sentences.
+        calibration: the rows on which the threshold of a cascade is calibrated; none without one.
     """
 
     given: Part
     test: Part
     more: MoreRows | None
     notes: tuple[str, ...] = ()
+    calibration: Part | None = None
 
 
 def check_recorded(problem: Problem) -> None:
@@ -98,7 +100,8 @@ def answered_rows(problem: Problem, split: Split, folder: RunFolder, *, seed: in
     if more is None:
         why = problem.cannot_make_rows
         notes.append(f"No rows were made for the teacher to label: {why}. Pass a pool of rows to see what more of them bring.")
-    return Answered(given, test, more, tuple(notes))
+    calibration = given.take(split.independent) if len(split.independent) else None
+    return Answered(given, test, more, tuple(notes), calibration)
 
 
 def more_rows(problem: Problem, split: Split) -> tuple[int, str]:

@@ -1,9 +1,9 @@
-"""The split of the rows: test rows that choose nothing, and for each seed its own training and validation rows among the others."""
+"""The split of the rows: test rows that choose nothing, rows to calibrate a threshold, and for each seed its own to train and validate."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,17 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.data.row_names import Names
+from tutelage.evaluation.risk_control import least_rows
 from tutelage.workflow.distillation.given.class_weights import class_weights_of, row_weights
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 
 TEST_SHARE = 0.2
+CALIBRATION_SHARE = 0.2
+"""Of the rows that are not tested on, where there is to be a cascade."""
 VALIDATION_SHARE = 0.2
-"""Of the rows that are not tested on."""
+"""Of the rows that are neither tested nor calibrated on."""
+DELTA = 0.05
+"""The probability that the rate which a cascade guarantees does not hold, over draws of the calibration rows."""
 TIMED_SHARE = 0.8
 """Of the rows before the validation rows, where times order them: each seed trains on its own draw, as random splits give it."""
 FEWEST = 20
@@ -28,6 +33,10 @@ REMOVED_SHARE = 0.2
 Places = NDArray[np.intp]
 
 
+def _none() -> Places:
+    return np.arange(0)
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Which rows are for what.
@@ -35,6 +44,8 @@ class Split:
     Attributes:
         development: places among the given rows that are trained and validated on.
         test: places among the given rows, or among the test rows if there are any.
+        calibration: places among the given rows that are held back to calibrate the threshold of a cascade; none without one.
+        independent: those of them that the threshold is calibrated on: one of each group, and of rows that are equal.
         pool: places among the rows of the pool.
         removed: rows left out of training and validation, and why, as counts.
         repeated: number of test rows that repeat another test row; each counts, and intervals take them for rows of their own.
@@ -57,16 +68,23 @@ class Split:
     weights: Floats | None = None
     class_weights: Floats | None = None
     notes: tuple[str, ...] = ()
+    calibration: Places = field(default_factory=_none)
+    independent: Places = field(default_factory=_none)
 
 
-def split(problem: Problem, *, seed: int) -> Split:
+def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split:
     """Split the rows once: stratified by class, by group, or with the latest rows for the test.
 
     Rows that are equal to a test row, or belong to the group of one, are left out of training and validation. Where columns are so
     coarse that rows are equal by chance, equal rows stay.
 
+    Args:
+        problem: teacher and rows.
+        seed: of the draws.
+        cascade: the rate that a cascade is to keep; then rows to calibrate its threshold are held back as the test rows are, after them.
+
     Raises:
-        BadInput: too few rows.
+        BadInput: too few rows; or a cascade with weights of classes.
     """
     given, names = problem.given, problem.names
     if problem.test is not None:
@@ -85,10 +103,13 @@ def split(problem: Problem, *, seed: int) -> Split:
         shared = _shared(given.groups[development], test_groups)
         removed["in the group of a test row"] = int(shared.sum())
         development = development[~shared]
-    pool = _pool(problem, development, test_names, test_groups, removed, seed=seed)
+    development, calibration = (development, _none()) if cascade is None else _calibration(problem, development, removed, seed=seed)
+    pool = _pool(problem, development, test_names, test_groups, removed, calibration, seed=seed)
     seen = int(np.isin(test_names, names["seen"]).sum()) if problem.seen is not None else None
     repeated = len(test) - len(np.unique(test_names))
-    notes = tuple(_notes(problem, left_out=all_rows - len(development), of=all_rows))
+    independent = _independent(problem, calibration, seed=seed)
+    left_out = all_rows - len(development) - len(calibration)
+    notes = (*_notes(problem, left_out=left_out, of=all_rows), *_calibration_notes(problem, calibration, independent))
     truth = problem.truths["given"]
     class_weights = class_weights_of(
         problem.class_weight,
@@ -97,13 +118,84 @@ def split(problem: Problem, *, seed: int) -> Split:
         None if given.weights is None else given.weights[development],
     )
     weights = row_weights(given.weights, class_weights, truth)
-    found = Split(development, test, pool, removed, repeated, seen, problem.test is not None, how, weights, class_weights, notes)
+    own = problem.test is not None
+    found = Split(development, test, pool, removed, repeated, seen, own, how, weights, class_weights, notes, calibration, independent)
     _check_counts(problem, found, seed=seed)
+    _check_calibration(found, cascade)
     return found
 
 
+def _calibration(problem: Problem, places: Places, removed: dict[str, int], *, seed: int) -> tuple[Places, Places]:
+    """The given rows that are not tested on: those to train and validate on, and those to calibrate on; none equals one of the other.
+
+    Raises:
+        BadInput: classes have weights.
+    """
+    if problem.class_weight is not None:
+        raise BadInput(
+            "cascade is given together with class_weight: the students would decide by weighted probabilities, and the teacher, which "
+            "answers the other rows, by its own. Leave one of them out."
+        )
+    development, calibration, _ = _drawn(problem, places, CALIBRATION_SHARE, seed=seed)
+    names = problem.names["given"]
+    same = _equal(problem, names[development], names[calibration])
+    removed["equal to a calibration row"] = int(same.sum())
+    return development[~same], calibration
+
+
+def _independent(problem: Problem, places: Places, *, seed: int) -> Places:
+    """One of the rows of each group, and of rows that are equal: rows that say nothing of each other, as the proof of a rate needs."""
+    drawn = np.random.default_rng(seed).permutation(places)
+    if problem.given.groups is not None:
+        drawn = drawn[np.unique(problem.given.groups[drawn].astype(str), return_index=True)[1]]
+    if not problem.equal_by_chance:
+        drawn = drawn[np.unique(problem.names["given"][drawn], return_index=True)[1]]
+    return np.sort(drawn)
+
+
+def _calibration_notes(problem: Problem, calibration: Places, independent: Places) -> Iterator[str]:
+    given, count = problem.given, len(independent)
+    if not count:
+        return
+    if given.groups is not None:
+        yield (
+            f"The cascade is calibrated on {count:,} of {len(calibration):,} rows held back for it, one of each group, as rows of a group "
+            "are not independent: what it guarantees is a rate over groups."
+        )
+    elif count < len(calibration):
+        yield f"The cascade is calibrated on {count:,} of {len(calibration):,} rows held back for it: of equal rows, on one."
+    if given.weights is not None:
+        yield "The rates of the cascade count rows alike, whatever their weights."
+    if given.times is not None:
+        yield "The cascade is calibrated on the latest rows before those that are tested on: it guarantees the rate of rows like them."
+    seen = int(np.isin(problem.names["given"][independent], problem.names["seen"]).sum()) if problem.seen is not None else 0
+    if seen:
+        yield f"The teacher was trained on {seen:,} of the {count:,} calibration rows: the two may agree less often on new ones."
+
+
+def _check_calibration(found: Split, target: float | None) -> None:
+    """Refuse calibration rows that are too few to prove a rate, whatever the student answers.
+
+    Raises:
+        BadInput: they are.
+    """
+    least = 0 if target is None else least_rows(target, DELTA, "all")
+    if target is not None and len(found.independent) < least:
+        raise BadInput(
+            f"there are {len(found.independent):,} rows to calibrate a cascade on; {100 * target:g} % can be guaranteed from {least:,} on. "
+            f"They are {CALIBRATION_SHARE:.0%} of the rows that are not tested on, one of each group. Pass more rows, or a lower rate."
+        )
+
+
 def _pool(
-    problem: Problem, development: Places, test_names: Names, test_groups: NDArray[Any] | None, removed: dict[str, int], *, seed: int
+    problem: Problem,
+    development: Places,
+    test_names: Names,
+    test_groups: NDArray[Any] | None,
+    removed: dict[str, int],
+    calibration: Places,
+    *,
+    seed: int,
 ) -> Places:
     """Places among the rows of the pool that may be learnt from; those that may not are counted in `removed`.
 
@@ -121,6 +213,12 @@ def _pool(
         shared = _shared(pool.groups[places], test_groups)
         removed["of the pool, in the group of a test row"] = int(shared.sum())
         places = places[~shared]
+    if len(calibration):
+        held_back = _equal(problem, problem.names["pool"][places], problem.names["given"][calibration])
+        if pool.groups is not None and given.groups is not None:
+            held_back |= _shared(pool.groups[places], given.groups[calibration])
+        removed["of the pool, equal to a calibration row or in its group"] = int(held_back.sum())
+        places = places[~held_back]
     if pool.times is not None and given.times is not None and len(development):
         validation = _drawn(problem, development, VALIDATION_SHARE, seed=seed)[1]
         times = given.times[validation]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tutelage.core.records import Export
@@ -27,8 +28,12 @@ def how_to_load(folder: RunFolder, exports: Sequence[Export], schema: Schema | N
         schema: the columns of the student; None for a matrix or texts.
         text: whether rows are texts.
     """
-    files = {folder.path / one.file: not one.columns for one in exports}
-    written = (_LANGUAGES[path.suffix](path, schema, text, shaped) for path, shaped in files.items() if path.suffix in _LANGUAGES)
+    written = []
+    for one in exports:
+        path = folder.path / one.file
+        if path.suffix in _LANGUAGES:
+            lines = _LANGUAGES[path.suffix](path, schema, text, not one.columns)
+            written.append(lines if one.cascade is None else replace(lines, note=f"{lines.note} {_DEFERS[path.suffix]}"))
     return (*written, _student(folder.path / STUDENT_FILE, schema, text))
 
 
@@ -96,3 +101,12 @@ def _sql(path: Path, schema: Schema | None, text: bool, shaped: bool) -> Loading
 
 
 _LANGUAGES = {".onnx": _onnx, ".py": _python, ".c": _c, ".js": _javascript, ".sql": _sql}
+_ROWS_LEFT = "says which rows are left to the teacher."
+_DEFERS = {
+    ".onnx": f"Its output deferred {_ROWS_LEFT}",
+    ".py": f"Its function defers {_ROWS_LEFT}",
+    ".c": f"Its function that ends in _defers {_ROWS_LEFT}",
+    ".js": f"Its function defers {_ROWS_LEFT}",
+    ".sql": f"Its column deferred {_ROWS_LEFT}",
+}
+"""What a file with a threshold says besides."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,13 +25,13 @@ from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
-from tutelage.workflow.evaluate import DEVELOPMENT, POOL, SPLIT
+from tutelage.workflow.evaluate import CALIBRATION, DEVELOPMENT, POOL, SPLIT
 from tutelage.workflow.train import STUDENT_FILE, file_entry, row_shape
 
-RESULTS, FIGURES, PAGE = "results.json", "figures.json", "report.html"
+RESULTS, FIGURES, PLAYGROUND, PAGE = "results.json", "figures.json", "playground.json", "report.html"
 
 
-def write_student(folder: RunFolder, problem: Problem, split: Split, chosen: Finalists, *, seconds: Mapping[str, float]) -> None:
+def write_student(folder: RunFolder, problem: Problem, split: Split, chosen: Finalists, found: DistillationRecord) -> None:
     """Write the student of the first seed, and run.json, so that every command takes the folder as that of one student."""
     path = folder.path / STUDENT_FILE
     with whole_file(path) as draft:
@@ -61,7 +60,8 @@ def write_student(folder: RunFolder, problem: Problem, split: Split, chosen: Fin
         "trained_on": [DEVELOPMENT, POOL] if chosen.arm.more_rows else [DEVELOPMENT],
         "seeds": [{"name": name, "sha256": sha256_of(folder.path / name)} for name in chosen.files],
         "warnings": [],
-        "seconds": dict(seconds),
+        "seconds": dict(found.seconds),
+        "cascade": found.cascade.guarantee if found.cascade is not None and found.cascade.attained else None,
     }
     write_text(folder.path / TRAINED, dumps(with_checksum(record)))
 
@@ -73,6 +73,7 @@ def write_split(folder: RunFolder, problem: Problem, split: Split) -> None:
     """
     given = np.full(problem.given.count, "left out", dtype=object)
     given[split.development] = DEVELOPMENT
+    given[split.calibration] = CALIBRATION
     sources = {"rows": problem.given, "test rows": problem.test}
     if problem.test is None:
         given[split.test] = "test"
@@ -131,7 +132,7 @@ def finished_record(folder: RunFolder, plan: Plan) -> DistillationRecord | None:
     whole = all(name in written and folder.has(name) and sha256_of(folder.path / name) == written[name] for name in asked)
     asked_for = {"seeds": plan.seeds, "rows_shown": plan.show_rows}
     as_asked = all(found.options.get(name) == value for name, value in asked_for.items())
-    return found if whole and as_asked and all(map(folder.has, (PAGE, FIGURES))) else None
+    return found if whole and as_asked and all(map(folder.has, (PAGE, FIGURES, PLAYGROUND))) else None
 
 
 def _rows_in_memory(problem: Problem) -> dict[str, Any]:

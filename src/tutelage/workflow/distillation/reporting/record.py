@@ -10,7 +10,7 @@ from tutelage.checks.findings import Preflight
 from tutelage.core.environment import environment
 from tutelage.core.records import Cost, Export
 from tutelage.core.stages import Stages
-from tutelage.report.distillation.records import KINDS, TEACHER, DistillationRecord, Look
+from tutelage.report.distillation.records import KINDS, TEACHER, CascadeResult, DistillationRecord, Look
 from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import CurvePoint
 from tutelage.search.study import front
@@ -42,6 +42,7 @@ class Evidence:
         curve: what more rows bring.
         looks: at the test rows, this one the last.
         judge: by what students were judged.
+        cascade: the student with its teacher; None if there is to be no cascade.
     """
 
     every: Sequence[Finalists]
@@ -52,6 +53,7 @@ class Evidence:
     curve: tuple[CurvePoint, ...]
     looks: tuple[Look, ...]
     judge: Judge
+    cascade: CascadeResult | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +118,7 @@ def record_of(
         seconds={"total": measured.stages.total(), **measured.stages.seconds},
         environment=environment(),
         provenance=provenance_of(problem),
+        cascade=evidence.cascade,
     )
     shipped = evidence.shipped
     return replace(found, answer=answer_of(found), advice=advice_of(found, shipped.trial, evidence.trials.get(shipped.arm.name, ())))
@@ -143,6 +146,7 @@ def _rows(problem: Problem, split: Split, answered: Answered, full: Prepared) ->
         "train": full.train.count,
         "validation": full.validation.count,
         "test": answered.test.count,
+        "calibration": 0 if answered.calibration is None else answered.calibration.count,
         "more": 0 if more is None else more.part.count,
         "more_are": MADE if more is None else more.are,
         "removed": split.removed,

@@ -39,11 +39,11 @@ def shown_rows(rows: Any, aligned: AlignedAnswers, *, most: int) -> tuple[ShownR
 
 def _shown(rows: Any, aligned: AlignedAnswers, place: int, difference: float, pixels: Any) -> ShownRow:
     kind, content = _content(rows, place, pixels)
-    student, teacher, truth = (_said(aligned, answers, place) for answers in (aligned.student, aligned.named("teacher"), aligned.truth))
+    student, teacher, truth = (said(aligned, answers, place) for answers in (aligned.student, aligned.named("teacher"), aligned.truth))
     return ShownRow(place, kind, content, student, teacher, truth, difference)
 
 
-def _said(aligned: AlignedAnswers, answers: Any, place: int) -> str:
+def said(aligned: AlignedAnswers, answers: Any, place: int) -> str:
     """What a model says of a row: its most probable class, the labels that apply, or values."""
     if answers is None:
         return ""

@@ -69,6 +69,9 @@ def figures(record: DistillationRecord) -> Iterator[tuple[str, float]]:
                 yield f"{part}/{file_name(arm.name)}/{name}", sum(of_seeds) / len(of_seeds)
         if arm.size_bytes is not None:
             yield f"size_bytes/{file_name(arm.name)}", float(arm.size_bytes)
+    if record.cascade is not None:
+        yield "cascade/coverage", record.cascade.coverage.value
+        yield "cascade/agreement", record.cascade.agreement.value
     for name, count in record.rows.items():
         if isinstance(count, int):
             yield f"rows/{name}", float(count)

@@ -29,6 +29,7 @@ class Arm:
         learns: the ground truth, the teacher's most probable classes, or its answers.
         more_rows: whether rows without ground truth are added, which the teacher labels.
         tuned: whether its settings are searched; otherwise they are those of the first trial of "soft labels".
+        search_of: name of the arm among whose trials its settings are; its own if empty.
     """
 
     name: str
@@ -36,6 +37,12 @@ class Arm:
     learns: Learns
     more_rows: bool = False
     tuned: bool = True
+    search_of: str = ""
+
+    @property
+    def searched(self) -> str:
+        """Name of the arm among whose trials its settings are: students of the same trial of it are the same students."""
+        return self.search_of or self.name
 
     def space(self, form: AnswerForm, *, has_truth: bool) -> dict[str, Any]:
         """The settings of the targets that are searched, with Optuna distributions."""
@@ -82,12 +89,12 @@ def arms_of(form: AnswerForm, *, has_truth: bool, more_rows: str) -> tuple[Arm, 
 
 def plain_arm(student: str) -> Arm:
     """The arm of a plain model, such as "logistic"."""
-    return Arm(PLAIN, f"a {student} model of the ground truth", "labels")
+    return Arm(PLAIN, f"a {student} model of the ground truth", "labels", search_of=LABELS)
 
 
 def untuned_arm(arm: Arm) -> Arm:
     """The arm whose students learn the same at the settings of the first trial."""
-    return Arm(UNTUNED, f"{arm.meaning}, untuned", arm.learns, tuned=False)
+    return Arm(UNTUNED, f"{arm.meaning}, untuned", arm.learns, tuned=False, search_of=arm.name)
 
 
 def _decided(answers: Floats, form: AnswerForm) -> Floats:

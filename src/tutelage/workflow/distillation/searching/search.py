@@ -14,6 +14,7 @@ from tutelage.core.errors import TutelageError
 from tutelage.core.records import Latency
 from tutelage.exporters.bench.measure import time_file
 from tutelage.exporters.export import shipped_size
+from tutelage.exporters.subject.threshold import with_any_threshold
 from tutelage.search.families import Family
 from tutelage.search.limits import Limits
 from tutelage.search.study import Trial, propose
@@ -37,12 +38,14 @@ class Judge:
         against: what it is measured against.
         limits: of the student.
         end: of the exported file whose size and latency count, such as ".onnx".
+        teacher: fingerprint of the teacher of a cascade, whose students have files with a threshold; None for students alone.
     """
 
     metric: str
     against: Against
     limits: Limits
     end: str
+    teacher: str | None = None
 
     def loss(self, scores: Mapping[str, float]) -> float:
         """What is minimised."""
@@ -68,6 +71,10 @@ class Judge:
         spread = np.average((part.answers - np.average(part.answers, axis=0, weights=part.weights)) ** 2, axis=0, weights=part.weights)
         return 100 * scores["mse"] / float(spread.mean()) if spread.any() else float("inf")
 
+    def shipped(self, student: Any) -> Any:
+        """A student as it is exported: that of a cascade with a threshold, which is not known yet."""
+        return student if self.teacher is None else with_any_threshold(student, self.teacher)
+
     def size(self, student: Any, rows: Any) -> int | None:
         """The most bytes of the exported file; None if there is none and its size does not matter.
 
@@ -75,7 +82,7 @@ class Judge:
             TutelageError: the student cannot be exported, and its file is limited.
         """
         try:
-            return shipped_size(student, self.end, check_on=rows)
+            return shipped_size(self.shipped(student), self.end, check_on=rows)
         except TutelageError:
             if self.limits.size is not None or self.limits.latency is not None:
                 raise
@@ -88,7 +95,7 @@ class Judge:
             TutelageError: it cannot be measured, and is limited.
         """
         try:
-            return time_file(student, rows, self.end, seconds=seconds)
+            return time_file(self.shipped(student), rows, self.end, seconds=seconds)
         except TutelageError:
             if self.limits.latency is not None:
                 raise

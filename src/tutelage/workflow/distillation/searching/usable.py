@@ -11,6 +11,7 @@ from typing import Any
 from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, TutelageError
 from tutelage.exporters.export import export
+from tutelage.exporters.subject.threshold import with_any_threshold
 from tutelage.search.families import Family, family_named
 from tutelage.students.saved.save_load import save_student
 from tutelage.workflow.distillation.folder import RunFolder
@@ -110,6 +111,7 @@ def _without_files(family: Family, student: Any, plan: Plan, rows: Any, notes: l
     Raises:
         BadInput: a format that was asked for.
     """
+    shipped = student if plan.cascade is None else with_any_threshold(student, "the teacher")
     limited = plan.limits.size is not None or plan.limits.latency is not None
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
         try:
@@ -118,7 +120,7 @@ def _without_files(family: Family, student: Any, plan: Plan, rows: Any, notes: l
             return f"it cannot be saved. {error}"
         for place, end in enumerate(plan.exports):
             try:
-                export(student, Path(folder) / f"student{end}", check_on=rows, unproven=True)
+                export(shipped, Path(folder) / f"student{end}", check_on=rows, unproven=True)
             except TutelageError as error:
                 if limited and place == 0:
                     return f"the size or latency of its file is limited, and it has none. {error}"

@@ -1,0 +1,1 @@
+"""The playground of a report: an exported student that answers in the page."""

@@ -1,0 +1,1 @@
+"""Students on disk, in file formats that contain no code."""

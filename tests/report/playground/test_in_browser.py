@@ -1,0 +1,277 @@
+"""The playground in a real browser: what it shows is what the student answers in Python, and nothing leaves the page."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tutelage as tl
+from tutelage.report.playground.records import Playground
+from tutelage.students.columns import with_columns
+from tutelage.workflow.playground import playground_of
+
+TOUCH = {"viewport": {"width": 420, "height": 800}, "has_touch": True, "is_mobile": True}
+HOSTILE = (
+    "</script><script>alert(1)</script>",
+    "<!--<script>",
+    "\"quoted' & <b>bold</b><img src=x onerror=alert(2)>",
+    "\u202eright to left\u2066",
+    "__proto__",
+    "constructor",
+    "x" * 300,
+    "שלום ${alert(3)} `alert(4)`",
+    "\x1b[2J\x00\u2028",
+    "half \ud800",
+)
+
+
+@pytest.mark.parametrize("kind", ["table", "values", "text", "picture"])
+def test_every_kind_is_equal_to_its_student_in_python(request, shown, kind):
+    page = shown(request.getfixturevalue(kind).playground)
+    assert page.check().startswith("Equal to the Python student on 20 made rows (")
+    assert page.complaints == []
+    assert len(page.requests) == 1
+
+
+def test_a_slider_moves_with_the_keyboard(shown, table):
+    page = shown(table.playground)
+    before = page.row()
+    page.check_equal(table)
+    slider = page.page.get_by_label("age", exact=True)
+    slider.focus()
+    for key in ("ArrowRight", "ArrowRight", "PageDown", "Home"):
+        slider.press(key)
+        page.check_equal(table)
+    assert page.row() == before | {"age": table.playground.columns[0].low}
+    page.page.keyboard.press("Tab")
+    page.page.keyboard.type("99.5")
+    assert page.row()["age"] != before["age"]
+    page.check_equal(table)
+
+
+def test_menus_switches_and_dates_change_the_row(shown, table):
+    page = shown(table.playground)
+    for city in ("Bonn", "Oslo", "Rome"):
+        page.page.get_by_label("city").select_option(city)
+        assert page.row()["city"] == city
+        page.check_equal(table)
+    page.page.get_by_label("member").select_option("true")
+    page.page.get_by_label("since, exactly").fill("2021-02-03")
+    assert page.row() | {"member": 1, "since": 18661} == page.row()
+    page.page.get_by_label("missing").check()
+    assert page.row()["income"] is None
+    page.check_equal(table)
+    page.page.get_by_label("missing").uncheck()
+    assert page.row()["income"] is not None
+    page.page.get_by_role("button", name="Start again").click()
+    assert page.row() == {column.name: column.start for column in table.playground.columns}
+
+
+def test_a_recorded_row_comes_with_the_answer_of_the_teacher(shown, table):
+    page = shown(table.playground)
+    assert page.page.locator(".teacher-said").inner_text() == ""
+    page.page.get_by_label("Start from").select_option("test row 3")
+    example = table.playground.examples[3]
+    assert list(page.row().values()) == example.row
+    page.check_equal(table)
+    said = page.page.locator(".teacher-said").inner_text()
+    assert f"with probability {100 * max(example.teacher):.1f} %; the truth is {example.truth}." in said
+    page.page.get_by_label("age, exactly").fill("30")
+    assert page.page.locator(".teacher-said").inner_text() == ""
+
+
+def test_columns_are_ordered_by_what_they_change(shown, table):
+    page = shown(table.playground)
+    page.settle()
+    start, effects = page.row(), {}
+    decided = int(table.answers(start).argmax())
+    for column in table.playground.columns:
+        cells = column.levels or [*np.linspace(column.low, column.high, 25), column.start]
+        cells = np.unique(np.rint(cells)) if column.whole else cells
+        answers = [table.answers(start | {column.name: cell})[decided] for cell in cells]
+        effects[column.name] = max(answers) - min(answers)
+    found = [one.inner_text() for one in page.page.locator(".effects figcaption strong").all()]
+    expected = [name for name, effect in sorted(effects.items(), key=lambda one: -one[1]) if effect > 0]
+    assert found == expected
+    assert len(found) >= 2
+
+
+def test_a_value_is_shown_as_a_number(shown, values):
+    page = shown(values.playground)
+    for press in ("End", "Home", "ArrowRight"):
+        page.page.get_by_label("column 0", exact=True).press(press)
+        assert float(page.page.locator(".decision strong").inner_text()) == pytest.approx(float(values.answers(page.row())), rel=6e-4)
+    page.settle()
+    assert page.page.locator(".effects figcaption strong").first.inner_text() == "column 0"
+
+
+def test_a_text_is_answered_as_it_is_typed(shown, text):
+    page = shown(text.playground)
+    page.check_equal(text)
+    box = page.page.locator("textarea")
+    box.fill("")
+    page.check_equal(text)
+    box.press_sequentially("A GREAT plot, awful")
+    assert page.row() == "A GREAT plot, awful"
+    page.check_equal(text)
+    page.settle()
+    marks = {one.inner_text(): one.get_attribute("class") for one in page.page.locator(".marked mark").all()}
+    decided = page.page.locator(".decision strong").inner_text()
+    assert marks["GREAT"] == ("for" if decided == "yes" else "against")
+    assert marks["awful"] == ("for" if decided == "no" else "against")
+    box.fill("<img src=x onerror=alert(1)> great")
+    page.check_equal(text)
+    page.settle()
+    assert page.dialogs == []
+    assert page.page.locator(".marked img").count() == 0
+
+
+def drawn(page):
+    """The middle of the canvas and its size on the screen."""
+    canvas = page.page.locator(".ink")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"]
+
+
+def test_a_stroke_of_the_mouse_is_answered(shown, picture):
+    page = shown(picture.playground)
+    assert np.abs(page.row()).max() == 0
+    x, y, size = drawn(page)
+    mouse = page.page.mouse
+    mouse.move(x - size / 3, y + 7)
+    mouse.down()
+    mouse.move(x + size / 3, y + 7, steps=8)
+    mouse.up()
+    row = np.array(page.row())
+    assert row.shape == (28, 28)
+    assert row.max() > 0.8
+    assert len(np.unique(row)) > 3  # soft edges
+    middle = (row.sum(axis=1) @ np.arange(28) / row.sum(), row.sum(axis=0) @ np.arange(28) / row.sum())
+    page.check_equal(picture)
+    assert page.page.locator(".decision strong").inner_text() == "across"
+    if picture.playground.picture.centred:
+        assert middle == pytest.approx((13.5, 13.5), abs=0.6)
+    page.settle()
+    assert page.page.locator(".blocks canvas").count() == 1
+    mouse.move(x, y)
+    assert np.array_equal(page.row(), row)  # the pen is up
+    page.page.get_by_role("button", name="Clear").click()
+    assert np.abs(page.row()).max() == 0
+    page.check_equal(picture)
+
+
+def test_a_finger_draws_on_a_narrow_screen(shown, picture):
+    page = shown(picture.playground, **TOUCH)
+    x, y, size = drawn(page)
+    session = page.context.new_cdp_session(page.page)
+    before = page.page.evaluate("scrollY")
+    points = [(x, y - size / 3 + size * step / 15) for step in range(11)]
+    for kind, (left, top) in [("touchStart", points[0]), *(("touchMove", point) for point in points[1:])]:
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": left, "y": top}]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert page.page.evaluate("scrollY") == before
+    page.check_equal(picture)
+    assert page.page.locator(".decision strong").inner_text() == "down"
+
+
+def test_the_keyboard_draws(shown, picture):
+    page = shown(picture.playground)
+    canvas = page.page.locator(".ink")
+    canvas.focus()
+    for key in ["ArrowUp"] * 8 + [" "] + ["ArrowDown"] * 16 + [" ", "ArrowDown"]:
+        canvas.press(key)
+    page.check_equal(picture)
+    assert page.page.locator(".decision strong").inner_text() == "down"
+    canvas.press("Delete")
+    assert np.abs(page.row()).max() == 0
+
+
+def test_a_recorded_picture_is_shown_as_it_is(shown, picture):
+    page = shown(picture.playground)
+    for place in range(3):
+        page.page.get_by_role("button", name=f"show test row {place}").click()
+        page.check_equal(picture)
+        assert f"answer to test row {place}: " in page.page.locator(".teacher-said").inner_text()
+        stored = page.page.evaluate("row => atob(row).length", picture.playground.examples[place].row)
+        assert stored == 784
+
+
+def test_a_student_that_answers_otherwise_here_cannot_be_tried(shown, table):
+    first, *others = table.playground.checks
+    wrong = replace(table.playground, checks=(replace(first, answers=first.answers[::-1]), *others))
+    page = shown(wrong)
+    assert page.check().startswith("The student answers otherwise here than in Python on 1 of 20 made rows (largest difference ")
+    assert page.page.locator("#playground .check.failed").count() == 1
+    assert page.page.locator(".playground").count() == 0
+    failing = replace(
+        table.playground, module=table.playground.module.replace("const { numbers, texts } = cells(row);", "throw new Error('no');")
+    )
+    assert "on 20 of 20 made rows" in shown(failing).check()
+
+
+def test_a_page_without_a_student_says_why(shown):
+    page = shown(Playground.without("This student is too large."))
+    assert "This student is too large." in page.page.locator("#playground").inner_text()
+    assert page.page.locator("script").count() == 0
+
+
+def test_a_page_is_read_without_scripts(shown, table):
+    page = shown(table.playground, java_script_enabled=False)
+    assert "needs JavaScript" in page.page.locator("#playground").inner_text()
+    assert "Size and latency" in page.page.locator("main").inner_text()
+
+
+FORBIDDEN = {
+    "fetch('https://example.org/?row=1').catch(() => 0)": "connect-src",
+    "document.body.append(Object.assign(new Image(), {src: 'https://example.org/x.png'}))": "img-src",
+    "document.body.append(Object.assign(document.createElement('iframe'), {src: 'https://example.org/'}))": "frame-src",
+    "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))": "script-src-elem",
+}
+
+
+def test_the_browser_lets_nothing_out_and_no_other_script_in(shown, table):
+    page = shown(table.playground)
+    page.page.evaluate("window.refused = []")
+    page.page.evaluate("document.addEventListener('securitypolicyviolation', one => refused.push(one.effectiveDirective))")
+    for code, directive in FORBIDDEN.items():
+        page.page.evaluate(f"() => {{ {code} }}")
+        page.page.wait_for_function("directive => refused.includes(directive)", arg=directive)
+    assert page.page.evaluate("window.ran") is None
+    assert {why for _, why in page.refused} == {"csp"}
+    assert {url for url in page.requests if not url.startswith("file:")} <= {url for url, _ in page.refused}
+
+
+@pytest.mark.parametrize("settings", [TOUCH, {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}], ids=["narrow", "wide"])
+def test_hostile_names_and_many_columns_and_classes(shown, settings, fits):
+    random = np.random.default_rng(0)
+    names = [*HOSTILE[:9], *(f"column number {place} of many" for place in range(191))]
+    frame = pd.DataFrame({name: random.random(300) for name in names})
+    frame[HOSTILE[0]] = random.choice(HOSTILE[:8], 300)
+    classes = [*HOSTILE[:8], *(f"class {place}" for place in range(92))]
+    kinds = np.array(classes, dtype=object)[random.integers(0, 100, 300)]
+    student = with_columns(tl.SoftTree(max_leaf_nodes=60, random_state=0), frame, scaled=False).fit(frame, kinds)
+    names = [HOSTILE[9], HOSTILE[2]]
+    made = playground_of(student, frame, examples=frame[:2], teacher=student.predict_proba(frame[:2]), truth=[HOSTILE[0]] * 2, names=names)
+    assert made.why_not == ""
+    page = shown(made, **settings)
+    assert page.check().startswith("Equal to the Python student on 20 made rows")
+    page.page.get_by_label("Start from").select_option("1")
+    page.page.get_by_text("184 more columns").click()
+    page.settle()
+    row = page.row()
+    assert list(row) == list(frame.columns)
+    assert page.dialogs == []
+    assert page.complaints == []
+    assert page.page.locator("#playground img, #playground b b").count() == 0
+    fits(page.page, scripts=2)
+
+
+@pytest.mark.parametrize("kind", ["table", "values", "text", "picture"])
+def test_every_kind_fits_narrow_and_wide_screens(request, shown, fits, kind):
+    playground = request.getfixturevalue(kind).playground
+    for settings in (TOUCH, {"viewport": {"width": 800, "height": 900}}, {}):
+        page = shown(playground, **settings)
+        page.settle()
+        fits(page.page, scripts=2)

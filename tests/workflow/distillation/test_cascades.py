@@ -1,0 +1,143 @@
+"""Distillations whose student leaves rows to its teacher, from rows to files."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from sklearn.datasets import make_classification, make_moons
+from sklearn.ensemble import RandomForestClassifier
+
+import tutelage as tl
+from tutelage.cli import main
+from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.report.distillation.words import percent
+from tutelage.students.cascade import Cascade
+
+pytestmark = pytest.mark.usefixtures("unchecked")
+X, Y = make_moons(2000, noise=0.3, random_state=0)
+X = pd.DataFrame(X, columns=["a", "b"])
+TEACHER = RandomForestClassifier(10, max_depth=6, random_state=0).fit(X[:300], Y[:300])
+SMALL = {"students": ["tree"], "trials": 2, "seeds": 2, "export": ["py", "onnx"], "cascade": 0.95}
+
+
+@pytest.fixture(scope="module")
+def distilled(tmp_path_factory, untimed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tutelage.workflow.distillation.run.preflight", _no_findings)
+        return tl.distill(TEACHER, X[300:], Y[300:], into=tmp_path_factory.mktemp("runs") / "run", **SMALL)
+
+
+def _no_findings(*given, **options):
+    from short_runs import no_findings
+
+    return no_findings(*given, **options)
+
+
+def test_the_record_says_what_is_guaranteed_and_what_was_found(distilled):
+    found = distilled.record.cascade
+    assert found.attained
+    assert found.guarantee["rows"] == distilled.record.rows["calibration"] == 272
+    assert found.guarantee["teacher"] == tl.as_teacher(TEACHER).fingerprint
+    assert 0 < found.coverage.value <= 1
+    assert found.agreement.value > 0.93
+    assert set(found.accuracy) == {"cascade", "student", "teacher"}
+    assert distilled.record.arm(distilled.record.chosen).kind == "distilled"
+    assert f"answers {percent(found.coverage.value)} of the test rows itself" in distilled.verdict
+    assert "of the validation rows itself at a rate of 95 %" in distilled.record.reason
+    split = pq.read_table(distilled.folder / "split.parquet").to_pydict()
+    assert split["part"].count("calibration") == 272
+
+
+def test_its_files_say_which_rows_they_defer(distilled):
+    guarantee = distilled.record.cascade.guarantee
+    assert all(dict(one.cascade) == dict(guarantee) for one in distilled.record.exports)
+    module: dict = {}
+    exec((distilled.folder / "student.py").read_text(), module)  # noqa: S102
+    confidence = distilled.student.predict_proba(X).max(axis=1)
+    assert [module["defers"](row) for row in X.to_numpy().tolist()] == (confidence < guarantee["threshold"]).tolist()
+    opened = tl.open_teacher(str(distilled.folder / "student.onnx"))
+    np.testing.assert_allclose(opened.answer(X[:9]), distilled.student.predict_proba(X[:9]), atol=1e-6)
+    assert json.loads((distilled.folder / "run.json").read_text())["cascade"] == dict(guarantee)
+    assert "Its function defers says which rows" in (distilled.folder / "report.html").read_text()
+
+
+def test_the_cascade_answers_as_the_guarantee_says(distilled):
+    whole = distilled.cascade(TEACHER)
+    assert isinstance(whole, Cascade)
+    found = whole.decide_who(X[300:])
+    threshold = distilled.record.cascade.guarantee["threshold"]
+    np.testing.assert_array_equal(found.by_student, distilled.student.predict_proba(X[300:]).max(axis=1) >= threshold)
+    np.testing.assert_allclose(found.answers[~found.by_student], TEACHER.predict_proba(X[300:][~found.by_student]))
+    assert (whole.predict(X[300:]) == TEACHER.predict(X[300:])).mean() >= 0.94
+
+
+def test_predict_and_export_of_the_folder_know_the_threshold(distilled, tmp_path, capsys):
+    X.head(200).to_csv(tmp_path / "rows.csv", index=False)
+    run, rows, out = (str(path) for path in (distilled.folder, tmp_path / "rows.csv", tmp_path / "answers.csv"))
+    assert main(["predict", run, "--data", rows, "--out", out, "--probabilities"]) == 0
+    found = pd.read_csv(out)
+    expected = distilled.student.predict_proba(X.head(200)).max(axis=1) < distilled.record.cascade.guarantee["threshold"]
+    assert found["deferred"].tolist() == expected.tolist()
+    assert 0 < found["deferred"].sum() < 200
+    assert main(["export", run, str(tmp_path / "again.py"), "--data", rows]) == 0
+    assert "It defers rows of a confidence below" in capsys.readouterr().out
+
+
+def test_another_teacher_is_refused(distilled):
+    other = RandomForestClassifier(3, random_state=1).fit(X[:50], Y[:50])
+    with pytest.raises(LabelMismatch, match="the threshold was calibrated with the teacher RandomForestClassifier"):
+        distilled.cascade(other)
+
+
+def test_another_export_has_the_threshold_too(distilled, tmp_path):
+    record = distilled.export(tmp_path / "more.sql", check_on=X[:100])
+    assert record.cascade["threshold"] == distilled.record.cascade.guarantee["threshold"]
+
+
+def test_a_run_goes_on_only_with_the_same_rate(distilled):
+    again = tl.distill(TEACHER, X[300:], Y[300:], into=distilled.folder, **SMALL)
+    assert again.record.cascade == distilled.record.cascade
+    with pytest.raises(BadInput, match="another rate of a cascade"):
+        tl.distill(TEACHER, X[300:], Y[300:], into=distilled.folder, **{**SMALL, "cascade": 0.9})
+
+
+def test_a_run_without_a_cascade_has_none(finished, tmp_path):
+    assert finished.record.cascade is None
+    with pytest.raises(BadInput, match="this distillation has no cascade; run it with cascade="):
+        finished.cascade()
+
+
+def test_a_rate_that_no_student_reaches_is_said_and_the_files_have_no_threshold(tmp_path):
+    rows, truth = make_classification(2400, 12, n_informative=10, n_classes=4, flip_y=0.3, random_state=0)
+    teacher = RandomForestClassifier(20, random_state=0).fit(rows, truth)  # it knows all rows by heart
+    found = tl.distill(teacher, rows, truth, into=tmp_path / "run", **{**SMALL, "trials": 1, "cascade": 0.99, "export": "py"})
+    assert not found.record.cascade.attained
+    assert "No student may answer on its own at 99 %: " in found.verdict
+    assert found.record.exports[0].cascade is None
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["cascade"] is None
+    with pytest.raises(BadInput, match="the student may answer no row on its own at 99 %"):
+        found.cascade()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"cascade": 1.0}, "cascade is 1.0; expected a finite number above 0 and below 1"),
+        ({"cascade": 0.999}, "there are 272 rows to calibrate a cascade on; 99.9 % can be guaranteed from 2,995 on"),
+        ({"export": "pte"}, "a file for ExecuTorch has no place for its threshold"),
+        ({"class_weight": "balanced"}, "cascade is given together with class_weight"),
+    ],
+)
+def test_a_cascade_that_cannot_be_is_refused_before_any_work(changed, message, tmp_path):
+    with pytest.raises(BadInput, match=message):
+        tl.distill(TEACHER, X[300:], Y[300:], into=tmp_path / "run", **{**SMALL, **changed})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_of_values_has_no_cascade():
+    from sklearn.linear_model import LinearRegression
+
+    with pytest.raises(BadInput, match="the teacher answers values, which have no confidence"):
+        tl.distill(LinearRegression().fit(X, Y), X, Y, cascade=0.9)

@@ -44,9 +44,9 @@ def test_a_figure_without_an_interval_has_a_dash(evaluated):
 
 def test_latency_is_shown_with_its_interval_if_there_is_one(evaluated):
     lines = {line.name: line for line in evaluated.table.sections[-1].lines}
-    assert lines["latency in Python of one row, median µs"][1:3] == ("50", "45 to 55")
-    assert lines["latency in Python of one row, 99th percentile µs"].figure == "5,000"
-    assert lines["latency in Python per row in a batch of 1,000, median µs"][1:3] == ("0.5", "-")
+    assert lines["latency of one row, median µs"][1:3] == ("50", "45 to 55")
+    assert lines["latency of one row, 99th percentile µs"].figure == "5,000"
+    assert lines["latency per row in a batch of 1,000, median µs"][1:3] == ("0.5", "-")
     assert lines["size (file)"].figure == "1.5 kB"
 
 

@@ -88,7 +88,7 @@ class EvaluationTable:
             found.append(Section("against the truth", _lines(against_truth, teacher_against_truth)))
         if against_teacher:
             found.append(Section("against the teacher (fidelity)", _lines(against_teacher, {})))
-        sections = (*found, Section("cost", _cost_lines(cost)))
+        sections = (*found, Section("cost, in Python", _cost_lines(cost)))
         cautions = _cautions({"the truth": against_truth, "the teacher": against_teacher})
         return cls(title, sections, bool(teacher_against_truth), (CAVEAT, *notes, *cautions))
 
@@ -177,7 +177,7 @@ def _cost_lines(cost: Cost) -> list[Line]:
         lines.append(Line(f"size ({cost.size_of})", cost.size))
     if cost.parts is not None:
         lines.append(Line(cost.unit, f"{cost.parts:,}"))
-    for what, latency in (("latency in Python of one row", cost.alone), ("latency in Python per row in a batch", cost.batch)):
+    for what, latency in (("latency of one row", cost.alone), ("latency per row in a batch", cost.batch)):
         if latency is not None:
             lines += _latency_lines(f"{what} of {latency.batch_rows:,}" if latency.batch_rows > 1 else what, latency)
     return lines

@@ -43,8 +43,8 @@ class Guarantee:
         over: the answers of which the rate is meant: "all" of the cascade, or those of the "student".
         rows: number of calibration rows.
         answered: number of those that the student answers.
-        wrong: number of wrong answers, of the `of` of which the rate is meant.
-        of: number of answers of which the rate is meant.
+        wrong: number of wrong answers, of the `of` that were tested.
+        of: number of answers that were tested: all, or those of the student to all rows but every tenth, which says where tests begin.
         teacher: fingerprint of the teacher.
     """
 

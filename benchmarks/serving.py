@@ -1,11 +1,12 @@
-"""Requests per second of `tutelage serve` compared with a bare handler of the same framework, batching on and off, and an overload.
+"""Requests per second of `tutelage serve` compared with bare handlers of the same framework, batching on and off, and an overload.
 
-Needs wrk (Debian: wrk). Both servers run the same file with the same uvicorn, one after the other, in turns.
+Needs wrk (Debian: wrk). All servers run the same file with the same uvicorn, and have their turns one after the other.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -28,32 +29,45 @@ COLUMNS = 20
 BARE = """
 import sys
 import numpy as np, onnxruntime, uvicorn
-from fastapi import FastAPI
-from pydantic import BaseModel, create_model
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import create_model
 
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = options.inter_op_num_threads = 1
 session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+dtype = np.float32 if session.get_inputs()[0].type == "tensor(float)" else np.float64
 names = [f"x{place}" for place in range(int(sys.argv[3]))]
 Row = create_model("Row", **{name: (float | None, ...) for name in names})
 Rows = create_model("Rows", rows=(list[Row], ...))
 app = FastAPI()
 
-def answers(rows):
-    X = np.array([[getattr(row, name) for name in names] for row in rows], dtype=np.float64)
+def answers(rows, cell):
+    X = np.array([[cell(row, name) for name in names] for row in rows], dtype=dtype)
     labels, probabilities = session.run(["label", "probabilities"], {"inputs": X})
     return [
         {"prediction": label, "probabilities": {"0": p[0], "1": p[1], "2": p[2]}, "confidence": max(p), "answered_by": "student"}
         for label, p in zip(labels.tolist(), probabilities.tolist())
     ]
 
-@app.post("/v1/answer")
-async def one(row: Row):
-    return answers([row])[0]
+if sys.argv[4] == "models":
 
-@app.post("/v1/answers")
-async def several(body: Rows):
-    return {"answers": answers(body.rows)}
+    @app.post("/v1/answer")
+    async def one(row: Row):
+        return answers([row], getattr)[0]
+
+    @app.post("/v1/answers")
+    async def several(body: Rows):
+        return {"answers": answers(body.rows, getattr)}
+else:
+
+    @app.post("/v1/answer")
+    async def one(request: Request):
+        return JSONResponse(answers([await request.json()], dict.get)[0])
+
+    @app.post("/v1/answers")
+    async def several(request: Request):
+        return JSONResponse({"answers": answers((await request.json())["rows"], dict.get)})
 
 @app.get("/health")
 async def health():
@@ -93,6 +107,7 @@ class Load:
         refused: responses of 503.
         failed: responses of another status than 200 and 503.
         errors: connections that failed, and requests without a response.
+        processor_s: seconds of the processor that the server took.
     """
 
     requests: int
@@ -102,6 +117,12 @@ class Load:
     refused: int
     failed: int
     errors: int
+    processor_s: float
+
+    @property
+    def work_us(self) -> float:
+        """Microseconds of the processor for a request."""
+        return 1e6 * self.processor_s / self.requests
 
     @property
     def per_second(self) -> float:
@@ -141,15 +162,22 @@ def ours(file: Path, *options: str) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def bare(file: Path) -> Iterator[tuple[int, int]]:
-    """A handler as one would write it: pydantic models, onnxruntime, a dictionary."""
+def bare(file: Path, rows: str) -> Iterator[tuple[int, int]]:
+    """A handler as one would write it; its rows are "models" of pydantic, or "unchecked"."""
     port = free_port()
-    with server(sys.executable, "-c", BARE, str(file), str(port), str(COLUMNS), port=port) as process:
+    with server(sys.executable, "-c", BARE, str(file), str(port), str(COLUMNS), rows, port=port) as process:
         yield port, process.pid
 
 
-def load(port: int, path: str, body: Any, *, connections: int, seconds: int) -> Load:
-    """Requests of one body for some seconds."""
+def processor_s(pid: int) -> float:
+    """Processor time of a process so far."""
+    user, system = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def load(port: int, path: str, body: Any, *, connections: int, seconds: int, pid: int) -> Load:
+    """Requests of one body for some seconds, to the server of a process."""
+    before = processor_s(pid)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(LUA % json.dumps(body))
         script.flush()
@@ -166,7 +194,7 @@ def load(port: int, path: str, body: Any, *, connections: int, seconds: int) -> 
         ]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = [int(number) for number in re.search(r"RESULT (.*)", printed)[1].split()]  # type: ignore[index]
-    return Load(found[0], found[1] / 1e6, *found[2:])
+    return Load(found[0], found[1] / 1e6, *found[2:], processor_s(pid) - before)
 
 
 def memory(pid: int) -> float:
@@ -192,51 +220,67 @@ def students(folder: Path) -> Iterator[tuple[str, Path, Any]]:
 
 
 def compared(name: str, file: Path, row: Any, *, rounds: int, seconds: int) -> None:
-    """Requests per second of ours divided by those of a bare handler, in turns."""
+    """Requests per second, and processor time a request, of ours and of two bare handlers, in turns."""
     for rows in (1, 16):
         path, body = ("/v1/answer", row) if rows == 1 else ("/v1/answers", {"rows": [row] * rows})
         for connections in (1, 64):
-            found: dict[str, list[Load]] = {"ours": [], "bare": []}
-            with ours(file) as (our_port, _), bare(file) as (bare_port, _):
-                for number in range(rounds):
-                    for which in ("ours", "bare") if number % 2 == 0 else ("bare", "ours"):
-                        port = our_port if which == "ours" else bare_port
-                        found[which].append(load(port, path, body, connections=connections, seconds=seconds))
-            assert all(one.failed == one.errors == 0 for loads in found.values() for one in loads)
-            ratios = sorted(a.per_second / b.per_second for a, b in zip(found["ours"], found["bare"], strict=True))
-            rate = {which: statistics.median(one.per_second for one in loads) for which, loads in found.items()}
-            p99 = {which: statistics.median(one.p99_us for one in loads) / 1000 for which, loads in found.items()}
-            print(
-                f"{name}, {rows} row(s) a request, {connections} connection(s): {rate['ours']:,.0f} requests a second, "
-                f"bare {rate['bare']:,.0f}; ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}); "
-                f"p99 {p99['ours']:.1f} ms, bare {p99['bare']:.1f} ms",
-                flush=True,
-            )
+            with ours(file) as us, bare(file, "models") as models, bare(file, "unchecked") as unchecked:
+                servers = {"ours": us, "models": models, "unchecked": unchecked}
+                found = in_turns(servers, path, body, connections=connections, rounds=rounds, seconds=seconds)
+            print(f"{name}, {rows} row(s) a request, {connections} connection(s):", flush=True)
+            show(found, "ours")
+
+
+def in_turns(
+    servers: dict[str, tuple[int, int]], path: str, body: Any, *, connections: int, rounds: int, seconds: int
+) -> dict[str, list[Load]]:
+    """Rounds in which each server has its turn, in another order each time."""
+    found: dict[str, list[Load]] = {name: [] for name in servers}
+    names = list(servers)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            port, pid = servers[name]
+            found[name].append(load(port, path, body, connections=connections, seconds=seconds, pid=pid))
+    assert all(one.failed == one.errors == 0 for loads in found.values() for one in loads)
+    return found
+
+
+def show(found: dict[str, list[Load]], first: str) -> None:
+    """Each server, and the ratios of the first to it: of requests per second, and of processor time (above 1 the first needs less)."""
+    for name, loads in found.items():
+        rates = sorted(a.per_second / b.per_second for a, b in zip(found[first], loads, strict=True))
+        work = statistics.median(b.work_us / a.work_us for a, b in zip(found[first], loads, strict=True))
+        against = (
+            ""
+            if name == first
+            else f"; ratio {statistics.median(rates):.2f} ({rates[0]:.2f} to {rates[-1]:.2f}), of processor time {work:.2f}"
+        )
+        rate, p99 = (statistics.median(getattr(one, figure) for one in loads) for figure in ("per_second", "p99_us"))
+        spent = statistics.median(one.work_us for one in loads)
+        print(
+            f"  {name}: {rate:,.0f} requests a second, p99 {p99 / 1000:.1f} ms, {spent:.0f} us of the processor each{against}", flush=True
+        )
 
 
 def batching(name: str, file: Path, row: Any, *, rounds: int, seconds: int) -> None:
-    """Batches of one against batches of up to 64, at 64 connections with one row each."""
-    found: dict[str, list[Load]] = {"1": [], "64": []}
-    with ours(file, "--max-batch", "1") as (off, _), ours(file, "--max-batch", "64") as (on, _):
-        for number in range(rounds):
-            for size, port in (("1", off), ("64", on)) if number % 2 == 0 else (("64", on), ("1", off)):
-                found[size].append(load(port, "/v1/answer", row, connections=64, seconds=seconds))
-    ratios = sorted(a.per_second / b.per_second for a, b in zip(found["64"], found["1"], strict=True))
-    rate = {size: statistics.median(one.per_second for one in loads) for size, loads in found.items()}
-    p99 = {size: statistics.median(one.p99_us for one in loads) / 1000 for size, loads in found.items()}
-    print(
-        f"{name}, batches of up to 64 against none: {rate['64']:,.0f} and {rate['1']:,.0f} requests a second; "
-        f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}); p99 {p99['64']:.1f} and {p99['1']:.1f} ms",
-        flush=True,
-    )
+    """Batches of up to 64 against batches of one, and against waiting for others, at 64 connections with one row each."""
+    with (
+        ours(file, "--max-batch", "64") as on,
+        ours(file, "--max-batch", "1") as off,
+        ours(file, "--max-batch", "64", "--max-wait", "2ms") as waiting,
+    ):
+        servers = {"batches of 64": on, "no batches": off, "batches of 64, 2 ms wait": waiting}
+        found = in_turns(servers, "/v1/answer", row, connections=64, rounds=rounds, seconds=seconds)
+    print(f"{name}, 1 row a request, 64 connections:", flush=True)
+    show(found, "batches of 64")
 
 
 def overload(name: str, file: Path, row: Any, *, seconds: int) -> None:
     """Five times as many rows at once as the queue and a batch hold."""
     with ours(file, "--queue", "64", "--max-rows", "16", "--max-batch", "16") as (port, pid):
-        load(port, "/v1/answers", {"rows": [row] * 16}, connections=4, seconds=2)
+        load(port, "/v1/answers", {"rows": [row] * 16}, connections=4, seconds=2, pid=pid)
         before = memory(pid)
-        found = load(port, "/v1/answers", {"rows": [row] * 16}, connections=25, seconds=seconds)
+        found = load(port, "/v1/answers", {"rows": [row] * 16}, connections=25, seconds=seconds, pid=pid)
         after = memory(pid)
     print(
         f"{name}, overload for {seconds} s: {found.requests:,} responses, {found.refused:,} of them 503, {found.failed} others, "

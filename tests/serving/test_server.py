@@ -16,7 +16,7 @@ from tutelage.serving.server import allow_files, listen
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_loses_no_request_that_was_accepted(number, started, table):
     server, seconds = started(str(table.run), "--max-batch", "8")
-    assert seconds < 10  # alone on a machine below 2 s; the tests may share it
+    assert seconds < 20  # alone on a machine below 2 s; the tests may share it
     body = json.dumps({"rows": table.rows[:20]}).encode()
     ask = b"POST /v1/answers HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body
     whole, cut, refused = [], [], []

@@ -1,20 +1,14 @@
 """The teacher answers the rows that the student leaves to it, and only the teacher that the threshold was found with."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from loan_rows import loans
-from onnx import TensorProto, helper, load_from_string
 
 import tutelage as tl
 from tutelage.core.errors import BadInput
-from tutelage.core.stored.checksums import onnx_with_checksum
 from tutelage.serving.app import create_app
-
-THRESHOLD = 0.8
 
 
 @pytest.fixture(scope="module")
@@ -24,22 +18,13 @@ def teacher(table):
 
 @pytest.fixture(scope="module")
 def cascade(table, teacher, tmp_path_factory):
-    """The student's file with a threshold: its graph with one more output."""
-    model = load_from_string((table.run / "student.onnx").read_bytes())
-    nodes = [
-        helper.make_node("ReduceMax", ["probabilities"], ["surest"], axes=[1], keepdims=0),
-        helper.make_node("Constant", [], ["threshold"], value=helper.make_tensor("t", TensorProto.FLOAT, [], [THRESHOLD])),
-        helper.make_node("Less", ["surest", "threshold"], ["deferred"]),
-    ]
-    model.graph.node.extend(nodes)
-    model.graph.output.append(helper.make_tensor_value_info("deferred", TensorProto.BOOL, ["rows"]))
-    described = {entry.key: entry.value for entry in model.metadata_props if entry.key != "checksum"}
-    del model.metadata_props[:]
-    said = {"threshold": THRESHOLD, "target": 0.99, "delta": 0.05, "teacher": teacher.fingerprint}
-    for key, value in {**described, "cascade": json.dumps(said)}.items():
-        model.metadata_props.add(key=key, value=value)
+    """The folder of a student's file with a threshold."""
+    frame = loans(2000, seed=4)
+    rows = frame.drop(columns="paid")
+    calibrated = tl.Cascade(tl.load_student(table.run), teacher, target=0.95, against="truth", over="student").fit(rows, frame["paid"])
+    assert 0.2 < calibrated.guarantee_.coverage < 0.99
     folder = tmp_path_factory.mktemp("cascade")
-    (folder / "student.onnx").write_bytes(onnx_with_checksum(model))
+    tl.export(calibrated, folder / "student.onnx", check_on=rows[:200])
     return folder
 
 
@@ -52,7 +37,8 @@ def answers(app, rows):
 def test_without_a_teacher_deferred_rows_say_so(cascade, table):
     found = answers(create_app(cascade), table.rows)
     assert {answer["answered_by"] for answer in found} == {"student"}
-    assert [answer["deferred"] for answer in found] == [answer["confidence"] < np.float32(THRESHOLD) for answer in found]
+    threshold = create_app(cascade).state.service.served.guarantee["threshold"]
+    assert [answer["deferred"] for answer in found] == [answer["confidence"] < threshold for answer in found]
     assert {answer["deferred"] for answer in found} == {True, False}
 
 

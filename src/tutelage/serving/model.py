@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import AnswerForm, list_classes
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
 from tutelage.core.stored.checksums import onnx_intact, sha256_of
@@ -108,8 +107,7 @@ class ServedFile:
             raise DamagedFile(f"{path} was changed after tutelage exported it (its checksum differs). Export the student again.")
         described = FileDescription.from_metadata(about.custom_metadata_map)
         check_graph(session, described, str(path))
-        guarantee = _guarantee(about.custom_metadata_map, session, path)
-        return cls(path, sha256_of(path), session, described.form, _rows_of(described, session.get_inputs(), path), guarantee)
+        return cls(path, sha256_of(path), session, described.form, _rows_of(described, session.get_inputs(), path), described.cascade)
 
     def answer(self, rows: CheckRows) -> Answered:
         """The answers to rows."""
@@ -176,21 +174,3 @@ def _rows_of(described: FileDescription, graph_inputs: Sequence[Any], path: Path
     kinds = are_texts if any(are_texts) else [False] * len(columns)
     found = (Input(one.name, "text" if is_text else "number", one.type) for one, is_text in zip(columns, kinds, strict=True))
     return RowFormat(tuple(found), (), dtype)
-
-
-def _guarantee(metadata: Mapping[str, str], session: Any, path: Path) -> Mapping[str, Any] | None:
-    """What the file says of its threshold; None for a student that answers every row.
-
-    Raises:
-        DamagedFile: the threshold and the graph do not agree.
-    """
-    outputs = [one.name for one in session.get_outputs()]
-    if ("cascade" in metadata) != (DEFERRED in outputs):
-        raise DamagedFile(f"{path} says otherwise of the rows that it defers than its outputs {list_classes(tuple(outputs))} do.")
-    if "cascade" not in metadata:
-        return None
-    try:
-        plain = json.loads(metadata["cascade"])
-        return {**plain, "target": float(plain["target"]), "delta": float(plain["delta"]), "teacher": str(plain["teacher"])}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamagedFile(f"the threshold of {path} is not what tutelage writes ({one_line(error)}). Export the student again.") from error

@@ -126,7 +126,7 @@ def description(served: ServedFile) -> str:
         of = "the student's own answers" if said.get("over") == "student" else "all answers"
         right = "right" if said.get("against") == "truth" else "those of the teacher"
         lines.append(
-            f"Rows of a confidence below {said['threshold']:.4g} are left to the teacher: with probability "
+            f"Rows of a confidence below {said['threshold']:.6g} are left to the teacher: with probability "
             f"{100 * (1 - said['delta']):g} %, at least {100 * said['target']:g} % of {of} are {right}, on rows like those it was "
             "calibrated on."
         )

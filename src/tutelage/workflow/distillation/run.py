@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing
 
-from tutelage.checks.findings import Preflight
+from tutelage.checks.findings import Finding, Preflight
 from tutelage.checks.preflight import preflight
 from tutelage.core.environment import environment
 from tutelage.core.errors import TutelageError, require_extras
@@ -175,7 +176,17 @@ def _checked(problem: Problem, drawn: Split, plan: Plan) -> Preflight:
         truth = given.truth[places]
         test_truth = given.truth[drawn.test] if test is None else test.truth
     rows = _safe_indexing(asked, places)
-    return preflight(problem.teacher, rows, truth, test=tested, test_labels=test_truth, seed=plan.seed)
+    found = preflight(problem.teacher, rows, truth, test=tested, test_labels=test_truth, seed=plan.seed)
+    return replace(found, findings=tuple(_of_the_teacher(one, problem) for one in found.findings))
+
+
+def _of_the_teacher(finding: Finding, problem: Problem) -> Finding:
+    """A finding, where a leak is one in the columns that the teacher reads: the split has left out rows that are equal in the student's."""
+    if finding.check != "leak" or finding.severity != "error" or problem.equal_by_chance:
+        return finding
+    shared, tested = finding.figure["shared rows"], finding.figure["test rows"]
+    sentence = f"{shared:,} of {tested:,} test rows equal others in the columns that the teacher reads, and differ in those of the student."
+    return replace(finding, severity="note", sentence=sentence, remedy="")
 
 
 def _curve(

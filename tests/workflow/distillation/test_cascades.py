@@ -14,6 +14,7 @@ from tutelage.cli import main
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.report.distillation.words import percent
 from tutelage.students.cascade import Cascade
+from tutelage.workflow.distillation.reporting.tracking import figures
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 X, Y = make_moons(2000, noise=0.3, random_state=0)
@@ -61,6 +62,23 @@ def test_its_files_say_which_rows_they_defer(distilled):
     np.testing.assert_allclose(opened.answer(X[:9]), distilled.student.predict_proba(X[:9]), atol=1e-6)
     assert json.loads((distilled.folder / "run.json").read_text())["cascade"] == dict(guarantee)
     assert "Its function defers says which rows" in (distilled.folder / "report.html").read_text()
+
+
+def test_the_size_that_limits_are_compared_with_holds_the_threshold(distilled):
+    assert distilled.record.exports[0].size_bytes <= distilled.chosen.size_bytes <= distilled.record.exports[0].size_bytes + 500
+
+
+def test_its_figures_are_tracked(distilled):
+    tracked = dict(figures(distilled.record))
+    assert tracked["cascade/coverage"] == distilled.record.cascade.coverage.value
+    assert tracked["cascade/agreement"] == distilled.record.cascade.agreement.value
+
+
+def test_a_column_that_has_the_name_of_the_answer_is_refused_before_the_search(tmp_path):
+    rows = X.rename(columns={"b": "deferred"})
+    teacher = RandomForestClassifier(3, random_state=0).fit(rows[:300], Y[:300])
+    with pytest.raises(BadInput, match=r"cannot be exported to \.sql \(a column is named 'deferred'"):
+        tl.distill(teacher, rows[300:], Y[300:], into=tmp_path / "run", **{**SMALL, "export": "sql"})
 
 
 def test_the_cascade_answers_as_the_guarantee_says(distilled):

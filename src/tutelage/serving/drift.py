@@ -36,6 +36,7 @@ class Drift:
         self._recent = RecentRows(profile)
         self._rows_as, self._form = rows_as, form
         self._uncounted: list[tuple[CheckRows, Answered]] = []
+        self._uncounted_rows = 0
         self._lock = threading.Lock()
 
     @classmethod
@@ -63,7 +64,8 @@ class Drift:
         """Take note of rows and the student's answers to them; they are counted when there are enough."""
         with self._lock:
             self._uncounted.append((rows, answered))
-            if sum(len(rows) for rows, _ in self._uncounted) >= BLOCK:
+            self._uncounted_rows += len(rows)
+            if self._uncounted_rows >= BLOCK:
                 self._count()
 
     def shifts(self) -> tuple[int, dict[str, float], dict[str, float]]:
@@ -75,7 +77,7 @@ class Drift:
     def _count(self) -> None:
         if self._uncounted:
             rows, answered = zip(*self._uncounted, strict=True)
-            self._uncounted = []
+            self._uncounted, self._uncounted_rows = [], 0
             self._recent.see(*self._cells(joined(rows), _joined_answers(answered)))
 
     def _cells(self, rows: CheckRows, answered: Answered) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from tutelage.core.arrays import Floats
 from tutelage.exporters.subject.check_rows import CheckRows
-from tutelage.serving.drift import Drift
+from tutelage.serving.drift import BLOCK, Drift
 from tutelage.serving.model import Answered
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -98,7 +98,9 @@ class Metrics:
     def _see(self, rows: CheckRows, answered: Answered) -> None:
         if self._classifies:
             self._confidence.see(answered.confidence)
-        self._deferred.inc(int(answered.deferred.sum()))
+        deferred = int(answered.deferred.sum())
+        if deferred:
+            self._deferred.inc(deferred)
         if self._drift is not None:
             self._drift.see(rows, answered)
 
@@ -113,16 +115,25 @@ class _Confidence(Collector):
     def __init__(self) -> None:
         self._counts = np.zeros(len(_CONFIDENCE) + 1, dtype=np.int64)
         self._sum = 0.0
+        self._uncounted: list[Floats] = []
         self._lock = threading.Lock()
 
     def see(self, confidence: Floats) -> None:
-        found = np.bincount(np.searchsorted(_CONFIDENCE, confidence), minlength=len(self._counts))
         with self._lock:
-            self._counts += found
+            self._uncounted.append(confidence)
+            if len(self._uncounted) >= BLOCK:
+                self._count()
+
+    def _count(self) -> None:
+        if self._uncounted:
+            confidence = np.concatenate(self._uncounted).astype(np.float64)
+            self._uncounted = []
+            self._counts += np.bincount(np.searchsorted(_CONFIDENCE, confidence), minlength=len(self._counts))
             self._sum += float(confidence.sum())
 
     def collect(self) -> Iterator[Metric]:
         with self._lock:
+            self._count()
             counts, total = np.cumsum(self._counts).tolist(), self._sum
         buckets = list(zip([*map(str, _CONFIDENCE), "+Inf"], counts, strict=True))
         yield HistogramMetricFamily("tutelage_confidence", "Confidence of the student's answers.", buckets=buckets, sum_value=total)

@@ -130,8 +130,9 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     shipped, reason = _chosen([one for one in every if one.arm.tuned and one.trial.student in allowed], judge, full.validation, beside)
     cascade = None if beside is None else measured_cascade(shipped, answered, tested, beside)
     looks = with_this_look(folder, looks, seeds=plan.seeds)
+    student = _with_its_threshold(shipped.students[0], cascade)
     with stages.stage("export", len(plan.exports)):
-        exports, not_written = _exported(shipped.students[0], cascade, full.validation.rows, plan, folder)
+        exports, not_written = _exported(student, full.validation.rows, plan, folder)
     notes = [*drawn.notes, *answered.notes, *usable.notes, *lost, *not_written]
     evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge, cascade)
     found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, stages))
@@ -141,7 +142,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     name = shipped.arm.name
     figures = figures_of(name, tested.answers[name], answered.test, problem.form, show_rows=plan.show_rows, loading=loading)
     playground = playground_of_run(
-        shipped.students[0], full.train.rows, answered.test, problem.form, disagreements=figures.shown, show_rows=plan.show_rows
+        student, full.train.rows, answered.test, problem.form, disagreements=figures.shown, show_rows=plan.show_rows
     )
     write_report(folder, found, figures, playground)
     write_record(folder, found)  # the last file: a folder that has it is finished
@@ -199,13 +200,16 @@ def _curve(
     return transfer_points(found, families[found.trial.student], rows.of_seed, judge, folder, rows=count)
 
 
-def _exported(
-    student: Any, cascade: CascadeResult | None, rows: Any, plan: Plan, folder: RunFolder
-) -> tuple[tuple[Export, ...], list[str]]:
-    """The files of the chosen student, with the threshold of a cascade if there is one, and why others were not written."""
+def _with_its_threshold(student: Any, cascade: CascadeResult | None) -> Any:
+    """The student as it is written: with the threshold of a cascade if there is one."""
+    if cascade is None or not cascade.attained:
+        return student
+    return with_threshold(student, Guarantee(**cascade.guarantee))
+
+
+def _exported(student: Any, rows: Any, plan: Plan, folder: RunFolder) -> tuple[tuple[Export, ...], list[str]]:
+    """The files of the chosen student, and why others were not written."""
     found, notes = [], []
-    if cascade is not None and cascade.attained:
-        student = with_threshold(student, Guarantee(**cascade.guarantee))
     for end in plan.exports:
         try:
             found.append(export(student, folder.path / f"student{end}", check_on=rows))

@@ -129,7 +129,7 @@ class Shown:
         json_text = self.page.locator(".as-json")
         if json_text.get_attribute("open") is None:
             self.page.locator(".as-json summary").click()
-        return json.loads(self.page.locator(".as-json pre").inner_text())
+        return json.loads(self.page.locator(".as-json pre:not(:empty)").inner_text())
 
     def shares(self) -> dict[str, float]:
         """The probability of each class in the page, with all digits."""

@@ -106,6 +106,12 @@ def picture() -> Tried:
     return Tried(student, made, lambda given: np.array(given, dtype=np.float64).reshape(len(given), -1))
 
 
+@pytest.fixture(scope="session")
+def tried() -> type[Tried]:
+    """The class of what is tried, for students that only one test has."""
+    return Tried
+
+
 class Shown:
     """A page in a browser, with all that it did besides being shown."""
 

@@ -63,6 +63,12 @@ def test_its_files_say_which_rows_they_defer(distilled):
     assert "Its function defers says which rows" in (distilled.folder / "report.html").read_text()
 
 
+def test_its_page_says_which_rows_it_defers(distilled):
+    made = json.loads((distilled.folder / "playground.json").read_text(encoding="utf-8"))
+    assert f"export const threshold = {distilled.record.cascade.guarantee['threshold']!r};" in made["module"]
+    assert "export function defers(row)" in made["module"]
+
+
 def test_the_cascade_answers_as_the_guarantee_says(distilled):
     whole = distilled.cascade(TEACHER)
     assert isinstance(whole, Cascade)

@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tutelage.core.answers import of_classes
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
-from tutelage.evaluation.own_decisions import own_decisions
+from tutelage.evaluation.own_decisions import decided_by, own_decisions
 from tutelage.teachers.adapt import as_teacher
 
 RNG = np.random.default_rng(0)
@@ -150,6 +150,15 @@ def test_a_student_whose_predict_fails_is_judged_by_its_probabilities():
     form = of_classes("probabilities", student.classes_)
     with pytest.warns(UserWarning, match="predict of Broken fails on these rows .*threshold_.*; the most probable classes count"):
         assert own_decisions(student, ROWS_OF_TWO, student.predict_proba(ROWS_OF_TWO), form) is None
+
+
+def test_what_a_method_decides_is_given_even_where_it_is_the_most_probable_class():
+    student = LogisticRegression().fit(ROWS_OF_TWO, np.array(["b", "a"])[LABELS_OF_TWO])
+    form = of_classes("probabilities", ["b", "a"])
+    np.testing.assert_array_equal(decided_by(student, "predict", ROWS_OF_TWO, 8, form), LABELS_OF_TWO)
+    assert own_decisions(student, ROWS_OF_TWO, student.predict_proba(ROWS_OF_TWO), of_classes("probabilities", student.classes_)) is None
+    assert decided_by(student, "decide", ROWS_OF_TWO, 8, form) is None  # it has no such method
+    assert decided_by(student, "predict", ROWS_OF_TWO, 7, form) is None  # another number of rows
 
 
 ROWS_OF_TWO, LABELS_OF_TWO = np.arange(8.0).reshape(8, 1), np.arange(8) // 4

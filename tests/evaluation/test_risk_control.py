@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tutelage.evaluation.risk_control import STARTS, coverage_curve, last_rejected, learn_then_test, least_rows, lower_bound, thresholds
+from tutelage.evaluation.risk_control import coverage_curve, last_rejected, learn_then_test, least_rows, lower_bound, thresholds
 
 fwer = pytest.importorskip("mapie.risk_control.fwer_control")
 methods = pytest.importorskip("mapie.risk_control.methods")
@@ -133,12 +133,30 @@ def test_so_few_rows_that_nothing_can_be_shown():
     assert one_more.answered == 299
 
 
-def test_the_least_number_of_answers_of_the_student_is_exact():
-    needed = least_rows(0.9, 0.05, "student")
-    for rows, answered in ((needed - 1, 0), (needed, needed)):
-        found = learn_then_test(np.full(rows, 0.75), np.zeros(rows, dtype=bool), None, target=0.9, delta=0.05, over="student")
-        assert found.answered == answered
-    assert 0.9**needed <= 0.05 / len(STARTS) < 0.9 ** (needed - 1)
+@pytest.mark.parametrize(("target", "delta"), [(0.9, 0.05), (0.99, 0.05), (0.95, 0.1)])
+def test_the_least_number_of_rows_is_exact(target, delta):
+    for over in ("all", "student"):
+        needed = least_rows(target, delta, over)
+        for rows, answered in ((needed - 1, 0), (needed, needed)):
+            right = np.zeros(rows, dtype=bool)
+            found = learn_then_test(np.full(rows, 0.75), right, None, target=target, delta=delta, over=over)
+            assert found.answered == answered
+
+
+def test_every_tenth_row_says_where_to_begin_and_is_not_tested():
+    confidence, wrong, _ = sure_where_right(np.random.default_rng(0), 4000)
+    found = learn_then_test(confidence, wrong, None, target=0.95, delta=0.05, over="student")
+    by = confidence >= found.threshold
+    others = np.arange(4000) % 10 != 0
+    assert (found.answered, found.of, found.wrong) == (by.sum(), (by & others).sum(), (by & others & wrong).sum())
+    assert stats.binom.cdf(found.wrong, found.of, 0.05) <= 0.05
+
+
+def test_a_student_that_is_wrong_where_it_is_surest_still_answers_where_both_together_are_right_enough():
+    confidence, wrong, _ = too_sure(np.random.default_rng(0), 6000)
+    assert wrong[confidence > 0.83].mean() > 0.1
+    found = learn_then_test(confidence, wrong, None, target=0.93, delta=0.05, over="student")
+    assert 0.6 < found.answered / found.rows < 1
 
 
 def test_a_teacher_below_the_target_gives_none_and_one_above_it_answers_all():

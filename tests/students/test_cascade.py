@@ -149,7 +149,7 @@ def test_rows_that_a_fitted_cascade_cannot_answer_are_refused():
 
 def test_too_few_rows_say_how_many_it_takes():
     few = X[2000:2050]
-    with pytest.warns(UserWarning, match="50 calibration rows cannot show a rate of 0.99 with probability 0.95: that takes 299 answers"):
+    with pytest.warns(UserWarning, match="50 calibration rows cannot show a rate of 0.99 with probability 0.95: that takes 299 rows"):
         found = Cascade(STUDENT, TEACHER).fit(few)
     assert found.guarantee_.threshold is None
     assert found.guarantee_.coverage == 0

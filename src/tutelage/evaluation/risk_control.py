@@ -17,9 +17,8 @@ Over = Literal["all", "student"]
 STEPS = 2000
 LEAST = 1e-9
 """The thresholds that are tested are fixed before any row is seen: 1 - threshold grows from LEAST to 1 in equal ratios."""
-STARTS = (0.0, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7)
-"""1 - threshold where tests of the student's own answers start, each with its share of `delta`: at the highest threshold hardly any row
-is answered, so that a sequence from there alone would end at once."""
+EVERY, STARTS = 10, (0.5, 0.75)
+"""Every tenth row only says where to begin testing the student's own answers: at these shares of what it seems able to answer."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,8 @@ class Chosen:
         threshold: the student answers rows of at least this confidence; infinite if it may answer none.
         rows: number of calibration rows.
         answered: number of those that the student answers.
-        wrong: number of wrong answers, among those of which the rate is meant.
-        of: number of answers of which the rate is meant.
+        wrong: number of wrong answers, among those that were tested.
+        of: number of answers that were tested: of all rows, or of those of the student without every tenth.
     """
 
     threshold: float
@@ -59,8 +58,11 @@ def learn_then_test(
     """The lowest threshold at which at least `target` of the answers are right, with probability 1 - `delta` over calibration rows.
 
     For each threshold, the hypothesis that the rate of right answers lies below the target is tested by the exact binomial test, in an
-    order that was fixed before any row was seen and at levels that sum to `delta` (`last_rejected`), so that the probability of a
-    threshold whose rate lies below the target is at most `delta`, whatever the confidences are worth.
+    order that the tested rows do not choose and at levels that sum to `delta` (`last_rejected`), so that the probability of a threshold
+    whose rate lies below the target is at most `delta`, whatever the confidences are worth.
+
+    Over all answers the tests begin where the student answers nothing. Over its own answers they would end there at once, since hardly
+    any row lies above the highest thresholds; so every tenth row is set apart, to say where to begin.
 
     Args:
         confidence: (rows,) of the student, in [0, 1].
@@ -77,22 +79,50 @@ def learn_then_test(
         Angelopoulos, Bates, Candes, Jordan, Lei: Learn then Test, 2021, arXiv 2110.01052.
     """
     tested = thresholds()
-    order = np.argsort(-confidence, kind="stable")
-    answered = np.searchsorted(-confidence[order], -tested, side="right")  # rows of at least each threshold
-    wrong = np.append(0, np.cumsum(student_wrong[order]))[answered].astype(np.int64)
-    count = answered
-    if over == "all":
-        count = np.full(len(tested), len(confidence))
-        if teacher_wrong is not None:
-            wrong += int(teacher_wrong.sum()) - np.append(0, np.cumsum(teacher_wrong[order]))[answered].astype(np.int64)
-    p_values = np.asarray(stats.binom.cdf(wrong, count, 1 - target))  # 1 where the student answers nothing
+    used = np.ones(len(confidence), dtype=bool)
+    starts = [0]
+    if over == "student":
+        used[::EVERY] = False
+        starts = _starts(tested, confidence[~used], student_wrong[~used], int(used.sum()), target=target, delta=delta)
+    order = np.flatnonzero(used)[np.argsort(-confidence[used], kind="stable")]
+    count = np.searchsorted(-confidence[order], -tested, side="right")  # tested rows of at least each threshold
+    wrong = np.append(0, np.cumsum(student_wrong[order]))[count].astype(np.int64)
+    if over == "all" and teacher_wrong is not None:
+        wrong += int(teacher_wrong.sum()) - np.append(0, np.cumsum(teacher_wrong[order]))[count].astype(np.int64)
+    of = np.full(len(tested), len(confidence)) if over == "all" else count
+    p_values = np.asarray(stats.binom.cdf(wrong, of, 1 - target))  # 1 where there is no answer
     if over == "student" or teacher_wrong is None:
         p_values[0] = 0.0  # a student that answers nothing gives no wrong answer
-    found = last_rejected(p_values, delta, _starts(tested, over))
-    if found is None:
+    found = last_rejected(p_values, delta, starts)
+    if found is None and p_values[0] > 0:
         return None
-    found = found if answered[found] else 0
-    return Chosen(float(tested[found]), len(confidence), int(answered[found]), int(wrong[found]), int(count[found]))
+    found = found if found is not None and count[found] else 0
+    answered = int((confidence >= tested[found]).sum())
+    return Chosen(float(tested[found]), len(confidence), answered, int(wrong[found]), int(of[found]))
+
+
+def _starts(tested: Floats, confidence: Floats, wrong: NDArray[np.bool_], others: int, *, target: float, delta: float) -> list[int]:
+    """Where to begin testing the student's own answers, from rows that are not tested themselves.
+
+    Args:
+        tested: the thresholds.
+        confidence: (rows,) of the student, on the rows set apart.
+        wrong: (rows,) whether its answer is wrong.
+        others: the number of rows that are tested.
+        target: the rate of right answers.
+        delta: the probability that the rate may be lower.
+
+    Returns:
+        Positions of thresholds, in order.
+    """
+    rows = len(confidence)
+    order = np.argsort(-confidence, kind="stable")
+    good = np.flatnonzero(np.cumsum(wrong[order]) <= (1 - target) * np.arange(1, rows + 1))
+    most = int(good[-1]) + 1 if len(good) else rows // 4
+    needed = min(_least_answers(target, delta) / max(others, 1), 1.0)  # the share that must be answered for any test to reject
+    least = math.ceil(rows * needed + math.sqrt(rows * needed * (1 - needed)))
+    ranks = [min(max(int(share * most), least, 1), rows) for share in STARTS]
+    return sorted({int(np.searchsorted(-tested, -confidence[order[rank - 1]])) for rank in ranks})  # the highest that answers so many
 
 
 def last_rejected(p_values: Floats, delta: float, starts: list[int]) -> int | None:
@@ -124,25 +154,24 @@ def last_rejected(p_values: Floats, delta: float, starts: list[int]) -> int | No
     return last
 
 
-def _starts(tested: Floats, over: Over) -> list[int]:
-    """Where the tests start: over all answers at the teacher alone, since the fewer rows the student answers, the fewer it gets wrong."""
-    return [0] if over == "all" else [0, *(1 + np.searchsorted(1 - tested[1:], STARTS[1:])).tolist()]
-
-
 def least_rows(target: float, delta: float, over: Over) -> int:
-    """The number of answers that show a rate of at least `target` if none is wrong: fewer can never show it.
+    """The number of calibration rows that show a rate of at least `target` if no answer is wrong: fewer can never show it.
 
     Args:
         target: the rate of right answers.
         delta: the probability that the rate may be lower.
-        over: of which answers; those of the student are tested from several starts, each with its share of `delta`.
+        over: of which answers; for those of the student, every tenth row is set apart.
 
     Example:
-        >>> least_rows(0.99, 0.05, "all")
-        299
+        >>> least_rows(0.99, 0.05, "all"), least_rows(0.99, 0.05, "student")
+        (299, 333)
     """
-    level = delta if over == "all" else delta / len(STARTS)
-    return math.ceil(math.log(level) / math.log(target))
+    answers = _least_answers(target, delta)
+    return answers if over == "all" else answers + math.ceil(answers / (EVERY - 1))
+
+
+def _least_answers(target: float, delta: float) -> int:
+    return math.ceil(math.log(delta) / math.log(target))
 
 
 def lower_bound(right: int, of: int, delta: float) -> float:

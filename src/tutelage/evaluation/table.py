@@ -88,7 +88,7 @@ class EvaluationTable:
             found.append(Section("against the truth", _lines(against_truth, teacher_against_truth)))
         if against_teacher:
             found.append(Section("against the teacher (fidelity)", _lines(against_teacher, {})))
-        sections = (*found, Section("cost", _cost_lines(cost)))
+        sections = (*found, Section("cost, in Python", _cost_lines(cost)))
         cautions = _cautions({"the truth": against_truth, "the teacher": against_teacher})
         return cls(title, sections, bool(teacher_against_truth), (CAVEAT, *notes, *cautions))
 

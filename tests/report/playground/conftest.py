@@ -29,7 +29,7 @@ TABLE = pd.DataFrame(
         "member": RANDOM.random(COUNT) < 0.4,
     }
 )
-TRUTH = np.where((TABLE.age > 45) ^ (TABLE.city == "Rome") ^ (TABLE.income.fillna(0) > 40_000), "yes", "no")
+TRUTH = np.where((TABLE.age > 45) ^ (TABLE.city == "Rome") ^ (TABLE.income.fillna(0) > 40_000) ^ (RANDOM.random(COUNT) < 0.15), "yes", "no")
 GOOD, BAD = ("good", "great", "fun"), ("bad", "awful", "dull")
 WORDS = [*GOOD, *BAD, "film", "plot", "actor", "slow", "quick", "bright", "music", "scene"]
 TEXTS = [" ".join(RANDOM.choice(WORDS, 8)) for _ in range(300)]
@@ -38,11 +38,12 @@ LIKED = np.array([int(sum(word in GOOD for word in text.split()) > sum(word in B
 
 @dataclass(frozen=True)
 class Tried:
-    """A student, its playground, and how a row of the page is given to it in Python."""
+    """A student, its playground, how a row of the page is given to it in Python, and what it was trained on."""
 
     student: Any
     playground: Playground
     rows: Any
+    data: Any = None
 
     def answers(self, row: Any) -> np.ndarray:
         """The answers in Python to a row that the page reports as JSON."""
@@ -74,7 +75,9 @@ def table() -> Tried:
     student = with_columns(tl.SoftTree(max_leaf_nodes=24, random_state=0), TABLE, scaled=False).fit(TABLE, TRUTH)
     teacher = 0.1 + 0.8 * student.predict_proba(TABLE[:5])
     names = [f"test row {place}" for place in range(5)]
-    return Tried(student, playground_of(student, TABLE, examples=TABLE[:5], teacher=teacher, truth=TRUTH[:5].tolist(), names=names), dated)
+    return Tried(
+        student, playground_of(student, TABLE, examples=TABLE[:5], teacher=teacher, truth=TRUTH[:5].tolist(), names=names), dated, TABLE
+    )
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +145,7 @@ class Shown:
     def settle(self) -> None:
         """Wait until the panel of what changes the answer is up to date."""
         self.page.wait_for_timeout(400)
-        self.page.wait_for_function("!document.querySelector('.what-changes').classList.contains('busy')")
+        self.page.locator(".what-changes:not(.busy)").wait_for()
 
 
 @pytest.fixture

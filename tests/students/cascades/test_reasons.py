@@ -12,16 +12,18 @@ from tutelage.students.cascades.reasons import check_labels, of_student_alone, o
 
 def test_too_few_rows_and_too_weak_a_student_are_told_apart():
     few = of_student_alone(Chosen(np.inf, 298, 0, 0, 298), 0.99, 0.05, "teacher", "all")
-    assert few.startswith("298 calibration rows cannot show a rate of 0.99 with probability 0.95: that takes 299 answers of which none is")
+    assert few.startswith(
+        "298 calibration rows cannot show a rate of 0.99 with probability 0.95: that takes 299 rows without a wrong answer."
+    )
     weak = of_student_alone(Chosen(np.inf, 299, 0, 0, 299), 0.99, 0.05, "teacher", "all")
     assert weak.startswith("at no confidence is it shown that the student agrees with the teacher often enough for a rate of 0.99")
     own = of_student_alone(Chosen(np.inf, 299, 0, 0, 0), 0.99, 0.05, "truth", "student")
-    assert "that takes 528 answers" in own  # each start has a tenth of delta
+    assert "that takes 333 rows" in own  # every tenth is set apart
     assert "the student is right often enough" in of_student_alone(Chosen(np.inf, 600, 0, 0, 0), 0.99, 0.05, "truth", "student")
 
 
 def test_a_teacher_that_misses_the_target_is_named_with_its_rate():
-    assert "that takes 299 answers" in of_teacher_alone(0.99, 0.05, 0, 100)
+    assert "that takes 299 rows" in of_teacher_alone(0.99, 0.05, 0, 100)
     said = of_teacher_alone(0.95, 0.05, 60, 1000)
     assert said.startswith("the teacher itself is right on 940 of 1,000 calibration rows, 0.94: at least 0.9262 with probability 0.95")
 

@@ -14,6 +14,8 @@ from tutelage.cli import main
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.report.distillation.words import percent
 from tutelage.students.cascade import Cascade
+from tutelage.workflow.distillation import run
+from tutelage.workflow.distillation.reporting.tracking import figures
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 X, Y = make_moons(2000, noise=0.3, random_state=0)
@@ -63,6 +65,23 @@ def test_its_files_say_which_rows_they_defer(distilled):
     assert "Its function defers says which rows" in (distilled.folder / "report.html").read_text()
 
 
+def test_the_size_that_limits_are_compared_with_holds_the_threshold(distilled):
+    assert distilled.record.exports[0].size_bytes <= distilled.chosen.size_bytes <= distilled.record.exports[0].size_bytes + 500
+
+
+def test_its_figures_are_tracked(distilled):
+    tracked = dict(figures(distilled.record))
+    assert tracked["cascade/coverage"] == distilled.record.cascade.coverage.value
+    assert tracked["cascade/agreement"] == distilled.record.cascade.agreement.value
+
+
+def test_a_column_that_has_the_name_of_the_answer_is_refused_before_the_search(tmp_path):
+    rows = X.rename(columns={"b": "deferred"})
+    teacher = RandomForestClassifier(3, random_state=0).fit(rows[:300], Y[:300])
+    with pytest.raises(BadInput, match=r"cannot be exported to \.sql \(a column is named 'deferred'"):
+        tl.distill(teacher, rows[300:], Y[300:], into=tmp_path / "run", **{**SMALL, "export": "sql"})
+
+
 def test_the_cascade_answers_as_the_guarantee_says(distilled):
     whole = distilled.cascade(TEACHER)
     assert isinstance(whole, Cascade)
@@ -75,13 +94,13 @@ def test_the_cascade_answers_as_the_guarantee_says(distilled):
 
 def test_predict_and_export_of_the_folder_know_the_threshold(distilled, tmp_path, capsys):
     X.head(200).to_csv(tmp_path / "rows.csv", index=False)
-    run, rows, out = (str(path) for path in (distilled.folder, tmp_path / "rows.csv", tmp_path / "answers.csv"))
-    assert main(["predict", run, "--data", rows, "--out", out, "--probabilities"]) == 0
+    folder, rows, out = (str(path) for path in (distilled.folder, tmp_path / "rows.csv", tmp_path / "answers.csv"))
+    assert main(["predict", folder, "--data", rows, "--out", out, "--probabilities"]) == 0
     found = pd.read_csv(out)
     expected = distilled.student.predict_proba(X.head(200)).max(axis=1) < distilled.record.cascade.guarantee["threshold"]
     assert found["deferred"].tolist() == expected.tolist()
     assert 0 < found["deferred"].sum() < 200
-    assert main(["export", run, str(tmp_path / "again.py"), "--data", rows]) == 0
+    assert main(["export", folder, str(tmp_path / "again.py"), "--data", rows]) == 0
     assert "It defers rows of a confidence below" in capsys.readouterr().out
 
 
@@ -101,6 +120,19 @@ def test_a_run_goes_on_only_with_the_same_rate(distilled):
     assert again.record.cascade == distilled.record.cascade
     with pytest.raises(BadInput, match="another rate of a cascade"):
         tl.distill(TEACHER, X[300:], Y[300:], into=distilled.folder, **{**SMALL, "cascade": 0.9})
+
+
+def test_a_stopped_run_goes_on_to_the_same_threshold_and_files(distilled, tmp_path, monkeypatch):
+    def stopped(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "write_student", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            tl.distill(TEACHER, X[300:], Y[300:], into=tmp_path / "run", **SMALL)
+    again = tl.distill(TEACHER, X[300:], Y[300:], into=tmp_path / "run", **SMALL)
+    assert again.record.cascade.guarantee == distilled.record.cascade.guarantee
+    assert [one.sha256 for one in again.record.exports] == [one.sha256 for one in distilled.record.exports]
 
 
 def test_a_run_without_a_cascade_has_none(finished, tmp_path):

@@ -22,7 +22,8 @@ function answerPanel() {
     }
     decided.replaceChildren(element("strong", {}, decision(answers)));
     if (!isValues && !isMany) decided.append(` with probability ${percent(Math.max(...answers))}`);
-    if (deferred) decided.append(". It is not sure enough: this row is left to the teacher");
+    if (isMany) decided.append(element("small", {}, " above one half"));
+    if (deferred) decided.append(element("small", { class: "deferred" }, "Not sure enough: this row is left to the teacher."));
     let places = answers.map((_, place) => place);
     if (places.length > slots.length) places = places.sort((a, b) => answers[b] - answers[a]).slice(0, slots.length);
     places.forEach((place, slot) => slots[slot].show(place, answers, example));

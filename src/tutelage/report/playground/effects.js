@@ -4,20 +4,21 @@ const MOST_LEVELS = 60;
 const SHOWN_LEVELS = 6;
 const MOST_WORDS = 200;
 const BLOCKS = 7;
+/** Milliseconds of a slice of work, at least: a busy browser is never idle. */
+const SLICE = 5;
 
 /** Work in slices while the browser is idle, so that the page never freezes; new work replaces what is under way. */
 const idly = (() => {
-  const idle = window.requestIdleCallback
-    ? (next) => requestIdleCallback(next, { timeout: 300 })
-    : (next) => setTimeout(() => next({ end: performance.now() + 8, timeRemaining() { return this.end - performance.now(); } }), 16);
+  const idle = window.requestIdleCallback ? (next) => requestIdleCallback(next, { timeout: 100 }) : (next) => setTimeout(next, 16);
   let latest = 0;
   return (steps, done) => {
     const own = ++latest;
     const run = (deadline) => {
+      const end = performance.now() + Math.max(SLICE, deadline?.timeRemaining() ?? 0);
       while (own === latest) {
         const { done: finished, value } = steps.next();
         if (finished) return done(value);
-        if (deadline.timeRemaining() < 2) return idle(run);
+        if (performance.now() > end) return idle(run);
       }
     };
     idle(run);
@@ -182,7 +183,8 @@ function showWords(about, list, { words, found, output }, { answers }) {
     mark.style.setProperty("--strength", (Math.abs(effect) / most).toFixed(3));
     return [mark, " "];
   });
-  const order = found.filter((one) => one.effect !== 0).sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect)).slice(0, MOST_EFFECTS);
+  const isSeen = (one) => figureOf(one.answers[output]) !== figureOf(answers[output]);
+  const order = found.filter(isSeen).sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect)).slice(0, MOST_EFFECTS);
   const items = order.map((one) => {
     const without = one.answers[output];
     return element("li", {}, nameOf(one.word, 40), ` left out: ${figureOf(answers[output])} becomes ${figureOf(without)}`);

@@ -23,6 +23,7 @@ function drawingBoard(changed) {
     changed(numbersOf(bytes), bytes);
   }
   const draw = (from, to) => {
+    if (given) ink.clear();
     given = null;
     ink.line(from, to, Number(brush.value));
     look();
@@ -47,7 +48,7 @@ function drawingBoard(changed) {
   const help = element("small", {}, `Draw with a finger, a pen or a mouse. ${keys}`);
   const shown = element("figure", {}, seen, element("figcaption", {}, `what the student sees: ${width} x ${height} pixels`));
   const form = element("div", { class: "drawing" }, pen.item, element("div", { class: "beside" }, shown, tools, ...options), help);
-  /** Show recorded pixels, exactly as they are until something is drawn on them. */
+  /** Show recorded pixels, exactly as they are, until something else is drawn. */
   const show = (bytes) => {
     given = bytes;
     ink.show(bytes, bright.box.checked);

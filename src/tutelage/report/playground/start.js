@@ -16,8 +16,8 @@ function reportCheck(place) {
 
 /** A menu of the made row and the recorded ones. `choose` takes the place of an example, -1 for the made row. */
 function startMenu(choose) {
-  const made = data.picture ? "an empty canvas" : isText ? "made words" : "a made row";
   if (data.picture) return exampleButtons(choose);
+  const made = isText ? "made words" : "a made row";
   const menu = element("select", { id: "playground-rows" }, element("option", { value: -1 }, made));
   data.examples.forEach((one, place) => menu.append(element("option", { value: place }, printable(one.name))));
   menu.addEventListener("change", () => choose(Number(menu.value)));
@@ -75,8 +75,8 @@ function start() {
   };
   const inputs = element("div", { class: "inputs" }, startMenu(choose), form, asText);
   board.append(element("div", { class: "playground" }, inputs, answers.panel), effects.panel);
-  if (data.picture) clear();
-  else choose(-1);
+  if (data.picture && data.examples.length === 0) clear();
+  else choose(data.picture ? 0 : -1);
 }
 
 start();

@@ -41,10 +41,10 @@ function short(value) {
   return Math.abs(value) >= 1000 ? value.toLocaleString("en", { maximumFractionDigits: 0 }) : String(Number(value.toPrecision(4)));
 }
 
-/** A probability in per cent. */
+/** A probability in per cent, in one piece. */
 function percent(share) {
-  if (share > 0 && share < 0.0005) return "< 0.1 %";
-  return share < 1 && share > 0.9995 ? "> 99.9 %" : `${(100 * share).toFixed(1)} %`;
+  const text = share > 0 && share < 0.0005 ? "< 0.1 %" : share < 1 && share > 0.9995 ? "> 99.9 %" : `${(100 * share).toFixed(1)} %`;
+  return text.replaceAll(" ", "\u00a0");
 }
 
 const DAY = 86400000;

@@ -75,6 +75,6 @@ def of_teacher_alone(target: float, delta: float, wrong: int, rows: int) -> str:
 
 def _too_few(rows: int, target: float, delta: float, needed: int) -> str:
     return (
-        f"{rows:,} calibration rows cannot show a rate of {target:g} with probability {1 - delta:g}: that takes {needed:,} answers of "
-        "which none is wrong."
+        f"{rows:,} calibration rows cannot show a rate of {target:g} with probability {1 - delta:g}: that takes {needed:,} rows without "
+        "a wrong answer."
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing
 
-from tutelage.checks.findings import Preflight
+from tutelage.checks.findings import Finding, Preflight
 from tutelage.checks.preflight import preflight
 from tutelage.core.environment import environment
 from tutelage.core.errors import TutelageError, require_extras
@@ -129,8 +130,9 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     shipped, reason = _chosen([one for one in every if one.arm.tuned and one.trial.student in allowed], judge, full.validation, beside)
     cascade = None if beside is None else measured_cascade(shipped, answered, tested, beside)
     looks = with_this_look(folder, looks, seeds=plan.seeds)
+    student = _with_its_threshold(shipped.students[0], cascade)
     with stages.stage("export", len(plan.exports)):
-        exports, not_written = _exported(shipped.students[0], cascade, full.validation.rows, plan, folder)
+        exports, not_written = _exported(student, full.validation.rows, plan, folder)
     notes = [*drawn.notes, *answered.notes, *usable.notes, *lost, *not_written]
     evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge, cascade)
     found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, stages))
@@ -140,7 +142,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     name = shipped.arm.name
     figures = figures_of(name, tested.answers[name], answered.test, problem.form, show_rows=plan.show_rows, loading=loading)
     playground = playground_of_run(
-        shipped.students[0], full.train.rows, answered.test, problem.form, disagreements=figures.shown, show_rows=plan.show_rows
+        student, full.train.rows, answered.test, problem.form, disagreements=figures.shown, show_rows=plan.show_rows
     )
     write_report(folder, found, figures, playground)
     write_record(folder, found)  # the last file: a folder that has it is finished
@@ -175,7 +177,17 @@ def _checked(problem: Problem, drawn: Split, plan: Plan) -> Preflight:
         truth = given.truth[places]
         test_truth = given.truth[drawn.test] if test is None else test.truth
     rows = _safe_indexing(asked, places)
-    return preflight(problem.teacher, rows, truth, test=tested, test_labels=test_truth, seed=plan.seed)
+    found = preflight(problem.teacher, rows, truth, test=tested, test_labels=test_truth, seed=plan.seed)
+    return replace(found, findings=tuple(_of_the_teacher(one, problem) for one in found.findings))
+
+
+def _of_the_teacher(finding: Finding, problem: Problem) -> Finding:
+    """A finding, where a leak is one in the columns that the teacher reads: the split has left out rows that are equal in the student's."""
+    if finding.check != "leak" or finding.severity != "error" or problem.equal_by_chance:
+        return finding
+    shared, tested = finding.figure["shared rows"], finding.figure["test rows"]
+    sentence = f"{shared:,} of {tested:,} test rows equal others in the columns that the teacher reads, and differ in those of the student."
+    return replace(finding, severity="note", sentence=sentence, remedy="")
 
 
 def _curve(
@@ -188,13 +200,16 @@ def _curve(
     return transfer_points(found, families[found.trial.student], rows.of_seed, judge, folder, rows=count)
 
 
-def _exported(
-    student: Any, cascade: CascadeResult | None, rows: Any, plan: Plan, folder: RunFolder
-) -> tuple[tuple[Export, ...], list[str]]:
-    """The files of the chosen student, with the threshold of a cascade if there is one, and why others were not written."""
+def _with_its_threshold(student: Any, cascade: CascadeResult | None) -> Any:
+    """The student as it is written: with the threshold of a cascade if there is one."""
+    if cascade is None or not cascade.attained:
+        return student
+    return with_threshold(student, Guarantee(**cascade.guarantee))
+
+
+def _exported(student: Any, rows: Any, plan: Plan, folder: RunFolder) -> tuple[tuple[Export, ...], list[str]]:
+    """The files of the chosen student, and why others were not written."""
     found, notes = [], []
-    if cascade is not None and cascade.attained:
-        student = with_threshold(student, Guarantee(**cascade.guarantee))
     for end in plan.exports:
         try:
             found.append(export(student, folder.path / f"student{end}", check_on=rows))

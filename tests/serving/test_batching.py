@@ -34,7 +34,9 @@ class Doubling:
 
     def batcher(self, **limits):
         return Batcher(
-            self, **{"batch_rows": 4, "wait_s": 0.0, "queue_rows": 8, "observe": lambda *seen: self.observed.append(len(seen[0]))} | limits
+            self,
+            **{"batch_rows": 4, "wait_s": 0.0, "queue_rows": 8, "quick_s": 0.0, "observe": lambda *seen: self.observed.append(len(seen[0]))}
+            | limits,
         )
 
 
@@ -195,6 +197,26 @@ def test_a_cancelled_request_leaves_the_queue(model):
 
     assert run(batcher, work()).values.tolist() == [[4]]
     assert model.batches == [[0], [2]]
+
+
+def test_a_quick_answer_needs_no_thread_and_a_slow_one_does(model):
+    threads = []
+    answer = model.__call__
+
+    def noted(asked):
+        threads.append(threading.current_thread() is threading.main_thread())
+        time.sleep(0.05 if len(asked) > 1 else 0)
+        return answer(asked)
+
+    batcher = Batcher(noted, batch_rows=4, wait_s=0.0, queue_rows=8, quick_s=0.02, observe=lambda *seen: None)
+
+    async def work():
+        for asked in (rows(1), rows(2), rows(3, 4), rows(5), rows(6), rows(7)):
+            assert (await batcher.ask(asked)).values.tolist() == (2 * asked.numbers).tolist()
+
+    run(batcher, work())
+    # the first is not known to be quick; after the slow one, the next is not
+    assert threads == [False, True, True, False, True, True]
 
 
 def test_rows_are_joined_in_order():

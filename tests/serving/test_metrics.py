@@ -91,5 +91,5 @@ def test_the_drift_is_counted_in_blocks(table, monkeypatch):
     with TestClient(app) as client:
         for _ in range(9):
             client.post("/v1/answers", json={"rows": table.rows})
-        app.state.service.student.close()
+        app.state.service.metrics._drift._thread.shutdown()
         assert counted == [540]

@@ -175,10 +175,12 @@ def test_requests_sent_at_once_are_answered_in_order(server, table):
 @pytest.mark.parametrize("duration", [2, pytest.param(60, marks=pytest.mark.exhaustive)])
 def test_under_overload_each_request_has_an_answer_or_a_503(duration, server, table):
     body, statuses, failures = json.dumps({"rows": table.rows[:40]}).encode(), [], []
-    end = time.monotonic() + duration
+    ready = threading.Barrier(16)
 
     def ask():
         with httpx2.Client(timeout=30) as client:
+            ready.wait(30)
+            end = time.monotonic() + duration
             while time.monotonic() < end:
                 try:
                     statuses.append(client.post(f"{server.address}/v1/answers", content=body).status_code)
@@ -186,7 +188,7 @@ def test_under_overload_each_request_has_an_answer_or_a_503(duration, server, ta
                     failures.append(repr(error))
 
     before = server.memory()
-    threads = [threading.Thread(target=ask) for _ in range(16)]
+    threads = [threading.Thread(target=ask) for _ in range(ready.parties)]
     for thread in threads:
         thread.start()
     for thread in threads:

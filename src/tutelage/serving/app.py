@@ -34,6 +34,8 @@ from tutelage.serving.row_format import Requests
 from tutelage.serving.settings import Settings
 
 log = logging.getLogger("tutelage.serving")
+QUICK_S = 0.001
+"""Seconds for which a student may keep the requests of others from being read; the code of a teacher may not."""
 EXTENSION, IS_GONE = "tutelage.serving", "is_gone"
 """Where the extensions of a request hold what says whether its client has left, if the server knows."""
 _PAGE_HEADERS = {
@@ -105,21 +107,22 @@ class _Service:
         drift = Drift.open(served, self.requests.row(to_json(openapi.example_row(served.rows_as, None))))
         about = {"file": served.path.name, "sha256": served.sha256, "tutelage": __version__}
         self.metrics = Metrics(about, drift, classifies=served.form.task != "regression")
-        self.student = self._batcher(served.answer, "student")
+        self.student = self._batcher(served.answer, "student", quick_s=QUICK_S)
         example = openapi.example_row(served.rows_as, None if drift is None else drift.profile)
         rows = self.requests.row(to_json(example))
-        self.teacher = None if teacher is None else self._batcher(_beside(teacher, served, rows), "teacher")
+        self.teacher = None if teacher is None else self._batcher(_beside(teacher, served, rows), "teacher", quick_s=0)
         (answer,) = self.as_json(served.answer(rows))
         self.document = openapi.document(served, self.requests, self.as_json, settings, example, answer)
         self._document = openapi.as_text(self.document)
         self._health = to_json({"status": "ready", **about})
         self._page = files("tutelage.serving").joinpath("page.html").read_bytes()
 
-    def _batcher(self, answer: Callable[[CheckRows], Answered], model: str) -> Batcher:
+    def _batcher(self, answer: Callable[[CheckRows], Answered], model: str, *, quick_s: float) -> Batcher:
         found: list[Batcher] = []
         observe = self.metrics.watch(model, lambda: found[0].waiting)
         limits = self.settings
-        found.append(Batcher(answer, batch_rows=limits.max_batch, wait_s=limits.max_wait, queue_rows=limits.queue, observe=observe))
+        most = {"batch_rows": limits.max_batch, "queue_rows": limits.queue}
+        found.append(Batcher(answer, **most, wait_s=limits.max_wait, quick_s=quick_s, observe=observe))
         return found[0]
 
     def routes(self) -> list[BaseRoute]:

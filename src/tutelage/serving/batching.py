@@ -1,4 +1,4 @@
-"""Requests that wait together are answered together, in a thread of their own, and no more may wait than the queue holds."""
+"""Requests that wait together are answered together, slow ones in a thread of their own, and no more may wait than the queue holds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -35,14 +36,15 @@ class Batcher:
     """Answers rows of many requests, several requests at a time.
 
     While some rows are answered, those that arrive wait, and are then answered together: the busier, the larger the batches. All methods
-    are called in one event loop; `answer` runs in a thread.
+    are called in one event loop. `answer` runs in a thread, unless it is quick: the change of threads takes longer than a small student.
 
     Args:
         answer: from rows to their answers.
+        quick_s: a batch that takes fewer seconds than this, going by the last one, is answered without the thread; 0 for none.
         batch_rows: rows of several requests that are answered together, at most.
         wait_s: seconds that the first of them waits for more.
         queue_rows: rows that may wait.
-        observe: called in the thread after each batch, with its rows, its answers and the seconds that they took.
+        observe: called after each batch, with its rows, its answers and the seconds that they took.
     """
 
     def __init__(
@@ -52,10 +54,13 @@ class Batcher:
         batch_rows: int,
         wait_s: float,
         queue_rows: int,
+        quick_s: float,
         observe: Callable[[CheckRows, Answered, float], None],
     ) -> None:
         self._answer, self._observe = answer, observe
         self._batch_rows, self._wait_s, self._queue_rows = batch_rows, wait_s, queue_rows
+        self._quick_s = quick_s
+        self._last = (1, float("inf"))  # rows and seconds
         self._jobs: deque[_Job] = deque()
         self._waiting = 0
         self._busy = False
@@ -118,17 +123,25 @@ class Batcher:
                 continue
             jobs.append(job)
             rows += len(job.rows)
-        if jobs:
-            self._busy = True
+        if not jobs:
+            return
+        last_rows, seconds = self._last
+        self._busy = True
+        finish = partial(self._finish, loop)
+        if seconds * max(1.0, rows / last_rows) < self._quick_s:
+            self._work(jobs, finish)
+        else:
             self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="tutelage-answers")
-            self._thread.submit(self._work, loop, jobs)
+            self._thread.submit(self._work, jobs, lambda *answered: loop.call_soon_threadsafe(finish, *answered))
 
-    def _work(self, loop: asyncio.AbstractEventLoop, jobs: Sequence[_Job]) -> None:
-        """Answer a batch, in the thread; what it is good for besides is done once the answers are on their way."""
+    def _work(self, jobs: Sequence[_Job], finish: Callable[[Sequence[_Job], Sequence[Answered | Exception]], object]) -> None:
+        """Answer a batch; what it is good for besides is done once the answers are on their way."""
         done: list[tuple[CheckRows, Answered, float]] = []
         outcomes = self._outcomes(jobs, done)
+        if done:
+            self._last = (len(done[-1][0]), done[-1][2])
         with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(self._finish, loop, jobs, outcomes)
+            finish(jobs, outcomes)
         for each in done:
             self._observe(*each)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,10 @@ class Drift:
         self.profile = profile
         self._recent = RecentRows(profile)
         self._rows_as, self._form = rows_as, form
-        self._uncounted: list[tuple[CheckRows, Answered]] = []
-        self._uncounted_rows = 0
-        self._lock = threading.Lock()
+        self._block: list[tuple[CheckRows, Answered]] = []
+        self._block_rows = 0
+        self._taking, self._counting = threading.Lock(), threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tutelage-drift")
 
     @classmethod
     def open(cls, served: ServedFile, example: CheckRows) -> Drift | None:
@@ -61,24 +63,31 @@ class Drift:
         return found
 
     def see(self, rows: CheckRows, answered: Answered) -> None:
-        """Take note of rows and the student's answers to them; they are counted when there are enough."""
-        with self._lock:
-            self._uncounted.append((rows, answered))
-            self._uncounted_rows += len(rows)
-            if self._uncounted_rows >= BLOCK:
-                self._count()
+        """Take note of rows and the student's answers to them; they are counted in a thread when there are enough."""
+        with self._taking:
+            self._block.append((rows, answered))
+            self._block_rows += len(rows)
+            full = self._block_rows >= BLOCK
+        if full:
+            self._thread.submit(self._count, self._taken())
 
     def shifts(self) -> tuple[int, dict[str, float], dict[str, float]]:
         """The number of rows, and the stability index of each column and of each figure of the answers."""
-        with self._lock:
-            self._count()
+        self._count(self._taken())
+        with self._counting:
             return (self._recent.count, *self._recent.shifts())
 
-    def _count(self) -> None:
-        if self._uncounted:
-            rows, answered = zip(*self._uncounted, strict=True)
-            self._uncounted, self._uncounted_rows = [], 0
-            self._recent.see(*self._cells(joined(rows), _joined_answers(answered)))
+    def _taken(self) -> list[tuple[CheckRows, Answered]]:
+        with self._taking:
+            block, self._block, self._block_rows = self._block, [], 0
+        return block
+
+    def _count(self, block: list[tuple[CheckRows, Answered]]) -> None:
+        if block:
+            rows, answered = zip(*block, strict=True)
+            cells = self._cells(joined(rows), _joined_answers(answered))
+            with self._counting:
+                self._recent.see(*cells)
 
     def _cells(self, rows: CheckRows, answered: Answered) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         is_text = [kind == "text" for kind in self._rows_as.kinds]

@@ -9,7 +9,7 @@ from loan_rows import as_json_rows, loans
 from prometheus_client.parser import text_string_to_metric_families
 
 from tutelage.core.errors import BadInput, DamagedFile
-from tutelage.evaluation.drift import LARGE
+from tutelage.evaluation.deployed.drift import LARGE
 from tutelage.serving.app import create_app
 
 
@@ -66,7 +66,7 @@ def test_without_recorded_rows_there_is_no_drift(table, tmp_path):
 
 
 def test_recorded_rows_of_another_student_are_refused(table, tmp_path):
-    from tutelage.evaluation.drift import Profile
+    from tutelage.evaluation.deployed.drift import Profile
 
     (tmp_path / "student.onnx").write_bytes((table.run / "student.onnx").read_bytes())
     path = tmp_path / "reference.json"
@@ -80,7 +80,7 @@ def test_recorded_rows_of_another_student_are_refused(table, tmp_path):
 
 
 def test_the_drift_is_counted_in_blocks(table, monkeypatch):
-    from tutelage.evaluation.drift import RecentRows
+    from tutelage.evaluation.deployed.drift import RecentRows
 
     counted = []
     see = RecentRows.see

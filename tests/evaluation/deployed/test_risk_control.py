@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tutelage.evaluation.risk_control import coverage_curve, last_rejected, learn_then_test, least_rows, lower_bound, thresholds
+from tutelage.evaluation.deployed.risk_control import coverage_curve, last_rejected, learn_then_test, least_rows, lower_bound, thresholds
 
 fwer = pytest.importorskip("mapie.risk_control.fwer_control")
 methods = pytest.importorskip("mapie.risk_control.methods")

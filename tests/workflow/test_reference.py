@@ -66,8 +66,9 @@ def test_texts_are_counted_by_their_length_and_no_text_is_stored(tmp_path):
     assert "good" not in (tmp_path / REFERENCE).read_text()
 
 
-def test_of_many_rows_some_are_drawn(monkeypatch, tmp_path):
-    monkeypatch.setattr(reference, "MOST_ROWS", 50)
+@pytest.mark.parametrize(("name", "most"), [("MOST_ROWS", 50), ("MOST_CELLS", 100)])
+def test_of_many_rows_some_are_drawn(monkeypatch, tmp_path, name, most):
+    monkeypatch.setattr(reference, name, most)
     X = np.random.default_rng(0).normal(size=(300, 2))
     write_reference(tmp_path, _regressor(X), X)
     assert read(tmp_path).rows == 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from tutelage.data.rows import as_rows
 from tutelage.evaluation.deployed.drift import REFERENCE, Profile, columns_of_rows, figures_of_answers
 from tutelage.exporters.subject.subject import subject_of
 
-MOST_ROWS = 10_000
+MOST_ROWS, MOST_CELLS = 10_000, 10_000_000
 
 
 def write_reference(folder: Path, student: Any, rows: Any) -> None:
-    """Write reference.json: the profile of at most `MOST_ROWS` rows, drawn among all, and of the student's answers to them.
+    """Write reference.json: the profile of at most `MOST_ROWS` rows and `MOST_CELLS` numbers, drawn among all, and of the answers to them.
 
     Args:
         folder: of the student.
@@ -26,9 +27,10 @@ def write_reference(folder: Path, student: Any, rows: Any) -> None:
         rows: that it was not trained on, as it takes them.
     """
     every = as_rows(rows)
-    if every.count > MOST_ROWS:
-        places = np.sort(np.random.default_rng(0).choice(every.count, MOST_ROWS, replace=False))
-        rows = every.take(places).part(0, MOST_ROWS)
+    most = max(1, min(MOST_ROWS, MOST_CELLS // max(1, math.prod(getattr(rows, "shape", ())[1:]))))
+    if every.count > most:
+        places = np.sort(np.random.default_rng(0).choice(every.count, most, replace=False))
+        rows = every.take(places).part(0, most)
     subject, found = subject_of(student, rows)
     names = [str(place) if one.name is None else one.name for place, one in enumerate(subject.inputs)]
     columns = columns_of_rows(names, found.numbers, found.texts, [one.kind == "text" for one in subject.inputs])

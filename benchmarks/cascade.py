@@ -24,7 +24,7 @@ from sklearn.datasets import load_digits, make_classification
 from sklearn.ensemble import RandomForestClassifier
 
 import tutelage as tl
-from tutelage.evaluation.risk_control import learn_then_test
+from tutelage.evaluation.deployed.risk_control import learn_then_test
 
 
 @dataclass(frozen=True)

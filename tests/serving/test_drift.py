@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tutelage.core.errors import BadInput, DamagedFile
-from tutelage.evaluation.drift import Profile, RecentRows
+from tutelage.evaluation.deployed.drift import Profile, RecentRows
 from tutelage.serving.app import create_app
 
 

@@ -4,7 +4,7 @@ from fastapi.testclient import TestClient
 from loan_rows import as_json_rows, loans
 from prometheus_client.parser import text_string_to_metric_families
 
-from tutelage.evaluation.drift import LARGE
+from tutelage.evaluation.deployed.drift import LARGE
 from tutelage.serving.app import create_app
 
 

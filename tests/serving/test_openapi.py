@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tutelage.evaluation.drift import Profile
+from tutelage.evaluation.deployed.drift import Profile
 from tutelage.exporters.subject.inputs import Input
 from tutelage.serving.openapi import example_row
 from tutelage.serving.row_format import RowFormat

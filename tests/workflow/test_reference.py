@@ -6,7 +6,7 @@ import pytest
 from sklearn.tree import DecisionTreeRegressor
 
 import tutelage as tl
-from tutelage.evaluation.drift import REFERENCE, Profile, RecentRows, columns_of_rows, figures_of_answers
+from tutelage.evaluation.deployed.drift import REFERENCE, Profile, RecentRows, columns_of_rows, figures_of_answers
 from tutelage.students.columns import with_columns
 from tutelage.workflow import reference
 from tutelage.workflow.reference import write_reference

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, DamagedFile, one_line
-from tutelage.evaluation.drift import REFERENCE, Profile, RecentRows, columns_of_rows, figures_of_answers
+from tutelage.evaluation.deployed.drift import REFERENCE, Profile, RecentRows, columns_of_rows, figures_of_answers
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving.batching import joined
 from tutelage.serving.model import Answered, ServedFile

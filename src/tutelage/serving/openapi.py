@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tutelage import __version__
-from tutelage.evaluation.drift import Bins, Profile
+from tutelage.evaluation.deployed.drift import Bins, Profile
 from tutelage.serving.answers import AnswersAsJson
 from tutelage.serving.model import ServedFile
 from tutelage.serving.problems import MEDIA_TYPE, SCHEMA

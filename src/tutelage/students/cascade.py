@@ -18,10 +18,10 @@ from tutelage.core.errors import BadInput
 from tutelage.core.identity.hashing import content_hash
 from tutelage.data.rows import Rows, as_rows
 from tutelage.evaluation.alignment import align, decisions_in_order, in_order_of
+from tutelage.evaluation.deployed.risk_control import Over, learn_then_test, lower_bound
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 from tutelage.evaluation.own_decisions import decided_by
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.risk_control import Over, learn_then_test, lower_bound
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.cascades.bill import MOST_SECONDS, Bill, measure_bill
 from tutelage.students.cascades.models import classifier_of, student_of
@@ -43,8 +43,8 @@ class Guarantee:
         over: the answers of which the rate is meant: "all" of the cascade, or those of the "student".
         rows: number of calibration rows.
         answered: number of those that the student answers.
-        wrong: number of wrong answers, of the `of` of which the rate is meant.
-        of: number of answers of which the rate is meant.
+        wrong: number of wrong answers, of the `of` that were tested.
+        of: number of answers that were tested: all, or those of the student to all rows but every tenth, which says where tests begin.
         teacher: fingerprint of the teacher.
     """
 
@@ -124,7 +124,7 @@ class Cascade(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes_: (classes,) the class names, in the order of the teacher.
 
     Source:
-        Learn-then-Test: Angelopoulos et al. 2021, arXiv 2110.01052. See `learn_then_test` in evaluation/risk_control.py.
+        Learn-then-Test: Angelopoulos et al. 2021, arXiv 2110.01052. See `learn_then_test` in evaluation/deployed/risk_control.py.
 
     Example:
         >>> import tutelage as tl

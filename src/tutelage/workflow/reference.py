@@ -11,7 +11,7 @@ from tutelage.core.arrays import confidence_of
 from tutelage.core.files import write_text
 from tutelage.core.records import dumps
 from tutelage.data.rows import as_rows
-from tutelage.evaluation.drift import REFERENCE, Profile, columns_of_rows, figures_of_answers
+from tutelage.evaluation.deployed.drift import REFERENCE, Profile, columns_of_rows, figures_of_answers
 from tutelage.exporters.subject.subject import subject_of
 
 MOST_ROWS = 10_000

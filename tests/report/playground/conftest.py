@@ -106,6 +106,12 @@ def picture() -> Tried:
     return Tried(student, made, lambda given: np.array(given, dtype=np.float64).reshape(len(given), -1))
 
 
+@pytest.fixture(scope="session")
+def tried() -> type[Tried]:
+    """The class of what is tried, for students that only one test has."""
+    return Tried
+
+
 class Shown:
     """A page in a browser, with all that it did besides being shown."""
 
@@ -129,7 +135,7 @@ class Shown:
         json_text = self.page.locator(".as-json")
         if json_text.get_attribute("open") is None:
             self.page.locator(".as-json summary").click()
-        return json.loads(self.page.locator(".as-json pre").inner_text())
+        return json.loads(self.page.locator(".as-json pre:not(:empty)").inner_text())
 
     def shares(self) -> dict[str, float]:
         """The probability of each class in the page, with all digits."""

@@ -179,6 +179,30 @@ def test_a_finger_draws_on_a_narrow_screen(shown, picture):
     assert page.page.locator(".decision strong").inner_text() == "down"
 
 
+@pytest.mark.parametrize("shape", [(1, 8, 12), (3, 8, 12), (8, 12, 3)])
+@pytest.mark.parametrize("bright", [False, True])
+def test_pictures_with_channels_are_drawn_in_each(shown, tried, shape, bright):
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (200, *shape)).astype(float) * (random.random((200, *shape)) < 0.1)
+    pictures = 255 - pictures if bright else pictures
+    student = with_columns(tl.SoftLogistic(), pictures, scaled=True).fit(pictures, random.integers(0, 3, 200))
+    made = playground_of(student, pictures)
+    assert made.picture.bright_background == bright
+    page = shown(made)
+    x, y, size = drawn(page)
+    page.page.mouse.move(x - size / 3, y)
+    page.page.mouse.down()
+    page.page.mouse.move(x + size / 3, y + 20)
+    page.page.mouse.up()
+    row = np.array(page.row()).reshape(shape)
+    colours = np.moveaxis(row, 0, -1) if shape[0] in (1, 3) else row
+    assert np.ptp(colours, axis=-1).max() == 0
+    ink = 255 - colours[..., 0] if bright else colours[..., 0]
+    assert ink[3:5].sum() > 10 * ink[[0, 1, -1]].sum() > -1
+    assert ink.max() > 200
+    page.check_equal(tried(student, made, lambda given: np.array(given).reshape(len(given), *shape)))
+
+
 def test_the_keyboard_draws(shown, picture):
     page = shown(replace(picture.playground, examples=()))
     assert np.abs(page.row()).max() == 0

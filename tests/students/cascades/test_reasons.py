@@ -6,7 +6,7 @@ import pytest
 import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.rows import as_rows
-from tutelage.evaluation.risk_control import Chosen
+from tutelage.evaluation.deployed.risk_control import Chosen
 from tutelage.students.cascades.reasons import check_labels, of_student_alone, of_teacher_alone, warn_of_repeats
 
 

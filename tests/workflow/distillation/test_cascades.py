@@ -82,6 +82,12 @@ def test_a_column_that_has_the_name_of_the_answer_is_refused_before_the_search(t
         tl.distill(teacher, rows[300:], Y[300:], into=tmp_path / "run", **{**SMALL, "export": "sql"})
 
 
+def test_its_page_says_which_rows_it_defers(distilled):
+    made = json.loads((distilled.folder / "playground.json").read_text(encoding="utf-8"))
+    assert f"export const threshold = {distilled.record.cascade.guarantee['threshold']!r};" in made["module"]
+    assert "export function defers(row)" in made["module"]
+
+
 def test_the_cascade_answers_as_the_guarantee_says(distilled):
     whole = distilled.cascade(TEACHER)
     assert isinstance(whole, Cascade)

@@ -52,7 +52,7 @@ function drawingBoard(changed) {
   const show = (bytes) => {
     given = bytes;
     ink.show(bytes, bright.box.checked);
-    look();
+    paint(seen, bytes);
   };
   return { form, show, clear };
 }

@@ -59,7 +59,7 @@ function asJson(row) {
 }
 
 /** The largest difference of the student's answers in this browser from those in Python, and how many rows differ too much. */
-function checkStudent() {
+function* checkStudent() {
   let worst = 0;
   let wrong = 0;
   for (const check of data.checks) {
@@ -68,6 +68,7 @@ function checkStudent() {
     const gap = answers === null ? Infinity : Math.max(...gaps);
     worst = Math.max(worst, gap);
     if (!(gap <= data.tolerance)) wrong += 1;
+    yield;
   }
   return { worst, wrong };
 }

@@ -1,8 +1,9 @@
+/** Milliseconds without a change before what changes the answer is computed, and of an answer that is slow. */
 const QUIET = 250;
+const SLOW = 25;
 
 /** Say whether the student answers here as it does in Python; whether it does. */
-function reportCheck(place) {
-  const { worst, wrong } = checkStudent();
+function reportCheck(place, { worst, wrong }) {
   const rows = counted(data.checks.length, "made row");
   const gap = worst === 0 ? "no difference" : `largest difference ${Number(worst.toPrecision(1))}`;
   const differs = `The student answers otherwise here than in Python on ${wrong} of ${rows} (${gap})`;
@@ -39,11 +40,24 @@ function exampleButtons(choose) {
   return element("div", { class: "examples" }, ...buttons);
 }
 
-function start() {
-  const board = document.getElementById("playground-board");
-  const status = element("p", { role: "status" });
-  board.append(status);
-  if (!reportCheck(status)) return;
+/** Ask the student at once if it is fast, and otherwise when nothing else changes the row, so that a drawing does not wait for it. */
+function asker(show) {
+  let took = 0;
+  let waiting = 0;
+  return (row) => {
+    const answer = () => {
+      const begun = performance.now();
+      show(ask(row));
+      took = performance.now() - begun;
+    };
+    clearTimeout(waiting);
+    if (took < SLOW) answer();
+    else waiting = setTimeout(answer, QUIET / 4);
+  };
+}
+
+/** The form, the answers and what changes them. */
+function build(board) {
   const answers = answerPanel();
   const effects = effectPanel();
   const json = element("pre", { tabindex: 0 });
@@ -51,9 +65,10 @@ function start() {
   let current = null;
   let example = null;
   let waiting = 0;
+  const answer = asker((found) => answers.show(found, example));
   const changed = (row, bytes) => {
     current = { row, bytes };
-    answers.show(ask(row), example);
+    answer(row);
     if (asText.open) json.textContent = asJson(row);
     clearTimeout(waiting);
     waiting = setTimeout(() => effects.show(row, bytes), QUIET);
@@ -67,16 +82,26 @@ function start() {
   });
   const { form, show, clear } = data.picture ? drawingBoard(byHand) : rowForm(byHand);
   const choose = (place) => {
-    const chosen = data.examples[place] ?? null;
-    if (data.picture) show(bytesOf(chosen.row));
-    else show(chosen ? chosen.row : madeRow());
-    example = chosen;
-    changed(data.picture ? current.row : (chosen ? chosen.row : madeRow()), current?.bytes);
+    example = data.examples[place] ?? null;
+    const row = example ? rowOf(example.row) : madeRow();
+    const bytes = data.picture ? bytesOf(example.row) : null;
+    show(bytes ?? row);
+    changed(row, bytes);
   };
   const inputs = element("div", { class: "inputs" }, startMenu(choose), form, asText);
   board.append(element("div", { class: "playground" }, inputs, answers.panel), effects.panel);
   if (data.picture && data.examples.length === 0) clear();
   else choose(data.picture ? 0 : -1);
+}
+
+/** Compare the student with the one in Python, and let it be tried if they are equal. */
+function start() {
+  const board = document.getElementById("playground-board");
+  const status = element("p", { role: "status" }, "Comparing the student with the one in Python ...");
+  board.append(status);
+  idly(checkStudent(), (found) => {
+    if (reportCheck(status, found)) build(board);
+  });
 }
 
 start();

@@ -12,7 +12,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import Rows
-from tutelage.evaluation.risk_control import Chosen, Over, least_rows, lower_bound
+from tutelage.evaluation.deployed.risk_control import Chosen, Over, least_rows, lower_bound
 from tutelage.softlabels.labels import SoftLabels
 
 REPEATED = 0.01

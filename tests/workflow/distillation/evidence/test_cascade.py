@@ -6,7 +6,7 @@ import pytest
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.records import Latency
-from tutelage.evaluation.risk_control import learn_then_test
+from tutelage.evaluation.deployed.risk_control import learn_then_test
 from tutelage.report.distillation.records import DECISIONS
 from tutelage.search.limits import Limits
 from tutelage.workflow.distillation.evidence import conclusion

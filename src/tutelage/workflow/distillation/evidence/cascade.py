@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.records import Interval, Latency
+from tutelage.evaluation.deployed.risk_control import coverage_curve, learn_then_test
 from tutelage.evaluation.intervals import proportion_interval
-from tutelage.evaluation.risk_control import coverage_curve, learn_then_test
 from tutelage.report.distillation.records import KINDS, TEACHER, CascadePoint, CascadeResult, Rate
 from tutelage.report.words import microseconds
 from tutelage.students.cascade import Guarantee

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.data.row_names import Names
-from tutelage.evaluation.risk_control import least_rows
+from tutelage.evaluation.deployed.risk_control import least_rows
 from tutelage.workflow.distillation.given.class_weights import class_weights_of, row_weights
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 

@@ -97,7 +97,7 @@ class Profile:
 
     Example:
         >>> import numpy as np
-        >>> from tutelage.evaluation.drift import Profile
+        >>> from tutelage.evaluation.deployed.drift import Profile
         >>> random = np.random.default_rng(0)
         >>> recorded = Profile.of({"age": random.normal(40, 10, 1000)}, {"confidence": random.uniform(0.5, 1, 1000)})
         >>> seen = Profile.counts_of(recorded.columns, {"age": random.normal(60, 10, 1000)})

@@ -6,7 +6,7 @@ import pytest
 
 from tutelage.core.errors import DamagedFile, StaleCache
 from tutelage.core.stored.checksums import with_checksum
-from tutelage.evaluation.drift import BUCKETS, LARGE, Bins, Profile, RecentRows, columns_of_rows, figures_of_answers
+from tutelage.evaluation.deployed.drift import BUCKETS, LARGE, Bins, Profile, RecentRows, columns_of_rows, figures_of_answers
 
 
 def rows(count, seed, *, older=0.0, cities=(0.5, 0.3, 0.1, 0.1), words=1):

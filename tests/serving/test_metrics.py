@@ -1,14 +1,9 @@
 """The figures say what was answered, how surely, in which batches, and how far the rows have moved."""
 
-import json
-
-import numpy as np
-import pytest
 from fastapi.testclient import TestClient
 from loan_rows import as_json_rows, loans
 from prometheus_client.parser import text_string_to_metric_families
 
-from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.evaluation.deployed.drift import LARGE
 from tutelage.serving.app import create_app
 
@@ -63,33 +58,3 @@ def test_without_recorded_rows_there_is_no_drift(table, tmp_path):
     (tmp_path / "student.onnx").write_bytes((table.run / "student.onnx").read_bytes())
     found = sent(create_app(tmp_path), table.rows[:3])
     assert not [name for name in found if "drift" in name[0]]
-
-
-def test_recorded_rows_of_another_student_are_refused(table, tmp_path):
-    from tutelage.evaluation.deployed.drift import Profile
-
-    (tmp_path / "student.onnx").write_bytes((table.run / "student.onnx").read_bytes())
-    path = tmp_path / "reference.json"
-    other = Profile.of({"age": np.arange(10.0)}, {"decision": np.zeros(10), "confidence": np.ones(10)})
-    path.write_text(json.dumps(other.to_json()))
-    with pytest.raises(BadInput, match="is of other columns or answers than"):
-        create_app(tmp_path)
-    path.write_text(path.read_text()[:-3])
-    with pytest.raises(DamagedFile, match="cannot be read"):
-        create_app(tmp_path)
-
-
-def test_the_drift_is_counted_in_blocks(table, monkeypatch):
-    from tutelage.evaluation.deployed.drift import RecentRows
-
-    counted = []
-    see = RecentRows.see
-    monkeypatch.setattr(
-        RecentRows, "see", lambda self, columns, answers: (counted.append(len(columns["age"])), see(self, columns, answers))
-    )
-    app = create_app(table.run)
-    with TestClient(app) as client:
-        for _ in range(9):
-            client.post("/v1/answers", json={"rows": table.rows})
-        app.state.service.metrics._drift._thread.shutdown()
-        assert counted == [540]

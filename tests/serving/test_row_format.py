@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tutelage.core.errors import BadInput
@@ -98,13 +98,16 @@ def test_another_body_is_refused(content, sentence, mixed):
     assert "\n" not in str(caught.value)
 
 
-@given(
-    st.binary(max_size=60)
-    | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x))
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(), lambda each: st.lists(each) | st.dictionaries(st.text(), each), max_leaves=8
 )
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=60) | ANYTHING)
 def test_any_body_is_rows_or_one_sentence(given):
     content = given if isinstance(given, bytes) else json.dumps(given).encode()
-    for parse in (Requests(MIXED, max_rows=3).row, Requests(PICTURE, max_rows=3).rows, Requests(PLAIN, max_rows=3).row):
+    for parse in PARSERS:
         said = sentence_or_rows(parse, content)
         assert said is None or (said.endswith((".", "?")) and "\n" not in said)
 
@@ -119,6 +122,7 @@ def sentence_or_rows(parse, content):
 
 PICTURE = RowFormat((), (2, 2), "float32")
 PLAIN = RowFormat((Input(None), Input(None)), (), "int64")
+PARSERS = (Requests(MIXED, max_rows=3).row, Requests(PICTURE, max_rows=3).rows, Requests(PLAIN, max_rows=3).row)
 
 
 def test_a_picture_is_nested_lists_of_its_shape():

@@ -29,7 +29,6 @@ ARMS = {
     "mnist": [
         "teacher",
         *("student-hard", "student-soft", "student-argmax", "student-soft-no-labels", "student-argmax-no-labels"),
-        *("student-hard-784-10-10", "student-soft-784-10-10", "student-argmax-784-10-10"),
         *("student-hard-1000-labels", "student-hard-300-labels"),
     ],
     "friedman": [

@@ -6,7 +6,7 @@ https://github.com/tsitsimis/neural-network-distillation, after Hinton, Vinyals,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -56,7 +56,8 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.training.student import TorchStudent
 
 SIZES = {"": (784, 10, 10, 10), "-784-10-10": (784, 10, 10)}
-"""Student sizes by the suffix of their arms: two hidden layers of 10, as the original demo's text says, and one, as its code has."""
+"""Student sizes by the suffix of their arms: two hidden layers of 10, as the original demo's text says, and one, as its code
+has, whose students are trained to be compared with the published ones."""
 QUICK_ROWS = 4000
 COUNTS, QUICK_COUNTS = (10_000, 3000, 600, 300), (1000, 300)
 """Numbers of labels of the students that have few."""
@@ -103,7 +104,7 @@ def _teacher(split: Split, store: Store, stages: Stages, *, seed: int, passes: P
 
 
 def run(plan: Plan, store: Store, stages: Stages) -> Outcome:
-    """Train one teacher, record its answers, and train students of two sizes on them, on every label and on few."""
+    """Train one teacher, record its answers, and train students on them, on every label and on few."""
     with stages.stage("data"):
         split = _split(plan)
     teacher, made_from = _teacher(split, store, stages, seed=plan.seeds[0], passes=QUICK if plan.quick else FULL)
@@ -142,11 +143,15 @@ class Students:
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
 
+def _sizes(plan: Plan) -> Mapping[str, tuple[int, ...]]:
+    return SIZES if plan.as_published else {"": SIZES[""]}
+
+
 def _students(plan: Plan, split: Split, labels: SoftLabels, teacher_key: str, store: Store, stages: Stages) -> dict[str, Students]:
-    """The arms of both sizes with every label, and those of the first size without any."""
+    """The arms of each size with every label, and those of the first size without any."""
     found, parts = {}, in_parts(plan.seeds)
-    with stages.stage("students", student_schedule(split).steps * len(SIZES) * len(parts)) as advance:
-        for suffix, sizes in SIZES.items():
+    with stages.stage("students", student_schedule(split).steps * len(_sizes(plan)) * len(parts)) as advance:
+        for suffix, sizes in _sizes(plan).items():
             candidates = StudentTraining(sizes, split, labels, teacher_key, store, advance).candidates(plan.seeds)
             for arm, setting in candidates.chosen().items():
                 meaning = f"{MEANINGS[arm]} ({'-'.join(map(str, sizes))})"
@@ -207,7 +212,7 @@ def _measure(
         arms=tuple(arms),
         models=models,
         test=ClassificationTest(split.test_labels, predictions["teacher"][0]),
-        pairs=_pairs(label_rows),
+        pairs=_pairs(label_rows, _sizes(plan)),
         protocol=_protocol(plan, split, counts),
         data=described(split),
         figures=figures,
@@ -221,7 +226,7 @@ def _label_rows(split: Split, counts: tuple[int, ...]) -> tuple[LabelRow, ...]:
     return (every, *(LabelRow(count, few_label_arm(count)) for count in counts))
 
 
-def _pairs(rows: tuple[LabelRow, ...]) -> tuple[tuple[str, str, str], ...]:
+def _pairs(rows: tuple[LabelRow, ...], suffixes: Iterable[str]) -> tuple[tuple[str, str, str], ...]:
     with_labels = [  # few labels first: the first pair is the main result
         (arm, row.alone, f"Is the student {meaning}, without any label, better than a tuned one on {row.labels} labels alone?")
         for row in (*rows[1:], rows[0])
@@ -235,7 +240,7 @@ def _pairs(rows: tuple[LabelRow, ...]) -> tuple[tuple[str, str, str], ...]:
         ("soft", "argmax", "Is the student better with the teacher's probabilities than with its decisions only?"),
         ("argmax", "hard", "Is the student better with the teacher's decisions than with the true classes?"),
     )
-    within = [(f"student-{a}{suffix}", f"student-{b}{suffix}", question) for suffix in SIZES for a, b, question in questions]
+    within = [(f"student-{a}{suffix}", f"student-{b}{suffix}", question) for suffix in suffixes for a, b, question in questions]
     lost = ("student-soft", "teacher", "How much of the teacher's accuracy does the student lose?")
     return (*with_labels, *within, lost)
 

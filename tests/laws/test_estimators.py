@@ -78,5 +78,6 @@ def test_it_keeps_the_contract_of_scikit_learn(estimator, check):
 
 def test_no_public_estimator_is_left_out():
     public = {thing for thing in (getattr(tl, name) for name in tl.__all__) if isinstance(thing, type) and issubclass(thing, BaseEstimator)}
-    assert {type(estimator) for estimator in ESTIMATORS} == public
+    fitted_before = {tl.Cascade}  # of a student and a teacher that know the rows already: tests/students/test_cascade.py has its contract
+    assert {type(estimator) for estimator in ESTIMATORS} == public - fitted_before
     assert len(public) >= 9

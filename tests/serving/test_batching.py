@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -52,7 +53,8 @@ def run(batcher, work):
         finally:
             await asyncio.get_running_loop().run_in_executor(None, batcher.close)
 
-    return asyncio.run(both())
+    with ThreadPoolExecutor(1) as thread:  # the browser of other tests may have a loop in this one
+        return thread.submit(asyncio.run, both()).result()
 
 
 async def waiting(batcher, count):

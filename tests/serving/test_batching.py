@@ -202,17 +202,18 @@ def test_a_cancelled_request_leaves_the_queue(model):
 
 
 def test_a_quick_answer_needs_no_thread_and_a_slow_one_does(model):
-    threads = []
+    threads, of_loop = [], []
     answer = model.__call__
 
     def noted(asked):
-        threads.append(threading.current_thread() is threading.main_thread())
-        time.sleep(0.05 if len(asked) > 1 else 0)
+        threads.append(threading.current_thread() in of_loop)
+        time.sleep(0.6 if len(asked) > 1 else 0)
         return answer(asked)
 
-    batcher = Batcher(noted, batch_rows=4, wait_s=0.0, queue_rows=8, quick_s=0.02, observe=lambda *seen: None)
+    batcher = Batcher(noted, batch_rows=4, wait_s=0.0, queue_rows=8, quick_s=0.3, observe=lambda *seen: None)
 
     async def work():
+        of_loop.append(threading.current_thread())
         for asked in (rows(1), rows(2), rows(3, 4), rows(5), rows(6), rows(7)):
             assert (await batcher.ask(asked)).values.tolist() == (2 * asked.numbers).tolist()
 

@@ -75,11 +75,15 @@ def test_its_figures_are_tracked(distilled):
     assert tracked["cascade/agreement"] == distilled.record.cascade.agreement.value
 
 
-def test_a_column_that_has_the_name_of_the_answer_is_refused_before_the_search(tmp_path):
-    rows = X.rename(columns={"b": "deferred"})
-    teacher = RandomForestClassifier(3, random_state=0).fit(rows[:300], Y[:300])
-    with pytest.raises(BadInput, match=r"cannot be exported to \.sql \(a column is named 'deferred'"):
-        tl.distill(teacher, rows[300:], Y[300:], into=tmp_path / "run", **{**SMALL, "export": "sql"})
+@pytest.mark.parametrize("export", ["sql", None])
+def test_a_column_that_has_the_name_of_the_answer_is_refused_before_there_is_a_folder(export, tmp_path):
+    rows = X.rename(columns={"b": "deferred"}).assign(colour=np.where(X["a"] > 0, "red", "blue"))
+    teacher = tl.as_teacher(
+        lambda rows: TEACHER.predict_proba(rows[["a", "deferred"]].to_numpy()), kind="probabilities", classes=[0, 1], version="1"
+    )
+    with pytest.raises(BadInput, match="a column is named 'deferred', as is the answer that"):
+        tl.distill(teacher, rows[300:], Y[300:], into=tmp_path / "run", **{**SMALL, "export": export})
+    assert not (tmp_path / "run").exists()
 
 
 def test_its_page_says_which_rows_it_defers(distilled):

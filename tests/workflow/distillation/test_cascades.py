@@ -1,6 +1,7 @@
 """Distillations whose student leaves rows to its teacher, from rows to files."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -112,6 +113,26 @@ def test_predict_and_export_of_the_folder_know_the_threshold(distilled, tmp_path
     assert 0 < found["deferred"].sum() < 200
     assert main(["export", folder, str(tmp_path / "again.py"), "--data", rows]) == 0
     assert "It defers rows of a confidence below" in capsys.readouterr().out
+
+
+def test_evaluate_and_compare_name_the_rows_that_calibrated_the_threshold(distilled, tmp_path, capsys):
+    split = pq.read_table(distilled.folder / "split.parquet").to_pandas().query("source == 'rows'")
+    places = split.query("part == 'calibration'")["row"].to_numpy()
+    others = split.query("part == 'test'")["row"].to_numpy()
+    folder = str(distilled.folder)
+    for name, some in (("calibration.csv", places), ("test.csv", others)):
+        X[300:].iloc[some].assign(y=Y[300:][some]).to_csv(tmp_path / name, index=False)
+        for command in (["evaluate", folder], ["compare", folder, folder]):
+            capsys.readouterr()
+            with warnings.catch_warnings():
+                warnings.simplefilter("always")  # the default outside of tests
+                assert main([*command, "--data", str(tmp_path / name), "--truth", "y"]) == 0
+            said = capsys.readouterr().err
+            if name == "test.csv":
+                assert "warning" not in said
+            else:
+                assert f"272 of these rows are among those that calibrated the threshold of {folder}, below which" in said
+                assert "trained" not in said
 
 
 def test_another_teacher_is_refused(distilled):

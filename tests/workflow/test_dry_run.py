@@ -5,6 +5,7 @@ from sklearn.datasets import make_moons
 from sklearn.ensemble import RandomForestClassifier
 
 import tutelage as tl
+from tutelage.core.errors import BadInput
 from tutelage.core.stages import Stages
 from tutelage.data.rows import as_rows
 from tutelage.search.limits import Limits
@@ -35,7 +36,7 @@ def test_it_says_what_the_run_does_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     problem = Problem(Counting(), "teacher", row_set(X[100:], Y[100:]), pool=row_set(X[:50] + 1))
     plan = plan_of("binary", has_truth=True, limits=Limits(size="64kB"), **SMALL)
-    planned = dry_run(problem, plan)
+    planned = dry_run(problem, plan, Stages())
     assert list(tmp_path.iterdir()) == []
     asked_before = problem.teacher.rows
     record = distillation(problem, plan, tmp_path / "run", Stages())
@@ -54,7 +55,7 @@ def test_it_says_what_the_run_does_and_writes_nothing(tmp_path, monkeypatch):
 
 def test_recorded_answers_are_not_asked():
     problem = Problem(tl.record(TEACHER, X), "answers", row_set(X, Y))
-    planned = dry_run(problem, plan_of("binary", has_truth=True, **SMALL))
+    planned = dry_run(problem, plan_of("binary", has_truth=True, **SMALL), Stages())
     assert planned.asked == planned.seconds["teacher"] == planned.rows["more"] == 0
     assert "answers, more rows" not in planned.arms
     assert "it is not asked" in str(planned)
@@ -62,20 +63,22 @@ def test_recorded_answers_are_not_asked():
 
 def test_without_truth_there_is_no_arm_of_labels():
     problem = Problem(as_teacher(TEACHER), "teacher", row_set(X))
-    assert "labels" not in dry_run(problem, plan_of("binary", has_truth=False, **SMALL)).arms
+    assert "labels" not in dry_run(problem, plan_of("binary", has_truth=False, **SMALL), Stages()).arms
 
 
 def test_what_the_run_would_refuse_is_refused():
     problem = Problem(as_teacher(TEACHER), "teacher", row_set(X[:8], Y[:8]))
     with pytest.raises(tl.TutelageError, match="rows to train on"):
-        dry_run(problem, plan_of("binary", has_truth=True, **SMALL))
+        dry_run(problem, plan_of("binary", has_truth=True, **SMALL), Stages())
 
 
 def test_more_rows_and_trials_take_longer():
-    few = dry_run(Problem(as_teacher(TEACHER), "teacher", row_set(X, Y)), plan_of("binary", has_truth=True, **SMALL))
+    few = dry_run(Problem(as_teacher(TEACHER), "teacher", row_set(X, Y)), plan_of("binary", has_truth=True, **SMALL), Stages())
     rows, truth = np.tile(X, (20, 1)) + np.arange(8000)[:, None] * 1e-6, np.tile(Y, 20)
     many = dry_run(
-        Problem(as_teacher(TEACHER), "teacher", row_set(rows, truth)), plan_of("binary", has_truth=True, **SMALL | {"trials": 100})
+        Problem(as_teacher(TEACHER), "teacher", row_set(rows, truth)),
+        plan_of("binary", has_truth=True, **SMALL | {"trials": 100}),
+        Stages(),
     )
     assert many.seconds["search"] > 5 * few.seconds["search"]
 
@@ -92,7 +95,7 @@ def test_columns_that_the_teacher_does_not_read_are_named():
     teacher = as_teacher(RandomForestClassifier(5, random_state=0).fit(frame[["a"]][:100], Y[:100]))
     rows = row_set(frame[100:].assign(id=[f"row {place}" for place in range(300)]), Y[100:])
     asked = RowSet(rows.rows, as_rows(rows.rows[["a"]]), rows.truth)
-    planned = dry_run(Problem(teacher, "teacher", asked, asked_columns=("a",)), plan_of("binary", has_truth=True, **SMALL))
+    planned = dry_run(Problem(teacher, "teacher", asked, asked_columns=("a",)), plan_of("binary", has_truth=True, **SMALL), Stages())
     notes = " ".join(planned.notes)
     assert "the teacher was not given the columns ['b', 'id']" in notes
     assert "column 'id' is an identifier" in notes
@@ -100,7 +103,7 @@ def test_columns_that_the_teacher_does_not_read_are_named():
 
 def test_the_time_is_that_of_every_part_and_the_weights_are_said():
     problem = Problem(as_teacher(TEACHER), "teacher", row_set(X, Y, weights=np.ones(400)), class_weight={0: 1.0, 1: 5.0})
-    planned = dry_run(problem, plan_of("binary", has_truth=True, **SMALL))
+    planned = dry_run(problem, plan_of("binary", has_truth=True, **SMALL), Stages())
     parts = ["teacher", "preflight", "first look", "search", "all seeds", "transfer curve", "exports and report"]
     assert list(planned.seconds) == [*parts, "total"]
     assert all(planned.seconds[part] > 0 for part in parts[1:])  # a row more may take a teacher no time that is measured
@@ -110,7 +113,17 @@ def test_the_time_is_that_of_every_part_and_the_weights_are_said():
 def test_the_rows_of_a_cascade_are_counted(tmp_path):
     rows, truth = make_moons(800, noise=0.3, random_state=1)
     problem = Problem(as_teacher(TEACHER), "teacher", row_set(rows, truth))
-    planned = dry_run(problem, plan_of("binary", has_truth=True, cascade=0.95, **SMALL))
+    planned = dry_run(problem, plan_of("binary", has_truth=True, cascade=0.95, **SMALL), Stages())
     assert planned.rows["to calibrate on"] == 128
     assert sum(planned.rows[f"to {name} on"] for name in ("train", "validate", "calibrate", "test")) == 800
     assert "128 to calibrate on" in str(planned)
+
+
+def test_what_a_run_refuses_is_refused_before_any_student_is_tried():
+    stages = Stages()
+    for weights, message in ((None, "there are 64 rows to calibrate a cascade on"), ("balanced", "together with class_weight")):
+        problem = Problem(Counting(), "teacher", row_set(X, Y), class_weight=weights)
+        with pytest.raises(BadInput, match=message):
+            dry_run(problem, plan_of("binary", has_truth=True, cascade=0.99, **SMALL), stages)
+        assert problem.teacher.rows == 0
+    assert list(stages.seconds) == ["split"]

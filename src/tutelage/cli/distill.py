@@ -174,8 +174,7 @@ def distill(
         cascade=cascade,
     )
     if only_plan:
-        with stages.stage("try the students"):
-            planned = dry_run(problem, plan)
+        planned = dry_run(problem, plan, stages)
         echo(dumps({"schema": 1, **asdict(planned)}) if as_json else as_options(str(planned)), nl=not as_json)
         return
     try:

@@ -44,7 +44,7 @@ class Guarantee:
         rows: number of calibration rows.
         answered: number of those that the student answers.
         wrong: number of wrong answers, of the `of` that were tested.
-        of: number of answers that were tested: all, or those of the student to all rows but every tenth, which says where tests begin.
+        of: number of answers that were tested: all, or those of the student to all rows but a tenth, which says where tests begin.
         teacher: fingerprint of the teacher.
     """
 

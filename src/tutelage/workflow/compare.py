@@ -24,7 +24,14 @@ from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired
 from tutelage.students.columns import check_scale
 from tutelage.students.saved.save_load import load_student
 from tutelage.students.saved.trained_folder import read_trained, student_file
-from tutelage.workflow.evaluate import places_with_truth, rows_trained_on, some_rows, some_truth, warn_of_class_weights
+from tutelage.workflow.evaluate import (
+    places_with_truth,
+    rows_trained_on,
+    some_rows,
+    some_truth,
+    warn_of_calibration_rows,
+    warn_of_class_weights,
+)
 from tutelage.workflow.open_answers import ColumnTeacher, columns_known_to, in_columns_of
 
 
@@ -74,8 +81,8 @@ def compare_folders(
         BadInput: nothing to measure against, or no such figure. LabelMismatch: students of other tasks or classes.
 
     Warns:
-        UserWarning: some of the rows were used to train or to choose one of the students, or it was trained with weights of classes; rows
-            without ground truth are left out.
+        UserWarning: some of the rows were used to train or to choose one of the students, or calibrated its threshold; its classes had
+            weights; rows without ground truth are left out.
     """
     first, second = a.students[0], b.students[0]
     if (first.task, sorted(map(str, first.labels))) != (second.task, sorted(map(str, second.labels))):
@@ -150,7 +157,9 @@ def _scores(
 def _warn_of_rows_trained_on(one: Trained, file: TableFile, places: NDArray[np.intp] | None) -> None:
     columns = one.students[0].columns
     rows = file.rows_of(columns if columns and set(columns) <= set(file.columns) else file.features)
-    known = rows_trained_on(one.record, some_rows(rows, places), one.folder)
+    as_read = some_rows(rows, places)
+    known = rows_trained_on(one.record, as_read, one.folder)
+    warn_of_calibration_rows(one.record, as_read, one.folder)
     if known:
         warnings.warn(
             f"{known:,} of these rows were used to train or to choose the students of {one.folder}; figures on other rows will be worse.",

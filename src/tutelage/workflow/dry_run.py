@@ -14,12 +14,14 @@ from tutelage.checks.answers import determinism
 from tutelage.checks.preflight import asks_made_rows
 from tutelage.core.arrays import Floats
 from tutelage.core.environment import PACKAGES, environment
+from tutelage.core.stages import Stages
 from tutelage.search.families import ROW_VISITS, Family
 from tutelage.softlabels.querying import query
 from tutelage.workflow.distillation.evidence.curve import SEEDS as CURVE_SEEDS
 from tutelage.workflow.distillation.evidence.curve import SHARES
 from tutelage.workflow.distillation.evidence.every_seed import CONTROLS
 from tutelage.workflow.distillation.given.answered import more_rows
+from tutelage.workflow.distillation.given.calibration import check_cascade
 from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.part import Part, part_of
 from tutelage.workflow.distillation.given.problem import Problem
@@ -96,13 +98,27 @@ class DryRun:
         return "\n".join([*(f"{name:<10}{text}" for name, text in lines), "Nothing was written; leave --dry-run out to start."])
 
 
-def dry_run(problem: Problem, plan: Plan) -> DryRun:
+def dry_run(problem: Problem, plan: Plan, stages: Stages) -> DryRun:
     """What `distill` would do with a problem and a plan. The teacher is asked a few rows, and each student is fitted to a few.
+
+    Args:
+        problem: teacher and rows.
+        plan: how.
+        stages: measures and displays each stage.
 
     Raises:
         BadInput: as the run itself would.
     """
-    found = split(problem, seed=plan.seed, cascade=plan.cascade)
+    if plan.cascade is not None:
+        check_cascade(problem, plan.exports)
+    with stages.stage("split"):
+        found = split(problem, seed=plan.seed, cascade=plan.cascade)
+    with stages.stage("try the students"):
+        return _planned(problem, plan, found)
+
+
+def _planned(problem: Problem, plan: Plan, found: Split) -> DryRun:
+    """The plan, once it is known which rows are for what."""
     train, validation = parts_of(problem, found, seed=plan.seed)
     more, are = more_rows(problem, found)
     every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=f"{more:,} {are}" if more else "")

@@ -98,12 +98,38 @@ def rows_trained_on(record: Mapping[str, Any], rows: Rows, folder: Path | None =
         folder: of the student; a distillation stores there which rows were for what.
     """
     if folder is not None and (folder / SPLIT).is_file():
-        table = pq.read_table(folder / SPLIT, columns=["part", "name"])
-        learnt = np.isin(table.column("part").to_numpy().astype(str), record["trained_on"])
-        known = table.column("name").to_numpy()[learnt]
-        return int(np.isin(row_names(rows.part(0, rows.count)), known).sum())
+        return _rows_of_parts(folder, record["trained_on"], rows)
     same = record["data"]["rows"] == rows.count and data_name(rows) == record["data"]["data"]
     return rows.count if same else 0
+
+
+def _rows_of_parts(folder: Path, parts: Sequence[str], rows: Rows) -> int:
+    """How many of some rows equal one of these parts of the rows of a distillation."""
+    table = pq.read_table(folder / SPLIT, columns=["part", "name"])
+    known = table.column("name").to_numpy()[np.isin(table.column("part").to_numpy().astype(str), parts)]
+    return int(np.isin(row_names(rows.part(0, rows.count)), known).sum())
+
+
+def warn_of_calibration_rows(record: Mapping[str, Any], rows: Rows, folder: Path | None) -> None:
+    """Warn of rows on which the threshold of a cascade was calibrated.
+
+    Args:
+        record: from `open_trained`.
+        rows: as the student reads them.
+        folder: of the student; a distillation stores there which rows were for what.
+
+    Warns:
+        UserWarning: there are some.
+    """
+    if folder is None or record.get("cascade") is None or not (folder / SPLIT).is_file():
+        return
+    known = _rows_of_parts(folder, [CALIBRATION], rows)
+    if known:
+        warnings.warn(
+            f"{known:,} of these rows are among those that calibrated the threshold of {folder}, below which rows are left to the teacher: "
+            "how often the student defers here, and is right where it does not, is no independent check of the rate that is guaranteed.",
+            stacklevel=3,
+        )
 
 
 def places_with_truth(file: TableFile, classes: Sequence[Any]) -> NDArray[np.intp] | None:
@@ -185,7 +211,8 @@ def measure(
         as `evaluate`.
 
     Warns:
-        UserWarning: the student was trained on some of the rows, or with weights of classes; rows without ground truth are left out.
+        UserWarning: some of the rows trained the student or calibrated its threshold; its classes had weights; rows without ground truth
+            are left out.
     """
     if file.columns:
         require("pandas")  # columns are found by name
@@ -199,10 +226,12 @@ def measure(
     if not file.columns:
         check_scale(student.student_, rows.part(0, rows.count), str(file.path))
     read = student.columns if set(student.columns) <= set(file.columns) else ()
-    known = rows_trained_on(record, some_rows(file.rows_of(read or file.features), places), folder)
+    as_read = some_rows(file.rows_of(read or file.features), places)
+    known = rows_trained_on(record, as_read, folder)
     if known:
         which = "these are the rows" if known == rows.count else f"{known:,} of these rows are among those"
         warnings.warn(f"{which} on which the student was trained; figures on other rows will be worse.", stacklevel=2)
+    warn_of_calibration_rows(record, as_read, folder)
     warn_of_class_weights(record)
     size = record["file"]["size_bytes"]
     weights = file.weights()

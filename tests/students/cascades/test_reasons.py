@@ -18,7 +18,7 @@ def test_too_few_rows_and_too_weak_a_student_are_told_apart():
     weak = of_student_alone(Chosen(np.inf, 299, 0, 0, 299), 0.99, 0.05, "teacher", "all")
     assert weak.startswith("at no confidence is it shown that the student agrees with the teacher often enough for a rate of 0.99")
     own = of_student_alone(Chosen(np.inf, 299, 0, 0, 0), 0.99, 0.05, "truth", "student")
-    assert "that takes 333 rows" in own  # every tenth is set apart
+    assert "that takes 333 rows" in own  # a tenth is set apart
     assert "the student is right often enough" in of_student_alone(Chosen(np.inf, 600, 0, 0, 0), 0.99, 0.05, "truth", "student")
 
 

@@ -1,6 +1,7 @@
 """Distillations whose student leaves rows to its teacher, from rows to files."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -75,11 +76,15 @@ def test_its_figures_are_tracked(distilled):
     assert tracked["cascade/agreement"] == distilled.record.cascade.agreement.value
 
 
-def test_a_column_that_has_the_name_of_the_answer_is_refused_before_the_search(tmp_path):
-    rows = X.rename(columns={"b": "deferred"})
-    teacher = RandomForestClassifier(3, random_state=0).fit(rows[:300], Y[:300])
-    with pytest.raises(BadInput, match=r"cannot be exported to \.sql \(a column is named 'deferred'"):
-        tl.distill(teacher, rows[300:], Y[300:], into=tmp_path / "run", **{**SMALL, "export": "sql"})
+@pytest.mark.parametrize("export", ["sql", None])
+def test_a_column_that_has_the_name_of_the_answer_is_refused_before_there_is_a_folder(export, tmp_path):
+    rows = X.rename(columns={"b": "deferred"}).assign(colour=np.where(X["a"] > 0, "red", "blue"))
+    teacher = tl.as_teacher(
+        lambda rows: TEACHER.predict_proba(rows[["a", "deferred"]].to_numpy()), kind="probabilities", classes=[0, 1], version="1"
+    )
+    with pytest.raises(BadInput, match="a column is named 'deferred', as is the answer that"):
+        tl.distill(teacher, rows[300:], Y[300:], into=tmp_path / "run", **{**SMALL, "export": export})
+    assert not (tmp_path / "run").exists()
 
 
 def test_its_page_says_which_rows_it_defers(distilled):
@@ -108,6 +113,26 @@ def test_predict_and_export_of_the_folder_know_the_threshold(distilled, tmp_path
     assert 0 < found["deferred"].sum() < 200
     assert main(["export", folder, str(tmp_path / "again.py"), "--data", rows]) == 0
     assert "It defers rows of a confidence below" in capsys.readouterr().out
+
+
+def test_evaluate_and_compare_name_the_rows_that_calibrated_the_threshold(distilled, tmp_path, capsys):
+    split = pq.read_table(distilled.folder / "split.parquet").to_pandas().query("source == 'rows'")
+    places = split.query("part == 'calibration'")["row"].to_numpy()
+    others = split.query("part == 'test'")["row"].to_numpy()
+    folder = str(distilled.folder)
+    for name, some in (("calibration.csv", places), ("test.csv", others)):
+        X[300:].iloc[some].assign(y=Y[300:][some]).to_csv(tmp_path / name, index=False)
+        for command in (["evaluate", folder], ["compare", folder, folder]):
+            capsys.readouterr()
+            with warnings.catch_warnings():
+                warnings.simplefilter("always")  # the default outside of tests
+                assert main([*command, "--data", str(tmp_path / name), "--truth", "y"]) == 0
+            said = capsys.readouterr().err
+            if name == "test.csv":
+                assert "warning" not in said
+            else:
+                assert f"272 of these rows are among those that calibrated the threshold of {folder}, below which" in said
+                assert "trained" not in said
 
 
 def test_another_teacher_is_refused(distilled):

@@ -18,7 +18,9 @@ STEPS = 2000
 LEAST = 1e-9
 """The thresholds that are tested are fixed before any row is seen: 1 - threshold grows from LEAST to 1 in equal ratios."""
 EVERY, STARTS = 10, (0.5, 0.75)
-"""Every tenth row only says where to begin testing the student's own answers: at these shares of what it seems able to answer."""
+"""One row in ten only says where to begin testing the student's own answers: at these shares of what it seems able to answer."""
+DRAW = 0
+"""Seed by which those rows are drawn: not by their places, as rows may come in turn from several sources."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Chosen:
         rows: number of calibration rows.
         answered: number of those that the student answers.
         wrong: number of wrong answers, among those that were tested.
-        of: number of answers that were tested: of all rows, or of those of the student without every tenth.
+        of: number of answers that were tested: of all rows, or of those of the student without the tenth set apart.
     """
 
     threshold: float
@@ -62,7 +64,7 @@ def learn_then_test(
     whose rate lies below the target is at most `delta`, whatever the confidences are worth.
 
     Over all answers the tests begin where the student answers nothing. Over its own answers they would end there at once, since hardly
-    any row lies above the highest thresholds; so every tenth row is set apart, to say where to begin.
+    any row lies above the highest thresholds; so a tenth of the rows, drawn by their number alone, is set apart to say where to begin.
 
     Args:
         confidence: (rows,) of the student, in [0, 1].
@@ -82,7 +84,7 @@ def learn_then_test(
     used = np.ones(len(confidence), dtype=bool)
     starts = [0]
     if over == "student":
-        used[::EVERY] = False
+        used[np.random.default_rng(DRAW).permutation(len(used))[::EVERY]] = False
         starts = _starts(tested, confidence[~used], student_wrong[~used], int(used.sum()), target=target, delta=delta)
     order = np.flatnonzero(used)[np.argsort(-confidence[used], kind="stable")]
     count = np.searchsorted(-confidence[order], -tested, side="right")  # tested rows of at least each threshold
@@ -160,7 +162,7 @@ def least_rows(target: float, delta: float, over: Over) -> int:
     Args:
         target: the rate of right answers.
         delta: the probability that the rate may be lower.
-        over: of which answers; for those of the student, every tenth row is set apart.
+        over: of which answers; for those of the student, a tenth of the rows is set apart.
 
     Example:
         >>> least_rows(0.99, 0.05, "all"), least_rows(0.99, 0.05, "student")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tutelage.report.distillation.records import CascadePoint, CascadeResult, DistillationRecord, Rate
-from tutelage.report.distillation.words import how_far, percent
+from tutelage.report.distillation.words import bounds, fallen_short, how_far, percent
 from tutelage.report.svg import NARROW, Drawing, Scale, axes, both
 from tutelage.report.words import microseconds
 
@@ -41,7 +41,7 @@ def cascade_of(record: DistillationRecord) -> CascadeView | None:
     bill = []
     for name, latency in latencies.items():
         right = found.accuracy.get("cascade" if name == "both" else name)
-        cells = ("-" if latency is None else microseconds(latency), *([_rate(right)] if right is not None else []))
+        cells = (_latency(latency, predicted=name == "both"), *([_rate(right)] if right is not None else []))
         bill.append((f"the {name} alone" if name != "both" else "both together", cells))
     targets = [(_cells(one), one.target == found.guarantee["target"]) for one in found.targets]
     return CascadeView(_guarantee(found), _tested(record, found), targets, bill, tuple(heads))
@@ -56,27 +56,38 @@ def _guarantee(found: CascadeResult) -> str:
             "threshold."
         )
     which = f"rows of a confidence of at least {threshold_text(said['threshold'])}, and leaves the others to the teacher"
+    units = "calibration rows"
+    over, like = "", "rows like those"
+    if found.over_groups:
+        units = "calibration rows, one of each group,"
+        over, like = " It is a rate over groups, in which each counts once, not over rows.", "groups like those"
     return (
         f"The student answers {which if said['threshold'] else 'every row, and leaves none to the teacher'}. With "
-        f"probability {sure}, at least {rate} of all answers are then the teacher's, proven on {said['rows']:,} calibration rows that "
+        f"probability {sure}, at least {rate} of all answers are then the teacher's, proven on {said['rows']:,} {units} that "
         f"trained and chose nothing ({said['answered']:,} answered by the student, {said['wrong']:,} of them otherwise than by the "
-        "teacher). It holds for rows like those, and not for rows that come from elsewhere."
+        f"teacher).{over} It holds for {like}, and not for rows that come from elsewhere."
     )
 
 
 def _tested(record: DistillationRecord, found: CascadeResult) -> str:
     if not found.attained:
         return ""
-    latency = "" if found.blended_us is None else f" A row takes {microseconds(found.blended_us)} on average."
-    return (
+    latency = [] if found.blended_us is None else [f"A row takes about {microseconds(found.blended_us)} on average, predicted."]
+    said = (
         f"On the {record.rows['test']:,} test rows the student (first seed) answers {_rate(found.coverage)}, and {_rate(found.agreement)} "
-        f"of all answers are the teacher's.{latency}"
+        "of all answers are the teacher's."
     )
+    return " ".join([said, *fallen_short(found), *latency])
+
+
+def _latency(latency: float | None, *, predicted: bool) -> str:
+    """A latency of one row, measured or predicted."""
+    return "-" if latency is None else f"about {microseconds(latency)}, predicted" if predicted else microseconds(latency)
 
 
 def _rate(rate: Rate) -> str:
     """A share of the test rows with its interval."""
-    return f"{percent(rate.value)} ({100 * rate.interval.low:.1f} to {100 * rate.interval.high:.1f})"
+    return f"{percent(rate.value)} ({bounds(rate.interval)})"
 
 
 def threshold_text(threshold: float) -> str:

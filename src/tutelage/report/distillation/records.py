@@ -95,7 +95,7 @@ class CascadePoint:
         coverage: the share of the rows that it answers.
         agreement: the share of all answers, of student and teacher, that are the teacher's.
         own_agreement: the same of the student's own answers; None if there are none.
-        latency_us: of one row, on average; None if it is not known.
+        latency_us: of one row, on average, as predicted; None if it is not known.
         target: the agreement that calibration guarantees at this threshold; None for a threshold that was not calibrated.
     """
 
@@ -116,9 +116,11 @@ class CascadeResult:
         coverage: the share of the test rows that the student answers.
         agreement: the share of all answers that are the teacher's.
         accuracy: the share that is right of the "cascade", the "student" and the "teacher"; empty if the truth is not known.
-        student_us, teacher_us, blended_us: median latency of one row of each alone, and the mean of both together; None if not known.
+        student_us, teacher_us, blended_us: median latency of one row of each alone, and the mean of both together, predicted from these
+            medians and the coverage; None if not known.
         targets: the same student at other rates; each is guaranteed for itself, not all at once.
         curve: at every share of the rows that the student may answer, from few to all.
+        over_groups: whether the guaranteed rate is one over groups, each of which had one calibration row; the other rates are over rows.
     """
 
     guarantee: Mapping[str, Any]
@@ -130,6 +132,7 @@ class CascadeResult:
     blended_us: float | None
     targets: tuple[CascadePoint, ...]
     curve: tuple[CascadePoint, ...]
+    over_groups: bool = False
 
     @property
     def attained(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tutelage.core.records import Comparison
+from tutelage.core.records import Comparison, Interval
 from tutelage.report.distillation.limits import exceeded
 from tutelage.report.distillation.records import LABELS, PLAIN, TEACHER, ArmResult, CascadeResult, DistillationRecord
 from tutelage.report.words import heading, kilobytes, microseconds
@@ -10,6 +10,10 @@ from tutelage.report.words import heading, kilobytes, microseconds
 SHARES = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
 FEWEST_SEEDS = 3
 """Seeds from which on a run says how small a difference it would have found."""
+CLOSE_TO_ALL = 0.985
+"""From this share on per cents have two decimals, so that what lies just below 99 % is not shown as 99 %."""
+MOST_DIGITS = 12
+"""Of a share in per cent: more are noise of arithmetic."""
 FIGURES = {
     "accuracy": "accuracy",
     "agreement": "agreement with the teacher",
@@ -182,11 +186,26 @@ def _about_cascade(record: DistillationRecord) -> list[str]:
     rate = percent(found.guarantee["target"])
     if not found.attained:
         return [f"No student may answer on its own at {rate}: {how_far(found)}."]
+    over = ", as a rate over groups," if found.over_groups else ""
     return [
         f"With the teacher for the rows that it is unsure of, it answers {percent(found.coverage.value)} of the test rows itself, and "
-        f"{percent(found.agreement.value)} of all answers are the teacher's (95 %: {100 * found.agreement.interval.low:.1f} to "
-        f"{100 * found.agreement.interval.high:.1f}); {rate} are guaranteed with probability {percent(1 - found.guarantee['delta'])}."
+        f"{percent(found.agreement.value)} of all answers are the teacher's (95 %: {bounds(found.agreement.interval)}); {rate} are "
+        f"guaranteed{over} with probability {percent(1 - found.guarantee['delta'])}.",
+        *fallen_short(found),
     ]
+
+
+def fallen_short(found: CascadeResult) -> list[str]:
+    """What is to be said of test rows whose whole interval lies below the rate that was guaranteed."""
+    target, interval = found.guarantee["target"], found.agreement.interval
+    if not found.attained or interval.high >= target:
+        return []
+    why = (
+        "the guarantee is one over groups, and this is a share of rows"
+        if found.over_groups
+        else "they may differ from those of calibration"
+    )
+    return [f"The whole interval on the test rows lies below the rate of {percent(target)}: {why}. Find out why before you rely on it."]
 
 
 def how_far(found: CascadeResult) -> str:
@@ -199,11 +218,26 @@ def how_far(found: CascadeResult) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in per cent, with a digit more where it is close to all.
+    """A share in per cent, with more digits where it is close to all; none below all is shown as 100 %, and none above 0 as 0 %.
 
     Example:
-        >>> percent(0.5), percent(0.99), percent(0.9995)
-        ('50 %', '99 %', '99.95 %')
+        >>> percent(0.5), percent(0.99), percent(0.9995), percent(0.99996), percent(0.0004)
+        ('50 %', '99 %', '99.95 %', '99.996 %', '0.04 %')
     """
-    digits = 1 if share < 0.99 else 2
-    return f"{round(100 * share, digits):g} %"
+    digits = digits_of(share)
+    text = f"{100 * share:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.')} %"
+
+
+def digits_of(share: float) -> int:
+    """Decimals of a share in per cent: one, two where it is close to all, and more where it would be taken for all or nothing."""
+    digits = 1 if share < CLOSE_TO_ALL else 2
+    while 0 < share < 1 and digits < MOST_DIGITS and f"{100 * share:.{digits}f}" in (f"{0:.{digits}f}", f"{100:.{digits}f}"):
+        digits += 1
+    return digits
+
+
+def bounds(interval: Interval) -> str:
+    """The ends of an interval of a share, in per cent."""
+    ends = (interval.low, interval.high)
+    return " to ".join(f"{100 * end:.{1 if end in (0, 1) else digits_of(end)}f}" for end in ends)

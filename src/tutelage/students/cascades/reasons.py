@@ -39,13 +39,24 @@ def warn_of_repeats(rows: Rows) -> None:
     Warns:
         UserWarning: more than `REPEATED` of them do.
     """
-    repeats = rows.count - len(np.unique(row_names(rows.part(0, rows.count))))
-    if repeats > REPEATED * rows.count:
-        warnings.warn(
-            f"{repeats:,} of {rows.count:,} calibration rows repeat others. The guarantee counts each as a draw of its own; leave copies "
-            "out, unless rows to come repeat as often.",
-            stacklevel=3,
-        )
+    said = repeats_of(rows.count - len(np.unique(row_names(rows.part(0, rows.count)))), rows.count)
+    if said:
+        warnings.warn(said, stacklevel=3)
+
+
+def repeats_of(repeats: int, rows: int) -> str:
+    """What is said of calibration rows that repeat others, or "" of so few that it does not matter.
+
+    Args:
+        repeats: number of rows that repeat another.
+        rows: number of calibration rows.
+    """
+    if repeats <= REPEATED * rows:
+        return ""
+    return (
+        f"{repeats:,} of {rows:,} calibration rows repeat others. The guarantee counts each as a draw of its own; leave copies out, unless "
+        "rows to come repeat as often."
+    )
 
 
 def of_student_alone(found: Chosen, target: float, delta: float, against: str, over: Over) -> str:

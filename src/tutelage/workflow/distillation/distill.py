@@ -188,9 +188,9 @@ def distill(
         show_rows: show the rows on which student and teacher disagree most in the report, and some to try the student on; otherwise it
             holds no row.
         cascade: such as 0.99, for a student that leaves the rows it is unsure of to the teacher: with probability 95 %, at least this
-            share of all answers are the teacher's. A fifth of the rows that are not tested on is held back to calibrate from which
-            confidence on the student answers; the student is chosen by the latency of both together, and its files say which rows it
-            defers. See `Cascade`.
+            share of all answers are the teacher's, with groups as a rate over groups. A fifth of the rows that are not tested on is held
+            back to calibrate from which confidence on the student answers; the student is chosen by the latency of both together, and its
+            files say which rows it defers. See `Cascade`.
         into: the folder; a run that was stopped there goes on. By default a new one among the temporary files, which stays there.
 
     Returns:

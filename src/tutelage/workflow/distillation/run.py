@@ -15,7 +15,7 @@ from tutelage.checks.findings import Finding, Preflight
 from tutelage.checks.preflight import preflight
 from tutelage.core.environment import environment
 from tutelage.core.errors import TutelageError, require_extras
-from tutelage.core.records import Export
+from tutelage.core.records import Export, Latency
 from tutelage.core.stages import Stages
 from tutelage.exporters.export import export
 from tutelage.exporters.subject.threshold import with_threshold
@@ -32,6 +32,7 @@ from tutelage.workflow.distillation.evidence.finals import Finalists, Finals
 from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
 from tutelage.workflow.distillation.folder import PREFLIGHT, RunFolder
 from tutelage.workflow.distillation.given.answered import answered_rows, check_recorded
+from tutelage.workflow.distillation.given.calibration import check_cascade
 from tutelage.workflow.distillation.given.part import Against, Part
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split, split
@@ -71,6 +72,8 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
     require_extras(("distill", "report"))
     folder = RunFolder(into)
     folder.check()
+    if plan.cascade is not None:
+        check_cascade(problem, plan.exports)
     check_recorded(problem)
     with stages.stage("split"):
         drawn = split(problem, seed=plan.seed, cascade=plan.cascade)  # too few rows are refused before there is a folder
@@ -126,7 +129,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     with stages.stage("measure the teacher"):
         cost = teacher_cost(problem.teacher, problem.given.asked, folder)
     full = rows.of_seed(0)
-    beside = None if plan.cascade is None else Beside(problem.form, plan.cascade, problem.teacher.fingerprint, cost.alone)
+    beside = _beside(problem, plan, cost.alone)
     shipped, reason = _chosen([one for one in every if one.arm.tuned and one.trial.student in allowed], judge, full.validation, beside)
     cascade = None if beside is None else measured_cascade(shipped, answered, tested, beside)
     looks = with_this_look(folder, looks, seeds=plan.seeds)
@@ -153,6 +156,13 @@ def _judge(problem: Problem, plan: Plan) -> Judge:
     """By what students are judged; the files of a cascade have a threshold."""
     against: Against = "truth" if problem.has_truth else "teacher"
     return Judge(plan.metric, against, plan.limits, plan.exports[0], None if plan.cascade is None else problem.teacher.fingerprint)
+
+
+def _beside(problem: Problem, plan: Plan, latency: Latency | None) -> Beside | None:
+    """The teacher of a cascade; None if there is to be none."""
+    if plan.cascade is None:
+        return None
+    return Beside(problem.form, plan.cascade, problem.teacher.fingerprint, latency, over_groups=problem.given.groups is not None)
 
 
 def _chosen(candidates: Sequence[Finalists], judge: Judge, validation: Part, beside: Beside | None) -> tuple[Finalists, str]:

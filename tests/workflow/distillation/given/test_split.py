@@ -1,11 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.datasets import make_moons
 from sklearn.linear_model import LogisticRegression
 
 from tutelage.core.errors import BadInput
+from tutelage.evaluation.deployed.risk_control import learn_then_test
 from tutelage.teachers.adapt import as_teacher
+from tutelage.workflow.distillation.given.calibration import DELTA
 from tutelage.workflow.distillation.given.problem import Problem, moments, row_set
 from tutelage.workflow.distillation.given.split import not_validated, parts_of, split
 
@@ -244,7 +247,7 @@ def test_rows_to_calibrate_a_cascade_are_held_back_after_the_test_rows():
     assert found.removed["equal to a calibration row"] == 0
 
 
-def test_rows_equal_to_a_calibration_row_are_not_trained_on_and_count_once():
+def test_rows_equal_to_a_calibration_row_are_not_trained_on_and_repeats_of_it_count():
     rows, truth = make_moons(1200, noise=0.3, random_state=1)
     given = problem(row_set(np.vstack([rows, rows[:400]]), np.r_[truth, truth[:400]]), pool=row_set(np.vstack([rows, rows + 9])))
     found = split(given, seed=0, cascade=0.95)
@@ -253,8 +256,46 @@ def test_rows_equal_to_a_calibration_row_are_not_trained_on_and_count_once():
     assert not set(given.names["pool"][found.pool]) & set(names[found.calibration])
     assert found.removed["equal to a calibration row"] > 0
     assert found.removed["of the pool, equal to a calibration row or in its group"] > 0
-    assert len(set(names[found.independent])) == len(found.independent) < len(found.calibration)
-    assert any("of equal rows, on one" in note for note in found.notes)
+    np.testing.assert_array_equal(found.independent, found.calibration)
+    assert set(names[found.calibration]) & set(names[found.test])
+    assert any("calibration rows repeat others" in note for note in found.notes)
+
+
+def test_a_frequent_row_is_calibrated_on_as_often_as_it_comes_and_not_trained_on():
+    rows = np.random.default_rng(0).uniform(-3, 3, (1600, 2))
+    rows[:400] = [0.5, -1.0]
+    given = problem(row_set(rows, np.arange(1600) % 2))
+    found = split(given, seed=0, cascade=0.95)
+    assert np.mean(found.calibration < 400) == pytest.approx(0.25, abs=0.07)
+    assert not (found.development < 400).any()
+
+
+def test_splits_of_rows_that_repeat_keep_the_rate_that_is_guaranteed():
+    """A quarter of the rows are one of twenty, of which the student gets six wrong; of the others it gets one in fifty wrong."""
+    below, splits, target = 0, 200, 0.95
+    for seed in range(splits):
+        random = np.random.default_rng(seed)
+        often = np.column_stack([random.uniform(0, 1, 20), random.permutation(20) >= 6])
+        rows = random.uniform(0, 1, (2000, 2))
+        rows[:, 1] = rows[:, 1] + (random.random(2000) < 0.98)  # below 1 where the student is wrong
+        repeated = random.random(2000) < 0.25
+        rows[repeated] = often[random.integers(20, size=repeated.sum())]
+        found = split(problem(row_set(rows)), seed=seed, cascade=target)
+        sure, wrong = rows[found.independent, 0], rows[found.independent, 1] < 1
+        threshold = learn_then_test(sure, wrong, None, target=target, delta=DELTA, over="all").threshold
+        of_often = np.mean((often[:, 0] >= threshold) & (often[:, 1] < 1))
+        below += 0.25 * of_often + 0.75 * 0.02 * min(max(1 - threshold, 0), 1) > 1 - target
+    assert below <= stats.binom.ppf(0.9999, splits, DELTA)
+
+
+def test_calibration_rows_stay_where_test_rows_that_are_given_equal_them_or_are_of_their_groups():
+    groups = np.arange(2000) // 4
+    rows, truth = make_moons(2000, noise=0.3, random_state=1)
+    given = problem(row_set(rows, truth, groups=groups), test=row_set(rows[:400], truth[:400], groups=groups[:400]))
+    found = split(given, seed=0, cascade=0.9)
+    assert len(found.independent) == 100
+    assert (found.calibration < 400).any()
+    assert not (found.development < 400).any()
 
 
 def test_a_cascade_is_calibrated_on_one_row_of_each_group():
@@ -274,16 +315,15 @@ def test_with_times_the_calibration_rows_are_the_latest_before_the_test_rows():
 
 
 def test_calibration_rows_that_can_prove_nothing_are_refused_before_any_work():
-    with pytest.raises(BadInput, match=r"there are 320 rows to calibrate a cascade on; 99\.5 % can be guaranteed from 598 on\."):
+    with pytest.raises(BadInput) as refused:
         split(many(), seed=0, cascade=0.995)
+    assert str(refused.value) == (
+        "there are 320 rows to calibrate a cascade on; 99.5 % can be guaranteed from 598 on. They are 20% of those that are not tested on. "
+        "Pass more rows, or a lower rate."
+    )
     assert len(split(many(), seed=0, cascade=0.99).independent) == 320  # from 299 on
-
-
-def test_a_cascade_with_weights_of_classes_is_refused():
-    given = many()
-    weighted = Problem(TEACHER, "a teacher", given.given, class_weight="balanced")
-    with pytest.raises(BadInput, match="cascade is given together with class_weight"):
-        split(weighted, seed=0, cascade=0.95)
+    with pytest.raises(BadInput, match=r"there are 80 groups to calibrate .*, one row of each group\. Pass rows of more groups"):
+        split(many(groups=np.arange(2000) // 4), seed=0, cascade=0.99)
 
 
 def test_rates_count_rows_alike_and_a_teacher_that_knows_them_is_named():

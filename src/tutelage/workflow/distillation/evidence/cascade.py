@@ -14,13 +14,14 @@ from tutelage.core.records import Interval, Latency
 from tutelage.evaluation.deployed.risk_control import coverage_curve, learn_then_test
 from tutelage.evaluation.intervals import proportion_interval
 from tutelage.report.distillation.records import KINDS, TEACHER, CascadePoint, CascadeResult, Rate
+from tutelage.report.distillation.words import percent
 from tutelage.report.words import microseconds
 from tutelage.students.cascade import Guarantee
 from tutelage.workflow.distillation.evidence.conclusion import Tested
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.given.answered import Answered
+from tutelage.workflow.distillation.given.calibration import DELTA
 from tutelage.workflow.distillation.given.part import Part
-from tutelage.workflow.distillation.given.split import DELTA
 
 TARGETS = (0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """Rates at which the report says what the student would answer, besides the one that was asked for."""
@@ -35,12 +36,14 @@ class Beside:
         target: the rate of answers that are to be the teacher's.
         fingerprint: of the teacher.
         latency: of one row; None if it is not known.
+        over_groups: whether each calibration row stands for its group.
     """
 
     form: AnswerForm
     target: float
     fingerprint: str
     latency: Latency | None
+    over_groups: bool = False
 
     def calibrated(self, answers: Floats, part: Part, target: float | None = None) -> Guarantee:
         """The threshold from which on a student may answer, by rows that it neither learnt from nor was chosen by.
@@ -120,10 +123,13 @@ def choose_for_cascade(every: Sequence[Finalists], validation: Part, beside: Bes
     blended, uncovered, best = min(found, key=lambda each: each[:2])
     if not uncovered:
         return None
-    share = f"it answers {-100 * uncovered:.1f} % of the validation rows itself at a rate of {100 * beside.target:g} %"
+    share = f"it answers {percent(-uncovered)} of the validation rows itself at a rate of {percent(beside.target)}"
     if np.isinf(blended):
         return best, f"{share}, the most of all students of the teacher"
-    return best, f"{share}, so that a row takes {microseconds(blended)} on average, the least of all students of the teacher"
+    return (
+        best,
+        f"{share}, so that a row takes about {microseconds(blended)} on average, predicted, the least of all students of the teacher",
+    )
 
 
 def measured_cascade(shipped: Finalists, answered: Answered, tested: Tested, beside: Beside) -> CascadeResult:
@@ -161,6 +167,7 @@ def measured_cascade(shipped: Finalists, answered: Answered, tested: Tested, bes
         blended_us=at.latency_us,
         targets=tuple(point(beside.calibrated(calibrating, calibration, target).threshold, target) for target in targets),
         curve=tuple(point(threshold) for threshold, _, _ in coverage_curve(confidence, wrong)),
+        over_groups=beside.over_groups,
     )
 
 

@@ -12,17 +12,13 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.data.row_names import Names
-from tutelage.evaluation.deployed.risk_control import least_rows
+from tutelage.workflow.distillation.given.calibration import CALIBRATION_SHARE, calibration_notes, check_calibration, independent
 from tutelage.workflow.distillation.given.class_weights import class_weights_of, row_weights
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 
 TEST_SHARE = 0.2
-CALIBRATION_SHARE = 0.2
-"""Of the rows that are not tested on, where there is to be a cascade."""
 VALIDATION_SHARE = 0.2
 """Of the rows that are neither tested nor calibrated on."""
-DELTA = 0.05
-"""The probability that the rate which a cascade guarantees does not hold, over draws of the calibration rows."""
 TIMED_SHARE = 0.8
 """Of the rows before the validation rows, where times order them: each seed trains on its own draw, as random splits give it."""
 FEWEST = 20
@@ -45,7 +41,7 @@ class Split:
         development: places among the given rows that are trained and validated on.
         test: places among the given rows, or among the test rows if there are any.
         calibration: places among the given rows that are held back to calibrate the threshold of a cascade; none without one.
-        independent: those of them that the threshold is calibrated on: one of each group, and of rows that are equal.
+        independent: those of them that the threshold is calibrated on: all, or one of each group.
         pool: places among the rows of the pool.
         removed: rows left out of training and validation, and why, as counts.
         repeated: number of test rows that repeat another test row; each counts, and intervals take them for rows of their own.
@@ -75,8 +71,9 @@ class Split:
 def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split:
     """Split the rows once: stratified by class, by group, or with the latest rows for the test.
 
-    Rows that are equal to a test row, or belong to the group of one, are left out of training and validation. Where columns are so
-    coarse that rows are equal by chance, equal rows stay.
+    The rows to calibrate a cascade on are drawn from all that are not tested on, and keep their repeats and what equals a test row: only
+    such a draw has the rate of the rows to come. Rows that are equal to a test row or a calibration row, or belong to the group of one, are
+    left out of training and validation. Where columns are so coarse that rows are equal by chance, equal rows stay.
 
     Args:
         problem: teacher and rows.
@@ -84,7 +81,7 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
         cascade: the rate that a cascade is to keep; then rows to calibrate its threshold are held back as the test rows are, after them.
 
     Raises:
-        BadInput: too few rows; or a cascade with weights of classes.
+        BadInput: too few rows.
     """
     given, names = problem.given, problem.names
     if problem.test is not None:
@@ -94,22 +91,23 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
         development, test, how = _drawn(problem, np.arange(given.count), TEST_SHARE, seed=seed)
         test_names = names["given"][test]
     test_groups = None if given.groups is None else (given.groups[test] if problem.test is None else problem.test.groups)
+    calibration = _none()
+    if cascade is not None and len(development):
+        development, calibration, _ = _drawn(problem, development, CALIBRATION_SHARE, seed=seed)
+    counted = independent(problem, calibration, seed=seed)
+    if cascade is not None:
+        check_calibration(problem, len(counted), cascade)
     removed = {} if problem.unlabelled is None else problem.unlabelled.left_out
     all_rows = len(development)
-    leaked = _equal(problem, names["given"][development], test_names)
-    removed["equal to a test row"] = int(leaked.sum())
-    development = development[~leaked]
-    if given.groups is not None and problem.test is not None:
-        shared = _shared(given.groups[development], test_groups)
-        removed["in the group of a test row"] = int(shared.sum())
-        development = development[~shared]
-    development, calibration = (development, _none()) if cascade is None else _calibration(problem, development, removed, seed=seed)
+    development = _kept(problem, development, test_names, test_groups, calibration, removed)
     pool = _pool(problem, development, test_names, test_groups, removed, calibration, seed=seed)
     seen = int(np.isin(test_names, names["seen"]).sum()) if problem.seen is not None else None
     repeated = len(test) - len(np.unique(test_names))
-    independent = _independent(problem, calibration, seed=seed)
-    left_out = all_rows - len(development) - len(calibration)
-    notes = (*_notes(problem, left_out=left_out, of=all_rows), *_calibration_notes(problem, calibration, independent))
+    left_out = all_rows - len(development)
+    notes = (
+        *_notes(problem, left_out=left_out, of=all_rows, equal="test rows" if cascade is None else "test or calibration rows"),
+        *calibration_notes(problem, len(calibration), counted),
+    )
     truth = problem.truths["given"]
     class_weights = class_weights_of(
         problem.class_weight,
@@ -119,72 +117,33 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
     )
     weights = row_weights(given.weights, class_weights, truth)
     own = problem.test is not None
-    found = Split(development, test, pool, removed, repeated, seen, own, how, weights, class_weights, notes, calibration, independent)
+    found = Split(development, test, pool, removed, repeated, seen, own, how, weights, class_weights, notes, calibration, counted)
     _check_counts(problem, found, seed=seed)
-    _check_calibration(found, cascade)
     return found
 
 
-def _calibration(problem: Problem, places: Places, removed: dict[str, int], *, seed: int) -> tuple[Places, Places]:
-    """The given rows that are not tested on: those to train and validate on, and those to calibrate on; none equals one of the other.
-
-    Raises:
-        BadInput: classes have weights.
-    """
-    if problem.class_weight is not None:
-        raise BadInput(
-            "cascade is given together with class_weight: the students would decide by weighted probabilities, and the teacher, which "
-            "answers the other rows, by its own. Leave one of them out."
-        )
-    development, calibration, _ = _drawn(problem, places, CALIBRATION_SHARE, seed=seed)
-    names = problem.names["given"]
-    same = _equal(problem, names[development], names[calibration])
-    removed["equal to a calibration row"] = int(same.sum())
-    return development[~same], calibration
-
-
-def _independent(problem: Problem, places: Places, *, seed: int) -> Places:
-    """One of the rows of each group, and of rows that are equal: rows that say nothing of each other, as the proof of a rate needs."""
-    drawn = np.random.default_rng(seed).permutation(places)
-    if problem.given.groups is not None:
-        drawn = drawn[np.unique(problem.given.groups[drawn].astype(str), return_index=True)[1]]
-    if not problem.equal_by_chance:
-        drawn = drawn[np.unique(problem.names["given"][drawn], return_index=True)[1]]
-    return np.sort(drawn)
-
-
-def _calibration_notes(problem: Problem, calibration: Places, independent: Places) -> Iterator[str]:
-    given, count = problem.given, len(independent)
-    if not count:
-        return
-    if given.groups is not None:
-        yield (
-            f"The cascade is calibrated on {count:,} of {len(calibration):,} rows held back for it, one of each group, as rows of a group "
-            "are not independent: what it guarantees is a rate over groups."
-        )
-    elif count < len(calibration):
-        yield f"The cascade is calibrated on {count:,} of {len(calibration):,} rows held back for it: of equal rows, on one."
-    if given.weights is not None:
-        yield "The rates of the cascade count rows alike, whatever their weights."
-    if given.times is not None:
-        yield "The cascade is calibrated on the latest rows before those that are tested on: it guarantees the rate of rows like them."
-    seen = int(np.isin(problem.names["given"][independent], problem.names["seen"]).sum()) if problem.seen is not None else 0
-    if seen:
-        yield f"The teacher was trained on {seen:,} of the {count:,} calibration rows: the two may agree less often on new ones."
-
-
-def _check_calibration(found: Split, target: float | None) -> None:
-    """Refuse calibration rows that are too few to prove a rate, whatever the student answers.
-
-    Raises:
-        BadInput: they are.
-    """
-    least = 0 if target is None else least_rows(target, DELTA, "all")
-    if target is not None and len(found.independent) < least:
-        raise BadInput(
-            f"there are {len(found.independent):,} rows to calibrate a cascade on; {100 * target:g} % can be guaranteed from {least:,} on. "
-            f"They are {CALIBRATION_SHARE:.0%} of the rows that are not tested on, one of each group. Pass more rows, or a lower rate."
-        )
+def _kept(
+    problem: Problem,
+    places: Places,
+    test_names: Names,
+    test_groups: NDArray[Any] | None,
+    calibration: Places,
+    removed: dict[str, int],
+) -> Places:
+    """The rows that may be trained and validated on; those that may not are counted in `removed`."""
+    names, groups = problem.names["given"], problem.given.groups
+    leaked = _equal(problem, names[places], test_names)
+    removed["equal to a test row"] = int(leaked.sum())
+    places = places[~leaked]
+    if groups is not None and problem.test is not None:
+        shared = _shared(groups[places], test_groups)
+        removed["in the group of a test row"] = int(shared.sum())
+        places = places[~shared]
+    if len(calibration):
+        same = _equal(problem, names[places], names[calibration])
+        removed["equal to a calibration row"] = int(same.sum())
+        places = places[~same]
+    return places
 
 
 def _pool(
@@ -239,7 +198,7 @@ def _shared(groups: NDArray[Any], others: NDArray[Any] | None) -> NDArray[np.boo
     return np.zeros(len(groups), dtype=bool) if others is None else np.isin(groups.astype(str), others.astype(str))
 
 
-def _notes(problem: Problem, *, left_out: int, of: int) -> Iterator[str]:
+def _notes(problem: Problem, *, left_out: int, of: int, equal: str) -> Iterator[str]:
     if problem.unlabelled is not None and len(problem.unlabelled.numbers):
         yield problem.unlabelled.note
     if problem.equal_by_chance:
@@ -250,7 +209,7 @@ def _notes(problem: Problem, *, left_out: int, of: int) -> Iterator[str]:
         )
     if left_out > REMOVED_SHARE * of:
         yield (
-            f"{left_out:,} of {of:,} rows were left out of training and validation, as they are equal to test rows or in their groups: "
+            f"{left_out:,} of {of:,} rows were left out of training and validation, as they are equal to {equal} or in their groups: "
             "students learn from fewer rows than they could. Drop repeated rows, or pass other test rows."
         )
     if problem.given.groups is not None and problem.pool is not None and problem.pool.groups is None:

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from loan_rows import loans
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import FixedThresholdClassifier
 
 import tutelage as tl
 from tutelage.core.errors import BadInput
@@ -60,6 +62,33 @@ def test_the_teacher_answers_the_rows_that_are_left_to_it(cascade, table, teache
     text = service.metrics.text().decode()
     assert f'tutelage_answers_total{{answered_by="teacher"}} {float(left)}' in text
     assert f"tutelage_deferred_total {float(left)}" in text
+
+
+def test_a_teacher_with_a_rule_of_its_own_decides_by_it(tmp_path):
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(3000, 2)), columns=["a", "b"])
+    y = np.where(np.sin(3 * X["a"]) + X["b"] + random.normal(0, 0.7, 3000) > 0.8, "yes", "no")
+    forest = RandomForestClassifier(30, min_samples_leaf=10, random_state=0)
+    tuned = FixedThresholdClassifier(forest, threshold=0.2, response_method="predict_proba").fit(X[:1000], y[:1000])
+    student = tl.SoftTree(max_leaf_nodes=40).fit(X[1000:1500], tl.as_teacher(tuned))
+    calibrated = tl.Cascade(student, tuned, target=0.9).fit(X[1500:2500])
+    assert calibrated.guarantee_.own_decisions
+    tl.export(calibrated, tmp_path / "student.onnx", check_on=X[:200])
+    rows = X[2500:]
+    found = answers(create_app(tmp_path, teacher=tuned), rows.to_dict("records"))
+    predictions = np.array([answer["prediction"] for answer in found])
+    taught = np.array([answer["answered_by"] == "teacher" for answer in found])
+    assert 0.1 < taught.mean() < 0.9
+    np.testing.assert_array_equal(predictions[taught], tuned.predict(rows)[taught])
+    np.testing.assert_array_equal(predictions, calibrated.predict(rows))
+    assert (predictions == tuned.predict(rows)).mean() >= 0.9
+    by_the_rule = [one for one in found if one["answered_by"] == "teacher" and one["confidence"] < 0.5]
+    assert by_the_rule  # decided for "yes" from a probability of 0.2 on
+    assert all(answer["confidence"] == answer["probabilities"][answer["prediction"]] for answer in found)
+    of_recorded = tl.Cascade(student, tuned, target=0.9).fit(X[1500:2500], labels=tl.record(tuned, X[1500:2500]))
+    tl.export(of_recorded, tmp_path / "student.onnx", check_on=X[:200])
+    found = answers(create_app(tmp_path, teacher=tuned), rows.to_dict("records"))
+    assert all(answer["confidence"] >= 0.5 for answer in found)
 
 
 def test_another_teacher_is_refused(cascade, table):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
 from tutelage.core.answers import AnswerForm
 from tutelage.serving.model import Answered
 
@@ -54,9 +56,13 @@ class AnswersAsJson:
 
     def _decided(self, answered: Answered) -> list[Any]:
         classes = self.form.classes
-        if self.form.task == "multilabel":
-            return [[label for label, p in zip(classes, row, strict=True) if p > 0.5] for row in answered.values.tolist()]
-        return [classes[place] for place in answered.values.argmax(axis=1).tolist()]
+        several = self.form.task == "multilabel"
+        decided = (answered.values > 0.5).astype(np.intp) if several else answered.values.argmax(axis=1)
+        if answered.decided is not None:
+            decided[answered.by_teacher] = answered.decided[answered.by_teacher]
+        if several:
+            return [[label for label, on in zip(classes, row, strict=True) if on] for row in decided.tolist()]
+        return [classes[place] for place in decided.tolist()]
 
     def schema(self, outputs: int) -> dict[str, Any]:
         """The JSON schema of one answer; `outputs` is the number of values that a student of values gives."""
@@ -72,9 +78,10 @@ class AnswersAsJson:
 
     def _of_classes(self, by: dict[str, Any]) -> dict[str, Any]:
         share = {"type": "number", "minimum": 0, "maximum": 1}
-        one: dict[str, Any] = {"enum": list(self.form.classes), "description": "The most probable class."}
+        of_teacher = ", or what the teacher's own rule says" if self.defers else ""
+        one: dict[str, Any] = {"enum": list(self.form.classes), "description": f"The most probable class{of_teacher}."}
         if self.form.task == "multilabel":
-            one = {"type": "array", "items": {"enum": list(self.form.classes)}, "description": "The labels above one half."}
+            one = {"type": "array", "items": {"enum": list(self.form.classes)}, "description": f"The labels above one half{of_teacher}."}
         probabilities = {
             "type": "object",
             "properties": dict.fromkeys(self.names, share),

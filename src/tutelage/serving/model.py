@@ -35,12 +35,15 @@ class Answered:
         confidence: (rows,) the probability of the decision; NaN for values.
         deferred: (rows,) whether the student leaves the row to its teacher.
         by_teacher: (rows,) whether the teacher answered.
+        decided: the teacher's decisions where it has a rule of its own, as column numbers or as labels of 0 and 1; of the rows that it
+            answered. None: its most probable classes.
     """
 
     values: Floats
     confidence: Floats
     deferred: NDArray[np.bool_]
     by_teacher: NDArray[np.bool_]
+    decided: NDArray[np.intp] | None = None
 
     @classmethod
     def of(cls, values: Floats, confidence: Floats | None = None, deferred: NDArray[np.bool_] | None = None) -> Answered:
@@ -57,13 +60,18 @@ class Answered:
         if start == 0 and stop == len(self):
             return self
         each = slice(start, stop)
-        return Answered(self.values[each], self.confidence[each], self.deferred[each], self.by_teacher[each])
+        decided = None if self.decided is None else self.decided[each]
+        return Answered(self.values[each], self.confidence[each], self.deferred[each], self.by_teacher[each], decided)
 
     def completed(self, taught: Answered) -> Answered:
         """These answers with those of the teacher to the deferred rows, in order."""
         values, confidence = self.values.astype(np.float64), self.confidence.astype(np.float64)
         values[self.deferred], confidence[self.deferred] = taught.values, taught.confidence
-        return replace(self, values=values, confidence=confidence, by_teacher=self.deferred)
+        decided = None
+        if taught.decided is not None:
+            decided = np.zeros((len(self), *taught.decided.shape[1:]), dtype=np.intp)
+            decided[self.deferred] = taught.decided
+        return replace(self, values=values, confidence=confidence, by_teacher=self.deferred, decided=decided)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from tutelage.core.arrays import confidence_of
+import numpy as np
+
+from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
-from tutelage.evaluation.alignment import in_order_of
+from tutelage.evaluation.alignment import decisions_in_order, in_order_of
+from tutelage.evaluation.metrics.agreement import Decisions
+from tutelage.evaluation.own_decisions import decided_by
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.subject import Subject
 from tutelage.serving.model import Answered, ServedFile
@@ -17,7 +22,7 @@ _CONTAINERS: dict[Layout, str] = {"named": "frame", "listed": "array", "text": "
 
 
 class TeacherBeside:
-    """Answers rows as the teacher does, in the order of the student's classes.
+    """Answers rows as the teacher does, in the order of the student's classes, and decides as it did where the threshold was found.
 
     Args:
         teacher: from `open_teacher` or `as_teacher`.
@@ -40,6 +45,7 @@ class TeacherBeside:
             raise BadInput(f"{served.path} has columns of texts without names, which no teacher can be given. Train on columns with names.")
         self.teacher = teacher
         self._form = served.form
+        self._by_its_own_rule = bool(served.guarantee["own_decisions"])
         self._subject = Subject(None, served.form, served.rows_as.inputs, served.rows_as.shape, _CONTAINERS[served.rows_as.layout])
 
     def answer(self, rows: CheckRows) -> Answered:
@@ -52,4 +58,19 @@ class TeacherBeside:
         inputs: Any = self._subject.given(rows)
         answers = form.probabilities(form.check(self.teacher.answer(inputs), len(rows)))
         found = in_order_of(answers, form, self._form)
-        return Answered.of(found, confidence_of(found, self._form.task))
+        decided = self._own_decisions(inputs, len(rows))
+        if decided is None:
+            return Answered.of(found, confidence_of(found, self._form.task))
+        return replace(Answered.of(found, _probability_of(decided, found, self._form.task)), decided=decided)
+
+    def _own_decisions(self, inputs: Any, rows: int) -> Decisions | None:
+        """What the teacher itself decides, if the threshold was found with that."""
+        own = decided_by(self.teacher, "decide", inputs, rows, self.teacher.form) if self._by_its_own_rule else None
+        return None if own is None else decisions_in_order(own, self.teacher.form, self._form)
+
+
+def _probability_of(decided: Decisions, probabilities: Floats, task: str) -> Floats:
+    """(rows,) the probability of each decision; of several labels, that of the least certain one."""
+    if task == "multilabel":
+        return np.asarray(np.where(decided == 1, probabilities, 1 - probabilities).min(axis=1))
+    return probabilities[np.arange(len(decided)), decided]

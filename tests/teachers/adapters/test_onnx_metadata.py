@@ -25,7 +25,7 @@ def test_a_description_survives_its_metadata(form, columns):
     assert [type(label) for label in read.form.classes] == [type(label) for label in form.classes]
 
 
-CASCADE = {"threshold": 0.9, "target": 0.99, "delta": 0.05, "teacher": "a teacher", "rows": 400}
+CASCADE = {"threshold": 0.9, "target": 0.99, "delta": 0.05, "teacher": "a teacher", "rows": 400, "own_decisions": True}
 
 
 def test_a_description_keeps_the_guarantee_of_a_threshold():

@@ -24,7 +24,7 @@ class FileDescription:
         columns: names and types of the columns, in order; None for rows of another shape than (rows, columns). A file takes dates and
             durations as days, truth values as 0 and 1, and a missing text as the empty one.
         cascade: the guarantee of the threshold below which the file defers rows to a teacher, as plain values: "threshold", "target",
-            "delta", "teacher" (its fingerprint) and others; None if the file answers all rows.
+            "delta", "teacher" (its fingerprint), "own_decisions" and others; None if the file answers all rows.
 
     Example:
         >>> description = FileDescription(AnswerForm("probabilities", "binary", ("no", "yes")), Schema((Column("size", "number"),)))
@@ -74,4 +74,6 @@ def _cascade(plain: Any) -> Mapping[str, Any]:
         raise TypeError("its guarantee names no teacher")
     if any(isinstance(plain.get(name), bool) or not isinstance(plain.get(name), int | float) for name in ("threshold", "target", "delta")):
         raise TypeError("its guarantee has no threshold, target or delta")
+    if not isinstance(plain.get("own_decisions"), bool):
+        raise TypeError("its guarantee does not say which decisions of the teacher are meant")
     return plain

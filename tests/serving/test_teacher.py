@@ -1,5 +1,7 @@
 """The teacher answers the rows that the student leaves to it, and only the teacher that the threshold was found with."""
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,23 +13,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 import tutelage as tl
 from tutelage.core.errors import BadInput
 from tutelage.serving.app import create_app
-
-
-@pytest.fixture(scope="module")
-def teacher(table):
-    return tl.open_teacher(str(table.folder / "teacher.skops"))
-
-
-@pytest.fixture(scope="module")
-def cascade(table, teacher, tmp_path_factory):
-    """The folder of a student's file with a threshold."""
-    frame = loans(2000, seed=4)
-    rows = frame.drop(columns="paid")
-    calibrated = tl.Cascade(tl.load_student(table.run), teacher, target=0.95, against="truth", over="student").fit(rows, frame["paid"])
-    assert 0.2 < calibrated.guarantee_.coverage < 0.99
-    folder = tmp_path_factory.mktemp("cascade")
-    tl.export(calibrated, folder / "student.onnx", check_on=rows[:200])
-    return folder
+from tutelage.serving.batching import Busy
 
 
 def answers(app, rows):
@@ -111,12 +97,12 @@ def test_a_student_without_a_threshold_takes_no_teacher(table, teacher):
         (
             RuntimeError("a cell: 12345"),
             502,
-            "the student is too unsure of these rows, and the teacher failed to answer them; try again later.",
+            "the student is too unsure, and the teacher failed to answer; send it again later.",
         ),
         (
             BadInput("column 'age' is odd."),
             422,
-            "the student is too unsure of these rows, and the teacher does not take them: column 'age' is odd.",
+            "the student is too unsure, and the teacher does not take the row: column 'age' is odd.",
         ),
     ],
 )
@@ -135,7 +121,61 @@ def test_a_teacher_that_fails_is_a_problem_of_those_rows_alone(error, status, se
                 assert (found.status_code, found.json()["detail"]) == (status, sentence)
             else:
                 assert found.status_code == 200
+        together = client.post("/v1/answers", json={"rows": table.rows}).json()["answers"]
+    unanswered = {"answered_by": None, "deferred": True, "error": sentence}
+    assert together == [unanswered if answer["deferred"] else answer for answer in alone]
+    left = sum(answer["deferred"] for answer in alone)
+    assert f"tutelage_unanswered_total {float(2 * left)}" in app.state.service.metrics.text().decode()
     assert "12345" not in caplog.text
+
+
+def test_a_row_that_the_teacher_does_not_take_spoils_no_other(cascade, table, teacher, monkeypatch):
+    app = create_app(cascade, teacher=teacher)
+    expected = answers(app, table.rows)
+    left = [place for place, answer in enumerate(expected) if answer["answered_by"] == "teacher"]
+    answer, bad = app.state.service.teacher._answer, table.rows[left[0]]["age"]
+
+    def picky(rows):
+        if (rows.numbers[:, 0] == bad).any():
+            raise BadInput("that age is odd.")
+        return answer(rows)
+
+    monkeypatch.setattr(app.state.service.teacher, "_answer", picky)
+    found = answers(app, table.rows)
+    odd = [place for place in left if table.rows[place]["age"] == bad]
+    assert len(odd) < len(left)
+    assert [place for place, answer in enumerate(found) if "error" in answer] == odd
+    assert all(found[place] == expected[place] for place in range(len(found)) if place not in odd)
+
+
+def test_a_teacher_that_hangs_is_waited_for_no_longer_than_allowed(cascade, table, teacher, monkeypatch):
+    app = create_app(cascade, teacher=teacher, settings=tl.serving.Settings(teacher_timeout=0.2))
+    alone = answers(create_app(cascade), table.rows)
+    gate, answer = threading.Event(), app.state.service.teacher._answer
+    monkeypatch.setattr(app.state.service.teacher, "_answer", lambda rows: answer(rows) if gate.wait(20) else None)
+    sentence = "the student is too unsure, and the teacher did not answer within 0.2 seconds; send it again later."
+    with TestClient(app) as client:
+        together = client.post("/v1/answers", json={"rows": table.rows}).json()["answers"]
+        assert {answer["error"] for answer in together if answer["answered_by"] is None} == {sentence}
+        assert [answer.get("prediction") for answer in together if not answer["deferred"]] == [
+            answer["prediction"] for answer in alone if not answer["deferred"]
+        ]
+        row = next(row for row, answer in zip(table.rows, alone, strict=True) if answer["deferred"])
+        found = client.post("/v1/answer", json=row)
+        assert (found.status_code, found.json()["detail"]) == (504, sentence)
+        gate.set()
+
+
+def test_a_full_queue_of_the_teacher_keeps_the_answers_of_the_student(cascade, table, teacher, monkeypatch):
+    app = create_app(cascade, teacher=teacher)
+
+    async def full(rows, gone=None):
+        raise Busy
+
+    monkeypatch.setattr(app.state.service.teacher, "ask", full)
+    found = answers(app, table.rows)
+    assert {answer["answered_by"] for answer in found} == {"student", None}
+    assert next(answer["error"] for answer in found if "error" in answer).startswith("the student is too unsure, and the teacher's queue")
 
 
 def test_rows_reach_the_teacher_as_a_frame_of_their_types(cascade, teacher, table):

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.answers import AnswerForm
 from tutelage.serving.model import Answered
+
+UNANSWERED: dict[str, Any] = {
+    "type": "object",
+    "description": "A row that the student left to its teacher, which did not answer it.",
+    "properties": {
+        "answered_by": {"type": "null", "description": "Nobody gave an answer."},
+        "deferred": {"const": True},
+        "error": {"type": "string", "description": "Why the teacher did not answer."},
+    },
+    "required": ["answered_by", "deferred", "error"],
+    "additionalProperties": False,
+}
 
 
 class AnswersAsJson:
@@ -31,8 +44,13 @@ class AnswersAsJson:
         self.names = names_of(form.classes)
         self.defers = defers
 
-    def __call__(self, answered: Answered) -> list[dict[str, Any]]:
-        """One object a row, whose keys `schema` describes."""
+    def __call__(self, answered: Answered, errors: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
+        """One object a row, whose keys `schema` describes, or `UNANSWERED`.
+
+        Args:
+            answered: the answers.
+            errors: why a row has no answer of the teacher to which the student left it, by the row's position.
+        """
         if self.form.task == "regression":
             values = answered.values.tolist()
             return [{"prediction": row[0] if len(row) == 1 else row, "answered_by": "student"} for row in values]
@@ -52,6 +70,8 @@ class AnswersAsJson:
                 answer["deferred"] = deferred
         for place in answered.by_teacher.nonzero()[0].tolist():
             found[place]["answered_by"] = "teacher"
+        for place, error in (errors or {}).items():
+            found[place] = {"answered_by": None, "deferred": True, "error": error}
         return found
 
     def _decided(self, answered: Answered) -> list[Any]:

@@ -91,7 +91,8 @@ class Drift:
 
     def _cells(self, rows: CheckRows, answered: Answered) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         is_text = [kind == "text" for kind in self._rows_as.kinds]
-        columns = columns_of_rows(self._rows_as.names, rows.numbers, rows.texts, is_text)
+        with np.errstate(all="ignore"):  # huge numbers have an infinite deviation
+            columns = columns_of_rows(self._rows_as.names, rows.numbers, rows.texts, is_text)
         return columns, figures_of_answers(self._form.task, self._form.classes, answered.values, answered.confidence)
 
 

@@ -63,15 +63,29 @@ class Answered:
         decided = None if self.decided is None else self.decided[each]
         return Answered(self.values[each], self.confidence[each], self.deferred[each], self.by_teacher[each], decided)
 
-    def completed(self, taught: Answered) -> Answered:
-        """These answers with those of the teacher to the deferred rows, in order."""
+    def completed(self, taught: Mapping[int, Answered]) -> Answered:
+        """These answers with those of the teacher.
+
+        Args:
+            taught: the teacher's answer to each row that it answered, by the row's position.
+        """
+        if not taught:
+            return self
+        places, given = list(taught), list(taught.values())
         values, confidence = self.values.astype(np.float64), self.confidence.astype(np.float64)
-        values[self.deferred], confidence[self.deferred] = taught.values, taught.confidence
+        values[places] = np.concatenate([one.values for one in given])
+        confidence[places] = np.concatenate([one.confidence for one in given])
+        by_teacher = np.isin(np.arange(len(self)), places)
+        own = [one.decided for one in given if one.decided is not None]
         decided = None
-        if taught.decided is not None:
-            decided = np.zeros((len(self), *taught.decided.shape[1:]), dtype=np.intp)
-            decided[self.deferred] = taught.decided
-        return replace(self, values=values, confidence=confidence, by_teacher=self.deferred, decided=decided)
+        if own:
+            decided = np.zeros((len(self), *own[0].shape[1:]), dtype=np.intp)
+            decided[places] = np.concatenate(own)
+        return replace(self, values=values, confidence=confidence, by_teacher=by_teacher, decided=decided)
+
+    def finite(self) -> NDArray[np.bool_]:
+        """(rows,) whether the answer is finite: numbers that are too large for a student may give NaN."""
+        return np.asarray(np.isfinite(self.values).all(axis=1))
 
 
 @dataclass(frozen=True, eq=False)

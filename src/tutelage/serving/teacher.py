@@ -11,7 +11,7 @@ from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.evaluation.alignment import decisions_in_order, in_order_of
-from tutelage.evaluation.metrics.agreement import Decisions
+from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 from tutelage.evaluation.own_decisions import decided_by
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.subject import Subject
@@ -58,15 +58,12 @@ class TeacherBeside:
         inputs: Any = self._subject.given(rows)
         answers = form.probabilities(form.check(self.teacher.answer(inputs), len(rows)))
         found = in_order_of(answers, form, self._form)
-        decided = self._own_decisions(inputs, len(rows))
-        if decided is None:
-            return Answered.of(found, confidence_of(found, self._form.task))
-        return replace(Answered.of(found, _probability_of(decided, found, self._form.task)), decided=decided)
-
-    def _own_decisions(self, inputs: Any, rows: int) -> Decisions | None:
-        """What the teacher itself decides, if the threshold was found with that."""
-        own = decided_by(self.teacher, "decide", inputs, rows, self.teacher.form) if self._by_its_own_rule else None
-        return None if own is None else decisions_in_order(own, self.teacher.form, self._form)
+        task = self._form.task
+        if not self._by_its_own_rule:
+            return Answered.of(found, confidence_of(found, task))
+        own = decided_by(self.teacher, "decide", inputs, len(rows), form)
+        decided = decisions(as_distributions(found, task)) if own is None else decisions_in_order(own, form, self._form)
+        return replace(Answered.of(found, _probability_of(decided, found, task)), decided=decided)
 
 
 def _probability_of(decided: Decisions, probabilities: Floats, task: str) -> Floats:

@@ -12,8 +12,10 @@ from sklearn.model_selection import FixedThresholdClassifier
 
 import tutelage as tl
 from tutelage.core.errors import BadInput
+from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.serving.app import create_app
 from tutelage.serving.batching import Busy
+from tutelage.students.cascade import Guarantee
 
 
 def answers(app, rows):
@@ -84,6 +86,21 @@ def test_another_teacher_is_refused(cascade, table):
     other = DummyClassifier().fit(frame.drop(columns="paid"), frame["paid"])
     with pytest.raises(BadInput, match=r"was found with the teacher .*, and the given one is .*: what was proven does not hold for it"):
         create_app(cascade, teacher=other)
+
+
+def test_a_teacher_that_reads_more_than_the_file_takes_is_refused_at_the_start(tmp_path):
+    random = np.random.default_rng(0)
+    X = pd.DataFrame({"a": random.normal(size=2000), "shop": random.integers(0, 3, 2000).astype(float)})
+    forest = RandomForestClassifier(10, random_state=0).fit(X, X["a"] > 0)
+    function = tl.as_teacher(lambda rows: forest.predict_proba(rows[["a", "shop"]]), kind="probabilities", classes=[False, True], version=1)
+    student = tl.SoftTree(max_leaf_nodes=4).fit(X[["a"]], X["a"] > 0)
+    reads = r"the teacher reads the column 'shop', which .*student.onnx does not take: its rows are 'a'. Serve without the teacher"
+    fails = r"the teacher does not answer a made row of the columns of .*student.onnx \(KeyError: .*shop.*\)\."
+    for teacher, sentence in ((forest, reads), (function, fails)):
+        both = Guarantee(0.7, 0.9, 0.05, "teacher", "all", 100, 50, 1, 100, tl.as_teacher(teacher).fingerprint)
+        tl.export(with_threshold(student, both), tmp_path / "student.onnx", check_on=X[["a"]])
+        with pytest.raises(BadInput, match=sentence):
+            create_app(tmp_path, teacher=teacher)
 
 
 def test_a_student_without_a_threshold_takes_no_teacher(table, teacher):

@@ -254,7 +254,7 @@ def _beside(teacher: Any, served: ServedFile, example: CheckRows) -> Callable[[C
     from tutelage.teachers.adapt import as_teacher
 
     beside = TeacherBeside(as_teacher(teacher), served)
-    beside.answer(example)
+    beside.try_on(example)
     return beside.answer
 
 

@@ -105,8 +105,8 @@ class RowFormat:
         return {
             "named": f"an object with the columns {listed(self.names)}",
             "listed": f"a list of {width} {'column' if width == 1 else 'columns'}",
-            "text": "a text",
-            "array": f"nested lists of numbers of the shape {' x '.join(map(str, self.shape))}",
+            "text": "a text in quotes",
+            "array": f"nested lists of finite numbers of the shape {' x '.join(map(str, self.shape))}",
         }[self.layout]
 
 
@@ -310,14 +310,12 @@ def _wrong_row(first: Any, row: int | None, cell: list[Any], seen: str, rows_as:
         expected = f"{EXPECTED[rows_as.kinds[place]]}, or null where it is missing"
         found = "a number that is not finite" if kind == "finite_number" else seen
         return f"{_where(f'column {rows_as.names[place]!r}', row)} holds {found}; expected {expected}."
-    found = seen
-    if kind == "finite_number":
-        found = "a number that is not finite"
-    elif isinstance(first["input"], list):
-        found = f"a list of {len(first['input']):,}" + (" within it" if cell and rows_as.layout == "array" else "")
-    elif cell and rows_as.layout == "array":
-        found = f"{seen} within it"
-    return f"{_where('', row)} is {found}; expected {rows_as.described()}."
+    found = f"a list of {len(first['input']):,}" if isinstance(first["input"], list) else seen
+    verb, place = "is", ""
+    if cell and rows_as.layout == "array":
+        found = "a number that is not finite" if kind == "finite_number" else found
+        verb, place = "holds", f" at {''.join(f'[{number}]' for number in cell)}"
+    return f"{_where('', row)} {verb} {found}{place}; expected {rows_as.described()}."
 
 
 def _where(column: str, row: int | None) -> str:

@@ -60,8 +60,8 @@ class TeacherBeside:
         lacking = [] if schema is None else [one.name for one in schema.columns if one.name is not None and one.name not in names]
         if lacking and self._served.rows_as.layout == "named":
             raise BadInput(
-                f"the teacher reads the column {lacking[0]!r}, which {self._served.path} does not take: its rows are {listed(names)}. Serve "
-                "without the teacher, or distil a student of all columns that the teacher reads."
+                f"the teacher reads the column {lacking[0]!r}, which {self._served.path} does not take: its rows are {listed(names)}. "
+                "Serve without the teacher, or distil a student of all columns that the teacher reads."
             )
         try:
             self.answer(example)

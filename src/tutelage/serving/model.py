@@ -14,14 +14,13 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
 from tutelage.core.stored.checksums import onnx_intact, sha256_of
+from tutelage.evaluation.deployed.drift import FILE
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.serving.row_format import RowFormat
 from tutelage.teachers.adapters.onnx_file import check_graph
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 
-FILE = "student.onnx"
-"""The file in the folder of a student that is served."""
 DEFERRED = "deferred"
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
 

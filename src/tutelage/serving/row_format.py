@@ -306,16 +306,16 @@ def _wrong_row(first: Any, row: int | None, cell: list[Any], seen: str, rows_as:
         hint = did_you_mean(str(cell[0]), rows_as.names)
         return f"{_where('', row)} has the column {shown(cell[0])}, which the student does not read; leave it out.{hint}"
     if rows_as.layout in ("named", "listed") and cell and kind not in ("missing", "too_short", "too_long"):
-        place = rows_as.names.index(cell[0]) if rows_as.layout == "named" else int(cell[0])
-        expected = f"{EXPECTED[rows_as.kinds[place]]}, or null where it is missing"
+        at = rows_as.names.index(cell[0]) if rows_as.layout == "named" else int(cell[0])
+        expected = f"{EXPECTED[rows_as.kinds[at]]}, or null where it is missing"
         found = "a number that is not finite" if kind == "finite_number" else seen
-        return f"{_where(f'column {rows_as.names[place]!r}', row)} holds {found}; expected {expected}."
+        return f"{_where(f'column {rows_as.names[at]!r}', row)} holds {found}; expected {expected}."
     found = f"a list of {len(first['input']):,}" if isinstance(first["input"], list) else seen
-    verb, place = "is", ""
+    verb, where = "is", ""
     if cell and rows_as.layout == "array":
         found = "a number that is not finite" if kind == "finite_number" else found
-        verb, place = "holds", f" at {''.join(f'[{number}]' for number in cell)}"
-    return f"{_where('', row)} {verb} {found}{place}; expected {rows_as.described()}."
+        verb, where = "holds", f" at {''.join(f'[{number}]' for number in cell)}"
+    return f"{_where('', row)} {verb} {found}{where}; expected {rows_as.described()}."
 
 
 def _where(column: str, row: int | None) -> str:

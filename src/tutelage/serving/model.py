@@ -194,4 +194,4 @@ def _rows_of(described: FileDescription, graph_inputs: Sequence[Any], path: Path
     columns = described.columns.columns
     kinds = are_texts if any(are_texts) else [False] * len(columns)
     found = (Input(one.name, "text" if is_text else "number", one.type) for one, is_text in zip(columns, kinds, strict=True))
-    return RowFormat(tuple(found), (), dtype)
+    return RowFormat(tuple(found), (), dtype, described.levels)

@@ -31,7 +31,7 @@ _PROBLEMS = {
 
 
 def example_row(rows_as: RowFormat, profile: Profile | None) -> Any:
-    """A made row: numbers in the middle of those that were recorded, if there are any, and no cell of a real one.
+    """A made row: numbers in the middle of those that were recorded, categories that the student knows, and else no cell of a real row.
 
     Args:
         rows_as: how a row looks.
@@ -45,6 +45,8 @@ def example_row(rows_as: RowFormat, profile: Profile | None) -> Any:
     recorded: Mapping[str, Bins] = {} if profile is None else {one.name: one for one in profile.columns}
     whole = rows_as.dtype == "int64"
     cells = [_cell(kind, recorded.get(name), whole=whole) for name, kind in zip(rows_as.names, rows_as.kinds, strict=True)]
+    for place, levels in rows_as.levels.items():
+        cells[place] = next((level for level in levels if level), cells[place])
     return dict(zip(rows_as.names, cells, strict=True)) if rows_as.layout == "named" else cells
 
 

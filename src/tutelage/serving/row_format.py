@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,8 @@ EXPECTED: dict[Kind, str] = {
     "duration": 'a duration as a text, such as "1 days 02:00:00"',
     "text": "a text",
 }
+SHOWN_LEVELS = 20
+"""Categories that the description of a column names."""
 _STRICT = ConfigDict(strict=True, extra="forbid")
 _NUMBER = Annotated[float, Field(allow_inf_nan=False)]
 _SPELT: dict[str, list[dict[str, str]]] = {
@@ -46,6 +49,7 @@ class RowFormat:
         inputs: the columns of the file; empty for rows of another shape.
         shape: of the numbers of a row without columns.
         dtype: of the numbers that the file takes.
+        levels: the categories that the student knows, by the position of their column; others are answered as unseen ones.
 
     Example:
         >>> from tutelage.exporters.subject.inputs import Input
@@ -63,6 +67,7 @@ class RowFormat:
     inputs: tuple[Input, ...]
     shape: tuple[int, ...]
     dtype: str
+    levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def layout(self) -> Layout:
@@ -92,7 +97,7 @@ class RowFormat:
             return cells
         if self.layout == "text":
             return str
-        types = [_type_of_cell(kind) for kind in self.kinds]
+        types = [_type_of_cell(kind, self.levels.get(place, ())) for place, kind in enumerate(self.kinds)]
         if self.layout == "named":
             return _typed_dict("Row", dict(zip(self.names, types, strict=True)))
         if set(self.kinds) == {"number"}:
@@ -160,8 +165,12 @@ def _kind_of(column: Input) -> Kind:
     return column.type if column.type in ("boolean", "date", "duration") else "number"
 
 
-def _type_of_cell(kind: Kind) -> Any:
+def _type_of_cell(kind: Kind, levels: Sequence[str]) -> Any:
     said = f"{EXPECTED[kind]}; null where it is missing"
+    if levels:
+        more = f" and {len(levels) - SHOWN_LEVELS:,} more" if len(levels) > SHOWN_LEVELS else ""
+        known = ", ".join(json.dumps(level, ensure_ascii=False) for level in levels[:SHOWN_LEVELS])
+        said += f". The student knows {known}{more}; others are taken as unseen"
     kept: Any = _TYPES[kind] | None
     cell: Any = Annotated[kept, Field(description=said)]
     return Annotated[cell, WithJsonSchema({"anyOf": [*_SPELT[kind], {"type": "null"}], "description": said})] if kind in _SPELT else cell

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+import tutelage as tl
 from tutelage.cli import main
 from tutelage.students.saved.save_load import load_student
 from tutelage.workflow.reference import write_reference
@@ -70,6 +71,23 @@ def _make(table: Table) -> None:
     assert main(trained) == 0
     assert main(["export", str(table.run), str(table.run / "student.onnx")]) == 0
     write_reference(table.run, load_student(table.run), frame.drop(columns="paid"))
+
+
+@pytest.fixture(scope="session")
+def teacher(table):
+    return tl.open_teacher(str(table.folder / "teacher.skops"))
+
+
+@pytest.fixture(scope="session")
+def cascade(table, teacher, tmp_path_factory):
+    """The folder of a student's file with a threshold."""
+    frame = loans(2000, seed=4)
+    rows = frame.drop(columns="paid")
+    calibrated = tl.Cascade(tl.load_student(table.run), teacher, target=0.95, against="truth", over="student").fit(rows, frame["paid"])
+    assert 0.2 < calibrated.guarantee_.coverage < 0.99
+    folder = tmp_path_factory.mktemp("cascade")
+    tl.export(calibrated, folder / "student.onnx", check_on=rows[:200])
+    return folder
 
 
 _SERVER = """

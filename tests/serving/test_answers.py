@@ -1,10 +1,12 @@
 """Answers as JSON say what was decided, how surely, and by whom."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tutelage.core.answers import AnswerForm, of_classes
-from tutelage.serving.answers import AnswersAsJson, names_of
+from tutelage.serving.answers import UNANSWERED, AnswersAsJson, names_of
 from tutelage.serving.model import Answered
 
 BOTH = of_classes("probabilities", ("no", "yes"))
@@ -36,9 +38,21 @@ def test_rows_left_to_the_teacher_say_so():
     answered = Answered.of(np.array([[0.4, 0.6], [0.1, 0.9]], dtype=np.float32), np.array([0.6, 0.9]), np.array([True, False]))
     student, _ = AnswersAsJson(BOTH, defers=True)(answered)
     assert (student["deferred"], student["answered_by"]) == (True, "student")
-    taught, sure = AnswersAsJson(BOTH, defers=True)(answered.completed(Answered.of(np.array([[0.8, 0.2]]), np.array([0.8]))))
+    taught, sure = AnswersAsJson(BOTH, defers=True)(answered.completed({0: Answered.of(np.array([[0.8, 0.2]]), np.array([0.8]))}))
     assert (taught["prediction"], taught["answered_by"], taught["deferred"], taught["confidence"]) == ("no", "teacher", True, 0.8)
     assert (sure["prediction"], sure["answered_by"], sure["deferred"]) == ("yes", "student", False)
+    without, sure = AnswersAsJson(BOTH, defers=True)(answered.completed({}), {0: "why not"})
+    assert without == {"answered_by": None, "deferred": True, "error": "why not"}
+    assert list(without) == UNANSWERED["required"]
+    assert sure["prediction"] == "yes"
+
+
+def test_labels_that_the_teacher_decides_by_its_own_rule():
+    form = AnswerForm("probabilities", "multilabel", ("a", "b"))
+    student = Answered.of(np.array([[0.6, 0.4], [0.9, 0.1]]), np.array([0.6, 0.9]), np.array([True, False]))
+    taught = replace(Answered.of(np.array([[0.4, 0.3]]), np.array([0.4])), decided=np.array([[1, 0]]))
+    found = AnswersAsJson(form, defers=True)(student.completed({0: taught}))
+    assert [answer["prediction"] for answer in found] == [["a"], ["a"]]
 
 
 @pytest.mark.parametrize(

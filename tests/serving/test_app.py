@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import warnings
 
 import numpy as np
 import pytest
@@ -18,11 +19,13 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
+from sklearn.linear_model import LinearRegression
 
 import tutelage as tl
 from tutelage.cli import main
 from tutelage.serving.app import create_app
 from tutelage.serving.settings import Settings
+from tutelage.workflow.reference import write_reference
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +104,29 @@ def test_wrong_rows_are_a_problem(table, client):
     }
 
 
+def test_an_answer_that_is_not_finite_is_a_problem_and_no_figure(tmp_path):
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    student = LinearRegression().fit(X, 3 * X[:, 0] - 2 * X[:, 1])
+    tl.export(student, tmp_path / "student.onnx", check_on=X)
+    write_reference(tmp_path, student, X)
+    app = create_app(tmp_path)
+    sentence = "the student gives no answer to {}: what it computes is not finite. Expected numbers like those it was trained on."
+    with TestClient(app) as client, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = client.post("/v1/answers", json={"rows": [[1, 1], [1e308, -1e308]]})
+        assert (found.status_code, found.json()["detail"]) == (422, sentence.format("row 1"))
+        found = client.post("/v1/answer", json=[1e308, -1e308])
+        assert (found.status_code, found.json()["detail"]) == (422, sentence.format("the row"))
+        figures = client.get("/metrics").text
+    assert "tutelage_drift_rows 1.0" in figures
+    assert 'tutelage_answers_total{answered_by="student"} 0.0' in figures
+    assert not [line for line in figures.splitlines() if line.lower().endswith((" nan", "inf"))]
+
+
 def test_other_paths_and_methods_are_problems(client):
     assert client.get("/v1/other").json()["detail"] == "there is nothing at /v1/other; /docs says what there is."
+    found = client.get("/health/", follow_redirects=False)
+    assert (found.status_code, found.json()["detail"]) == (404, "there is nothing at /health/; /docs says what there is.")
     found = client.get("/v1/answer")
     assert (found.status_code, found.headers["allow"]) == (405, "POST")
     assert found.json()["detail"] == "/v1/answer does not take GET."

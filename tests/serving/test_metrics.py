@@ -1,11 +1,15 @@
 """The figures say what was answered, how surely, in which batches, and how far the rows have moved."""
 
+import numpy as np
 from fastapi.testclient import TestClient
 from loan_rows import as_json_rows, loans
 from prometheus_client.parser import text_string_to_metric_families
 
 from tutelage.evaluation.deployed.drift import LARGE
+from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving.app import create_app
+from tutelage.serving.metrics import Metrics
+from tutelage.serving.model import Answered
 
 
 def figures(client):
@@ -36,6 +40,17 @@ def test_requests_answers_and_confidence_are_counted(table):
     assert found["tutelage_batch_rows_sum", "student"] == 60
     assert found["tutelage_waiting_rows", "student"] == 0
     assert found["tutelage_request_seconds_count",] == 3
+
+
+def test_an_answer_that_is_no_number_is_no_figure():
+    metrics = Metrics({}, None, classifies=True)
+    observe = metrics.watch("student", lambda: 0)
+    values = np.array([[0.2, 0.8], [np.nan, np.nan]])
+    observe(CheckRows.of_numbers(np.zeros((2, 1))), Answered.of(values, values.max(axis=1), np.array([False, True])), 0.1)
+    figures = metrics.text().decode()
+    assert "tutelage_confidence_sum 0.8" in figures
+    assert "tutelage_confidence_count 1.0" in figures
+    assert "tutelage_deferred_total 1.0" in figures
 
 
 def test_rows_like_the_recorded_ones_have_not_drifted_and_others_have(table):

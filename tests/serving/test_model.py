@@ -114,7 +114,10 @@ def test_a_threshold_without_its_output_is_refused(table, tmp_path):
     model = load_from_string((table.run / "student.onnx").read_bytes())
     kept = [(entry.key, entry.value) for entry in model.metadata_props if entry.key != "checksum"]
     del model.metadata_props[:]
-    for key, value in [*kept, ("cascade", json.dumps({"threshold": 0.9, "target": 0.99, "delta": 0.05, "teacher": "t"}))]:
+    for key, value in [
+        *kept,
+        ("cascade", json.dumps({"threshold": 0.9, "target": 0.99, "delta": 0.05, "teacher": "t", "own_decisions": False})),
+    ]:
         model.metadata_props.add(key=key, value=value)
     (tmp_path / "student.onnx").write_bytes(onnx_with_checksum(model))
     with pytest.raises(DamagedFile):

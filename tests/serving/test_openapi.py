@@ -5,8 +5,9 @@ import pytest
 
 from tutelage.evaluation.deployed.drift import Profile
 from tutelage.exporters.subject.inputs import Input
+from tutelage.serving.model import ServedFile
 from tutelage.serving.openapi import example_row
-from tutelage.serving.row_format import RowFormat
+from tutelage.serving.row_format import Requests, RowFormat
 
 COLUMNS = (
     Input("age"),
@@ -30,6 +31,18 @@ def test_its_numbers_are_in_the_middle_of_the_recorded_ones_and_no_cell_of_their
     assert made == {"age": 40.1, "opened": "2023-05-23", "owner": True, "waited": "5 days 00:00:00", "why": "a text"}
     assert made["age"] not in ages
     assert example_row(RowFormat(COLUMNS[:1], (), "int64"), profile) == {"age": 40}
+
+
+def test_categories_that_the_student_knows_are_named_and_made_use_of(table):
+    served = ServedFile.open(table.run)
+    assert served.rows_as.levels == {5: ("car", "holiday", "home")}
+    assert example_row(served.rows_as, None)["purpose of it"] == "car"
+    schema = Requests(served.rows_as, max_rows=1).one.json_schema()
+    assert schema["properties"]["purpose of it"]["description"] == (
+        'a text; null where it is missing. The student knows "car", "holiday", "home"; others are taken as unseen'
+    )
+    many = RowFormat(COLUMNS[-1:], (), "float64", {0: tuple(f"level {place}" for place in range(25))})
+    assert '"level 19" and 5 more; others' in str(Requests(many, max_rows=1).one.json_schema())
 
 
 @pytest.mark.parametrize(

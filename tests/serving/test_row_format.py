@@ -125,18 +125,23 @@ PLAIN = RowFormat((Input(None), Input(None)), (), "int64")
 PARSERS = (Requests(MIXED, max_rows=3).row, Requests(PICTURE, max_rows=3).rows, Requests(PLAIN, max_rows=3).row)
 
 
+def test_of_a_key_that_is_there_twice_the_last_counts(mixed):
+    content = json.dumps(ROW)[:-1] + ', "age": 77}'
+    assert 77 in mixed.row(content.encode()).numbers
+
+
 def test_a_picture_is_nested_lists_of_its_shape():
     requests = Requests(PICTURE, max_rows=2)
     assert requests.row(b"[[1, 2], [3, 4.5]]").numbers.tolist() == [[[1.0, 2.0], [3.0, 4.5]]]
     for wrong, seen in {
-        b"[[1, 2], [3]]": "the row is a list of 1 within it",
+        b"[[1, 2], [3]]": "the row holds a list of 1 at [1]",
         b"[[1, 2]]": "the row is a list of 1",
-        b"[[1, 2], [3, null]]": "the row is null within it",
-        b"[[1, 2], [3, 1e400]]": "the row is a number that is not finite",
+        b"[[1, 2], [3, null]]": "the row holds null at [1][1]",
+        b"[[1, 2], [3, 1e400]]": "the row holds a number that is not finite at [1][1]",
     }.items():
         with pytest.raises(BadInput) as caught:
             requests.row(wrong)
-        assert str(caught.value) == f"{seen}; expected nested lists of numbers of the shape 2 x 2."
+        assert str(caught.value) == f"{seen}; expected nested lists of finite numbers of the shape 2 x 2."
 
 
 def test_numbers_that_the_file_cannot_hold_are_refused():
@@ -158,8 +163,10 @@ def test_columns_without_names_are_a_list_and_one_of_texts_a_text():
         mixed.rows(b'{"rows": [[1]]}')
     texts = Requests(RowFormat((Input(None, "text", "text"),), (), "float64"), max_rows=2)
     assert texts.rows(b'{"rows": ["a", ""]}').texts.tolist() == [["a"], [""]]
-    with pytest.raises(BadInput, match="the row is null; expected a text"):
+    with pytest.raises(BadInput, match="the row is null; expected a text in quotes"):
         texts.row(b"null")
+    with pytest.raises(BadInput, match=r"the body is no JSON \(.*\); expected a text in quotes\."):
+        texts.row(b"great shop")
 
 
 def test_no_cell_is_quoted_but_a_date_that_is_none(mixed):

@@ -3,12 +3,17 @@
 import json
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
+import httpx2
 import pytest
+from fastapi.testclient import TestClient
 
 from tutelage.core.errors import BadInput
+from tutelage.serving.app import create_app
 from tutelage.serving.server import allow_files, listen
 
 
@@ -57,6 +62,46 @@ def test_a_stop_loses_no_request_that_was_accepted(number, started, table):
     assert all(len(answers) == 20 for answers in whole)
     counted = int(errors.split("after ")[1].split(" ")[0].replace(",", ""))
     assert counted == len(whole) + 1  # and /health
+
+
+_HANGS = """
+import sys, time
+import tutelage as tl
+from tutelage.serving import server
+from tutelage.serving.app import create_app
+from tutelage.serving.protocol import ConnectionLimits
+
+server.STOP_S = 2
+app = create_app(sys.argv[1], teacher=tl.open_teacher(sys.argv[2]))
+app.state.service.teacher._answer = lambda rows: time.sleep(60)
+listening = server.listen("127.0.0.1", 0)
+server.run(app, listening, limits=ConnectionLimits(), ready=lambda: print(listening.getsockname()[1], flush=True))
+print(app.state.service.metrics.requests, app.state.service.metrics.cut_off)
+"""
+
+
+@pytest.mark.slow
+def test_a_teacher_that_hangs_does_not_keep_the_server_from_stopping(table, cascade):
+    command = [sys.executable, "-c", _HANGS, str(cascade), str(table.folder / "teacher.skops")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    address = f"http://127.0.0.1:{int(process.stdout.readline())}"
+    with TestClient(create_app(cascade)) as alone:
+        row = next(row for row in table.rows if alone.post("/v1/answer", json=row).json()["deferred"])
+    found = []
+    client = threading.Thread(target=lambda: found.append(httpx2.post(f"{address}/v1/answer", json=row, timeout=20)))
+    client.start()
+    while "tutelage_deferred_total 1.0" not in httpx2.get(f"{address}/metrics").text:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    began = time.perf_counter()
+    out, errors = process.communicate(timeout=20)
+    assert time.perf_counter() - began < 2 + 1 + 5  # STOP_S, CLOSE_S, and a busy machine
+    client.join()
+    (answer,) = found
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["detail"] == "the server was told to stop, and had no answer in time; send the rows again later."
+    assert (process.returncode, errors) == (0, "")
+    assert out.split()[-1] == "1"
 
 
 def test_an_address_that_cannot_be_had_is_named():

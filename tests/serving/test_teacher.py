@@ -1,31 +1,21 @@
 """The teacher answers the rows that the student leaves to it, and only the teacher that the threshold was found with."""
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from loan_rows import loans
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import FixedThresholdClassifier
 
 import tutelage as tl
 from tutelage.core.errors import BadInput
+from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.serving.app import create_app
-
-
-@pytest.fixture(scope="module")
-def teacher(table):
-    return tl.open_teacher(str(table.folder / "teacher.skops"))
-
-
-@pytest.fixture(scope="module")
-def cascade(table, teacher, tmp_path_factory):
-    """The folder of a student's file with a threshold."""
-    frame = loans(2000, seed=4)
-    rows = frame.drop(columns="paid")
-    calibrated = tl.Cascade(tl.load_student(table.run), teacher, target=0.95, against="truth", over="student").fit(rows, frame["paid"])
-    assert 0.2 < calibrated.guarantee_.coverage < 0.99
-    folder = tmp_path_factory.mktemp("cascade")
-    tl.export(calibrated, folder / "student.onnx", check_on=rows[:200])
-    return folder
+from tutelage.serving.batching import Busy
+from tutelage.students.cascade import Guarantee
 
 
 def answers(app, rows):
@@ -62,6 +52,33 @@ def test_the_teacher_answers_the_rows_that_are_left_to_it(cascade, table, teache
     assert f"tutelage_deferred_total {float(left)}" in text
 
 
+def test_a_teacher_with_a_rule_of_its_own_decides_by_it(tmp_path):
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(3000, 2)), columns=["a", "b"])
+    y = np.where(np.sin(3 * X["a"]) + X["b"] + random.normal(0, 0.7, 3000) > 0.8, "yes", "no")
+    forest = RandomForestClassifier(30, min_samples_leaf=10, random_state=0)
+    tuned = FixedThresholdClassifier(forest, threshold=0.2, response_method="predict_proba").fit(X[:1000], y[:1000])
+    student = tl.SoftTree(max_leaf_nodes=40).fit(X[1000:1500], tl.as_teacher(tuned))
+    calibrated = tl.Cascade(student, tuned, target=0.9).fit(X[1500:2500])
+    assert calibrated.guarantee_.own_decisions
+    tl.export(calibrated, tmp_path / "student.onnx", check_on=X[:200])
+    rows = X[2500:]
+    found = answers(create_app(tmp_path, teacher=tuned), rows.to_dict("records"))
+    predictions = np.array([answer["prediction"] for answer in found])
+    taught = np.array([answer["answered_by"] == "teacher" for answer in found])
+    assert 0.1 < taught.mean() < 0.9
+    np.testing.assert_array_equal(predictions[taught], tuned.predict(rows)[taught])
+    np.testing.assert_array_equal(predictions, calibrated.predict(rows))
+    assert (predictions == tuned.predict(rows)).mean() >= 0.9
+    by_the_rule = [one for one in found if one["answered_by"] == "teacher" and one["confidence"] < 0.5]
+    assert by_the_rule  # decided for "yes" from a probability of 0.2 on
+    assert all(answer["confidence"] == answer["probabilities"][answer["prediction"]] for answer in found)
+    of_recorded = tl.Cascade(student, tuned, target=0.9).fit(X[1500:2500], labels=tl.record(tuned, X[1500:2500]))
+    tl.export(of_recorded, tmp_path / "student.onnx", check_on=X[:200])
+    found = answers(create_app(tmp_path, teacher=tuned), rows.to_dict("records"))
+    assert all(answer["confidence"] >= 0.5 for answer in found)
+
+
 def test_another_teacher_is_refused(cascade, table):
     from sklearn.dummy import DummyClassifier
 
@@ -69,6 +86,21 @@ def test_another_teacher_is_refused(cascade, table):
     other = DummyClassifier().fit(frame.drop(columns="paid"), frame["paid"])
     with pytest.raises(BadInput, match=r"was found with the teacher .*, and the given one is .*: what was proven does not hold for it"):
         create_app(cascade, teacher=other)
+
+
+def test_a_teacher_that_reads_more_than_the_file_takes_is_refused_at_the_start(tmp_path):
+    random = np.random.default_rng(0)
+    X = pd.DataFrame({"a": random.normal(size=2000), "shop": random.integers(0, 3, 2000).astype(float)})
+    forest = RandomForestClassifier(10, random_state=0).fit(X, X["a"] > 0)
+    function = tl.as_teacher(lambda rows: forest.predict_proba(rows[["a", "shop"]]), kind="probabilities", classes=[False, True], version=1)
+    student = tl.SoftTree(max_leaf_nodes=4).fit(X[["a"]], X["a"] > 0)
+    reads = r"the teacher reads the column 'shop', which .*student.onnx does not take: its rows are 'a'. Serve without the teacher"
+    fails = r"the teacher does not answer a made row of the columns of .*student.onnx \(KeyError: .*shop.*\)\."
+    for teacher, sentence in ((forest, reads), (function, fails)):
+        both = Guarantee(0.7, 0.9, 0.05, "teacher", "all", 100, 50, 1, 100, tl.as_teacher(teacher).fingerprint)
+        tl.export(with_threshold(student, both), tmp_path / "student.onnx", check_on=X[["a"]])
+        with pytest.raises(BadInput, match=sentence):
+            create_app(tmp_path, teacher=teacher)
 
 
 def test_a_student_without_a_threshold_takes_no_teacher(table, teacher):
@@ -82,12 +114,12 @@ def test_a_student_without_a_threshold_takes_no_teacher(table, teacher):
         (
             RuntimeError("a cell: 12345"),
             502,
-            "the student is too unsure of these rows, and the teacher failed to answer them; try again later.",
+            "the student is too unsure, and the teacher failed to answer; send it again later.",
         ),
         (
             BadInput("column 'age' is odd."),
             422,
-            "the student is too unsure of these rows, and the teacher does not take them: column 'age' is odd.",
+            "the student is too unsure, and the teacher does not take the row: column 'age' is odd.",
         ),
     ],
 )
@@ -106,7 +138,61 @@ def test_a_teacher_that_fails_is_a_problem_of_those_rows_alone(error, status, se
                 assert (found.status_code, found.json()["detail"]) == (status, sentence)
             else:
                 assert found.status_code == 200
+        together = client.post("/v1/answers", json={"rows": table.rows}).json()["answers"]
+    unanswered = {"answered_by": None, "deferred": True, "error": sentence}
+    assert together == [unanswered if answer["deferred"] else answer for answer in alone]
+    left = sum(answer["deferred"] for answer in alone)
+    assert f"tutelage_unanswered_total {float(2 * left)}" in app.state.service.metrics.text().decode()
     assert "12345" not in caplog.text
+
+
+def test_a_row_that_the_teacher_does_not_take_spoils_no_other(cascade, table, teacher, monkeypatch):
+    app = create_app(cascade, teacher=teacher)
+    expected = answers(app, table.rows)
+    left = [place for place, answer in enumerate(expected) if answer["answered_by"] == "teacher"]
+    answer, bad = app.state.service.teacher._answer, table.rows[left[0]]["age"]
+
+    def picky(rows):
+        if (rows.numbers[:, 0] == bad).any():
+            raise BadInput("that age is odd.")
+        return answer(rows)
+
+    monkeypatch.setattr(app.state.service.teacher, "_answer", picky)
+    found = answers(app, table.rows)
+    odd = [place for place in left if table.rows[place]["age"] == bad]
+    assert len(odd) < len(left)
+    assert [place for place, answer in enumerate(found) if "error" in answer] == odd
+    assert all(found[place] == expected[place] for place in range(len(found)) if place not in odd)
+
+
+def test_a_teacher_that_hangs_is_waited_for_no_longer_than_allowed(cascade, table, teacher, monkeypatch):
+    app = create_app(cascade, teacher=teacher, settings=tl.serving.Settings(teacher_timeout=0.2))
+    alone = answers(create_app(cascade), table.rows)
+    gate, answer = threading.Event(), app.state.service.teacher._answer
+    monkeypatch.setattr(app.state.service.teacher, "_answer", lambda rows: answer(rows) if gate.wait(20) else None)
+    sentence = "the student is too unsure, and the teacher did not answer within 0.2 seconds; send it again later."
+    with TestClient(app) as client:
+        together = client.post("/v1/answers", json={"rows": table.rows}).json()["answers"]
+        assert {answer["error"] for answer in together if answer["answered_by"] is None} == {sentence}
+        assert [answer.get("prediction") for answer in together if not answer["deferred"]] == [
+            answer["prediction"] for answer in alone if not answer["deferred"]
+        ]
+        row = next(row for row, answer in zip(table.rows, alone, strict=True) if answer["deferred"])
+        found = client.post("/v1/answer", json=row)
+        assert (found.status_code, found.json()["detail"]) == (504, sentence)
+        gate.set()
+
+
+def test_a_full_queue_of_the_teacher_keeps_the_answers_of_the_student(cascade, table, teacher, monkeypatch):
+    app = create_app(cascade, teacher=teacher)
+
+    async def full(rows, gone=None):
+        raise Busy
+
+    monkeypatch.setattr(app.state.service.teacher, "ask", full)
+    found = answers(app, table.rows)
+    assert {answer["answered_by"] for answer in found} == {"student", None}
+    assert next(answer["error"] for answer in found if "error" in answer).startswith("the student is too unsure, and the teacher's queue")
 
 
 def test_rows_reach_the_teacher_as_a_frame_of_their_types(cascade, teacher, table):

@@ -187,3 +187,11 @@ def test_a_missing_package_is_named_with_its_extra(here, monkeypatch):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(MissingExtra, match=r"tutelage\[boosting\]"):
         open_teacher("booster.txt")
+
+
+def test_a_folder_of_recorded_answers_is_no_teacher(here):
+    (here / "labels").mkdir()
+    with pytest.raises(
+        BadInput, match=r"labels is a folder, such as one of recorded answers, which cannot answer new rows; expected \.onnx,"
+    ):
+        open_teacher("labels")

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import numpy as np
@@ -36,6 +37,10 @@ def test_each_column_and_the_answers_of_a_table_are_counted(table, tmp_path):
     write_reference(tmp_path, student, frame)
     profile = read(tmp_path)
     assert profile.rows == 400
+    assert profile.file is None
+    (tmp_path / "student.onnx").write_bytes(b"a file")
+    write_reference(tmp_path, student, frame)
+    assert read(tmp_path).file == hashlib.sha256(b"a file").hexdigest()
     assert {one.name: one.kind for one in profile.columns} == {"age": "number", "city": "text", "since": "number"}
     missing = {one.name: one.counts[-1] for one in profile.columns}
     assert missing == {"age": 21, "city": 0, "since": 0}

@@ -7,12 +7,15 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tutelage.cli.options import FILE, FOLDER, MODEL_OPTIONS, add_options, debug_option, echo
 from tutelage.core.errors import BadInput, require_extras
+
+if TYPE_CHECKING:
+    from tutelage.serving.settings import Settings
 
 TOKEN = "TUTELAGE_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -53,6 +56,9 @@ def seconds(text: str) -> float:
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that compute an answer.")
 @click.option("--access-log", is_flag=True, help="Write a line for each request, without its rows, to standard error.")
 @click.option("--cascade", metavar="TEACHER", help="Teacher that answers the rows that the student leaves to it, as for `distill`.")
+@click.option(
+    "--teacher-timeout", type=seconds, default="30s", show_default=True, metavar="TIME", help="How long a request waits for the teacher."
+)
 @add_options(MODEL_OPTIONS)
 @debug_option
 def serve(
@@ -83,7 +89,6 @@ def serve(
     from tutelage.serving import server
     from tutelage.serving.app import create_app
     from tutelage.serving.protocol import ConnectionLimits
-    from tutelage.serving.settings import Settings
 
     token = _token(token_file)
     teacher = None
@@ -91,7 +96,7 @@ def serve(
         from tutelage.teachers.open import open_teacher
 
         teacher = open_teacher(cascade, trust=trust, classes=classes, kind=kind, task=task, version=teacher_version)
-    app = create_app(run, teacher=teacher, settings=Settings(token=token, **limits))
+    app = create_app(run, teacher=teacher, settings=_settings(token, limits))
     _log(access=access_log, debug=debug)
     listening = server.listen(host, port)
     name, number = listening.getsockname()[:2]
@@ -104,7 +109,22 @@ def serve(
         limits=ConnectionLimits(connections=connections),
         ready=lambda: echo(f"{app.state.service.served.path}: serving on {address}, shown at {address}/docs. Stop with Ctrl-C.", err=True),
     )
-    echo(f"stopped, after {app.state.service.metrics.requests:,} requests; each that was accepted had its response.", err=True)
+    metrics = app.state.service.metrics
+    cut = "each that was accepted had its response."
+    if metrics.cut_off:
+        cut = f"{metrics.cut_off:,} of them had no answer after {server.STOP_S} seconds and were cut off with 503."
+    echo(f"stopped, after {metrics.requests:,} requests; {cut}", err=True)
+
+
+def _settings(token: str | None, limits: dict[str, Any]) -> Settings:
+    """The settings; a message speaks of the options."""
+    from tutelage.serving.settings import Settings
+
+    try:
+        return Settings(token=token, **limits)
+    except BadInput as error:
+        said = re.sub(rf"\b({'|'.join(limits)}) is\b", lambda found: f"--{found[1].replace('_', '-')} is", str(error))
+        raise BadInput(said) from None
 
 
 def _token(path: Path | None) -> str | None:

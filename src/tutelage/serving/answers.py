@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from tutelage.core.answers import AnswerForm
 from tutelage.serving.model import Answered
+
+UNANSWERED: dict[str, Any] = {
+    "type": "object",
+    "description": "A row that the student left to its teacher, which did not answer it.",
+    "properties": {
+        "answered_by": {"type": "null", "description": "Nobody gave an answer."},
+        "deferred": {"const": True},
+        "error": {"type": "string", "description": "Why the teacher did not answer."},
+    },
+    "required": ["answered_by", "deferred", "error"],
+    "additionalProperties": False,
+}
 
 
 class AnswersAsJson:
@@ -29,8 +44,13 @@ class AnswersAsJson:
         self.names = names_of(form.classes)
         self.defers = defers
 
-    def __call__(self, answered: Answered) -> list[dict[str, Any]]:
-        """One object a row, whose keys `schema` describes."""
+    def __call__(self, answered: Answered, errors: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
+        """One object a row, whose keys `schema` describes, or `UNANSWERED`.
+
+        Args:
+            answered: the answers.
+            errors: why a row has no answer of the teacher to which the student left it, by the row's position.
+        """
         if self.form.task == "regression":
             values = answered.values.tolist()
             return [{"prediction": row[0] if len(row) == 1 else row, "answered_by": "student"} for row in values]
@@ -50,13 +70,19 @@ class AnswersAsJson:
                 answer["deferred"] = deferred
         for place in answered.by_teacher.nonzero()[0].tolist():
             found[place]["answered_by"] = "teacher"
+        for place, error in (errors or {}).items():
+            found[place] = {"answered_by": None, "deferred": True, "error": error}
         return found
 
     def _decided(self, answered: Answered) -> list[Any]:
         classes = self.form.classes
-        if self.form.task == "multilabel":
-            return [[label for label, p in zip(classes, row, strict=True) if p > 0.5] for row in answered.values.tolist()]
-        return [classes[place] for place in answered.values.argmax(axis=1).tolist()]
+        several = self.form.task == "multilabel"
+        decided = (answered.values > 0.5).astype(np.intp) if several else answered.values.argmax(axis=1)
+        if answered.decided is not None:
+            decided[answered.by_teacher] = answered.decided[answered.by_teacher]
+        if several:
+            return [[label for label, on in zip(classes, row, strict=True) if on] for row in decided.tolist()]
+        return [classes[place] for place in decided.tolist()]
 
     def schema(self, outputs: int) -> dict[str, Any]:
         """The JSON schema of one answer; `outputs` is the number of values that a student of values gives."""
@@ -72,9 +98,10 @@ class AnswersAsJson:
 
     def _of_classes(self, by: dict[str, Any]) -> dict[str, Any]:
         share = {"type": "number", "minimum": 0, "maximum": 1}
-        one: dict[str, Any] = {"enum": list(self.form.classes), "description": "The most probable class."}
+        of_teacher = ", or what the teacher's own rule says" if self.defers else ""
+        one: dict[str, Any] = {"enum": list(self.form.classes), "description": f"The most probable class{of_teacher}."}
         if self.form.task == "multilabel":
-            one = {"type": "array", "items": {"enum": list(self.form.classes)}, "description": "The labels above one half."}
+            one = {"type": "array", "items": {"enum": list(self.form.classes)}, "description": f"The labels above one half{of_teacher}."}
         probabilities = {
             "type": "object",
             "properties": dict.fromkeys(self.names, share),

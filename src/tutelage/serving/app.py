@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import time
@@ -82,6 +83,7 @@ def create_app(run: Path | str, *, teacher: Any = None, settings: Settings | Non
     app = FastAPI(
         title="tutelage",
         version=__version__,
+        redirect_slashes=False,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -94,6 +96,10 @@ def create_app(run: Path | str, *, teacher: Any = None, settings: Settings | Non
     app.add_middleware(_Door, token=settings.token, metrics=service.metrics)
     app.state.service = service
     return app
+
+
+class _Late(Exception):
+    """The teacher took too long."""
 
 
 class _Service:
@@ -146,12 +152,16 @@ class _Service:
 
     async def one(self, request: Request) -> Response:
         rows = self._parsed(self.requests.row, await _body(request, self.settings.max_body))
-        (answer,) = await self._answers(rows, request)
-        return Response(to_json(answer), media_type="application/json")
+        answered, problems = await self._answered(rows, request)
+        if problems:
+            raise problems[0]
+        (answer,) = self.as_json(answered)
+        return _json(answer)
 
     async def several(self, request: Request) -> Response:
         rows = self._parsed(self.requests.rows, await _body(request, self.settings.max_body))
-        return Response(to_json({"answers": await self._answers(rows, request)}), media_type="application/json")
+        answered, problems = await self._answered(rows, request)
+        return _json({"answers": self.as_json(answered, {place: problem.detail for place, problem in problems.items()})})
 
     async def health(self, request: Request) -> Response:
         return Response(self._health, media_type="application/json")
@@ -172,7 +182,8 @@ class _Service:
         except BadInput as error:
             raise Problem(422, str(error)) from None
 
-    async def _answers(self, rows: CheckRows, request: Request) -> list[dict[str, Any]]:
+    async def _answered(self, rows: CheckRows, request: Request) -> tuple[Answered, dict[int, Problem]]:
+        """The answers, and by their positions why rows have none of the teacher to which the student left them."""
         gone = request.scope.get("extensions", {}).get(EXTENSION, {}).get(IS_GONE)
         try:
             answered = await self.student.ask(rows, gone)
@@ -180,25 +191,61 @@ class _Service:
             raise busy(f"the queue of {self.settings.queue:,} rows is full; send the rows again later.") from None
         except BadInput as error:
             raise Problem(422, str(error)) from None
+        problems: dict[int, Problem] = {}
         if self.teacher is not None and answered.deferred.any():
-            answered = await self._with_teacher(self.teacher, rows, answered, gone)
-        self.metrics.answers(answered)
-        return self.as_json(answered)
+            answered, problems = await self._with_teacher(self.teacher, rows, answered, gone)
+        finite = answered.finite()
+        finite[list(problems)] = True
+        if not finite.all():
+            where = "the row" if len(rows) == 1 else f"row {int(finite.argmin())}"
+            raise Problem(
+                422,
+                f"the student gives no answer to {where}: what it computes is not finite. Expected numbers like those it was trained on.",
+            )
+        self.metrics.answers(answered, unanswered=len(problems))
+        return answered, problems
 
-    async def _with_teacher(self, teacher: Batcher, rows: CheckRows, answered: Answered, gone: Any) -> Answered:
-        """The answers, of which the teacher gives the deferred ones."""
+    async def _with_teacher(self, teacher: Batcher, rows: CheckRows, answered: Answered, gone: Any) -> tuple[Answered, dict[int, Problem]]:
+        """The answers, of which the teacher gives the deferred ones, each for itself: a row that it does not answer spoils no other."""
+        places = answered.deferred.nonzero()[0].tolist()
+        asked = {place: asyncio.ensure_future(teacher.ask(rows[[place]], gone)) for place in places}
         try:
-            taught = await teacher.ask(rows[answered.deferred], gone)
-        except Busy:
-            raise busy(f"the teacher's queue of {self.settings.queue:,} rows is full; send the rows again later.") from None
-        except BadInput as error:
-            raise Problem(422, f"the student is too unsure of these rows, and the teacher does not take them: {error}") from None
-        except Gone:
-            raise
-        except Exception as error:  # the teacher's own code, whose message may quote cells
-            log.error("the teacher failed with %s", type(error).__name__)
-            raise Problem(502, "the student is too unsure of these rows, and the teacher failed to answer them; try again later.") from None
-        return answered.completed(taught)
+            await asyncio.wait(asked.values(), timeout=self.settings.teacher_timeout)
+        finally:
+            for task in asked.values():
+                task.cancel()
+        errors = {place: task.exception() if task.done() else _Late() for place, task in asked.items()}
+        problems = {place: self._problem_of(error) for place, error in errors.items() if error is not None}
+        for failed in {type(errors[place]).__name__ for place, problem in problems.items() if problem.status == 502}:
+            log.error("the teacher failed with %s", failed)
+        return answered.completed({place: task.result() for place, task in asked.items() if errors[place] is None}), problems
+
+    def _problem_of(self, error: BaseException) -> Problem:
+        """Why the teacher did not answer a row.
+
+        Raises:
+            Gone: the client has left.
+        """
+        match error:
+            case Gone():
+                raise error
+            case Busy():
+                return busy(
+                    f"the student is too unsure, and the teacher's queue of {self.settings.queue:,} rows is full; send it again later."
+                )
+            case BadInput():
+                return Problem(422, f"the student is too unsure, and the teacher does not take the row: {error}")
+            case _Late():
+                seconds = f"{self.settings.teacher_timeout:g}"
+                return Problem(
+                    504, f"the student is too unsure, and the teacher did not answer within {seconds} seconds; send it again later."
+                )
+        # the teacher's own code, whose message may quote cells
+        return Problem(502, "the student is too unsure, and the teacher failed to answer; send it again later.")
+
+
+def _json(plain: Any) -> Response:
+    return Response(to_json(plain, inf_nan_mode="null"), media_type="application/json")
 
 
 def _beside(teacher: Any, served: ServedFile, example: CheckRows) -> Callable[[CheckRows], Answered]:
@@ -207,7 +254,7 @@ def _beside(teacher: Any, served: ServedFile, example: CheckRows) -> Callable[[C
     from tutelage.teachers.adapt import as_teacher
 
     beside = TeacherBeside(as_teacher(teacher), served)
-    beside.answer(example)
+    beside.try_on(example)
     return beside.answer
 
 
@@ -274,6 +321,13 @@ class _Door:
                 await self.app(scope, receive, counted)
         except (ClientDisconnect, Gone):
             status = status or GONE
+        except asyncio.CancelledError:
+            self.metrics.cut_off += 1
+            if not status:
+                await busy("the server was told to stop, and had no answer in time; send the rows again later.").response()(
+                    scope, receive, counted
+                )
+            raise
         except Exception as error:  # a bug, whose message may quote cells
             log.error(
                 "%s %s failed with %s",
@@ -287,10 +341,12 @@ class _Door:
                     scope, receive, counted
                 )
         finally:
-            seconds = time.perf_counter() - started
-            self.metrics.request(status, seconds)
-            if log.isEnabledFor(logging.INFO):
-                log.info("%s %s %d %.1f ms", scope["method"], printable(scope["path"]), status, 1000 * seconds)
+            self._count(scope, status, time.perf_counter() - started)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        self.metrics.request(status, seconds)
+        if log.isEnabledFor(logging.INFO):
+            log.info("%s %s %d %.1f ms", scope["method"], printable(scope["path"]), status, 1000 * seconds)
 
     def _may_enter(self, scope: Scope) -> bool:
         given = [value for name, value in scope["headers"] if name == b"authorization"]

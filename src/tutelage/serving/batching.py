@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from queue import SimpleQueue
 
 import numpy as np
 
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving.model import Answered
+
+CLOSE_S = 1.0
+"""Seconds in which a batch must end once nobody waits for it."""
+Outcome = Answered | Exception | SystemExit
 
 
 class Busy(Exception):
@@ -30,6 +35,27 @@ class _Job:
     rows: CheckRows
     future: asyncio.Future[Answered]
     gone: Callable[[], bool] | None
+
+
+class _Thread:
+    """A thread that does one thing after the other, and does not keep the process from ending: a teacher may hang."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="tutelage-answers", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[], None]) -> None:
+        self._work.put(work)
+
+    def close(self, most_s: float) -> None:
+        """End after what was submitted; wait for it, but not longer than `most_s` seconds."""
+        self._work.put(None)
+        self._thread.join(most_s)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
 
 
 class Batcher:
@@ -65,7 +91,7 @@ class Batcher:
         self._waiting = 0
         self._busy = False
         self._start_at: asyncio.Handle | None = None
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread: _Thread | None = None
 
     @property
     def waiting(self) -> int:
@@ -92,9 +118,9 @@ class Batcher:
         return await job.future
 
     def close(self) -> None:
-        """End the thread, after the batch that it answers; another request starts a new one."""
+        """End the thread, after the batch that it answers unless that takes longer than `CLOSE_S`; another request starts a new one."""
         if self._thread is not None:
-            self._thread.shutdown(wait=True)
+            self._thread.close(CLOSE_S)
             self._thread = None
 
     def _arrange(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -131,10 +157,10 @@ class Batcher:
         if seconds * max(1.0, rows / last_rows) < self._quick_s:
             self._work(jobs, finish)
         else:
-            self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="tutelage-answers")
-            self._thread.submit(self._work, jobs, lambda *answered: loop.call_soon_threadsafe(finish, *answered))
+            self._thread = self._thread or _Thread()
+            self._thread.submit(lambda: self._work(jobs, lambda *answered: loop.call_soon_threadsafe(finish, *answered)))
 
-    def _work(self, jobs: Sequence[_Job], finish: Callable[[Sequence[_Job], Sequence[Answered | Exception]], object]) -> None:
+    def _work(self, jobs: Sequence[_Job], finish: Callable[[Sequence[_Job], Sequence[Outcome]], object]) -> None:
         """Answer a batch; what it is good for besides is done once the answers are on their way."""
         done: list[tuple[CheckRows, Answered, float]] = []
         outcomes = self._outcomes(jobs, done)
@@ -145,19 +171,19 @@ class Batcher:
         for each in done:
             self._observe(*each)
 
-    def _outcomes(self, jobs: Sequence[_Job], done: list[tuple[CheckRows, Answered, float]]) -> list[Answered | Exception]:
+    def _outcomes(self, jobs: Sequence[_Job], done: list[tuple[CheckRows, Answered, float]]) -> list[Outcome]:
         """The answers to each request, or what was wrong with its rows, which does not spoil the answers to others."""
         started = time.perf_counter()
         try:
             rows = joined([job.rows for job in jobs])
             answered = self._answer(rows)
-        except Exception as error:  # the code of a teacher raises anything
+        except (Exception, SystemExit) as error:  # the code of a teacher raises anything
             return [error] if len(jobs) == 1 else [outcome for job in jobs for outcome in self._outcomes([job], done)]
         done.append((rows, answered, time.perf_counter() - started))
         stops = np.cumsum([len(job.rows) for job in jobs]).tolist()
         return [answered.part(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
 
-    def _finish(self, loop: asyncio.AbstractEventLoop, jobs: Sequence[_Job], outcomes: Sequence[Answered | Exception]) -> None:
+    def _finish(self, loop: asyncio.AbstractEventLoop, jobs: Sequence[_Job], outcomes: Sequence[Outcome]) -> None:
         self._busy = False
         for job, outcome in zip(jobs, outcomes, strict=True):
             if job.future.done():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.errors import BadInput, DamagedFile, one_line
+from tutelage.core.errors import DamagedFile, one_line
 from tutelage.evaluation.deployed.drift import REFERENCE, Profile, RecentRows, columns_of_rows, figures_of_answers
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving.batching import joined
@@ -43,14 +44,17 @@ class Drift:
 
     @classmethod
     def open(cls, served: ServedFile, example: CheckRows) -> Drift | None:
-        """The drift against reference.json beside the file; None where there is none.
+        """The drift against reference.json beside the file; None where there is none, or one of another student.
 
         Args:
             served: the file.
             example: any row of it, by which the columns are compared.
 
         Raises:
-            DamagedFile: another content. StaleCache: of another version. BadInput: the profile is that of another student.
+            DamagedFile: another content. StaleCache: of another version.
+
+        Warns:
+            UserWarning: the profile is that of another student.
         """
         path = served.path.parent / REFERENCE
         if not path.is_file():
@@ -58,8 +62,13 @@ class Drift:
         profile = Profile.from_json(_json(path), str(path))
         found = cls(profile, served.rows_as, served.form)
         columns, answers = found._cells(example, served.answer(example))
-        if (list(columns), list(answers)) != ([one.name for one in profile.columns], [one.name for one in profile.answers]):
-            raise BadInput(f"{path} is of other columns or answers than {served.path}; remove it to serve without figures of drift.")
+        names = [one.name for one in profile.columns], [one.name for one in profile.answers]
+        if profile.file not in (None, served.sha256) or names != (list(columns), list(answers)):
+            warnings.warn(
+                f"{path} counts the answers of another file than {served.path}: no drift is measured. Keep both files of one run together.",
+                stacklevel=2,
+            )
+            return None
         return found
 
     def see(self, rows: CheckRows, answered: Answered) -> None:
@@ -91,7 +100,8 @@ class Drift:
 
     def _cells(self, rows: CheckRows, answered: Answered) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         is_text = [kind == "text" for kind in self._rows_as.kinds]
-        columns = columns_of_rows(self._rows_as.names, rows.numbers, rows.texts, is_text)
+        with np.errstate(all="ignore"):  # huge numbers have an infinite deviation
+            columns = columns_of_rows(self._rows_as.names, rows.numbers, rows.texts, is_text)
         return columns, figures_of_answers(self._form.task, self._form.classes, answered.values, answered.confidence)
 
 

@@ -33,11 +33,12 @@ class Metrics:
     Attributes:
         registry: of the figures.
         requests: number of requests so far.
+        cut_off: number of those that had no answer when the server had to stop.
     """
 
     def __init__(self, about: Mapping[str, str], drift: Drift | None, *, classifies: bool) -> None:
         self.registry = CollectorRegistry()
-        self.requests = 0
+        self.requests = self.cut_off = 0
         self._drift = drift
         self._requests = Counter("tutelage_requests", "Requests by the status of their response.", ["status"], registry=self.registry)
         self._seconds = Histogram(
@@ -45,6 +46,7 @@ class Metrics:
         )
         self._answers = Counter("tutelage_answers", "Rows answered, by who answered.", ["answered_by"], registry=self.registry)
         self._deferred = Counter("tutelage_deferred", "Rows that the student left to its teacher.", registry=self.registry)
+        self._unanswered = Counter("tutelage_unanswered", "Rows that the teacher did not answer.", registry=self.registry)
         self._batches = Histogram(
             "tutelage_batch_rows", "Rows that were answered together.", ["model"], registry=self.registry, buckets=_ROWS
         )
@@ -70,12 +72,14 @@ class Metrics:
         self._by_status[status].inc()
         self._seconds.observe(seconds)
 
-    def answers(self, answered: Answered) -> None:
-        """Count the answers of a response."""
+    def answers(self, answered: Answered, *, unanswered: int = 0) -> None:
+        """Count the answers of a response, of which some rows have none, since their teacher did not answer."""
         taught = int(answered.by_teacher.sum())
-        self._by_student.inc(len(answered) - taught)
+        self._by_student.inc(len(answered) - taught - unanswered)
         if taught:
             self._by_teacher.inc(taught)
+        if unanswered:
+            self._unanswered.inc(unanswered)
 
     def watch(self, model: str, waiting: Callable[[], int]) -> Callable[[CheckRows, Answered, float], None]:
         """Figures of what answers in a thread: returns what is called after each batch.
@@ -96,11 +100,14 @@ class Metrics:
         return observe
 
     def _see(self, rows: CheckRows, answered: Answered) -> None:
-        if self._classifies:
-            self._confidence.see(answered.confidence)
         deferred = int(answered.deferred.sum())
         if deferred:
             self._deferred.inc(deferred)
+        finite = answered.finite()
+        if not finite.all():
+            rows, answered = rows[finite], Answered.of(answered.values[finite], answered.confidence[finite])
+        if self._classifies:
+            self._confidence.see(answered.confidence)
         if self._drift is not None:
             self._drift.see(rows, answered)
 

@@ -14,14 +14,13 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
 from tutelage.core.stored.checksums import onnx_intact, sha256_of
+from tutelage.evaluation.deployed.drift import FILE
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.serving.row_format import RowFormat
 from tutelage.teachers.adapters.onnx_file import check_graph
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 
-FILE = "student.onnx"
-"""The file in the folder of a student that is served."""
 DEFERRED = "deferred"
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
 
@@ -35,12 +34,15 @@ class Answered:
         confidence: (rows,) the probability of the decision; NaN for values.
         deferred: (rows,) whether the student leaves the row to its teacher.
         by_teacher: (rows,) whether the teacher answered.
+        decided: the teacher's decisions where it has a rule of its own, as column numbers or as labels of 0 and 1; of the rows that it
+            answered. None: its most probable classes.
     """
 
     values: Floats
     confidence: Floats
     deferred: NDArray[np.bool_]
     by_teacher: NDArray[np.bool_]
+    decided: NDArray[np.intp] | None = None
 
     @classmethod
     def of(cls, values: Floats, confidence: Floats | None = None, deferred: NDArray[np.bool_] | None = None) -> Answered:
@@ -57,13 +59,32 @@ class Answered:
         if start == 0 and stop == len(self):
             return self
         each = slice(start, stop)
-        return Answered(self.values[each], self.confidence[each], self.deferred[each], self.by_teacher[each])
+        decided = None if self.decided is None else self.decided[each]
+        return Answered(self.values[each], self.confidence[each], self.deferred[each], self.by_teacher[each], decided)
 
-    def completed(self, taught: Answered) -> Answered:
-        """These answers with those of the teacher to the deferred rows, in order."""
+    def completed(self, taught: Mapping[int, Answered]) -> Answered:
+        """These answers with those of the teacher.
+
+        Args:
+            taught: the teacher's answer to each row that it answered, by the row's position.
+        """
+        if not taught:
+            return self
+        places, given = list(taught), list(taught.values())
         values, confidence = self.values.astype(np.float64), self.confidence.astype(np.float64)
-        values[self.deferred], confidence[self.deferred] = taught.values, taught.confidence
-        return replace(self, values=values, confidence=confidence, by_teacher=self.deferred)
+        values[places] = np.concatenate([one.values for one in given])
+        confidence[places] = np.concatenate([one.confidence for one in given])
+        by_teacher = np.isin(np.arange(len(self)), places)
+        own = [one.decided for one in given if one.decided is not None]
+        decided = None
+        if own:
+            decided = np.zeros((len(self), *own[0].shape[1:]), dtype=np.intp)
+            decided[places] = np.concatenate(own)
+        return replace(self, values=values, confidence=confidence, by_teacher=by_teacher, decided=decided)
+
+    def finite(self) -> NDArray[np.bool_]:
+        """(rows,) whether the answer is finite: numbers that are too large for a student may give NaN."""
+        return np.asarray(np.isfinite(self.values).all(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,4 +194,4 @@ def _rows_of(described: FileDescription, graph_inputs: Sequence[Any], path: Path
     columns = described.columns.columns
     kinds = are_texts if any(are_texts) else [False] * len(columns)
     found = (Input(one.name, "text" if is_text else "number", one.type) for one, is_text in zip(columns, kinds, strict=True))
-    return RowFormat(tuple(found), (), dtype)
+    return RowFormat(tuple(found), (), dtype, described.levels)

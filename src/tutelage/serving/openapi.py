@@ -10,7 +10,7 @@ import numpy as np
 
 from tutelage import __version__
 from tutelage.evaluation.deployed.drift import Bins, Profile
-from tutelage.serving.answers import AnswersAsJson
+from tutelage.serving.answers import UNANSWERED, AnswersAsJson
 from tutelage.serving.model import ServedFile
 from tutelage.serving.problems import MEDIA_TYPE, SCHEMA
 from tutelage.serving.row_format import Kind, Requests, RowFormat
@@ -24,13 +24,14 @@ _PROBLEMS = {
     401: "The bearer token is missing or wrong.",
     413: "The body is too large.",
     422: "The body is no JSON, or its rows are not as described.",
-    502: "The teacher did not answer.",
+    502: "The teacher failed to answer.",
     503: "No room at the moment; try again after the seconds of Retry-After.",
+    504: "The teacher did not answer in time.",
 }
 
 
 def example_row(rows_as: RowFormat, profile: Profile | None) -> Any:
-    """A made row: numbers in the middle of those that were recorded, if there are any, and no cell of a real one.
+    """A made row: numbers in the middle of those that were recorded, categories that the student knows, and else no cell of a real row.
 
     Args:
         rows_as: how a row looks.
@@ -44,6 +45,8 @@ def example_row(rows_as: RowFormat, profile: Profile | None) -> Any:
     recorded: Mapping[str, Bins] = {} if profile is None else {one.name: one for one in profile.columns}
     whole = rows_as.dtype == "int64"
     cells = [_cell(kind, recorded.get(name), whole=whole) for name, kind in zip(rows_as.names, rows_as.kinds, strict=True)]
+    for place, levels in rows_as.levels.items():
+        cells[place] = next((level for level in levels if level), cells[place])
     return dict(zip(rows_as.names, cells, strict=True)) if rows_as.layout == "named" else cells
 
 
@@ -75,10 +78,12 @@ def document(
     schemas["Answer"] = as_json.schema(outputs=len(answer["prediction"]) if isinstance(answer["prediction"], list) else 1)
     schemas["Answers"] = {
         "type": "object",
-        "properties": {"answers": {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}}},
+        "properties": {"answers": {"type": "array", "items": _one_of_several(as_json.defers)}},
         "required": ["answers"],
     }
     schemas["Problem"] = SCHEMA
+    if as_json.defers:
+        schemas["Unanswered"] = UNANSWERED
     one = _operation("answer", "The answer to one row.", "OneRow", example, "Answer", answer, settings, teacher=as_json.defers)
     several = _operation(
         "answers",
@@ -108,6 +113,12 @@ def document(
         found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         found["security"] = [{"token": []}]
     return found
+
+
+def _one_of_several(defers: bool) -> dict[str, Any]:
+    names = ["Answer", "Unanswered"] if defers else ["Answer"]
+    found = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return {"anyOf": found} if defers else found[0]
 
 
 def description(served: ServedFile) -> str:
@@ -146,7 +157,7 @@ def _operation(
 ) -> dict[str, Any]:
     body = {"application/json": {"schema": {"$ref": f"#/components/schemas/{takes}"}, "example": example}}
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{gives}"}, "example": answer}}
-    statuses = [status for status in (413, 422, 502, 503) if status != 502 or teacher]
+    statuses = [status for status in (413, 422, 502, 503, 504) if status not in (502, 504) or (teacher and takes == "OneRow")]
     found = {
         "operationId": name,
         "summary": summary,
@@ -185,4 +196,4 @@ def _problem(status: int) -> dict[str, Any]:
 
 def as_text(plain: Mapping[str, Any]) -> bytes:
     """A document as JSON."""
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "surrogatepass")

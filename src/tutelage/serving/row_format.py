@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,8 @@ EXPECTED: dict[Kind, str] = {
     "duration": 'a duration as a text, such as "1 days 02:00:00"',
     "text": "a text",
 }
+SHOWN_LEVELS = 20
+"""Categories that the description of a column names."""
 _STRICT = ConfigDict(strict=True, extra="forbid")
 _NUMBER = Annotated[float, Field(allow_inf_nan=False)]
 _SPELT: dict[str, list[dict[str, str]]] = {
@@ -46,6 +49,7 @@ class RowFormat:
         inputs: the columns of the file; empty for rows of another shape.
         shape: of the numbers of a row without columns.
         dtype: of the numbers that the file takes.
+        levels: the categories that the student knows, by the position of their column; others are answered as unseen ones.
 
     Example:
         >>> from tutelage.exporters.subject.inputs import Input
@@ -63,6 +67,7 @@ class RowFormat:
     inputs: tuple[Input, ...]
     shape: tuple[int, ...]
     dtype: str
+    levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def layout(self) -> Layout:
@@ -92,7 +97,7 @@ class RowFormat:
             return cells
         if self.layout == "text":
             return str
-        types = [_type_of_cell(kind) for kind in self.kinds]
+        types = [_type_of_cell(kind, self.levels.get(place, ())) for place, kind in enumerate(self.kinds)]
         if self.layout == "named":
             return _typed_dict("Row", dict(zip(self.names, types, strict=True)))
         if set(self.kinds) == {"number"}:
@@ -105,8 +110,8 @@ class RowFormat:
         return {
             "named": f"an object with the columns {listed(self.names)}",
             "listed": f"a list of {width} {'column' if width == 1 else 'columns'}",
-            "text": "a text",
-            "array": f"nested lists of numbers of the shape {' x '.join(map(str, self.shape))}",
+            "text": "a text in quotes",
+            "array": f"nested lists of finite numbers of the shape {' x '.join(map(str, self.shape))}",
         }[self.layout]
 
 
@@ -160,8 +165,12 @@ def _kind_of(column: Input) -> Kind:
     return column.type if column.type in ("boolean", "date", "duration") else "number"
 
 
-def _type_of_cell(kind: Kind) -> Any:
+def _type_of_cell(kind: Kind, levels: Sequence[str]) -> Any:
     said = f"{EXPECTED[kind]}; null where it is missing"
+    if levels:
+        more = f" and {len(levels) - SHOWN_LEVELS:,} more" if len(levels) > SHOWN_LEVELS else ""
+        known = ", ".join(json.dumps(level, ensure_ascii=False) for level in levels[:SHOWN_LEVELS])
+        said += f". The student knows {known}{more}; others are taken as unseen"
     kept: Any = _TYPES[kind] | None
     cell: Any = Annotated[kept, Field(description=said)]
     return Annotated[cell, WithJsonSchema({"anyOf": [*_SPELT[kind], {"type": "null"}], "description": said})] if kind in _SPELT else cell
@@ -306,18 +315,16 @@ def _wrong_row(first: Any, row: int | None, cell: list[Any], seen: str, rows_as:
         hint = did_you_mean(str(cell[0]), rows_as.names)
         return f"{_where('', row)} has the column {shown(cell[0])}, which the student does not read; leave it out.{hint}"
     if rows_as.layout in ("named", "listed") and cell and kind not in ("missing", "too_short", "too_long"):
-        place = rows_as.names.index(cell[0]) if rows_as.layout == "named" else int(cell[0])
-        expected = f"{EXPECTED[rows_as.kinds[place]]}, or null where it is missing"
+        at = rows_as.names.index(cell[0]) if rows_as.layout == "named" else int(cell[0])
+        expected = f"{EXPECTED[rows_as.kinds[at]]}, or null where it is missing"
         found = "a number that is not finite" if kind == "finite_number" else seen
-        return f"{_where(f'column {rows_as.names[place]!r}', row)} holds {found}; expected {expected}."
-    found = seen
-    if kind == "finite_number":
-        found = "a number that is not finite"
-    elif isinstance(first["input"], list):
-        found = f"a list of {len(first['input']):,}" + (" within it" if cell and rows_as.layout == "array" else "")
-    elif cell and rows_as.layout == "array":
-        found = f"{seen} within it"
-    return f"{_where('', row)} is {found}; expected {rows_as.described()}."
+        return f"{_where(f'column {rows_as.names[at]!r}', row)} holds {found}; expected {expected}."
+    found = f"a list of {len(first['input']):,}" if isinstance(first["input"], list) else seen
+    verb, where = "is", ""
+    if cell and rows_as.layout == "array":
+        found = "a number that is not finite" if kind == "finite_number" else found
+        verb, where = "holds", f" at {''.join(f'[{number}]' for number in cell)}"
+    return f"{_where('', row)} {verb} {found}{where}; expected {rows_as.described()}."
 
 
 def _where(column: str, row: int | None) -> str:

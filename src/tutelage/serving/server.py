@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,8 +18,11 @@ from fastapi import FastAPI
 from tutelage.core.errors import BadInput
 from tutelage.serving.protocol import ConnectionLimits, LimitedProtocol
 
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+
 STOP_S = 30
-"""Seconds in which requests that were accepted must be answered after the signal to stop."""
+"""Seconds in which requests that were accepted must be answered after the signal to stop; those that were not are answered with 503."""
 SWITCH_S = 0.0005
 """Seconds after which a thread yields to another: the thread of the answers must not wait 5 ms for the one that reads requests."""
 
@@ -52,11 +57,11 @@ def run(app: FastAPI, listening: socket.socket, *, limits: ConnectionLimits, rea
     """
     allow_files(limits.connections)
     config = uvicorn.Config(
-        app,
+        _ends_quietly(app),
         http=partial(LimitedProtocol, limits=limits),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
-        log_level="error",
+        log_level="critical",  # what fails is logged by the application
         access_log=False,
         proxy_headers=False,
         server_header=False,
@@ -69,6 +74,16 @@ def run(app: FastAPI, listening: socket.socket, *, limits: ConnectionLimits, rea
         _Server(config, ready).run(sockets=[listening])
     finally:
         sys.setswitchinterval(before)
+
+
+def _ends_quietly(app: FastAPI) -> ASGI3Application:
+    """The application, whose requests end without a traceback when they are cut off."""
+
+    async def quiet(scope: Any, receive: Any, send: Any) -> None:
+        with suppress(asyncio.CancelledError):
+            await app(scope, receive, send)
+
+    return quiet
 
 
 def allow_files(connections: int) -> None:

@@ -20,6 +20,7 @@ class Settings:
         max_body: bytes of a request's body.
         max_rows: rows of a request, at most `queue`.
         threads: threads of onnxruntime.
+        teacher_timeout: seconds in which the teacher must answer the rows of a request.
 
     Raises:
         BadInput: a setting outside its range.
@@ -37,11 +38,13 @@ class Settings:
     max_body: int = 1_000_000
     max_rows: int = 1000
     threads: int = 1
+    teacher_timeout: float = 30.0
 
     def __post_init__(self) -> None:
         for name in ("max_batch", "queue", "max_body", "max_rows", "threads"):
             whole(name, getattr(self, name), least=1)
         number("max_wait", self.max_wait, least=0, most=10)
+        number("teacher_timeout", self.teacher_timeout, above=0, most=3600)
         if self.max_rows > self.queue:
             raise BadInput(f"max_rows is {self.max_rows} and queue is {self.queue}; expected a queue that holds the rows of one request.")
         if self.token is not None and not (self.token and self.token.isascii() and self.token.isprintable() and " " not in self.token):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from tutelage.core.arrays import confidence_of
+import numpy as np
+
+from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput
-from tutelage.evaluation.alignment import in_order_of
+from tutelage.core.errors import BadInput, one_line
+from tutelage.data.schema import listed
+from tutelage.evaluation.alignment import decisions_in_order, in_order_of
+from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
+from tutelage.evaluation.own_decisions import decided_by
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.subject import Subject
 from tutelage.serving.model import Answered, ServedFile
@@ -17,7 +23,7 @@ _CONTAINERS: dict[Layout, str] = {"named": "frame", "listed": "array", "text": "
 
 
 class TeacherBeside:
-    """Answers rows as the teacher does, in the order of the student's classes.
+    """Answers rows as the teacher does, in the order of the student's classes, and decides as it did where the threshold was found.
 
     Args:
         teacher: from `open_teacher` or `as_teacher`.
@@ -39,8 +45,29 @@ class TeacherBeside:
         if served.rows_as.layout == "listed" and "text" in served.rows_as.kinds:
             raise BadInput(f"{served.path} has columns of texts without names, which no teacher can be given. Train on columns with names.")
         self.teacher = teacher
-        self._form = served.form
+        self._served, self._form = served, served.form
+        self._by_its_own_rule = bool(served.guarantee["own_decisions"])
         self._subject = Subject(None, served.form, served.rows_as.inputs, served.rows_as.shape, _CONTAINERS[served.rows_as.layout])
+
+    def try_on(self, example: CheckRows) -> None:
+        """Let the teacher answer a made row.
+
+        Raises:
+            BadInput: it reads a column that the file does not take, or fails.
+        """
+        names = self._served.rows_as.names
+        schema = getattr(self.teacher, "schema", None)
+        lacking = [] if schema is None else [one.name for one in schema.columns if one.name is not None and one.name not in names]
+        if lacking and self._served.rows_as.layout == "named":
+            raise BadInput(
+                f"the teacher reads the column {lacking[0]!r}, which {self._served.path} does not take: its rows are {listed(names)}. "
+                "Serve without the teacher, or distil a student of all columns that the teacher reads."
+            )
+        try:
+            self.answer(example)
+        except Exception as error:  # the code of a teacher raises anything
+            why = error if isinstance(error, BadInput) else f"{type(error).__name__}: {one_line(error)}"
+            raise BadInput(f"the teacher does not answer a made row of the columns of {self._served.path} ({why}).") from error
 
     def answer(self, rows: CheckRows) -> Answered:
         """The answers to rows.
@@ -52,4 +79,16 @@ class TeacherBeside:
         inputs: Any = self._subject.given(rows)
         answers = form.probabilities(form.check(self.teacher.answer(inputs), len(rows)))
         found = in_order_of(answers, form, self._form)
-        return Answered.of(found, confidence_of(found, self._form.task))
+        task = self._form.task
+        if not self._by_its_own_rule:
+            return Answered.of(found, confidence_of(found, task))
+        own = decided_by(self.teacher, "decide", inputs, len(rows), form)
+        decided = decisions(as_distributions(found, task)) if own is None else decisions_in_order(own, form, self._form)
+        return replace(Answered.of(found, _probability_of(decided, found, task)), decided=decided)
+
+
+def _probability_of(decided: Decisions, probabilities: Floats, task: str) -> Floats:
+    """(rows,) the probability of each decision; of several labels, that of the least certain one."""
+    if task == "multilabel":
+        return np.asarray(np.where(decided == 1, probabilities, 1 - probabilities).min(axis=1))
+    return probabilities[np.arange(len(decided)), decided]

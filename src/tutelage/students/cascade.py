@@ -46,6 +46,8 @@ class Guarantee:
         wrong: number of wrong answers, of the `of` that were tested.
         of: number of answers that were tested: all, or those of the student to all rows but a tenth, which says where tests begin.
         teacher: fingerprint of the teacher.
+        own_decisions: whether the teacher's decisions are those of its own rule, such as a tuned threshold; else its most probable classes,
+            as of recorded answers.
     """
 
     threshold: float | None
@@ -58,6 +60,7 @@ class Guarantee:
     wrong: int
     of: int
     teacher: str
+    own_decisions: bool = False
 
     @property
     def coverage(self) -> float:
@@ -194,19 +197,18 @@ class Cascade(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             warnings.warn(of_student_alone(found, target, delta, self.against, self.over), stacklevel=2)
         counts = (found.rows, found.answered, found.wrong, found.of)
         fingerprint = teacher.fingerprint if labels is None else labels.fingerprint
-        guarantee = Guarantee(threshold, target, delta, self.against, self.over, *counts, fingerprint)
-        return self.calibrated(student, teacher, guarantee, recorded=labels is not None)
+        guarantee = Guarantee(threshold, target, delta, self.against, self.over, *counts, fingerprint, own_decisions=labels is None)
+        return self.calibrated(student, teacher, guarantee)
 
-    def calibrated(self, student: Teacher, teacher: Teacher, guarantee: Guarantee, *, recorded: bool) -> Self:
+    def calibrated(self, student: Teacher, teacher: Teacher, guarantee: Guarantee) -> Self:
         """Take a guarantee as it was proved before, such as one read from a file.
 
         Args:
             student: this cascade's student, as a Teacher.
             teacher: the teacher.
             guarantee: of this student and this teacher.
-            recorded: whether it is one of recorded answers, where the teacher decides for its most probable class.
         """
-        self.student_, self.teacher_, self.guarantee_, self.recorded_ = student, teacher, guarantee, recorded
+        self.student_, self.teacher_, self.guarantee_ = student, teacher, guarantee
         self._student_form, self._teacher_form = student.form, teacher.form  # computed anew at each call by a wrapped estimator
         return self
 
@@ -340,7 +342,7 @@ class Cascade(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _teacher_decides(self, inputs: Any, count: int) -> Decisions:
         form = self._teacher_form
-        own = None if self.recorded_ else decided_by(self.teacher_, "decide", inputs, count, form)
+        own = decided_by(self.teacher_, "decide", inputs, count, form) if self.guarantee_.own_decisions else None
         return decisions(as_distributions(self._of_teacher(inputs, count), form.task)) if own is None else own
 
 

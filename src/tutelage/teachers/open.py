@@ -78,6 +78,8 @@ def open_teacher(
         )
     if path.suffix not in _OPENERS and ":" in name:
         return as_teacher(imported(name, _KNOWN), **declared)
+    if path.is_dir():
+        raise BadInput(f"{name} is a folder, such as one of recorded answers, which cannot answer new rows; expected {_KNOWN}.")
     if path.suffix not in _OPENERS:
         hint = did_you_mean(path.suffix, [*_OPENERS, *_WEIGHTS])
         raise BadInput(f"cannot tell what kind of teacher {name} is; expected {_KNOWN}.{hint}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from tutelage.core.arrays import confidence_of
 from tutelage.core.files import write_text
 from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.rows import as_rows
-from tutelage.evaluation.deployed.drift import REFERENCE, Profile, columns_of_rows, figures_of_answers
+from tutelage.evaluation.deployed.drift import FILE, REFERENCE, Profile, columns_of_rows, figures_of_answers
 from tutelage.exporters.subject.subject import subject_of
 
 MOST_ROWS, MOST_CELLS = 10_000, 10_000_000
@@ -22,7 +24,7 @@ def write_reference(folder: Path, student: Any, rows: Any) -> None:
     """Write reference.json: the profile of at most `MOST_ROWS` rows and `MOST_CELLS` numbers, drawn among all, and of the answers to them.
 
     Args:
-        folder: of the student.
+        folder: of the student; if student.onnx is there, the profile names it, and drift of another file is not measured against it.
         student: fitted.
         rows: that it was not trained on, as it takes them.
     """
@@ -37,4 +39,7 @@ def write_reference(folder: Path, student: Any, rows: Any) -> None:
     form, answers = subject.form, subject.answers(found).values
     confidence = None if form.task == "regression" else confidence_of(answers, form.task)
     profile = Profile.of(columns, figures_of_answers(form.task, form.classes, answers, confidence))
+    exported = folder / FILE
+    if exported.is_file():
+        profile = replace(profile, file=sha256_of(exported))
     write_text(folder / REFERENCE, dumps(profile.to_json()))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import FixedThresholdClassifier
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch
@@ -66,6 +67,20 @@ def test_the_file_holds_no_teacher(cascade, path):
     assert tl.save_student(cascade, path.with_name("again")).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_the_teacher_decides_as_it_was_calibrated(own, tmp_path):
+    """By its own rule, which says yes from 0.35 on, or by its most probable classes if its answers were recorded."""
+    tuned = FixedThresholdClassifier(TEACHER, threshold=0.35).fit(X[:1000], Y[:1000])
+    labels = None if own else tl.record(tuned, X[1000:2000])
+    made = tl.Cascade(STUDENT, tuned, target=0.95).fit(X[1000:2000], labels=labels)
+    again = tl.load_student(tl.save_student(made, tmp_path / "tuned"), teacher=tuned)
+    assert again.guarantee_ == made.guarantee_
+    assert again.guarantee_.own_decisions == own
+    left = again.defers(ROWS)
+    expected = tuned.predict(ROWS) if own else tuned.predict_proba(ROWS).argmax(axis=1)
+    np.testing.assert_array_equal(again.predict(ROWS)[left], expected[left])
+
+
 def test_another_teacher_is_refused(path):
     with pytest.raises(LabelMismatch, match=r"cascade.skops was calibrated with the teacher RandomForest.*; this one is RandomForest"):
         tl.load_student(path, teacher=RandomForestClassifier(3, random_state=1).fit(X[:100], Y[:100]))
@@ -123,7 +138,8 @@ def test_a_guarantee_that_cannot_be_read_is_a_damaged_file(path):
         {**about["cascade"], "task": "none"},
         {**about["cascade"], "guarantee": {"threshold": 0.5}},
         {**about["cascade"], "guarantee": {**proved, "threshold": "high"}},
-        {**about["cascade"], "recorded": "no"},
+        {**about["cascade"], "guarantee": {**proved, "own_decisions": "no"}},
+        {**about["cascade"], "guarantee": {name: value for name, value in proved.items() if name != "own_decisions"}},
     ):
         path.write_bytes(dump_skops(STUDENT, {"schema": STUDENT_SCHEMA, "cascade": broken}))
         with pytest.raises(DamagedFile, match="what it says of a cascade cannot be read"):

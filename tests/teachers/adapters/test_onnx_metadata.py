@@ -25,7 +25,7 @@ def test_a_description_survives_its_metadata(form, columns):
     assert [type(label) for label in read.form.classes] == [type(label) for label in form.classes]
 
 
-CASCADE = {"threshold": 0.9, "target": 0.99, "delta": 0.05, "teacher": "a teacher", "rows": 400}
+CASCADE = {"threshold": 0.9, "target": 0.99, "delta": 0.05, "teacher": "a teacher", "rows": 400, "own_decisions": True}
 
 
 def test_a_description_keeps_the_guarantee_of_a_threshold():
@@ -33,6 +33,14 @@ def test_a_description_keeps_the_guarantee_of_a_threshold():
     assert json.loads(written["cascade"]) == CASCADE
     assert FileDescription.from_metadata(written).cascade == CASCADE
     assert "cascade" not in FileDescription(FORMS[0], COLUMNS[1]).to_metadata()
+
+
+def test_a_description_keeps_the_categories_unless_they_are_many():
+    written = FileDescription(FORMS[0], COLUMNS[1], levels={1: ("car", "ü")}).to_metadata()
+    assert json.loads(written["columns"])[1] == {"name": "c", "type": "number", "levels": ["car", "ü"]}
+    assert FileDescription.from_metadata(written).levels == {1: ("car", "ü")}
+    many = FileDescription(FORMS[0], COLUMNS[1], levels={1: tuple(map(str, range(101)))})
+    assert FileDescription.from_metadata(many.to_metadata()).levels == {}
 
 
 @pytest.mark.parametrize(
@@ -48,6 +56,7 @@ def test_a_description_keeps_the_guarantee_of_a_threshold():
         {"kind": '"magic"'},
         {"columns": '["a"]'},
         {"columns": '[{"name": "a", "type": "x"}]'},
+        {"columns": '[{"name": "a", "type": "category", "levels": [1]}]'},
         {"task": None},
         {"classes": "[" * 100_000},
     ],

@@ -22,6 +22,8 @@ from tutelage.core.stored.checksums import checked, with_checksum
 SCHEMA = 1
 REFERENCE = "reference.json"
 """The file of a profile, in the folder of a student."""
+FILE = "student.onnx"
+"""The file beside it that is served."""
 BINS = 10
 BUCKETS = 16
 """Bins of the hashes of short texts, such as categories."""
@@ -94,6 +96,7 @@ class Profile:
         rows: number of rows.
         columns: of each column, in order; of rows of another shape, of the mean and the standard deviation of their numbers.
         answers: of the decisions or values, and of the confidence.
+        file: SHA-256 of the exported file whose student answered; None if there was none.
 
     Example:
         >>> import numpy as np
@@ -108,6 +111,7 @@ class Profile:
     rows: int
     columns: tuple[Bins, ...]
     answers: tuple[Bins, ...]
+    file: str | None = None
 
     @classmethod
     def of(cls, columns: Mapping[str, NDArray[Any]], answers: Mapping[str, NDArray[Any]]) -> Profile:
@@ -118,8 +122,8 @@ class Profile:
             answers: (rows,) figures of the answers by name, such as the decision and its confidence.
         """
         every = [*columns.values(), *answers.values()]
-        bins = (tuple(Bins.of(name, cells) for name, cells in part.items()) for part in (columns, answers))
-        return cls(len(every[0]), *bins)
+        of_columns, of_answers = (tuple(Bins.of(name, cells) for name, cells in part.items()) for part in (columns, answers))
+        return cls(len(every[0]), of_columns, of_answers)
 
     @staticmethod
     def counts_of(bins: Sequence[Bins], cells: Mapping[str, NDArray[Any]]) -> list[NDArray[np.int64]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tutelage.core.answers import AnswerForm
 from tutelage.exporters.program.operations import (
+    Category,
     ChannelNorm,
     Convolution,
     Dense,
@@ -92,6 +93,16 @@ class Program:
     def texts(self) -> tuple[str | None, ...]:
         """Names of the columns of texts."""
         return tuple(one.name for one in self.inputs if one.kind == "text")
+
+    @property
+    def levels(self) -> dict[int, tuple[str, ...]]:
+        """The categories that the student knows, by the position of their column of texts among `inputs`."""
+        known: dict[int, dict[str, None]] = {}
+        for step in self.steps:
+            if isinstance(step.operation, Category) and step.operation.of_text:
+                known.setdefault(step.operation.place, {}).update(dict.fromkeys(step.operation.levels))
+        positions = [place for place, one in enumerate(self.inputs) if one.kind == "text"]
+        return {positions[place]: tuple(known[place]) for place in sorted(known)}
 
     @property
     def rounding(self) -> float:

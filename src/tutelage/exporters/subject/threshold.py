@@ -28,12 +28,12 @@ def with_threshold(student: Any, guarantee: Guarantee, teacher: Any = None) -> C
     Args:
         student: fitted.
         guarantee: what its calibration proved.
-        teacher: that of the calibration, whose most probable classes it was about; None for a cascade without it.
+        teacher: that of the calibration; None for a cascade without it.
     """
     found = Cascade(student, teacher, target=guarantee.target, delta=guarantee.delta, against=guarantee.against, over=guarantee.over)
     opened = as_teacher(student)
     behind = AbsentTeacher(opened.form.as_kind("probabilities"), guarantee.teacher) if teacher is None else as_teacher(teacher)
-    return found.calibrated(student_of(opened, behind), behind, guarantee, recorded=True)
+    return found.calibrated(student_of(opened, behind), behind, guarantee)
 
 
 def with_any_threshold(student: Any, teacher: str) -> Cascade:

@@ -65,7 +65,7 @@ def student_to_store(cascade: Cascade) -> Any:
 def guarantee_to_store(cascade: Cascade) -> dict[str, Any]:
     """What is stored beside the student, as JSON values."""
     form = cascade.form
-    return {"guarantee": asdict(cascade.guarantee_), "task": form.task, "classes": list(form.classes), "recorded": cascade.recorded_}
+    return {"guarantee": asdict(cascade.guarantee_), "task": form.task, "classes": list(form.classes)}
 
 
 def stored_cascade(student: Any, stored: Mapping[str, Any], teacher: Any, path: Path) -> Cascade:
@@ -83,7 +83,7 @@ def stored_cascade(student: Any, stored: Mapping[str, Any], teacher: Any, path: 
     try:
         guarantee = record_from(Guarantee, stored["guarantee"])
         form = AnswerForm("probabilities", stored["task"], tuple(stored["classes"]))
-        recorded = flag("recorded", stored["recorded"])
+        flag("own_decisions", stored["guarantee"]["own_decisions"])
         if guarantee.threshold is not None:
             number("threshold", guarantee.threshold, least=0, most=1)
     except (KeyError, TypeError, BadInput) as error:
@@ -96,4 +96,4 @@ def stored_cascade(student: Any, stored: Mapping[str, Any], teacher: Any, path: 
         )
     settings = {field.name: getattr(guarantee, field.name) for field in fields(guarantee) if field.name in _SETTINGS}
     cascade = Cascade(student, teacher, **settings)
-    return cascade.calibrated(student_of(student, found), found, guarantee, recorded=recorded)
+    return cascade.calibrated(student_of(student, found), found, guarantee)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tutelage.core.answers import AnswerForm
@@ -13,6 +13,9 @@ from tutelage.data.schema import Column, Schema
 
 PRODUCER = "tutelage"
 """The producer of a file that has this metadata."""
+
+MOST_LEVELS = 100
+"""A file names the categories of a column up to this many."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class FileDescription:
         columns: names and types of the columns, in order; None for rows of another shape than (rows, columns). A file takes dates and
             durations as days, truth values as 0 and 1, and a missing text as the empty one.
         cascade: the guarantee of the threshold below which the file defers rows to a teacher, as plain values: "threshold", "target",
-            "delta", "teacher" (its fingerprint) and others; None if the file answers all rows.
+            "delta", "teacher" (its fingerprint), "own_decisions" and others; None if the file answers all rows.
+        levels: the categories that the student knows, by the position of their column.
 
     Example:
         >>> description = FileDescription(AnswerForm("probabilities", "binary", ("no", "yes")), Schema((Column("size", "number"),)))
@@ -37,10 +41,15 @@ class FileDescription:
     form: AnswerForm
     columns: Schema | None
     cascade: Mapping[str, Any] | None = None
+    levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
         """JSON by key: "kind", "task", "classes" and "columns"; "cascade" of a file with a threshold."""
+        columns: list[dict[str, Any]] | None
         columns = None if self.columns is None else [{"name": one.name, "type": one.type} for one in self.columns.columns]
+        for place, levels in self.levels.items():
+            if columns is not None and len(levels) <= MOST_LEVELS:
+                columns[place] |= {"levels": list(levels)}
         plain = {"kind": self.form.kind, "task": self.form.task, "classes": list(self.form.classes), "columns": columns}
         cascade = {} if self.cascade is None else {"cascade": dict(self.cascade)}
         return {key: json.dumps(value) for key, value in {**plain, **cascade}.items()}
@@ -59,9 +68,16 @@ class FileDescription:
             if not all(isinstance(one["name"], str | None) for one in columns or ()):
                 raise TypeError("a name of a column is no text")
             schema = None if columns is None else Schema(tuple(Column(one["name"], one["type"]) for one in columns))
-            return cls(form, schema, _cascade(json.loads(metadata["cascade"])) if "cascade" in metadata else None)
+            levels = {place: _levels(one["levels"]) for place, one in enumerate(columns or ()) if "levels" in one}
+            return cls(form, schema, _cascade(json.loads(metadata["cascade"])) if "cascade" in metadata else None, levels)
         except (ValueError, KeyError, TypeError, RecursionError, BadInput) as error:
             raise DamagedFile(f"the file's metadata is not what tutelage writes ({one_line(error)}). Export the student again.") from error
+
+
+def _levels(plain: Any) -> tuple[str, ...]:
+    if not isinstance(plain, list) or not all(isinstance(level, str) for level in plain):
+        raise TypeError("the categories of a column are no texts")
+    return tuple(plain)
 
 
 def _cascade(plain: Any) -> Mapping[str, Any]:
@@ -74,4 +90,6 @@ def _cascade(plain: Any) -> Mapping[str, Any]:
         raise TypeError("its guarantee names no teacher")
     if any(isinstance(plain.get(name), bool) or not isinstance(plain.get(name), int | float) for name in ("threshold", "target", "delta")):
         raise TypeError("its guarantee has no threshold, target or delta")
+    if not isinstance(plain.get("own_decisions"), bool):
+        raise TypeError("its guarantee does not say which decisions of the teacher are meant")
     return plain

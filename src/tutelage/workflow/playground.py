@@ -21,7 +21,7 @@ from tutelage.exporters.subject.inputs import Input
 from tutelage.exporters.subject.subject import Subject, subject_of
 from tutelage.exporters.targets import javascript
 from tutelage.exporters.targets.job import Job, Settings
-from tutelage.report.playground.records import Check, Column, ColumnKind, Example, Layout, Picture, Playground
+from tutelage.report.playground.records import Check, Column, ColumnKind, Example, Layout, Picture, Playground, Spelling
 from tutelage.report.words import kilobytes
 
 LARGEST_STUDENT = 2_000_000
@@ -82,7 +82,7 @@ def _made(
 ) -> Playground:
     subject, found = subject_of(student, _some(rows))
     program = program_of(subject, found)
-    looks = None if found.texts.shape[1] else _picture(found.numbers, picture)
+    looks = None if found.texts.shape[1] else _picture(found.numbers, picture, program.inputs)
     module = "" if looks is None and _has_no_form(program) else _module(Job(subject, found, program, "student", Settings()))
     if not module or len(module) > LARGEST_STUDENT:
         return Playground.without(_too_large(len(module)) if module else _has_no_form(program))
@@ -152,7 +152,7 @@ def _vocabulary(program: Program) -> list[str]:
     return list(dict.fromkeys(known)) or _WORDS.split()
 
 
-def _picture(numbers: NDArray[Any], flat: tuple[int, int] | None) -> Picture | None:
+def _picture(numbers: NDArray[Any], flat: tuple[int, int] | None, inputs: Sequence[Input]) -> Picture | None:
     """How rows look that are pictures; None for others. `flat` says the sides of pictures whose pixels are in a line."""
     array = numbers.reshape(len(numbers), *flat) if flat is not None else numbers
     found = _layout(array.shape[1:])
@@ -167,7 +167,8 @@ def _picture(numbers: NDArray[Any], flat: tuple[int, int] | None) -> Picture | N
     edges = np.concatenate([spatial[:, [0, -1]].ravel(), spatial[:, :, [0, -1]].ravel()]).astype(np.float64)
     brightness = (float(np.nanmean(edges)) - low) / (high - low)
     like_mnist = (height, width, channels) == (*MNIST, 1) and brightness < DARK
-    return Picture(height, width, channels, layout, low, high, brightness > 0.5, like_mnist)
+    names = tuple(one.name for one in inputs if one.name is not None)
+    return Picture(height, width, channels, layout, low, high, brightness > 0.5, like_mnist, numbers.ndim == 2, names)
 
 
 def _layout(shape: tuple[int, ...]) -> tuple[Layout, int, int, int] | None:
@@ -214,22 +215,22 @@ def _text_column(one: Input, cells: list[str | None], levels: tuple[Any, ...]) -
 
 def _number_column(one: Input, cells: NDArray[np.float64], levels: tuple[Any, ...]) -> Column:
     gaps, known = bool(np.isnan(cells).any()), cells[np.isfinite(cells)]
+    spelling: Spelling = one.type if one.type in ("date", "duration") else "plain"
     if one.type == "boolean":
-        return Column(
-            one.name, "levels", float(len(known) > 0 and known.mean() >= 0.5), gaps=gaps, levels=(0.0, 1.0), named=("false", "true")
-        )
+        on, named = float(len(known) > 0 and known.mean() >= 0.5), ("false", "true")
+        return Column(one.name, "levels", on, gaps=gaps, levels=(0.0, 1.0), named=named, spelling="boolean")
     if levels:
         counts = [int((known == level).sum()) for level in levels]
         return Column(one.name, "levels", levels[int(np.argmax(counts))], gaps=gaps, levels=levels)
     if not len(known):
-        return Column(one.name, "number", None, gaps=True)
+        return Column(one.name, "number", None, gaps=True, spelling=spelling)
     known = known.clip(-LARGEST_NUMBER, LARGEST_NUMBER)
     whole = bool((known == np.rint(known)).all())
     ends = np.quantile(known, INNER).tolist()
     low, high = _rounded_range(*(ends if ends[0] < ends[1] else (float(known.min()), float(known.max()))), whole=whole)
     start = min(max(float(known.mean()), low), high)
     kind: ColumnKind = "date" if one.type == "date" else "number"
-    return Column(one.name, kind, _rounded_start(start, high - low, whole=whole), low, high, whole, gaps)
+    return Column(one.name, kind, _rounded_start(start, high - low, whole=whole), low, high, whole, gaps, spelling=spelling)
 
 
 def _rounded_range(low: float, high: float, *, whole: bool) -> tuple[float, float]:

@@ -54,7 +54,7 @@ class Tried:
 def dated(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Rows of the page as the frame that the student was fitted on."""
     frame = pd.DataFrame(rows)[list(TABLE.columns)].astype({"income": float})
-    return frame.assign(since=pd.Timestamp("1970-01-01") + pd.to_timedelta(frame.since, unit="D"), member=frame.member.astype(bool))
+    return frame.assign(since=pd.to_datetime(frame.since), member=frame.member.astype(bool))
 
 
 def strokes() -> tuple[np.ndarray, np.ndarray]:
@@ -132,10 +132,14 @@ class Shown:
 
     def row(self):
         """The row that the page reports."""
+        return json.loads(self.row_as_text())
+
+    def row_as_text(self) -> str:
+        """The row that the page reports, to be copied."""
         json_text = self.page.locator(".as-json")
         if json_text.get_attribute("open") is None:
             self.page.locator(".as-json summary").click()
-        return json.loads(self.page.locator(".as-json pre:not(:empty)").inner_text())
+        return self.page.locator(".as-json pre:not(:empty)").inner_text()
 
     def shares(self) -> dict[str, float]:
         """The probability of each class in the page, with all digits."""

@@ -7,12 +7,16 @@ import pandas as pd
 import pytest
 
 import tutelage as tl
+from tutelage.data.table_file import TableFile
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.report.playground.records import Playground
+from tutelage.serving.model import ServedFile
+from tutelage.serving.row_format import Requests
 from tutelage.students.cascade import Guarantee
 from tutelage.students.columns import with_columns
 from tutelage.workflow.playground import playground_of
 
+TURNS = np.arange(400)
 TOUCH = {"viewport": {"width": 420, "height": 800}, "has_touch": True, "is_mobile": True}
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -34,6 +38,11 @@ def test_every_kind_is_equal_to_its_student_in_python(request, shown, kind):
     assert page.check().startswith("Equal to the Python student on 20 made rows (")
     assert page.complaints == []
     assert len(page.requests) == 1
+
+
+def spelt(column, cell):
+    """A cell of a playground as its page spells it."""
+    return str(np.datetime64(int(cell), "D")) if column.spelling == "date" else bool(cell) if column.spelling == "boolean" else cell
 
 
 def test_a_slider_moves_with_the_keyboard(shown, table):
@@ -60,14 +69,64 @@ def test_menus_switches_and_dates_change_the_row(shown, table):
         page.check_equal(table)
     page.page.get_by_label("member").select_option("true")
     page.page.get_by_label("since, exactly").fill("2021-02-03")
-    assert page.row() | {"member": 1, "since": 18661} == page.row()
+    assert page.row() | {"member": True, "since": "2021-02-03"} == page.row()
+    assert page.row()["member"] is True
     page.page.get_by_label("missing").check()
     assert page.row()["income"] is None
     page.check_equal(table)
     page.page.get_by_label("missing").uncheck()
     assert page.row()["income"] is not None
     page.page.get_by_role("button", name="Start again").click()
-    assert page.row() == {column.name: column.start for column in table.playground.columns}
+    assert page.row() == {column.name: spelt(column, column.start) for column in table.playground.columns}
+
+
+def test_a_row_of_the_page_is_taken_by_a_server_and_from_a_file(shown, tmp_path):
+    moments = pd.to_datetime("2020-01-01 12:30") + pd.to_timedelta(TURNS * 12_345, unit="m")
+    frame = pd.DataFrame({"when": moments, "took": pd.to_timedelta(TURNS * 7 - 900, unit="h"), "member": TURNS % 3 == 0, "n": TURNS % 7})
+    student = with_columns(tl.SoftTree(max_leaf_nodes=30, random_state=0), frame, scaled=False).fit(frame, (TURNS // 40) % 2)
+    examples, names = frame.iloc[[3, 100, 250]], ["first", "second", "third"]
+    page = shown(playground_of(student, frame, examples=examples, teacher=student.predict_proba(examples), names=names))
+    tl.export(student, tmp_path / "student.onnx", check_on=frame)
+    served = ServedFile.open(tmp_path / "student.onnx")
+    for name, expected in zip([None, *names], [None, *examples.to_dict("records")], strict=True):
+        if name is not None:
+            page.page.get_by_label("Start from").select_option(name)
+        row, shares = page.row(), list(page.shares().values())
+        answered = served.answer(Requests(served.rows_as, max_rows=1).row(page.row_as_text().encode())).values[0]
+        assert answered.tolist() == pytest.approx(shares, abs=1e-6)
+        (tmp_path / "rows.jsonl").write_text(page.row_as_text() + "\n")
+        read = TableFile.open(tmp_path / "rows.jsonl", dtype={"took": "duration"}).rows_of(tuple(frame.columns)).part(0, 1)
+        assert student.predict_proba(read)[0].tolist() == pytest.approx(shares, abs=1e-12)
+        if expected is not None:
+            assert (pd.Timestamp(row["when"]).tz_localize(None), pd.Timedelta(row["took"]), row["member"]) == tuple(expected.values())[:3]
+
+
+@pytest.mark.parametrize("kind", ["in line", "named", "HW", "CHW", "HWC"])
+def test_a_picture_of_the_page_is_taken_by_a_server(shown, tmp_path, kind):
+    random = np.random.default_rng(0)
+    shape = {"HW": (8, 12), "CHW": (3, 8, 12), "HWC": (8, 12, 3)}.get(kind, (96,))
+    rows = random.random((60, *shape))
+    rows = pd.DataFrame(rows, columns=[f"p{place}" for place in range(96)]) if kind == "named" else rows
+    student = with_columns(tl.SoftLogistic(), rows, scaled=True).fit(rows, random.integers(0, 2, 60))
+    page = shown(playground_of(student, rows, picture=(8, 12) if shape == (96,) else None))
+    tl.export(student, tmp_path / "student.onnx", check_on=rows)
+    served = ServedFile.open(tmp_path / "student.onnx")
+    answered = served.answer(Requests(served.rows_as, max_rows=1).row(page.row_as_text().encode())).values[0]
+    assert answered.tolist() == pytest.approx(list(page.shares().values()), abs=1e-5)
+
+
+def test_a_recorded_row_with_a_gap_that_training_had_not_can_be_changed(shown, table):
+    first, *others = table.playground.examples
+    cells = [None, *first.row[1:]]
+    page = shown(replace(table.playground, examples=(replace(first, row=cells), *others)))
+    page.page.get_by_label("Start from").select_option(first.name)
+    assert page.row()["age"] is None
+    age = page.page.locator(".field", has=page.page.get_by_label("age", exact=True))
+    assert age.get_by_label("missing").is_checked()
+    age.get_by_label("missing").uncheck()
+    page.page.get_by_label("age, exactly").fill("30")
+    assert page.row()["age"] == 30
+    page.check_equal(table)
 
 
 def test_a_recorded_row_comes_with_the_answer_of_the_teacher(shown, table):
@@ -75,7 +134,7 @@ def test_a_recorded_row_comes_with_the_answer_of_the_teacher(shown, table):
     assert page.page.locator(".teacher-said").inner_text() == ""
     page.page.get_by_label("Start from").select_option("test row 3")
     example = table.playground.examples[3]
-    assert list(page.row().values()) == example.row
+    assert list(page.row().values()) == [spelt(*one) for one in zip(table.playground.columns, example.row, strict=True)]
     page.check_equal(table)
     said = page.page.locator(".teacher-said").inner_text().replace("\u00a0", " ")
     assert f"with probability {100 * max(example.teacher):.1f} %; the truth is {example.truth}." in said
@@ -91,7 +150,7 @@ def test_columns_are_ordered_by_what_they_change(shown, table):
     for column in table.playground.columns:
         cells = column.levels or [*np.linspace(column.low, column.high, 25), column.start]
         cells = np.unique(np.rint(cells)) if column.whole else cells
-        answers = table.student.predict_proba(table.rows([start | {column.name: cell} for cell in cells]))[:, decided]
+        answers = table.student.predict_proba(table.rows([start | {column.name: spelt(column, cell)} for cell in cells]))[:, decided]
         effects[column.name] = np.ptp(answers)
     found = [one.inner_text() for one in page.page.locator(".effects figcaption strong").all()]
     expected = [name for name, effect in sorted(effects.items(), key=lambda one: -one[1]) if effect > 0]
@@ -140,15 +199,14 @@ def drawn(page):
 def test_a_stroke_of_the_mouse_is_answered(shown, picture):
     page = shown(picture.playground)
     page.page.get_by_role("button", name="show test row 2").click()
-    assert page.row() != [[0] * 28] * 28
+    assert page.row() != [0] * 784
     x, y, size = drawn(page)
     mouse = page.page.mouse
     mouse.move(x - size / 3, y + 7)
     mouse.down()
     mouse.move(x + size / 3, y + 7, steps=8)
     mouse.up()
-    row = np.array(page.row())
-    assert row.shape == (28, 28)
+    row = np.array(page.row()).reshape(28, 28)
     assert row.max() > 0.8
     assert len(np.unique(row)) > 3  # soft edges
     middle = (row.sum(axis=1) @ np.arange(28) / row.sum(), row.sum(axis=0) @ np.arange(28) / row.sum())
@@ -159,7 +217,7 @@ def test_a_stroke_of_the_mouse_is_answered(shown, picture):
     page.settle()
     assert page.page.locator(".blocks canvas").count() == 1
     mouse.move(x, y)
-    assert np.array_equal(page.row(), row)  # the pen is up
+    assert np.array_equal(page.row(), row.ravel())  # the pen is up
     page.page.get_by_role("button", name="Clear").click()
     assert np.abs(page.row()).max() == 0
     page.check_equal(picture)
@@ -194,7 +252,8 @@ def test_pictures_with_channels_are_drawn_in_each(shown, tried, shape, bright):
     page.page.mouse.down()
     page.page.mouse.move(x + size / 3, y + 20)
     page.page.mouse.up()
-    row = np.array(page.row()).reshape(shape)
+    row = np.array(page.row())
+    assert row.shape == shape
     colours = np.moveaxis(row, 0, -1) if shape[0] in (1, 3) else row
     assert np.ptp(colours, axis=-1).max() == 0
     ink = 255 - colours[..., 0] if bright else colours[..., 0]

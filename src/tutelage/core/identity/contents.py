@@ -63,11 +63,14 @@ def content_of(value: Any, *, without_modes: bool = False) -> Content:
     torch = sys.modules.get("torch")  # nothing of torch can exist before it is imported
     if torch is not None and isinstance(value, torch.nn.Module):
         return _of_module(value, without_modes)
+    if torch is not None and isinstance(value, torch.UntypedStorage | torch.TypedStorage):  # that of a quantised tensor
+        value = torch.tensor([], dtype=torch.uint8).set_(getattr(value, "_untyped_storage", value))
     if torch is not None and isinstance(value, torch.Tensor) and value.layout is torch.strided and not value.is_quantized:
         return _of_tensor(value)
     if torch is not None and isinstance(value, torch.dtype | torch.device | torch.layout):
         return Content(f"torch {value!r}")
-    return _of_instance(value)
+    is_sparse = hasattr(value, "indptr") and type(value).__module__.startswith("scipy.sparse.")
+    return _of_sparse(value) if is_sparse else _of_instance(value)
 
 
 def is_temporary(value: Any) -> bool:
@@ -104,8 +107,18 @@ def _attributes(value: Any, state: Any) -> Any:
         return [_attributes(value, part) for part in state]
     if not isinstance(state, dict):
         return state
-    held = {name: item for name, item in state.items() if not isinstance(getattr(type(value), str(name), None), functools.cached_property)}
+    kind = type(value)
+    stored = {_SET_BY_USE[each.__name__] for each in kind.__mro__ if each.__name__ in _SET_BY_USE and _of_library(each.__module__)}
+    held = {name: item for name, item in state.items() if name not in stored and not _is_computed_once(kind, name)}
     return _Attributes(held) if held else None
+
+
+def _is_computed_once(kind: type, name: Any) -> bool:
+    return isinstance(getattr(kind, str(name), None), functools.cached_property)
+
+
+_SET_BY_USE = {"_VectorizerMixin": "_stop_words_id", "MultiLabelBinarizer": "_cached_dict"}
+"""Attributes that classes of scikit-learn set when they are used: an address in memory, and a table of what another attribute holds."""
 
 
 def _of_array(array: Any) -> Content:
@@ -120,6 +133,13 @@ def _of_array(array: Any) -> Content:
         return Content("records", [(name, np.asarray(array[name])) for name in array.dtype.names])
     items = [("", np.asarray(array))] if not array.dtype.hasobject else [(f"[{place}]", item) for place, item in enumerate(array.flat)]
     return Content(f"array {array.shape}", items)
+
+
+def _of_sparse(matrix: Any) -> Content:
+    """A sparse matrix with the cells of each row in order: arithmetic may sort them, and note that it did."""
+    ordered = matrix.copy()
+    ordered.sum_duplicates()
+    return Content("sparse", [("its type", type(matrix)), ("", (matrix.shape, ordered.data, ordered.indices, ordered.indptr))])
 
 
 def _of_number(value: Any) -> Content:
@@ -176,7 +196,12 @@ def _of_module(value: Any, without_modes: bool) -> Content:
     state = _Attributes((name, _hooks(item) if "hooks" in name else item) for name, item in vars(value).items() if name not in _ENGINE)
     if without_modes:
         del state["training"]
-    written = getattr(value, "code", None) if type(value).__module__ == "torch.fx.graph_module" else None
+    for hook in value._forward_pre_hooks.values():
+        if type(hook).__name__ == "SpectralNorm" and hasattr(hook, "name"):  # computes this weight of others at each answer
+            state.pop(hook.name, None)
+    written = None
+    if hasattr(value, "graph") and type(value).__module__ == "torch.fx.graph_module":  # the nodes of its graph hold addresses
+        written = [value.code, [node.target for node in state.pop("_graph").nodes]]
     return Content("Module", [("its class", type(value)), ("", state), ("its code", written)])
 
 
@@ -228,14 +253,25 @@ def _of_instance(value: Any) -> Content:
     if isinstance(reduced, str):
         return Content("global", [("", _global_name(value, reduced))])
     make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
-    if hasattr(value, "reset_n_calls") and isinstance(state, tuple):  # scikit-learn's KDTree and BallTree count what they do
-        state = (*state[:7], *state[11:])
+    if isinstance(state, tuple):
+        state = _without_traces_of_use(value, state)
     if type(value).__name__ == "Bunch":  # scikit-learn's, whose attributes are its items; pickle drops others
         state = None
     described = [("its type", make), ("", arguments), ("", _attributes(value, state))]
     if _describes_itself(type(value)):  # and may leave out what it computes with
         described.append(("", _attributes(value, getattr(value, "__dict__", None))))
     return Content("instance", [*described, ("", list(items or ())), ("", [list(pair) for pair in pairs or ()])])
+
+
+def _without_traces_of_use(value: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The state of a compiled object without counters, addresses and caches."""
+    if hasattr(value, "reset_n_calls"):  # scikit-learn's KDTree and BallTree count what they do
+        return (*state[:7], *state[11:])
+    if type(value).__name__ in ("KDTree", "cKDTree") and type(value).__module__.startswith("scipy."):  # the nodes hold addresses
+        return state[1:]
+    if hasattr(value, "_ndarray") and type(value).__module__.startswith("pandas."):  # an array of dates, with what it computed of them
+        return state[:2]
+    return state
 
 
 def catboost_content(model: Any) -> bytes:

@@ -3,7 +3,9 @@ const FIRST_COLUMNS = 16;
 /** The form of a table or a text: a field for each column. `changed` is called with the row. */
 function rowForm(changed) {
   const whole = () => changed(fields.map((one) => one.cell()));
-  const fields = data.columns.map((column, place) => (FIELDS[column.kind] ?? numberField)(column, place, whole));
+  const isMissing = (place) => data.examples.some((one) => one.row[place] === null);
+  const columns = data.columns.map((column, place) => ({ ...column, gaps: column.gaps || isMissing(place) }));
+  const fields = columns.map((column, place) => (FIELDS[column.kind] ?? numberField)(column, place, whole));
   const form = element("div", { class: "fields" }, ...fields.slice(0, FIRST_COLUMNS).map((one) => one.item));
   const others = fields.slice(FIRST_COLUMNS);
   if (others.length) {

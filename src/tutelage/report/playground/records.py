@@ -12,6 +12,7 @@ from tutelage.core.stored.checksums import with_checksum
 SCHEMA = 1
 
 ColumnKind = Literal["number", "date", "levels", "text"]
+Spelling = Literal["plain", "boolean", "date", "duration"]
 Layout = Literal["HW", "CHW", "HWC"]
 
 
@@ -28,6 +29,8 @@ class Column:
         gaps: whether cells are missing.
         levels: the categories that the student knows, texts or numbers.
         named: what the levels are called, if not as they are.
+        spelling: how files and requests spell its cells: as they are, or as a truth value, date or duration where the student computes
+            with numbers.
     """
 
     name: str | None
@@ -39,6 +42,7 @@ class Column:
     gaps: bool = False
     levels: tuple[Any, ...] = ()
     named: tuple[str, ...] = ()
+    spelling: Spelling = "plain"
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Picture:
         low, high: the range of a number.
         bright_background: whether pictures are dark on bright: the background is at the upper end.
         centred: whether drawings are scaled and centred as those of MNIST were.
+        in_line: whether a row is one list of its numbers, and not lists of lists.
+        names: of the columns whose cells are the numbers, in order; empty if rows do not name them.
     """
 
     height: int
@@ -62,6 +68,8 @@ class Picture:
     high: float
     bright_background: bool
     centred: bool
+    in_line: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -46,16 +46,44 @@ function decision(answers) {
   return data.classes.filter((_, place) => answers[place] > 0.5).map((name) => printable(name)).join(", ") || "none of the labels";
 }
 
-/** A row as JSON: an object if its columns have names. */
+/** A row as a line of JSON, as files and requests spell it: an object if its columns have names. */
 function asJson(row) {
   const { columns, picture } = data;
-  if (picture) {
-    const line = (start) => JSON.stringify(row.slice(start, start + picture.width));
-    if (picture.layout !== "HW") return JSON.stringify(row);
-    return `[\n${Array.from({ length: picture.height }, (_, y) => `  ${line(y * picture.width)}`).join(",\n")}\n]`;
-  }
-  if (columns.some((column) => column.name === null)) return columns.length === 1 && isText ? JSON.stringify(row[0]) : JSON.stringify(row);
-  return `{\n${columns.map((column, place) => `  ${JSON.stringify(column.name)}: ${JSON.stringify(row[place])}`).join(",\n")}\n}`;
+  if (picture) return pictureAsJson(row, picture);
+  const cells = columns.map((column, place) => spelt(row[place], column.spelling));
+  if (columns.some((column) => column.name === null)) return columns.length === 1 && isText ? JSON.stringify(row[0]) : JSON.stringify(cells);
+  return objectOf(columns.map((column) => column.name), cells);
+}
+
+function objectOf(names, cells) {
+  return `{${names.map((name, place) => `${JSON.stringify(name)}: ${JSON.stringify(cells[place])}`).join(", ")}}`;
+}
+
+/** A picture as lists of lists, one list or an object, as the student takes it in Python. */
+function pictureAsJson(row, { height, width, channels, layout, in_line: inLine, names }) {
+  if (names.length) return objectOf(names, row);
+  if (inLine) return JSON.stringify(row);
+  const sides = { HW: [height, width], CHW: [channels, height, width], HWC: [height, width, channels] }[layout];
+  const inside = sides.slice(1).reduce((a, b) => a * b);
+  const nested = (start, [length, ...others]) => {
+    if (!others.length) return row.slice(start, start + length);
+    const step = others.reduce((a, b) => a * b);
+    return Array.from({ length }, (_, place) => nested(start + place * step, others));
+  };
+  const parts = Array.from({ length: sides[0] }, (_, place) => `  ${JSON.stringify(nested(place * inside, sides.slice(1)))}`);
+  return `[\n${parts.join(",\n")}\n]`;
+}
+
+/** A cell as files and requests spell it: a truth value, and a date or a duration as a text. */
+function spelt(cell, spelling) {
+  if (cell === null || spelling === "plain") return cell;
+  if (spelling === "boolean") return cell !== 0;
+  const micros = Math.round((cell - Math.floor(cell)) * DAY * 1000);
+  const days = Math.floor(cell) + (micros === DAY * 1000 ? 1 : 0);
+  const clock = new Date(Math.floor(micros / 1000)).toISOString().slice(11, 23) + String(micros % 1000).padStart(3, "0");
+  const time = micros % (DAY * 1000) === 0 ? "" : clock.replace(/\.?0+$/, "");
+  if (spelling === "duration") return `${days} days${time && ` ${days < 0 ? "+" : ""}${time}`}`;
+  return dateOf(days) + (time && `T${time}Z`);
 }
 
 /** The largest difference of the student's answers in this browser from those in Python, and how many rows differ too much. */

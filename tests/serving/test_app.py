@@ -24,6 +24,7 @@ from sklearn.linear_model import LinearRegression
 import tutelage as tl
 from tutelage.cli import main
 from tutelage.serving.app import create_app
+from tutelage.serving.model import Answered, ServedFile
 from tutelage.serving.settings import Settings
 from tutelage.workflow.reference import write_reference
 
@@ -121,6 +122,16 @@ def test_an_answer_that_is_not_finite_is_a_problem_and_no_figure(tmp_path):
     assert "tutelage_drift_rows 1.0" in figures
     assert 'tutelage_answers_total{answered_by="student"} 0.0' in figures
     assert not [line for line in figures.splitlines() if line.lower().endswith((" nan", "inf"))]
+
+
+def test_an_example_without_a_finite_answer_is_shown_without_one(table, monkeypatch):
+    original = ServedFile.answer
+    monkeypatch.setattr(ServedFile, "answer", lambda self, rows: Answered.of(np.full((len(rows), 2), np.nan), np.full(len(rows), np.nan)))
+    app = create_app(table.run)
+    monkeypatch.setattr(ServedFile, "answer", original)
+    with TestClient(app) as client:
+        ok = client.get("/openapi.json").json()["paths"]["/v1/answer"]["post"]["responses"]["200"]
+    assert "example" not in ok["content"]["application/json"]
 
 
 def test_other_paths_and_methods_are_problems(client):

@@ -117,8 +117,10 @@ class _Service:
         example = openapi.example_row(served.rows_as, None if drift is None else drift.profile)
         rows = self.requests.row(to_json(example))
         self.teacher = None if teacher is None else self._batcher(_beside(teacher, served, rows), "teacher", quick_s=0)
-        (answer,) = self.as_json(served.answer(rows))
-        self.document = openapi.document(served, self.requests, self.as_json, settings, example, answer)
+        answered = served.answer(rows)
+        (answer,) = self.as_json(answered) if answered.finite().all() else (None,)
+        outputs = answered.values.shape[1]
+        self.document = openapi.document(served, self.requests, self.as_json, settings, example, answer, outputs=outputs)
         self._document = openapi.as_text(self.document)
         self._health = to_json({"status": "ready", **about})
         self._page = files("tutelage.serving").joinpath("page.html").read_bytes()

@@ -62,7 +62,7 @@ def _cell(kind: Kind, recorded: Bins | None, *, whole: bool) -> Any:
 
 
 def document(
-    served: ServedFile, requests: Requests, as_json: AnswersAsJson, settings: Settings, example: Any, answer: Any
+    served: ServedFile, requests: Requests, as_json: AnswersAsJson, settings: Settings, example: Any, answer: Any, *, outputs: int
 ) -> dict[str, Any]:
     """The OpenAPI document.
 
@@ -72,10 +72,11 @@ def document(
         as_json: what renders answers.
         settings: of the server.
         example: from `example_row`.
-        answer: to the example, as JSON.
+        answer: to the example, as JSON; None if it is not finite.
+        outputs: number of probabilities or values of an answer.
     """
     schemas = _schemas(requests)
-    schemas["Answer"] = as_json.schema(outputs=len(answer["prediction"]) if isinstance(answer["prediction"], list) else 1)
+    schemas["Answer"] = as_json.schema(outputs)
     schemas["Answers"] = {
         "type": "object",
         "properties": {"answers": {"type": "array", "items": _one_of_several(as_json.defers)}},
@@ -91,7 +92,7 @@ def document(
         "Rows",
         {"rows": [example]},
         "Answers",
-        {"answers": [answer]},
+        None if answer is None else {"answers": [answer]},
         settings,
         teacher=as_json.defers,
     )
@@ -156,7 +157,8 @@ def _operation(
     name: str, summary: str, takes: str, example: Any, gives: str, answer: Any, settings: Settings, *, teacher: bool
 ) -> dict[str, Any]:
     body = {"application/json": {"schema": {"$ref": f"#/components/schemas/{takes}"}, "example": example}}
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{gives}"}, "example": answer}}
+    shown = {} if answer is None else {"example": answer}
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{gives}"}, **shown}}
     statuses = [status for status in (413, 422, 502, 503, 504) if status not in (502, 504) or (teacher and takes == "OneRow")]
     found = {
         "operationId": name,

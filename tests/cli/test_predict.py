@@ -59,4 +59,6 @@ def test_an_exported_file_answers_in_the_place_of_the_student(flowers, here, use
     np.testing.assert_allclose(of_student.iloc[:, 1:], of_file.iloc[:, 1:], atol=1e-5)
     predict = ("predict", flowers.run, "--data", flowers.test, "--file")
     assert "expected an ONNX file of the student" in user_error(*predict, "student.c")
-    assert "there is no file" in user_error(*predict, "other.onnx")
+    said = user_error(*predict, "other.onnx")
+    assert f"there is no file other.onnx, and none of this name in {flowers.run}; name an ONNX file of the student: " in said
+    assert "teacher" not in said

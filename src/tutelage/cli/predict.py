@@ -38,7 +38,7 @@ def predict(
 
     RUN is a folder that `distill` or `train` wrote. The file needs the columns that the student reads, in any order; others are left out.
     Each row is answered by one line, in the same order: the column "prediction" holds the class or the value. After `distill --cascade`,
-    the column "deferred" says which rows the student leaves to the teacher.
+    the column "deferred" says which rows the student, or its exported file, leaves to the teacher.
     """
     from tutelage.workflow.evaluate import rows_to_measure
     from tutelage.workflow.predict import check_target, exported_answers, predictions, write_tables

@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tutelage.core.answers import list_classes
 from tutelage.core.arrays import Floats, is_frame
@@ -21,12 +22,19 @@ from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run
 from tutelage.teachers.open import open_teacher
 
+if TYPE_CHECKING:
+    from tutelage.teachers.adapters.onnx_file import OnnxTeacher
+
 PART_ROWS = 10_000
 """Rows that are read and answered at a time."""
 ENDS = (".csv", ".parquet")
 
 
-def exported_answers(run: Path, name: Path, student: TrainedStudent) -> Callable[[Any], Floats]:
+Answer = Callable[[Any], tuple[Floats, NDArray[np.bool_] | None]]
+"""Rows -> answers, and (rows,) which rows are left to a teacher; None without a threshold."""
+
+
+def exported_answers(run: Path, name: Path, student: TrainedStudent) -> Answer:
     """What answers in the place of a student: its exported file.
 
     Args:
@@ -40,14 +48,18 @@ def exported_answers(run: Path, name: Path, student: TrainedStudent) -> Callable
     path = run / name if (run / name).is_file() else name
     if path.suffix != ".onnx":
         raise BadInput(f"{path} ends in {path.suffix or 'nothing'}; expected an ONNX file of the student, such as student.onnx.")
-    exported = open_teacher(str(path))
+    if not path.is_file():
+        known = [file.name for file in run.glob("*.onnx")]
+        there = f"{run} holds {', '.join(sorted(known))}" if known else f"write one with tutelage export {run} {run / 'student.onnx'}"
+        raise BadInput(f"there is no file {name}, and none of this name in {run}; name an ONNX file of the student: {there}.")
+    exported = cast("OnnxTeacher", open_teacher(str(path)))
     if (exported.form.task, exported.form.classes) != (student.task, tuple(student.labels)):
         found, expected = (list_classes(tuple(classes)) if classes else "values" for classes in (exported.form.classes, student.labels))
         raise BadInput(f"{path} answers with {found}; expected {expected}, as the student of {run} does.")
 
-    def answer(rows: Any) -> Floats:
-        answers = exported.answer(rows)
-        return answers if student.task == "regression" else exported.form.probabilities(answers)
+    def answer(rows: Any) -> tuple[Floats, NDArray[np.bool_] | None]:
+        answers, deferred = exported.answer_and_defer(rows)
+        return (answers if student.task == "regression" else exported.form.probabilities(answers)), deferred
 
     return answer
 
@@ -59,7 +71,7 @@ def predictions(
     *,
     probabilities: bool = False,
     keep: Sequence[str] = (),
-    answer: Callable[[Any], Floats] | None = None,
+    answer: Answer | None = None,
 ) -> Iterator[pa.Table]:
     """The answers of a student to each row of a file, in parts; of a student with a threshold, also whether a row is left to the teacher.
 
@@ -96,18 +108,28 @@ def predictions(
             stacklevel=2,
         )
     outputs = list(record["data"]["truth"])
-    cascade = record.get("cascade") if answer is None else None  # the answers of a file are rounded, and it defers before that
+    answer = answer or _answers_of(student, record.get("cascade"))
     for start in range(0, rows.count, PART_ROWS):
         part = rows.part(start, min(start + PART_ROWS, rows.count))
-        answers = (answer or student.answer)(_as_trained(student, part))
+        answers, deferred = answer(_as_trained(student, part))
         found = answer_columns(student.task, student.labels, answers, outputs, probabilities=probabilities)
-        if cascade is not None:
-            found["deferred"] = deferred_rows(answers, student.task, cascade["threshold"])
+        if deferred is not None:
+            found["deferred"] = deferred
         first: dict[str, Any] = {name: kept[name].slice(start, len(part)) for name in keep}
         twice = sorted(set(first) & set(found))
         if twice:
             raise BadInput(f"the column {twice[0]!r} would be there twice, copied and as an answer; rename it in the file.")
         yield pa.table({**first, **found})
+
+
+def _answers_of(student: TrainedStudent, cascade: Mapping[str, Any] | None) -> Answer:
+    """What answers as the student, with the threshold of its cascade if it is part of one."""
+
+    def answer(rows: Any) -> tuple[Floats, NDArray[np.bool_] | None]:
+        answers = student.answer(rows)
+        return answers, None if cascade is None else deferred_rows(answers, student.task, cascade["threshold"])
+
+    return answer
 
 
 def answer_columns(

@@ -48,6 +48,50 @@ def test_a_planted_shift_of_one_column_shows_in_that_column_alone(recorded, colu
 
 
 @pytest.mark.parametrize(
+    "numbers",
+    [
+        np.random.default_rng(0).lognormal(10, 1, 997),
+        np.random.default_rng(0).normal(0, 1e-6, 301).astype(np.float32),
+        np.random.default_rng(0).integers(-40, 40, 1000).astype(float),
+        np.random.default_rng(0).integers(0, 10**15, 50).astype(float),
+        np.arange(11.0) * -1e300,
+        np.where(np.arange(1000) < 950, 100.0, np.arange(1000) / 10),
+        np.where(np.arange(1000) < 950, 0.0, np.arange(1000)),
+        np.array([1.0, np.nextafter(1.0, 2), 2.0, np.inf, np.nan]),
+        np.array([3.0]),
+        np.array([np.nan]),
+    ],
+    ids=["incomes", "small", "whole", "large", "huge", "mostly the largest", "mostly the least", "adjacent", "one", "none"],
+)
+def test_no_border_is_a_cell_and_no_bin_is_large(numbers):
+    bins = Bins.of("x", numbers)
+    edges = np.array(bins.edges)
+    assert not np.isin(edges, numbers).any()
+    assert (np.diff(edges) > 0).all()
+    assert np.isfinite(edges).all()
+    known = numbers[np.isfinite(numbers)]
+    assert len(edges) <= 9
+    if len(np.unique(known)) > 1:
+        most = max(np.unique(known, return_counts=True)[1])
+        assert max(bins.counts[:-1]) <= len(known) / 10 + most + 1
+        assert np.count_nonzero(bins.counts[:-1]) >= 2
+
+
+def test_borders_have_few_digits():
+    ages = Bins.of("age", np.random.default_rng(0).normal(40, 10, 200).round(4))
+    assert max(len(f"{edge!r}") for edge in ages.edges) <= 6
+    assert Bins.of("children", np.array([0.0, 1.0, 2.0, 2.0])).edges == (0.5, 1.5)
+
+
+def test_no_border_of_a_stored_profile_is_a_cell():
+    columns, answers = rows(501, 3)
+    plain = json.dumps(Profile.of(columns, answers).to_json())
+    cells = {repr(float(cell)) for one in (columns["age"], *answers.values()) for cell in one if cell not in (0, 1)}
+    edges = {repr(edge) for part in ("columns", "answers") for one in json.loads(plain)[part] for edge in one["edges"]}
+    assert not cells & edges
+
+
+@pytest.mark.parametrize(
     ("name", "cells"),
     [
         ("age", np.full(500, np.nan)),

@@ -23,6 +23,8 @@ from sklearn.preprocessing import OneHotEncoder
 from tutelage.core.errors import BadInput, DamagedFile, NotProbabilities, ShapeError, TutelageError
 from tutelage.core.stored.checksums import onnx_with_checksum
 from tutelage.exporters.export import export
+from tutelage.exporters.subject.threshold import with_threshold
+from tutelage.students.cascade import Guarantee
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
@@ -476,3 +478,19 @@ def test_hostile_models_are_one_sentence(content, tmp_path):
             as_teacher(source, kind="values").answer(np.ones((4, 2), dtype=np.float32))
         assert len(str(refusal.value)) < 400
         assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.8])
+def test_a_file_with_a_threshold_says_which_rows_it_defers(tmp_path, threshold):
+    student = SoftTree(max_leaf_nodes=3, random_state=0).fit(X, LETTERS)
+    guarantee = None if threshold is None else Guarantee(threshold, 0.9, 0.05, "teacher", "all", 1000, 500, 1, 1000, "0" * 64)
+    export(student if guarantee is None else with_threshold(student, guarantee), tmp_path / "s.onnx", check_on=X)
+    teacher = as_teacher(str(tmp_path / "s.onnx"))
+    rows = np.tile(X, (60, 1))  # several batches
+    answers, deferred = teacher.answer_and_defer(rows)
+    assert answers.tolist() == teacher.answer(rows).tolist()
+    if threshold is None:
+        assert deferred is None
+    else:
+        assert deferred.tolist() == (answers.max(axis=1) < threshold).tolist()
+        assert 0 < deferred.sum() < len(rows)

@@ -111,6 +111,10 @@ def test_predict_and_export_of_the_folder_know_the_threshold(distilled, tmp_path
     expected = distilled.student.predict_proba(X.head(200)).max(axis=1) < distilled.record.cascade.guarantee["threshold"]
     assert found["deferred"].tolist() == expected.tolist()
     assert 0 < found["deferred"].sum() < 200
+    assert main(["predict", folder, "--data", rows, "--file", "student.onnx", "--out", out]) == 0
+    of_file = pd.read_csv(out)
+    assert list(of_file) == ["prediction", "deferred"]
+    assert of_file["deferred"].tolist() == found["deferred"].tolist()
     assert main(["export", folder, str(tmp_path / "again.py"), "--data", rows]) == 0
     assert "It defers rows of a confidence below" in capsys.readouterr().out
 

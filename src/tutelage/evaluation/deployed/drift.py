@@ -1,7 +1,7 @@
 """Drift: how far rows and answers have moved from those that were recorded, by counts alone.
 
-A profile holds, for each column and for the answers, the counts of recorded rows in a few bins. No cell of a row is in it: bins of numbers
-have deciles for borders, and texts are counted by a hash or by their length.
+A profile holds, for each column and for the answers, the counts of recorded rows in a few bins. No cell of a row is in it: the borders
+between bins of numbers lie near the deciles, between two cells, and texts are counted by a hash or by their length.
 """
 
 from __future__ import annotations
@@ -241,9 +241,26 @@ def _lengths(cells: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _deciles(numbers: NDArray[np.float64]) -> tuple[float, ...]:
-    """Borders between bins of about as many numbers; of few different numbers, the points between them."""
+    """Borders between bins of about as many numbers; of few different numbers, between each two of them. None of them is a number."""
     known = numbers[np.isfinite(numbers)]
     different = np.unique(known)
-    if len(different) <= BINS:
-        return tuple(((different[:-1] + different[1:]) / 2).tolist())
-    return tuple(np.unique(np.quantile(known, np.arange(1, BINS) / BINS)).tolist())
+    if len(different) < 2:
+        return ()
+    below = np.arange(len(different) - 1)
+    if len(different) > BINS:
+        reached = np.quantile(known, np.arange(1, BINS) / BINS, method="inverted_cdf")
+        below = np.unique(np.searchsorted(different, reached).clip(max=len(different) - 2))
+    borders = (_between(low, high) for low, high in zip(different[below].tolist(), different[below + 1].tolist(), strict=True))
+    return tuple(border for border in borders if border is not None)
+
+
+def _between(low: float, high: float) -> float | None:
+    """A number between two others with few digits; None if there is none.
+
+    Example:
+        >>> _between(41.8137, 41.9266), _between(0.0, 1.0)
+        (41.9, 0.5)
+    """
+    middle = low / 2 + high / 2
+    rounded = (float(f"{middle:.{digits}g}") for digits in range(1, 18))
+    return next((border for border in rounded if low < border < high), None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats, is_frame
@@ -32,6 +33,8 @@ _DTYPES: dict[str, Any] = {
     "tensor(string)": np.object_,
     **{f"tensor({sign}int{bits})": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
+DEFERRED = "deferred"
+"""The output of a file with a threshold that says which rows it leaves to a teacher."""
 BATCH_ROWS, BATCH_BYTES, MOST_BYTES = 1000, 1 << 24, 1 << 31
 _PROBABILITIES = ("probabilities", "output_probability", "probability", "scores_probabilities")
 
@@ -47,6 +50,7 @@ class OnnxTeacher:
         fingerprint: SHA-256 of the file and of the external files that hold its weights.
         columns: the columns of the rows, where the file names them: a file of tutelage does.
         of_classifier: whether the labels come from a classifier node; its scores of two classes may be [-f, f].
+        has_threshold: whether the file says which rows it leaves to a teacher: that of a cascade does.
 
     Example:
         >>> import tutelage as tl
@@ -69,6 +73,7 @@ class OnnxTeacher:
     fingerprint: str
     columns: Schema | None = None
     of_classifier: bool = False
+    has_threshold: bool = False
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) or (rows, outputs).
@@ -80,6 +85,23 @@ class OnnxTeacher:
         Raises:
             BadInput: rows that the graph cannot process, or a graph that takes more rows at a time than memory holds.
         """
+        (answers,) = self._outputs(inputs, [self.output])
+        return answers
+
+    def answer_and_defer(self, inputs: Any) -> tuple[Floats, NDArray[np.bool_] | None]:
+        """The answers, and (rows,) which rows a file of tutelage leaves to a teacher; None for a file without a threshold.
+
+        Args:
+            inputs: as for `answer`.
+
+        Raises:
+            BadInput: as `answer`.
+        """
+        answers, *deferred = self._outputs(inputs, [self.output, *([DEFERRED] if self.has_threshold else [])])
+        return answers, deferred[0].reshape(-1) if deferred else None
+
+    def _outputs(self, inputs: Any, names: list[str]) -> list[NDArray[Any]]:
+        """The answers to all rows, and the further outputs of these names."""
         rows = row_count(inputs)
         feeds = self._feeds(inputs)
         fixed = self.session.get_inputs()[0].shape[:1]
@@ -90,25 +112,25 @@ class OnnxTeacher:
             )
         step = filled or _batch_rows(feeds)
         with errors_as_bad_input("the ONNX file"):
-            answers = np.concatenate([self._run(feeds, start, min(start + step, rows), filled) for start in range(0, rows, step)])
+            parts = [self._run(names, feeds, start, min(start + step, rows), filled) for start in range(0, rows, step)]
+        answers, *others = (np.concatenate(each) for each in zip(*parts, strict=True))
         symmetric = answers.shape[1:] == (2,) and np.array_equal(answers[:, 0], -answers[:, 1])
         if self.of_classifier and self.form.kind == "logits" and symmetric:
             answers = answers[:, 1]  # f is the log odds; the softmax of [-f, f] would double them
-        return self.form.take(answers, rows, "the ONNX file's answers")
+        return [self.form.take(answers, rows, "the ONNX file's answers"), *others]
 
-    def _run(self, feeds: dict[str, Any], start: int, stop: int, filled: int | None) -> Floats:
-        """The answers to a part of the rows. For a graph with a fixed batch size, the last row is repeated to fill the batch."""
+    def _run(self, names: list[str], feeds: dict[str, Any], start: int, stop: int, filled: int | None) -> list[NDArray[Any]]:
+        """Outputs for a part of the rows, the answers first; a graph with a fixed batch size gets the last row again to fill it."""
         inputs = {one.name: one for one in self.session.get_inputs()}
         part = {name: values[start:stop] for name, values in feeds.items()}
         part = {name: _typed(values.toarray(), inputs[name]) if hasattr(values, "toarray") else values for name, values in part.items()}
         lacking = 0 if filled is None else filled - (stop - start)
         if lacking:
             part = {name: np.concatenate([values, np.repeat(values[-1:], lacking, axis=0)]) for name, values in part.items()}
-        (output,) = self.session.run([self.output], part)
+        output, *others = self.session.run(names, part)
         if isinstance(output, list):  # a ZipMap returns one mapping from class to probability for each row
             output = np.array([[mapping[label] for label in self.form.classes] for mapping in output], dtype=np.float32)
-        answers: Floats = np.asarray(output)[: stop - start]
-        return answers
+        return [np.asarray(each)[: stop - start] for each in (output, *others)]
 
     @property
     def schema(self) -> Schema | None:
@@ -230,7 +252,8 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
         described = FileDescription.from_metadata({entry.key: entry.value for entry in model.metadata_props})
         check_graph(session, described, _name_of(source))
         output = session.get_outputs()[0].name
-        return OnnxTeacher(session, _agreeing(described.form, declared), output, fingerprint, described.columns)
+        form, has_threshold = _agreeing(described.form, declared), described.cascade is not None
+        return OnnxTeacher(session, form, output, fingerprint, described.columns, has_threshold=has_threshold)
     labels = _class_labels(model.graph)
     output = _answer_output(session, of_classifier=labels is not None)
     form = _form(session, output, labels, declared)
@@ -254,7 +277,7 @@ def check_graph(session: Any, described: FileDescription, name: str) -> None:
         or form.kind != ("values" if form.task == "regression" else "probabilities")
         or (width is not None and taken != width)
         or (form.task != "regression" and answers != len(form.classes))
-        or (described.cascade is None) != all(one.name != "deferred" for one in outputs)
+        or (described.cascade is None) != all(one.name != DEFERRED for one in outputs)
     ):
         raise DamagedFile(f"the inputs and outputs of {name} are not those that it describes. Export the student again.")
 

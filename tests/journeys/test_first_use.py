@@ -50,6 +50,8 @@ def test_the_first_commands_lead_from_a_pickled_pipeline_to_a_report_and_exporte
     assert chosen["excess"]["size"] <= 0
     assert chosen["excess"]["latency"] <= 0
     assert (chosen["excess"]["drop"] <= 0) != ("meets the limits" in small["answer"]), small["answer"]  # of so few trials none may meet it
-    assert "<script" not in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "default-src &#39;none&#39;" in page
+    assert "Try the student" in page
     with (tmp_path / "answers.csv").open() as answers:
         assert len(list(csv.reader(answers))) == 1_001

@@ -5,7 +5,7 @@ import pytest
 from tutelage.cli.serve import seconds, size
 
 
-@pytest.mark.parametrize(("text", "number"), [("500kB", 500_000), ("1MB", 1_000_000), ("1.5M", 1_500_000), ("20", 20), ("20B", 20)])
+@pytest.mark.parametrize(("text", "number"), [("500kB", 500_000), ("1MB", 1_000_000), ("1.5MB", 1_500_000), ("20", 20), ("20B", 20)])
 def test_sizes(text, number):
     assert size(text) == number
 
@@ -19,8 +19,8 @@ def test_times(text, number):
     ("options", "sentence"),
     [
         (["gone"], "there is no folder and no file gone; name the folder of a student, or its ONNX file."),
-        (["gone", "--max-body", "much"], "'much' is no size; write a number of bytes, such as 500kB or 1MB."),
-        (["gone", "--max-wait", "2"], "'2' is no time; write a number and its unit, such as 2ms."),
+        (["gone", "--max-body", "much"], "the size is 'much'; expected a number of bytes, such as 500kB or 1MB."),
+        (["gone", "--max-wait", "2"], "the time is '2'; expected a number and its unit, such as 2ms."),
         (["gone", "--queue", "10"], "--max-rows is 1000 and --queue is 10; expected a queue that holds the rows of one request."),
         (["gone", "--max-wait", "20s"], "--max-wait is 20.0; expected a"),
         (["gone", "--teacher-timeout", "0"], "--teacher-timeout is 0.0; expected a finite number above 0 and of 3600 or less."),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import runpy
 import shutil
 from pathlib import Path
@@ -51,7 +52,9 @@ def test_the_first_commands_lead_from_a_pickled_pipeline_to_a_report_and_exporte
     assert chosen["excess"]["latency"] <= 0
     assert (chosen["excess"]["drop"] <= 0) != ("meets the limits" in small["answer"]), small["answer"]  # of so few trials none may meet it
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "default-src &#39;none&#39;" in page
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert "default-src &#39;none&#39;" in policy
+    assert re.search(r"script-src (&#39;sha256-[\w+/=]+&#39; ?)+$", policy.strip())  # a script of the page's own, and no other
     assert "Try the student" in page
     with (tmp_path / "answers.csv").open() as answers:
         assert len(list(csv.reader(answers))) == 1_001

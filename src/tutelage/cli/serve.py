@@ -13,6 +13,7 @@ import click
 
 from tutelage.cli.options import FILE, FOLDER, MODEL_OPTIONS, add_options, debug_option, echo
 from tutelage.core.errors import BadInput, require_extras
+from tutelage.core.quantities import BYTES, MICROSECONDS, quantity
 
 if TYPE_CHECKING:
     from tutelage.serving.settings import Settings
@@ -22,18 +23,14 @@ TOKEN = "TUTELAGE_TOKEN"  # noqa: S105 - the name of a variable
 
 def size(text: str) -> int:
     """Parse a number of bytes, such as 500kB or 1MB (powers of ten)."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMG]?)B?\s*", text)
-    if found is None:
-        raise click.BadParameter(f"{text!r} is no size; write a number of bytes, such as 500kB or 1MB.")
-    return round(float(found[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[found[2]])
+    return round(quantity("the size", text, BYTES, "a number of bytes, such as 500kB or 1MB") or 0)
 
 
 def seconds(text: str) -> float:
-    """Parse a time, such as 2ms or 0.1s."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s)\s*", text)
-    if found is None and text.strip() != "0":
-        raise click.BadParameter(f"{text!r} is no time; write a number and its unit, such as 2ms.")
-    return 0.0 if found is None else float(found[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[found[2]]
+    """Parse a time, such as 2ms or 0.1s; 0 needs no unit."""
+    if text.strip() == "0":
+        return 0.0
+    return (quantity("the time", text, MICROSECONDS, "a number and its unit, such as 2ms") or 0) / 1e6
 
 
 @click.command()

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tutelage.core.arguments import number
-from tutelage.core.errors import BadInput, shown
-
-_BYTES = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-_MICROSECONDS = {"us": 1.0, "µs": 1.0, "μs": 1.0, "ms": 1e3, "s": 1e6}
-_QUANTITY = re.compile(r"\s*(\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\s*([^\W\d]*)\s*", re.IGNORECASE)
+from tutelage.core.quantities import BYTES, MICROSECONDS, quantity
 
 
 @dataclass(frozen=True)
@@ -39,8 +33,8 @@ class Limits:
     drop: Any = None
 
     def __post_init__(self) -> None:
-        size = _quantity("size", self.size, _BYTES, "a number of bytes, or a text such as '64kB'")
-        latency = _quantity("latency", self.latency, _MICROSECONDS, "a number of microseconds, or a text such as '20us'")
+        size = quantity("size", self.size, BYTES, "a number of bytes, or a text such as '64kB'")
+        latency = quantity("latency", self.latency, MICROSECONDS, "a number of microseconds, or a text such as '20us'")
         object.__setattr__(self, "size", None if size is None else int(size))
         object.__setattr__(self, "latency", latency)
         object.__setattr__(self, "drop", None if self.drop is None else number("drop", self.drop, least=0))
@@ -58,15 +52,3 @@ def _beyond(figure: float | None, limit: float) -> float:
     if figure is None:
         return 1e9
     return figure / limit - 1 if limit else (0.0 if figure <= 0 else 1.0 + figure)
-
-
-def _quantity(name: str, value: Any, units: Mapping[str, float], expected: str) -> float | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        return number(name, value, above=0, hint=f"({expected})")
-    found = _QUANTITY.fullmatch(value)
-    unit = found[2].lower() if found else ""
-    if found is None or unit not in units or float(found[1]) <= 0:
-        raise BadInput(f"{name} is {shown(value)}; expected {expected}.")
-    return float(found[1]) * units[unit]

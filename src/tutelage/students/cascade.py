@@ -18,7 +18,7 @@ from tutelage.core.errors import BadInput
 from tutelage.core.identity.hashing import content_hash
 from tutelage.data.rows import Rows, as_rows
 from tutelage.evaluation.alignment import align, decisions_in_order, in_order_of
-from tutelage.evaluation.deployed.risk_control import Over, learn_then_test, lower_bound
+from tutelage.evaluation.deployed.risk_control import Chosen, Over, learn_then_test, lower_bound
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 from tutelage.evaluation.own_decisions import decided_by
 from tutelage.evaluation.records import AlignedAnswers
@@ -61,6 +61,15 @@ class Guarantee:
     of: int
     teacher: str
     own_decisions: bool = False
+
+    @classmethod
+    def from_chosen(
+        cls, found: Chosen, *, target: float, delta: float, against: Against, over: Over, teacher: str, own_decisions: bool
+    ) -> Guarantee:
+        """The guarantee of a threshold that was found, with the settings that it was found by."""
+        threshold = found.threshold if np.isfinite(found.threshold) else None
+        counts = (found.rows, found.answered, found.wrong, found.of)
+        return cls(threshold, target, delta, against, over, *counts, teacher, own_decisions=own_decisions)
 
     @property
     def coverage(self) -> float:
@@ -192,12 +201,12 @@ class Cascade(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         found = learn_then_test(confidence_of(aligned.student, aligned.task), wrong, of_teacher, target=target, delta=delta, over=self.over)
         if found is None:
             raise BadInput(of_teacher_alone(target, delta, 0 if of_teacher is None else int(of_teacher.sum()), rows.count))
-        threshold = found.threshold if np.isfinite(found.threshold) else None
-        if threshold is None:
-            warnings.warn(of_student_alone(found, target, delta, self.against, self.over), stacklevel=2)
-        counts = (found.rows, found.answered, found.wrong, found.of)
         fingerprint = teacher.fingerprint if labels is None else labels.fingerprint
-        guarantee = Guarantee(threshold, target, delta, self.against, self.over, *counts, fingerprint, own_decisions=labels is None)
+        guarantee = Guarantee.from_chosen(
+            found, target=target, delta=delta, against=self.against, over=self.over, teacher=fingerprint, own_decisions=labels is None
+        )
+        if guarantee.threshold is None:
+            warnings.warn(of_student_alone(found, target, delta, self.against, self.over), stacklevel=2)
         return self.calibrated(student, teacher, guarantee)
 
     def calibrated(self, student: Teacher, teacher: Teacher, guarantee: Guarantee) -> Self:

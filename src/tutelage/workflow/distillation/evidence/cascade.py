@@ -13,6 +13,7 @@ from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.records import Interval, Latency
 from tutelage.evaluation.deployed.risk_control import coverage_curve, learn_then_test
 from tutelage.evaluation.intervals import proportion_interval
+from tutelage.evaluation.metrics.agreement import as_distributions, decisions
 from tutelage.report.distillation.records import KINDS, TEACHER, CascadePoint, CascadeResult, Rate
 from tutelage.report.distillation.words import percent
 from tutelage.report.words import microseconds
@@ -57,17 +58,8 @@ class Beside:
         confidence, wrong = confidence_of(answers, self.form.task), self.differs(answers, part)
         found = learn_then_test(confidence, wrong, None, target=target, delta=DELTA, over="all")
         assert found is not None  # noqa: S101 - the teacher alone is always right
-        return Guarantee(
-            threshold=found.threshold if found.answered else None,
-            target=target,
-            delta=DELTA,
-            against="teacher",
-            over="all",
-            rows=found.rows,
-            answered=found.answered,
-            wrong=found.wrong,
-            of=found.of,
-            teacher=self.fingerprint,
+        return Guarantee.from_chosen(
+            found, target=target, delta=DELTA, against="teacher", over="all", teacher=self.fingerprint, own_decisions=False
         )
 
     def coverage(self, answers: Floats, part: Part) -> float:
@@ -90,9 +82,9 @@ class Beside:
         return None if part.truth is None else self._same_decisions(answers, part.truth)
 
     def _same_decisions(self, ours: Floats, theirs: Floats) -> NDArray[np.bool_]:
-        if self.form.task != "multilabel":
-            return np.asarray(ours.argmax(axis=1) == theirs.argmax(axis=1))
-        return np.asarray(((ours > 0.5) == (theirs > 0.5)).all(axis=1))
+        one, other = (decisions(as_distributions(answers, self.form.task)) for answers in (ours, theirs))
+        same = np.equal(one, other)
+        return np.asarray(same.all(axis=1) if same.ndim == 2 else same)
 
     def blended_us(self, latency: Latency | None, coverage: float) -> float | None:
         """The mean latency of a row that a student answers first, and the teacher where the student is unsure."""

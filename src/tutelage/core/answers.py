@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tutelage.core.answer_kinds import KINDS, TASKS, AnswerKind, Task
+from tutelage.core.answer_kinds import KINDS, POSITIONS, TASKS, AnswerKind, Positions, Task
 from tutelage.core.arguments import number
 from tutelage.core.arrays import (
     Floats,
@@ -37,6 +37,8 @@ class AnswerForm:
         task: "binary" (one of two classes per row), "multiclass" (one of two or more classes per row), "multilabel" (each
             column is an independent label, on or off) or "regression".
         classes: the class name of each column, in order; empty for regression.
+        positions: "tokens" if there is an answer for each token of a row, (rows, tokens, classes); "pixels" for each pixel of a
+            picture, (rows, classes, height, width); None for one answer per row.
 
     Raises:
         LabelMismatch: a duplicate class name, fewer classes than the task needs, or class names that are not a sequence.
@@ -53,6 +55,7 @@ class AnswerForm:
     kind: AnswerKind
     task: Task
     classes: tuple[Any, ...] = ()
+    positions: Positions | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.kind, str) and self.kind in KINDS and isinstance(self.task, str) and self.task in TASKS):
@@ -63,6 +66,8 @@ class AnswerForm:
                 f"answers of kind {self.kind!r} do not fit the task {self.task!r}; expected 'values' for regression, "
                 "and 'logits' or 'probabilities' for other tasks."
             )
+        if self.positions is not None and self.positions not in POSITIONS:
+            raise BadInput(f"positions is {shown(self.positions)}; expected 'tokens', 'pixels', or None for one answer per row.")
         object.__setattr__(self, "classes", tuple(map(plain, labels_of(self.classes))))
         self._check_classes()
 
@@ -79,7 +84,7 @@ class AnswerForm:
             expected = "2" if self.task == "binary" else f"at least {needed}"
             raise LabelMismatch(f"{len(classes)} classes {list_classes(classes)} for a {self.task} teacher; expected {expected}.")
 
-    def check(self, answers: ArrayLike, rows: int, what: str = "the teacher's answers") -> Floats:
+    def check(self, answers: Any, rows: int, what: str = "the teacher's answers") -> Floats:
         """Return answers as (rows, columns) floats, after checking that they have this form.
 
         Args:
@@ -91,6 +96,8 @@ class AnswerForm:
             ShapeError: not a matrix, or another number of columns than classes. LabelMismatch: another number of rows.
             NotProbabilities: rows that are not distributions. BadInput: NaN, or infinite numbers other than -inf in logits.
         """
+        if self.positions is not None:
+            raise BadInput(f"{what} have positions ({self.positions}), and this function takes one answer per row.")
         array = real_numbers(answers, what)
         matrix = as_matrix(array.reshape(-1, 1) if self.kind == "values" and array.ndim == 1 else array, what)
         if len(matrix) != rows:
@@ -106,7 +113,7 @@ class AnswerForm:
             return check_logits(matrix, what)
         return _check_each(matrix, what) if self.task == "multilabel" else check_probabilities(matrix, what)
 
-    def take(self, answers: ArrayLike, rows: int, what: str = "the teacher's answers") -> Floats:
+    def take(self, answers: Any, rows: int, what: str = "the teacher's answers") -> Floats:
         """`check`, for a model that may give one number per row: that of the second of two classes, or of a single label.
 
         Args:
@@ -232,6 +239,11 @@ class AnswerForm:
         """
         truth = self.truth(y, rows)
         return one_hot(truth, len(self.classes)).astype(np.float64) if truth.ndim == 1 else truth
+
+    @property
+    def of_each_position(self) -> AnswerForm:
+        """The form of the answers to single positions, (positions, classes)."""
+        return replace(self, positions=None)
 
     def as_kind(self, kind: AnswerKind) -> AnswerForm:
         """The same task and classes, in another kind of number."""

@@ -18,6 +18,7 @@ from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.data.dataset_items import inputs_and_truth
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
+from tutelage.data.structured import StructuredRows, is_structure
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
@@ -69,7 +70,8 @@ def as_rows(data: Any) -> Rows:
 
     Args:
         data: an array or tensor (rows, ...), a pandas or polars frame, a SciPy sparse matrix, a list of texts or of
-            rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), or the path of a
+            rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), several inputs as a
+            mapping or a tuple of arrays (see `StructuredRows`), or the path of a
             .parquet, .csv, .tsv, .jsonl, .npy or .npz file (its array `X`, or its only one), of a folder of such tables, or a
             pattern such as `part-*.csv`. Parquet and .npy files are read in parts, never into memory as a whole.
 
@@ -91,6 +93,9 @@ def as_rows(data: Any) -> Rows:
 
 
 def _of_object(data: Any) -> Rows:
+    if is_structure(data):
+        structure = StructuredRows.of(data)
+        return Rows(len(structure), lambda start, stop: structure[start:stop], "structure")
     if hasattr(data, "iloc"):
         describe = partial(Schema.of, data) if is_frame(data) else lambda: None  # a Series has no columns
         return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame", describe)
@@ -113,7 +118,7 @@ def _of_values(data: Any) -> Rows:
     if isinstance(data, np.ndarray | list | tuple) or (hasattr(data, "__array__") and not type(data).__module__.startswith("pyarrow")):
         array = array_of(data)
         return _sliced(array, "array", array.ndim)
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, bytes | bytearray | memoryview | Mapping | range):
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, bytes | bytearray | memoryview | range):
         return Rows(len(data), lambda start, stop: _items(data, start, stop), "Dataset")
     raise BadInput(
         f"cannot take a {type(data).__name__} as rows; expected an array, a pandas or polars frame, a sparse matrix, a list of texts, "
@@ -121,24 +126,21 @@ def _of_values(data: Any) -> Rows:
     )
 
 
-def _items(dataset: Any, start: int, stop: int) -> NDArray[Any]:
-    """(rows, ...) inputs of the items `start` to `stop` of a torch Dataset.
+def _items(dataset: Any, start: int, stop: int) -> NDArray[Any] | StructuredRows:
+    """(rows, ...) inputs of the items `start` to `stop` of a torch Dataset, or several inputs of each.
 
     Raises:
         ShapeError: items of different shapes. BadInput: items that are neither inputs nor pairs of inputs and ground truth.
     """
     try:
-        return np.stack([_inputs_of(dataset[index]) for index in range(start, stop)])
+        inputs = [inputs_and_truth(dataset[index])[0] for index in range(start, stop)]
+        if isinstance(inputs[0], Mapping | tuple):
+            return StructuredRows.of_items(inputs)
+        return np.stack([tensor_array(each) if hasattr(each, "detach") else np.asarray(each) for each in inputs])
     except TutelageError:
         raise
     except ValueError as error:
         raise ShapeError(f"the items {start} to {stop - 1} of the Dataset do not have the same shape ({error}).") from error
-
-
-def _inputs_of(item: Any) -> NDArray[Any]:
-    """The inputs of an item of a torch Dataset, which may be a pair of inputs and target."""
-    inputs, _ = inputs_and_truth(item)
-    return tensor_array(inputs) if hasattr(inputs, "detach") else np.asarray(inputs)
 
 
 def _sliced(data: Any, kind: str, dimensions: int) -> Rows:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import one_of_type
-from tutelage.core.arrays import Floats, read_only
+from tutelage.core.arrays import read_only
 from tutelage.core.errors import BadInput, LabelMismatch, shown
+from tutelage.core.position_answers import Answers, PositionAnswers, checked
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.schema import Schema
 from tutelage.softlabels.rounding import differ
@@ -27,7 +29,8 @@ class SoftLabels:
     are found by name, and their cells compared in the types that were recorded (`Schema.align`).
 
     Attributes:
-        answers: (rows, columns), of the kind that `form` declares; read-only, as is what `answer` returns for all rows.
+        answers: (rows, columns), of the kind that `form` declares; read-only, as is what `answer` returns for all rows. For a form with
+            positions `PositionAnswers`, those of each row without padding.
         form: kind, task and classes of the answers.
         names: (rows,) content name of each row (a hash of its values), by which its answer is found.
         fingerprint: the fingerprint of the teacher that gave the answers.
@@ -56,7 +59,7 @@ class SoftLabels:
         tutelage.core.errors.LabelMismatch: 3 of 3 rows are not among the 3 that these answers were recorded on ...
     """
 
-    answers: Floats
+    answers: Any
     form: AnswerForm
     names: Names = field(repr=False)
     fingerprint: str = "unknown"
@@ -66,13 +69,13 @@ class SoftLabels:
         one_of_type("form", self.form, AnswerForm, "an AnswerForm")
         _check_names(self.names)
         # Read-only, like all answers that are handed out: a change would change what was recorded.
-        object.__setattr__(self, "answers", read_only(self.form.check(self.answers, len(self.names), "the answers")))
+        object.__setattr__(self, "answers", _read_only(checked(self.form, self.answers, len(self.names), "the answers")))
         object.__setattr__(self, "names", read_only(self.names))
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def answer(self, inputs: Any) -> Floats:
+    def answer(self, inputs: Any) -> Answers:
         """The recorded answers to these rows, in any order and selection.
 
         Args:
@@ -84,7 +87,8 @@ class SoftLabels:
         """
         names = self.names_of(inputs)
         if np.array_equal(names, self.names):
-            return self.answers
+            found: Answers = self.answers
+            return found
         return self.of_names(names)
 
     def names_of(self, inputs: Any) -> Names:
@@ -95,7 +99,7 @@ class SoftLabels:
         """
         return row_names(in_recorded_columns(inputs, self.schema))
 
-    def of_names(self, names: Names) -> Floats:
+    def of_names(self, names: Names) -> Answers:
         """(rows, columns) answers to the rows with these content names.
 
         Raises:
@@ -110,7 +114,8 @@ class SoftLabels:
                 f"{int(missing.sum())} of {len(names)} rows are not among the {len(self)} that these answers were recorded on "
                 f"(first: row {int(np.flatnonzero(missing)[0])}). Pass rows that they were recorded on, or record again."
             )
-        return np.asarray(self.answers[order[place]])
+        found: Answers = self.answers[order[place]]
+        return found
 
     def share_known(self, inputs: Any) -> float:
         """The share of these rows that were recorded, from 0 to 1."""
@@ -133,23 +138,33 @@ class SoftLabels:
         return order[once], in_order[once]
 
     @property
-    def logits(self) -> Floats:
+    def logits(self) -> Answers:
         """(rows, classes) logits; from probabilities log p, which equals the logits up to a constant per row.
 
         Raises:
             LabelMismatch: these are regression values.
         """
+        if isinstance(self.answers, PositionAnswers):
+            return self.answers.with_values(self.form.logits(self.answers.dense()))
         return self.form.logits(self.answers)
 
     @property
-    def probabilities(self) -> Floats:
+    def probabilities(self) -> Answers:
         """(rows, classes) probabilities at temperature 1, a new array; softmax is applied once, and only to logits.
 
         Raises:
             LabelMismatch: these are regression values.
         """
+        if isinstance(self.answers, PositionAnswers):
+            return self.answers.with_values(self.form.probabilities(self.answers.dense()))
         probabilities = self.form.probabilities(self.answers)
         return probabilities if probabilities.flags.writeable else probabilities.copy()
+
+
+def _read_only(answers: Answers) -> Answers:
+    if not isinstance(answers, PositionAnswers):
+        return read_only(answers)
+    return answers if isinstance(answers.values, TopAnswers) else answers.with_values(read_only(answers.values))
 
 
 def in_recorded_columns(rows: Any, schema: Schema | None) -> Any:

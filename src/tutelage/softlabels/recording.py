@@ -17,6 +17,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import check_place, is_draft, locked
 from tutelage.core.identity.fingerprints import identified
+from tutelage.core.position_answers import checked, joined
 from tutelage.core.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
@@ -116,8 +117,10 @@ def record(
         if dtype is not None or top_k is not None:
             raise BadInput("dtype= and top_k= apply to answers on disk only; pass into=, the folder to record into, or leave them out.")
         # In the same parts as for a folder: the position of a row in a batch can change the last bit of its answer.
-        parts = [(teacher.form.check(teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)]
-        answers, names = (np.concatenate(column) for column in zip(*parts, strict=True))
+        parts = [
+            (checked(teacher.form, teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)
+        ]
+        answers, names = joined(answers for answers, _ in parts), np.concatenate([names for _, names in parts])
         return SoftLabels(answers, teacher.form, names, teacher.fingerprint, rows.schema)
     shard_rows = whole("shard_rows", shard_rows, 1)
     dtype = None if dtype is None else choice("dtype", dtype, DTYPES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch
 from tutelage.core.identity.fingerprints import joint_fingerprint
+from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.schema import Schema
 from tutelage.teachers.adapt import as_teacher
 
@@ -51,13 +52,19 @@ class RelabelledTeacher:
         """SHA-256 of the teacher's fingerprint and the mapping."""
         return joint_fingerprint("relabelled", (self.form.classes, self.columns), [self.teacher.fingerprint])
 
-    def answer(self, inputs: Any) -> Floats:
+    def answer(self, inputs: Any) -> Answers:
         """(rows, classes) in the new label space. Where classes were dropped, the others are scaled up to sum to one.
 
         Raises:
             LabelMismatch: a row whose whole probability was on dropped classes.
         """
-        original, kind = self.teacher.answer(inputs), self.form.kind
+        answers = self.teacher.answer(inputs)
+        if isinstance(answers, PositionAnswers):
+            return answers.with_values(self._of_matrix(np.asarray(answers.dense())))
+        return self._of_matrix(answers)
+
+    def _of_matrix(self, original: Floats) -> Floats:
+        kind = self.form.kind
         known = [column for column in self.columns if column is not None]
         answers = np.full((len(original), len(self.columns)), -np.inf if kind == "logits" else 0.0, dtype=original.dtype)
         answers[:, [column is not None for column in self.columns]] = original[:, known]
@@ -71,7 +78,7 @@ class RelabelledTeacher:
                 )
             if kind == "probabilities" and len(known) < original.shape[1]:
                 answers /= answers.sum(axis=1, keepdims=True)
-        return self.form.check(answers, len(original))
+        return self.form.of_each_position.check(answers, len(original))
 
 
 def relabelled(
@@ -130,7 +137,7 @@ def relabelled(
             "Pass rename=, or extra='drop'."
         )
     new_form = AnswerForm(form.kind, "multilabel", new_classes) if form.task == "multilabel" else of_classes(form.kind, new_classes)
-    return RelabelledTeacher(source, new_form, columns)
+    return RelabelledTeacher(source, replace(new_form, positions=form.positions), columns)
 
 
 def _renamed(form: AnswerForm, rename: Mapping[Any, Any]) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.core.answer_kinds import AnswerKind, Task
+from tutelage.core.answer_kinds import AnswerKind, Positions, Task
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arguments import text
 from tutelage.core.errors import BadInput
@@ -22,6 +22,7 @@ class Declared:
         task: "binary", "multiclass", "multilabel" or "regression".
         output: selects the logits in what a torch Module returns.
         version: identifies a model whose content cannot be read.
+        positions: "tokens" or "pixels", if there is an answer for each.
     """
 
     classes: tuple[Any, ...] | None = None
@@ -29,6 +30,7 @@ class Declared:
     task: Task | None = None
     output: Callable[[Any], Any] | None = None
     version: str | None = None
+    positions: Positions | None = None
 
     def __post_init__(self) -> None:
         if self.version is not None:
@@ -40,7 +42,7 @@ class Declared:
         Raises:
             BadInput: names the declaration to leave out.
         """
-        for name in ("classes", "kind", "task", "output", "version"):
+        for name in ("classes", "kind", "task", "output", "version", "positions"):
             if getattr(self, name) is not None and name not in allowed:
                 raise BadInput(f"{name}= was passed for {of}, which does not need it: leave {name}= out.")
         return self
@@ -52,11 +54,12 @@ class Declared:
             BadInput: names the declaration that is missing.
         """
         if self.task == "regression" or self.kind == "values":
-            return AnswerForm(self.kind or "values", self.task or "regression", self.classes or ())
+            return AnswerForm(self.kind or "values", self.task or "regression", self.classes or (), self.positions)
         if self.kind is None:
             names = " with classes=, the label of each output column in order" if self.classes is None else ""
             kinds = f"kind='logits' or 'probabilities'{names}, or kind='values'"
             raise BadInput(f"{of} does not declare the kind of its numbers: pass {kinds}.")
         if self.classes is None:
             raise BadInput(f"{of} does not declare its class labels: pass classes=, the label of each output column in order.")
-        return of_classes(self.kind, self.classes) if self.task is None else AnswerForm(self.kind, self.task, self.classes)
+        task = self.task or of_classes(self.kind, self.classes).task
+        return AnswerForm(self.kind, task, self.classes, self.positions)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import Floats
 from tutelage.core.identity.fingerprints import fingerprint_of
+from tutelage.core.position_answers import Answers, checked
+from tutelage.data.structured import StructuredRows, is_structure
 from tutelage.teachers.inputs import row_count
 
 if TYPE_CHECKING:
@@ -51,10 +52,15 @@ class FunctionTeacher:
         callee = self.function if hasattr(self.function, "__qualname__") else type(self.function)
         return fingerprint_of(self.function, name=f"function:{callee.__qualname__}", version=self.version)
 
-    def answer(self, inputs: Any) -> Floats:
-        """(rows, classes) or (rows, outputs), checked against the form. Exceptions of the function are not caught."""
-        rows = row_count(inputs)
-        return self.form.take(self.function(inputs), rows, "the function's answers")
+    def answer(self, inputs: Any) -> Answers:
+        """(rows, classes) or (rows, outputs), checked against the form. Exceptions of the function are not caught.
+
+        Rows of several inputs reach the function as a dict or a tuple of arrays, each padded to its longest row.
+        """
+        inputs = StructuredRows.of(inputs) if is_structure(inputs) else inputs
+        rows, what = row_count(inputs), "the function's answers"
+        answers = self.function(inputs.plain() if isinstance(inputs, StructuredRows) else inputs)
+        return self.form.take(answers, rows, what) if self.form.positions is None else checked(self.form, answers, rows, what)
 
 
 def function_teacher(function: Callable[[Any], Any], declared: Declared) -> FunctionTeacher:

@@ -16,6 +16,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch
+from tutelage.core.position_answers import PositionAnswers, checked
 from tutelage.data.row_names import Names, row_names
 from tutelage.losses.objective import Objective
 from tutelage.training.feeding.feeds import Batch
@@ -82,7 +83,13 @@ class BatchAnswers:
 
 def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
     """Answers of a teacher that is called on each batch, with the rows that the student gets, in the dtype that they have in the data."""
-    return BatchAnswers(lambda batch: teacher.answer(tensor_array(batch.as_in_data)), teacher.form, device)
+    form = teacher.form
+
+    def answers(batch: Batch) -> NDArray[Any]:
+        found = checked(form, teacher.answer(tensor_array(batch.as_in_data)), len(batch.rows))
+        return np.asarray(found.dense() if isinstance(found, PositionAnswers) else found)
+
+    return BatchAnswers(answers, form.of_each_position, device)
 
 
 def recorded_answers(

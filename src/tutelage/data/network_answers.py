@@ -1,0 +1,132 @@
+"""What a torch network answers to rows of any kind: an array, or several inputs of equal or different lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core import torch_runtime
+from tutelage.core.answer_kinds import Positions
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import ShapeError, require
+from tutelage.core.position_answers import Answers, PositionAnswers
+from tutelage.data.structured import Ragged, StructuredRows
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from tutelage.core.torch_runtime import Inputs
+
+
+def tensors_of(rows: StructuredRows, network: nn.Module) -> Inputs:
+    """The inputs as tensors on the device of a network: whole numbers as int64, others in the dtype of its weights."""
+    device, floats = torch_runtime.device_of(network), torch_runtime.float_dtype(network)
+
+    def tensor(array: NDArray[Any]) -> Tensor:
+        values = torch_runtime.tensor_of(array)
+        kind = floats if values.is_floating_point() else values.dtype if array.dtype.kind == "b" else require("torch").int64
+        return values.to(device, kind, copy=True)
+
+    found = {name: tensor(array) for name, array in rows.padded().items()}
+    return found if rows.named else tuple(found.values())
+
+
+def answers_to(
+    network: nn.Module,
+    rows: StructuredRows | Tensor,
+    *,
+    positions: Positions | None = None,
+    batch_size: int = 1000,
+    output: Callable[[Any], Tensor],
+) -> Answers:
+    """The network's answers to every row, in eval mode and without gradients, on the CPU.
+
+    Args:
+        network: maps a batch to (batch, classes), or to an answer for each position.
+        rows: several inputs, or one tensor on its device and in its dtype.
+        positions: what an answer belongs to.
+        batch_size: rows per call; bounds the memory of activations.
+        output: extracts the answers from what the network returns.
+
+    Raises:
+        ShapeError: the network returns no answer for each row, or for each position.
+    """
+    if isinstance(rows, StructuredRows):
+        batches = rows.batches(batch_size)
+        inputs: Any = (tensors_of(rows[batch], network) for batch in batches)
+        counting = [rows[batch].counting() for batch in batches]
+        padded = bool((rows.lengths != rows.lengths[:1]).any())
+    else:
+        batches = [np.arange(start, min(start + batch_size, len(rows))) for start in range(0, len(rows), batch_size)]
+        inputs, counting, padded = require("torch").split(rows, batch_size), [None] * len(batches), False
+    parts: list[Any] = []
+    with torch_runtime.evaluating(network):
+        for batch, tensors, mask in zip(batches, inputs, counting, strict=True):
+            found = _plain(output(torch_runtime.called(network, tensors)))
+            parts.append(found if positions is None else of_positions(found, positions, len(batch), mask, padded=padded))
+    order = np.argsort(np.concatenate(batches), kind="stable")
+    if positions is None:
+        together = np.concatenate(parts, axis=0 if parts[0].ndim < 2 else -2)
+        return np.asarray(together if (order[:-1] < order[1:]).all() else together[order])
+    joined = PositionAnswers.joined(parts)
+    return joined if (order[:-1] < order[1:]).all() else joined[order]
+
+
+def _plain(answers: Tensor) -> Floats:
+    torch = require("torch")
+    array: Floats = answers.detach().to("cpu", torch.float64 if answers.dtype == torch.float64 else torch.float32).numpy()
+    return array
+
+
+def of_positions(answers: NDArray[Any], positions: Positions, rows: int, counting: Ragged | None, *, padded: bool) -> PositionAnswers:
+    """Answers for a batch as a network returns them, without those to padding.
+
+    Args:
+        answers: (batch, tokens, classes) or (batch, classes, height, width).
+        positions: "tokens" or "pixels".
+        rows: the number of rows of the batch.
+        counting: which positions of each row count; None if all do.
+        padded: whether rows of the data were padded to one length.
+
+    Raises:
+        ShapeError: answers of another shape, or another number of tokens than the attention mask has.
+    """
+    expected = "(batch, tokens, classes)" if positions == "tokens" else "(batch, classes, height, width)"
+    if answers.ndim != (3 if positions == "tokens" else 4) or len(answers) != rows:
+        raise ShapeError(f"the answers to a batch of {rows} rows have shape {answers.shape}; expected {expected}, one for each position.")
+    if positions == "pixels":
+        shapes = np.full((rows, 2), answers.shape[2:], np.int64)
+        return PositionAnswers(answers.transpose(0, 2, 3, 1).reshape(-1, answers.shape[1]), shapes)
+    valid = valid_positions(answers.shape[1], rows, counting, padded=padded)
+    return PositionAnswers(answers[valid], valid.sum(axis=1, dtype=np.int64)[:, None])
+
+
+def valid_positions(tokens: int, rows: int, counting: Ragged | None, *, padded: bool) -> NDArray[np.bool_]:
+    """(rows, tokens) which of the answers of a batch count.
+
+    Raises:
+        ShapeError: the attention mask has another number of positions, and rows were padded.
+    """
+    if counting is None:
+        return np.ones((rows, tokens), dtype=bool)
+    mask = counting.padded(0)
+    if mask.shape[1] == tokens:
+        return mask.astype(bool)
+    if padded or not mask.all():
+        raise ShapeError(
+            f"the network answers {tokens} positions of rows of {mask.shape[1]} tokens, so that their attention mask does not say which "
+            "of the answers count; pass rows of one length without a mask."
+        )
+    return np.ones((rows, tokens), dtype=bool)
+
+
+def answers_in(returned: Any) -> Any:
+    """The answers in what a network returns: the tensor itself, or the `logits` of a structure of outputs that has them."""
+    if hasattr(returned, "detach"):
+        return returned
+    if isinstance(returned, Mapping) and "logits" in returned:
+        return returned["logits"]
+    return getattr(returned, "logits", returned)

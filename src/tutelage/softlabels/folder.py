@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import path as checked_path
-from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache, TutelageError, one_line
 from tutelage.core.files import whole_file, write_text
+from tutelage.core.position_answers import Answers
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import checked, read_json, sha256_of, with_checksum
 from tutelage.data.row_names import Names
@@ -328,7 +328,7 @@ class LabelFolder:
         """The unit of `cost`."""
         return "squared difference" if self.form.kind == "values" else "KL in nats"
 
-    def answer(self, inputs: Any) -> Floats:
+    def answer(self, inputs: Any) -> Answers:
         """The recorded answers to these rows, in any order and selection.
 
         Raises:

@@ -138,7 +138,7 @@ class SoftLabels:
         return order[once], in_order[once]
 
     @property
-    def logits(self) -> Answers:
+    def logits(self) -> Any:
         """(rows, classes) logits; from probabilities log p, which equals the logits up to a constant per row.
 
         Raises:
@@ -149,7 +149,7 @@ class SoftLabels:
         return self.form.logits(self.answers)
 
     @property
-    def probabilities(self) -> Answers:
+    def probabilities(self) -> Any:
         """(rows, classes) probabilities at temperature 1, a new array; softmax is applied once, and only to logits.
 
         Raises:

@@ -121,7 +121,7 @@ def record(
             (checked(teacher.form, teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)
         ]
         answers, names = joined(answers for answers, _ in parts), np.concatenate([names for _, names in parts])
-        return SoftLabels(answers, teacher.form, names, teacher.fingerprint, rows.schema)
+        return SoftLabels(answers, form, names, teacher.fingerprint, rows.schema)
     shard_rows = whole("shard_rows", shard_rows, 1)
     dtype = None if dtype is None else choice("dtype", dtype, DTYPES)
     top_k = None if top_k is None else whole("top_k", top_k, 1)

@@ -117,9 +117,8 @@ def record(
         if dtype is not None or top_k is not None:
             raise BadInput("dtype= and top_k= apply to answers on disk only; pass into=, the folder to record into, or leave them out.")
         # In the same parts as for a folder: the position of a row in a batch can change the last bit of its answer.
-        parts = [
-            (checked(teacher.form, teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)
-        ]
+        form = teacher.form
+        parts = [(checked(form, teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)]
         answers, names = joined(answers for answers, _ in parts), np.concatenate([names for _, names in parts])
         return SoftLabels(answers, form, names, teacher.fingerprint, rows.schema)
     shard_rows = whole("shard_rows", shard_rows, 1)

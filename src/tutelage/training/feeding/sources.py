@@ -19,7 +19,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
 from tutelage.data.row_names import Names, row_names
-from tutelage.data.rows import Rows, as_rows
+from tutelage.data.rows import Rows, as_rows, is_hugging_face
 from tutelage.data.structured import TRUTH, Ragged, StructuredRows, is_structure
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
@@ -250,14 +250,14 @@ def truth_of(X: Any, y: Any, form: AnswerForm) -> Tensor | Ragged | None:
     Raises:
         BadInput: both are given. LabelMismatch, ShapeError: as `truth_tensor`.
     """
-    beside = next((X[name] for name in TRUTH if name in X), None) if isinstance(X, Mapping) else None
+    columns = X if isinstance(X, Mapping) else X.column_names if is_hugging_face(X) else ()
+    beside = next((X[name] for name in TRUTH if name in columns), None)
     if beside is not None and y is not None:
         raise BadInput("the rows hold labels, and y is given too; pass one of the two.")
     found = y if beside is None else beside
     if found is None:
         return None
-    rows = StructuredRows.of(X) if is_structure(X) else X
-    return truth_tensor(found, form, rows)
+    return truth_tensor(found, form, whole_structure(X))
 
 
 def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None) -> TrainingData:
@@ -286,9 +286,20 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None
             return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)
         names = _names_of(as_rows(dataset), teacher)
         return TrainingData(X, _answers_of_names(teacher, names), _same_rows(truth, len(names)), names, answer_form=answer_form)
-    rows = StructuredRows.of(X) if is_structure(X) else network_rows(X)
+    structure = whole_structure(X)
+    rows = structure if isinstance(structure, StructuredRows) else network_rows(X)
     answers = None if teacher is None else answers_to(teacher, X)
     return TrainingData(rows, answers, _same_rows(truth, len(rows)), answer_form=answer_form)
+
+
+def whole_structure(X: Any) -> Any:
+    """Rows of several inputs as one structure; any others as they are."""
+    if is_structure(X):
+        return StructuredRows.of(X)
+    if not is_hugging_face(X):
+        return X
+    rows = as_rows(X)
+    return rows.part(0, rows.count) if rows.kind == "structure" else X
 
 
 def row_count(rows: Any) -> int:

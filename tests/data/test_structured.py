@@ -81,7 +81,7 @@ def test_zeros_in_front_of_a_row_and_inside_stay():
 
 
 def test_a_row_of_which_nothing_counts_is_padded_to_one_position():
-    rows = StructuredRows.of({"input_ids": [[1, 2], [3, 4]], "attention_mask": [[0, 0], [1, 1]]})
+    rows = StructuredRows.of({"input_ids": [[9, 9], [3, 4]], "attention_mask": [[0, 0], [1, 1]]})
     assert rows.lengths.tolist() == [0, 2]
     assert rows[[0]].padded()["attention_mask"].tolist() == [[0]]
 
@@ -90,6 +90,24 @@ def test_rows_are_padded_as_far_as_they_need_with_what_was_named():
     rows = StructuredRows(StructuredRows.of(RAGGED).fields, fill={"input_ids": -1})
     assert rows.padded()["input_ids"].tolist() == [[5, 7, 3], [4, -1, -1], [8, 9, -1]]
     assert rows[[1, 2]].padded()["input_ids"].tolist() == [[4, -1], [8, 9]]
+
+
+def test_rows_are_padded_again_with_what_they_were_padded_with():
+    rows = StructuredRows.of({"input_ids": [[5, 1, 1], [6, 7, 1]], "attention_mask": [[1, 0, 0], [1, 1, 0]]})
+    assert rows.padded()["input_ids"].tolist() == [[5, 1], [6, 7]]
+
+
+def test_what_is_no_padding_is_not_cut():
+    """A row may have as many numbers as tokens by chance, and hold more than padding beyond its mask."""
+    mask = [[1, 1, 0], [1, 0, 0]]
+    numbers = StructuredRows.of({"input_ids": [[5, 6, 0], [7, 0, 0]], "attention_mask": mask, "sizes": np.arange(6.0).reshape(2, 3)})
+    assert numbers.padded()["sizes"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert numbers.padded()["input_ids"].tolist() == [[5, 6], [7, 0]]
+    beyond = StructuredRows.of({"input_ids": [[5, 6, 9], [7, 8, 0]], "attention_mask": mask})
+    assert beyond.lengths.tolist() == [0, 0]
+    assert beyond.padded()["input_ids"].tolist() == [[5, 6, 9], [7, 8, 0]]
+    vectors = StructuredRows.of({"attention_mask": mask, "embedded": np.arange(12.0).reshape(2, 3, 2)})
+    assert vectors.padded()["embedded"].shape == (2, 2, 2)
 
 
 def test_batches_hold_rows_of_like_length_and_without_a_mask_of_one():

@@ -131,9 +131,9 @@ def valid_positions(tokens: int, rows: int, counting: Ragged | None, *, padded: 
     Raises:
         ShapeError: the attention mask has another number of positions, and rows were padded.
     """
-    if counting is None:
+    if counting is None or tokens == 0:
         return np.ones((rows, tokens), dtype=bool)
-    mask = counting.padded(0)
+    mask = counting.padded(0, max(int(counting.lengths.max(initial=0)), 1))
     if mask.shape[1] == tokens:
         return mask.astype(bool)
     if padded or not mask.all():

@@ -90,11 +90,7 @@ def _cut(field: Any, few: NDArray[np.intp]) -> Any:
 def _padded(rows: StructuredRows, further: int) -> StructuredRows:
     """The same rows with positions after their end that the mask leaves out."""
     longest = int(rows.lengths.max()) + further
-    fill = rows.fill or {}
-    return StructuredRows(
-        {name: field.padded(fill.get(name, 0), longest) if isinstance(field, Ragged) else field for name, field in rows.fields.items()},
-        rows.named,
-    )
+    return StructuredRows({name: rows.padded_field(name, longest) for name in rows.fields}, rows.named)
 
 
 def _plain(rows: StructuredRows) -> Any:

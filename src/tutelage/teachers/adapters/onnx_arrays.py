@@ -72,19 +72,15 @@ def _values(graph_inputs: Any, part: Any) -> list[NDArray[Any]]:
     """The arrays of a batch in the order of the graph's inputs, padded as far as the graph's own lengths, if they are fixed."""
     if not isinstance(part, StructuredRows):
         return [part]
-    fill = part.fill or {}
     found = []
     for place, one in enumerate(graph_inputs):
         name = one.name if part.named else str(place)
+        length = one.shape[1] if len(one.shape) > 1 and isinstance(one.shape[1], int) else None
         field = part.fields[name]
-        if isinstance(field, Ragged):
-            length = one.shape[1] if len(one.shape) > 1 and isinstance(one.shape[1], int) else None
-            if length is not None and int(field.lengths.max(initial=0)) > length:
-                raise BadInput(
-                    f"the ONNX file takes {length} positions for {one.name!r}, and a row has {int(field.lengths.max())}; cut it."
-                )
-            field = field.padded(fill.get(name, 0), length)
-        found.append(field)
+        if isinstance(field, Ragged) and length is not None and int(field.lengths.max(initial=0)) > length:
+            longest = int(field.lengths.max())
+            raise BadInput(f"the ONNX file takes {length} positions for {one.name!r}, and a row has {longest}; cut it.")
+        found.append(part.padded_field(name, length))
     return found
 
 

@@ -89,11 +89,11 @@ class BatchLoss:
             rows = rows[of_row]
             student = {path: self.learnt.hidden(batch, layer) for path, layer in student.items()}
         from_teacher = {} if self.teacher is None else self.teacher(batch)
-        labels = batch.labels if self.labels is None else self.labels.index_select(0, batch.answer_places.to(self.labels.device))
+        index = batch.rows if batch.places is None else batch.places
+        labels = batch.labels if self.labels is None else self.labels.index_select(0, index.to(self.labels.device))
         teacher = {} if self.teacher_hidden is None else self.teacher_hidden(batch)
         if self.learnt is not None:
             teacher = {path: self.learnt.hidden(batch, layer) for path, layer in teacher.items()}
-        index = batch.rows if batch.places is None else batch.places
         signals = Signals(
             answers, labels=labels, student_hidden=student, teacher_hidden=teacher, index=index, modules=self.modules, **from_teacher
         )

@@ -153,7 +153,7 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
     if form.positions is None:
         if isinstance(answers, PositionAnswers):
             raise ShapeError(f"{what} have positions, and one answer per row is expected; declare positions='tokens' or 'pixels'.")
-        return form.check(answers, rows, what)
+        return _checked_top(form, answers, rows, what) if isinstance(answers, TopAnswers) else form.check(answers, rows, what)
     found = answers if isinstance(answers, PositionAnswers) else _of_arrays(form, answers, what)
     if len(found) != rows:
         raise LabelMismatch(f"{what}: answers to {len(found)} rows, and {rows} were asked; expected one answer per row.")
@@ -166,6 +166,25 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
         return found
     values = found.values if len(found.values) else np.zeros((0, len(form.classes) or found.values.shape[-1]), found.values.dtype)
     return found.with_values(flat.check(values, len(values), what) if len(values) else values)
+
+
+def _checked_top(form: AnswerForm, answers: TopAnswers, rows: int, what: str) -> Any:
+    if form.task not in ("binary", "multiclass"):
+        raise LabelMismatch(f"{what} name the most probable classes, and {form.task} answers have none that exclude each other.")
+    if len(answers) != rows:
+        raise LabelMismatch(f"{what}: {len(answers)} answers to {rows} rows; expected one answer per row.")
+    if answers.columns != len(form.classes):
+        raise ShapeError(f"{what} choose among {answers.columns} classes; expected {len(form.classes)}.")
+    return answers
+
+
+def probabilities_of(form: AnswerForm, answers: Any) -> Any:
+    """Answers of any kind as probabilities at temperature 1; values, and the most probable classes, stay as they are."""
+    if isinstance(answers, PositionAnswers):
+        return answers.with_values(probabilities_of(form.of_each_position, answers.values))
+    if isinstance(answers, TopAnswers) or form.task == "regression":
+        return answers
+    return form.probabilities(answers)
 
 
 def _of_arrays(form: AnswerForm, answers: Any, what: str) -> PositionAnswers:

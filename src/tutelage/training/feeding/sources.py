@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -18,9 +17,10 @@ from tutelage.core.arrays import check_weights, tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
+from tutelage.data.position_truth import given_truth, truth_of_positions
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows, is_hugging_face
-from tutelage.data.structured import TRUTH, Ragged, StructuredRows, is_structure
+from tutelage.data.structured import Ragged, StructuredRows, is_structure
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
@@ -29,7 +29,7 @@ from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
 from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
-from tutelage.training.feeding.positions import Layout, layout_of, truth_of_positions
+from tutelage.training.feeding.positions import Layout, layout_of
 from tutelage.training.feeding.structured_feed import StructuredFeed
 from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers
 from tutelage.training.validation import Validation
@@ -250,11 +250,7 @@ def truth_of(X: Any, y: Any, form: AnswerForm) -> Tensor | Ragged | None:
     Raises:
         BadInput: both are given. LabelMismatch, ShapeError: as `truth_tensor`.
     """
-    columns = X if isinstance(X, Mapping) else X.column_names if is_hugging_face(X) else ()
-    beside = next((X[name] for name in TRUTH if name in columns), None)
-    if beside is not None and y is not None:
-        raise BadInput("the rows hold labels, and y is given too; pass one of the two.")
-    found = y if beside is None else beside
+    found = given_truth(X, y)
     if found is None:
         return None
     return truth_tensor(found, form, whole_structure(X))

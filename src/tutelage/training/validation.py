@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.losses.functional.numerics import upcast
+from tutelage.losses.top_targets import TopTargets
 from tutelage.training.stacked_network import copies_of
 
 
@@ -20,8 +21,8 @@ class Validation:
 
     Attributes:
         inputs: (rows, ...).
-        targets: (rows,) class codes; for "loss" also (rows, classes) probabilities; for "label losses" (rows, labels)
-            probabilities; for "squares" (rows, outputs) values.
+        targets: (rows,) class codes; for "loss" also (rows, classes) probabilities, or the most probable classes; for
+            "label losses" (rows, labels) probabilities; for "squares" (rows, outputs) values.
         by: the score. "errors" counts misclassified rows; "loss" is the mean cross-entropy, which varies less if rows are few and
             noisy; "label losses" is the mean binary cross-entropy of the labels; "squares" is the mean squared error.
         output: extracts the answers from what the network returns.
@@ -29,7 +30,7 @@ class Validation:
     """
 
     inputs: Tensor
-    targets: Tensor
+    targets: Tensor | TopTargets
     by: Literal["errors", "loss", "label losses", "squares"] = "errors"
     output: Callable[[Any], Tensor] = lambda returned: returned
     weights: Tensor | None = None
@@ -44,6 +45,9 @@ class Validation:
 
     def _losses(self, answers: Tensor) -> Tensor:
         """(rows,) or (copies, rows), what each row adds to the score."""
+        if isinstance(self.targets, TopTargets):
+            of_student = torch.log_softmax(self.targets.of_student(answers), dim=-1)
+            return -(torch.softmax(self.targets.logits(), dim=-1) * of_student).sum(dim=-1)
         if self.by == "squares":
             return (answers - self.targets).square().mean(dim=-1)
         if self.by == "label losses":

@@ -16,6 +16,8 @@ from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
 from tutelage.core.arrays import Floats, check_weights, tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.position_answers import PositionAnswers, checked, joined
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.views import Views
@@ -23,10 +25,11 @@ from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
+from tutelage.softlabels.querying import query_parts
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
 from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
-from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers
+from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers, top_targets
 from tutelage.training.validation import Validation
 
 
@@ -36,7 +39,8 @@ class TrainingData:
 
     Attributes:
         rows: an array (rows, ...) of numbers of any dtype, `Views`, a Dataset or a DataLoader.
-        answers: (answers, columns) of the teacher; None if there is no teacher, or if it is called batch by batch.
+        answers: (answers, columns) of the teacher, or the most probable classes of each; None if there is no teacher, or if it is
+            called batch by batch.
         truth: (rows, ...) the ground truth as the losses take it; None if it is unknown, or if the Dataset contains it.
         unverified: (answers,) names of recorded rows that are to be compared with the batches: views once, items of a Dataset always.
         answer_form: form of the teacher's answers; None if there is no teacher.
@@ -44,7 +48,7 @@ class TrainingData:
     """
 
     rows: Any
-    answers: Floats | None
+    answers: Floats | TopAnswers | None
     truth: Tensor | None
     unverified: Names | None = None
     answer_form: AnswerForm | None = None
@@ -138,6 +142,8 @@ class TrainingData:
                 f"the soft labels of the validation rows are {self.answer_form.task} answers for {list_classes(self.answer_form.classes)}; "
                 f"expected those that the student learns, {form.task} {list_classes(form.classes)}. Put them in order with relabelled()."
             )
+        if isinstance(self.answers, TopAnswers):
+            return Validation(inputs, top_targets(self.answers, device), by="loss")
         if form.task == "regression":
             return Validation(inputs, torch.from_numpy(self.answers.astype(np.float32)).to(device), by="squares")
         p = torch.from_numpy(self.answer_form.probabilities(self.answers).astype(np.float32)).to(device)
@@ -164,8 +170,9 @@ def form_to_learn(teacher: Teacher | None, y: Any, form: AnswerForm | None, obje
     if teacher is not None:
         if form is not None and form.classes != teacher.form.classes:
             raise LabelMismatch(
-                f"the student's classes are {form.classes}, the teacher's are {teacher.form.classes}; expected the same in the same order. "
-                "Leave classes= out, or reorder the teacher's with relabelled()."
+                f"the student's classes are {list_classes(form.classes)}, {len(form.classes)} in all, the teacher's are "
+                f"{list_classes(teacher.form.classes)}, {len(teacher.form.classes)} in all; expected the same in the same order. "
+                "Leave classes= out, or reorder the teacher's with relabelled(); of two tokenizers, use a teacher with the student's."
             )
         return teacher.form if teacher.form.kind == "values" else teacher.form.as_kind("logits")
     if form is not None:
@@ -243,8 +250,8 @@ def _same_rows(truth: Tensor | None, rows: int) -> Tensor | None:
     return truth
 
 
-def answers_to(teacher: Teacher, data: Any) -> Floats:
-    """(rows, columns) answers to every row of the data.
+def answers_to(teacher: Teacher, data: Any) -> Floats | TopAnswers:
+    """(rows, columns) answers to every row of the data, or the most probable classes of each.
 
     Recorded answers are looked up by the content of the rows. A live teacher is called on the same parts as by `record`, so that live
     and recorded answers are equal to the last bit.
@@ -255,12 +262,25 @@ def answers_to(teacher: Teacher, data: Any) -> Floats:
     rows = as_rows(data)
     if isinstance(teacher, SoftLabels | LabelFolder):
         return _answers_of_names(teacher, _names_of(rows, teacher))
-    return np.concatenate([teacher.form.check(teacher.answer(part), stop - start) for start, stop, part in rows.parts(SHARD_ROWS)])
+    parts = query_parts(rows, teacher.form)
+    return _of_rows(joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in parts))
 
 
-def _answers_of_names(recorded: Any, names: Names) -> Floats:
+def _answers_of_names(recorded: Any, names: Names) -> Floats | TopAnswers:
     labels = _in_memory(recorded)
-    return labels.answers if np.array_equal(names, labels.names) else labels.of_names(names)
+    return _of_rows(labels.answers if np.array_equal(names, labels.names) else labels.of_names(names))
+
+
+def _of_rows(answers: Any) -> Floats | TopAnswers:
+    """Answers without positions.
+
+    Raises:
+        BadInput: answers that have positions.
+    """
+    if isinstance(answers, PositionAnswers):
+        raise BadInput("the teacher's answers have positions, and this function takes one answer per row.")
+    found: Floats | TopAnswers = answers
+    return found
 
 
 def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
@@ -268,7 +288,7 @@ def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
 
     Args:
         X: rows, as in `as_rows`.
-        answers: (rows, columns) array or tensor, in the order of the rows.
+        answers: (rows, columns) array or tensor, or `TopAnswers`, in the order of the rows.
         form: the form of the answers.
 
     Raises:
@@ -277,7 +297,7 @@ def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
     rows = as_rows(X)
     array = answers.detach().cpu().numpy() if hasattr(answers, "detach") else answers
     names = np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
-    return SoftLabels(form.check(array, rows.count, "labels"), form, names, schema=rows.schema)
+    return SoftLabels(checked(form, array, rows.count, "labels"), form, names, schema=rows.schema)
 
 
 def _names_of(rows: Rows, recorded: Any) -> Names:
@@ -286,13 +306,13 @@ def _names_of(rows: Rows, recorded: Any) -> Names:
     return np.concatenate([labels.names_of(part) for *_, part in rows.parts(SHARD_ROWS)])
 
 
-def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Floats | None, Names | None]:
+def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Floats | TopAnswers | None, Names | None]:
     """Answers to all views. Recorded answers to as many views are verified batch by batch, so that no view is computed twice."""
     if teacher is None:
         return None, None
     if isinstance(teacher, SoftLabels | LabelFolder) and len(teacher) == len(views):
         labels = _in_memory(teacher)
-        return labels.answers, labels.names.copy()
+        return _of_rows(labels.answers), labels.names.copy()
     return answers_to(teacher, views), None
 
 

@@ -21,6 +21,7 @@ from .objective import Objective as Objective
 from .objective import Term as Term
 from .signals import Losses as Losses
 from .signals import Signals as Signals
+from .top_targets import TopTargets as TopTargets
 from .value_terms import gaussian as gaussian
 from .value_terms import hard_bernoulli as hard_bernoulli
 from .value_terms import huber as huber

@@ -15,6 +15,7 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.arguments import number
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.losses.signals import Losses, Signals, add_all
+from tutelage.losses.top_targets import TopTargets
 
 HEAVIEST = 1e30
 """The largest weight of a term; a loss times more overflows in float32."""
@@ -41,6 +42,8 @@ class Term:
         least_columns: the smallest number of classes for which it is defined.
         stacks: whether it takes (copies, batch, columns).
         relates_rows: whether the loss of a row depends on the other rows of its batch, so that a batch must not be divided.
+        reduces: whether it can be computed of the most probable classes, with the rest as one more (see `TopTargets`): it reads the
+            student and the teacher, whose answers are then (..., k + 1).
 
     Raises:
         BadInput: a weight that is negative or not finite.
@@ -67,6 +70,7 @@ class Term:
     least_columns: int = field(default=1, repr=False)
     stacks: bool = field(default=True, repr=False)
     relates_rows: bool = field(default=False, repr=False)
+    reduces: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", _checked_weight(self.weight))
@@ -77,6 +81,8 @@ class Term:
         Raises:
             BadInput: a signal that it reads is missing. ShapeError: a loss that is not one value per example.
         """
+        if isinstance(signals.teacher_answers, TopTargets) and "teacher" in self.reads:
+            signals = self._reduced(signals, signals.teacher_answers)
         loss = self.loss(*self._inputs(signals), **self.settings)
         rows = signals.student_answers.shape[:-1]
         if loss.shape not in (rows, rows[-1:]):
@@ -93,6 +99,26 @@ class Term:
         """
         loss = self(signals)
         return loss if isinstance(self.weight, float) and self.weight == 1.0 else loss * self.weight
+
+    def _reduced(self, signals: Signals, top: TopTargets) -> Signals:
+        """Student and teacher at the classes that the teacher names, and the rest."""
+        self.check_top(top.ids.shape[-1], top.columns)
+        temperature = self.settings.get("temperature", 1.0)
+        return replace(
+            signals, student_answers=top.of_student(signals.student_answers, temperature), teacher_answers=top.logits(temperature)
+        )
+
+    def check_top(self, top_k: int, columns: int) -> None:
+        """Check that the term can be computed if only the most probable classes of the teacher are known.
+
+        Raises:
+            BadInput: it cannot.
+        """
+        if "teacher" in self.reads and not self.reduces:
+            raise BadInput(
+                f"{self.name} needs the teacher's number for each of {columns:,} classes, and only the {top_k} most probable are known. "
+                "Use soft_cross_entropy, kl_divergence, reverse_kl or jensen_shannon, or record without top_k."
+            )
 
     def _inputs(self, signals: Signals) -> list[Any]:
         inputs = [read(signals) for read in self._readers]
@@ -114,8 +140,9 @@ class Term:
 
     def _teacher_targets(self, signals: Signals) -> Tensor | None:
         targets = signals.prepared.get(self.name)
-        if targets is None and signals.teacher_answers is not None:
-            return signals.teacher_answers if self.prepare is None else self.prepare(signals.teacher_answers)
+        answers = signals.teacher_answers
+        if targets is None and answers is not None and not isinstance(answers, TopTargets):
+            return answers if self.prepare is None else self.prepare(answers)
         return targets
 
 

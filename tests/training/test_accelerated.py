@@ -110,13 +110,13 @@ def test_every_row_belongs_to_one_process_and_counts_once():
         size = len(order[16 * step : 16 * (step + 1)])
         for backend, shares in zip(backends, parts, strict=True):
             # The gradient of a sum over rows, exchanged as a mean over three processes.
-            step_losses = backend.step_losses(torch.ones(1, 1), slice(step, step + 1)).item()
-            seen.index_add_(0, shares[step], torch.full((len(shares[step]),), step_losses / len(shares[step]) / 3 * size))
+            batch_losses = backend.batch_losses(torch.ones(1, 1), slice(step, step + 1)).item()
+            seen.index_add_(0, shares[step], torch.full((len(shares[step]),), batch_losses / len(shares[step]) / 3 * size))
     torch.testing.assert_close(seen, torch.ones(35))
 
 
 def test_accumulated_gradients_are_refused():
-    with pytest.raises(BadInput, match=r"over 4 steps; expected 1\. Set batch_size"):
+    with pytest.raises(BadInput, match=r"over 4 steps; expected 1\. Pass accumulate="):
         Accelerated(SimpleNamespace(gradient_accumulation_steps=4))
 
 

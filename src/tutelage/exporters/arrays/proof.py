@@ -73,8 +73,9 @@ def _groups(rows: StructuredRows) -> Iterator[tuple[str, StructuredRows, Structu
         return
     short = replace(rows, fields={name: _cut(field, few) for name, field in rows.fields.items()})
     yield "rows cut to fewer tokens", short, short
-    if MASK in rows.fields:
-        yield "padded further", _padded(rows[few], 3), rows[few]
+    shorter = np.flatnonzero(rows.lengths < rows.lengths.max())[:ALONE]
+    if MASK in rows.fields and len(shorter):
+        yield "padded further", _padded(rows[shorter], int(rows.lengths.max())), rows[shorter]
 
 
 def _cut(field: Any, few: NDArray[np.intp]) -> Any:
@@ -87,10 +88,9 @@ def _cut(field: Any, few: NDArray[np.intp]) -> Any:
     return Ragged(chosen.values[inside], lengths)
 
 
-def _padded(rows: StructuredRows, further: int) -> StructuredRows:
-    """The same rows with positions after their end that the mask leaves out."""
-    longest = int(rows.lengths.max()) + further
-    return StructuredRows({name: rows.padded_field(name, longest) for name in rows.fields}, rows.named)
+def _padded(rows: StructuredRows, length: int) -> StructuredRows:
+    """The same rows with positions after their end that the mask leaves out: no more than other rows have, which the network takes."""
+    return StructuredRows({name: rows.padded_field(name, length) for name in rows.fields}, rows.named)
 
 
 def _plain(rows: StructuredRows) -> Any:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.answer_kinds import Positions
+from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.network_answers import answers_to
 from tutelage.data.structured import StructuredRows
@@ -55,7 +56,11 @@ class Validation:
         return answers if self.kept is None else answers[self.kept]
 
     def score(self, network: nn.Module) -> Tensor:
-        """(copies,) float64 on the CPU, the score of the network or of each copy of a stack, lower is better; inf if an answer is NaN."""
+        """(copies,) float64 on the CPU, the score of the network or of each copy of a stack, lower is better; inf if an answer is NaN.
+
+        Raises:
+            ShapeError: values of another width than those they are compared with.
+        """
         answers = upcast(self._answers(network))
         losses = self._losses(answers)
         if self.weights is not None:
@@ -65,6 +70,11 @@ class Validation:
 
     def _losses(self, answers: Tensor) -> Tensor:
         """(rows,) or (copies, rows), what each row adds to the score."""
+        if self.by == "squares" and answers.shape[-1] != self.targets.shape[-1]:
+            raise ShapeError(
+                f"the student answers validation rows with {answers.shape[-1]} values, and what they are compared with has "
+                f"{self.targets.shape[-1]}; expected as many, or a training without validation rows."
+            )
         if self.by == "squares":
             return (answers - self.targets).square().mean(dim=-1)
         if self.by == "label losses":

@@ -225,7 +225,7 @@ def _listed(values: Any, name: str) -> list[Any]:
 
 
 def _training(given: dict[str, Any], batch_seed: int, X: Any) -> TrainingSettings:
-    names = [field.name for field in fields(TrainingSettings) if field.name != "seed"]
+    names = [field.name for field in fields(TrainingSettings) if field.name not in SWEPT]
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
         known = [*SWEPT, *names]

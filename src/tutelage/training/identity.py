@@ -42,7 +42,7 @@ def training_identity(
 
     Callbacks are not part of it; of a Dataset that reads files, its content and some items are.
 
-    The number of epochs is part of it only if a schedule was laid out for them, so that a training can be lengthened. The initial
+    The number of epochs or steps is part of it only if a schedule was laid out for them, so that a training can be lengthened. The initial
     values of the weights that are trained are not part of it: see `initial_weights`.
 
     Raises:
@@ -51,12 +51,14 @@ def training_identity(
     return {
         "data": data_identity(data),
         "validation rows": None if validation is None else data_identity(validation),
-        "sample weights": None if data.weights is None else content_hash([data.weights, validation and validation.weights]),
+        "sample weights": None
+        if data.weights is None
+        else content_hash([_parts(each.weights) for each in (data, validation) if each is not None]),
         "teacher": None if teacher is None else identified(teacher),
         "network": f"{type(network).__name__} {_of(architecture(network), 'the network')}",
         "output": None if output is None else _of(output, "output"),
         "objective": f"{' + '.join(term.name for term in objective.terms)} {_of(objective.terms, 'the objective')}",
-        **{name: _setting(name, value) for name, value in settings.identity().items()},
+        **{name: _setting(name, value) for name, value in settings.identity(fixed_length=bool(objective.scheduled)).items()},
     }
 
 

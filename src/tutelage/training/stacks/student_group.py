@@ -152,7 +152,8 @@ class StudentGroup:
             return next(iter(feed.batches(1, [torch.arange(min(CHECK_ROWS, feed.rows))]))).inputs
 
     def _settings(self, **changed: Any) -> dict[str, Any]:
-        return {field.name: getattr(self.training, field.name) for field in fields(self.training)} | changed
+        """The settings with an optimizer in which the learning rate is set."""
+        return {field.name: getattr(self.training, field.name) for field in fields(self.training)} | {"lr": None} | changed
 
 
 def _column(values: Sequence[float], where: torch.device) -> float | Tensor:

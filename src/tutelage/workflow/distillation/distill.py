@@ -12,6 +12,7 @@ from tutelage.checks.findings import Preflight
 from tutelage.core.answer_kinds import Task
 from tutelage.core.arguments import flag, number, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
+from tutelage.core.class_weights import checked_class_weight
 from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.core.files import check_file_place, write_text
 from tutelage.core.records import Comparison, Export
@@ -26,7 +27,6 @@ from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.folder import file_name
-from tutelage.workflow.distillation.given.class_weights import checked_class_weight
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan

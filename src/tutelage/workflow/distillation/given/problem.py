@@ -17,6 +17,7 @@ from tutelage.checks.awkward_columns import identifiers
 from tutelage.checks.leaks_and_shift import names_of
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, check_weights, is_frame, tensor_array
+from tutelage.core.class_weights import ClassWeight
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError, one_line, shown
 from tutelage.core.identity.hashing import content_hash
@@ -28,7 +29,6 @@ from tutelage.data.schema import Column, Schema
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.columns import RowShape
-from tutelage.workflow.distillation.given.class_weights import ClassWeight
 from tutelage.workflow.feature_guards import refuse_named_classes
 
 SAMPLE = 2000

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tutelage.core.arrays import is_frame
+from tutelage.core.class_weights import weights_by_name
 from tutelage.core.environment import environment
 from tutelage.core.files import whole_file, write_text
 from tutelage.core.records import dumps
@@ -21,7 +22,6 @@ from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA
 from tutelage.workflow.column_summary import summarise_columns
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.folder import REMEDY, RunFolder
-from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan

@@ -43,6 +43,7 @@ def evaluate(
     intervals over test rows.
     """
     from tutelage.workflow.evaluate import measure, open_answer_source, places_with_truth, row_table, rows_to_measure
+    from tutelage.workflow.open_answers import cached_beside
     from tutelage.workflow.predict import check_target, write_tables
     from tutelage.workflow.train import open_trained
 
@@ -53,7 +54,7 @@ def evaluate(
     file = rows_to_measure(record, given.data, truth=given.truth, drop=given.drop, text=given.text, weight=weight, dtype=given.dtype)
     stages = DisplayedStages()
     with stages.stage("teacher"):
-        answers = open_answer_source(file, labels=labels, teacher=teacher, options=source)
+        answers = open_answer_source(file, labels=labels, teacher=teacher, options=cached_beside(source, teacher or "", run))
     with stages.stage("evaluate"):
         evaluation = measure(student, record, file, answers, seed=seed, folder=run)
     if answers_path is not None:

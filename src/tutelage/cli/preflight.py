@@ -45,13 +45,13 @@ def preflight(
     """
     from tutelage.checks.preflight import preflight as run_checks
     from tutelage.core.records import dumps
-    from tutelage.workflow.open_answers import columns_known_to, in_columns_of, open_answers
+    from tutelage.workflow.open_answers import cached_beside, columns_known_to, in_columns_of, open_answers
 
     file = given_rows.open()
     test_file, train_file = (None if path is None else file.sibling(path) for path in (test, train))
     stages = DisplayedStages()
     with stages.stage("teacher"):
-        opened = open_answers(teacher, file, source)
+        opened = open_answers(teacher, file, cached_beside(source, teacher, Path("preflight")))
         file = in_columns_of(opened, file)
         test_file, train_file = (None if one is None else in_columns_of(opened, one) for one in (test_file, train_file))
         columns = columns_known_to(opened, file)

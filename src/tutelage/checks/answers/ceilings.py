@@ -45,13 +45,13 @@ def own_agreement(form: AnswerForm, first: Floats, second: Floats) -> Finding:
 
 
 def check_votes(teacher: str, answered: SampleAnswers) -> Iterator[Finding]:
-    """The ceiling of logged votes: how often two votes about the same row agree.
+    """The ceiling of votes, logged or of a language model: how often two votes about the same row agree.
 
     Args:
-        teacher: the teacher's fingerprint, which says whether its answers come from a log.
+        teacher: the teacher's fingerprint, which says whether its answers may be votes.
         answered: its answers; shares of few votes are whole multiples of one over their number, and often 0.
     """
-    if not teacher.startswith("logged:") or answered.form.kind != "probabilities" or answered.form.task == "multilabel":
+    if not teacher.startswith(("logged:", "chat:")) or answered.form.kind != "probabilities" or answered.form.task == "multilabel":
         return
     p = answered.probabilities
     numbers = [count for count in range(2, MOST_VOTES + 1) if np.abs(p * count - np.round(p * count)).max() < VOTE_ROUNDING]

@@ -7,7 +7,7 @@ from chat_endpoint import KEY, completion, first_token, serving, text_of
 
 from tutelage.cli import main
 
-WORDS = ["parcel", "garden", "window", "letter", "summer", "coffee", "winter", "market", "yellow", "silver"]
+WORDS = ["parcel", "garden", "carpet", "letter", "summer", "coffee", "autumn", "market", "yellow", "silver"]
 
 
 def mails(path, count=12, **columns):
@@ -114,7 +114,7 @@ def test_a_dry_run_says_what_it_costs_and_sends_nothing(command, endpoint, tmp_p
     assert main(given) == 0
     shown = capsys.readouterr().out
     assert "m-1 at 127.0.0.1: 100 texts; 100 requests." in shown
-    assert "Price: about 0.01" in shown
+    assert "Price: about 0.0088, at most" in shown
     assert "Budget: 0.001, not enough for this; asking would stop on the way." in shown
     assert "Nothing was sent." in shown
     assert main([*given, "--json"]) == 0

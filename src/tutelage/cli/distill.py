@@ -176,9 +176,9 @@ def distill(
         cascade=cascade,
     )
     if only_plan:
+        chat = problem.teacher if isinstance(problem.teacher, ChatTeacher) else None
         # A language model is not asked even the few rows that the plan of a run is timed on.
-        chats = isinstance(problem.teacher, ChatTeacher)
-        planned: Any = problem.teacher.estimate(problem.every_asked) if chats else dry_run(problem, plan, stages)
+        planned: Any = dry_run(problem, plan, stages) if chat is None else chat.estimate(problem.every_asked)
         echo(dumps({"schema": 1, **asdict(planned)}) if as_json else as_options(str(planned)), nl=not as_json)
         return
     try:

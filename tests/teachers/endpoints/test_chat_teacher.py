@@ -266,7 +266,7 @@ def test_two_calls_into_one_cache_do_not_pay_twice(tmp_path):
 
 def test_an_estimate_sends_nothing_and_knows_what_is_stored():
     with serving() as endpoint:
-        teacher = asker(endpoint, price=(1.0, 10.0), budget=0.001)
+        teacher = asker(endpoint, price=(1.0, 10.0), budget=0.0001)
         before = teacher.estimate([*TEXTS, TEXTS[0]])
         assert endpoint.bodies == []
         assert (before.texts, before.stored, before.likely.requests) == (5, 0, 4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,16 +95,13 @@ def _top(plain: Any) -> tuple[tuple[str, float], ...] | None:
         return None
     try:
         first = content[0]
-        pairs = {str(each["token"]): float(each["logprob"]) for each in (first, *(first.get("top_logprobs") or []))}
+        every = [(str(each["token"]), float(each["logprob"])) for each in (first, *(first.get("top_logprobs") or []))]
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise Malformed("the log-probabilities in its answer cannot be read") from error
-    if any(math.isnan(logprob) or logprob > _ROUNDING for logprob in pairs.values()) or _mass(pairs) > 1 + _ROUNDING:
+    pairs = dict(every)
+    if any(math.isnan(logprob) or logprob > _ROUNDING for _, logprob in every) or sum(map(math.exp, pairs.values())) > 1 + _ROUNDING:
         raise Malformed("the log-probabilities in its answer are none: their probabilities add up to more than 1")
     return tuple((token, max(logprob, _LEAST)) for token, logprob in pairs.items())
-
-
-def _mass(pairs: Mapping[str, float]) -> float:
-    return sum(math.exp(min(logprob, 1.0)) for logprob in pairs.values())
 
 
 _ROUNDING = 0.01
@@ -114,7 +110,6 @@ _LEAST = -9999.0
 
 
 def _tokens(plain: Any) -> tuple[int, int] | None:
-    counted = tuple(plain.get(name) for name in ("prompt_tokens", "completion_tokens")) if isinstance(plain, dict) else ()
-    if len(counted) != 2 or not all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counted):
-        return None
-    return counted
+    counted = [plain.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(plain, dict) else []
+    known = [count for count in counted if isinstance(count, int) and not isinstance(count, bool) and count >= 0]
+    return (known[0], known[1]) if len(known) == 2 else None

@@ -154,6 +154,7 @@ def test_log_probabilities_and_a_prompt_of_ones_own(endpoint, tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default:.*among those on which the student was trained")
 def test_a_language_model_is_distilled_into_a_classifier(endpoint, tmp_path, capsys):
     texts = mails(tmp_path / "mails.jsonl", 240)
     command = ["distill", "chat:m-1", "--data", "mails.jsonl", "--text", "content", "--truth", "label", "--drop", "id", "--endpoint"]
@@ -168,4 +169,9 @@ def test_a_language_model_is_distilled_into_a_classifier(endpoint, tmp_path, cap
     assert cost["alone"]["p50_us"] > 100
     assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert main(command) == 0
+    assert len(endpoint.bodies) == 240
+    capsys.readouterr()
+    options = ["--teacher", "chat:m-1", "--classes", "ham,spam", "--endpoint", endpoint.url]
+    assert main(["evaluate", "run", "--data", "mails.jsonl", *options]) == 0  # from run.answers
+    assert "agreement" in capsys.readouterr().out
     assert len(endpoint.bodies) == 240

@@ -133,7 +133,7 @@ def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: t
     yield from repeated
     if not any(finding.severity == "error" for finding in repeated):
         yield from check_unread(teacher, answered, seed, drop)
-    yield from check_votes(teacher.fingerprint, answered)
+    yield from check_votes(teacher, answered)
     yield from check_declared(answered)
     yield from check_variation(answered)
     yield from check_sharpness(answered)

@@ -99,7 +99,9 @@ def test_no_more_requests_than_allowed_are_on_their_way():
     assert endpoint.asked == dict.fromkeys(TEXTS, 1)
 
 
-@pytest.mark.parametrize("served", ["other", "m-1-mini", "m-10", "", "M-1"])
+@pytest.mark.parametrize(
+    "served", ["other", "m-1-mini", "m-10", "", "M-1", "m-1-8192", "m-1-32768", "m-1-70", "m-1-2026-13-01", "m-12026-08-07"]
+)
 def test_another_model_is_refused_and_its_answer_not_used(served):
     with serving(lambda body: completion(body, "spam", model=served)) as endpoint:
         teacher = asker(endpoint)
@@ -109,7 +111,7 @@ def test_another_model_is_refused_and_its_answer_not_used(served):
     assert teacher.store.spent("m-1") == Spending(1, 40, 2)
 
 
-@pytest.mark.parametrize("date", ["-2026-08-07", "-20260807", "-0807"])
+@pytest.mark.parametrize("date", ["-2026-08-07", "-20260807", "-0807", "-2608", "-2026-08"])
 def test_a_model_may_add_a_date_to_its_name_which_is_noted(date):
     with serving(lambda body: completion(body, "spam", model=body["model"] + date)) as endpoint:
         teacher = asker(endpoint)

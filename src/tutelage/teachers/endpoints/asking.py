@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -247,14 +248,17 @@ def other_model(asked: str, served: str, before: str | None) -> TutelageError | 
 
 
 def is_date(suffix: str) -> bool:
-    """Whether what follows the name of a model is nothing, or a date such as -2026-08-07, -20260807 or -0807.
+    """Whether what follows the name of a model is nothing, or a date such as -2026-08-07, -20260807, -0807 or -2608.
 
     Example:
-        >>> is_date("-2026-08-07"), is_date(""), is_date("-mini")
-        (True, True, False)
+        >>> is_date("-2026-08-07"), is_date(""), is_date("-mini"), is_date("-8192")
+        (True, True, False, False)
     """
-    digits = suffix.replace("-", "")
-    return suffix == "" or (suffix.startswith("-") and digits.isdigit() and len(digits) in (4, 6, 8))
+    return suffix == "" or _DATE.fullmatch(suffix) is not None
+
+
+_MONTH, _DAY = "(0[1-9]|1[0-2])", "(0[1-9]|[12][0-9]|3[01])"
+_DATE = re.compile(f"-(20[0-9]{{2}}-?{_MONTH}(-?{_DAY})?|{_MONTH}{_DAY}|2[0-9]{_MONTH})")
 
 
 def ask(jobs: Sequence[Job], connection: Connection, terms: Terms, store: AnswerStore, advance: Advance) -> None:

@@ -146,14 +146,15 @@ class ChatTeacher:
         missing = [job for job in jobs if self.store.count(job.key) < job.choices]
         longest = max(len(str(label).encode()) for label in self.form.classes)
         likely_output = min(self.sampling.most_output, 1 + -(-longest // BYTES_A_TOKEN))
-        choices = sum(job.choices - self.store.count(job.key) for job in missing)
+        lacking = [job.choices - self.store.count(job.key) for job in missing]
+        most_input = sum(count * most_tokens(job.messages) for count, job in zip(lacking, missing, strict=True))
         return ChatEstimate(
             self.model,
             self.connection.host,
             len(texts),
             len(texts) - sum(job.texts for job in missing),
-            Spending(len(missing), sum(likely_tokens(job.messages) for job in missing), choices * likely_output),
-            Spending(len(missing), sum(most_tokens(job.messages) for job in missing), choices * self.sampling.most_output),
+            Spending(len(missing), sum(likely_tokens(job.messages) for job in missing), sum(lacking) * likely_output),
+            Spending(sum(lacking), most_input, sum(lacking) * self.sampling.most_output),
             self.price,
             self.budget,
             self.store.spent(self.model),

@@ -19,8 +19,8 @@ class ChatEstimate:
         stored: how many of them are answered already.
         likely: requests and tokens by a rule: a token for every four bytes of the prompt in UTF-8, eight more for each message, and as many
             for each answer as the longest name of a class has bytes, divided by four.
-        most: requests and tokens that cannot be exceeded if none is sent twice: a token for every byte, 64 more for each request, and the
-            most tokens of every answer.
+        most: requests and tokens that cannot be exceeded unless some fail and are sent again: one request for each answer, a token for
+            every byte of its prompt and 64 more, and the most tokens of an answer.
         price: of a million tokens; None if it is not known.
         budget: the most that may be spent; None if there is no limit.
         spent: what was spent before, of which the budget is the limit too.

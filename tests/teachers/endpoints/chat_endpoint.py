@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +16,7 @@ from typing import Any
 
 import tutelage as tl
 
-KEY = "sk-test-5e7c1b0d9f"
+KEY = "tk-test-5e7c1b0d9f"
 CLASSES = ["spam", "ham"]
 
 
@@ -197,6 +199,12 @@ def asker(endpoint: Endpoint, *, pauses: Pauses | None = None, model: str = "m-1
     """A teacher that asks the endpoint without waiting between attempts."""
     teacher = tl.teachers.chat(model, classes or CLASSES, endpoint=endpoint.url, **{"timeout": 10.0, **settings})
     return replace(teacher, connection=replace(teacher.connection, pause=pauses or Pauses()))
+
+
+def in_a_loop(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine in a thread of its own: other tests may keep a loop in the main one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -1,6 +1,5 @@
 """A language model as a teacher: probabilities from votes or log-probabilities, refusals, resuming, cost."""
 
-import asyncio
 import math
 import os
 import pickle
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from chat_endpoint import KEY, Reply, asker, by_word, completion, first_token, serving, text_of, wait_until
+from chat_endpoint import KEY, Reply, asker, by_word, completion, first_token, in_a_loop, serving, text_of, wait_until
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, ShapeError
@@ -155,7 +154,7 @@ def test_it_answers_where_a_loop_is_running_already():
 
     with serving() as endpoint:
         teacher = asker(endpoint)
-        assert asyncio.run(in_a_notebook()) == SPAM
+        assert in_a_loop(in_a_notebook()) == SPAM
 
 
 def test_it_is_a_teacher_that_is_recorded_and_resumed(tmp_path):

@@ -1,13 +1,12 @@
 """One request to an endpoint that misbehaves: an answer, or why there is none and what it may cost."""
 
-import asyncio
 import logging
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from chat_endpoint import KEY, Reply, completion, failing, serving
+from chat_endpoint import KEY, Reply, completion, failing, in_a_loop, serving
 
 from tutelage.core.errors import BadInput
 from tutelage.teachers.endpoints.completions import Completion
@@ -17,7 +16,7 @@ BODY = {"model": "m-1", "messages": [{"role": "user", "content": "Text:\nyou win
 
 
 def sent(endpoint, **settings):
-    """What a request brings; in a thread, as the loop of a test's thread may run already."""
+    """What a request brings."""
 
     async def send():
         line = Line(Connection(getattr(endpoint, "url", endpoint), "OPENAI_API_KEY", **{"timeout": 10.0, **settings}))
@@ -26,7 +25,7 @@ def sent(endpoint, **settings):
         finally:
             await line.close()
 
-    return asyncio.run(send())
+    return in_a_loop(send())
 
 
 def failure(*script, **settings):

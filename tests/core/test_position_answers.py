@@ -51,6 +51,12 @@ def test_answers_are_checked_against_a_form_with_positions():
     assert checked(AnswerForm("logits", "binary", (0, 1)), np.zeros((2, 2)), 2).shape == (2, 2)
 
 
+def test_the_second_of_two_classes_will_do():
+    maps = np.array([[[[0.2, 0.7]]]])
+    assert np.allclose(checked(PIXELS.as_kind("probabilities"), maps, 1).values, [[0.8, 0.2], [0.3, 0.7]])
+    assert checked(PIXELS, maps, 1).values.tolist() == [[0.0, 0.2], [0.0, 0.7]]
+
+
 @pytest.mark.parametrize(
     ("answers", "rows", "error", "words"),
     [

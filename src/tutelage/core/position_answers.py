@@ -145,7 +145,8 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
     Args:
         form: of the answers.
         answers: as `AnswerForm.check` takes them; for a form with positions `PositionAnswers`, a list of one array for each row, or
-            an array whose positions all count: (rows, tokens, classes) or (rows, classes, height, width).
+            an array whose positions all count: (rows, tokens, classes) or (rows, classes, height, width). Of two classes, the second
+            alone will do.
         rows: the number of rows that the teacher was queried with.
         what: the subject of error messages.
 
@@ -165,7 +166,7 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
     if isinstance(found.values, TopAnswers):
         return found.with_values(flat.check_top(found.values, len(found.values), what))
     values = found.values if len(found.values) else np.zeros((0, len(form.classes) or found.values.shape[-1]), found.values.dtype)
-    return found.with_values(flat.check(values, len(values), what) if len(values) else values)
+    return found.with_values(flat.take(values, len(values), what) if len(values) else values)
 
 
 def probabilities_of(form: AnswerForm, answers: Any) -> Any:

@@ -201,10 +201,13 @@ def _of_arrays(form: AnswerForm, answers: Any, what: str) -> PositionAnswers:
 
 def joined(parts: Iterable[Answers]) -> Answers:
     """The answers of several parts of rows, in their order."""
-    found = list(parts)
+    found: list[Any] = list(parts)
     of_positions = [part for part in found if isinstance(part, PositionAnswers)]
     if of_positions:
         if len(of_positions) < len(found):
             raise BadInput("some answers have positions and others have none; expected answers of one form.")
         return PositionAnswers.joined(of_positions)
-    return np.concatenate([part for part in found if not isinstance(part, PositionAnswers)])
+    if isinstance(found[0], TopAnswers):
+        joined_top: Any = TopAnswers.joined(found)
+        return joined_top  # type: ignore[no-any-return]
+    return np.concatenate(found)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sound_teachers import CustomTeacher
 
-from tutelage.checks.answers.determinism import check_determinism, largest_difference
+from tutelage.checks.answers.determinism import check_determinism
+from tutelage.checks.answers.differences import largest_difference
 from tutelage.checks.sampling import draw
 from tutelage.core.answers import AnswerForm
 

@@ -192,7 +192,7 @@ def _of_arrays(form: AnswerForm, answers: Any, what: str) -> PositionAnswers:
 
 def joined(parts: Iterable[Answers]) -> Answers:
     """The answers of several parts of rows, in their order."""
-    found = list(parts)
+    found: list[Any] = list(parts)
     of_positions = [part for part in found if isinstance(part, PositionAnswers)]
     top = [part for part in found if isinstance(part, TopAnswers)]
     for same in (of_positions, top):

@@ -21,9 +21,9 @@ from tutelage.core.arrays import sigmoid, softmax
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.loader_rows import is_iterable, read_items
 from tutelage.data.network_answers import answers_in
 from tutelage.data.structured import Ragged
+from tutelage.data.torch_data.loader_rows import is_iterable, read_items
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
@@ -41,11 +41,11 @@ from tutelage.training.feeding.sources import TrainingData, form_to_learn, soft_
 from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
 from tutelage.training.outputs import check_known, network_outputs
-from tutelage.training.progress import progress_line
 from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacked_network import copies_of
 from tutelage.training.state import Fit, Report
 from tutelage.training.validation import Validation
+from tutelage.training.watching.progress import progress_line
 
 
 class TorchStudent:

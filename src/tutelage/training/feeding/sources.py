@@ -217,7 +217,7 @@ def form_to_learn(teacher: Teacher | None, y: Any, form: AnswerForm | None, obje
     Raises:
         LabelMismatch: the student was given other classes than the teacher has. BadInput: neither teacher nor form nor y.
     """
-    if teacher is not None and "teacher" in objective.needs:
+    if teacher is not None and not objective.reads_layers_only:
         if form is not None and form.classes != teacher.form.classes:
             raise LabelMismatch(
                 f"the student's classes are {form.classes}, the teacher's are {teacher.form.classes}; expected the same in the same order. "

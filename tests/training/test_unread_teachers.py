@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import tutelage as tl
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, LabelMismatch
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(40, 4)).astype(np.float32)
@@ -61,6 +61,14 @@ def test_without_anything_else_the_student_has_the_form_of_the_teacher_or_values
         student(HINT + tl.losses.hard_cross_entropy()).fit(data, Counting(3), epochs=1)
     with pytest.raises(BadInput, match="validation rows need ground truth or the teacher's answers"):
         student(HINT, outputs=3).fit(ROWS, teacher, epochs=1, validation=0.2)
+
+
+def test_a_teacher_that_nothing_is_read_of_still_names_the_classes():
+    teacher = tl.as_teacher(Counting(2), classes=["yes", "no"])
+    hard = tl.losses.hard_cross_entropy()
+    assert student(hard).fit(ROWS, teacher, Y, epochs=1).classes_.tolist() == ["yes", "no"]
+    with pytest.raises(LabelMismatch, match="are not among"):
+        student(hard).fit(ROWS, tl.record(teacher, ROWS + 1), Y, epochs=1)
 
 
 def test_training_by_layers_alone_resumes(tmp_path):

@@ -15,14 +15,14 @@ from sklearn.utils import _safe_indexing
 
 from tutelage.core.arrays import check_dense, is_frame, tensor_array
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
-from tutelage.data.dataset_items import inputs_and_truth
-from tutelage.data.loader_rows import is_iterable, is_loader, loader_parts, read_items
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structured import TRUTH, StructuredRows, is_structure
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
+from tutelage.data.torch_data.dataset_items import inputs_and_truth
+from tutelage.data.torch_data.loader_rows import is_iterable, is_loader, loader_parts, read_items
 
 
 @dataclass(frozen=True)

@@ -255,6 +255,11 @@ class Objective:
         """The hidden layers that the terms read, sorted by name; `side` is "student" or "teacher"."""
         return tuple(sorted(name.partition(":")[2] for name in self.needs if name.startswith(f"{side}:")))
 
+    @property
+    def reads_layers_only(self) -> bool:
+        """Whether it reads hidden layers of the teacher and not its answers, so that these may mean anything, and need not be computed."""
+        return "teacher" not in self.needs and bool(self.paths("teacher"))
+
     def prepare(self, teacher_answers: Tensor) -> dict[str, Tensor]:
         """The targets that can be computed from the teacher's answers before training, by term; row i of each belongs to row i.
 

@@ -16,10 +16,10 @@ from tutelage.core.errors import BadInput, one_line
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed
-from tutelage.training.loss_monitor import LossMonitor
 from tutelage.training.stacked_network import copies_of
 from tutelage.training.state import Fit, LoopSettings, Report, State
 from tutelage.training.validation import Validation
+from tutelage.training.watching.loss_monitor import LossMonitor
 
 BatchLossFunction = Callable[[Batch], Tensor | Mapping[str, Tensor]]
 """The losses of a batch, one per example: (batch,), or (copies, batch) for a stack; or weighted losses like these, by term."""

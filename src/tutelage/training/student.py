@@ -21,9 +21,9 @@ from tutelage.core.arrays import sigmoid, softmax
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.loader_rows import is_iterable, read_items
 from tutelage.data.network_answers import answers_in
 from tutelage.data.structured import Ragged
+from tutelage.data.torch_data.loader_rows import is_iterable, read_items
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
@@ -41,11 +41,11 @@ from tutelage.training.feeding.sources import TrainingData, form_to_learn, soft_
 from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
 from tutelage.training.outputs import check_known, network_outputs
-from tutelage.training.progress import progress_line
 from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacked_network import copies_of
 from tutelage.training.state import Fit, Report
 from tutelage.training.validation import Validation
+from tutelage.training.watching.progress import progress_line
 
 
 class TorchStudent:
@@ -164,7 +164,7 @@ class TorchStudent:
         objective = self.objective or (hard_cross_entropy() if labels is None else soft_cross_entropy())
         teacher = self._teacher(X, labels, objective, kind)
         form = form_to_learn(teacher, y, self.form, objective)
-        answering = teacher if "teacher" in objective.needs else None  # else its answers are not computed
+        answering = None if objective.reads_layers_only else teacher
         data, validation_data = split_validation(
             training_data(X, answering, truth_of(X, y, form)).weighted(sample_weight, class_weight, form),
             validation,
@@ -326,10 +326,10 @@ class TorchStudent:
             return None
         if not isinstance(labels, nn.Module):
             teacher = as_teacher(labels)
-        elif "teacher" in objective.needs:
-            teacher = as_teacher(labels, classes=None if self.form is None else self.form.classes)
-        else:
+        elif objective.reads_layers_only:
             teacher = as_teacher(labels, task="regression")  # its answers mean nothing here, and are not asked
+        else:
+            teacher = as_teacher(labels, classes=None if self.form is None else self.form.classes)
         parameters = {id(parameter) for parameter in self.network.parameters()}
         shared = sum(id(parameter) in parameters for network in networks_in(teacher) for parameter in network.parameters())
         if shared:

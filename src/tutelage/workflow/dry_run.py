@@ -13,9 +13,9 @@ from tutelage.checks import memorised
 from tutelage.checks.answers import determinism
 from tutelage.checks.preflight import asks_made_rows
 from tutelage.core.arrays import Floats
-from tutelage.core.class_weights import weights_by_name
 from tutelage.core.environment import PACKAGES, environment
 from tutelage.core.stages import Stages
+from tutelage.losses.class_weights import weights_by_name
 from tutelage.search.families import ROW_VISITS, Family
 from tutelage.softlabels.querying import query
 from tutelage.workflow.distillation.evidence.curve import SEEDS as CURVE_SEEDS

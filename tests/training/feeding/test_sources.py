@@ -8,7 +8,7 @@ from torch.utils.data import TensorDataset
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.views import Affine, Views
-from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.losses.class_terms import hard_cross_entropy
 from tutelage.losses.hidden_terms import hint
 from tutelage.losses.value_terms import squared_error
 from tutelage.softlabels.recording import record
@@ -39,7 +39,7 @@ def test_the_form_is_the_teachers_or_that_of_the_ground_truth():
         form_to_learn(None, None, None, hard_cross_entropy())
     other = of_classes("logits", ("yes", "no"))
     with pytest.raises(LabelMismatch, match="the student's classes are"):
-        form_to_learn(TEACHER, None, other, soft_cross_entropy())
+        form_to_learn(TEACHER, None, other, hard_cross_entropy())
     assert form_to_learn(TEACHER, None, other, hard_cross_entropy() + hint("0")) == other
     assert form_to_learn(TEACHER, ["yes", "no"], None, hard_cross_entropy() + hint("0")) == of_classes("logits", ("no", "yes"))
 

@@ -151,7 +151,7 @@ def in_batches(order: Tensor, batch_size: int) -> list[Tensor]:
         order: (rows,) the row numbers of an epoch, in order.
         batch_size: rows per step.
     """
-    parts = list(torch.split(order, batch_size))
+    parts = list(torch.split(order, min(batch_size, max(len(order), 1))))
     if batch_size > 1 and len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [torch.cat(parts[-2:])]
     return parts

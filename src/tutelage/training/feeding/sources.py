@@ -19,11 +19,11 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
 from tutelage.core.top_answers import TopAnswers
-from tutelage.data.loader_rows import inputs_and_truths, is_loader
 from tutelage.data.position_truth import given_truth, truth_of_positions
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows, is_hugging_face
 from tutelage.data.structured import Ragged, StructuredRows, is_structure
+from tutelage.data.torch_data.loader_rows import inputs_and_truths, is_loader
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
@@ -222,7 +222,7 @@ def form_to_learn(teacher: Teacher | None, y: Any, form: AnswerForm | None, obje
     Raises:
         LabelMismatch: the student was given other classes than the teacher has. BadInput: neither teacher nor form nor y.
     """
-    if teacher is not None and "teacher" in objective.needs:
+    if teacher is not None and not objective.reads_layers_only:
         if form is not None and form.classes != teacher.form.classes:
             raise LabelMismatch(
                 f"the student's classes are {list_classes(form.classes)}, {len(form.classes)} in all, the teacher's are "

@@ -74,7 +74,7 @@ class StructuredFeed:
             by_length = order[torch.argsort(self._lengths[order], stable=True)]
             cuts = torch.unique_consecutive(self._lengths[by_length], return_counts=True)[1].tolist()
             return [step for group in torch.split(by_length, cuts) for step in batching.cut(group)]
-        windows = torch.split(batching.shown(order), WINDOW * batching.step_size)
+        windows = torch.split(batching.shown(order), min(WINDOW * batching.step_size, max(self.rows, 1)))
         return batching.cut(torch.cat([window[torch.argsort(self._lengths[window], stable=True)] for window in windows]))
 
     @cached_property

@@ -12,13 +12,13 @@ from tutelage.checks.findings import Preflight
 from tutelage.core.answer_kinds import Task
 from tutelage.core.arguments import flag, number, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
-from tutelage.core.class_weights import checked_class_weight
 from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.core.files import check_file_place, write_text
 from tutelage.core.records import Comparison, Export
 from tutelage.core.stages import Stages
 from tutelage.exporters.export import check_target, export
 from tutelage.exporters.subject.threshold import with_threshold
+from tutelage.losses.class_weights import checked_class_weight
 from tutelage.report.distillation.page import render_distillation
 from tutelage.report.distillation.records import ArmResult, DistillationRecord
 from tutelage.search.families import Family, families_of

@@ -11,10 +11,10 @@ from sklearn.utils import _safe_indexing
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.class_weights import row_weights, weighted_answers
 from tutelage.data.transfer import stacked
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.row_scores import Settings, row_scores
+from tutelage.losses.class_weights import row_weights, weighted_answers
 from tutelage.workflow.distillation.given.problem import RowSet
 
 Against = Literal["truth", "teacher"]

@@ -17,7 +17,6 @@ from tutelage.checks.awkward_columns import identifiers
 from tutelage.checks.leaks_and_shift import names_of
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, check_weights, is_frame, tensor_array
-from tutelage.core.class_weights import ClassWeight
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError, one_line, shown
 from tutelage.core.identity.hashing import content_hash
@@ -26,6 +25,7 @@ from tutelage.data.row_arrays import array_of
 from tutelage.data.row_names import Names, data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
+from tutelage.losses.class_weights import ClassWeight
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.columns import RowShape

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tutelage.core.arrays import is_frame
-from tutelage.core.class_weights import weights_by_name
 from tutelage.core.environment import environment
 from tutelage.core.files import whole_file, write_text
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.data.row_names import data_name, row_names
 from tutelage.evaluation.size import count_parts
+from tutelage.losses.class_weights import weights_by_name
 from tutelage.report.distillation.records import SCHEMA, DistillationRecord
 from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA
 from tutelage.workflow.column_summary import summarise_columns

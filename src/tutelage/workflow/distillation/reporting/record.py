@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tutelage.checks.findings import Preflight
-from tutelage.core.class_weights import weights_by_name
 from tutelage.core.environment import environment
 from tutelage.core.records import Cost, Export
 from tutelage.core.stages import Stages
+from tutelage.losses.class_weights import weights_by_name
 from tutelage.report.distillation.records import KINDS, TEACHER, CascadeResult, DistillationRecord, Look
 from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import CurvePoint

@@ -6,8 +6,8 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSa
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.loader_rows import inputs_and_truths
 from tutelage.data.rows import as_rows
+from tutelage.data.torch_data.loader_rows import inputs_and_truths
 
 RNG = np.random.default_rng(0)
 ROWS, Y = RNG.normal(size=(25, 4)).astype(np.float32), RNG.integers(0, 3, 25)

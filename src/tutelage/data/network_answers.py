@@ -69,7 +69,7 @@ def answers_to(
             parts.append(found if positions is None else of_positions(found, positions, len(batch), mask, padded=padded))
     order = np.argsort(np.concatenate(batches), kind="stable")
     if positions is None:
-        together = np.concatenate(parts, axis=0 if parts[0].ndim < 2 else -2)
+        together = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=0 if parts[0].ndim < 2 else -2)
         return np.asarray(together if (order[:-1] < order[1:]).all() else together[order])
     joined = PositionAnswers.joined(parts)
     return joined if (order[:-1] < order[1:]).all() else joined[order]

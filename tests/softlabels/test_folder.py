@@ -251,10 +251,8 @@ class Tagger:
         return PositionAnswers(self.weights[ids.values], ids.lengths[:, None])
 
 
-TEXTS = {
-    "input_ids": np.arange(60).reshape(12, 5) % 10,
-    "attention_mask": (np.arange(5) < (np.arange(12)[:, None] % 5 + 1)).astype(int),
-}
+MASK = (np.arange(5) < (np.arange(12)[:, None] % 5 + 1)).astype(int)
+TEXTS = {"input_ids": np.arange(60).reshape(12, 5) % 10 * MASK, "attention_mask": MASK}
 
 
 @pytest.mark.parametrize("options", [{}, {"dtype": "float16"}, {"top_k": 2}, {"top_k": 2, "dtype": "float16"}])

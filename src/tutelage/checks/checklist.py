@@ -65,7 +65,8 @@ def check_teacher(teacher: Any, inputs: Any, *, tolerance: float = ROUNDING) -> 
         raise BadInput(f"{name} modifies the rows that it is called with; copy them inside `answer`.")
     check_same(teacher.answer(copied), "answers a copy of the rows differently")
     half = rows.count // 2
-    parts = [np.array(teacher.answer(rows.part(*ends))) for ends in ((0, half), (half, rows.count))]
+    halves = [(0, half), (half, rows.count)]
+    parts = [np.array(teacher.form.check(teacher.answer(rows.part(*ends)), ends[1] - ends[0])) for ends in halves]
     check_same(np.concatenate(parts), "answers a row differently in another batch")
     check_same(returned, "overwrites answers that it returned before")
     if teacher.fingerprint != fingerprint:

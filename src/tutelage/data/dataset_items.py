@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tutelage.core.errors import BadInput
-from tutelage.data.structured import TRUTH
+from tutelage.data.structured import TRUTH, StructuredRows
 
 REMEDY = "Return inputs, or a pair of inputs and ground truth; several inputs are a dict of them, or a tuple inside the pair."
 
@@ -28,13 +28,15 @@ def inputs_and_truth(item: Any, *, axes: int = 0) -> tuple[Any, Any]:
         >>> inputs_and_truth(([0.1, 0.2], 1))
         ([0.1, 0.2], 1)
     """
+    if isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], Mapping | StructuredRows):
+        return item[0], item[1]  # names tell the inputs from the ground truth
     if isinstance(item, list | tuple) and len(item) == 2 and not hasattr(item[1], "keys") and getattr(item[1], "ndim", 0) <= axes:
         return item[0], item[1]  # most items; each row passes here
     what = "a batch of the dataset" if axes else "an item of the dataset"
     if isinstance(item, Mapping):
         truth = next((item[name] for name in TRUTH if name in item), None)
         return {name: value for name, value in item.items() if name not in TRUTH}, truth
-    if not isinstance(item, list | tuple):
+    if not isinstance(item, list | tuple):  # StructuredRows too
         return item, None
     if len(item) == 1:
         return item[0], None

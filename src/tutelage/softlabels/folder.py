@@ -123,6 +123,14 @@ class LabelFolder:
         """
         return self.labels.answer(inputs)
 
+    def paired_with(self, rows: Any, *, own_ids: Any = None, ids: Any = None) -> SoftLabels:
+        """The answers under the names of other rows: see `SoftLabels.paired_with`.
+
+        Raises:
+            DamagedFile: a shard is missing or changed. ShapeError, LabelMismatch, BadInput: as there.
+        """
+        return self.labels.paired_with(rows, own_ids=own_ids, ids=ids)
+
     def to_json(self) -> dict[str, Any]:
         """The content of the manifest."""
         of_shards = [

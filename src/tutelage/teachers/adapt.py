@@ -48,8 +48,8 @@ def as_teacher(
             a structure that has them are found without it.
         version: for a function, a Module or an estimator: a text or whole number that identifies it in place of its content, to change
             whenever its answers change. Needed where the answers come from what cannot be read here, such as a service.
-        positions: "tokens" or "pixels", for a Module or a function with an answer for each token of a row, (rows, tokens, classes), or
-            for each pixel, (rows, classes, height, width).
+        positions: "tokens" or "pixels", for a Module, a function or an ONNX file with an answer for each token of a row, (rows, tokens,
+            classes), or for each pixel, (rows, classes, height, width).
 
     Returns:
         A Teacher, whose `answer(rows)` returns (rows, classes) logits or probabilities, or (rows, outputs) values, as
@@ -160,7 +160,7 @@ def _catboost(model: Any, declared: Declared) -> Teacher:
 def _onnx(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.adapters.onnx_file import onnx_teacher
 
-    return onnx_teacher(model, declared.only("classes", "kind", "task", of="an ONNX file"))
+    return onnx_teacher(model, declared.only("classes", "kind", "task", "positions", of="an ONNX file"))
 
 
 def _function(model: Any, declared: Declared) -> Teacher:

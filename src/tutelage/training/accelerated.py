@@ -69,11 +69,12 @@ class Accelerated(Backend):
         vars(network).pop("_is_accelerate_prepared", None)  # leaves the network as it was found
         return prepared
 
-    def parts(self, plan: list[Tensor]) -> list[Tensor]:
+    def parts(self, plan: list[Tensor], count: Callable[[Tensor], int] = len) -> list[Tensor]:
         """Every n-th row of each batch, for n processes; a process without a row gets the batch's first row, with weight zero."""
         first, step = self.accelerator.process_index, self.accelerator.num_processes
         shares = [batch[first::step] for batch in plan]
-        self._shares = [len(share) * step / len(batch) for share, batch in zip(shares, plan, strict=True)]
+        counts = [(count(share) if len(share) else 0, count(batch)) for share, batch in zip(shares, plan, strict=True)]
+        self._shares = [own * step / max(whole, 1) for own, whole in counts]
         return [share if len(share) else batch[:1] for share, batch in zip(shares, plan, strict=True)]
 
     def step_losses(self, losses: Tensor, steps: slice) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -30,11 +30,12 @@ class Backend:
         """The network as the training loop should call it."""
         return network
 
-    def parts(self, plan: list[Tensor]) -> list[Tensor]:
+    def parts(self, plan: list[Tensor], count: Callable[[Tensor], int] = len) -> list[Tensor]:
         """The rows of each step that this process computes.
 
         Args:
             plan: the rows of each step of an epoch, over all processes.
+            count: how many losses some rows have.
         """
         return plan
 
@@ -45,7 +46,7 @@ class Backend:
             losses: (steps, batch) or (steps, copies, batch).
             steps: the positions of these steps in the epoch.
         """
-        means = losses.mean(dim=-1)
+        means = losses.mean(dim=-1) if losses.shape[-1] else losses.sum(dim=-1)  # a step may have no position that is learnt
         return means if means.ndim == 1 else means.sum(dim=1)
 
     def step_loss(self, losses: Collection[Tensor], step: int) -> Tensor:
@@ -72,7 +73,7 @@ class Backend:
         with_gradient = [loss for loss in losses if loss.requires_grad]  # the term of a frozen layer has no gradient
         if not with_gradient:
             raise BadInput(NO_GRADIENT)
-        torch.autograd.backward(with_gradient, [torch.full_like(loss, 1 / loss.shape[-1]) for loss in with_gradient])
+        torch.autograd.backward(with_gradient, [torch.full_like(loss, 1 / max(loss.shape[-1], 1)) for loss in with_gradient])
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Average the gradients of weights outside the network over the processes."""

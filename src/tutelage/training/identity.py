@@ -14,8 +14,10 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.identity.hashing import content_hash
+from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.row_names import Names, row_names
+from tutelage.data.structured import Ragged, StructuredRows
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.training.feeding.sources import TrainingData, row_count
@@ -117,7 +119,14 @@ def initial_weights(network: nn.Module) -> str:
 def data_identity(data: TrainingData) -> str:
     """The number of rows, and a hash of the rows, their answers and their ground truth."""
     rows = f"{row_count(data.rows)} rows"
-    return f"{rows} {content_hash([_rows(data.rows), data.answers, data.truth])}"
+    return f"{rows} {content_hash([_rows(data.rows), _parts(data.answers), _parts(data.truth)])}"
+
+
+def _parts(values: Any) -> Any:
+    """Answers or truth by their arrays; what was computed of them besides is no part of their identity."""
+    if isinstance(values, PositionAnswers):
+        return [values.dense(), values.shapes]
+    return [values.values, values.lengths] if isinstance(values, Ragged) else values
 
 
 def _rows(rows: Any) -> Any:
@@ -127,6 +136,8 @@ def _rows(rows: Any) -> Any:
     """
     if isinstance(rows, np.ndarray | Views):
         return rows
+    if isinstance(rows, StructuredRows):
+        return [sorted(rows.fields), row_names(rows)]
     dataset = rows.dataset if hasattr(rows, "collate_fn") else rows
     items = _items(dataset)
     loading = [getattr(rows, "collate_fn", None), *_sampling(getattr(rows, "batch_sampler", None))]

@@ -34,6 +34,7 @@ def train(
     checkpoints: Checkpoints | None = None,
     backend: Backend | None = None,
     projectors: nn.Module | None = None,
+    count: Callable[[Tensor], int] | None = None,
 ) -> Fit:
     """Train a network in place.
 
@@ -50,6 +51,7 @@ def train(
         checkpoints: where the state is saved, so that an interrupted training resumes; None saves nothing.
         backend: computes the gradients; None is torch in one process.
         projectors: modules that train with the network and are saved with a checkpoint.
+        count: how many losses these rows of the data have, if not one each; the mean of a step is over all of them.
 
     Raises:
         SelfCheckFailed: a loss is not finite; names the rows of the first such batch. BadInput: the loss has no gradient, or the
@@ -62,7 +64,7 @@ def train(
         state.parts["projectors"] = projectors
     if checkpoints is not None:
         checkpoints.restore(state, epochs=settings.epochs)
-    steps = _Steps(network, batch_loss, settings, backend or Backend(), [] if projectors is None else list(projectors.parameters()))
+    steps = _Steps(network, batch_loss, settings, backend or Backend(), [] if projectors is None else list(projectors.parameters()), count)
     with torch_runtime.modes_restored(network):
         torch_runtime.set_to_train(network)
         _run(state, steps, feed, checkpoints)
@@ -91,6 +93,7 @@ class _Steps:
     settings: LoopSettings
     backend: Backend
     outside: list[nn.Parameter]
+    count: Callable[[Tensor], int] | None = None
     _parameters: list[nn.Parameter] = field(default_factory=list)
 
     def epoch(self, feed: Feed, state: State, checkpoints: Checkpoints | None) -> dict[str, float]:
@@ -98,8 +101,8 @@ class _Steps:
         now = torch.get_rng_state()
         torch.set_rng_state(state.random)
         plan = feed.plan(state.epoch, self.settings.batch_size)
-        parts = self.backend.parts(plan)
-        sizes = [len(rows) for rows in plan]
+        parts = self.backend.parts(plan, self.count or len)
+        sizes = [(self.count or len)(rows) for rows in plan]
         if state.step:
             torch.set_rng_state(now)
         else:
@@ -115,13 +118,13 @@ class _Steps:
                     if self.backend.writes_checkpoints:
                         checkpoints.save(state)
         monitor.check()
-        return {name: total / sum(sizes) for name, total in state.totals.items()}
+        return {name: total / max(sum(sizes), 1) for name, total in state.totals.items()}
 
     def _step(self, batch: Batch, step: int, monitor: LossMonitor) -> None:
         settings = self.settings
         loss = self.batch_loss(batch)
         losses = {"loss": loss} if isinstance(loss, Tensor) else loss
-        monitor.add(losses, batch.rows, step)
+        monitor.add(losses if self.count is None else {name: averaged(loss) for name, loss in losses.items()}, batch.rows, step)
         for parameter in self._parameters:
             parameter.grad = None
         self.backend.backward(losses.values(), step)
@@ -134,6 +137,11 @@ class _Steps:
         if settings.average is not None:
             settings.average.update_parameters(self.network)  # type: ignore[operator]
         settings.advance()
+
+
+def averaged(losses: Tensor) -> Tensor:
+    """(1,) the mean of the losses of a step, 0 without any: steps with different numbers of positions are watched alike."""
+    return losses.detach().mean(dim=-1, keepdim=True) if losses.shape[-1] else losses.new_zeros((*losses.shape[:-1], 1))
 
 
 def step_schedule(schedule: torch.optim.lr_scheduler.LRScheduler) -> None:

@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
+from tutelage.core.answer_kinds import Positions
 from tutelage.core.answers import AnswerForm, label_array, of_classes
 from tutelage.core.arrays import Floats, sigmoid, softmax
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.core.position_answers import PositionAnswers
+from tutelage.data.network_answers import answers_in, answers_to
 from tutelage.data.row_arrays import array_of
+from tutelage.data.rows import as_rows
+from tutelage.data.structured import StructuredRows
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
@@ -30,7 +35,8 @@ from tutelage.training.backend import Backend
 from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed
-from tutelage.training.feeding.sources import TrainingData, form_to_learn, soft_labels_of, split_validation, training_data, truth_tensor
+from tutelage.training.feeding.positions import LearntPositions
+from tutelage.training.feeding.sources import TrainingData, form_to_learn, soft_labels_of, split_validation, training_data, truth_of
 from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
 from tutelage.training.progress import progress_line
@@ -49,7 +55,9 @@ class TorchStudent:
         objective: the loss, such as 0.9 * soft_cross_entropy(temperature=4.0) + 0.1 * hard_cross_entropy(). By default
             soft_cross_entropy(), or hard_cross_entropy() without a teacher.
         classes: the class name of each logit, in order; by default those of the teacher, or of y.
-        output: extracts the answers from what the network returns, if that is a tuple or a dict.
+        output: extracts the answers from what the network returns, if that is a tuple or a dict; its `logits` are found without.
+        positions: "tokens" or "pixels", for a network with an answer for each token, (batch, tokens, classes), or for each pixel,
+            (batch, classes, height, width), that learns without a teacher; else those of the teacher.
 
     Attributes:
         classes_: (classes,) the class name of each column of `predict_proba`.
@@ -81,14 +89,16 @@ class TorchStudent:
         *,
         classes: Sequence[Any] | None = None,
         output: Callable[[Any], Tensor] | None = None,
+        positions: Positions | None = None,
     ) -> None:
         check_student(network, objective, output)
         self.network = network
         self.objective = objective
         self.output = output
         self.form: AnswerForm | None = None
+        self.positions = positions
         if classes is not None:
-            self.set_form(of_classes("logits", classes))
+            self.set_form(replace(of_classes("logits", classes), positions=positions))
 
     def fit(
         self,
@@ -109,12 +119,13 @@ class TorchStudent:
         """Train the network.
 
         Args:
-            X: (rows, ...) array or tensor, `Views`, a map-style torch Dataset or a DataLoader (of inputs, or of pairs
-                of inputs and ground truth).
+            X: (rows, ...) array or tensor, several inputs as a mapping or a tuple (see `StructuredRows`), `Views`, a map-style torch
+                Dataset or a DataLoader (of inputs, or of pairs of inputs and ground truth).
             labels: soft labels recorded on these rows, or a live teacher (anything that `as_teacher` takes); both give the same result.
                 A live teacher is queried once for all rows, in eval mode; if X is a Dataset, it is queried for every batch, with the
                 student's inputs. Or an array of probabilities, (rows, classes), if the student was given its classes.
-            y: the ground truth, if the objective reads it: (rows,) class names, (rows, labels) of 0 and 1, or values.
+            y: the ground truth, if the objective reads it: (rows,) class names, (rows, labels) of 0 and 1, or values; with positions the
+                class names of each row, (tokens,) or (height, width), where -100 marks a position that counts for nothing.
             sample_weight: (rows,) how much the loss of each row counts; all alike if not given. Only their ratios matter. A share of the
                 rows for validation is weighted too.
             validation: the share of the rows that select the epoch, drawn by the seed; or (X, y), or (X, None, labels)
@@ -142,7 +153,7 @@ class TorchStudent:
         objective = self.objective or (hard_cross_entropy() if teacher is None else soft_cross_entropy())
         form = form_to_learn(teacher, y, self.form, objective)
         data, validation_data = split_validation(
-            training_data(X, teacher, None if y is None else truth_tensor(y, form)).weighted(sample_weight),
+            training_data(X, teacher, truth_of(X, y, form)).weighted(sample_weight),
             validation,
             form,
             seed=settings.seed,
@@ -160,11 +171,12 @@ class TorchStudent:
         batch_loss = BatchLoss(
             self._callable_network(settings, backend),
             objective,
-            self.output or _identity,
+            self.output or answers_in,
             data.teacher_answers(teacher, objective, train_device),
-            None if data.truth is None else data.truth.to(train_device),
+            None if data.flat_truth is None else data.flat_truth.to(train_device),
             precision=settings.precision,
             weights=_on(train_device, data.weights),
+            learnt=None if form.positions is None else LearntPositions(form.positions, data.layout),
         )
         saving = None
         if checkpoints is not None:
@@ -190,7 +202,16 @@ class TorchStudent:
                 callbacks=[*callbacks, epoch_done] if epoch_done else callbacks,
                 advance=step_done,
             )
-            self.fit_ = train(network, batch_loss, feed, loop_settings, checkpoints=saving, backend=backend, projectors=self.projectors_)
+            self.fit_ = train(
+                network,
+                batch_loss,
+                feed,
+                loop_settings,
+                checkpoints=saving,
+                backend=backend,
+                projectors=self.projectors_,
+                count=None if data.layout is None else data.layout.count,
+            )
         return self
 
     def _callable_network(self, settings: TrainingSettings, backend: Backend | None) -> nn.Module:
@@ -203,7 +224,7 @@ class TorchStudent:
         with torch_runtime.seeded(settings.seed):
             first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))
         with torch_runtime.evaluating(self.network):
-            answers = called(self.network, self.output or _identity, first)
+            answers = called(self.network, self.output or answers_in, first)
             rows, copies = len(first.rows), copies_of(self.network)
             check_answers(answers, cast(AnswerForm, self.form), self.output, rows=rows, copies=copies)
         return first
@@ -211,25 +232,33 @@ class TorchStudent:
     def _validation(self, data: TrainingData, form: AnswerForm, network: nn.Module) -> Validation:
         """The validation rows, after checking that the network returns valid answers for them."""
         weights = _on(torch_runtime.device_of(network), data.weights)
-        validation = replace(data.validation(form, network), output=self.output or _identity, weights=weights)
+        validation = replace(data.validation(form, network), output=self.output or answers_in, weights=weights)
+        if not isinstance(validation.inputs, Tensor):
+            return validation
         first = Batch(validation.inputs[:2], torch.arange(min(2, len(validation.inputs))))
         with torch_runtime.evaluating(network):
             answers = called(network, validation.output, first)
         check_answers(answers, form, self.output, rows=len(first.rows), copies=copies_of(network))
         return validation
 
-    def predict_proba(self, inputs: Any) -> Floats:
+    def predict_proba(self, inputs: Any) -> Any:
         """(rows, ...) -> (rows, classes) float32 probabilities at temperature 1; for multilabel, the probability of each label.
+
+        With positions: `PositionAnswers`, the probabilities of each token or pixel that the attention mask leaves.
 
         Raises:
             BadInput: rows that are not numbers, or sparse. ShapeError: rows of a width that the network does not take, or
                 another number of logits than classes.
         """
         logits = self.outputs(inputs)
+        if isinstance(logits, PositionAnswers):
+            return logits.with_values(_known(self._form_of_one.probabilities(logits.dense())))
         return _known(sigmoid(logits) if self.form is not None and self.form.task == "multilabel" else softmax(logits))
 
-    def predict(self, inputs: Any) -> NDArray[Any]:
+    def predict(self, inputs: Any) -> Any:
         """(rows, ...) -> (rows,) class names; for multilabel (rows, labels) of 0 and 1; for regression (rows,) or (rows, outputs) values.
+
+        With positions: a list with the class names of each row, (tokens,) or (height, width).
 
         Raises:
             BadInput, ShapeError: as `predict_proba`.
@@ -238,19 +267,34 @@ class TorchStudent:
             values = _known(self.outputs(inputs))
             return values[:, 0] if values.shape[1] == 1 else values
         probabilities = self.predict_proba(inputs)
+        if isinstance(probabilities, PositionAnswers):
+            names = self.classes_[probabilities.dense().argmax(axis=1)]
+            return [
+                part.reshape(shape) for part, shape in zip(np.split(names, probabilities.offsets[1:-1]), probabilities.shapes, strict=True)
+            ]
         if self.form is not None and self.form.task == "multilabel":
             return np.asarray(probabilities > 0.5, dtype=np.int64)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
-    def outputs(self, inputs: Any) -> Floats:
-        """(rows, ...) -> (rows, columns) float32: what the network returns, logits or values.
+    @property
+    def _form_of_one(self) -> AnswerForm:
+        return cast(AnswerForm, self.form).of_each_position
+
+    def outputs(self, inputs: Any) -> Any:
+        """(rows, ...) -> (rows, columns) float32: what the network returns, logits or values; with positions `PositionAnswers`.
 
         Raises:
             BadInput, ShapeError: as `predict_proba`.
         """
+        positions = None if self.form is None else self.form.positions
+        if positions is not None or not isinstance(inputs, Tensor | np.ndarray | list):
+            given = as_rows(inputs)
+            whole = given.part(0, given.count)
+            if positions is not None or isinstance(whole, StructuredRows):
+                return self._outputs_by_batch(whole)
         rows = inputs if isinstance(inputs, Tensor) else torch_runtime.tensor_of(_numbers(inputs))
         try:
-            raw = torch_runtime.answers_of(self.network, torch_runtime.network_input(self.network, rows), output=self.output or _identity)
+            raw = torch_runtime.answers_of(self.network, torch_runtime.network_input(self.network, rows), output=self.output or answers_in)
         except TutelageError:
             raise
         except Exception as error:  # whatever the code of the network raises
@@ -262,6 +306,20 @@ class TorchStudent:
             raise ShapeError(
                 f"the network's logits have shape {answers.shape}; expected one for each of {len(self.classes_)} classes, (rows, classes)."
             )
+        return answers
+
+    def _outputs_by_batch(self, rows: Any) -> Any:
+        """The answers to several inputs, or to rows that have positions."""
+        positions = None if self.form is None else self.form.positions
+        if not isinstance(rows, StructuredRows):
+            tensor = rows if isinstance(rows, Tensor) else torch_runtime.tensor_of(_numbers(rows))
+            rows = torch_runtime.network_input(self.network, tensor)
+        try:
+            answers = answers_to(self.network, rows, positions=positions, output=self.output or answers_in)
+        except TutelageError:
+            raise
+        except Exception as error:  # whatever the code of the network raises
+            raise ShapeError(f"the network cannot take these rows ({one_line(error)}); pass rows like those in training.") from error
         return answers
 
     def set_form(self, form: AnswerForm) -> None:
@@ -324,10 +382,6 @@ def _known(answers: Floats) -> Floats:
 
 def _on(device: torch.device, weights: Tensor | None) -> Tensor | None:
     return None if weights is None else weights.to(device, torch.float32)
-
-
-def _identity(answers: Any) -> Any:
-    return answers
 
 
 def _numbers(inputs: Any) -> NDArray[Any]:

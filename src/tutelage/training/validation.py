@@ -10,6 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
+from tutelage.core.answer_kinds import Positions
+from tutelage.core.position_answers import PositionAnswers
+from tutelage.data.network_answers import answers_to
+from tutelage.data.structured import StructuredRows
 from tutelage.losses.functional.numerics import upcast
 from tutelage.losses.top_targets import TopTargets
 from tutelage.training.stacked_network import copies_of
@@ -20,26 +24,43 @@ class Validation:
     """Rows that select the epoch and are not trained on.
 
     Attributes:
-        inputs: (rows, ...).
+        inputs: (rows, ...) on the device of the network, or several inputs.
         targets: (rows,) class codes; for "loss" also (rows, classes) probabilities, or the most probable classes; for
             "label losses" (rows, labels) probabilities; for "squares" (rows, outputs) values.
         by: the score. "errors" counts misclassified rows; "loss" is the mean cross-entropy, which varies less if rows are few and
             noisy; "label losses" is the mean binary cross-entropy of the labels; "squares" is the mean squared error.
         output: extracts the answers from what the network returns.
         weights: (rows,) how much each row counts, of mean 1; None if all count alike.
+        positions: what an answer belongs to; the targets are then those of the positions that count.
+        kept: (positions,) which of the positions that the attention mask leaves count; None if all do.
+        row_of: (positions,) the row of each position that counts.
     """
 
-    inputs: Tensor
+    inputs: Any
     targets: Tensor | TopTargets
     by: Literal["errors", "loss", "label losses", "squares"] = "errors"
     output: Callable[[Any], Tensor] = lambda returned: returned
     weights: Tensor | None = None
+    positions: Positions | None = None
+    kept: Tensor | None = None
+    row_of: Tensor | None = None
+
+    def _answers(self, network: nn.Module) -> Tensor:
+        """(rows, columns), (copies, rows, columns), or those of the positions that count."""
+        if isinstance(self.inputs, Tensor) and self.positions is None:
+            return torch_runtime.answers_of(network, self.inputs, output=self.output)
+        rows = self.inputs if isinstance(self.inputs, StructuredRows | Tensor) else torch_runtime.tensor_of(self.inputs)
+        rows = torch_runtime.network_input(network, rows) if isinstance(rows, Tensor) else rows
+        found = answers_to(network, rows, positions=self.positions, output=self.output)
+        answers = torch.from_numpy(found.dense() if isinstance(found, PositionAnswers) else found).to(self.targets.device)
+        return answers if self.kept is None else answers[self.kept]
 
     def score(self, network: nn.Module) -> Tensor:
         """(copies,) float64 on the CPU, the score of the network or of each copy of a stack, lower is better; inf if an answer is NaN."""
-        answers = upcast(torch_runtime.answers_of(network, self.inputs, output=self.output))
+        answers = upcast(self._answers(network))
         losses = self._losses(answers)
-        losses = losses if self.weights is None else losses * self.weights
+        if self.weights is not None:
+            losses = losses * (self.weights if self.row_of is None else self.weights[self.row_of.to(self.weights.device)])
         score = (losses.sum(dim=-1) if self.by == "errors" else losses.mean(dim=-1)).double()
         return score.masked_fill(answers.isnan().any(-1).any(-1), torch.inf).reshape(-1).cpu()
 

@@ -50,7 +50,7 @@ def steps_of(loader, epochs=1, **training):
 
 def test_the_batches_of_a_dataset_are_those_of_a_tensor_with_the_ground_truth():
     loader = DataLoader(TensorDataset(INPUTS, TRUTH), batch_size=3, shuffle=True)
-    feed = LoaderFeed.of(loader, CPU, truth=lambda labels: labels)
+    feed = LoaderFeed.of(loader, CPU, truth=lambda labels, inputs: labels)
     for one, other, rows in zip(TensorFeed(INPUTS).batches(1, PARTS), feed.batches(1, PARTS), PARTS, strict=True):
         assert torch.equal(one.inputs, other.inputs)
         assert torch.equal(other.rows, rows)
@@ -196,10 +196,9 @@ IDS, MASK = torch.tensor([1, 2, 0]), torch.tensor([1, 1, 0])
     [
         ((IDS, MASK), "a second input, such as a mask"),
         ((IDS, MASK, 1), "of 3 values; expected inputs, or inputs and ground truth"),
-        ({"ids": IDS, "mask": MASK, "label": 1}, "with the keys ids, mask, label"),
         ((torch.zeros(3, 4), torch.zeros(3, 4)), "a second input"),
     ],
-    ids=["mask", "three", "dict", "maps"],
+    ids=["mask", "three", "maps"],
 )
 def test_a_second_input_is_neither_taken_for_the_truth_nor_dropped(item, message):
     teacher = tl.as_teacher(lambda rows: np.zeros((len(rows), 2)), kind="logits", classes=[0, 1])

@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tutelage.data.structured import StructuredRows
+
 if TYPE_CHECKING:
+    from tutelage.core.torch_runtime import Inputs
     from tutelage.data.views import Views
 
 
@@ -19,19 +22,25 @@ class Batch:
     """The rows of one step.
 
     Attributes:
-        inputs: (batch, ...), on the device and in the dtype of the network.
+        inputs: (batch, ...), on the device and in the dtype of the network; a dict or a tuple of such tensors for several inputs.
         rows: (batch,) int64 on the CPU: the row numbers in the data, below `Feed.rows`.
-        labels: (batch, ...) the ground truth that a Dataset pairs with its inputs, as the losses take it; None if the feed has none.
+        labels: (batch, ...) the ground truth that a Dataset pairs with its inputs, as the losses take it, or (positions,) that of every
+            position; None if the feed has none.
         answers: (batch,) int64 on the CPU: the number of the teacher's answer to each row; None if it is the row number, as it is
             without `Views`.
         originals: (batch, ...) the inputs as they are in the data, in another dtype than the network's; None if they are `inputs`.
+        places: (positions,) int64 on the CPU: the number of the teacher's answer to each position that is learnt; None if an answer
+            belongs to a row.
+        kept: (positions,) which of the positions that the attention mask leaves are learnt; None if all are.
     """
 
-    inputs: Tensor
+    inputs: Inputs
     rows: Tensor
     labels: Tensor | None = None
     answers: Tensor | None = None
-    originals: Tensor | None = None
+    originals: Tensor | StructuredRows | None = None
+    places: Tensor | None = None
+    kept: Tensor | None = None
 
     @property
     def answer_rows(self) -> Tensor:
@@ -39,9 +48,27 @@ class Batch:
         return self.rows if self.answers is None else self.answers
 
     @property
-    def as_in_data(self) -> Tensor:
+    def answer_places(self) -> Tensor:
+        """The number of each of the teacher's answers that is learnt."""
+        return self.answer_rows if self.places is None else self.places
+
+    @property
+    def as_in_data(self) -> Tensor | StructuredRows:
         """(batch, ...) the inputs before they were cast to what the student takes: the teacher's inputs."""
-        return self.inputs if self.originals is None else self.originals
+        given = self.inputs if self.originals is None else self.originals
+        return given if isinstance(given, Tensor | StructuredRows) else StructuredRows.of(given)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the inputs are."""
+        return first_of(self.inputs).device
+
+
+def first_of(inputs: Inputs) -> Tensor:
+    """The only input, or the first of several."""
+    if isinstance(inputs, Tensor):
+        return inputs
+    return next(iter(inputs.values())) if isinstance(inputs, dict) else inputs[0]
 
 
 class Feed(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,15 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
-from tutelage.core.arrays import Floats, check_weights, tensor_array
+from tutelage.core.arrays import check_weights, tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.core.position_answers import PositionAnswers, checked, joined
+from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
 from tutelage.core.top_answers import TopAnswers
+from tutelage.data.position_truth import given_truth, truth_of_positions
 from tutelage.data.row_names import Names, row_names
-from tutelage.data.rows import Rows, as_rows
+from tutelage.data.rows import Rows, as_rows, is_hugging_face
+from tutelage.data.structured import Ragged, StructuredRows, is_structure
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
@@ -29,6 +31,8 @@ from tutelage.softlabels.querying import query_parts
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
 from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
+from tutelage.training.feeding.positions import Layout, layout_of
+from tutelage.training.feeding.structured_feed import StructuredFeed
 from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers, top_targets
 from tutelage.training.validation import Validation
 
@@ -38,18 +42,18 @@ class TrainingData:
     """Rows with their answers and ground truth.
 
     Attributes:
-        rows: an array (rows, ...) of numbers of any dtype, `Views`, a Dataset or a DataLoader.
-        answers: (answers, columns) of the teacher, or the most probable classes of each; None if there is no teacher, or if it is
-            called batch by batch.
-        truth: (rows, ...) the ground truth as the losses take it; None if it is unknown, or if the Dataset contains it.
+        rows: an array (rows, ...) of numbers of any dtype, several inputs, `Views`, a Dataset or a DataLoader.
+        answers: (answers, columns) of the teacher, or `PositionAnswers`; None if there is no teacher, or if it is called batch by batch.
+        truth: (rows, ...) the ground truth as the losses take it; that of every position as `Ragged`; None if it is unknown, or if the
+            Dataset contains it.
         unverified: (answers,) names of recorded rows that are to be compared with the batches: views once, items of a Dataset always.
         answer_form: form of the teacher's answers; None if there is no teacher.
         weights: (rows,) how much each row counts, of mean 1; None if all count alike.
     """
 
     rows: Any
-    answers: Floats | TopAnswers | None
-    truth: Tensor | None
+    answers: Answers | None
+    truth: Tensor | Ragged | None
     unverified: Names | None = None
     answer_form: AnswerForm | None = None
     weights: Tensor | None = None
@@ -71,6 +75,17 @@ class TrainingData:
             return self
         return replace(self, weights=_of_mean_one(torch.as_tensor(check_weights(sample_weight, row_count(self.rows)))))
 
+    @cached_property
+    def layout(self) -> Layout | None:
+        """The positions of all rows; None if an answer belongs to a row, or if the rows are not known before they are read."""
+        answers = self.answers if isinstance(self.answers, PositionAnswers) else None
+        return layout_of(answers, self.truth if isinstance(self.truth, Ragged) else None)
+
+    @property
+    def flat_truth(self) -> Tensor | None:
+        """The ground truth of each row, or of each position, as the losses take it."""
+        return torch.from_numpy(self.truth.values) if isinstance(self.truth, Ragged) else self.truth
+
     def feed(self, network: nn.Module, *, seed: int = 0, form: AnswerForm | None = None, reads_truth: bool = False) -> Feed:
         """The feed that gives batches of these rows, on the device of a network and in the dtype that it takes.
 
@@ -88,18 +103,23 @@ class TrainingData:
             return ViewFeed(self.rows, device, torch_runtime.input_dtype(network, torch.empty(0)))
         if isinstance(self.rows, np.ndarray):
             return _tensor_feed(network, torch_runtime.tensor_of(self.rows))
+        if isinstance(self.rows, StructuredRows):
+            return StructuredFeed(self.rows, network)
         loader = LoaderFeed.of(self.rows, device, seed=seed)
         inputs, truth = loader.first()
         if truth is not None and form is not None:
             self._check_pairs(truth, form, reads_truth)
-        converts = partial(truth_tensor, form=form) if form is not None and reads_truth and self.truth is None else None
-        return replace(loader, dtype=torch_runtime.input_dtype(network, inputs), truth=converts)
+        converts = partial(_flat_truth, form) if form is not None and reads_truth and self.truth is None else None
+        dtype = torch_runtime.input_dtype(network, inputs) if isinstance(inputs, Tensor) else torch_runtime.float_dtype(network)
+        return replace(loader, dtype=dtype, truth=converts)
 
     def _check_pairs(self, truth: Any, form: AnswerForm, reads_truth: bool) -> None:
         """Check what a Dataset pairs with its inputs, which is not looked at again if no loss reads the ground truth."""
         if self.truth is not None and reads_truth:
             raise BadInput("the Dataset pairs its inputs with a ground truth, and y is given too; pass one of the two.")
         shape = tuple(getattr(truth, "shape", ()))[1:]
+        if form.positions is not None:
+            return
         if not reads_truth and form.task != "regression" and shape not in ((), (1,), (len(form.classes),)):
             raise ShapeError(
                 f"the Dataset pairs each row of inputs with numbers of shape {shape}, which are no ground truth for the classes "
@@ -113,7 +133,9 @@ class TrainingData:
         if self.answers is None:
             return live_answers(teacher, device)
         always = not isinstance(self.rows, Views)
-        return recorded_answers(self.answers, teacher.form, objective, device, unverified=self.unverified, always=always)
+        answers = self.answers.values if isinstance(self.answers, PositionAnswers) else self.answers
+        form = teacher.form.of_each_position
+        return recorded_answers(answers, form, objective, device, unverified=self.unverified, always=always)
 
     def given(self, first: Batch, teacher: Teacher | None) -> set[str]:
         """The signals that every batch will have, as `Objective.check` takes them."""
@@ -126,15 +148,20 @@ class TrainingData:
         Raises:
             BadInput: neither ground truth nor answers; or `Views` or a Dataset. LabelMismatch: answers for other classes.
         """
+        if isinstance(self.rows, StructuredRows) or form.positions is not None:
+            return self._validation_by_asking(form, network)
         if not isinstance(self.rows, np.ndarray):
             raise BadInput(
                 f"the validation rows are a {type(self.rows).__name__}; "
                 "expected an array or a tensor, not augmented: no Views and no Dataset."
             )
-        inputs, device = torch_runtime.network_input(network, torch_runtime.tensor_of(self.rows)), torch_runtime.device_of(network)
-        single_label = form.task in ("binary", "multiclass")
-        if self.truth is not None:
-            return Validation(inputs, self.truth.to(device), by="errors" if single_label else _BY[form.task])
+        return Validation(torch_runtime.network_input(network, torch_runtime.tensor_of(self.rows)), **self._targets(form, network))
+
+    def _targets(self, form: AnswerForm, network: nn.Module) -> dict[str, Any]:
+        """What the answers to validation rows are measured against, and how."""
+        device, single_label = torch_runtime.device_of(network), form.task in ("binary", "multiclass")
+        if self.flat_truth is not None:
+            return {"targets": self.flat_truth.to(device), "by": "errors" if single_label else _BY[form.task]}
         if self.answers is None or self.answer_form is None:
             raise BadInput("validation rows need ground truth or the teacher's answers, and have neither; pass validation=(X, y).")
         if (self.answer_form.task, self.answer_form.classes) != (form.task, form.classes):
@@ -142,12 +169,29 @@ class TrainingData:
                 f"the soft labels of the validation rows are {self.answer_form.task} answers for {list_classes(self.answer_form.classes)}; "
                 f"expected those that the student learns, {form.task} {list_classes(form.classes)}. Put them in order with relabelled()."
             )
-        if isinstance(self.answers, TopAnswers):
-            return Validation(inputs, top_targets(self.answers, device), by="loss")
+        answers = self.answers.values if isinstance(self.answers, PositionAnswers) else self.answers
+        if isinstance(answers, TopAnswers):
+            return {"targets": top_targets(answers, device), "by": "loss"}
         if form.task == "regression":
-            return Validation(inputs, torch.from_numpy(self.answers.astype(np.float32)).to(device), by="squares")
-        p = torch.from_numpy(self.answer_form.probabilities(self.answers).astype(np.float32)).to(device)
-        return Validation(inputs, p, by="loss" if single_label else "label losses")
+            return {"targets": torch.from_numpy(answers.astype(np.float32)).to(device), "by": "squares"}
+        p = torch.from_numpy(self.answer_form.of_each_position.probabilities(answers).astype(np.float32)).to(device)
+        return {"targets": p, "by": "loss" if single_label else "label losses"}
+
+    def _validation_by_asking(self, form: AnswerForm, network: nn.Module) -> Validation:
+        """Validation rows of several inputs, or whose answers have positions: those that are not learnt do not count."""
+        targets, kept = self._targets(form, network), None
+        if self.layout is not None and self.layout.kept is not None:
+            kept = torch.from_numpy(self.layout.kept).to(torch_runtime.device_of(network))
+            targets["targets"] = targets["targets"][kept]
+        return Validation(self.rows, **targets, positions=form.positions, kept=kept, row_of=_rows_of(self.layout))
+
+
+def _rows_of(layout: Layout | None) -> Tensor | None:
+    """(positions,) the row of each position that is learnt."""
+    if layout is None:
+        return None
+    rows = torch.from_numpy(np.repeat(np.arange(len(layout.counts)), layout.counts))
+    return rows if layout.kept is None else rows[torch.from_numpy(layout.kept)]
 
 
 def _tensor_feed(network: nn.Module, rows: Tensor) -> TensorFeed:
@@ -187,17 +231,37 @@ def form_to_learn(teacher: Teacher | None, y: Any, form: AnswerForm | None, obje
     return form_of_truth(y)
 
 
-def truth_tensor(y: Any, form: AnswerForm) -> Tensor:
-    """The ground truth as the losses take it: int64 class codes, or float32.
+def truth_tensor(y: Any, form: AnswerForm, rows: Any = None) -> Tensor | Ragged:
+    """The ground truth as the losses take it: int64 class codes, or float32; the codes of every position as `Ragged`.
 
     Raises:
-        LabelMismatch, ShapeError, BadInput: as `AnswerForm.truth`.
+        LabelMismatch, ShapeError, BadInput: as `AnswerForm.truth`, and `truth_of_positions`.
     """
+    if form.positions is not None:
+        return truth_of_positions(y, form, rows)
     truth = form.truth(y)
     return torch.from_numpy(truth if truth.ndim == 1 else truth.astype(np.float32))
 
 
-def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> TrainingData:
+def _flat_truth(form: AnswerForm, y: Any, rows: Any) -> Tensor:
+    """The ground truth of each row of a batch, or of each of its positions."""
+    found = truth_tensor(y, form, rows)
+    return torch.from_numpy(found.values) if isinstance(found, Ragged) else found
+
+
+def truth_of(X: Any, y: Any, form: AnswerForm) -> Tensor | Ragged | None:
+    """The ground truth of these rows: y, or the `labels` of several inputs; None if it is unknown, or in a Dataset.
+
+    Raises:
+        BadInput: both are given. LabelMismatch, ShapeError: as `truth_tensor`.
+    """
+    found = given_truth(X, y)
+    if found is None:
+        return None
+    return truth_tensor(found, form, whole_structure(X))
+
+
+def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None) -> TrainingData:
     """Rows with their answers and ground truth, after checking that they belong together.
 
     Args:
@@ -223,9 +287,20 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> Trai
             return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)
         names = _names_of(as_rows(dataset), teacher)
         return TrainingData(X, _answers_of_names(teacher, names), _same_rows(truth, len(names)), names, answer_form=answer_form)
-    rows = network_rows(X)
+    structure = whole_structure(X)
+    rows = structure if isinstance(structure, StructuredRows) else network_rows(X)
     answers = None if teacher is None else answers_to(teacher, X)
     return TrainingData(rows, answers, _same_rows(truth, len(rows)), answer_form=answer_form)
+
+
+def whole_structure(X: Any) -> Any:
+    """Rows of several inputs as one structure; any others as they are."""
+    if is_structure(X):
+        return StructuredRows.of(X)
+    if not is_hugging_face(X):
+        return X
+    rows = as_rows(X)
+    return rows.part(0, rows.count) if rows.kind == "structure" else X
 
 
 def row_count(rows: Any) -> int:
@@ -244,14 +319,14 @@ def _of_mean_one(weights: Tensor) -> Tensor:
     return weights / weights.mean()
 
 
-def _same_rows(truth: Tensor | None, rows: int) -> Tensor | None:
+def _same_rows(truth: Tensor | Ragged | None, rows: int) -> Tensor | Ragged | None:
     if truth is not None and len(truth) != rows:
         raise ShapeError(f"y has {len(truth)} rows and X has {rows}; expected the same rows in the same order.")
     return truth
 
 
-def answers_to(teacher: Teacher, data: Any) -> Floats | TopAnswers:
-    """(rows, columns) answers to every row of the data, or the most probable classes of each.
+def answers_to(teacher: Teacher, data: Any) -> Answers:
+    """(rows, columns) answers to every row of the data.
 
     Recorded answers are looked up by the content of the rows. A live teacher is called on the same parts as by `record`, so that live
     and recorded answers are equal to the last bit.
@@ -263,23 +338,12 @@ def answers_to(teacher: Teacher, data: Any) -> Floats | TopAnswers:
     if isinstance(teacher, SoftLabels | LabelFolder):
         return _answers_of_names(teacher, _names_of(rows, teacher))
     parts = query_parts(rows, teacher.form)
-    return _of_rows(joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in parts))
+    return joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in parts)
 
 
-def _answers_of_names(recorded: Any, names: Names) -> Floats | TopAnswers:
+def _answers_of_names(recorded: Any, names: Names) -> Answers:
     labels = _in_memory(recorded)
-    return _of_rows(labels.answers if np.array_equal(names, labels.names) else labels.of_names(names))
-
-
-def _of_rows(answers: Any) -> Floats | TopAnswers:
-    """Answers without positions.
-
-    Raises:
-        BadInput: answers that have positions.
-    """
-    if isinstance(answers, PositionAnswers):
-        raise BadInput("the teacher's answers have positions, and this function takes one answer per row.")
-    found: Floats | TopAnswers = answers
+    found: Answers = labels.answers if np.array_equal(names, labels.names) else labels.of_names(names)
     return found
 
 
@@ -288,7 +352,7 @@ def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
 
     Args:
         X: rows, as in `as_rows`.
-        answers: (rows, columns) array or tensor, or `TopAnswers`, in the order of the rows.
+        answers: (rows, columns) array or tensor, in the order of the rows.
         form: the form of the answers.
 
     Raises:
@@ -306,13 +370,13 @@ def _names_of(rows: Rows, recorded: Any) -> Names:
     return np.concatenate([labels.names_of(part) for *_, part in rows.parts(SHARD_ROWS)])
 
 
-def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Floats | TopAnswers | None, Names | None]:
+def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Answers | None, Names | None]:
     """Answers to all views. Recorded answers to as many views are verified batch by batch, so that no view is computed twice."""
     if teacher is None:
         return None, None
     if isinstance(teacher, SoftLabels | LabelFolder) and len(teacher) == len(views):
         labels = _in_memory(teacher)
-        return _of_rows(labels.answers), labels.names.copy()
+        return labels.answers, labels.names.copy()
     return answers_to(teacher, views), None
 
 
@@ -355,7 +419,7 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
         seen = f"is {validation}" if isinstance(validation, bool | str) else f"is a {type(validation).__name__}"
         raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), or (X, None, labels).")
     X, y, *labels = validation
-    return data, training_data(X, as_teacher(labels[0]) if labels else None, None if y is None else truth_tensor(y, form))
+    return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_of(X, y, form))
 
 
 def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData, TrainingData]:
@@ -369,7 +433,7 @@ def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData,
             f"validation={share} of augmented rows; validation rows must not be augmented: with Views pass validation=(X, y), "
             "unchanged rows."
         )
-    if not isinstance(data.rows, np.ndarray):
+    if not isinstance(data.rows, np.ndarray | StructuredRows):
         raise BadInput(f"validation={share} of a {type(data.rows).__name__}; with a Dataset pass validation=(X, y), rows in memory.")
     rows = len(data.rows)
     held_out = round(share * rows) if 0 < share < 1 else 0

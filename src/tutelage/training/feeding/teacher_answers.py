@@ -19,6 +19,7 @@ from tutelage.core.errors import LabelMismatch
 from tutelage.core.position_answers import PositionAnswers, checked
 from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names, row_names
+from tutelage.data.structured import StructuredRows
 from tutelage.losses.objective import Objective
 from tutelage.losses.top_targets import TopTargets
 from tutelage.training.feeding.feeds import Batch
@@ -54,7 +55,7 @@ class PreparedAnswers:
     def __call__(self, batch: Batch) -> dict[str, Any]:
         """The teacher's answers to a batch."""
         self.check(batch)
-        rows = batch.answer_rows
+        rows = batch.answer_places
         return {
             "teacher_answers": None if self.answers is None else self.answers.index_select(0, rows.to(self.answers.device)),
             "prepared": {name: targets.index_select(-2, rows.to(targets.device)) for name, targets in self.prepared.items()},
@@ -88,8 +89,11 @@ def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
     form = teacher.form
 
     def answers(batch: Batch) -> NDArray[Any] | TopAnswers:
-        found = checked(form, teacher.answer(tensor_array(batch.as_in_data)), len(batch.rows))
-        return found.values if isinstance(found, PositionAnswers) else found
+        given = batch.as_in_data
+        found = checked(form, teacher.answer(given if isinstance(given, StructuredRows) else tensor_array(given)), len(batch.rows))
+        if isinstance(found, PositionAnswers):
+            return found.values if batch.kept is None else found.values[batch.kept.numpy()]
+        return found
 
     return BatchAnswers(answers, form.of_each_position, device)
 
@@ -125,11 +129,11 @@ def recorded_answers(
         top = answers
         for term in objective.terms:
             term.check_top(top.top_k, top.columns)
-        return BatchAnswers(lambda batch: top[batch.answer_rows.numpy()], form, device, check)
+        return BatchAnswers(lambda batch: top[batch.answer_places.numpy()], form, device, check)
     if answers.nbytes > PREPARED_BYTES:
         for part in _parts(answers):
             objective.prepare(_numbers(answers[part], form, device))  # so that unusable answers raise an error before training
-        return BatchAnswers(lambda batch: answers[batch.answer_rows.numpy()], form, device, check)
+        return BatchAnswers(lambda batch: answers[batch.answer_places.numpy()], form, device, check)
     tensor = _numbers(answers, form, device)
     prepared = _prepared(objective, tensor)
     raw = any("teacher" in term.reads and term.name not in prepared for term in objective.terms)

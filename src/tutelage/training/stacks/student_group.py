@@ -113,13 +113,16 @@ class StudentGroup:
         first = next(copies[0].network.parameters(), None)
         if first is None:
             return None, "the networks have no weights"
+        inputs = self._check_inputs(copies[0].network)
+        if not isinstance(inputs, Tensor):
+            return None, "the networks take several inputs"
         device = self.fit_arguments.get("device")
         where = first.device if device is None else checked_device(device)
         objective, why = self._joint_objective(copies, where)
         if objective is None:
             return None, why
         networks = [each.network.to(where) for each in copies]
-        stack, why = stack_of(networks, self._check_inputs(networks[0]), output=self.output)
+        stack, why = stack_of(networks, inputs.to(where), output=self.output)
         return (None, why) if stack is None else ((stack, objective), "")
 
     def _joint_objective(self, copies: Sequence[Copy], where: torch.device) -> tuple[Objective | None, str]:
@@ -143,7 +146,7 @@ class StudentGroup:
     def _objective_of(self, each: Copy) -> Objective:
         return self.objective(each.temperature, each.soft_weight)
 
-    def _check_inputs(self, network: nn.Module) -> Tensor:
+    def _check_inputs(self, network: nn.Module) -> Any:
         feed = training_data(self.fit_arguments["X"], None, None).feed(network, seed=self.training.seed)
         with torch_runtime.seeded(self.training.seed):
             return next(iter(feed.batches(1, [torch.arange(min(CHECK_ROWS, feed.rows))]))).inputs

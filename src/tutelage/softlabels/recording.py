@@ -61,7 +61,7 @@ def record(
     """Query a teacher with all rows, check its answers, and store them as soft labels.
 
     Answers for a folder are written shard by shard, so that memory does not grow with the number of rows, and a teacher of many
-    classes is queried with few rows at a time, whose answers take at most 64 MiB. If the process is
+    classes is queried with few rows at a time, whose answers take at most 16 MiB. If the process is
     killed, the same call resumes after the last complete shard, and produces the same bytes. A folder that already holds exactly
     this recording is opened. In both cases the teacher is queried again for a few recorded rows only, to prove that its answers are
     still those that were recorded.

@@ -39,6 +39,7 @@ from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
 from tutelage.softlabels.options import DTYPES, SHARD_ROWS, Dtype
 from tutelage.softlabels.rounding import differ
 from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 
 @overload
@@ -244,11 +245,13 @@ class _Recording:
             )
 
     def _check_again(self, index: int, inputs: Any, shard: Shard, provenance: Provenance) -> None:
-        """Query the teacher again for the first rows of a shard.
+        """Query the teacher again for the first rows of a shard; not a language model, whose answers would be paid again and may vary.
 
         Raises:
             LabelMismatch: its answers are not those that were recorded.
         """
+        if isinstance(self.teacher, ChatTeacher) and self.teacher.unanswered(inputs):
+            return
         encoding, form = provenance.encoding, provenance.form
         count = as_rows(inputs).count
         now = encoding.answers(encoding.columns(form.check(self.teacher.answer(inputs), count), form), form)

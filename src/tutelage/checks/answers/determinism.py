@@ -14,7 +14,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.data.row_names import row_names
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
 
 ROWS = 512
 """The most rows that are queried again; enough to detect dropout or batch statistics."""
@@ -28,7 +28,7 @@ HARMLESS = 1e-3
 
 def check_determinism(teacher: Teacher, sample: Sample, seed: int) -> Iterator[Finding]:
     """Query the same rows twice, and in another order and other batches, and compare the answers."""
-    if isinstance(teacher, ChatTeacher):
+    if asks_an_endpoint(teacher):
         yield Finding("repeatable", "note", {}, STORED_ANSWERS)
         return
     count = min(ROWS, sample.count)

@@ -11,11 +11,14 @@ from .checks.preflight import preflight as preflight
 from .core.answers import AnswerForm as AnswerForm
 from .core.contracts import Teacher as Teacher
 from .core.errors import TutelageError as TutelageError
+from .core.position_answers import PositionAnswers as PositionAnswers
 from .core.records import Interval as Interval
+from .core.top_answers import TopAnswers as TopAnswers
 from .data.datasets import load_fashion_mnist as load_fashion_mnist
 from .data.datasets import load_mnist as load_mnist
 from .data.schema import Column as Column
 from .data.schema import Schema as Schema
+from .data.structured import StructuredRows as StructuredRows
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.evaluation import Evaluation as Evaluation
 from .evaluation.paired import compare as compare

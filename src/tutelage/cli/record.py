@@ -10,7 +10,7 @@ import click
 
 from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
-from tutelage.softlabels.options import DTYPES, SHARD_ROWS
+from tutelage.softlabels.options import DTYPES
 
 if TYPE_CHECKING:
     from tutelage.softlabels.folder import LabelFolder
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--top-k", type=click.IntRange(1), help="Store only this many of the most probable classes per row, and the total of the rest."
 )
-@click.option("--shard-rows", type=click.IntRange(1), default=SHARD_ROWS, show_default=True, help="Rows per file.")
+@click.option("--shard-rows", type=click.IntRange(1), help="Rows per file; by default 65,536, or fewer whose answers take 256 MiB.")
 @click.option("--dry-run", "only_plan", is_flag=True, help="Print what would be asked, and what it costs; ask and write nothing.")
 @teacher_options
 @json_option
@@ -36,7 +36,7 @@ def record(
     into: Path,
     precision: Any,
     top_k: int | None,
-    shard_rows: int,
+    shard_rows: int | None,
     only_plan: bool,
     source: Any,
     as_json: bool,
@@ -72,8 +72,9 @@ def record(
         texts = rows.part(0, rows.count)
         with stages.stage("ask", texts_to_ask(opened, texts)) as advance:
             with_advance(opened, advance).answer(texts)
-    with stages.stage("record", -(-rows.count // shard_rows)) as advance:
-        labels = recording.record(opened, rows, into, dtype=precision, top_k=top_k, shard_rows=shard_rows, advance=advance)
+    of_a_shard = shard_rows or recording.rows_of_a_shard(rows, opened)
+    with stages.stage("record", -(-rows.count // of_a_shard)) as advance:
+        labels = recording.record(opened, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, advance=advance)
     echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
     if isinstance(opened, ChatTeacher):
         echo(str(opened.report(rows.part(0, rows.count))), err=True)
@@ -86,7 +87,7 @@ def _summary(labels: LabelFolder) -> str:
     encoding = of.encoding.dtype + (f", top {of.encoding.top_k} and the rest" if of.encoding.top_k is not None else "")
     classes = f" for the classes {list_classes(form.classes)}" if form.classes else ""
     files = f"{of.shards} file{'s' if of.shards > 1 else ''}"
-    cost = labels.cost
-    lossy = f"Measured loss of this encoding: {labels.cost_unit} {cost.mean:.2g} per row on average, {cost.worst:.2g} at worst."
+    cost, one = labels.cost, "row" if form.positions is None else "position"
+    lossy = f"Measured loss of this encoding: {labels.cost_unit} {cost.mean:.2g} per {one} on average, {cost.worst:.2g} at worst."
     loss = lossy if cost.total else "Stored without loss."
     return f"{labels.path}: {form.kind}{classes}, {len(labels):,} rows in {files} ({encoding}).\n{loss}"

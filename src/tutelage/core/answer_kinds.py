@@ -7,5 +7,8 @@ from typing import Literal, get_args
 AnswerKind = Literal["logits", "probabilities", "values"]
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
+Positions = Literal["tokens", "pixels"]
+
 KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
 TASKS: tuple[Task, ...] = get_args(Task)
+POSITIONS: tuple[Positions, ...] = get_args(Positions)

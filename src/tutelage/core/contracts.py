@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
+from tutelage.core.position_answers import Answers
 
 
 @runtime_checkable
@@ -41,8 +42,11 @@ class Teacher(Protocol):
         """Identifies exactly this teacher: another teacher, or the same one trained further, has another fingerprint."""
         ...
 
-    def answer(self, inputs: Any) -> Floats:
-        """Answers for rows: (rows, classes) for a classifier, (rows, outputs) for a regressor, as declared by `form`."""
+    def answer(self, inputs: Any) -> Answers:
+        """Answers for rows: (rows, classes) for a classifier, (rows, outputs) for a regressor, as declared by `form`.
+
+        A form with positions: `PositionAnswers`.
+        """
         ...
 
 

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, device, dtype, nn
 
+    Inputs = Tensor | dict[str, Tensor] | tuple[Tensor, ...]
+    """What a network is called with: one tensor, arguments by name, or several in order."""
+
+
+BATCH_ROWS = 1000
+"""Rows that a network answers at once, if nothing else is said."""
 
 _ONE_AT_A_TIME = RLock()
 """Torch has one random state a process, and one number of threads."""
@@ -219,8 +225,7 @@ def input_dtype(network: nn.Module, rows: Tensor) -> dtype:
         rows: (rows, ...) a few rows, as they are in the data; complex numbers stay complex.
     """
     torch = require("torch")
-    weights = next((p for p in network.parameters() if p.is_floating_point() and p.dtype.itemsize > 1), None)
-    of_weights: dtype = torch.float32 if weights is None else weights.dtype
+    of_weights = float_dtype(network)
     if rows.is_floating_point() or rows.is_complex():
         return of_weights if rows.is_floating_point() else rows.dtype
     embeds = any(isinstance(layer, torch.nn.Embedding | torch.nn.EmbeddingBag) for layer in network.modules())
@@ -244,6 +249,20 @@ def network_input(network: nn.Module, rows: Tensor) -> Tensor:
     return rows.detach().to(device_of(network), input_dtype(network, rows[:2]), copy=True)
 
 
+def float_dtype(network: nn.Module) -> dtype:
+    """The dtype of a network's weights; float32 without any, or for weights that are stored in less than two bytes."""
+    torch = require("torch")
+    weights = next((p for p in network.parameters() if p.is_floating_point() and p.dtype.itemsize > 1), None)
+    return cast("dtype", torch.float32) if weights is None else weights.dtype
+
+
+def called(network: Callable[..., Any], inputs: Inputs) -> Any:
+    """What a network returns: a dict is passed as keyword arguments, a tuple as arguments in its order."""
+    if isinstance(inputs, dict):
+        return network(**inputs)
+    return network(*inputs) if isinstance(inputs, tuple) else network(inputs)
+
+
 def device_of(network: nn.Module) -> device:
     """The device of a network's first parameter; the CPU if it has none."""
     torch = require("torch")
@@ -262,7 +281,7 @@ def tensor_of(array: NDArray[Any]) -> Tensor:
 
 
 def answers_of(
-    network: nn.Module, inputs: Tensor, *, batch_size: int = 1000, output: Callable[[Any], Tensor] = lambda returned: returned
+    network: nn.Module, inputs: Tensor, *, batch_size: int = BATCH_ROWS, output: Callable[[Any], Tensor] = lambda returned: returned
 ) -> Tensor:
     """The network's outputs for every row, in eval mode, without gradients.
 

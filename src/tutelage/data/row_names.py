@@ -25,6 +25,7 @@ from tutelage.core.errors import BadInput, shown
 from tutelage.data.cells import is_missing, large_whole_cells
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
+from tutelage.data.structured import Field, Ragged, StructuredRows, is_structure
 from tutelage.data.tables.arrow_frames import frame_of
 
 Names = NDArray[np.uint64]
@@ -46,15 +47,17 @@ def row_names(rows: Any) -> Names:
     ignored; the order of columns matters. Further axes of a row are ignored: a picture is named like its pixels in a line.
 
     Args:
-        rows: (rows, ...) array, tensor, frame, series, sparse matrix, or list of texts.
+        rows: (rows, ...) array, tensor, frame, series, sparse matrix, list of texts, or several inputs, whose names count.
 
     Raises:
         BadInput: a cell that is not a number, a text or a date.
     """
-    if type(rows).__module__.startswith("pyarrow"):
-        rows = frame_of(rows)
+    if is_structure(rows):
+        return _of_structure(StructuredRows.of(rows))
     if hasattr(rows, "tocsr"):
         return _of_sparse(rows.tocsr())
+    if type(rows).__module__.startswith("pyarrow"):
+        rows = frame_of(rows)
     columns = _columns(rows)
     if columns is not None:
         return _of_columns(columns, len(rows), getattr(rows, "columns", ()))
@@ -63,12 +66,29 @@ def row_names(rows: Any) -> Names:
     array = tensor_array(rows) if hasattr(rows, "detach") else array_of(rows)
     if array.ndim == 0:
         raise BadInput(f"cannot take {shown(rows)} as rows; expected an array, a frame, a sparse matrix or a list of texts.")
-    if not len(array):
-        return np.zeros(0, dtype=np.uint64)
     if array.dtype.kind in "OUSMmT":
         flat = array.reshape(len(array), -1)
         return _of_columns([flat[:, column] for column in range(flat.shape[1])], len(array))
-    return _of_numbers(array.reshape(len(array), -1))
+    return _of_numbers(array.reshape(len(array), -1)) if len(array) else np.zeros(0, dtype=np.uint64)
+
+
+def _of_structure(rows: StructuredRows) -> Names:
+    """Names of rows of several inputs: of each input its name and its content, in whatever order the inputs stand."""
+    names = np.zeros(len(rows), dtype=np.uint64)
+    for name in sorted(rows.fields):
+        names = mix_bits(names ^ (_of_field(rows.fields[name]) + np.uint64(_digest(name))))
+    return names
+
+
+def _of_field(field: Field) -> Names:
+    """Names of the rows of one input; an array is named like rows of one length."""
+    if not isinstance(field, Ragged):
+        return row_names(field)
+    names = np.empty(len(field), dtype=np.uint64)
+    for length in np.unique(field.lengths):
+        chosen = np.flatnonzero(field.lengths == length)
+        names[chosen] = row_names(field[chosen].values.reshape(len(chosen), -1)) if length else _MISSING
+    return names
 
 
 def _columns(rows: Any) -> list[NDArray[Any]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,9 +13,13 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import one_of_type
 from tutelage.core.arrays import Floats, read_only
-from tutelage.core.errors import BadInput, LabelMismatch, shown
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
+from tutelage.core.position_answers import Answers, PositionAnswers, checked
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names, row_names
+from tutelage.data.rows import as_rows
 from tutelage.data.schema import Schema
+from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.softlabels.rounding import differ
 
 
@@ -27,7 +32,8 @@ class SoftLabels:
     are found by name, and their cells compared in the types that were recorded (`Schema.align`).
 
     Attributes:
-        answers: (rows, columns), of the kind that `form` declares; read-only, as is what `answer` returns for all rows.
+        answers: (rows, columns), of the kind that `form` declares; read-only, as is what `answer` returns for all rows. `TopAnswers`
+            if only the most probable classes are known; for a form with positions `PositionAnswers`, those of each row without padding.
         form: kind, task and classes of the answers.
         names: (rows,) content name of each row (a hash of its values), by which its answer is found.
         fingerprint: the fingerprint of the teacher that gave the answers.
@@ -56,7 +62,7 @@ class SoftLabels:
         tutelage.core.errors.LabelMismatch: 3 of 3 rows are not among the 3 that these answers were recorded on ...
     """
 
-    answers: Floats
+    answers: Any
     form: AnswerForm
     names: Names = field(repr=False)
     fingerprint: str = "unknown"
@@ -66,17 +72,21 @@ class SoftLabels:
         one_of_type("form", self.form, AnswerForm, "an AnswerForm")
         _check_names(self.names)
         # Read-only, like all answers that are handed out: a change would change what was recorded.
-        object.__setattr__(self, "answers", read_only(self.form.check(self.answers, len(self.names), "the answers")))
+        object.__setattr__(self, "answers", _read_only(checked(self.form, self.answers, len(self.names), "the answers")))
         object.__setattr__(self, "names", read_only(self.names))
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def answer(self, inputs: Any) -> Floats:
+    def answer(self, inputs: Any) -> Answers:
         """The recorded answers to these rows, in any order and selection.
 
         Args:
             inputs: rows with the content that was recorded: an array, a frame, a sparse matrix or texts.
+
+        Returns:
+            (rows, columns) numbers; `TopAnswers` if only the most probable classes are known, whose `as_kind` gives numbers for all;
+            with positions `PositionAnswers`.
 
         Raises:
             LabelMismatch: a row that was not recorded, one that was recorded twice with different answers, or columns that were not
@@ -84,7 +94,8 @@ class SoftLabels:
         """
         names = self.names_of(inputs)
         if np.array_equal(names, self.names):
-            return self.answers
+            found: Answers = self.answers
+            return found
         return self.of_names(names)
 
     def names_of(self, inputs: Any) -> Names:
@@ -95,8 +106,8 @@ class SoftLabels:
         """
         return row_names(in_recorded_columns(inputs, self.schema))
 
-    def of_names(self, names: Names) -> Floats:
-        """(rows, columns) answers to the rows with these content names.
+    def of_names(self, names: Names) -> Answers:
+        """The answers to the rows with these content names, as they are stored.
 
         Raises:
             LabelMismatch: as in `answer`.
@@ -110,7 +121,37 @@ class SoftLabels:
                 f"{int(missing.sum())} of {len(names)} rows are not among the {len(self)} that these answers were recorded on "
                 f"(first: row {int(np.flatnonzero(missing)[0])}). Pass rows that they were recorded on, or record again."
             )
-        return np.asarray(self.answers[order[place]])
+        found: Answers = self.answers[order[place]]
+        return found
+
+    def paired_with(self, rows: Any, *, own_ids: Any = None, ids: Any = None) -> SoftLabels:
+        """These answers under the names of other rows, such as the inputs that a student sees of the same examples.
+
+        Args:
+            rows: the rows to name the answers by; without ids row i belongs to answer i.
+            own_ids: (answers,) an identifier of each recorded row, each once, in the order of the recording.
+            ids: (rows,) the identifier of each of the other rows.
+
+        Raises:
+            ShapeError: another number of rows or identifiers. LabelMismatch: an identifier that was not recorded.
+            BadInput: one of the two without the other, or an identifier that occurs twice among the recorded ones.
+
+        Example:
+            >>> import numpy as np
+            >>> import tutelage as tl
+            >>> raw, one_hot = np.array([[0], [1]]), np.eye(2)
+            >>> teacher = tl.as_teacher(lambda rows: rows[:, 0] - 0.5, kind="logits", classes=["no", "yes"])
+            >>> tl.record(teacher, raw).paired_with(one_hot).answer(one_hot[[1]])
+            array([[0. , 0.5]])
+        """
+        given = as_rows(rows)
+        names = np.concatenate([row_names(part) for *_, part in given.parts(SHARD_ROWS)])
+        if (own_ids is None) != (ids is None):
+            raise BadInput("own_ids and ids belong together; pass both, or none to pair the rows by their position.")
+        places = np.arange(len(self)) if own_ids is None else _places_of(own_ids, ids, len(self))
+        if len(places) != len(names):
+            raise ShapeError(f"there are {len(names)} rows and {len(places)} answers to pair with them; expected one answer for each row.")
+        return SoftLabels(self.answers[places], self.form, names, self.fingerprint, given.schema)
 
     def share_known(self, inputs: Any) -> float:
         """The share of these rows that were recorded, from 0 to 1."""
@@ -133,23 +174,58 @@ class SoftLabels:
         return order[once], in_order[once]
 
     @property
-    def logits(self) -> Floats:
-        """(rows, classes) logits; from probabilities log p, which equals the logits up to a constant per row.
+    def logits(self) -> Any:
+        """(rows, classes) logits; from probabilities log p, which equals the logits up to a constant per row. With positions
+        `PositionAnswers`.
 
         Raises:
-            LabelMismatch: these are regression values.
+            LabelMismatch: these are regression values. BadInput: only the most probable of so many classes are
+                known that numbers for all would take more than half a GiB.
         """
-        return self.form.logits(self.answers)
+        return self._numbers(self.form.logits)
 
     @property
-    def probabilities(self) -> Floats:
-        """(rows, classes) probabilities at temperature 1, a new array; softmax is applied once, and only to logits.
+    def probabilities(self) -> Any:
+        """(rows, classes) probabilities at temperature 1, a new array; softmax is applied once, and only to logits. With positions
+        `PositionAnswers`.
 
         Raises:
-            LabelMismatch: these are regression values.
+            LabelMismatch: these are regression values. BadInput: only the most probable of so many classes are
+                known that numbers for all would take more than half a GiB.
         """
-        probabilities = self.form.probabilities(self.answers)
-        return probabilities if probabilities.flags.writeable else probabilities.copy()
+        return self._numbers(self.form.probabilities)
+
+    def _numbers(self, computed: Callable[[Floats], Floats]) -> Answers:
+        """What is computed of the numbers for all classes, as new arrays."""
+
+        def new(answers: Floats | TopAnswers) -> Floats:
+            found = computed(answers.as_kind(self.form.kind) if isinstance(answers, TopAnswers) else answers)
+            return found if found.flags.writeable else found.copy()
+
+        return self.answers.with_values(new(self.answers.values)) if isinstance(self.answers, PositionAnswers) else new(self.answers)
+
+
+def _places_of(own_ids: Any, ids: Any, answers: int) -> NDArray[np.intp]:
+    """The recorded answer of each identifier."""
+    own, wanted = (np.asarray(each) for each in (own_ids, ids))
+    if own.shape != (answers,) or wanted.ndim != 1:
+        raise ShapeError(f"own_ids has shape {own.shape} and ids {wanted.shape}; expected ({answers},) and (rows,).")
+    place = {label: position for position, label in enumerate(own.tolist())}
+    if len(place) < len(own):
+        raise BadInput("an identifier occurs twice in own_ids; expected another one for each recorded row.")
+    missing = [label for label in wanted.tolist() if label not in place]
+    if missing:
+        raise LabelMismatch(f"{len(missing)} of {len(wanted)} ids were not recorded (first: {shown(missing[0])}).")
+    return np.array([place[label] for label in wanted.tolist()], dtype=np.intp)
+
+
+def _read_only(answers: Answers) -> Answers:
+    if isinstance(answers, PositionAnswers):
+        values = _read_only(answers.values)
+        return values if isinstance(values, PositionAnswers) else answers.with_values(values)
+    if isinstance(answers, TopAnswers):
+        return TopAnswers(read_only(answers.ids), read_only(answers.log_probs), read_only(answers.rest), answers.columns)
+    return read_only(answers)
 
 
 def in_recorded_columns(rows: Any, schema: Schema | None) -> Any:

@@ -11,9 +11,12 @@ import numpy as np
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arguments import choice
 from tutelage.core.arrays import Floats, is_frame, real_numbers
+from tutelage.core.class_names import ClassNames, key_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.core.identity.fingerprints import joint_fingerprint
+from tutelage.core.position_answers import Answers, PositionAnswers
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.schema import Schema, table_of
 from tutelage.teachers.adapt import as_teacher
 
@@ -57,7 +60,7 @@ class EnsembleTeacher:
         """SHA-256 of the members' fingerprints, their weights and the kind of mean."""
         return joint_fingerprint("ensemble", (self.how, self.weights), [teacher.fingerprint for teacher in self.teachers])
 
-    def answer(self, inputs: Any) -> Floats:
+    def answer(self, inputs: Any) -> Answers:
         """(rows, classes) probabilities, or (rows, outputs) values.
 
         Raises:
@@ -67,8 +70,14 @@ class EnsembleTeacher:
         """
         self._check_order(inputs)
         total: Floats | None = None
+        first: PositionAnswers | None = None
         for teacher, weight in zip(self.teachers, self.weights, strict=True):
-            part = self._member_answers(teacher, inputs)
+            answers = teacher.answer(inputs)
+            if isinstance(answers, PositionAnswers):
+                first = self._same_positions(first, answers)
+                answers = answers.dense()
+            form = teacher.form.of_each_position
+            part = self._in_order(form, form.check(answers, len(answers)) if isinstance(answers, TopAnswers) else answers)
             if total is not None and total.shape != part.shape:
                 raise ShapeError(
                     f"one teacher answers {total.shape[1]} values a row, another {part.shape[1]}; an ensemble needs members with "
@@ -80,7 +89,16 @@ class EnsembleTeacher:
         mean = np.asarray(total)
         if self.how == "geometric":
             mean = self._normalised(mean)
-        return self.form.check(mean, len(mean), "the ensemble's answers")
+        checked = self.form.of_each_position.check(mean, len(mean), "the ensemble's answers")
+        return checked if first is None else first.with_values(checked)
+
+    @staticmethod
+    def _same_positions(first: PositionAnswers | None, answers: PositionAnswers) -> PositionAnswers:
+        if first is not None and not np.array_equal(first.shapes, answers.shapes):
+            raise ShapeError(
+                "the teachers of the ensemble answer different numbers of positions; expected the same tokens or pixels of all."
+            )
+        return answers
 
     def _check_order(self, inputs: Any) -> None:
         schemas = [schema for schema in (getattr(teacher, "schema", None) for teacher in self.teachers) if schema is not None]
@@ -90,12 +108,12 @@ class EnsembleTeacher:
                 "the members of this ensemble learnt their columns in different orders, and the rows have no column names; pass a frame."
             )
 
-    def _member_answers(self, teacher: Teacher, inputs: Any) -> Floats:
+    def _in_order(self, form: AnswerForm, answers: Floats) -> Floats:
         """A member's answers in the class order of the ensemble: values, probabilities or log-probabilities."""
-        answers, form = teacher.answer(inputs), teacher.form
         if self.form.kind == "values":
             return answers
-        order = [form.classes.index(label) for label in self.form.classes]
+        places = ClassNames(form.classes).places
+        order = [places[key_of(label)] for label in self.form.classes]
         if self.how == "arithmetic":
             return np.asarray(form.probabilities(answers)[:, order])
         # Logits equal log-probabilities up to a constant per row, which the softmax over their mean removes again.
@@ -161,6 +179,8 @@ def ensemble(teachers: Sequence[Any], *, how: Mean = "arithmetic", weights: Sequ
 
 
 def _check_same_classes(first: AnswerForm, other: AnswerForm, index: int) -> None:
+    if other.positions != first.positions:
+        raise LabelMismatch(f"teacher {index} has positions {other.positions} and teacher 1 {first.positions}; expected the same of all.")
     if other.task != first.task or set(other.classes) != set(first.classes):
         raise LabelMismatch(
             f"teacher 1 is {first.task} with classes {list_classes(first.classes)}, teacher {index} is {other.task} "

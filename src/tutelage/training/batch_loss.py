@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +15,17 @@ from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.data.network_answers import tensors_of
+from tutelage.data.structured import MASK, StructuredRows
 from tutelage.losses.hooks import capturing
 from tutelage.losses.objective import Objective
 from tutelage.losses.signals import Signals
 from tutelage.training.feeding.feeds import Batch
+from tutelage.training.feeding.positions import LearntPositions
 from tutelage.training.feeding.teacher_answers import TeacherSignals
+
+if TYPE_CHECKING:
+    from tutelage.core.torch_runtime import Inputs
 
 Output = Callable[[Any], Tensor]
 
@@ -38,9 +45,12 @@ class BatchLoss:
         teacher_hidden: calls the teacher's network on a batch and returns the outputs of its layers; None if the objective reads none.
         precision: "bfloat16" runs the network under autocast.
         weights: (rows,) how much the loss of each row counts, of mean 1, on the device; None if all count alike.
+        weighs_positions: whether there is a weight for each position instead.
+        learnt: takes out the answers to the positions that are learnt; None if an answer belongs to a row.
+        current: the objective with the weights and temperatures of the current step; None if they do not change.
     """
 
-    network: Callable[[Tensor], Any]
+    network: Callable[..., Any]
     objective: Objective
     output: Output
     teacher: TeacherSignals | None = None
@@ -50,13 +60,26 @@ class BatchLoss:
     teacher_hidden: Callable[[Batch], Mapping[str, Tensor]] | None = None
     precision: str = "float32"
     weights: Tensor | None = None
+    weighs_positions: bool = False
+    learnt: LearntPositions | None = None
+    current: Objective | None = None
+
+    def terms_at(self, share: float) -> dict[str, float]:
+        """Set the weights and temperatures for when this share of the training is done; returns those that are numbers, by name."""
+        if not self.objective.scheduled:
+            return {}
+        self.current = self.objective.at(share)
+        values = {name: schedule(share) for name, schedule in self.objective.scheduled.items()}
+        return {name: value for name, value in values.items() if isinstance(value, float)}
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        """The weighted losses of the batch, by term."""
-        losses = self.objective.weighted(self.signals(batch))
+        """The weighted losses of the batch, by term: one for each row, or for each position that is learnt."""
+        signals, rows = self._signals(batch)
+        losses = (self.current or self.objective).weighted(signals)
         if self.weights is None:
             return losses
-        weights = self.weights.index_select(0, batch.rows.to(self.weights.device))
+        places = signals.index if self.weighs_positions and signals.index is not None else rows
+        weights = self.weights.index_select(0, places.to(self.weights.device))
         return {name: loss * weights for name, loss in losses.items()}
 
     def signals(self, batch: Batch) -> Signals:
@@ -65,22 +88,34 @@ class BatchLoss:
         Raises:
             BadInput: the network cannot process the batch, or a hidden layer that the objective reads does not run.
         """
+        return self._signals(batch)[0]
+
+    def _signals(self, batch: Batch) -> tuple[Signals, Tensor]:
+        """The signals of a batch, and the row in the data of each of its losses."""
         # No cache: inside another autocast block it would outlive the step, with weights that the step has changed.
-        device = batch.inputs.device.type
+        device = batch.device.type
         with torch.autocast(device, torch.bfloat16, cache_enabled=False) if self.precision == "bfloat16" else nullcontext():
             answers = called(self.network, self.output, batch)
+        rows, at_positions = batch.rows, None
+        student = _complete(self.student_hidden, self.objective.paths("student"), "student")
+        if self.learnt is not None:
+            batch, answers, of_row = self.learnt.of(batch, answers)
+            rows, at_positions = rows[of_row], partial(self.learnt.hidden, batch)
         from_teacher = {} if self.teacher is None else self.teacher(batch)
-        labels = batch.labels if self.labels is None else self.labels.index_select(0, batch.rows.to(self.labels.device))
-        hidden = {} if self.teacher_hidden is None else self.teacher_hidden(batch)
-        return Signals(
+        index = batch.rows if batch.places is None else batch.places  # of views, all answers have the truth of their row
+        labels = batch.labels if self.labels is None else self.labels.index_select(0, index.to(self.labels.device))
+        signals = Signals(
             answers,
             labels=labels,
-            student_hidden=_complete(self.student_hidden, self.objective.paths("student"), "student"),
-            teacher_hidden=hidden,
-            index=batch.rows,
+            student_hidden=student,
+            teacher_hidden={} if self.teacher_hidden is None else self.teacher_hidden(batch),
+            index=index,
             modules=self.modules,
+            tokens=_counting(batch.inputs) if student else None,
+            at_positions=at_positions,
             **from_teacher,
         )
+        return signals, rows
 
     def with_modules(self, first: Batch, network: nn.Module, *, rows: int) -> nn.ModuleDict:
         """Build the projectors that the objective needs, from a first batch; their weights are drawn from torch's random state."""
@@ -90,21 +125,34 @@ class BatchLoss:
         return self.modules or nn.ModuleDict()
 
 
-def called(network: Callable[[Tensor], Any], output: Output, batch: Batch) -> Tensor:
+def _counting(inputs: Inputs) -> Tensor | None:
+    """(batch, tokens) which tokens the attention mask says count; None without one."""
+    mask = inputs.get(MASK) if isinstance(inputs, dict) else None
+    return None if mask is None or mask.ndim != 2 else mask != 0
+
+
+def called(network: Callable[..., Any], output: Output, batch: Batch) -> Tensor:
     """The network's answers to a batch.
 
     Raises:
         ShapeError: the network, or the output function, raises an error, which is quoted.
     """
     try:
-        return output(network(batch.inputs))
+        return output(torch_runtime.called(network, batch.inputs))
     except TutelageError:
         raise
     except Exception as error:  # whatever the code of the network raises
         raise ShapeError(
-            f"the student cannot process a batch of {len(batch.rows)} rows of shape {tuple(batch.inputs.shape[1:])}, {batch.inputs.dtype} "
+            f"the student cannot process a batch of {len(batch.rows)} rows of {_described(batch.inputs)} "
             f"({one_line(error)}). Pass rows that the network takes; if it cannot train on a batch of this size, another batch_size."
         ) from error
+
+
+def _described(inputs: Inputs) -> str:
+    if isinstance(inputs, Tensor):
+        return f"shape {tuple(inputs.shape[1:])}, {inputs.dtype}"
+    items = inputs.items() if isinstance(inputs, dict) else enumerate(inputs)
+    return "several inputs, " + ", ".join(f"{name}: {tuple(value.shape[1:])} {value.dtype}" for name, value in items)
 
 
 def _complete(hidden: Mapping[str, Tensor], paths: tuple[str, ...], side: str) -> dict[str, Tensor]:
@@ -132,13 +180,17 @@ class _TeacherLayers:
     dtype: torch.dtype | None = None
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        rows = batch.as_in_data
+        with torch_runtime.evaluating(self.network):
+            torch_runtime.called(self.network, self._inputs(batch.as_in_data))
+        layers = _complete(self.captured, self.paths, "teacher")
+        return {path: layer.to(batch.device) for path, layer in layers.items()}
+
+    def _inputs(self, rows: Tensor | StructuredRows) -> Inputs:
+        if isinstance(rows, StructuredRows):
+            return tensors_of(rows, self.network)
         if self.dtype is None:
             self.dtype = torch_runtime.input_dtype(self.network, rows[:2])
-        with torch_runtime.evaluating(self.network):
-            self.network(rows.to(torch_runtime.device_of(self.network), self.dtype, copy=True))
-        layers = _complete(self.captured, self.paths, "teacher")
-        return {path: layer.to(batch.inputs.device) for path, layer in layers.items()}
+        return rows.to(torch_runtime.device_of(self.network), self.dtype, copy=True)
 
 
 @contextmanager
@@ -181,10 +233,13 @@ def check_answers(answers: Any, form: AnswerForm, output: Output | None, *, rows
         remedy = "the output= function must return a tensor" if output else "pass output=, such as output=lambda returned: returned[0]"
         raise BadInput(f"the student returns a {type(answers).__name__}, not a tensor of answers; {remedy}.")
     columns = len(form.classes)
+    if form.positions is not None:
+        _check_positions(answers, form, rows)
+        return
     expected = [*([] if copies is None else [copies]), rows, columns or answers.shape[-1]] if answers.ndim else [rows, columns]
     if list(answers.shape) != expected:
         shape = f"({rows}, {columns}), one logit for each of the classes {list_classes(form.classes)}" if columns else f"({rows}, outputs)"
-        remedy = "If the network answers every position of a sequence or an image, pass output=, which gives one answer per row."
+        remedy = "If the network answers every token or pixel, pass positions='tokens' or 'pixels'; or output=, with one answer per row."
         remedy = remedy if answers.ndim > 2 else "Change the last layer of the network, or pass output=, which gives answers of this shape."
         raise ShapeError(f"the student's answers to a batch of {rows} rows have shape {tuple(answers.shape)}; expected {shape}. {remedy}")
     single_label = form.task in ("binary", "multiclass")
@@ -192,4 +247,21 @@ def check_answers(answers: Any, form: AnswerForm, output: Output | None, *, rows
         raise BadInput(
             "the student's answers are probabilities already (no number is negative and every row sums to one); the losses take logits. "
             "Remove the softmax from the network."
+        )
+
+
+def _check_positions(answers: Tensor, form: AnswerForm, rows: int) -> None:
+    """Check that a network answers every token, or every pixel, with one number for each class.
+
+    Raises:
+        ShapeError: answers of another shape.
+    """
+    columns = len(form.classes)
+    tokens = form.positions == "tokens"
+    axes, column = (3, -1) if tokens else (4, 1)
+    shape = f"(batch, tokens, {columns})" if tokens else f"(batch, {columns}, height, width)"
+    if answers.ndim != axes or len(answers) != rows or (columns and answers.shape[column] != columns):
+        raise ShapeError(
+            f"the student's answers to a batch of {rows} rows have shape {tuple(answers.shape)}; expected {shape}, "
+            f"one logit for each of the classes {list_classes(form.classes)}."
         )

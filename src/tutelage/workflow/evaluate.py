@@ -249,6 +249,8 @@ def row_table(evaluation: Evaluation, outputs: Sequence[str] = (), *, places: ND
         places: numbers of the rows that were measured, from `places_with_truth`.
     """
     answers = evaluation.row_answers()
+    if answers.positions is not None:
+        raise BadInput(f"a table has one row of answers for each row of the data, and this student answers {answers.positions}.")
     found: dict[str, Any] = {"row": np.arange(evaluation.rows) if places is None else places}
     sides = {"truth_": answers.truth, "student_": answers.student, "teacher_": answers.teacher}
     for prefix, values in sides.items():

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from tutelage.core.answer_kinds import KINDS, Task
 from tutelage.core.answers import AnswerForm, form_of_truth
-from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, TutelageError, one_line
+from tutelage.core.position_answers import Answers
 from tutelage.data.schema import Column, Schema
 from tutelage.data.table_file import TableFile
 from tutelage.data.tables.sources import table_suffix
@@ -217,7 +217,7 @@ class NamedTeacher:
         """That of the teacher, now."""
         return self.teacher.fingerprint
 
-    def answer(self, inputs: Any) -> Floats:
+    def answer(self, inputs: Any) -> Answers:
         """(rows, columns) answers, in the form declared by `form`.
 
         Raises:
@@ -313,7 +313,7 @@ class ColumnTeacher:
     form: AnswerForm
     fingerprint: str
 
-    def answer(self, inputs: Any) -> Floats:
+    def answer(self, inputs: Any) -> Answers:
         """(rows, columns) answers, in the form declared by `form`.
 
         Args:

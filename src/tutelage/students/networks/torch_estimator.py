@@ -233,7 +233,8 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         student = TorchStudent(self.network_)
         if form is not None:
             student.set_form(form)
-        return student.outputs(_ids(student.network, X)).astype(np.float64)
+        outputs: Floats = student.outputs(_ids(student.network, X)).astype(np.float64)
+        return outputs
 
     def __getstate__(self) -> dict[str, Any]:
         """What a file holds, which has no code: the layers and weights of the network, or of other networks the weights alone."""

@@ -1,4 +1,4 @@
-"""The caller's declarations about a model that does not store them: classes, kind, task, output."""
+"""The caller's declarations about a model that does not store them: classes, kind, task, output, and how many rows it answers at once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.core.answer_kinds import AnswerKind, Task
+from tutelage.core.answer_kinds import AnswerKind, Positions, Task
 from tutelage.core.answers import AnswerForm, of_classes
-from tutelage.core.arguments import text
+from tutelage.core.arguments import text, whole
 from tutelage.core.errors import BadInput
 
 
@@ -22,6 +22,8 @@ class Declared:
         task: "binary", "multiclass", "multilabel" or "regression".
         output: selects the logits in what a torch Module returns.
         version: identifies a model whose content cannot be read.
+        positions: "tokens" or "pixels", if there is an answer for each.
+        batch_size: rows that a network answers at once.
     """
 
     classes: tuple[Any, ...] | None = None
@@ -29,10 +31,14 @@ class Declared:
     task: Task | None = None
     output: Callable[[Any], Any] | None = None
     version: str | None = None
+    positions: Positions | None = None
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         if self.version is not None:
             text("version", self.version)
+        if self.batch_size is not None:
+            whole("batch_size", self.batch_size, 1)
 
     def only(self, *allowed: str, of: str) -> Declared:
         """Return itself after checking that nothing other than `allowed` was declared.
@@ -40,7 +46,7 @@ class Declared:
         Raises:
             BadInput: names the declaration to leave out.
         """
-        for name in ("classes", "kind", "task", "output", "version"):
+        for name in ("classes", "kind", "task", "output", "version", "positions", "batch_size"):
             if getattr(self, name) is not None and name not in allowed:
                 raise BadInput(f"{name}= was passed for {of}, which does not need it: leave {name}= out.")
         return self
@@ -52,11 +58,12 @@ class Declared:
             BadInput: names the declaration that is missing.
         """
         if self.task == "regression" or self.kind == "values":
-            return AnswerForm(self.kind or "values", self.task or "regression", self.classes or ())
+            return AnswerForm(self.kind or "values", self.task or "regression", self.classes or (), self.positions)
         if self.kind is None:
             names = " with classes=, the label of each output column in order" if self.classes is None else ""
             kinds = f"kind='logits' or 'probabilities'{names}, or kind='values'"
             raise BadInput(f"{of} does not declare the kind of its numbers: pass {kinds}.")
         if self.classes is None:
             raise BadInput(f"{of} does not declare its class labels: pass classes=, the label of each output column in order.")
-        return of_classes(self.kind, self.classes) if self.task is None else AnswerForm(self.kind, self.task, self.classes)
+        task = self.task or of_classes(self.kind, self.classes).task
+        return AnswerForm(self.kind, task, self.classes, self.positions)

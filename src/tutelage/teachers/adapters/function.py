@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import Floats
 from tutelage.core.identity.fingerprints import fingerprint_of
+from tutelage.core.position_answers import Answers, checked
+from tutelage.core.top_answers import TopAnswers
+from tutelage.data.structured import StructuredRows, is_structure
 from tutelage.teachers.inputs import row_count
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ class FunctionTeacher:
 
     Attributes:
         function: rows, as they are passed to `answer` -> (rows, classes) numbers; (rows,) for regression values, or for
-            the second of two classes.
+            the second of two classes; `TopAnswers` if it knows only the most probable classes.
         form: kind, task and classes of the numbers.
         version: identifies the function in place of its content. Change it whenever the function gives other answers.
 
@@ -51,10 +53,16 @@ class FunctionTeacher:
         callee = self.function if hasattr(self.function, "__qualname__") else type(self.function)
         return fingerprint_of(self.function, name=f"function:{callee.__qualname__}", version=self.version)
 
-    def answer(self, inputs: Any) -> Floats:
-        """(rows, classes) or (rows, outputs), checked against the form. Exceptions of the function are not caught."""
-        rows = row_count(inputs)
-        return self.form.take(self.function(inputs), rows, "the function's answers")
+    def answer(self, inputs: Any) -> Answers:
+        """(rows, classes) or (rows, outputs), checked against the form. Exceptions of the function are not caught.
+
+        Rows of several inputs reach the function as a dict or a tuple of arrays, each padded to its longest row.
+        """
+        inputs = StructuredRows.of(inputs) if is_structure(inputs) else inputs
+        rows, what = row_count(inputs), "the function's answers"
+        answers = self.function(inputs.plain() if isinstance(inputs, StructuredRows) else inputs)
+        as_they_are = self.form.positions is not None or isinstance(answers, TopAnswers)
+        return checked(self.form, answers, rows, what) if as_they_are else self.form.take(answers, rows, what)
 
 
 def function_teacher(function: Callable[[Any], Any], declared: Declared) -> FunctionTeacher:

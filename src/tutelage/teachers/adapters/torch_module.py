@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.core import torch_runtime
-from tutelage.core.answer_kinds import AnswerKind
+from tutelage.core.answer_kinds import AnswerKind, Positions
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import path as checked_path
-from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, ShapeError, one_line, require
 from tutelage.core.identity.fingerprints import fingerprint_of
+from tutelage.core.position_answers import Answers, checked
 from tutelage.data.cells import numbers
+from tutelage.data.network_answers import answers_in, answers_to
+from tutelage.data.structured import StructuredRows, is_structure
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 
 if TYPE_CHECKING:
@@ -32,9 +34,10 @@ class TorchTeacher:
     """A Teacher that runs a torch network, in eval mode and without gradients. `as_teacher` builds it.
 
     Attributes:
-        network: maps (batch, ...) to (batch, classes) logits or probabilities, or (batch, outputs) values; on any device.
-        form: kind, task and classes. No softmax is applied.
-        output: selects the answers in what the network returns; None if it returns them.
+        network: maps (batch, ...) to (batch, classes) logits or probabilities, or (batch, outputs) values; on any device. Several
+            inputs are passed as keyword arguments, or in their order.
+        form: kind, task, classes and positions. No softmax is applied.
+        output: selects the answers in what the network returns; None if it returns them, or a structure that has `logits`.
         batch_size: rows per forward pass; bounds the memory of the activations.
         version: identifies the network in place of its content.
 
@@ -55,7 +58,7 @@ class TorchTeacher:
     network: nn.Module
     form: AnswerForm
     output: Callable[[Any], Tensor] | None = None
-    batch_size: int = 1000
+    batch_size: int = torch_runtime.BATCH_ROWS
     version: str | None = None
 
     @property
@@ -63,28 +66,32 @@ class TorchTeacher:
         """A hash of the network - its code, settings, hooks, and current weights and buffers - and of `output`."""
         return fingerprint_of(self.network, self.form.kind, self.output, name="torch", version=self.version, without_modes=True)
 
-    def answer(self, inputs: Any) -> Floats:
+    def answer(self, inputs: Any) -> Answers:
         """Logits, probabilities or values, as `form` declares, for every row.
 
         Args:
-            inputs: (rows, ...) array, tensor or frame. Whole numbers stay whole if the network has an embedding layer, or takes no
-                others; everything else is converted to the network's float dtype.
+            inputs: (rows, ...) array, tensor or frame, or several inputs as a mapping or a tuple. Whole numbers stay whole if the
+                network has an embedding layer, takes no others, or takes several inputs; everything else is converted to the
+                network's float dtype.
 
         Returns:
-            (rows, columns) on the CPU; float64 for a network in double precision, else float32.
+            (rows, columns) on the CPU; float64 for a network in double precision, else float32. With positions `PositionAnswers`,
+            without those that the attention mask leaves out.
 
         Raises:
             ShapeError: the network does not return one number for each class.
             BadInput: an answer is NaN or infinite, the network cannot process the rows, or it does not return a tensor
                 and no `output` selects one.
         """
-        torch = require("torch")
-        count = row_count(inputs)
+        structured = StructuredRows.of(inputs) if is_structure(inputs) else inputs
+        count, positions = row_count(structured), self.form.positions
         with errors_as_bad_input(f"this {type(self.network).__name__}"):
-            rows, output = self._tensor(inputs), partial(_selected, self.output)
-            outputs = torch_runtime.answers_of(self.network, rows, batch_size=self.batch_size, output=output)
-        answers = outputs.to("cpu", torch.float64 if outputs.dtype == torch.float64 else torch.float32).numpy()
-        return self.form.take(answers, count, f"the teacher's {self.form.kind}")
+            rows = structured if isinstance(structured, StructuredRows) else self._tensor(structured)
+            output = partial(_selected, self.output, positions)
+            answers = answers_to(self.network, rows, positions=positions, batch_size=self.batch_size, output=output)
+        if positions is None:
+            return self.form.take(answers, count, f"the teacher's {self.form.kind}")
+        return checked(self.form, answers, count, f"the teacher's {self.form.kind}")
 
     def _tensor(self, inputs: Any) -> Tensor:
         """A copy of the rows as the network takes them."""
@@ -102,16 +109,19 @@ def _numbers(inputs: Any) -> Any:
     return np.ascontiguousarray(array, dtype=np.int64 if array.dtype.kind in "iu" else array.dtype.newbyteorder("="))
 
 
-def _selected(output: Callable[[Any], Tensor] | None, outputs: Any) -> Tensor:
-    selected = outputs if output is None else output(outputs)
+def _selected(output: Callable[[Any], Tensor] | None, positions: Positions | None, outputs: Any) -> Tensor:
+    selected = answers_in(outputs) if output is None else output(outputs)
     if not hasattr(selected, "detach"):
         raise BadInput(
             f"the teacher returns a {type(selected).__name__}, not a tensor; pass output=, a function that selects the logits, "
             "such as output=lambda outputs: outputs[0]."
         )
     tensor: Tensor = selected
-    if tensor.ndim > 2:
-        raise ShapeError(f"the teacher's answers to a batch have shape {tuple(tensor.shape)}; expected (batch, classes).")
+    if tensor.ndim > 2 and positions is None:
+        raise ShapeError(
+            f"the teacher's answers to a batch have shape {tuple(tensor.shape)}; expected (batch, classes). If it answers every token or "
+            "pixel, pass positions='tokens' or 'pixels'."
+        )
     return tensor
 
 
@@ -122,7 +132,8 @@ def torch_teacher(network: nn.Module, declared: Declared) -> TorchTeacher:
         BadInput: classes are missing.
     """
     kind: AnswerKind = declared.kind or ("values" if declared.task == "regression" else "logits")
-    return TorchTeacher(network, replace(declared, kind=kind).form(of="a torch Module"), declared.output, version=declared.version)
+    size = torch_runtime.BATCH_ROWS if declared.batch_size is None else declared.batch_size
+    return TorchTeacher(network, replace(declared, kind=kind).form(of="a torch Module"), declared.output, size, declared.version)
 
 
 def load_weights(network: nn.Module, path: Path | str) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,20 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler, default_collate
 
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
-from tutelage.core.torch_runtime import own_draws, own_torch_draws
-from tutelage.data.dataset_items import inputs_and_truth
-from tutelage.training.feeding.feeds import Batch, in_batches, step_count
+from tutelage.core.torch_runtime import own_draws, own_torch_draws, tensor_of
+from tutelage.data.structured import StructuredRows, is_structure
+from tutelage.data.torch_data.dataset_items import inputs_and_truth
+from tutelage.training.feeding.feeds import Batch, Batching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Truth = Callable[[Any], Tensor]
-"""The ground truth of a batch as the losses take it, from what the Dataset pairs with its inputs."""
+    from numpy.typing import NDArray
+
+    from tutelage.core.torch_runtime import Inputs
+
+Truth = Callable[[Any, Any], Tensor]
+"""The ground truth of a batch as the losses take it, from what the Dataset pairs with its inputs, and these."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class LoaderFeed:
         device: the device of the network.
         loader: the DataLoader whose settings are used; None for a Dataset, which is shuffled.
         seed: the seed of the training.
-        dtype: the dtype that the network takes; None casts nothing.
+        dtype: the dtype that the network takes, of several inputs those that are no whole numbers; None casts nothing.
         truth: converts the ground truth of a batch; None leaves it out.
     """
 
@@ -60,7 +65,7 @@ class LoaderFeed:
             _check_loader(loader)
         return cls(map_style(data), device, loader, seed, truth=truth)
 
-    def first(self) -> tuple[Tensor, Any]:
+    def first(self) -> tuple[Inputs, Any]:
         """The inputs of a first batch of at most two rows, and what the Dataset pairs with them, or None."""
         rows = torch.arange(min(2, self.rows))
         with own_draws():
@@ -72,28 +77,30 @@ class LoaderFeed:
         """The number of rows of the data."""
         return len(self.dataset)  # type: ignore[arg-type]
 
-    def steps(self, batch_size: int) -> int:
+    def steps(self, batching: Batching) -> int:
         """See `Feed`; with a batch sampler of the user's own, what its length says."""
-        sampler = None if self.loader is None else self.loader.batch_sampler
-        if sampler is None:
-            return step_count(self.rows, batch_size=batch_size, epochs=1)
-        if type(sampler) is not BatchSampler:
-            return len(sampler)  # type: ignore[arg-type]
-        drawn = len(sampler.sampler)  # type: ignore[arg-type]
-        return drawn // batch_size if sampler.drop_last else step_count(drawn, batch_size=batch_size, epochs=1)
+        sampler = self._own_batches
+        if sampler is not None:
+            return -(-len(sampler) // batching.accumulate)
+        return batching.steps(self.rows if self.loader is None else len(self.loader.batch_sampler.sampler))  # type: ignore[union-attr]
 
-    def plan(self, epoch: int, batch_size: int) -> list[Tensor]:
+    def plan(self, epoch: int, batching: Batching) -> list[list[Tensor]]:
         """See `Feed`; the order is that of the DataLoader's sampler."""
-        sampler = None if self.loader is None else self.loader.batch_sampler
-        if sampler is None:
-            return in_batches(torch.randperm(self.rows), batch_size)
-        if type(sampler) is not BatchSampler:
+        sampler = self._own_batches
+        if sampler is not None:
             with own_draws(), own_torch_draws():
                 _seed_draws("batches", self.seed, epoch)
-                return [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
-        order = self._order(sampler.sampler, epoch)
-        parts = list(torch.split(order, batch_size)) if sampler.drop_last else in_batches(order, batch_size)
-        return [part for part in parts if len(part) == batch_size] if sampler.drop_last else parts
+                drawn = [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
+            return [drawn[start : start + batching.accumulate] for start in range(0, len(drawn), batching.accumulate)]
+        if self.loader is None:
+            return batching.cut(torch.randperm(self.rows))
+        return batching.cut(self._order(self.loader.batch_sampler.sampler, epoch))  # type: ignore[union-attr]
+
+    @property
+    def _own_batches(self) -> Any:
+        """The batch sampler of the user's own; None if there is none."""
+        sampler = None if self.loader is None else self.loader.batch_sampler
+        return None if sampler is None or type(sampler) is BatchSampler else sampler
 
     def _order(self, sampler: Any, epoch: int) -> Tensor:
         if type(sampler) is RandomSampler and not sampler.replacement and sampler.num_samples == self.rows:
@@ -112,6 +119,8 @@ class LoaderFeed:
 
     def _batch(self, rows: Tensor, item: Any) -> Batch:
         inputs, truth = inputs_and_truth(item, axes=1)
+        if is_structure(inputs):
+            return self._structured(rows, inputs, truth)
         if not isinstance(inputs, Tensor) or inputs.shape[:1] != rows.shape:
             seen = f"of shape {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"
             raise BadInput(
@@ -119,13 +128,31 @@ class LoaderFeed:
                 "Pass a DataLoader with a collate_fn that returns one, or a pair of it and the ground truth."
             )
         given = inputs.to(self.device)
-        labels = None if truth is None or self.truth is None else self.truth(truth).to(self.device)
-        if labels is not None and len(labels) != len(rows):
-            raise ShapeError(f"a batch of the dataset has {len(rows)} rows and {len(labels)} labels; expected one for each row.")
-        return Batch(given if self.dtype is None else given.to(self.dtype), rows, labels, originals=given)
+        return Batch(given if self.dtype is None else given.to(self.dtype), rows, self._labels(rows, truth, inputs), originals=given)
+
+    def _structured(self, rows: Tensor, inputs: Any, truth: Any) -> Batch:
+        """A batch of several inputs, padded as the collate function did."""
+        structure = StructuredRows.of(inputs)
+        if len(structure) != len(rows):
+            raise BadInput(f"a batch of {len(rows)} rows has inputs with {len(structure)} entries; expected one for each row.")
+        tensors = {name: self._tensor(array) for name, array in structure.padded().items()}
+        given: Inputs = tensors if structure.named else tuple(tensors.values())
+        return Batch(given, rows, self._labels(rows, truth, structure), originals=structure)
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        values = tensor_of(array)
+        kind = torch.int64 if array.dtype.kind in "iu" else self.dtype if values.is_floating_point() else values.dtype
+        return values.to(self.device, kind)
+
+    def _labels(self, rows: Tensor, truth: Any, inputs: Any) -> Tensor | None:
+        if truth is None or self.truth is None:
+            return None
+        if len(truth) != len(rows):
+            raise ShapeError(f"a batch of the dataset has {len(rows)} rows and {len(truth)} labels; expected one for each row.")
+        return self.truth(truth, inputs).to(self.device)
 
     def _items(self, epoch: int, parts: list[Tensor]) -> Iterator[Any]:
-        collate = default_collate if self.loader is None else self.loader.collate_fn
+        collate = self.loader.collate_fn if self.loader is not None and self.loader.collate_fn is not default_collate else collated
         batches = _Batches(self.dataset, collate, self.seed, epoch)
         # Its own generator, so that the seeds of the workers are not drawn from the random state of the training.
         generator = torch.Generator().manual_seed(epoch)
@@ -141,6 +168,28 @@ class LoaderFeed:
             raise BadInput(f"the items of {type(self.dataset).__name__} cannot be read as a batch ({one_line(error)}).") from error
 
 
+def collated(items: list[Any]) -> Any:
+    """A batch of the items of a Dataset: several inputs are padded to the longest of the batch, anything else is stacked as torch does."""
+    inputs, truth = zip(*map(inputs_and_truth, items), strict=True)
+    if not isinstance(inputs[0], Mapping | tuple):
+        return default_collate(items)
+    rows = StructuredRows.of_items(inputs)
+    return rows if truth[0] is None else (rows, list(truth))
+
+
+@dataclass(frozen=True)
+class ItemList(Dataset[Any]):
+    """The items of a Dataset that was read once."""
+
+    items: list[Any]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, row: int) -> Any:
+        return self.items[row]
+
+
 def map_style(data: Any) -> Any:
     """The Dataset of a DataLoader, or a Dataset itself, whose rows have numbers.
 
@@ -151,7 +200,7 @@ def map_style(data: Any) -> Any:
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")) or isinstance(dataset, IterableDataset):
         raise BadInput(
             f"{type(dataset).__name__} has no length or no index, so its rows have no numbers and cannot be paired with answers; "
-            "expected a map-style Dataset, with __len__ and __getitem__."
+            "expected a map-style Dataset, with __len__ and __getitem__. An IterableDataset without a DataLoader is read once, into memory."
         )
     if len(dataset) == 0:
         raise ShapeError(f"the {type(dataset).__name__} has no rows; give at least one.")

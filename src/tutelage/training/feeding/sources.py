@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
-from tutelage.core.arrays import Floats, check_weights, tensor_array
+from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
+from tutelage.core.top_answers import TopAnswers
+from tutelage.data.position_truth import given_truth, truth_of_positions
 from tutelage.data.row_names import Names, row_names
-from tutelage.data.rows import Rows, as_rows
+from tutelage.data.rows import Rows, as_rows, is_hugging_face
+from tutelage.data.structured import Ragged, StructuredRows, is_structure
+from tutelage.data.torch_data.loader_rows import inputs_and_truths, is_loader
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
+from tutelage.softlabels.querying import query_parts
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
 from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
-from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers
+from tutelage.training.feeding.loss_weights import LossWeights, loss_weights, of_mean_one
+from tutelage.training.feeding.positions import Layout, layout_of
+from tutelage.training.feeding.structured_feed import StructuredFeed
+from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers, top_targets
 from tutelage.training.validation import Validation
 
 
@@ -35,37 +45,63 @@ class TrainingData:
     """Rows with their answers and ground truth.
 
     Attributes:
-        rows: an array (rows, ...) of numbers of any dtype, `Views`, a Dataset or a DataLoader.
-        answers: (answers, columns) of the teacher; None if there is no teacher, or if it is called batch by batch.
-        truth: (rows, ...) the ground truth as the losses take it; None if it is unknown, or if the Dataset contains it.
+        rows: an array (rows, ...) of numbers of any dtype, several inputs, `Views`, a Dataset or a DataLoader.
+        answers: (answers, columns) of the teacher, the most probable classes of each, or `PositionAnswers`; None if there is no
+            teacher, or if it is called batch by batch.
+        truth: (rows, ...) the ground truth as the losses take it; that of every position as `Ragged`; None if it is unknown, or if the
+            Dataset contains it.
         unverified: (answers,) names of recorded rows that are to be compared with the batches: views once, items of a Dataset always.
         answer_form: form of the teacher's answers; None if there is no teacher.
-        weights: (rows,) how much each row counts, of mean 1; None if all count alike.
+        weights: how much the loss of each row, or of each position, counts, of mean 1; None if all count alike.
     """
 
     rows: Any
-    answers: Floats | None
-    truth: Tensor | None
+    answers: Answers | None
+    truth: Tensor | Ragged | None
     unverified: Names | None = None
     answer_form: AnswerForm | None = None
-    weights: Tensor | None = None
+    weights: LossWeights | None = None
 
     def part(self, rows: NDArray[np.intp]) -> TrainingData:
         """A subset of the rows."""
         answers = None if self.answers is None else self.answers[rows]
         truth = None if self.truth is None else self.truth[rows]
-        weights = None if self.weights is None else _of_mean_one(self.weights[rows])
+        weights = None if self.weights is None else of_mean_one(self.weights[rows])
         return TrainingData(self.rows[rows], answers, truth, answer_form=self.answer_form, weights=weights)
 
-    def weighted(self, sample_weight: Any) -> TrainingData:
-        """The same with a weight for each row, or as they are if there is none.
+    def weighted(self, sample_weight: Any, class_weight: Any, form: AnswerForm) -> TrainingData:
+        """The same with a weight for each loss, or as they are if there is none.
 
         Raises:
-            ShapeError: another number of weights than rows. BadInput: negative or not finite, or all zero.
+            ShapeError, BadInput: as `loss_weights`.
         """
-        if sample_weight is None:
-            return self
-        return replace(self, weights=_of_mean_one(torch.as_tensor(check_weights(sample_weight, row_count(self.rows)))))
+        weights = loss_weights(
+            sample_weight,
+            class_weight,
+            form,
+            rows=row_count(self.rows),
+            truth=self.truth,
+            answers=self.answers,
+            answer_form=self.answer_form,
+            layout=self.layout,
+        )
+        return self if weights is None else replace(self, weights=weights)
+
+    @property
+    def flat_weights(self) -> Tensor | None:
+        """The weight of each row, or of each position; None if all count alike."""
+        return torch.from_numpy(self.weights.values) if isinstance(self.weights, Ragged) else self.weights
+
+    @cached_property
+    def layout(self) -> Layout | None:
+        """The positions of all rows; None if an answer belongs to a row, or if the rows are not known before they are read."""
+        answers = self.answers if isinstance(self.answers, PositionAnswers) else None
+        return layout_of(answers, self.truth if isinstance(self.truth, Ragged) else None)
+
+    @property
+    def flat_truth(self) -> Tensor | None:
+        """The ground truth of each row, or of each position, as the losses take it."""
+        return torch.from_numpy(self.truth.values) if isinstance(self.truth, Ragged) else self.truth
 
     def feed(self, network: nn.Module, *, seed: int = 0, form: AnswerForm | None = None, reads_truth: bool = False) -> Feed:
         """The feed that gives batches of these rows, on the device of a network and in the dtype that it takes.
@@ -84,18 +120,23 @@ class TrainingData:
             return ViewFeed(self.rows, device, torch_runtime.input_dtype(network, torch.empty(0)))
         if isinstance(self.rows, np.ndarray):
             return _tensor_feed(network, torch_runtime.tensor_of(self.rows))
+        if isinstance(self.rows, StructuredRows):
+            return StructuredFeed(self.rows, network)
         loader = LoaderFeed.of(self.rows, device, seed=seed)
         inputs, truth = loader.first()
         if truth is not None and form is not None:
             self._check_pairs(truth, form, reads_truth)
-        converts = partial(truth_tensor, form=form) if form is not None and reads_truth and self.truth is None else None
-        return replace(loader, dtype=torch_runtime.input_dtype(network, inputs), truth=converts)
+        converts = partial(_flat_truth, form) if form is not None and reads_truth and self.truth is None else None
+        dtype = torch_runtime.input_dtype(network, inputs) if isinstance(inputs, Tensor) else torch_runtime.float_dtype(network)
+        return replace(loader, dtype=dtype, truth=converts)
 
     def _check_pairs(self, truth: Any, form: AnswerForm, reads_truth: bool) -> None:
         """Check what a Dataset pairs with its inputs, which is not looked at again if no loss reads the ground truth."""
         if self.truth is not None and reads_truth:
             raise BadInput("the Dataset pairs its inputs with a ground truth, and y is given too; pass one of the two.")
         shape = tuple(getattr(truth, "shape", ()))[1:]
+        if form.positions is not None:
+            return
         if not reads_truth and form.task != "regression" and shape not in ((), (1,), (len(form.classes),)):
             raise ShapeError(
                 f"the Dataset pairs each row of inputs with numbers of shape {shape}, which are no ground truth for the classes "
@@ -109,7 +150,9 @@ class TrainingData:
         if self.answers is None:
             return live_answers(teacher, device)
         always = not isinstance(self.rows, Views)
-        return recorded_answers(self.answers, teacher.form, objective, device, unverified=self.unverified, always=always)
+        answers = self.answers.values if isinstance(self.answers, PositionAnswers) else self.answers
+        form = teacher.form.of_each_position
+        return recorded_answers(answers, form, objective, device, unverified=self.unverified, always=always)
 
     def given(self, first: Batch, teacher: Teacher | None) -> set[str]:
         """The signals that every batch will have, as `Objective.check` takes them."""
@@ -122,15 +165,21 @@ class TrainingData:
         Raises:
             BadInput: neither ground truth nor answers; or `Views` or a Dataset. LabelMismatch: answers for other classes.
         """
+        if isinstance(self.rows, StructuredRows) or form.positions is not None:
+            return self._validation_by_asking(form, network)
         if not isinstance(self.rows, np.ndarray):
             raise BadInput(
                 f"the validation rows are a {type(self.rows).__name__}; "
                 "expected an array or a tensor, not augmented: no Views and no Dataset."
             )
-        inputs, device = torch_runtime.network_input(network, torch_runtime.tensor_of(self.rows)), torch_runtime.device_of(network)
-        single_label = form.task in ("binary", "multiclass")
-        if self.truth is not None:
-            return Validation(inputs, self.truth.to(device), by="errors" if single_label else _BY[form.task])
+        return Validation(torch_runtime.network_input(network, torch_runtime.tensor_of(self.rows)), **self._targets(form, network))
+
+    def _targets(self, form: AnswerForm, network: nn.Module, kept: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+        """What the answers to validation rows, or to the positions that are learnt, are measured against, and how."""
+        device, single_label = torch_runtime.device_of(network), form.task in ("binary", "multiclass")
+        if self.flat_truth is not None:
+            truth = self.flat_truth if kept is None else self.flat_truth[torch.from_numpy(kept)]
+            return {"targets": truth.to(device), "by": "errors" if single_label else _BY[form.task]}
         if self.answers is None or self.answer_form is None:
             raise BadInput("validation rows need ground truth or the teacher's answers, and have neither; pass validation=(X, y).")
         if (self.answer_form.task, self.answer_form.classes) != (form.task, form.classes):
@@ -138,10 +187,20 @@ class TrainingData:
                 f"the soft labels of the validation rows are {self.answer_form.task} answers for {list_classes(self.answer_form.classes)}; "
                 f"expected those that the student learns, {form.task} {list_classes(form.classes)}. Put them in order with relabelled()."
             )
+        answers = self.answers.values if isinstance(self.answers, PositionAnswers) else self.answers
+        answers = answers if kept is None else answers[kept]
+        if isinstance(answers, TopAnswers):
+            return {"targets": top_targets(answers, device), "by": "loss"}
         if form.task == "regression":
-            return Validation(inputs, torch.from_numpy(self.answers.astype(np.float32)).to(device), by="squares")
-        p = torch.from_numpy(self.answer_form.probabilities(self.answers).astype(np.float32)).to(device)
-        return Validation(inputs, p, by="loss" if single_label else "label losses")
+            return {"targets": torch.from_numpy(answers.astype(np.float32)).to(device), "by": "squares"}
+        p = torch.from_numpy(self.answer_form.of_each_position.probabilities(answers).astype(np.float32)).to(device)
+        return {"targets": p, "by": "loss" if single_label else "label losses"}
+
+    def _validation_by_asking(self, form: AnswerForm, network: nn.Module) -> Validation:
+        """Validation rows of several inputs, or whose answers have positions: those that are not learnt do not count."""
+        learnt = None if self.layout is None else self.layout.kept
+        kept = None if learnt is None else torch.from_numpy(learnt).to(torch_runtime.device_of(network))
+        return Validation(self.rows, **self._targets(form, network, learnt), positions=form.positions, kept=kept)
 
 
 def _tensor_feed(network: nn.Module, rows: Tensor) -> TensorFeed:
@@ -158,39 +217,71 @@ _BY: dict[str, Any] = {"regression": "squares", "multilabel": "label losses"}
 def form_to_learn(teacher: Teacher | None, y: Any, form: AnswerForm | None, objective: Objective) -> AnswerForm:
     """The form of the student's answers: that of the teacher, or that given to the student, or that of y.
 
+    A teacher of which the objective reads hidden layers only may have other classes; its form is used if nothing else is known.
+
     Raises:
         LabelMismatch: the student was given other classes than the teacher has. BadInput: neither teacher nor form nor y.
     """
-    if teacher is not None:
+    if teacher is not None and not objective.reads_layers_only:
         if form is not None and form.classes != teacher.form.classes:
             raise LabelMismatch(
-                f"the student's classes are {form.classes}, the teacher's are {teacher.form.classes}; expected the same in the same order. "
-                "Leave classes= out, or reorder the teacher's with relabelled()."
+                f"the student's classes are {list_classes(form.classes)}, {len(form.classes)} in all, the teacher's are "
+                f"{list_classes(teacher.form.classes)}, {len(teacher.form.classes)} in all; expected the same in the same order. "
+                "Leave classes= out, or reorder the teacher's with relabelled(); of two tokenizers, use a teacher with the student's."
             )
-        return teacher.form if teacher.form.kind == "values" else teacher.form.as_kind("logits")
+        return _learnt(teacher)
     if form is not None:
         return form
-    if all(term.tasks == ("regression",) for term in objective.terms):
+    if any(term.tasks == ("regression",) for term in objective.terms):
         return AnswerForm("values", "regression")
-    if y is None:
+    if y is not None and (teacher is None or teacher.form.positions is None or np.ndim(next(iter(y))) == 0):
+        return form_of_truth(y)
+    if teacher is None or ("labels" in objective.needs and not teacher.form.classes):
         raise BadInput(
             "there is no teacher and no y, so there is nothing to learn; pass soft labels, a teacher, or y; or, for a Dataset "
             "with ground truth, the classes: TorchStudent(network, classes=[...])."
+            if teacher is None
+            else "the student's classes are not known; pass y, or the classes: TorchStudent(network, classes=[...])."
         )
-    return form_of_truth(y)
+    return _learnt(teacher)
 
 
-def truth_tensor(y: Any, form: AnswerForm) -> Tensor:
-    """The ground truth as the losses take it: int64 class codes, or float32.
+def _learnt(teacher: Teacher) -> AnswerForm:
+    """The form of a student that answers as the teacher does."""
+    return teacher.form if teacher.form.kind == "values" else teacher.form.as_kind("logits")
+
+
+def truth_tensor(y: Any, form: AnswerForm, rows: Any = None) -> Tensor | Ragged:
+    """The ground truth as the losses take it: int64 class codes, or float32; the codes of every position as `Ragged`.
 
     Raises:
-        LabelMismatch, ShapeError, BadInput: as `AnswerForm.truth`.
+        LabelMismatch, ShapeError, BadInput: as `AnswerForm.truth`, and `truth_of_positions`.
     """
+    if form.positions is not None:
+        return truth_of_positions(y, form, rows)
     truth = form.truth(y)
     return torch.from_numpy(truth if truth.ndim == 1 else truth.astype(np.float32))
 
 
-def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> TrainingData:
+def _flat_truth(form: AnswerForm, y: Any, rows: Any) -> Tensor:
+    """The ground truth of each row of a batch, or of each of its positions."""
+    found = truth_tensor(y, form, rows)
+    return torch.from_numpy(found.values) if isinstance(found, Ragged) else found
+
+
+def truth_of(X: Any, y: Any, form: AnswerForm) -> Tensor | Ragged | None:
+    """The ground truth of these rows: y, or the `labels` of several inputs; None if it is unknown, or in a Dataset.
+
+    Raises:
+        BadInput: both are given. LabelMismatch, ShapeError: as `truth_tensor`.
+    """
+    found = given_truth(X, y)
+    if found is None:
+        return None
+    return truth_tensor(found, form, whole_structure(X))
+
+
+def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None) -> TrainingData:
     """Rows with their answers and ground truth, after checking that they belong together.
 
     Args:
@@ -202,8 +293,6 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> Trai
         LabelMismatch: recorded answers to other rows. ShapeError, BadInput: rows that a network cannot take, or a ground truth of
             another number of rows.
     """
-    from torch.utils.data import DataLoader, Dataset
-
     answer_form = None if teacher is None else teacher.form
 
     if isinstance(X, Views):
@@ -216,9 +305,20 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | None) -> Trai
             return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)
         names = _names_of(as_rows(dataset), teacher)
         return TrainingData(X, _answers_of_names(teacher, names), _same_rows(truth, len(names)), names, answer_form=answer_form)
-    rows = network_rows(X)
+    structure = whole_structure(X)
+    rows = structure if isinstance(structure, StructuredRows) else network_rows(X)
     answers = None if teacher is None else answers_to(teacher, X)
     return TrainingData(rows, answers, _same_rows(truth, len(rows)), answer_form=answer_form)
+
+
+def whole_structure(X: Any) -> Any:
+    """Rows of several inputs as one structure; any others as they are."""
+    if is_structure(X):
+        return StructuredRows.of(X)
+    if not is_hugging_face(X):
+        return X
+    rows = as_rows(X)
+    return rows.part(0, rows.count) if rows.kind == "structure" else X
 
 
 def row_count(rows: Any) -> int:
@@ -226,25 +326,14 @@ def row_count(rows: Any) -> int:
     return rows.rows if isinstance(rows, Views) else len(rows.dataset if hasattr(rows, "collate_fn") else rows)
 
 
-def _of_mean_one(weights: Tensor) -> Tensor:
-    """Weights times a factor, so that the size of a step does not depend on their unit.
-
-    Raises:
-        BadInput: they are all zero.
-    """
-    if not weights.any():
-        raise BadInput("every row of the training part, or of the validation part, has a sample_weight of zero; weigh some of each.")
-    return weights / weights.mean()
-
-
-def _same_rows(truth: Tensor | None, rows: int) -> Tensor | None:
+def _same_rows(truth: Tensor | Ragged | None, rows: int) -> Tensor | Ragged | None:
     if truth is not None and len(truth) != rows:
         raise ShapeError(f"y has {len(truth)} rows and X has {rows}; expected the same rows in the same order.")
     return truth
 
 
-def answers_to(teacher: Teacher, data: Any) -> Floats:
-    """(rows, columns) answers to every row of the data.
+def answers_to(teacher: Teacher, data: Any) -> Answers:
+    """(rows, columns) answers to every row of the data, or the most probable classes of each.
 
     Recorded answers are looked up by the content of the rows. A live teacher is called on the same parts as by `record`, so that live
     and recorded answers are equal to the last bit.
@@ -255,12 +344,14 @@ def answers_to(teacher: Teacher, data: Any) -> Floats:
     rows = as_rows(data)
     if isinstance(teacher, SoftLabels | LabelFolder):
         return _answers_of_names(teacher, _names_of(rows, teacher))
-    return np.concatenate([teacher.form.check(teacher.answer(part), stop - start) for start, stop, part in rows.parts(SHARD_ROWS)])
+    parts = query_parts(rows, teacher.form)
+    return joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in parts)
 
 
-def _answers_of_names(recorded: Any, names: Names) -> Floats:
+def _answers_of_names(recorded: Any, names: Names) -> Answers:
     labels = _in_memory(recorded)
-    return labels.answers if np.array_equal(names, labels.names) else labels.of_names(names)
+    found: Answers = labels.answers if np.array_equal(names, labels.names) else labels.of_names(names)
+    return found
 
 
 def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
@@ -277,7 +368,7 @@ def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
     rows = as_rows(X)
     array = answers.detach().cpu().numpy() if hasattr(answers, "detach") else answers
     names = np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
-    return SoftLabels(form.check(array, rows.count, "labels"), form, names, schema=rows.schema)
+    return SoftLabels(checked(form, array, rows.count, "labels"), form, names, schema=rows.schema)
 
 
 def _names_of(rows: Rows, recorded: Any) -> Names:
@@ -286,7 +377,7 @@ def _names_of(rows: Rows, recorded: Any) -> Names:
     return np.concatenate([labels.names_of(part) for *_, part in rows.parts(SHARD_ROWS)])
 
 
-def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Floats | None, Names | None]:
+def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Answers | None, Names | None]:
     """Answers to all views. Recorded answers to as many views are verified batch by batch, so that no view is computed twice."""
     if teacher is None:
         return None, None
@@ -320,7 +411,7 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
 
     Args:
         data: all rows.
-        validation: None, a share of the rows, (X, y), or (X, y, labels).
+        validation: None, a share of the rows, (X, y), or (X, y, labels); or a Dataset or DataLoader that has the ground truth.
         form: the form of the student's answers.
         seed: the seed that draws the share.
 
@@ -331,11 +422,16 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
         return data, None
     if isinstance(validation, float | np.floating):
         return split(data, float(validation), seed=seed)
+    if is_loader(validation) or isinstance(validation, Dataset):
+        validation = (validation, None)
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
         seen = f"is {validation}" if isinstance(validation, bool | str) else f"is a {type(validation).__name__}"
-        raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), or (X, None, labels).")
+        raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), (X, None, labels), or a Dataset.")
     X, y, *labels = validation
-    return data, training_data(X, as_teacher(labels[0]) if labels else None, None if y is None else truth_tensor(y, form))
+    if is_loader(X) or isinstance(X, Dataset):
+        X, beside = inputs_and_truths(X)
+        y = beside if y is None else y
+    return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_of(X, y, form))
 
 
 def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData, TrainingData]:
@@ -349,7 +445,7 @@ def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData,
             f"validation={share} of augmented rows; validation rows must not be augmented: with Views pass validation=(X, y), "
             "unchanged rows."
         )
-    if not isinstance(data.rows, np.ndarray):
+    if not isinstance(data.rows, np.ndarray | StructuredRows):
         raise BadInput(f"validation={share} of a {type(data.rows).__name__}; with a Dataset pass validation=(X, y), rows in memory.")
     rows = len(data.rows)
     held_out = round(share * rows) if 0 < share < 1 else 0

@@ -25,11 +25,11 @@ from tutelage.data.row_arrays import array_of
 from tutelage.data.row_names import Names, data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
+from tutelage.losses.class_weights import ClassWeight
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.columns import RowShape
 from tutelage.teachers.inputs import texts_of
-from tutelage.workflow.distillation.given.class_weights import ClassWeight
 from tutelage.workflow.feature_guards import refuse_named_classes
 
 SAMPLE = 2000

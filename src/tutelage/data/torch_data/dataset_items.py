@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tutelage.core.errors import BadInput
+from tutelage.data.structured import TRUTH, StructuredRows
 
-REMEDY = (
-    "Return one tensor of inputs, or a pair of it and the ground truth; a network of several inputs can take them joined in one tensor."
-)
+REMEDY = "Return inputs, or a pair of inputs and ground truth; several inputs are a dict of them, or a tuple inside the pair."
 
 
 def inputs_and_truth(item: Any, *, axes: int = 0) -> tuple[Any, Any]:
@@ -18,7 +17,8 @@ def inputs_and_truth(item: Any, *, axes: int = 0) -> tuple[Any, Any]:
     A second input, such as an attention mask, is never taken for the ground truth and never left out.
 
     Args:
-        item: inputs, (inputs,), or (inputs, ground truth).
+        item: inputs, (inputs,), or (inputs, ground truth); several inputs as a mapping, which may hold the ground truth as `labels` or
+            `label`, or as a tuple inside the pair.
         axes: the number of axes of a ground truth of one number per row: 0 for an item, 1 for a batch.
 
     Raises:
@@ -28,17 +28,23 @@ def inputs_and_truth(item: Any, *, axes: int = 0) -> tuple[Any, Any]:
         >>> inputs_and_truth(([0.1, 0.2], 1))
         ([0.1, 0.2], 1)
     """
+    if isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], Mapping | StructuredRows):
+        return item[0], item[1]  # names tell the inputs from the ground truth
     if isinstance(item, list | tuple) and len(item) == 2 and not hasattr(item[1], "keys") and getattr(item[1], "ndim", 0) <= axes:
         return item[0], item[1]  # most items; each row passes here
     what = "a batch of the dataset" if axes else "an item of the dataset"
     if isinstance(item, Mapping):
-        raise BadInput(f"{what} is a {type(item).__name__} with the keys {', '.join(map(str, item))}. {REMEDY}")
-    if not isinstance(item, list | tuple):
+        truth = next((item[name] for name in TRUTH if name in item), None)
+        return {name: value for name, value in item.items() if name not in TRUTH}, truth
+    if not isinstance(item, list | tuple):  # StructuredRows too
         return item, None
     if len(item) == 1:
         return item[0], None
     if len(item) != 2:
-        raise BadInput(f"{what} is a {type(item).__name__} of {len(item)} values; expected inputs, or inputs and ground truth. {REMEDY}")
+        raise BadInput(
+            f"{what} is a {type(item).__name__} of {len(item)} values; expected inputs, or inputs and ground truth. {REMEDY} "
+            "The weights of rows are passed as sample_weight=."
+        )
     inputs, truth = item
     shape, of_inputs = (tuple(getattr(each, "shape", ())) for each in (truth, inputs))
     ids = len(of_inputs) == axes + 1 and not _is_float(inputs)

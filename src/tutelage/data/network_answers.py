@@ -1,0 +1,153 @@
+"""What a torch network answers to rows of any kind: an array, or several inputs of equal or different lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core import torch_runtime
+from tutelage.core.answer_kinds import Positions
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import ShapeError, require
+from tutelage.core.position_answers import Answers, PositionAnswers
+from tutelage.data.structured import Ragged, StructuredRows
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from tutelage.core.torch_runtime import Inputs
+
+
+def tensors_of(rows: StructuredRows, network: nn.Module) -> Inputs:
+    """The inputs as tensors on the device of a network: whole numbers as int64, others in the dtype of its weights."""
+    device, floats = torch_runtime.device_of(network), torch_runtime.float_dtype(network)
+
+    def tensor(array: NDArray[Any]) -> Tensor:
+        values = torch_runtime.tensor_of(array)
+        kind = floats if values.is_floating_point() else values.dtype if array.dtype.kind == "b" else require("torch").int64
+        return values.to(device, kind, copy=True)
+
+    found = {name: tensor(array) for name, array in rows.padded().items()}
+    return found if rows.named else tuple(found.values())
+
+
+def answers_to(
+    network: nn.Module,
+    rows: StructuredRows | Tensor,
+    *,
+    positions: Positions | None = None,
+    batch_size: int = torch_runtime.BATCH_ROWS,
+    output: Callable[[Any], Tensor],
+) -> Answers:
+    """The network's answers to every row, in eval mode and without gradients, on the CPU.
+
+    Args:
+        network: maps a batch to (batch, classes), or to an answer for each position.
+        rows: several inputs, or one tensor on its device and in its dtype.
+        positions: what an answer belongs to.
+        batch_size: rows per call; bounds the memory of activations.
+        output: extracts the answers from what the network returns.
+
+    Raises:
+        ShapeError: the network returns no answer for each row, or for each position.
+    """
+
+    def ask(part: Any) -> Floats:
+        inputs = tensors_of(part, network) if isinstance(part, StructuredRows) else part
+        return _plain(output(torch_runtime.called(network, inputs)))
+
+    with torch_runtime.evaluating(network):
+        return by_batch(rows, ask, positions=positions, batch_size=batch_size)
+
+
+def by_batch(rows: Any, ask: Callable[[Any], NDArray[Any]], *, positions: Positions | None, batch_size: int) -> Answers:
+    """What a model answers to all rows, asked batch by batch: rows of like length together, and the answers in the order of the rows.
+
+    Args:
+        rows: several inputs, or one array or tensor.
+        ask: answers a batch of them, with the padding that it has.
+        positions: what an answer belongs to.
+        batch_size: rows per call.
+
+    Raises:
+        ShapeError: the answers are not one for each row, or for each position.
+    """
+    structured = isinstance(rows, StructuredRows)
+    starts = range(0, len(rows), batch_size)
+    batches = rows.batches(batch_size) if structured else [np.arange(start, min(start + batch_size, len(rows))) for start in starts]
+    padded = structured and bool((rows.lengths != rows.lengths[:1]).any())
+    parts: list[Any] = []
+    for batch in batches:
+        part = rows[batch] if structured else rows[int(batch[0]) : int(batch[-1]) + 1]
+        found = ask(part)
+        if positions is not None:
+            parts.append(of_positions(found, positions, len(batch), part.counting() if structured else None, padded=padded))
+        else:
+            parts.append(found)
+    order = np.concatenate(batches)
+    in_order = bool((order[:-1] < order[1:]).all())
+    if positions is None:
+        together = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=0 if parts[0].ndim < 2 else -2)
+        return np.asarray(together if in_order else together[np.argsort(order, kind="stable")])
+    joined = PositionAnswers.joined(parts)
+    return joined if in_order else joined[np.argsort(order, kind="stable")]
+
+
+def _plain(answers: Tensor) -> Floats:
+    torch = require("torch")
+    array: Floats = answers.detach().to("cpu", torch.float64 if answers.dtype == torch.float64 else torch.float32).numpy()
+    return array
+
+
+def of_positions(answers: NDArray[Any], positions: Positions, rows: int, counting: Ragged | None, *, padded: bool) -> PositionAnswers:
+    """Answers for a batch as a network returns them, without those to padding.
+
+    Args:
+        answers: (batch, tokens, classes) or (batch, classes, height, width).
+        positions: "tokens" or "pixels".
+        rows: the number of rows of the batch.
+        counting: which positions of each row count; None if all do.
+        padded: whether rows of the data were padded to one length.
+
+    Raises:
+        ShapeError: answers of another shape, or another number of tokens than the attention mask has.
+    """
+    expected = "(batch, tokens, classes)" if positions == "tokens" else "(batch, classes, height, width)"
+    if answers.ndim != (3 if positions == "tokens" else 4) or len(answers) != rows:
+        raise ShapeError(f"the answers to a batch of {rows} rows have shape {answers.shape}; expected {expected}, one for each position.")
+    if positions == "pixels":
+        shapes = np.full((rows, 2), answers.shape[2:], np.int64)
+        return PositionAnswers(answers.transpose(0, 2, 3, 1).reshape(-1, answers.shape[1]), shapes)
+    valid = valid_positions(answers.shape[1], rows, counting, padded=padded)
+    return PositionAnswers(answers[valid], valid.sum(axis=1, dtype=np.int64)[:, None])
+
+
+def valid_positions(tokens: int, rows: int, counting: Ragged | None, *, padded: bool) -> NDArray[np.bool_]:
+    """(rows, tokens) which of the answers of a batch count.
+
+    Raises:
+        ShapeError: the attention mask has another number of positions, and rows were padded.
+    """
+    if counting is None or tokens == 0:
+        return np.ones((rows, tokens), dtype=bool)
+    mask = counting.padded(0, max(int(counting.lengths.max(initial=0)), 1))
+    if mask.shape[1] == tokens:
+        return mask.astype(bool)
+    if padded or not mask.all():
+        raise ShapeError(
+            f"the network answers {tokens} positions of rows of {mask.shape[1]} tokens, so that their attention mask does not say which "
+            "of the answers count; pass rows of one length without a mask."
+        )
+    return np.ones((rows, tokens), dtype=bool)
+
+
+def answers_in(returned: Any) -> Any:
+    """The answers in what a network returns: the tensor itself, or the `logits` of a structure of outputs that has them."""
+    if hasattr(returned, "detach"):
+        return returned
+    if isinstance(returned, Mapping) and "logits" in returned:
+        return returned["logits"]
+    return getattr(returned, "logits", returned)

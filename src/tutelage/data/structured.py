@@ -1,0 +1,299 @@
+"""Rows of several arrays, such as the ids and the attention mask of texts, of equal or different lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.arrays import tensor_array
+from tutelage.core.errors import BadInput, ShapeError, shown
+from tutelage.core.position_answers import ranges
+
+MASK = "attention_mask"
+"""The name of the array that says which positions of a row count, 1 or 0, in the habit of Hugging Face."""
+TRUTH = ("labels", "label")
+"""The names of the ground truth beside the inputs, in the same habit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ragged:
+    """An array of each row, of different lengths, one after the other.
+
+    Attributes:
+        values: (positions, ...) those of the first row, then those of the second, and so on.
+        lengths: (rows,) the length of each row, 0 or more.
+    """
+
+    values: NDArray[Any]
+    lengths: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: Sequence[Any], name: str) -> Ragged:
+        """From one array for each row.
+
+        Raises:
+            ShapeError: arrays that differ in more than their length.
+        """
+        arrays = [_array(row, name) for row in rows]
+        shapes = {array.shape[1:] for array in arrays if array.ndim and len(array)}
+        if len(shapes) > 1 or any(array.ndim == 0 for array in arrays):
+            raise ShapeError(
+                f"the rows of {name!r} differ in more than their length: {shown(sorted(shapes))}; expected one shape beyond it."
+            )
+        filled = [array for array in arrays if len(array)] or arrays[:1]
+        return cls(np.concatenate(filled), np.array([len(array) for array in arrays], dtype=np.int64))
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """(rows,) where each row begins."""
+        return np.asarray(np.cumsum(self.lengths) - self.lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, rows: Any) -> Ragged:
+        """Some of the rows, by a slice or an array."""
+        lengths = self.lengths[rows]
+        return Ragged(self.values[ranges(self.starts[rows], lengths)], lengths)
+
+    def padded(self, fill: float = 0, length: int | None = None) -> NDArray[Any]:
+        """(rows, longest, ...) with `fill` after the end of each row; `length` is at least the longest."""
+        longest = int(self.lengths.max(initial=0)) if length is None else length
+        out = np.full((len(self), longest, *self.values.shape[1:]), fill, dtype=self.values.dtype)
+        out[np.repeat(np.arange(len(self)), self.lengths), ranges(np.zeros_like(self.lengths), self.lengths)] = self.values
+        return out
+
+
+Field = NDArray[Any] | Ragged
+
+
+@dataclass(frozen=True, eq=False)
+class StructuredRows:
+    """Rows of several arrays: a mapping is passed to a network as keyword arguments, a tuple as arguments in its order.
+
+    Where an attention mask ends in zeros, and what they leave out is padding (one number in each input of the mask's shape), these
+    positions are left out: the same rows are equal however far they are padded.
+
+    Attributes:
+        fields: the array of each input, by name, with one entry for each row; the inputs of a tuple are named 0, 1, ...
+        named: whether the inputs have names, that is, whether they were given as a mapping.
+        width: the number of positions that the rows had with their padding; None if they had none.
+        fill: what a position is filled with where rows of different lengths are padded to one, by name; 0 if not named.
+
+    Raises:
+        ShapeError: inputs with different numbers of rows.
+
+    Example:
+        >>> import tutelage as tl
+        >>> rows = tl.StructuredRows.of({"input_ids": [[5, 7, 0], [4, 0, 0]], "attention_mask": [[1, 1, 0], [1, 0, 0]]})
+        >>> len(rows), rows.lengths.tolist(), rows.padded()["input_ids"].tolist()
+        (2, [2, 1], [[5, 7], [4, 0]])
+    """
+
+    fields: Mapping[str, Field]
+    named: bool = True
+    width: int | None = None
+    fill: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        counts = {name: len(field) for name, field in self.fields.items()}
+        if len(set(counts.values())) > 1:
+            found = ", ".join(f"{name}: {count}" for name, count in counts.items())
+            raise ShapeError(f"the inputs have different numbers of rows ({found}); expected one entry of each for every row.")
+
+    @classmethod
+    def of(cls, inputs: Any) -> StructuredRows:
+        """From a mapping or a tuple of arrays, tensors or lists of rows. A ground truth beside them (`labels`) is left out.
+
+        Raises:
+            BadInput: no inputs, texts, nested structures, or an attention mask of other values than 0 and 1.
+            ShapeError: inputs with different numbers of rows.
+        """
+        if isinstance(inputs, StructuredRows):
+            return inputs
+        named = isinstance(inputs, Mapping)
+        items = list(inputs.items()) if isinstance(inputs, Mapping) else list(enumerate(inputs))
+        if named and not all(isinstance(name, str) for name, _ in items):
+            raise BadInput(f"the inputs have the names {shown([name for name, _ in items])}; expected texts, the arguments of a network.")
+        fields = {str(name): _field(value, str(name)) for name, value in items if not (named and name in TRUTH)}
+        if not fields:
+            raise BadInput("the rows are a structure without inputs; expected at least one array, such as input_ids.")
+        return cls(fields, named)._trimmed()
+
+    @classmethod
+    def of_items(cls, items: Iterable[Any]) -> StructuredRows:
+        """From one mapping or tuple of arrays for each row.
+
+        Raises:
+            BadInput, ShapeError: as `of`; items that have different inputs.
+        """
+        rows = list(items)
+        if isinstance(rows[0], Mapping):
+            names = list(rows[0])
+            odd = next((place for place, row in enumerate(rows) if not isinstance(row, Mapping) or set(row) != set(names)), None)
+            if odd is not None:
+                has = ", ".join(map(str, rows[odd])) if isinstance(rows[odd], Mapping) else f"a {type(rows[odd]).__name__}"
+                raise BadInput(f"item {odd} has {has}; expected the inputs of the first: {', '.join(map(str, names))}.")
+            return cls.of({name: [row[name] for row in rows] for name in names if name not in TRUTH})
+        odd = next((place for place, row in enumerate(rows) if len(row) != len(rows[0])), None)
+        if odd is not None:
+            raise BadInput(f"item {odd} has {len(rows[odd])} inputs; expected {len(rows[0])}, as the first.")
+        return cls.of(tuple([row[place] for row in rows] for place in range(len(rows[0]))))
+
+    @classmethod
+    def joined(cls, parts: Sequence[StructuredRows]) -> StructuredRows:
+        """The rows of several parts, in their order.
+
+        Raises:
+            BadInput: parts with different inputs. ShapeError: inputs that differ in more than their length.
+        """
+        first = parts[0]
+        odd = next((part for part in parts if list(part.fields) != list(first.fields)), None)
+        if odd is not None:
+            raise BadInput(f"some rows have the inputs {', '.join(odd.fields)}; expected {', '.join(first.fields)}, as the first.")
+        fields = {name: _joined([part.fields[name] for part in parts], name) for name in first.fields}
+        widths = {part.width for part in parts}
+        fill = {name: number for part in reversed(parts) for name, number in (part.fill or {}).items()}
+        return replace(first, fields=fields, width=first.width if len(widths) == 1 else None, fill=fill or None)
+
+    def _trimmed(self) -> StructuredRows:
+        """The same without the padding at the end of the attention mask, in every input of the mask's shape."""
+        mask = self.fields.get(MASK)
+        if mask is None:
+            return self
+        values = mask.values if isinstance(mask, Ragged) else mask
+        if not np.isin(values, (0, 1)).all():
+            raise BadInput(f"{MASK} holds numbers other than 0 and 1; expected 1 for each position that counts, and 0 for padding.")
+        if isinstance(mask, Ragged) or mask.ndim != 2 or not mask.size:
+            return self
+        lengths: NDArray[np.int64] = mask.shape[1] - (mask[:, ::-1] != 0).argmax(axis=1).astype(np.int64)
+        lengths[~(mask != 0).any(axis=1)] = 0
+        if (lengths == mask.shape[1]).all():
+            return self
+        inside = np.arange(mask.shape[1]) < lengths[:, None]
+        fill: dict[str, float] = {}
+        cut: dict[str, Field] = {}
+        for name, field in self.fields.items():
+            if isinstance(field, Ragged) or field.shape[:2] != mask.shape or (field.ndim == 2 and field.dtype.kind == "f"):
+                continue  # numbers of a row, as many as it has tokens by chance, are not its tokens
+            left_out = np.unique(field[~inside]) if field.ndim == 2 else np.zeros(1)
+            if len(left_out) > 1:
+                return self  # what is left out is no padding
+            fill[name], cut[name] = left_out[0].item(), Ragged(field[inside], lengths)
+        return replace(self, fields={**self.fields, **cut}, width=mask.shape[1], fill=fill)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.fields.values())))
+
+    def __getitem__(self, rows: Any) -> StructuredRows:
+        """Some of the rows, by a slice or an array."""
+        return replace(self, fields={name: field[rows] for name, field in self.fields.items()})
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """(rows,) the length of the longest input of each row that varies in length; 0 if none does."""
+        ragged = [field.lengths for field in self.fields.values() if isinstance(field, Ragged)]
+        return np.max(ragged, axis=0) if ragged else np.zeros(len(self), np.int64)
+
+    @property
+    def may_be_padded(self) -> bool:
+        """Whether rows of different lengths may share a batch: there is an attention mask, or all lengths are equal."""
+        return MASK in self.fields or len(set(self.lengths.tolist())) <= 1
+
+    def padded(self) -> dict[str, NDArray[Any]]:
+        """The inputs as arrays, each as long as its longest row; of at least one position, if a mask says that it does not count."""
+        return {name: self.padded_field(name) for name in self.fields}
+
+    def padded_field(self, name: str, length: int | None = None) -> NDArray[Any]:
+        """One input as `padded` gives it, or padded to a length."""
+        field = self.fields[name]
+        if not isinstance(field, Ragged):
+            return field
+        longest = int(field.lengths.max(initial=0)) if length is None else length
+        return field.padded((self.fill or {}).get(name, 0), max(longest, 1) if MASK in self.fields else longest)
+
+    def plain(self) -> Any:
+        """The inputs as a function takes them: a dict, or a tuple, of padded arrays."""
+        arrays = self.padded()
+        return arrays if self.named else tuple(arrays.values())
+
+    def counting(self) -> Ragged | None:
+        """Which positions of each row count, by the attention mask; None without one."""
+        mask = self.fields.get(MASK)
+        if mask is None:
+            return None
+        if isinstance(mask, Ragged):
+            return Ragged(mask.values != 0, mask.lengths)
+        if mask.ndim != 2:
+            return None
+        return Ragged((mask != 0).reshape(-1), np.full(len(mask), mask.shape[1], np.int64))
+
+    def batches(self, size: int) -> list[NDArray[np.intp]]:
+        """The rows of each batch when all are answered: by length, so that little is padded; without a mask, of one length each."""
+        if not (self.lengths != self.lengths[:1]).any():
+            return [np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size)]
+        order = np.argsort(self.lengths, kind="stable")
+        groups = [order] if self.may_be_padded else np.split(order, np.flatnonzero(np.diff(self.lengths[order])) + 1)
+        return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
+
+
+def is_structure(data: Any) -> bool:
+    """Whether rows are a mapping of arrays, or a tuple of arrays or tensors with one entry of each for every row."""
+    if isinstance(data, StructuredRows | Mapping):
+        return True
+    return isinstance(data, tuple) and len(data) > 0 and all(getattr(value, "ndim", 0) >= 1 and hasattr(value, "dtype") for value in data)
+
+
+def _field(value: Any, name: str) -> Field:
+    if isinstance(value, Ragged):
+        return value
+    if isinstance(value, Mapping) or (isinstance(value, list | tuple) and value and isinstance(value[0], Mapping)):
+        raise BadInput(f"the input {name!r} is itself a mapping; expected an array with one entry for each row.")
+    if isinstance(value, list | tuple) and len({_length(row) for row in value}) > 1:
+        return Ragged.of(value, name)
+    if isinstance(value, list | tuple) and value and hasattr(value[0], "detach"):
+        value = [tensor_array(row) for row in value]
+    array = _array(value, name)
+    if array.ndim == 0:
+        raise BadInput(f"the input {name!r} is a single {type(value).__name__}; expected an array with one entry for each row.")
+    return array
+
+
+def _joined(parts: Sequence[Field], name: str) -> Field:
+    """The arrays of the rows of several parts."""
+    whole = [part for part in parts if not isinstance(part, Ragged)]
+    if len(whole) == len(parts) and len({part.shape[1:] for part in whole}) == 1:
+        return np.concatenate(whole)
+    if any(part.ndim < 2 for part in whole) or len({_beyond(part) for part in parts}) > 1:
+        raise ShapeError(f"the rows of {name!r} differ in more than their length; expected one shape beyond it.")
+    each = [
+        part if isinstance(part, Ragged) else Ragged(part.reshape(-1, *part.shape[2:]), np.full(len(part), part.shape[1], np.int64))
+        for part in parts
+    ]
+    return Ragged(np.concatenate([part.values for part in each]), np.concatenate([part.lengths for part in each]))
+
+
+def _beyond(part: Field) -> tuple[int, ...]:
+    """The shape of a row beyond its length."""
+    return part.values.shape[1:] if isinstance(part, Ragged) else part.shape[2:]
+
+
+def _length(row: Any) -> int:
+    return len(row) if hasattr(row, "__len__") and getattr(row, "ndim", 1) != 0 else -1
+
+
+def _array(value: Any, name: str) -> NDArray[Any]:
+    try:
+        array = tensor_array(value) if hasattr(value, "detach") else np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"the rows of {name!r} differ in more than their length ({error}); expected one shape beyond it.") from error
+    if array.size == 0 and array.dtype.kind == "f" and not hasattr(value, "dtype"):
+        return array.astype(np.int64)  # an empty list says nothing of its type
+    if array.dtype.kind not in "biuf":
+        raise BadInput(f"the input {name!r} holds {array.dtype}; expected numbers. Encode texts with a tokenizer first, or leave it out.")
+    return array

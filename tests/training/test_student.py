@@ -334,7 +334,7 @@ def test_the_share_for_validation_is_weighted_too():
     [
         (np.ones(3), ShapeError, "expected one weight for each of 70 rows"),
         (np.repeat([-1.0, 1.0], 35), BadInput, "negative numbers"),
-        (np.repeat([0.0, 1.0], [69, 1]), BadInput, "has a sample_weight of zero"),
+        (np.repeat([0.0, 1.0], [69, 1]), BadInput, "has a weight of zero"),
     ],
 )
 def test_unusable_weights_are_refused(weights, error, match):

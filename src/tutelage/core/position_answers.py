@@ -145,7 +145,8 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
     Args:
         form: of the answers.
         answers: as `AnswerForm.check` takes them; for a form with positions `PositionAnswers`, a list of one array for each row, or
-            an array whose positions all count: (rows, tokens, classes) or (rows, classes, height, width).
+            an array whose positions all count: (rows, tokens, classes) or (rows, classes, height, width). Of two classes, the second
+            alone will do.
         rows: the number of rows that the teacher was queried with.
         what: the subject of error messages.
 
@@ -166,7 +167,7 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
         top = flat.check_top(found.values, len(found.values), what)
         return found if top is found.values else found.with_values(top)
     values = found.values if len(found.values) else np.zeros((0, len(form.classes) or found.values.shape[-1]), found.values.dtype)
-    return found.with_values(flat.check(values, len(values), what) if len(values) else values)
+    return found.with_values(flat.take(values, len(values), what) if len(values) else values)
 
 
 def probabilities_of(form: AnswerForm, answers: Any) -> Any:
@@ -192,7 +193,7 @@ def _of_arrays(form: AnswerForm, answers: Any, what: str) -> PositionAnswers:
 
 def joined(parts: Iterable[Answers]) -> Answers:
     """The answers of several parts of rows, in their order."""
-    found = list(parts)
+    found: list[Any] = list(parts)
     of_positions = [part for part in found if isinstance(part, PositionAnswers)]
     top = [part for part in found if isinstance(part, TopAnswers)]
     if of_positions and len(of_positions) < len(found):

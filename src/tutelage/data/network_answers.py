@@ -39,7 +39,7 @@ def answers_to(
     rows: StructuredRows | Tensor,
     *,
     positions: Positions | None = None,
-    batch_size: int = 1000,
+    batch_size: int = torch_runtime.BATCH_ROWS,
     output: Callable[[Any], Tensor],
 ) -> Answers:
     """The network's answers to every row, in eval mode and without gradients, on the CPU.

@@ -15,13 +15,14 @@ from sklearn.utils import _safe_indexing
 
 from tutelage.core.arrays import check_dense, is_frame, tensor_array
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
-from tutelage.data.dataset_items import inputs_and_truth
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structured import TRUTH, StructuredRows, is_structure
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
+from tutelage.data.torch_data.dataset_items import inputs_and_truth
+from tutelage.data.torch_data.loader_rows import is_iterable, is_loader, loader_parts, read_items
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def as_rows(data: Any) -> Rows:
             rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), several inputs as a
             mapping or a tuple of arrays (see `StructuredRows`), a Hugging Face Dataset without its labels, or the path of a
             .parquet, .csv, .tsv, .jsonl, .npy or .npz file (its array `X`, or its only one), of a folder of such tables, or a
-            pattern such as `part-*.csv`. Parquet and .npy files are read in parts, never into memory as a whole.
+            pattern such as `part-*.csv`. Parquet and .npy files are read in parts, never into memory as a whole. Also a DataLoader
+            that does not shuffle, and an IterableDataset, which is read once, into memory.
 
     Raises:
         ShapeError: no rows, or a single value.
@@ -90,10 +92,20 @@ def as_rows(data: Any) -> Rows:
         structure = StructuredRows.of(data)
         rows = Rows(len(structure), lambda start, stop: structure[start:stop], "structure")
     else:
-        rows = _of_hugging_face(data) if is_hugging_face(data) else _of_object(data)
+        rows = _of_loader(data) or (_of_hugging_face(data) if is_hugging_face(data) else _of_object(data))
     if rows.count == 0:
         raise ShapeError(f"the {rows.kind} has no rows; give at least one.")
     return rows
+
+
+def _of_loader(data: Any) -> Rows | None:
+    """The rows of a DataLoader or an IterableDataset; None for anything else."""
+    if is_loader(data):
+        return Rows(*loader_parts(data), "DataLoader")
+    if is_iterable(data):
+        items = read_items(data)
+        return Rows(len(items), lambda start, stop: _items(items, start, stop), "IterableDataset")
+    return None
 
 
 def _of_object(data: Any) -> Rows:

@@ -145,6 +145,22 @@ class StructuredRows:
             raise BadInput(f"item {odd} has {len(rows[odd])} inputs; expected {len(rows[0])}, as the first.")
         return cls.of(tuple([row[place] for row in rows] for place in range(len(rows[0]))))
 
+    @classmethod
+    def joined(cls, parts: Sequence[StructuredRows]) -> StructuredRows:
+        """The rows of several parts, in their order.
+
+        Raises:
+            BadInput: parts with different inputs. ShapeError: inputs that differ in more than their length.
+        """
+        first = parts[0]
+        odd = next((part for part in parts if list(part.fields) != list(first.fields)), None)
+        if odd is not None:
+            raise BadInput(f"some rows have the inputs {', '.join(odd.fields)}; expected {', '.join(first.fields)}, as the first.")
+        fields = {name: _joined([part.fields[name] for part in parts], name) for name in first.fields}
+        widths = {part.width for part in parts}
+        fill = {name: number for part in reversed(parts) for name, number in (part.fill or {}).items()}
+        return replace(first, fields=fields, width=first.width if len(widths) == 1 else None, fill=fill or None)
+
     def _trimmed(self) -> StructuredRows:
         """The same without the padding at the end of the attention mask, in every input of the mask's shape."""
         mask = self.fields.get(MASK)
@@ -246,6 +262,25 @@ def _field(value: Any, name: str) -> Field:
     if array.ndim == 0:
         raise BadInput(f"the input {name!r} is a single {type(value).__name__}; expected an array with one entry for each row.")
     return array
+
+
+def _joined(parts: Sequence[Field], name: str) -> Field:
+    """The arrays of the rows of several parts."""
+    whole = [part for part in parts if not isinstance(part, Ragged)]
+    if len(whole) == len(parts) and len({part.shape[1:] for part in whole}) == 1:
+        return np.concatenate(whole)
+    if any(part.ndim < 2 for part in whole) or len({_beyond(part) for part in parts}) > 1:
+        raise ShapeError(f"the rows of {name!r} differ in more than their length; expected one shape beyond it.")
+    each = [
+        part if isinstance(part, Ragged) else Ragged(part.reshape(-1, *part.shape[2:]), np.full(len(part), part.shape[1], np.int64))
+        for part in parts
+    ]
+    return Ragged(np.concatenate([part.values for part in each]), np.concatenate([part.lengths for part in each]))
+
+
+def _beyond(part: Field) -> tuple[int, ...]:
+    """The shape of a row beyond its length."""
+    return part.values.shape[1:] if isinstance(part, Ragged) else part.shape[2:]
 
 
 def _length(row: Any) -> int:

@@ -218,7 +218,7 @@ def test_data_that_is_no_dataset_of_rows_is_refused():
     with pytest.raises(ShapeError, match="has no rows"):
         LoaderFeed.of(TensorDataset(INPUTS[:0]), CPU)
     texts = DataLoader([("a", 1), ("b", 0)], batch_size=2)
-    with pytest.raises(BadInput, match="a collate_fn that returns one"):
+    with pytest.raises(BadInput, match="holds <U1; expected numbers"):
         tl.TorchStudent(network(), classes=[0, 1]).fit(texts, epochs=1)
     ragged = DataLoader([(torch.zeros(2), 1), (torch.zeros(3), 0)], batch_size=2)
     with pytest.raises(BadInput, match="the items of list cannot be read as a batch"):
@@ -236,14 +236,15 @@ def test_a_second_input_that_no_loss_reads_and_a_second_truth_are_refused():
     assert tl.TorchStudent(network(), both).fit(TensorDataset(INPUTS), teacher, Y, epochs=1).fit_.losses[0] > 0
 
 
-def test_a_stream_is_refused_by_fit():
+def test_a_stream_is_read_once_and_the_batches_of_one_are_refused():
     class Stream(IterableDataset):
         def __iter__(self):
-            return iter(INPUTS)
+            return iter(zip(INPUTS, TRUTH, strict=True))
 
-    for data in (Stream(), DataLoader(Stream(), batch_size=4)):
-        with pytest.raises(BadInput, match="Stream has no length or no index"):
-            tl.TorchStudent(network()).fit(data, tl.as_teacher(network(), classes=[0, 1, 2]), epochs=1)
+    students = [tl.TorchStudent(network(), classes=[0, 1, 2]).fit(data, epochs=2) for data in (Stream(), TensorDataset(INPUTS, TRUTH))]
+    assert torch.equal(*map(weights_of, students))
+    with pytest.raises(BadInput, match="Stream has no length or no index"):
+        tl.TorchStudent(network()).fit(DataLoader(Stream(), batch_size=4), tl.as_teacher(network(), classes=[0, 1, 2]), epochs=1)
 
 
 @pytest.mark.parametrize("loader", ["random Dataset", "sampler"])

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from tutelage.data.structured import StructuredRows
+from tutelage.training.feeding.feeds import Batching
 from tutelage.training.feeding.structured_feed import StructuredFeed
 
 LENGTHS = np.random.default_rng(0).integers(1, 30, 400)
@@ -21,17 +22,17 @@ def feed(*, masked: bool = True, even: bool = False) -> StructuredFeed:
 def test_an_epoch_shows_every_row_once_in_an_order_of_its_own(masked, even):
     rows = feed(masked=masked, even=even)
     torch.manual_seed(0)
-    first, second = rows.plan(1, 16), rows.plan(2, 16)
+    first, second = ([part for (part,) in rows.plan(epoch, Batching(16))] for epoch in (1, 2))
     assert sorted(torch.cat(first).tolist()) == list(range(400))
     assert torch.cat(first).tolist() != torch.cat(second).tolist()
-    assert len(first) == len(second) == rows.steps(16)
+    assert len(first) == len(second) == rows.steps(Batching(16))
 
 
 def test_rows_of_like_length_share_a_batch():
     torch.manual_seed(0)
-    spreads = [np.ptp(LENGTHS[part.numpy()]) for part in feed().plan(1, 16)]
+    spreads = [np.ptp(LENGTHS[part.numpy()]) for (part,) in feed().plan(1, Batching(16))]
     assert np.mean(spreads) < 3  # drawn at random they would differ by 27
-    assert all(np.ptp(LENGTHS[part.numpy()]) == 0 for part in feed(masked=False).plan(1, 16))
+    assert all(np.ptp(LENGTHS[part.numpy()]) == 0 for (part,) in feed(masked=False).plan(1, Batching(16)))
 
 
 @pytest.mark.parametrize("even", [True, False])

@@ -16,7 +16,7 @@ from tutelage.checks.sampling import Sample, query_sample, rows_at
 from tutelage.core.contracts import Teacher
 from tutelage.core.position_answers import joined
 from tutelage.data.row_names import row_names
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
 
 ROWS = 512
 """The most rows that are queried again; enough to detect dropout or batch statistics."""
@@ -24,7 +24,7 @@ ROWS = 512
 
 def check_determinism(teacher: Teacher, sample: Sample, seed: int) -> Iterator[Finding]:
     """Query the same rows twice, and in another order and other batches, and compare the answers."""
-    if isinstance(teacher, ChatTeacher):
+    if asks_an_endpoint(teacher):
         yield Finding("repeatable", "note", {}, STORED_ANSWERS)
         return
     count = min(ROWS, sample.count)

@@ -7,6 +7,7 @@ from torch import nn
 
 from tutelage.core.errors import SelfCheckFailed
 from tutelage.experiments.side_by_side import Group, GroupFeed, Schedule, in_parts, stack_of_groups, train_side_by_side
+from tutelage.training.feeding.feeds import Batching
 from tutelage.training.stacks.networks import mlp
 
 ROWS = torch.randn(40, 4, generator=torch.Generator().manual_seed(0))
@@ -50,7 +51,7 @@ def test_it_learns():
 
 def test_each_group_gets_its_own_rows_equally_often():
     feed = GroupFeed(ROWS, GROUPS, step_count=9)
-    plan = feed.plan(1, 8)
+    plan = [part for (part,) in feed.plan(1, Batching(8))]
     assert [part.shape for part in plan] == [(8, 3)] * 9
     orders = torch.cat(plan)
     assert sorted(orders[:40, 0].tolist()) == list(range(40))  # every row before any row again

@@ -60,6 +60,59 @@ def test_a_hint_has_a_projector_that_is_trained():
     assert all(parameter.grad is None for parameter in TEACHER.parameters())
 
 
+TOKENS = {"body": torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(1))}
+WIDER = {"body": torch.randn(3, 5, 6, generator=torch.Generator().manual_seed(2))}
+COUNTS = torch.arange(5) < torch.tensor([5, 3, 1])[:, None]
+
+
+def longer(hidden):
+    """The same tokens, and two more that do not count."""
+    return {path: torch.cat([layer, torch.full((3, 2, layer.shape[2]), 9.0)], dim=1) for path, layer in hidden.items()}
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        tl.losses.hint("body"), tl.losses.cosine_distance("body"), tl.losses.token_relations("body", heads=2),
+        tl.losses.relational_distance("body"), tl.losses.similarity_preserving("body"), tl.losses.probabilistic_transfer("body"),
+    ],
+    ids=lambda objective: objective.terms[0].name,
+)  # fmt: skip
+def test_padding_changes_no_loss_of_tokens(objective):
+    short = Signals(torch.zeros(3, 2), student_hidden=TOKENS, teacher_hidden=WIDER, tokens=COUNTS)
+    counts = torch.cat([COUNTS, torch.zeros(3, 2, dtype=torch.bool)], dim=1)
+    long = Signals(torch.zeros(3, 2), student_hidden=longer(TOKENS), teacher_hidden=longer(WIDER), tokens=counts)
+    modules = objective.modules(short, rows=3)
+    losses = [objective(replace(batch, modules=modules)).total for batch in (short, long)]
+    torch.testing.assert_close(*losses)
+    assert losses[0].shape == (3,)
+
+
+def test_a_hint_of_tokens_is_the_mean_over_those_that_count():
+    objective = tl.losses.hint("body")
+    same = {"body": TOKENS["body"] + 1}
+    batch = Signals(torch.zeros(3, 2), student_hidden=TOKENS, teacher_hidden=same, tokens=COUNTS)
+    torch.testing.assert_close(objective(replace(batch, modules=objective.modules(batch, rows=3))).total, torch.ones(3))
+    torch.testing.assert_close(objective(replace(batch, tokens=None, modules=objective.modules(batch, rows=3))).total, torch.ones(3))
+
+
+def test_a_cosine_of_feature_maps_is_the_mean_over_their_places():
+    objective = tl.losses.cosine_distance("0")
+    batch = signals_of(["0"])
+    modules = objective.modules(batch, rows=5)
+    projected = modules["cosine_distance 0"](batch.student_hidden["0"])
+    expected = 1 - torch.nn.functional.cosine_similarity(projected, batch.teacher_hidden["0"], dim=1)
+    torch.testing.assert_close(objective(replace(batch, modules=modules)).total, expected.flatten(1).mean(1))
+
+
+def test_the_memory_of_tokens_of_different_numbers_is_refused():
+    batch = Signals(torch.zeros(3, 2), student_hidden=TOKENS, teacher_hidden=WIDER, tokens=COUNTS, index=torch.arange(3))
+    with pytest.raises(ShapeError, match="contrastive embeds whole layers, and 'body' or 'body' has tokens"):
+        tl.losses.contrastive("body").modules(batch, rows=3)
+    with pytest.raises(BadInput, match="the batch lacks the student's layer 'body' or the teacher's 'body'"):
+        tl.losses.hint("body").modules(Signals(torch.zeros(3, 2)), rows=3)
+
+
 def test_the_contrastive_memory_has_every_row_of_the_data():
     objective = tl.losses.contrastive("1.1", embedding=6, negatives=4)
     batch = signals_of(["1.1"])

@@ -32,6 +32,42 @@ def test_the_hooks_are_removed_also_after_an_error():
     assert hooks_of(NETWORK) == 0
 
 
+class Returning(nn.Module):
+    def __init__(self, returned):
+        super().__init__()
+        self.inner, self.returned = nn.Linear(3, 4), returned
+
+    def forward(self, rows):
+        return self.returned(self.inner(rows))
+
+
+def test_what_is_named_in_brackets_is_taken_out_of_the_output():
+    network = Returning(lambda hidden: {"logits": hidden, "attentions": (hidden + 1, [hidden + 2, hidden + 3])})
+    paths = ["[logits]", "[attentions][0]", "[attentions][1][-1]", "inner"]
+    with capturing(network, paths) as captured:
+        network(ROWS)
+    for path, more in zip(paths, (0, 1, 3, 0), strict=True):
+        torch.testing.assert_close(captured[path], network.inner(ROWS) + more)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("[attentions][1]", r"there is no \[1\] in what the layer '\[attentions\]\[1\]' takes it from, a tuple; a network of Hugging Face"),
+        ("[hidden_states]", r"there is no \[hidden_states\] in what .* takes it from, a dict"),
+        ("[attentions", "has brackets that do not fit"),
+        ("[attentions][0]x", "has brackets that do not fit"),
+        ("[]", "has brackets that do not fit"),
+        ("innr[0]", r"has no layer 'innr'\. Did you mean inner"),
+        ("[attentions]", r"returns a tuple; expected a tensor\. Name a layer inside it, or what to take out of it"),
+    ],
+)
+def test_brackets_that_take_nothing_out_are_refused(path, message):
+    network = Returning(lambda hidden: {"logits": hidden, "attentions": (hidden,)})
+    with pytest.raises(BadInput, match=message), capturing(network, [path]):
+        network(ROWS)
+
+
 def test_the_error_for_an_unknown_layer_suggests_the_closest_name():
     with pytest.raises(BadInput, match=r"Sequential has no layer '1.3'. Did you mean 1.[01]\?"), capturing(NETWORK, ["0", "1.3"]):
         pass

@@ -15,6 +15,23 @@ def test_everything_but_the_students_answers_is_optional():
         signals.labels = torch.zeros(2)
 
 
+def test_layers_are_read_without_what_does_not_count_or_at_positions():
+    layer, counts = torch.ones(2, 3, 4), torch.tensor([[True, True, False], [True, False, False]])
+    signals = Signals(torch.zeros(2, 3), student_hidden={"body": layer, "pooled": layer[:, 0]}, tokens=counts)
+    assert signals.layer("student", "body").sum(dim=(1, 2)).tolist() == [8.0, 4.0]
+    assert signals.layer("student", "pooled").shape == (2, 4)
+    assert signals.layer("teacher", "body") is None
+    losses = torch.tensor([[1.0, 3.0, 9.0], [5.0, 9.0, 9.0]])
+    assert signals.of_tokens(losses).tolist() == [2.0, 5.0]
+    none_count = dataclasses.replace(signals, tokens=torch.zeros(2, 3, dtype=torch.bool))
+    assert none_count.of_tokens(losses).tolist() == [0.0, 0.0]
+    assert dataclasses.replace(signals, tokens=None).of_tokens(losses).tolist() == pytest.approx([13 / 3, 23 / 3])
+    taken = dataclasses.replace(signals, at_positions=lambda layer: layer[counts])
+    assert taken.layer("student", "body").shape == (3, 4)
+    assert taken.layer("student", "body", whole_rows=True).shape == (2, 3, 4)
+    assert taken.of_tokens(losses).tolist() == [1.0, 3.0, 5.0]
+
+
 def test_losses_unpack_into_total_and_terms():
     total, terms = Losses(torch.ones(2), {"a": torch.ones(2)})
     assert torch.equal(total, terms["a"])

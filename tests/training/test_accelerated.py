@@ -17,12 +17,15 @@ from tutelage.losses import class_terms
 from tutelage.losses.class_terms import dist, hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.hidden_terms import (
     contrastive,
+    cosine_distance,
     hint,
     probabilistic_transfer,
     relational_angle,
     relational_distance,
     similarity_preserving,
+    token_relations,
 )
+from tutelage.losses.schedules import linear
 from tutelage.losses.signals import Signals
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.accelerated import Accelerated, tracked
@@ -41,14 +44,7 @@ def teach(path, environment=None):
         teacher = as_teacher(nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)), classes=range(3))
     with torch_runtime.seeded(2):
         network = nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.Tanh(), nn.Linear(16, 3))
-    backend = None
-    if environment is not None:
-        from accelerate import Accelerator
-
-        os.environ.update(environment)
-        backend = Accelerated(Accelerator(cpu=True))
-        assert backend.accelerator.num_processes == 2
-    reports = []
+    backend, reports = backend_of(environment), []
     objective = 0.5 * soft_cross_entropy(temperature=2.0) + 0.5 * hard_cross_entropy() + hint("0")
     student = TorchStudent(network, objective).fit(
         ROWS,
@@ -64,14 +60,75 @@ def teach(path, environment=None):
         backend=backend,
         callbacks=[reports.append],
     )
+    save(student, backend, reports, path)
+
+
+def backend_of(environment):
+    if environment is None:
+        return None
+    from accelerate import Accelerator
+
+    os.environ.update(environment)
+    backend = Accelerated(Accelerator(cpu=True))
+    assert backend.accelerator.num_processes == 2
+    return backend
+
+
+def save(student, backend, reports, path):
     if backend is None or backend.writes_checkpoints:
         projector = {f"projector {name}": value for name, value in student.projectors_.state_dict().items()}
         assert len(projector) == 2
-        save_file({**network.state_dict(), **projector, "losses": torch.tensor([report.loss for report in reports])}, path)
+        save_file({**student.network.state_dict(), **projector, "losses": torch.tensor([report.loss for report in reports])}, path)
+
+
+class Tagger(nn.Module):
+    """An answer for each token, from it and the mean of those that count."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.embed, self.mix, self.head = nn.Embedding(20, width), nn.Linear(2 * width, width), nn.Linear(width, 3)
+
+    def forward(self, input_ids, attention_mask):
+        hidden = self.embed(input_ids)
+        mean = (hidden * attention_mask[..., None]).sum(1) / attention_mask.sum(1, keepdim=True)
+        return self.head(torch.tanh(self.mix(torch.cat([hidden, mean[:, None].expand_as(hidden)], dim=-1))))
+
+
+def teach_tokens(path, environment=None):
+    """Teach a tagger of texts of different lengths, in steps of three batches; the truth of some texts is ignored everywhere."""
+    rng = np.random.default_rng(3)
+    lengths = rng.integers(1, 12, 41)
+    texts = {"input_ids": [rng.integers(0, 20, length) for length in lengths], "attention_mask": [np.ones(n, int) for n in lengths]}
+    tags = [np.where(rng.random(n) < (1.0 if n % 3 == 0 else 0.3), -100, rng.integers(0, 3, n)) for n in lengths]
+    with torch_runtime.seeded(1):
+        teacher = as_teacher(Tagger(6), classes=range(3), positions="tokens")
+    with torch_runtime.seeded(2):
+        network = Tagger(4)
+    backend, reports = backend_of(environment), []
+    objective = (
+        linear(0.8, 0.2) * soft_cross_entropy(temperature=2.0) + hard_cross_entropy() + hint("mix") + token_relations("embed", heads=2)
+    )
+    student = TorchStudent(network, objective).fit(
+        texts,
+        teacher,
+        tags,
+        sample_weight=rng.uniform(0.2, 2, 41),
+        class_weight="balanced",
+        epochs=3,
+        batch_size=5,
+        accumulate=3,
+        schedule=one_cycle,
+        optimizer=partial(torch.optim.SGD, lr=0.3, momentum=0.9),
+        threads=1,
+        backend=backend,
+        callbacks=[reports.append],
+    )
+    save(student, backend, reports, path)
 
 
 @pytest.mark.slow
-def test_two_processes_teach_the_same_student_as_one(tmp_path):
+@pytest.mark.parametrize("teach", [teach, teach_tokens])
+def test_two_processes_teach_the_same_student_as_one(tmp_path, teach):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -87,7 +144,7 @@ def test_two_processes_teach_the_same_student_as_one(tmp_path):
 
 def public_losses():
     """An objective of every public loss of classes and hidden layers that takes three units."""
-    layers = (hint, relational_distance, relational_angle, similarity_preserving, probabilistic_transfer, contrastive)
+    layers = (hint, cosine_distance, relational_distance, relational_angle, similarity_preserving, probabilistic_transfer, contrastive)
     classes = (
         class_terms.hard_cross_entropy, class_terms.soft_cross_entropy, class_terms.kl_divergence, class_terms.reverse_kl, dist,
         class_terms.jensen_shannon, class_terms.decoupled, class_terms.logit_matching, class_terms.standardised_divergence,
@@ -110,13 +167,13 @@ def test_every_row_belongs_to_one_process_and_counts_once():
         size = len(order[16 * step : 16 * (step + 1)])
         for backend, shares in zip(backends, parts, strict=True):
             # The gradient of a sum over rows, exchanged as a mean over three processes.
-            step_losses = backend.step_losses(torch.ones(1, 1), slice(step, step + 1)).item()
-            seen.index_add_(0, shares[step], torch.full((len(shares[step]),), step_losses / len(shares[step]) / 3 * size))
+            batch_losses = backend.batch_losses(torch.ones(1, 1), slice(step, step + 1)).item()
+            seen.index_add_(0, shares[step], torch.full((len(shares[step]),), batch_losses / len(shares[step]) / 3 * size))
     torch.testing.assert_close(seen, torch.ones(35))
 
 
 def test_accumulated_gradients_are_refused():
-    with pytest.raises(BadInput, match=r"over 4 steps; expected 1\. Set batch_size"):
+    with pytest.raises(BadInput, match=r"over 4 steps; expected 1\. Pass accumulate="):
         Accelerated(SimpleNamespace(gradient_accumulation_steps=4))
 
 

@@ -62,6 +62,10 @@ def loss(weight):
     return tl.losses.soft_cross_entropy(temperature=2.0) * weight + tl.losses.hard_cross_entropy()
 
 
+def falling(end):
+    return tl.losses.linear(1.0, end) * tl.losses.soft_cross_entropy(temperature=tl.losses.linear(4.0, end))
+
+
 class Pairs(Dataset):
     """Rows with their labels, of a class whose content cannot be read: it holds a generator."""
 
@@ -161,7 +165,11 @@ VARIANTS = {
     ),
     "closure of the optimizer": (lambda: {"optimizer": own_optimizer(0.1)}, lambda: {"optimizer": own_optimizer(0.2)}, "optimizer"),
     "schedule": (lambda: {"schedule": halving}, lambda: {"schedule": partial(halving, by=0.25)}, "schedule"),
-    "length of a schedule": (lambda: {"schedule": halving}, lambda: {"schedule": halving, "epochs": 3}, "epochs"),
+    "batches of a step": (lambda: {"accumulate": 2}, lambda: {"accumulate": 3}, "accumulate"),
+    "last batch": (lambda: {"drop_last": True, "batch_size": 8}, lambda: {"batch_size": 8}, "drop_last"),
+    "rate": (lambda: {"lr": 0.1}, lambda: {"lr": 0.2}, "lr"),
+    "class weights": (lambda: {"class_weight": "balanced"}, lambda: {"class_weight": {1: 3}}, "sample weights"),
+    "falling weight": (lambda: {"objective": falling(0.1)}, lambda: {"objective": falling(0.2)}, "objective"),
     "dataset": (
         lambda: {"X": TensorDataset(torch.tensor(ROWS), torch.tensor(LABELS)), "y": None},
         lambda: {"X": TensorDataset(torch.tensor(ROWS) * 5, torch.tensor(2 - LABELS)), "y": None},

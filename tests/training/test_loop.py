@@ -298,5 +298,5 @@ def test_a_schedule_for_fewer_steps_is_refused_when_it_ends():
     network = mlp((4, 2))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=3)
-    with pytest.raises(BadInput, match=r"the schedule OneCycleLR failed after a batch .*Tried to step"):
+    with pytest.raises(BadInput, match=r"the schedule OneCycleLR failed after a step .*Tried to step"):
         trained(network, epochs=5, batch_size=35, optimizer=optimizer, schedule=schedule)

@@ -12,7 +12,8 @@ NONE = nn.ModuleDict()
 
 
 def test_the_default_is_adam_for_twenty_epochs():
-    loop_settings = TrainingSettings().loop_settings(NETWORK, NONE, steps=9)
+    settings = TrainingSettings()
+    loop_settings = settings.loop_settings(NETWORK, NONE, epochs=settings.epochs, steps=9)
     assert isinstance(loop_settings.optimizer, torch.optim.Adam)
     assert (loop_settings.epochs, loop_settings.batch_size, loop_settings.schedule, loop_settings.average) == (20, 128, None, None)
 
@@ -21,7 +22,7 @@ def test_a_function_makes_the_optimizer_and_the_schedule_from_the_steps():
     settings = TrainingSettings(
         epochs=3, batch_size=4, optimizer=partial(torch.optim.SGD, lr=0.5), schedule=partial(one_cycle, warm_up=0.5)
     )
-    loop_settings = settings.loop_settings(NETWORK, NONE, steps=9)
+    loop_settings = settings.loop_settings(NETWORK, NONE, epochs=3, steps=9)
     assert isinstance(loop_settings.optimizer, torch.optim.SGD)
     assert loop_settings.schedule.total_steps == 9
     rates = []
@@ -36,10 +37,10 @@ def test_a_function_makes_the_optimizer_and_the_schedule_from_the_steps():
 def test_an_optimizer_instance_gets_the_projectors_and_no_frozen_layer():
     projectors = nn.ModuleDict({"hint": nn.Linear(2, 5)})
     own = torch.optim.SGD(NETWORK.parameters(), lr=0.1)
-    TrainingSettings(optimizer=own).loop_settings(NETWORK, projectors, steps=9)
+    TrainingSettings(optimizer=own).loop_settings(NETWORK, projectors, epochs=3, steps=9)
     assert [len(group["params"]) for group in own.param_groups] == [4]
     head_only = torch.optim.SGD([NETWORK.bias], lr=0.1)
-    TrainingSettings(optimizer=head_only).loop_settings(NETWORK, NONE, steps=9)
+    TrainingSettings(optimizer=head_only).loop_settings(NETWORK, NONE, epochs=3, steps=9)
     assert [len(group["params"]) for group in head_only.param_groups] == [1]
 
 
@@ -67,6 +68,11 @@ def test_an_optimizer_instance_gets_the_projectors_and_no_frozen_layer():
         ({"schedule": "cosine"}, r"schedule is 'cosine'; expected a torch LRScheduler, or a function"),
         ({"schedule": torch.optim.lr_scheduler.StepLR(torch.optim.SGD(NETWORK.parameters(), 0.1), 1)}, "made for another optimizer"),
         ({"precision": "half"}, "precision is 'half'"),
+        ({"accumulate": 0}, "accumulate is 0; expected a whole number, 1 or more"),
+        ({"max_steps": 0}, "max_steps is 0"),
+        ({"drop_last": 1}, "drop_last is 1"),
+        ({"lr": 0}, "lr is 0"),
+        ({"lr": 0.1, "optimizer": torch.optim.SGD}, r"lr is 0\.1, the learning rate of the default optimizer, and an optimizer is given"),
     ],
 )
 def test_invalid_settings_are_refused(settings, message):
@@ -84,6 +90,28 @@ def test_the_settings_that_determine_the_weights_are_named():
     assert not {"epochs", "checkpoint_steps"} & of_instance.keys()
 
 
+def test_the_rate_of_the_default_optimizer_and_the_length_of_a_training():
+    assert TrainingSettings(lr=0.02).optimizer_of(list(NETWORK.parameters()), []).param_groups[0]["lr"] == 0.02
+    assert TrainingSettings(epochs=3, batch_size=4, accumulate=2).steps(21) == 9
+    assert TrainingSettings(epochs=3, batch_size=4, accumulate=2, drop_last=True).steps(21) == 6
+    assert TrainingSettings(max_steps=1000, batch_size=4).length(6) == (167, 1000)
+    assert TrainingSettings(max_steps=1000, epochs=2, batch_size=4).length(6) == (2, 12)
+    assert "max_steps" not in TrainingSettings(max_steps=5).identity()
+    assert TrainingSettings(max_steps=5).identity(fixed_length=True)["max_steps"] == 5
+
+
+def test_a_loader_settles_batches_and_whether_the_last_is_left_out():
+    rows = list(range(10))
+    for loader in (
+        torch.utils.data.DataLoader(rows, batch_size=4, drop_last=True),
+        torch.utils.data.DataLoader(rows, batch_sampler=torch.utils.data.BatchSampler(range(10), 4, True)),
+    ):
+        settings = TrainingSettings.of({}, loader)
+        assert (settings.batch_size, settings.drop_last) == (4, True)
+        with pytest.raises(BadInput, match="drop_last is False, and the DataLoader's is True; leave drop_last out of fit"):
+            TrainingSettings.of({"drop_last": False}, loader)
+
+
 def test_functions_that_make_no_optimizer_or_schedule_are_refused():
     for settings, message in (
         ({"optimizer": list}, "optimizer= list returned a list; expected a torch Optimizer"),
@@ -94,10 +122,10 @@ def test_functions_that_make_no_optimizer_or_schedule_are_refused():
         ({"optimizer": partial(torch.optim.LBFGS, lr=1.0)}, "LBFGS computes the loss several times in a step"),
     ):
         if message is None:
-            assert TrainingSettings(**settings).loop_settings(NETWORK, NONE, steps=9).schedule is not None
+            assert TrainingSettings(**settings).loop_settings(NETWORK, NONE, epochs=3, steps=9).schedule is not None
             continue
         with pytest.raises(BadInput, match=message):
-            TrainingSettings(**settings).loop_settings(NETWORK, NONE, steps=9)
+            TrainingSettings(**settings).loop_settings(NETWORK, NONE, epochs=3, steps=9)
     with pytest.raises(BadInput, match="warm_up is 2"):
         one_cycle(torch.optim.SGD(NETWORK.parameters(), 0.1), 4, warm_up=2)
 
@@ -111,9 +139,9 @@ def test_projectors_follow_the_schedule_of_an_optimizer_instance():
     ):
         optimizer = torch.optim.SGD(NETWORK.parameters(), lr=0.1)
         schedule = create(optimizer)
-        loop_settings = TrainingSettings(optimizer=optimizer, schedule=schedule).loop_settings(NETWORK, projectors, steps=9)
+        loop_settings = TrainingSettings(optimizer=optimizer, schedule=schedule).loop_settings(NETWORK, projectors, epochs=3, steps=9)
         loop_settings.optimizer.step()
         schedule.step(1.0) if loop_settings.reads_scores else schedule.step()
         assert [len(group["params"]) for group in optimizer.param_groups] == [4]
     with pytest.raises(BadInput, match="this Adagrad was created without the projectors"):
-        TrainingSettings(optimizer=torch.optim.Adagrad(NETWORK.parameters())).loop_settings(NETWORK, projectors, steps=9)
+        TrainingSettings(optimizer=torch.optim.Adagrad(NETWORK.parameters())).loop_settings(NETWORK, projectors, epochs=3, steps=9)

@@ -162,12 +162,12 @@ def test_an_output_function_extracts_the_logits():
             self.inner = small()
 
         def forward(self, inputs):
-            return {"logits": self.inner(inputs), "hidden": inputs}
+            return {"answers": self.inner(inputs), "hidden": inputs}
 
     with pytest.raises(BadInput, match=r"returns a dict, not a tensor of answers; pass output="):
         TorchStudent(ReturnsDict()).fit(ROWS, TEACHER)
-    assert agreement(TorchStudent(ReturnsDict(), output=lambda returned: returned["logits"]).fit(ROWS, TEACHER, **QUICK)) > 0.9
-    chosen = TorchStudent(ReturnsDict(), output=lambda returned: returned["logits"]).fit(ROWS, TEACHER, DECIDED, validation=0.3, **QUICK)
+    assert agreement(TorchStudent(ReturnsDict(), output=lambda returned: returned["answers"]).fit(ROWS, TEACHER, **QUICK)) > 0.9
+    chosen = TorchStudent(ReturnsDict(), output=lambda returned: returned["answers"]).fit(ROWS, TEACHER, DECIDED, validation=0.3, **QUICK)
     assert chosen.fit_.scores.min() < 8
 
 
@@ -334,7 +334,7 @@ def test_the_share_for_validation_is_weighted_too():
     [
         (np.ones(3), ShapeError, "expected one weight for each of 70 rows"),
         (np.repeat([-1.0, 1.0], 35), BadInput, "negative numbers"),
-        (np.repeat([0.0, 1.0], [69, 1]), BadInput, "has a sample_weight of zero"),
+        (np.repeat([0.0, 1.0], [69, 1]), BadInput, "has a weight of zero"),
     ],
 )
 def test_unusable_weights_are_refused(weights, error, match):

@@ -40,6 +40,7 @@ from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher
+from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
 
 
 def preflight(
@@ -129,8 +130,8 @@ def preflight(
 
 
 def asks_made_rows(teacher: Teacher) -> bool:
-    """Whether a teacher is queried with made rows if nothing else is said: not a function, whose calls may cost."""
-    return not isinstance(teacher, FunctionTeacher)
+    """Whether a teacher is queried with made rows if nothing else is said: not a function or an endpoint, whose calls may cost."""
+    return not (isinstance(teacher, FunctionTeacher) or asks_an_endpoint(teacher))
 
 
 def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: tuple[str, ...]) -> Iterator[Finding]:
@@ -147,7 +148,7 @@ def _check_each_answer(teacher: Teacher, answered: SampleAnswers) -> Iterator[Fi
         why = f"the answers hold the {answered.answers.ids.shape[1]} most probable of {answered.answers.columns} classes."
         yield Finding("sharpness", "note", {}, f"not checked: {why}")
     else:
-        yield from check_votes(teacher.fingerprint, answered)
+        yield from check_votes(teacher, answered)
         yield from check_declared(answered)
         yield from check_sharpness(answered)
     yield from check_variation(answered)

@@ -75,6 +75,8 @@ class PositionAnswers:
         values = [part.values for part in parts]
         top = [each for each in values if isinstance(each, TopAnswers)]
         dense = [each for each in values if not isinstance(each, TopAnswers)]
+        if top and dense:
+            raise BadInput("some answers name the most probable classes and others have numbers for all; expected answers of one form.")
         together: Floats | TopAnswers = TopAnswers.joined(top) if top else np.concatenate(dense)
         return cls(together, np.concatenate([part.shapes for part in parts]))
 
@@ -124,8 +126,8 @@ class PositionAnswers:
         return replace(self, values=values)
 
 
-Answers = Floats | PositionAnswers
-"""What a teacher returns: (rows, columns) numbers, or answers that have positions."""
+Answers = Floats | TopAnswers | PositionAnswers
+"""What a teacher returns: (rows, columns) numbers, the most probable classes of each row, or answers that have positions."""
 
 
 def ranges(starts: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.int64]:
@@ -146,7 +148,8 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
     Args:
         form: of the answers.
         answers: as `AnswerForm.check` takes them; for a form with positions `PositionAnswers`, a list of one array for each row, or
-            an array whose positions all count: (rows, tokens, classes) or (rows, classes, height, width).
+            an array whose positions all count: (rows, tokens, classes) or (rows, classes, height, width). Of two classes, the second
+            alone will do.
         rows: the number of rows that the teacher was queried with.
         what: the subject of error messages.
 
@@ -156,7 +159,7 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
     if form.positions is None:
         if isinstance(answers, PositionAnswers):
             raise ShapeError(f"{what} have positions, and one answer per row is expected; declare positions='tokens' or 'pixels'.")
-        return _checked_top(form, answers, rows, what) if isinstance(answers, TopAnswers) else form.check(answers, rows, what)
+        return form.check_top(answers, rows, what) if isinstance(answers, TopAnswers) else form.check(answers, rows, what)
     found = answers if isinstance(answers, PositionAnswers) else _of_arrays(form, answers, what)
     if len(found) != rows:
         raise LabelMismatch(f"{what}: answers to {len(found)} rows, and {rows} were asked; expected one answer per row.")
@@ -164,21 +167,10 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
         raise ShapeError(f"{what} have {found.shapes.shape[1]} axes of positions; expected {AXES[form.positions]} for {form.positions}.")
     flat = form.of_each_position
     if isinstance(found.values, TopAnswers):
-        if found.values.columns != len(form.classes):
-            raise ShapeError(f"{what} choose among {found.values.columns} classes; expected {len(form.classes)}.")
-        return found
+        top = flat.check_top(found.values, len(found.values), what)
+        return found if top is found.values else found.with_values(top)
     values = found.values if len(found.values) else np.zeros((0, len(form.classes) or found.values.shape[-1]), found.values.dtype)
-    return found.with_values(flat.check(values, len(values), what) if len(values) else values)
-
-
-def _checked_top(form: AnswerForm, answers: TopAnswers, rows: int, what: str) -> Any:
-    if form.task not in ("binary", "multiclass"):
-        raise LabelMismatch(f"{what} name the most probable classes, and {form.task} answers have none that exclude each other.")
-    if len(answers) != rows:
-        raise LabelMismatch(f"{what}: {len(answers)} answers to {rows} rows; expected one answer per row.")
-    if answers.columns != len(form.classes):
-        raise ShapeError(f"{what} choose among {answers.columns} classes; expected {len(form.classes)}.")
-    return answers
+    return found.with_values(flat.take(values, len(values), what) if len(values) else values)
 
 
 def probabilities_of(form: AnswerForm, answers: Any) -> Any:
@@ -211,11 +203,13 @@ def joined(parts: Iterable[Answers]) -> Answers:
     """The answers of several parts of rows, in their order."""
     found: list[Any] = list(parts)
     of_positions = [part for part in found if isinstance(part, PositionAnswers)]
+    top = [part for part in found if isinstance(part, TopAnswers)]
+    if of_positions and len(of_positions) < len(found):
+        raise BadInput("some answers have positions and others have none; expected answers of one form.")
+    if top and len(top) < len(found):
+        raise BadInput("some answers name the most probable classes and others have numbers for all; expected answers of one form.")
     if of_positions:
-        if len(of_positions) < len(found):
-            raise BadInput("some answers have positions and others have none; expected answers of one form.")
         return PositionAnswers.joined(of_positions)
-    if isinstance(found[0], TopAnswers):
-        joined_top: Any = TopAnswers.joined(found)
-        return joined_top  # type: ignore[no-any-return]
-    return np.concatenate(found)
+    if top:
+        return TopAnswers.joined(top)
+    return np.concatenate([part for part in found if isinstance(part, np.ndarray)])

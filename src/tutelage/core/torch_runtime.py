@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     """What a network is called with: one tensor, arguments by name, or several in order."""
 
 
+BATCH_ROWS = 1000
+"""Rows that a network answers at once, if nothing else is said."""
+
 _ONE_AT_A_TIME = RLock()
 """Torch has one random state a process, and one number of threads."""
 
@@ -278,7 +281,7 @@ def tensor_of(array: NDArray[Any]) -> Tensor:
 
 
 def answers_of(
-    network: nn.Module, inputs: Tensor, *, batch_size: int = 1000, output: Callable[[Any], Tensor] = lambda returned: returned
+    network: nn.Module, inputs: Tensor, *, batch_size: int = BATCH_ROWS, output: Callable[[Any], Tensor] = lambda returned: returned
 ) -> Tensor:
     """The network's outputs for every row, in eval mode, without gradients.
 

@@ -39,7 +39,7 @@ def answers_to(
     rows: StructuredRows | Tensor,
     *,
     positions: Positions | None = None,
-    batch_size: int = 1000,
+    batch_size: int = torch_runtime.BATCH_ROWS,
     output: Callable[[Any], Tensor],
 ) -> Answers:
     """The network's answers to every row, in eval mode and without gradients, on the CPU.
@@ -54,25 +54,46 @@ def answers_to(
     Raises:
         ShapeError: the network returns no answer for each row, or for each position.
     """
-    if isinstance(rows, StructuredRows):
-        batches = rows.batches(batch_size)
-        inputs: Any = (tensors_of(rows[batch], network) for batch in batches)
-        counting = [rows[batch].counting() for batch in batches]
-        padded = bool((rows.lengths != rows.lengths[:1]).any())
-    else:
-        batches = [np.arange(start, min(start + batch_size, len(rows))) for start in range(0, len(rows), batch_size)]
-        inputs, counting, padded = require("torch").split(rows, batch_size), [None] * len(batches), False
-    parts: list[Any] = []
+
+    def ask(part: Any) -> Floats:
+        inputs = tensors_of(part, network) if isinstance(part, StructuredRows) else part
+        return _plain(output(torch_runtime.called(network, inputs)))
+
     with torch_runtime.evaluating(network):
-        for batch, tensors, mask in zip(batches, inputs, counting, strict=True):
-            found = _plain(output(torch_runtime.called(network, tensors)))
-            parts.append(found if positions is None else of_positions(found, positions, len(batch), mask, padded=padded))
-    order = np.argsort(np.concatenate(batches), kind="stable")
+        return by_batch(rows, ask, positions=positions, batch_size=batch_size)
+
+
+def by_batch(rows: Any, ask: Callable[[Any], NDArray[Any]], *, positions: Positions | None, batch_size: int) -> Answers:
+    """What a model answers to all rows, asked batch by batch: rows of like length together, and the answers in the order of the rows.
+
+    Args:
+        rows: several inputs, or one array or tensor.
+        ask: answers a batch of them, with the padding that it has.
+        positions: what an answer belongs to.
+        batch_size: rows per call.
+
+    Raises:
+        ShapeError: the answers are not one for each row, or for each position.
+    """
+    structured = isinstance(rows, StructuredRows)
+    starts = range(0, len(rows), batch_size)
+    batches = rows.batches(batch_size) if structured else [np.arange(start, min(start + batch_size, len(rows))) for start in starts]
+    padded = structured and bool((rows.lengths != rows.lengths[:1]).any())
+    parts: list[Any] = []
+    for batch in batches:
+        part = rows[batch] if structured else rows[int(batch[0]) : int(batch[-1]) + 1]
+        found = ask(part)
+        if positions is not None:
+            parts.append(of_positions(found, positions, len(batch), part.counting() if structured else None, padded=padded))
+        else:
+            parts.append(found)
+    order = np.concatenate(batches)
+    in_order = bool((order[:-1] < order[1:]).all())
     if positions is None:
-        together = np.concatenate(parts, axis=0 if parts[0].ndim < 2 else -2)
-        return np.asarray(together if (order[:-1] < order[1:]).all() else together[order])
+        together = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=0 if parts[0].ndim < 2 else -2)
+        return np.asarray(together if in_order else together[np.argsort(order, kind="stable")])
     joined = PositionAnswers.joined(parts)
-    return joined if (order[:-1] < order[1:]).all() else joined[order]
+    return joined if in_order else joined[np.argsort(order, kind="stable")]
 
 
 def _plain(answers: Tensor) -> Floats:
@@ -110,9 +131,9 @@ def valid_positions(tokens: int, rows: int, counting: Ragged | None, *, padded: 
     Raises:
         ShapeError: the attention mask has another number of positions, and rows were padded.
     """
-    if counting is None:
+    if counting is None or tokens == 0:
         return np.ones((rows, tokens), dtype=bool)
-    mask = counting.padded(0)
+    mask = counting.padded(0, max(int(counting.lengths.max(initial=0)), 1))
     if mask.shape[1] == tokens:
         return mask.astype(bool)
     if padded or not mask.all():

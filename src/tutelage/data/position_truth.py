@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.rows import is_hugging_face
 from tutelage.data.structured import TRUTH, Ragged, StructuredRows
 
 IGNORED = -100
@@ -23,7 +24,8 @@ def given_truth(X: Any, y: Any) -> Any:
     Raises:
         BadInput: both are given.
     """
-    beside = next((X[name] for name in TRUTH if name in X), None) if isinstance(X, Mapping) else None
+    names = X if isinstance(X, Mapping) else X.column_names if is_hugging_face(X) else ()
+    beside = next((X[name] for name in TRUTH if name in names), None)
     if beside is not None and y is not None:
         raise BadInput("the rows hold labels, and y is given too; pass one of the two.")
     return y if beside is None else beside

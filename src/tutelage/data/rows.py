@@ -15,13 +15,14 @@ from sklearn.utils import _safe_indexing
 
 from tutelage.core.arrays import check_dense, is_frame, tensor_array
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
-from tutelage.data.dataset_items import inputs_and_truth
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
-from tutelage.data.structured import StructuredRows, is_structure
+from tutelage.data.structured import TRUTH, StructuredRows, is_structure
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
+from tutelage.data.torch_data.dataset_items import inputs_and_truth
+from tutelage.data.torch_data.loader_rows import is_iterable, is_loader, loader_parts, read_items
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,10 @@ def as_rows(data: Any) -> Rows:
     Args:
         data: an array or tensor (rows, ...), a pandas or polars frame, a SciPy sparse matrix, a list of texts or of
             rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), several inputs as a
-            mapping or a tuple of arrays (see `StructuredRows`), or the path of a
+            mapping or a tuple of arrays (see `StructuredRows`), a Hugging Face Dataset without its labels, or the path of a
             .parquet, .csv, .tsv, .jsonl, .npy or .npz file (its array `X`, or its only one), of a folder of such tables, or a
-            pattern such as `part-*.csv`. Parquet and .npy files are read in parts, never into memory as a whole.
+            pattern such as `part-*.csv`. Parquet and .npy files are read in parts, never into memory as a whole. Also a DataLoader
+            that does not shuffle, and an IterableDataset, which is read once, into memory.
 
     Raises:
         ShapeError: no rows, or a single value.
@@ -86,16 +88,27 @@ def as_rows(data: Any) -> Rows:
         return rows
     if isinstance(data, str | Path):
         return _of_file(Path(data))
-    rows = _of_object(data)
+    if is_structure(data):
+        structure = StructuredRows.of(data)
+        rows = Rows(len(structure), lambda start, stop: structure[start:stop], "structure")
+    else:
+        rows = _of_loader(data) or (_of_hugging_face(data) if is_hugging_face(data) else _of_object(data))
     if rows.count == 0:
         raise ShapeError(f"the {rows.kind} has no rows; give at least one.")
     return rows
 
 
+def _of_loader(data: Any) -> Rows | None:
+    """The rows of a DataLoader or an IterableDataset; None for anything else."""
+    if is_loader(data):
+        return Rows(*loader_parts(data), "DataLoader")
+    if is_iterable(data):
+        items = read_items(data)
+        return Rows(len(items), lambda start, stop: _items(items, start, stop), "IterableDataset")
+    return None
+
+
 def _of_object(data: Any) -> Rows:
-    if is_structure(data):
-        structure = StructuredRows.of(data)
-        return Rows(len(structure), lambda start, stop: structure[start:stop], "structure")
     if hasattr(data, "iloc"):
         describe = partial(Schema.of, data) if is_frame(data) else lambda: None  # a Series has no columns
         return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame", describe)
@@ -107,6 +120,22 @@ def _of_object(data: Any) -> Rows:
         matrix = data.tocsr()
         return Rows(matrix.shape[0], lambda start, stop: matrix[start:stop], "sparse matrix")
     return _of_values(data)
+
+
+def is_hugging_face(data: Any) -> bool:
+    """Whether rows are a Dataset of the package `datasets`."""
+    return hasattr(data, "column_names") and hasattr(data, "features") and type(data).__module__.startswith("datasets.")
+
+
+def _of_hugging_face(data: Any) -> Rows:
+    """The rows of a Hugging Face Dataset without its labels: several inputs, texts, or a table."""
+    names = [name for name in data.column_names if name not in TRUTH]
+    inputs, kinds = data.select_columns(names), [data.features[name] for name in names]
+    if all(hasattr(kind, "id") and getattr(kind, "dtype", "") in ("string", "large_string") for kind in kinds) and len(names) == 1:
+        return Rows(len(data), lambda start, stop: list(inputs[start:stop][names[0]]), "list of texts")
+    if all(type(kind).__name__ in ("Value", "ClassLabel") for kind in kinds):
+        return _of_object(inputs.with_format("arrow")[:])
+    return Rows(len(data), lambda start, stop: StructuredRows.of(dict(inputs[start:stop])), "structure")
 
 
 def _of_values(data: Any) -> Rows:

@@ -63,7 +63,7 @@ class Ragged:
 
     def padded(self, fill: float = 0, length: int | None = None) -> NDArray[Any]:
         """(rows, longest, ...) with `fill` after the end of each row; `length` is at least the longest."""
-        longest = int(max(self.lengths.max(initial=0), 1)) if length is None else length
+        longest = int(self.lengths.max(initial=0)) if length is None else length
         out = np.full((len(self), longest, *self.values.shape[1:]), fill, dtype=self.values.dtype)
         out[np.repeat(np.arange(len(self)), self.lengths), ranges(np.zeros_like(self.lengths), self.lengths)] = self.values
         return out
@@ -76,7 +76,8 @@ Field = NDArray[Any] | Ragged
 class StructuredRows:
     """Rows of several arrays: a mapping is passed to a network as keyword arguments, a tuple as arguments in its order.
 
-    Where an attention mask ends in zeros, these positions are left out: the same rows are equal however far they are padded.
+    Where an attention mask ends in zeros, and what they leave out is padding (one number in each input of the mask's shape), these
+    positions are left out: the same rows are equal however far they are padded.
 
     Attributes:
         fields: the array of each input, by name, with one entry for each row; the inputs of a tuple are named 0, 1, ...
@@ -144,8 +145,24 @@ class StructuredRows:
             raise BadInput(f"item {odd} has {len(rows[odd])} inputs; expected {len(rows[0])}, as the first.")
         return cls.of(tuple([row[place] for row in rows] for place in range(len(rows[0]))))
 
+    @classmethod
+    def joined(cls, parts: Sequence[StructuredRows]) -> StructuredRows:
+        """The rows of several parts, in their order.
+
+        Raises:
+            BadInput: parts with different inputs. ShapeError: inputs that differ in more than their length.
+        """
+        first = parts[0]
+        odd = next((part for part in parts if list(part.fields) != list(first.fields)), None)
+        if odd is not None:
+            raise BadInput(f"some rows have the inputs {', '.join(odd.fields)}; expected {', '.join(first.fields)}, as the first.")
+        fields = {name: _joined([part.fields[name] for part in parts], name) for name in first.fields}
+        widths = {part.width for part in parts}
+        fill = {name: number for part in reversed(parts) for name, number in (part.fill or {}).items()}
+        return replace(first, fields=fields, width=first.width if len(widths) == 1 else None, fill=fill or None)
+
     def _trimmed(self) -> StructuredRows:
-        """The same without the zeros at the end of the attention mask, in every input of the mask's shape."""
+        """The same without the padding at the end of the attention mask, in every input of the mask's shape."""
         mask = self.fields.get(MASK)
         if mask is None:
             return self
@@ -159,11 +176,16 @@ class StructuredRows:
         if (lengths == mask.shape[1]).all():
             return self
         inside = np.arange(mask.shape[1]) < lengths[:, None]
-        fields = {
-            name: Ragged(field[inside], lengths) if not isinstance(field, Ragged) and field.shape[:2] == mask.shape else field
-            for name, field in self.fields.items()
-        }
-        return replace(self, fields=fields, width=mask.shape[1])
+        fill: dict[str, float] = {}
+        cut: dict[str, Field] = {}
+        for name, field in self.fields.items():
+            if isinstance(field, Ragged) or field.shape[:2] != mask.shape or (field.ndim == 2 and field.dtype.kind == "f"):
+                continue  # numbers of a row, as many as it has tokens by chance, are not its tokens
+            left_out = np.unique(field[~inside]) if field.ndim == 2 else np.zeros(1)
+            if len(left_out) > 1:
+                return self  # what is left out is no padding
+            fill[name], cut[name] = left_out[0].item(), Ragged(field[inside], lengths)
+        return replace(self, fields={**self.fields, **cut}, width=mask.shape[1], fill=fill)
 
     def __len__(self) -> int:
         return len(next(iter(self.fields.values())))
@@ -184,9 +206,16 @@ class StructuredRows:
         return MASK in self.fields or len(set(self.lengths.tolist())) <= 1
 
     def padded(self) -> dict[str, NDArray[Any]]:
-        """The inputs as arrays, each as long as its longest row."""
-        fill = self.fill or {}
-        return {name: field.padded(fill.get(name, 0)) if isinstance(field, Ragged) else field for name, field in self.fields.items()}
+        """The inputs as arrays, each as long as its longest row; of at least one position, if a mask says that it does not count."""
+        return {name: self.padded_field(name) for name in self.fields}
+
+    def padded_field(self, name: str, length: int | None = None) -> NDArray[Any]:
+        """One input as `padded` gives it, or padded to a length."""
+        field = self.fields[name]
+        if not isinstance(field, Ragged):
+            return field
+        longest = int(field.lengths.max(initial=0)) if length is None else length
+        return field.padded((self.fill or {}).get(name, 0), max(longest, 1) if MASK in self.fields else longest)
 
     def plain(self) -> Any:
         """The inputs as a function takes them: a dict, or a tuple, of padded arrays."""
@@ -233,6 +262,25 @@ def _field(value: Any, name: str) -> Field:
     if array.ndim == 0:
         raise BadInput(f"the input {name!r} is a single {type(value).__name__}; expected an array with one entry for each row.")
     return array
+
+
+def _joined(parts: Sequence[Field], name: str) -> Field:
+    """The arrays of the rows of several parts."""
+    whole = [part for part in parts if not isinstance(part, Ragged)]
+    if len(whole) == len(parts) and len({part.shape[1:] for part in whole}) == 1:
+        return np.concatenate(whole)
+    if any(part.ndim < 2 for part in whole) or len({_beyond(part) for part in parts}) > 1:
+        raise ShapeError(f"the rows of {name!r} differ in more than their length; expected one shape beyond it.")
+    each = [
+        part if isinstance(part, Ragged) else Ragged(part.reshape(-1, *part.shape[2:]), np.full(len(part), part.shape[1], np.int64))
+        for part in parts
+    ]
+    return Ragged(np.concatenate([part.values for part in each]), np.concatenate([part.lengths for part in each]))
+
+
+def _beyond(part: Field) -> tuple[int, ...]:
+    """The shape of a row beyond its length."""
+    return part.values.shape[1:] if isinstance(part, Ragged) else part.shape[2:]
 
 
 def _length(row: Any) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.stages import Advance
-from tutelage.training.feeding.feeds import Batch
+from tutelage.training.feeding.feeds import Batch, Batching
 from tutelage.training.loop import train
 from tutelage.training.settings import one_cycle
 from tutelage.training.stacks.stack import Stack
@@ -68,14 +68,14 @@ class GroupFeed:
         """The number of rows of the data."""
         return len(self.inputs)
 
-    def steps(self, batch_size: int) -> int:
+    def steps(self, batching: Batching) -> int:
         """See `Feed`."""
         return self.step_count
 
-    def plan(self, epoch: int, batch_size: int) -> list[Tensor]:
-        """(batch, groups) rows of each step."""
-        orders = torch.stack([_passes(group, self.step_count * batch_size) for group in self.groups], dim=1)
-        return list(torch.split(orders, batch_size))
+    def plan(self, epoch: int, batching: Batching) -> list[list[Tensor]]:
+        """(batch, groups) rows of the batch of each step."""
+        orders = torch.stack([_passes(group, self.step_count * batching.step_size) for group in self.groups], dim=1)
+        return [[rows] for rows in torch.split(orders, batching.step_size)]
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """See `Feed`; inputs are (groups, batch, features)."""

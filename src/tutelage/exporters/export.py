@@ -13,6 +13,7 @@ from tutelage.core.arguments import flag, number, whole
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.files import check_file_place, whole_file, write_text
 from tutelage.core.records import Export, Parity, dumps
+from tutelage.exporters.arrays.export import takes_arrays, written
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
 from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
@@ -102,6 +103,10 @@ def export(
         max_drop = number("max_drop", max_drop, least=0, most=100)
     if not settings.is_rounded and not (truth is None and max_drop is None):
         raise BadInput("truth and max_drop are for precision 'half', 'int8' or 'int8-dynamic'; any other file answers as its student.")
+    check_student(student)
+    if takes_arrays(student, check_on):
+        content, record = written(student, path.name, check_on, settings, unproven=unproven, compared_rows=compared_rows)
+        return _stored(path, {path.name: content}, record)
     name, target, job = _job_of(student, path, check_on, settings)
     program = job.program
     if settings.is_rounded and program.guarantee is not None:
@@ -121,7 +126,13 @@ def export(
     columns = tuple(place if one.name is None else one.name for place, one in enumerate(program.inputs))
     digest = hashlib.sha256(content).hexdigest()
     cascade = None if program.guarantee is None else asdict(program.guarantee)
-    record = Export(path.name, name, len(content), digest, columns, program.form.classes, job.proofs, job.drops, cascade)
+    return _stored(
+        path, files, Export(path.name, name, len(content), digest, columns, program.form.classes, job.proofs, job.drops, cascade)
+    )
+
+
+def _stored(path: Path, files: dict[str, bytes], record: Export) -> Export:
+    """Write the files and the record beside them."""
     write_text(path.with_name(f"{path.name}.json"), dumps({"schema": 1, **asdict(record)}))
     for file, content in reversed(files.items()):  # the file itself last: where it is, all is there
         with whole_file(path.with_name(file)) as draft:

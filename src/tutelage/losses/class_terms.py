@@ -1,11 +1,13 @@
 """The public losses for classification. Each function returns an objective of one term; weight with * and add with +.
 
-The pure functions of tensors behind them have the same names in `tutelage.losses.functional`.
+The pure functions of tensors behind them have the same names in `tutelage.losses.functional`. Where only the most probable classes of
+the teacher are known (`TopTargets`), the terms that compare probabilities take the rest as one more class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from tutelage.core.arguments import flag, number
 from tutelage.losses.functional import classification, correlation, decoupling, divergences, reweighted
 from tutelage.losses.functional.numerics import check_scale, finite, log_softmax, softmax
 from tutelage.losses.objective import HEAVIEST, Objective, Term
+from tutelage.losses.schedules import Schedule
 from tutelage.losses.targets import check_temperature
 
 if TYPE_CHECKING:
@@ -44,13 +47,13 @@ def hard_cross_entropy(*, smoothing: float = 0.0) -> Objective:
     return _single(Term("hard_cross_entropy", classification.hard_cross_entropy, ("student", "labels"), {"smoothing": smoothing}))
 
 
-def soft_cross_entropy(*, temperature: float | Tensor = 1.0) -> Objective:
+def soft_cross_entropy(*, temperature: float | Tensor | Schedule = 1.0) -> Objective:
     """Cross-entropy against the teacher's probabilities at a temperature: -t^2 sum_c p_c log softmax(z / t)_c.
 
     The pure function is `losses.functional.soft_cross_entropy`.
 
     Args:
-        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        temperature: above zero; a `Schedule`, or a (copies, 1, 1) tensor for one per copy of a stack.
 
     Returns:
         An objective of one term, which reads "student" and "teacher".
@@ -74,16 +77,16 @@ def soft_cross_entropy(*, temperature: float | Tensor = 1.0) -> Objective:
     scale = check_scale(temperature)
     prepare = partial(_scaled_targets, scale)
     loss = classification.to_scaled_targets
-    return _single(Term("soft_cross_entropy", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare))
+    return _single(Term("soft_cross_entropy", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare, reduces=True))
 
 
-def kl_divergence(*, temperature: float | Tensor = 1.0) -> Objective:
+def kl_divergence(*, temperature: float | Tensor | Schedule = 1.0) -> Objective:
     """`soft_cross_entropy` minus the teacher's entropy: the same gradient, and zero where the student agrees with the teacher.
 
     The pure function is `losses.functional.kl_divergence`.
 
     Args:
-        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        temperature: above zero; a `Schedule`, or a (copies, 1, 1) tensor for one per copy of a stack.
 
     Returns:
         An objective of one term, which reads "student" and "teacher".
@@ -101,17 +104,17 @@ def kl_divergence(*, temperature: float | Tensor = 1.0) -> Objective:
         >>> print(tl.losses.kl_divergence(temperature=4.0)(batch).total.abs().round(decimals=3))
         tensor([0., 0.])
     """
-    return _of_probabilities("kl_divergence", divergences.kl_divergence, temperature)
+    return _of_probabilities("kl_divergence", divergences.kl_divergence, temperature, reduces=True)
 
 
-def reverse_kl(*, temperature: float | Tensor = 1.0) -> Objective:
+def reverse_kl(*, temperature: float | Tensor | Schedule = 1.0) -> Objective:
     """Kullback-Leibler divergence of the teacher from the student: t^2 sum_c q_c (log q_c - log p_c).
 
     It keeps the student to classes that the teacher finds likely. A teacher that gives a class probability zero is refused when the
     loss is computed. The pure function is `losses.functional.reverse_kl`.
 
     Args:
-        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        temperature: above zero; a `Schedule`, or a (copies, 1, 1) tensor for one per copy of a stack.
 
     Returns:
         An objective of one term, which reads "student" and "teacher".
@@ -129,18 +132,17 @@ def reverse_kl(*, temperature: float | Tensor = 1.0) -> Objective:
         tensor([1.2000])
     """
     scale = check_scale(temperature)
+    prepare = partial(_finite_log_probs, scale)
     return _single(
-        Term(
-            "reverse_kl", divergences.reverse_kl, ("student", "teacher"), {"temperature": scale}, prepare=partial(_finite_log_probs, scale)
-        )
+        Term("reverse_kl", divergences.reverse_kl, ("student", "teacher"), {"temperature": scale}, prepare=prepare, reduces=True)
     )
 
 
-def jensen_shannon(*, temperature: float | Tensor = 1.0, teacher_share: float = 0.5) -> Objective:
+def jensen_shannon(*, temperature: float | Tensor | Schedule = 1.0, teacher_share: float = 0.5) -> Objective:
     """Generalised Jensen-Shannon divergence, between `kl_divergence` and `reverse_kl` (see `losses.functional.jensen_shannon`).
 
     Args:
-        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        temperature: above zero; a `Schedule`, or a (copies, 1, 1) tensor for one per copy of a stack.
         teacher_share: the share of the teacher in the mixture with which both are compared, between 0 and 1.
 
     Returns:
@@ -160,7 +162,7 @@ def jensen_shannon(*, temperature: float | Tensor = 1.0, teacher_share: float = 
     """
     settings = {"temperature": check_scale(temperature), "teacher_share": divergences.check_share(teacher_share)}
     prepare = partial(log_softmax, temperature=settings["temperature"])
-    return _single(Term("jensen_shannon", divergences.jensen_shannon, ("student", "teacher"), settings, prepare=prepare))
+    return _single(Term("jensen_shannon", divergences.jensen_shannon, ("student", "teacher"), settings, prepare=prepare, reduces=True))
 
 
 def logit_matching(*, centred: bool = False) -> Objective:
@@ -195,13 +197,13 @@ def logit_matching(*, centred: bool = False) -> Objective:
     )
 
 
-def decoupled(*, temperature: float | Tensor = 4.0, target_weight: float = 1.0, other_weight: float = 8.0) -> Objective:
+def decoupled(*, temperature: float | Tensor | Schedule = 4.0, target_weight: float = 1.0, other_weight: float = 8.0) -> Objective:
     """Decoupled distillation (DKD): separate weights for the true class against the rest, and for the other classes.
 
     The pure function is `losses.functional.decoupled`.
 
     Args:
-        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        temperature: above zero; a `Schedule`, or a (copies, 1, 1) tensor for one per copy of a stack.
         target_weight: the weight of the divergence of (true class, all others).
         other_weight: the weight of the divergence among the other classes.
 
@@ -227,11 +229,11 @@ def decoupled(*, temperature: float | Tensor = 4.0, target_weight: float = 1.0, 
     return _single(Term("decoupled", decoupling.decoupled, ("student", "teacher", "labels"), settings, least_columns=3))
 
 
-def dist(*, temperature: float | Tensor = 1.0, inter_weight: float = 1.0, intra_weight: float = 1.0) -> Objective:
+def dist(*, temperature: float | Tensor | Schedule = 1.0, inter_weight: float = 1.0, intra_weight: float = 1.0) -> Objective:
     """Match the teacher's correlations, of classes within a row and of rows within a class (DIST; see `losses.functional.dist`).
 
     Args:
-        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        temperature: above zero; a `Schedule`, or a (copies, 1, 1) tensor for one per copy of a stack.
         inter_weight: the weight of the correlation of the classes within a row.
         intra_weight: the weight of the correlation of the rows of the batch within a class.
 
@@ -256,13 +258,13 @@ def dist(*, temperature: float | Tensor = 1.0, inter_weight: float = 1.0, intra_
     return _of_probabilities("dist", correlation.dist, temperature, settings, least_columns=3, relates_rows=True)
 
 
-def standardised_divergence(*, temperature: float | Tensor = 2.0) -> Objective:
+def standardised_divergence(*, temperature: float | Tensor | Schedule = 2.0) -> Objective:
     """`kl_divergence` of logits standardised to mean 0 and standard deviation 1 in each row.
 
     The pure function is `losses.functional.standardised_divergence`.
 
     Args:
-        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        temperature: above zero; a `Schedule`, or a (copies, 1, 1) tensor for one per copy of a stack.
 
     Returns:
         An objective of one term, which reads "student" and "teacher".
@@ -285,13 +287,13 @@ def standardised_divergence(*, temperature: float | Tensor = 2.0) -> Objective:
     return _single(Term("standardised_divergence", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare, least_columns=3))
 
 
-def weighted_soft_labels(*, temperature: float | Tensor = 2.0) -> Objective:
+def weighted_soft_labels(*, temperature: float | Tensor | Schedule = 2.0) -> Objective:
     """`soft_cross_entropy` with smaller weights for rows where the student is closer to the ground truth than the teacher.
 
     The pure function is `losses.functional.weighted_soft_labels`.
 
     Args:
-        temperature: above zero; a (copies, 1, 1) tensor for one per copy of a stack.
+        temperature: above zero; a `Schedule`, or a (copies, 1, 1) tensor for one per copy of a stack.
 
     Returns:
         An objective of one term, which reads "student", "teacher" and "labels".
@@ -350,18 +352,19 @@ def _checked_weights(**weights: float) -> dict[str, float]:
 def _of_probabilities(
     name: str,
     loss: Callable[..., Tensor],
-    temperature: float | Tensor,
+    temperature: float | Tensor | Schedule,
     settings: dict[str, float] | None = None,
     *,
     least_columns: int = 1,
     relates_rows: bool = False,
+    reduces: bool = False,
 ) -> Objective:
     """An objective of a loss that reads the teacher's probabilities at its temperature."""
     scale = check_scale(temperature)
     all_settings = {"temperature": scale, **(settings or {})}
     prepare = partial(softmax, temperature=scale)
-    reads = ("student", "teacher")
-    return _single(Term(name, loss, reads, all_settings, prepare=prepare, least_columns=least_columns, relates_rows=relates_rows))
+    term = Term(name, loss, ("student", "teacher"), all_settings, prepare=prepare, least_columns=least_columns)
+    return _single(replace(term, relates_rows=relates_rows, reduces=reduces))
 
 
 def _scaled_targets(temperature: float | Tensor, teacher_logits: Tensor) -> Tensor:

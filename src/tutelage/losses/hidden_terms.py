@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tutelage.core.arguments import number, text, whole
-from tutelage.losses.functional import features, relations
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.losses.functional import attention, features, relations
 from tutelage.losses.functional.numerics import upcast
 from tutelage.losses.objective import EVERY_TASK, Objective, Term
 from tutelage.losses.signals import Signals
@@ -36,7 +37,85 @@ def hint(student_layer: str, teacher_layer: str | None = None) -> Objective:
         >>> sorted(objective.needs)
         ['student:body.0', 'teacher', 'teacher:features.2']
     """
-    return _at_layers("hint", _projected_hint, student_layer, teacher_layer, build=_projector, relates_rows=False)
+    return _at_layers("hint", _projected_hint, student_layer, teacher_layer, build=_projector, relates_rows=False, by_token=True)
+
+
+def cosine_distance(student_layer: str, teacher_layer: str | None = None) -> Objective:
+    """Match the direction of a layer's vectors: 1 - cos(s, t) (see `functional.cosine_distance`).
+
+    If the layers have different numbers of units or channels, a linear projector is trained together with the student. To match the
+    answers of a teacher of embeddings, see `embedding`.
+
+    Args:
+        student_layer: module path; a layer of units, tokens or feature maps.
+        teacher_layer: module path of a layer of the same kind; None for the same path.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> objective = tl.losses.cosine_distance("body")
+        >>> hidden = {"body": torch.tensor([[1.0, 0.0], [1.0, 1.0]])}
+        >>> of_teacher = {"body": torch.tensor([[3.0, 0.0], [0.0, 1.0]])}
+        >>> batch = tl.losses.Signals(torch.zeros(2, 2), student_hidden=hidden, teacher_hidden=of_teacher)
+        >>> modules = objective.modules(batch, rows=2)
+        >>> from dataclasses import replace
+        >>> print(objective(replace(batch, modules=modules)).total.round(decimals=2))
+        tensor([0.0000, 0.2900])
+    """
+    build = _projector
+    return _at_layers("cosine_distance", _projected_cosine, student_layer, teacher_layer, build=build, relates_rows=False, by_token=True)
+
+
+def attention_maps(student_layer: str, teacher_layer: str | None = None) -> Objective:
+    """Match the attention of a transformer's tokens to each other, head by head (see `functional.attention_maps`).
+
+    Args:
+        student_layer: a layer that returns attention, (batch, heads, tokens, tokens), with what is to be taken from a tuple or a
+            structure in brackets: "encoder.3.attention[1]", or "[attentions][3]" of a network of Hugging Face that was built with
+            output_attentions=True.
+        teacher_layer: the same, with as many heads; None for the same path.
+
+    Example:
+        >>> import tutelage as tl
+        >>> objective = tl.losses.attention_maps("[attentions][1]", "[attentions][11]") + tl.losses.soft_cross_entropy(temperature=2.0)
+        >>> sorted(objective.needs)
+        ['student:[attentions][1]', 'teacher', 'teacher:[attentions][11]']
+    """
+    loss = attention.attention_maps
+    return _at_layers("attention_maps", loss, student_layer, teacher_layer, relates_rows=False, by_token=True, whole_rows=True)
+
+
+def token_relations(student_layer: str, teacher_layer: str | None = None, *, heads: int = 1) -> Objective:
+    """Match how similar the tokens of a row are to each other, in layers of any two widths (see `functional.token_relations`).
+
+    Args:
+        student_layer: a layer of tokens, (batch, tokens, units): for MiniLM's value relations the layer of values, such as
+            "encoder.layer.1.attention.self.value"; for MiniLMv2 also those of queries and keys, as further terms.
+        teacher_layer: the same, of any width; None for the same path.
+        heads: the number of relation heads, which divides both widths.
+
+    Raises:
+        BadInput: no whole number of heads.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> hidden = torch.eye(2)[None]
+        >>> batch = tl.losses.Signals(torch.zeros(1, 2), student_hidden={"v": 0 * hidden}, teacher_hidden={"v": hidden})
+        >>> print(tl.losses.token_relations("v")(batch).total.round(decimals=3))
+        tensor([0.0590])
+    """
+    return _at_layers(
+        "token_relations",
+        attention.token_relations,
+        student_layer,
+        teacher_layer,
+        settings={"heads": whole("heads", heads, 1, MOST_UNITS)},
+        extra_reads=("tokens",),
+        relates_rows=False,
+        by_token=True,
+        whole_rows=True,
+    )
 
 
 def attention_transfer(student_layer: str, teacher_layer: str | None = None) -> Objective:
@@ -178,6 +257,8 @@ def _at_layers(
     settings: dict[str, Any] | None = None,
     extra_reads: tuple[str, ...] = (),
     relates_rows: bool = True,
+    by_token: bool = False,
+    whole_rows: bool = False,
 ) -> Objective:
     teacher = text("student_layer", student_layer) if teacher_layer is None else text("teacher_layer", teacher_layer)
     text("student_layer", student_layer)
@@ -190,22 +271,50 @@ def _at_layers(
         tasks=EVERY_TASK,
         stacks=False,
         relates_rows=relates_rows,
+        by_token=by_token,
+        whole_rows=whole_rows,
     )
     return Objective((term,))
 
 
 def _projector(student_layer: str, teacher_layer: str, signals: Signals, rows: int) -> nn.Module:
-    return features.projector(signals.student_hidden[student_layer], signals.teacher_hidden[teacher_layer])
+    return features.projector(*_layers(student_layer, teacher_layer, signals))
+
+
+def _layers(student_layer: str, teacher_layer: str, signals: Signals) -> tuple[Tensor, Tensor]:
+    """The two layers of a batch as a term reads them."""
+    student, teacher = signals.layer("student", student_layer), signals.layer("teacher", teacher_layer)
+    if student is None or teacher is None:
+        raise BadInput(f"the batch lacks the student's layer {student_layer!r} or the teacher's {teacher_layer!r}; pass both in Signals.")
+    return student, teacher
 
 
 def _projected_hint(project: nn.Module, student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    return features.hint(project(upcast(student_hidden)), teacher_hidden)  # the projector is outside the network's autocast
+    """The loss of every row; of every token, if the layers have tokens."""
+    student = project(upcast(student_hidden))  # the projector is outside the network's autocast
+    if student.ndim != 3 or student.shape != teacher_hidden.shape:
+        return features.hint(student, teacher_hidden)
+    return features.hint(student.flatten(0, 1), teacher_hidden.flatten(0, 1)).view(student.shape[:2])
+
+
+def _projected_cosine(project: nn.Module, student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
+    """The loss of every row, token or place of a feature map; the mean over the places of a map."""
+    student, maps = project(upcast(student_hidden)), student_hidden.ndim == 4
+    if maps:
+        student, teacher_hidden = (hidden.flatten(2).transpose(1, 2) for hidden in features.same_size(student, teacher_hidden))
+    losses = features.cosine_distance(student, teacher_hidden)
+    return losses.mean(dim=1) if maps else losses
 
 
 def _memory(student_layer: str, teacher_layer: str, signals: Signals, rows: int, *, settings: dict[str, Any]) -> nn.Module:
     from tutelage.losses.functional.contrast import ContrastiveMemory
 
-    student, teacher = signals.student_hidden[student_layer], signals.teacher_hidden[teacher_layer]
+    student, teacher = _layers(student_layer, teacher_layer, signals)
+    if signals.tokens is not None and (student.ndim == 3 or teacher.ndim == 3):
+        raise ShapeError(
+            f"contrastive embeds whole layers, and {student_layer!r} or {teacher_layer!r} has tokens, of which rows have different "
+            "numbers; name layers of one vector per row."
+        )
     memory = ContrastiveMemory(student[0].numel(), teacher[0].numel(), rows=rows, **settings)
     return memory.to(student.device)
 

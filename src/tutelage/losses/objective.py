@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from numbers import Real
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from typing import Any
 
 from torch import Tensor, nn
@@ -14,10 +14,15 @@ from torch import Tensor, nn
 from tutelage.core.answer_kinds import Task
 from tutelage.core.arguments import number
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.losses.schedules import Schedule, at_share, changes
 from tutelage.losses.signals import Losses, Signals, add_all
+from tutelage.losses.top_targets import TopTargets
 
 HEAVIEST = 1e30
 """The largest weight of a term; a loss times more overflows in float32."""
+
+NEVER_MISSING = frozenset({"student", "tokens"})
+"""Signals that every batch has, or that may be None."""
 
 ONE_CLASS_A_ROW: tuple[Task, ...] = ("binary", "multiclass")
 EVERY_TASK: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
@@ -31,9 +36,10 @@ class Term:
         name: the name in reports; without dots.
         loss: called with the signals that it reads, in order, and the settings as keywords; returns one value per example, (batch,),
             or (copies, batch). If the term builds a module, the module is the first argument.
-        reads: the signals: "student", "teacher" (their answers), "labels", "index", "student:PATH" or "teacher:PATH" (a hidden layer).
+        reads: the signals: "student", "teacher" (their answers), "labels", "index", "student:PATH" or "teacher:PATH" (a hidden layer),
+            "tokens" (which of them count; None if all do).
         settings: keyword arguments of `loss`, such as the temperature.
-        weight: a number, 0 or more, or a (copies, 1, 1) tensor for one per copy.
+        weight: a number, 0 or more, a `Schedule` of it, or a (copies, 1, 1) tensor for one per copy.
         prepare: converts the teacher's answers, (rows, columns), to what `loss` reads as "teacher", row by row; called once for
             all rows if they are recorded.
         build: creates the module that trains with the student, from a first batch and the number of rows in the data.
@@ -41,6 +47,10 @@ class Term:
         least_columns: the smallest number of classes for which it is defined.
         stacks: whether it takes (copies, batch, columns).
         relates_rows: whether the loss of a row depends on the other rows of its batch, so that a batch must not be divided.
+        reduces: whether it can be computed of the most probable classes, with the rest as one more (see `TopTargets`): it reads the
+            student and the teacher, whose answers are then (..., k + 1).
+        by_token: whether `loss` may return a value for each token of a row, (batch, tokens), which are averaged over those that count.
+        whole_rows: whether it reads hidden layers of whole rows also where there is an answer for each token.
 
     Raises:
         BadInput: a weight that is negative or not finite.
@@ -60,13 +70,16 @@ class Term:
     loss: Callable[..., Tensor] = field(repr=False)
     reads: tuple[str, ...] = field(repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    weight: float | Tensor = 1.0
+    weight: float | Tensor | Schedule = 1.0
     prepare: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
     build: Callable[[Signals, int], nn.Module] | None = field(default=None, repr=False)
     tasks: tuple[Task, ...] = field(default=ONE_CLASS_A_ROW, repr=False)
     least_columns: int = field(default=1, repr=False)
     stacks: bool = field(default=True, repr=False)
     relates_rows: bool = field(default=False, repr=False)
+    reduces: bool = field(default=False, repr=False)
+    by_token: bool = field(default=False, repr=False)
+    whole_rows: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", _checked_weight(self.weight))
@@ -75,9 +88,18 @@ class Term:
         """(batch,) or (copies, batch), not weighted.
 
         Raises:
-            BadInput: a signal that it reads is missing. ShapeError: a loss that is not one value per example.
+            BadInput: a signal that it reads is missing, or its weight or a setting changes during a training. ShapeError: a loss that
+                is not one value per example.
         """
+        if isinstance(signals.teacher_answers, TopTargets) and "teacher" in self.reads:
+            signals = self._reduced(signals, signals.teacher_answers)
+        if self.scheduled:
+            raise BadInput(
+                f"{self.name} has a {next(iter(self.scheduled))} that changes during a training, so its loss depends on how far that is; "
+                "take objective.at(share), with the share of the training that is done, from 0 to 1."
+            )
         loss = self.loss(*self._inputs(signals), **self.settings)
+        loss = signals.of_tokens(loss) if self.by_token and loss.ndim == 2 else loss
         rows = signals.student_answers.shape[:-1]
         if loss.shape not in (rows, rows[-1:]):
             raise ShapeError(
@@ -91,13 +113,46 @@ class Term:
         Raises:
             BadInput, ShapeError: as when it is called.
         """
-        loss = self(signals)
-        return loss if isinstance(self.weight, float) and self.weight == 1.0 else loss * self.weight
+        loss, weight = self(signals), self.weight
+        return loss if isinstance(weight, Schedule) or (isinstance(weight, float) and weight == 1.0) else loss * weight
+
+    @cached_property
+    def scheduled(self) -> dict[str, Schedule]:
+        """What changes during a training: "weight", and settings by name."""
+        values = {"weight": self.weight, **self.settings}
+        return {name: value for name, value in values.items() if isinstance(value, Schedule)}
+
+    def at(self, share: float) -> Term:
+        """The term when this share of a training is done."""
+        if not self.scheduled:
+            return self
+        settings = {name: at_share(value, share) for name, value in self.settings.items()}
+        return replace(self, weight=at_share(self.weight, share), settings=settings, prepare=at_share(self.prepare, share))
+
+    def _reduced(self, signals: Signals, top: TopTargets) -> Signals:
+        """Student and teacher at the classes that the teacher names, and the rest."""
+        self.check_top(top.ids.shape[-1], top.columns)
+        temperature = self.settings.get("temperature", 1.0)
+        return replace(
+            signals, student_answers=top.of_student(signals.student_answers, temperature), teacher_answers=top.logits(temperature)
+        )
+
+    def check_top(self, top_k: int, columns: int) -> None:
+        """Check that the term can be computed if only the most probable classes of the teacher are known.
+
+        Raises:
+            BadInput: it cannot.
+        """
+        if "teacher" in self.reads and not self.reduces:
+            raise BadInput(
+                f"{self.name} needs the teacher's number for each of {columns:,} classes, and only the {top_k} most probable are known. "
+                "Use soft_cross_entropy, kl_divergence, reverse_kl or jensen_shannon, or record without top_k."
+            )
 
     def _inputs(self, signals: Signals) -> list[Any]:
         inputs = [read(signals) for read in self._readers]
         for name, value in zip(self.reads, inputs, strict=True):
-            if value is None:
+            if value is None and name != "tokens":
                 raise BadInput(f"{self.name} reads {_description(name)}, and this batch has none; pass them in Signals.")
         if self.build is not None:
             if signals.modules is None or self.name not in signals.modules:
@@ -110,12 +165,13 @@ class Term:
 
     @cached_property
     def _readers(self) -> tuple[Callable[[Signals], Any], ...]:
-        return tuple(self._teacher_targets if name == "teacher" else _reader(name) for name in self.reads)
+        return tuple(self._teacher_targets if name == "teacher" else _reader(name, self.whole_rows) for name in self.reads)
 
     def _teacher_targets(self, signals: Signals) -> Tensor | None:
         targets = signals.prepared.get(self.name)
-        if targets is None and signals.teacher_answers is not None:
-            return signals.teacher_answers if self.prepare is None else self.prepare(signals.teacher_answers)
+        answers = signals.teacher_answers
+        if targets is None and answers is not None and not isinstance(answers, TopTargets):
+            return answers if self.prepare is None else self.prepare(answers)
         return targets
 
 
@@ -168,23 +224,46 @@ class Objective:
             terms.append(replace(term, name=_unique_name(term.name, {known.name for known in terms})))
         return Objective(tuple(terms))
 
-    def __mul__(self, weight: float | Tensor) -> Objective:
+    def __mul__(self, weight: float | Tensor | Schedule) -> Objective:
         factor = _checked_weight(weight)
-        return Objective(tuple(replace(term, weight=term.weight * factor) for term in self.terms))
+        return Objective(tuple(replace(term, weight=factor * term.weight) for term in self.terms))
 
     __rmul__ = __mul__
+
+    def at(self, share: float) -> Objective:
+        """The objective when this share of a training is done, 0 to 1: with numbers in place of each `Schedule`.
+
+        Example:
+            >>> import tutelage as tl
+            >>> objective = tl.losses.linear(0.9, 0.1) * tl.losses.kl_divergence(temperature=tl.losses.linear(4.0, 2.0))
+            >>> [(term.weight, term.settings) for term in objective.at(0.5).terms]
+            [(0.5, {'temperature': 3.0})]
+        """
+        return Objective(tuple(term.at(share) for term in self.terms)) if self.scheduled else self
+
+    @cached_property
+    def scheduled(self) -> dict[str, Schedule]:
+        """The weights and settings that change during a training, by the names of their terms."""
+        return {f"{term.name} {name}": schedule for term in self.terms for name, schedule in term.scheduled.items()}
 
     @cached_property
     def needs(self) -> frozenset[str]:
         """The signals that a batch must have: "teacher", "labels", "index", "student:PATH", "teacher:PATH"."""
-        return frozenset(name for term in self.terms for name in term.reads) - {"student"}
+        return frozenset(name for term in self.terms for name in term.reads) - NEVER_MISSING
 
     def paths(self, side: str) -> tuple[str, ...]:
         """The hidden layers that the terms read, sorted by name; `side` is "student" or "teacher"."""
         return tuple(sorted(name.partition(":")[2] for name in self.needs if name.startswith(f"{side}:")))
 
+    @property
+    def reads_layers_only(self) -> bool:
+        """Whether it reads hidden layers of the teacher and not its answers, so that these may mean anything, and need not be computed."""
+        return "teacher" not in self.needs and bool(self.paths("teacher"))
+
     def prepare(self, teacher_answers: Tensor) -> dict[str, Tensor]:
         """The targets that can be computed from the teacher's answers before training, by term; row i of each belongs to row i.
+
+        Those at a temperature that changes during the training are not among them.
 
         Args:
             teacher_answers: (rows, columns) of all rows, as in `Signals`.
@@ -196,7 +275,8 @@ class Objective:
         Raises:
             BadInput: answers that a term cannot use.
         """
-        return {term.name: term.prepare(teacher_answers) for term in self.terms if term.prepare is not None}
+        fixed = {term.name: term.prepare for term in self.terms if term.prepare is not None and not changes(term.prepare)}
+        return {name: prepare(teacher_answers) for name, prepare in fixed.items()}
 
     def modules(self, signals: Signals, *, rows: int) -> nn.ModuleDict:
         """The projectors and memory banks that train with the student and are not part of it; empty for most objectives.
@@ -224,12 +304,12 @@ class Objective:
         for term in self.terms:
             if task not in term.tasks:
                 raise LabelMismatch(f"{term.name} is for {' or '.join(term.tasks)} answers; this student's are {task}.")
-            missing = [name for name in term.reads if ":" not in name and name != "student" and name not in given]
+            missing = [name for name in term.reads if ":" not in name and name not in {*NEVER_MISSING, *given}]
             if missing:
                 raise BadInput(f"{term.name} reads {_description(missing[0])}, and there are none; pass them, or leave the term out.")
             if columns < term.least_columns:
                 raise ShapeError(f"{term.name} is undefined for {columns} classes; it needs {term.least_columns} or more.")
-            if not stacked and not isinstance(term.weight, float):
+            if not stacked and not isinstance(term.at(0.0).weight, float):
                 raise ShapeError(
                     f"{term.name} has a weight for each copy of a stack; use a number, since this student is a single network."
                 )
@@ -249,25 +329,24 @@ class Objective:
         ]
 
 
-def _reader(name: str) -> Callable[[Signals], Any]:
+def _reader(name: str, whole_rows: bool) -> Callable[[Signals], Any]:
     """Reads any signal except the teacher's answers; None if it is missing."""
     side, colon, path = name.partition(":")
     if colon:  # the path of the network itself is empty
-        return partial(_layer, side, path)
+        return methodcaller("layer", side, path, whole_rows=whole_rows)
     return attrgetter("student_answers" if name == "student" else name)
 
 
-def _layer(side: str, path: str, signals: Signals) -> Tensor | None:
-    return (signals.student_hidden if side == "student" else signals.teacher_hidden).get(path)
-
-
-def _checked_weight(weight: Any) -> float | Tensor:
-    """A weight that broadcasts against one value per example: a number, or (copies, 1)."""
+def _checked_weight(weight: Any) -> float | Tensor | Schedule:
+    """A weight that broadcasts against one value per example: a number, or (copies, 1); or a schedule of such weights."""
+    if isinstance(weight, Schedule):
+        return weight.checked(_checked_weight)
     if isinstance(weight, Real):
         return number("a weight", weight, least=0, most=HEAVIEST)
     if not isinstance(weight, Tensor):
         raise BadInput(
-            f"an objective is weighted with a {type(weight).__name__}; expected a number, or a tensor with one for each copy of a stack."
+            f"an objective is weighted with a {type(weight).__name__}; expected a number, a Schedule such as linear(0.9, 0.1), or a tensor "
+            "with one for each copy of a stack."
         )
     for each in weight.flatten().tolist():
         number("a weight", each, least=0, most=HEAVIEST)
@@ -288,4 +367,6 @@ def _description(name: str) -> str:
 
 
 def _json_value(value: Any) -> Any:
+    if isinstance(value, Schedule):
+        return value.text
     return value.flatten().tolist() if hasattr(value, "flatten") else value

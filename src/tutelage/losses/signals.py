@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from tutelage.losses.top_targets import TopTargets
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,8 @@ class Signals:
 
     Attributes:
         student_answers: (batch, columns), or (copies, batch, columns) for a stack: logits at temperature 1, or values.
-        teacher_answers: (batch, columns): logits, or log-probabilities (logits up to one constant a row), or values;
-            None without a teacher.
+        teacher_answers: (batch, columns): logits, or log-probabilities (logits up to one constant a row), or values; `TopTargets` if
+            only the most probable classes are known; None without a teacher.
         labels: the ground truth: (batch,) class codes; (batch, columns) of 0 and 1 for multilabel; (batch,) or (batch, columns) values;
             None if it is unknown.
         student_hidden: the outputs of the student's layers, by module path (see `capturing`).
@@ -27,6 +29,9 @@ class Signals:
         index: (batch,) integers, the row numbers in the data.
         prepared: the targets of these rows from `Objective.prepare`, by term; they are not computed again.
         modules: the projectors and memory banks from `Objective.modules`, by term.
+        tokens: (batch, tokens) bool, which tokens of each row count in hidden layers; None if all do.
+        at_positions: takes the positions that the losses are about out of a layer of tokens or pixels, (positions, width); None if
+            they are about rows.
 
     Example:
         >>> import torch
@@ -37,13 +42,40 @@ class Signals:
     """
 
     student_answers: Tensor
-    teacher_answers: Tensor | None = None
+    teacher_answers: Tensor | TopTargets | None = None
     labels: Tensor | None = None
     student_hidden: Mapping[str, Tensor] = field(default_factory=dict)
     teacher_hidden: Mapping[str, Tensor] = field(default_factory=dict)
     index: Tensor | None = None
     prepared: Mapping[str, Tensor] = field(default_factory=dict)
     modules: nn.ModuleDict | None = None
+    tokens: Tensor | None = None
+    at_positions: Callable[[Tensor], Tensor] | None = None
+
+    def layer(self, side: str, path: str, *, whole_rows: bool = False) -> Tensor | None:
+        """The output of a layer, with zeros for the tokens that do not count; that of each position, where the losses are about positions.
+
+        Args:
+            side: "student" or "teacher".
+            path: the module path.
+            whole_rows: take whole rows in any case.
+        """
+        found = (self.student_hidden if side == "student" else self.teacher_hidden).get(path)
+        if found is None:
+            return None
+        if self.at_positions is not None and not whole_rows:
+            return self.at_positions(found)
+        if self.tokens is not None and found.ndim == 3 and found.shape[:2] == self.tokens.shape:
+            return found.masked_fill(~self.tokens[:, :, None], 0.0)
+        return found
+
+    def of_tokens(self, losses: Tensor) -> Tensor:
+        """The losses of tokens, (batch, tokens), as those of rows, by their mean, or of the positions that the losses are about."""
+        if self.at_positions is not None:
+            return self.at_positions(losses[:, :, None])[:, 0]
+        if self.tokens is None or self.tokens.shape != losses.shape:
+            return losses.mean(dim=1)
+        return losses.masked_fill(~self.tokens, 0.0).sum(dim=1) / self.tokens.sum(dim=1).clamp_min(1)
 
 
 class Losses(NamedTuple):

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from tutelage.core.arguments import choice, number
-from tutelage.losses.functional import bernoulli, regression
-from tutelage.losses.functional.numerics import check_scale
+from tutelage.core.errors import BadInput
+from tutelage.losses.functional import bernoulli, features, regression
+from tutelage.losses.functional.numerics import check_scale, upcast
 from tutelage.losses.objective import Objective, Term
+from tutelage.losses.schedules import Schedule
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+    from tutelage.losses.top_targets import TopTargets
+from tutelage.losses.signals import Signals
 
 Against = Literal["teacher", "labels"]
 
 
-def soft_bernoulli(*, temperature: float | Tensor = 1.0) -> Objective:
+def soft_bernoulli(*, temperature: float | Tensor | Schedule = 1.0) -> Objective:
     """Match the teacher label by label: binary cross-entropy at a temperature, times t^2 (see `functional.soft_bernoulli`).
 
     Args:
-        temperature: above zero; (copies, 1, 1) for one per copy of a stack.
+        temperature: above zero; a `Schedule`, or (copies, 1, 1) for one per copy of a stack.
 
     Example:
         >>> import torch
@@ -90,6 +96,38 @@ def huber(*, delta: float = 1.0, against: Against = "teacher") -> Objective:
     return _of_values("huber", regression.huber, against, delta=delta)
 
 
+def embedding(*, distance: Literal["cosine", "squares"] = "cosine") -> Objective:
+    """Match the embeddings that a teacher answers with, such as those of sentences, by direction or by value.
+
+    If the student's embeddings have another width, a linear projector to the teacher's is trained together with the student. It is not
+    part of it: the student answers in its own width.
+
+    Args:
+        distance: "cosine" for 1 - cos(s, t) (see `functional.cosine_distance`), "squares" for mean_u (s_u - t_u)^2 (see
+            `functional.hint`).
+
+    Raises:
+        BadInput: another distance.
+
+    Source: by value: Reimers, Gurevych 2020, arXiv 2004.09813.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> objective = tl.losses.embedding()
+        >>> batch = tl.losses.Signals(torch.tensor([[1.0, 0.0], [1.0, 1.0]]), teacher_answers=torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
+        >>> modules = objective.modules(batch, rows=2)  # nothing to project
+        >>> from dataclasses import replace
+        >>> print(objective(replace(batch, modules=modules)).total.round(decimals=2))
+        tensor([0.0000, 0.2900])
+    """
+    choice("distance", distance, ("cosine", "squares"))
+    loss = partial(_projected, features.cosine_distance if distance == "cosine" else features.hint)
+    return Objective(
+        (Term(f"embedding {distance}", loss, ("student", "teacher"), build=_embedding_projector, tasks=("regression",), stacks=False),)
+    )
+
+
 def gaussian() -> Objective:
     """Negative log-likelihood of the student's values under the teacher's Gaussian (see `functional.gaussian`).
 
@@ -130,3 +168,14 @@ def teacher_bounded(*, margin: float = 0.0) -> Objective:
 def _of_values(name: str, loss: Callable[..., Tensor], against: Against, **settings: Any) -> Objective:
     choice("against", against, ("teacher", "labels"))
     return Objective((Term(f"{name} {against}", loss, ("student", against), settings, tasks=("regression",)),))
+
+
+def _embedding_projector(signals: Signals, rows: int) -> nn.Module:
+    answers = signals.teacher_answers
+    if answers is None or isinstance(answers, TopTargets):
+        raise BadInput("the embedding loss reads the teacher's values, and this batch has none; pass them in Signals.")
+    return features.projector(signals.student_answers, answers)
+
+
+def _projected(loss: Callable[[Tensor, Tensor], Tensor], project: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:
+    return loss(project(upcast(student)), teacher)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import islice, product
 from typing import Any
 
@@ -176,6 +176,8 @@ def sweep(
     answers = labels if reads_layers else _recorded_once(labels, X, classes)
     fit_arguments = {"X": X, "labels": answers, "y": y, "validation": validation, "device": device}
     group = StudentGroup(matching, fit_arguments, training_settings, classes, output)
+    if isinstance(student, TorchStudent):
+        group = replace(group, predict_batch_size=student.predict_batch_size)
     copies = [Copy(each, setting.temperature, setting.soft_weight, setting.lr) for setting in settings for each in networks]
     students, why = group.train(copies, stack_size=stack_size)
     scores = np.array([_score(each.fit_) for each in students]).reshape(len(settings), len(seeds)).T
@@ -225,7 +227,7 @@ def _listed(values: Any, name: str) -> list[Any]:
 
 
 def _training(given: dict[str, Any], batch_seed: int, X: Any) -> TrainingSettings:
-    names = [field.name for field in fields(TrainingSettings) if field.name != "seed"]
+    names = [field.name for field in fields(TrainingSettings) if field.name not in SWEPT]
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
         known = [*SWEPT, *names]

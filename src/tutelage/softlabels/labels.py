@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import one_of_type
-from tutelage.core.arrays import read_only
-from tutelage.core.errors import BadInput, LabelMismatch, shown
+from tutelage.core.arrays import Floats, read_only
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.core.position_answers import Answers, PositionAnswers, checked
 from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names, row_names
+from tutelage.data.rows import as_rows
 from tutelage.data.schema import Schema
+from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.softlabels.rounding import differ
 
 
@@ -29,8 +32,8 @@ class SoftLabels:
     are found by name, and their cells compared in the types that were recorded (`Schema.align`).
 
     Attributes:
-        answers: (rows, columns), of the kind that `form` declares; read-only, as is what `answer` returns for all rows. For a form with
-            positions `PositionAnswers`, those of each row without padding.
+        answers: (rows, columns), of the kind that `form` declares; read-only, as is what `answer` returns for all rows. `TopAnswers`
+            if only the most probable classes are known; for a form with positions `PositionAnswers`, those of each row without padding.
         form: kind, task and classes of the answers.
         names: (rows,) content name of each row (a hash of its values), by which its answer is found.
         fingerprint: the fingerprint of the teacher that gave the answers.
@@ -81,6 +84,10 @@ class SoftLabels:
         Args:
             inputs: rows with the content that was recorded: an array, a frame, a sparse matrix or texts.
 
+        Returns:
+            (rows, columns) numbers; `TopAnswers` if only the most probable classes are known, whose `as_kind` gives numbers for all;
+            with positions `PositionAnswers`.
+
         Raises:
             LabelMismatch: a row that was not recorded, one that was recorded twice with different answers, or columns that were not
                 recorded.
@@ -100,7 +107,7 @@ class SoftLabels:
         return row_names(in_recorded_columns(inputs, self.schema))
 
     def of_names(self, names: Names) -> Answers:
-        """(rows, columns) answers to the rows with these content names.
+        """The answers to the rows with these content names, as they are stored.
 
         Raises:
             LabelMismatch: as in `answer`.
@@ -116,6 +123,35 @@ class SoftLabels:
             )
         found: Answers = self.answers[order[place]]
         return found
+
+    def paired_with(self, rows: Any, *, own_ids: Any = None, ids: Any = None) -> SoftLabels:
+        """These answers under the names of other rows, such as the inputs that a student sees of the same examples.
+
+        Args:
+            rows: the rows to name the answers by; without ids row i belongs to answer i.
+            own_ids: (answers,) an identifier of each recorded row, each once, in the order of the recording.
+            ids: (rows,) the identifier of each of the other rows.
+
+        Raises:
+            ShapeError: another number of rows or identifiers. LabelMismatch: an identifier that was not recorded.
+            BadInput: one of the two without the other, or an identifier that occurs twice among the recorded ones.
+
+        Example:
+            >>> import numpy as np
+            >>> import tutelage as tl
+            >>> raw, one_hot = np.array([[0], [1]]), np.eye(2)
+            >>> teacher = tl.as_teacher(lambda rows: rows[:, 0] - 0.5, kind="logits", classes=["no", "yes"])
+            >>> tl.record(teacher, raw).paired_with(one_hot).answer(one_hot[[1]])
+            array([[0. , 0.5]])
+        """
+        given = as_rows(rows)
+        names = np.concatenate([row_names(part) for *_, part in given.parts(SHARD_ROWS)])
+        if (own_ids is None) != (ids is None):
+            raise BadInput("own_ids and ids belong together; pass both, or none to pair the rows by their position.")
+        places = np.arange(len(self)) if own_ids is None else _places_of(own_ids, ids, len(self))
+        if len(places) != len(names):
+            raise ShapeError(f"there are {len(names)} rows and {len(places)} answers to pair with them; expected one answer for each row.")
+        return SoftLabels(self.answers[places], self.form, names, self.fingerprint, given.schema)
 
     def share_known(self, inputs: Any) -> float:
         """The share of these rows that were recorded, from 0 to 1."""
@@ -139,32 +175,57 @@ class SoftLabels:
 
     @property
     def logits(self) -> Any:
-        """(rows, classes) logits; from probabilities log p, which equals the logits up to a constant per row.
+        """(rows, classes) logits; from probabilities log p, which equals the logits up to a constant per row. With positions
+        `PositionAnswers`.
 
         Raises:
-            LabelMismatch: these are regression values.
+            LabelMismatch: these are regression values. BadInput: only the most probable of so many classes are
+                known that numbers for all would take more than half a GiB.
         """
-        if isinstance(self.answers, PositionAnswers):
-            return self.answers.with_values(self.form.logits(self.answers.dense()))
-        return self.form.logits(self.answers)
+        return self._numbers(self.form.logits)
 
     @property
     def probabilities(self) -> Any:
-        """(rows, classes) probabilities at temperature 1, a new array; softmax is applied once, and only to logits.
+        """(rows, classes) probabilities at temperature 1, a new array; softmax is applied once, and only to logits. With positions
+        `PositionAnswers`.
 
         Raises:
-            LabelMismatch: these are regression values.
+            LabelMismatch: these are regression values. BadInput: only the most probable of so many classes are
+                known that numbers for all would take more than half a GiB.
         """
-        if isinstance(self.answers, PositionAnswers):
-            return self.answers.with_values(self.form.probabilities(self.answers.dense()))
-        probabilities = self.form.probabilities(self.answers)
-        return probabilities if probabilities.flags.writeable else probabilities.copy()
+        return self._numbers(self.form.probabilities)
+
+    def _numbers(self, computed: Callable[[Floats], Floats]) -> Answers:
+        """What is computed of the numbers for all classes, as new arrays."""
+
+        def new(answers: Floats | TopAnswers) -> Floats:
+            found = computed(answers.as_kind(self.form.kind) if isinstance(answers, TopAnswers) else answers)
+            return found if found.flags.writeable else found.copy()
+
+        return self.answers.with_values(new(self.answers.values)) if isinstance(self.answers, PositionAnswers) else new(self.answers)
+
+
+def _places_of(own_ids: Any, ids: Any, answers: int) -> NDArray[np.intp]:
+    """The recorded answer of each identifier."""
+    own, wanted = (np.asarray(each) for each in (own_ids, ids))
+    if own.shape != (answers,) or wanted.ndim != 1:
+        raise ShapeError(f"own_ids has shape {own.shape} and ids {wanted.shape}; expected ({answers},) and (rows,).")
+    place = {label: position for position, label in enumerate(own.tolist())}
+    if len(place) < len(own):
+        raise BadInput("an identifier occurs twice in own_ids; expected another one for each recorded row.")
+    missing = [label for label in wanted.tolist() if label not in place]
+    if missing:
+        raise LabelMismatch(f"{len(missing)} of {len(wanted)} ids were not recorded (first: {shown(missing[0])}).")
+    return np.array([place[label] for label in wanted.tolist()], dtype=np.intp)
 
 
 def _read_only(answers: Answers) -> Answers:
-    if not isinstance(answers, PositionAnswers):
-        return read_only(answers)
-    return answers if isinstance(answers.values, TopAnswers) else answers.with_values(read_only(answers.values))
+    if isinstance(answers, PositionAnswers):
+        values = _read_only(answers.values)
+        return values if isinstance(values, PositionAnswers) else answers.with_values(values)
+    if isinstance(answers, TopAnswers):
+        return TopAnswers(read_only(answers.ids), read_only(answers.log_probs), read_only(answers.rest), answers.columns)
+    return read_only(answers)
 
 
 def in_recorded_columns(rows: Any, schema: Schema | None) -> Any:

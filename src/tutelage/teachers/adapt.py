@@ -24,6 +24,7 @@ def as_teacher(
     output: Callable[[Any], Any] | None = None,
     version: str | int | None = None,
     positions: Positions | None = None,
+    batch_size: int | None = None,
 ) -> Teacher:
     """Wrap a fitted model in a `Teacher`, the interface that the rest of the library uses.
 
@@ -48,8 +49,9 @@ def as_teacher(
             a structure that has them are found without it.
         version: for a function, a Module or an estimator: a text or whole number that identifies it in place of its content, to change
             whenever its answers change. Needed where the answers come from what cannot be read here, such as a service.
-        positions: "tokens" or "pixels", for a Module or a function with an answer for each token of a row, (rows, tokens, classes), or
-            for each pixel, (rows, classes, height, width).
+        positions: "tokens" or "pixels", for a Module, a function or an ONNX file with an answer for each token of a row, (rows, tokens,
+            classes), or for each pixel, (rows, classes, height, width).
+        batch_size: for a Module: rows that it answers at once, 1000 if not given; fewer take less memory.
 
     Returns:
         A Teacher, whose `answer(rows)` returns (rows, classes) logits or probabilities, or (rows, outputs) values, as
@@ -73,7 +75,7 @@ def as_teacher(
         array([[ 0. , -1.1]])
     """
     named = str(version) if isinstance(version, int | Integral) else version
-    declared = Declared(None if classes is None else labels_of(classes), kind, task, output, named, positions)
+    declared = Declared(None if classes is None else labels_of(classes), kind, task, output, named, positions, batch_size)
     if isinstance(model, type):
         raise BadInput(f"{model.__name__} is a class; pass a fitted {model.__name__}, not the class itself.")
     for matches, adapter in _ADAPTERS:
@@ -122,14 +124,16 @@ def _refuse_list(models: Any, declared: Declared) -> Teacher:
 def _module(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.adapters.torch_module import torch_teacher
 
-    return torch_teacher(model, declared.only("classes", "kind", "task", "output", "version", "positions", of="a torch Module"))
+    return torch_teacher(
+        model, declared.only("classes", "kind", "task", "output", "version", "positions", "batch_size", of="a torch Module")
+    )
 
 
 def _fitted_student(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.adapters.torch_module import TorchTeacher
 
     declared.only(of=f"a {type(model).__name__}")
-    return TorchTeacher(model.network, model.form, model.output)
+    return TorchTeacher(model.network, model.form, model.output, model.predict_batch_size)
 
 
 def _estimator(model: Any, declared: Declared) -> Teacher:
@@ -160,7 +164,7 @@ def _catboost(model: Any, declared: Declared) -> Teacher:
 def _onnx(model: Any, declared: Declared) -> Teacher:
     from tutelage.teachers.adapters.onnx_file import onnx_teacher
 
-    return onnx_teacher(model, declared.only("classes", "kind", "task", of="an ONNX file"))
+    return onnx_teacher(model, declared.only("classes", "kind", "task", "positions", of="an ONNX file"))
 
 
 def _function(model: Any, declared: Declared) -> Teacher:

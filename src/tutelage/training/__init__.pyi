@@ -1,5 +1,6 @@
 from .accelerated import Accelerated as Accelerated
 from .accelerated import tracked as tracked
+from .causal import next_tokens as next_tokens
 from .settings import TrainingSettings as TrainingSettings
 from .settings import one_cycle as one_cycle
 from .stacked_network import StackedNetwork as StackedNetwork

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -48,7 +49,7 @@ class Accelerated(Backend):
         if accelerator.gradient_accumulation_steps != 1:
             raise BadInput(
                 f"the accelerator accumulates gradients over {accelerator.gradient_accumulation_steps} steps; expected 1. "
-                "Set batch_size instead, which counts the rows of all processes."
+                "Pass accumulate= to fit instead; its batch_size counts the rows of all processes."
             )
         precision = getattr(accelerator, "mixed_precision", "no")
         if precision != "no":
@@ -62,11 +63,13 @@ class Accelerated(Backend):
         self.device = accelerator.device
         self.writes_checkpoints = bool(accelerator.is_main_process)
         self._shares: list[float] = []
+        self._network: nn.Module | None = None
 
     def wrapped(self, network: nn.Module) -> nn.Module:
         """The network on its device, with gradients that are averaged over the processes."""
         prepared: nn.Module = self.accelerator.prepare_model(network)
         vars(network).pop("_is_accelerate_prepared", None)  # leaves the network as it was found
+        self._network = prepared
         return prepared
 
     def parts(self, plan: list[Tensor], count: Callable[[Tensor], int] = len) -> list[Tensor]:
@@ -77,25 +80,29 @@ class Accelerated(Backend):
         self._shares = [own * step / max(whole, 1) for own, whole in counts]
         return [share if len(share) else batch[:1] for share, batch in zip(shares, plan, strict=True)]
 
-    def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
+    def batch_losses(self, losses: Tensor, places: slice) -> Tensor:
         """Losses weighted so that their mean over the processes, which is what is exchanged, is the mean over the whole batch."""
-        return super().step_losses(losses, steps) * torch.tensor(self._shares[steps], device=losses.device)
+        return super().batch_losses(losses, places) * torch.tensor(self._shares[places], device=losses.device)
 
-    def backward(self, losses: Collection[Tensor], step: int) -> None:
-        """Add the gradient of the loss of a step, averaged over the processes."""
-        loss = self.step_loss(losses, step)
+    def backward(self, losses: Collection[Tensor], place: int, share: float = 1.0) -> None:
+        """Add the gradient of the loss of a batch, averaged over the processes."""
+        loss = self.batch_loss(losses, place) * share
         if not loss.requires_grad:
             raise BadInput(NO_GRADIENT)
         self.accelerator.backward(loss)
 
-    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+    def exchanging(self, *, last: bool) -> AbstractContextManager[Any]:
+        """See `Backend`."""
+        return nullcontext() if last or self._network is None else self.accelerator.no_sync(self._network)
+
+    def complete_gradients(self, outside: Iterable[nn.Parameter]) -> None:
         """Average the gradients of weights outside the network over the processes."""
-        for parameter in parameters:
+        for parameter in outside:
             if parameter.grad is not None:
                 parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
 
     def over_processes(self, losses: Tensor) -> Tensor:
-        """(steps,) the mean over the processes."""
+        """(batches,) the mean over the processes."""
         mean: Tensor = self.accelerator.reduce(losses, reduction="mean")
         return mean
 
@@ -110,8 +117,8 @@ class Accelerated(Backend):
 def tracked(accelerator: Accelerator) -> Callable[[Report], Any]:
     """A callback that logs each epoch to the accelerator's trackers, such as TensorBoard or MLflow.
 
-    It logs `loss`, `learning_rate`, `loss/TERM` for each term, and `validation` (the lowest score of the copies) if there are
-    validation rows.
+    It logs `loss`, `learning_rate`, `loss/TERM` for each term, `schedule/NAME` for what changes of the objective, and
+    `validation` (the lowest score of the copies) if there are validation rows.
 
     Args:
         accelerator: created with `log_with=`; call `accelerator.init_trackers(name)` first.
@@ -131,6 +138,7 @@ def tracked(accelerator: Accelerator) -> Callable[[Report], Any]:
     def log(report: Report) -> None:
         values: dict[str, float] = {"loss": report.loss, "learning_rate": report.rate}
         values |= {f"loss/{name}": value for name, value in report.terms.items()}
+        values |= {f"schedule/{name}": value for name, value in report.scheduled.items()}
         if report.score is not None:
             values["validation"] = float(report.score.min())
         accelerator.log(values, step=report.epoch)

@@ -46,17 +46,22 @@ def check_fit(*, backend: Any, checkpoints: Any, callbacks: Any, advance: Any, p
     flag("progress", progress)
 
 
-def check_shared(objective: Objective, backend: Backend) -> None:
-    """Check that every term of an objective can be computed from a share of a batch, if several processes share it.
+def check_shared(objective: Objective, *, processes: int, accumulate: int) -> None:
+    """Check that every term of an objective can be computed from a part of the rows of a step.
 
     Raises:
-        BadInput: a term relates the rows of a batch.
+        BadInput: a term relates the rows of a step.
     """
     related = [term.name for term in objective.terms if term.relates_rows]
-    if backend.processes > 1 and related:
+    if related and processes > 1:
         raise BadInput(
-            f"{related[0]} relates the rows of a batch, and each of {backend.processes} processes has a share of them; train in one "
+            f"{related[0]} relates the rows of a batch, and each of {processes} processes has a share of them; train in one "
             "process, or leave the term out."
+        )
+    if related and accumulate > 1:
+        raise BadInput(
+            f"{related[0]} relates the rows of a step to each other, and accumulate={accumulate} computes them in that many batches; "
+            "use accumulate=1, or leave the term out."
         )
 
 

@@ -1,8 +1,10 @@
-"""How the gradient of a step is computed: by default by torch, in one process."""
+"""How gradients are computed: by default by torch, in one process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,41 +33,42 @@ class Backend:
         return network
 
     def parts(self, plan: list[Tensor], count: Callable[[Tensor], int] = len) -> list[Tensor]:
-        """The rows of each step that this process computes.
+        """The rows of each batch that this process computes.
 
         Args:
-            plan: the rows of each step of an epoch, over all processes.
+            plan: the rows of each batch of an epoch, over all processes.
             count: how many losses some rows have.
         """
         return plan
 
-    def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
-        """(steps,) this process's contribution to the loss of each step: the mean over the batch, summed over copies.
+    def batch_losses(self, losses: Tensor, places: slice) -> Tensor:
+        """(batches,) this process's contribution to the loss of each batch: the mean over the batch, summed over copies.
 
         Args:
-            losses: (steps, batch) or (steps, copies, batch).
-            steps: the positions of these steps in the epoch.
+            losses: (batches, batch) or (batches, copies, batch).
+            places: the places of these batches in the epoch.
         """
         means = losses.mean(dim=-1) if losses.shape[-1] else losses.sum(dim=-1)  # a step may have no position that is learnt
         return means if means.ndim == 1 else means.sum(dim=1)
 
-    def step_loss(self, losses: Collection[Tensor], step: int) -> Tensor:
-        """The loss of one step, with gradient, for a backend that computes gradients from the total loss.
+    def batch_loss(self, losses: Collection[Tensor], place: int) -> Tensor:
+        """The loss of one batch, with gradient, for a backend that computes gradients from the total loss.
 
         Args:
             losses: (batch,) or (copies, batch) of each term, weighted.
-            step: its position in the epoch.
+            place: its place in the epoch.
         """
-        return self.step_losses(add_all(losses)[None], slice(step, step + 1))[0]
+        return self.batch_losses(add_all(losses)[None], slice(place, place + 1))[0]
 
-    def backward(self, losses: Collection[Tensor], step: int) -> None:
-        """Add the gradient of the loss of a step to the parameters.
+    def backward(self, losses: Collection[Tensor], place: int, share: float = 1.0) -> None:
+        """Add the gradient of the loss of a batch to the parameters.
 
         Backpropagation starts at the loss of each term, which spares autograd their sum and mean.
 
         Args:
             losses: (batch,) or (copies, batch) of each term, weighted.
-            step: its position in the epoch.
+            place: the batch's place in the epoch.
+            share: the share of the losses of its step that the batch has.
 
         Raises:
             BadInput: no loss has a gradient.
@@ -73,13 +76,17 @@ class Backend:
         with_gradient = [loss for loss in losses if loss.requires_grad]  # the term of a frozen layer has no gradient
         if not with_gradient:
             raise BadInput(NO_GRADIENT)
-        torch.autograd.backward(with_gradient, [torch.full_like(loss, 1 / max(loss.shape[-1], 1)) for loss in with_gradient])
+        torch.autograd.backward(with_gradient, [torch.full_like(loss, share / max(loss.shape[-1], 1)) for loss in with_gradient])
 
-    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Average the gradients of weights outside the network over the processes."""
+    def exchanging(self, *, last: bool) -> AbstractContextManager[Any]:
+        """The block in which a batch is computed; gradients need to be exchanged only after the last batch of a step."""
+        return nullcontext()
+
+    def complete_gradients(self, outside: Iterable[nn.Parameter]) -> None:
+        """Complete the gradients of a step after its last batch: average those of weights outside the network over the processes."""
 
     def over_processes(self, losses: Tensor) -> Tensor:
-        """(steps,) the losses of whole steps, combined from the contributions of the processes."""
+        """(batches,) the losses of whole batches, combined from the contributions of the processes."""
         return losses
 
     def broadcast(self, values: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +16,7 @@ from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.data.network_answers import tensors_of
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structured import MASK, StructuredRows
 from tutelage.losses.hooks import capturing
 from tutelage.losses.objective import Objective
 from tutelage.losses.signals import Signals
@@ -44,7 +45,9 @@ class BatchLoss:
         teacher_hidden: calls the teacher's network on a batch and returns the outputs of its layers; None if the objective reads none.
         precision: "bfloat16" runs the network under autocast.
         weights: (rows,) how much the loss of each row counts, of mean 1, on the device; None if all count alike.
+        weighs_positions: whether there is a weight for each position instead.
         learnt: takes out the answers to the positions that are learnt; None if an answer belongs to a row.
+        current: the objective with the weights and temperatures of the current step; None if they do not change.
     """
 
     network: Callable[..., Any]
@@ -57,15 +60,26 @@ class BatchLoss:
     teacher_hidden: Callable[[Batch], Mapping[str, Tensor]] | None = None
     precision: str = "float32"
     weights: Tensor | None = None
+    weighs_positions: bool = False
     learnt: LearntPositions | None = None
+    current: Objective | None = None
+
+    def terms_at(self, share: float) -> dict[str, float]:
+        """Set the weights and temperatures for when this share of the training is done; returns those that are numbers, by name."""
+        if not self.objective.scheduled:
+            return {}
+        self.current = self.objective.at(share)
+        values = {name: schedule(share) for name, schedule in self.objective.scheduled.items()}
+        return {name: value for name, value in values.items() if isinstance(value, float)}
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         """The weighted losses of the batch, by term: one for each row, or for each position that is learnt."""
         signals, rows = self._signals(batch)
-        losses = self.objective.weighted(signals)
+        losses = (self.current or self.objective).weighted(signals)
         if self.weights is None:
             return losses
-        weights = self.weights.index_select(0, rows.to(self.weights.device))
+        places = signals.index if self.weighs_positions and signals.index is not None else rows
+        weights = self.weights.index_select(0, places.to(self.weights.device))
         return {name: loss * weights for name, loss in losses.items()}
 
     def signals(self, batch: Batch) -> Signals:
@@ -82,20 +96,24 @@ class BatchLoss:
         device = batch.device.type
         with torch.autocast(device, torch.bfloat16, cache_enabled=False) if self.precision == "bfloat16" else nullcontext():
             answers = called(self.network, self.output, batch)
-        rows = batch.rows
+        rows, at_positions = batch.rows, None
         student = _complete(self.student_hidden, self.objective.paths("student"), "student")
         if self.learnt is not None:
             batch, answers, of_row = self.learnt.of(batch, answers)
-            rows = rows[of_row]
-            student = {path: self.learnt.hidden(batch, layer) for path, layer in student.items()}
+            rows, at_positions = rows[of_row], partial(self.learnt.hidden, batch)
         from_teacher = {} if self.teacher is None else self.teacher(batch)
-        labels = batch.labels if self.labels is None else self.labels.index_select(0, batch.answer_places.to(self.labels.device))
-        teacher = {} if self.teacher_hidden is None else self.teacher_hidden(batch)
-        if self.learnt is not None:
-            teacher = {path: self.learnt.hidden(batch, layer) for path, layer in teacher.items()}
-        index = batch.rows if batch.places is None else batch.places
+        index = batch.rows if batch.places is None else batch.places  # of views, all answers have the truth of their row
+        labels = batch.labels if self.labels is None else self.labels.index_select(0, index.to(self.labels.device))
         signals = Signals(
-            answers, labels=labels, student_hidden=student, teacher_hidden=teacher, index=index, modules=self.modules, **from_teacher
+            answers,
+            labels=labels,
+            student_hidden=student,
+            teacher_hidden={} if self.teacher_hidden is None else self.teacher_hidden(batch),
+            index=index,
+            modules=self.modules,
+            tokens=_counting(batch.inputs) if student else None,
+            at_positions=at_positions,
+            **from_teacher,
         )
         return signals, rows
 
@@ -105,6 +123,12 @@ class BatchLoss:
             with torch_runtime.evaluating(network):
                 self.modules = self.objective.modules(self.signals(first), rows=rows)
         return self.modules or nn.ModuleDict()
+
+
+def _counting(inputs: Inputs) -> Tensor | None:
+    """(batch, tokens) which tokens the attention mask says count; None without one."""
+    mask = inputs.get(MASK) if isinstance(inputs, dict) else None
+    return None if mask is None or mask.ndim != 2 else mask != 0
 
 
 def called(network: Callable[..., Any], output: Output, batch: Batch) -> Tensor:

@@ -17,8 +17,10 @@ from tutelage.core.stored.checksums import read_tensors, write_tensors
 if TYPE_CHECKING:
     from tutelage.training.state import State
 
-CHECKPOINT_SCHEMA = 6
+CHECKPOINT_SCHEMA = 7
 FILE = "training.safetensors"
+LENGTHS = ("epochs", "max_steps")
+"""What a training without schedules that are laid out for its length may have more of than its checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Checkpoints:
         }
         write_tensors(self.folder / FILE, tensors, metadata, framework="torch")
 
-    def restore(self, state: State, *, epochs: int) -> None:
+    def restore(self, state: State, *, epochs: int, max_steps: int | None = None) -> None:
         """Load the checkpoint into a state, if there is one; nothing in the file is executed.
 
         A training that was interrupted resumes, with a warning, also if the network was built with other initial weights: a network
@@ -69,6 +71,7 @@ class Checkpoints:
         Args:
             state: the state to load into.
             epochs: how many epochs are requested.
+            max_steps: how many steps are requested, if they end the training.
 
         Raises:
             LabelMismatch: the checkpoint is of another training, of a longer one, or of a finished one from other initial weights.
@@ -85,6 +88,12 @@ class Checkpoints:
             )
         saved = metadata["config"]
         differs = next((key for key in {**saved, **self.config} if saved.get(key) != self.config.get(key)), None)
+        if differs in LENGTHS:
+            raise LabelMismatch(
+                f"{path} holds a training whose schedules were laid out for {differs}={saved.get(differs)}, and {self.config.get(differs)} "
+                "are requested: from its first step on, that training has other learning rates, weights or temperatures. Choose another "
+                "folder for checkpoints; to lengthen trainings, use schedules that do not depend on the number of steps."
+            )
         if differs is not None:
             raise LabelMismatch(
                 f"{path} is the checkpoint of another training: its {differs} is {saved.get(differs)}, "
@@ -94,12 +103,13 @@ class Checkpoints:
             state.take_plain(_unpacked(metadata["state"], tensors))
         except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
             raise DamagedFile(f"{path} does not fit this training ({' '.join(str(error).split())[:200]}). Delete the file.") from error
-        if state.epoch > epochs:
-            raise LabelMismatch(
-                f"{path} holds a training in its epoch {state.epoch}, and {epochs} are requested. Choose another folder for checkpoints."
-            )
+        shorter = max_steps is not None and state.taken > max_steps
+        if shorter or state.epoch > epochs:
+            seen = f"after step {state.taken}, and {max_steps}" if shorter else f"in its epoch {state.epoch}, and {epochs}"
+            raise LabelMismatch(f"{path} holds a training {seen} are requested. Choose another folder for checkpoints.")
         if metadata["initial"] != self.initial:
-            self._report_other_weights(path, finished=state.stopped or (state.epoch == epochs and state.step == 0))
+            at_end = state.taken == max_steps or (state.epoch == epochs and state.step == 0)
+            self._report_other_weights(path, finished=state.stopped or at_end)
 
     def _report_other_weights(self, path: Path, *, finished: bool) -> None:
         if finished:

@@ -14,8 +14,11 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.identity.hashing import content_hash
+from tutelage.core.position_answers import PositionAnswers
+from tutelage.core.top_answers import TopAnswers
 from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.row_names import Names, row_names
+from tutelage.data.structured import Ragged, StructuredRows
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.training.feeding.sources import TrainingData, row_count
@@ -39,7 +42,7 @@ def training_identity(
 
     Callbacks are not part of it; of a Dataset that reads files, its content and some items are.
 
-    The number of epochs is part of it only if a schedule was laid out for them, so that a training can be lengthened. The initial
+    The number of epochs or steps is part of it only if a schedule was laid out for them, so that a training can be lengthened. The initial
     values of the weights that are trained are not part of it: see `initial_weights`.
 
     Raises:
@@ -48,12 +51,14 @@ def training_identity(
     return {
         "data": data_identity(data),
         "validation rows": None if validation is None else data_identity(validation),
-        "sample weights": None if data.weights is None else content_hash([data.weights, validation and validation.weights]),
+        "sample weights": None
+        if data.weights is None
+        else content_hash([_parts(each.weights) for each in (data, validation) if each is not None]),
         "teacher": None if teacher is None else identified(teacher),
         "network": f"{type(network).__name__} {_of(architecture(network), 'the network')}",
         "output": None if output is None else _of(output, "output"),
         "objective": f"{' + '.join(term.name for term in objective.terms)} {_of(objective.terms, 'the objective')}",
-        **{name: _setting(name, value) for name, value in settings.identity().items()},
+        **{name: _setting(name, value) for name, value in settings.identity(fixed_length=bool(objective.scheduled)).items()},
     }
 
 
@@ -117,7 +122,16 @@ def initial_weights(network: nn.Module) -> str:
 def data_identity(data: TrainingData) -> str:
     """The number of rows, and a hash of the rows, their answers and their ground truth."""
     rows = f"{row_count(data.rows)} rows"
-    return f"{rows} {content_hash([_rows(data.rows), data.answers, data.truth])}"
+    return f"{rows} {content_hash([_rows(data.rows), _parts(data.answers), _parts(data.truth)])}"
+
+
+def _parts(values: Any) -> Any:
+    """Answers or truth by their arrays; what was computed of them besides is no part of their identity."""
+    if isinstance(values, PositionAnswers):
+        return [_parts(values.values), values.shapes]
+    if isinstance(values, TopAnswers):
+        return [values.ids, values.log_probs, values.rest, values.columns]
+    return [values.values, values.lengths] if isinstance(values, Ragged) else values
 
 
 def _rows(rows: Any) -> Any:
@@ -127,6 +141,8 @@ def _rows(rows: Any) -> Any:
     """
     if isinstance(rows, np.ndarray | Views):
         return rows
+    if isinstance(rows, StructuredRows):
+        return [sorted(rows.fields), row_names(rows)]
     dataset = rows.dataset if hasattr(rows, "collate_fn") else rows
     items = _items(dataset)
     loading = [getattr(rows, "collate_fn", None), *_sampling(getattr(rows, "batch_sampler", None))]

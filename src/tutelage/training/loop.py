@@ -16,10 +16,10 @@ from tutelage.core.errors import BadInput, one_line
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed
-from tutelage.training.loss_monitor import LossMonitor
 from tutelage.training.stacked_network import copies_of
 from tutelage.training.state import Fit, LoopSettings, Report, State
 from tutelage.training.validation import Validation
+from tutelage.training.watching.loss_monitor import LossMonitor
 
 BatchLossFunction = Callable[[Batch], Tensor | Mapping[str, Tensor]]
 """The losses of a batch, one per example: (batch,), or (copies, batch) for a stack; or weighted losses like these, by term."""
@@ -38,9 +38,9 @@ def train(
 ) -> Fit:
     """Train a network in place.
 
-    Rows are shuffled again each epoch, from torch's random state (see `torch_runtime.seeded`). A smaller last batch is used like the
-    others; a single last row joins the batch before it. With validation rows, each copy ends with the weights of its best epoch (the
-    earliest of equals); without, with the last weights.
+    Rows are shuffled again each epoch, from torch's random state (see `torch_runtime.seeded`). A smaller last step is used like the
+    others, unless it is to be left out; a single last row joins the batch before it. With validation rows, each copy ends with the
+    weights of its best epoch (the earliest of equals); without, with the last weights.
 
     Args:
         network: (batch, ...) -> (batch, classes), or (copies, batch, classes) for a stack; put into train mode, except layers that were
@@ -51,7 +51,7 @@ def train(
         checkpoints: where the state is saved, so that an interrupted training resumes; None saves nothing.
         backend: computes the gradients; None is torch in one process.
         projectors: modules that train with the network and are saved with a checkpoint.
-        count: how many losses these rows of the data have, if not one each; the mean of a step is over all of them.
+        count: how many losses these rows of the data have, if not one each; the mean of a step is over all of them, in all its batches.
 
     Raises:
         SelfCheckFailed: a loss is not finite; names the rows of the first such batch. BadInput: the loss has no gradient, or the
@@ -63,7 +63,7 @@ def train(
     if projectors is not None and len(projectors.state_dict()):
         state.parts["projectors"] = projectors
     if checkpoints is not None:
-        checkpoints.restore(state, epochs=settings.epochs)
+        checkpoints.restore(state, epochs=settings.epochs, max_steps=settings.max_steps)
     steps = _Steps(network, batch_loss, settings, backend or Backend(), [] if projectors is None else list(projectors.parameters()), count)
     with torch_runtime.modes_restored(network):
         torch_runtime.set_to_train(network)
@@ -74,14 +74,29 @@ def train(
 def _run(state: State, steps: _Steps, feed: Feed, checkpoints: Checkpoints | None) -> None:
     """The epochs, until the last one or an early end."""
     settings = steps.settings
-    while not state.stopped and (state.step or state.epoch < settings.epochs):
+    while not state.stopped and (state.step or (state.epoch < settings.epochs and settings.left(state) > 0)):
         if state.step == 0:
             state.epoch, state.random = state.epoch + 1, steps.backend.broadcast(torch.get_rng_state())
-        terms = steps.epoch(feed, state, checkpoints)
-        state.step = 0
+        terms, is_whole = steps.epoch(feed, state, checkpoints)
+        saving = checkpoints if steps.backend.writes_checkpoints else None
+        if is_whole:
+            state.step = 0
+        elif saving is not None:
+            saving.save(state)  # before the score of a part of an epoch, so that a longer training goes on as if it had none
         _end_epoch(state, steps.network, settings, terms, steps.backend)
-        if checkpoints is not None and steps.backend.writes_checkpoints:
-            checkpoints.save(state)
+        if not is_whole:
+            return
+        if saving is not None:
+            saving.save(state)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A batch in its step: its share of the losses of the step, and whether it is the first or the last."""
+
+    share: float
+    is_first: bool
+    is_last: bool
 
 
 @dataclass
@@ -96,39 +111,51 @@ class _Steps:
     count: Callable[[Tensor], int] | None = None
     _parameters: list[nn.Parameter] = field(default_factory=list)
 
-    def epoch(self, feed: Feed, state: State, checkpoints: Checkpoints | None) -> dict[str, float]:
-        """Take the remaining steps of an epoch; returns its mean loss, by term."""
-        now = torch.get_rng_state()
+    def epoch(self, feed: Feed, state: State, checkpoints: Checkpoints | None) -> tuple[dict[str, float], bool]:
+        """Take the remaining steps of an epoch; returns its mean loss, by term, and whether it came to its end."""
+        now, count = torch.get_rng_state(), self.count or len
         torch.set_rng_state(state.random)
-        plan = feed.plan(state.epoch, self.settings.batch_size)
-        parts = self.backend.parts(plan, self.count or len)
-        sizes = [(self.count or len)(rows) for rows in plan]
+        plan = feed.plan(state.epoch, self.settings.batching)
+        last = int(min(len(plan), state.step + max(self.settings.left(state), 0)))
+        taken = sum(map(len, plan[: state.step]))
+        batches = [rows for step in plan[:last] for rows in step]
+        parts = self.backend.parts(batches, count)
+        sizes = [count(rows) for rows in batches]
         if state.step:
             torch.set_rng_state(now)
         else:
             state.totals = {}
         self._parameters = [parameter for group in self.settings.optimizer.param_groups for parameter in group["params"]]
         monitor = LossMonitor(state, self.backend, sizes)
-        with closing(feed.batches(state.epoch, parts[state.step :])) as batches:
-            for batch in batches:
-                self._step(batch, state.step, monitor)
-                state.step += 1
-                if checkpoints is not None and checkpoints.is_due(state.step):
-                    monitor.check()
-                    if self.backend.writes_checkpoints:
-                        checkpoints.save(state)
+        places = _places(plan[:last], sizes)
+        with closing(feed.batches(state.epoch, parts[taken:])) as found:
+            for number, batch in enumerate(found, taken):
+                self._batch(batch, number, places[number], state, monitor)
+                if places[number].is_last:
+                    self._step(state)
+                    if checkpoints is not None and checkpoints.is_due(state.step):
+                        monitor.check()
+                        if self.backend.writes_checkpoints:
+                            checkpoints.save(state)
         monitor.check()
-        return {name: total / max(sum(sizes), 1) for name, total in state.totals.items()}
+        return {name: total / max(sum(sizes), 1) for name, total in state.totals.items()}, last == len(plan)
 
-    def _step(self, batch: Batch, step: int, monitor: LossMonitor) -> None:
+    def _batch(self, batch: Batch, number: int, place: _Place, state: State, monitor: LossMonitor) -> None:
+        """Add the gradient of a batch."""
+        if place.is_first:
+            self.settings.terms_at(self.settings.progress(state.taken))
+            for parameter in self._parameters:
+                parameter.grad = None
+        with self.backend.exchanging(last=place.is_last):
+            loss = self.batch_loss(batch)
+            losses = {"loss": loss} if isinstance(loss, Tensor) else loss
+            monitor.add(losses if self.count is None else {name: averaged(loss) for name, loss in losses.items()}, batch.rows, number)
+            self.backend.backward(losses.values(), number, place.share)
+
+    def _step(self, state: State) -> None:
+        """Take a step with the gradients of its batches."""
         settings = self.settings
-        loss = self.batch_loss(batch)
-        losses = {"loss": loss} if isinstance(loss, Tensor) else loss
-        monitor.add(losses if self.count is None else {name: averaged(loss) for name, loss in losses.items()}, batch.rows, step)
-        for parameter in self._parameters:
-            parameter.grad = None
-        self.backend.backward(losses.values(), step)
-        self.backend.average_gradients(self.outside)
+        self.backend.complete_gradients(self.outside)
         if settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters, settings.clip_norm)
         settings.optimizer.step()
@@ -136,16 +163,32 @@ class _Steps:
             step_schedule(settings.schedule)
         if settings.average is not None:
             settings.average.update_parameters(self.network)  # type: ignore[operator]
+        state.step, state.taken = state.step + 1, state.taken + 1
         settings.advance()
 
 
+def _places(plan: list[list[Tensor]], sizes: list[int]) -> list[_Place]:
+    """The place of each batch of an epoch in its step.
+
+    Args:
+        plan: the rows of the batches of each step.
+        sizes: the number of losses of each batch, over all processes.
+    """
+    places: list[_Place] = []
+    for step in plan:
+        of_step = sizes[len(places) : len(places) + len(step)]
+        shares = [1.0] if len(step) == 1 else [size / max(sum(of_step), 1) for size in of_step]
+        places += [_Place(share, number == 0, number == len(step) - 1) for number, share in enumerate(shares)]
+    return places
+
+
 def averaged(losses: Tensor) -> Tensor:
-    """(1,) the mean of the losses of a step, 0 without any: steps with different numbers of positions are watched alike."""
+    """(1,) the mean of the losses of a batch, 0 without any: batches with different numbers of positions are watched alike."""
     return losses.detach().mean(dim=-1, keepdim=True) if losses.shape[-1] else losses.new_zeros((*losses.shape[:-1], 1))
 
 
 def step_schedule(schedule: torch.optim.lr_scheduler.LRScheduler) -> None:
-    """Step a schedule after a batch.
+    """Step a schedule after a step of the optimizer.
 
     Raises:
         BadInput: the schedule raises an error, as one that was laid out for fewer steps does.
@@ -154,7 +197,7 @@ def step_schedule(schedule: torch.optim.lr_scheduler.LRScheduler) -> None:
         schedule.step()
     except Exception as error:  # torch's, and those of schedules of the user's own
         raise BadInput(
-            f"the schedule {type(schedule).__name__} failed after a batch ({one_line(error)}); it is stepped once for each batch. "
+            f"the schedule {type(schedule).__name__} failed after a step ({one_line(error)}); it is stepped at each step. "
             "Pass a function of (optimizer, steps), which knows how many there are."
         ) from error
 
@@ -172,7 +215,8 @@ def _end_epoch(state: State, network: nn.Module, settings: LoopSettings, terms: 
     if settings.reads_scores:
         settings.schedule.step(float(loss if score is None else score[0]))  # type: ignore[union-attr, arg-type]
     best_epoch = None if state.best is None else state.best.epoch.numpy()
-    report = Report(state.epoch, loss, terms, score, float(settings.optimizer.param_groups[0]["lr"]), best_epoch)
+    rate = float(settings.optimizer.param_groups[0]["lr"])
+    report = Report(state.epoch, loss, terms, score, rate, best_epoch, settings.terms_at(settings.progress(state.taken - 1)))
     results = [callback(report) for callback in settings.callbacks]
     has_patience = settings.patience is None or best_epoch is None or state.epoch - int(best_epoch.max()) < settings.patience
     state.stopped = not has_patience or any(result is True for result in results)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
+from math import inf
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -13,11 +14,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tutelage.core.arguments import choice, flag, number, one_of_type, seed_of, whole
 from tutelage.core.errors import BadInput, TutelageError, did_you_mean, one_line
-from tutelage.training.feeding.feeds import step_count
+from tutelage.training.checkpoints import LENGTHS
+from tutelage.training.feeding.feeds import Batching
 from tutelage.training.state import LoopSettings
 
 Optimizer = torch.optim.Optimizer | Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 Schedule = torch.optim.lr_scheduler.LRScheduler | Callable[[torch.optim.Optimizer, int], torch.optim.lr_scheduler.LRScheduler]
+DEFAULT_EPOCHS = 20
+DEFAULT_RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,19 @@ class TrainingSettings:
     """How a network is trained. The settings are passed to `fit` as keyword arguments, such as `fit(X, labels, epochs=50)`.
 
     Attributes:
-        epochs: how often every row is used; with `Views`, each epoch shows the next view, in turn.
-        batch_size: rows per step; by default that of a DataLoader. A single last row joins the batch before it.
+        epochs: how often every row is used; by default 20, or as often as `max_steps` take. With `Views`, each epoch shows the next
+            view, in turn.
+        max_steps: the training ends after this many steps of the optimizer, also in the middle of an epoch, whose part is then validated
+            and reported as the last epoch.
+        batch_size: rows that the network processes at once; by default that of a DataLoader. A single last row joins the batch before it.
+        accumulate: batches per step, whose gradients are added up: a step then learns from `accumulate` times `batch_size` rows, with
+            the memory of one batch. Normalisation layers use the statistics of each batch.
+        drop_last: leave out the rows of an epoch that do not fill a step, others in each epoch; by default as a DataLoader does.
         seed: seed of shuffles, dropout and all other random draws of the training; not of the network's initial weights.
         optimizer: a torch optimizer, or a function from parameters to one, such as `partial(torch.optim.SGD, lr=0.1)`;
-            by default Adam with learning rate 1e-3.
-        schedule: a torch learning rate scheduler, stepped after every batch, or a function from (optimizer, steps) to one, such as
+            by default Adam.
+        lr: the learning rate of the default optimizer, 1e-3 if not given.
+        schedule: a torch learning rate scheduler, stepped after every step, or a function from (optimizer, steps) to one, such as
             `one_cycle`. A `ReduceLROnPlateau` is stepped after every epoch, with the validation score, or else the training loss.
         patience: stop after this many epochs without a better validation score.
         clip_norm: gradients with a larger norm are scaled down to this norm.
@@ -54,10 +65,14 @@ class TrainingSettings:
         'SGD(lr=0.1)'
     """
 
-    epochs: int = 20
+    epochs: int | None = None
+    max_steps: int | None = None
     batch_size: int = 128
+    accumulate: int = 1
+    drop_last: bool = False
     seed: int = 0
     optimizer: Optimizer | None = None
+    lr: float | None = None
     schedule: Schedule | None = None
     patience: int | None = None
     clip_norm: float | None = None
@@ -68,10 +83,12 @@ class TrainingSettings:
     checkpoint_steps: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("checkpoint_steps", 0)):
+        if self.epochs is None and self.max_steps is None:
+            object.__setattr__(self, "epochs", DEFAULT_EPOCHS)
+        for name, least in (("batch_size", 1), ("accumulate", 1), ("checkpoint_steps", 0)):
             object.__setattr__(self, name, whole(name, getattr(self, name), least))
         object.__setattr__(self, "seed", seed_of("seed", self.seed))
-        for name in ("patience", "threads"):
+        for name in ("epochs", "max_steps", "patience", "threads"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, whole(name, getattr(self, name), 1))
         if self.average is not None:
@@ -79,7 +96,8 @@ class TrainingSettings:
         if self.clip_norm is not None:
             number("clip_norm", self.clip_norm, above=0)
         choice("precision", self.precision, ("float32", "bfloat16"))
-        flag("compile", self.compile)
+        for name in ("compile", "drop_last"):
+            flag(name, getattr(self, name))
         self._check_optimizer_and_schedule()
 
     def _check_optimizer_and_schedule(self) -> None:
@@ -90,6 +108,13 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind) and not callable(value):
                 raise BadInput(f"{name} is {value!r}; expected a torch {kind.__name__}, or a function that creates one, such as {example}.")
+        if self.lr is not None:
+            number("lr", self.lr, above=0)
+            if self.optimizer is not None:
+                raise BadInput(
+                    f"lr is {self.lr}, the learning rate of the default optimizer, and an optimizer is given too; set its rate where it is "
+                    "created, as partial(torch.optim.SGD, lr=0.1) does."
+                )
         if isinstance(self.schedule, torch.optim.lr_scheduler.LRScheduler) and self.schedule.optimizer is not self.optimizer:
             raise BadInput("the schedule was made for another optimizer; pass that optimizer too, or a function of (optimizer, steps).")
 
@@ -99,20 +124,22 @@ class TrainingSettings:
 
         Args:
             settings: the settings.
-            data: the rows to train on: a DataLoader has a batch size of its own.
+            data: the rows to train on: a DataLoader has a batch size of its own, and may leave out a last batch.
 
         Raises:
-            BadInput: an unknown name; the message suggests the closest. Another batch size than that of the DataLoader.
+            BadInput: an unknown name; the message suggests the closest. Another batch size than that of the DataLoader, or another
+                `drop_last`.
         """
         names = [field.name for field in fields(cls)]
         unknown = next((name for name in settings if name not in names), None)
         if unknown is not None:
             raise BadInput(f"{unknown!r} is no training setting; expected one of {', '.join(names)}.{did_you_mean(unknown, names)}")
         if isinstance(data, torch.utils.data.DataLoader):
-            of_loader = data.batch_size or settings.get("batch_size", 1)  # unused with a batch sampler of the user's own
-            if settings.get("batch_size", of_loader) != of_loader:
-                raise BadInput(f"batch_size is {settings['batch_size']}, and the DataLoader's is {of_loader}; leave batch_size out of fit.")
-            settings = {**settings, "batch_size": of_loader}
+            own = _of_loader(data)
+            differs = next((name for name in own if settings.get(name, own[name]) != own[name]), None)
+            if differs is not None:
+                raise BadInput(f"{differs} is {settings[differs]}, and the DataLoader's is {own[differs]}; leave {differs} out of fit.")
+            settings = {**settings, **own}
         return cls(**settings)
 
     def optimizer_of(self, parameters: list[nn.Parameter], of_projectors: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -125,7 +152,7 @@ class TrainingSettings:
                 returns something else.
         """
         if self.optimizer is None:
-            return torch.optim.Adam([*parameters, *of_projectors], lr=1e-3, fused=True)
+            return torch.optim.Adam([*parameters, *of_projectors], lr=DEFAULT_RATE if self.lr is None else self.lr, fused=True)
         if not isinstance(self.optimizer, torch.optim.Optimizer):
             return _created(self.optimizer, "optimizer", torch.optim.Optimizer, [*parameters, *of_projectors])
         held = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
@@ -158,37 +185,69 @@ class TrainingSettings:
         decay = get_ema_multi_avg_fn(self.average)  # type: ignore[no-untyped-call]
         return AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
 
-    def steps(self, rows: int) -> int:
-        """The number of steps of a training on this many rows, unless it stops early."""
-        return step_count(whole("rows", rows, 1), batch_size=self.batch_size, epochs=self.epochs)
+    @property
+    def batching(self) -> Batching:
+        """How an epoch is divided into steps, and these into batches."""
+        return Batching(self.batch_size, self.accumulate, self.drop_last)
 
-    def loop_settings(self, network: nn.Module, projectors: nn.ModuleDict, *, steps: int, **further: Any) -> LoopSettings:
+    def steps(self, rows: int) -> int:
+        """The number of steps of a training on this many rows, unless it stops early.
+
+        Raises:
+            BadInput: no step has enough rows.
+        """
+        return self.length(self.batching.steps(whole("rows", rows, 1)))[1]
+
+    def length(self, steps_per_epoch: int) -> tuple[int, int]:
+        """The number of epochs, the last of which may be a part, and of steps in all of them.
+
+        Raises:
+            BadInput: an epoch without steps.
+        """
+        if steps_per_epoch < 1:
+            raise BadInput(
+                f"an epoch has no step: all rows together do not fill one of {self.batching.step_size}, and drop_last=True leaves out "
+                "those that do not. Take a smaller batch_size, or drop_last=False."
+            )
+        most = inf if self.epochs is None else self.epochs * steps_per_epoch
+        steps = int(most if self.max_steps is None else min(most, self.max_steps))
+        return -(-steps // steps_per_epoch), steps
+
+    def loop_settings(self, network: nn.Module, projectors: nn.ModuleDict, *, epochs: int, steps: int, **further: Any) -> LoopSettings:
         """The settings of the training loop.
 
         Args:
             network: the network to train.
             projectors: the projectors that train with it.
-            steps: the number of steps of the training.
-            further: validation, callbacks and advance of the `LoopSettings`.
+            epochs: the number of epochs, from `length`.
+            steps: the number of steps of the training, from `length`.
+            further: validation, callbacks, advance and terms_at of the `LoopSettings`.
         """
         optimizer = self.optimizer_of(list(network.parameters()), list(projectors.parameters()))
         return LoopSettings(
             optimizer,
-            self.epochs,
+            epochs,
             self.batch_size,
             schedule=self.schedule_of(optimizer, steps),
             patience=self.patience,
             clip_norm=self.clip_norm,
             average=self.average_of(network),
+            accumulate=self.accumulate,
+            drop_last=self.drop_last,
+            max_steps=self.max_steps,
+            steps=steps,
             **further,
         )
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self, *, fixed_length: bool = False) -> dict[str, Any]:
         """The settings that determine the trained weights: plain values, and for functions and torch objects (name, content).
 
-        `epochs` are among them if a schedule was laid out for their steps.
+        `epochs` and `max_steps` are among them if a schedule was laid out for their steps.
+
+        Args:
+            fixed_length: whether the objective has such a schedule.
         """
-        left_out = ("checkpoint_steps", "compile", *([] if self._schedule_has_length else ["epochs"]))
+        left_out = ("checkpoint_steps", "compile", *([] if fixed_length or self._schedule_has_length else LENGTHS))
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in left_out}
         return {
             name: value if isinstance(value, bool | int | float | str | None) else (_named(value), _content(value))
@@ -198,6 +257,14 @@ class TrainingSettings:
     @property
     def _schedule_has_length(self) -> bool:
         return self.schedule is not None and not isinstance(self.schedule, torch.optim.lr_scheduler.LRScheduler)
+
+
+def _of_loader(loader: torch.utils.data.DataLoader[Any]) -> dict[str, Any]:
+    """The settings that a DataLoader has: those of its batch sampler, unless that is the user's own, and makes batches as it likes."""
+    sampler = loader.batch_sampler
+    if type(sampler) is not torch.utils.data.BatchSampler:
+        return {"drop_last": False}
+    return {"batch_size": sampler.batch_size, "drop_last": sampler.drop_last}
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 0.3) -> torch.optim.lr_scheduler.LRScheduler:
@@ -211,7 +278,7 @@ def one_cycle(optimizer: torch.optim.Optimizer, steps: int, *, warm_up: float = 
         warm_up: the share of the steps in which the learning rate rises.
 
     Returns:
-        A torch scheduler, to be stepped after every batch.
+        A torch scheduler, to be stepped after every step of the optimizer.
 
     Raises:
         BadInput: a share that is not between 0 and 1.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
+from tutelage.training.feeding.feeds import Batching
 from tutelage.training.validation import BestWeights, Validation
 
 
@@ -52,6 +54,7 @@ class Report:
         score: (copies,) the score on the validation rows, lower is better; None without them.
         rate: the learning rate of the optimizer after the epoch, to which the schedule set it after the last step.
         best_epoch: (copies,) the best epoch so far; None without validation rows.
+        scheduled: the weights and temperatures of the objective that change during the training, as in the last step, by name.
 
     Example:
         >>> import tutelage as tl
@@ -69,6 +72,7 @@ class Report:
     score: NDArray[np.float64] | None
     rate: float
     best_epoch: NDArray[np.int64] | None
+    scheduled: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,8 @@ class LoopSettings:
     Attributes:
         optimizer: a torch optimizer of the network's parameters (and those of the projectors).
         epochs: how often every row is used, at most.
-        batch_size: rows per step.
-        schedule: a torch learning rate scheduler, stepped after every batch; `ReduceLROnPlateau` after every epoch.
+        batch_size: rows that the network processes at once.
+        schedule: a torch learning rate scheduler, stepped after every step; `ReduceLROnPlateau` after every epoch.
         validation: rows that select the epoch and are not trained on.
         patience: stop after this many epochs without a better score; None never stops early.
         clip_norm: gradients with a larger norm are scaled down to this norm; None changes nothing.
@@ -87,6 +91,12 @@ class LoopSettings:
             updated after each step; the averaged weights are validated, and are the result.
         callbacks: called with a `Report` after each epoch; if one returns True, the training ends.
         advance: called after each step (see `step_count`), for a progress display.
+        accumulate: batches per step.
+        drop_last: leave out the rows of an epoch that do not fill a step.
+        max_steps: the training ends after this many steps, also in the middle of an epoch; None sets no end.
+        steps: the number of steps that are planned, of which `terms_at` gets the share.
+        terms_at: called before each step with the share of the training that is done, from 0 to 1; sets the weights and temperatures
+            that change, and returns them by name.
     """
 
     optimizer: torch.optim.Optimizer
@@ -99,6 +109,11 @@ class LoopSettings:
     average: nn.Module | None = None
     callbacks: Sequence[Callable[[Report], Any]] = ()
     advance: Callable[[], None] = lambda: None
+    accumulate: int = 1
+    drop_last: bool = False
+    max_steps: int | None = None
+    steps: int = 0
+    terms_at: Callable[[float], Mapping[str, float]] = lambda share: {}
 
     def __post_init__(self) -> None:
         _check_stepping(self.optimizer)
@@ -108,6 +123,19 @@ class LoopSettings:
             raise BadInput(
                 f"patience is {self.patience}; expected 1 or more epochs, and validation rows: pass validation=, or leave patience out."
             )
+
+    @property
+    def batching(self) -> Batching:
+        """How an epoch is divided into steps, and these into batches."""
+        return Batching(self.batch_size, self.accumulate, self.drop_last)
+
+    def left(self, state: State) -> float:
+        """How many more steps `max_steps` allows."""
+        return inf if self.max_steps is None else self.max_steps - state.taken
+
+    def progress(self, taken: int) -> float:
+        """The share of the training that is done after some steps: 0 before the first, and 1 before the last."""
+        return min(max(taken, 0) / max(self.steps - 1, 1), 1.0)
 
     @property
     def reads_scores(self) -> bool:
@@ -138,6 +166,7 @@ class State:
         best: the best weights so far; None without validation rows.
         epoch: the number of the current epoch, or of the last finished one; 0 before the first.
         step: the number of finished steps of the epoch; 0 when the epoch is finished.
+        taken: the number of all finished steps.
         totals: by term, the sum over the epoch's steps so far of mean loss times rows.
         random: torch's random state at the start of the epoch, from which the order of rows is drawn.
         scores: the validation scores of the finished epochs.
@@ -150,6 +179,7 @@ class State:
     best: BestWeights | None
     epoch: int = 0
     step: int = 0
+    taken: int = 0
     totals: dict[str, float] = field(default_factory=dict)
     random: Tensor = field(default_factory=torch.get_rng_state)
     scores: list[list[float]] = field(default_factory=list)
@@ -195,7 +225,7 @@ class State:
         set_random_states(plain["random states"], self.device)
 
 
-_PLAIN = ("epoch", "step", "totals", "random", "scores", "losses", "stopped")
+_PLAIN = ("epoch", "step", "taken", "totals", "random", "scores", "losses", "stopped")
 """The attributes of a State that are saved unchanged."""
 
 

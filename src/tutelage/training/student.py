@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.answer_kinds import Positions
+from tutelage.core.answer_kinds import AnswerKind, Positions
 from tutelage.core.answers import AnswerForm, label_array, of_classes
-from tutelage.core.arrays import Floats, sigmoid, softmax
+from tutelage.core.arguments import choice, whole
+from tutelage.core.arrays import sigmoid, softmax
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.network_answers import answers_in, answers_to
-from tutelage.data.row_arrays import array_of
-from tutelage.data.rows import as_rows
-from tutelage.data.structured import StructuredRows
+from tutelage.data.network_answers import answers_in
+from tutelage.data.structured import Ragged
+from tutelage.data.torch_data.loader_rows import is_iterable, read_items
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
@@ -35,15 +35,17 @@ from tutelage.training.backend import Backend
 from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed
+from tutelage.training.feeding.loader_feed import ItemList
 from tutelage.training.feeding.positions import LearntPositions
 from tutelage.training.feeding.sources import TrainingData, form_to_learn, soft_labels_of, split_validation, training_data, truth_of
 from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
-from tutelage.training.progress import progress_line
+from tutelage.training.outputs import check_known, network_outputs
 from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacked_network import copies_of
 from tutelage.training.state import Fit, Report
 from tutelage.training.validation import Validation
+from tutelage.training.watching.progress import progress_line
 
 
 class TorchStudent:
@@ -58,6 +60,7 @@ class TorchStudent:
         output: extracts the answers from what the network returns, if that is a tuple or a dict; its `logits` are found without.
         positions: "tokens" or "pixels", for a network with an answer for each token, (batch, tokens, classes), or for each pixel,
             (batch, classes, height, width), that learns without a teacher; else those of the teacher.
+        predict_batch_size: rows that the network answers at once, in `predict` and for validation.
 
     Attributes:
         classes_: (classes,) the class name of each column of `predict_proba`.
@@ -90,8 +93,10 @@ class TorchStudent:
         classes: Sequence[Any] | None = None,
         output: Callable[[Any], Tensor] | None = None,
         positions: Positions | None = None,
+        predict_batch_size: int = torch_runtime.BATCH_ROWS,
     ) -> None:
         check_student(network, objective, output)
+        self.predict_batch_size = whole("predict_batch_size", predict_batch_size, 1)
         self.network = network
         self.objective = objective
         self.output = output
@@ -106,7 +111,9 @@ class TorchStudent:
         labels: Any = None,
         y: Any = None,
         *,
+        kind: AnswerKind | None = None,
         sample_weight: Any = None,
+        class_weight: Any = None,
         validation: float | tuple[Any, ...] | None = None,
         device: str | torch.device | None = None,
         backend: Backend | None = None,
@@ -120,17 +127,21 @@ class TorchStudent:
 
         Args:
             X: (rows, ...) array or tensor, several inputs as a mapping or a tuple (see `StructuredRows`), `Views`, a map-style torch
-                Dataset or a DataLoader (of inputs, or of pairs of inputs and ground truth).
+                Dataset or a DataLoader (of inputs, or of pairs of inputs and ground truth), or an IterableDataset, which is read once,
+                into memory.
             labels: soft labels recorded on these rows, or a live teacher (anything that `as_teacher` takes); both give the same result.
                 A live teacher is queried once for all rows, in eval mode; if X is a Dataset, it is queried for every batch, with the
                 student's inputs. Or an array of probabilities, (rows, classes), if the student was given its classes.
+            kind: "logits", if `labels` is an array of logits; by default it holds probabilities.
             y: the ground truth, if the objective reads it: (rows,) class names, (rows, labels) of 0 and 1, or values; with positions the
                 class names of each row, (tokens,) or (height, width), where -100 marks a position that counts for nothing.
             sample_weight: (rows,) how much the loss of each row counts; all alike if not given. Only their ratios matter. A share of the
                 rows for validation is weighted too.
+            class_weight: "balanced", or a dict from classes to weights, 1 for those that it does not name: a row, or a position, counts
+                times the weight of its true class, in every term; without ground truth, times the mean by the teacher's probabilities.
             validation: the share of the rows that select the epoch, drawn by the seed; or (X, y), or (X, None, labels)
-                without ground truth. The epoch with the fewest errors is selected; without ground truth, or for values, the epoch with
-                the lowest loss.
+                without ground truth; or a Dataset or DataLoader of pairs, read once, into memory. The epoch with the fewest
+                errors is selected; without ground truth, or for values, the epoch with the lowest loss.
             device: the device to train on; by default that of the network.
             backend: `Accelerated(accelerator)`, for distributed training and other devices.
             checkpoints: a folder for checkpoints; after an interruption, the same call resumes and ends with the same weights, to the
@@ -148,12 +159,14 @@ class TorchStudent:
                 network or objective that do not fit each other. SelfCheckFailed: a loss is not finite; the last checkpoint remains.
         """
         check_fit(backend=backend, checkpoints=checkpoints, callbacks=callbacks, advance=advance, progress=progress)
+        X = ItemList(read_items(X)) if is_iterable(X) else X
         settings = TrainingSettings.of(training, X)
-        teacher = self._teacher(X, labels)
-        objective = self.objective or (hard_cross_entropy() if teacher is None else soft_cross_entropy())
+        objective = self.objective or (hard_cross_entropy() if labels is None else soft_cross_entropy())
+        teacher = self._teacher(X, labels, objective, kind)
         form = form_to_learn(teacher, y, self.form, objective)
+        answering = None if objective.reads_layers_only else teacher
         data, validation_data = split_validation(
-            training_data(X, teacher, truth_of(X, y, form)).weighted(sample_weight),
+            training_data(X, answering, truth_of(X, y, form)).weighted(sample_weight, class_weight, form),
             validation,
             form,
             seed=settings.seed,
@@ -164,18 +177,19 @@ class TorchStudent:
         feed = data.feed(network, seed=settings.seed, form=form, reads_truth="labels" in objective.needs)
         first = self._first_batch(feed, settings)
         objective.check(
-            task=form.task, columns=len(form.classes) or 1, given=data.given(first, teacher), stacked=copies_of(network) is not None
+            task=form.task, columns=len(form.classes) or 1, given=data.given(first, answering), stacked=copies_of(network) is not None
         )
-        if backend is not None:
-            check_shared(objective, backend)
+        check_shared(objective, processes=1 if backend is None else backend.processes, accumulate=settings.accumulate)
+        epochs, steps = settings.length(feed.steps(settings.batching))
         batch_loss = BatchLoss(
             self._callable_network(settings, backend),
             objective,
             self.output or answers_in,
-            data.teacher_answers(teacher, objective, train_device),
+            data.teacher_answers(answering, objective, train_device),
             None if data.flat_truth is None else data.flat_truth.to(train_device),
             precision=settings.precision,
-            weights=_on(train_device, data.weights),
+            weights=_on(train_device, data.flat_weights),
+            weighs_positions=isinstance(data.weights, Ragged),
             learnt=None if form.positions is None else LearntPositions(form.positions, data.layout),
         )
         saving = None
@@ -184,9 +198,8 @@ class TorchStudent:
                 network, objective, settings, data=data, validation=validation_data, teacher=teacher, output=self.output
             )
             saving = Checkpoints(Path(checkpoints), config, initial_weights(network), every=settings.checkpoint_steps)
-        steps = settings.epochs * feed.steps(settings.batch_size)
         shows_progress = progress and (backend is None or backend.writes_checkpoints)
-        display = progress_line(steps, settings.epochs) if shows_progress else nullcontext((advance, None))
+        display = progress_line(steps, epochs) if shows_progress else nullcontext((advance, None))
         with (
             torch_runtime.training_state(settings.seed, threads_count=settings.threads, device_type=train_device.type),
             hidden_layers(batch_loss, network, teacher),
@@ -197,10 +210,12 @@ class TorchStudent:
             loop_settings = settings.loop_settings(
                 network,
                 self.projectors_,
+                epochs=epochs,
                 steps=steps,
                 validation=epoch_validation,
                 callbacks=[*callbacks, epoch_done] if epoch_done else callbacks,
                 advance=step_done,
+                terms_at=batch_loss.terms_at,
             )
             self.fit_ = train(
                 network,
@@ -231,8 +246,10 @@ class TorchStudent:
 
     def _validation(self, data: TrainingData, form: AnswerForm, network: nn.Module) -> Validation:
         """The validation rows, after checking that the network returns valid answers for them."""
-        weights = _on(torch_runtime.device_of(network), data.weights)
-        validation = replace(data.validation(form, network), output=self.output or answers_in, weights=weights)
+        found, weights = data.validation(form, network), _on(torch_runtime.device_of(network), data.flat_weights)
+        if weights is not None and found.kept is not None:
+            weights = weights[found.kept]
+        validation = replace(found, output=self.output or answers_in, weights=weights, batch_size=self.predict_batch_size)
         if not isinstance(validation.inputs, Tensor):
             return validation
         first = Batch(validation.inputs[:2], torch.arange(min(2, len(validation.inputs))))
@@ -252,8 +269,8 @@ class TorchStudent:
         """
         logits = self.outputs(inputs)
         if isinstance(logits, PositionAnswers):
-            return logits.with_values(_known(self._form_of_one.probabilities(logits.dense())))
-        return _known(sigmoid(logits) if self.form is not None and self.form.task == "multilabel" else softmax(logits))
+            return logits.with_values(check_known(self._form_of_one.probabilities(logits.dense())))
+        return check_known(sigmoid(logits) if self.form is not None and self.form.task == "multilabel" else softmax(logits))
 
     def predict(self, inputs: Any) -> Any:
         """(rows, ...) -> (rows,) class names; for multilabel (rows, labels) of 0 and 1; for regression (rows,) or (rows, outputs) values.
@@ -264,7 +281,7 @@ class TorchStudent:
             BadInput, ShapeError: as `predict_proba`.
         """
         if self.form is not None and self.form.task == "regression":
-            values = _known(self.outputs(inputs))
+            values = check_known(self.outputs(inputs))
             return values[:, 0] if values.shape[1] == 1 else values
         probabilities = self.predict_proba(inputs)
         if isinstance(probabilities, PositionAnswers):
@@ -286,41 +303,8 @@ class TorchStudent:
         Raises:
             BadInput, ShapeError: as `predict_proba`.
         """
-        positions = None if self.form is None else self.form.positions
-        if positions is not None or not isinstance(inputs, Tensor | np.ndarray | list):
-            given = as_rows(inputs)
-            whole = given.part(0, given.count)
-            if positions is not None or isinstance(whole, StructuredRows):
-                return self._outputs_by_batch(whole)
-        rows = inputs if isinstance(inputs, Tensor) else torch_runtime.tensor_of(_numbers(inputs))
-        try:
-            raw = torch_runtime.answers_of(self.network, torch_runtime.network_input(self.network, rows), output=self.output or answers_in)
-        except TutelageError:
-            raise
-        except Exception as error:  # whatever the code of the network raises
-            raise ShapeError(
-                f"the network cannot take rows of shape {tuple(rows.shape[1:])} ({one_line(error)}); pass rows like those in training."
-            ) from error
-        answers: Floats = raw.float().cpu().numpy()
-        if hasattr(self, "classes_") and answers.shape[1:] != self.classes_.shape:
-            raise ShapeError(
-                f"the network's logits have shape {answers.shape}; expected one for each of {len(self.classes_)} classes, (rows, classes)."
-            )
-        return answers
-
-    def _outputs_by_batch(self, rows: Any) -> Any:
-        """The answers to several inputs, or to rows that have positions."""
-        positions = None if self.form is None else self.form.positions
-        if not isinstance(rows, StructuredRows):
-            tensor = rows if isinstance(rows, Tensor) else torch_runtime.tensor_of(_numbers(rows))
-            rows = torch_runtime.network_input(self.network, tensor)
-        try:
-            answers = answers_to(self.network, rows, positions=positions, output=self.output or answers_in)
-        except TutelageError:
-            raise
-        except Exception as error:  # whatever the code of the network raises
-            raise ShapeError(f"the network cannot take these rows ({one_line(error)}); pass rows like those in training.") from error
-        return answers
+        output = self.output or answers_in
+        return network_outputs(self.network, inputs, form=self.form, output=output, batch_size=self.predict_batch_size)
 
     def set_form(self, form: AnswerForm) -> None:
         """State what the answers of the network mean: logits of classes or of labels, or values."""
@@ -328,18 +312,24 @@ class TorchStudent:
         if form.task != "regression":
             self.classes_: NDArray[Any] = label_array(form.classes)
 
-    def _teacher(self, X: Any, labels: Any) -> Teacher | None:
-        """The teacher or the recorded answers; a torch network without class names gets the student's classes.
+    def _teacher(self, X: Any, labels: Any, objective: Objective, kind: AnswerKind | None) -> Teacher | None:
+        """The teacher or the recorded answers; a torch network without class names gets the student's classes, or needs none.
 
         Raises:
-            BadInput: teacher and student share a network or weights.
+            BadInput: teacher and student share a network or weights; a kind of answers that know theirs.
         """
+        if labels is not None and not is_answer_source(labels):
+            return self._soft_labels(X, labels, kind)
+        if kind is not None:
+            raise BadInput(f"kind={kind!r} says what an array of labels holds, and labels is no array; leave kind out.")
         if labels is None:
             return None
-        if not is_answer_source(labels):
-            return self._soft_labels(X, labels)
-        is_network = isinstance(labels, nn.Module)
-        teacher = as_teacher(labels, classes=None if self.form is None else self.form.classes) if is_network else as_teacher(labels)
+        if not isinstance(labels, nn.Module):
+            teacher = as_teacher(labels)
+        elif objective.reads_layers_only:
+            teacher = as_teacher(labels, task="regression")  # its answers mean nothing here, and are not asked
+        else:
+            teacher = as_teacher(labels, classes=None if self.form is None else self.form.classes)
         parameters = {id(parameter) for parameter in self.network.parameters()}
         shared = sum(id(parameter) in parameters for network in networks_in(teacher) for parameter in network.parameters())
         if shared:
@@ -349,11 +339,12 @@ class TorchStudent:
             )
         return teacher
 
-    def _soft_labels(self, X: Any, answers: Any) -> SoftLabels:
-        """An array of probabilities, or of values, as soft labels of these rows.
+    def _soft_labels(self, X: Any, answers: Any, kind: AnswerKind | None) -> SoftLabels:
+        """An array of probabilities, logits or values, as soft labels of these rows.
 
         Raises:
-            BadInput: the class names of the columns are unknown. NotProbabilities, ShapeError, LabelMismatch: invalid answers.
+            BadInput: the class names of the columns are unknown, or the kind is none of these. NotProbabilities, ShapeError,
+                LabelMismatch: invalid answers.
         """
         regression = self.objective is not None and all(term.tasks == ("regression",) for term in self.objective.terms)
         if self.form is None and not regression:
@@ -361,38 +352,12 @@ class TorchStudent:
                 f"labels is a {type(answers).__name__} without class names; pass classes= to the student, "
                 "such as TorchStudent(network, classes=[...]), or soft labels from record(). The ground truth is passed as y."
             )
-        form = AnswerForm("values", "regression") if self.form is None else self.form.as_kind("probabilities")
+        is_value = self.form is None or self.form.kind == "values"
+        expected: tuple[AnswerKind, ...] = ("values",) if is_value else ("probabilities", "logits")
+        found: AnswerKind = choice("kind", expected[0] if kind is None else kind, expected)
+        form = AnswerForm("values", "regression") if self.form is None else self.form.as_kind(found)
         return soft_labels_of(X, answers, form)
-
-
-def _known(answers: Floats) -> Floats:
-    """The answers, after checking that there is one for each row.
-
-    Raises:
-        BadInput: a row whose numbers are missing or infinite, or overflow in the network.
-    """
-    lost = np.asarray(~np.isfinite(answers).all(axis=tuple(range(1, answers.ndim))))
-    if lost.any():
-        raise BadInput(
-            f"the network's answers to {int(lost.sum())} of {len(lost)} rows are no numbers (first: row {int(np.flatnonzero(lost)[0])}): "
-            "the rows hold NaN, inf or numbers that are too large for it."
-        )
-    return answers
 
 
 def _on(device: torch.device, weights: Tensor | None) -> Tensor | None:
     return None if weights is None else weights.to(device, torch.float32)
-
-
-def _numbers(inputs: Any) -> NDArray[Any]:
-    """Rows as an array of real numbers; the masked cells of a masked array are NaN."""
-    try:
-        array = array_of(inputs)
-        texts = array.dtype.kind == "O" and any(isinstance(cell, str | bytes | complex) for cell in array.flat)
-        if array.dtype.kind not in "biufO" or texts:
-            raise TypeError(f"they are {array.dtype}")
-        return array.astype(np.float64) if array.dtype.kind == "O" else array
-    except (TypeError, ValueError, OverflowError) as error:
-        raise BadInput(
-            f"a network takes numbers, (rows, ...) of them; this {type(inputs).__name__} holds other values, or rows of different lengths."
-        ) from error

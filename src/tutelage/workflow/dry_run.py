@@ -15,6 +15,7 @@ from tutelage.checks.preflight import asks_made_rows
 from tutelage.core.arrays import Floats
 from tutelage.core.environment import PACKAGES, environment
 from tutelage.core.stages import Stages
+from tutelage.losses.class_weights import weights_by_name
 from tutelage.search.families import ROW_VISITS, Family
 from tutelage.softlabels.querying import query
 from tutelage.workflow.distillation.evidence.curve import SEEDS as CURVE_SEEDS
@@ -22,7 +23,6 @@ from tutelage.workflow.distillation.evidence.curve import SHARES
 from tutelage.workflow.distillation.evidence.every_seed import CONTROLS
 from tutelage.workflow.distillation.given.answered import more_rows
 from tutelage.workflow.distillation.given.calibration import check_cascade
-from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.part import Part, part_of
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Places, Split, parts_of, split

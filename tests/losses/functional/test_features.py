@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from tutelage.core.errors import ShapeError
-from tutelage.losses.functional.features import attention_transfer, hint, projector
+from tutelage.losses.functional.features import attention_transfer, cosine_distance, hint, projector
 
 RNG = torch.Generator().manual_seed(0)
 S, T = torch.randn(3, 2, 4, 4, generator=RNG, dtype=torch.float64), torch.randn(3, 5, 4, 4, generator=RNG, dtype=torch.float64)
@@ -17,6 +17,17 @@ def test_a_hint_is_the_papers_half_sum_divided_by_half_the_units():
     torch.testing.assert_close(hint(S, other).mean(), nn.MSELoss()(S, other))
 
 
+def test_the_cosine_distance_is_one_minus_torchs_cosine():
+    student, teacher = S.flatten(2), T[:, :2].flatten(2)[..., :16]
+    torch.testing.assert_close(cosine_distance(student, teacher), 1 - torch.nn.functional.cosine_similarity(student, teacher, dim=-1))
+    zeros = torch.zeros(2, 3, requires_grad=True)
+    loss = cosine_distance(zeros, torch.ones(2, 3))
+    loss.sum().backward()
+    assert (loss.tolist(), zeros.grad.abs().sum().item()) == ([1.0, 1.0], 0.0)
+    with pytest.raises(ShapeError, match=r"vectors \(2, 3\) and \(2, 4\) differ in shape; project the student's"):
+        cosine_distance(torch.ones(2, 3), torch.ones(2, 4))
+
+
 def test_attention_transfer_matches_the_authors_formula():
     def at(maps):
         return torch.nn.functional.normalize(maps.pow(2).mean(1).view(maps.size(0), -1))
@@ -27,6 +38,7 @@ def test_attention_transfer_matches_the_authors_formula():
 def test_the_gradients_match_finite_differences(assert_differentiable):
     assert_differentiable(lambda s: hint(s, T[:, :2]), S)
     assert_differentiable(lambda s: attention_transfer(s, T), S)
+    assert_differentiable(lambda s: cosine_distance(s.flatten(1), T[:, :2].flatten(1)), S)
 
 
 def test_the_loss_of_a_row_depends_on_that_row_only():

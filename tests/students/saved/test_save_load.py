@@ -158,7 +158,15 @@ WEIGHTS = {"0.weight": np.zeros((2, 3), np.float32), "0.bias": np.zeros(2, np.fl
 
 
 def about(**changes):
-    return {"schema": 2, "layers": [LINEAR], "kind": "logits", "task": "binary", "classes": [0, 1], "output": False} | changes
+    return {
+        "schema": 3,
+        "layers": [LINEAR],
+        "kind": "logits",
+        "task": "binary",
+        "classes": [0, 1],
+        "positions": None,
+        "output": False,
+    } | changes
 
 
 def test_a_file_written_by_hand_in_this_format_is_loaded(tmp_path):
@@ -167,7 +175,7 @@ def test_a_file_written_by_hand_in_this_format_is_loaded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "metadata", [None, {"tutelage": "{"}, {"tutelage": "[" * 100_000}, {"tutelage": "[]"}, {"tutelage": '{"schema": 2}'}]
+    "metadata", [None, {"tutelage": "{"}, {"tutelage": "[" * 100_000}, {"tutelage": "[]"}, {"tutelage": '{"schema": 3}'}]
 )
 def test_a_file_without_a_checksum_is_refused(metadata, tmp_path):
     save_file(WEIGHTS, tmp_path / "student.safetensors", metadata)
@@ -225,8 +233,8 @@ def test_a_missing_file_is_named_in_the_error(tmp_path):
 @pytest.mark.parametrize("name", ["network", "soft tree"])
 def test_a_file_of_another_version_is_refused_with_what_to_do(name, tmp_path, monkeypatch):
     path = save_student(STUDENTS[name], tmp_path / "student")
-    monkeypatch.setattr(version, "STUDENT_SCHEMA", 3)
-    with pytest.raises(StaleCache, match=r"has schema 2; this version of tutelage reads 3\. Load it with the version that saved it"):
+    monkeypatch.setattr(version, "STUDENT_SCHEMA", 4)
+    with pytest.raises(StaleCache, match=r"has schema 3; this version of tutelage reads 4\. Load it with the version that saved it"):
         load_student(path)
 
 

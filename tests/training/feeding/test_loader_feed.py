@@ -50,7 +50,7 @@ def steps_of(loader, epochs=1, **training):
 
 def test_the_batches_of_a_dataset_are_those_of_a_tensor_with_the_ground_truth():
     loader = DataLoader(TensorDataset(INPUTS, TRUTH), batch_size=3, shuffle=True)
-    feed = LoaderFeed.of(loader, CPU, truth=lambda labels: labels)
+    feed = LoaderFeed.of(loader, CPU, truth=lambda labels, inputs: labels)
     for one, other, rows in zip(TensorFeed(INPUTS).batches(1, PARTS), feed.batches(1, PARTS), PARTS, strict=True):
         assert torch.equal(one.inputs, other.inputs)
         assert torch.equal(other.rows, rows)
@@ -196,10 +196,9 @@ IDS, MASK = torch.tensor([1, 2, 0]), torch.tensor([1, 1, 0])
     [
         ((IDS, MASK), "a second input, such as a mask"),
         ((IDS, MASK, 1), "of 3 values; expected inputs, or inputs and ground truth"),
-        ({"ids": IDS, "mask": MASK, "label": 1}, "with the keys ids, mask, label"),
         ((torch.zeros(3, 4), torch.zeros(3, 4)), "a second input"),
     ],
-    ids=["mask", "three", "dict", "maps"],
+    ids=["mask", "three", "maps"],
 )
 def test_a_second_input_is_neither_taken_for_the_truth_nor_dropped(item, message):
     teacher = tl.as_teacher(lambda rows: np.zeros((len(rows), 2)), kind="logits", classes=[0, 1])
@@ -219,7 +218,7 @@ def test_data_that_is_no_dataset_of_rows_is_refused():
     with pytest.raises(ShapeError, match="has no rows"):
         LoaderFeed.of(TensorDataset(INPUTS[:0]), CPU)
     texts = DataLoader([("a", 1), ("b", 0)], batch_size=2)
-    with pytest.raises(BadInput, match="a collate_fn that returns one"):
+    with pytest.raises(BadInput, match="holds <U1; expected numbers"):
         tl.TorchStudent(network(), classes=[0, 1]).fit(texts, epochs=1)
     ragged = DataLoader([(torch.zeros(2), 1), (torch.zeros(3), 0)], batch_size=2)
     with pytest.raises(BadInput, match="the items of list cannot be read as a batch"):
@@ -237,14 +236,15 @@ def test_a_second_input_that_no_loss_reads_and_a_second_truth_are_refused():
     assert tl.TorchStudent(network(), both).fit(TensorDataset(INPUTS), teacher, Y, epochs=1).fit_.losses[0] > 0
 
 
-def test_a_stream_is_refused_by_fit():
+def test_a_stream_is_read_once_and_the_batches_of_one_are_refused():
     class Stream(IterableDataset):
         def __iter__(self):
-            return iter(INPUTS)
+            return iter(zip(INPUTS, TRUTH, strict=True))
 
-    for data in (Stream(), DataLoader(Stream(), batch_size=4)):
-        with pytest.raises(BadInput, match="Stream has no length or no index"):
-            tl.TorchStudent(network()).fit(data, tl.as_teacher(network(), classes=[0, 1, 2]), epochs=1)
+    students = [tl.TorchStudent(network(), classes=[0, 1, 2]).fit(data, epochs=2) for data in (Stream(), TensorDataset(INPUTS, TRUTH))]
+    assert torch.equal(*map(weights_of, students))
+    with pytest.raises(BadInput, match="Stream has no length or no index"):
+        tl.TorchStudent(network()).fit(DataLoader(Stream(), batch_size=4), tl.as_teacher(network(), classes=[0, 1, 2]), epochs=1)
 
 
 @pytest.mark.parametrize("loader", ["random Dataset", "sampler"])

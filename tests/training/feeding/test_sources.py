@@ -9,6 +9,7 @@ from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.views import Affine, Views
 from tutelage.losses.class_terms import hard_cross_entropy
+from tutelage.losses.hidden_terms import hint
 from tutelage.losses.value_terms import squared_error
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
@@ -36,8 +37,11 @@ def test_the_form_is_the_teachers_or_that_of_the_ground_truth():
     assert form_to_learn(None, np.zeros((20, 3)), None, hard_cross_entropy()).task == "multilabel"
     with pytest.raises(BadInput, match="no teacher and no y"):
         form_to_learn(None, None, None, hard_cross_entropy())
+    other = of_classes("logits", ("yes", "no"))
     with pytest.raises(LabelMismatch, match="the student's classes are"):
-        form_to_learn(TEACHER, None, of_classes("logits", ("yes", "no")), hard_cross_entropy())
+        form_to_learn(TEACHER, None, other, hard_cross_entropy())
+    assert form_to_learn(TEACHER, None, other, hard_cross_entropy() + hint("0")) == other
+    assert form_to_learn(TEACHER, ["yes", "no"], None, hard_cross_entropy() + hint("0")) == of_classes("logits", ("no", "yes"))
 
 
 @pytest.mark.parametrize("data", [ROWS, torch.from_numpy(ROWS), TensorDataset(torch.from_numpy(ROWS))], ids=["array", "tensor", "Dataset"])

@@ -27,7 +27,9 @@ def test_each_copy_has_its_own_rate_and_its_own_gradient_norm(make):
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 4, eta_min=0.01)
     for _ in range(3):
         optimizer.zero_grad()
-        steps.backward([loss_of(stack, 1.0)], 0)
+        for share in (0.25, 0.75):  # the norm is that of both batches of the step
+            steps.backward([loss_of(stack, 1.0)], 0, share)
+        steps.complete_gradients([])
         optimizer.step()
         schedule.step()
     for index, rate in enumerate(rates):
@@ -67,6 +69,7 @@ def test_a_frozen_weight_gets_no_gradient():
     steps = StackSteps(partial(torch.optim.SGD, lr=0.1), [0.1, 0.2, 0.3], clip_norm=1.0)
     optimizer = steps.optimizer(stack)
     steps.backward([loss_of(stack, 1.0)], 0)
+    steps.complete_gradients([])
     optimizer.step()
     assert stack[1].eq(1).all()
 
@@ -81,6 +84,6 @@ def test_a_loss_that_is_not_finite_contributes_nothing_and_does_not_affect_other
     weight = nn.Parameter(torch.tensor([[1.0], [0.0], [2.0]]))
     losses = torch.cat([weight[:1] ** 2, weight[1:2] / 0, weight[2:] ** 2])
     DivergenceTolerant().backward([losses], 0)
-    assert DivergenceTolerant().step_losses(losses.detach()[None], slice(0, 1)).tolist() == [5.0]
+    assert DivergenceTolerant().batch_losses(losses.detach()[None], slice(0, 1)).tolist() == [5.0]
     assert weight.grad[0].item() == 2.0
     assert weight.grad[2].item() == 4.0

@@ -93,13 +93,17 @@ def network_part(network: nn.Module, output: Callable[[Any], Any] | None, sample
             f"the network cannot be exported: torch's exporter cannot follow its code for any number of rows ({type(error).__name__}). "
             "Use torch operations on whole batches, without conditions on values."
         ) from error
-    model: Any = program.model_proto  # type: ignore[union-attr]
-    # The exporter records source lines and local paths on every node; they must not end up in an exported file.
+    model = without_origins(program.model_proto)  # type: ignore[union-attr]
+    return OnnxPart(type(network).__name__, model, 0, single=answers.dtype != torch.float64, to=tuple(answers.shape[1:]))
+
+
+def without_origins(model: Any) -> Any:
+    """A model without the source lines and local paths that torch's exporter records on every node."""
     for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
         del part.metadata_props[:]
     for node in model.graph.node:
         node.doc_string = ""
-    return OnnxPart(type(network).__name__, model, 0, single=answers.dtype != torch.float64, to=tuple(answers.shape[1:]))
+    return model
 
 
 def answering_network(network: nn.Module, output: Callable[[Any], Any] | None, task: Task) -> nn.Module:

@@ -1,3 +1,5 @@
+from .attention import attention_maps as attention_maps
+from .attention import token_relations as token_relations
 from .bernoulli import hard_bernoulli as hard_bernoulli
 from .bernoulli import soft_bernoulli as soft_bernoulli
 from .classification import hard_cross_entropy as hard_cross_entropy
@@ -12,6 +14,7 @@ from .divergences import jensen_shannon as jensen_shannon
 from .divergences import kl_divergence as kl_divergence
 from .divergences import reverse_kl as reverse_kl
 from .features import attention_transfer as attention_transfer
+from .features import cosine_distance as cosine_distance
 from .features import hint as hint
 from .regression import gaussian as gaussian
 from .regression import huber as huber

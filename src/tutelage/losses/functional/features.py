@@ -35,10 +35,39 @@ def hint(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
         >>> print(tl.losses.functional.hint(student, teacher))
         tensor([2., 1.])
     """
-    student, teacher = _same_size(upcast(student_hidden), upcast(teacher_hidden))
+    student, teacher = same_size(upcast(student_hidden), upcast(teacher_hidden))
     if student.shape != teacher.shape:
         raise ShapeError(f"hidden layers {tuple(student.shape)} and {tuple(teacher.shape)} differ in shape; project the student's layer.")
     return (student - teacher).square().flatten(1).mean(dim=1)
+
+
+def cosine_distance(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
+    """One minus the cosine of the angle between two vectors: 1 - s't / (|s| |t|).
+
+    Args:
+        student_hidden: (..., units), such as embeddings (batch, units), or tokens (batch, tokens, units).
+        teacher_hidden: the same shape; project the student's vectors first if the teacher's have another width.
+
+    Returns:
+        (...), from 0 to 2. A vector of zeros has cosine 0, without gradient.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    Source:
+        Sanh et al. 2019 (DistilBERT), arXiv 1910.01108, for hidden states.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> student, teacher = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+        >>> print(tl.losses.functional.cosine_distance(student, teacher))
+        tensor([0., 1.])
+    """
+    student, teacher = upcast(student_hidden), upcast(teacher_hidden)
+    if student.shape != teacher.shape:
+        raise ShapeError(f"vectors {tuple(student.shape)} and {tuple(teacher.shape)} differ in shape; project the student's.")
+    return 1 - (normalise(student, -1) * normalise(teacher, -1)).sum(dim=-1)
 
 
 def attention_transfer(student_maps: Tensor, teacher_maps: Tensor) -> Tensor:
@@ -75,7 +104,7 @@ def attention_transfer(student_maps: Tensor, teacher_maps: Tensor) -> Tensor:
         if maps.ndim != 4:
             raise ShapeError(f"the {side}'s layer has shape {tuple(maps.shape)}; expected feature maps (batch, channels, height, width).")
     check_same_rows(student_maps, teacher_maps)
-    student, teacher = _same_size(upcast(student_maps), upcast(teacher_maps))
+    student, teacher = same_size(upcast(student_maps), upcast(teacher_maps))
     return (_attention(student) - _attention(teacher)).square().mean(dim=1)
 
 
@@ -120,7 +149,7 @@ def check_same_rows(student_hidden: Tensor, teacher_hidden: Tensor) -> None:
         raise ShapeError(f"hidden layers of {len(student_hidden)} and {len(teacher_hidden)} rows; expected the same batch for both.")
 
 
-def _same_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+def same_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     """Average-pool feature maps to a common size, the smaller of the two along each side."""
     if student.ndim != 4 or teacher.ndim != 4 or student.shape[2:] == teacher.shape[2:]:
         return student, teacher

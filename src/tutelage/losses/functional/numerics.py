@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from tutelage.core.errors import BadInput, ShapeError, shown
+from tutelage.losses.schedules import Schedule
 from tutelage.losses.targets import check_temperature
 
 
@@ -44,16 +45,18 @@ def check_shapes(student: Tensor, other: Tensor, what: str) -> None:
         raise ShapeError(f"student {tuple(student.shape)} and {what} {tuple(other.shape)} differ in shape; expected the same shape.")
 
 
-def check_scale(temperature: float | Tensor) -> float | Tensor:
-    """Return a temperature, or one for each copy of a stack, after checking that it is valid.
+def check_scale(temperature: Any) -> Any:
+    """Return a temperature, or one for each copy of a stack, or a schedule of it, after checking that it is valid.
 
     Args:
-        temperature: a number, or (copies, 1, 1).
+        temperature: a number, (copies, 1, 1), or a `Schedule`.
 
     Raises:
         BadInput: a temperature that is not finite and above zero.
         ShapeError: a tensor that is not (copies, 1, 1).
     """
+    if isinstance(temperature, Schedule):
+        return temperature.checked(check_scale)
     if not isinstance(temperature, Tensor):
         return check_temperature(temperature)
     if temperature.ndim != 3 or temperature.shape[1:] != (1, 1):

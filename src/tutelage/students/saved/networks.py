@@ -35,10 +35,11 @@ def save_network(student: TorchStudent, path: Path) -> None:
     form = student.form
     if form is None:
         raise BadInput("the network cannot be saved: what its answers mean is unknown. Fit the student, or pass classes= to it.")
-    about: dict[str, Any] = {"schema": STUDENT_SCHEMA, "kind": form.kind, "task": form.task, "classes": list(form.classes)}
+    of_form = {"kind": form.kind, "task": form.task, "classes": list(form.classes), "positions": form.positions}
+    about: dict[str, Any] = {"schema": STUDENT_SCHEMA, **of_form}
     of_network, weights = stored_network(student.network, student.output)
     columns = None if of_network["layers"] is None else outputs_of(flattened(student.network))
-    if form.classes and student.output is None and columns not in (None, len(form.classes)):
+    if form.classes and form.positions is None and student.output is None and columns not in (None, len(form.classes)):
         raise BadInput(f"the network gives {columns} logits a row; expected one for each of {len(form.classes)} classes.")
     write_tensors(path, weights, {**about, "output": student.output is not None, **of_network}, framework="torch")
 
@@ -72,13 +73,13 @@ def load_network(path: Path, factory: Factory | None, output: Output | None) -> 
     about, tensors = read_tensors(path, framework="torch", of=OURS, remedy=AGAIN)
     check_schema(path, about)
     try:
-        form = AnswerForm(about["kind"], about["task"], tuple(about["classes"]))
+        form = AnswerForm(about["kind"], about["task"], tuple(about["classes"]), about["positions"])
         layers, has_output = about["layers"], about["output"]
         if not isinstance(has_output, bool):
             raise ValueError(f"output is {has_output!r}")
         in_file = None if layers is None else described_network(layers, tensors)
         columns = None if in_file is None else outputs_of(in_file)
-        if form.classes and not has_output and columns not in (None, len(form.classes)):
+        if form.classes and form.positions is None and not has_output and columns not in (None, len(form.classes)):
             raise ValueError(f"{len(form.classes)} classes, {columns} logits")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedFile(f"{path} is not {OURS} ({one_line(error)}). {AGAIN}") from error

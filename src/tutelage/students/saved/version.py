@@ -7,7 +7,7 @@ from typing import Any
 
 from tutelage.core.errors import StaleCache
 
-STUDENT_SCHEMA = 2
+STUDENT_SCHEMA = 3
 OURS = "a student that tutelage saved"
 AGAIN = "Save the student again."
 

@@ -1,4 +1,4 @@
-"""The caller's declarations about a model that does not store them: classes, kind, task, output."""
+"""The caller's declarations about a model that does not store them: classes, kind, task, output, and how many rows it answers at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tutelage.core.answer_kinds import AnswerKind, Positions, Task
 from tutelage.core.answers import AnswerForm, of_classes
-from tutelage.core.arguments import text
+from tutelage.core.arguments import text, whole
 from tutelage.core.errors import BadInput
 
 
@@ -23,6 +23,7 @@ class Declared:
         output: selects the logits in what a torch Module returns.
         version: identifies a model whose content cannot be read.
         positions: "tokens" or "pixels", if there is an answer for each.
+        batch_size: rows that a network answers at once.
     """
 
     classes: tuple[Any, ...] | None = None
@@ -31,10 +32,13 @@ class Declared:
     output: Callable[[Any], Any] | None = None
     version: str | None = None
     positions: Positions | None = None
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         if self.version is not None:
             text("version", self.version)
+        if self.batch_size is not None:
+            whole("batch_size", self.batch_size, 1)
 
     def only(self, *allowed: str, of: str) -> Declared:
         """Return itself after checking that nothing other than `allowed` was declared.
@@ -42,7 +46,7 @@ class Declared:
         Raises:
             BadInput: names the declaration to leave out.
         """
-        for name in ("classes", "kind", "task", "output", "version", "positions"):
+        for name in ("classes", "kind", "task", "output", "version", "positions", "batch_size"):
             if getattr(self, name) is not None and name not in allowed:
                 raise BadInput(f"{name}= was passed for {of}, which does not need it: leave {name}= out.")
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,15 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line, require
+from tutelage.core.position_answers import Answers
 from tutelage.core.stored.checksums import onnx_intact
-from tutelage.data.cells import cells_of, numbers, texts, truth_values
+from tutelage.data.cells import cells_of
 from tutelage.data.schema import Column, Schema, columns_of, table_of
+from tutelage.data.structured import is_structure
 from tutelage.data.tables.column_types import ColumnType
+from tutelage.teachers.adapters.onnx_arrays import answers_of_arrays, takes_arrays
 from tutelage.teachers.adapters.onnx_columns import columns_for
+from tutelage.teachers.adapters.onnx_inputs import typed
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 from tutelage.teachers.adapters.onnx_weights import digest_of, weight_files
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
@@ -25,14 +28,6 @@ from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 if TYPE_CHECKING:
     from tutelage.teachers.adapters.declared import Declared
 
-_DTYPES: dict[str, Any] = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(float16)": np.float16,
-    "tensor(bool)": np.bool_,
-    "tensor(string)": np.object_,
-    **{f"tensor({sign}int{bits})": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)},
-}
 DEFERRED = "deferred"
 """The output of a file with a threshold that says which rows it leaves to a teacher."""
 BATCH_ROWS, BATCH_BYTES, MOST_BYTES = 1000, 1 << 24, 1 << 31
@@ -75,16 +70,18 @@ class OnnxTeacher:
     of_classifier: bool = False
     has_threshold: bool = False
 
-    def answer(self, inputs: Any) -> Floats:
-        """(rows, classes) or (rows, outputs).
+    def answer(self, inputs: Any) -> Answers:
+        """(rows, classes) or (rows, outputs); `PositionAnswers` of a form with positions.
 
         Args:
             inputs: (rows, ...) in any dtype for a graph with one input; for a graph with one input per column, a frame
-                whose columns have the names of the inputs.
+                whose columns have the names of the inputs; for a graph of several arrays, a mapping by their names, or a tuple.
 
         Raises:
             BadInput: rows that the graph cannot process, or a graph that takes more rows at a time than memory holds.
         """
+        if is_structure(inputs) or self.form.positions is not None:
+            return answers_of_arrays(self.session, self.form, self.output, inputs)
         (answers,) = self._outputs(inputs, [self.output])
         return answers
 
@@ -123,7 +120,7 @@ class OnnxTeacher:
         """Outputs for a part of the rows, the answers first; a graph with a fixed batch size gets the last row again to fill it."""
         inputs = {one.name: one for one in self.session.get_inputs()}
         part = {name: values[start:stop] for name, values in feeds.items()}
-        part = {name: _typed(values.toarray(), inputs[name]) if hasattr(values, "toarray") else values for name, values in part.items()}
+        part = {name: typed(values.toarray(), inputs[name]) if hasattr(values, "toarray") else values for name, values in part.items()}
         lacking = 0 if filled is None else filled - (stop - start)
         if lacking:
             part = {name: np.concatenate([values, np.repeat(values[-1:], lacking, axis=0)]) for name, values in part.items()}
@@ -136,7 +133,7 @@ class OnnxTeacher:
     def schema(self) -> Schema | None:
         """The columns that the file names, or that are inputs of their own, with their types; None if it names none."""
         graph_inputs = self.session.get_inputs()
-        if self.columns is not None or len(graph_inputs) == 1:
+        if self.columns is not None or len(graph_inputs) == 1 or takes_arrays(self.session):
             return self.columns
         return Schema(tuple(Column(one.name, _column_type(one.type)) for one in graph_inputs))
 
@@ -146,20 +143,22 @@ class OnnxTeacher:
         if self.columns is not None:
             columns = columns_for(self.columns, [one.type == "tensor(string)" for one in graph_inputs], inputs)
             parts = columns if isinstance(columns, list) else [columns]
-            return {one.name: part if hasattr(part, "tocsr") else _typed(part, one) for one, part in zip(graph_inputs, parts, strict=True)}
+            return {one.name: part if hasattr(part, "tocsr") else typed(part, one) for one, part in zip(graph_inputs, parts, strict=True)}
         if len(graph_inputs) == 1:
             rows = matrix_of(inputs)
-            dense = rows.tocsr() if hasattr(rows, "tocsr") else _typed(rows, graph_inputs[0])
+            dense = rows.tocsr() if hasattr(rows, "tocsr") else typed(rows, graph_inputs[0])
             return {graph_inputs[0].name: dense}
         names = tuple(one.name for one in graph_inputs)
         rows = table_of(inputs)
+        if takes_arrays(self.session):
+            raise BadInput(f"the ONNX file takes the arrays {list_classes(names)}; pass them by name: {{{names[0]!r}: ..., ...}}.")
         if self.schema is None or not is_frame(rows):
             raise BadInput(
                 f"the ONNX file takes the columns {list_classes(names)}, and the rows have no column names; pass a frame that "
                 "has these columns."
             )
         columns = columns_of(self.schema.select(rows))
-        return {one.name: _typed(cells_of(column), one) for one, column in zip(graph_inputs, columns, strict=True)}
+        return {one.name: typed(cells_of(column), one) for one, column in zip(graph_inputs, columns, strict=True)}
 
 
 def _batch_rows(feeds: dict[str, Any]) -> int:
@@ -173,51 +172,6 @@ def _row_bytes(feeds: dict[str, Any]) -> int:
 
 def _column_type(declared_type: str) -> ColumnType:
     return "text" if declared_type == "tensor(string)" else "boolean" if declared_type == "tensor(bool)" else "number"
-
-
-def _typed(values: Any, graph_input: Any) -> Any:
-    """The values in the type that the graph declares, converted exactly.
-
-    Raises:
-        BadInput: values that the type cannot hold.
-    """
-    name, declared_type = graph_input.name, graph_input.type
-    if declared_type not in _DTYPES:
-        raise BadInput(f"the ONNX file takes {declared_type} for {name!r}; expected a graph that takes numbers, booleans or texts.")
-    array = np.asarray(values)
-    if len(graph_input.shape) == 2 and array.ndim == 1:
-        array = array.reshape(-1, 1)
-    if declared_type == "tensor(string)":
-        return _by_column(_text_cells, array, name)
-    if array.dtype.kind not in "biuf":
-        array = _by_column(truth_values if declared_type == "tensor(bool)" else numbers, array, name)
-    with np.errstate(over="ignore", invalid="ignore"):
-        typed = array.astype(_DTYPES[declared_type], copy=False)
-    wrong = (np.isinf(typed) & ~np.isinf(array)) if typed.dtype.kind == "f" else (typed != array)
-    if wrong.any():
-        raise BadInput(
-            f"the ONNX file takes {declared_type} for {name!r}; the rows hold {array.dtype} that do not fit (such as {array[wrong][0]!r})."
-        )
-    return typed
-
-
-def _by_column(convert: Callable[[Any, str], Any], array: Any, name: str) -> Any:
-    """Convert each column of cells that are not numbers; an error names the column, and its place if the input has several."""
-    if array.ndim == 1:
-        return convert(cells_of(array), name)
-    flat = array.reshape(len(array), -1)
-    places = range(flat.shape[1])
-    names = [name] if len(places) == 1 else [f"{name}[{place}]" for place in places]
-    return np.column_stack([convert(cells_of(flat[:, place]), names[place]) for place in places]).reshape(array.shape)
-
-
-def _text_cells(cells: Any, name: str) -> Any:
-    converted = texts(cells, name)
-    if None in converted.tolist():  # onnxruntime would read the text "None"
-        raise BadInput(
-            f"column {name!r} has a missing text in row {converted.tolist().index(None)}; an ONNX graph takes texts only. Fill it."
-        )
-    return converted
 
 
 def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
@@ -260,6 +214,10 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
     return OnnxTeacher(session, form, output, fingerprint, of_classifier=labels is not None)
 
 
+_SHAPES = {None: (2, 1), "tokens": (3, 2), "pixels": (4, 1)}
+"""By the positions of answers: the number of their axes, and which of them are the classes."""
+
+
 def check_graph(session: Any, described: FileDescription, name: str) -> None:
     """Refuse a graph that does not have the inputs and outputs that its description names.
 
@@ -271,7 +229,8 @@ def check_graph(session: Any, described: FileDescription, name: str) -> None:
     by_column = any(one.type == "tensor(string)" for one in inputs)
     taken = len(inputs) if by_column else inputs[0].shape[1] if len(inputs) == 1 and len(inputs[0].shape) == 2 else None
     expected = "prediction" if form.task == "regression" else "probabilities"
-    answers = outputs[0].shape[1] if outputs and len(outputs[0].shape) == 2 else None
+    axes, column = _SHAPES[form.positions]
+    answers = outputs[0].shape[column] if outputs and len(outputs[0].shape) == axes else None
     if (
         not (outputs and outputs[0].name == expected and outputs[0].type in ("tensor(float)", "tensor(double)"))
         or form.kind != ("values" if form.task == "regression" else "probabilities")
@@ -288,7 +247,7 @@ def _agreeing(form: AnswerForm, declared: Declared) -> AnswerForm:
     Raises:
         BadInput: the caller declares another.
     """
-    stored = {"kind": form.kind, "task": form.task, "classes": form.classes}
+    stored = {"kind": form.kind, "task": form.task, "classes": form.classes, "positions": form.positions}
     for name, value in stored.items():
         given = getattr(declared, name)
         if given is not None and given != value:

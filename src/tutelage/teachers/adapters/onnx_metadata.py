@@ -44,15 +44,17 @@ class FileDescription:
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
-        """JSON by key: "kind", "task", "classes" and "columns"; "cascade" of a file with a threshold."""
+        """JSON by key: "kind", "task", "classes" and "columns"; "positions" if answers have them, "cascade" of a file with a threshold."""
         columns: list[dict[str, Any]] | None
         columns = None if self.columns is None else [{"name": one.name, "type": one.type} for one in self.columns.columns]
         for place, levels in self.levels.items():
             if columns is not None and len(levels) <= MOST_LEVELS:
                 columns[place] |= {"levels": list(levels)}
         plain = {"kind": self.form.kind, "task": self.form.task, "classes": list(self.form.classes), "columns": columns}
-        cascade = {} if self.cascade is None else {"cascade": dict(self.cascade)}
-        return {key: json.dumps(value) for key, value in {**plain, **cascade}.items()}
+        further: dict[str, Any] = {} if self.cascade is None else {"cascade": dict(self.cascade)}
+        if self.form.positions is not None:
+            further["positions"] = self.form.positions
+        return {key: json.dumps(value) for key, value in {**plain, **further}.items()}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> FileDescription:
@@ -63,7 +65,8 @@ class FileDescription:
         """
         try:
             plain: dict[str, Any] = {key: json.loads(metadata[key]) for key in ("kind", "task", "classes", "columns")}
-            form = AnswerForm(plain["kind"], plain["task"], tuple(plain["classes"]))
+            positions = json.loads(metadata.get("positions", "null"))
+            form = AnswerForm(plain["kind"], plain["task"], tuple(plain["classes"]), positions)
             columns = plain["columns"]
             if not all(isinstance(one["name"], str | None) for one in columns or ()):
                 raise TypeError("a name of a column is no text")

@@ -58,7 +58,7 @@ class TorchTeacher:
     network: nn.Module
     form: AnswerForm
     output: Callable[[Any], Tensor] | None = None
-    batch_size: int = 1000
+    batch_size: int = torch_runtime.BATCH_ROWS
     version: str | None = None
 
     @property
@@ -132,7 +132,8 @@ def torch_teacher(network: nn.Module, declared: Declared) -> TorchTeacher:
         BadInput: classes are missing.
     """
     kind: AnswerKind = declared.kind or ("values" if declared.task == "regression" else "logits")
-    return TorchTeacher(network, replace(declared, kind=kind).form(of="a torch Module"), declared.output, version=declared.version)
+    size = torch_runtime.BATCH_ROWS if declared.batch_size is None else declared.batch_size
+    return TorchTeacher(network, replace(declared, kind=kind).form(of="a torch Module"), declared.output, size, declared.version)
 
 
 def load_weights(network: nn.Module, path: Path | str) -> nn.Module:

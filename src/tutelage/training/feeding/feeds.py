@@ -71,6 +71,41 @@ def first_of(inputs: Inputs) -> Tensor:
     return next(iter(inputs.values())) if isinstance(inputs, dict) else inputs[0]
 
 
+@dataclass(frozen=True)
+class Batching:
+    """How the rows of an epoch are divided into steps, and these into batches.
+
+    The steps are those of batches that are `accumulate` times as large, so that both trainings learn from the same rows in each step.
+
+    Attributes:
+        batch_size: rows that the network processes at once.
+        accumulate: batches per step, whose gradients are added up.
+        drop_last: leave out the rows of an epoch that do not fill a step; else the last step is smaller.
+    """
+
+    batch_size: int
+    accumulate: int = 1
+    drop_last: bool = False
+
+    @property
+    def step_size(self) -> int:
+        """Rows per step."""
+        return self.batch_size * self.accumulate
+
+    def steps(self, rows: int) -> int:
+        """The number of steps of an epoch."""
+        return rows // self.step_size if self.drop_last else step_count(rows, batch_size=self.step_size, epochs=1)
+
+    def shown(self, order: Tensor) -> Tensor:
+        """The rows of an epoch, without those at the end that are left out."""
+        return order[: len(order) - len(order) % self.step_size] if self.drop_last else order
+
+    def cut(self, order: Tensor) -> list[list[Tensor]]:
+        """For each step of an epoch the rows of its batches; `order` has the row numbers of the epoch, in order."""
+        order = self.shown(order)
+        return [in_batches(step, self.batch_size) for step in in_batches(order, self.step_size)] if len(order) else []
+
+
 class Feed(Protocol):
     """Gives the batches of an epoch; the same epoch and order always give the same batches."""
 
@@ -79,12 +114,12 @@ class Feed(Protocol):
         """The number of rows of the data."""
         ...
 
-    def steps(self, batch_size: int) -> int:
+    def steps(self, batching: Batching) -> int:
         """The number of steps of an epoch."""
         ...
 
-    def plan(self, epoch: int, batch_size: int) -> list[Tensor]:
-        """The rows of each step of an epoch (from 1), drawn from torch's random state."""
+    def plan(self, epoch: int, batching: Batching) -> list[list[Tensor]]:
+        """For each step of an epoch (from 1) the rows of its batches, drawn from torch's random state."""
         ...
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
@@ -100,13 +135,13 @@ class EveryRowOnce:
         """The number of rows of the data."""
         raise NotImplementedError
 
-    def steps(self, batch_size: int) -> int:
+    def steps(self, batching: Batching) -> int:
         """See `Feed`."""
-        return step_count(self.rows, batch_size=batch_size, epochs=1)
+        return batching.steps(self.rows)
 
-    def plan(self, epoch: int, batch_size: int) -> list[Tensor]:
+    def plan(self, epoch: int, batching: Batching) -> list[list[Tensor]]:
         """See `Feed`."""
-        return in_batches(torch.randperm(self.rows), batch_size)
+        return batching.cut(torch.randperm(self.rows))
 
 
 def in_batches(order: Tensor, batch_size: int) -> list[Tensor]:
@@ -116,7 +151,7 @@ def in_batches(order: Tensor, batch_size: int) -> list[Tensor]:
         order: (rows,) the row numbers of an epoch, in order.
         batch_size: rows per step.
     """
-    parts = list(torch.split(order, batch_size))
+    parts = list(torch.split(order, min(batch_size, max(len(order), 1))))
     if batch_size > 1 and len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [torch.cat(parts[-2:])]
     return parts

@@ -15,9 +15,9 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset,
 
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.core.torch_runtime import own_draws, own_torch_draws, tensor_of
-from tutelage.data.dataset_items import inputs_and_truth
-from tutelage.data.structured import StructuredRows
-from tutelage.training.feeding.feeds import Batch, in_batches, step_count
+from tutelage.data.structured import StructuredRows, is_structure
+from tutelage.data.torch_data.dataset_items import inputs_and_truth
+from tutelage.training.feeding.feeds import Batch, Batching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,28 +77,30 @@ class LoaderFeed:
         """The number of rows of the data."""
         return len(self.dataset)  # type: ignore[arg-type]
 
-    def steps(self, batch_size: int) -> int:
+    def steps(self, batching: Batching) -> int:
         """See `Feed`; with a batch sampler of the user's own, what its length says."""
-        sampler = None if self.loader is None else self.loader.batch_sampler
-        if sampler is None:
-            return step_count(self.rows, batch_size=batch_size, epochs=1)
-        if type(sampler) is not BatchSampler:
-            return len(sampler)  # type: ignore[arg-type]
-        drawn = len(sampler.sampler)  # type: ignore[arg-type]
-        return drawn // batch_size if sampler.drop_last else step_count(drawn, batch_size=batch_size, epochs=1)
+        sampler = self._own_batches
+        if sampler is not None:
+            return -(-len(sampler) // batching.accumulate)
+        return batching.steps(self.rows if self.loader is None else len(self.loader.batch_sampler.sampler))  # type: ignore[union-attr]
 
-    def plan(self, epoch: int, batch_size: int) -> list[Tensor]:
+    def plan(self, epoch: int, batching: Batching) -> list[list[Tensor]]:
         """See `Feed`; the order is that of the DataLoader's sampler."""
-        sampler = None if self.loader is None else self.loader.batch_sampler
-        if sampler is None:
-            return in_batches(torch.randperm(self.rows), batch_size)
-        if type(sampler) is not BatchSampler:
+        sampler = self._own_batches
+        if sampler is not None:
             with own_draws(), own_torch_draws():
                 _seed_draws("batches", self.seed, epoch)
-                return [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
-        order = self._order(sampler.sampler, epoch)
-        parts = list(torch.split(order, batch_size)) if sampler.drop_last else in_batches(order, batch_size)
-        return [part for part in parts if len(part) == batch_size] if sampler.drop_last else parts
+                drawn = [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
+            return [drawn[start : start + batching.accumulate] for start in range(0, len(drawn), batching.accumulate)]
+        if self.loader is None:
+            return batching.cut(torch.randperm(self.rows))
+        return batching.cut(self._order(self.loader.batch_sampler.sampler, epoch))  # type: ignore[union-attr]
+
+    @property
+    def _own_batches(self) -> Any:
+        """The batch sampler of the user's own; None if there is none."""
+        sampler = None if self.loader is None else self.loader.batch_sampler
+        return None if sampler is None or type(sampler) is BatchSampler else sampler
 
     def _order(self, sampler: Any, epoch: int) -> Tensor:
         if type(sampler) is RandomSampler and not sampler.replacement and sampler.num_samples == self.rows:
@@ -117,7 +119,7 @@ class LoaderFeed:
 
     def _batch(self, rows: Tensor, item: Any) -> Batch:
         inputs, truth = inputs_and_truth(item, axes=1)
-        if isinstance(inputs, Mapping | tuple | StructuredRows):
+        if is_structure(inputs):
             return self._structured(rows, inputs, truth)
         if not isinstance(inputs, Tensor) or inputs.shape[:1] != rows.shape:
             seen = f"of shape {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"
@@ -175,6 +177,19 @@ def collated(items: list[Any]) -> Any:
     return rows if truth[0] is None else (rows, list(truth))
 
 
+@dataclass(frozen=True)
+class ItemList(Dataset[Any]):
+    """The items of a Dataset that was read once."""
+
+    items: list[Any]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, row: int) -> Any:
+        return self.items[row]
+
+
 def map_style(data: Any) -> Any:
     """The Dataset of a DataLoader, or a Dataset itself, whose rows have numbers.
 
@@ -185,7 +200,7 @@ def map_style(data: Any) -> Any:
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")) or isinstance(dataset, IterableDataset):
         raise BadInput(
             f"{type(dataset).__name__} has no length or no index, so its rows have no numbers and cannot be paired with answers; "
-            "expected a map-style Dataset, with __len__ and __getitem__."
+            "expected a map-style Dataset, with __len__ and __getitem__. An IterableDataset without a DataLoader is read once, into memory."
         )
     if len(dataset) == 0:
         raise ShapeError(f"the {type(dataset).__name__} has no rows; give at least one.")

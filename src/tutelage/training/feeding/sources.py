@@ -10,28 +10,33 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
-from tutelage.core.arrays import check_weights, tensor_array
+from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.position_truth import given_truth, truth_of_positions
 from tutelage.data.row_names import Names, row_names
-from tutelage.data.rows import Rows, as_rows
+from tutelage.data.rows import Rows, as_rows, is_hugging_face
 from tutelage.data.structured import Ragged, StructuredRows, is_structure
+from tutelage.data.torch_data.loader_rows import inputs_and_truths, is_loader
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
+from tutelage.softlabels.querying import query_parts
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
 from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
+from tutelage.training.feeding.loss_weights import LossWeights, loss_weights, of_mean_one
 from tutelage.training.feeding.positions import Layout, layout_of
 from tutelage.training.feeding.structured_feed import StructuredFeed
-from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers
+from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers, top_targets
 from tutelage.training.validation import Validation
 
 
@@ -41,12 +46,13 @@ class TrainingData:
 
     Attributes:
         rows: an array (rows, ...) of numbers of any dtype, several inputs, `Views`, a Dataset or a DataLoader.
-        answers: (answers, columns) of the teacher, or `PositionAnswers`; None if there is no teacher, or if it is called batch by batch.
+        answers: (answers, columns) of the teacher, the most probable classes of each, or `PositionAnswers`; None if there is no
+            teacher, or if it is called batch by batch.
         truth: (rows, ...) the ground truth as the losses take it; that of every position as `Ragged`; None if it is unknown, or if the
             Dataset contains it.
         unverified: (answers,) names of recorded rows that are to be compared with the batches: views once, items of a Dataset always.
         answer_form: form of the teacher's answers; None if there is no teacher.
-        weights: (rows,) how much each row counts, of mean 1; None if all count alike.
+        weights: how much the loss of each row, or of each position, counts, of mean 1; None if all count alike.
     """
 
     rows: Any
@@ -54,24 +60,37 @@ class TrainingData:
     truth: Tensor | Ragged | None
     unverified: Names | None = None
     answer_form: AnswerForm | None = None
-    weights: Tensor | None = None
+    weights: LossWeights | None = None
 
     def part(self, rows: NDArray[np.intp]) -> TrainingData:
         """A subset of the rows."""
         answers = None if self.answers is None else self.answers[rows]
         truth = None if self.truth is None else self.truth[rows]
-        weights = None if self.weights is None else _of_mean_one(self.weights[rows])
+        weights = None if self.weights is None else of_mean_one(self.weights[rows])
         return TrainingData(self.rows[rows], answers, truth, answer_form=self.answer_form, weights=weights)
 
-    def weighted(self, sample_weight: Any) -> TrainingData:
-        """The same with a weight for each row, or as they are if there is none.
+    def weighted(self, sample_weight: Any, class_weight: Any, form: AnswerForm) -> TrainingData:
+        """The same with a weight for each loss, or as they are if there is none.
 
         Raises:
-            ShapeError: another number of weights than rows. BadInput: negative or not finite, or all zero.
+            ShapeError, BadInput: as `loss_weights`.
         """
-        if sample_weight is None:
-            return self
-        return replace(self, weights=_of_mean_one(torch.as_tensor(check_weights(sample_weight, row_count(self.rows)))))
+        weights = loss_weights(
+            sample_weight,
+            class_weight,
+            form,
+            rows=row_count(self.rows),
+            truth=self.truth,
+            answers=self.answers,
+            answer_form=self.answer_form,
+            layout=self.layout,
+        )
+        return self if weights is None else replace(self, weights=weights)
+
+    @property
+    def flat_weights(self) -> Tensor | None:
+        """The weight of each row, or of each position; None if all count alike."""
+        return torch.from_numpy(self.weights.values) if isinstance(self.weights, Ragged) else self.weights
 
     @cached_property
     def layout(self) -> Layout | None:
@@ -131,7 +150,7 @@ class TrainingData:
         if self.answers is None:
             return live_answers(teacher, device)
         always = not isinstance(self.rows, Views)
-        answers = self.answers.dense() if isinstance(self.answers, PositionAnswers) else self.answers
+        answers = self.answers.values if isinstance(self.answers, PositionAnswers) else self.answers
         form = teacher.form.of_each_position
         return recorded_answers(answers, form, objective, device, unverified=self.unverified, always=always)
 
@@ -155,11 +174,12 @@ class TrainingData:
             )
         return Validation(torch_runtime.network_input(network, torch_runtime.tensor_of(self.rows)), **self._targets(form, network))
 
-    def _targets(self, form: AnswerForm, network: nn.Module) -> dict[str, Any]:
-        """What the answers to validation rows are measured against, and how."""
+    def _targets(self, form: AnswerForm, network: nn.Module, kept: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+        """What the answers to validation rows, or to the positions that are learnt, are measured against, and how."""
         device, single_label = torch_runtime.device_of(network), form.task in ("binary", "multiclass")
         if self.flat_truth is not None:
-            return {"targets": self.flat_truth.to(device), "by": "errors" if single_label else _BY[form.task]}
+            truth = self.flat_truth if kept is None else self.flat_truth[torch.from_numpy(kept)]
+            return {"targets": truth.to(device), "by": "errors" if single_label else _BY[form.task]}
         if self.answers is None or self.answer_form is None:
             raise BadInput("validation rows need ground truth or the teacher's answers, and have neither; pass validation=(X, y).")
         if (self.answer_form.task, self.answer_form.classes) != (form.task, form.classes):
@@ -167,7 +187,10 @@ class TrainingData:
                 f"the soft labels of the validation rows are {self.answer_form.task} answers for {list_classes(self.answer_form.classes)}; "
                 f"expected those that the student learns, {form.task} {list_classes(form.classes)}. Put them in order with relabelled()."
             )
-        answers = self.answers.dense() if isinstance(self.answers, PositionAnswers) else self.answers
+        answers = self.answers.values if isinstance(self.answers, PositionAnswers) else self.answers
+        answers = answers if kept is None else answers[kept]
+        if isinstance(answers, TopAnswers):
+            return {"targets": top_targets(answers, device), "by": "loss"}
         if form.task == "regression":
             return {"targets": torch.from_numpy(answers.astype(np.float32)).to(device), "by": "squares"}
         p = torch.from_numpy(self.answer_form.of_each_position.probabilities(answers).astype(np.float32)).to(device)
@@ -175,19 +198,9 @@ class TrainingData:
 
     def _validation_by_asking(self, form: AnswerForm, network: nn.Module) -> Validation:
         """Validation rows of several inputs, or whose answers have positions: those that are not learnt do not count."""
-        targets, kept = self._targets(form, network), None
-        if self.layout is not None and self.layout.kept is not None:
-            kept = torch.from_numpy(self.layout.kept).to(torch_runtime.device_of(network))
-            targets["targets"] = targets["targets"][kept]
-        return Validation(self.rows, **targets, positions=form.positions, kept=kept, row_of=_rows_of(self.layout))
-
-
-def _rows_of(layout: Layout | None) -> Tensor | None:
-    """(positions,) the row of each position that is learnt."""
-    if layout is None:
-        return None
-    rows = torch.from_numpy(np.repeat(np.arange(len(layout.counts)), layout.counts))
-    return rows if layout.kept is None else rows[torch.from_numpy(layout.kept)]
+        learnt = None if self.layout is None else self.layout.kept
+        kept = None if learnt is None else torch.from_numpy(learnt).to(torch_runtime.device_of(network))
+        return Validation(self.rows, **self._targets(form, network, learnt), positions=form.positions, kept=kept)
 
 
 def _tensor_feed(network: nn.Module, rows: Tensor) -> TensorFeed:
@@ -204,26 +217,38 @@ _BY: dict[str, Any] = {"regression": "squares", "multilabel": "label losses"}
 def form_to_learn(teacher: Teacher | None, y: Any, form: AnswerForm | None, objective: Objective) -> AnswerForm:
     """The form of the student's answers: that of the teacher, or that given to the student, or that of y.
 
+    A teacher of which the objective reads hidden layers only may have other classes; its form is used if nothing else is known.
+
     Raises:
         LabelMismatch: the student was given other classes than the teacher has. BadInput: neither teacher nor form nor y.
     """
-    if teacher is not None:
+    if teacher is not None and not objective.reads_layers_only:
         if form is not None and form.classes != teacher.form.classes:
             raise LabelMismatch(
-                f"the student's classes are {form.classes}, the teacher's are {teacher.form.classes}; expected the same in the same order. "
-                "Leave classes= out, or reorder the teacher's with relabelled()."
+                f"the student's classes are {list_classes(form.classes)}, {len(form.classes)} in all, the teacher's are "
+                f"{list_classes(teacher.form.classes)}, {len(teacher.form.classes)} in all; expected the same in the same order. "
+                "Leave classes= out, or reorder the teacher's with relabelled(); of two tokenizers, use a teacher with the student's."
             )
-        return teacher.form if teacher.form.kind == "values" else teacher.form.as_kind("logits")
+        return _learnt(teacher)
     if form is not None:
         return form
-    if all(term.tasks == ("regression",) for term in objective.terms):
+    if any(term.tasks == ("regression",) for term in objective.terms):
         return AnswerForm("values", "regression")
-    if y is None:
+    if y is not None and (teacher is None or teacher.form.positions is None or np.ndim(next(iter(y))) == 0):
+        return form_of_truth(y)
+    if teacher is None or ("labels" in objective.needs and not teacher.form.classes):
         raise BadInput(
             "there is no teacher and no y, so there is nothing to learn; pass soft labels, a teacher, or y; or, for a Dataset "
             "with ground truth, the classes: TorchStudent(network, classes=[...])."
+            if teacher is None
+            else "the student's classes are not known; pass y, or the classes: TorchStudent(network, classes=[...])."
         )
-    return form_of_truth(y)
+    return _learnt(teacher)
+
+
+def _learnt(teacher: Teacher) -> AnswerForm:
+    """The form of a student that answers as the teacher does."""
+    return teacher.form if teacher.form.kind == "values" else teacher.form.as_kind("logits")
 
 
 def truth_tensor(y: Any, form: AnswerForm, rows: Any = None) -> Tensor | Ragged:
@@ -253,8 +278,7 @@ def truth_of(X: Any, y: Any, form: AnswerForm) -> Tensor | Ragged | None:
     found = given_truth(X, y)
     if found is None:
         return None
-    rows = StructuredRows.of(X) if is_structure(X) else X
-    return truth_tensor(found, form, rows)
+    return truth_tensor(found, form, whole_structure(X))
 
 
 def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None) -> TrainingData:
@@ -269,8 +293,6 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None
         LabelMismatch: recorded answers to other rows. ShapeError, BadInput: rows that a network cannot take, or a ground truth of
             another number of rows.
     """
-    from torch.utils.data import DataLoader, Dataset
-
     answer_form = None if teacher is None else teacher.form
 
     if isinstance(X, Views):
@@ -283,25 +305,25 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None
             return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)
         names = _names_of(as_rows(dataset), teacher)
         return TrainingData(X, _answers_of_names(teacher, names), _same_rows(truth, len(names)), names, answer_form=answer_form)
-    rows = StructuredRows.of(X) if is_structure(X) else network_rows(X)
+    structure = whole_structure(X)
+    rows = structure if isinstance(structure, StructuredRows) else network_rows(X)
     answers = None if teacher is None else answers_to(teacher, X)
     return TrainingData(rows, answers, _same_rows(truth, len(rows)), answer_form=answer_form)
+
+
+def whole_structure(X: Any) -> Any:
+    """Rows of several inputs as one structure; any others as they are."""
+    if is_structure(X):
+        return StructuredRows.of(X)
+    if not is_hugging_face(X):
+        return X
+    rows = as_rows(X)
+    return rows.part(0, rows.count) if rows.kind == "structure" else X
 
 
 def row_count(rows: Any) -> int:
     """The number of rows of an array, `Views`, a Dataset or a DataLoader; views of a row are one row."""
     return rows.rows if isinstance(rows, Views) else len(rows.dataset if hasattr(rows, "collate_fn") else rows)
-
-
-def _of_mean_one(weights: Tensor) -> Tensor:
-    """Weights times a factor, so that the size of a step does not depend on their unit.
-
-    Raises:
-        BadInput: they are all zero.
-    """
-    if not weights.any():
-        raise BadInput("every row of the training part, or of the validation part, has a sample_weight of zero; weigh some of each.")
-    return weights / weights.mean()
 
 
 def _same_rows(truth: Tensor | Ragged | None, rows: int) -> Tensor | Ragged | None:
@@ -311,7 +333,7 @@ def _same_rows(truth: Tensor | Ragged | None, rows: int) -> Tensor | Ragged | No
 
 
 def answers_to(teacher: Teacher, data: Any) -> Answers:
-    """(rows, columns) answers to every row of the data.
+    """(rows, columns) answers to every row of the data, or the most probable classes of each.
 
     Recorded answers are looked up by the content of the rows. A live teacher is called on the same parts as by `record`, so that live
     and recorded answers are equal to the last bit.
@@ -322,7 +344,8 @@ def answers_to(teacher: Teacher, data: Any) -> Answers:
     rows = as_rows(data)
     if isinstance(teacher, SoftLabels | LabelFolder):
         return _answers_of_names(teacher, _names_of(rows, teacher))
-    return joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in rows.parts(SHARD_ROWS))
+    parts = query_parts(rows, teacher.form)
+    return joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in parts)
 
 
 def _answers_of_names(recorded: Any, names: Names) -> Answers:
@@ -388,7 +411,7 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
 
     Args:
         data: all rows.
-        validation: None, a share of the rows, (X, y), or (X, y, labels).
+        validation: None, a share of the rows, (X, y), or (X, y, labels); or a Dataset or DataLoader that has the ground truth.
         form: the form of the student's answers.
         seed: the seed that draws the share.
 
@@ -399,10 +422,15 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
         return data, None
     if isinstance(validation, float | np.floating):
         return split(data, float(validation), seed=seed)
+    if is_loader(validation) or isinstance(validation, Dataset):
+        validation = (validation, None)
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
         seen = f"is {validation}" if isinstance(validation, bool | str) else f"is a {type(validation).__name__}"
-        raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), or (X, None, labels).")
+        raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), (X, None, labels), or a Dataset.")
     X, y, *labels = validation
+    if is_loader(X) or isinstance(X, Dataset):
+        X, beside = inputs_and_truths(X)
+        y = beside if y is None else y
     return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_of(X, y, form))
 
 

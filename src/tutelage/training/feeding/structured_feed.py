@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tutelage.core.errors import BadInput
 from tutelage.data.network_answers import tensors_of
 from tutelage.data.structured import StructuredRows
-from tutelage.training.feeding.feeds import Batch, in_batches
+from tutelage.training.feeding.feeds import Batch, Batching
 
 if TYPE_CHECKING:
     from tutelage.core.torch_runtime import Inputs
 
 WINDOW = 50
-"""Rows are sorted by length among this many batches: little is padded, and the batches still differ from epoch to epoch."""
+"""Rows are sorted by length among this many steps: little is padded, and the steps still differ from epoch to epoch."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class StructuredFeed:
         """The number of rows of the data."""
         return len(self.structure)
 
-    def steps(self, batch_size: int) -> int:
+    def steps(self, batching: Batching) -> int:
         """See `Feed`."""
-        return len(self._cut(torch.arange(self.rows), batch_size))
+        return len(self._cut(torch.arange(self.rows), batching))
 
-    def plan(self, epoch: int, batch_size: int) -> list[Tensor]:
+    def plan(self, epoch: int, batching: Batching) -> list[list[Tensor]]:
         """See `Feed`."""
-        parts = self._cut(torch.randperm(self.rows), batch_size)
-        return parts if self._even else [parts[place] for place in torch.randperm(len(parts)).tolist()]
+        steps = self._cut(torch.randperm(self.rows), batching)
+        return steps if self._even else [steps[place] for place in torch.randperm(len(steps)).tolist()]
 
     @cached_property
     def _lengths(self) -> Tensor:
@@ -56,16 +57,25 @@ class StructuredFeed:
     def _even(self) -> bool:
         return bool((self._lengths == self._lengths[:1]).all())
 
-    def _cut(self, order: Tensor, batch_size: int) -> list[Tensor]:
-        """The rows of each step, from rows in random order."""
+    def _cut(self, order: Tensor, batching: Batching) -> list[list[Tensor]]:
+        """The batches of each step, from rows in random order.
+
+        Raises:
+            BadInput: incomplete steps are to be left out, of rows that cannot be padded: lengths of few rows would never be learnt.
+        """
         if self._even:
-            return in_batches(order, batch_size)
+            return batching.cut(order)
         if not self.structure.may_be_padded:
+            if batching.drop_last:
+                raise BadInput(
+                    "drop_last=True, and rows of different lengths without an attention mask share no batch, so that lengths of few rows "
+                    "would never be learnt; pass an attention_mask, or leave drop_last out."
+                )
             by_length = order[torch.argsort(self._lengths[order], stable=True)]
             cuts = torch.unique_consecutive(self._lengths[by_length], return_counts=True)[1].tolist()
-            return [part for group in torch.split(by_length, cuts) for part in in_batches(group, batch_size)]
-        windows = [window[torch.argsort(self._lengths[window], stable=True)] for window in torch.split(order, WINDOW * batch_size)]
-        return in_batches(torch.cat(windows), batch_size)
+            return [step for group in torch.split(by_length, cuts) for step in batching.cut(group)]
+        windows = torch.split(batching.shown(order), min(WINDOW * batching.step_size, max(self.rows, 1)))
+        return batching.cut(torch.cat([window[torch.argsort(self._lengths[window], stable=True)] for window in windows]))
 
     @cached_property
     def _whole(self) -> Inputs | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import groupby
 
 import torch
@@ -14,15 +14,15 @@ from tutelage.training.backend import Backend
 class DivergenceTolerant(Backend):
     """Tolerates losses that are not finite: such a copy contributes nothing to the loss, and its later weights are of no use."""
 
-    def step_losses(self, losses: Tensor, steps: slice) -> Tensor:
-        """(steps,) the mean over the batch, summed over the copies where it is finite."""
+    def batch_losses(self, losses: Tensor, places: slice) -> Tensor:
+        """(batches,) the mean over the batch, summed over the copies where it is finite."""
         means = losses.mean(dim=-1)
         finite = means.where(means.isfinite(), 0.0)
         return finite if finite.ndim == 1 else finite.sum(dim=1)
 
-    def backward(self, losses: Collection[Tensor], step: int) -> None:
-        """Add the gradient of the loss of a step."""
-        torch.autograd.backward([self.step_loss(losses, step)])
+    def backward(self, losses: Collection[Tensor], place: int, share: float = 1.0) -> None:
+        """Add the gradient of the loss of a batch."""
+        torch.autograd.backward([self.batch_loss(losses, place) * share])
 
 
 class StackSteps(DivergenceTolerant):
@@ -69,9 +69,8 @@ class StackSteps(DivergenceTolerant):
                 first.add_param_group(group)
         return first
 
-    def backward(self, losses: Collection[Tensor], step: int) -> None:
-        """Add the gradient, clip it copy by copy, and pass it to the views."""
-        super().backward(losses, step)
+    def complete_gradients(self, outside: Iterable[nn.Parameter]) -> None:
+        """Clip the gradients copy by copy, and pass them to the views."""
         if self._clip_norm is not None:
             clip_copies([parameter.grad for parameter in self._parameters if parameter.grad is not None], self._clip_norm)
         for part, views in self._views:

@@ -57,6 +57,7 @@ class StudentGroup:
         training: the training settings; their seed draws the batches.
         classes: as in `TorchStudent`.
         output: as in `TorchStudent`.
+        predict_batch_size: as in `TorchStudent`.
     """
 
     objective: ObjectiveFactory
@@ -64,6 +65,7 @@ class StudentGroup:
     training: TrainingSettings
     classes: Sequence[Any] | None = None
     output: Callable[[Any], Tensor] | None = None
+    predict_batch_size: int = torch_runtime.BATCH_ROWS
 
     def train(self, copies: Sequence[Copy], *, stack_size: int) -> tuple[list[TorchStudent], str]:
         """Train every copy.
@@ -87,18 +89,21 @@ class StudentGroup:
         return [student for part, stack in zip(parts, stacks, strict=True) for student in self._train_stack(part, *stack)], ""
 
     def _train_alone(self, each: Copy) -> TorchStudent:
-        student = TorchStudent(copy.deepcopy(each.network), self._objective_of(each), classes=self.classes, output=self.output)
+        student = self._student(copy.deepcopy(each.network), self._objective_of(each), classes=self.classes, output=self.output)
         optimizer = at_rate(self._optimizer, each.lr)
         return student.fit(**self.fit_arguments, **self._settings(optimizer=optimizer), backend=DivergenceTolerant())
 
+    def _student(self, network: nn.Module, objective: Objective, **given: Any) -> TorchStudent:
+        return TorchStudent(network, objective, predict_batch_size=self.predict_batch_size, **given)
+
     def _train_stack(self, copies: Sequence[Copy], stack: Stack, objective: Objective) -> list[TorchStudent]:
         steps = StackSteps(self._optimizer, [each.lr for each in copies], clip_norm=self.training.clip_norm)
-        whole = TorchStudent(stack, objective, classes=self.classes)
+        whole = self._student(stack, objective, classes=self.classes)
         whole.fit(**self.fit_arguments, **self._settings(optimizer=steps.optimizer, clip_norm=None), backend=steps)
         return [self._student_of(whole, stack, index, each) for index, each in enumerate(copies)]
 
     def _student_of(self, whole: TorchStudent, stack: Stack, index: int, each: Copy) -> TorchStudent:
-        student = TorchStudent(stack.copy(index), self._objective_of(each), output=self.output)
+        student = self._student(stack.copy(index), self._objective_of(each), output=self.output)
         student.form = whole.form
         if hasattr(whole, "classes_"):
             student.classes_ = whole.classes_
@@ -152,7 +157,8 @@ class StudentGroup:
             return next(iter(feed.batches(1, [torch.arange(min(CHECK_ROWS, feed.rows))]))).inputs
 
     def _settings(self, **changed: Any) -> dict[str, Any]:
-        return {field.name: getattr(self.training, field.name) for field in fields(self.training)} | changed
+        """The settings with an optimizer in which the learning rate is set."""
+        return {field.name: getattr(self.training, field.name) for field in fields(self.training)} | {"lr": None} | changed
 
 
 def _column(values: Sequence[float], where: torch.device) -> float | Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tutelage.core.errors import BadInput, require
 from tutelage.data.table_file import TableFile
-from tutelage.workflow.distillation.given.class_weights import checked_class_weight
+from tutelage.losses.class_weights import checked_class_weight
 from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments
 from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers

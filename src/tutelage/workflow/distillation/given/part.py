@@ -14,7 +14,7 @@ from tutelage.core.arrays import Floats
 from tutelage.data.transfer import stacked
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.row_scores import Settings, row_scores
-from tutelage.workflow.distillation.given.class_weights import row_weights, weighted_answers
+from tutelage.losses.class_weights import row_weights, weighted_answers
 from tutelage.workflow.distillation.given.problem import RowSet
 
 Against = Literal["truth", "teacher"]

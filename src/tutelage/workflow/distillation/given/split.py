@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.data.row_names import Names
+from tutelage.losses.class_weights import class_weights_of, row_weights
 from tutelage.workflow.distillation.given.calibration import CALIBRATION_SHARE, calibration_notes, check_calibration, independent
-from tutelage.workflow.distillation.given.class_weights import class_weights_of, row_weights
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 
 TEST_SHARE = 0.2

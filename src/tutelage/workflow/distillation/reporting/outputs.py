@@ -16,12 +16,12 @@ from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.data.row_names import data_name, row_names
 from tutelage.evaluation.size import count_parts
+from tutelage.losses.class_weights import weights_by_name
 from tutelage.report.distillation.records import SCHEMA, DistillationRecord
 from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA
 from tutelage.workflow.column_summary import summarise_columns
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.folder import REMEDY, RunFolder
-from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan

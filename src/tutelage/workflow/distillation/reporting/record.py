@@ -10,6 +10,7 @@ from tutelage.checks.findings import Preflight
 from tutelage.core.environment import environment
 from tutelage.core.records import Cost, Export
 from tutelage.core.stages import Stages
+from tutelage.losses.class_weights import weights_by_name
 from tutelage.report.distillation.records import KINDS, TEACHER, CascadeResult, DistillationRecord, Look
 from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import CurvePoint
@@ -20,7 +21,6 @@ from tutelage.workflow.distillation.evidence.every_seed import Trials
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.given.answered import MADE, Answered
-from tutelage.workflow.distillation.given.class_weights import weights_by_name
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan

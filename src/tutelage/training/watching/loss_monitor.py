@@ -12,8 +12,8 @@ from tutelage.losses.signals import add_all
 from tutelage.training.backend import Backend
 from tutelage.training.state import State
 
-CHECK_STEPS = 64
-"""Steps between two checks; each check waits for the device."""
+CHECK_BATCHES = 64
+"""Batches between two checks; each check waits for the device."""
 
 
 class LossMonitor:
@@ -21,38 +21,38 @@ class LossMonitor:
 
     Args:
         state: the state whose `totals` it adds to.
-        backend: averages the losses of a step, over all processes.
-        sizes: the number of rows of each step of the epoch, over all processes.
+        backend: averages the losses of a batch, over all processes.
+        sizes: the number of rows of each batch of the epoch, over all processes.
     """
 
     def __init__(self, state: State, backend: Backend, sizes: list[int]) -> None:
         self.state, self.backend, self.sizes = state, backend, sizes
         self._rows: list[Tensor] = []
-        self._first = state.step
+        self._first = 0
         # Losses are copied to a buffer: a reference to them would fragment the memory that the step frees, and the next step would
         # have to allocate more.
         self._losses: dict[str, Tensor] = {}
 
     @torch.no_grad()
-    def add(self, losses: Mapping[str, Tensor], rows: Tensor, step: int) -> None:
-        """Record the losses of a step.
+    def add(self, losses: Mapping[str, Tensor], rows: Tensor, place: int) -> None:
+        """Record the losses of a batch.
 
         Args:
             losses: (batch,) or (copies, batch) by term, weighted.
             rows: (batch,) the row numbers of the batch.
-            step: its position in the epoch.
+            place: its place in the epoch.
         """
         # Compares the size of the whole batch, which is the same in all processes: they must check at the same steps.
-        if self.sizes[step] != self.sizes[self._first] or not self._fits_buffers(losses):
+        if self.sizes[place] != self.sizes[self._first] or not self._fits_buffers(losses):
             self.check()
-            count = min(CHECK_STEPS, len(self.sizes) - step)
+            count = min(CHECK_BATCHES, len(self.sizes) - place)
             self._losses = {name: loss.new_empty((count, *loss.shape)) for name, loss in losses.items()}
         if not self._rows:
-            self._first = step
+            self._first = place
         for name, loss in losses.items():
             self._losses[name][len(self._rows)].copy_(loss)
         self._rows.append(rows)
-        if len(self._rows) == CHECK_STEPS:
+        if len(self._rows) == CHECK_BATCHES:
             self.check()
 
     def _fits_buffers(self, losses: Mapping[str, Tensor]) -> bool:
@@ -70,8 +70,8 @@ class LossMonitor:
         """
         if not self._rows:
             return
-        steps = slice(self._first, self._first + len(self._rows))
-        terms = {name: self._means(losses[: len(self._rows)], steps) for name, losses in self._losses.items()}
+        places = slice(self._first, self._first + len(self._rows))
+        terms = {name: self._means(losses[: len(self._rows)], places) for name, losses in self._losses.items()}
         means = add_all(terms.values())
         bad = (~means.isfinite()).nonzero()
         if len(bad):
@@ -81,11 +81,11 @@ class LossMonitor:
                 f"the loss of epoch {self.state.epoch} is {means[int(bad[0])].item()}, first in the batch of rows {first_rows}; "
                 "expected a finite number. Lower the learning rate, or check the targets of these rows."
             )
-        sizes = torch.tensor(self.sizes[steps])
+        sizes = torch.tensor(self.sizes[places])
         for name, losses in terms.items():
             self.state.totals[name] = self.state.totals.get(name, 0.0) + float((losses * sizes).sum())
         self._rows.clear()
 
-    def _means(self, losses: Tensor, steps: slice) -> Tensor:
-        """(steps,) the mean of one term in each step, over all processes."""
-        return self.backend.over_processes(self.backend.step_losses(losses, steps)).double().cpu()
+    def _means(self, losses: Tensor, places: slice) -> Tensor:
+        """(batches,) the mean of one term in each batch, over all processes."""
+        return self.backend.over_processes(self.backend.batch_losses(losses, places)).double().cpu()

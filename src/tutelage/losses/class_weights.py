@@ -78,13 +78,22 @@ def class_weights_of(asked: ClassWeight, form: AnswerForm, truth: Floats | None,
         >>> class_weights_of("balanced", form, np.array([[1.0, 0.0]] * 9 + [[0.0, 1.0]]), None).round(2)
         array([0.56, 5.  ])
     """
-    if asked is None:
-        return None
+    if asked == BALANCED and truth is None:
+        raise BadInput("balanced weights need the ground truth; pass it.")
+    totals = np.zeros(0) if truth is None else truth.sum(axis=0) if weights is None else weights @ truth
+    return None if asked is None else weights_of_totals(asked, form, totals)
+
+
+def weights_of_totals(asked: str | Mapping[Any, float], form: AnswerForm, totals: Floats) -> Floats:
+    """(classes,) weights, as `class_weights_of`.
+
+    Args:
+        asked: from `checked_class_weight`.
+        form: of the answers.
+        totals: (classes,) what the rows of each class weigh together; they are not read unless the weights are balanced.
+    """
     if isinstance(asked, Mapping):
         return np.array([asked[name] for name in form.classes], dtype=np.float64)
-    if truth is None:
-        raise BadInput("balanced weights need the ground truth; pass it.")
-    totals = truth.sum(axis=0) if weights is None else weights @ truth
     seen = totals > 0
     found = np.ones(len(totals))
     found[seen] = totals.sum() / (seen.sum() * totals[seen])

@@ -6,8 +6,8 @@ import torch
 
 from tutelage.training.accelerated import Accelerated
 from tutelage.training.feeding.feeds import in_batches
-from tutelage.training.loss_monitor import LossMonitor
 from tutelage.training.state import State
+from tutelage.training.watching.loss_monitor import LossMonitor
 
 
 def test_processes_check_at_the_same_steps():

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 import tutelage as tl
-from tutelage.training.progress import epoch_line, progress_line
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.state import Report
+from tutelage.training.watching.progress import epoch_line, progress_line
 
 BOTH = Report(3, 0.4123, {"soft_cross_entropy": 0.3503, "hard_cross_entropy": 0.062}, np.array([0.0312]), 1e-3, np.array([2]))
 

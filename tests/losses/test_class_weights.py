@@ -9,10 +9,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
 from tutelage.data.rows import as_rows
+from tutelage.losses.class_weights import checked_class_weight, class_weights_of, row_weights, weighted_answers
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.folder import RunFolder
 from tutelage.workflow.distillation.given.answered import answered_rows
-from tutelage.workflow.distillation.given.class_weights import checked_class_weight, class_weights_of, row_weights, weighted_answers
 from tutelage.workflow.distillation.given.part import part_of
 from tutelage.workflow.distillation.given.problem import Problem, RowSet, row_set
 from tutelage.workflow.distillation.given.split import parts_of, split, weighed_like

@@ -41,7 +41,10 @@ def inputs_and_truth(item: Any, *, axes: int = 0) -> tuple[Any, Any]:
     if len(item) == 1:
         return item[0], None
     if len(item) != 2:
-        raise BadInput(f"{what} is a {type(item).__name__} of {len(item)} values; expected inputs, or inputs and ground truth. {REMEDY}")
+        raise BadInput(
+            f"{what} is a {type(item).__name__} of {len(item)} values; expected inputs, or inputs and ground truth. {REMEDY} "
+            "The weights of rows are passed as sample_weight=."
+        )
     inputs, truth = item
     shape, of_inputs = (tuple(getattr(each, "shape", ())) for each in (truth, inputs))
     ids = len(of_inputs) == axes + 1 and not _is_float(inputs)

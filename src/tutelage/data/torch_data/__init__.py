@@ -1,0 +1,1 @@
+"""Datasets and DataLoaders of torch: their items, and their rows."""

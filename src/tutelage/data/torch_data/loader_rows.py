@@ -1,0 +1,158 @@
+"""The rows of a torch DataLoader, in its order, and of an IterableDataset, which is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.arrays import tensor_array
+from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line, require
+from tutelage.data.structured import StructuredRows
+from tutelage.data.torch_data.dataset_items import inputs_and_truth
+
+Part = Callable[[int, int], Any]
+"""(start, stop) -> the inputs of these rows."""
+
+
+def is_loader(data: Any) -> bool:
+    """Whether these are the batches of a DataLoader."""
+    return _is_a(data, "DataLoader")
+
+
+def is_iterable(data: Any) -> bool:
+    """Whether this is a Dataset without row numbers, of torch or of Hugging Face."""
+    return _is_a(data, "IterableDataset")
+
+
+def _is_a(data: Any, name: str) -> bool:
+    return any(kind.__name__ == name for kind in type(data).__mro__)
+
+
+def read_items(dataset: Any) -> list[Any]:
+    """All items of an IterableDataset, in order.
+
+    Raises:
+        BadInput: its code fails.
+    """
+    try:
+        return list(dataset)
+    except Exception as error:  # the code of the user
+        raise BadInput(f"the items of {type(dataset).__name__} cannot be read ({one_line(error)}).") from error
+
+
+def loader_parts(loader: Any) -> tuple[int, Part]:
+    """The number of rows of a DataLoader, and a function that reads some of them, with its workers, in its order.
+
+    Rows of a Dataset that has no row numbers are read now, once.
+
+    Raises:
+        BadInput: it shuffles, leaves rows out, or makes batches as it likes, so that the order of its rows is not known.
+    """
+    if is_iterable(loader.dataset) or loader.batch_sampler is None:
+        if loader.batch_sampler is None and not is_iterable(loader.dataset):
+            _check_order(loader.sampler)
+        inputs, _ = joined_batches(read_items(loader))
+        return len(inputs), lambda start, stop: inputs[start:stop]
+    count, numbers = len(loader.dataset), _batches_of(loader)
+    size = len(numbers[0]) if numbers else 1
+
+    def part(start: int, stop: int) -> Any:
+        first, last = start // size, -(-stop // size)
+        inputs, _ = joined_batches(_read(loader, numbers[first:last]))
+        return inputs[start - first * size : stop - first * size]
+
+    return count, part
+
+
+def inputs_and_truths(data: Any) -> tuple[Any, Any]:
+    """All inputs of a Dataset or DataLoader in its order, and the ground truth of every row; None if it has none.
+
+    Raises:
+        BadInput: as `loader_parts`. ShapeError: rows of different shapes.
+    """
+    if not is_loader(data):
+        items = read_items(data) if is_iterable(data) else [data[number] for number in range(len(data))]
+        return _of_items([inputs_and_truth(item) for item in items])
+    if is_iterable(data.dataset) or data.batch_sampler is None:
+        return joined_batches(read_items(data))
+    return joined_batches(_read(data, _batches_of(data)))
+
+
+def _of_items(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    if not pairs:
+        raise ShapeError("the Dataset has no rows; give at least one.")
+    inputs, truths = zip(*pairs, strict=True)
+    truth = None if truths[0] is None else [_plain(each) for each in truths]
+    if isinstance(inputs[0], Mapping | tuple):
+        return StructuredRows.of_items(inputs), truth
+    try:
+        return np.stack([tensor_array(each) if hasattr(each, "detach") else np.asarray(each) for each in inputs]), truth
+    except ValueError as error:
+        raise ShapeError(f"the items of the Dataset do not have the same shape ({error}).") from error
+
+
+def _plain(truth: Any) -> Any:
+    array = tensor_array(truth) if hasattr(truth, "detach") else truth
+    return array.item() if getattr(array, "shape", None) == () else array
+
+
+def _batches_of(loader: Any) -> list[list[int]]:
+    """The rows of each batch of a DataLoader that reads its Dataset in order."""
+    data = require("torch").utils.data
+    sampler = loader.batch_sampler
+    if type(sampler) is not data.BatchSampler:
+        raise BadInput(
+            f"the DataLoader has a {type(sampler).__name__}, so that the order of its rows is not known, and answers could not be told "
+            "apart; pass its dataset, or a DataLoader with shuffle=False."
+        )
+    _check_order(sampler.sampler)
+    if sampler.drop_last and len(loader.dataset) % sampler.batch_size:
+        raise BadInput("the DataLoader leaves out the last rows (drop_last), which would get no answer; pass drop_last=False.")
+    return list(sampler)
+
+
+def _check_order(sampler: Any) -> None:
+    if type(sampler) is not require("torch").utils.data.SequentialSampler:
+        raise BadInput(
+            f"the DataLoader shuffles (it has a {type(sampler).__name__}), so that its answers would be in no known order; pass its "
+            "dataset, or a DataLoader with shuffle=False."
+        )
+
+
+def _read(loader: Any, batches: list[list[int]]) -> list[Any]:
+    """Batches of a DataLoader, read by its workers and its collate function."""
+    names = ["collate_fn", "num_workers", "timeout", "worker_init_fn", "multiprocessing_context"]
+    names += ["prefetch_factor"] if loader.num_workers else []
+    settings = {name: getattr(loader, name) for name in names}
+    loaded = require("torch").utils.data.DataLoader(loader.dataset, batch_sampler=batches, **settings)
+    try:
+        return list(loaded)
+    except TutelageError:
+        raise
+    except Exception as error:  # the code of the user
+        raise BadInput(f"the items of {type(loader.dataset).__name__} cannot be read as a batch ({one_line(error)}).") from error
+
+
+def joined_batches(batches: Sequence[Any]) -> tuple[Any, Any]:
+    """The inputs of several batches as those of one, and their ground truth, or None.
+
+    Raises:
+        ShapeError: no rows, or batches of different shapes. BadInput: as `inputs_and_truth`.
+    """
+    pairs = [inputs_and_truth(batch, axes=1) for batch in batches]
+    if not pairs:
+        raise ShapeError("the DataLoader has no rows; give at least one.")
+    truths = [truth for _, truth in pairs]
+    truth = None if truths[0] is None else [one for each in truths for one in (tensor_array(each) if hasattr(each, "detach") else each)]
+    if isinstance(pairs[0][0], Mapping | tuple | StructuredRows):
+        return StructuredRows.joined([StructuredRows.of(inputs) for inputs, _ in pairs]), truth
+    arrays = [tensor_array(inputs) if hasattr(inputs, "detach") else np.asarray(inputs) for inputs, _ in pairs]
+    try:
+        return np.concatenate(arrays), truth
+    except ValueError as error:
+        raise ShapeError(
+            f"the batches of the DataLoader do not have the same shape ({error}); pad all rows to one length, or return mappings with "
+            "an attention_mask."
+        ) from error

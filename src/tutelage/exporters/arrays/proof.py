@@ -1,0 +1,146 @@
+"""The comparison of an exported network of several inputs, or whose answers have positions, with its student."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import BadInput, ParityError, require
+from tutelage.core.position_answers import PositionAnswers
+from tutelage.core.records import Parity
+from tutelage.data.structured import MASK, Ragged, StructuredRows
+from tutelage.exporters.proof.compare import TOLERANCE
+from tutelage.teachers.adapt import as_teacher
+
+ROWS = 1000
+"""Rows that are compared if not told otherwise."""
+ALONE = 10
+"""Rows that are compared one by one, cut to fewer tokens, and padded further."""
+
+
+def proof_of(content: bytes, student: Any, form: AnswerForm, rows: StructuredRows, most: int | None) -> Parity:
+    """Compare a file with its student: rows in batches, alone, cut to every length, and padded further than they need to be.
+
+    Args:
+        content: the file, as it will be written.
+        student: a TorchStudent.
+        form: of the file's answers.
+        rows: some rows.
+        most: how many of them are compared; `ROWS` if None.
+
+    Raises:
+        ParityError: answers or decisions differ.
+    """
+    runtime = require("onnxruntime")
+    file = as_teacher(content)
+    places = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most or ROWS)).astype(np.intp))
+    worst, where, changed, edges = 0.0, "", 0, 0
+    for name, given, expected in _groups(rows[places]):
+        theirs, ours = _matrix(file.answer(_plain(given))), _matrix(_answers(student, expected, form))
+        if theirs.shape != ours.shape:
+            raise ParityError(
+                f"the exported file's answers have shape {theirs.shape} and the student's {ours.shape}, {name}; nothing was written. "
+                "Please report this."
+            )
+        scale = 1.0 if form.task != "regression" else np.maximum(np.sqrt(np.mean(ours.astype(np.float64) ** 2)), 1e-30)
+        gaps = (np.abs(theirs.astype(np.float64) - ours) / np.maximum(scale, np.abs(ours))).max(axis=1, initial=0.0)
+        if not np.isfinite(gaps).all() or gaps.max(initial=0.0) > TOLERANCE:
+            padding = " The answers of this network change with the padding of a row." if name == "padded further" else ""
+            raise ParityError(
+                f"the exported file differs from its student in onnxruntime: its answers differ by {gaps.max():.3g} (allowed "
+                f"{TOLERANCE:g}), {name}; nothing was written.{padding}"
+            )
+        changed += _changed(theirs, ours, form, name)
+        edges += 0 if name == "rows in batches" else len(given)
+        if gaps.max(initial=0.0) > worst:
+            worst, where = float(gaps.max()), name
+    return Parity(len(places), edges, worst, TOLERANCE, changed, (), where, f"onnxruntime {runtime.__version__}")
+
+
+def _groups(rows: StructuredRows) -> Iterator[tuple[str, StructuredRows, StructuredRows]]:
+    """The name of each comparison, what the file is given, and what the student is given."""
+    yield "rows in batches", rows, rows
+    few = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ALONE)).astype(np.intp))
+    for place in few:
+        yield "a row alone", rows[[place]], rows[[place]]
+    if not any(isinstance(field, Ragged) for field in rows.fields.values()):
+        return
+    short = replace(rows, fields={name: _cut(field, few) for name, field in rows.fields.items()})
+    yield "rows cut to fewer tokens", short, short
+    shorter = np.flatnonzero(rows.lengths < rows.lengths.max())[:ALONE]
+    if MASK in rows.fields and len(shorter):
+        yield "padded further", _padded(rows[shorter], int(rows.lengths.max())), rows[shorter]
+
+
+def _cut(field: Any, few: NDArray[np.intp]) -> Any:
+    """Some rows of an input, each cut to another length, 1 among them."""
+    chosen = field[few]
+    if not isinstance(chosen, Ragged):
+        return chosen
+    lengths = np.minimum(chosen.lengths, 1 + np.arange(len(few)))
+    inside = np.concatenate([np.arange(old) < new for old, new in zip(chosen.lengths, lengths, strict=True)])
+    return Ragged(chosen.values[inside], lengths)
+
+
+def _padded(rows: StructuredRows, length: int) -> StructuredRows:
+    """The same rows with positions after their end that the mask leaves out: no more than other rows have, which the network takes."""
+    return StructuredRows({name: rows.padded_field(name, length) for name in rows.fields}, rows.named)
+
+
+def _plain(rows: StructuredRows) -> Any:
+    """What the file takes: its only array, or the structure as it is padded."""
+    return next(iter(rows.padded().values())) if not rows.named and len(rows.fields) == 1 else rows
+
+
+def _answers(student: Any, rows: StructuredRows, form: AnswerForm) -> Any:
+    given = _plain(rows)
+    return student.outputs(given) if form.task == "regression" else student.predict_proba(given)
+
+
+def _matrix(answers: Any) -> Floats:
+    """(answers, columns), those of all positions of all rows."""
+    return np.asarray(answers.dense() if isinstance(answers, PositionAnswers) else answers)
+
+
+def _changed(theirs: Floats, ours: Floats, form: AnswerForm, name: str) -> int:
+    """How many decisions differ, where the student itself is undecided within the tolerance.
+
+    Raises:
+        ParityError: others differ.
+    """
+    if form.task == "regression" or not len(ours):
+        return 0
+    if form.task == "multilabel":
+        differ = (theirs > 0.5) != (ours > 0.5)
+        undecided = np.abs(ours - 0.5) <= 2 * TOLERANCE
+    else:
+        one, other = theirs.argmax(axis=1), ours.argmax(axis=1)
+        places = np.arange(len(ours))
+        differ, undecided = one != other, np.abs(ours[places, one] - ours[places, other]) <= 2 * TOLERANCE
+    if (differ & ~undecided).any():
+        raise ParityError(f"the exported file decides otherwise than its student, {name}; nothing was written. Please report this.")
+    return int(differ.sum())
+
+
+def check_rows(student: Any, check_on: Any) -> StructuredRows:
+    """The rows to compare on, as several inputs; one array counts as a tuple of one.
+
+    Raises:
+        BadInput: rows that are no numbers.
+    """
+    from tutelage.data.rows import as_rows
+
+    source = as_rows(check_on)
+    given = source.part(0, source.count)
+    if isinstance(given, StructuredRows):
+        return given
+    array = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+    if array.dtype.kind not in "biuf":
+        raise BadInput(f"check_on holds {array.dtype}; expected numbers, as the network takes them.")
+    return StructuredRows({"0": array}, named=False)

@@ -1,0 +1,90 @@
+"""ONNX graphs of several arrays, or whose answers have positions: asked batch by batch, rows of like length together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.answers import AnswerForm, list_classes
+from tutelage.core.errors import BadInput
+from tutelage.core.position_answers import Answers, checked
+from tutelage.data.network_answers import by_batch
+from tutelage.data.structured import Ragged, StructuredRows, is_structure
+from tutelage.teachers.adapters.onnx_inputs import typed
+from tutelage.teachers.inputs import errors_as_bad_input, row_count
+
+BATCH_ROWS = 64
+"""Rows a run: hidden layers of a transformer grow with the square of their length."""
+
+
+def takes_arrays(session: Any) -> bool:
+    """Whether a graph has several inputs that are no columns: each has more than one number a row."""
+    inputs = session.get_inputs()
+    return len(inputs) > 1 and any(len(one.shape) > 2 or (len(one.shape) == 2 and one.shape[1] != 1) for one in inputs)
+
+
+def answers_of_arrays(session: Any, form: AnswerForm, output: str, inputs: Any) -> Answers:
+    """The answers of a graph to rows of several inputs, or to rows whose answers have positions.
+
+    Args:
+        session: the onnxruntime InferenceSession.
+        form: of the answers.
+        output: the name of the output that holds them.
+        inputs: a mapping by the names of the graph's inputs, a tuple in their order, or the only array.
+
+    Raises:
+        BadInput: other inputs than those of the graph, or rows that it cannot process. ShapeError: answers of another form.
+    """
+    graph_inputs = session.get_inputs()
+    rows = _rows(graph_inputs, inputs)
+    count = row_count(rows)
+    fixed = graph_inputs[0].shape[0] if graph_inputs[0].shape else None
+    size = fixed if isinstance(fixed, int) and fixed > 0 else None
+
+    def ask(part: Any) -> NDArray[Any]:
+        feeds = {one.name: typed(_filled(values, size), one) for one, values in zip(graph_inputs, _values(graph_inputs, part), strict=True)}
+        (answers,) = session.run([output], feeds)
+        return np.asarray(answers)[: len(part)]
+
+    with errors_as_bad_input("the ONNX file"):
+        answers = by_batch(rows, ask, positions=form.positions, batch_size=size or BATCH_ROWS)
+    what = "the ONNX file's answers"
+    return form.take(answers, count, what) if form.positions is None else checked(form, answers, count, what)
+
+
+def _rows(graph_inputs: Any, inputs: Any) -> Any:
+    names = tuple(one.name for one in graph_inputs)
+    if not is_structure(inputs):
+        if len(names) > 1:
+            raise BadInput(f"the ONNX file takes the arrays {list_classes(names)}; pass them by name: {{{names[0]!r}: ..., ...}}.")
+        return np.asarray(inputs.detach().cpu() if hasattr(inputs, "detach") else inputs)
+    rows = StructuredRows.of(inputs)
+    given = tuple(rows.fields)
+    if (rows.named and set(given) != set(names)) or len(given) != len(names):
+        found = list_classes(given) if rows.named else f"{len(given)} arrays"
+        raise BadInput(f"the ONNX file takes the inputs {list_classes(names)}, and the rows have {found}; pass exactly those.")
+    return rows
+
+
+def _values(graph_inputs: Any, part: Any) -> list[NDArray[Any]]:
+    """The arrays of a batch in the order of the graph's inputs, padded as far as the graph's own lengths, if they are fixed."""
+    if not isinstance(part, StructuredRows):
+        return [part]
+    found = []
+    for place, one in enumerate(graph_inputs):
+        name = one.name if part.named else str(place)
+        length = one.shape[1] if len(one.shape) > 1 and isinstance(one.shape[1], int) else None
+        field = part.fields[name]
+        if isinstance(field, Ragged) and length is not None and int(field.lengths.max(initial=0)) > length:
+            longest = int(field.lengths.max())
+            raise BadInput(f"the ONNX file takes {length} positions for {one.name!r}, and a row has {longest}; cut it.")
+        found.append(part.padded_field(name, length))
+    return found
+
+
+def _filled(values: NDArray[Any], size: int | None) -> NDArray[Any]:
+    """The rows of a batch, the last again as often as a graph of a fixed batch size needs."""
+    lacking = 0 if size is None else size - len(values)
+    return np.concatenate([values, np.repeat(values[-1:], lacking, axis=0)]) if lacking > 0 else values

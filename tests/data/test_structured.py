@@ -1,0 +1,196 @@
+from collections import UserDict
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.row_names import data_name, row_names
+from tutelage.data.rows import as_rows
+from tutelage.data.structured import Ragged, StructuredRows, is_structure
+
+IDS, MASK = [[5, 7, 3], [4], [8, 9]], [[1, 1, 1], [1], [1, 1]]
+
+
+def padded(width: int, fill: int = 0) -> dict[str, np.ndarray]:
+    return {
+        "input_ids": np.array([[*row, *[fill] * (width - len(row))] for row in IDS]),
+        "attention_mask": np.array([[*row, *[0] * (width - len(row))] for row in MASK]),
+    }
+
+
+RAGGED = {"input_ids": IDS, "attention_mask": MASK}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        RAGGED,
+        padded(3),
+        padded(9, fill=99),
+        UserDict(padded(4)),
+        {name: torch.tensor(array) for name, array in padded(5).items()},
+        {name: torch.tensor(array, dtype=torch.int32) for name, array in reversed(padded(5).items())},
+        {name: [torch.tensor(row) for row in rows] for name, rows in RAGGED.items()},
+        {**padded(4), "labels": [0, 1, 2]},
+        {name: array.astype(bool) if name == "attention_mask" else array for name, array in padded(4).items()},
+    ],
+)
+def test_the_same_rows_have_one_name_however_they_are_padded_and_held(given):
+    rows = as_rows(given)
+    assert (rows.count, rows.kind) == (3, "structure")
+    assert data_name(rows) == data_name(RAGGED)
+    assert rows.part(0, 3).lengths.tolist() == [3, 1, 2]
+    assert row_names(given)[1] == row_names({name: value[1:2] for name, value in RAGGED.items()})[0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"input_ids": [[5, 7, 2], [4], [8, 9]], "attention_mask": MASK},
+        {"input_ids": IDS, "attention_mask": [[1, 0, 1], [1], [1, 1]]},
+        {"input_ids": IDS},
+        {"token_ids": IDS, "attention_mask": MASK},
+        {"input_ids": [[5, 7, 3], [4, 8], [9]], "attention_mask": [[1, 1, 1], [1, 1], [1]]},
+        {"input_ids": MASK, "attention_mask": MASK},
+    ],
+)
+def test_other_rows_have_other_names(other):
+    assert data_name(other) != data_name(RAGGED)
+
+
+def test_a_tuple_of_arrays_has_inputs_in_order():
+    one, two = np.zeros((3, 2)), np.ones((3, 4))
+    rows = StructuredRows.of((one, two))
+    assert not rows.named
+    assert [array.shape for array in rows.plain()] == [(3, 2), (3, 4)]
+    assert data_name((one, two)) != data_name((two, one))
+    assert not is_structure([one, two])
+    assert not is_structure((1, 2))
+    assert not is_structure(("a text", "another"))
+
+
+def test_zeros_in_front_of_a_row_and_inside_stay():
+    rows = StructuredRows.of({"input_ids": [[0, 5, 6, 0], [7, 0, 8, 0]], "attention_mask": [[0, 1, 1, 0], [1, 0, 1, 0]]})
+    assert rows.lengths.tolist() == [3, 3]
+    counting = rows.counting()
+    assert counting is not None
+    assert counting.values.tolist() == [False, True, True, True, False, True]
+    assert rows.width == 4
+
+
+def test_a_row_of_which_nothing_counts_is_padded_to_one_position():
+    rows = StructuredRows.of({"input_ids": [[9, 9], [3, 4]], "attention_mask": [[0, 0], [1, 1]]})
+    assert rows.lengths.tolist() == [0, 2]
+    assert rows[[0]].padded()["attention_mask"].tolist() == [[0]]
+
+
+def test_rows_are_padded_as_far_as_they_need_with_what_was_named():
+    rows = StructuredRows(StructuredRows.of(RAGGED).fields, fill={"input_ids": -1})
+    assert rows.padded()["input_ids"].tolist() == [[5, 7, 3], [4, -1, -1], [8, 9, -1]]
+    assert rows[[1, 2]].padded()["input_ids"].tolist() == [[4, -1], [8, 9]]
+
+
+def test_rows_are_padded_again_with_what_they_were_padded_with():
+    rows = StructuredRows.of({"input_ids": [[5, 1, 1], [6, 7, 1]], "attention_mask": [[1, 0, 0], [1, 1, 0]]})
+    assert rows.padded()["input_ids"].tolist() == [[5, 1], [6, 7]]
+
+
+def test_what_is_no_padding_is_not_cut():
+    """A row may have as many numbers as tokens by chance, and hold more than padding beyond its mask."""
+    mask = [[1, 1, 0], [1, 0, 0]]
+    numbers = StructuredRows.of({"input_ids": [[5, 6, 0], [7, 0, 0]], "attention_mask": mask, "sizes": np.arange(6.0).reshape(2, 3)})
+    assert numbers.padded()["sizes"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert numbers.padded()["input_ids"].tolist() == [[5, 6], [7, 0]]
+    beyond = StructuredRows.of({"input_ids": [[5, 6, 9], [7, 8, 0]], "attention_mask": mask})
+    assert beyond.lengths.tolist() == [0, 0]
+    assert beyond.padded()["input_ids"].tolist() == [[5, 6, 9], [7, 8, 0]]
+    vectors = StructuredRows.of({"attention_mask": mask, "embedded": np.arange(12.0).reshape(2, 3, 2)})
+    assert vectors.padded()["embedded"].shape == (2, 2, 2)
+
+
+def test_batches_hold_rows_of_like_length_and_without_a_mask_of_one():
+    lengths = [5, 1, 5, 2, 1, 2, 2]
+    ids = [[1] * length for length in lengths]
+    masked = StructuredRows.of({"input_ids": ids, "attention_mask": ids})
+    assert [batch.tolist() for batch in masked.batches(3)] == [[1, 4, 3], [5, 6, 0], [2]]
+    bare = StructuredRows.of({"input_ids": ids})
+    assert not bare.may_be_padded
+    assert [batch.tolist() for batch in bare.batches(2)] == [[1, 4], [3, 5], [6], [0, 2]]
+    even = StructuredRows.of({"input_ids": [[1, 2]] * 5})
+    assert [batch.tolist() for batch in even.batches(2)] == [[0, 1], [2, 3], [4]]
+
+
+class Items(Dataset):
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, place):
+        return self.items[place]
+
+
+def test_items_of_a_dataset_are_rows_without_their_truth():
+    mappings = [
+        {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask), "labels": 1} for ids, mask in zip(IDS, MASK, strict=True)
+    ]
+    assert data_name(Items(mappings)) == data_name(RAGGED)
+    pairs = [((np.zeros(2), np.ones(3)), 0) for _ in range(4)]
+    assert data_name(Items(pairs)) == data_name((np.zeros((4, 2)), np.ones((4, 3))))
+    with pytest.raises(BadInput, match=r"item 1 has input_ids; expected the inputs of the first: input_ids, attention_mask"):
+        data_name(Items([mappings[0], {"input_ids": [1]}]))
+    with pytest.raises(BadInput, match="item 2 has 1 inputs; expected 2"):
+        StructuredRows.of_items([(np.zeros(1), np.zeros(1))] * 2 + [(np.zeros(1),)])
+
+
+def test_a_hugging_face_dataset_is_read_by_its_columns():
+    datasets = pytest.importorskip("datasets")
+    tokens = datasets.Dataset.from_dict({**RAGGED, "labels": [0, 1, 1]})
+    assert data_name(tokens) == data_name(RAGGED)
+    texts = as_rows(datasets.Dataset.from_dict({"text": ["a", "bb"], "label": [0, 1]}))
+    assert (texts.kind, texts.part(0, 2)) == ("list of texts", ["a", "bb"])
+    table = as_rows(datasets.Dataset.from_dict({"size": [1.5, 2.0], "colour": ["red", "blue"]}))
+    assert table.schema is not None
+    assert table.schema.names == ("size", "colour")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({}, BadInput, "a structure without inputs"),
+        ({"labels": [1, 2]}, BadInput, "a structure without inputs"),
+        ({1: [[1]]}, BadInput, "expected texts"),
+        ({"a": {"b": [1]}}, BadInput, "'a' is itself a mapping"),
+        ({"a": [{"b": 1}]}, BadInput, "'a' is itself a mapping"),
+        ({"a": ["one", "two"]}, BadInput, "Encode texts"),
+        ({"a": [["one"], ["two", "three"]]}, BadInput, "Encode texts"),
+        ({"a": 3}, BadInput, "a single int"),
+        ({"a": [[1], [2]], "b": [[1]]}, ShapeError, r"a: 2, b: 1"),
+        ({"a": [[[1], [2, 3]], [[4]]]}, ShapeError, "more than their length"),
+        ({"a": [[1, 2], 3]}, ShapeError, "more than their length"),
+        ({"attention_mask": [[1, 2]], "input_ids": [[1, 2]]}, BadInput, "other than 0 and 1"),
+        ({"attention_mask": [[1.0, float("nan")]], "input_ids": [[1, 2]]}, BadInput, "other than 0 and 1"),
+        ({"a": np.array(["2020-01-01"], "datetime64[D]")}, BadInput, "datetime64"),
+        ({"a": np.array([[1 + 2j]])}, BadInput, "complex"),
+    ],
+)
+def test_what_is_no_structure_of_numbers_is_one_sentence(given, error, words):
+    with pytest.raises(error, match=words):
+        as_rows(given)
+
+
+def test_no_rows_are_refused_where_rows_are_needed():
+    with pytest.raises(ShapeError, match="no rows"):
+        as_rows({"input_ids": np.zeros((0, 3), int)})
+
+
+def test_ragged_rows_are_taken_by_slices_and_arrays():
+    ragged = Ragged.of([[1, 2], [], [3]], "ids")
+    assert ragged.lengths.tolist() == [2, 0, 1]
+    assert ragged[1:].values.tolist() == [3]
+    assert ragged[np.array([2, 0])].values.tolist() == [3, 1, 2]
+    assert ragged.padded(-1).tolist() == [[1, 2], [-1, -1], [3, -1]]
+    assert ragged.padded(0, 4).shape == (3, 4)

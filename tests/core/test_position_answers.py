@@ -39,7 +39,7 @@ def test_parts_are_joined_in_order_and_only_with_parts_of_their_form():
     assert isinstance(together, PositionAnswers)
     assert together.counts.tolist() == [1, 2, 3]
     assert joined([np.zeros((1, 2)), np.ones((2, 2))]).shape == (3, 2)
-    with pytest.raises(BadInput, match="some answers have positions"):
+    with pytest.raises(BadInput, match="have another form than those to others"):
         joined([first, np.zeros((1, 3))])
 
 
@@ -49,6 +49,12 @@ def test_answers_are_checked_against_a_form_with_positions():
     assert checked(PIXELS, np.zeros((4, 2, 6, 5)), 4).shapes.tolist() == [[6, 5]] * 4
     assert len(checked(TOKENS, [np.zeros((0, 3))], 1).values) == 0
     assert checked(AnswerForm("logits", "binary", (0, 1)), np.zeros((2, 2)), 2).shape == (2, 2)
+
+
+def test_the_second_of_two_classes_will_do():
+    maps = np.array([[[[0.2, 0.7]]]])
+    assert np.allclose(checked(PIXELS.as_kind("probabilities"), maps, 1).values, [[0.8, 0.2], [0.3, 0.7]])
+    assert checked(PIXELS, maps, 1).values.tolist() == [[0.0, 0.2], [0.0, 0.7]]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,7 @@ def test_shapes_and_values_must_agree():
 def test_top_answers_may_be_the_values():
     top = TopAnswers(np.array([[0], [2], [1]], np.uint16), np.log([[0.6], [0.5], [0.9]]), np.log([0.4, 0.5, 0.1]), 3)
     answers = PositionAnswers(top, np.array([[1], [2]]))
-    assert checked(TOKENS, answers, 2) is answers
+    assert np.array_equal(checked(TOKENS, answers, 2).values.ids, top.ids)
     assert np.exp(answers.dense()).sum(axis=1).round(6).tolist() == [1, 1, 1]
     assert answers[1].ids.tolist() == [[2], [1]]
     with pytest.raises(ShapeError, match="among 3 classes; expected 2"):

@@ -7,7 +7,8 @@ from scipy import sparse, stats
 
 from tutelage.evaluation import bootstrap as module
 from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals, resampled_sums
-from tutelage.evaluation.resampled import calibration_error
+from tutelage.evaluation.metrics.calibration import top_label
+from tutelage.evaluation.resampled import calibration_of
 
 
 def _mean(values, **limits):
@@ -64,7 +65,7 @@ def test_calibration_error_intervals_have_their_nominal_coverage(shift, truth):
         top = rng.uniform(0.6, 0.9, size=600)
         right = rng.random(600) < top - shift
         target = np.stack([right, ~right], axis=1).astype(float)
-        figure = calibration_error(target, np.stack([top, 1 - top], axis=1))
+        figure = calibration_of(*top_label(target, np.stack([top, 1 - top], axis=1)))
         interval = bootstrap_intervals({"ece": figure}, seed=0, resamples=200)["ece"]
         covered.append(interval.low <= truth <= interval.high)
     assert np.mean(covered) >= 0.85

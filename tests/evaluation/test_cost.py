@@ -2,11 +2,12 @@ from time import sleep
 
 import numpy as np
 import pytest
+from chat_endpoint import Reply, asker, completion, serving
 from scipy import stats
 
 from tutelage.data.rows import as_rows
 from tutelage.evaluation import cost as module
-from tutelage.evaluation.cost import latency_of, measure_cost, measure_latency
+from tutelage.evaluation.cost import latency_of, latency_of_requests, measure_cost, measure_latency
 
 
 def test_student_calls_are_timed_alone_and_in_a_batch(monkeypatch):
@@ -56,3 +57,14 @@ def test_too_few_calls_have_no_interval_and_no_budget_skips_timing():
     calls = []
     assert measure_cost(object(), calls.append, as_rows(np.zeros((2, 1))), budget_seconds=None).alone is None
     assert calls == []
+
+
+def test_the_latency_of_a_language_model_is_that_of_its_requests_and_not_of_its_store():
+    with serving(lambda body: Reply(completion(body, "ham"), wait=0.05)) as endpoint:
+        teacher = asker(endpoint, concurrency=2)
+        assert latency_of_requests(teacher) is None
+        for _ in range(3):
+            teacher.answer(["a", "b", "c", "d"])
+        found = latency_of_requests(teacher)
+    assert (found.calls, found.batch_rows) == (4, 1)
+    assert found.p50_us >= 50_000

@@ -71,7 +71,7 @@ class ByRowNumber:
 
 def test_a_record_is_frozen_and_its_json_is_strict(evaluation):
     plain = json.loads(evaluation.dumps())
-    assert plain["schema"] == 4
+    assert plain["schema"] == 5
     assert plain["classes"] == ["setosa", "versicolor", "virginica"]
     assert plain["against_truth"]["accuracy"]["interval"]["over"] == "test rows"
     assert "answers" not in plain

@@ -9,7 +9,7 @@ from tutelage.evaluation.evaluation import Evaluation
 
 def test_json_contains_every_figure_and_no_answers(evaluated):
     plain = json.loads(evaluated.dumps())
-    assert plain["schema"] == 4
+    assert plain["schema"] == 5
     assert plain["against_truth"]["worst_class_recall"] == {
         "value": 0.5,
         "interval": {"low": 0.25, "high": 0.75, "over": "test rows", "caution": ""},
@@ -45,7 +45,7 @@ def test_a_record_survives_a_round_trip_through_json(evaluated):
 
 @pytest.mark.parametrize("schema", [1, None, "2"])
 def test_a_record_of_another_schema_is_refused(evaluated, schema):
-    with pytest.raises(BadInput, match=f"has schema {schema!r} and this version reads 4"):
+    with pytest.raises(BadInput, match=f"has schema {schema!r} and this version reads 5"):
         Evaluation.from_json({**evaluated.to_json(), "schema": schema})
 
 

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from tutelage.evaluation.metrics.calibration import expected_calibration_error, top_label
-from tutelage.evaluation.resampled import calibration_error, lowest_rate, r_squared
+from tutelage.evaluation.resampled import calibration_of, lowest_rate, r_squared
 
 
 def test_rates_of_groups_by_hand():
@@ -17,7 +17,7 @@ def test_the_resampled_calibration_error_equals_the_metric():
     rng = np.random.default_rng(1)
     target, student = rng.dirichlet(np.ones(3), size=(2, 80))
     for binning in ("equal-width", "equal-mass"):
-        figure = calibration_error(target, student, binning=binning)
+        figure = calibration_of(*top_label(target, student), binning=binning)
         assert figure.value == pytest.approx(expected_calibration_error(*top_label(target, student), binning=binning))
 
 
@@ -25,7 +25,7 @@ def test_each_label_has_separate_bins():
     confidence = np.array([[0.9, 0.6], [0.9, 0.6]])
     student, target = np.stack([1 - confidence, confidence], axis=-1), np.zeros((2, 2, 2))
     target[:, 0, 1], target[:, 1, 0] = 1, 1  # the first label is on, the second off
-    assert calibration_error(target, student).value == pytest.approx((0.1 + 0.6) / 2)
+    assert calibration_of(*top_label(target, student)).value == pytest.approx((0.1 + 0.6) / 2)
 
 
 def test_r_squared_equals_scikit_learns_far_from_zero():

@@ -7,7 +7,8 @@ from sklearn.metrics import balanced_accuracy_score, r2_score, recall_score
 
 from tutelage.evaluation.metrics.calibration import expected_calibration_error
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.scores import Settings, estimates, row_scores, scores
+from tutelage.evaluation.row_scores import Settings, row_scores
+from tutelage.evaluation.scores import estimates, scores
 
 QUICK = Settings(resamples=100)
 
@@ -73,7 +74,7 @@ def test_means_have_a_t_interval_over_rows():
     rng = np.random.default_rng(2)
     target, student = rng.dirichlet(np.ones(3), size=(2, 80))
     aligned = _classified("multiclass", student, teacher=target)
-    rows, figure = row_scores(aligned, "teacher", QUICK)["kl_nats"], _figures(aligned, "teacher")["kl_nats"]
+    rows, figure = row_scores(aligned, "teacher", QUICK)["kl_nats"].values, _figures(aligned, "teacher")["kl_nats"]
     expected = stats.t.interval(0.95, 79, loc=rows.mean(), scale=stats.sem(rows))
     np.testing.assert_allclose((figure.interval.low, figure.interval.high), expected)
     assert figure.method == "t"

@@ -25,8 +25,9 @@ from tutelage.experiments.cache import Store
 from tutelage.experiments.running import _results
 from tutelage.exporters.export import export
 from tutelage.report.records import SCHEMA
-from tutelage.softlabels.folder import MANIFEST, open_labels, shard_path
+from tutelage.softlabels.folder import open_labels
 from tutelage.softlabels.recording import record
+from tutelage.softlabels.shards import MANIFEST, shard_path
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher

@@ -16,9 +16,10 @@ from tutelage.core.errors import BadInput, DamagedFile, StaleCache, TutelageErro
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_tensors, with_checksum, write_tensors
 from tutelage.data.row_names import row_names
-from tutelage.softlabels.folder import MANIFEST, open_labels, shard_path
+from tutelage.softlabels.folder import open_labels
 from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.recording import record
+from tutelage.softlabels.shards import MANIFEST, shard_path
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.training.student import TorchStudent
 

@@ -7,6 +7,8 @@ from hypothesis.extra.numpy import arrays
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import softmax
 from tutelage.core.errors import BadInput
+from tutelage.core.position_answers import PositionAnswers
+from tutelage.core.top_answers import TopAnswers
 from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from, measured_cost
 
 LOGITS = of_classes("logits", "abcd")
@@ -18,7 +20,8 @@ Z = np.random.default_rng(0).normal(size=(200, 4)) * 8
 
 def decoded(encoding, answers, form):
     """The answers after encoding and decoding."""
-    return encoding.answers(encoding.columns(answers, form), form)
+    read = encoding.decoded(encoding.stored(answers, form)[0], form)
+    return read.as_kind(form.kind) if isinstance(read, TopAnswers) else read
 
 
 @pytest.mark.parametrize("form", [LOGITS, PROBABLE, VALUES])
@@ -52,13 +55,54 @@ def test_multilabel_answers_are_stored_as_log_odds():
 
 def test_top_k_stores_the_most_probable_classes_and_the_rest():
     original = np.array([[0.6, 0.1, 0.25, 0.05], [0.0, 0.0, 0.0, 1.0]])
-    columns = Encoding("float64", 2).columns(original, PROBABLE)
-    np.testing.assert_array_equal(columns["class_0"], [0, 3])
-    np.testing.assert_allclose(np.exp(columns["rest"]), [0.15, 0.0])
-    stored = Encoding("float64", 2).answers(columns, PROBABLE)
+    top, _ = Encoding("float64", 2).stored(original, PROBABLE)
+    assert (top.ids[:, 0].tolist(), top.ids.dtype, top.log_probs.dtype, top.rest.dtype) == ([0, 3], np.uint16, np.float64, np.float32)
+    np.testing.assert_allclose(np.exp(top.rest), [0.15, 0.0], rtol=1e-6)
+    stored = decoded(Encoding("float64", 2), original, PROBABLE)
     np.testing.assert_allclose(stored[0], [0.6, 0.075, 0.25, 0.075], rtol=1e-6)
     np.testing.assert_array_equal(stored[1], [0, 0, 0, 1])
     np.testing.assert_allclose(LOGITS.probabilities(decoded(Encoding("float64", 2), np.log(original[:1]), LOGITS)), stored[:1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("top_k", [1, 3])
+def test_the_cost_of_top_k_is_the_divergence_of_what_is_read(dtype, top_k):
+    for form, original in ((LOGITS, Z), (PROBABLE, softmax(Z))):
+        encoding = Encoding(dtype, top_k)
+        cost = encoding.stored(original, form)[1]
+        expected = measured_cost(original, decoded(encoding, original, form), form)
+        assert cost.total == pytest.approx(expected.total, rel=1e-4, abs=1e-4)
+        assert cost.worst == pytest.approx(expected.worst, rel=1e-4, abs=1e-5)
+
+
+def test_the_most_probable_classes_of_a_teacher_are_stored_as_they_are_or_fewer():
+    exact = TopAnswers.of(Z, "logits", 3)
+    stored, cost = Encoding("float32").stored(exact, LOGITS)
+    np.testing.assert_array_equal(stored.log_probs, exact.log_probs)
+    assert cost.total == pytest.approx(0, abs=1e-4)
+    fewer, cost = Encoding("float32", 1).stored(exact, LOGITS)
+    np.testing.assert_allclose(fewer.rest, TopAnswers.of(Z, "logits", 1).rest, rtol=1e-5, atol=1e-6)
+    assert cost.total == pytest.approx(measured_cost(exact.dense(), fewer.dense(), LOGITS).total, rel=1e-4)
+    with pytest.raises(BadInput, match="name the 3 most probable classes, and 4 are expected; pass top_k=3"):
+        Encoding("float32", 4).stored(exact, LOGITS)
+
+
+@pytest.mark.parametrize("encoding", [Encoding("float32"), Encoding("float16"), Encoding("float16", 2)])
+def test_answers_with_positions_are_stored_as_those_of_rows(encoding):
+    form = AnswerForm("logits", "multiclass", tuple("abcd"), "tokens")
+    answers = PositionAnswers(Z, np.array([[150], [0], [50]]))
+    stored, cost = encoding.stored(answers, form)
+    flat, expected = encoding.stored(Z, LOGITS)
+    assert cost == expected
+    np.testing.assert_array_equal(stored.shapes, answers.shapes)
+    np.testing.assert_array_equal(encoding.decoded(stored, form).dense(), getattr(flat, "dense", lambda: flat)())
+
+
+def test_the_cost_is_measured_in_blocks(monkeypatch):
+    whole = measured_cost(Z, Z + 0.1 * np.eye(4)[0], LOGITS)
+    monkeypatch.setattr("tutelage.softlabels.encoding.MEASURED_CELLS", 12)
+    parts = measured_cost(Z, Z + 0.1 * np.eye(4)[0], LOGITS)
+    assert (parts.rows, parts.worst, parts.total) == (whole.rows, whole.worst, pytest.approx(whole.total))
 
 
 def test_the_cost_is_the_measured_divergence():
@@ -115,5 +159,5 @@ def test_an_encoding_is_restored_from_json():
 
 def test_an_answer_beyond_the_range_of_its_dtype_is_refused():
     with pytest.raises(BadInput, match=r"an answer is 1e\+300, beyond the range of float32; pass dtype='float64'"):
-        Encoding("float32").columns(np.array([[1.0], [-1e300]]), VALUES)
-    assert Encoding("float64").columns(np.array([[-1e300]]), VALUES)["answer_0"].tolist() == [-1e300]
+        Encoding("float32").stored(np.array([[1.0], [-1e300]]), VALUES)
+    assert Encoding("float64").stored(np.array([[-1e300]]), VALUES)[0].tolist() == [[-1e300]]

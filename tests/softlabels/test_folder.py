@@ -8,15 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tutelage.core.answers import of_classes
+from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
 from tutelage.core.files import write_text
+from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import with_checksum
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import row_names
-from tutelage.softlabels import folder as folder_module
-from tutelage.softlabels.folder import MANIFEST, open_labels, read_shard, shard_path
+from tutelage.data.structured import StructuredRows
+from tutelage.softlabels.folder import open_labels
 from tutelage.softlabels.recording import record
+from tutelage.softlabels.shards import MANIFEST, read_shard, shard_path
 
 ROWS = np.random.default_rng(0).normal(size=(25, 3))
 
@@ -59,10 +62,11 @@ def test_pandas_polars_and_duckdb_read_the_shards(tmp_path, dtype):
     path = shard_path(record(Linear(), ROWS, tmp_path / "labels", dtype=dtype).path, 0)
     frames = [pd.read_parquet(path), pl.read_parquet(path).to_pandas(), duckdb.read_parquet(str(path)).df()]
     for frame in frames:
-        assert list(frame.columns) == ["row", "row_name", "answer_0", "answer_1", "answer_2"]
+        assert list(frame.columns) == ["row", "row_name", "answers"]
         np.testing.assert_array_equal(frame["row"], range(25))
         np.testing.assert_array_equal(frame["row_name"].to_numpy(np.uint64), row_names(ROWS))
-        np.testing.assert_allclose(frame["answer_1"] - frame["answer_0"], ROWS[:, 1] - ROWS[:, 0], atol=5e-3)
+        answers = np.stack(frame["answers"].to_numpy())
+        np.testing.assert_allclose(answers[:, 1] - answers[:, 0], ROWS[:, 1] - ROWS[:, 0], atol=5e-3)
 
 
 def test_any_flipped_byte_is_found(folder):
@@ -94,12 +98,13 @@ def test_a_shard_of_another_recording_is_refused(folder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"schema": 2}, StaleCache, "has schema 2; this version of tutelage reads 5"),
+        ({"schema": 2}, StaleCache, "has schema 2; this version of tutelage reads 6"),
         ({"rows": 26, "shard_rows": 5}, DamagedFile, "is incomplete or invalid: shards: 3 for 26 rows"),
         ({"rows": "many"}, DamagedFile, "is incomplete or invalid"),
         ({"classes": ["a"]}, DamagedFile, "is incomplete or invalid"),
         ({"classes": 3}, DamagedFile, "is incomplete or invalid"),
         ({"dtype": "int8"}, DamagedFile, "is incomplete or invalid"),
+        ({"positions": "frames"}, DamagedFile, "is incomplete or invalid: positions is 'frames'"),
         ({"shards": None}, DamagedFile, "is incomplete or invalid"),
         ({"cost": {}}, DamagedFile, "is incomplete or invalid"),
         ({"table": {}}, DamagedFile, "is incomplete or invalid: this is not a stored schema"),
@@ -131,16 +136,15 @@ def test_a_folder_without_a_manifest_is_refused(folder, tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"dtype": "float16"}, {"top_k": 2}])
-def test_the_columns_of_a_shard_are_read_a_few_at_a_time(tmp_path, monkeypatch, options):
+def test_the_parts_of_a_recording_are_the_rows_of_its_shards(tmp_path, options):
     recorded = record(Linear(), ROWS, tmp_path / "other", shard_rows=10, **options)
     whole = recorded.labels.answers
-    monkeypatch.setattr(folder_module, "COLUMNS_A_READ", 2)
-    reopened = open_labels(recorded.path)
-    np.testing.assert_array_equal(reopened.labels.answers, whole)
-    np.testing.assert_array_equal(np.concatenate([part.answers for part in reopened.parts()]), whole)
-    columns = read_shard(recorded.path, 2, recorded.provenance).columns
-    assert len(columns) == len(list(columns)) == (7 if "top_k" in options else 5)
-    assert len(columns["answer_1"]) == 5
+    parts = [part.answers for part in open_labels(recorded.path).parts()]
+    assert [len(part) for part in parts] == [10, 10, 5]
+    if "top_k" in options:
+        np.testing.assert_array_equal(TopAnswers.joined(parts).dense(), whole.dense())
+    else:
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 @pytest.mark.parametrize("selection", [slice(0, 8), slice(10, 20)])
@@ -152,11 +156,135 @@ def test_a_shard_with_other_row_numbers_is_refused(folder, selection):
         read_shard(folder.path, 0, folder.provenance)
 
 
-@pytest.mark.parametrize("later", [{"positions": "tokens"}, {"side_files": {"notes.json": "3f2a"}}])
-def test_what_a_later_version_adds_to_a_recording_is_not_ignored(tmp_path, later):
+def test_what_a_later_version_adds_to_a_recording_is_not_ignored(tmp_path):
     path = record(Linear(), ROWS, tmp_path / "labels").path
     plain = json.loads((path / MANIFEST).read_text())
     assert (plain["positions"], plain["side_files"]) == (None, {})
-    (path / MANIFEST).write_text(dumps(with_checksum(plain | later)))
+    (path / MANIFEST).write_text(dumps(with_checksum(plain | {"side_files": {"notes.json": "3f2a"}})))
     with pytest.raises(StaleCache, match=r"does not read\. Use a later one"):
         open_labels(path)
+
+
+WORDS = [f"word {place}" for place in range(3000)]
+
+
+class Wide:
+    """A teacher of many classes."""
+
+    form = of_classes("logits", WORDS)
+    fingerprint = "wide"
+    weights = np.random.default_rng(1).normal(size=(3, 3000)).astype(np.float32) * 3
+
+    def answer(self, inputs):
+        return np.asarray(inputs, dtype=np.float32) @ self.weights
+
+
+def test_the_names_of_classes_are_stored_once(tmp_path):
+    path = record(Wide(), ROWS, tmp_path / "labels", top_k=4, shard_rows=10).path
+    assert (path / MANIFEST).read_text().count('word 17"') == 1
+    assert all(b"word 17" not in shard_path(path, index).read_bytes() for index in range(3))
+    assert open_labels(path).form == Wide.form
+
+
+def test_a_shard_of_other_classes_is_refused(tmp_path):
+    first = record(Wide(), ROWS, tmp_path / "labels", top_k=4, shard_rows=10)
+    (first.path / MANIFEST).unlink()
+
+    class Renamed(Wide):
+        form = of_classes("logits", [*WORDS[:-1], "another"])
+
+    with pytest.raises(LabelMismatch, match=r"another recording \(classes: 3000 of hash .* there, 3000 of hash .* here\)"):
+        record(Renamed(), ROWS, first.path, top_k=4, shard_rows=10)
+
+
+@pytest.mark.parametrize(("classes", "top_k"), [(50_257, 32), (50_257, 50), (151_936, 32), (151_936, 50)])
+def test_an_entry_takes_at_most_four_and_a_half_bytes(tmp_path, classes, top_k):
+    rng, rows = np.random.default_rng(0), 400
+    ids = np.argpartition(rng.random((rows, classes), dtype=np.float32), top_k, axis=1)[:, :top_k].astype(np.uint32)
+    logs = -np.sort(rng.gamma(4, 2, (rows, top_k)), axis=1)
+    mass = np.exp(logs).sum(axis=1) + 0.1
+    top = TopAnswers(ids, logs - np.log(mass)[:, None], np.log(0.1 / mass), classes)
+
+    class Random:
+        form, fingerprint = of_classes("logits", range(classes)), "random"
+
+        def answer(self, inputs):
+            return top[np.asarray(inputs)[:, 0].astype(int)]
+
+    X = np.arange(rows)[:, None]
+    folder = record(Random(), X, tmp_path / "labels", dtype="float16")
+    size = shard_path(folder.path, 0).stat().st_size
+    assert size / (rows * top_k) <= 4.5
+    stored = folder.labels.answers
+    np.testing.assert_array_equal(stored.ids, ids)
+    np.testing.assert_array_equal(stored.rest, top.rest.astype(np.float32))
+    np.testing.assert_allclose(stored.log_probs, top.log_probs, rtol=1e-3)
+
+
+def test_any_flipped_byte_of_a_wide_recording_is_found(tmp_path):
+    folder = record(Wide(), ROWS, tmp_path / "labels", top_k=4, dtype="float16")
+    recorded = folder.labels.answers
+    (folder.path / MANIFEST).unlink()
+    path = shard_path(folder.path, 0)
+    content = path.read_bytes()
+    for place in range(0, len(content), 29):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        try:
+            read = read_shard(folder.path, 0, folder.provenance)
+        except (DamagedFile, LabelMismatch, StaleCache):
+            continue
+        for name in ("ids", "log_probs", "rest"):  # a byte of the footer that no answer depends on
+            np.testing.assert_array_equal(getattr(read.stored, name), getattr(recorded, name))
+
+
+TOKENS = AnswerForm("logits", "multiclass", tuple("abcde"), "tokens")
+
+
+class Tagger:
+    """A teacher with an answer for each token, which depends on the token alone."""
+
+    form, fingerprint = TOKENS, "tagger"
+    weights = np.random.default_rng(2).normal(size=(10, 5))
+
+    def answer(self, inputs):
+        rows = StructuredRows.of(inputs)
+        ids = rows.padded()["input_ids"]
+        return PositionAnswers.of_rows(
+            [self.weights[row[:length]] for row, length in zip(ids, rows.padded()["attention_mask"].sum(1), strict=True)]
+        )
+
+
+MASK = (np.arange(5) < (np.arange(12)[:, None] % 5 + 1)).astype(int)
+TEXTS = {"input_ids": np.arange(60).reshape(12, 5) % 10 * MASK, "attention_mask": MASK}
+
+
+@pytest.mark.parametrize("options", [{}, {"dtype": "float16"}, {"top_k": 2}, {"top_k": 2, "dtype": "float16"}])
+def test_answers_with_positions_are_stored_without_padding(tmp_path, options):
+    folder = record(Tagger(), TEXTS, tmp_path / "labels", shard_rows=5, **options)
+    opened = open_labels(folder.path)
+    assert opened.form == TOKENS
+    assert opened.cost.rows == TEXTS["attention_mask"].sum()
+    assert [len(part) for part in opened.parts()] == [5, 5, 2]
+    row = opened.answer({name: field[7:8] for name, field in TEXTS.items()})[0]
+    expected = Tagger.weights[TEXTS["input_ids"][7, :3]]
+    assert len(row) == 3
+    if "top_k" in options:
+        np.testing.assert_array_equal(row.ids, np.argsort(-expected, axis=1)[:, :2])
+    else:
+        np.testing.assert_allclose(row - row[:, :1], expected - expected[:, :1], atol=5e-3 if options else 0)
+    again = record(Tagger(), TEXTS, folder.path, shard_rows=5, **options)
+    assert again.to_json() == folder.to_json()
+
+
+def test_pictures_are_stored_with_height_and_width(tmp_path):
+    class Segments:
+        form, fingerprint = AnswerForm("logits", "multiclass", ("x", "y"), "pixels"), "segments"
+
+        def answer(self, inputs):
+            pictures = np.asarray(inputs)
+            return np.stack([pictures, -pictures], axis=1)
+
+    X = np.random.default_rng(0).normal(size=(6, 2, 3))
+    path = record(Segments(), X, tmp_path / "labels").path
+    assert pq.read_schema(shard_path(path, 0)).names == ["row", "row_name", "height", "width", "answers"]
+    np.testing.assert_array_equal(open_labels(path).answer(X[4:5])[0], np.stack([X[4], -X[4]]))

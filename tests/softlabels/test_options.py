@@ -2,8 +2,7 @@ import inspect
 
 from tutelage.core.answer_kinds import KINDS, TASKS
 from tutelage.softlabels.logs import read_answers
-from tutelage.softlabels.options import DTYPES, LOGGED_KINDS, REPEATED, RESTS, SHARD_ROWS
-from tutelage.softlabels.recording import record
+from tutelage.softlabels.options import DTYPES, LOGGED_KINDS, REPEATED, RESTS
 
 
 def test_the_tuples_list_what_the_types_allow():
@@ -17,4 +16,3 @@ def test_the_defaults_of_the_functions_are_among_the_options():
     defaults = {name: parameter.default for name, parameter in inspect.signature(read_answers).parameters.items()}
     assert defaults["rest"] in RESTS
     assert defaults["repeated"] in REPEATED
-    assert inspect.signature(record).parameters["shard_rows"].default == SHARD_ROWS

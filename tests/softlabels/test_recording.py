@@ -8,10 +8,11 @@ import pytest
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, NotProbabilities, ShapeError
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import row_names
-from tutelage.softlabels.folder import MANIFEST, shard_path
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import _locked, record
+from tutelage.softlabels.shards import MANIFEST, shard_path
 from tutelage.teachers.adapt import as_teacher
 
 ROWS = np.arange(12.0).reshape(3, 4)
@@ -92,7 +93,7 @@ def test_the_cost_of_an_encoding_is_measured(tmp_path):
     half = record(Counting(), MANY, tmp_path / "b", shard_rows=10, dtype="float16")
     top = record(Counting(), MANY, tmp_path / "c", shard_rows=10, top_k=1)
     assert exact.cost.mean == 0 < half.cost.mean < 1e-6 < top.cost.mean < 1
-    p, q = exact.labels.probabilities, top.labels.probabilities
+    p, q = exact.labels.probabilities, top.labels.probabilities  # the rest is spread in equal parts
     assert top.cost.mean == pytest.approx((p * np.log(p / q)).sum(axis=1).mean(), rel=1e-5)
 
 
@@ -369,3 +370,71 @@ def test_a_recording_of_a_matrix_has_no_columns(tmp_path):
     assert labels.schema is labels.labels.schema is None
     assert labels.to_json()["table"] is None
     np.testing.assert_array_equal(labels.answer(pd.DataFrame(MANY, columns=["a", "b", "c"])), MANY)
+
+
+VOCABULARY = of_classes("logits", [f"token {place}" for place in range(2000)])
+WEIGHTS = np.random.default_rng(3).normal(size=(3, 2000)).astype(np.float32) * 2
+
+
+@dataclass
+class Wide:
+    """A teacher of many classes; with `top_k`, one that returns its most probable classes itself."""
+
+    top_k: int | None = None
+    form, fingerprint = VOCABULARY, "wide"
+
+    def answer(self, inputs):
+        logits = np.asarray(inputs, dtype=np.float32) @ WEIGHTS
+        return logits if self.top_k is None else TopAnswers.of(logits, "logits", self.top_k)
+
+
+@pytest.mark.parametrize("teacher", [Wide(), Wide(top_k=12)])
+def test_the_most_probable_classes_are_recorded_in_memory_and_in_a_folder(tmp_path, monkeypatch, teacher):
+    monkeypatch.setattr("tutelage.softlabels.querying.ANSWER_BYTES", 4 * 2000 * 3)  # several queries a shard
+    in_memory = record(teacher, MANY, top_k=8)
+    stored = record(teacher, MANY, tmp_path / "labels", top_k=8, shard_rows=10)
+    for name in ("ids", "log_probs", "rest"):
+        np.testing.assert_allclose(getattr(stored.labels.answers, name), getattr(in_memory.answers, name), rtol=1e-5)
+        assert not getattr(in_memory.answers, name).flags.writeable
+    np.testing.assert_array_equal(in_memory.recorded(MANY[[4, 2]]).ids, in_memory.answers.ids[[4, 2]])
+    dense = in_memory.answer(MANY[[4, 2]])
+    np.testing.assert_array_equal(dense.argmax(axis=1), (MANY[[4, 2]] @ WEIGHTS).argmax(axis=1))
+    np.testing.assert_allclose(np.exp(dense).sum(axis=1), 1, rtol=1e-5)
+    assert record(teacher, MANY, tmp_path / "labels", top_k=8, shard_rows=10).to_json() == stored.to_json()
+
+
+def test_a_teacher_of_the_most_probable_classes_is_recorded_as_it_answers(tmp_path):
+    assert record(Wide(top_k=12), MANY).answers.top_k == 12
+    stored = record(Wide(top_k=12), MANY, tmp_path / "labels")
+    assert stored.provenance.encoding.top_k == 12
+    assert record(Wide(top_k=12), MANY, tmp_path / "labels").to_json() == stored.to_json()
+    for other, options in ((Wide(), {}), (Wide(top_k=11), {}), (Wide(top_k=12), {"top_k": 3})):
+        with pytest.raises(LabelMismatch, match=r"holds another recording \(top_k is 12 there"):
+            record(other, MANY, tmp_path / "labels", **options)
+    with pytest.raises(BadInput, match="name the 12 most probable classes, and 13 are expected; pass top_k=12"):
+        record(Wide(top_k=12), MANY, tmp_path / "more", top_k=13)
+
+
+def test_a_resumed_recording_of_the_most_probable_classes_gives_the_same_bytes(tmp_path):
+    whole = record(Wide(top_k=5), MANY, tmp_path / "whole", shard_rows=10)
+    again = record(Wide(top_k=5), MANY, tmp_path / "again", shard_rows=10)
+    (again.path / MANIFEST).unlink()
+    shard_path(again.path, 1).unlink()
+    assert record(Wide(top_k=5), MANY, again.path, shard_rows=10).to_json() == whole.to_json()
+    for index in range(3):
+        assert shard_path(again.path, index).read_bytes() == shard_path(whole.path, index).read_bytes()
+
+
+def test_a_shard_holds_fewer_rows_where_their_answers_are_large(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.softlabels.recording.SHARD_BYTES", 4 * 2000 * 10)
+    monkeypatch.setattr("tutelage.softlabels.recording.SHARD_ROWS", 20)
+    assert record(Wide(), MANY, tmp_path / "wide").provenance.shard_rows == 10
+    assert record(Counting(), MANY, tmp_path / "narrow").provenance.shard_rows == 20
+
+
+def test_an_unfit_number_of_classes_is_refused_before_the_teacher_is_called(tmp_path):
+    teacher = Counting()
+    for into in (None, tmp_path / "labels"):
+        with pytest.raises(BadInput, match="top_k is 3; expected 1 to 2 for 3 classes"):
+            record(teacher, MANY, into, top_k=3)
+    assert not teacher.queried

@@ -195,3 +195,21 @@ def test_a_folder_of_recorded_answers_is_no_teacher(here):
         BadInput, match=r"labels is a folder, such as one of recorded answers, which cannot answer new rows; expected \.onnx,"
     ):
         open_teacher("labels")
+
+
+def test_a_language_model_is_opened_by_its_name():
+    teacher = open_teacher("chat:m-1", classes=["spam", "ham"])
+    assert (teacher.model, teacher.form.classes) == ("m-1", ("spam", "ham"))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "pass classes="),
+        ({"classes": ["a", "b"], "kind": "logits"}, "kind= was passed"),
+        ({"classes": ["a", "b"], "version": "1"}, "version="),
+    ],
+)
+def test_a_language_model_is_told_its_classes_and_nothing_else(given, sentence):
+    with pytest.raises(BadInput, match=sentence):
+        open_teacher("chat:m-1", **given)

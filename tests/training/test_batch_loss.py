@@ -14,7 +14,7 @@ def test_answers_that_cannot_be_trained_on_are_refused():
         ((INPUTS,), BadInput, "returns a tuple, not a tensor of answers; pass output="),
         (torch.full((2, 2), 0.5), BadInput, "probabilities already"),
         (torch.zeros(2, 3), ShapeError, r"shape \(2, 3\); expected \(2, 2\)"),
-        (torch.zeros(2, 5, 2), ShapeError, r"shape \(2, 5, 2\); .* answers every token"),
+        (torch.zeros(2, 5, 2), ShapeError, r"shape \(2, 5, 2\); .* answers every token or pixel"),
         (torch.zeros(4, 2), ShapeError, r"of 2 rows have shape \(4, 2\)"),
         (torch.zeros(2), ShapeError, r"shape \(2,\)"),
     ):

@@ -11,7 +11,7 @@ def test_the_truth_of_a_position_is_the_token_after_it_and_the_last_has_none():
 
 def test_padding_changes_nothing_and_what_the_mask_leaves_out_is_no_truth():
     bare = {"input_ids": [[5, 7, 9], [4, 2]], "attention_mask": [[1, 1, 1], [1, 1]]}
-    padded = {"input_ids": [[5, 7, 9, 0], [4, 2, 8, 8]], "attention_mask": [[1, 1, 1, 0], [1, 1, 0, 0]]}
+    padded = {"input_ids": [[5, 7, 9, 0], [4, 2, 0, 0]], "attention_mask": [[1, 1, 1, 0], [1, 1, 0, 0]]}
     assert [row.tolist() for row in next_tokens(padded)] == [row.tolist() for row in next_tokens(bare)] == [[7, 9, -100], [2, -100]]
     hole = {"input_ids": [[5, 7, 9]], "attention_mask": [[1, 0, 1]]}
     assert next_tokens(hole)[0].tolist() == [-100, 9, -100]

@@ -162,12 +162,12 @@ def test_an_output_function_extracts_the_logits():
             self.inner = small()
 
         def forward(self, inputs):
-            return {"scores": self.inner(inputs), "hidden": inputs}
+            return {"answers": self.inner(inputs), "hidden": inputs}
 
     with pytest.raises(BadInput, match=r"returns a dict, not a tensor of answers; pass output="):
         TorchStudent(ReturnsDict()).fit(ROWS, TEACHER)
-    assert agreement(TorchStudent(ReturnsDict(), output=lambda returned: returned["scores"]).fit(ROWS, TEACHER, **QUICK)) > 0.9
-    chosen = TorchStudent(ReturnsDict(), output=lambda returned: returned["scores"]).fit(ROWS, TEACHER, DECIDED, validation=0.3, **QUICK)
+    assert agreement(TorchStudent(ReturnsDict(), output=lambda returned: returned["answers"]).fit(ROWS, TEACHER, **QUICK)) > 0.9
+    chosen = TorchStudent(ReturnsDict(), output=lambda returned: returned["answers"]).fit(ROWS, TEACHER, DECIDED, validation=0.3, **QUICK)
     assert chosen.fit_.scores.min() < 8
 
 

@@ -88,7 +88,7 @@ def test_ids_stay_whole_numbers(table, dtype):
 def test_a_network_with_positions_is_no_stack_of_copies():
     ids, codes = torch.randint(0, 7, (40, 5)), torch.arange(40) % 7
     network = nn.Sequential(nn.Embedding(7, 8), nn.Linear(8, 7))
-    with pytest.raises(ShapeError, match=r"shape \(2, 5, 7\); expected \(2, 7\).* answers every token"):
+    with pytest.raises(ShapeError, match=r"shape \(2, 5, 7\); expected \(2, 7\).* answers every token or pixel"):
         TorchStudent(network, classes=range(7)).fit(TensorDataset(ids, codes), epochs=1)
     network.copies = 2  # an attribute of this name does not make a stack
     student = TorchStudent(network, classes=range(7), output=lambda answers: answers[:, 0]).fit(ids, y=codes, epochs=1)

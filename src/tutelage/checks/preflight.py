@@ -36,6 +36,7 @@ from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.row_names import Names
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 
 def preflight(
@@ -123,8 +124,8 @@ def preflight(
 
 
 def asks_made_rows(teacher: Teacher) -> bool:
-    """Whether a teacher is queried with made rows if nothing else is said: not a function, whose calls may cost."""
-    return not isinstance(teacher, FunctionTeacher)
+    """Whether a teacher is queried with made rows if nothing else is said: not a function or an endpoint, whose calls may cost."""
+    return not isinstance(teacher, FunctionTeacher | ChatTeacher)
 
 
 def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: tuple[str, ...]) -> Iterator[Finding]:
@@ -132,7 +133,7 @@ def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: t
     yield from repeated
     if not any(finding.severity == "error" for finding in repeated):
         yield from check_unread(teacher, answered, seed, drop)
-    yield from check_votes(teacher.fingerprint, answered)
+    yield from check_votes(teacher, answered)
     yield from check_declared(answered)
     yield from check_variation(answered)
     yield from check_sharpness(answered)

@@ -137,11 +137,13 @@ def distill(
     from tutelage.core.records import dumps
     from tutelage.report.distillation.table import terminal_table
     from tutelage.search.limits import Limits
+    from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
     from tutelage.workflow.distillation.distill import distilled, plan_of
     from tutelage.workflow.distillation.folder import RunFolder
     from tutelage.workflow.distillation.given.from_files import problem_of_files
     from tutelage.workflow.distillation.reporting.reproduce import write_reproduce
     from tutelage.workflow.dry_run import dry_run
+    from tutelage.workflow.open_answers import cached_beside
 
     stages = DisplayedStages()
     limits = Limits(max_size, max_latency, max_drop)
@@ -150,7 +152,7 @@ def distill(
         problem = problem_of_files(
             teacher,
             file,
-            source,
+            cached_beside(source, teacher, out),
             test=test,
             pool=pool,
             train=train,
@@ -174,7 +176,9 @@ def distill(
         cascade=cascade,
     )
     if only_plan:
-        planned = dry_run(problem, plan, stages)
+        chat = problem.teacher if isinstance(problem.teacher, ChatTeacher) else None
+        # A language model is not asked even the few rows that the plan of a run is timed on.
+        planned: Any = dry_run(problem, plan, stages) if chat is None else chat.estimate(problem.every_asked)
         echo(dumps({"schema": 1, **asdict(planned)}) if as_json else as_options(str(planned)), nl=not as_json)
         return
     try:
@@ -191,6 +195,8 @@ def distill(
         echo(dumps(found.record.to_json()), nl=False)
         return
     Console().print(terminal_table(found.record))
+    if isinstance(problem.teacher, ChatTeacher):
+        echo(str(problem.teacher.report(problem.every_asked)), err=True)
     echo(f"Report: {out / 'report.html'}")
 
 

@@ -42,7 +42,9 @@ def evaluate(
     there, if the data has it), and with --labels or --teacher against a teacher. The figures have 95 %
     intervals over test rows.
     """
+    from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, with_advance
     from tutelage.workflow.evaluate import measure, open_answer_source, places_with_truth, row_table, rows_to_measure
+    from tutelage.workflow.open_answers import cached_beside
     from tutelage.workflow.predict import check_target, write_tables
     from tutelage.workflow.train import open_trained
 
@@ -53,9 +55,10 @@ def evaluate(
     file = rows_to_measure(record, given.data, truth=given.truth, drop=given.drop, text=given.text, weight=weight, dtype=given.dtype)
     stages = DisplayedStages()
     with stages.stage("teacher"):
-        answers = open_answer_source(file, labels=labels, teacher=teacher, options=source)
-    with stages.stage("evaluate"):
-        evaluation = measure(student, record, file, answers, seed=seed, folder=run)
+        answers = open_answer_source(file, labels=labels, teacher=teacher, options=cached_beside(source, teacher or "", run))
+    with stages.stage("evaluate", file.rows().count if isinstance(answers, ChatTeacher) else 1) as advance:
+        asked = None if answers is None else with_advance(answers, advance)
+        evaluation = measure(student, record, file, asked, seed=seed, folder=run)
     if answers_path is not None:
         places = places_with_truth(file, student.labels)
         write_tables(iter([row_table(evaluation, file.truth, places=places)]), answers_path)

@@ -130,6 +130,15 @@ _CLASS_WEIGHTS = re.compile(r"(.+?)=(\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)
 """A class, its weight, and a comma or the end: names may hold commas."""
 
 
+def prices(text: str) -> tuple[float, float]:
+    """Parse the prices of a million tokens, IN,OUT."""
+    try:
+        of_input, of_output = map(float, text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no pair of prices; write IN,OUT, for example 0.25,2.") from error
+    return of_input, of_output
+
+
 def setting(text: str) -> tuple[str, Any]:
     """Parse NAME=VALUE; the value is a number, true, false, none, a list, or otherwise a text."""
     name, sign, value = text.partition("=")
@@ -167,6 +176,29 @@ MODEL_OPTIONS = (
     ),
 )
 """Options that describe a model as a teacher."""
+CHAT_OPTIONS = (
+    click.option(
+        "--endpoint", metavar="URL", help="chat: only: address of the endpoint; the variable OPENAI_BASE_URL, or OpenAI's, by default."
+    ),
+    click.option("--key-from", metavar="NAME", help="chat: only: environment variable that holds the key.  [default: OPENAI_API_KEY]"),
+    click.option("--prompt", type=FILE, help="chat: only: text file of the prompt, with {text} and {classes}."),
+    click.option("--votes", type=click.IntRange(1), help="chat: only: answers to each text."),
+    click.option("--logprobs", is_flag=True, default=None, help="chat: only: read the log-probabilities of the first token."),
+    click.option("--max-tokens", type=click.IntRange(1), help="chat: only: the most tokens of an answer."),
+    click.option("--price", type=prices, metavar="IN,OUT", help="chat: only: price of a million tokens of prompts, and of answers."),
+    click.option(
+        "--budget",
+        metavar="AMOUNT",
+        help='chat: only: the most that may be spent: an amount, with --price, or "200000 tokens" or "1000 requests".',
+    ),
+    click.option("--cache", type=FOLDER, help="chat: only: folder of answers, which are not asked again; OUTPUT.answers by default."),
+    click.option(
+        "--refused",
+        type=click.Choice(["error", "uniform"]),
+        help="chat: only: for a text whose answers name no class, stop, or take equal probabilities.",
+    ),
+)
+"""Options that describe a language model behind an endpoint."""
 TEACHER_OPTIONS = (
     *MODEL_OPTIONS,
     click.option("--answers", multiple=True, metavar="COLUMN", help="Log only: the column of answers; repeat it for one column per class."),
@@ -193,6 +225,7 @@ TEACHER_OPTIONS = (
         help="Log only: the class that a token or vote stands for; without a class it is dropped, and null=CLASS names refusals.",
     ),
     click.option("--smoothing", type=float, help="Votes only: number added to the count of every class."),
+    *CHAT_OPTIONS,
 )
 """Options that describe a teacher or a log; a command receives them as one argument `source`."""
 
@@ -238,8 +271,8 @@ def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Callable[.
 
 
 OPTION_ARGUMENTS = (
-    "answers|class_weight|classes|content|data|drop|id|kind|labels|mapping|max_drop|precision|repeated|rest|soft_weight|task|teacher|"
-    "top_k|truth|unlabelled|weight"
+    "answers|budget|cache|class_weight|classes|content|data|drop|endpoint|id|key_from|kind|labels|logprobs|mapping|max_drop|max_tokens|"
+    "precision|price|prompt|refused|repeated|rest|soft_weight|task|teacher|top_k|truth|unlabelled|votes|weight"
 )
 """Python arguments named in error messages that are options of the command line."""
 

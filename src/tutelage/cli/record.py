@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.progress import DisplayedStages
-from tutelage.softlabels.options import DTYPES, SHARD_ROWS
+from tutelage.softlabels.options import DTYPES
 
 if TYPE_CHECKING:
     from tutelage.softlabels.folder import LabelFolder
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 @click.option(
     "--top-k", type=click.IntRange(1), help="Store only this many of the most probable classes per row, and the total of the rest."
 )
-@click.option("--shard-rows", type=click.IntRange(1), default=SHARD_ROWS, show_default=True, help="Rows per file.")
+@click.option("--shard-rows", type=click.IntRange(1), help="Rows per file; by default 65,536, or fewer whose answers take 256 MiB.")
+@click.option("--dry-run", "only_plan", is_flag=True, help="Print what would be asked, and what it costs; ask and write nothing.")
 @teacher_options
 @json_option
 @debug_option
@@ -34,7 +36,8 @@ def record(
     into: Path,
     precision: Any,
     top_k: int | None,
-    shard_rows: int,
+    shard_rows: int | None,
+    only_plan: bool,
     source: Any,
     as_json: bool,
     debug: bool,
@@ -43,23 +46,38 @@ def record(
 
     The answers are written to a folder of Parquet files, valid for exactly these rows. TEACHER is an ONNX file
     (.onnx), a skops file (.skops), a LightGBM (.txt, .lgb), XGBoost (.json, .ubj) or CatBoost (.cbm) model file,
-    module:object, a folder of recorded answers, or a log of answers (.parquet, .csv, .jsonl; with --kind and
-    --answers).
+    module:object, a folder of recorded answers, a log of answers (.parquet, .csv, .jsonl; with --kind and
+    --answers), or chat:MODEL for a language model behind an endpoint.
     """
     from tutelage.core.records import dumps
     from tutelage.softlabels import recording
-    from tutelage.workflow.open_answers import columns_known_to, in_columns_of, open_answers
+    from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, texts_to_ask, with_advance
+    from tutelage.workflow.open_answers import cached_beside, columns_known_to, in_columns_of, open_answers
 
     file = given_rows.open()
     recording.check_folder(into)
     stages = DisplayedStages()
     with stages.stage("teacher"):
-        opened = open_answers(teacher, file, source)
+        opened = open_answers(teacher, file, cached_beside(source, teacher, into))
         file = in_columns_of(opened, file)
         rows = file.rows_of(columns_known_to(opened, file))
-    with stages.stage("record", -(-rows.count // shard_rows)) as advance:
-        labels = recording.record(opened, rows, into, dtype=precision, top_k=top_k, shard_rows=shard_rows, advance=advance)
+    if only_plan:
+        if isinstance(opened, ChatTeacher):
+            estimate = opened.estimate(rows.part(0, rows.count))
+            echo(dumps({"schema": 1, **asdict(estimate)}) if as_json else str(estimate), nl=not as_json)
+            return
+        echo(dumps({"schema": 1, "rows": rows.count}) if as_json else f"{teacher} would be asked {rows.count:,} rows.", nl=not as_json)
+        return
+    if isinstance(opened, ChatTeacher):
+        texts = rows.part(0, rows.count)
+        with stages.stage("ask", texts_to_ask(opened, texts)) as advance:
+            with_advance(opened, advance).answer(texts)
+    of_a_shard = shard_rows or recording.rows_of_a_shard(rows, opened)
+    with stages.stage("record", -(-rows.count // of_a_shard)) as advance:
+        labels = recording.record(opened, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, advance=advance)
     echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
+    if isinstance(opened, ChatTeacher):
+        echo(str(opened.report(rows.part(0, rows.count))), err=True)
 
 
 def _summary(labels: LabelFolder) -> str:
@@ -69,7 +87,7 @@ def _summary(labels: LabelFolder) -> str:
     encoding = of.encoding.dtype + (f", top {of.encoding.top_k} and the rest" if of.encoding.top_k is not None else "")
     classes = f" for the classes {list_classes(form.classes)}" if form.classes else ""
     files = f"{of.shards} file{'s' if of.shards > 1 else ''}"
-    cost = labels.cost
-    lossy = f"Measured loss of this encoding: {labels.cost_unit} {cost.mean:.2g} per row on average, {cost.worst:.2g} at worst."
+    cost, one = labels.cost, "row" if form.positions is None else "position"
+    lossy = f"Measured loss of this encoding: {labels.cost_unit} {cost.mean:.2g} per {one} on average, {cost.worst:.2g} at worst."
     loss = lossy if cost.total else "Stored without loss."
     return f"{labels.path}: {form.kind}{classes}, {len(labels):,} rows in {files} ({encoding}).\n{loss}"

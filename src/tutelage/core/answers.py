@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -25,7 +24,9 @@ from tutelage.core.arrays import (
     softmax,
     unmasked,
 )
+from tutelage.core.class_names import ClassNames, key_of, plain
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, shown
+from tutelage.core.top_answers import TopAnswers
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,17 @@ class AnswerForm:
             )
         if self.positions is not None and self.positions not in POSITIONS:
             raise BadInput(f"positions is {shown(self.positions)}; expected 'tokens', 'pixels', or None for one answer per row.")
-        object.__setattr__(self, "classes", tuple(map(plain, labels_of(self.classes))))
+        if not isinstance(self.classes, ClassNames):
+            object.__setattr__(self, "classes", ClassNames(labels_of(self.classes)))
         self._check_classes()
 
     def _check_classes(self) -> None:
-        classes = self.classes
+        classes = ClassNames(self.classes)
         if self.task == "regression":
             if classes:
                 raise LabelMismatch(f"a regression teacher has no classes; got {list_classes(classes)}.")
             return
-        if len(set(map(_key, classes))) < len(classes):
+        if len(classes.places) < len(classes):
             raise LabelMismatch(f"a class is named twice in {list_classes(classes)}; expected a different name for each column.")
         needed = {"binary": 2, "multiclass": 2, "multilabel": 1}[self.task]
         if len(classes) < needed or (self.task == "binary" and len(classes) > needed):
@@ -88,7 +90,7 @@ class AnswerForm:
         """Return answers as (rows, columns) floats, after checking that they have this form.
 
         Args:
-            answers: (rows, columns); for regression also (rows,).
+            answers: (rows, columns); for regression also (rows,). `TopAnswers` become numbers for all classes, if they are not too many.
             rows: the number of rows that the teacher was queried with.
             what: the subject of error messages.
 
@@ -98,6 +100,8 @@ class AnswerForm:
         """
         if self.positions is not None:
             raise BadInput(f"{what} have positions ({self.positions}), and this function takes one answer per row.")
+        if isinstance(answers, TopAnswers):
+            return self.check_top(answers, rows, what).as_kind(self.kind)
         array = real_numbers(answers, what)
         matrix = as_matrix(array.reshape(-1, 1) if self.kind == "values" and array.ndim == 1 else array, what)
         if len(matrix) != rows:
@@ -112,6 +116,21 @@ class AnswerForm:
         if self.kind == "logits":
             return check_logits(matrix, what)
         return _check_each(matrix, what) if self.task == "multilabel" else check_probabilities(matrix, what)
+
+    def check_top(self, answers: TopAnswers, rows: int, what: str = "the teacher's answers") -> TopAnswers:
+        """Return the most probable classes of each row after checking that they are distributions over this form's classes.
+
+        Raises:
+            LabelMismatch: another number of rows, or a task whose classes do not exclude each other. ShapeError: another number of
+                classes. NotProbabilities: rows that are not distributions, or that name a class twice.
+        """
+        if self.task not in ("binary", "multiclass"):
+            raise LabelMismatch(f"{what} name the most probable classes, and {self.task} answers have none that exclude each other.")
+        if len(answers) != rows:
+            raise LabelMismatch(f"{what}: {len(answers)} answers to {rows} rows; expected one answer per row.")
+        if answers.columns != len(self.classes):
+            raise ShapeError(f"{what} choose among {answers.columns} classes; expected {len(self.classes)}.")
+        return answers.checked(what)
 
     def take(self, answers: Any, rows: int, what: str = "the teacher's answers") -> Floats:
         """`check`, for a model that may give one number per row: that of the second of two classes, or of a single label.
@@ -180,8 +199,8 @@ class AnswerForm:
         """
         column = label_column(y, rows)
         found, places = _distinct(column)
-        of_class = {_key(label): place for place, label in enumerate(self.classes)}
-        codes = np.array([-1 if label is None else of_class.get(_key(label), -1) for label in found], dtype=np.int64)
+        of_class = ClassNames(self.classes).places
+        codes = np.array([-1 if label is None else of_class.get(key_of(label), -1) for label in found], dtype=np.int64)
         unrecognised = tuple(label for label, code in zip(found, codes, strict=True) if code < 0)
         if unknown == "refuse" and None in unrecognised:
             raise LabelMismatch("y holds missing labels; leave those rows out.")
@@ -276,7 +295,7 @@ def form_of_truth(y: Any) -> AnswerForm:
     found, _ = _distinct(label_column(array))
     if None in found:
         raise LabelMismatch("y holds missing labels; leave those rows out.")
-    return of_classes("logits", sorted(found, key=_key))
+    return of_classes("logits", sorted(found, key=key_of))
 
 
 def two_columns(second: ArrayLike, kind: AnswerKind) -> Floats:
@@ -294,18 +313,6 @@ def two_columns(second: ArrayLike, kind: AnswerKind) -> Floats:
     column = np.asarray(second).reshape(-1, 1)
     column = column if np.issubdtype(column.dtype, np.floating) else column.astype(np.float64)
     return np.hstack([1 - column if kind == "probabilities" else np.zeros_like(column), column])
-
-
-def plain(label: Any) -> Any:
-    """A class label as a plain Python value that JSON can hold.
-
-    Raises:
-        LabelMismatch: a label that is no text, number or truth value.
-    """
-    value = label.item() if isinstance(label, np.generic) else label
-    if not isinstance(value, str | int | float) or (isinstance(value, float) and math.isnan(value)):
-        raise LabelMismatch(f"a class is labelled {shown(label)} ({type(label).__name__}); expected a text, a number or a truth value.")
-    return value
 
 
 def labels_of(classes: Any) -> tuple[Any, ...]:
@@ -358,16 +365,16 @@ def columns_in_order(given: Sequence[Any], expected: Sequence[Any], *, what: str
     Raises:
         LabelMismatch: names that are missing or not expected.
     """
-    place = {_key(label): column for column, label in enumerate(given)}
-    keys = {_key(label) for label in expected}
-    missing = tuple(label for label in expected if _key(label) not in place)
-    extra = tuple(label for label in given if _key(label) not in keys)
+    place = {key_of(label): column for column, label in enumerate(given)}
+    keys = {key_of(label) for label in expected}
+    missing = tuple(label for label in expected if key_of(label) not in place)
+    extra = tuple(label for label in given if key_of(label) not in keys)
     if missing or extra:
         raise LabelMismatch(
             f"{what} are {list_classes(tuple(given))}; expected {list_classes(tuple(expected))}: "
             f"missing {list_classes(missing)}, extra {list_classes(extra)}. {remedy}"
         )
-    return [place[_key(label)] for label in expected]
+    return [place[key_of(label)] for label in expected]
 
 
 def _as_array(y: Any) -> NDArray[Any]:
@@ -389,7 +396,7 @@ def _distinct(labels: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
     places = np.empty(len(labels), dtype=np.intp)
     for row, label in enumerate(labels):
         value = plain_or_none(label)
-        places[row] = place = known.setdefault(None if value is None else _key(value), len(known))
+        places[row] = place = known.setdefault(None if value is None else key_of(value), len(known))
         if place == len(values):
             values.append(value)
     return values, places
@@ -409,10 +416,6 @@ def _truth_values(y: Any, task: Task) -> NDArray[np.float64]:
     if array.ndim not in (1, 2) or not array.size:
         raise ShapeError(f"y has shape {array.shape}; expected (rows,) or (rows, columns), at least one of each.")
     return real_numbers(array, f"the values of y, for a {task} task,").astype(np.float64).reshape(len(array), -1)
-
-
-def _key(label: Any) -> tuple[bool, Any]:
-    return isinstance(label, str), label
 
 
 def _check_each(matrix: Floats, what: str) -> Floats:

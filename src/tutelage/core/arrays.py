@@ -102,7 +102,9 @@ def one_hot(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
         raise BadInput(f"labels are {y.dtype} of shape {y.shape}; expected one integer per row.")
     if y.size and (y.min() < 0 or y.max() >= classes):
         raise BadInput(f"labels run from {y.min()} to {y.max()}; expected 0 to {classes - 1} for {classes} classes.")
-    return np.asarray(np.eye(classes, dtype=np.float32)[y])
+    found = np.zeros((len(y), classes), dtype=np.float32)  # the rows of an identity matrix would take classes x classes
+    found[np.arange(len(y)), y] = 1
+    return found
 
 
 def as_matrix(values: ArrayLike, what: str, least: int = 1) -> Floats:

@@ -99,6 +99,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": ("jinja2", "matplotlib"),
     "accelerate": ("accelerate",),
     "track": ("mlflow",),
+    "chat": ("openai",),
     "distill": ("optuna", "huggingface_hub"),
     "serve": ("fastapi", "httptools", "onnxruntime", "prometheus_client", "uvicorn"),
 }

@@ -72,6 +72,8 @@ class PositionAnswers:
         values = [part.values for part in parts]
         top = [each for each in values if isinstance(each, TopAnswers)]
         dense = [each for each in values if not isinstance(each, TopAnswers)]
+        if top and dense:
+            raise BadInput("the answers to some rows have another form than those to others; expected answers of one form.")
         together: Floats | TopAnswers = TopAnswers.joined(top) if top else np.concatenate(dense)
         return cls(together, np.concatenate([part.shapes for part in parts]))
 
@@ -121,8 +123,8 @@ class PositionAnswers:
         return replace(self, values=values)
 
 
-Answers = Floats | PositionAnswers
-"""What a teacher returns: (rows, columns) numbers, or answers that have positions."""
+Answers = Floats | TopAnswers | PositionAnswers
+"""What a teacher returns: (rows, columns) numbers, the most probable classes of each row, or answers that have positions."""
 
 
 def ranges(starts: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.int64]:
@@ -143,7 +145,8 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
     Args:
         form: of the answers.
         answers: as `AnswerForm.check` takes them; for a form with positions `PositionAnswers`, a list of one array for each row, or
-            an array whose positions all count: (rows, tokens, classes) or (rows, classes, height, width).
+            an array whose positions all count: (rows, tokens, classes) or (rows, classes, height, width). Of two classes, the second
+            alone will do.
         rows: the number of rows that the teacher was queried with.
         what: the subject of error messages.
 
@@ -153,7 +156,7 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
     if form.positions is None:
         if isinstance(answers, PositionAnswers):
             raise ShapeError(f"{what} have positions, and one answer per row is expected; declare positions='tokens' or 'pixels'.")
-        return form.check(answers, rows, what)
+        return form.check_top(answers, rows, what) if isinstance(answers, TopAnswers) else form.check(answers, rows, what)
     found = answers if isinstance(answers, PositionAnswers) else _of_arrays(form, answers, what)
     if len(found) != rows:
         raise LabelMismatch(f"{what}: answers to {len(found)} rows, and {rows} were asked; expected one answer per row.")
@@ -161,11 +164,18 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
         raise ShapeError(f"{what} have {found.shapes.shape[1]} axes of positions; expected {AXES[form.positions]} for {form.positions}.")
     flat = form.of_each_position
     if isinstance(found.values, TopAnswers):
-        if found.values.columns != len(form.classes):
-            raise ShapeError(f"{what} choose among {found.values.columns} classes; expected {len(form.classes)}.")
-        return found
+        return found.with_values(flat.check_top(found.values, len(found.values), what))
     values = found.values if len(found.values) else np.zeros((0, len(form.classes) or found.values.shape[-1]), found.values.dtype)
-    return found.with_values(flat.check(values, len(values), what) if len(values) else values)
+    return found.with_values(flat.take(values, len(values), what) if len(values) else values)
+
+
+def probabilities_of(form: AnswerForm, answers: Any) -> Any:
+    """Answers of any kind as probabilities at temperature 1; values, and the most probable classes, stay as they are."""
+    if isinstance(answers, PositionAnswers):
+        return answers.with_values(probabilities_of(form.of_each_position, answers.values))
+    if isinstance(answers, TopAnswers) or form.task == "regression":
+        return answers
+    return form.probabilities(answers)
 
 
 def _of_arrays(form: AnswerForm, answers: Any, what: str) -> PositionAnswers:
@@ -184,8 +194,12 @@ def joined(parts: Iterable[Answers]) -> Answers:
     """The answers of several parts of rows, in their order."""
     found = list(parts)
     of_positions = [part for part in found if isinstance(part, PositionAnswers)]
+    top = [part for part in found if isinstance(part, TopAnswers)]
+    for same in (of_positions, top):
+        if same and len(same) < len(found):
+            raise BadInput("the answers to some rows have another form than those to others; expected answers of one form.")
     if of_positions:
-        if len(of_positions) < len(found):
-            raise BadInput("some answers have positions and others have none; expected answers of one form.")
         return PositionAnswers.joined(of_positions)
-    return np.concatenate([part for part in found if not isinstance(part, PositionAnswers)])
+    if top:
+        return TopAnswers.joined(top)
+    return np.concatenate([part for part in found if isinstance(part, np.ndarray)])

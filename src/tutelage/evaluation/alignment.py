@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,23 @@ from tutelage.core.answers import AnswerForm, columns_in_order, label_array, lab
 from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.position_answers import PositionAnswers, checked, probabilities_of
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.fingerprint import fingerprint
+from tutelage.data.position_truth import given_truth, truth_of_positions
 from tutelage.data.row_arrays import array_of, target_array
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
+from tutelage.data.structured import StructuredRows
+from tutelage.evaluation.answer_forms import check_positions, declared_form
 from tutelage.evaluation.metrics.agreement import Decisions
+from tutelage.evaluation.metrics.top import Side, certain
 from tutelage.evaluation.own_decisions import own_decisions
+from tutelage.evaluation.position_alignment import counted, same_positions
 from tutelage.evaluation.records import AlignedAnswers
+
+MOST_CLASSES_DENSE = 2000
+"""With more classes the ground truth is held as codes, and not as a column for each class."""
 
 
 def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights: Any = None) -> AlignedAnswers:
@@ -29,7 +40,8 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
         teacher: a Teacher, or None.
         X: rows, as `as_rows` accepts them.
         y: (rows,) classes; (rows, labels) of 0 and 1 for multilabel, with columns named after the classes or in their order;
-            (rows,) or (rows, outputs) values for regression. None if the truth is not known.
+            (rows,) or (rows, outputs) values for regression; with positions the classes of each row, where -100 does not count. None
+            if the truth is not known, or is in X as `labels`.
         weights: (rows,) weights of the rows, at least 0; None if all weigh the same.
 
     Raises:
@@ -37,46 +49,99 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
             the number of rows. BadInput: neither a teacher nor y, or a student without the necessary methods.
             ShapeError: y or answers with rows of unequal length, or another number of weights.
     """
+    y = given_truth(X, y)
     if teacher is None and y is None:
         raise BadInput("there is nothing to measure the student against; pass a teacher, or y, or both.")
-    y = y if y is None or is_frame(y) else target_array(y)
     rows = as_rows(X)
     inputs = rows.part(0, rows.count)
-    form = student_form(student, teacher, y)
-    outputs = form.check(student_outputs(student, form, inputs), rows.count, "the student's answers")
-    answers = outputs if form.task == "regression" else form.probabilities(outputs)
-    if teacher is None and form.task == "multilabel":
-        _refuse_one_hot(student, answers, np.asarray(y))
-    decided = own_decisions(student, inputs, answers, form)
-    of_teacher, teacher_decided = None, None
-    order = form.classes
+    declared = declared_form(student, teacher)
+    if declared is None or declared.positions is None:
+        y = y if y is None or is_frame(y) else target_array(y)
+    form = student_form(student, teacher, y) if declared is None else declared
+    check_positions(student, form, teacher)
+    outputs = checked(form, student_outputs(student, form, inputs), rows.count, "the student's answers")
+    answers = probabilities_of(form, outputs)
+    of_teacher = None
     if teacher is not None:
-        order = teacher.form.classes
-        answers = in_order_of(answers, form, teacher.form)
-        decided = None if decided is None else decisions_in_order(decided, form, teacher.form)
-        of_teacher = teacher.form.check(teacher.answer(inputs), rows.count)
-        of_teacher = of_teacher if form.task == "regression" else teacher.form.probabilities(of_teacher)
-        teacher_decided = own_decisions(teacher, inputs, of_teacher, teacher.form)
-        if of_teacher.shape[1] != answers.shape[1]:
-            raise ShapeError(
-                f"the student returns {answers.shape[1]} values per row and the teacher {of_teacher.shape[1]}; "
-                "expected the same number. Train the student on all of the teacher's outputs."
-            )
-    target = form if teacher is None else teacher.form
-    truth = None if y is None else target.truth_as_answers(y, rows.count)
-    if truth is not None and truth.shape != answers.shape:
-        raise ShapeError(f"y has shape {np.shape(y)}; expected {answers.shape}, the shape of the answers.")
+        of_teacher = probabilities_of(teacher.form, checked(teacher.form, teacher.answer(inputs), rows.count))
+    if isinstance(answers, PositionAnswers):
+        return _with_positions(form, teacher, answers, of_teacher, inputs, y, weights)
+    return _one_per_row(student, form, teacher, answers, of_teacher, inputs, y, check_weights(weights, rows.count))
+
+
+def _one_per_row(
+    student: Any, form: AnswerForm, teacher: Teacher | None, answers: Any, of_teacher: Any, inputs: Any, y: Any, weights: Floats | None
+) -> AlignedAnswers:
+    """Answers to rows, in the order of the teacher's classes."""
+    if teacher is None and form.task == "multilabel" and not isinstance(answers, TopAnswers):
+        _refuse_one_hot(student, answers, np.asarray(y))
+    decided = None if isinstance(answers, TopAnswers) else own_decisions(student, as_taken(student, inputs), answers, form)
+    teacher_decided = None
+    target = form
+    if teacher is not None:
+        target = teacher.form
+        answers = in_order_of(answers, form, target)
+        decided = None if decided is None else decisions_in_order(decided, form, target)
+        if not isinstance(of_teacher, TopAnswers):
+            teacher_decided = own_decisions(teacher, inputs, of_teacher, target)
+            _check_columns(answers, of_teacher)
+    compact = isinstance(answers, TopAnswers) or isinstance(of_teacher, TopAnswers) or len(target.classes) > MOST_CLASSES_DENSE
+    truth: Side | None = None
+    if y is not None and compact:
+        truth = certain(target.codes(y, len(answers)), len(target.classes))
+    elif y is not None:
+        truth = target.truth_as_answers(y, len(answers))
+        if np.shape(truth) != np.shape(answers):
+            raise ShapeError(f"y has shape {np.shape(y)}; expected {np.shape(answers)}, the shape of the answers.")
     return AlignedAnswers(
         form.task,
-        order,
+        target.classes,
         answers,
         of_teacher,
         truth,
         fingerprint(row_names(inputs)),
         student_decisions=decided,
         teacher_decisions=teacher_decided,
-        weights=check_weights(weights, rows.count),
+        weights=weights,
     )
+
+
+def _with_positions(
+    form: AnswerForm, teacher: Teacher | None, answers: PositionAnswers, of_teacher: Any, inputs: Any, y: Any, weights: Any
+) -> AlignedAnswers:
+    """Answers to positions, without those that do not count, in the order of the teacher's classes."""
+    target = form if teacher is None else teacher.form
+    if teacher is not None:
+        same_positions(answers, of_teacher)
+        answers = answers.with_values(in_order_of(answers.values, form, target))
+        if not isinstance(answers.values, TopAnswers) and not isinstance(of_teacher.values, TopAnswers):
+            _check_columns(answers.values, of_teacher.values)
+    codes = None if y is None else truth_of_positions(y, target, inputs, answers.shapes).values
+    found = counted(answers, of_teacher, codes)
+    weighed = check_weights(weights, len(answers))
+    if weighed is not None:
+        weighed = check_weights(weighed[found.rows], len(found.rows))
+    return AlignedAnswers(
+        form.task,
+        target.classes,
+        found.student,
+        found.teacher,
+        None if found.codes is None else certain(found.codes, len(target.classes)),
+        fingerprint(row_names(inputs)),
+        weights=weighed,
+        positions=form.positions,
+        row_of=found.row_of,
+        ignored=found.ignored,
+    )
+
+
+def _check_columns(answers: Side, of_teacher: Side) -> None:
+    found, expected = (each.columns if isinstance(each, TopAnswers) else each.shape[1] for each in (answers, of_teacher))
+    if found != expected:
+        raise ShapeError(
+            f"the student returns {found} values per row and the teacher {expected}; "
+            "expected the same number. Train the student on all of the teacher's outputs."
+        )
 
 
 def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) -> AnswerForm:
@@ -143,13 +208,19 @@ def _refuse_one_hot(student: Any, answers: Floats, y: NDArray[Any]) -> None:
 
 
 def student_outputs(student: Any, form: AnswerForm, inputs: Any) -> Any:
-    """What a student returns for rows, with a column for each class of its form; `form.check` checks it."""
+    """What a student returns for rows, with a column for each class of its form; `checked` checks it."""
     if isinstance(student, Teacher):
         return student.answer(inputs)
+    inputs = as_taken(student, inputs)
     if form.task == "regression":
         return student.predict(inputs)
     outputs = student.predict_proba(inputs)
     return _probabilities_of_on(outputs, student.classes_) if isinstance(outputs, list) and _lists_labels(student) else outputs
+
+
+def as_taken(student: Any, inputs: Any) -> Any:
+    """Rows as a student takes them: several inputs as a mapping or a tuple of arrays, unless the student declares its answers."""
+    return inputs.plain() if isinstance(inputs, StructuredRows) and not isinstance(getattr(student, "form", None), AnswerForm) else inputs
 
 
 def _probabilities_of_on(outputs: list[Any], classes: list[Any]) -> Floats:
@@ -173,8 +244,8 @@ def _probabilities_of_on(outputs: list[Any], classes: list[Any]) -> Floats:
     return np.column_stack(columns)
 
 
-def in_order_of(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats:
-    """The student's columns in the teacher's order."""
+def in_order_of(answers: Any, form: AnswerForm, target: AnswerForm) -> Any:
+    """The student's columns, or the classes of its `TopAnswers`, in the teacher's order."""
     if form.task != target.task and not {form.task, target.task} <= {"binary", "multiclass"}:
         raise LabelMismatch(
             f"the student's task is {form.task} {list_classes(form.classes)} and the teacher's is {target.task} "
@@ -187,7 +258,14 @@ def in_order_of(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats
     found = known >= 0
     if target.task == "multilabel" or len(form.classes) > found.sum():
         remedy = "Fit the student with classes=teacher.form.classes."
-        return np.asarray(answers[:, columns_in_order(form.classes, target.classes, what="the student's classes", remedy=remedy)])
+        known = np.array(columns_in_order(form.classes, target.classes, what="the student's classes", remedy=remedy))
+        found = np.ones(len(known), dtype=bool)
+    if isinstance(answers, TopAnswers):
+        place = np.zeros(len(form.classes), np.int64)
+        place[known[found]] = np.flatnonzero(found)
+        return replace(answers, ids=place[answers.ids.astype(np.intp)].astype(np.uint32), columns=len(known))
+    if found.all():
+        return np.asarray(answers[:, known])
     # A student trained without a rare class has no column for it: its probability of that class is zero.
     ordered = np.zeros((len(answers), len(known)), dtype=answers.dtype)
     ordered[:, found] = answers[:, known[found]]
@@ -197,5 +275,5 @@ def in_order_of(answers: Floats, form: AnswerForm, target: AnswerForm) -> Floats
 def decisions_in_order(decided: Decisions, form: AnswerForm, target: AnswerForm) -> Decisions:
     """The student's own decisions as the teacher's columns."""
     if form.task == "multilabel":
-        return in_order_of(decided.astype(np.float64), form, target).astype(np.intp)
+        return np.asarray(in_order_of(decided.astype(np.float64), form, target), dtype=np.intp)
     return target.codes(label_array(form.classes))[decided]

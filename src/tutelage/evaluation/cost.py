@@ -15,6 +15,7 @@ from tutelage.core.records import Cost, Latency
 from tutelage.data.rows import Rows
 from tutelage.evaluation.intervals import LEVEL
 from tutelage.evaluation.size import count_parts, pickled_bytes
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 BATCH_ROWS = 1000
 BLOCKS = 10
@@ -84,6 +85,12 @@ def latency_of(blocks: Sequence[ArrayLike], rows: int) -> Latency:
         half = float(stats.t.ppf(0.5 + LEVEL / 2, len(kept) - 1) * medians.std(ddof=1) / np.sqrt(len(kept)))
         ci95 = (max(middle - half, 0.0), middle + half)
     return Latency(middle, float(np.quantile(every, 0.99)), ci95, len(every), rows)
+
+
+def latency_of_requests(teacher: ChatTeacher) -> Latency | None:
+    """The latency of the requests by which a language model answered; None if it was asked nothing. Its stored answers take no time."""
+    seconds = teacher.store.seconds
+    return latency_of(np.array_split(seconds, min(BLOCKS, len(seconds))), 1) if seconds else None
 
 
 def _call_seconds(predict: Callable[[Any], Any], rows: Any, budget_seconds: float) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,14 +11,15 @@ import numpy as np
 from tutelage.core.arguments import choice, number, seed_of, text, whole
 from tutelage.core.contracts import Teacher
 from tutelage.data.rows import as_rows
-from tutelage.evaluation.alignment import align
+from tutelage.evaluation.alignment import align, as_taken
 from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation
-from tutelage.evaluation.intervals import effective_rows
-from tutelage.evaluation.metrics.agreement import FLOOR, as_distributions, decision_counts, decisions
-from tutelage.evaluation.metrics.calibration import BINNINGS, BINS, MOST_BINS, Binning, ReliabilityCurve, reliability_curve, top_label
+from tutelage.evaluation.metrics.agreement import FLOOR, decision_counts
+from tutelage.evaluation.metrics.calibration import BINNINGS, BINS, MOST_BINS, Binning, ReliabilityCurve, reliability_curve
+from tutelage.evaluation.notes import notes_on
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.scores import Scores, Settings, estimates, left_out, scores
+from tutelage.evaluation.row_scores import Settings, Target, top_labels
+from tutelage.evaluation.scores import Scores, estimates, iou_estimates, scores
 from tutelage.teachers.adapt import as_teacher
 
 MOST_RESAMPLES = 100_000
@@ -51,6 +52,11 @@ def evaluate(
     teacher that is a fitted estimator. Calibration is that of the most probable class. F1 and AUC are those of the second of
     two classes; for more classes and for labels they are means over the classes, for AUC each one against the rest.
 
+    If the answers have positions (tokens or pixels), every figure is over all positions that count, and every interval is still over
+    rows, because the positions of a row are not independent: a mean over positions gets Student's t for a ratio of sums over rows,
+    and the bootstrap draws whole rows. Tokens have a perplexity besides, pixels the intersection over union of each class, and both
+    the share of rows that are right at every position.
+
     A share of rows gets a Wilson interval, a mean over rows Student's t, the AUC DeLong's, and every other figure
     (calibration error, F1, worst class, R2) a bootstrap over rows. All intervals are over test rows: they do not cover
     another training seed (for that, train with several seeds and use `paired_difference`), and none covers another teacher.
@@ -59,9 +65,11 @@ def evaluate(
         student: a fitted classifier (`classes_`, `predict_proba`), a regressor (`predict`), a multilabel student
             (`predict_proba` of shape (rows, labels)), or any object that is itself a Teacher.
         teacher: a Teacher, anything that `as_teacher` accepts, or None.
-        X: test rows on which neither was trained: an array, a frame, a sparse matrix or texts. Held in memory.
+        X: test rows on which neither was trained: an array, a frame, a sparse matrix, texts, or several inputs as a mapping or a
+            tuple, whose `labels` are the truth. Held in memory.
         y: the truth: (rows,) classes, (rows, labels) of 0 and 1 in the order of the teacher's classes (of the student's
-            classes without a teacher), or values. None if it is not known.
+            classes without a teacher), or values; with positions the classes of each row, (tokens,) or (height, width), where -100
+            does not count. None if it is not known.
         sample_weight: (rows,) weights of the rows, at least 0. Every figure is weighted. Wilson and t intervals use the
             effective number of rows, (sum of weights)^2 / sum of squared weights, DeLong's and the bootstrap the weighted
             rows. The table of `decisions` counts rows.
@@ -111,16 +119,19 @@ def evaluate(
         teacher=teacher.fingerprint if teacher is not None else None,
         task=aligned.task,
         classes=aligned.classes,
-        rows=len(aligned.student),
+        rows=aligned.rows,
+        positions=aligned.positions,
+        answers_count=len(aligned.student),
         against_truth=figures.get("against_truth", {}),
         against_teacher=figures.get("against_teacher", {}),
         teacher_against_truth=figures.get("teacher_against_truth", {}),
+        iou=iou_estimates(by_group, settings),
         reliability=_curves(aligned, settings),
         decisions=_decisions(aligned),
         cost=measure_cost(student, _answer_call(student), rows, size_bytes=size_bytes, budget_seconds=budget_seconds),
         settings=asdict(settings),
         rows_fingerprint=aligned.rows_fingerprint,
-        notes=_notes(aligned, by_group),
+        notes=notes_on(aligned, by_group, settings),
         answers=aligned,
     )
 
@@ -149,17 +160,12 @@ def _scores_by_group(aligned: AlignedAnswers, settings: Settings) -> dict[str, S
 def _curves(aligned: AlignedAnswers, settings: Settings) -> dict[str, ReliabilityCurve]:
     if aligned.task == "regression":
         return {}
-    student = as_distributions(aligned.student, aligned.task)
-    targets = {"truth": aligned.truth, "teacher": aligned.teacher}
+    against: list[Target] = [name for name in ("truth", "teacher") if getattr(aligned, name) is not None]
     return {
-        against: reliability_curve(
-            *top_label(as_distributions(target, aligned.task), student),
-            bins=settings.bins,
-            binning=settings.binning,
-            weights=aligned.weights,
+        name: reliability_curve(
+            *top_labels(aligned, name, "student"), bins=settings.bins, binning=settings.binning, weights=aligned.answer_weights
         )
-        for against, target in targets.items()
-        if target is not None
+        for name in against
     }
 
 
@@ -171,30 +177,9 @@ def _decisions(aligned: AlignedAnswers) -> tuple[tuple[int, ...], ...] | None:
     return tuple(tuple(row) for row in np.asarray(counts).tolist())
 
 
-def _notes(aligned: AlignedAnswers, by_group: Mapping[str, Scores]) -> tuple[str, ...]:
-    """What a reader of the figures has to know besides."""
-    found = []
-    for who, own, answers in (
-        ("student", aligned.student_decisions, aligned.student),
-        ("teacher", aligned.teacher_decisions, aligned.teacher),
-    ):
-        if own is not None and answers is not None:
-            differ = (own != decisions(as_distributions(answers, aligned.task))).reshape(len(own), -1).any(axis=1)
-            found.append(
-                f"The decisions of the {who} are those of its predict; in {int(differ.sum()):,} of {len(own):,} rows its most "
-                "probable class is another."
-            )
-    if aligned.weights is not None:
-        effective = effective_rows(aligned.weights)
-        found.append(f"Figures are weighted; the {len(aligned.weights):,} rows count as {effective:,.1f} in the intervals.")
-    if "against_truth" in by_group and aligned.task != "regression":
-        found.append(left_out(aligned, by_group["against_truth"].auc))
-    return tuple(note for note in found if note)
-
-
 def _answer_call(student: Any) -> Callable[[Any], Any]:
     """The method whose latency is measured: the one that returns answers."""
     if isinstance(student, Teacher):
         return student.answer
     call: Callable[[Any], Any] = getattr(student, "predict_proba", None) or student.predict
-    return call
+    return lambda rows: call(as_taken(student, rows))

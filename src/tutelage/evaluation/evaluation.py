@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from tutelage.core.answer_kinds import Task
-from tutelage.core.arguments import mapping
-from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.core.answer_kinds import Positions, Task
+from tutelage.core.arguments import choice, mapping
+from tutelage.core.errors import BadInput, DamagedFile, shown
 from tutelage.core.records import Cost, Interval, Latency, dumps
 from tutelage.core.stored.checksums import intact, with_checksum
+from tutelage.evaluation.metrics.agreement import FLOOR
 from tutelage.evaluation.metrics.calibration import ReliabilityCurve
-from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate
+from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate, RowScores
+from tutelage.evaluation.row_scores import TARGETS, Settings, Target, row_scores
 from tutelage.evaluation.table import EvaluationTable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-EVALUATION_SCHEMA = 4
+EVALUATION_SCHEMA = 5
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,15 @@ class Evaluation:
     Attributes:
         student: the name of the student. teacher: the fingerprint of the teacher, or None without a teacher.
         task, classes, rows: the task, its classes, and the number of test rows.
+        positions: "tokens" or "pixels" if there is an answer for each; None for one answer per row.
+        answers_count: number of answers that count: that of the rows, or of their positions.
         against_truth: figures of the student against the true classes or values; empty without them.
         against_teacher: the same figures against the teacher's answers (fidelity).
         teacher_against_truth: the teacher's own figures against the truth on these rows.
+        iou: for pixels, the intersection over union of each class that occurs, in the groups "against_truth", "against_teacher" and
+            "teacher_against_truth"; `of` is the class.
         reliability: one curve for each of "truth" and "teacher"; empty for regression.
-        decisions: number of rows by the teacher's decision (first index) and the student's decision (second index); None
+        decisions: number of rows (or positions) by the teacher's decision (first index) and the student's decision (second index); None
             for multilabel and regression tasks, and for more than 100 classes.
         cost: size and latency of the student.
         settings: seed, resamples, bins, binning and floor, on which the figures depend.
@@ -72,6 +78,9 @@ class Evaluation:
     settings: Mapping[str, Any]
     rows_fingerprint: str
     notes: tuple[str, ...] = ()
+    positions: Positions | None = None
+    answers_count: int | None = None
+    iou: Mapping[str, tuple[Estimate, ...]] = field(default_factory=dict)
     answers: AlignedAnswers | None = field(default=None, repr=False, compare=False)
 
     def row_answers(self) -> AlignedAnswers:
@@ -83,6 +92,29 @@ class Evaluation:
         if self.answers is None:
             raise BadInput("this evaluation has no row-by-row answers (its JSON does not contain them); call evaluate again.")
         return self.answers
+
+    def row_scores(self, metric: str | None = None, *, against: Literal["truth", "teacher"] | None = None) -> RowScores:
+        """One score for each row, and its weight, of a figure that is a mean over rows, or over the positions of rows.
+
+        With several seeds of two recipes, such scores are what `paired_difference` compares.
+
+        Args:
+            metric: as for `compare`.
+            against: "truth" (the default if it is known) or "teacher".
+
+        Returns:
+            `values`, (rows,), and `weights`, (rows,) or None: for positions, the number of them that each row has.
+
+        Raises:
+            BadInput: an unknown metric, or an evaluation that was read from JSON.
+        """
+        answers = self.row_answers()
+        target: Target = choice("against", against, TARGETS) if against is not None else "teacher" if answers.truth is None else "truth"
+        found = row_scores(answers, target, Settings(floor=self.settings.get("floor", FLOOR)))
+        name = next(iter(found)) if metric is None else metric
+        if not isinstance(name, str) or name not in found:
+            raise BadInput(f"metric is {shown(name)}; against the {target} expected one of {', '.join(found)}.")
+        return found[name]
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values, without the row-by-row answers."""
@@ -119,13 +151,18 @@ class Evaluation:
     def table(self) -> EvaluationTable:
         """The figures as a table, for the terminal and for notebooks."""
         return EvaluationTable.of(
-            f"{self.student} on {self.rows:,} test rows ({self.task})",
+            f"{self.student} on {self.rows:,} test rows{self._of_positions} ({self.task})",
             against_truth=self.against_truth,
             against_teacher=self.against_teacher,
             teacher_against_truth=self.teacher_against_truth,
             cost=self.cost,
+            iou=self.iou,
             notes=self.notes,
         )
+
+    @property
+    def _of_positions(self) -> str:
+        return "" if self.positions is None else f", {self.answers_count:,} {self.positions}"
 
     def __rich__(self) -> Table:
         return self.table.rich()
@@ -140,6 +177,8 @@ class Evaluation:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, tuple) and value and isinstance(value[0], Estimate):
+        return [asdict(entry) for entry in value]
     return asdict(value) if isinstance(value, Estimate | ReliabilityCurve | Cost) else value
 
 
@@ -147,8 +186,16 @@ def _unchanged(value: Any) -> Any:
     return value
 
 
+def _estimate(plain: Mapping[str, Any]) -> Estimate:
+    return Estimate(**{**plain, "interval": plain["interval"] and Interval(**plain["interval"])})
+
+
 def _estimates(plain: Mapping[str, Any]) -> dict[str, Estimate]:
-    return {name: Estimate(**{**entry, "interval": entry["interval"] and Interval(**entry["interval"])}) for name, entry in plain.items()}
+    return {name: _estimate(entry) for name, entry in plain.items()}
+
+
+def _by_class(plain: Mapping[str, Any]) -> dict[str, tuple[Estimate, ...]]:
+    return {group: tuple(map(_estimate, entries)) for group, entries in plain.items()}
 
 
 def _curves(plain: Mapping[str, Any]) -> dict[str, ReliabilityCurve]:
@@ -172,5 +219,6 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "decisions": lambda rows: rows and tuple(tuple(row) for row in rows),
     "cost": _cost,
     "notes": tuple,
+    "iou": _by_class,
 }
 """How each field that is not plain text or a number is read from JSON."""

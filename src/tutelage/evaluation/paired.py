@@ -10,10 +10,11 @@ from tutelage.core.answers import list_classes
 from tutelage.core.arguments import choice
 from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.core.records import Comparison
+from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.scores import Settings, Target, row_scores
+from tutelage.evaluation.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_rows
 
 LOWER_IS_BETTER = ("kl_nats", "nll_nats", "brier", "mse")
@@ -45,7 +46,8 @@ def compare(
         teacher: as for `evaluate`, for students; required if y is not known.
         metric: a figure that is a mean over rows: "accuracy" (the default against the truth), "agreement" (the default
             against the teacher), "subset_accuracy", "subset_agreement", "kl_nats", "nll_nats", "brier", or "mse" for
-            regression.
+            regression; with positions, over which the means are then taken, also "exact_match" and "exact_agreement". "perplexity"
+            of tokens compares its logarithm, "nll_nats".
         against: "truth" (the default if it is known) or "teacher".
 
     Returns:
@@ -79,10 +81,12 @@ def compare(
     settings = Settings(floor=a.settings["floor"])
     of_a, of_b = (row_scores(answers, target, settings) for answers in (first, second))
     name = next(iter(of_a)) if metric is None else metric
+    if name == "perplexity" and target == "truth" and first.positions == "tokens":
+        name = "nll_nats"  # its logarithm
     if not isinstance(name, str) or name not in of_a:
         raise BadInput(f"metric is {shown(name)}; against the {target} expected one of {', '.join(of_a)}.")
     largest = settings.largest(name)
-    difference, interval = paired_rows(of_a[name], of_b[name], weights=first.weights, largest=largest)
+    difference, interval = paired_rows(of_a[name].values, of_b[name].values, weights=of_a[name].weights, largest=largest)
     return Comparison(
         a=a.student,
         b=b.student,
@@ -125,10 +129,19 @@ def _check_same_target(first: AlignedAnswers, second: AlignedAnswers, against: s
         )
     if not _same(first.weights, second.weights):
         raise LabelMismatch("the evaluations have different sample weights; evaluate both students with the same sample_weight.")
-    if not np.array_equal(first.named(against), second.named(against)):
+    if (first.positions, len(first.student)) != (second.positions, len(second.student)) or not _same(first.row_of, second.row_of):
+        raise LabelMismatch(
+            f"the evaluations count different positions: {len(first.student):,} {first.positions or 'rows'} and {len(second.student):,} "
+            f"{second.positions or 'rows'}; evaluate both students with the same ground truth."
+        )
+    if not _same(first.named(against), second.named(against)):
         raise LabelMismatch(f"the evaluations have different answers of the {against}; evaluate both students against the same {against}.")
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether both are None, or equal arrays."""
+    """Whether both are None, or equal answers."""
+    if isinstance(a, TopAnswers) and isinstance(b, TopAnswers):
+        return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("ids", "log_probs", "rest"))
+    if isinstance(a, TopAnswers) or isinstance(b, TopAnswers):
+        return False
     return a is b if a is None or b is None else np.array_equal(a, b)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
-from tutelage.core.answer_kinds import Task
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tutelage.core.answer_kinds import Positions, Task
 from tutelage.core.arrays import Floats, read_only
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval
+from tutelage.core.top_answers import TopAnswers
+from tutelage.evaluation.intervals import effective_rows
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
+from tutelage.evaluation.metrics.top import decided
 
 CAVEAT = "95 % intervals are over test rows; they do not cover another seed, another teacher or other training rows."
 
@@ -38,45 +46,146 @@ class Estimate:
 
 
 @dataclass(frozen=True, eq=False)
+class RowScores:
+    """One score for each test row, and how much the row counts.
+
+    Attributes:
+        values: (rows,) booleans, or numbers: for answers with positions the mean over the positions of the row.
+        weights: (rows,) the weight of each row in a mean: its own, times the number of its positions; None if all weigh the same.
+    """
+
+    values: NDArray[Any]
+    weights: Floats | None = None
+
+    @property
+    def mean(self) -> float:
+        """The mean over rows; for answers with positions, that over all positions."""
+        return float(np.average(self.values, weights=self.weights))
+
+
+@dataclass(frozen=True, eq=False)
 class AlignedAnswers:
     """Answers of student and teacher and the truth for the same rows, with columns in the same order, in read-only arrays.
+
+    If they have positions, the answers are those of the positions that count, one row after the other, and the rows are those that
+    have such a position. "Answers" below are rows, or positions.
 
     Attributes:
         task: "binary", "multiclass", "multilabel" or "regression".
         classes: the class (or label name) of each column; empty for regression.
-        student: (rows, classes) probabilities; (rows, labels) for multilabel; (rows, outputs) values for regression.
+        student: (answers, classes) probabilities; (answers, labels) for multilabel; (answers, outputs) values for regression; or
+            `TopAnswers`.
         teacher: the teacher's answers in the same form; None without a teacher.
-        truth: the truth in the same form (one-hot, 0 or 1 per label, or values); None if unknown.
+        truth: the truth in the same form (one-hot, 0 or 1 per label, or values); None if unknown. With positions, with `TopAnswers`
+            or with more than 2 000 classes, `TopAnswers` of the one true class.
         rows_fingerprint: fingerprint of the content of the rows, in order.
         student_decisions: (rows,) columns, or (rows, labels) of 0 and 1: the decisions of the student's own `predict`, if they
             are not everywhere those of its most probable classes; None if they are.
         teacher_decisions: the same for the teacher.
         weights: (rows,) weights of the rows; None if all weigh the same.
+        positions: "tokens" or "pixels" if there is an answer for each; None for one answer per row.
+        row_of: (answers,) the row of each position, ascending, from 0 and without gaps; None for one answer per row.
+        ignored: the number of positions that do not count, and of rows without any that does.
     """
 
     task: Task
     classes: tuple[Any, ...]
-    student: Floats
-    teacher: Floats | None
-    truth: Floats | None
+    student: Any
+    teacher: Any
+    truth: Any
     rows_fingerprint: str = ""
     student_decisions: Decisions | None = None
     teacher_decisions: Decisions | None = None
     weights: Floats | None = None
+    positions: Positions | None = None
+    row_of: NDArray[np.intp] | None = None
+    ignored: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
-        for name in ("student", "teacher", "truth", "student_decisions", "teacher_decisions", "weights"):
+        for name in ("student", "teacher", "truth", "student_decisions", "teacher_decisions", "weights", "row_of"):
             array = getattr(self, name)
-            if array is not None:
+            if array is not None and not isinstance(array, TopAnswers):
                 object.__setattr__(self, name, read_only(array))
 
     def decided(self, of: Literal["student", "teacher", "truth"]) -> Decisions:
         """The decisions of student, teacher or truth: (rows,) columns, or (rows, labels) of 0 and 1."""
+        answers = self.side(of)
+        if isinstance(answers, TopAnswers):
+            return decided(answers)
         own = {"student": self.student_decisions, "teacher": self.teacher_decisions}.get(of)
-        answers = self.student if of == "student" else self.named(of)
         return decisions(as_distributions(answers, self.task)) if own is None else own
 
-    def named(self, against: str) -> Floats:
+    @property
+    def rows(self) -> int:
+        """The number of rows that count."""
+        return len(self.student) if self.row_of is None else int(self.row_of[-1]) + 1
+
+    @cached_property
+    def answer_weights(self) -> Floats | None:
+        """(answers,) the weight of each answer, which is that of its row; None if all weigh the same."""
+        return self.weights if self.weights is None or self.row_of is None else self.weights[self.row_of]
+
+    def by_row(self, values: NDArray[Any], included: NDArray[np.bool_] | None = None) -> RowScores:
+        """One score for each row from one for each answer.
+
+        A mean over positions is a ratio of sums over rows, that is, a mean of the rows' means, weighted by the number of their positions.
+
+        Args:
+            values: (answers,) booleans or numbers.
+            included: (answers,) which answers count; None if all do.
+        """
+        weights = self.answer_weights
+        if included is not None:
+            values, weights = values[included], None if weights is None else weights[included]
+        if self.row_of is None:
+            return RowScores(values, weights)
+        row_of = self.row_of if included is None else self.row_of[included]
+        mass = np.bincount(row_of, weights=weights, minlength=self.rows).astype(np.float64)
+        times = values.astype(np.float64) if weights is None else values * weights
+        counted = np.bincount(row_of, minlength=self.rows) > 0
+        sums = np.bincount(row_of, weights=times, minlength=self.rows)[counted]
+        mass = mass[counted]
+        return RowScores(np.divide(sums, mass, out=np.zeros_like(sums), where=mass > 0), mass)
+
+    def of_whole_rows(self, right: NDArray[np.bool_]) -> RowScores:
+        """Whether all answers of each row are right.
+
+        Args:
+            right: (answers, ...) booleans.
+        """
+        each = np.asarray(right.reshape(len(right), -1).all(axis=1))
+        if self.row_of is None:
+            return RowScores(each, self.weights)
+        wrong = np.bincount(self.row_of, weights=~each, minlength=self.rows)
+        return RowScores(np.equal(wrong, 0), self.weights)
+
+    def effective_rows_of(self, answers: NDArray[Any]) -> float:
+        """The effective number of rows that some answers belong to, each weighted by its number of them; 0 if none has a weight.
+
+        Args:
+            answers: (answers,) booleans, or the places of the answers.
+        """
+        places = np.flatnonzero(answers) if answers.dtype == np.bool_ else answers
+        if self.row_of is None:
+            weights = np.ones(len(places)) if self.weights is None else self.weights[places]
+        else:
+            weights = np.bincount(self.row_of[places], weights=None if self.answer_weights is None else self.answer_weights[places])
+        return effective_rows(weights.astype(np.float64)) if weights.any() else 0.0
+
+    def summed(self, features: sparse.csr_array) -> sparse.csr_array:
+        """(rows, sums) from what each answer adds to some sums, (answers, sums), times the weight of its row."""
+        weights = self.answer_weights
+        if self.row_of is None:
+            return features if weights is None else sparse.csr_array(sparse.diags_array(weights) @ features)
+        mass = np.ones(len(self.row_of)) if weights is None else weights
+        of_rows = sparse.csr_array((mass, (self.row_of, np.arange(len(self.row_of)))), shape=(self.rows, len(self.row_of)))
+        return sparse.csr_array(of_rows @ features)
+
+    def side(self, of: Literal["student", "teacher", "truth"]) -> Any:
+        """The answers of student or teacher, or the truth."""
+        return self.student if of == "student" else self.named(of)
+
+    def named(self, against: str) -> Any:
         """The target of this name: "truth" or "teacher".
 
         Raises:

@@ -11,7 +11,7 @@ from scipy import sparse
 from tutelage.core.arrays import Floats
 from tutelage.evaluation.bootstrap import OfSums
 from tutelage.evaluation.metrics.agreement import Decisions
-from tutelage.evaluation.metrics.calibration import BINS, Binning, bin_edges, bin_of, top_label
+from tutelage.evaluation.metrics.calibration import BINS, Binning, bin_edges, bin_of
 
 
 def lowest_rate(group: NDArray[Any], right: NDArray[np.bool_], *, groups: int) -> OfSums:
@@ -37,9 +37,15 @@ def lowest_rate(group: NDArray[Any], right: NDArray[np.bool_], *, groups: int) -
     return OfSums(features, figure)
 
 
-def calibration_error(target: Floats, student_probs: Floats, *, bins: int = BINS, binning: Binning = "equal-width") -> OfSums:
-    """Expected calibration error of the top class, in bins fixed by the original rows; the mean over labels for multilabel."""
-    confidence, outcome = top_label(target, student_probs)
+def calibration_of(confidence: Floats, outcome: Floats, *, bins: int = BINS, binning: Binning = "equal-width") -> OfSums:
+    """Expected calibration error of the top class, in bins fixed by the original rows; the mean over labels for multilabel.
+
+    Args:
+        confidence: (rows,) or (rows, labels) probabilities of the top class.
+        outcome: the same shape; the probability that the target gives to that class.
+        bins: number of bins.
+        binning: "equal-width" or "equal-mass".
+    """
     edges = bin_edges(confidence, bins=bins, binning=binning)
     filled, rows = len(edges) - 1, len(confidence)
     place, gap = bin_of(confidence, edges).reshape(rows, -1), (confidence - outcome).reshape(rows, -1)
@@ -69,27 +75,66 @@ def r_squared(target: Floats, predicted: Floats) -> OfSums:
     return OfSums(sparse.csr_array(np.hstack([centred, centred**2, error, ones])), figure, low=-np.inf, high=1.0)
 
 
-def macro_f1(target: Decisions, decided: Decisions, *, classes: int, only_second: bool = False) -> OfSums:
-    """F1, the harmonic mean of precision and recall, as a mean over the classes that occur among targets or decisions.
+def overlaps(target: Decisions, decided: Decisions, classes: int) -> sparse.csr_array:
+    """(rows, 2 classes): for each class whether both decide for it, and how many of the two do.
 
     Args:
         target: (rows,) classes, or (rows, labels) of 0 and 1.
         decided: the model's decisions, in the same shape.
         classes: number of classes, or of labels.
-        only_second: F1 of the second class alone, as is usual for two classes.
     """
     if target.ndim == 2:
         expected, found = target == 1, decided == 1
-    else:
-        expected, found = (each[:, None] == np.arange(classes) for each in (target, decided))
-    if only_second:
-        expected, found = expected[:, 1:], found[:, 1:]
-    columns = expected.shape[1]
+        return sparse.csr_array(np.hstack([expected & found, expected.astype(float) + found]))
+    rows = np.arange(len(target))
+    both = np.flatnonzero(target == decided)
+    at = (np.concatenate([rows[both], rows, rows]), np.concatenate([target[both], classes + target, classes + decided]))
+    return sparse.csr_array((np.ones(len(at[0])), at), shape=(len(target), 2 * classes))
+
+
+def f1_of(features: sparse.csr_array, *, only_second: bool = False) -> OfSums:
+    """F1, the harmonic mean of precision and recall, as a mean over the classes that occur among targets or decisions.
+
+    For each class it is Dice's coefficient of the two sets of rows.
+
+    Args:
+        features: as `overlaps` returns them, of rows or of their sums.
+        only_second: F1 of the second class alone, as is usual for two classes.
+    """
+    classes = features.shape[1] // 2
+    first = 1 if only_second else 0
 
     def figure(sums: Floats) -> Floats:
-        both, either = sums[:, :columns], sums[:, columns:]
-        of_class = np.where(either > 0, 2 * both / np.where(either > 0, either, 1.0), 0.0)
-        occur = (either > 0).sum(axis=1)
-        return np.where(occur > 0, of_class.sum(axis=1) / np.maximum(occur, 1), np.nan)
+        return _mean_of_occurring(2 * sums[:, first:classes], sums[:, classes + first :])
 
-    return OfSums(sparse.csr_array(np.hstack([expected & found, expected.astype(float) + found])), figure)
+    return OfSums(features, figure)
+
+
+def mean_iou(features: sparse.csr_array) -> OfSums:
+    """Intersection over union (Jaccard's index), as a mean over the classes that occur; arguments as for `f1_of`."""
+    classes = features.shape[1] // 2
+    return OfSums(features, lambda sums: _mean_of_occurring(sums[:, :classes], sums[:, classes:] - sums[:, :classes]))
+
+
+def class_iou(features: sparse.csr_array, column: int) -> OfSums:
+    """Intersection over union of one class; NaN where it does not occur.
+
+    Args:
+        features: as for `f1_of`.
+        column: of the class.
+    """
+    classes = features.shape[1] // 2
+    own = sparse.csr_array(features[:, [column, classes + column]])
+
+    def figure(sums: Floats) -> Floats:
+        union = sums[:, 1] - sums[:, 0]
+        return np.where(union > 0, sums[:, 0] / np.where(union > 0, union, 1.0), np.nan)
+
+    return OfSums(own, figure)
+
+
+def _mean_of_occurring(part: Floats, whole: Floats) -> Floats:
+    """(resamples,) mean over classes of a share, where the class occurs at all; NaN where none does."""
+    of_class = np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 0.0)
+    occur = (whole > 0).sum(axis=1)
+    return np.where(occur > 0, of_class.sum(axis=1) / np.maximum(occur, 1), np.nan)

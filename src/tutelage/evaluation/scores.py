@@ -5,41 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from tutelage.core.answers import list_classes
-from tutelage.core.arrays import Floats
 from tutelage.core.records import Interval
+from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals
 from tutelage.evaluation.intervals import effective_rows, mean_interval, proportion_interval, rare_rows_caution, weighted_mean_interval
-from tutelage.evaluation.metrics.agreement import FLOOR, as_distributions, cross_entropy, kl_nats
-from tutelage.evaluation.metrics.calibration import BINS, Binning, brier
 from tutelage.evaluation.metrics.ranking import Auc, mean_auc
-from tutelage.evaluation.records import AlignedAnswers, Estimate
-from tutelage.evaluation.resampled import calibration_error, lowest_rate, macro_f1, r_squared
+from tutelage.evaluation.records import AlignedAnswers, Estimate, RowScores
+from tutelage.evaluation.resampled import calibration_of, class_iou, f1_of, lowest_rate, mean_iou, overlaps, r_squared
+from tutelage.evaluation.row_scores import Model, Settings, Target, row_scores, top_labels
 
-Target = Literal["truth", "teacher"]
-Model = Literal["student", "teacher"]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The settings on which the figures depend: seed and number of resamples, confidence bins, smallest probability."""
-
-    seed: int = 0
-    resamples: int = 1000
-    bins: int = BINS
-    binning: Binning = "equal-width"
-    floor: float = FLOOR
-
-    def largest(self, figure: str) -> float | None:
-        """The largest value that one row may have in a figure; None if it is not known."""
-        in_nats = -math.log(self.floor)
-        return {"nll_nats": in_nats, "kl_nats": in_nats, "brier": 2.0, "accuracy": 1.0, "agreement": 1.0}.get(figure)
+MOST_CLASSES_AVERAGED = 2000
+"""With more classes, figures that need an answer's place among all answers, or a resample of each class, are left out."""
 
 
 @dataclass(frozen=True)
@@ -47,68 +29,45 @@ class Scores:
     """The scores of one model against one target, before intervals.
 
     Attributes:
-        of_rows: one value per row for each figure that is a mean over rows: (rows,) booleans make a share (Wilson
-            interval), numbers a mean (t interval).
-        of_sums: figures whose interval needs the bootstrap.
-        weights: (rows,) weights of the rows; None if all weigh the same.
-        included: for each figure of `of_rows` that does not count every row, (rows,) whether it does.
+        of_rows: one score per row for each figure that is a mean over rows: booleans make a share (Wilson interval), numbers a mean
+            (t interval).
+        of_sums: figures whose interval needs the bootstrap, as functions of sums over rows.
         of_class: for each figure of a single class, the class.
         at_least: intervals of a group of rows, which the bootstrap's interval of a figure includes.
         auc: the area under the ROC curve; None if it is undefined, or not a figure of this target.
+        iou: the intersection over union of each class that occurs, for pixels.
+        perplexity: whether the negative log-likelihood is also given as a perplexity.
     """
 
-    of_rows: Mapping[str, NDArray[Any]]
+    of_rows: Mapping[str, RowScores]
     of_sums: Mapping[str, OfSums]
-    weights: Floats | None = None
-    included: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     of_class: Mapping[str, Any] = field(default_factory=dict)
     at_least: Mapping[str, Interval] = field(default_factory=dict)
     auc: Auc | None = None
-
-
-def row_scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: Model = "student") -> dict[str, NDArray[Any]]:
-    """The figures that are means over rows: one value per row, by name.
-
-    Args:
-        aligned: the answers.
-        against: "truth" or "teacher".
-        settings: only the floor is used.
-        of: the model to score, "student" or "teacher".
-    """
-    answers, target = aligned.student if of == "student" else aligned.named("teacher"), aligned.named(against)
-    if aligned.task == "regression":
-        return {"mse": ((np.asarray(target, dtype=np.float64) - answers) ** 2).mean(axis=1)}
-    p, q = as_distributions(target, aligned.task), as_distributions(answers, aligned.task)
-    right = aligned.decided(against) == aligned.decided(of)
-    rate = "accuracy" if against == "truth" else "agreement"
-    found: dict[str, NDArray[Any]] = {rate: _by_row(right)}
-    if aligned.task == "multilabel":
-        found[f"subset_{rate}"] = np.asarray(right.all(axis=1))
-    if against == "teacher":
-        found["kl_nats"] = _by_row(kl_nats(p, q, floor=settings.floor))
-    found["nll_nats"] = _by_row(cross_entropy(p, q, floor=settings.floor))
-    found["brier"] = _by_row(brier(p, q))
-    return found
+    iou: Mapping[Any, OfSums] = field(default_factory=dict)
+    perplexity: bool = False
 
 
 def scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: Model = "student") -> Scores:
     """All scores of one model against the truth or the teacher; arguments as for `row_scores`."""
     means = row_scores(aligned, against, settings, of=of)
-    answers, target = aligned.student if of == "student" else aligned.named("teacher"), aligned.named(against)
     if aligned.task == "regression":
-        r2 = _weighted(r_squared(target, answers), aligned.weights)
-        return Scores(means, {"r2": r2} if np.isfinite(r2.value) else {}, aligned.weights)
-    p, q = as_distributions(target, aligned.task), as_distributions(answers, aligned.task)
+        r2 = _by_row(r_squared(aligned.side(against), aligned.side(of)), aligned)
+        return Scores(means, {"r2": r2} if np.isfinite(r2.value) else {})
     right = aligned.decided(against) == aligned.decided(of)
-    of_sums = {"ece": calibration_error(p, q, bins=settings.bins, binning=settings.binning)}
-    included: dict[str, NDArray[np.bool_]] = {}
+    confidence, outcome = top_labels(aligned, against, of)
+    of_sums = {"ece": _by_row(calibration_of(confidence, outcome, bins=settings.bins, binning=settings.binning), aligned)}
     if against == "teacher" and aligned.truth is not None:
-        _add_where_teacher_is_wrong(aligned, right, means, of_sums, included)
-    found = Scores(means, of_sums, aligned.weights, included)
+        _add_where_teacher_is_wrong(aligned, right, means, of_sums)
+    tells_perplexity = against == "truth" and aligned.positions == "tokens" and aligned.task != "multilabel"
+    found = Scores(means, of_sums, perplexity=tells_perplexity)
+    if len(aligned.classes) > MOST_CLASSES_AVERAGED:
+        return found
     if against == "truth":
-        found = _with_f1_and_auc(found, aligned, answers, of)
-    found = _with_worst_class(found, aligned, against, right)
-    return replace(found, of_sums={name: _weighted(figure, aligned.weights) for name, figure in found.of_sums.items()})
+        found = _with_f1_and_auc(found, aligned, of)
+    if aligned.positions == "pixels" and aligned.task != "multilabel":
+        found = _with_iou(found, aligned, against, of)
+    return _with_worst_class(found, aligned, against, right)
 
 
 def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dict[str, Estimate]]:
@@ -117,11 +76,7 @@ def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dic
     drawn = bootstrap_intervals(figures, seed=settings.seed, resamples=settings.resamples)
     by_group: dict[str, dict[str, Estimate]] = {}
     for group, found in groups.items():
-        of_group = {}
-        for name, values in found.of_rows.items():
-            counted = found.included.get(name)
-            weights = found.weights if found.weights is None or counted is None else found.weights[counted]
-            of_group[name] = _mean(values if counted is None else values[counted], weights, settings.largest(name))
+        of_group = {name: mean_estimate(values, settings.largest(name)) for name, values in found.of_rows.items()}
         for name, figure in found.of_sums.items():
             interval = drawn[f"{group} {name}"]
             if name in found.at_least:
@@ -130,97 +85,139 @@ def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dic
         if found.auc is not None:
             of_group["auc"] = Estimate(found.auc.value, found.auc.interval, "DeLong")
         if "mse" in of_group:
-            of_group["rmse"] = _root(of_group["mse"])
+            of_group["rmse"] = _transformed(of_group["mse"], math.sqrt)
+        if found.perplexity:
+            of_group["perplexity"] = _transformed(of_group["nll_nats"], _exp)
         by_group[group] = of_group
     return by_group
 
 
+def iou_estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, tuple[Estimate, ...]]:
+    """The intersection over union of each class, with its interval, of the groups that have it."""
+    found = {}
+    for group, one in groups.items():
+        if one.iou:
+            named = {str(place): figure for place, figure in enumerate(one.iou.values())}
+            drawn = bootstrap_intervals(named, seed=settings.seed, resamples=settings.resamples)
+            found[group] = tuple(
+                Estimate(figure.value, interval, "bootstrap", of=label)
+                for (label, figure), interval in zip(one.iou.items(), drawn.values(), strict=True)
+            )
+    return found
+
+
 def left_out(aligned: AlignedAnswers, auc: Auc | None) -> str:
-    """A sentence on the classes that the AUC leaves out, or why there is none; empty if it is complete."""
+    """A sentence on the figures and classes that are left out; empty if all are there."""
     what = "labels" if aligned.task == "multilabel" else "classes"
+    if len(aligned.classes) > MOST_CLASSES_AVERAGED:
+        return f"F1, AUC and the worst class are left out: there are {len(aligned.classes):,} {what}, more than {MOST_CLASSES_AVERAGED:,}."
+    if isinstance(aligned.student, TopAnswers):
+        return "There is no AUC: only the most probable classes of each answer are known."
     if auc is None:
-        return f"There is no AUC: each of the {what} has all rows or none."
+        return f"There is no AUC: each of the {what} has all {aligned.positions or 'rows'} or none."
     if not auc.left_out:
         return ""
     names = list_classes(tuple(aligned.classes[column] for column in auc.left_out))
-    return f"The AUC leaves out the {what} {names}, which all rows have or none."
+    return f"The AUC leaves out the {what} {names}, which all {aligned.positions or 'rows'} have or none."
 
 
-def _by_row(values: NDArray[Any]) -> NDArray[Any]:
-    """One value per row: the mean over labels for multilabel answers."""
-    return values if values.ndim == 1 else np.asarray(values.mean(axis=1))
+def _by_row(figure: OfSums, aligned: AlignedAnswers) -> OfSums:
+    """The figure with what each row contributes, times its weight."""
+    return replace(figure, features=aligned.summed(figure.features))
 
 
 def _add_where_teacher_is_wrong(
-    aligned: AlignedAnswers,
-    right: NDArray[np.bool_],
-    means: dict[str, NDArray[Any]],
-    of_sums: dict[str, OfSums],
-    included: dict[str, NDArray[np.bool_]],
+    aligned: AlignedAnswers, right: NDArray[np.bool_], means: dict[str, RowScores], of_sums: dict[str, OfSums]
 ) -> None:
     name = "agreement_where_teacher_is_wrong"
     wrong = aligned.decided("truth") != aligned.decided("teacher")
-    weighs = np.ones(len(wrong), dtype=bool) if aligned.weights is None else aligned.weights > 0
+    weighs = np.ones(len(wrong), dtype=bool) if aligned.answer_weights is None else aligned.answer_weights > 0
     if right.ndim == 1 and (wrong & weighs).any():
-        means[name], included[name] = right, wrong
+        means[name] = aligned.by_row(right, wrong)
     elif right.ndim == 2 and wrong[weighs].any():  # the labels of a row must be resampled together
-        of_sums[name] = lowest_rate(np.where(wrong, 0, -1), right, groups=1)
+        of_sums[name] = _by_row(lowest_rate(np.where(wrong, 0, -1), right, groups=1), aligned)
 
 
-def _with_f1_and_auc(found: Scores, aligned: AlignedAnswers, answers: Floats, of: Model) -> Scores:
+def _with_f1_and_auc(found: Scores, aligned: AlignedAnswers, of: Model) -> Scores:
     """F1 and AUC: of the second class for two classes, else means over the classes or labels."""
     binary, classes = aligned.task == "binary", len(aligned.classes)
-    truth, decided = aligned.decided("truth"), aligned.decided(of)
-    on = np.asarray(aligned.named("truth")) > 0.5
-    auc = mean_auc(on[:, 1:], answers[:, 1:], aligned.weights) if binary else mean_auc(on, answers, aligned.weights)
-    figure = macro_f1(truth, decided, classes=classes, only_second=binary)
-    value = _weighted(figure, aligned.weights).value
+    truth, decided, answers = aligned.decided("truth"), aligned.decided(of), aligned.side(of)
+    on = truth == 1 if truth.ndim == 2 else truth[:, None] == np.arange(classes)
+    first = 1 if binary else 0
+    auc = None
+    if not isinstance(answers, TopAnswers):
+        auc = mean_auc(on[:, first:], answers[:, first:], aligned.weights, aligned.row_of)
+    figure = _by_row(f1_of(overlaps(truth, decided, classes), only_second=binary), aligned)
+    value = figure.value
     if not np.isfinite(value):
         return replace(found, auc=auc)
     at_least = dict(found.at_least)
     if value in (0.0, 1.0):  # every resample says the same, however rare the class
-        weights = np.ones(len(on)) if aligned.weights is None else aligned.weights
-        groups = [on[:, column] for column in range(1 if binary else 0, classes)]
-        rarest = min((effective_rows(weights[group]) for group in groups if weights[group].any()), default=1.0)
+        rows = [aligned.effective_rows_of(on[:, column]) for column in range(first, classes)]
+        rarest = min((each for each in rows if each), default=1.0)
         at_least["f1"] = proportion_interval(value * rarest, rarest)
     of_class = {**found.of_class, **({"f1": aligned.classes[1]} if binary else {})}
     return replace(found, of_sums={**found.of_sums, "f1": figure}, of_class=of_class, at_least=at_least, auc=auc)
 
 
-def _with_worst_class(found: Scores, aligned: AlignedAnswers, against: Target, right: NDArray[np.bool_]) -> Scores:
-    """The class with the lowest rate among the rows where the target decides for it; for multilabel, where the label is on.
+def _with_iou(found: Scores, aligned: AlignedAnswers, against: Target, of: Model) -> Scores:
+    """The intersection over union of each class that occurs, and its mean over these classes."""
+    classes = len(aligned.classes)
+    features = aligned.summed(overlaps(aligned.decided(against), aligned.decided(of), classes))
+    of_class = {aligned.classes[column]: class_iou(features, column) for column in range(classes)}
+    occurring = {label: figure for label, figure in of_class.items() if np.isfinite(figure.value)}
+    return replace(found, of_sums={**found.of_sums, "mean_iou": mean_iou(features)}, iou=occurring)
 
-    Its interval includes the Wilson interval of that class, because the bootstrap alone can be too narrow: with 3 of 3 rows
-    right, every resample is right. Nothing is added if no label is on in any row.
+
+def _with_worst_class(found: Scores, aligned: AlignedAnswers, against: Target, right: NDArray[np.bool_]) -> Scores:
+    """The class with the lowest rate among the answers where the target decides for it; for multilabel, where the label is on.
+
+    Its interval includes that of this class alone (Wilson's, or of positions Student's t over rows), because the bootstrap alone can be
+    too narrow: with 3 of 3 rows right, every resample is right. Nothing is added if no label is on in any row.
     """
     chosen = aligned.decided(against)
     group = np.where(chosen == 1, np.arange(chosen.shape[1]), -1) if aligned.task == "multilabel" else chosen
-    weights = np.ones(len(group)) if aligned.weights is None else aligned.weights
-    rates, rows = np.full(len(aligned.classes), np.inf), np.zeros(len(aligned.classes))
+    weights = np.ones(len(group)) if aligned.answer_weights is None else aligned.answer_weights
+    rates = np.full(len(aligned.classes), np.inf)
     for column in range(len(aligned.classes)):
         decisions = np.nonzero(group == column)
         weight = weights[decisions[0]]
         if weight.any():
-            rates[column], rows[column] = np.average(right[decisions], weights=weight), effective_rows(weight)
-    if not rows.any():
+            rates[column] = np.average(right[decisions], weights=weight)
+    if not np.isfinite(rates).any():
         return found
     name, worst = "worst_class_recall" if against == "truth" else "worst_class_agreement", int(rates.argmin())
+    decisions = np.nonzero(group == worst)
     return replace(
         found,
-        of_sums={**found.of_sums, name: lowest_rate(group, right, groups=len(aligned.classes))},
+        of_sums={**found.of_sums, name: _by_row(lowest_rate(group, right, groups=len(aligned.classes)), aligned)},
         of_class={**found.of_class, name: aligned.classes[worst]},
-        at_least={**found.at_least, name: proportion_interval(min(rates[worst], 1.0) * rows[worst], rows[worst])},
+        at_least={**found.at_least, name: _interval_of_class(aligned, decisions[0], right[decisions], float(rates[worst]))},
     )
 
 
-def _weighted(figure: OfSums, weights: Floats | None) -> OfSums:
-    """The figure with each row's contributions times its weight."""
-    return figure if weights is None else replace(figure, features=sparse.csr_array(sparse.diags_array(weights) @ figure.features))
+def _interval_of_class(aligned: AlignedAnswers, answers: NDArray[np.intp], right: NDArray[np.bool_], rate: float) -> Interval:
+    """The interval of the rate of one class.
+
+    Args:
+        aligned: all answers.
+        answers: the answers that belong to the class, ascending.
+        right: whether each of them is right.
+        rate: their weighted mean.
+    """
+    rows = aligned.effective_rows_of(answers)
+    if aligned.row_of is not None and rows >= 2:
+        included, values = np.zeros((2, len(aligned.student)), dtype=bool)
+        included[answers], values[answers] = True, right
+        interval = mean_estimate(aligned.by_row(values, included), 1.0).interval
+        return replace(interval, caution="") if interval is not None else proportion_interval(min(rate, 1.0) * rows, rows)
+    return proportion_interval(min(rate, 1.0) * rows, rows)
 
 
-def _mean(values: NDArray[Any], weights: Floats | None, largest: float | None) -> Estimate:
+def mean_estimate(scores: RowScores, largest: float | None) -> Estimate:
+    """The mean of scores of rows with its interval: Wilson's for booleans, else Student's t."""
+    values, weights, value = scores.values, scores.weights, scores.mean
     rows = float(len(values)) if weights is None else effective_rows(weights)
-    value = float(np.average(values, weights=weights))
     if values.dtype == np.bool_:
         return Estimate(value, proportion_interval(min(value, 1.0) * rows, rows), "Wilson")
     if rows < 2:
@@ -229,13 +226,19 @@ def _mean(values: NDArray[Any], weights: Floats | None, largest: float | None) -
     caution = ""
     if largest is not None:
         caution = rare_rows_caution(interval.low, interval.high, rows=int(rows), largest=largest, is_difference=False)
-    return Estimate(value, replace(interval, low=max(interval.low, 0.0), caution=caution), "t")
+    high = min(interval.high, 1.0) if largest == 1.0 else interval.high
+    return Estimate(value, replace(interval, low=max(interval.low, 0.0), high=high, caution=caution), "t")
 
 
 def _including(drawn: Interval, other: Interval) -> Interval:
     return Interval(min(drawn.low, other.low), max(drawn.high, other.high), drawn.over)
 
 
-def _root(mse: Estimate) -> Estimate:
-    interval = mse.interval and Interval(mse.interval.low**0.5, mse.interval.high**0.5, mse.interval.over)
-    return Estimate(mse.value**0.5, interval, mse.method)
+def _transformed(figure: Estimate, change: Any) -> Estimate:
+    """A rising function of a figure, and of the ends of its interval."""
+    interval = figure.interval and Interval(change(figure.interval.low), change(figure.interval.high), figure.interval.over)
+    return Estimate(change(figure.value), interval, figure.method)
+
+
+def _exp(nats: float) -> float:
+    return math.exp(min(nats, 700.0))

@@ -20,14 +20,18 @@ NAMES = {
     "accuracy": "accuracy",
     "subset_accuracy": "all labels right",
     "worst_class_recall": "worst class",
+    "exact_match": "rows right at every position",
+    "mean_iou": "mean IoU",
     "f1": "F1",
     "auc": "AUC",
     "agreement": "agreement",
     "subset_agreement": "all labels agree",
     "worst_class_agreement": "worst class",
+    "exact_agreement": "rows that agree at every position",
     "agreement_where_teacher_is_wrong": "agreement where the teacher is wrong",
     "kl_nats": "KL(teacher || student), nats",
     "nll_nats": "negative log-likelihood, nats",
+    "perplexity": "perplexity",
     "brier": "Brier score (sum over classes)",
     "ece": "calibration error (ECE)",
     "r2": "R2",
@@ -36,7 +40,10 @@ NAMES = {
 }
 """The displayed name of every figure, in display order."""
 
-SHARES = {name for name in NAMES if "accuracy" in name or "agreement" in name or "recall" in name}
+SHARES = {name for name in NAMES if any(part in name for part in ("accuracy", "agreement", "recall", "match", "iou"))}
+
+MOST_IOU_LINES = 30
+"""With more classes the intersection over union of each is in the record only."""
 
 
 class Line(NamedTuple):
@@ -81,13 +88,19 @@ class EvaluationTable:
         teacher_against_truth: Mapping[str, Estimate],
         cost: Cost,
         notes: Sequence[str] = (),
+        iou: Mapping[str, Sequence[Estimate]] | None = None,
     ) -> EvaluationTable:
         """Build the table from the parts of an evaluation."""
         found = []
+        of_class = iou or {}
         if against_truth:
             found.append(Section("against the truth", _lines(against_truth, teacher_against_truth)))
         if against_teacher:
             found.append(Section("against the teacher (fidelity)", _lines(against_teacher, {})))
+        for group, target in (("against_truth", "the truth"), ("against_teacher", "the teacher")):
+            if 0 < len(of_class.get(group, ())) <= MOST_IOU_LINES:
+                others = of_class.get("teacher_against_truth", ()) if group == "against_truth" else ()
+                found.append(Section(f"IoU of each class against {target}", _iou_lines(of_class[group], others)))
         sections = (*found, Section("cost, in Python", _cost_lines(cost)))
         cautions = _cautions({"the truth": against_truth, "the teacher": against_teacher})
         return cls(title, sections, bool(teacher_against_truth), (CAVEAT, *notes, *cautions))
@@ -152,6 +165,11 @@ def _lines(student: Mapping[str, Estimate], teacher: Mapping[str, Estimate]) -> 
                 of_teacher += f" ({other.of})"
             found.append(Line(title, figure_text(name, estimate), _span(name, estimate), of_teacher))
     return found
+
+
+def _iou_lines(student: Sequence[Estimate], teacher: Sequence[Estimate]) -> list[Line]:
+    of_teacher = {estimate.of: figure_text("mean_iou", estimate) for estimate in teacher}
+    return [Line(str(each.of), figure_text("mean_iou", each), _span("mean_iou", each), of_teacher.get(each.of, "")) for each in student]
 
 
 def _cautions(groups: Mapping[str, Mapping[str, Estimate]]) -> list[str]:

@@ -26,6 +26,7 @@ from .schedules import Schedule as Schedule
 from .schedules import linear as linear
 from .signals import Losses as Losses
 from .signals import Signals as Signals
+from .top_targets import TopTargets as TopTargets
 from .value_terms import embedding as embedding
 from .value_terms import gaussian as gaussian
 from .value_terms import hard_bernoulli as hard_bernoulli

@@ -1,11 +1,13 @@
 """The public losses for classification. Each function returns an objective of one term; weight with * and add with +.
 
-The pure functions of tensors behind them have the same names in `tutelage.losses.functional`.
+The pure functions of tensors behind them have the same names in `tutelage.losses.functional`. Where only the most probable classes of
+the teacher are known (`TopTargets`), the terms that compare probabilities take the rest as one more class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -75,7 +77,7 @@ def soft_cross_entropy(*, temperature: float | Tensor | Schedule = 1.0) -> Objec
     scale = check_scale(temperature)
     prepare = partial(_scaled_targets, scale)
     loss = classification.to_scaled_targets
-    return _single(Term("soft_cross_entropy", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare))
+    return _single(Term("soft_cross_entropy", loss, ("student", "teacher"), {"temperature": scale}, prepare=prepare, reduces=True))
 
 
 def kl_divergence(*, temperature: float | Tensor | Schedule = 1.0) -> Objective:
@@ -102,7 +104,7 @@ def kl_divergence(*, temperature: float | Tensor | Schedule = 1.0) -> Objective:
         >>> print(tl.losses.kl_divergence(temperature=4.0)(batch).total.abs().round(decimals=3))
         tensor([0., 0.])
     """
-    return _of_probabilities("kl_divergence", divergences.kl_divergence, temperature)
+    return _of_probabilities("kl_divergence", divergences.kl_divergence, temperature, reduces=True)
 
 
 def reverse_kl(*, temperature: float | Tensor | Schedule = 1.0) -> Objective:
@@ -130,10 +132,9 @@ def reverse_kl(*, temperature: float | Tensor | Schedule = 1.0) -> Objective:
         tensor([1.2000])
     """
     scale = check_scale(temperature)
+    prepare = partial(_finite_log_probs, scale)
     return _single(
-        Term(
-            "reverse_kl", divergences.reverse_kl, ("student", "teacher"), {"temperature": scale}, prepare=partial(_finite_log_probs, scale)
-        )
+        Term("reverse_kl", divergences.reverse_kl, ("student", "teacher"), {"temperature": scale}, prepare=prepare, reduces=True)
     )
 
 
@@ -161,7 +162,7 @@ def jensen_shannon(*, temperature: float | Tensor | Schedule = 1.0, teacher_shar
     """
     settings = {"temperature": check_scale(temperature), "teacher_share": divergences.check_share(teacher_share)}
     prepare = partial(log_softmax, temperature=settings["temperature"])
-    return _single(Term("jensen_shannon", divergences.jensen_shannon, ("student", "teacher"), settings, prepare=prepare))
+    return _single(Term("jensen_shannon", divergences.jensen_shannon, ("student", "teacher"), settings, prepare=prepare, reduces=True))
 
 
 def logit_matching(*, centred: bool = False) -> Objective:
@@ -356,13 +357,14 @@ def _of_probabilities(
     *,
     least_columns: int = 1,
     relates_rows: bool = False,
+    reduces: bool = False,
 ) -> Objective:
     """An objective of a loss that reads the teacher's probabilities at its temperature."""
     scale = check_scale(temperature)
     all_settings = {"temperature": scale, **(settings or {})}
     prepare = partial(softmax, temperature=scale)
-    reads = ("student", "teacher")
-    return _single(Term(name, loss, reads, all_settings, prepare=prepare, least_columns=least_columns, relates_rows=relates_rows))
+    term = Term(name, loss, ("student", "teacher"), all_settings, prepare=prepare, least_columns=least_columns)
+    return _single(replace(term, relates_rows=relates_rows, reduces=reduces))
 
 
 def _scaled_targets(temperature: float | Tensor, teacher_logits: Tensor) -> Tensor:

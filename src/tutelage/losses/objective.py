@@ -16,6 +16,7 @@ from tutelage.core.arguments import number
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.losses.schedules import Schedule, at_share, changes
 from tutelage.losses.signals import Losses, Signals, add_all
+from tutelage.losses.top_targets import TopTargets
 
 HEAVIEST = 1e30
 """The largest weight of a term; a loss times more overflows in float32."""
@@ -46,6 +47,8 @@ class Term:
         least_columns: the smallest number of classes for which it is defined.
         stacks: whether it takes (copies, batch, columns).
         relates_rows: whether the loss of a row depends on the other rows of its batch, so that a batch must not be divided.
+        reduces: whether it can be computed of the most probable classes, with the rest as one more (see `TopTargets`): it reads the
+            student and the teacher, whose answers are then (..., k + 1).
         by_token: whether `loss` may return a value for each token of a row, (batch, tokens), which are averaged over those that count.
         whole_rows: whether it reads hidden layers of whole rows also where there is an answer for each token.
 
@@ -74,6 +77,7 @@ class Term:
     least_columns: int = field(default=1, repr=False)
     stacks: bool = field(default=True, repr=False)
     relates_rows: bool = field(default=False, repr=False)
+    reduces: bool = field(default=False, repr=False)
     by_token: bool = field(default=False, repr=False)
     whole_rows: bool = field(default=False, repr=False)
 
@@ -87,6 +91,8 @@ class Term:
             BadInput: a signal that it reads is missing, or its weight or a setting changes during a training. ShapeError: a loss that
                 is not one value per example.
         """
+        if isinstance(signals.teacher_answers, TopTargets) and "teacher" in self.reads:
+            signals = self._reduced(signals, signals.teacher_answers)
         if self.scheduled:
             raise BadInput(
                 f"{self.name} has a {next(iter(self.scheduled))} that changes during a training, so its loss depends on how far that is; "
@@ -123,6 +129,26 @@ class Term:
         settings = {name: at_share(value, share) for name, value in self.settings.items()}
         return replace(self, weight=at_share(self.weight, share), settings=settings, prepare=at_share(self.prepare, share))
 
+    def _reduced(self, signals: Signals, top: TopTargets) -> Signals:
+        """Student and teacher at the classes that the teacher names, and the rest."""
+        self.check_top(top.ids.shape[-1], top.columns)
+        temperature = self.settings.get("temperature", 1.0)
+        return replace(
+            signals, student_answers=top.of_student(signals.student_answers, temperature), teacher_answers=top.logits(temperature)
+        )
+
+    def check_top(self, top_k: int, columns: int) -> None:
+        """Check that the term can be computed if only the most probable classes of the teacher are known.
+
+        Raises:
+            BadInput: it cannot.
+        """
+        if "teacher" in self.reads and not self.reduces:
+            raise BadInput(
+                f"{self.name} needs the teacher's number for each of {columns:,} classes, and only the {top_k} most probable are known. "
+                "Use soft_cross_entropy, kl_divergence, reverse_kl or jensen_shannon, or record without top_k."
+            )
+
     def _inputs(self, signals: Signals) -> list[Any]:
         inputs = [read(signals) for read in self._readers]
         for name, value in zip(self.reads, inputs, strict=True):
@@ -143,8 +169,9 @@ class Term:
 
     def _teacher_targets(self, signals: Signals) -> Tensor | None:
         targets = signals.prepared.get(self.name)
-        if targets is None and signals.teacher_answers is not None:
-            return signals.teacher_answers if self.prepare is None else self.prepare(signals.teacher_answers)
+        answers = signals.teacher_answers
+        if targets is None and answers is not None and not isinstance(answers, TopTargets):
+            return answers if self.prepare is None else self.prepare(answers)
         return targets
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from tutelage.losses.objective import Objective, Term
+from tutelage.losses.signals import Signals
+from tutelage.losses.top_targets import TopTargets
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +30,21 @@ def _shared(term: Term, once: Term, which: Tensor) -> Term:
     if once.prepare is None:
         return term
     position = term.reads.index("teacher")
-    return replace(term, prepare=once.prepare, loss=_Expanding(term.loss, position, which))
+    settings = {each.name: getattr(term, each.name) for each in fields(Term)}
+    return _SharedTerm(**{**settings, "prepare": once.prepare, "loss": _Expanding(term.loss, position, which)}, alone=term)
+
+
+@dataclass(frozen=True)
+class _SharedTerm(Term):
+    """A term whose targets are shared. The most probable classes of a batch are few numbers: every copy has its own targets of them."""
+
+    alone: Term | None = None
+
+    def __call__(self, signals: Signals) -> Tensor:
+        """As `Term`."""
+        if self.alone is not None and isinstance(signals.teacher_answers, TopTargets):
+            return self.alone(signals)
+        return super().__call__(signals)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from tutelage.losses.top_targets import TopTargets
+
 
 @dataclass(frozen=True)
 class Signals:
@@ -18,8 +20,8 @@ class Signals:
 
     Attributes:
         student_answers: (batch, columns), or (copies, batch, columns) for a stack: logits at temperature 1, or values.
-        teacher_answers: (batch, columns): logits, or log-probabilities (logits up to one constant a row), or values;
-            None without a teacher.
+        teacher_answers: (batch, columns): logits, or log-probabilities (logits up to one constant a row), or values; `TopTargets` if
+            only the most probable classes are known; None without a teacher.
         labels: the ground truth: (batch,) class codes; (batch, columns) of 0 and 1 for multilabel; (batch,) or (batch, columns) values;
             None if it is unknown.
         student_hidden: the outputs of the student's layers, by module path (see `capturing`).
@@ -40,7 +42,7 @@ class Signals:
     """
 
     student_answers: Tensor
-    teacher_answers: Tensor | None = None
+    teacher_answers: Tensor | TopTargets | None = None
     labels: Tensor | None = None
     student_hidden: Mapping[str, Tensor] = field(default_factory=dict)
     teacher_hidden: Mapping[str, Tensor] = field(default_factory=dict)

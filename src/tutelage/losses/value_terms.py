@@ -16,7 +16,8 @@ from tutelage.losses.schedules import Schedule
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from tutelage.losses.signals import Signals
+    from tutelage.losses.top_targets import TopTargets
+from tutelage.losses.signals import Signals
 
 Against = Literal["teacher", "labels"]
 
@@ -170,9 +171,10 @@ def _of_values(name: str, loss: Callable[..., Tensor], against: Against, **setti
 
 
 def _embedding_projector(signals: Signals, rows: int) -> nn.Module:
-    if signals.teacher_answers is None:
-        raise BadInput("the embedding loss reads the teacher's answers, and this batch has none; pass them in Signals.")
-    return features.projector(signals.student_answers, signals.teacher_answers)
+    answers = signals.teacher_answers
+    if answers is None or isinstance(answers, TopTargets):
+        raise BadInput("the embedding loss reads the teacher's values, and this batch has none; pass them in Signals.")
+    return features.projector(signals.student_answers, answers)
 
 
 def _projected(loss: Callable[[Tensor, Tensor], Tensor], project: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:

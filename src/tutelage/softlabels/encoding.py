@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import Floats, softmax
+from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
+from tutelage.core.position_answers import Answers, PositionAnswers
+from tutelage.core.top_answers import TopAnswers, reduced, spread
 from tutelage.softlabels.options import DTYPES, Dtype
-
-Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Encoding:
 
     Attributes:
         dtype: of the numbers on disk.
-        top_k: number of the most probable classes that are stored for each row. The probability of the others is stored
-            as one number, and spread over them in equal parts when it is read. None stores all classes.
+        top_k: number of the most probable classes that are stored for each answer. The probability of the others is stored
+            as one number, in single precision. None stores all classes.
     """
 
     dtype: Dtype
@@ -55,64 +54,53 @@ class Encoding:
         """Whether answers of this dtype are read back bit for bit."""
         return self.top_k is None and self.dtype != "float16" and np.dtype(self.dtype).itemsize >= dtype.itemsize
 
-    def columns(self, answers: Floats, form: AnswerForm) -> Columns:
-        """The columns to write, by name: `answer_0`, `answer_1`, ...; for top-k also `class_0`, ... and `rest`.
-
-        Raises:
-            BadInput: an answer beyond the range of the dtype.
-        """
-        if self.top_k is not None:
-            return self._top(form.logits(answers), self.top_k)
-        with np.errstate(over="ignore"):
-            stored = answers.astype(self.dtype, copy=False) if self.dtype != "float16" else _half_precision(answers, form)
-        if self.dtype == "float32" and answers.dtype.itemsize > 4 and not np.isfinite(stored).all():
-            raise BadInput(f"an answer is {np.abs(answers).max():.3g}, beyond the range of float32; pass dtype='float64'.")
-        return {f"answer_{index}": np.ascontiguousarray(stored[:, index]) for index in range(stored.shape[1])}
-
-    def _top(self, logits: Floats, top_k: int) -> Columns:
-        p = softmax(logits.astype(np.float64))
-        order = np.argsort(-p, axis=1, kind="stable")
-        sorted_p = np.take_along_axis(p, order, axis=1)
-        index_type = np.uint16 if p.shape[1] <= 2**16 else np.uint32
-        with np.errstate(divide="ignore"):
-            logs = np.log(sorted_p[:, :top_k]).astype(self.dtype)
-            rest = np.log(sorted_p[:, top_k:].sum(axis=1)).astype(self.dtype)
-        classes = {f"class_{rank}": order[:, rank].astype(index_type) for rank in range(top_k)}
-        return {**classes, **{f"answer_{rank}": logs[:, rank].copy() for rank in range(top_k)}, "rest": rest}
-
-    def answers(self, columns: Mapping[str, NDArray[Any]], form: AnswerForm, *, into: Floats | None = None) -> Floats:
-        """(rows, columns) answers of this form, read from what `columns` returned; at least float32.
+    def stored(self, answers: Answers, form: AnswerForm) -> tuple[Answers, EncodingCost]:
+        """Answers as they are stored, and what that loses.
 
         Args:
-            columns: the columns by name; further ones are ignored. Each is read once, in their order.
+            answers: checked answers of this form.
             form: the form of the answers.
-            into: the array to fill, from `allocate`; a new array by default.
+
+        Returns:
+            Numbers in `dtype`: of half precision logits (log odds for multilabel), shifted so that the largest of a row is 0; or
+            `TopAnswers` whose log-probabilities are in `dtype`. With positions `PositionAnswers` of either.
+
+        Raises:
+            BadInput: an answer beyond the range of the dtype, or a teacher that names fewer classes than `top_k`.
         """
-        answer_names = [name for name in columns if name.startswith("answer_")]
-        answers = self.allocate(len(columns[answer_names[0]]), columns, form) if into is None else into
+        if isinstance(answers, PositionAnswers):
+            values, cost = self.stored(answers.values, form.of_each_position)
+            return answers.with_values(_of_one_part(values)), cost
         if self.top_k is not None:
-            answers[:] = self._spread(columns, form, self.top_k)
-            return answers
-        for place, name in enumerate(answer_names):
-            answers[:, place] = columns[name]
-        if self.dtype == "float16" and form.kind == "probabilities":
-            answers[:] = form.as_kind("logits").probabilities(answers)
-        return answers
+            return self._top(answers, form, self.top_k)
+        if isinstance(answers, TopAnswers):
+            return self._top(answers, form, answers.top_k)
+        with np.errstate(over="ignore"):
+            numbers = answers.astype(self.dtype, copy=False) if self.dtype != "float16" else _half_precision(answers, form)
+        if self.dtype == "float32" and answers.dtype.itemsize > 4 and not np.isfinite(numbers).all():
+            raise BadInput(f"an answer is {np.abs(answers).max():.3g}, beyond the range of float32; pass dtype='float64'.")
+        lossless = self.is_lossless_for(answers.dtype)
+        return numbers, EncodingCost(len(answers)) if lossless else measured_cost(answers, self.decoded(numbers, form), form)
 
-    def allocate(self, rows: int, columns: Mapping[str, NDArray[Any]], form: AnswerForm) -> Floats:
-        """An uninitialised (rows, columns) array for `answers` to fill."""
-        width = len(form.classes) or sum(name.startswith("answer_") for name in columns)
-        return np.empty((rows, width), np.float64 if self.dtype == "float64" and self.top_k is None else np.float32)
+    def _top(self, answers: Floats | TopAnswers, form: AnswerForm, top_k: int) -> tuple[TopAnswers, EncodingCost]:
+        if isinstance(answers, TopAnswers):
+            stored = answers.cut(top_k).in_precision(self.dtype)
+            return stored, cost_of(divergence(answers, stored))
+        kind: Literal["logits", "probabilities"] = "logits" if form.kind == "logits" else "probabilities"
+        parts, cost = [], EncodingCost()
+        for top, of_rest in reduced(answers, kind, top_k):
+            parts.append(top.in_precision(self.dtype))
+            cost += cost_of(of_rest + divergence(top, parts[-1]))
+        return TopAnswers.joined(parts), cost
 
-    def _spread(self, columns: Mapping[str, NDArray[Any]], form: AnswerForm, top_k: int) -> Floats:
-        classes = len(form.classes)
-        with np.errstate(divide="ignore"):
-            others = columns["rest"].astype(np.float32) - np.float32(np.log(classes - top_k))
-        logs = np.repeat(others[:, None], classes, axis=1)
-        chosen = np.column_stack([columns[f"class_{rank}"] for rank in range(top_k)]).astype(np.int64)
-        stored = np.column_stack([columns[f"answer_{rank}"] for rank in range(top_k)]).astype(np.float32)
-        np.put_along_axis(logs, chosen, stored, axis=1)
-        return softmax(logs) if form.kind == "probabilities" else logs
+    def decoded(self, stored: Answers, form: AnswerForm) -> Answers:
+        """Answers of this form from what `stored` returned: at least float32, or `TopAnswers` as they are."""
+        if isinstance(stored, PositionAnswers):
+            return stored.with_values(_of_one_part(self.decoded(stored.values, form.of_each_position)))
+        if isinstance(stored, TopAnswers) or self.dtype != "float16":
+            return stored
+        answers: Floats = stored.astype(np.float32)
+        return form.as_kind("logits").probabilities(answers) if form.kind == "probabilities" else answers
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the manifest."""
@@ -138,10 +126,10 @@ class EncodingCost:
     """The measured loss of information of an encoding: original answers (p) against those read back (q).
 
     Attributes:
-        rows: number of rows that were compared.
+        rows: number of answers that were compared: one for each row, or for each of its positions.
         total: sum over rows of KL(p || q) in nats at temperature 1 (for multilabel summed over labels); for
             regression the sum of squared differences.
-        worst: the largest value of a single row.
+        worst: the largest value of a single answer.
     """
 
     rows: int = 0
@@ -153,18 +141,57 @@ class EncodingCost:
 
     @property
     def mean(self) -> float:
-        """Mean per row."""
+        """Mean per answer."""
         return self.total / max(self.rows, 1)
 
 
-def measured_cost(original: Floats, decoded: Floats, form: AnswerForm) -> EncodingCost:
-    """Measure the loss between the original answers and those decoded from storage."""
+def cost_of(losses: Floats) -> EncodingCost:
+    """The loss of each row, (rows,), as a record."""
+    return EncodingCost(len(losses), float(losses.sum()), float(losses.max(initial=0.0)))
+
+
+MEASURED_CELLS = 2**20
+"""Rows times columns that are compared at a time, in double precision."""
+
+
+def measured_cost(original: Floats, decoded: Any, form: AnswerForm) -> EncodingCost:
+    """Measure the loss between the original answers and those decoded from storage, in blocks of rows."""
+    size, cost = max(1, MEASURED_CELLS // max(original.shape[1], 1)), EncodingCost()
+    for start in range(0, len(original), size):
+        cost += cost_of(_losses(original[start : start + size], decoded[start : start + size], form))
+    return cost
+
+
+def _losses(original: Floats, decoded: Floats, form: AnswerForm) -> Floats:
     if form.kind == "values":
-        per_row = ((original.astype(np.float64) - decoded) ** 2).sum(axis=1)
-    else:
-        p, q = (form.probabilities(answers.astype(np.float64)) for answers in (original, decoded))
-        per_row = np.maximum(_kl(p, q) + (_kl(1 - p, 1 - q) if form.task == "multilabel" else 0.0), 0.0)
-    return EncodingCost(len(per_row), float(per_row.sum()), float(per_row.max(initial=0.0)))
+        return np.asarray(((original.astype(np.float64) - decoded) ** 2).sum(axis=1))
+    p, q = (form.probabilities(answers.astype(np.float64)) for answers in (original, decoded))
+    return np.asarray(np.maximum(_kl(p, q) + (_kl(1 - p, 1 - q) if form.task == "multilabel" else 0.0), 0.0))
+
+
+def divergence(original: TopAnswers, read: TopAnswers) -> Floats:
+    """(rows,) Kullback-Leibler divergence in nats of what is read from the original, whose first classes it names.
+
+    The rest of either is spread over its classes in equal parts.
+    """
+    k, others = read.top_k, original.columns - original.top_k
+    log_p, log_q = original.log_probs.astype(np.float64), read.log_probs.astype(np.float64)
+    rest_p, rest_q = original.rest.astype(np.float64), read.rest.astype(np.float64)
+    each_q = spread(rest_q, read.columns - k)
+    log_q = np.hstack([log_q, np.repeat(each_q[:, None], original.top_k - k, axis=1), each_q[:, None]])
+    log_p = np.hstack([log_p, spread(rest_p, others)[:, None]])
+    weights = np.exp(log_p)
+    weights[:, -1] = np.exp(rest_p)
+    with np.errstate(invalid="ignore"):
+        terms = np.where(weights > np.finfo(np.float32).tiny, weights * (log_p - log_q), 0.0)
+    log_total = np.log(np.exp(read.log_probs.astype(np.float64)).sum(axis=1) + np.exp(rest_q))  # rounded, they do not sum to 1
+    return np.asarray(np.maximum(terms.sum(axis=1) + log_total, 0.0))
+
+
+def _of_one_part(values: Answers) -> Floats | TopAnswers:
+    if isinstance(values, PositionAnswers):
+        raise BadInput("answers to single positions have positions themselves; expected one answer for each.")
+    return values
 
 
 def _kl(p: Floats, q: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import one_of_type
-from tutelage.core.arrays import read_only
+from tutelage.core.arrays import Floats, read_only
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.core.position_answers import Answers, PositionAnswers, checked
 from tutelage.core.top_answers import TopAnswers
@@ -31,8 +32,8 @@ class SoftLabels:
     are found by name, and their cells compared in the types that were recorded (`Schema.align`).
 
     Attributes:
-        answers: (rows, columns), of the kind that `form` declares; read-only, as is what `answer` returns for all rows. For a form with
-            positions `PositionAnswers`, those of each row without padding.
+        answers: (rows, columns), of the kind that `form` declares; read-only, as is what `answer` returns for all rows. `TopAnswers`
+            if only the most probable classes are known; for a form with positions `PositionAnswers`, those of each row without padding.
         form: kind, task and classes of the answers.
         names: (rows,) content name of each row (a hash of its values), by which its answer is found.
         fingerprint: the fingerprint of the teacher that gave the answers.
@@ -83,9 +84,22 @@ class SoftLabels:
         Args:
             inputs: rows with the content that was recorded: an array, a frame, a sparse matrix or texts.
 
+        Returns:
+            (rows, columns) numbers, also if only the most probable classes are known: the probability of the others is spread over
+            them in equal parts; `recorded` returns them as `TopAnswers`. With positions `PositionAnswers`.
+
         Raises:
             LabelMismatch: a row that was not recorded, one that was recorded twice with different answers, or columns that were not
-                recorded.
+                recorded. BadInput: numbers for all of many classes, which would take more than half a GiB.
+        """
+        found = self.recorded(inputs)
+        return found.as_kind(self.form.kind) if isinstance(found, TopAnswers) else found
+
+    def recorded(self, inputs: Any) -> Answers:
+        """The answers to these rows in the form in which they are stored, `TopAnswers` if only the most probable classes are known.
+
+        Raises:
+            LabelMismatch: as in `answer`.
         """
         names = self.names_of(inputs)
         if np.array_equal(names, self.names):
@@ -102,7 +116,7 @@ class SoftLabels:
         return row_names(in_recorded_columns(inputs, self.schema))
 
     def of_names(self, names: Names) -> Answers:
-        """(rows, columns) answers to the rows with these content names.
+        """The answers to the rows with these content names, as they are stored.
 
         Raises:
             LabelMismatch: as in `answer`.
@@ -170,26 +184,32 @@ class SoftLabels:
 
     @property
     def logits(self) -> Any:
-        """(rows, classes) logits; from probabilities log p, which equals the logits up to a constant per row.
+        """(rows, classes) logits; from probabilities log p, which equals the logits up to a constant per row. With positions
+        `PositionAnswers`.
 
         Raises:
-            LabelMismatch: these are regression values.
+            LabelMismatch: these are regression values. BadInput: only the most probable of many classes are known (see `answer`).
         """
-        if isinstance(self.answers, PositionAnswers):
-            return self.answers.with_values(self.form.logits(self.answers.dense()))
-        return self.form.logits(self.answers)
+        return self._numbers(self.form.logits)
 
     @property
     def probabilities(self) -> Any:
-        """(rows, classes) probabilities at temperature 1, a new array; softmax is applied once, and only to logits.
+        """(rows, classes) probabilities at temperature 1, a new array; softmax is applied once, and only to logits. With positions
+        `PositionAnswers`.
 
         Raises:
-            LabelMismatch: these are regression values.
+            LabelMismatch: these are regression values. BadInput: only the most probable of many classes are known (see `answer`).
         """
-        if isinstance(self.answers, PositionAnswers):
-            return self.answers.with_values(self.form.probabilities(self.answers.dense()))
-        probabilities = self.form.probabilities(self.answers)
-        return probabilities if probabilities.flags.writeable else probabilities.copy()
+        return self._numbers(self.form.probabilities)
+
+    def _numbers(self, computed: Callable[[Floats], Floats]) -> Answers:
+        """What is computed of the numbers for all classes, as new arrays."""
+
+        def new(answers: Floats | TopAnswers) -> Floats:
+            found = computed(answers.as_kind(self.form.kind) if isinstance(answers, TopAnswers) else answers)
+            return found if found.flags.writeable else found.copy()
+
+        return self.answers.with_values(new(self.answers.values)) if isinstance(self.answers, PositionAnswers) else new(self.answers)
 
 
 def _places_of(own_ids: Any, ids: Any, answers: int) -> NDArray[np.intp]:
@@ -207,9 +227,12 @@ def _places_of(own_ids: Any, ids: Any, answers: int) -> NDArray[np.intp]:
 
 
 def _read_only(answers: Answers) -> Answers:
-    if not isinstance(answers, PositionAnswers):
-        return read_only(answers)
-    return answers if isinstance(answers.values, TopAnswers) else answers.with_values(read_only(answers.values))
+    if isinstance(answers, PositionAnswers):
+        values = _read_only(answers.values)
+        return values if isinstance(values, PositionAnswers) else answers.with_values(values)
+    if isinstance(answers, TopAnswers):
+        return TopAnswers(read_only(answers.ids), read_only(answers.log_probs), read_only(answers.rest), answers.columns)
+    return read_only(answers)
 
 
 def in_recorded_columns(rows: Any, schema: Schema | None) -> Any:

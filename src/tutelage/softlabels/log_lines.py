@@ -16,6 +16,9 @@ from tutelage.data.tables.sources import read_table, table_suffix
 NUMBER_OF_TOKEN = {"logprob": "log-probabilities", "log_prob": "log-probabilities", "probability": "probabilities", "prob": "probabilities"}
 """Under which names a token's number is logged, and its kind."""
 
+Pairs = list[tuple[Any, Any]]
+"""Classes, or tokens that stand for classes, with their numbers."""
+
 
 @dataclass(frozen=True)
 class LogLines:
@@ -106,7 +109,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def token_numbers(answer: Any, kind: str, line: int) -> list[tuple[Any, Any]] | None:
+def token_numbers(answer: Any, kind: str, line: int) -> Pairs | None:
     """The classes, or tokens, of one line with their numbers, which may be None; None for another form of answer.
 
     Args:

@@ -5,27 +5,31 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answer_kinds import Task
-from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes, plain
+from tutelage.core.answer_kinds import Positions, Task
+from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes
 from tutelage.core.arguments import choice, number, text, texts
 from tutelage.core.arguments import mapping as mapping_of
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, one_line
+from tutelage.core.class_names import plain
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, one_line
+from tutelage.core.position_answers import Answers, PositionAnswers
+from tutelage.core.top_answers import DENSE_BYTES
 from tutelage.data.cells import type_of_objects
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Column, Schema
+from tutelage.softlabels.columns import arrays_of
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.softlabels.log_lines import LogLines, token_numbers
+from tutelage.softlabels.log_lines import LogLines, Pairs, token_numbers
+from tutelage.softlabels.named_classes import exp, from_tokens, labels_in
 from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS, SHARD_ROWS, LoggedKind, Repeated, Rest
-
-MASS_SLACK = 1e-3
-"""How far the sum of the logged probabilities of a row may be from one."""
+from tutelage.softlabels.token_logs import PROBABLE, TokenId, token_lines, top_answers
 
 
 def read_answers(
@@ -33,6 +37,8 @@ def read_answers(
     *,
     answers: str | Sequence[str],
     kind: LoggedKind,
+    token_ids: str | None = None,
+    positions: Positions | None = None,
     content: str | Sequence[str] | None = None,
     data: Any = None,
     id_column: str | None = None,
@@ -53,9 +59,16 @@ def read_answers(
         source: path of a .parquet, .csv, .tsv or .jsonl file, or a pyarrow Table.
         answers: the column or columns that hold the answers. With one name: numbers, lists of numbers, mappings from class
             to number (JSON objects; if classes are left out, a top-k log), lists of {"token": ..., "logprob": ...} as language
-            models report them, or for votes a label or a list of labels. With several names: one column per class.
+            models report them, or for votes a label or a list of labels. With several names: one column per class. Also the response
+            of an OpenAI-compatible server with `top_logprobs`, its `choices` or their `logprobs`, the `prompt_logprobs` of vLLM, and
+            {"ids": ..., "logprobs": ...}.
         kind: kind of the numbers: "probabilities", "log-probabilities", "logits", "values" (regression) or "votes", which
             are counted: five calls of an LLM give five votes.
+        token_ids: the column that holds, for each number of `answers`, the column of its class, counted from 0; lists, or with positions
+            lists of lists.
+        positions: "tokens" if each line holds an answer for each position of its row; by default it holds one answer. The first
+            entry of vLLM's `prompt_logprobs` is null, since nothing precedes the first token, and entry i + 1 is the answer at
+            position i: such a log answers the tokens of a prompt without the last.
         content: the columns that hold the rows themselves (one column for texts).
         data: the rows, if the log does not hold them: an array, a frame, a sparse matrix, texts or the path of a file.
         id_column: the column of the log that identifies the row of `data`.
@@ -74,7 +87,8 @@ def read_answers(
             are left out, with a warning, unless the key None gives them a class.
 
     Returns:
-        Soft labels, a Teacher for exactly the rows that the log answers.
+        Soft labels, a Teacher for exactly the rows that the log answers. Of the most probable tokens at several positions, or of token
+        ids, or of so many classes that numbers for all would take more than half a GiB, they are `TopAnswers`.
 
     Raises:
         BadInput: no such file or column, an unknown kind, no rule that assigns lines to rows, or a line without an answer.
@@ -100,22 +114,60 @@ def read_answers(
     id_column = None if id_column is None else text("id_column", id_column)
     if smoothing and kind != "votes":
         raise BadInput(f"smoothing is {smoothing:g}, which applies to votes only, and kind is {kind!r}; leave smoothing out.")
+    if (token_ids is not None or positions is not None) and (kind not in PROBABLE or len(answer_columns) > 1):
+        raise BadInput("token_ids= and positions= apply to one column of probabilities or log-probabilities; leave them out.")
     _check_options(content=content, data=data, id_column=id_column, ids=ids)
+    token_ids = None if token_ids is None else text("token_ids", token_ids)
+    positions = None if positions is None else choice("positions", positions, ("tokens",))
     columns = LogLines.of(source)
     names, schema = _names(columns, content=content, data=data, id_column=id_column, ids=ids)
     if kind == "votes":
         numbers, labels, names = _counted(columns.answers(answer_columns[0]), names, classes=classes, smoothing=smoothing, mapping=mapping)
+    elif (lines := token_lines(columns, answer_columns, kind, token_ids=token_ids, positions=positions)) is not None:
+        found, labels = _of_tokens(lines, kind, positions, classes=classes, rest=rest, mapping=mapping)
+        return _stored(found, replace(of_classes("probabilities", labels), positions=positions), names, schema, repeated)
     else:
         numbers, labels = _numbers(columns, answer_columns, kind, classes=classes, rest=rest, mapping=mapping)
     form = _form(kind, labels, task)
-    numbers = form.check(_exp(numbers) if kind == "log-probabilities" else numbers, len(names), "the logged answers")
+    numbers = form.check(exp(numbers) if kind == "log-probabilities" else numbers, len(names), "the logged answers")
     if repeated == "mean" and kind != "votes":
         numbers, names = _mean(form.probabilities(numbers) if kind == "logits" else numbers, names)
         form = form.as_kind("probabilities") if kind == "logits" else form
-    digest = hashlib.sha256(np.ascontiguousarray(numbers).tobytes() + names.tobytes() + repr(form).encode())
-    labels_of_log = SoftLabels(numbers, form, names, f"logged:{digest.hexdigest()}", schema)
-    labels_of_log.of_names(names[:1])  # raises now if a row has two different answers
-    return labels_of_log
+    return _stored(numbers, form, names, schema)
+
+
+def _stored(answers: Answers, form: AnswerForm, names: Names, schema: Schema | None, repeated: Repeated = "error") -> SoftLabels:
+    if repeated == "mean":
+        raise BadInput("repeated='mean' averages numbers for all classes, and this log holds the most probable ones; log each row once.")
+    digest = hashlib.sha256(names.tobytes() + repr(form).encode())
+    for name, array in arrays_of(answers).items():
+        digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    labels = SoftLabels(answers, form, names, f"logged:{digest.hexdigest()}", schema)
+    labels.of_names(names[:1])  # raises now if a row has two different answers
+    return labels
+
+
+def _of_tokens(
+    lines: list[list[Pairs | None] | None],
+    kind: LoggedKind,
+    positions: Positions | None,
+    *,
+    classes: Sequence[Any] | None,
+    rest: Rest,
+    mapping: Mapping[Any, Any],
+) -> tuple[Answers, tuple[Any, ...]]:
+    """The answers of lines that log the most probable tokens, as probabilities, and the classes."""
+    by_id = any(isinstance(token, TokenId) for line in lines for pairs in line or () for token, _ in pairs or ())
+    if classes is None and by_id:
+        raise BadInput("the log holds token ids; pass classes=, the vocabulary of the model, or range(its size).")
+    labels = labels_in([pairs for line in lines for pairs in line or ()], mapping) if classes is None else tuple(classes)
+    if positions is None and not by_id and 8 * len(lines) * len(labels) <= DENSE_BYTES:
+        numbers, _ = from_tokens([line[0] if line else None for line in lines], kind, classes=labels, rest=rest, mapping=mapping)
+        return of_classes("probabilities", labels).check(
+            exp(numbers) if kind == "log-probabilities" else numbers, len(lines), "the logged answers"
+        ), labels
+    top, lengths = top_answers(lines, kind, labels, mapping=mapping, rest=rest)
+    return (top if positions is None else PositionAnswers(top, lengths[:, None])), labels
 
 
 def _check_options(*, content: Any, data: Any, id_column: str | None, ids: Any) -> None:
@@ -191,7 +243,7 @@ def _numbers(
         raise BadInput(f"line {empty} has no answer (column {answer_columns[0]!r}); drop the line, or query the teacher again.")
     tokens = [token_numbers(value, kind, line) for line, value in enumerate(values)]
     if tokens and tokens[0] is not None:
-        return _from_tokens(tokens, kind, classes=classes, rest=rest, mapping=mapping)
+        return from_tokens(tokens, kind, classes=classes, rest=rest, mapping=mapping)
     if mapping:
         raise BadInput("mapping= applies to votes, and to answers that name their classes or tokens; leave it out.")
     numbers = _floats(values, answer_columns[0])
@@ -218,111 +270,6 @@ def _is_numbers(value: Any, shape: tuple[int, ...]) -> bool:
         return np.asarray(value, dtype=np.float64).shape == shape
     except (TypeError, ValueError, OverflowError):
         return False
-
-
-def _exp(log_probs: Floats) -> Floats:
-    """Probabilities; a number far above 0, which is not a log-probability, becomes inf, and the checks refuse it."""
-    with np.errstate(over="ignore"):
-        return np.asarray(np.exp(log_probs))
-
-
-def _from_tokens(
-    lines: list[list[tuple[Any, Any]] | None],
-    kind: LoggedKind,
-    *,
-    classes: Sequence[Any] | None,
-    rest: str,
-    mapping: Mapping[Any, Any],
-) -> tuple[Floats, tuple[Any, ...]]:
-    """(lines, classes) numbers of lines that name their classes or tokens, and the classes."""
-    of_log = {
-        label for line in lines for token, number in line or () if number is not None and (label := mapping.get(token, token)) is not None
-    }
-    labels = tuple(sorted(of_log, key=lambda label: (isinstance(label, str), label)) if classes is None else classes)
-    place = {str(label): index for index, label in enumerate(labels)}
-    numbers, dropped = np.full((len(lines), len(labels)), np.nan), np.zeros(len(lines))
-    for index, line in enumerate(lines):
-        if line is None:
-            raise BadInput(f"line {index} does not name its classes or tokens, as line 0 does; log every line in one form.")
-        for token, figure in line:
-            label = mapping.get(token, token)
-            if label is None:
-                dropped[index] += 0.0 if figure is None or kind == "logits" else _probability(figure, kind)
-            elif figure is not None:
-                if str(label) not in place:
-                    raise LabelMismatch(
-                        f"the log has the class {token!r} in line {index}, which is not among {list_classes(labels)}. "
-                        "Add it to classes=, or map it with mapping=."
-                    )
-                _add(numbers[index], place[str(label)], figure, kind)
-    return _completed(_scaled(numbers, np.minimum(dropped, 1.0), kind), kind, rest=rest), labels
-
-
-def _probability(number: float, kind: LoggedKind) -> float:
-    return float(np.exp(number)) if kind == "log-probabilities" else float(number)
-
-
-def _add(numbers: NDArray[np.float64], place: int, number: float, kind: LoggedKind) -> None:
-    """Add the number of a token to that of its class: probabilities are added, and their logarithms as probabilities."""
-    number = float(number) if number == number else np.inf  # noqa: PLR0124 - a logged NaN is not a class left out
-    before = numbers[place]
-    if np.isnan(before):
-        numbers[place] = number
-    else:
-        numbers[place] = before + number if kind == "probabilities" else np.logaddexp(before, number)
-
-
-def _scaled(numbers: Floats, dropped: Floats, kind: LoggedKind) -> Floats:
-    """The numbers of each line after its dropped tokens: the remaining probability is scaled up to what it was."""
-    if not dropped.any():
-        return numbers
-    lost = np.flatnonzero(1 - dropped < MASS_SLACK)
-    if len(lost):
-        raise LabelMismatch(f"line {lost[0]} has no probability left after mapping= drops its tokens; drop the line.")
-    return numbers - np.log1p(-dropped)[:, None] if kind == "log-probabilities" else numbers / (1 - dropped)[:, None]
-
-
-def _completed(numbers: Floats, kind: LoggedKind, *, rest: str) -> Floats:
-    """Complete top-k lines (NaN for a class that is left out) to distributions over all classes."""
-    left_out = np.isnan(numbers)
-    if kind == "logits":
-        if left_out.any():
-            raise BadInput(
-                "the log leaves classes out of its logits, which does not determine their probability; log log-probabilities, or "
-                "all classes."
-            )
-        return numbers
-    p = np.where(left_out, 0.0, _exp(numbers) if kind == "log-probabilities" else numbers)
-    _check_named(p, kind)
-    mass = 1 - p.sum(axis=1)
-    if (mass < -MASS_SLACK).any():
-        line = int(np.flatnonzero(mass < -MASS_SLACK)[0])
-        raise NotProbabilities(
-            f"the probabilities of line {line} sum to {1 - mass[line]:.4g}; expected at most 1. Check that kind={kind!r} is right."
-        )
-    missing = left_out.sum(axis=1)
-    if rest == "drop":
-        p = p / np.maximum(p.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-    else:
-        lost = (missing == 0) & (mass > MASS_SLACK)
-        if lost.any():
-            line = int(np.flatnonzero(lost)[0])
-            raise NotProbabilities(
-                f"the probabilities of all classes in line {line} sum to {1 - mass[line]:.4g}, expected 1; pass rest='drop' to "
-                "scale them up."
-            )
-        p = np.where(left_out, (np.maximum(mass, 0) / np.maximum(missing, 1))[:, None], p)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(p) if kind == "log-probabilities" else p)
-
-
-def _check_named(p: Floats, kind: LoggedKind) -> None:
-    bad = ~((p >= 0) & np.isfinite(p)).all(axis=1)
-    if bad.any():
-        raise NotProbabilities(
-            f"line {int(np.flatnonzero(bad)[0])} holds numbers that are not {kind}; expected 0 to 1, or their logarithms for "
-            "log-probabilities."
-        )
 
 
 def _counted(

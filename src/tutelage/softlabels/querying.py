@@ -2,19 +2,76 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.position_answers import AXES
 from tutelage.data.rows import as_rows
+from tutelage.data.structured import StructuredRows
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
 
+ANSWER_BYTES = 2**26
+"""Bytes that the answers to the rows of one query may take: a teacher is queried with fewer rows if it has many classes or positions."""
+POSITIONS_ASSUMED = 1024
+"""Positions of a row, where its inputs do not tell their number."""
+TARGET_BYTES = 2**31
+"""Bytes that the answers to all rows may take in double precision, for a student or a figure that needs them at once."""
 QUERY_ROWS = 10_000
 """Rows that a teacher is queried with at a time: bounds the memory that computing its answers takes."""
+
+
+def query_parts(rows: Any, form: AnswerForm, size: int = SHARD_ROWS) -> Iterator[tuple[int, int, Any]]:
+    """The parts in which a teacher is queried with rows: `size` rows, or fewer if their answers would take more than `ANSWER_BYTES`.
+
+    The parts depend on the rows and the form alone, so that a teacher that is queried again gives the same answers to the last bit.
+
+    Args:
+        rows: as `as_rows` takes them.
+        form: the form of the answers.
+        size: the largest number of rows.
+
+    Yields:
+        (start, stop, rows).
+    """
+    all_rows = as_rows(rows)
+    for start, stop, part in all_rows.parts(size):
+        most = max(1, ANSWER_BYTES // answer_bytes(part, form))
+        if most >= stop - start:
+            yield start, stop, part
+            continue
+        for first, last, few in as_rows(part).parts(most):
+            yield start + first, start + last, few
+
+
+def answer_bytes(rows: Any, form: AnswerForm) -> int:
+    """The bytes of the answer to one of these rows, in single precision; with positions those of the longest row, as far as is known."""
+    positions = 1
+    if form.positions is not None:
+        positions = _most_positions(rows, axes=AXES[form.positions])
+    return 4 * max(len(form.classes), 1) * max(positions, 1)
+
+
+def _most_positions(rows: Any, axes: int) -> int:
+    if isinstance(rows, StructuredRows):
+        whole = [_positions_in(field.shape, axes) for field in rows.fields.values() if isinstance(field, np.ndarray)]
+        return max(int(rows.lengths.max(initial=0)), *whole, 0)
+    return _positions_in(getattr(rows, "shape", ()), axes) or POSITIONS_ASSUMED
+
+
+def _positions_in(shape: tuple[int, ...], axes: int) -> int:
+    """The number of positions in rows of a shape, (rows, tokens, ...) or (rows, ..., height, width); 0 if they have none."""
+    if len(shape) <= axes:
+        return 0
+    return shape[1] if axes == 1 else math.prod(shape[-axes:])
 
 
 def query(teacher: Teacher, X: Any) -> Floats:
@@ -24,9 +81,25 @@ def query(teacher: Teacher, X: Any) -> Floats:
     their position.
     """
     rows = as_rows(X)
-    size = rows.count if isinstance(teacher, SoftLabels) else QUERY_ROWS
-    parts = [teacher.form.check(teacher.answer(part), stop - start) for start, stop, part in rows.parts(size)]
-    return np.concatenate(parts).astype(np.float64, copy=False)
+    whole = isinstance(teacher, SoftLabels)
+    _check_size(rows.count, teacher.form)
+    parts = rows.parts(rows.count) if whole else query_parts(rows, teacher.form, QUERY_ROWS)
+    answers = [teacher.form.check(teacher.answer(part), stop - start) for start, stop, part in parts]
+    return np.concatenate(answers).astype(np.float64, copy=False)
+
+
+def _check_size(rows: int, form: AnswerForm) -> None:
+    """Check that numbers for all rows and classes fit into memory.
+
+    Raises:
+        BadInput: they would take more than `TARGET_BYTES`.
+    """
+    needed = 8 * rows * max(len(form.classes), 1)
+    if needed > TARGET_BYTES:
+        raise BadInput(
+            f"a number for each of {rows:,} rows and {len(form.classes):,} classes would take {needed / 2**30:.1f} GiB, all at once. Use "
+            "TorchStudent, whose losses read the most probable classes alone (record(..., top_k=32)), or fewer rows or classes."
+        )
 
 
 def is_answer_source(y: Any) -> bool:

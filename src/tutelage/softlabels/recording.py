@@ -12,38 +12,29 @@ from typing import Any, cast, overload
 import numpy as np
 
 from tutelage.core.arguments import choice, function, path, whole
-from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import check_place, is_draft, locked
 from tutelage.core.identity.fingerprints import identified
-from tutelage.core.position_answers import checked, joined
+from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
 from tutelage.core.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
-from tutelage.softlabels.encoding import Encoding, EncodingCost, measured_cost
-from tutelage.softlabels.folder import (
-    MANIFEST,
-    LabelFolder,
-    Provenance,
-    Shard,
-    columns_so_far,
-    open_labels,
-    read_shard,
-    shard_path,
-    write_manifest,
-    write_shard,
-)
+from tutelage.softlabels.encoding import Encoding, EncodingCost
+from tutelage.softlabels.folder import LabelFolder, open_labels, write_manifest
 from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
 from tutelage.softlabels.options import DTYPES, SHARD_ROWS, Dtype
+from tutelage.softlabels.querying import answer_bytes, query_parts
 from tutelage.softlabels.rounding import differ
+from tutelage.softlabels.shards import MANIFEST, Provenance, Shard, columns_so_far, read_shard, shard_path, short, write_shard
 from tutelage.teachers.adapt import as_teacher
 
 
 @overload
-def record(teacher: Any, data: Any, into: None = None) -> SoftLabels: ...
+def record(teacher: Any, data: Any, into: None = None, *, top_k: int | None = None) -> SoftLabels: ...
 @overload
 def record(
     teacher: Any,
@@ -52,7 +43,7 @@ def record(
     *,
     dtype: Dtype | None = None,
     top_k: int | None = None,
-    shard_rows: int = SHARD_ROWS,
+    shard_rows: int | None = None,
     advance: Advance = ...,
 ) -> LabelFolder: ...
 
@@ -64,12 +55,13 @@ def record(
     *,
     dtype: Dtype | None = None,
     top_k: int | None = None,
-    shard_rows: int = SHARD_ROWS,
+    shard_rows: int | None = None,
     advance: Advance = lambda: None,
 ) -> SoftLabels | LabelFolder:
     """Query a teacher with all rows, check its answers, and store them as soft labels.
 
-    Answers for a folder are written shard by shard, so that memory does not grow with the number of rows. If the process is
+    Answers for a folder are written shard by shard, so that memory does not grow with the number of rows, and a teacher of many
+    classes is queried with few rows at a time, whose answers take at most 64 MiB. If the process is
     killed, the same call resumes after the last complete shard, and produces the same bytes. A folder that already holds exactly
     this recording is opened. In both cases the teacher is queried again for a few recorded rows only, to prove that its answers are
     still those that were recorded.
@@ -81,8 +73,10 @@ def record(
         into: the folder to record into; None keeps the answers in memory.
         dtype: of the numbers on disk, "float16", "float32" or "float64"; by default that of the teacher's answers. Half
             precision stores log-probabilities, and its loss is measured (`LabelFolder.cost`).
-        top_k: store only this many of the most probable classes for each row, and the total probability of the others.
-        shard_rows: rows per shard.
+        top_k: store only this many of the most probable classes for each answer, and the total probability of the others. The
+            answers are then `TopAnswers`, which the losses read without numbers for all classes. A teacher that returns
+            `TopAnswers` itself is recorded as it answers, or with fewer classes.
+        shard_rows: rows per shard; by default 65 536, or fewer if their answers would take more than 256 MiB.
         advance: called after each shard, for a progress display.
 
     Returns:
@@ -114,27 +108,48 @@ def record(
     folder = None if into is None else path("into", into)
     teacher, rows = as_teacher(teacher), as_rows(data)
     if folder is None:
-        if dtype is not None or top_k is not None:
-            raise BadInput("dtype= and top_k= apply to answers on disk only; pass into=, the folder to record into, or leave them out.")
-        # In the same parts as for a folder: the position of a row in a batch can change the last bit of its answer.
-        form = teacher.form
-        parts = [(checked(form, teacher.answer(part), stop - start), row_names(part)) for start, stop, part in rows.parts(SHARD_ROWS)]
-        answers, names = joined(answers for answers, _ in parts), np.concatenate([names for _, names in parts])
-        return SoftLabels(answers, form, names, teacher.fingerprint, rows.schema)
-    shard_rows = whole("shard_rows", shard_rows, 1)
+        if dtype is not None:
+            raise BadInput("dtype= applies to answers on disk only; pass into=, the folder to record into, or leave it out.")
+        return _in_memory(teacher, rows, None if top_k is None else whole("top_k", top_k, 1))
+    shard_rows = None if shard_rows is None else whole("shard_rows", shard_rows, 1)
     dtype = None if dtype is None else choice("dtype", dtype, DTYPES)
     top_k = None if top_k is None else whole("top_k", top_k, 1)
     function("advance", advance, "without arguments")
     check_folder(folder)
     fingerprint = identified(teacher)
     with _locked(folder):
-        recording = _Recording(teacher, fingerprint, rows, folder, shard_rows, dtype, top_k, advance)
+        recording = _Recording(teacher, fingerprint, rows, folder, shard_rows or rows_of_a_shard(rows, teacher), dtype, top_k, advance)
         try:
             return recording.opened() if (folder / MANIFEST).exists() else recording.finish()
         except BaseException:
             with suppress(OSError):  # fails if there are shards, which the next run resumes from; an empty folder is removed
                 folder.rmdir()
             raise
+
+
+def _in_memory(teacher: Teacher, rows: Rows, top_k: int | None) -> SoftLabels:
+    """All answers, in the same parts as for a folder: the position of a row in a batch can change the last bit of its answer."""
+    encoding = None if top_k is None else Encoding("float32", top_k).fitted_to(teacher.form)
+    parts = []
+    for start, stop, part in query_parts(rows, teacher.form):
+        answers = checked(teacher.form, teacher.answer(part), stop - start)
+        parts.append((answers if encoding is None else encoding.stored(answers, teacher.form)[0], row_names(part)))
+    answers, names = joined(answers for answers, _ in parts), np.concatenate([names for _, names in parts])
+    return SoftLabels(answers, teacher.form, names, teacher.fingerprint, rows.schema)
+
+
+def rows_of_a_shard(rows: Rows, teacher: Teacher) -> int:
+    """Rows whose answers take at most `SHARD_BYTES`; with positions, judged by the first rows."""
+    if answer_bytes(None, teacher.form.of_each_position) * SHARD_ROWS > SHARD_BYTES or teacher.form.positions is not None:
+        of_a_row = answer_bytes(rows.part(0, min(rows.count, FIRST_ROWS)), teacher.form)
+        return max(1, min(SHARD_ROWS, SHARD_BYTES // of_a_row))
+    return SHARD_ROWS
+
+
+SHARD_BYTES = 2**28
+"""Bytes that the answers of a shard may take in single precision, if all classes were stored."""
+FIRST_ROWS = 64
+"""Rows by which the number of positions of a row is judged."""
 
 
 def check_folder(folder: Path) -> None:
@@ -167,12 +182,13 @@ class _Recording:
         """The finished recording in the folder, if it is the requested one."""
         finished = open_labels(self.folder)
         self._take_recorded_columns(finished.schema)
-        recorded = finished.provenance.to_json()
-        requested = self._provenance(self.dtype or finished.provenance.encoding.dtype).to_json()
+        recorded = finished.provenance.facts
+        requested = self._provenance(self._encoding_like(finished.provenance.encoding)).facts
         differs = next((key for key in requested if recorded[key] != requested[key]), None)
         if differs is not None:
             raise LabelMismatch(
-                f"{self.folder} holds another recording ({differs} is {recorded[differs]} there, {requested[differs]} here). {_ELSEWHERE}"
+                f"{self.folder} holds another recording ({differs} is {short(recorded[differs])} there, {short(requested[differs])} here). "
+                f"{_ELSEWHERE}"
             )
         if data_name(self.rows) != finished.data:
             raise LabelMismatch(f"{self.folder} was recorded on {len(finished)} other rows (data {finished.data[:8]}...). {_ELSEWHERE}")
@@ -200,12 +216,17 @@ class _Recording:
                         self._check_again(index, as_rows(inputs).part(0, min(stop - start, ROWS_QUERIED_AGAIN)), shard, provenance)
                     tally.add(shard, sha256)
                     continue
-                answers = self.teacher.form.check(self.teacher.answer(inputs), stop - start)
-                if provenance is None or index == 0:
-                    self._check_unchanged()
-                provenance = provenance or self._provenance(self.dtype or _dtype_of(answers))
-                tally.flush()
-                tally.waiting = writer.submit(self._write, index, inputs, answers, provenance)
+                encoded: list[Future[tuple[Answers, EncodingCost]]] = []
+                for first, last, part in query_parts(inputs, self.teacher.form, stop - start):
+                    answers = checked(self.teacher.form, self.teacher.answer(part), last - first)
+                    if provenance is None or index == first == 0:
+                        self._check_unchanged()
+                    provenance = provenance or self._provenance(self._encoding_of(answers))
+                    tally.flush()
+                    if encoded:
+                        encoded[-1].result()  # so that the answers of two parts are in memory at most
+                    encoded.append(writer.submit(provenance.encoding.stored, answers, self.teacher.form))
+                tally.waiting = writer.submit(self._write, index, inputs, encoded, cast(Provenance, provenance))
             tally.flush()
         finished = LabelFolder(self.folder, cast(Provenance, provenance), tally.names.value, tuple(tally.sha256), tally.cost)
         write_manifest(finished)
@@ -216,17 +237,32 @@ class _Recording:
         return finished
 
     def _provenance_so_far(self) -> Provenance | None:
-        """The provenance, if the dtype is known before the teacher's first answer."""
+        """The provenance, if an earlier run has recorded a shard; otherwise the teacher's first answer settles it."""
         first = next(iter(sorted(self.folder.glob("part-*.parquet"))), None)
         if first is None:
-            return None if self.dtype is None else self._provenance(self.dtype)
-        dtype, table = columns_so_far(first)
+            Encoding(self.dtype or "float32", self.top_k).fitted_to(self.teacher.form)
+            return None
+        encoding, table = columns_so_far(first)
         self._take_recorded_columns(table)
-        return self._provenance(self.dtype or dtype)
+        return self._provenance(self._encoding_like(encoding))
 
-    def _provenance(self, dtype: Dtype) -> Provenance:
-        form, encoding = self.teacher.form, Encoding(dtype, self.top_k).fitted_to(self.teacher.form)
-        return Provenance(self.fingerprint, form, encoding, self.rows.count, self.shard_rows, self.rows.schema)
+    def _encoding_of(self, answers: Answers) -> Encoding:
+        """The encoding: as requested, otherwise that of the teacher's answers."""
+        values = answers.values if isinstance(answers, PositionAnswers) else answers
+        numbers = values.log_probs if isinstance(values, TopAnswers) else values
+        own = values.top_k if isinstance(values, TopAnswers) else None
+        return Encoding(self.dtype or ("float64" if numbers.dtype == np.float64 else "float32"), self.top_k or own)
+
+    def _encoding_like(self, recorded: Encoding) -> Encoding:
+        """The encoding, if answers were recorded before: as requested, otherwise as recorded."""
+        if self.top_k is None and recorded.top_k is not None:  # if it was not requested then either, the teacher itself answers so
+            rows = self.rows.part(0, 1)
+            return Encoding(self.dtype or recorded.dtype, self._encoding_of(checked(self.teacher.form, self.teacher.answer(rows), 1)).top_k)
+        return Encoding(self.dtype or recorded.dtype, self.top_k)
+
+    def _provenance(self, encoding: Encoding) -> Provenance:
+        form = self.teacher.form
+        return Provenance(self.fingerprint, form, encoding.fitted_to(form), self.rows.count, self.shard_rows, self.rows.schema)
 
     def _take_recorded_columns(self, table: Schema | None) -> None:
         """Give teacher and recording the rows in the columns that were recorded before, whatever order and types they have now."""
@@ -253,23 +289,23 @@ class _Recording:
         """
         encoding, form = provenance.encoding, provenance.form
         count = as_rows(inputs).count
-        now = encoding.answers(encoding.columns(form.check(self.teacher.answer(inputs), count), form), form)
-        recorded = encoding.answers({name: column[:count] for name, column in shard.columns.items()}, form)
+        now = encoding.decoded(encoding.stored(checked(form, self.teacher.answer(inputs), count), form)[0], form)
+        recorded = encoding.decoded(shard.stored[:count], form)
         different = np.flatnonzero(differ(recorded, now, form, half=encoding.dtype == "float16"))
         if len(different):
             row = int(different[0])
             raise LabelMismatch(
                 f"the teacher now gives other answers than those in {self.folder}: for row {provenance.span(index)[0] + row}, "
-                f"{_few(now[row])}, and {_few(recorded[row])} was recorded. It was changed since, or its answers are random. {_ELSEWHERE}"
+                f"{_few(now, row)}, and {_few(recorded, row)} was recorded. It was changed since, or its answers are random. {_ELSEWHERE}"
             )
 
-    def _write(self, index: int, inputs: Any, answers: Floats, provenance: Provenance) -> tuple[Shard, str]:
-        """Write one shard; runs while the teacher answers the next."""
-        encoding, form = provenance.encoding, provenance.form
-        columns = encoding.columns(answers, form)
-        lossless = encoding.is_lossless_for(answers.dtype)
-        cost = EncodingCost(len(answers)) if lossless else measured_cost(answers, encoding.answers(columns, form), form)
-        shard = Shard(columns, row_names(inputs), cost)
+    def _write(
+        self, index: int, inputs: Any, encoded: list[Future[tuple[Answers, EncodingCost]]], provenance: Provenance
+    ) -> tuple[Shard, str]:
+        """Write one shard of encoded parts; runs while the teacher answers the next."""
+        parts = [part.result() for part in encoded]
+        cost = sum((cost for _, cost in parts), EncodingCost())
+        shard = Shard(joined(stored for stored, _ in parts), row_names(inputs), cost)
         write_shard(self.folder, index, shard, provenance)
         return shard, sha256_of(shard_path(self.folder, index))
 
@@ -305,15 +341,15 @@ class _Tally:
         self.advance()
 
 
-def _few(answer: Floats) -> str:
-    return ", ".join(f"{number:.4g}" for number in answer[:4]) + (", ..." if len(answer) > 4 else "")
+def _few(answers: Answers, row: int) -> str:
+    if isinstance(answers, PositionAnswers):
+        return f"{answers.counts[row]} answers from {_few(answers.values, int(answers.offsets[row]))} on" if answers.counts[row] else "none"
+    if isinstance(answers, TopAnswers):
+        return ", ".join(f"class {place}: {log:.4g}" for place, log in zip(answers.ids[row, :4], answers.log_probs[row, :4], strict=True))
+    return ", ".join(f"{number:.4g}" for number in answers[row, :4]) + (", ..." if answers.shape[1] > 4 else "")
 
 
 _ELSEWHERE = "Record into another folder, or delete this one."
-
-
-def _dtype_of(answers: Floats) -> Dtype:
-    return "float64" if answers.dtype == np.float64 else "float32"
 
 
 def _only_ours(folder: Path) -> bool:

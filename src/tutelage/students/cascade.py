@@ -18,6 +18,7 @@ from tutelage.core.errors import BadInput
 from tutelage.core.identity.hashing import content_hash
 from tutelage.data.rows import Rows, as_rows
 from tutelage.evaluation.alignment import align, decisions_in_order, in_order_of
+from tutelage.evaluation.cost import latency_of_requests
 from tutelage.evaluation.deployed.risk_control import Chosen, Over, learn_then_test, lower_bound
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 from tutelage.evaluation.own_decisions import decided_by
@@ -27,6 +28,7 @@ from tutelage.students.cascades.bill import MOST_SECONDS, Bill, measure_bill
 from tutelage.students.cascades.models import classifier_of, student_of
 from tutelage.students.cascades.reasons import check_labels, of_student_alone, of_teacher_alone, warn_of_repeats
 from tutelage.students.checked import check_fitted
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 Against = Literal["teacher", "truth"]
 
@@ -326,9 +328,10 @@ class Cascade(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         teacher_cost = None if teacher_cost is None else number("teacher_cost", teacher_cost, least=0)
         seconds = number("seconds", seconds, least=0, most=MOST_SECONDS)
         rows = as_rows(X)
+        known = latency_of_requests(self.teacher) if isinstance(self.teacher, ChatTeacher) else None
         return measure_bill(
             lambda inputs: self._of_student(as_rows(inputs)),
-            lambda inputs: self._of_teacher(inputs, 1),
+            known or (lambda inputs: self._of_teacher(inputs, 1)),
             rows,
             int((~self.defers(rows)).sum()),
             costs=(student_cost, teacher_cost),

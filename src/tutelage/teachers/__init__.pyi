@@ -5,6 +5,8 @@ from .adapters.function import FunctionTeacher as FunctionTeacher
 from .adapters.onnx_file import OnnxTeacher as OnnxTeacher
 from .adapters.torch_module import TorchTeacher as TorchTeacher
 from .adapters.torch_module import load_weights as load_weights
+from .endpoints.chat import chat as chat
+from .endpoints.chat_teacher import ChatTeacher as ChatTeacher
 from .ensembles import EnsembleTeacher as EnsembleTeacher
 from .ensembles import ensemble as ensemble
 from .open import open_teacher as open_teacher

@@ -11,10 +11,12 @@ import numpy as np
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arguments import choice
 from tutelage.core.arrays import Floats, is_frame, real_numbers
+from tutelage.core.class_names import ClassNames, key_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.core.identity.fingerprints import joint_fingerprint
 from tutelage.core.position_answers import Answers, PositionAnswers
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.schema import Schema, table_of
 from tutelage.teachers.adapt import as_teacher
 
@@ -74,7 +76,8 @@ class EnsembleTeacher:
             if isinstance(answers, PositionAnswers):
                 first = self._same_positions(first, answers)
                 answers = answers.dense()
-            part = self._in_order(teacher.form.of_each_position, answers)
+            form = teacher.form.of_each_position
+            part = self._in_order(form, form.check(answers, len(answers)) if isinstance(answers, TopAnswers) else answers)
             if total is not None and total.shape != part.shape:
                 raise ShapeError(
                     f"one teacher answers {total.shape[1]} values a row, another {part.shape[1]}; an ensemble needs members with "
@@ -109,7 +112,8 @@ class EnsembleTeacher:
         """A member's answers in the class order of the ensemble: values, probabilities or log-probabilities."""
         if self.form.kind == "values":
             return answers
-        order = [form.classes.index(label) for label in self.form.classes]
+        places = ClassNames(form.classes).places
+        order = [places[key_of(label)] for label in self.form.classes]
         if self.how == "arithmetic":
             return np.asarray(form.probabilities(answers)[:, order])
         # Logits equal log-probabilities up to a constant per row, which the softmax over their mean removes again.

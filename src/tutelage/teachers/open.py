@@ -16,11 +16,15 @@ from tutelage.core.errors import BadInput, DamagedFile, TutelageError, did_you_m
 from tutelage.core.stored.skops_files import read_skops, reading_skops
 from tutelage.core.stored.tree_nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.adapters.declared import Declared
 from tutelage.teachers.booster_files import load_catboost, load_lightgbm, load_xgboost
+from tutelage.teachers.endpoints.chat import chat
 
 _KNOWN = ".onnx, .skops, .txt or .lgb (LightGBM), .json or .ubj (XGBoost), .cbm (CatBoost), module:object, and with --trust .pkl or .joblib"
 
 
+CHAT = "chat:"
+"""How the name of a language model begins, which is asked at the endpoint in the variable OPENAI_BASE_URL, or OpenAI's."""
 _TREE = "sklearn.tree._tree.Tree"  # safe once its node numbers have been checked
 _WEIGHTS = (".pt", ".pth", ".safetensors")
 
@@ -38,7 +42,8 @@ def open_teacher(
 
     Args:
         name: path of an .onnx, .skops, LightGBM (.txt, .lgb), XGBoost (.json, .ubj) or CatBoost (.cbm) file; a
-            .pkl or .joblib with `trust`; or "module:object", which imports that module (also from the current folder).
+            .pkl or .joblib with `trust`; "module:object", which imports that module (also from the current folder); or "chat:MODEL" for
+            a language model (see `chat`), with `classes`.
         trust: also load pickles, and skops files with types that skops does not know. Both can run arbitrary code.
         classes: as for `as_teacher`.
         kind: as for `as_teacher`.
@@ -71,6 +76,11 @@ def open_teacher(
     path, trust = checked_path("name", name), flag("trust", trust)
     name = str(name)
     declared: dict[str, Any] = {"classes": classes, "kind": kind, "task": task, "version": version}
+    if name.startswith(CHAT):
+        Declared(**{**declared, "classes": None}).only(of="a language model behind an endpoint")
+        if classes is None:
+            raise BadInput(f"{name} does not name its classes: pass classes=, the names that it may answer with.")
+        return chat(name.removeprefix(CHAT), classes)
     if path.suffix in _WEIGHTS:
         raise BadInput(
             f"{path} holds weights but no network; write a module that builds the network and fills it with load_weights, and "

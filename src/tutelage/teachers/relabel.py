@@ -8,13 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes, plain
+from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes
 from tutelage.core.arguments import choice, mapping
 from tutelage.core.arrays import Floats
+from tutelage.core.class_names import ClassNames, key_of, plain
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch
 from tutelage.core.identity.fingerprints import joint_fingerprint
 from tutelage.core.position_answers import Answers, PositionAnswers
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.schema import Schema
 from tutelage.teachers.adapt import as_teacher
 
@@ -60,8 +62,16 @@ class RelabelledTeacher:
         """
         answers = self.teacher.answer(inputs)
         if isinstance(answers, PositionAnswers):
-            return answers.with_values(self._of_matrix(np.asarray(answers.dense())))
-        return self._of_matrix(answers)
+            return answers.with_values(self._of_values(answers.values))
+        return self._of_values(answers)
+
+    def _of_values(self, original: Floats | TopAnswers) -> Floats | TopAnswers:
+        if not isinstance(original, TopAnswers):
+            return self._of_matrix(original)
+        if len(self.columns) != original.columns or None in self.columns:  # the rest changes
+            return self._of_matrix(original.as_kind(self.form.kind))
+        new_columns = np.argsort(np.array(self.columns)).astype(original.ids.dtype)
+        return replace(original, ids=new_columns[original.ids])
 
     def _of_matrix(self, original: Floats) -> Floats:
         kind = self.form.kind
@@ -128,9 +138,10 @@ def relabelled(
         raise LabelMismatch("the teacher is a regressor and has no classes to relabel; use it as it is.")
     renamed = _renamed(form, mapping("rename", rename))
     new_classes = tuple(plain(label) for label in labels_of(classes))
-    columns = tuple(_column_of(label, renamed) for label in new_classes)
+    columns = _columns_of(new_classes, renamed)
     _check_missing(form, renamed, new_classes, columns, allowed=missing == "zero" and form.task != "multilabel")
-    surplus = tuple(label for label in renamed if not _among(label, new_classes))
+    new = set(map(key_of, new_classes))
+    surplus = tuple(label for label in renamed if key_of(label) not in new)
     if surplus and extra == "error":
         raise LabelMismatch(
             f"the teacher also has the classes {list_classes(surplus)}, not among {list_classes(new_classes)}. "
@@ -143,7 +154,8 @@ def relabelled(
 def _renamed(form: AnswerForm, rename: Mapping[Any, Any]) -> tuple[Any, ...]:
     """The teacher's classes under their new names."""
     names = {plain(old): plain(new) for old, new in rename.items()}
-    unknown = tuple(old for old in names if not _among(old, form.classes))
+    known = ClassNames(form.classes).places
+    unknown = tuple(old for old in names if key_of(old) not in known)
     if unknown:
         raise LabelMismatch(
             f"rename has the labels {list_classes(unknown)}, which the teacher does not have; its classes are {list_classes(form.classes)}."
@@ -165,17 +177,15 @@ def _check_missing(
         )
 
 
-def _column_of(label: Any, labels: Sequence[Any]) -> int | None:
-    found = [index for index, other in enumerate(labels) if _same(label, other)]
-    if len(found) > 1:
-        raise LabelMismatch(f"{len(found)} of the teacher's classes would be called {label!r}; give each a different label.")
-    return found[0] if found else None
-
-
-def _among(label: Any, labels: Sequence[Any]) -> bool:
-    return any(_same(label, other) for other in labels)
-
-
-def _same(first: Any, second: Any) -> bool:
-    """Whether two labels are equal, and both texts or both numbers."""
-    return isinstance(first, str) == isinstance(second, str) and bool(first == second)
+def _columns_of(new_classes: Sequence[Any], renamed: Sequence[Any]) -> tuple[int | None, ...]:
+    """For each new class the column of the teacher's class of that name, or None."""
+    places: dict[Any, int] = {}
+    twice: dict[Any, int] = {}
+    for place, label in enumerate(renamed):
+        if places.setdefault(key_of(label), place) != place:
+            twice[key_of(label)] = twice.get(key_of(label), 1) + 1
+    for label in new_classes:
+        if key_of(label) in twice:
+            count = twice[key_of(label)]
+            raise LabelMismatch(f"{count} of the teacher's classes would be called {label!r}; give each a different label.")
+    return tuple(places.get(key_of(label)) for label in new_classes)

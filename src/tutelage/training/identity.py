@@ -15,6 +15,7 @@ from tutelage.core.errors import BadInput
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.identity.hashing import content_hash
 from tutelage.core.position_answers import PositionAnswers
+from tutelage.core.top_answers import TopAnswers
 from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.structured import Ragged, StructuredRows
@@ -127,7 +128,9 @@ def data_identity(data: TrainingData) -> str:
 def _parts(values: Any) -> Any:
     """Answers or truth by their arrays; what was computed of them besides is no part of their identity."""
     if isinstance(values, PositionAnswers):
-        return [values.dense(), values.shapes]
+        return [_parts(values.values), values.shapes]
+    if isinstance(values, TopAnswers):
+        return [values.ids, values.log_probs, values.rest, values.columns]
     return [values.values, values.lengths] if isinstance(values, Ragged) else values
 
 

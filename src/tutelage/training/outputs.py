@@ -13,7 +13,7 @@ from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
-from tutelage.core.position_answers import Answers, PositionAnswers, joined
+from tutelage.core.position_answers import Answers, joined
 from tutelage.data.network_answers import answers_to
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
@@ -60,7 +60,7 @@ def _of_part(network: nn.Module, rows: Any, form: AnswerForm | None, output: Cal
     except Exception as error:  # whatever the code of the network raises
         of = f"of shape {tuple(given.shape[1:])}" if isinstance(given, Tensor) else f"with {', '.join(given.fields)}"
         raise ShapeError(f"the network cannot take rows {of} ({one_line(error)}); pass rows like those in training.") from error
-    if not isinstance(answers, PositionAnswers) and form is not None and form.classes and answers.shape[1:] != (len(form.classes),):
+    if isinstance(answers, np.ndarray) and form is not None and form.classes and answers.shape[1:] != (len(form.classes),):
         raise ShapeError(
             f"the network's logits have shape {answers.shape}; expected one for each of {len(form.classes)} classes, (rows, classes)."
         )

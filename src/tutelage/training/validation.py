@@ -16,6 +16,7 @@ from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.network_answers import answers_to
 from tutelage.data.structured import StructuredRows
 from tutelage.losses.functional.numerics import upcast
+from tutelage.losses.top_targets import TopTargets
 from tutelage.training.stacked_network import copies_of
 
 
@@ -25,8 +26,8 @@ class Validation:
 
     Attributes:
         inputs: (rows, ...) on the device of the network, or several inputs.
-        targets: (rows,) class codes; for "loss" also (rows, classes) probabilities; for "label losses" (rows, labels)
-            probabilities; for "squares" (rows, outputs) values.
+        targets: (rows,) class codes; for "loss" also (rows, classes) probabilities, or the most probable classes; for
+            "label losses" (rows, labels) probabilities; for "squares" (rows, outputs) values.
         by: the score. "errors" counts misclassified rows; "loss" is the mean cross-entropy, which varies less if rows are few and
             noisy; "label losses" is the mean binary cross-entropy of the labels; "squares" is the mean squared error.
         output: extracts the answers from what the network returns.
@@ -37,7 +38,7 @@ class Validation:
     """
 
     inputs: Any
-    targets: Tensor
+    targets: Tensor | TopTargets
     by: Literal["errors", "loss", "label losses", "squares"] = "errors"
     output: Callable[[Any], Tensor] = lambda returned: returned
     weights: Tensor | None = None
@@ -52,7 +53,7 @@ class Validation:
         rows = self.inputs if isinstance(self.inputs, StructuredRows | Tensor) else torch_runtime.tensor_of(self.inputs)
         rows = torch_runtime.network_input(network, rows) if isinstance(rows, Tensor) else rows
         found = answers_to(network, rows, positions=self.positions, batch_size=self.batch_size, output=self.output)
-        answers = torch.from_numpy(found.dense() if isinstance(found, PositionAnswers) else found).to(self.targets.device)
+        answers = torch.from_numpy(found.dense() if isinstance(found, PositionAnswers) else found).to(torch_runtime.device_of(network))
         return answers if self.kept is None else answers[self.kept]
 
     def score(self, network: nn.Module) -> Tensor:
@@ -70,6 +71,9 @@ class Validation:
 
     def _losses(self, answers: Tensor) -> Tensor:
         """(rows,) or (copies, rows), what each row adds to the score."""
+        if isinstance(self.targets, TopTargets):
+            of_student = torch.log_softmax(self.targets.of_student(answers), dim=-1)
+            return -(torch.softmax(self.targets.logits(), dim=-1) * of_student).sum(dim=-1)
         if self.by == "squares" and answers.shape[-1] != self.targets.shape[-1]:
             raise ShapeError(
                 f"the student answers validation rows with {answers.shape[-1]} values, and what they are compared with has "

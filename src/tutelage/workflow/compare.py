@@ -19,7 +19,7 @@ from tutelage.data.rows import Rows
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.alignment import align
 from tutelage.evaluation.paired import LOWER_IS_BETTER
-from tutelage.evaluation.scores import Settings, Target, row_scores
+from tutelage.evaluation.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
 from tutelage.students.columns import check_scale
 from tutelage.students.saved.save_load import load_student
@@ -150,7 +150,7 @@ def _scores(
         name = next(iter(scores)) if metric is None else metric
         if name not in scores:
             raise BadInput(f"metric is {shown(name)}; against the {target} expected one of {', '.join(scores)}.")
-        found.append(np.asarray(scores[name], dtype=np.float64))
+        found.append(np.asarray(scores[name].values, dtype=np.float64))
     return np.stack(found), name
 
 

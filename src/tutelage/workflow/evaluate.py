@@ -25,7 +25,7 @@ from tutelage.softlabels.folder import open_labels
 from tutelage.students.columns import check_scale
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run
-from tutelage.workflow.open_answers import OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
+from tutelage.workflow.open_answers import OF_A_CHAT, OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.predict import answer_columns
 
 SPLIT = "split.parquet"
@@ -81,7 +81,7 @@ def open_answer_source(file: TableFile, *, labels: Path | None, teacher: str | N
         raise BadInput("fidelity is measured against one teacher: pass labels= or teacher=, not both.")
     if teacher is not None:
         return open_answers(teacher, file, options)
-    options.refuse("classes", "kind", "task", *OF_A_LOG, of="an evaluation without a teacher")
+    options.refuse("classes", "kind", "task", *OF_A_LOG, *OF_A_CHAT, of="an evaluation without a teacher")
     if labels is None and not file.truth:
         raise BadInput(
             "there is nothing to measure the student against; pass truth=, the column of the ground truth, or labels= or teacher=."
@@ -249,6 +249,8 @@ def row_table(evaluation: Evaluation, outputs: Sequence[str] = (), *, places: ND
         places: numbers of the rows that were measured, from `places_with_truth`.
     """
     answers = evaluation.row_answers()
+    if answers.positions is not None:
+        raise BadInput(f"a table has one row of answers for each row of the data, and this student answers {answers.positions}.")
     found: dict[str, Any] = {"row": np.arange(evaluation.rows) if places is None else places}
     sides = {"truth_": answers.truth, "student_": answers.student, "teacher_": answers.teacher}
     for prefix, values in sides.items():

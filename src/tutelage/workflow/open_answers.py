@@ -1,14 +1,14 @@
-"""Open a source of answers by name: a model file, module:object, a folder of recorded answers, or a log."""
+"""Open a source of answers by name: a model file, module:object, a language model, a folder of recorded answers, or a log."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tutelage.core.answer_kinds import KINDS, Task
-from tutelage.core.answers import AnswerForm
+from tutelage.core.answers import AnswerForm, form_of_truth
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, TutelageError, one_line
 from tutelage.core.position_answers import Answers
@@ -19,8 +19,9 @@ from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.options import LOGGED_KINDS, LoggedKind, Repeated, Rest
+from tutelage.teachers.endpoints.chat import chat
 from tutelage.teachers.inputs import errors_as_bad_input
-from tutelage.teachers.open import open_teacher
+from tutelage.teachers.open import CHAT, open_teacher
 
 SAMPLE_ROWS = 1000
 """Number of rows used to find out with which columns a recording was made."""
@@ -41,6 +42,8 @@ class SourceOptions:
             data at the same position, or with the same `id_column`.
         id_column: for a log, a column that both the log and the data have.
         rest, repeated, smoothing, mapping: for a log, as for `read_answers`.
+        endpoint, key_from, votes, logprobs, max_tokens, price, budget, cache, refused: for a language model, as for `chat`.
+        prompt: for a language model, the file of its prompt.
     """
 
     trust: bool = False
@@ -55,6 +58,16 @@ class SourceOptions:
     repeated: Repeated | None = None
     smoothing: float | None = None
     mapping: Mapping[Any, Any] = field(default_factory=dict)
+    endpoint: str | None = None
+    key_from: str | None = None
+    prompt: Path | None = None
+    votes: int | None = None
+    logprobs: bool | None = None
+    max_tokens: int | None = None
+    price: tuple[float, float] | None = None
+    budget: str | None = None
+    cache: Path | None = None
+    refused: Literal["error", "uniform"] | None = None
 
     def refuse(self, *names: str, of: str) -> None:
         """Refuse options that do not apply.
@@ -68,13 +81,17 @@ class SourceOptions:
 
 
 OF_A_LOG = ("answers", "content", "id_column", "rest", "repeated", "smoothing", "mapping")
+OF_A_CHAT = ("endpoint", "key_from", "prompt", "votes", "logprobs", "max_tokens", "price", "budget", "cache", "refused")
+MOST_CLASSES = 100
+"""Values of the ground truth that are taken for classes where none are named."""
 
 
 def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
     """Open a teacher, a recording or a log.
 
     Args:
-        name: as for `open_teacher`; or a folder that `record` wrote; or a .parquet, .csv or .jsonl file of answers.
+        name: as for `open_teacher`, with "chat:MODEL" for a language model; or a folder that `record` wrote; or a .parquet, .csv or .jsonl
+            file of answers.
         data: the rows on which it will be queried; for a log without row contents, the rows to which its lines belong.
         options: what the user declares about it.
 
@@ -83,9 +100,12 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
             `open_labels` and `read_answers`: DamagedFile, LabelMismatch and MissingExtra.
     """
     path = Path(name)
+    if name.startswith(CHAT):
+        return _chat(name, data, options)
     if path.is_dir():
-        options.refuse("classes", "kind", "task", "teacher_version", *OF_A_LOG, of=f"the recording {name}")
+        options.refuse("classes", "kind", "task", "teacher_version", *OF_A_LOG, *OF_A_CHAT, of=f"the recording {name}")
         return open_labels(path)
+    options.refuse(*OF_A_CHAT, of=f"{name}, which is no language model")
     if table_suffix(path):
         return _log(path, data, options)
     options.refuse(*OF_A_LOG, of=f"the teacher {name}")
@@ -110,6 +130,51 @@ def opened_teacher(name: str, data: Path | None, options: SourceOptions) -> Teac
     if data is None:
         raise BadInput("a teacher answers real rows; pass data=, a file of them.")
     return open_answers(name, TableFile.open(data), options)
+
+
+def cached_beside(options: SourceOptions, name: str, folder: Path) -> SourceOptions:
+    """The options, with a folder beside another one for the answers of a language model, unless one is named.
+
+    Args:
+        options: what the user declares about the teacher.
+        name: of the teacher.
+        folder: what is written.
+    """
+    if not name.startswith(CHAT) or options.cache is not None:
+        return options
+    named = folder.resolve() if folder.name in ("", "..") else folder
+    return replace(options, cache=named.with_name(f"{named.name}.answers"))
+
+
+def _chat(name: str, data: TableFile, options: SourceOptions) -> Teacher:
+    """A language model behind an endpoint; its classes are those of the ground truth if none are named."""
+    options.refuse("kind", "task", "teacher_version", *OF_A_LOG, of=f"the language model {name}")
+    given = {option: value for option in OF_A_CHAT if (value := getattr(options, option)) is not None}
+    classes = _classes_of(data, name) if options.classes is None else options.classes
+    if options.prompt is not None:
+        try:
+            given["prompt"] = options.prompt.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise BadInput(f"prompt= names {options.prompt}, which cannot be read ({one_line(error)}); name a text file.") from error
+    return chat(name.removeprefix(CHAT), classes, **given)
+
+
+def _classes_of(data: TableFile, name: str) -> tuple[Any, ...]:
+    """The classes of the ground truth.
+
+    Raises:
+        BadInput: there is none, or it is no column of classes.
+    """
+    remedy = "pass classes=, the names that the model may answer with."
+    truth = data.truth_values(gaps=True)
+    if truth is None:
+        raise BadInput(f"{name} does not name its classes, and no truth= says which there are; {remedy}")
+    if truth.ndim > 1:
+        raise BadInput(f"the ground truth has several columns, and {name} names one class for each text; {remedy}")
+    classes = form_of_truth([label for label in truth.tolist() if label is not None]).classes
+    if len(classes) > MOST_CLASSES:
+        raise BadInput(f"the ground truth holds {len(classes):,} different values, too many for classes of {name}; {remedy}")
+    return classes
 
 
 def _log(path: Path, data: TableFile, options: SourceOptions) -> SoftLabels:

@@ -1,10 +1,12 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from chat_endpoint import asker, completion, serving
 from sound_teachers import CustomTeacher
 
-from tutelage.checks.answers.ceilings import own_agreement
+from tutelage.checks.answers.ceilings import check_votes, own_agreement
 from tutelage.checks.preflight import preflight
+from tutelage.checks.sampling import Sample, query_sample
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
 from tutelage.softlabels.logs import read_answers
@@ -57,3 +59,11 @@ def test_votes_have_a_ceiling_unless_they_are_smoothed(smoothing):
     if found:
         assert found[0].figure["agreement"] == pytest.approx((P[:3000] ** 2).sum(axis=1).mean(), abs=0.03)
         assert "at most 5" in found[0].sentence
+
+
+def test_votes_of_a_language_model_have_a_ceiling_as_logged_ones_do():
+    with serving(lambda body: completion(body, "spam", "spam", "ham")) as endpoint:
+        teacher = asker(endpoint, votes=3)
+        answered = query_sample(teacher, Sample(["a", "b"], 2, 2))
+    (found,) = check_votes(teacher, answered)
+    assert found.figure["agreement"] == pytest.approx(1 / 3)

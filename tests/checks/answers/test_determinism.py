@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from chat_endpoint import asker, serving
 from sound_teachers import CustomTeacher
 
 from tutelage.checks.answers.determinism import check_determinism, largest_difference
-from tutelage.checks.sampling import draw
+from tutelage.checks.sampling import Sample, draw
 from tutelage.core.answers import AnswerForm
 
 ROWS = np.random.default_rng(0).normal(size=(40, 2))
@@ -83,3 +84,11 @@ def test_differences_are_in_probability_or_in_standard_deviations():
     answers = np.array([[0.0], [200.0]])  # of standard deviation 100
     assert largest_difference(VALUES, answers, answers + 1) == pytest.approx(0.01)
     assert largest_difference(VALUES, np.zeros((2, 1)), np.ones((2, 1))) == 1.0
+
+
+def test_stored_answers_of_a_language_model_are_no_proof_that_it_repeats_itself():
+    with serving() as endpoint:
+        teacher = asker(endpoint)
+        found = list(check_determinism(teacher, Sample(["you win", "lunch"], 2, 2), 0))
+    assert [(finding.check, finding.severity) for finding in found] == [("repeatable", "note")]
+    assert endpoint.bodies == []

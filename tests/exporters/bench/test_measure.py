@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from chat_endpoint import asker, serving
 from sklearn.ensemble import RandomForestClassifier
 
 from tutelage.core.errors import BadInput
@@ -62,3 +63,10 @@ def test_a_ratio_is_taken_over_blocks_in_which_both_took_turns():
     drift = np.linspace(1, 3, 10)  # a machine that slows down meets both
     middle, low, high = module._ratio(2.0 * drift, drift)
     assert (middle, low, high) == (pytest.approx(2), pytest.approx(2), pytest.approx(2))
+
+
+def test_stored_answers_of_a_language_model_are_not_timed():
+    with serving() as endpoint:
+        found = bench(TREE, X, to=["py"], teacher=asker(endpoint), seconds=0.05)
+    assert [one.name for one in found.contenders] == ["student", "student.py"]
+    assert found.skipped[0].startswith("teacher: answers of a language model are stored")

@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+from chat_endpoint import Reply, asker, by_word, completion, serving
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 
@@ -68,3 +70,19 @@ def test_costs_that_cannot_be_used_are_refused(cascade_and_rows, argument):
     cascade, rows = cascade_and_rows
     with pytest.raises(BadInput, match=f"{next(iter(argument))} is"):
         cascade.bill(rows, **argument)
+
+
+def test_a_language_model_is_billed_the_time_of_its_requests():
+    def slow(body):
+        return Reply(completion(body, by_word(body)), wait=0.02)
+
+    def words(texts):
+        spam = np.array(["win" in text for text in texts], dtype=float)
+        return np.column_stack([spam, 1 - spam])
+
+    texts = [f"{'win' if number % 2 else 'see'} {number}" for number in range(100)]
+    student = tl.as_teacher(words, kind="probabilities", classes=["spam", "ham"])
+    with serving(slow) as endpoint:
+        cascade = tl.Cascade(student, asker(endpoint, concurrency=20), target=0.9).fit(texts)
+        assert cascade.bill(texts, seconds=0.01).teacher.p50_us >= 20_000
+        assert len(endpoint.bodies) == 100

@@ -1,4 +1,5 @@
 from collections import OrderedDict
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -124,8 +125,8 @@ def test_read_only_rows_are_accepted():
     ("wrapped", "output"),
     [
         (lambda logits: (logits, "hidden"), lambda outputs: outputs[0]),
-        (lambda logits: {"logits": logits}, lambda outputs: outputs["logits"]),
-        (lambda logits: OrderedDict(loss=0, logits=logits), lambda outputs: outputs["logits"]),
+        (lambda logits: {"answers": logits}, lambda outputs: outputs["answers"]),
+        (lambda logits: OrderedDict(loss=0, answers=logits), lambda outputs: outputs["answers"]),
     ],
 )
 def test_output_selects_the_logits(wrapped, output):
@@ -133,6 +134,12 @@ def test_output_selects_the_logits(wrapped, output):
     np.testing.assert_allclose(as_teacher(network, classes=(0, 1), output=output).answer(ROWS), logits_of(network.linear), rtol=1e-5)
     with pytest.raises(BadInput, match="not a tensor; pass output="):
         as_teacher(network, classes=(0, 1)).answer(ROWS)
+
+
+@pytest.mark.parametrize("wrapped", [lambda logits: {"logits": logits}, lambda logits: SimpleNamespace(loss=0, logits=logits)])
+def test_outputs_that_have_logits_need_no_selection(wrapped):
+    network = Wrapping(wrapped)
+    np.testing.assert_allclose(as_teacher(network, classes=(0, 1)).answer(ROWS), logits_of(network.linear), rtol=1e-5)
 
 
 @pytest.mark.parametrize("network", [nn.Linear(3, 1), nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))])

@@ -3,49 +3,17 @@ import pytest
 import torch
 from torch import nn
 
-from tutelage.core.answers import AnswerForm
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.structured import Ragged, StructuredRows
+from tutelage.data.position_truth import IGNORED
+from tutelage.data.structured import Ragged
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.hidden_terms import hint
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch
-from tutelage.training.feeding.positions import IGNORED, Layout, LearntPositions, layout_of, truth_of_positions
+from tutelage.training.feeding.positions import Layout, LearntPositions, layout_of
 from tutelage.training.student import TorchStudent
-
-FORM = AnswerForm("logits", "multiclass", ("a", "b", "c"), "tokens")
-MASKED = StructuredRows.of({"ids": [[1, 2, 3], [4, 0, 0]], "attention_mask": [[1, 1, 1], [1, 0, 0]]})
-
-
-def test_truth_is_coded_and_cut_as_the_rows_are():
-    of_rows = truth_of_positions([["a", "b", "c"], ["c"]], FORM, MASKED)
-    padded = truth_of_positions([["a", "b", "c"], ["c", "b", "b"]], FORM, MASKED)
-    ignored = truth_of_positions([["a", None, -100], np.array(["c"])], FORM, MASKED)
-    assert of_rows.values.tolist() == padded.values.tolist() == [0, 1, 2, 2]
-    assert ignored.values.tolist() == [0, IGNORED, IGNORED, 2]
-    assert truth_of_positions(
-        torch.zeros(2, 3, dtype=torch.int64), AnswerForm("logits", "binary", (0, 1), "tokens"), [0, 0]
-    ).lengths.tolist() == [3, 3]
-
-
-@pytest.mark.parametrize(
-    ("y", "error", "words"),
-    [
-        ([["a"]], ShapeError, "y has 1 rows and X has 2"),
-        ([["a", "b"], ["c"]], ShapeError, "row 0 of y has 2 labels, and the row has 3 positions"),
-        ([["a", "b", "d"], ["c"]], LabelMismatch, "'d'"),
-    ],
-)
-def test_truth_that_does_not_fit_is_refused(y, error, words):
-    with pytest.raises(error, match=words):
-        truth_of_positions(y, FORM, MASKED)
-
-
-def test_truth_of_labels_and_values_by_position_is_refused():
-    with pytest.raises(BadInput, match="y by position is the class of each"):
-        truth_of_positions([[1.0]], AnswerForm("values", "regression", (), "tokens"), [0])
 
 
 def test_the_layout_agrees_with_answers_and_truth():

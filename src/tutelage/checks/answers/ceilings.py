@@ -15,6 +15,8 @@ from tutelage.checks.findings import Finding
 from tutelage.checks.sampling import SampleAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
+from tutelage.core.contracts import Teacher
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 MOST_VOTES = 50
 """Shares of more votes than this cannot be distinguished from other probabilities."""
@@ -44,14 +46,19 @@ def own_agreement(form: AnswerForm, first: Floats, second: Floats) -> Finding:
     return _ceiling("the teacher, queried twice, decides alike", same)
 
 
-def check_votes(teacher: str, answered: SampleAnswers) -> Iterator[Finding]:
-    """The ceiling of logged votes: how often two votes about the same row agree.
+def check_votes(teacher: Teacher, answered: SampleAnswers) -> Iterator[Finding]:
+    """The ceiling of votes, logged or of a language model: how often two votes about the same row agree.
 
     Args:
-        teacher: the teacher's fingerprint, which says whether its answers come from a log.
+        teacher: a language model, which knows its votes; or one whose fingerprint says that its answers come from a log.
         answered: its answers; shares of few votes are whole multiples of one over their number, and often 0.
     """
-    if not teacher.startswith("logged:") or answered.form.kind != "probabilities" or answered.form.task == "multilabel":
+    if isinstance(teacher, ChatTeacher):
+        agreement = teacher.report(answered.sample.inputs).agreement
+        if agreement is not None:
+            yield _ceiling("two votes about a text agree", agreement)
+        return
+    if not teacher.fingerprint.startswith("logged:") or answered.form.kind != "probabilities" or answered.form.task == "multilabel":
         return
     p = answered.probabilities
     numbers = [count for count in range(2, MOST_VOTES + 1) if np.abs(p * count - np.round(p * count)).max() < VOTE_ROUNDING]

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tutelage.core.class_names import ClassNames
 from tutelage.core.errors import one_line
 
 
@@ -79,6 +80,7 @@ def is_temporary(value: Any) -> bool:
 
 
 def _of_list(value: Any) -> Content:
+    value = tuple(value) if isinstance(value, ClassNames) else value
     kind = type(value).__name__
     return Content(kind, [(f"[{place}]", item) for place, item in enumerate(value)]) if kind in ("list", "tuple") else _of_instance(value)
 

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from tutelage.core.answer_kinds import TASKS, Task
 from tutelage.core.arguments import choice, one_of_type, text
 from tutelage.core.arrays import Floats, check_finite, real_numbers
-from tutelage.core.errors import ShapeError
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.displays.canvas import AS_WRITTEN, INK, TEACHER, canvas, draw_colour_bar, draw_diagonal
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
@@ -103,6 +104,8 @@ class FidelityDisplay:
     @classmethod
     def _of(cls, answers: AlignedAnswers, name: str) -> FidelityDisplay:
         teacher, student = answers.named("teacher"), answers.student
+        if isinstance(teacher, TopAnswers) or isinstance(student, TopAnswers):
+            raise BadInput("only the most probable classes of each answer are known; a scatter plot needs the probability of every class.")
         second = answers.task == "binary"  # the first is its complement
         across, up = (values[:, 1] if second else values.ravel() for values in (teacher, student))
         return cls(across, up, quantity="value" if answers.task == "regression" else "probability", name=name)

@@ -34,6 +34,7 @@ class ReliabilityDisplay:
         curves: one curve for each of "truth" and "teacher", or for one of them.
         ece: the calibration error against each, for the legend.
         name: name of the student, for the title.
+        counted: what the curves count: "rows", or "tokens" or "pixels", which have no interval, as those of a row are not independent.
 
     Attributes:
         ax_, figure_: the axes and figure, after drawing. counts_ax_: the axes of the row counts.
@@ -52,12 +53,15 @@ class ReliabilityDisplay:
     counts_ax_: Axes
     figure_: Figure | SubFigure
 
-    def __init__(self, curves: Mapping[str, ReliabilityCurve], *, ece: Mapping[str, float], name: str = "student") -> None:
+    def __init__(
+        self, curves: Mapping[str, ReliabilityCurve], *, ece: Mapping[str, float], name: str = "student", counted: str = "rows"
+    ) -> None:
         if not isinstance(curves, Mapping) or not curves or not set(curves) <= set(STYLES):
             raise BadInput(f"curves is {shown(curves)}; expected a reliability curve for 'truth', 'teacher' or both.")
         self.curves = curves
         self.ece = ece
         self.name = text("name", name)
+        self.counted = text("counted", counted)
 
     @classmethod
     def from_evaluation(cls, evaluation: Evaluation, *, ax: Axes | None = None) -> ReliabilityDisplay:
@@ -71,7 +75,7 @@ class ReliabilityDisplay:
             raise BadInput("a regression student has no probabilities, so it has no reliability curve; use FidelityDisplay instead.")
         figures = {"truth": evaluation.against_truth, "teacher": evaluation.against_teacher}
         ece = {against: figures[against]["ece"].value for against in evaluation.reliability}
-        return cls(evaluation.reliability, ece=ece, name=evaluation.student).plot(ax)
+        return cls(evaluation.reliability, ece=ece, name=evaluation.student, counted=evaluation.positions or "rows").plot(ax)
 
     @classmethod
     def from_estimator(
@@ -147,7 +151,7 @@ class ReliabilityDisplay:
 
     def _draw_curve(self, against: str, curve: ReliabilityCurve) -> None:
         colour, marker, description = STYLES[against]
-        if against == "truth":  # the teacher's probabilities are not binary outcomes, so Wilson's interval does not apply
+        if against == "truth" and self.counted == "rows":  # Wilson's interval needs independent outcomes of 0 or 1
             spans = [proportion_interval(round(rate * rows), rows) for rate, rows in zip(curve.outcome, curve.rows, strict=True)]
             self.ax_.vlines(curve.confidence, [span.low for span in spans], [span.high for span in spans], color=colour, alpha=0.45)
         label = f"{description} (ECE {self.ece[against]:.3f})"
@@ -157,6 +161,6 @@ class ReliabilityDisplay:
         self.counts_ax_ = self.ax_.inset_axes((0, -0.27, 1, 0.2), sharex=self.ax_)
         widths = np.subtract(curve.high, curve.low)
         self.counts_ax_.bar(curve.low, curve.rows, width=widths, align="edge", color=FAINT, edgecolor="white", linewidth=0.5)
-        self.counts_ax_.set(xlabel="confidence of the student in its top class", ylabel="rows")
+        self.counts_ax_.set(xlabel="confidence of the student in its top class", ylabel=self.counted)
         for side in ("top", "right"):
             self.counts_ax_.spines[side].set_visible(False)

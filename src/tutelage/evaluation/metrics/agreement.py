@@ -2,7 +2,8 @@
 
 Accuracy is agreement with the truth and fidelity is agreement with the teacher: the same functions compute both, given
 the one-hot truth or the teacher's probabilities. All take probabilities of shape (rows, ..., classes) with the classes
-last, and return one value per decision: (rows,) for one class per row, (rows, labels) for multilabel answers made by `on_off`.
+last, and return one value per decision: (rows,) for one class per row, (rows, labels) for multilabel answers made by `on_off`,
+(positions,) for `PositionAnswers`.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from tutelage.core.arguments import number
 from tutelage.core.arrays import Floats, real_numbers
 from tutelage.core.errors import NotProbabilities, ShapeError
+from tutelage.core.position_answers import PositionAnswers
+from tutelage.core.top_answers import TopAnswers
 
 FLOOR = 1e-7
 """Smallest student probability before a logarithm is taken; with log 0 a single row would outweigh all others."""
@@ -25,9 +28,7 @@ ROUNDING = 1e-3
 Decisions = NDArray[np.intp]
 
 
-def probability_pair(
-    target: ArrayLike, student: ArrayLike, *, names: tuple[str, str] = ("target", "student_probs")
-) -> tuple[Floats, Floats]:
+def probability_pair(target: Any, student: Any, *, names: tuple[str, str] = ("target", "student_probs")) -> tuple[Floats, Floats]:
     """Two arrays of the same shape that hold probabilities; numbers below zero by no more than rounding are raised to zero.
 
     Args:
@@ -38,7 +39,7 @@ def probability_pair(
     Raises:
         ShapeError: no numbers, or different shapes. NotProbabilities: NaN, or numbers outside 0 to 1.
     """
-    first, second = (real_numbers(values, name) for values, name in zip((target, student), names, strict=True))
+    first, second = (_numbers(values, name) for values, name in zip((target, student), names, strict=True))
     if first.shape != second.shape or not first.size or not first.ndim:
         raise ShapeError(f"{names[0]} has shape {first.shape} and {names[1]} {second.shape}; expected the same shape, (rows, ...).")
     for name, values in zip(names, (first, second), strict=True):
@@ -48,20 +49,29 @@ def probability_pair(
     return (first, second) if min(first.min(), second.min()) >= 0 else (np.maximum(first, 0), np.maximum(second, 0))
 
 
-def distribution_pair(
-    target: ArrayLike, student: ArrayLike, *, names: tuple[str, str] = ("target", "student_probs")
-) -> tuple[Floats, Floats]:
+def distribution_pair(target: Any, student: Any, *, names: tuple[str, str] = ("target", "student_probs")) -> tuple[Floats, Floats]:
     """`probability_pair`, where either may be a single distribution, (classes,), that holds for every row, such as class shares.
 
     Raises:
         ShapeError, NotProbabilities: as `probability_pair`.
     """
-    first, second = (real_numbers(values, name) for values, name in zip((target, student), names, strict=True))
+    if isinstance(target, PositionAnswers) and isinstance(student, PositionAnswers) and not np.array_equal(target.shapes, student.shapes):
+        raise ShapeError(f"{names[0]} and {names[1]} are of different positions; expected the same tokens or pixels of the same rows.")
+    first, second = (_numbers(values, name) for values, name in zip((target, student), names, strict=True))
     if 1 in (first.ndim, second.ndim) and first.shape[-1:] == second.shape[-1:]:
         first, second = np.broadcast_arrays(first, second)
     if first.shape == second.shape and first.ndim > 1 and not len(first) and first.shape[-1]:
         return first, second  # no rows, and no figures
     return probability_pair(first, second, names=names)
+
+
+def _numbers(values: Any, name: str) -> Floats:
+    """Values as numbers; of answers with positions those of all positions, (positions, classes)."""
+    if isinstance(values, PositionAnswers):
+        values = values.values
+    if isinstance(values, TopAnswers):
+        raise ShapeError(f"{name} holds the most probable classes of each answer; this function takes the probability of every class.")
+    return real_numbers(values, name)
 
 
 def on_off(probs: Floats) -> Floats:

@@ -28,7 +28,7 @@ class Auc:
     left_out: tuple[int, ...]
 
 
-def mean_auc(on: NDArray[np.bool_], scores: Floats, weights: Floats | None = None) -> Auc | None:
+def mean_auc(on: NDArray[np.bool_], scores: Floats, weights: Floats | None = None, row_of: NDArray[np.intp] | None = None) -> Auc | None:
     """The AUC of each column, one against the rest, and their mean.
 
     The interval is that of DeLong's variance on the logit scale; all columns use the same rows, and their covariance counts.
@@ -38,24 +38,43 @@ def mean_auc(on: NDArray[np.bool_], scores: Floats, weights: Floats | None = Non
         on: (rows, columns) whether the row belongs to the class.
         scores: (rows, columns), higher for rows that are thought to belong.
         weights: (rows,) weights of the rows, at least 0.
+        row_of: the row of each position, if `on` and `scores` are of positions, which are not independent within a row.
 
     Returns:
         The mean and its interval; None if every column is on in every row or in none.
 
     Source:
-        DeLong, DeLong, Clarke-Pearson 1988, "Comparing the areas under two or more correlated ROC curves"; Hand, Till 2001 on
-        means over classes.
+        DeLong, DeLong, Clarke-Pearson 1988, "Comparing the areas under two or more correlated ROC curves"; Obuchowski 1997,
+        "Nonparametric analysis of clustered ROC curve data"; Hand, Till 2001 on means over classes.
     """
-    weight = np.ones(len(on)) if weights is None else weights
+    weight = np.ones(len(on)) if weights is None else weights if row_of is None else weights[row_of]
     with_both = [column for column in range(on.shape[1]) if 0 < (on[:, column] * weight).sum() < weight.sum()]
     if not with_both:
         return None
-    parts = [_one_auc(on[:, column], scores[:, column], weight) for column in with_both]
-    value = float(np.mean([part[0] for part in parts]))
-    spread = math.sqrt(float((np.mean([part[1] for part in parts], axis=0) ** 2).sum()))
+    values, moved = [], np.zeros(len(on))
+    for column in with_both:
+        of_column, moved_column = _one_auc(on[:, column], scores[:, column], weight)
+        values.append(of_column)
+        moved += moved_column
+    value = float(np.mean(values))
+    spread = math.sqrt(_variance(moved / len(values), weight, row_of))
     left_out = tuple(sorted(set(range(on.shape[1])) - set(with_both)))
-    rarest = min(effective_rows(weight[group]) for column in with_both for group in (on[:, column], ~on[:, column]))
+    groups = (group for column in with_both for group in (on[:, column], ~on[:, column]))
+    rarest = min(effective_rows(weight[group] if row_of is None else _of_rows(weight[group], row_of[group])) for group in groups)
     return Auc(value, _logit_interval(value, spread, rarest), left_out)
+
+
+def _variance(moved: Floats, weight: Floats, row_of: NDArray[np.intp] | None) -> float:
+    """The variance of the AUC from how much each answer moves it; the answers of a row move it together."""
+    if row_of is None:
+        return float((moved**2).sum())
+    rows = effective_rows(_of_rows(weight, row_of))
+    return float((_of_rows(moved, row_of) ** 2).sum()) * (rows / (rows - 1) if rows > 1 else 1.0)
+
+
+def _of_rows(values: Floats, row_of: NDArray[np.intp]) -> NDArray[np.float64]:
+    """(rows,) sums of values of positions."""
+    return np.asarray(np.bincount(row_of, weights=values), dtype=np.float64)
 
 
 def _one_auc(on: NDArray[np.bool_], scores: Floats, weights: Floats) -> tuple[float, Floats]:

@@ -30,6 +30,7 @@ from tutelage.exporters.subject.student_answers import check_student
 from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.targets.job import Job, Settings
 from tutelage.exporters.targets.timed_process import PYTHON_LOOP, Child
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 BLOCKS = 10
 """Blocks of calls of each contender; the contenders take turns, so that a slow moment of the machine meets all of them."""
@@ -81,7 +82,9 @@ def bench(
             entries.append(entry)
 
         given = subject.given(rows)
-        if teacher is not None:
+        if isinstance(teacher, ChatTeacher):
+            skipped.append("teacher: answers of a language model are stored, and take no time here; a distillation reports its requests")
+        elif teacher is not None:
             enter(_of_model("teacher", teacher, given, Path(folder)))
         enter(_of_model("student", subject.student, given, Path(folder), count=multiply_adds(job.program)))
         for end in chosen:

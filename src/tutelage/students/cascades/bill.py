@@ -76,7 +76,7 @@ class Bill:
 
 def measure_bill(
     student: Callable[[Any], Any],
-    teacher: Callable[[Any], Any],
+    teacher: Callable[[Any], Any] | Latency,
     rows: Rows,
     answered: int,
     *,
@@ -87,12 +87,13 @@ def measure_bill(
 
     Args:
         student: the call in which the student answers rows, or leaves them.
-        teacher: the call in which the teacher answers rows.
+        teacher: the call in which the teacher answers rows, or its latency where that is known.
         rows: rows as they come.
         answered: number of rows that the student answers.
         costs: of 1 000 answers of the student, and of the teacher if it is known.
         seconds: approximate time of each measurement.
     """
     interval = proportion_interval(answered, rows.count)
-    of_student, of_teacher = (measure_latency(call, rows, 1, seconds) for call in (student, teacher))
+    of_student = measure_latency(student, rows, 1, seconds)
+    of_teacher = teacher if isinstance(teacher, Latency) else measure_latency(teacher, rows, 1, seconds)
     return Bill(rows.count, answered, (interval.low, interval.high), of_student, of_teacher, *costs)

@@ -41,6 +41,9 @@ class TrainedStudent:
     schema: Schema | None = None
     text: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(self.labels))  # class names of a form are stored as plain values
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of its input columns, in order; empty for a matrix or a list of texts."""

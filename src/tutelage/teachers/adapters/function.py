@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tutelage.core.answers import AnswerForm
 from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.core.position_answers import Answers, checked
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.structured import StructuredRows, is_structure
 from tutelage.teachers.inputs import row_count
 
@@ -22,7 +23,7 @@ class FunctionTeacher:
 
     Attributes:
         function: rows, as they are passed to `answer` -> (rows, classes) numbers; (rows,) for regression values, or for
-            the second of two classes.
+            the second of two classes; `TopAnswers` if it knows only the most probable classes.
         form: kind, task and classes of the numbers.
         version: identifies the function in place of its content. Change it whenever the function gives other answers.
 
@@ -60,7 +61,8 @@ class FunctionTeacher:
         inputs = StructuredRows.of(inputs) if is_structure(inputs) else inputs
         rows, what = row_count(inputs), "the function's answers"
         answers = self.function(inputs.plain() if isinstance(inputs, StructuredRows) else inputs)
-        return self.form.take(answers, rows, what) if self.form.positions is None else checked(self.form, answers, rows, what)
+        as_they_are = self.form.positions is not None or isinstance(answers, TopAnswers)
+        return checked(self.form, answers, rows, what) if as_they_are else self.form.take(answers, rows, what)
 
 
 def function_teacher(function: Callable[[Any], Any], declared: Declared) -> FunctionTeacher:

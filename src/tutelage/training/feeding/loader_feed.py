@@ -15,7 +15,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset,
 
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.core.torch_runtime import own_draws, own_torch_draws, tensor_of
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structured import StructuredRows, is_structure
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
 from tutelage.training.feeding.feeds import Batch, Batching
 
@@ -119,7 +119,7 @@ class LoaderFeed:
 
     def _batch(self, rows: Tensor, item: Any) -> Batch:
         inputs, truth = inputs_and_truth(item, axes=1)
-        if isinstance(inputs, Mapping | tuple | StructuredRows):
+        if is_structure(inputs):
             return self._structured(rows, inputs, truth)
         if not isinstance(inputs, Tensor) or inputs.shape[:1] != rows.shape:
             seen = f"of shape {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"

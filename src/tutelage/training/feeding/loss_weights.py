@@ -13,9 +13,10 @@ from tutelage.core.arrays import Floats, check_weights
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.core.top_answers import TopAnswers
+from tutelage.data.position_truth import IGNORED
 from tutelage.data.structured import Ragged
 from tutelage.losses.class_weights import checked_class_weight, weights_of_totals
-from tutelage.training.feeding.positions import IGNORED, Layout
+from tutelage.training.feeding.positions import Layout
 
 LossWeights = Tensor | Ragged
 """(rows,) weights, or those of the positions of each row, NaN where a position is not learnt; of mean 1."""

@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tutelage.core.answer_kinds import Positions
-from tutelage.core.answers import AnswerForm
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers, ranges
 from tutelage.data.network_answers import valid_positions
+from tutelage.data.position_truth import IGNORED
 from tutelage.data.structured import MASK, Ragged, StructuredRows
 from tutelage.training.feeding.feeds import Batch
-
-IGNORED = -100
-"""The code of a position that is not learnt, in the habit of torch."""
 
 
 @dataclass(frozen=True)
@@ -109,43 +106,6 @@ class LearntPositions:
 def _counting(inputs: Any) -> Ragged | None:
     mask = inputs.get(MASK) if isinstance(inputs, dict) else None
     return None if mask is None else StructuredRows({MASK: mask.cpu().numpy()}).counting()
-
-
-def truth_of_positions(y: Any, form: AnswerForm, rows: Any) -> Ragged:
-    """The class code of every position that the attention mask leaves, `IGNORED` where it is not to be learnt.
-
-    Args:
-        y: for each row an array of class names, (tokens,) or (height, width), or an array of them all; -100 or None is ignored.
-        form: the form of the answers.
-        rows: the rows; several inputs have an attention mask.
-
-    Raises:
-        ShapeError: another number of rows, or of positions in a row. LabelMismatch: a name that is not among the classes.
-            BadInput: a form of labels or values.
-    """
-    if form.task not in ("binary", "multiclass"):
-        raise BadInput(
-            f"y by position is the class of each, and this student's answers are {form.task}; leave y out, and learn from answers."
-        )
-    given = [np.asarray(row.detach().cpu() if hasattr(row, "detach") else row).reshape(-1) for row in y]
-    count = len(rows)
-    if len(given) != count:
-        raise ShapeError(f"y has {len(given)} rows and X has {count}; expected the same rows in the same order.")
-    counting = rows.counting() if isinstance(rows, StructuredRows) else None
-    if counting is not None and form.positions == "tokens":
-        given = [_masked(labels, counting[[row]].values, rows.width, row) for row, labels in enumerate(given)]
-    flat = np.concatenate(given) if given else np.zeros(0, np.int64)
-    ignored = np.array([label is None or label == IGNORED for label in flat], bool) if flat.dtype.kind == "O" else flat == IGNORED
-    codes = np.full(len(flat), IGNORED, dtype=np.int64)
-    codes[~ignored] = form.of_each_position.codes(flat[~ignored]) if (~ignored).any() else 0
-    return Ragged(codes, np.array([len(row) for row in given], dtype=np.int64))
-
-
-def _masked(labels: NDArray[Any], counts: NDArray[np.bool_], width: int | None, row: int) -> NDArray[Any]:
-    """The labels of a row at the positions that its mask leaves; they may be padded as far as the row was."""
-    if len(labels) != len(counts) and len(labels) != width:
-        raise ShapeError(f"row {row} of y has {len(labels)} labels, and the row has {len(counts)} positions; expected one for each.")
-    return labels[: len(counts)][counts]
 
 
 def layout_of(answers: PositionAnswers | None, truth: Ragged | None) -> Layout | None:

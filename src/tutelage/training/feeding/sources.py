@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -19,22 +18,25 @@ from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
+from tutelage.core.top_answers import TopAnswers
+from tutelage.data.position_truth import given_truth, truth_of_positions
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows, is_hugging_face
-from tutelage.data.structured import TRUTH, Ragged, StructuredRows, is_structure
+from tutelage.data.structured import Ragged, StructuredRows, is_structure
 from tutelage.data.torch_data.loader_rows import inputs_and_truths, is_loader
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
+from tutelage.softlabels.querying import query_parts
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
 from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
 from tutelage.training.feeding.loss_weights import LossWeights, loss_weights, of_mean_one
-from tutelage.training.feeding.positions import Layout, layout_of, truth_of_positions
+from tutelage.training.feeding.positions import Layout, layout_of
 from tutelage.training.feeding.structured_feed import StructuredFeed
-from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers
+from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers, top_targets
 from tutelage.training.validation import Validation
 
 
@@ -44,7 +46,8 @@ class TrainingData:
 
     Attributes:
         rows: an array (rows, ...) of numbers of any dtype, several inputs, `Views`, a Dataset or a DataLoader.
-        answers: (answers, columns) of the teacher, or `PositionAnswers`; None if there is no teacher, or if it is called batch by batch.
+        answers: (answers, columns) of the teacher, the most probable classes of each, or `PositionAnswers`; None if there is no
+            teacher, or if it is called batch by batch.
         truth: (rows, ...) the ground truth as the losses take it; that of every position as `Ragged`; None if it is unknown, or if the
             Dataset contains it.
         unverified: (answers,) names of recorded rows that are to be compared with the batches: views once, items of a Dataset always.
@@ -147,7 +150,7 @@ class TrainingData:
         if self.answers is None:
             return live_answers(teacher, device)
         always = not isinstance(self.rows, Views)
-        answers = self.answers.dense() if isinstance(self.answers, PositionAnswers) else self.answers
+        answers = self.answers.values if isinstance(self.answers, PositionAnswers) else self.answers
         form = teacher.form.of_each_position
         return recorded_answers(answers, form, objective, device, unverified=self.unverified, always=always)
 
@@ -171,11 +174,12 @@ class TrainingData:
             )
         return Validation(torch_runtime.network_input(network, torch_runtime.tensor_of(self.rows)), **self._targets(form, network))
 
-    def _targets(self, form: AnswerForm, network: nn.Module) -> dict[str, Any]:
-        """What the answers to validation rows are measured against, and how."""
+    def _targets(self, form: AnswerForm, network: nn.Module, kept: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+        """What the answers to validation rows, or to the positions that are learnt, are measured against, and how."""
         device, single_label = torch_runtime.device_of(network), form.task in ("binary", "multiclass")
         if self.flat_truth is not None:
-            return {"targets": self.flat_truth.to(device), "by": "errors" if single_label else _BY[form.task]}
+            truth = self.flat_truth if kept is None else self.flat_truth[torch.from_numpy(kept)]
+            return {"targets": truth.to(device), "by": "errors" if single_label else _BY[form.task]}
         if self.answers is None or self.answer_form is None:
             raise BadInput("validation rows need ground truth or the teacher's answers, and have neither; pass validation=(X, y).")
         if (self.answer_form.task, self.answer_form.classes) != (form.task, form.classes):
@@ -183,7 +187,10 @@ class TrainingData:
                 f"the soft labels of the validation rows are {self.answer_form.task} answers for {list_classes(self.answer_form.classes)}; "
                 f"expected those that the student learns, {form.task} {list_classes(form.classes)}. Put them in order with relabelled()."
             )
-        answers = self.answers.dense() if isinstance(self.answers, PositionAnswers) else self.answers
+        answers = self.answers.values if isinstance(self.answers, PositionAnswers) else self.answers
+        answers = answers if kept is None else answers[kept]
+        if isinstance(answers, TopAnswers):
+            return {"targets": top_targets(answers, device), "by": "loss"}
         if form.task == "regression":
             return {"targets": torch.from_numpy(answers.astype(np.float32)).to(device), "by": "squares"}
         p = torch.from_numpy(self.answer_form.of_each_position.probabilities(answers).astype(np.float32)).to(device)
@@ -191,11 +198,9 @@ class TrainingData:
 
     def _validation_by_asking(self, form: AnswerForm, network: nn.Module) -> Validation:
         """Validation rows of several inputs, or whose answers have positions: those that are not learnt do not count."""
-        targets, kept = self._targets(form, network), None
-        if self.layout is not None and self.layout.kept is not None:
-            kept = torch.from_numpy(self.layout.kept).to(torch_runtime.device_of(network))
-            targets["targets"] = targets["targets"][kept]
-        return Validation(self.rows, **targets, positions=form.positions, kept=kept)
+        learnt = None if self.layout is None else self.layout.kept
+        kept = None if learnt is None else torch.from_numpy(learnt).to(torch_runtime.device_of(network))
+        return Validation(self.rows, **self._targets(form, network, learnt), positions=form.positions, kept=kept)
 
 
 def _tensor_feed(network: nn.Module, rows: Tensor) -> TensorFeed:
@@ -220,8 +225,9 @@ def form_to_learn(teacher: Teacher | None, y: Any, form: AnswerForm | None, obje
     if teacher is not None and not objective.reads_layers_only:
         if form is not None and form.classes != teacher.form.classes:
             raise LabelMismatch(
-                f"the student's classes are {form.classes}, the teacher's are {teacher.form.classes}; expected the same in the same order. "
-                "Leave classes= out, or reorder the teacher's with relabelled()."
+                f"the student's classes are {list_classes(form.classes)}, {len(form.classes)} in all, the teacher's are "
+                f"{list_classes(teacher.form.classes)}, {len(teacher.form.classes)} in all; expected the same in the same order. "
+                "Leave classes= out, or reorder the teacher's with relabelled(); of two tokenizers, use a teacher with the student's."
             )
         return _learnt(teacher)
     if form is not None:
@@ -269,11 +275,7 @@ def truth_of(X: Any, y: Any, form: AnswerForm) -> Tensor | Ragged | None:
     Raises:
         BadInput: both are given. LabelMismatch, ShapeError: as `truth_tensor`.
     """
-    columns = X if isinstance(X, Mapping) else X.column_names if is_hugging_face(X) else ()
-    beside = next((X[name] for name in TRUTH if name in columns), None)
-    if beside is not None and y is not None:
-        raise BadInput("the rows hold labels, and y is given too; pass one of the two.")
-    found = y if beside is None else beside
+    found = given_truth(X, y)
     if found is None:
         return None
     return truth_tensor(found, form, whole_structure(X))
@@ -331,7 +333,7 @@ def _same_rows(truth: Tensor | Ragged | None, rows: int) -> Tensor | Ragged | No
 
 
 def answers_to(teacher: Teacher, data: Any) -> Answers:
-    """(rows, columns) answers to every row of the data.
+    """(rows, columns) answers to every row of the data, or the most probable classes of each.
 
     Recorded answers are looked up by the content of the rows. A live teacher is called on the same parts as by `record`, so that live
     and recorded answers are equal to the last bit.
@@ -342,7 +344,8 @@ def answers_to(teacher: Teacher, data: Any) -> Answers:
     rows = as_rows(data)
     if isinstance(teacher, SoftLabels | LabelFolder):
         return _answers_of_names(teacher, _names_of(rows, teacher))
-    return joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in rows.parts(SHARD_ROWS))
+    parts = query_parts(rows, teacher.form)
+    return joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in parts)
 
 
 def _answers_of_names(recorded: Any, names: Names) -> Answers:
@@ -356,7 +359,7 @@ def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
 
     Args:
         X: rows, as in `as_rows`.
-        answers: (rows, columns) array or tensor, in the order of the rows.
+        answers: (rows, columns) array or tensor, or `TopAnswers`, in the order of the rows.
         form: the form of the answers.
 
     Raises:

@@ -17,9 +17,11 @@ from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch
 from tutelage.core.position_answers import PositionAnswers, checked
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.structured import StructuredRows
 from tutelage.losses.objective import Objective
+from tutelage.losses.top_targets import TopTargets
 from tutelage.training.feeding.feeds import Batch
 
 TeacherSignals = Callable[[Batch], Mapping[str, Any]]
@@ -65,13 +67,13 @@ class BatchAnswers:
     """Answers from which the objective computes its targets batch by batch.
 
     Attributes:
-        answers: gives the (batch, columns) answers to a batch, from a live teacher or from recorded answers.
+        answers: gives the answers to a batch, (batch, columns) or the most probable classes, from a live teacher or from recorded answers.
         form: the form of the answers.
         device: the device of the network.
         check: as in `PreparedAnswers`.
     """
 
-    answers: Callable[[Batch], NDArray[Any]]
+    answers: Callable[[Batch], NDArray[Any] | TopAnswers]
     form: AnswerForm
     device: torch.device
     check: Callable[[Batch], None] = _no_check
@@ -86,18 +88,18 @@ def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
     """Answers of a teacher that is called on each batch, with the rows that the student gets, in the dtype that they have in the data."""
     form = teacher.form
 
-    def answers(batch: Batch) -> NDArray[Any]:
+    def answers(batch: Batch) -> NDArray[Any] | TopAnswers:
         given = batch.as_in_data
         found = checked(form, teacher.answer(given if isinstance(given, StructuredRows) else tensor_array(given)), len(batch.rows))
         if isinstance(found, PositionAnswers):
-            return np.asarray(found.dense() if batch.kept is None else found.dense()[batch.kept.numpy()])
+            return found.values if batch.kept is None else found.values[batch.kept.numpy()]
         return found
 
     return BatchAnswers(answers, form.of_each_position, device)
 
 
 def recorded_answers(
-    answers: NDArray[Any],
+    answers: NDArray[Any] | TopAnswers,
     form: AnswerForm,
     objective: Objective,
     device: torch.device,
@@ -107,10 +109,11 @@ def recorded_answers(
 ) -> PreparedAnswers | BatchAnswers:
     """Recorded answers for the training loop: prepared once, or batch by batch if they take more than `PREPARED_BYTES`.
 
-    The raw answers are dropped if the objective reads prepared targets only.
+    The raw answers are dropped if the objective reads prepared targets only. The most probable classes are few numbers, which are
+    not prepared.
 
     Args:
-        answers: (answers, columns).
+        answers: (answers, columns), or the most probable classes of each.
         form: the form of the answers.
         objective: the objective that reads them.
         device: the device of the network.
@@ -122,11 +125,16 @@ def recorded_answers(
         BadInput: answers that a term of the objective cannot use.
     """
     check = _no_check if unverified is None else partial(_check_names, unverified, always)
+    if isinstance(answers, TopAnswers):
+        top = answers
+        for term in objective.terms:
+            term.check_top(top.top_k, top.columns)
+        return BatchAnswers(lambda batch: top[batch.answer_places.numpy()], form, device, check)
     if answers.nbytes > PREPARED_BYTES:
         for part in _parts(answers):
-            objective.prepare(_loss_inputs(answers[part], form, device))  # so that unusable answers raise an error before training
+            objective.prepare(_numbers(answers[part], form, device))  # so that unusable answers raise an error before training
         return BatchAnswers(lambda batch: answers[batch.answer_places.numpy()], form, device, check)
-    tensor = _loss_inputs(answers, form, device)
+    tensor = _numbers(answers, form, device)
     prepared = _prepared(objective, tensor)
     raw = any("teacher" in term.reads and term.name not in prepared for term in objective.terms)
     return PreparedAnswers(tensor if raw else None, prepared, check)
@@ -148,10 +156,23 @@ def _parts(answers: NDArray[Any] | Tensor) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, len(answers), rows)]
 
 
-def _loss_inputs(answers: NDArray[Any], form: AnswerForm, device: torch.device) -> Tensor:
+def _loss_inputs(answers: NDArray[Any] | TopAnswers, form: AnswerForm, device: torch.device) -> Tensor | TopTargets:
+    return top_targets(answers, device) if isinstance(answers, TopAnswers) else _numbers(answers, form, device)
+
+
+def _numbers(answers: NDArray[Any], form: AnswerForm, device: torch.device) -> Tensor:
     """Logits or values in float32; a read-only array is copied, since torch has no read-only tensors."""
     values = answers if form.kind == "values" else form.logits(answers)
     return torch.from_numpy(np.require(values, np.float32, ["C", "W"])).to(device)
+
+
+def top_targets(answers: TopAnswers, device: torch.device) -> TopTargets:
+    """The most probable classes as the losses take them."""
+    ids, log_probs, rest = (
+        torch.from_numpy(np.require(array, dtype, ["C", "W"])).to(device)
+        for array, dtype in ((answers.ids, np.int64), (answers.log_probs, np.float32), (answers.rest, np.float32))
+    )
+    return TopTargets(ids, log_probs, rest, answers.columns)
 
 
 def _check_names(unverified: Names, always: bool, batch: Batch) -> None:

@@ -26,6 +26,7 @@ from tutelage.search.limits import Limits
 from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 from tutelage.workflow.distillation.folder import file_name
 from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
 from tutelage.workflow.distillation.given.unlabelled import labelled
@@ -258,6 +259,8 @@ def _title_of(teacher: Any) -> str:
     """What a teacher is called in the report: the name of its file, or the type of the model that it is."""
     if isinstance(teacher, str | Path):
         return Path(teacher).name
+    if isinstance(teacher, ChatTeacher):
+        return teacher.model
     model = next((getattr(teacher, name) for name in ("estimator", "network") if hasattr(teacher, name)), teacher)
     return "an ONNX file" if hasattr(model, "session") else type(model).__name__
 

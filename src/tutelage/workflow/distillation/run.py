@@ -23,6 +23,7 @@ from tutelage.report.distillation.records import CascadeResult, DistillationReco
 from tutelage.search.advice import CurvePoint
 from tutelage.search.families import Family
 from tutelage.students.cascade import Guarantee
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, texts_to_ask, with_advance
 from tutelage.workflow.distillation.evidence.cascade import Beside, choose_for_cascade, measured_cascade
 from tutelage.workflow.distillation.evidence.choice import choose
 from tutelage.workflow.distillation.evidence.conclusion import measure
@@ -104,6 +105,8 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     """All stages, in order; each resumes from what the folder holds of it."""
     looks = looks_before(folder, seeds=plan.seeds)
     write_split(folder, problem, drawn)
+    if not folder.has(PREFLIGHT):
+        _ask_texts(problem, stages)
     with stages.stage("preflight"):
         checked = _preflight(problem, drawn, plan, folder)
     with stages.stage("ask the teacher"):
@@ -163,6 +166,14 @@ def _beside(problem: Problem, plan: Plan, latency: Latency | None) -> Beside | N
     if plan.cascade is None:
         return None
     return Beside(problem.form, plan.cascade, problem.teacher.fingerprint, latency, over_groups=problem.given.groups is not None)
+
+
+def _ask_texts(problem: Problem, stages: Stages) -> None:
+    """Ask a language model all texts, before anything else needs some of the answers, so that the display shows how far it is."""
+    if isinstance(problem.teacher, ChatTeacher):
+        texts = problem.every_asked
+        with stages.stage("ask the language model", texts_to_ask(problem.teacher, texts)) as advance:
+            with_advance(problem.teacher, advance).answer(texts)
 
 
 def _chosen(candidates: Sequence[Finalists], judge: Judge, validation: Part, beside: Beside | None) -> tuple[Finalists, str]:

@@ -13,7 +13,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.data.transfer import stacked
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.scores import Settings, row_scores
+from tutelage.evaluation.row_scores import Settings, row_scores
 from tutelage.losses.class_weights import row_weights, weighted_answers
 from tutelage.workflow.distillation.given.problem import RowSet
 
@@ -81,4 +81,4 @@ def scores_of(answers: Floats, part: Part, form: AnswerForm, against: Against) -
     """
     teacher = part.answers if form.task == "regression" else form.probabilities(part.answers)
     aligned = AlignedAnswers(form.task, form.classes, answers, teacher, part.truth)
-    return {name: np.asarray(values, dtype=np.float64) for name, values in row_scores(aligned, against, Settings()).items()}
+    return {name: np.asarray(scores.values, dtype=np.float64) for name, scores in row_scores(aligned, against, Settings()).items()}

@@ -29,6 +29,7 @@ from tutelage.losses.class_weights import ClassWeight
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.columns import RowShape
+from tutelage.teachers.inputs import texts_of
 from tutelage.workflow.feature_guards import refuse_named_classes
 
 SAMPLE = 2000
@@ -198,6 +199,12 @@ class Problem:
     def form(self) -> AnswerForm:
         """What the teacher's numbers mean."""
         return self.teacher.form
+
+    @property
+    def every_asked(self) -> list[Any]:
+        """All rows that the teacher is asked, of every set, where they are texts."""
+        sets = [one.asked for one in (self.given, self.test, self.pool) if one is not None]
+        return [text for rows in sets for text in texts_of(rows.part(0, rows.count))]
 
     @property
     def is_recorded(self) -> bool:

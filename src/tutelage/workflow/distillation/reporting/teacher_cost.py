@@ -8,13 +8,14 @@ from typing import Any
 from tutelage.core.contracts import Teacher
 from tutelage.core.records import Cost, Latency
 from tutelage.data.rows import Rows
-from tutelage.evaluation.cost import measure_latency
+from tutelage.evaluation.cost import latency_of_requests, measure_latency
 from tutelage.evaluation.size import pickled_bytes
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.teachers.adapters.boosters import BoosterTeacher
 from tutelage.teachers.adapters.estimator import EstimatorTeacher
 from tutelage.teachers.adapters.function import FunctionTeacher
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 from tutelage.workflow.distillation.folder import RunFolder
 
 SECONDS = 0.3
@@ -24,7 +25,8 @@ FILE = "work/teacher_cost.json"
 def teacher_cost(teacher: Teacher, rows: Rows, folder: RunFolder) -> Cost:
     """The latency of single rows and the size of the pickled model, measured once for a folder.
 
-    Nothing is measured of a function, which may ask a service that is paid by the call, nor of recorded answers.
+    Nothing is measured of a function, which may ask a service that is paid by the call, nor of recorded answers. The latency of a language
+    model is that of the requests by which it answered the rows.
 
     Args:
         teacher: any.
@@ -46,6 +48,8 @@ def _measured(teacher: Teacher, rows: Rows) -> Cost:
         inner = inner.teacher
     if isinstance(inner, FunctionTeacher | LabelFolder | SoftLabels):
         return Cost(None, "pickle")
+    if isinstance(inner, ChatTeacher):
+        return Cost(None, "pickle", alone=latency_of_requests(inner))
     size = None
     if isinstance(inner, EstimatorTeacher):
         size = pickled_bytes(inner.estimator)

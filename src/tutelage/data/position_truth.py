@@ -1,0 +1,112 @@
+"""The ground truth of each token or pixel: a class for every position that counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import tensor_array
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.rows import is_hugging_face
+from tutelage.data.structured import TRUTH, Ragged, StructuredRows
+
+IGNORED = -100
+"""The code of a position that does not count, in the habit of torch."""
+
+
+def given_truth(X: Any, y: Any) -> Any:
+    """The ground truth of rows: y, or the `labels` of several inputs; None if neither is given.
+
+    Raises:
+        BadInput: both are given.
+    """
+    names = X if isinstance(X, Mapping) else X.column_names if is_hugging_face(X) else ()
+    beside = next((X[name] for name in TRUTH if name in names), None)
+    if beside is not None and y is not None:
+        raise BadInput("the rows hold labels, and y is given too; pass one of the two.")
+    return y if beside is None else beside
+
+
+def names_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.int64] | None = None) -> Ragged:
+    """The class name of every position that the attention mask leaves, as it was given; arguments and errors as `truth_of_positions`."""
+    if form.task not in ("binary", "multiclass"):
+        raise BadInput(f"y by position is the class of each, and these answers are {form.task}; leave y out, and use a teacher's answers.")
+    if not hasattr(y, "__len__") or not hasattr(y, "__iter__") or isinstance(y, str | bytes | dict):
+        raise ShapeError(f"y is a {type(y).__name__}; expected the class names of each row, (tokens,) or (height, width).")
+    given = [_names_of(row) for row in y]
+    count = len(rows)
+    if len(given) != count:
+        raise ShapeError(f"y has {len(given)} rows and X has {count}; expected the same rows in the same order.")
+    counting = rows.counting() if isinstance(rows, StructuredRows) else None
+    if counting is not None and form.positions == "tokens":
+        given = [_masked(labels, counting[[row]].values, rows.width, row) for row, labels in enumerate(given)]
+    if shapes is not None:
+        _check_shapes(given, shapes)
+    return Ragged(_joined([labels.reshape(-1) for labels in given]), np.array([labels.size for labels in given], dtype=np.int64))
+
+
+def truth_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.int64] | None = None) -> Ragged:
+    """The class code of every position that the attention mask leaves, `IGNORED` where it does not count.
+
+    Args:
+        y: for each row an array of class names, (tokens,) or (height, width), or an array of them all; -100 or None is ignored.
+        form: the form of the answers.
+        rows: the rows; several inputs have an attention mask.
+        shapes: (rows, 1) lengths, or (rows, 2) heights and widths, of the answers to each row; None if they are not known.
+
+    Raises:
+        ShapeError: another number of rows, or of positions in a row. LabelMismatch: a name that is not among the classes.
+            BadInput: a form of labels or values.
+    """
+    names = names_of_positions(y, form, rows, shapes)
+    ignored = ignored_names(names.values)
+    codes = np.full(len(names.values), IGNORED, dtype=np.int64)
+    codes[~ignored] = form.of_each_position.codes(names.values[~ignored]) if (~ignored).any() else 0
+    return Ragged(codes, names.lengths)
+
+
+def ignored_names(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of some class names are -100 or None, which do not count."""
+    if labels.dtype.kind == "O":
+        return np.array([label is None or (not isinstance(label, str) and label == IGNORED) for label in labels], dtype=bool)
+    return np.asarray(labels == IGNORED) if labels.dtype.kind in "iuf" else np.zeros(len(labels), dtype=bool)
+
+
+def _names_of(row: Any) -> NDArray[Any]:
+    """The class names of a row; a list of texts among which -100 stands keeps both."""
+    if hasattr(row, "detach"):
+        return tensor_array(row)
+    array = np.asarray(row) if hasattr(row, "dtype") else np.array(row, dtype=object)
+    if array.ndim == 0:
+        raise ShapeError(
+            f"y has one label per row ({row!r}), and the answers have one for each position; pass the class names of each token or pixel."
+        )
+    return array
+
+
+def _joined(rows: list[NDArray[Any]]) -> NDArray[Any]:
+    """All labels in one array; as objects if rows have names of different kinds, which NumPy would turn into texts."""
+    kinds = {labels.dtype.kind for labels in rows if labels.size}
+    if len(kinds) > 1 and not kinds <= set("biuf"):
+        rows = [labels.astype(object) for labels in rows]
+    return np.concatenate([labels for labels in rows if labels.size] or [np.zeros(0, np.int64)])
+
+
+def _masked(labels: NDArray[Any], counts: NDArray[np.bool_], width: int | None, row: int) -> NDArray[Any]:
+    """The labels of a row at the positions that its mask leaves; they may be padded as far as the row was."""
+    labels = labels.reshape(-1)
+    if len(labels) != len(counts) and len(labels) != width:
+        raise ShapeError(f"row {row} of y has {len(labels)} labels, and the row has {len(counts)} positions; expected one for each.")
+    return labels[: len(counts)][counts]
+
+
+def _check_shapes(given: list[NDArray[Any]], shapes: NDArray[np.int64]) -> None:
+    for row, (labels, shape) in enumerate(zip(given, shapes.tolist(), strict=True)):
+        if labels.size != np.prod(shape) or (labels.ndim > 1 and len(shape) > 1 and labels.shape[:2] != tuple(shape)):
+            found = labels.shape if labels.ndim > 1 else f"{labels.size} labels"
+            expected = f"{shape[0]} answers" if len(shape) == 1 else f"answers of height {shape[0]} and width {shape[1]}"
+            raise ShapeError(f"row {row} of y has {f'shape {found}' if labels.ndim > 1 else found}, and {expected}; expected one for each.")

@@ -1,0 +1,90 @@
+"""What a reader of an evaluation's figures has to know besides, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tutelage.core.top_answers import TopAnswers
+from tutelage.evaluation.intervals import effective_rows
+from tutelage.evaluation.metrics.agreement import as_distributions, decisions
+from tutelage.evaluation.metrics.top import blocks, probability_of
+from tutelage.evaluation.records import AlignedAnswers
+from tutelage.evaluation.row_scores import Settings
+from tutelage.evaluation.scores import Scores, left_out
+
+
+def notes_on(aligned: AlignedAnswers, by_group: Mapping[str, Scores], settings: Settings) -> tuple[str, ...]:
+    """The sentences on these answers and their scores, in the order in which they are shown."""
+    found = [*_on_decisions(aligned), *_on_positions(aligned), *_on_top_answers(aligned, settings)]
+    if aligned.weights is not None:
+        effective = effective_rows(aligned.weights)
+        found.append(f"Figures are weighted; the {aligned.rows:,} rows count as {effective:,.1f} in the intervals.")
+    if "against_truth" in by_group and aligned.task != "regression":
+        found.append(left_out(aligned, by_group["against_truth"].auc))
+    return tuple(note for note in found if note)
+
+
+def _on_decisions(aligned: AlignedAnswers) -> list[str]:
+    found = []
+    for who, own, answers in (
+        ("student", aligned.student_decisions, aligned.student),
+        ("teacher", aligned.teacher_decisions, aligned.teacher),
+    ):
+        if own is not None and answers is not None:
+            differ = (own != decisions(as_distributions(answers, aligned.task))).reshape(len(own), -1).any(axis=1)
+            found.append(
+                f"The decisions of the {who} are those of its predict; in {int(differ.sum()):,} of {len(own):,} rows its most "
+                "probable class is another."
+            )
+    return found
+
+
+def _on_positions(aligned: AlignedAnswers) -> list[str]:
+    if aligned.positions is None:
+        return []
+    found = [f"Figures are over {aligned.positions}, and intervals over rows: the {aligned.positions} of a row are not independent."]
+    positions, rows = aligned.ignored
+    if positions:
+        found.append(f"{positions:,} {aligned.positions} do not count: their truth is -100 or None.")
+    if rows:
+        found.append(f"Left out, as no position of theirs counts: {rows:,} rows.")
+    return found
+
+
+def _on_top_answers(aligned: AlignedAnswers, settings: Settings) -> list[str]:
+    """What is not known of answers that hold the most probable classes only, and where the floor of probabilities matters."""
+    found = []
+    for who, answers in (("student", aligned.student), ("teacher", aligned.teacher)):
+        if isinstance(answers, TopAnswers):
+            found.append(
+                f"The {who} gives the {answers.ids.shape[1]:,} most probable of {answers.columns:,} classes, and the others together: they "
+                f"count as one class in the divergences, which are at least as large over all classes; there is no Brier score with them."
+            )
+    if not isinstance(aligned.truth, TopAnswers):
+        return found
+    for who, answers in (("student", aligned.student), ("teacher", aligned.teacher)):
+        if answers is not None:
+            found.append(_on_truth_outside(aligned, answers, who, settings.floor))
+    return found
+
+
+def _on_truth_outside(aligned: AlignedAnswers, answers: object, who: str, floor: float) -> str:
+    unknown = floored = 0
+    what = aligned.positions or "rows"
+    columns = answers.ids.shape[1] if isinstance(answers, TopAnswers) else answers.shape[1]  # type: ignore[attr-defined]
+    for block in blocks(len(aligned.student), columns):
+        probabilities, known = probability_of(answers[block], aligned.truth.ids[block])  # type: ignore[index]
+        unknown += int((~known).sum())
+        floored += int((known & (probabilities < floor)).sum())
+    figures = "the perplexity" if aligned.positions == "tokens" else "the likelihood loss"
+    if unknown:
+        return (
+            f"In {unknown:,} of {len(aligned.student):,} {what} the truth is not among the {who}'s most probable classes; there the "
+            f"probability of all others together counts, so that {figures} of the {who} is at least what is shown."
+        )
+    if floored:
+        return (
+            f"In {floored:,} of {len(aligned.student):,} {what} the {who} gives the truth less than {floor:g}, which counts in its place; "
+            f"{figures} of the {who} is at least what is shown."
+        )
+    return ""

@@ -1,0 +1,87 @@
+"""Stored answers as the columns of a Parquet file: one list column for each kind of number, and the number of positions of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.answer_kinds import Positions
+from tutelage.core.answers import AnswerForm
+from tutelage.core.position_answers import Answers, PositionAnswers
+from tutelage.core.top_answers import TopAnswers
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHAPES: dict[Positions | None, tuple[str, ...]] = {None: (), "tokens": ("tokens",), "pixels": ("height", "width")}
+"""The columns that hold the shape of a row's positions."""
+IN_PLANES = ("ids", "log_probs")
+"""Columns whose bytes are stored in planes, the first byte of every number, then the second: they compress best so."""
+
+
+def arrays_of(stored: Answers) -> dict[str, NDArray[Any]]:
+    """The arrays of stored answers, by the name of their column: `answers`, or `ids`, `log_probs` and `rest`; and shapes of positions."""
+    if isinstance(stored, PositionAnswers):
+        names = SHAPES["tokens" if stored.shapes.shape[1] == 1 else "pixels"]
+        shapes = {name: np.ascontiguousarray(stored.shapes[:, place]) for place, name in enumerate(names)}
+        return {**shapes, **arrays_of(stored.values)}
+    if isinstance(stored, TopAnswers):
+        return {"ids": stored.ids, "log_probs": stored.log_probs, "rest": stored.rest}
+    return {"answers": stored}
+
+
+def answers_from(arrays: Mapping[str, NDArray[Any]], form: AnswerForm, *, rows: int, top_k: int | None) -> Answers:
+    """The inverse of `arrays_of`; the arrays may be flat.
+
+    Raises:
+        ShapeError, ValueError: arrays that do not fit each other, or the form.
+    """
+    if form.positions is not None:
+        shapes = np.column_stack([arrays[name].astype(np.int64) for name in SHAPES[form.positions]])
+        count = int(shapes.prod(axis=1).sum())
+        values: Any = answers_from(arrays, form.of_each_position, rows=count, top_k=top_k)
+        return PositionAnswers(values, shapes)
+    if top_k is not None:
+        ids, log_probs = (arrays[name].reshape(rows, top_k) for name in ("ids", "log_probs"))
+        return TopAnswers(ids, log_probs, arrays["rest"].reshape(rows), len(form.classes))
+    return arrays["answers"].reshape(rows, len(form.classes) or -1)
+
+
+def table_of(columns: Mapping[str, NDArray[Any]], stored: Answers) -> pa.Table:
+    """An Arrow table of plain columns and of those of the answers, as lists."""
+    import pyarrow as pa
+
+    positions = np.arange(len(stored) + 1) if not isinstance(stored, PositionAnswers) else stored.offsets
+    lists = {}
+    for name, array in arrays_of(stored).items():
+        if array.ndim == 1 and len(array) == len(stored) and (name != "rest" or not isinstance(stored, PositionAnswers)):
+            lists[name] = pa.array(array)
+        else:
+            lists[name] = _lists(array, positions * (array.shape[1] if array.ndim == 2 else 1))
+    return pa.table({**{name: pa.array(column) for name, column in columns.items()}, **lists})
+
+
+def _lists(array: NDArray[Any], offsets: NDArray[Any]) -> pa.Array[Any]:
+    import pyarrow as pa
+
+    of_one = pa.large_list(pa.field("element", pa.from_numpy_dtype(array.dtype), nullable=False))
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(np.ascontiguousarray(array).reshape(-1)), type=of_one)
+
+
+def flat(column: pa.ChunkedArray[Any]) -> NDArray[Any]:
+    """The numbers of a column, plain or of lists, one after the other."""
+    chunk = column.combine_chunks()
+    chunk = chunk.combine_chunks() if hasattr(chunk, "combine_chunks") else chunk
+    values: NDArray[Any] = (chunk.flatten() if hasattr(chunk, "flatten") and hasattr(chunk.type, "value_type") else chunk).to_numpy()
+    return values
+
+
+def writing_options(names: list[str]) -> dict[str, Any]:
+    """How Parquet writes these columns: numbers in planes and compressed hard if they are top-k answers, otherwise fast."""
+    if "ids" not in names:
+        return {"compression": "lz4"}
+    planes = {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in IN_PLANES}
+    return {"compression": "zstd", "column_encoding": {"row": "DELTA_BINARY_PACKED", **planes}}

@@ -1,0 +1,128 @@
+"""Numbers for all classes from lines that name their classes, or tokens that stand for classes: added, scaled and completed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.answers import list_classes
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities
+from tutelage.softlabels.log_lines import Pairs
+from tutelage.softlabels.options import LoggedKind
+
+MASS_SLACK = 1e-3
+"""How far the sum of the logged probabilities of a row may be from one."""
+
+
+def exp(log_probs: Floats) -> Floats:
+    """Probabilities; a number far above 0, which is not a log-probability, becomes inf, and the checks refuse it."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(log_probs))
+
+
+def from_tokens(
+    lines: list[list[tuple[Any, Any]] | None],
+    kind: LoggedKind,
+    *,
+    classes: Sequence[Any] | None,
+    rest: str,
+    mapping: Mapping[Any, Any],
+) -> tuple[Floats, tuple[Any, ...]]:
+    """(lines, classes) numbers of lines that name their classes or tokens, and the classes."""
+    labels = labels_in(lines, mapping) if classes is None else tuple(classes)
+    place = {str(label): index for index, label in enumerate(labels)}
+    numbers, dropped = np.full((len(lines), len(labels)), np.nan), np.zeros(len(lines))
+    for index, line in enumerate(lines):
+        if line is None:
+            raise BadInput(f"line {index} does not name its classes or tokens, as line 0 does; log every line in one form.")
+        for token, figure in line:
+            label = mapping.get(token, token)
+            if label is None:
+                dropped[index] += 0.0 if figure is None or kind == "logits" else _probability(figure, kind)
+            elif figure is not None:
+                if str(label) not in place:
+                    raise LabelMismatch(
+                        f"the log has the class {token!r} in line {index}, which is not among {list_classes(labels)}. "
+                        "Add it to classes=, or map it with mapping=."
+                    )
+                _add(numbers[index], place[str(label)], figure, kind)
+    return _completed(_scaled(numbers, np.minimum(dropped, 1.0), kind), kind, rest=rest), labels
+
+
+def labels_in(lines: Sequence[Pairs | None], mapping: Mapping[Any, Any]) -> tuple[Any, ...]:
+    """The classes that occur, in sorted order."""
+    found = {
+        label for line in lines for token, number in line or () if number is not None and (label := mapping.get(token, token)) is not None
+    }
+    return tuple(sorted(found, key=lambda label: (isinstance(label, str), label)))
+
+
+def _probability(number: float, kind: LoggedKind) -> float:
+    return float(np.exp(number)) if kind == "log-probabilities" else float(number)
+
+
+def _add(numbers: NDArray[np.float64], place: int, number: float, kind: LoggedKind) -> None:
+    """Add the number of a token to that of its class: probabilities are added, and their logarithms as probabilities."""
+    number = float(number) if number == number else np.inf  # noqa: PLR0124 - a logged NaN is not a class left out
+    before = numbers[place]
+    if np.isnan(before):
+        numbers[place] = number
+    else:
+        numbers[place] = before + number if kind == "probabilities" else np.logaddexp(before, number)
+
+
+def _scaled(numbers: Floats, dropped: Floats, kind: LoggedKind) -> Floats:
+    """The numbers of each line after its dropped tokens: the remaining probability is scaled up to what it was."""
+    if not dropped.any():
+        return numbers
+    lost = np.flatnonzero(1 - dropped < MASS_SLACK)
+    if len(lost):
+        raise LabelMismatch(f"line {lost[0]} has no probability left after mapping= drops its tokens; drop the line.")
+    return numbers - np.log1p(-dropped)[:, None] if kind == "log-probabilities" else numbers / (1 - dropped)[:, None]
+
+
+def _completed(numbers: Floats, kind: LoggedKind, *, rest: str) -> Floats:
+    """Complete top-k lines (NaN for a class that is left out) to distributions over all classes."""
+    left_out = np.isnan(numbers)
+    if kind == "logits":
+        if left_out.any():
+            raise BadInput(
+                "the log leaves classes out of its logits, which does not determine their probability; log log-probabilities, or "
+                "all classes."
+            )
+        return numbers
+    p = np.where(left_out, 0.0, exp(numbers) if kind == "log-probabilities" else numbers)
+    _check_named(p, kind)
+    mass = 1 - p.sum(axis=1)
+    if (mass < -MASS_SLACK).any():
+        line = int(np.flatnonzero(mass < -MASS_SLACK)[0])
+        raise NotProbabilities(
+            f"the probabilities of line {line} sum to {1 - mass[line]:.4g}; expected at most 1. Check that kind={kind!r} is right."
+        )
+    missing = left_out.sum(axis=1)
+    if rest == "drop":
+        p = p / np.maximum(p.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    else:
+        lost = (missing == 0) & (mass > MASS_SLACK)
+        if lost.any():
+            line = int(np.flatnonzero(lost)[0])
+            raise NotProbabilities(
+                f"the probabilities of all classes in line {line} sum to {1 - mass[line]:.4g}, expected 1; pass rest='drop' to "
+                "scale them up."
+            )
+        p = np.where(left_out, (np.maximum(mass, 0) / np.maximum(missing, 1))[:, None], p)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(p) if kind == "log-probabilities" else p)
+
+
+def _check_named(p: Floats, kind: LoggedKind) -> None:
+    bad = ~((p >= 0) & np.isfinite(p)).all(axis=1)
+    if bad.any():
+        raise NotProbabilities(
+            f"line {int(np.flatnonzero(bad)[0])} holds numbers that are not {kind}; expected 0 to 1, or their logarithms for "
+            "log-probabilities."
+        )

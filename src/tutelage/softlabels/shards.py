@@ -1,0 +1,236 @@
+"""The shards of a recording: Parquet files whose footer says what they belong to, so that a recording can resume after the last one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.class_names import ClassNames
+from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, ShapeError, TutelageError, one_line
+from tutelage.core.files import whole_file
+from tutelage.core.position_answers import Answers
+from tutelage.core.stored.checksums import checked, sha256_of, with_checksum
+from tutelage.data.row_names import Names
+from tutelage.data.schema import Schema
+from tutelage.softlabels.columns import answers_from, arrays_of, flat, table_of, writing_options
+from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LABELS_SCHEMA = 6
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The facts that all shards of one recording share.
+
+    Attributes:
+        teacher: the teacher's fingerprint.
+        form: kind, task and classes of the answers, at temperature 1.
+        encoding: how the answers are stored.
+        rows: number of rows of the finished recording.
+        shard_rows: rows per shard; the last may hold fewer.
+        table: the columns of the rows, with their types and categories; None if they were not a frame or a table.
+    """
+
+    teacher: str
+    form: AnswerForm
+    encoding: Encoding
+    rows: int
+    shard_rows: int
+    table: Schema | None = None
+
+    @property
+    def shards(self) -> int:
+        """Number of shards of the finished recording."""
+        return -(-self.rows // self.shard_rows)
+
+    def span(self, index: int) -> tuple[int, int]:
+        """First row of a shard, and the row after its last."""
+        return index * self.shard_rows, min((index + 1) * self.shard_rows, self.rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the manifest."""
+        return {**self.facts, "classes": list(self.form.classes)}
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Plain values for the footers, which name the classes by their number and hash."""
+        names = ClassNames(self.form.classes)
+        return {
+            "schema": LABELS_SCHEMA,
+            "teacher": self.teacher,
+            "kind": self.form.kind,
+            "task": self.form.task,
+            "positions": self.form.positions,
+            "classes": f"{len(names)} of hash {names.sha256}",
+            "temperature": 1.0,
+            **self.encoding.to_json(),
+            "rows": self.rows,
+            "shard_rows": self.shard_rows,
+            "table": None if self.table is None else self.table.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a recording.
+
+    Attributes:
+        stored: the answers as `Encoding.stored` returns them.
+        names: (rows,) content name of each row.
+        cost: the loss of the encoding on these rows.
+    """
+
+    stored: Answers
+    names: Names
+    cost: EncodingCost
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """Path of a shard."""
+    return folder / f"part-{index:05d}.parquet"
+
+
+def write_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) -> None:
+    """Write a shard atomically. The same answers give the same bytes.
+
+    Raises:
+        CannotWrite: the folder cannot be written.
+    """
+    import pyarrow.parquet as pq
+
+    start, stop = provenance.span(index)
+    columns = {"row": np.arange(start, stop), "row_name": shard.names}
+    content = _content_of({**columns, **arrays_of(shard.stored)})
+    about = with_checksum({**provenance.facts, "shard": index, "cost": asdict(shard.cost), "content": content})
+    table = table_of(columns, shard.stored).replace_schema_metadata({"tutelage": json.dumps(about)})
+    options = writing_options(table.column_names)
+    with whole_file(shard_path(folder, index)) as draft:
+        pq.write_table(table, draft, use_dictionary=False, write_statistics=False, write_page_checksum=True, **options)
+
+
+def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str | None = None) -> Shard:
+    """Read a shard.
+
+    Args:
+        folder: the folder of the recording.
+        index: number of the shard.
+        provenance: of the recording that it must belong to.
+        sha256: expected hash of the file; None, for an unfinished recording, verifies the checksum of the columns instead.
+
+    Raises:
+        DamagedFile: missing, changed, or not a shard.
+        LabelMismatch: the shard belongs to another recording.
+    """
+    import pyarrow.parquet as pq
+
+    path = shard_path(folder, index)
+    with _reading(path):
+        if sha256 is not None and sha256_of(path) != sha256:
+            raise DamagedFile(f"{path} is damaged: its SHA-256 differs from the one in {MANIFEST}. Restore it, or record again.")
+        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
+        about = _footer(path, file.schema_arrow)
+        cost, content = EncodingCost(**about.pop("cost")), about.pop("content")
+    if about != {**provenance.facts, "shard": index}:
+        raise LabelMismatch(f"{path} belongs to another recording ({_difference(about, provenance)}). Record into another folder.")
+    start, stop = provenance.span(index)
+    with _reading(path):
+        table = file.read(use_threads=False)
+        columns = {name: flat(table.column(name)) for name in table.column_names}
+        if not np.array_equal(columns["row"], np.arange(start, stop)):
+            raise DamagedFile(f"{path} does not hold rows {start} to {stop - 1}. Delete it and record again.")
+        stored = _answers_in(columns, provenance, stop - start)
+    names = columns["row_name"]
+    held = {"row": columns["row"], "row_name": names, **arrays_of(stored)}
+    if sha256 is None and _content_of(held) != content:
+        raise DamagedFile(f"{path} is damaged: its columns do not match their checksum. Delete it and record again.")
+    return Shard(stored, names, cost)
+
+
+def _answers_in(columns: Mapping[str, NDArray[Any]], provenance: Provenance, rows: int) -> Answers:
+    try:
+        return answers_from(columns, provenance.form, rows=rows, top_k=provenance.encoding.top_k)
+    except ShapeError as error:
+        raise ValueError(str(error)) from error
+
+
+def columns_so_far(path: Path) -> tuple[Encoding, Schema | None]:
+    """The encoding of the answers and the columns of the rows in the footer of a shard.
+
+    Raises:
+        DamagedFile: not a shard. StaleCache: a shard of another version.
+    """
+    import pyarrow.parquet as pq
+
+    with _reading(path):
+        about = _footer(path, pq.read_schema(path))
+        return encoding_from(about), table_in(about)
+
+
+def _footer(path: Path, schema: pa.Schema) -> dict[str, Any]:
+    """The facts in the footer of a shard; their checksum is checked."""
+    return checked(json.loads(schema.metadata[b"tutelage"]), schema=LABELS_SCHEMA, name=str(path), remedy="Delete it and record again.")
+
+
+def _content_of(columns: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 (hex) of columns: names, types, shapes and numbers."""
+    digest = hashlib.sha256()
+    for name, column in columns.items():
+        digest.update(f"{name} {column.dtype.str} {column.shape} ".encode())
+        digest.update(np.ascontiguousarray(column).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Re-raise errors of reading a shard as DamagedFile."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DamagedFile(missing(path)) from error
+    except TutelageError:
+        raise
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise DamagedFile(f"{path} is not a readable shard ({one_line(error)}). Delete it and record again.") from error
+
+
+def _difference(about: dict[str, Any], provenance: Provenance) -> str:
+    """The first difference between a shard and the current recording."""
+    for key, value in provenance.facts.items():
+        if about.get(key) != value:
+            return f"{key}: {short(about.get(key))} there, {short(value)} here"
+    return f"it is shard {about.get('shard')}"
+
+
+def missing(path: Path) -> str:
+    """The message for a shard that is not there."""
+    return f"{path} is missing. Restore it, or delete {MANIFEST} and record again: complete shards are reused."
+
+
+def short(value: Any) -> str:
+    """A value as text of at most 200 characters."""
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def table_in(about: Mapping[str, Any]) -> Schema | None:
+    """The columns of the rows, as the manifest and the footers hold them."""
+    try:
+        return None if about["table"] is None else Schema.from_json(about["table"])
+    except BadInput as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,1 @@
+"""Language models behind an HTTP endpoint as teachers of classes for texts."""

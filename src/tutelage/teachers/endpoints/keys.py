@@ -1,0 +1,43 @@
+"""The key of an endpoint: read from the environment when it is needed, held nowhere, and masked in every text that is quoted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+from tutelage.core.errors import BadInput
+
+DEFAULT_KEY = "OPENAI_API_KEY"
+"""The variable that clients of such endpoints read."""
+NO_KEY = "none"
+"""Sent where the endpoint takes no key: the client library wants one."""
+MASK = "[key]"
+_LIKE_A_KEY = re.compile(r"\bsk-[\w*.-]{3,}")
+
+
+def read_key(name: str | None, *, required: bool) -> tuple[str, Callable[[str], str]]:
+    """The key in a variable of the environment, and a function that masks it in a text.
+
+    Args:
+        name: of the variable; None for an endpoint that takes no key.
+        required: whether the variable must be set.
+
+    Raises:
+        BadInput: it is not set, or holds what no HTTP header can; the message does not quote it.
+    """
+    key = "" if name is None else os.environ.get(name, "").strip()
+    if not key and required:
+        raise BadInput(f"the variable {name} of the environment is not set; it must hold the key of the endpoint.")
+    if not re.fullmatch(r"[\x21-\x7e]*", key):
+        raise BadInput(f"the variable {name} of the environment holds characters that no key has (its value is not shown); set it again.")
+    forms = sorted({key, quote(key), quote_plus(key), json.dumps(key)[1:-1]} - {""}, key=len, reverse=True)
+
+    def masked(text: str) -> str:
+        for form in forms:
+            text = text.replace(form, MASK)
+        return _LIKE_A_KEY.sub(MASK, text)
+
+    return key or NO_KEY, masked

@@ -1,0 +1,177 @@
+"""A language model as the teacher of a command."""
+
+import json
+
+import pytest
+from chat_endpoint import KEY, completion, first_token, serving, text_of
+
+from tutelage.cli import main
+
+WORDS = ["parcel", "garden", "carpet", "letter", "summer", "coffee", "autumn", "market", "yellow", "silver"]
+
+
+def mails(path, count=12, **columns):
+    """Texts of which every other is spam, by a word of theirs."""
+    lines = [
+        {
+            "id": number,
+            "content": f"{WORDS[number % 10]} {WORDS[number // 10 % 10]} {'win money now' if number % 2 else 'see you soon'} {number}",
+            "label": "spam" if number % 2 else "ham",
+            **{name: value(number) for name, value in columns.items()},
+        }
+        for number in range(count)
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return [line["content"] for line in lines]
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+
+
+@pytest.fixture
+def endpoint():
+    with serving() as running:
+        yield running
+
+
+RECORD = ["record", "chat:m-1", "--data", "mails.jsonl", "--text", "content", "--into", "labels"]
+
+
+def test_answers_are_recorded_with_a_cache_beside_them(endpoint, tmp_path, capsys):
+    texts = mails(tmp_path / "mails.jsonl")
+    command = [*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--votes", "3"]
+    assert main(command) == 0
+    shown = capsys.readouterr()
+    assert "labels: probabilities for the classes ['spam', 'ham'], 12 rows in 1 file" in shown.out
+    assert "m-1: 12 of 12 texts have a class, from 36 answers." in shown.err
+    assert "Two votes about a text agree in 100.0%" in shown.err
+    assert endpoint.asked == dict.fromkeys(texts, 1)
+    assert [path.name for path in (tmp_path / "labels.answers").iterdir()] == ["answers.jsonl"]
+    assert main(command) == 0
+    assert len(endpoint.bodies) == 12
+
+
+def test_the_endpoint_is_that_of_the_environment(endpoint, tmp_path, monkeypatch):
+    mails(tmp_path / "mails.jsonl")
+    monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
+    assert main([*RECORD, "--classes", "spam,ham"]) == 0
+    assert len(endpoint.bodies) == 12
+
+
+def test_without_names_the_classes_are_those_of_the_truth(endpoint, tmp_path, capsys):
+    mails(tmp_path / "mails.jsonl", label=lambda number: None if number == 3 else ["ham", "spam"][number % 2])
+    assert main([*RECORD, "--truth", "label", "--drop", "id", "--endpoint", endpoint.url]) == 0
+    assert "classes ['ham', 'spam']" in capsys.readouterr().out
+    assert "1. ham\n2. spam" in endpoint.bodies[0]["messages"][0]["content"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "does not name its classes, and no --truth says which there are; pass --classes"),
+        (["--truth", "label", "--truth", "id"], "the ground truth has several columns"),
+        (["--truth", "many"], "holds 120 different values, too many for classes"),
+        (["--classes", "spam,ham", "--kind", "logits"], "--kind does not apply to the language model chat:m-1"),
+        (["--classes", "spam,ham", "--answers", "id"], "--answers does not apply to the language model"),
+        (["--classes", "spam,ham", "--budget", "5"], "no --price says what tokens cost"),
+        (["--classes", "spam,ham", "--budget", "5 cows"], "budget is '5 cows'"),
+        (["--classes", "spam,ham", "--price", "5"], "write IN,OUT"),
+        (["--classes", "spam,ham", "--prompt", "missing.txt"], "missing.txt, which cannot be read"),
+        (["--classes", "spam,ham", "--logprobs", "--votes", "2"], "pass one of the two"),
+        (["--classes", "spam,ham", "--endpoint", "nowhere"], "expected an address"),
+    ],
+)
+def test_a_wrong_call_is_refused_before_anything_is_asked(options, sentence, endpoint, tmp_path, capsys):
+    mails(tmp_path / "mails.jsonl", 120, many=lambda number: f"value {number}")
+    given = options if "--endpoint" in options else [*options, "--endpoint", endpoint.url]
+    assert main([*RECORD, *given]) == 2
+    assert sentence in capsys.readouterr().err
+    assert endpoint.bodies == []
+    assert not (tmp_path / "labels").exists()
+
+
+@pytest.mark.parametrize("teacher", ["labels", "votes.jsonl", "json:loads"])
+def test_options_of_a_language_model_are_refused_for_others(teacher, tmp_path, capsys):
+    mails(tmp_path / "mails.jsonl")
+    (tmp_path / "votes.jsonl").write_text("{}")
+    (tmp_path / "labels").mkdir()
+    command = ["preflight", teacher, "--data", "mails.jsonl", "--text", "content", "--votes", "3"]
+    assert main(command) == 2
+    assert "--votes does not apply" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["record", "distill"])
+def test_a_dry_run_says_what_it_costs_and_sends_nothing(command, endpoint, tmp_path, monkeypatch, capsys):
+    mails(tmp_path / "mails.jsonl", 100)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    into = {"record": "--into", "distill": "--out"}[command]
+    options = ["--classes", "spam,ham", "--endpoint", endpoint.url, "--price", "1,10", "--budget", "0.001", "--votes", "2", "--dry-run"]
+    given = [command, "chat:m-1", "--data", "mails.jsonl", "--text", "content", into, "new", *options]
+    assert main(given) == 0
+    shown = capsys.readouterr().out
+    assert "m-1 at 127.0.0.1: 100 texts; 100 requests." in shown
+    assert "Price: about 0.0088, at most" in shown
+    assert "Budget: 0.001, not enough for this; asking would stop on the way." in shown
+    assert "Nothing was sent." in shown
+    assert main([*given, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["likely"]["requests"] == 100
+    assert endpoint.bodies == []
+    assert [path.name for path in tmp_path.iterdir()] == ["mails.jsonl"]
+
+
+def test_a_budget_ends_a_recording_which_goes_on_with_a_larger_one(endpoint, tmp_path, capsys):
+    texts = mails(tmp_path / "mails.jsonl")
+    command = [*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--budget"]
+    assert main([*command, "5 requests"]) == 2
+    assert "the budget of 5 requests allows no further request" in capsys.readouterr().err
+    assert main([*command, "12 requests"]) == 0
+    assert endpoint.asked == dict.fromkeys(texts, 1)
+
+
+def test_the_checks_ask_no_text_twice_and_report_the_ceiling_of_votes(endpoint, tmp_path, capsys):
+    texts = mails(tmp_path / "mails.jsonl", 60)
+    endpoint.answer = lambda body: completion(body, *(["spam", "spam", "ham"] if "win" in text_of(body) else ["ham"] * 3))
+    options = ["--classes", "spam,ham", "--endpoint", endpoint.url, "--votes", "3", "--cache", "kept", "--truth", "label", "--drop", "id"]
+    assert main(["preflight", "chat:m-1", "--data", "mails.jsonl", "--text", "content", *options, "--json"]) == 0
+    found = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert found["repeatable"]["severity"] == "note"
+    assert "answers of a language model are stored" in found["repeatable"]["sentence"]
+    assert found["ceiling"]["figure"]["agreement"] == pytest.approx((1 / 3 + 1) / 2)
+    assert endpoint.asked == dict.fromkeys(texts, 1)
+
+
+def test_log_probabilities_and_a_prompt_of_ones_own(endpoint, tmp_path, capsys):
+    mails(tmp_path / "mails.jsonl")
+    (tmp_path / "prompt.txt").write_text("{classes}? {text}", encoding="utf-8")
+    endpoint.answer = lambda body: completion(body, first_token(**{"1": -0.2, "2": -1.8}))
+    assert main([*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--logprobs", "--prompt", "prompt.txt"]) == 0
+    assert "Outside the classes: 1.6" in capsys.readouterr().err
+    assert endpoint.bodies[0]["messages"][0]["content"].startswith("1. spam\n2. ham? ")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default:.*among those on which the student was trained")
+def test_a_language_model_is_distilled_into_a_classifier(endpoint, tmp_path, capsys):
+    texts = mails(tmp_path / "mails.jsonl", 240)
+    command = ["distill", "chat:m-1", "--data", "mails.jsonl", "--text", "content", "--truth", "label", "--drop", "id", "--endpoint"]
+    command += [endpoint.url, "--students", "logistic", "--trials", "1", "--seeds", "2", "--out", "run", "--export", "py"]
+    assert main(command) == 0
+    shown = capsys.readouterr()
+    assert "chat:m-1" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "m-1: 240 of 240 texts have a class, from 240 answers." in shown.err
+    assert endpoint.asked == dict.fromkeys(texts, 1)
+    cost = json.loads((tmp_path / "run" / "work" / "teacher_cost.json").read_text(encoding="utf-8"))
+    assert cost["alone"]["calls"] == 240
+    assert cost["alone"]["p50_us"] > 100
+    assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert main(command) == 0
+    assert len(endpoint.bodies) == 240
+    capsys.readouterr()
+    options = ["--teacher", "chat:m-1", "--classes", "ham,spam", "--endpoint", endpoint.url]
+    assert main(["evaluate", "run", "--data", "mails.jsonl", *options]) == 0  # from run.answers
+    assert "agreement" in capsys.readouterr().out
+    assert len(endpoint.bodies) == 240

@@ -1,0 +1,39 @@
+import numpy as np
+
+from tutelage.core.top_answers import TopAnswers
+from tutelage.evaluation.metrics.top import certain
+from tutelage.evaluation.notes import notes_on
+from tutelage.evaluation.records import AlignedAnswers
+from tutelage.evaluation.row_scores import Settings
+from tutelage.evaluation.scores import scores
+
+
+def _notes(answers, settings=None):
+    settings = settings or Settings()
+    return notes_on(answers, {"against_truth": scores(answers, "truth", settings)}, settings)
+
+
+def test_a_note_says_where_the_floor_counts_in_place_of_a_probability():
+    student = np.array([[1.0, 0.0], [0.4, 0.6], [0.5, 0.5]])
+    answers = AlignedAnswers("binary", (0, 1), student, None, certain(np.array([1, 1, 0]), 2), positions="tokens", row_of=np.arange(3))
+    (note,) = [each for each in _notes(answers) if "counts in its place" in each]
+    assert note == (
+        "In 1 of 3 tokens the student gives the truth less than 1e-07, which counts in its place; "
+        "the perplexity of the student is at least what is shown."
+    )
+    assert not any("counts in its place" in each for each in _notes(answers, Settings(floor=1e-3)) if "1e-07" in each)
+
+
+def test_a_note_says_what_is_not_known_of_the_most_probable_classes():
+    top = TopAnswers(np.array([[0], [2]]), np.log([[0.9], [0.8]]), np.log([0.1, 0.2]), 4)
+    answers = AlignedAnswers("multiclass", tuple("abcd"), top, None, certain(np.array([0, 1]), 4))
+    found = " ".join(_notes(answers))
+    assert "The student gives the 1 most probable of 4 classes" in found
+    assert "In 1 of 2 rows the truth is not among the student's most probable classes" in found
+    assert "There is no AUC: only the most probable classes of each answer are known." in found
+
+
+def test_a_note_says_which_figures_are_left_out_of_many_classes():
+    student = np.full((2, 2500), 1 / 2500)
+    answers = AlignedAnswers("multiclass", tuple(range(2500)), student, None, certain(np.array([0, 1]), 2500))
+    assert "F1, AUC and the worst class are left out: there are 2,500 classes, more than 2,000." in _notes(answers)

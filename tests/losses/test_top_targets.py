@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+import torch
+
+import tutelage as tl
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.top_answers import TopAnswers
+from tutelage.losses.shared_targets import with_shared_targets
+from tutelage.losses.signals import Signals
+from tutelage.losses.top_targets import TopTargets
+
+RNG = np.random.default_rng(0)
+ROWS, CLASSES = 5, 9
+TEACHER = RNG.normal(size=(ROWS, CLASSES)) * 2
+STUDENT = torch.from_numpy(RNG.normal(size=(ROWS, CLASSES)))
+Y = torch.tensor([0, 3, 8, 1, 1])
+REDUCED = {
+    "soft_cross_entropy": tl.losses.soft_cross_entropy,
+    "kl_divergence": tl.losses.kl_divergence,
+    "reverse_kl": tl.losses.reverse_kl,
+    "jensen_shannon": tl.losses.jensen_shannon,
+}
+REFUSED = {
+    "logit_matching": tl.losses.logit_matching(),
+    "decoupled": tl.losses.decoupled(),
+    "dist": tl.losses.dist(),
+    "standardised_divergence": tl.losses.standardised_divergence(),
+    "weighted_soft_labels": tl.losses.weighted_soft_labels(),
+}
+TEMPERATURES = [1.0, 4.0, 0.5]
+
+
+def top_of(teacher, top_k):
+    """Exact answers in double precision."""
+    logs = torch.log_softmax(torch.as_tensor(teacher), dim=-1)
+    values, ids = logs.topk(top_k, dim=-1)
+    rest = logs.scatter(-1, ids, -torch.inf).logsumexp(dim=-1)
+    return TopTargets(ids, values, rest, teacher.shape[-1])
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+@pytest.mark.parametrize("name", REDUCED)
+def test_with_all_classes_but_one_it_is_the_loss_of_all_classes(name, temperature):
+    objective = REDUCED[name](temperature=temperature)
+    expected = objective(Signals(STUDENT, torch.from_numpy(TEACHER))).total
+    for top_k in (CLASSES - 1, CLASSES):
+        found = objective(Signals(STUDENT, top_of(TEACHER, top_k))).total
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+@pytest.mark.parametrize("name", ["soft_cross_entropy", "kl_divergence"])
+def test_without_a_rest_it_is_the_loss_of_all_classes(name, temperature):
+    teacher = TEACHER.copy()
+    teacher[np.arange(CLASSES) >= np.array([[4], [3], [2], [4], [1]])] = -np.inf
+    objective = REDUCED[name](temperature=temperature)
+    expected = objective(Signals(STUDENT, torch.from_numpy(teacher))).total
+    torch.testing.assert_close(objective(Signals(STUDENT, top_of(teacher, 4))).total, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+@pytest.mark.parametrize("name", REDUCED)
+def test_it_is_the_loss_of_student_and_teacher_with_the_rest_as_one_class(name, temperature):
+    """Computed by hand: the teacher's rest in equal parts at the temperature, and both sides added up over the rest."""
+    top = top_of(TEACHER, 3)
+    dense = torch.as_tensor(TopAnswers(top.ids.numpy(), top.log_probs.numpy(), top.rest.numpy(), CLASSES).dense())
+    named = torch.zeros(ROWS, CLASSES, dtype=torch.bool).scatter(1, top.ids, True)
+
+    def added(logits):
+        p = torch.softmax(logits / temperature, dim=1)
+        return torch.cat([p.gather(1, top.ids), p.masked_fill(named, 0).sum(dim=1, keepdim=True)], dim=1)
+
+    p, q = added(dense), added(STUDENT)
+    m = (p + q) / 2
+    kl = lambda a, b: (a * (a / b).log()).sum(dim=1)  # noqa: E731
+    expected = {
+        "soft_cross_entropy": -(p * q.log()).sum(dim=1),
+        "kl_divergence": kl(p, q),
+        "reverse_kl": kl(q, p),
+        "jensen_shannon": (kl(p, m) + kl(q, m)) / 2,
+    }
+    found = REDUCED[name](temperature=temperature)(Signals(STUDENT, top)).total
+    torch.testing.assert_close(found, expected[name] * temperature**2, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", REDUCED)
+def test_its_gradient_is_that_of_finite_differences(name, assert_differentiable):
+    top = top_of(TEACHER, 3)
+    assert_differentiable(lambda student: REDUCED[name](temperature=2.0)(Signals(student, top)).total, STUDENT)
+
+
+@pytest.mark.parametrize("name", REDUCED)
+def test_it_is_computed_row_by_row_and_copy_by_copy(name, assert_copy_by_copy):
+    top = top_of(TEACHER, 3)
+    objective = REDUCED[name](temperature=3.0)
+    one_by_one = [
+        objective(Signals(STUDENT[i : i + 1], TopTargets(top.ids[i : i + 1], top.log_probs[i : i + 1], top.rest[i : i + 1], CLASSES))).total
+        for i in range(ROWS)
+    ]
+    torch.testing.assert_close(objective(Signals(STUDENT, top)).total, torch.cat(one_by_one))
+    assert_copy_by_copy(lambda student: objective(Signals(student, top)).total, STUDENT)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("name", REDUCED)
+def test_each_copy_may_have_its_own_temperature(name, shared):
+    temperatures = [1.0, 4.0, 1.0]
+    top, stack = top_of(TEACHER, 3), torch.stack([STUDENT, 2 * STUDENT, -STUDENT])
+    objective = REDUCED[name](temperature=torch.tensor(temperatures)[:, None, None])
+    if shared:
+        distinct = REDUCED[name](temperature=torch.tensor([1.0, 4.0])[:, None, None])
+        objective = with_shared_targets(objective, distinct, torch.tensor([0, 1, 0]))
+    together = objective(Signals(stack, top)).total
+    for which, temperature in enumerate(temperatures):
+        torch.testing.assert_close(together[which], REDUCED[name](temperature=temperature)(Signals(stack[which], top)).total)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_terms_that_need_a_number_for_every_class_are_refused(name):
+    with pytest.raises(BadInput, match=rf"{name} needs the teacher's number for each of 9 classes, and only the 3 most probable"):
+        REFUSED[name](Signals(STUDENT, top_of(TEACHER, 3), labels=Y))
+
+
+def test_every_term_for_classes_reduces_or_is_refused_or_reads_no_teacher():
+    terms = [term for build in (*REDUCED.values(),) for term in build().terms] + [term for each in REFUSED.values() for term in each.terms]
+    every = {name for name in tl.losses.class_terms.__dict__ if name in tl.losses.__all__ and name.islower()}
+    assert every - {"hard_cross_entropy", "virtual_teacher"} == {term.name for term in terms} | (every & {"functional"})
+    assert [term.name for term in terms if term.reduces] == list(REDUCED)
+
+
+def test_terms_that_read_no_teacher_are_as_without():
+    objective = tl.losses.hard_cross_entropy() + tl.losses.virtual_teacher()
+    torch.testing.assert_close(
+        objective(Signals(STUDENT, top_of(TEACHER, 3), labels=Y)).total, objective(Signals(STUDENT, torch.from_numpy(TEACHER), Y)).total
+    )
+
+
+def test_a_student_of_other_classes_or_rows_is_refused():
+    for student in (STUDENT[:, 1:], STUDENT[1:]):
+        with pytest.raises(ShapeError, match="the teacher's answers to 5 rows among 9 classes differ in shape"):
+            tl.losses.kl_divergence()(Signals(student, top_of(TEACHER, 3)))
+
+
+def test_half_precision_is_computed_in_single_precision():
+    top = top_of(TEACHER.astype(np.float32), 3)
+    found = tl.losses.kl_divergence(temperature=2.0)(Signals(STUDENT.bfloat16(), top)).total
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, tl.losses.kl_divergence(temperature=2.0)(Signals(STUDENT.bfloat16().float(), top)).total)
+
+
+def test_the_student_alone_is_widened():
+    """No tensor of the teacher has a column for each class: the largest allocations are those of the student."""
+    classes, rows, top_k = 20_000, 8, 4
+    top = TopTargets(torch.arange(top_k).expand(rows, -1), torch.full((rows, top_k), -2.0), torch.full((rows,), -0.78), classes)
+    student = torch.zeros(rows, classes, requires_grad=True)
+    sizes = []
+
+    def note(tensor):
+        sizes.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        tl.losses.kl_divergence(temperature=2.0)(Signals(student, top)).total.sum().backward()
+    assert all(size <= rows * classes for size in sizes)
+    assert sum(size == rows * classes for size in sizes) <= 2  # the student itself, and a copy for the softmax over the other classes

@@ -1,0 +1,241 @@
+"""Many requests: attempts, pauses, a budget, and answers that are stored whatever happens to the others."""
+
+import threading
+
+import pytest
+from chat_endpoint import Pauses, Reply, asker, completion, failing, serving, text_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tutelage.core.errors import BadInput
+from tutelage.teachers.endpoints.answer_store import AnswerStore
+from tutelage.teachers.endpoints.asking import FIRST_WAIT, LAST_WAIT, is_date, other_model
+from tutelage.teachers.endpoints.spending import Spending
+
+TEXTS = [f"text {number}" for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [failing(429), failing(429)],
+        [failing(500), failing(503)],
+        [Reply('{"choices"'), Reply(promised=5)],
+        [completion, lambda body: completion(body, {"message": None})],
+    ],
+    ids=["rate limit", "errors", "cut", "malformed"],
+)
+def test_a_failure_that_passes_is_tried_again_after_growing_pauses(script):
+    pauses = Pauses()
+    with serving(lambda body: "spam", *script) as endpoint:
+        teacher = asker(endpoint, pauses=pauses)
+        assert teacher.answer(["you win"]).tolist() == [[1.0, 0.0]]
+    assert len(endpoint.bodies) == 3
+    assert [0.75 * FIRST_WAIT <= pauses.seconds[0] <= FIRST_WAIT, 1.5 * FIRST_WAIT <= pauses.seconds[1] <= 2 * FIRST_WAIT] == [True] * 2
+
+
+def test_a_pause_that_the_endpoint_asks_for_is_made():
+    pauses = Pauses()
+    with serving(lambda body: "spam", failing(429, retry_after="12"), failing(503, retry_after_ms="250")) as endpoint:
+        asker(endpoint, pauses=pauses).answer(["you win"])
+    assert pauses.seconds == [12.0, 0.25]
+
+
+def test_pauses_stop_growing_and_attempts_end():
+    pauses = Pauses()
+    sentence = r"127\.0\.0\.1 answers with status 500 \(down for repairs\) after 9 attempts\. 0 prompts"
+    with serving(lambda body: failing(500, "down for repairs")) as endpoint, pytest.raises(BadInput, match=sentence):
+        asker(endpoint, pauses=pauses, retries=8).answer(["a"])
+    assert len(endpoint.bodies) == 9
+    assert max(pauses.seconds) <= LAST_WAIT
+
+
+def test_an_address_without_an_endpoint_is_given_up_soon():
+    with serving() as endpoint:
+        teacher = asker(endpoint)
+    with pytest.raises(BadInput, match=r"cannot be reached .* after 3 attempts"):
+        teacher.answer(["a"])
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (failing(401, "wrong key"), r"status 401 \(wrong key\)\. Set the variable OPENAI_API_KEY to a key that it accepts"),
+        (failing(404, "no such model"), r"Check the address http://127\.0\.0\.1:\d+/v1 and the name of the model, 'm-1'"),
+        (failing(400, "bad temperature"), r"status 400 \(bad temperature\)"),
+        (Reply(status=301, headers={"location": "http://elsewhere/"}), "pass that address as endpoint="),
+    ],
+    ids=["key", "model", "settings", "redirect"],
+)
+def test_a_failure_that_does_not_pass_stops_everything(reply, sentence):
+    with serving(lambda body: reply) as endpoint, pytest.raises(BadInput, match=sentence) as failed:
+        asker(endpoint, concurrency=2).answer(TEXTS)
+    assert len(endpoint.bodies) <= 2
+    assert failed.value.__cause__ is None
+    assert failed.value.__context__ is None
+
+
+def test_what_is_on_its_way_is_stored_before_a_failure_is_raised():
+    both_there = threading.Barrier(2, timeout=10)
+
+    def answer(body):
+        both_there.wait()
+        return failing(401) if text_of(body) == "first" else Reply(completion(body, "ham"), wait=0.2)
+
+    with serving(answer) as endpoint:
+        teacher = asker(endpoint, concurrency=2)
+        with pytest.raises(BadInput, match="401"):
+            teacher.answer(["first", "second"])
+        assert len(teacher.store.choices) == 1
+        endpoint.answer = lambda body: "ham"
+        teacher.answer(["first", "second"])
+    assert endpoint.asked == {"first": 2, "second": 1}
+
+
+def test_no_more_requests_than_allowed_are_on_their_way():
+    with serving(lambda body: Reply(completion(body, "ham"), wait=0.02)) as endpoint:
+        asker(endpoint, concurrency=3).answer(TEXTS)
+    assert endpoint.most_at_once == 3
+    assert endpoint.asked == dict.fromkeys(TEXTS, 1)
+
+
+@pytest.mark.parametrize(
+    "served", ["other", "m-1-mini", "m-10", "", "M-1", "m-1-8192", "m-1-32768", "m-1-70", "m-1-2026-13-01", "m-12026-08-07"]
+)
+def test_another_model_is_refused_and_its_answer_not_used(served):
+    with serving(lambda body: completion(body, "spam", model=served)) as endpoint:
+        teacher = asker(endpoint)
+        with pytest.raises(BadInput, match=r"the endpoint answers with .* and 'm-1' was asked for"):
+            teacher.answer(["a"])
+    assert teacher.store.choices == {}
+    assert teacher.store.spent("m-1") == Spending(1, 40, 2)
+
+
+@pytest.mark.parametrize("date", ["-2026-08-07", "-20260807", "-0807", "-2608", "-2026-08"])
+def test_a_model_may_add_a_date_to_its_name_which_is_noted(date):
+    with serving(lambda body: completion(body, "spam", model=body["model"] + date)) as endpoint:
+        teacher = asker(endpoint)
+        teacher.answer(["a"])
+    assert teacher.report(["a"]).model == f"m-1{date}"
+    assert is_date(date)
+
+
+def test_a_model_that_changes_on_the_way_is_refused():
+    assert other_model("m", "m-2026-08-07", "m-2026-08-07") is None
+    with serving(lambda body: completion(body, "ham", model="m-1-2026-01-01")) as endpoint:
+        teacher = asker(endpoint)
+        teacher.answer(["a"])
+        endpoint.answer = lambda body: completion(body, "ham", model="m-1-2026-09-09")
+        with pytest.raises(BadInput, match="now answers 'm-1' with 'm-1-2026-09-09', and earlier answers are those of 'm-1-2026-01-01'"):
+            teacher.answer(["b"])
+
+
+def test_more_choices_than_asked_for_are_refused():
+    with serving(lambda body: completion(body, "ham", "spam")) as endpoint, pytest.raises(BadInput, match="sent 2 choices where 1 were"):
+        asker(endpoint).answer(["a"])
+
+
+def test_an_endpoint_that_gives_one_choice_a_request_is_asked_again_for_the_others():
+    with serving(lambda body: completion(body, "ham")) as endpoint:
+        teacher = asker(endpoint, votes=5)
+        teacher.answer(["a"])
+    assert [body.get("n", 1) for body in endpoint.bodies] == [5, 1, 1, 1, 1]
+    assert teacher.report(["a"]).votes == 5
+
+
+def test_an_endpoint_that_refuses_several_choices_is_asked_for_single_ones():
+    with serving(lambda body: failing(400, "n must be 1") if body.get("n", 1) > 1 else "ham") as endpoint:
+        asker(endpoint, votes=3, concurrency=1).answer(["a", "b"])
+    assert [body.get("n", 1) for body in endpoint.bodies] == [3, 1, 1, 1, 1, 1, 1]
+
+
+def test_further_answers_have_other_seeds():
+    with serving(lambda body: completion(body, "ham")) as endpoint:
+        asker(endpoint, votes=3, request={"seed": 7}).answer(["a"])
+    assert [body["seed"] for body in endpoint.bodies] == [7, 8, 9]
+
+
+def spent_by(endpoint):
+    """What an endpoint of the tests would bill."""
+    return Spending(len(endpoint.bodies), sum(prompt for prompt, _ in endpoint.billed), sum(said for _, said in endpoint.billed))
+
+
+@pytest.mark.parametrize(("budget", "most"), [("7 requests", 7), ("1000 tokens", 1000), (0.0015, 0.0015)])
+def test_a_budget_is_not_exceeded_and_what_was_answered_is_stored(budget, most):
+    with serving() as endpoint:
+        teacher = asker(endpoint, budget=budget, price=(2.0, 10.0), concurrency=4)
+        with pytest.raises(BadInput, match=r"the budget of .* allows no further request: .* was spent, and the next may take up to"):
+            teacher.answer(TEXTS)
+        assert 0 < teacher.budget.of(spent_by(endpoint)) <= most
+        asked = len(endpoint.bodies)
+        assert len(teacher.store.choices) == asked
+        with pytest.raises(BadInput, match="allows no further request"):
+            teacher.answer(TEXTS)
+        assert len(endpoint.bodies) == asked
+
+
+def test_a_budget_that_is_nearly_enough_waits_for_what_is_on_its_way():
+    with serving() as endpoint:
+        one = asker(endpoint).estimate(["text 0"]).most
+        worst = one.input + one.output
+        asker(endpoint, budget=f"{worst + 19 * 42} tokens", concurrency=8).answer(["text 0", *(f"text {n}" for n in range(1, 10))])
+    assert len(endpoint.bodies) == 10
+
+
+def test_attempts_that_may_be_billed_count_as_their_worst_case():
+    with serving(lambda body: Reply('{"cut')) as endpoint:
+        teacher = asker(endpoint, budget="4 requests")
+        with pytest.raises(BadInput, match="the budget of 4 requests"):
+            teacher.answer(["a"])
+        assert len(endpoint.bodies) == 4
+        most = asker(endpoint).estimate(["a"]).most
+    assert teacher.store.spent("m-1") == Spending(4, 4 * most.input, 4 * most.output)
+
+
+def test_an_endpoint_that_counts_more_tokens_than_bytes_raises_the_bound():
+    usage = {"prompt_tokens": 1000, "completion_tokens": 2}
+    with serving(lambda body: completion(body, "ham", usage=usage)) as endpoint:
+        teacher = asker(endpoint, budget="3500 tokens", concurrency=1)
+        with pytest.raises(BadInput, match="allows no further request"):
+            teacher.answer(TEXTS)
+    assert len(endpoint.bodies) == 3
+
+
+def test_an_endpoint_that_keeps_no_limit_of_tokens_cannot_be_held_to_a_budget():
+    usage = {"prompt_tokens": 40, "completion_tokens": 900}
+    with serving(lambda body: completion(body, "ham", usage=usage)) as endpoint:
+        with pytest.raises(BadInput, match="sent 900 tokens where at most 16 were asked for"):
+            asker(endpoint, budget="1000 requests", concurrency=1).answer(TEXTS)
+        asker(endpoint).answer(["a"])  # without a budget it does not matter
+    assert len(endpoint.bodies) == 2
+
+
+@settings(max_examples=15)
+@given(
+    st.integers(1, 5),
+    st.integers(1, 4),
+    st.integers(100, 3000),
+    st.lists(st.sampled_from(["ok", "busy", "cut", "one"]), max_size=12),
+)
+def test_no_budget_is_ever_exceeded(concurrency, votes, tokens, script):
+    def step(what):
+        steps = {"ok": None, "busy": failing(429), "cut": Reply('{"cut'), "one": lambda body: completion(body, "ham")}
+        return steps[what]
+
+    with serving(lambda body: "ham", *map(step, script)) as endpoint:
+        teacher = asker(endpoint, votes=votes, budget=f"{tokens} tokens", concurrency=concurrency)
+        try:
+            teacher.answer(TEXTS[:6])
+        except BadInput as error:
+            assert "allows no further request" in str(error)  # noqa: PT017 - either way is right
+        billed = spent_by(endpoint)
+    assert billed.input + billed.output <= tokens
+    assert teacher.store.spent("m-1").requests == len(endpoint.bodies)
+
+
+def test_a_store_knows_what_every_attempt_took(tmp_path):
+    with serving(lambda body: "ham", failing(429), Reply('{"cut')) as endpoint:
+        asker(endpoint, cache=tmp_path / "cache").answer(["a"])
+    store = AnswerStore(tmp_path / "cache")
+    store.refresh()
+    assert store.spent("m-1").requests == 3

@@ -1,4 +1,4 @@
-"""Throughput of recording compared with a bare loop over the same teacher, and its memory for one and ten million rows."""
+"""Throughput of recording compared with a bare loop over the same teacher, its memory by the number of rows, and bytes per stored entry."""
 
 from __future__ import annotations
 
@@ -85,6 +85,78 @@ def throughput(rounds: int = 15) -> Iterator[tuple[str, Ratio]]:
         shutil.rmtree(folder)
 
 
+WIDE, TOP_K = 50_000, 32
+
+
+def wide_teacher() -> tuple[Any, Any, Any]:
+    """A network of 50 000 classes on 4 000 rows; the bare loop takes the 32 largest logits of each row, and its log-sum-exp."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, WIDE)).eval()
+    rows = np.random.default_rng(0).normal(size=(4000, 64)).astype(np.float32)
+
+    def bare() -> Any:
+        with torch.no_grad():
+            logits = (network(batch) for batch in torch.from_numpy(rows).split(BATCH))
+            return [(*each.topk(TOP_K), each.logsumexp(dim=-1)) for each in logits]
+
+    return tl.as_teacher(network, classes=range(WIDE)), rows, bare
+
+
+def wide(rounds: int = 15) -> Ratio:
+    """Time of recording the most probable classes in half precision, with the measured loss, divided by the time of a bare loop."""
+    teacher, rows, bare = wide_teacher()
+    folder = Path(tempfile.mkdtemp())
+
+    def recorded() -> None:
+        shutil.rmtree(folder)
+        tl.record(teacher, rows, folder, top_k=TOP_K, dtype="float16")
+
+    found = ratio(recorded, bare, rounds=rounds)
+    shutil.rmtree(folder)
+    return found
+
+
+def bytes_per_entry(classes: int, top_k: int, rows: int = 1000) -> float:
+    """Bytes of the shards of a recording for each stored class, of logits that no two tokens share."""
+    rng = np.random.default_rng(0)
+    inputs, weights = rng.normal(size=(rows, 32)).astype(np.float32), rng.normal(size=(32, classes)).astype(np.float32)
+    teacher = tl.as_teacher(lambda given: np.asarray(given) @ weights, kind="logits", classes=range(classes), version="random")
+    folder = Path(tempfile.mkdtemp())
+    tl.record(teacher, inputs, folder, top_k=top_k, dtype="float16")
+    found = sum(path.stat().st_size for path in folder.glob("*.parquet")) / (rows * top_k)
+    shutil.rmtree(folder)
+    return found
+
+
+_WIDE_CHILD = """
+import sys
+import numpy as np
+from tutelage import record
+from tutelage.core.answers import of_classes
+
+class Linear:
+    form, fingerprint = of_classes("logits", range(50_000)), "linear"
+    weights = np.random.default_rng(0).normal(size=(10, 50_000)).astype("float32")
+    def answer(self, rows):
+        return np.asarray(rows, dtype="float32") @ self.weights
+
+record(Linear(), np.random.default_rng(0).normal(size=(int(sys.argv[1]), 10)), sys.argv[2], top_k=32, dtype="float16")
+print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))
+"""
+
+
+def wide_peak_megabytes(rows: int) -> float:
+    """Peak resident memory of a process that records the 32 most probable of 50 000 classes."""
+    folder = Path(tempfile.mkdtemp())
+    command = [sys.executable, "-c", _WIDE_CHILD, str(rows), str(folder / "labels")]
+    kilobytes = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    shutil.rmtree(folder)
+    return int(kilobytes) / 1024
+
+
 _CHILD = """
 import sys
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq
@@ -124,5 +196,10 @@ if __name__ == "__main__":
     quick = "--quick" in sys.argv
     for name, found in throughput(rounds=3 if quick else 15):
         print(f"{name}: {found}; throughput {100 / found.median:.1f} % of a bare loop", flush=True)
+    print(f"top 32 of 50 000 classes, 4 000 rows: {wide(rounds=3 if quick else 15)}", flush=True)
+    for rows in (2_000, 4_000) if quick else (5_000, 20_000):
+        print(f"{rows:,} rows of 50 000 classes: {wide_peak_megabytes(rows):.0f} MB", flush=True)
+    for classes, top_k in ((50_257, 32), (50_257, 50), (151_936, 32), (151_936, 50)):
+        print(f"{top_k} of {classes:,} classes: {bytes_per_entry(classes, top_k):.2f} bytes an entry", flush=True)
     for rows in (100_000, 1_000_000) if quick else (1_000_000, 10_000_000):
         print(f"{rows:,} rows: {peak_megabytes(rows):.0f} MB", flush=True)

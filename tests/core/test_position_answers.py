@@ -39,7 +39,7 @@ def test_parts_are_joined_in_order_and_only_with_parts_of_their_form():
     assert isinstance(together, PositionAnswers)
     assert together.counts.tolist() == [1, 2, 3]
     assert joined([np.zeros((1, 2)), np.ones((2, 2))]).shape == (3, 2)
-    with pytest.raises(BadInput, match="have another form than those to others"):
+    with pytest.raises(BadInput, match="some answers have positions"):
         joined([first, np.zeros((1, 3))])
 
 

@@ -139,3 +139,16 @@ def test_they_are_checked_against_a_form():
 def test_parts_of_other_numbers_of_classes_are_not_joined():
     with pytest.raises(ShapeError, match="2 of 6, 3 of 3000; expected the same number"):
         TopAnswers.joined([SOUND, TopAnswers.of(WIDE, "logits", 3)])
+
+
+def test_rows_are_taken_and_joined():
+    whole = TopAnswers.of(WIDE, "logits", 3)
+    again = TopAnswers.joined([whole[:1], whole[[1, 2]], whole[np.arange(7) > 2]])
+    np.testing.assert_array_equal(again.dense(), whole.dense())
+    assert whole[[2, 0]].ids.tolist() == whole.ids[[2, 0]].tolist()
+    assert whole.nbytes == 7 * 3 * 2 + 7 * 3 * 4 + 7 * 4
+
+
+def test_no_other_classes_have_no_rest():
+    whole = TopAnswers(np.array([[1, 0]], np.uint16), np.log([[0.7, 0.3]]), np.array([-np.inf]), 2)
+    assert np.exp(whole.dense()).round(9).tolist() == [[0.3, 0.7]]

@@ -396,8 +396,9 @@ def test_the_most_probable_classes_are_recorded_in_memory_and_in_a_folder(tmp_pa
     for name in ("ids", "log_probs", "rest"):
         np.testing.assert_allclose(getattr(stored.labels.answers, name), getattr(in_memory.answers, name), rtol=1e-5)
         assert not getattr(in_memory.answers, name).flags.writeable
-    np.testing.assert_array_equal(in_memory.recorded(MANY[[4, 2]]).ids, in_memory.answers.ids[[4, 2]])
-    dense = in_memory.answer(MANY[[4, 2]])
+    found = in_memory.answer(MANY[[4, 2]])
+    np.testing.assert_array_equal(found.ids, in_memory.answers.ids[[4, 2]])
+    dense = found.as_kind("logits")
     np.testing.assert_array_equal(dense.argmax(axis=1), (MANY[[4, 2]] @ WEIGHTS).argmax(axis=1))
     np.testing.assert_allclose(np.exp(dense).sum(axis=1), 1, rtol=1e-5)
     assert record(teacher, MANY, tmp_path / "labels", top_k=8, shard_rows=10).to_json() == stored.to_json()

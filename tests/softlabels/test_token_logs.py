@@ -120,11 +120,11 @@ def test_one_answer_for_each_row_is_numbers_or_the_most_probable_classes(tmp_pat
     ids = jsonl(tmp_path / "ids.jsonl", [{"text": "a", "columns": [2, 5], "answer": [np.log(0.9), np.log(0.05)]}])
     top = read(ids, classes=range(6), **COLUMNS)
     assert top.answers.ids.tolist() == [[2, 5]]
-    np.testing.assert_allclose(top.answer(["a"]), [[0.0125, 0.0125, 0.9, 0.0125, 0.0125, 0.05]], rtol=1e-6)
+    np.testing.assert_allclose(top.probabilities, [[0.0125, 0.0125, 0.9, 0.0125, 0.0125, 0.05]], rtol=1e-6)
     monkeypatch.setattr(logs_module, "DENSE_BYTES", 8 * 2 * 6 - 1)
     wide = read(tmp_path / "chat.jsonl")
     np.testing.assert_array_equal(wide.answers.ids, [[1, 2], [3, 0]])
-    np.testing.assert_allclose(wide.answer(["a", "b"]), labels.answers, rtol=1e-6)
+    np.testing.assert_allclose(wide.probabilities, labels.answers, rtol=1e-6)
 
 
 def test_positions_may_name_different_numbers_of_tokens(tmp_path):

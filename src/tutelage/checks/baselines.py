@@ -24,6 +24,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
+from tutelage.data.structured import StructuredRows
 
 FOLDS = 3
 
@@ -43,6 +44,8 @@ def readable(inputs: Any) -> Any:
     Raises:
         BadInput: rows of another type.
     """
+    if isinstance(inputs, StructuredRows):
+        raise BadInput("rows of several inputs are no matrix, which a baseline model takes.")
     if isinstance(inputs, list) and isinstance(inputs[0], str):
         return inputs
     if hasattr(inputs, "tocsr"):

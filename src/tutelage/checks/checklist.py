@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.checks.answers.determinism import ROUNDING, largest_difference
+from tutelage.checks.answers.differences import ROUNDING, largest_difference
+from tutelage.checks.answers.padding import check_padding
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import number
-from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
+from tutelage.core.position_answers import checked, joined
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
 
@@ -22,7 +23,7 @@ def check_teacher(teacher: Any, inputs: Any, *, tolerance: float = ROUNDING) -> 
 
     A Teacher declares a form, and its answers have that form. It gives the same answers when it is called again, with a
     copy of the rows, and in other batches. It modifies neither the rows nor answers that it returned before, and
-    answering does not change its fingerprint.
+    answering does not change its fingerprint. Padding, which an attention mask leaves out, changes no answer.
 
     Args:
         teacher: any object with `form`, `fingerprint` and `answer`.
@@ -53,20 +54,24 @@ def check_teacher(teacher: Any, inputs: Any, *, tolerance: float = ROUNDING) -> 
     batch = rows.part(0, rows.count)
     names, fingerprint, copied = row_names(batch), teacher.fingerprint, copy.deepcopy(batch)
 
-    def check_same(answers: Floats, failure: str) -> None:
-        difference = largest_difference(teacher.form, first, teacher.form.check(answers, rows.count))
+    def check_same(answers: Any, failure: str) -> None:
+        difference = largest_difference(teacher.form, first, checked(teacher.form, answers, rows.count))
         if not difference <= tolerance:
             raise BadInput(f"{name} {failure} (the difference is up to {difference:.3g}, allowed {tolerance:g}).")
 
-    returned = teacher.form.check(teacher.answer(batch), rows.count)
-    first = np.array(returned)
+    returned = checked(teacher.form, teacher.answer(batch), rows.count)
+    first = copy.deepcopy(returned)
     check_same(teacher.answer(batch), "gives other answers when it is called again")
     if not np.array_equal(row_names(batch), names):
         raise BadInput(f"{name} modifies the rows that it is called with; copy them inside `answer`.")
     check_same(teacher.answer(copied), "answers a copy of the rows differently")
     half = rows.count // 2
-    parts = [np.array(teacher.answer(rows.part(*ends))) for ends in ((0, half), (half, rows.count))]
-    check_same(np.concatenate(parts), "answers a row differently in another batch")
+    ends = ((0, half), (half, rows.count))
+    parts = [copy.deepcopy(checked(teacher.form, teacher.answer(rows.part(*each)), each[1] - each[0])) for each in ends]
+    check_same(joined(parts), "answers a row differently in another batch")
+    for finding in check_padding(teacher, batch):
+        if finding.severity == "error":
+            raise BadInput(f"{name}: {finding.sentence} {finding.remedy}")
     check_same(returned, "overwrites answers that it returned before")
     if teacher.fingerprint != fingerprint:
         raise BadInput(f"{name} changes its fingerprint when it answers; the fingerprint must depend on the model alone.")

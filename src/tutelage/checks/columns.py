@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.checks.answers.determinism import ROUNDING, largest_difference
+from tutelage.checks.answers.differences import ROUNDING, largest_difference
 from tutelage.checks.awkward_columns import awkward_columns, copies_of_truth, table_columns
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import Sample, SampleAnswers, concatenated, query_sample, rows_at, without_columns
+from tutelage.checks.sampling import MOST_CELLS, Sample, SampleAnswers, concatenated, query_sample, rows_at, without_columns
 from tutelage.core.answers import list_classes
 from tutelage.core.contracts import Teacher
+from tutelage.core.position_answers import joined
 from tutelage.data.row_names import row_names
 
 FEW, MANY = 32, 500
@@ -72,7 +73,11 @@ def check_unread(teacher: Teacher, answered: SampleAnswers, seed: int, drop: tup
     """Find columns that do not change any answer when their cells are exchanged between rows; those in `drop` are not tried."""
     columns = list(table_columns(answered.sample.inputs))
     varying = [place for place, (name, cells, _) in enumerate(columns) if name not in drop and _varies(cells)]
-    if not columns or len(columns) > MOST_COLUMNS or answered.sample.count < FEW:
+    if answered.form.positions is not None or not columns or len(columns) > MOST_COLUMNS or answered.sample.count < FEW:
+        return
+    if FEW * len(varying) * len(answered.form.classes) > 4 * MOST_CELLS:
+        sentence = f"not checked: the answers to rows with exchanged cells have {len(answered.form.classes):,} classes each."
+        yield Finding("unread-columns", "note", {}, sentence)
         return
     places = _unread(teacher, answered.sample, varying, np.random.default_rng(seed))
     if places is None:
@@ -110,9 +115,8 @@ def _unread(teacher: Teacher, sample: Sample, places: list[int], draw: np.random
         answered = [query_sample(teacher, Sample(concatenated(rows), count * len(rows), count * len(rows))) for rows in queried]
         if any(isinstance(found, Finding) for found in answered):
             return None
-        before, *after = np.split(
-            np.concatenate([found.answers for found in answered if isinstance(found, SampleAnswers)]), len(unread) + 1
-        )
+        answers: Any = joined(found.answers for found in answered if isinstance(found, SampleAnswers))
+        before, *after = (answers[start : start + count] for start in range(0, len(answers), count))
         tried = [
             (place, rows)
             for place, rows, now in zip(unread, changed, after, strict=True)

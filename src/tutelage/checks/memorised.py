@@ -20,6 +20,7 @@ from tutelage.checks.sampling import Sample, SampleAnswers, query_sample, rows_a
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError, one_line
+from tutelage.data.structured import StructuredRows
 from tutelage.data.transfer import Munge
 
 ROWS, FEWEST_ROWS = 1000, 150
@@ -95,8 +96,8 @@ def check_memorised(teacher: Teacher, answered: SampleAnswers, seed: int, *, mad
     places = np.sort(np.random.default_rng(seed).permutation(sample.count)[:ROWS])
     rows, (truth, figure_of) = rows_at(sample.inputs, places), _one_figure(answered)
     try:
-        if isinstance(rows, list):
-            raise TutelageError("no rows can be made next to texts.")
+        if isinstance(rows, list | StructuredRows):
+            raise TutelageError(f"no rows can be made next to {'texts' if isinstance(rows, list) else 'rows of several inputs'}.")
         near = query_sample(teacher, Sample(made := EXACT.make(rows, NEAR * len(places), seed=seed), len(made), len(made)))
         if isinstance(near, Finding):
             raise TutelageError(near.sentence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tutelage.checks.answers.declared_form import check_declared, check_variatio
 from tutelage.checks.answers.determinism import check_determinism
 from tutelage.checks.answers.sharpness import check_sharpness
 from tutelage.checks.awkward_columns import identifiers
+from tutelage.checks.by_position import left_out, of_positions, one_position_a_row
 from tutelage.checks.columns import check_columns, check_unread
 from tutelage.checks.findings import Finding, Preflight, Severity
 from tutelage.checks.leaks_and_shift import (
@@ -33,10 +35,12 @@ from tutelage.checks.sampling import SampleAnswers, arranged_like, draw, query_s
 from tutelage.core.arguments import flag, seed_of, texts, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.position_answers import PositionAnswers
+from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
 
 
 def preflight(
@@ -64,7 +68,9 @@ def preflight(
         data: the transfer set, that is, the rows that the student will be trained on: an array, a frame, a sparse matrix,
             texts or the path of a file.
         labels: the ground truth of `data`: (rows,) class labels; (rows, labels) zeros and ones for a multilabel teacher;
-            (rows,) or (rows, outputs) values for regression.
+            (rows,) or (rows, outputs) values for regression; for a teacher of tokens or pixels the labels of each row, where -100
+            does not count. What is tested against chance is then looked at in one position of each row, as those of a row are not
+            independent.
         test: rows that the student will be evaluated on; enables the checks for leaks and shift.
         test_labels: the ground truth of `test`.
         train: the rows that the teacher was trained on; shows which transfer and test rows it was trained on.
@@ -111,7 +117,7 @@ def preflight(
         findings.append(answered)
     else:
         findings += [*_check_answers(adapted, answered, seed, drop), *_check_against_labels(adapted, answered, seed, made_rows)]
-    findings += check_columns(sample, drop)
+    findings += [] if adapted.form.positions is not None else check_columns(sample, drop)
     naming = (*drop, *identifiers(sample.inputs))  # rows that differ in these alone are the same row under another name
     names, train_names = names_of(data, without=naming), None if train is None else names_of(train, without=naming)
     findings += check_duplicates(names)
@@ -125,7 +131,7 @@ def preflight(
 
 def asks_made_rows(teacher: Teacher) -> bool:
     """Whether a teacher is queried with made rows if nothing else is said: not a function or an endpoint, whose calls may cost."""
-    return not isinstance(teacher, FunctionTeacher | ChatTeacher)
+    return not (isinstance(teacher, FunctionTeacher) or asks_an_endpoint(teacher))
 
 
 def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: tuple[str, ...]) -> Iterator[Finding]:
@@ -133,20 +139,38 @@ def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: t
     yield from repeated
     if not any(finding.severity == "error" for finding in repeated):
         yield from check_unread(teacher, answered, seed, drop)
-    yield from check_votes(teacher, answered)
-    yield from check_declared(answered)
+    yield from of_positions(answered, seed, partial(_check_each_answer, teacher), one_a_row=False)
+
+
+def _check_each_answer(teacher: Teacher, answered: SampleAnswers) -> Iterator[Finding]:
+    """The checks of the numbers alone, of one answer a row."""
+    if isinstance(answered.answers, TopAnswers):
+        why = f"the answers hold the {answered.answers.ids.shape[1]} most probable of {answered.answers.columns} classes."
+        yield Finding("sharpness", "note", {}, f"not checked: {why}")
+    else:
+        yield from check_votes(teacher, answered)
+        yield from check_declared(answered)
+        yield from check_sharpness(answered)
     yield from check_variation(answered)
-    yield from check_sharpness(answered)
 
 
 def _check_against_labels(teacher: Teacher, answered: SampleAnswers, seed: int, made_rows: bool) -> Iterator[Finding]:
     """The checks that need labels. Unknown labels are searched among all labels, not only in the sample."""
+    if isinstance(answered.answers, PositionAnswers):
+        yield from of_positions(answered, seed, partial(_check_labels, seed=seed), one_a_row=True)
+        yield from left_out(answered)
+        return
+    yield from _check_labels(answered, seed)
+    yield from check_against_baselines(answered, seed)
+    yield from check_memorised(teacher, answered, seed, made_rows=made_rows)
+
+
+def _check_labels(answered: SampleAnswers, seed: int) -> Iterator[Finding]:
+    """The checks of one answer a row against its label."""
     if answered.sample.all_labels is not None and answered.form.task in ("binary", "multiclass"):
         yield from check_known(answered.sample.all_labels, answered.form.classes)
     yield from check_accuracy(answered)
     yield from check_calibration(answered, seed)
-    yield from check_against_baselines(answered, seed)
-    yield from check_memorised(teacher, answered, seed, made_rows=made_rows)
 
 
 def _check_leaks(names: Names, train_names: Names | None, test: Names) -> Iterator[Finding]:
@@ -163,7 +187,9 @@ def _check_test_answers(
         severity: Severity = "note" if on_test.figure["error"] == LabelMismatch.__name__ else "error"
         yield replace(on_test, check="test-answers", severity=severity, remedy="Answers to test rows were not checked.")
         return
-    yield from check_answer_shift(answered, on_test)
-    yield from check_training_rows(answered, on_test, seen)
+    of_transfer, of_test = (one_position_a_row(each, seed) for each in (answered, on_test))
+    if isinstance(of_transfer, SampleAnswers) and isinstance(of_test, SampleAnswers):
+        yield from check_answer_shift(of_transfer, of_test)
+        yield from check_training_rows(of_transfer, of_test, seen)
     for finding in _check_against_labels(teacher, on_test, seed, made_rows):
         yield replace(finding, check=f"test-{finding.check}")

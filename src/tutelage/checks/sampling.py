@@ -16,8 +16,18 @@ from tutelage.core.answers import AnswerForm, label_column
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
+from tutelage.core.position_answers import checked
+from tutelage.core.top_answers import TopAnswers
+from tutelage.data.position_truth import given_truth, ignored_names, names_of_positions
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
+from tutelage.data.structured import StructuredRows
+
+MOST_CELLS = 8_000_000
+"""The most numbers of answers that are looked at: 64 MB in float64, of which some checks make several copies."""
+
+FEWEST_ROWS = 50
+"""So many rows are looked at, however many numbers their answers have."""
 
 BLOCK_ROWS = 65_536
 """Rows of a Parquet file read at a time."""
@@ -31,28 +41,31 @@ class Sample:
         inputs: the rows, in the container that they came in.
         count: number of rows in the sample.
         of_count: number of rows that it was drawn from.
-        labels: the ground truth of the sample, if given: (rows,) class labels as passed, or as `AnswerForm.truth` returns it.
-        all_labels: the ground truth of all rows.
+        labels: the ground truth of the sample, if given: (rows,) class labels as passed, or as `AnswerForm.truth` returns it; the labels of
+            positions as `Ragged`.
+        all_labels: the ground truth of all rows, or of all their positions that count.
     """
 
     inputs: Any
     count: int
     of_count: int
-    labels: NDArray[Any] | None = None
+    labels: Any = None
     all_labels: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class SampleAnswers:
-    """A sample and the teacher's checked answers to it."""
+    """A sample and the teacher's checked answers to it: (rows, columns), `PositionAnswers` or `TopAnswers`."""
 
     sample: Sample
     form: AnswerForm
-    answers: Floats
+    answers: Any
 
     @cached_property
     def probabilities(self) -> Floats:
         """(rows, classes) at temperature 1, in float64; for classifiers."""
+        if isinstance(self.answers, TopAnswers):
+            return np.asarray(np.exp(self.answers.dense().astype(np.float64)))
         return self.form.probabilities(self.answers.astype(np.float64))
 
     @cached_property
@@ -87,7 +100,11 @@ def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, se
         BadInput: `data` is not a table of rows, or as in `AnswerForm.truth`. A label that is not among the classes is accepted.
     """
     source = as_rows(data)
+    if form.positions is not None:
+        return _draw_with_positions(source, given_truth(data, labels), form, rows=rows, seed=seed)
     one_class = form.task in ("binary", "multiclass")
+    rows = min(rows, most_rows(form))
+    labels = given_truth(data, labels)
     truth = None
     if labels is not None:  # a label that is not among the classes is a finding, not an error
         truth = label_column(labels, source.count) if one_class else form.truth(labels, source.count)
@@ -95,6 +112,40 @@ def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, se
         return Sample(source.part(0, source.count), source.count, source.count, truth, truth)
     places = np.sort(np.random.default_rng(seed).choice(source.count, rows, replace=False))
     return Sample(_gathered(source, places), rows, source.count, None if truth is None else truth[places], truth)
+
+
+def most_rows(form: AnswerForm, positions: float = 1.0) -> int:
+    """The most rows whose answers are looked at, so that they take at most `MOST_CELLS` numbers; at least 50.
+
+    Args:
+        form: of the answers.
+        positions: the number of positions of a row.
+    """
+    return max(FEWEST_ROWS, int(MOST_CELLS / (max(len(form.classes), 1) * max(positions, 1.0))))
+
+
+def _draw_with_positions(source: Rows, labels: Any, form: AnswerForm, *, rows: int, seed: int) -> Sample:
+    whole = source.part(0, source.count)
+    truth = None if labels is None else names_of_positions(labels, form, whole)
+    counting = None if truth is None else truth.values[~ignored_names(truth.values)]
+    rows = min(rows, source.count, most_rows(form, _positions_of_a_row(whole, form.positions)))
+    places = np.arange(source.count)
+    if rows < source.count:
+        places = np.sort(np.random.default_rng(seed).choice(source.count, rows, replace=False))
+    return Sample(rows_at(whole, places), rows, source.count, None if truth is None else truth[places], counting)
+
+
+def _positions_of_a_row(rows: Any, positions: str | None) -> float:
+    """About how many positions a row has, from its shape; 1 if that says nothing."""
+    if isinstance(rows, StructuredRows):
+        if rows.lengths.any():
+            return float(rows.lengths.mean())
+        shapes = [field.shape for field in rows.fields.values() if isinstance(field, np.ndarray)]
+    else:
+        shapes = [tuple(getattr(rows, "shape", ()))]
+    axes = 1 if positions == "tokens" else 2
+    sizes = [np.prod(shape[1 : 1 + axes] if axes == 1 else shape[-axes:]) for shape in shapes if len(shape) > axes]
+    return float(max(sizes, default=1.0))
 
 
 def arranged_like(data: Any, other: Any, drop: Sequence[str]) -> Any:
@@ -172,7 +223,7 @@ def concatenated(parts: list[Any]) -> Any:
 def query_sample(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:
     """The checked answers, or a finding that reports why there are none."""
     try:
-        answers = teacher.form.check(teacher.answer(sample.inputs), sample.count)
+        answers = checked(teacher.form, teacher.answer(sample.inputs), sample.count)
     except Exception as error:  # a teacher is foreign code: any exception of it is a finding
         sentence = f"queried with {sample.count} rows, the teacher raised {type(error).__name__}: {error}"
         if isinstance(error, TutelageError):

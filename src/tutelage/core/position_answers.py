@@ -73,7 +73,7 @@ class PositionAnswers:
         top = [each for each in values if isinstance(each, TopAnswers)]
         dense = [each for each in values if not isinstance(each, TopAnswers)]
         if top and dense:
-            raise BadInput("the answers to some rows have another form than those to others; expected answers of one form.")
+            raise BadInput("some answers name the most probable classes and others have numbers for all; expected answers of one form.")
         together: Floats | TopAnswers = TopAnswers.joined(top) if top else np.concatenate(dense)
         return cls(together, np.concatenate([part.shapes for part in parts]))
 
@@ -164,7 +164,8 @@ def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher'
         raise ShapeError(f"{what} have {found.shapes.shape[1]} axes of positions; expected {AXES[form.positions]} for {form.positions}.")
     flat = form.of_each_position
     if isinstance(found.values, TopAnswers):
-        return found.with_values(flat.check_top(found.values, len(found.values), what))
+        top = flat.check_top(found.values, len(found.values), what)
+        return found if top is found.values else found.with_values(top)
     values = found.values if len(found.values) else np.zeros((0, len(form.classes) or found.values.shape[-1]), found.values.dtype)
     return found.with_values(flat.take(values, len(values), what) if len(values) else values)
 
@@ -192,12 +193,13 @@ def _of_arrays(form: AnswerForm, answers: Any, what: str) -> PositionAnswers:
 
 def joined(parts: Iterable[Answers]) -> Answers:
     """The answers of several parts of rows, in their order."""
-    found = list(parts)
+    found: list[Any] = list(parts)
     of_positions = [part for part in found if isinstance(part, PositionAnswers)]
     top = [part for part in found if isinstance(part, TopAnswers)]
-    for same in (of_positions, top):
-        if same and len(same) < len(found):
-            raise BadInput("the answers to some rows have another form than those to others; expected answers of one form.")
+    if of_positions and len(of_positions) < len(found):
+        raise BadInput("some answers have positions and others have none; expected answers of one form.")
+    if top and len(top) < len(found):
+        raise BadInput("some answers name the most probable classes and others have numbers for all; expected answers of one form.")
     if of_positions:
         return PositionAnswers.joined(of_positions)
     if top:

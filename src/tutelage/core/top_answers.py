@@ -187,10 +187,12 @@ def reduced(
     rows, columns = answers.shape
     size = max(1, block_cells // columns)
     ids_type = np.uint16 if columns <= 2**16 else np.uint32
+    space = np.empty((2, min(size, rows), columns), np.result_type(answers.dtype, np.float32))  # used again for each block
     for start in range(0, max(rows, 1), size):
         block = answers[start : start + size]
         ids = _largest(block, top_k)
-        found = _logits_reduced(block, ids) if kind == "logits" else _probabilities_reduced(block, ids)
+        weights, logs = space[:, : len(block)]
+        found = _logits_reduced(block, ids, weights, logs) if kind == "logits" else _probabilities_reduced(block, ids, weights, logs)
         with np.errstate(divide="ignore", invalid="ignore"):
             rest = np.log(found.others) - found.log_total
             each = found.entropy_sum / np.exp(found.log_total) - found.log_total * np.exp(rest)  # sum of p log p over the rest
@@ -215,10 +217,11 @@ class _Sums(NamedTuple):
     log_total: Floats
 
 
-def _logits_reduced(logits: Floats, ids: NDArray[np.intp]) -> _Sums:
+def _logits_reduced(logits: Floats, ids: NDArray[np.intp], weights: Floats, shifted: Floats) -> _Sums:
+    """Fills `weights` and `shifted`, arrays of the same shape, on the way."""
     top = np.take_along_axis(logits, ids, axis=1)
-    shifted = logits - top[:, :1]
-    weights = np.exp(shifted)
+    np.subtract(logits, top[:, :1], out=shifted)
+    np.exp(shifted, out=weights)
     np.put_along_axis(weights, ids, 0.0, axis=1)
     others = weights.sum(axis=1).astype(np.float64)
     with np.errstate(invalid="ignore"):  # impossible classes, whose rows are computed again
@@ -238,15 +241,18 @@ def _exactly(logits: Floats, ids: NDArray[np.intp]) -> tuple[float, float]:
     return float(weights.sum()), float((weights * shifted).sum())
 
 
-def _probabilities_reduced(probabilities: Floats, ids: NDArray[np.intp]) -> _Sums:
-    weights = probabilities.astype(np.result_type(probabilities.dtype, np.float32))
+def _probabilities_reduced(probabilities: Floats, ids: NDArray[np.intp], weights: Floats, logs: Floats) -> _Sums:
+    """Fills `weights` and `logs`, arrays of the same shape, on the way."""
+    weights[:] = probabilities
     top = np.take_along_axis(weights, ids, axis=1).astype(np.float64)
     np.put_along_axis(weights, ids, 0.0, axis=1)
     others = weights.sum(axis=1).astype(np.float64)
     with np.errstate(divide="ignore"):
-        logs = np.where(weights > 0, np.log(weights), 0.0)
+        np.log(weights, out=logs)
+        logs[weights == 0] = 0.0
+        logs *= weights
         top_logs = np.log(top)
-    return _Sums(top_logs, others, (weights * logs).sum(axis=1).astype(np.float64), np.log(top.sum(axis=1) + others))
+    return _Sums(top_logs, others, logs.sum(axis=1).astype(np.float64), np.log(top.sum(axis=1) + others))
 
 
 GROUPS = 16

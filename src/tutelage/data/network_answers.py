@@ -90,7 +90,7 @@ def by_batch(rows: Any, ask: Callable[[Any], NDArray[Any]], *, positions: Positi
     order = np.concatenate(batches)
     in_order = bool((order[:-1] < order[1:]).all())
     if positions is None:
-        together = np.concatenate(parts, axis=0 if parts[0].ndim < 2 else -2)
+        together = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=0 if parts[0].ndim < 2 else -2)
         return np.asarray(together if in_order else together[np.argsort(order, kind="stable")])
     joined = PositionAnswers.joined(parts)
     return joined if in_order else joined[np.argsort(order, kind="stable")]

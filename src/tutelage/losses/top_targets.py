@@ -53,6 +53,15 @@ class TopTargets:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __getitem__(self, rows: Tensor) -> TopTargets:
+        """Some of the rows, by a mask or by their numbers."""
+        return TopTargets(self.ids[rows], self.log_probs[rows], self.rest[rows], self.columns)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.ids.device
+
     def logits(self, temperature: float | Tensor = 1.0) -> Tensor:
         """(batch, k + 1) logits of the teacher, to be divided by the temperature; (copies, batch, k + 1) for one per copy.
 

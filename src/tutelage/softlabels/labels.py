@@ -85,21 +85,12 @@ class SoftLabels:
             inputs: rows with the content that was recorded: an array, a frame, a sparse matrix or texts.
 
         Returns:
-            (rows, columns) numbers, also if only the most probable classes are known: the probability of the others is spread over
-            them in equal parts; `recorded` returns them as `TopAnswers`. With positions `PositionAnswers`.
+            (rows, columns) numbers; `TopAnswers` if only the most probable classes are known, whose `as_kind` gives numbers for all;
+            with positions `PositionAnswers`.
 
         Raises:
             LabelMismatch: a row that was not recorded, one that was recorded twice with different answers, or columns that were not
-                recorded. BadInput: numbers for all of many classes, which would take more than half a GiB.
-        """
-        found = self.recorded(inputs)
-        return found.as_kind(self.form.kind) if isinstance(found, TopAnswers) else found
-
-    def recorded(self, inputs: Any) -> Answers:
-        """The answers to these rows in the form in which they are stored, `TopAnswers` if only the most probable classes are known.
-
-        Raises:
-            LabelMismatch: as in `answer`.
+                recorded.
         """
         names = self.names_of(inputs)
         if np.array_equal(names, self.names):
@@ -188,7 +179,8 @@ class SoftLabels:
         `PositionAnswers`.
 
         Raises:
-            LabelMismatch: these are regression values. BadInput: only the most probable of many classes are known (see `answer`).
+            LabelMismatch: these are regression values. BadInput: only the most probable of so many classes are
+                known that numbers for all would take more than half a GiB.
         """
         return self._numbers(self.form.logits)
 
@@ -198,7 +190,8 @@ class SoftLabels:
         `PositionAnswers`.
 
         Raises:
-            LabelMismatch: these are regression values. BadInput: only the most probable of many classes are known (see `answer`).
+            LabelMismatch: these are regression values. BadInput: only the most probable of so many classes are
+                known that numbers for all would take more than half a GiB.
         """
         return self._numbers(self.form.probabilities)
 

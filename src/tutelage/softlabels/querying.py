@@ -19,7 +19,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
 
-ANSWER_BYTES = 2**26
+ANSWER_BYTES = 2**24
 """Bytes that the answers to the rows of one query may take: a teacher is queried with fewer rows if it has many classes or positions."""
 POSITIONS_ASSUMED = 1024
 """Positions of a row, where its inputs do not tell their number."""

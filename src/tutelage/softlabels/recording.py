@@ -31,6 +31,7 @@ from tutelage.softlabels.querying import answer_bytes, query_parts
 from tutelage.softlabels.rounding import differ
 from tutelage.softlabels.shards import MANIFEST, Provenance, Shard, columns_so_far, read_shard, shard_path, short, write_shard
 from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 
 @overload
@@ -61,7 +62,7 @@ def record(
     """Query a teacher with all rows, check its answers, and store them as soft labels.
 
     Answers for a folder are written shard by shard, so that memory does not grow with the number of rows, and a teacher of many
-    classes is queried with few rows at a time, whose answers take at most 64 MiB. If the process is
+    classes is queried with few rows at a time, whose answers take at most 16 MiB. If the process is
     killed, the same call resumes after the last complete shard, and produces the same bytes. A folder that already holds exactly
     this recording is opened. In both cases the teacher is queried again for a few recorded rows only, to prove that its answers are
     still those that were recorded.
@@ -282,11 +283,13 @@ class _Recording:
             )
 
     def _check_again(self, index: int, inputs: Any, shard: Shard, provenance: Provenance) -> None:
-        """Query the teacher again for the first rows of a shard.
+        """Query the teacher again for the first rows of a shard; not a language model, whose answers would be paid again and may vary.
 
         Raises:
             LabelMismatch: its answers are not those that were recorded.
         """
+        if isinstance(self.teacher, ChatTeacher) and self.teacher.unanswered(inputs):
+            return
         encoding, form = provenance.encoding, provenance.form
         count = as_rows(inputs).count
         now = encoding.decoded(encoding.stored(checked(form, self.teacher.answer(inputs), count), form)[0], form)

@@ -3,7 +3,8 @@ import pytest
 from chat_endpoint import asker, serving
 from sound_teachers import CustomTeacher
 
-from tutelage.checks.answers.determinism import check_determinism, largest_difference
+from tutelage.checks.answers.determinism import check_determinism
+from tutelage.checks.answers.differences import largest_difference
 from tutelage.checks.sampling import Sample, draw
 from tutelage.core.answers import AnswerForm
 

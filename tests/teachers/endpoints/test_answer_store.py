@@ -1,7 +1,10 @@
 """The store of answers: whole lines or none, whatever ends the process."""
 
+import errno
 import json
 import pickle
+import threading
+import time
 
 import pytest
 
@@ -132,3 +135,39 @@ def test_a_pickled_store_finds_its_folder_again(filled):
     memory = AnswerStore()
     answered(memory, "a", "spam")
     assert pickle.loads(pickle.dumps(memory)).count("a") == 1  # noqa: S301 - the bytes pickled here
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_whole_lines(filled, monkeypatch):
+    class Full:
+        def __init__(self, file):
+            self.file = file
+
+        def write(self, data):
+            self.file.write(data[:10])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def truncate(self, size):
+            self.file.truncate(size)
+
+    before = (filled.folder / FILE).read_bytes()
+    with pytest.raises(CannotWrite, match="No space left"), filled.writing():
+        filled._file = Full(filled._file)
+        answered(filled, "c", "ham")
+    assert (filled.folder / FILE).read_bytes() == before
+
+
+def test_threads_take_turns_in_memory():
+    store, order = AnswerStore(), []
+
+    def ask(name):
+        with store.writing():
+            order.append(name)
+            time.sleep(0.02)
+            order.append(name)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert order[::2] == order[1::2]

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from chat_endpoint import KEY, Reply, asker, by_word, completion, first_token, i
 import tutelage as tl
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, ShapeError
 from tutelage.teachers.endpoints.answer_store import FILE
+from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
 from tutelage.teachers.endpoints.spending import Spending
 
 TEXTS = ["you win", "lunch at noon", "win a car", "see you"]
@@ -166,6 +169,44 @@ def test_it_is_a_teacher_that_is_recorded_and_resumed(tmp_path):
     assert labels.answer(TEXTS).tolist() == again.answer(TEXTS).tolist() == teacher.answer(TEXTS).tolist()
     assert labels.fingerprint == teacher.fingerprint
     assert endpoint.asked == dict.fromkeys(TEXTS, 1)
+
+
+def test_a_recording_is_opened_without_asking_and_without_a_cache(tmp_path):
+    votes = iter(range(100))
+    with serving(lambda body: completion(body, *(["spam", "ham"][(next(votes) + n) % 2] for n in range(3)))) as endpoint:
+        labels = tl.record(asker(endpoint, votes=3), TEXTS, tmp_path / "labels")
+        assert len(endpoint.bodies) == 4
+        again = tl.record(asker(endpoint, votes=3), TEXTS, tmp_path / "labels")
+    assert (again.answer(TEXTS) == labels.answer(TEXTS)).all()
+    assert len(endpoint.bodies) == 4
+
+
+def test_a_budget_holds_for_threads_that_share_a_teacher():
+    with serving(lambda body: Reply(completion(body, "ham"), wait=0.01)) as endpoint:
+        teacher = asker(endpoint, budget="10 requests")
+
+        def ask(start):
+            with suppress(BadInput):
+                teacher.answer([f"text {start + number}" for number in range(8)])
+
+        threads = [threading.Thread(target=ask, args=(start,)) for start in (0, 100, 200)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(endpoint.bodies) == 10
+    assert teacher.store.spent("m-1").requests == 10
+
+
+def test_teachers_made_of_a_language_model_ask_an_endpoint_too():
+    with serving() as endpoint:
+        teacher = asker(endpoint)
+        both = tl.ensemble([teacher, asker(endpoint, model="m-2")])
+        renamed = tl.relabelled(both, ["junk", "mail"], rename={"spam": "junk", "ham": "mail"})
+        assert [asks_an_endpoint(one) for one in (teacher, both, renamed, tl.record(renamed, TEXTS))] == [True, True, True, False]
+        found = tl.preflight(renamed, TEXTS * 5)
+    assert [one.severity for one in found.findings if one.check == "repeatable"] == ["note"]
+    assert sorted(endpoint.asked.values()) == [2, 2, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -345,6 +386,20 @@ def test_a_pickled_teacher_answers_from_the_same_cache(tmp_path):
         assert other.answer(TEXTS).tolist() == SPAM
         assert other.fingerprint == teacher.fingerprint
     assert len(endpoint.bodies) == 4
+
+
+@pytest.mark.parametrize("classes", [np.array(["spam", "ham"]), pd.Series(["spam", "ham"]), ("spam", "ham")])
+def test_classes_come_in_any_container(classes):
+    teacher = tl.teachers.chat("m", classes, endpoint="http://localhost/v1")
+    assert teacher.fingerprint == tl.teachers.chat("m", ["spam", "ham"], endpoint="http://localhost/v1").fingerprint
+
+
+def test_settings_with_numbers_as_names_are_sent_as_json_has_them():
+    with serving() as endpoint:
+        teacher = asker(endpoint, request={"logit_bias": {50: 1, "a": 2}})
+        teacher.answer(["a"])
+        assert teacher.estimate(["a"]).stored == 1
+    assert endpoint.bodies[0]["logit_bias"] == {"50": 1, "a": 2}
 
 
 def test_numbers_as_classes_stay_numbers():

@@ -139,4 +139,5 @@ def test_a_token_that_begins_two_classes_is_outside():
     reader = ClassReader(("spam", "spam-promo", "ham"))
     assert reader.starting_with("spam") is None
     assert reader.starting_with("spam-") == 1
+    assert [reader.starting_with(token) for token in ("\u2581ha", "\u0120ham", "\u2581")] == [2, 2, None]
     assert ClassReader(tuple("abcdefghijkl")).starting_with("1") is None  # 1, 10, 11 and 12

@@ -19,8 +19,14 @@ from tutelage.core.arrays import Floats, Integers
 ENOUGH_CASES = 100
 """With fewer cases, an accuracy that is not proven better than chance is a note only: the teacher may be good."""
 
+MOST_NAMED = 100
+"""The most classes that are named in a finding's figures."""
+
 ROWS_A_CLASS = 20
 """From this many rows for each class of the teacher on, a class that never occurs is a warning."""
+
+MOST_CLASSES = 1000
+"""With more classes, whose pairs would fill the memory, their order is not checked."""
 
 GAIN = 0.2
 """Gain in mean recall, beyond what chance explains, from which another order of classes is reported as the right one."""
@@ -37,7 +43,7 @@ def check_known(labels: NDArray[Any], classes: tuple[Any, ...]) -> Iterator[Find
     unknown = sorted(counts.keys() - set(classes) - {None}, key=lambda label: (isinstance(label, str), label))
     missing = counts[None]
     unseen = [label for label in classes if label not in counts]
-    figure = {"unknown labels": unknown, "rows without a label": missing, "classes never seen": unseen}
+    figure = {"unknown labels": unknown[:MOST_NAMED], "rows without a label": missing, "classes never seen": unseen[:MOST_NAMED]}
     if unknown:
         yield Finding("labels-known", "error", figure, _unknown(unknown, classes), _mapping(unknown, classes))
     elif missing:
@@ -120,6 +126,8 @@ def check_order(p: Floats, codes: Integers, classes: tuple[Any, ...]) -> Finding
     only if the classes that it moves gain much mean recall, and more than an assignment by chance would.
     """
     size = len(classes)
+    if size > MOST_CLASSES:
+        return Finding("class-order", "note", {"classes": size}, f"not checked: there are more than {MOST_CLASSES:,} classes.")
     confusion = np.bincount(p.argmax(axis=1) * size + codes, minlength=size * size).reshape(size, size)
     _, best = linear_sum_assignment(-(confusion + np.eye(size) / (2 * size)))  # a tie leaves a class in its place
     columns, of_label, counts = np.arange(size), np.argsort(best), confusion.sum(axis=0)

@@ -19,6 +19,9 @@ SUM_TOLERANCE = 1e-3
 ROWS_A_CLASS = 20
 """From this many rows for each class on, a class that is never predicted is a warning."""
 
+MOST_NAMED = 100
+"""The most classes that are named in a finding's figures."""
+
 ENOUGH_ROWS = 8
 """With fewer rows no pattern is significant."""
 
@@ -67,7 +70,7 @@ def _dead_classes(answered: SampleAnswers) -> Finding:
         "Drop them with relabelled(teacher, classes, extra='drop'), add rows of these classes, or look for an output layer that cannot "
         "predict them."
     )
-    return Finding("dead-class", severity, {"classes": dead}, sentence, remedy)
+    return Finding("dead-class", severity, {"classes": dead[:MOST_NAMED]}, sentence, remedy)
 
 
 def _wrong_logits(answered: SampleAnswers) -> Iterator[Finding]:

@@ -11,10 +11,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, field
 from io import RawIOBase
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from tutelage.core.errors import CannotWrite, DamagedFile
@@ -45,10 +46,15 @@ class AnswerStore:
     _sent: int = field(default=0, repr=False)
     _read: int = field(default=0, repr=False)
     _file: RawIOBase | None = field(default=None, repr=False)
+    _turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a folder only its path: the answers are read again."""
-        return {**self.__dict__, "_file": None} if self.folder is None else AnswerStore(self.folder).__dict__
+        kept = self.__dict__ if self.folder is None else AnswerStore(self.folder).__dict__
+        return {name: value for name, value in kept.items() if name not in ("_file", "_turn")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _file=None, _turn=Lock())
 
     def count(self, key: str) -> int:
         """The number of answers to a prompt."""
@@ -92,13 +98,14 @@ class AnswerStore:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the store while answers are added.
+        """Hold the store while answers are added; in memory, calls of other threads wait.
 
         Raises:
             CannotWrite: the folder cannot be written, or another call is asking into it. DamagedFile: as `refresh`.
         """
         if self.folder is None:
-            yield
+            with self._turn:
+                yield
             return
         self.check()
         try:
@@ -147,11 +154,16 @@ class AnswerStore:
             return
         line = _line(plain)
         written = 0
-        while written < len(line):
-            written += self._file.write(line[written:]) or 0
+        try:
+            while written < len(line):
+                written += self._file.write(line[written:]) or 0
+            if durable:
+                os.fsync(self._file.fileno())
+        except OSError:  # such as a full disk: what others write from now on must not follow half a line
+            with suppress(OSError):
+                self._file.truncate(self._read)
+            raise
         self._read += len(line)
-        if durable:
-            os.fsync(self._file.fileno())
 
     def _take(self, plain: dict[str, Any]) -> None:
         """Add what a line says; of two, the first of a request comes first, as lines are only appended."""

@@ -189,9 +189,9 @@ def _further(request: Mapping[str, Any] | None) -> dict[str, Any]:
     if own is not None:
         raise BadInput(f"request= holds {own!r}, which is set by the arguments of chat; leave it out there.")
     try:
-        json.dumps(given, allow_nan=False)
+        plain: dict[str, Any] = json.loads(json.dumps(given, allow_nan=False))  # numbers as names become texts, as they are sent
     except (TypeError, ValueError, RecursionError) as error:
         raise BadInput(f"request= is {shown(given)}, which JSON cannot hold; expected names with texts, numbers or lists.") from error
     if not all(isinstance(name, str) for name in given):
         raise BadInput(f"request= is {shown(given)}; expected the names of settings as texts.")
-    return given
+    return plain

@@ -160,6 +160,16 @@ class ChatTeacher:
             self.store.spent(self.model),
         )
 
+    def unanswered(self, inputs: Any) -> int:
+        """The number of these texts that would be asked.
+
+        Args:
+            inputs: texts, as for `answer`.
+        """
+        self.store.refresh()
+        jobs = self._jobs(_texts(inputs)).values()
+        return sum(job.texts for job in jobs if self.store.count(job.key) < job.choices)
+
     def report(self, inputs: Any) -> ChatReport:
         """What came of asking these texts: answers without a class, agreement of the votes, and what was spent. Nothing is sent.
 
@@ -269,10 +279,13 @@ def with_advance(teacher: Teacher, advance: Advance) -> Teacher:
 
 def texts_to_ask(teacher: Teacher, inputs: Any) -> int:
     """The number of rows that an endpoint will be asked about, as steps of a progress display, at least 1; 1 for any other teacher."""
-    if not isinstance(teacher, ChatTeacher):
-        return 1
-    found = teacher.estimate(inputs)
-    return max(1, found.texts - found.stored)
+    return max(1, teacher.unanswered(inputs)) if isinstance(teacher, ChatTeacher) else 1
+
+
+def asks_an_endpoint(teacher: Any) -> bool:
+    """Whether a teacher is a language model behind an endpoint, or is made of some: its answers are stored and cost money."""
+    inner = [getattr(teacher, "teacher", None), *(getattr(teacher, "teachers", None) or ())]
+    return isinstance(teacher, ChatTeacher) or any(one is not None and asks_an_endpoint(one) for one in inner)
 
 
 def _texts(inputs: Any) -> list[str]:

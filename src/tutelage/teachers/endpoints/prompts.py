@@ -173,7 +173,7 @@ class ClassReader:
             >>> reader.starting_with(" mon"), reader.starting_with("deli"), reader.starting_with("del"), reader.starting_with("3")
             (2, 0, None, 2)
         """
-        said = token.strip().strip("\"'`*.,:").casefold()
+        said = token.lstrip("\u2581\u0120").strip().strip("\"'`*.,:").casefold()  # how vocabularies write a space, shown by some endpoints
         if not said:
             return None
         begun = {place for name, place in self._exact.items() if name.casefold().startswith(said)}

@@ -359,7 +359,7 @@ def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
 
     Args:
         X: rows, as in `as_rows`.
-        answers: (rows, columns) array or tensor, or `TopAnswers`, in the order of the rows.
+        answers: (rows, columns) array or tensor, in the order of the rows.
         form: the form of the answers.
 
     Raises:

@@ -15,7 +15,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.teachers.adapters.boosters import BoosterTeacher
 from tutelage.teachers.adapters.estimator import EstimatorTeacher
 from tutelage.teachers.adapters.function import FunctionTeacher
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, asks_an_endpoint
 from tutelage.workflow.distillation.folder import RunFolder
 
 SECONDS = 0.3
@@ -46,10 +46,10 @@ def _measured(teacher: Teacher, rows: Rows) -> Cost:
     inner: Any = teacher
     while hasattr(inner, "teacher"):  # named by the command line, or given some of the columns
         inner = inner.teacher
-    if isinstance(inner, FunctionTeacher | LabelFolder | SoftLabels):
-        return Cost(None, "pickle")
     if isinstance(inner, ChatTeacher):
         return Cost(None, "pickle", alone=latency_of_requests(inner))
+    if isinstance(inner, FunctionTeacher | LabelFolder | SoftLabels) or asks_an_endpoint(inner):
+        return Cost(None, "pickle")
     size = None
     if isinstance(inner, EstimatorTeacher):
         size = pickled_bytes(inner.estimator)

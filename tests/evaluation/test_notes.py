@@ -1,6 +1,6 @@
 import numpy as np
 
-from tutelage.core.top_answers import TopAnswers
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.evaluation.metrics.top import certain
 from tutelage.evaluation.notes import notes_on
 from tutelage.evaluation.records import AlignedAnswers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tutelage.core.top_answers import TopAnswers
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.evaluation.intervals import effective_rows
 from tutelage.evaluation.metrics.agreement import as_distributions, decisions
 from tutelage.evaluation.metrics.top import blocks, probability_of

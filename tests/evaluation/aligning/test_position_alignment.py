@@ -5,10 +5,10 @@ from position_models import Given, GivenTeacher, drawn, drawn_pictures, rows_of
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score, roc_auc_score
 from torch import nn
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, TutelageError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.core.top_answers import TopAnswers
-from tutelage.evaluation.alignment import align
+from tutelage.evaluation.aligning.alignment import align
 from tutelage.evaluation.displays.decisions import AgreementDisplay
 from tutelage.evaluation.displays.fidelity import FidelityDisplay
 from tutelage.evaluation.displays.reliability import ReliabilityDisplay

@@ -192,6 +192,7 @@ class ChatTeacher:
             float(np.mean([one.outside for one in known])) if known and self.sampling.logprobs else None,
             float(np.mean(pairs)) if pairs and not self.sampling.logprobs else None,
             spent,
+            self.store.failed(self.model),
             None if self.price is None else self.price.of(spent),
         )
 

@@ -129,3 +129,11 @@ print(megabytes("VmHWM") - before)
 def test_no_numbers_for_all_rows_and_classes_are_held():
     found = subprocess.run([sys.executable, "-c", _CHILD], capture_output=True, text=True, check=True)
     assert float(found.stdout) < 150  # all numbers would take 572 MB
+
+
+def test_a_distillation_of_too_many_classes_is_refused_before_the_teacher_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.softlabels.querying.TARGET_BYTES", 8 * 60 * CLASSES - 1)
+    y = np.array(TEACHER.form.classes)[np.arange(60) % CLASSES]
+    with pytest.raises(BadInput, match=r"a number for each of 60 rows and 300 classes would take .* GiB, all at once"):
+        tl.distill(TEACHER, X, y, into=tmp_path / "run", students=["tree"])
+    assert not (tmp_path / "run").exists()

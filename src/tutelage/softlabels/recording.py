@@ -308,7 +308,8 @@ class _Recording:
         """Write one shard of encoded parts; runs while the teacher answers the next."""
         parts = [part.result() for part in encoded]
         cost = sum((cost for _, cost in parts), EncodingCost())
-        shard = Shard(joined(stored for stored, _ in parts), row_names(inputs), cost)
+        stored = parts[0][0] if len(parts) == 1 else joined(stored for stored, _ in parts)
+        shard = Shard(stored, row_names(inputs), cost)
         write_shard(self.folder, index, shard, provenance)
         return shard, sha256_of(shard_path(self.folder, index))
 

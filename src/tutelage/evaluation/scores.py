@@ -62,7 +62,7 @@ def scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: 
     of_sums = {"ece": _by_row(calibration_of(confidence, outcome, bins=settings.bins, binning=settings.binning), aligned)}
     if against == "teacher" and aligned.truth is not None:
         _add_where_teacher_is_wrong(aligned, right, means, of_sums)
-    tells_perplexity = against == "truth" and aligned.positions == "tokens" and aligned.task != "multilabel"
+    tells_perplexity = against == "truth" and aligned.positions == "tokens" and aligned.task != "multilabel" and "nll_nats" in means
     found = Scores(means, of_sums, perplexity=tells_perplexity)
     if len(aligned.classes) > MOST_CLASSES_AVERAGED:
         return found

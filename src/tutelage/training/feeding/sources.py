@@ -10,20 +10,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
 from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, TutelageError
 from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
 from tutelage.core.top_answers import TopAnswers
 from tutelage.data.position_truth import given_truth, truth_of_positions
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows, is_hugging_face
 from tutelage.data.structured import Ragged, StructuredRows, is_structure
-from tutelage.data.torch_data.loader_rows import inputs_and_truths, is_loader
+from tutelage.data.torch_data.loader_rows import inputs_and_truths, is_loader, numbered_parts
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
@@ -303,8 +303,8 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None
         recorded = isinstance(teacher, SoftLabels | LabelFolder)
         if not recorded or teacher is None:
             return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)
-        names = _names_of(as_rows(dataset), teacher)
-        return TrainingData(X, _answers_of_names(teacher, names), _same_rows(truth, len(names)), names, answer_form=answer_form)
+        names, answers = _recorded_of_items(X, dataset, teacher)
+        return TrainingData(X, answers, _same_rows(truth, len(names)), names, answer_form=answer_form)
     structure = whole_structure(X)
     rows = structure if isinstance(structure, StructuredRows) else network_rows(X)
     answers = None if teacher is None else answers_to(teacher, X)
@@ -346,6 +346,22 @@ def answers_to(teacher: Teacher, data: Any) -> Answers:
         return _answers_of_names(teacher, _names_of(rows, teacher))
     parts = query_parts(rows, teacher.form)
     return joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in parts)
+
+
+def _recorded_of_items(X: Any, dataset: Any, recorded: Any) -> tuple[Names, Answers]:
+    """The names of the rows of a Dataset and their recorded answers: by its items, or by what a collate function makes of them.
+
+    Raises:
+        LabelMismatch: recorded answers to other rows. BadInput, ShapeError: items that are no rows.
+    """
+    try:
+        names = _names_of(as_rows(dataset), recorded)
+        return names, _answers_of_names(recorded, names)
+    except TutelageError:
+        if not isinstance(X, DataLoader) or X.collate_fn is default_collate or X.batch_sampler is None:
+            raise
+        names = _names_of(Rows(*numbered_parts(X), "DataLoader"), recorded)
+        return names, _answers_of_names(recorded, names)
 
 
 def _answers_of_names(recorded: Any, names: Names) -> Answers:
@@ -422,7 +438,7 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
         return data, None
     if isinstance(validation, float | np.floating):
         return split(data, float(validation), seed=seed)
-    if is_loader(validation) or isinstance(validation, Dataset):
+    if is_loader(validation) or isinstance(validation, Dataset) or is_hugging_face(validation):
         validation = (validation, None)
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
         seen = f"is {validation}" if isinstance(validation, bool | str) else f"is a {type(validation).__name__}"

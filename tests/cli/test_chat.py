@@ -5,6 +5,7 @@ import json
 import pytest
 from chat_endpoint import KEY, completion, first_token, serving, text_of
 
+import tutelage as tl
 from tutelage.cli import main
 
 WORDS = ["parcel", "garden", "carpet", "letter", "summer", "coffee", "autumn", "market", "yellow", "silver"]
@@ -151,6 +152,18 @@ def test_log_probabilities_and_a_prompt_of_ones_own(endpoint, tmp_path, capsys):
     assert main([*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--logprobs", "--prompt", "prompt.txt"]) == 0
     assert "Outside the classes: 1.6" in capsys.readouterr().err
     assert endpoint.bodies[0]["messages"][0]["content"].startswith("1. spam\n2. ham? ")
+
+
+@pytest.mark.slow
+def test_a_run_that_goes_on_asks_nothing_again_even_without_a_cache(endpoint, tmp_path):
+    texts = mails(tmp_path / "mails.jsonl", 240)
+    truth = ["spam" if "win" in text else "ham" for text in texts]
+    for _ in range(2):
+        teacher = tl.teachers.chat("m-1", ["spam", "ham"], endpoint=endpoint.url, votes=2)
+        found = tl.distill(teacher, texts, truth, students=["logistic"], trials=1, seeds=2, export="py", into="run")
+        (tmp_path / "run" / "results.json").unlink()
+    assert found.record.title == "m-1"
+    assert len(endpoint.bodies) == 240
 
 
 @pytest.mark.slow

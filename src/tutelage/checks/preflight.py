@@ -40,7 +40,6 @@ from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher
-from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
 
 
 def preflight(
@@ -130,8 +129,8 @@ def preflight(
 
 
 def asks_made_rows(teacher: Teacher) -> bool:
-    """Whether a teacher is queried with made rows if nothing else is said: not a function or an endpoint, whose calls may cost."""
-    return not (isinstance(teacher, FunctionTeacher) or asks_an_endpoint(teacher))
+    """Whether a teacher is queried with made rows if nothing else is said: not a function, whose calls may cost."""
+    return not isinstance(teacher, FunctionTeacher)
 
 
 def _check_answers(teacher: Teacher, answered: SampleAnswers, seed: int, drop: tuple[str, ...]) -> Iterator[Finding]:

@@ -59,8 +59,7 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
         y = y if y is None or is_frame(y) else target_array(y)
     form = student_form(student, teacher, y) if declared is None else declared
     check_positions(student, form, teacher)
-    outputs = checked(form, student_outputs(student, form, inputs), rows.count, "the student's answers")
-    answers = probabilities_of(form, outputs)
+    answers = probabilities_of(form, checked(form, student_outputs(student, form, inputs), rows.count, "the student's answers"))
     of_teacher = None
     if teacher is not None:
         of_teacher = probabilities_of(teacher.form, checked(teacher.form, teacher.answer(inputs), rows.count))

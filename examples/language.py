@@ -44,7 +44,7 @@ class Effort:
     seeds: tuple[int, ...]
 
 
-WHOLE = Effort(None, 12_000, (128, 5), (40, 3), 8, (1e-3, 3e-3), (0, 1, 2))
+WHOLE = Effort(None, 6_000, (128, 5), (40, 3), 6, (1e-3, 3e-3), (0, 1, 2))
 QUICK = Effort(60, 300, (32, 1), (16, 1), 1, (3e-3,), (0, 1))
 
 

@@ -123,6 +123,17 @@ def test_the_interval_of_an_auc_is_that_of_the_rows():
     assert weighted.interval == repeated.interval
 
 
+def test_an_interval_of_few_rows_with_many_positions_is_no_wider_than_they_vary():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(2, size=20 * 4000)
+    student = np.full((len(codes), 2), 0.3)
+    student[np.arange(len(codes)), np.where(rng.random(len(codes)) < 0.9, codes, 1 - codes)] = 0.7
+    answers = AlignedAnswers("binary", (0, 1), student, None, certain(codes, 2), positions="pixels", row_of=np.repeat(np.arange(20), 4000))
+    found = estimates({"": scores(answers, "truth", QUICK)}, QUICK)[""]
+    for name in ("accuracy", "f1", "mean_iou", "ece", "worst_class_recall"):
+        assert 0 < found[name].interval.high - found[name].interval.low < 0.03, name
+
+
 def test_wide_answers_take_no_table_of_classes():
     rng = np.random.default_rng(0)
     student = rng.random((20, 5000), dtype=np.float32)

@@ -1,6 +1,7 @@
 import torch
 from torch import nn
 
+from tutelage.losses.top_targets import TopTargets
 from tutelage.training.stacked_network import StackedNetwork
 from tutelage.training.validation import BestWeights, Validation
 
@@ -57,3 +58,11 @@ def test_a_copy_whose_patience_has_run_out_ignores_later_epochs():
         best.update(torch.tensor(scores, dtype=torch.float64), epoch, patience=2)
     best.restore()
     assert best.epoch.tolist() == stack.weight.tolist() == [1, 4]
+
+
+def test_the_most_probable_classes_are_scored_as_all_of_them_where_all_but_one_are_known():
+    network, inputs, logits = nn.Linear(3, 5), torch.randn(8, 3), torch.randn(8, 5)
+    log_probs, ids = torch.log_softmax(logits, dim=1).topk(4, dim=1)
+    rest = torch.log1p(-log_probs.exp().sum(dim=1))
+    whole = Validation(inputs, torch.softmax(logits, dim=1), by="loss").score(network)
+    torch.testing.assert_close(Validation(inputs, TopTargets(ids, log_probs, rest, 5), by="loss").score(network), whole)

@@ -10,7 +10,7 @@ import click
 
 from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.errors import BadInput
-from tutelage.core.progress import DisplayedStages
+from tutelage.core.running.progress import DisplayedStages
 from tutelage.softlabels.options import DTYPES
 
 if TYPE_CHECKING:

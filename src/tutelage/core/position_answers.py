@@ -10,10 +10,13 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, real_numbers
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.core.top_answers import TopAnswers
+
+SOFTENED_CELLS = 1 << 20
+"""Logits that become probabilities at a time."""
 
 AXES = {"tokens": 1, "pixels": 2}
 """The number of axes of a row's positions: a line of tokens, or the height and width of a picture."""
@@ -176,7 +179,12 @@ def probabilities_of(form: AnswerForm, answers: Any) -> Any:
         return answers.with_values(probabilities_of(form.of_each_position, answers.values))
     if isinstance(answers, TopAnswers) or form.task == "regression":
         return answers
-    return form.probabilities(answers)
+    if form.kind == "probabilities" or answers.size <= SOFTENED_CELLS:
+        return form.probabilities(answers)
+    found, step = np.empty_like(answers), max(1, SOFTENED_CELLS // answers.shape[1])
+    for start in range(0, len(answers), step):  # the copies that softmax makes stay in the processor's cache
+        found[start : start + step] = form.probabilities(answers[start : start + step])
+    return found
 
 
 def _of_arrays(form: AnswerForm, answers: Any, what: str) -> PositionAnswers:

@@ -11,10 +11,13 @@ from scipy import sparse
 
 from tutelage.core.arrays import Floats
 from tutelage.core.records import Interval
-from tutelage.evaluation.intervals import LEVEL, NORMAL
+from tutelage.evaluation.intervals import LEVEL, NORMAL, ROUNDING
 
 DRAWN_AT_A_TIME = 1 << 21
 """Cells of the (resamples, rows) matrix drawn at a time; bounds memory to about 50 MB."""
+
+BLOCK_ROWS = 4096
+"""Rows that are left out one by one at a time."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,15 @@ class OfSums:
         features: sparse (rows, sums), the contribution of each row to each sum.
         figure: (resamples, sums) -> (resamples,); NaN where the figure is undefined for a resample.
         low, high: the range of possible values.
+        averaged: whether a row is itself an average, of its positions, and not right or wrong as a whole: then no row that was not seen
+            is taken to move the figure further than the furthest that was.
     """
 
     features: sparse.csr_array
     figure: Callable[[Floats], Floats]
     low: float = 0.0
     high: float = 1.0
+    averaged: bool = False
 
     @property
     def value(self) -> float:
@@ -93,7 +99,21 @@ def _spanning(figure: OfSums, resampled: Floats) -> Interval:
     # is proportional to noise, the bias of the figure is 1 / (sqrt(2) - 1) = 1 + sqrt(2) times the bias that resampling
     # adds. Reflection removes it once; the remaining sqrt(2) times it is subtracted here.
     rest = np.sqrt(2) * (possible.mean() - value)
-    least = NORMAL * np.sqrt(2) / (figure.features.shape[0] + 2)  # two more rows that differ: no interval of width zero
+    least = NORMAL * np.sqrt(2) * _reach(figure) / (figure.features.shape[0] + 2)  # two more rows that differ: no interval of width zero
     low = min(below, 2 * value - above - rest, value - least)
     high = max(above, 2 * value - below - rest, value + least)
     return Interval(float(max(low, figure.low)), float(min(high, figure.high)), "test rows")
+
+
+def _reach(figure: OfSums) -> float:
+    """How far from the figure one more row may be: by 1, or for rows that are averages, as far as the row that moves it most."""
+    rows = figure.features.shape[0]
+    if not figure.averaged or rows < 2:
+        return 1.0
+    totals = np.asarray(figure.features.sum(axis=0), dtype=np.float64).reshape(1, -1)
+    moved = [
+        (rows - 1) * (figure.value - figure.figure(totals - figure.features[start : start + BLOCK_ROWS].toarray()))
+        for start in range(0, rows, BLOCK_ROWS)
+    ]
+    furthest = float(np.nanmax(np.abs(np.concatenate(moved)), initial=0.0))
+    return min(furthest, 1.0) if furthest > ROUNDING else 1.0

@@ -10,8 +10,9 @@ import numpy as np
 
 from tutelage.core.arguments import choice, number, seed_of, text, whole
 from tutelage.core.contracts import Teacher
+from tutelage.data.position_truth import given_truth
 from tutelage.data.rows import as_rows
-from tutelage.evaluation.alignment import align, as_taken
+from tutelage.evaluation.aligning.alignment import align, as_taken
 from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.metrics.agreement import FLOOR, decision_counts
@@ -110,7 +111,7 @@ def evaluate(
     size_bytes = None if size_bytes is None else whole("size_bytes", size_bytes, 1)
     budget_seconds = None if budget_seconds is None else number("budget_seconds", budget_seconds, least=0, most=MOST_SECONDS)
     teacher = None if teacher is None else as_teacher(teacher)
-    rows = as_rows(X)
+    y, rows = given_truth(X, y), as_rows(X)
     aligned = align(student, teacher, rows, y, sample_weight)
     by_group = _scores_by_group(aligned, settings)
     figures = estimates(by_group, settings)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tutelage.core.answer_kinds import Positions, Task
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arrays import Floats, read_only
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.intervals import effective_rows
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 from tutelage.evaluation.metrics.top import decided
@@ -108,7 +108,16 @@ class AlignedAnswers:
                 object.__setattr__(self, name, read_only(array))
 
     def decided(self, of: Literal["student", "teacher", "truth"]) -> Decisions:
-        """The decisions of student, teacher or truth: (rows,) columns, or (rows, labels) of 0 and 1."""
+        """The decisions of student, teacher or truth: (answers,) columns, or (answers, labels) of 0 and 1."""
+        if of not in self._decided:
+            self._decided[of] = read_only(self._decide(of))
+        return self._decided[of]
+
+    @cached_property
+    def _decided(self) -> dict[str, Decisions]:
+        return {}
+
+    def _decide(self, of: Literal["student", "teacher", "truth"]) -> Decisions:
         answers = self.side(of)
         if isinstance(answers, TopAnswers):
             return decided(answers)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import list_classes
 from tutelage.core.records import Interval
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals
 from tutelage.evaluation.intervals import effective_rows, mean_interval, proportion_interval, rare_rows_caution, weighted_mean_interval
 from tutelage.evaluation.metrics.ranking import Auc, mean_auc
@@ -22,6 +22,9 @@ from tutelage.evaluation.row_scores import Model, Settings, Target, row_scores, 
 
 MOST_CLASSES_AVERAGED = 2000
 """With more classes, figures that need an answer's place among all answers, or a resample of each class, are left out."""
+
+MOST_RANKED = 50_000_000
+"""With more probabilities, all of which it sorts, there is no AUC: it would take more than half a minute."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: 
     of_sums = {"ece": _by_row(calibration_of(confidence, outcome, bins=settings.bins, binning=settings.binning), aligned)}
     if against == "teacher" and aligned.truth is not None:
         _add_where_teacher_is_wrong(aligned, right, means, of_sums)
-    tells_perplexity = against == "truth" and aligned.positions == "tokens" and aligned.task != "multilabel"
+    tells_perplexity = against == "truth" and aligned.positions == "tokens" and aligned.task != "multilabel" and "nll_nats" in means
     found = Scores(means, of_sums, perplexity=tells_perplexity)
     if len(aligned.classes) > MOST_CLASSES_AVERAGED:
         return found
@@ -113,6 +116,8 @@ def left_out(aligned: AlignedAnswers, auc: Auc | None) -> str:
         return f"F1, AUC and the worst class are left out: there are {len(aligned.classes):,} {what}, more than {MOST_CLASSES_AVERAGED:,}."
     if isinstance(aligned.student, TopAnswers):
         return "There is no AUC: only the most probable classes of each answer are known."
+    if not _ranks(aligned.student):
+        return f"There is no AUC: it would sort {aligned.student.size:,} probabilities, more than {MOST_RANKED:,}."
     if auc is None:
         return f"There is no AUC: each of the {what} has all {aligned.positions or 'rows'} or none."
     if not auc.left_out:
@@ -123,7 +128,7 @@ def left_out(aligned: AlignedAnswers, auc: Auc | None) -> str:
 
 def _by_row(figure: OfSums, aligned: AlignedAnswers) -> OfSums:
     """The figure with what each row contributes, times its weight."""
-    return replace(figure, features=aligned.summed(figure.features))
+    return replace(figure, features=aligned.summed(figure.features), averaged=aligned.row_of is not None)
 
 
 def _add_where_teacher_is_wrong(
@@ -145,7 +150,7 @@ def _with_f1_and_auc(found: Scores, aligned: AlignedAnswers, of: Model) -> Score
     on = truth == 1 if truth.ndim == 2 else truth[:, None] == np.arange(classes)
     first = 1 if binary else 0
     auc = None
-    if not isinstance(answers, TopAnswers):
+    if _ranks(answers):
         auc = mean_auc(on[:, first:], answers[:, first:], aligned.weights, aligned.row_of)
     figure = _by_row(f1_of(overlaps(truth, decided, classes), only_second=binary), aligned)
     value = figure.value
@@ -160,13 +165,18 @@ def _with_f1_and_auc(found: Scores, aligned: AlignedAnswers, of: Model) -> Score
     return replace(found, of_sums={**found.of_sums, "f1": figure}, of_class=of_class, at_least=at_least, auc=auc)
 
 
+def _ranks(answers: Any) -> bool:
+    """Whether the probabilities of each class are sorted for the AUC."""
+    return not isinstance(answers, TopAnswers) and answers.size <= MOST_RANKED
+
+
 def _with_iou(found: Scores, aligned: AlignedAnswers, against: Target, of: Model) -> Scores:
     """The intersection over union of each class that occurs, and its mean over these classes."""
     classes = len(aligned.classes)
-    features = aligned.summed(overlaps(aligned.decided(against), aligned.decided(of), classes))
-    of_class = {aligned.classes[column]: class_iou(features, column) for column in range(classes)}
+    features = overlaps(aligned.decided(against), aligned.decided(of), classes)
+    of_class = {aligned.classes[column]: _by_row(class_iou(features, column), aligned) for column in range(classes)}
     occurring = {label: figure for label, figure in of_class.items() if np.isfinite(figure.value)}
-    return replace(found, of_sums={**found.of_sums, "mean_iou": mean_iou(features)}, iou=occurring)
+    return replace(found, of_sums={**found.of_sums, "mean_iou": _by_row(mean_iou(features), aligned)}, iou=occurring)
 
 
 def _with_worst_class(found: Scores, aligned: AlignedAnswers, against: Target, right: NDArray[np.bool_]) -> Scores:

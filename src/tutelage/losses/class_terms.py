@@ -226,7 +226,7 @@ def decoupled(*, temperature: float | Tensor | Schedule = 4.0, target_weight: fl
     """
     weights = _checked_weights(target_weight=target_weight, other_weight=other_weight)
     settings = {"temperature": check_scale(temperature), **weights}
-    return _single(Term("decoupled", decoupling.decoupled, ("student", "teacher", "labels"), settings, least_columns=3))
+    return _single(Term("decoupled", decoupling.decoupled, ("student", "teacher", "labels"), settings, least_columns=3, reduces=True))
 
 
 def dist(*, temperature: float | Tensor | Schedule = 1.0, inter_weight: float = 1.0, intra_weight: float = 1.0) -> Objective:

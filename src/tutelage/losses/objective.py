@@ -47,8 +47,8 @@ class Term:
         least_columns: the smallest number of classes for which it is defined.
         stacks: whether it takes (copies, batch, columns).
         relates_rows: whether the loss of a row depends on the other rows of its batch, so that a batch must not be divided.
-        reduces: whether it can be computed of the most probable classes, with the rest as one more (see `TopTargets`): it reads the
-            student and the teacher, whose answers are then (..., k + 1).
+        reduces: whether it can be computed of the most probable classes, with the rest as one more (see `TopTargets`): the answers of
+            student and teacher are then (..., k + 1), or (..., k + 2) for a term that reads labels, since the true class is among them.
         by_token: whether `loss` may return a value for each token of a row, (batch, tokens), which are averaged over those that count.
         whole_rows: whether it reads hidden layers of whole rows also where there is an answer for each token.
 
@@ -132,10 +132,11 @@ class Term:
     def _reduced(self, signals: Signals, top: TopTargets) -> Signals:
         """Student and teacher at the classes that the teacher names, and the rest."""
         self.check_top(top.ids.shape[-1], top.columns)
-        temperature = self.settings.get("temperature", 1.0)
-        return replace(
-            signals, student_answers=top.of_student(signals.student_answers, temperature), teacher_answers=top.logits(temperature)
-        )
+        temperature, labels = self.settings.get("temperature", 1.0), signals.labels
+        if "labels" in self.reads and labels is not None:
+            top, labels = top.with_truth(labels)
+        student = top.of_student(signals.student_answers, temperature)
+        return replace(signals, student_answers=student, teacher_answers=top.logits(temperature), labels=labels)
 
     def check_top(self, top_k: int, columns: int) -> None:
         """Check that the term can be computed if only the most probable classes of the teacher are known.
@@ -146,7 +147,7 @@ class Term:
         if "teacher" in self.reads and not self.reduces:
             raise BadInput(
                 f"{self.name} needs the teacher's number for each of {columns:,} classes, and only the {top_k} most probable are known. "
-                "Use soft_cross_entropy, kl_divergence, reverse_kl or jensen_shannon, or record without top_k."
+                "Use soft_cross_entropy, kl_divergence, reverse_kl, jensen_shannon or decoupled, or record without top_k."
             )
 
     def _inputs(self, signals: Signals) -> list[Any]:

@@ -62,6 +62,28 @@ class TopTargets:
         """Where they are."""
         return self.ids.device
 
+    def with_truth(self, labels: Tensor) -> tuple[TopTargets, Tensor]:
+        """The same answers with the true class of each row among the named ones, and its place among them.
+
+        A row that does not name its true class takes it out of the rest, with its equal part of it; a row that does takes another.
+
+        Args:
+            labels: (batch,) class codes.
+        """
+        if not self.others:
+            return self, self._place(labels)
+        candidates = torch.arange(self.ids.shape[-1] + 1, device=self.device)
+        free = (candidates[:, None] != self.ids[:, None, :]).all(dim=-1).int().argmax(dim=-1)  # the first that is not named
+        added = torch.where((self.ids == labels[:, None]).any(dim=-1), free, labels)
+        each = self.rest - math.log(self.others)
+        rest = each + math.log(self.others - 1) if self.others > 1 else torch.full_like(each, -torch.inf)
+        ids, log_probs = (torch.cat([named, more[:, None]], dim=-1) for named, more in ((self.ids, added), (self.log_probs, each)))
+        whole = TopTargets(ids, log_probs, rest, self.columns)
+        return whole, whole._place(labels)
+
+    def _place(self, labels: Tensor) -> Tensor:
+        return (self.ids == labels[:, None]).int().argmax(dim=-1)
+
     def logits(self, temperature: float | Tensor = 1.0) -> Tensor:
         """(batch, k + 1) logits of the teacher, to be divided by the temperature; (copies, batch, k + 1) for one per copy.
 

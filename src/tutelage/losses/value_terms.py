@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from torch import Tensor
+
 from tutelage.core.arguments import choice, number
 from tutelage.core.errors import BadInput
 from tutelage.losses.functional import bernoulli, features, regression
@@ -14,10 +16,9 @@ from tutelage.losses.objective import Objective, Term
 from tutelage.losses.schedules import Schedule
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-    from tutelage.losses.top_targets import TopTargets
-from tutelage.losses.signals import Signals
+    from tutelage.losses.signals import Signals
 
 Against = Literal["teacher", "labels"]
 
@@ -172,7 +173,7 @@ def _of_values(name: str, loss: Callable[..., Tensor], against: Against, **setti
 
 def _embedding_projector(signals: Signals, rows: int) -> nn.Module:
     answers = signals.teacher_answers
-    if answers is None or isinstance(answers, TopTargets):
+    if not isinstance(answers, Tensor):  # none, or those of the most probable classes
         raise BadInput("the embedding loss reads the teacher's values, and this batch has none; pass them in Signals.")
     return features.projector(signals.student_answers, answers)
 

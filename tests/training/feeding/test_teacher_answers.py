@@ -5,10 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.row_names import row_names
-from tutelage.losses.class_terms import logit_matching, soft_cross_entropy
+from tutelage.losses.class_terms import kl_divergence, logit_matching, soft_cross_entropy
+from tutelage.losses.top_targets import TopTargets
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.batch_loss import BatchLoss
 from tutelage.training.feeding import teacher_answers
@@ -97,3 +99,31 @@ def test_read_only_answers_cause_no_warning():
         warnings.simplefilter("error")
         from_recorded = recorded_answers(answers, FORM, soft_cross_entropy(), CPU)
     assert from_recorded(BATCH)["prepared"]["soft_cross_entropy"].shape == (2, 2)
+
+
+WIDE = of_classes("logits", range(40))
+WIDE_LOGITS = np.random.default_rng(2).normal(size=(8, 40)) * 2
+TOP = TopAnswers.of(WIDE_LOGITS, "logits", 6)
+
+
+def test_the_most_probable_classes_reach_the_losses_as_they_are():
+    answers = recorded_answers(TOP.in_precision("float16"), WIDE, kl_divergence(temperature=2.0), CPU)
+    top = answers(BATCH)["teacher_answers"]
+    assert isinstance(top, TopTargets)
+    assert (top.ids.dtype, top.log_probs.dtype, top.columns) == (torch.int64, torch.float32, 40)
+    assert top.ids.tolist() == TOP.ids[[5, 2]].tolist()
+    torch.testing.assert_close(top.rest, torch.from_numpy(TOP.rest[[5, 2]]))
+
+
+def test_a_live_teacher_may_name_the_most_probable_classes():
+    weights = np.random.default_rng(3).normal(size=(3, 40)).astype(np.float32)
+    teacher = as_teacher(lambda rows: TopAnswers.of(np.asarray(rows) @ weights, "logits", 6), kind="logits", classes=range(40))
+    objective, network = kl_divergence(temperature=2.0), nn.Linear(3, 40)
+    live = BatchLoss(network, objective, lambda returned: returned, live_answers(teacher, CPU))
+    recorded = BatchLoss(network, objective, lambda returned: returned, recorded_answers(teacher.answer(ROWS), WIDE, objective, CPU))
+    torch.testing.assert_close(live(BATCH), recorded(BATCH))
+
+
+def test_an_objective_that_needs_all_numbers_is_refused_before_training():
+    with pytest.raises(BadInput, match=r"logit_matching needs the teacher's number for each of 40 classes, and only the 6 most probable"):
+        recorded_answers(TOP, WIDE, soft_cross_entropy() + logit_matching(), CPU)

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arrays import Floats
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.metrics.agreement import Decisions, decisions
 
 Side = Floats | TopAnswers
 """(answers, classes) probabilities, or the most probable ones of each answer."""
 
-BLOCK_CELLS = 1 << 22
-"""Probabilities that are compared at a time, in float64: bounds memory to about 100 MB, however many classes and answers there are."""
+BLOCK_CELLS = 1 << 19
+"""Probabilities that are compared at a time, in float64: few enough to stay in a processor's cache, however many answers there are."""
 
 
 def blocks(answers: int, columns: int) -> Iterator[slice]:

@@ -72,8 +72,8 @@ class TopAnswers:
             >>> import numpy as np
             >>> import tutelage as tl
             >>> top = tl.TopAnswers.of(np.array([[0.1, 0.6, 0.1, 0.2]]), "probabilities", 2)
-            >>> top.ids.tolist(), np.exp(top.log_probs).round(2).tolist(), np.exp(top.rest).round(2).tolist()
-            ([[1, 3]], [[0.6, 0.2]], [0.2])
+            >>> print(top.ids, np.exp(top.log_probs).round(2), np.exp(top.rest).round(2))
+            [[1 3]] [[0.6 0.2]] [0.2]
         """
         parts = reduced(answers, kind, top_k, block_cells=block_cells)
         return cls.joined([part.in_precision("float32") for part, _ in parts])

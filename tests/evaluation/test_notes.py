@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from tutelage.core.top_answers import TopAnswers
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.evaluation.metrics.top import certain
 from tutelage.evaluation.notes import notes_on
 from tutelage.evaluation.records import AlignedAnswers
@@ -29,8 +30,24 @@ def test_a_note_says_what_is_not_known_of_the_most_probable_classes():
     answers = AlignedAnswers("multiclass", tuple("abcd"), top, None, certain(np.array([0, 1]), 4))
     found = " ".join(_notes(answers))
     assert "The student gives the 1 most probable of 4 classes" in found
-    assert "In 1 of 2 rows the truth is not among the student's most probable classes" in found
+    least = -(np.log(0.9) + np.log(0.2)) / 2
+    assert (
+        "In 1 of 2 rows the truth is not among the student's most probable classes, too many for its likelihood loss, which is left out; "
+        f"it is at least {least:.4g} nats."
+    ) in found
+    assert "nll_nats" not in scores(answers, "truth", Settings()).of_rows
     assert "There is no AUC: only the most probable classes of each answer are known." in found
+
+
+def test_a_likelihood_that_is_nearly_known_is_given_as_a_bound():
+    ids, codes = np.zeros((100, 1), int), np.zeros(100, int)
+    codes[0] = 1
+    top = TopAnswers(ids, np.log(np.full((100, 1), 0.9)), np.log(np.full(100, 0.1)), 4)
+    answers = AlignedAnswers("multiclass", tuple("abcd"), top, None, certain(codes, 4), positions="tokens", row_of=np.arange(100))
+    found = scores(answers, "truth", Settings()).of_rows["nll_nats"]
+    assert found.mean == pytest.approx(-(99 * np.log(0.9) + np.log(0.1)) / 100)
+    (note,) = [each for each in _notes(answers) if "In 1 of 100 tokens" in each]
+    assert note.endswith("the perplexity of the student is at least what is shown.")
 
 
 def test_a_note_says_which_figures_are_left_out_of_many_classes():

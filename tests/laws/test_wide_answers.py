@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import tutelage as tl
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.errors import BadInput
-from tutelage.core.top_answers import TopAnswers
 
 CLASSES, TOP_K = 300, 299
 X = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
@@ -103,7 +103,7 @@ _CHILD = """
 import numpy as np, torch
 import tutelage as tl
 from tutelage.core.answers import of_classes
-from tutelage.core.top_answers import TopAnswers
+from tutelage.core.answer_values.top_answers import TopAnswers
 
 def megabytes(name):
     return int(next(line.split()[1] for line in open('/proc/self/status') if line.startswith(name))) / 1024

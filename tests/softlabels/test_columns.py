@@ -2,10 +2,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 from tutelage.softlabels.columns import answers_from, arrays_of, flat, table_of, writing_options
 
 LOGITS = np.random.default_rng(0).normal(size=(6, 7))

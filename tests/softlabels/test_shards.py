@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import DamagedFile, LabelMismatch, StaleCache
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import row_names
 from tutelage.softlabels.folder import open_labels
 from tutelage.softlabels.recording import record

@@ -4,9 +4,9 @@ import pytest
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.core.top_answers import TopAnswers
 from tutelage.teachers.adapters.function import FunctionTeacher
 from tutelage.teachers.ensembles import ensemble
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
-from tutelage.core.top_answers import TopAnswers
+import numpy as np
+
+from tutelage.core.answer_values.top_answers import TopAnswers
+from tutelage.core.arrays import Floats
 from tutelage.evaluation.intervals import effective_rows
 from tutelage.evaluation.metrics.agreement import as_distributions, decisions
 from tutelage.evaluation.metrics.top import blocks, probability_of
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.row_scores import Settings
+from tutelage.evaluation.row_scores import MOST_UNKNOWN, Settings
 from tutelage.evaluation.scores import Scores, left_out
 
 
@@ -68,23 +73,30 @@ def _on_top_answers(aligned: AlignedAnswers, settings: Settings) -> list[str]:
     return found
 
 
-def _on_truth_outside(aligned: AlignedAnswers, answers: object, who: str, floor: float) -> str:
+def _on_truth_outside(aligned: AlignedAnswers, answers: Any, who: str, floor: float) -> str:
+    """What is not known of the likelihood of the truth: where its class is not among the most probable ones, or below the floor."""
     unknown = floored = 0
-    what = aligned.positions or "rows"
-    columns = answers.ids.shape[1] if isinstance(answers, TopAnswers) else answers.shape[1]  # type: ignore[attr-defined]
-    for block in blocks(len(aligned.student), columns):
-        probabilities, known = probability_of(answers[block], aligned.truth.ids[block])  # type: ignore[index]
+    losses: list[Floats] = []
+    columns = answers.ids.shape[1] if isinstance(answers, TopAnswers) else answers.shape[1]
+    for block in blocks(len(answers), columns):
+        probabilities, known = probability_of(answers[block], aligned.truth.ids[block])
         unknown += int((~known).sum())
         floored += int((known & (probabilities < floor)).sum())
-    figures = "the perplexity" if aligned.positions == "tokens" else "the likelihood loss"
+        if isinstance(answers, TopAnswers):
+            most = np.where(known, probabilities, np.exp(answers.rest[block].astype(np.float64))[:, None])[:, 0]
+            losses.append(-np.log(np.maximum(most, floor)))
+    what = aligned.positions or "rows"
+    figure = "perplexity" if aligned.positions == "tokens" else "likelihood loss"
+    outside = f"In {unknown:,} of {len(answers):,} {what} the truth is not among the {who}'s most probable classes"
+    if unknown > MOST_UNKNOWN * len(answers):
+        least = float(np.average(np.concatenate(losses), weights=aligned.answer_weights))
+        bound = f"{math.exp(least):,.4g}" if aligned.positions == "tokens" else f"{least:.4g} nats"
+        return f"{outside}, too many for its {figure}, which is left out; it is at least {bound}."
     if unknown:
-        return (
-            f"In {unknown:,} of {len(aligned.student):,} {what} the truth is not among the {who}'s most probable classes; there the "
-            f"probability of all others together counts, so that {figures} of the {who} is at least what is shown."
-        )
+        return f"{outside}; there the probability of all others together counts: the {figure} of the {who} is at least what is shown."
     if floored:
         return (
-            f"In {floored:,} of {len(aligned.student):,} {what} the {who} gives the truth less than {floor:g}, which counts in its place; "
-            f"{figures} of the {who} is at least what is shown."
+            f"In {floored:,} of {len(answers):,} {what} the {who} gives the truth less than {floor:g}, which counts in its place; "
+            f"the {figure} of the {who} is at least what is shown."
         )
     return ""

@@ -9,16 +9,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arrays import Floats
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.metrics.agreement import FLOOR, as_distributions, cross_entropy, kl_nats
 from tutelage.evaluation.metrics.calibration import BINS, Binning, brier, top_label
-from tutelage.evaluation.metrics.top import Side, blocks, buckets, confidence_and_outcome, is_certain, squared_distance
+from tutelage.evaluation.metrics.top import Side, blocks, buckets, confidence_and_outcome, is_certain, probability_of, squared_distance
 from tutelage.evaluation.records import AlignedAnswers, RowScores
 
 Target = Literal["truth", "teacher"]
 Model = Literal["student", "teacher"]
 TARGETS: tuple[Target, ...] = ("truth", "teacher")
+
+MOST_UNKNOWN = 0.02
+"""With a larger share of answers whose true class is not among the most probable ones, the likelihood loss, a bound then, is left out."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ def row_scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, 
     if aligned.positions is not None:
         found[whole] = aligned.of_whole_rows(right)
     distances = _distances(target, answers, aligned.task, floor=settings.floor, with_kl=against == "teacher")
+    if against == "truth" and share_unknown(target, answers) > MOST_UNKNOWN:
+        del distances["nll_nats"]
     return found | {name: aligned.by_row(values) for name, values in distances.items()}
 
 
@@ -82,6 +87,13 @@ def _distances(target: Any, answers: Any, task: str, *, floor: float, with_kl: b
         if dense or certain:
             parts["brier"].append(_of_answer(brier(p, q)) if dense else squared_distance(target[block], answers[block]))
     return {name: np.concatenate(values) for name, values in parts.items() if values}
+
+
+def share_unknown(truth: Any, answers: Any) -> float:
+    """The share of answers that do not hold the probability of the true class, because it is not among the most probable ones."""
+    if not isinstance(answers, TopAnswers):
+        return 0.0
+    return float(np.mean(~probability_of(answers, truth.ids)[1]))
 
 
 def top_labels(aligned: AlignedAnswers, against: Target, of: Model) -> tuple[Floats, Floats]:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import list_classes
 from tutelage.core.records import Interval
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals
 from tutelage.evaluation.intervals import effective_rows, mean_interval, proportion_interval, rare_rows_caution, weighted_mean_interval
 from tutelage.evaluation.metrics.ranking import Auc, mean_auc
@@ -62,7 +62,7 @@ def scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: 
     of_sums = {"ece": _by_row(calibration_of(confidence, outcome, bins=settings.bins, binning=settings.binning), aligned)}
     if against == "teacher" and aligned.truth is not None:
         _add_where_teacher_is_wrong(aligned, right, means, of_sums)
-    tells_perplexity = against == "truth" and aligned.positions == "tokens" and aligned.task != "multilabel"
+    tells_perplexity = against == "truth" and aligned.positions == "tokens" and aligned.task != "multilabel" and "nll_nats" in means
     found = Scores(means, of_sums, perplexity=tells_perplexity)
     if len(aligned.classes) > MOST_CLASSES_AVERAGED:
         return found

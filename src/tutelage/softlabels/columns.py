@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answer_kinds import Positions
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.class_names import ClassNames
 from tutelage.core.answers import AnswerForm
-from tutelage.core.class_names import ClassNames
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, ShapeError, TutelageError, one_line
 from tutelage.core.files import whole_file
 from tutelage.core.position_answers import Answers

@@ -21,8 +21,8 @@ from tutelage.core.arrays import sigmoid, softmax
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.network_answers import answers_in
-from tutelage.data.structured import Ragged
+from tutelage.data.structures.network_answers import answers_in
+from tutelage.data.structures.structured import Ragged
 from tutelage.data.torch_data.loader_rows import is_iterable, read_items
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective

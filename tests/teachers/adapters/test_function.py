@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
-from tutelage.core.top_answers import TopAnswers
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher
 

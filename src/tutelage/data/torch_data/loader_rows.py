@@ -9,7 +9,7 @@ import numpy as np
 
 from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line, require
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
 
 Part = Callable[[int, int], Any]

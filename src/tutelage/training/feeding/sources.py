@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from tutelage.core import torch_runtime
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
 from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.position_truth import given_truth, truth_of_positions
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows, is_hugging_face
-from tutelage.data.structured import Ragged, StructuredRows, is_structure
+from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure
 from tutelage.data.torch_data.loader_rows import inputs_and_truths, is_loader
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective

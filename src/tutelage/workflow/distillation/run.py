@@ -16,7 +16,7 @@ from tutelage.checks.preflight import preflight
 from tutelage.core.environment import environment
 from tutelage.core.errors import TutelageError, require_extras
 from tutelage.core.records import Export, Latency
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.exporters.export import export
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.report.distillation.records import CascadeResult, DistillationRecord

@@ -37,7 +37,8 @@ from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed
 from tutelage.training.feeding.loader_feed import ItemList
 from tutelage.training.feeding.positions import LearntPositions
-from tutelage.training.feeding.sources import TrainingData, form_to_learn, soft_labels_of, split_validation, training_data, truth_of
+from tutelage.training.feeding.row_answers import soft_labels_of
+from tutelage.training.feeding.sources import TrainingData, form_to_learn, split_validation, training_data, truth_of
 from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
 from tutelage.training.outputs import check_known, network_outputs

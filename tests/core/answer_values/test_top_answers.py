@@ -113,6 +113,8 @@ SOUND = TopAnswers(np.array([[4, 1]]), np.log([[0.5, 0.3]]), np.log([0.2]), 6)
         ([[4, 1]], [[0.5, 0.3]], [0.4], NotProbabilities, "row 0 sum to 1.2 with their rest"),
         ([[4, 1]], [[0.5, np.nan]], [0.2], NotProbabilities, "row 0 sum to nan with their rest"),
         ([[4, 6]], [[0.5, 0.3]], [0.2], ShapeError, "class 6 is among the answers, and there are 6 classes"),
+        ([[4, -1]], [[0.5, 0.3]], [0.2], ShapeError, "expected whole numbers of 0 or more"),
+        ([[4.0, 1.0]], [[0.5, 0.3]], [0.2], ShapeError, "expected whole numbers of 0 or more"),
         ([[4, 1]], [[0.5]], [0.2], ShapeError, "do not fit"),
     ],
 )

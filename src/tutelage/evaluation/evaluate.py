@@ -17,10 +17,10 @@ from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.metrics.agreement import FLOOR, decision_counts
 from tutelage.evaluation.metrics.calibration import BINNINGS, BINS, MOST_BINS, Binning, ReliabilityCurve, reliability_curve
-from tutelage.evaluation.notes import notes_on
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.row_scores import Settings, Target, top_labels
-from tutelage.evaluation.scores import Scores, estimates, iou_estimates, scores
+from tutelage.evaluation.scoring.notes import notes_on
+from tutelage.evaluation.scoring.row_scores import Settings, Target, top_labels
+from tutelage.evaluation.scoring.scores import Scores, estimates, iou_estimates, scores
 from tutelage.teachers.adapt import as_teacher
 
 MOST_RESAMPLES = 100_000

@@ -14,7 +14,7 @@ from tutelage.core.stored.checksums import intact, with_checksum
 from tutelage.evaluation.metrics.agreement import FLOOR
 from tutelage.evaluation.metrics.calibration import ReliabilityCurve
 from tutelage.evaluation.records import CAVEAT, AlignedAnswers, Estimate, RowScores
-from tutelage.evaluation.row_scores import TARGETS, Settings, Target, row_scores
+from tutelage.evaluation.scoring.row_scores import TARGETS, Settings, Target, row_scores
 from tutelage.evaluation.table import EvaluationTable
 
 if TYPE_CHECKING:

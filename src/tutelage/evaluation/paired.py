@@ -14,7 +14,7 @@ from tutelage.core.records import Comparison
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.row_scores import Settings, Target, row_scores
+from tutelage.evaluation.scoring.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_rows
 
 LOWER_IS_BETTER = ("kl_nats", "nll_nats", "brier", "mse")

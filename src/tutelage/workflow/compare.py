@@ -19,7 +19,7 @@ from tutelage.data.rows import Rows
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.aligning.alignment import align
 from tutelage.evaluation.paired import LOWER_IS_BETTER
-from tutelage.evaluation.row_scores import Settings, Target, row_scores
+from tutelage.evaluation.scoring.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
 from tutelage.students.columns import check_scale
 from tutelage.students.saved.save_load import load_student

@@ -323,3 +323,18 @@ def test_metrics_take_answers_of_positions():
 def test_a_table_of_answers_by_row_is_refused():
     with pytest.raises(BadInput, match="this student answers tokens"):
         row_table(quick(STUDENT, TEACHER))
+
+
+def test_a_wrong_call_asks_the_teacher_nothing():
+    class Silent(GivenTeacher):
+        def answer(self, rows):
+            raise AssertionError("not to be asked")
+
+    for student, y, weights in (
+        (Given(STUDENT.answers, ("O", "B", "X")), Y, None),
+        (STUDENT, Y[:-1], None),
+        (STUDENT, Y, np.ones(26)),
+        (PICTURES, Y, None),
+    ):
+        with pytest.raises(TutelageError):
+            quick(student, Silent(TEACHER.answers, NAMES), y=y, sample_weight=weights)

@@ -60,27 +60,31 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
     form = student_form(student, teacher, y) if declared is None else declared
     check_positions(student, form, teacher)
     answers = probabilities_of(form, checked(form, student_outputs(student, form, inputs), rows.count, "the student's answers"))
-    of_teacher = None
-    if teacher is not None:
-        of_teacher = probabilities_of(teacher.form, checked(teacher.form, teacher.answer(inputs), rows.count))
     if isinstance(answers, PositionAnswers):
-        return _with_positions(form, teacher, answers, of_teacher, inputs, y, weights)
-    return _one_per_row(student, form, teacher, answers, of_teacher, inputs, y, check_weights(weights, rows.count))
+        return _with_positions(form, teacher, answers, inputs, y, weights)
+    return _one_per_row(student, form, teacher, answers, inputs, y, weights)
+
+
+def _answers_of(teacher: Teacher, inputs: Any, rows: int) -> Any:
+    """The teacher's answers as probabilities, or values; it is asked last, as its answers may cost."""
+    return probabilities_of(teacher.form, checked(teacher.form, teacher.answer(inputs), rows))
 
 
 def _one_per_row(
-    student: Any, form: AnswerForm, teacher: Teacher | None, answers: Any, of_teacher: Any, inputs: Any, y: Any, weights: Floats | None
+    student: Any, form: AnswerForm, teacher: Teacher | None, answers: Any, inputs: Any, y: Any, weights: Any
 ) -> AlignedAnswers:
     """Answers to rows, in the order of the teacher's classes."""
+    weights = check_weights(weights, len(answers))
     if teacher is None and form.task == "multilabel" and not isinstance(answers, TopAnswers):
         _refuse_one_hot(student, answers, np.asarray(y))
     decided = None if isinstance(answers, TopAnswers) else own_decisions(student, as_taken(student, inputs), answers, form)
-    teacher_decided = None
+    of_teacher = teacher_decided = None
     target = form
     if teacher is not None:
         target = teacher.form
         answers = in_order_of(answers, form, target)
         decided = None if decided is None else decisions_in_order(decided, form, target)
+        of_teacher = _answers_of(teacher, inputs, len(answers))
         if not isinstance(of_teacher, TopAnswers):
             teacher_decided = own_decisions(teacher, inputs, of_teacher, target)
             _check_columns(answers, of_teacher)
@@ -106,18 +110,19 @@ def _one_per_row(
 
 
 def _with_positions(
-    form: AnswerForm, teacher: Teacher | None, answers: PositionAnswers, of_teacher: Any, inputs: Any, y: Any, weights: Any
+    form: AnswerForm, teacher: Teacher | None, answers: PositionAnswers, inputs: Any, y: Any, weights: Any
 ) -> AlignedAnswers:
     """Answers to positions, without those that do not count, in the order of the teacher's classes."""
     target = form if teacher is None else teacher.form
+    answers = answers.with_values(in_order_of(answers.values, form, target))
+    codes = None if y is None else truth_of_positions(y, target, inputs, answers.shapes).values
+    weighed, of_teacher = check_weights(weights, len(answers)), None
     if teacher is not None:
+        of_teacher = _answers_of(teacher, inputs, len(answers))
         same_positions(answers, of_teacher)
-        answers = answers.with_values(in_order_of(answers.values, form, target))
         if not isinstance(answers.values, TopAnswers) and not isinstance(of_teacher.values, TopAnswers):
             _check_columns(answers.values, of_teacher.values)
-    codes = None if y is None else truth_of_positions(y, target, inputs, answers.shapes).values
     found = counted(answers, of_teacher, codes)
-    weighed = check_weights(weights, len(answers))
     if weighed is not None:
         weighed = check_weights(weighed[found.rows], len(found.rows))
     return AlignedAnswers(

@@ -13,7 +13,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.data.transfer import stacked
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.row_scores import Settings, row_scores
+from tutelage.evaluation.scoring.row_scores import Settings, row_scores
 from tutelage.losses.class_weights import row_weights, weighted_answers
 from tutelage.workflow.distillation.given.problem import RowSet
 

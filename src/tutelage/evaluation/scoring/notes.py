@@ -14,8 +14,8 @@ from tutelage.evaluation.intervals import effective_rows
 from tutelage.evaluation.metrics.agreement import as_distributions, decisions
 from tutelage.evaluation.metrics.top import blocks, probability_of
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.row_scores import MOST_UNKNOWN, Settings
-from tutelage.evaluation.scores import Scores, left_out
+from tutelage.evaluation.scoring.row_scores import MOST_UNKNOWN, Settings
+from tutelage.evaluation.scoring.scores import Scores, left_out
 
 
 def notes_on(aligned: AlignedAnswers, by_group: Mapping[str, Scores], settings: Settings) -> tuple[str, ...]:

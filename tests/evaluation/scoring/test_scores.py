@@ -7,8 +7,8 @@ from sklearn.metrics import balanced_accuracy_score, r2_score, recall_score
 
 from tutelage.evaluation.metrics.calibration import expected_calibration_error
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.row_scores import Settings, row_scores
-from tutelage.evaluation.scores import estimates, scores
+from tutelage.evaluation.scoring.row_scores import Settings, row_scores
+from tutelage.evaluation.scoring.scores import estimates, scores
 
 QUICK = Settings(resamples=100)
 

@@ -4,8 +4,8 @@ import pytest
 from tutelage.evaluation.metrics.ranking import mean_auc
 from tutelage.evaluation.metrics.top import certain
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.row_scores import Settings, row_scores, top_labels
-from tutelage.evaluation.scores import estimates, mean_estimate, scores
+from tutelage.evaluation.scoring.row_scores import Settings, row_scores, top_labels
+from tutelage.evaluation.scoring.scores import estimates, mean_estimate, scores
 from tutelage.evaluation.verdicts import paired_difference, paired_rows
 
 ROWS, TOKENS, DRAWS = 40, 15, 300

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from tutelage.evaluation.metrics.calibration import expected_calibration_error, top_label
-from tutelage.evaluation.resampled import calibration_of, lowest_rate, r_squared
+from tutelage.evaluation.scoring.resampled import calibration_of, lowest_rate, r_squared
 
 
 def test_rates_of_groups_by_hand():

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import list_classes
 from tutelage.core.records import Interval
-from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals
 from tutelage.evaluation.intervals import effective_rows, mean_interval, proportion_interval, rare_rows_caution, weighted_mean_interval
 from tutelage.evaluation.metrics.ranking import Auc, mean_auc
 from tutelage.evaluation.records import AlignedAnswers, Estimate, RowScores
-from tutelage.evaluation.resampled import calibration_of, class_iou, f1_of, lowest_rate, mean_iou, overlaps, r_squared
-from tutelage.evaluation.row_scores import Model, Settings, Target, row_scores, top_labels
+from tutelage.evaluation.scoring.bootstrap import OfSums, bootstrap_intervals
+from tutelage.evaluation.scoring.resampled import calibration_of, class_iou, f1_of, lowest_rate, mean_iou, overlaps, r_squared
+from tutelage.evaluation.scoring.row_scores import Model, Settings, Target, row_scores, top_labels
 
 MOST_CLASSES_AVERAGED = 2000
 """With more classes, figures that need an answer's place among all answers, or a resample of each class, are left out."""

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse, stats
 
-from tutelage.evaluation import bootstrap as module
-from tutelage.evaluation.bootstrap import OfSums, bootstrap_intervals, resampled_sums
 from tutelage.evaluation.metrics.calibration import top_label
-from tutelage.evaluation.resampled import calibration_of
+from tutelage.evaluation.scoring import bootstrap as module
+from tutelage.evaluation.scoring.bootstrap import OfSums, bootstrap_intervals, resampled_sums
+from tutelage.evaluation.scoring.resampled import calibration_of
 
 
 def _mean(values, **limits):

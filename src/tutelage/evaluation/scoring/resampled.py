@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tutelage.core.arrays import Floats
-from tutelage.evaluation.bootstrap import OfSums
 from tutelage.evaluation.metrics.agreement import Decisions
 from tutelage.evaluation.metrics.calibration import BINS, Binning, bin_edges, bin_of
+from tutelage.evaluation.scoring.bootstrap import OfSums
 
 
 def lowest_rate(group: NDArray[Any], right: NDArray[np.bool_], *, groups: int) -> OfSums:

@@ -3,10 +3,10 @@ import pytest
 
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.evaluation.metrics.top import certain
-from tutelage.evaluation.notes import notes_on
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.row_scores import Settings
-from tutelage.evaluation.scores import scores
+from tutelage.evaluation.scoring.notes import notes_on
+from tutelage.evaluation.scoring.row_scores import Settings
+from tutelage.evaluation.scoring.scores import scores
 
 
 def _notes(answers, settings=None):

@@ -1,6 +1,6 @@
 import pytest
 
-from tutelage.core import stages as module
+from tutelage.core.running import stages as module
 from tutelage.core.running.stages import Stages
 
 

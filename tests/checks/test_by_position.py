@@ -9,9 +9,9 @@ from tutelage.checks.by_position import left_out, of_positions, one_position_a_r
 from tutelage.checks.findings import Finding
 from tutelage.checks.preflight import preflight
 from tutelage.checks.sampling import draw, most_rows, query_sample
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.core.top_answers import TopAnswers
 from tutelage.softlabels.recording import record
 
 X = texts()

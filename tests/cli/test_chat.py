@@ -124,6 +124,25 @@ def test_a_dry_run_says_what_it_costs_and_sends_nothing(command, endpoint, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["mails.jsonl"]
 
 
+def test_some_texts_are_asked_again_on_request(endpoint, tmp_path, capsys):
+    mails(tmp_path / "mails.jsonl")
+    assert main([*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--ask-again", "5"]) == 0
+    assert "Asked twice, the model decides 100.0% of 5 texts alike" in capsys.readouterr().err
+    assert sorted(endpoint.asked.values()) == [1] * 7 + [2] * 5
+
+
+def test_other_teachers_are_not_asked_again_and_have_a_short_dry_run(tmp_path, capsys):
+    mails(tmp_path / "mails.jsonl")
+    lengths = "import numpy as np\n\ndef lengths(texts):\n    return np.array([len(text) / 100 for text in texts])\n"
+    (tmp_path / "by_length.py").write_text(lengths)
+    command = ["record", "by_length:lengths", *RECORD[2:], "--kind", "probabilities", "--classes", "short,long"]
+    assert main([*command, "--ask-again", "5"]) == 2
+    assert "--ask-again does not apply to by_length:lengths" in capsys.readouterr().err
+    assert main([*command, "--dry-run"]) == 0
+    assert capsys.readouterr().out == "by_length:lengths would be asked 12 rows. Nothing was asked.\n"
+    assert not (tmp_path / "labels").exists()
+
+
 def test_a_budget_ends_a_recording_which_goes_on_with_a_larger_one(endpoint, tmp_path, capsys):
     texts = mails(tmp_path / "mails.jsonl")
     command = [*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--budget"]

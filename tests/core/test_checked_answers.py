@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import LabelMismatch, ShapeError
 from tutelage.core.position_answers import PositionAnswers, checked, probabilities_of
-from tutelage.core.top_answers import TopAnswers
 
 TOP = TopAnswers(np.array([[1]]), np.log([[0.9]]), np.log([0.1]), 3)
 FORM = of_classes("logits", ("a", "b", "c"))

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
 from tutelage.core.position_answers import PositionAnswers, checked, joined, ranges
-from tutelage.core.top_answers import TopAnswers
 
 TOKENS = AnswerForm("logits", "multiclass", ("a", "b", "c"), "tokens")
 PIXELS = AnswerForm("logits", "binary", ("no", "yes"), "pixels")

@@ -5,7 +5,7 @@ import torch
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.position_truth import IGNORED, given_truth, truth_of_positions
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 
 TOKENS = AnswerForm("logits", "multiclass", ("O", "B", "I"), positions="tokens")
 PIXELS = AnswerForm("logits", "binary", (0, 1), positions="pixels")

@@ -16,7 +16,7 @@ from torch import nn
 
 from tutelage.core.errors import TutelageError
 from tutelage.core.records import dumps
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.core.stored.checksums import with_checksum
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.evaluate import evaluate

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import tutelage as tl
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.errors import BadInput
-from tutelage.core.top_answers import TopAnswers
 
 CLASSES, TOP_K = 300, 299
 X = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
@@ -103,7 +103,7 @@ _CHILD = """
 import numpy as np, torch
 import tutelage as tl
 from tutelage.core.answers import of_classes
-from tutelage.core.top_answers import TopAnswers
+from tutelage.core.answer_values.top_answers import TopAnswers
 
 def megabytes(name):
     return int(next(line.split()[1] for line in open('/proc/self/status') if line.startswith(name))) / 1024
@@ -129,3 +129,11 @@ print(megabytes("VmHWM") - before)
 def test_no_numbers_for_all_rows_and_classes_are_held():
     found = subprocess.run([sys.executable, "-c", _CHILD], capture_output=True, text=True, check=True)
     assert float(found.stdout) < 150  # all numbers would take 572 MB
+
+
+def test_a_distillation_of_too_many_classes_is_refused_before_the_teacher_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.softlabels.querying.TARGET_BYTES", 8 * 60 * CLASSES - 1)
+    y = np.array(TEACHER.form.classes)[np.arange(60) % CLASSES]
+    with pytest.raises(BadInput, match=r"a number for each of 60 rows and 300 classes would take .* GiB, all at once"):
+        tl.distill(TEACHER, X, y, into=tmp_path / "run", students=["tree"])
+    assert not (tmp_path / "run").exists()

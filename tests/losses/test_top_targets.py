@@ -3,8 +3,8 @@ import pytest
 import torch
 
 import tutelage as tl
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.core.top_answers import TopAnswers
 from tutelage.losses.shared_targets import with_shared_targets
 from tutelage.losses.signals import Signals
 from tutelage.losses.top_targets import TopTargets

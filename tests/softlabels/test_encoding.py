@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import softmax
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from, measured_cost
 
 LOGITS = of_classes("logits", "abcd")

@@ -8,15 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
 from tutelage.core.files import write_text
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import with_checksum
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import row_names
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.softlabels.folder import open_labels
 from tutelage.softlabels.recording import record
 from tutelage.softlabels.shards import MANIFEST, read_shard, shard_path

@@ -3,7 +3,7 @@ import pytest
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.softlabels import querying
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import answer_bytes, query, query_parts

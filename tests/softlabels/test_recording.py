@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, NotProbabilities, ShapeError
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import row_names
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import _locked, record

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
-from tutelage.core.top_answers import TopAnswers
 from tutelage.softlabels.rounding import differ
 
 VALUES, CLASSES = AnswerForm("values", "regression"), of_classes("probabilities", ["a", "b"])

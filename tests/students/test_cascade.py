@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 import tutelage as tl
 from tutelage.core.arrays import confidence_of
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.evaluation.own_decisions import own_decisions
+from tutelage.evaluation.aligning.own_decisions import own_decisions
 from tutelage.students.cascade import Cascade
 from tutelage.students.checked import NotFitted
 from tutelage.students.linear import SoftLogistic

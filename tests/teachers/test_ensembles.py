@@ -4,6 +4,7 @@ import pytest
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.teachers.adapters.function import FunctionTeacher
@@ -134,3 +135,9 @@ def test_members_that_learnt_other_orders_of_columns_are_given_names():
         teacher.answer(frame.to_numpy())
     assert teacher.schema is None
     assert ensemble(members[:1] * 2).schema.names == ("a", "b")
+
+
+def test_members_may_name_the_most_probable_classes_alone():
+    top = FunctionTeacher(lambda rows: TopAnswers.of(Q, "probabilities", 1), of_classes("probabilities", ("c", "b", "a")))
+    spread = np.array([[0.2, 0.2, 0.6], [0.3, 0.4, 0.3]])[:, ::-1]
+    np.testing.assert_allclose(ensemble([teacher_of(P), top]).answer(ROWS), (P + spread) / 2, rtol=1e-6)

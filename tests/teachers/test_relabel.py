@@ -1,8 +1,11 @@
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.teachers.adapt import as_teacher
@@ -115,3 +118,29 @@ def test_the_schema_is_that_of_the_teacher():
     frame = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 0.0]})
     assert relabelled(LogisticRegression().fit(frame, [0, 1]), [1, 0]).schema.names == ("a", "b")
     assert relabelled(as_teacher(lambda rows: [0.5] * len(rows), kind="probabilities", classes=[0, 1]), [1, 0]).schema is None
+
+
+def top_teacher(top_k=2):
+    return FunctionTeacher(lambda rows: TopAnswers.of(P, "probabilities", top_k), of_classes("probabilities", ("a", "b", "c")))
+
+
+def test_the_most_probable_classes_are_reordered_without_numbers_for_all():
+    moved = relabelled(top_teacher(), ["c", "a", "B"], rename={"b": "B"})
+    assert moved.answer(ROWS).ids.tolist() == [[1, 2], [0, 1]]
+    np.testing.assert_allclose(moved.form.check(moved.answer(ROWS), 2), [[0.1, 0.7, 0.2], [0.8, 0.1, 0.1]], rtol=1e-6)
+
+
+def test_the_rest_of_dropped_and_added_classes_is_spread_first():
+    np.testing.assert_allclose(relabelled(top_teacher(1), ["c", "b"], extra="drop").answer(ROWS), [[0.5, 0.5], [8 / 9, 1 / 9]], rtol=1e-6)
+    added = relabelled(top_teacher(1), ["a", "b", "c", "d"], missing="zero")
+    np.testing.assert_allclose(added.answer(ROWS), [[0.7, 0.15, 0.15, 0], [0.1, 0.1, 0.8, 0]], rtol=1e-6)
+
+
+def test_a_vocabulary_is_matched_name_by_name_once():
+    words = [f"word {place}" for place in range(50_000)]
+    teacher = FunctionTeacher(lambda rows: np.zeros((len(rows), 50_000)), of_classes("logits", words))
+    started = time.process_time()
+    assert relabelled(teacher, words[::-1], rename={"word 7": "word 7"}).columns[:2] == (49_999, 49_998)
+    assert time.process_time() - started < 5  # comparing each with each would take minutes
+    with pytest.raises(LabelMismatch, match=r"also has the classes \['word 1'\]"):
+        relabelled(teacher, [word for word in words if word != "word 1"])

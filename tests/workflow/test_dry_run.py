@@ -6,7 +6,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 import tutelage as tl
 from tutelage.core.errors import BadInput
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.data.rows import as_rows
 from tutelage.search.limits import Limits
 from tutelage.teachers.adapt import as_teacher

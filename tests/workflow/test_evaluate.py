@@ -4,7 +4,7 @@ import pytest
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.data.row_names import row_names
 from tutelage.data.schema import Column, Schema
 from tutelage.data.table_file import TableFile

@@ -6,7 +6,7 @@ import pytest
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.data.row_names import row_names
 from tutelage.data.table_file import TableFile
 from tutelage.experiments.running import saved_student

@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 
 FOLDS = 3
 

@@ -20,7 +20,7 @@ from tutelage.checks.sampling import Sample, SampleAnswers, query_sample, rows_a
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError, one_line
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.transfer import Munge
 
 ROWS, FEWEST_ROWS = 1000, 150

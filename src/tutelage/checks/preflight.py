@@ -32,11 +32,11 @@ from tutelage.checks.leaks_and_shift import (
 from tutelage.checks.memorised import check_memorised
 from tutelage.checks.networks import check_mode, check_student
 from tutelage.checks.sampling import SampleAnswers, arranged_like, draw, query_sample
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arguments import flag, seed_of, texts, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher

@@ -12,16 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from tutelage.checks.awkward_columns import table_columns
 from tutelage.checks.findings import Finding
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, label_column
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
 from tutelage.core.position_answers import checked
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.position_truth import given_truth, ignored_names, names_of_positions
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 
 MOST_CELLS = 8_000_000
 """The most numbers of answers that are looked at: 64 MB in float64, of which some checks make several copies."""

@@ -24,7 +24,7 @@ from tutelage.cli.options import (
     teacher_options,
 )
 from tutelage.cli.settings import arguments_without
-from tutelage.core.progress import DisplayedStages
+from tutelage.core.running.progress import DisplayedStages
 
 if TYPE_CHECKING:
     from tutelage.data.table_file import TableFile

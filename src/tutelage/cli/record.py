@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
-from tutelage.core.progress import DisplayedStages
+from tutelage.core.errors import BadInput
+from tutelage.core.running.progress import DisplayedStages
 from tutelage.softlabels.options import DTYPES
 
 if TYPE_CHECKING:
     from tutelage.softlabels.folder import LabelFolder
+    from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 
 @click.command()
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
 )
 @click.option("--shard-rows", type=click.IntRange(1), help="Rows per file; by default 65,536, or fewer whose answers take 256 MiB.")
 @click.option("--dry-run", "only_plan", is_flag=True, help="Print what would be asked, and what it costs; ask and write nothing.")
+@click.option(
+    "--ask-again",
+    type=click.IntRange(1),
+    metavar="N",
+    help="chat: only: ask N of the texts twice, to say how well the model agrees with itself.",
+)
 @teacher_options
 @json_option
 @debug_option
@@ -38,6 +46,7 @@ def record(
     top_k: int | None,
     shard_rows: int | None,
     only_plan: bool,
+    ask_again: int | None,
     source: Any,
     as_json: bool,
     debug: bool,
@@ -51,7 +60,7 @@ def record(
     """
     from tutelage.core.records import dumps
     from tutelage.softlabels import recording
-    from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, texts_to_ask, with_advance
+    from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
     from tutelage.workflow.open_answers import cached_beside, columns_known_to, in_columns_of, open_answers
 
     file = given_rows.open()
@@ -61,23 +70,35 @@ def record(
         opened = open_answers(teacher, file, cached_beside(source, teacher, into))
         file = in_columns_of(opened, file)
         rows = file.rows_of(columns_known_to(opened, file))
+    chat = opened if isinstance(opened, ChatTeacher) else None
+    if chat is None and ask_again is not None:
+        raise BadInput(f"ask_again= does not apply to {teacher}, which is no language model; leave it out.")
+    texts = None if chat is None else rows.part(0, rows.count)
     if only_plan:
-        if isinstance(opened, ChatTeacher):
-            estimate = opened.estimate(rows.part(0, rows.count))
-            echo(dumps({"schema": 1, **asdict(estimate)}) if as_json else str(estimate), nl=not as_json)
-            return
-        echo(dumps({"schema": 1, "rows": rows.count}) if as_json else f"{teacher} would be asked {rows.count:,} rows.", nl=not as_json)
+        planned = {"schema": 1, **({"rows": rows.count} if chat is None else asdict(chat.estimate(texts)))}
+        said = f"{teacher} would be asked {rows.count:,} rows. Nothing was asked." if chat is None else str(chat.estimate(texts))
+        echo(dumps(planned) if as_json else said, nl=not as_json)
         return
-    if isinstance(opened, ChatTeacher):
-        texts = rows.part(0, rows.count)
-        with stages.stage("ask", texts_to_ask(opened, texts)) as advance:
-            with_advance(opened, advance).answer(texts)
+    if chat is not None:
+        _ask(chat, texts, ask_again, stages)
     of_a_shard = shard_rows or recording.rows_of_a_shard(rows, opened)
     with stages.stage("record", -(-rows.count // of_a_shard)) as advance:
         labels = recording.record(opened, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, advance=advance)
     echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
-    if isinstance(opened, ChatTeacher):
-        echo(str(opened.report(rows.part(0, rows.count))), err=True)
+    if chat is not None:
+        echo(str(chat.report(texts)), err=True)
+
+
+def _ask(chat: ChatTeacher, texts: Any, again: int | None, stages: DisplayedStages) -> None:
+    """Ask a language model all texts, and some of them once more."""
+    from tutelage.teachers.endpoints.chat_teacher import texts_to_ask, with_advance
+
+    with stages.stage("ask", texts_to_ask(chat, texts)) as advance:
+        with_advance(chat, advance).answer(texts)
+    if again is not None:
+        with stages.stage("ask again", again):
+            found = chat.consistency(texts, texts=again)
+        echo(str(found), err=True)
 
 
 def _summary(labels: LabelFolder) -> str:

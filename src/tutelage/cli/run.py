@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tutelage.cli.options import FOLDER, debug_option, echo
 from tutelage.core.files import check_file_place, write_text
-from tutelage.core.progress import DisplayedStages
+from tutelage.core.running.progress import DisplayedStages
 
 
 @click.command()

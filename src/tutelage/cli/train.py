@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, setting, show_warning
-from tutelage.core.progress import DisplayedStages
+from tutelage.core.running.progress import DisplayedStages
 
 
 @click.command()

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.answer_kinds import KINDS, POSITIONS, TASKS, AnswerKind, Positions, Task
+from tutelage.core.answer_values.class_names import ClassNames, key_of, plain
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arguments import number
 from tutelage.core.arrays import (
     Floats,
@@ -24,9 +26,7 @@ from tutelage.core.arrays import (
     softmax,
     unmasked,
 )
-from tutelage.core.class_names import ClassNames, key_of, plain
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, shown
-from tutelage.core.top_answers import TopAnswers
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, real_numbers
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.core.top_answers import TopAnswers
 
 SOFTENED_CELLS = 1 << 20
 """Logits that become probabilities at a time."""

@@ -12,7 +12,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.rows import is_hugging_face
-from tutelage.data.structured import TRUTH, Ragged, StructuredRows
+from tutelage.data.structures.structured import TRUTH, Ragged, StructuredRows
 
 IGNORED = -100
 """The code of a position that does not count, in the habit of torch."""

@@ -17,7 +17,7 @@ from tutelage.core.arrays import check_dense, is_frame, tensor_array
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
-from tutelage.data.structured import TRUTH, StructuredRows, is_structure
+from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix

@@ -12,7 +12,7 @@ from tutelage.core.arguments import choice, number, seed_of, text, whole
 from tutelage.core.contracts import Teacher
 from tutelage.data.position_truth import given_truth
 from tutelage.data.rows import as_rows
-from tutelage.evaluation.alignment import align, as_taken
+from tutelage.evaluation.aligning.alignment import align, as_taken
 from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.metrics.agreement import FLOOR, decision_counts

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import list_classes
 from tutelage.core.arguments import choice
 from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.core.records import Comparison
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.records import AlignedAnswers

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tutelage.core.answer_kinds import Positions, Task
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arrays import Floats, read_only
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Interval
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.intervals import effective_rows
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 from tutelage.evaluation.metrics.top import decided

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
 from tutelage.experiments.scorecard import Measured, Test
 from tutelage.report.records import Figures, LabelTable, PublishedTable

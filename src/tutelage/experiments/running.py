@@ -15,7 +15,7 @@ from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.files import check_whole_folder, is_empty, recover_folder, whole_folder
 from tutelage.core.records import Cost, Parity, dumps
-from tutelage.core.stages import Advance, Stages
+from tutelage.core.running.stages import Advance, Stages
 from tutelage.core.stored.checksums import read_json
 from tutelage.data.rows import as_rows
 from tutelage.evaluation.cost import measure_cost

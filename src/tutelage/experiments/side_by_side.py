@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.stages import Advance
+from tutelage.core.running.stages import Advance
 from tutelage.training.feeding.feeds import Batch, Batching
 from tutelage.training.loop import train
 from tutelage.training.settings import one_cycle

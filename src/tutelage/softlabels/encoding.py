@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tutelage.core.answer_values.top_answers import TopAnswers, reduced, spread
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.core.top_answers import TopAnswers, reduced, spread
 from tutelage.softlabels.options import DTYPES, Dtype
 
 

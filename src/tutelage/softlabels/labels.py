@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import one_of_type
 from tutelage.core.arrays import Floats, read_only
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.core.position_answers import Answers, PositionAnswers, checked
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Schema

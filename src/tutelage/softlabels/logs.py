@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answer_kinds import Positions, Task
+from tutelage.core.answer_values.class_names import plain
+from tutelage.core.answer_values.top_answers import DENSE_BYTES
 from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes
 from tutelage.core.arguments import choice, number, text, texts
 from tutelage.core.arguments import mapping as mapping_of
 from tutelage.core.arrays import Floats
-from tutelage.core.class_names import plain
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, one_line
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.core.top_answers import DENSE_BYTES
 from tutelage.data.cells import type_of_objects
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows

@@ -14,7 +14,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.position_answers import AXES
 from tutelage.data.rows import as_rows
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
@@ -82,13 +82,13 @@ def query(teacher: Teacher, X: Any) -> Floats:
     """
     rows = as_rows(X)
     whole = isinstance(teacher, SoftLabels)
-    _check_size(rows.count, teacher.form)
+    check_size(rows.count, teacher.form)
     parts = rows.parts(rows.count) if whole else query_parts(rows, teacher.form, QUERY_ROWS)
     answers = [teacher.form.check(teacher.answer(part), stop - start) for start, stop, part in parts]
     return np.concatenate(answers).astype(np.float64, copy=False)
 
 
-def _check_size(rows: int, form: AnswerForm) -> None:
+def check_size(rows: int, form: AnswerForm) -> None:
     """Check that numbers for all rows and classes fit into memory.
 
     Raises:

@@ -11,15 +11,15 @@ from typing import Any, cast, overload
 
 import numpy as np
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arguments import choice, function, path, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import check_place, is_draft, locked
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
-from tutelage.core.stages import Advance
+from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
@@ -308,7 +308,8 @@ class _Recording:
         """Write one shard of encoded parts; runs while the teacher answers the next."""
         parts = [part.result() for part in encoded]
         cost = sum((cost for _, cost in parts), EncodingCost())
-        shard = Shard(joined(stored for stored, _ in parts), row_names(inputs), cost)
+        stored = parts[0][0] if len(parts) == 1 else joined(stored for stored, _ in parts)
+        shard = Shard(stored, row_names(inputs), cost)
         write_shard(self.folder, index, shard, provenance)
         return shard, sha256_of(shard_path(self.folder, index))
 

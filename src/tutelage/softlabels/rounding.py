@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 
 ROUNDING, HALF_ROUNDING = 1e-3, 1e-2
 """The difference that counts as rounding, of probabilities and logits of magnitude 1, and relative to larger numbers.

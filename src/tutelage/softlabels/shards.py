@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.class_names import ClassNames
 from tutelage.core.answers import AnswerForm
-from tutelage.core.class_names import ClassNames
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, ShapeError, TutelageError, one_line
 from tutelage.core.files import whole_file
 from tutelage.core.position_answers import Answers
@@ -152,8 +152,7 @@ def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str 
         columns = {name: flat(table.column(name)) for name in table.column_names}
         if not np.array_equal(columns["row"], np.arange(start, stop)):
             raise DamagedFile(f"{path} does not hold rows {start} to {stop - 1}. Delete it and record again.")
-        stored = _answers_in(columns, provenance, stop - start)
-    names = columns["row_name"]
+        stored, names = _answers_in(columns, provenance, stop - start), columns["row_name"]
     held = {"row": columns["row"], "row_name": names, **arrays_of(stored)}
     if sha256 is None and _content_of(held) != content:
         raise DamagedFile(f"{path} is damaged: its columns do not match their checksum. Delete it and record again.")

@@ -17,11 +17,11 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.hashing import content_hash
 from tutelage.data.rows import Rows, as_rows
-from tutelage.evaluation.alignment import align, decisions_in_order, in_order_of
+from tutelage.evaluation.aligning.alignment import align, decisions_in_order, in_order_of
+from tutelage.evaluation.aligning.own_decisions import decided_by
 from tutelage.evaluation.cost import latency_of_requests
 from tutelage.evaluation.deployed.risk_control import Chosen, Over, learn_then_test, lower_bound
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
-from tutelage.evaluation.own_decisions import decided_by
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.students.cascades.bill import MOST_SECONDS, Bill, measure_bill

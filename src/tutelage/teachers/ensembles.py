@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tutelage.core.answer_values.class_names import ClassNames, key_of
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arguments import choice
 from tutelage.core.arrays import Floats, is_frame, real_numbers
-from tutelage.core.class_names import ClassNames, key_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.core.identity.fingerprints import joint_fingerprint
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.schema import Schema, table_of
 from tutelage.teachers.adapt import as_teacher
 

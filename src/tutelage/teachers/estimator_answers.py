@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.core.answer_values.class_names import plain
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats, is_frame
-from tutelage.core.class_names import plain
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.teachers.booster_columns import booster_engine
 

@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tutelage.core.answer_values.class_names import ClassNames, key_of, plain
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes
 from tutelage.core.arguments import choice, mapping
 from tutelage.core.arrays import Floats
-from tutelage.core.class_names import ClassNames, key_of, plain
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch
 from tutelage.core.identity.fingerprints import joint_fingerprint
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.schema import Schema
 from tutelage.teachers.adapt import as_teacher
 

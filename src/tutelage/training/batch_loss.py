@@ -15,8 +15,8 @@ from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
-from tutelage.data.network_answers import tensors_of
-from tutelage.data.structured import MASK, StructuredRows
+from tutelage.data.structures.network_answers import tensors_of
+from tutelage.data.structures.structured import MASK, StructuredRows
 from tutelage.losses.hooks import capturing
 from tutelage.losses.objective import Objective
 from tutelage.losses.signals import Signals

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.identity.hashing import content_hash
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.row_names import Names, row_names
-from tutelage.data.structured import Ragged, StructuredRows
+from tutelage.data.structures.structured import Ragged, StructuredRows
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.training.feeding.sources import TrainingData, row_count

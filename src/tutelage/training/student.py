@@ -21,8 +21,8 @@ from tutelage.core.arrays import sigmoid, softmax
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.network_answers import answers_in
-from tutelage.data.structured import Ragged
+from tutelage.data.structures.network_answers import answers_in
+from tutelage.data.structures.structured import Ragged
 from tutelage.data.torch_data.loader_rows import is_iterable, read_items
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
@@ -37,7 +37,8 @@ from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed
 from tutelage.training.feeding.loader_feed import ItemList
 from tutelage.training.feeding.positions import LearntPositions
-from tutelage.training.feeding.sources import TrainingData, form_to_learn, soft_labels_of, split_validation, training_data, truth_of
+from tutelage.training.feeding.row_answers import soft_labels_of
+from tutelage.training.feeding.sources import TrainingData, form_to_learn, split_validation, training_data, truth_of
 from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
 from tutelage.training.outputs import check_known, network_outputs

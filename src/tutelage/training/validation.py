@@ -13,8 +13,8 @@ from tutelage.core import torch_runtime
 from tutelage.core.answer_kinds import Positions
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.network_answers import answers_to
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.network_answers import answers_to
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.losses.functional.numerics import upcast
 from tutelage.losses.top_targets import TopTargets
 from tutelage.training.stacked_network import copies_of

@@ -17,7 +17,7 @@ from tutelage.core.errors import BadInput, LabelMismatch, require, shown
 from tutelage.core.records import Comparison
 from tutelage.data.rows import Rows
 from tutelage.data.table_file import TableFile
-from tutelage.evaluation.alignment import align
+from tutelage.evaluation.aligning.alignment import align
 from tutelage.evaluation.paired import LOWER_IS_BETTER
 from tutelage.evaluation.scoring.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict

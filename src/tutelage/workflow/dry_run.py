@@ -14,7 +14,7 @@ from tutelage.checks.answers import determinism
 from tutelage.checks.preflight import asks_made_rows
 from tutelage.core.arrays import Floats
 from tutelage.core.environment import PACKAGES, environment
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.losses.class_weights import weights_by_name
 from tutelage.search.families import ROW_VISITS, Family
 from tutelage.softlabels.querying import query

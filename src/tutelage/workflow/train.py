@@ -20,7 +20,7 @@ from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.files import check_whole_folder, whole_folder
 from tutelage.core.records import dumps, record_from
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.core.stored.checksums import sha256_of, with_checksum
 from tutelage.data.row_names import data_name
 from tutelage.data.rows import as_rows

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from tutelage.checks.answers.differences import graded, largest_difference
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 
 FORM = of_classes("probabilities", ("a", "b", "c"))
 TOKENS = AnswerForm("probabilities", "multiclass", ("a", "b", "c"), positions="tokens")

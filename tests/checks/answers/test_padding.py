@@ -6,7 +6,7 @@ from tutelage.checks.answers.padding import check_padding
 from tutelage.checks.checklist import check_teacher
 from tutelage.checks.preflight import preflight
 from tutelage.core.errors import BadInput
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 
 ROWS = StructuredRows.of(texts())
 

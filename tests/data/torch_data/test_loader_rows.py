@@ -5,7 +5,7 @@ from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, TensorDataset
 
 import tutelage as tl
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.data.rows import as_rows
 from tutelage.data.torch_data.loader_rows import inputs_and_truths
 
@@ -67,6 +67,11 @@ def test_a_stream_of_hugging_face_is_read_once():
     datasets = pytest.importorskip("datasets")
     stream = datasets.Dataset.from_list([{"ids": text["ids"].tolist()} for text in TEXTS]).to_iterable_dataset()
     assert as_rows(stream).part(0, 25).lengths.tolist() == LENGTHS.tolist()
+    named = datasets.Dataset.from_list(
+        [{**{name: list(map(int, text[name])) for name in text}, "labels": int(text["ids"][0] % 3)} for text in TEXTS]
+    )
+    student = tl.TorchStudent(Classifier(), classes=[0, 1, 2]).fit(named, epochs=1, validation=named)
+    assert student.fit_.scores.shape == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +114,62 @@ def test_batches_that_cannot_be_joined_or_read_are_named():
     ):
         with pytest.raises(error, match=message):
             make()
+
+
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed = nn.Embedding(9, 3)
+
+    def forward(self, ids, attention_mask):
+        return self.embed(ids)
+
+
+class Classifier(Tagger):
+    def forward(self, ids, attention_mask):
+        return (self.embed(ids) * attention_mask[..., None]).sum(1)
+
+
+def tagged(items):
+    """A batch of texts with the truth of every token, padded by -100 to the longest of the batch."""
+    batch = padded(items)
+    tags = torch.where(batch["attention_mask"] > 0, batch["ids"] % 3, -100)
+    return {**batch, "labels": tags}
+
+
+def test_the_truth_of_positions_is_read_from_batches_of_different_widths():
+    tags = [text["ids"] % 3 for text in TEXTS]
+    rows = {name: [text[name] for text in TEXTS] for name in TEXTS[0]}
+    scores = [
+        tl.TorchStudent(Tagger(), classes=[0, 1, 2], positions="tokens")
+        .fit(rows, y=tags, epochs=2, validation=validation)
+        .fit_.scores.tolist()
+        for validation in (DataLoader(TEXTS, batch_size=4, collate_fn=tagged), (rows, tags))
+    ]
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_recorded_answers_are_found_for_what_a_collate_function_makes_of_the_items(shuffle):
+    teacher = tl.as_teacher(Classifier(), classes=[0, 1, 2])
+    recorded = tl.record(teacher, {name: [text[name] for text in TEXTS] for name in TEXTS[0]})
+    loader = DataLoader(TEXTS, batch_size=4, shuffle=shuffle, collate_fn=padded)
+
+    def fitted(labels, data=loader):
+        return tl.TorchStudent(Classifier(), classes=[0, 1, 2]).fit(data, labels, epochs=2).network.embed.weight
+
+    assert torch.equal(fitted(recorded), fitted(teacher))
+    state = torch.get_rng_state()
+    as_rows(DataLoader(TEXTS, batch_size=4, collate_fn=padded)).part(0, 25)
+    assert torch.equal(torch.get_rng_state(), state)
+
+    def noisy(items):
+        batch = padded(items)
+        return {**batch, "ids": (batch["ids"] + torch.randint(1, 4, batch["ids"].shape)) % 9 * batch["attention_mask"]}
+
+    with pytest.raises(LabelMismatch):
+        fitted(recorded, DataLoader(TEXTS, batch_size=4, collate_fn=noisy))
 
 
 def test_recorded_answers_and_predictions_are_in_the_order_of_the_loader():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tutelage.core.top_answers import TopAnswers
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.evaluation.metrics.agreement import cross_entropy, kl_nats
 from tutelage.evaluation.metrics.calibration import brier, top_label
 from tutelage.evaluation.metrics.top import (

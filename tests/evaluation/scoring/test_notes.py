@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tutelage.core.top_answers import TopAnswers
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.evaluation.metrics.top import certain
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scoring.notes import notes_on

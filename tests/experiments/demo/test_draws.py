@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.experiments.demo.draws import by_arm, described, draw, for_each, predictions
 
 

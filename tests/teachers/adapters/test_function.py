@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
 from tutelage.teachers.adapt import as_teacher
@@ -97,3 +98,13 @@ def test_different_functions_and_versions_have_different_fingerprints():
     ]
     assert len({teacher.fingerprint for teacher in teachers}) == len(teachers)
     assert FunctionTeacher(first_column, form).fingerprint == FunctionTeacher(first_column, form).fingerprint
+
+
+def test_a_function_may_name_the_most_probable_classes():
+    top = TopAnswers(np.array([[4, 1]] * 3), np.log([[0.5, 0.3]] * 3), np.log([0.2] * 3), columns=6)
+    teacher = as_teacher(lambda rows: top, kind="logits", classes=range(6))
+    assert teacher.answer(X) is top
+    with pytest.raises(LabelMismatch, match="the function's answers: 3 answers to 2 rows"):
+        teacher.answer(X[:2])
+    with pytest.raises(ShapeError, match="the function's answers choose among 6 classes; expected 5"):
+        as_teacher(lambda rows: top, kind="logits", classes=range(5)).answer(X)

@@ -239,3 +239,4 @@ def test_a_store_knows_what_every_attempt_took(tmp_path):
     store = AnswerStore(tmp_path / "cache")
     store.refresh()
     assert store.spent("m-1").requests == 3
+    assert store.failed("m-1") == 2

@@ -30,14 +30,14 @@ def test_prices_are_those_of_the_tokens():
 
 
 def test_a_report_shows_only_what_is_known():
-    report = ChatReport("m-1", 10, 9, 10, {"refused": 1}, None, None, Spending(10, 400, 20), None)
+    report = ChatReport("m-1", 10, 9, 10, {"refused": 1}, None, None, Spending(12, 400, 20), 2, None)
     assert report.highest is None
     assert str(report).splitlines() == [
         "m-1: 9 of 10 texts have a class, from 10 answers; of these, without a class: 1 refused.",
-        "Spent: 10 requests, 400 tokens in and 20 out.",
+        "Spent: 12 requests (2 without an answer), 400 tokens in and 20 out.",
     ]
 
 
 def test_the_ceiling_is_the_root_of_the_agreement():
     assert Consistency(50, 0.81).highest == pytest.approx(0.9)
-    assert ChatReport("m-1", 10, 10, 30, {}, None, 0.64, Spending(), 1.5).highest == pytest.approx(0.8)
+    assert ChatReport("m-1", 10, 10, 30, {}, None, 0.64, Spending(), 0, 1.5).highest == pytest.approx(0.8)

@@ -5,9 +5,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import tutelage as tl
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.core.top_answers import TopAnswers
 from tutelage.training.feeding import loss_weights as module
 
 RNG = np.random.default_rng(0)

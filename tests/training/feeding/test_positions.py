@@ -6,7 +6,7 @@ from torch import nn
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.position_truth import IGNORED
-from tutelage.data.structured import Ragged
+from tutelage.data.structures.structured import Ragged
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.hidden_terms import hint
 from tutelage.softlabels.recording import record

@@ -1,9 +1,6 @@
 import numpy as np
-import pandas as pd
 import pytest
-import torch
 from torch import nn
-from torch.utils.data import TensorDataset
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
@@ -11,12 +8,10 @@ from tutelage.data.views import Affine, Views
 from tutelage.losses.class_terms import hard_cross_entropy
 from tutelage.losses.hidden_terms import hint
 from tutelage.losses.value_terms import squared_error
-from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
+from tutelage.training.feeding.row_answers import soft_labels_of
 from tutelage.training.feeding.sources import (
-    answers_to,
     form_to_learn,
-    soft_labels_of,
     split,
     split_validation,
     training_data,
@@ -42,28 +37,6 @@ def test_the_form_is_the_teachers_or_that_of_the_ground_truth():
         form_to_learn(TEACHER, None, other, hard_cross_entropy())
     assert form_to_learn(TEACHER, None, other, hard_cross_entropy() + hint("0")) == other
     assert form_to_learn(TEACHER, ["yes", "no"], None, hard_cross_entropy() + hint("0")) == of_classes("logits", ("no", "yes"))
-
-
-@pytest.mark.parametrize("data", [ROWS, torch.from_numpy(ROWS), TensorDataset(torch.from_numpy(ROWS))], ids=["array", "tensor", "Dataset"])
-def test_recorded_answers_are_found_for_rows_of_every_kind(data):
-    order = np.random.default_rng(1).permutation(20)
-    recorded = record(TEACHER, ROWS[order])
-    np.testing.assert_allclose(training_data(data, recorded, None).answers, TEACHER.answer(ROWS), rtol=1e-5)
-    with pytest.raises(LabelMismatch, match="are not among the 19"):
-        training_data(data, record(TEACHER, ROWS[:19]), None)
-
-
-def test_recorded_answers_are_found_for_frames_by_the_names_of_their_columns():
-    frame = pd.DataFrame(ROWS, columns=["a", "b", "c"])
-    recorded = record(TEACHER, frame)
-    np.testing.assert_array_equal(training_data(frame[["c", "a", "b"]], recorded, None).answers, recorded.answers)
-    with pytest.raises(LabelMismatch, match="the rows lack the columns 'b'"):
-        training_data(frame[["c", "a"]], recorded, None)
-
-
-def test_a_live_teacher_is_called_once_for_an_array_and_later_for_a_dataset():
-    np.testing.assert_array_equal(training_data(ROWS, TEACHER, None).answers, answers_to(TEACHER, ROWS))
-    assert training_data(TensorDataset(torch.from_numpy(ROWS)), TEACHER, None).answers is None
 
 
 def test_a_split_keeps_rows_answers_and_truth_together():

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.training.feeding.feeds import Batching
 from tutelage.training.feeding.structured_feed import StructuredFeed
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import row_names
 from tutelage.losses.class_terms import kl_divergence, logit_matching, soft_cross_entropy
 from tutelage.losses.top_targets import TopTargets

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tutelage.checks.findings import Finding
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 
 ROUNDING = 1e-5
 """The largest difference that another order of float32 additions explains."""

@@ -12,7 +12,7 @@ from tutelage.checks.findings import Finding
 from tutelage.checks.sampling import Sample, query_sample
 from tutelage.core.contracts import Teacher
 from tutelage.core.position_answers import joined
-from tutelage.data.structured import MASK, StructuredRows
+from tutelage.data.structures.structured import MASK, StructuredRows
 
 ROWS = 8
 """Rows that are asked alone."""

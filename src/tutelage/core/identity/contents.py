@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tutelage.core.class_names import ClassNames
+from tutelage.core.answer_values.class_names import ClassNames
 from tutelage.core.errors import one_line
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tutelage.core.errors import BadInput
-from tutelage.data.structured import TRUTH, StructuredRows
+from tutelage.data.structures.structured import TRUTH, StructuredRows
 
 REMEDY = "Return inputs, or a pair of inputs and ground truth; several inputs are a dict of them, or a tuple inside the pair."
 

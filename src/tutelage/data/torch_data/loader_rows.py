@@ -9,9 +9,12 @@ import numpy as np
 
 from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line, require
-from tutelage.data.structured import StructuredRows
+from tutelage.core.torch_runtime import own_draws, own_torch_draws
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
 
+BATCH = 32
+"""Rows that are collated at once where a DataLoader does not say how many."""
 Part = Callable[[int, int], Any]
 """(start, stop) -> the inputs of these rows."""
 
@@ -37,7 +40,8 @@ def read_items(dataset: Any) -> list[Any]:
         BadInput: its code fails.
     """
     try:
-        return list(dataset)
+        with own_draws(), own_torch_draws():
+            return list(dataset)
     except Exception as error:  # the code of the user
         raise BadInput(f"the items of {type(dataset).__name__} cannot be read ({one_line(error)}).") from error
 
@@ -55,7 +59,16 @@ def loader_parts(loader: Any) -> tuple[int, Part]:
             _check_order(loader.sampler)
         inputs, _ = joined_batches(read_items(loader))
         return len(inputs), lambda start, stop: inputs[start:stop]
-    count, numbers = len(loader.dataset), _batches_of(loader)
+    return len(loader.dataset), _parts_in(loader, _batches_of(loader))
+
+
+def numbered_parts(loader: Any) -> tuple[int, Part]:
+    """The same by the row numbers of the Dataset, in whatever order the DataLoader reads it, with its collate function."""
+    rows, size = len(loader.dataset), loader.batch_size or BATCH
+    return rows, _parts_in(loader, [list(range(start, min(start + size, rows))) for start in range(0, rows, size)])
+
+
+def _parts_in(loader: Any, numbers: list[list[int]]) -> Part:
     size = len(numbers[0]) if numbers else 1
 
     def part(start: int, stop: int) -> Any:
@@ -63,7 +76,7 @@ def loader_parts(loader: Any) -> tuple[int, Part]:
         inputs, _ = joined_batches(_read(loader, numbers[first:last]))
         return inputs[start - first * size : stop - first * size]
 
-    return count, part
+    return part
 
 
 def inputs_and_truths(data: Any) -> tuple[Any, Any]:
@@ -128,11 +141,21 @@ def _read(loader: Any, batches: list[list[int]]) -> list[Any]:
     settings = {name: getattr(loader, name) for name in names}
     loaded = require("torch").utils.data.DataLoader(loader.dataset, batch_sampler=batches, **settings)
     try:
-        return list(loaded)
+        with own_draws(), own_torch_draws():
+            return list(loaded)
     except TutelageError:
         raise
     except Exception as error:  # the code of the user
         raise BadInput(f"the items of {type(loader.dataset).__name__} cannot be read as a batch ({one_line(error)}).") from error
+
+
+def _unpadded(truth: list[Any], batches: Sequence[StructuredRows]) -> list[Any]:
+    """The truth of every row, without the padding of its batch where that is cut off its inputs: each batch has a width of its own."""
+    lengths = [(batch.width, length) for batch in batches for length in batch.lengths.tolist()]
+    return [
+        each[:length] if width is not None and np.shape(each) == (width,) else each
+        for each, (width, length) in zip(truth, lengths, strict=True)
+    ]
 
 
 def joined_batches(batches: Sequence[Any]) -> tuple[Any, Any]:
@@ -147,7 +170,8 @@ def joined_batches(batches: Sequence[Any]) -> tuple[Any, Any]:
     truths = [truth for _, truth in pairs]
     truth = None if truths[0] is None else [one for each in truths for one in (tensor_array(each) if hasattr(each, "detach") else each)]
     if isinstance(pairs[0][0], Mapping | tuple | StructuredRows):
-        return StructuredRows.joined([StructuredRows.of(inputs) for inputs, _ in pairs]), truth
+        structures = [StructuredRows.of(inputs) for inputs, _ in pairs]
+        return StructuredRows.joined(structures), None if truth is None else _unpadded(truth, structures)
     arrays = [tensor_array(inputs) if hasattr(inputs, "detach") else np.asarray(inputs) for inputs, _ in pairs]
     try:
         return np.concatenate(arrays), truth

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from tutelage.core.answer_kinds import TASKS, Task
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arguments import choice, one_of_type, text
 from tutelage.core.arrays import Floats, check_finite, real_numbers
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.displays.canvas import AS_WRITTEN, INK, TEACHER, canvas, draw_colour_bar, draw_diagonal
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation

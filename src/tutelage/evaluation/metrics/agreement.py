@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arguments import number
 from tutelage.core.arrays import Floats, real_numbers
 from tutelage.core.errors import NotProbabilities, ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.core.top_answers import TopAnswers
 
 FLOOR = 1e-7
 """Smallest student probability before a logarithm is taken; with log 0 a single row would outweigh all others."""

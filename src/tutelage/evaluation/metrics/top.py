@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arrays import Floats
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.metrics.agreement import Decisions, decisions
 
 Side = Floats | TopAnswers

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arrays import Floats
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.intervals import effective_rows
 from tutelage.evaluation.metrics.agreement import as_distributions, decisions
 from tutelage.evaluation.metrics.top import blocks, probability_of

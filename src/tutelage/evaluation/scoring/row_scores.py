@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arrays import Floats
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.metrics.agreement import FLOOR, as_distributions, cross_entropy, kl_nats
 from tutelage.evaluation.metrics.calibration import BINS, Binning, brier, top_label
 from tutelage.evaluation.metrics.top import Side, blocks, buckets, confidence_and_outcome, is_certain, probability_of, squared_distance

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import list_classes
 from tutelage.core.records import Interval
-from tutelage.core.top_answers import TopAnswers
 from tutelage.evaluation.intervals import effective_rows, mean_interval, proportion_interval, rare_rows_caution, weighted_mean_interval
 from tutelage.evaluation.metrics.ranking import Auc, mean_auc
 from tutelage.evaluation.records import AlignedAnswers, Estimate, RowScores

@@ -22,7 +22,7 @@ from sklearn.model_selection import KFold
 from torch import Tensor, nn
 
 from tutelage.core.arrays import Floats, one_hot
-from tutelage.core.stages import Advance, Stages
+from tutelage.core.running.stages import Advance, Stages
 from tutelage.experiments.cache import Store, key_of
 from tutelage.experiments.demo import ORIGINAL_DEMO
 from tutelage.experiments.demo.mnist_setting import (

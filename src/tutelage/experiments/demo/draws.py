@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.data.fingerprint import fingerprint
 
 Result = TypeVar("Result")

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tutelage.core.stages import Advance
+from tutelage.core.running.stages import Advance
 from tutelage.experiments.cache import Store
 from tutelage.experiments.demo.mnist_setting import CLASSES, Split
 from tutelage.experiments.side_by_side import Group, Schedule, in_parts, stack_of_groups, train_side_by_side

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.tree import DecisionTreeRegressor
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.experiments.answers import cached_answers
 from tutelage.experiments.cache import Store
 from tutelage.experiments.demo.draws import Draw, by_arm, described, draw, for_each, predictions

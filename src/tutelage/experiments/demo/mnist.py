@@ -17,7 +17,7 @@ from torch import nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import one_hot
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.data.datasets import load_mnist
 from tutelage.experiments.cache import Store, key_of
 from tutelage.experiments.demo import ORIGINAL_DEMO, few_labels

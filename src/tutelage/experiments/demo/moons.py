@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from tutelage.core.arrays import Floats, one_hot
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
 from tutelage.experiments.demo import ORIGINAL_DEMO
 from tutelage.experiments.demo.draws import Draw, by_arm, described, draw, for_each, predictions

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.stages import Advance, Stages
+from tutelage.core.running.stages import Advance, Stages
 from tutelage.data.datasets import Images, load_mnist
 from tutelage.data.views import Affine, Views
 from tutelage.experiments.cache import Store

@@ -12,7 +12,7 @@ from tutelage.core.errors import BadInput, require
 from tutelage.core.records import Export, Parity
 from tutelage.core.stored.checksums import onnx_with_checksum
 from tutelage.data.rows import as_rows
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.arrays.graph import model_of
 from tutelage.exporters.arrays.proof import check_rows, proof_of
 from tutelage.exporters.targets.job import Settings

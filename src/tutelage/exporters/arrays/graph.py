@@ -10,8 +10,8 @@ import numpy as np
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, require
-from tutelage.data.network_answers import answers_in, tensors_of
-from tutelage.data.structured import MASK, Ragged, StructuredRows
+from tutelage.data.structures.network_answers import answers_in, tensors_of
+from tutelage.data.structures.structured import MASK, Ragged, StructuredRows
 from tutelage.exporters.program.foreign import quiet_exporter, without_origins
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ParityError, require
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.records import Parity
-from tutelage.data.structured import MASK, Ragged, StructuredRows
+from tutelage.data.structures.structured import MASK, Ragged, StructuredRows
 from tutelage.exporters.proof.compare import TOLERANCE
 from tutelage.teachers.adapt import as_teacher
 

@@ -11,7 +11,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.data.rows import as_rows
-from tutelage.evaluation.alignment import student_form, student_outputs
+from tutelage.evaluation.aligning.alignment import student_form, student_outputs
 from tutelage.teachers.adapt import as_teacher
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.core.position_answers import Answers, checked
-from tutelage.core.top_answers import TopAnswers
-from tutelage.data.structured import StructuredRows, is_structure
+from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.teachers.inputs import row_count
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tutelage.core.position_answers import Answers
 from tutelage.core.stored.checksums import onnx_intact
 from tutelage.data.cells import cells_of
 from tutelage.data.schema import Column, Schema, columns_of, table_of
-from tutelage.data.structured import is_structure
+from tutelage.data.structures.structured import is_structure
 from tutelage.data.tables.column_types import ColumnType
 from tutelage.teachers.adapters.onnx_arrays import answers_of_arrays, takes_arrays
 from tutelage.teachers.adapters.onnx_columns import columns_for

@@ -19,8 +19,8 @@ from tutelage.core.errors import BadInput, DamagedFile, ShapeError, one_line, re
 from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.core.position_answers import Answers, checked
 from tutelage.data.cells import numbers
-from tutelage.data.network_answers import answers_in, answers_to
-from tutelage.data.structured import StructuredRows, is_structure
+from tutelage.data.structures.network_answers import answers_in, answers_to
+from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 
 if TYPE_CHECKING:

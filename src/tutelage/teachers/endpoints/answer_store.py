@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, field
@@ -41,6 +42,7 @@ class AnswerStore:
     choices: dict[str, list[Choice]] = field(default_factory=dict, repr=False)
     served: dict[str, str] = field(default_factory=dict, repr=False)
     seconds: list[float] = field(default_factory=list, repr=False)
+    _answered: Counter[str] = field(default_factory=Counter, repr=False)
     _settled: dict[str, Spending] = field(default_factory=dict, repr=False)
     _open: dict[int, tuple[str, Spending]] = field(default_factory=dict, repr=False)
     _sent: int = field(default=0, repr=False)
@@ -64,6 +66,10 @@ class AnswerStore:
         """What was spent on a model, requests included whose answers never came."""
         of_open = [worst for asked, worst in self._open.values() if asked == model]
         return sum(of_open, self._settled.get(model, Spending()))
+
+    def failed(self, model: str) -> int:
+        """The number of requests to a model that brought no answer."""
+        return self.spent(model).requests - self._answered[model]
 
     def check(self) -> None:
         """Check, before anything is asked, that answers can be stored.
@@ -175,6 +181,7 @@ class AnswerStore:
         self._settled[asked] = self._settled.get(asked, Spending()) + Spending(*plain["cost"])
         if "key" in plain:
             self.choices.setdefault(plain["key"], []).extend(map(Choice.from_json, plain["choices"]))
+            self._answered[asked] += 1
             self.served.setdefault(asked, plain["model"])
             self.seconds.append(plain["seconds"])
 

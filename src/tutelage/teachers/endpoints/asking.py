@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage.core.errors import BadInput, TutelageError
-from tutelage.core.stages import Advance
+from tutelage.core.running.stages import Advance
 from tutelage.teachers.endpoints.answer_store import AnswerStore
 from tutelage.teachers.endpoints.completions import Completion
 from tutelage.teachers.endpoints.connection import Connection, Failure, Line

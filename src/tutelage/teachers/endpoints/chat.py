@@ -12,7 +12,7 @@ from tutelage.core.answers import labels_of, of_classes
 from tutelage.core.arguments import choice, flag, function, mapping, number, text, whole
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, require_extras, shown
-from tutelage.core.stages import Advance
+from tutelage.core.running.stages import Advance
 from tutelage.teachers.endpoints.answer_store import AnswerStore
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, Sampling, nothing
 from tutelage.teachers.endpoints.connection import OPENAI, Connection, checked_endpoint

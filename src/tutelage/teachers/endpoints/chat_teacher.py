@@ -18,7 +18,7 @@ from tutelage.core.arguments import seed_of, whole
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, shown
-from tutelage.core.stages import Advance
+from tutelage.core.running.stages import Advance
 from tutelage.teachers.endpoints.answer_store import AnswerStore
 from tutelage.teachers.endpoints.asking import Job, Terms, ask
 from tutelage.teachers.endpoints.completions import Choice
@@ -192,6 +192,7 @@ class ChatTeacher:
             float(np.mean([one.outside for one in known])) if known and self.sampling.logprobs else None,
             float(np.mean(pairs)) if pairs and not self.sampling.logprobs else None,
             spent,
+            self.store.failed(self.model),
             None if self.price is None else self.price.of(spent),
         )
 

@@ -22,6 +22,9 @@ OPENAI = "https://api.openai.com/v1"
 LONGEST_WAIT = 300.0
 """Seconds that an endpoint may ask to wait before the next attempt; it is not asked again if it wants more."""
 
+GATEWAY_TIMEOUTS = (408, 504, 524)
+"""Statuses by which a server in front of the model gives up; the model may have answered all the same."""
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -152,7 +155,7 @@ class Line:
         wait = seconds_to_wait(headers)
         if passing and wait is not None and wait > LONGEST_WAIT:
             return Failure(f"asks to wait {wait:,.0f} seconds (status {status}); run this again later", passing=False, status=status)
-        return Failure(why, passing=passing, wait=wait, status=status)
+        return Failure(why, passing=passing, wait=wait, paid=status in GATEWAY_TIMEOUTS, status=status)
 
     def _quoted(self, error: BaseException) -> str:
         """The message of an error in one line, with the key masked before it is cut to length."""

@@ -69,6 +69,7 @@ class ChatReport:
         outside: mean probability of first tokens that begin no class; None without log-probabilities.
         agreement: how often two votes about the same text agree; None with one vote a text.
         spent: requests and tokens, of all texts that were asked into the same cache.
+        failed: number of those requests that brought no answer; most were sent again.
         price: of these tokens; None if prices are not known.
     """
 
@@ -80,6 +81,7 @@ class ChatReport:
     outside: float | None
     agreement: float | None
     spent: Spending
+    failed: int
     price: float | None
 
     @property
@@ -100,7 +102,10 @@ class ChatReport:
                 f"Two votes about a text agree in {self.agreement:.1%}: no student agrees with one in more than {self.highest:.1%}."
             )
         price = "" if self.price is None else f", {amount(self.price)}"
-        lines.append(f"Spent: {self.spent.requests:,} requests, {self.spent.input:,} tokens in and {self.spent.output:,} out{price}.")
+        failed = f" ({self.failed:,} without an answer)" if self.failed else ""
+        lines.append(
+            f"Spent: {self.spent.requests:,} requests{failed}, {self.spent.input:,} tokens in and {self.spent.output:,} out{price}."
+        )
         return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 
 if TYPE_CHECKING:
     from tutelage.core.torch_runtime import Inputs

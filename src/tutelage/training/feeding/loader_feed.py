@@ -15,7 +15,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset,
 
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.core.torch_runtime import own_draws, own_torch_draws, tensor_of
-from tutelage.data.structured import StructuredRows, is_structure
+from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
 from tutelage.training.feeding.feeds import Batch, Batching
 

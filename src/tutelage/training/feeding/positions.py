@@ -13,9 +13,9 @@ from torch import Tensor
 from tutelage.core.answer_kinds import Positions
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers, ranges
-from tutelage.data.network_answers import valid_positions
 from tutelage.data.position_truth import IGNORED
-from tutelage.data.structured import MASK, Ragged, StructuredRows
+from tutelage.data.structures.network_answers import valid_positions
+from tutelage.data.structures.structured import MASK, Ragged, StructuredRows
 from tutelage.training.feeding.feeds import Batch
 
 

@@ -13,28 +13,27 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from tutelage.core import torch_runtime
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
 from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
-from tutelage.core.top_answers import TopAnswers
+from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.position_truth import given_truth, truth_of_positions
-from tutelage.data.row_names import Names, row_names
-from tutelage.data.rows import Rows, as_rows, is_hugging_face
-from tutelage.data.structured import Ragged, StructuredRows, is_structure
+from tutelage.data.row_names import Names
+from tutelage.data.rows import as_rows, is_hugging_face
+from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure
 from tutelage.data.torch_data.loader_rows import inputs_and_truths, is_loader
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.softlabels.options import SHARD_ROWS
-from tutelage.softlabels.querying import query_parts
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
 from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
 from tutelage.training.feeding.loss_weights import LossWeights, loss_weights, of_mean_one
 from tutelage.training.feeding.positions import Layout, layout_of
+from tutelage.training.feeding.row_answers import answers_to, answers_to_views, recorded_of_items
 from tutelage.training.feeding.structured_feed import StructuredFeed
 from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers, top_targets
 from tutelage.training.validation import Validation
@@ -296,15 +295,15 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None
     answer_form = None if teacher is None else teacher.form
 
     if isinstance(X, Views):
-        answers, unverified = _answers_to_views(teacher, X)
+        answers, unverified = answers_to_views(teacher, X)
         return TrainingData(X, answers, _same_rows(truth, X.rows), unverified, answer_form=answer_form)
     if isinstance(X, Dataset | DataLoader):
         dataset = map_style(X)
         recorded = isinstance(teacher, SoftLabels | LabelFolder)
         if not recorded or teacher is None:
             return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)
-        names = _names_of(as_rows(dataset), teacher)
-        return TrainingData(X, _answers_of_names(teacher, names), _same_rows(truth, len(names)), names, answer_form=answer_form)
+        names, answers = recorded_of_items(X, dataset, teacher)
+        return TrainingData(X, answers, _same_rows(truth, len(names)), names, answer_form=answer_form)
     structure = whole_structure(X)
     rows = structure if isinstance(structure, StructuredRows) else network_rows(X)
     answers = None if teacher is None else answers_to(teacher, X)
@@ -330,65 +329,6 @@ def _same_rows(truth: Tensor | Ragged | None, rows: int) -> Tensor | Ragged | No
     if truth is not None and len(truth) != rows:
         raise ShapeError(f"y has {len(truth)} rows and X has {rows}; expected the same rows in the same order.")
     return truth
-
-
-def answers_to(teacher: Teacher, data: Any) -> Answers:
-    """(rows, columns) answers to every row of the data, or the most probable classes of each.
-
-    Recorded answers are looked up by the content of the rows. A live teacher is called on the same parts as by `record`, so that live
-    and recorded answers are equal to the last bit.
-
-    Raises:
-        LabelMismatch: recorded answers to other rows.
-    """
-    rows = as_rows(data)
-    if isinstance(teacher, SoftLabels | LabelFolder):
-        return _answers_of_names(teacher, _names_of(rows, teacher))
-    parts = query_parts(rows, teacher.form)
-    return joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in parts)
-
-
-def _answers_of_names(recorded: Any, names: Names) -> Answers:
-    labels = _in_memory(recorded)
-    found: Answers = labels.answers if np.array_equal(names, labels.names) else labels.of_names(names)
-    return found
-
-
-def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
-    """Soft labels from an array of answers to these rows.
-
-    Args:
-        X: rows, as in `as_rows`.
-        answers: (rows, columns) array or tensor, in the order of the rows.
-        form: the form of the answers.
-
-    Raises:
-        NotProbabilities, ShapeError, LabelMismatch, BadInput: answers that do not have this form, or another number of rows.
-    """
-    rows = as_rows(X)
-    array = answers.detach().cpu().numpy() if hasattr(answers, "detach") else answers
-    names = np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
-    return SoftLabels(checked(form, array, rows.count, "labels"), form, names, schema=rows.schema)
-
-
-def _names_of(rows: Rows, recorded: Any) -> Names:
-    """Names of the rows, in the columns that were recorded."""
-    labels = _in_memory(recorded)
-    return np.concatenate([labels.names_of(part) for *_, part in rows.parts(SHARD_ROWS)])
-
-
-def _answers_to_views(teacher: Teacher | None, views: Views) -> tuple[Answers | None, Names | None]:
-    """Answers to all views. Recorded answers to as many views are verified batch by batch, so that no view is computed twice."""
-    if teacher is None:
-        return None, None
-    if isinstance(teacher, SoftLabels | LabelFolder) and len(teacher) == len(views):
-        labels = _in_memory(teacher)
-        return labels.answers, labels.names.copy()
-    return answers_to(teacher, views), None
-
-
-def _in_memory(recorded: SoftLabels | LabelFolder) -> SoftLabels:
-    return recorded.labels if isinstance(recorded, LabelFolder) else recorded
 
 
 def network_rows(X: Any) -> NDArray[Any]:
@@ -422,7 +362,7 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
         return data, None
     if isinstance(validation, float | np.floating):
         return split(data, float(validation), seed=seed)
-    if is_loader(validation) or isinstance(validation, Dataset):
+    if is_loader(validation) or isinstance(validation, Dataset) or is_hugging_face(validation):
         validation = (validation, None)
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
         seen = f"is {validation}" if isinstance(validation, bool | str) else f"is a {type(validation).__name__}"

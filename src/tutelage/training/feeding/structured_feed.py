@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import BadInput
-from tutelage.data.network_answers import tensors_of
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.network_answers import tensors_of
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.training.feeding.feeds import Batch, Batching
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch
 from tutelage.core.position_answers import PositionAnswers, checked
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.row_names import Names, row_names
-from tutelage.data.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.losses.objective import Objective
 from tutelage.losses.top_targets import TopTargets
 from tutelage.training.feeding.feeds import Batch

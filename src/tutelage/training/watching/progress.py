@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tutelage.core.progress import progress_bar
-from tutelage.core.stages import Advance
+from tutelage.core.running.progress import progress_bar
+from tutelage.core.running.stages import Advance
 from tutelage.training.state import Report
 
 if TYPE_CHECKING:

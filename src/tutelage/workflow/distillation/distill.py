@@ -15,7 +15,7 @@ from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.core.files import check_file_place, write_text
 from tutelage.core.records import Comparison, Export
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.exporters.export import check_target, export
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.losses.class_weights import checked_class_weight

@@ -16,7 +16,7 @@ from tutelage.checks.preflight import preflight
 from tutelage.core.environment import environment
 from tutelage.core.errors import TutelageError, require_extras
 from tutelage.core.records import Export, Latency
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.exporters.export import export
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.report.distillation.records import CascadeResult, DistillationRecord
@@ -32,7 +32,7 @@ from tutelage.workflow.distillation.evidence.every_seed import CONTROLS, train_e
 from tutelage.workflow.distillation.evidence.finals import Finalists, Finals
 from tutelage.workflow.distillation.evidence.looks import looks_before, with_this_look
 from tutelage.workflow.distillation.folder import PREFLIGHT, RunFolder
-from tutelage.workflow.distillation.given.answered import answered_rows, check_recorded
+from tutelage.workflow.distillation.given.answered import answered_rows, check_answerable
 from tutelage.workflow.distillation.given.calibration import check_cascade
 from tutelage.workflow.distillation.given.part import Against, Part
 from tutelage.workflow.distillation.given.problem import Problem
@@ -75,7 +75,7 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
     folder.check()
     if plan.cascade is not None:
         check_cascade(problem, plan.exports)
-    check_recorded(problem)
+    check_answerable(problem)
     with stages.stage("split"):
         drawn = split(problem, seed=plan.seed, cascade=plan.cascade)  # too few rows are refused before there is a folder
     with folder.opened(_identity(problem, plan)):

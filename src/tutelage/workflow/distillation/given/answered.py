@@ -11,7 +11,7 @@ from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import require
 from tutelage.data.rows import as_rows
 from tutelage.data.transfer import Munge
-from tutelage.softlabels.querying import query
+from tutelage.softlabels.querying import check_size, query
 from tutelage.softlabels.recording import record
 from tutelage.workflow.distillation.folder import RunFolder
 from tutelage.workflow.distillation.given.part import Part, part_of
@@ -63,15 +63,16 @@ class Answered:
     calibration: Part | None = None
 
 
-def check_recorded(problem: Problem) -> None:
-    """Check, before any work, that recorded answers hold all rows.
+def check_answerable(problem: Problem) -> None:
+    """Check, before any work, that numbers for all rows and classes fit into memory, and that recorded answers hold all rows.
 
     Raises:
-        LabelMismatch: they do not.
+        BadInput: too many classes. LabelMismatch: rows that were not recorded.
     """
-    if problem.is_recorded:
-        for rows in (problem.given, problem.test, problem.pool):
-            if rows is not None:
+    for rows in (problem.given, problem.test, problem.pool):
+        if rows is not None:
+            check_size(as_rows(rows.asked).count, problem.form)
+            if problem.is_recorded:
                 query(problem.teacher, rows.asked)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from tutelage.checks.findings import Preflight
 from tutelage.core.environment import environment
 from tutelage.core.records import Cost, Export
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 from tutelage.losses.class_weights import weights_by_name
 from tutelage.report.distillation.records import KINDS, TEACHER, CascadeResult, DistillationRecord, Look
 from tutelage.report.distillation.words import answer_of

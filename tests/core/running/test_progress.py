@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from tutelage.core.progress import DisplayedStages, Pace, progress_bar
+from tutelage.core.running.progress import DisplayedStages, Pace, progress_bar
 
 
 def _screen(terminal):
@@ -96,7 +96,7 @@ def test_steps_that_were_stored_do_not_shorten_the_time_left():
 
 def test_long_work_without_a_terminal_shows_how_far_it_is_from_time_to_time(monkeypatch):
     file, console = _screen(terminal=False)
-    monkeypatch.setattr("tutelage.core.progress.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("tutelage.core.running.progress.LINE_SECONDS", 0.0)
     with progress_bar("", 3, console=console) as bar:
         bar.describe("search ...")
         for _ in range(3):

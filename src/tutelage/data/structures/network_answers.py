@@ -13,7 +13,7 @@ from tutelage.core.answer_kinds import Positions
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import ShapeError, require
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.data.structured import Ragged, StructuredRows
+from tutelage.data.structures.structured import Ragged, StructuredRows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.row_names import data_name, row_names
 from tutelage.data.rows import as_rows
-from tutelage.data.structured import Ragged, StructuredRows, is_structure
+from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure
 
 IDS, MASK = [[5, 7, 3], [4], [8, 9]], [[1, 1, 1], [1], [1, 1]]
 

@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, columns_in_order, label_array, labels_of, list_classes, of_classes
 from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import PositionAnswers, checked, probabilities_of
-from tutelage.core.top_answers import TopAnswers
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.position_truth import given_truth, truth_of_positions
 from tutelage.data.row_arrays import array_of, target_array
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
-from tutelage.data.structured import StructuredRows
-from tutelage.evaluation.answer_forms import check_positions, declared_form
+from tutelage.data.structures.structured import StructuredRows
+from tutelage.evaluation.aligning.answer_forms import check_positions, declared_form
+from tutelage.evaluation.aligning.own_decisions import own_decisions
+from tutelage.evaluation.aligning.position_alignment import counted, same_positions
 from tutelage.evaluation.metrics.agreement import Decisions
 from tutelage.evaluation.metrics.top import Side, certain
-from tutelage.evaluation.own_decisions import own_decisions
-from tutelage.evaluation.position_alignment import counted, same_positions
 from tutelage.evaluation.records import AlignedAnswers
 
 MOST_CLASSES_DENSE = 2000

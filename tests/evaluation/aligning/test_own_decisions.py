@@ -13,9 +13,9 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from tutelage.core.answers import of_classes
+from tutelage.evaluation.aligning.own_decisions import decided_by, own_decisions
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
-from tutelage.evaluation.own_decisions import decided_by, own_decisions
 from tutelage.teachers.adapt import as_teacher
 
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ from position_models import Given, GivenTeacher, drawn
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.evaluation.answer_forms import check_positions, declared_form
+from tutelage.evaluation.aligning.answer_forms import check_positions, declared_form
 
 FORM = of_classes("logits", ("a", "b", "c"))
 

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
-from tutelage.evaluation.alignment import align, student_form
+from tutelage.evaluation.aligning.alignment import align, student_form
 
 
 @dataclass

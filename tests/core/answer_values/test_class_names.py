@@ -2,8 +2,8 @@ import pickle
 
 import pytest
 
+from tutelage.core.answer_values.class_names import MANY, ClassNames, key_of
 from tutelage.core.answers import AnswerForm
-from tutelage.core.class_names import MANY, ClassNames, key_of
 from tutelage.core.errors import LabelMismatch
 from tutelage.core.identity.hashing import content_hash
 

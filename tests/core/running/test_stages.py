@@ -1,7 +1,7 @@
 import pytest
 
 from tutelage.core import stages as module
-from tutelage.core.stages import Stages
+from tutelage.core.running.stages import Stages
 
 
 def test_seconds_accumulate_by_name_even_when_a_stage_fails(monkeypatch):

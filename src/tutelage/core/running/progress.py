@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from tutelage.core.errors import printable
-from tutelage.core.stages import Advance, Stages
+from tutelage.core.running.stages import Advance, Stages
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tutelage.core import top_answers
+from tutelage.core.answer_values.top_answers import TopAnswers, reduced
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import softmax
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
-from tutelage.core.top_answers import TopAnswers, reduced
 
 RNG = np.random.default_rng(0)
 WIDE = (RNG.normal(size=(7, 3000)) * 4).astype(np.float32)

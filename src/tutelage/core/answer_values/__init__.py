@@ -1,0 +1,1 @@
+"""The most probable among many classes, and the names of classes."""

@@ -1,0 +1,1 @@
+"""Long work: named stages with a clock, and progress in a terminal."""

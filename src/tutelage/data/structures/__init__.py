@@ -1,0 +1,1 @@
+"""Rows of several inputs, and what networks answer to them, position by position."""

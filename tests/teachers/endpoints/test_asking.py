@@ -53,7 +53,7 @@ def test_pauses_stop_growing_and_attempts_end():
 def test_an_address_without_an_endpoint_is_given_up_soon():
     with serving() as endpoint:
         teacher = asker(endpoint)
-    with pytest.raises(BadInput, match=r"cannot be reached .* after 3 attempts"):
+    with pytest.raises(BadInput, match=r"cannot be reached .* after 3 attempts\. Check the address http://127"):
         teacher.answer(["a"])
 
 

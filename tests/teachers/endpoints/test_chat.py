@@ -81,10 +81,11 @@ def test_a_limit_is_called_as_the_endpoint_calls_it():
     assert tl.teachers.chat("m", ["a" * 50, "b"]).sampling.most_output == 54
 
 
-def test_a_key_that_is_not_set_is_missed_where_it_is_needed(monkeypatch):
+def test_a_key_that_is_not_set_is_missed_where_it_is_needed(monkeypatch, tmp_path):
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(BadInput, match="the variable OPENAI_API_KEY of the environment is not set"):
-        tl.teachers.chat("m", ["a", "b"]).answer(["c"])
+        tl.teachers.chat("m", ["a", "b"], cache=tmp_path / "cache").answer(["c"])
+    assert list(tmp_path.iterdir()) == []
     with serving() as endpoint:
         asker(endpoint).answer(["c"])
         with pytest.raises(BadInput, match="the variable MINE"):

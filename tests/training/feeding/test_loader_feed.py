@@ -280,3 +280,8 @@ def test_a_training_interrupted_within_an_epoch_continues_with_the_same_draws(tm
 def noisy_pairs(items):
     inputs, truth = zip(*items, strict=True)
     return torch.stack(inputs) + float(np.random.rand()), torch.stack(truth)  # noqa: NPY002
+
+
+def test_a_batch_sampler_of_torch_settles_the_batches():
+    sampler = BatchSampler(SequentialSampler(range(30)), 8, drop_last=False)
+    assert list(map(len, steps_of(DataLoader(TensorDataset(INPUTS, TRUTH), batch_sampler=sampler)))) == [8, 8, 8, 6]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats, softmax
-from tutelage.core.errors import BadInput, NotProbabilities, ShapeError
+from tutelage.core.errors import BadInput, NotProbabilities, ShapeError, shown
 
 BLOCK_CELLS = 2**18
 """Rows times classes that are reduced at a time: 1 MiB in single precision, which stays in the cache of a processor."""
@@ -52,6 +52,8 @@ class TopAnswers:
         if self.ids.ndim != 2 or self.ids.shape != self.log_probs.shape or self.rest.shape != self.ids.shape[:1]:
             shapes = f"ids {self.ids.shape}, log_probs {self.log_probs.shape} and rest {self.rest.shape}"
             raise ShapeError(f"{shapes} do not fit; expected (rows, k), (rows, k) and (rows,).")
+        if self.ids.dtype.kind not in "iu" or (self.ids.size and int(self.ids.min()) < 0):
+            raise ShapeError(f"the ids of classes are {shown(self.ids)}; expected whole numbers of 0 or more, the columns of classes.")
         if self.ids.size and int(self.ids.max()) >= self.columns:
             raise ShapeError(f"class {int(self.ids.max())} is among the answers, and there are {self.columns} classes, numbered from 0.")
 

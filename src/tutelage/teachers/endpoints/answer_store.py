@@ -125,12 +125,20 @@ class AnswerStore:
                         yield
                     finally:
                         self._file = None
+                        self._remove_unused()
         except BlockingIOError as error:
             raise CannotWrite(
                 f"another call is asking into {self.folder}; wait until it has finished, or choose another folder."
             ) from error
         except OSError as error:
             raise CannotWrite(f"{self.folder} cannot be written ({error.strerror or error}); choose another folder.") from error
+
+    def _remove_unused(self) -> None:
+        """Leave no folder behind where nothing was sent, such as for want of a key."""
+        if self.folder is not None and not self._read:
+            with suppress(OSError):
+                (self.folder / FILE).unlink()
+                self.folder.rmdir()
 
     def sent(self, model: str, worst: Spending) -> int:
         """Note, before it is sent, that a request may cost so much; returns its number."""

@@ -118,8 +118,10 @@ class Asking:
 
     def _patience(self, found: Failure) -> int:
         """How many further attempts a failure is worth: few where nothing was ever reached, as with a wrong address."""
-        unreached = found.status is None and not found.paid and not self._answered
-        return min(FEW_RETRIES, self._connection.retries) if unreached else self._connection.retries
+        return min(FEW_RETRIES, self._connection.retries) if self._unreached(found) else self._connection.retries
+
+    def _unreached(self, found: Failure) -> bool:
+        return found.status is None and found.passing and not found.paid and not self._answered
 
     async def _attempt(self, job: Job, choices: int) -> Completion | Failure | None:
         """Send one request within the budget and store what comes back; None if nothing may be sent any more."""
@@ -211,6 +213,8 @@ class Asking:
             )
         if found.status == 404:
             return f"Check the address {self._connection.endpoint} and the name of the model, {self._terms.model!r}."
+        if self._unreached(found):
+            return f"Check the address {self._connection.endpoint}, and that the endpoint is running."
         return f"{self._stored()} The same call goes on from there." if found.passing else self._stored()
 
     def _stored(self) -> str:

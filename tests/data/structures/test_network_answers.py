@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tutelage.core.errors import ShapeError
+from tutelage.core.position_answers import PositionAnswers
+from tutelage.data.structures.network_answers import answers_in, answers_to, by_batch, tensors_of, valid_positions
+from tutelage.data.structures.structured import Ragged, StructuredRows
+
+LENGTHS = [3, 1, 2, 3]
+ROWS = StructuredRows.of({"ids": [[row + 1] * length for row, length in enumerate(LENGTHS)], "attention_mask": [[1] * n for n in LENGTHS]})
+
+
+class Doubles(nn.Module):
+    """Each token's number and its double; remembers the shapes that it was called with."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor([1.0, 2.0]))
+        self.shapes = []
+
+    def forward(self, ids, attention_mask):
+        self.shapes.append(tuple(ids.shape))
+        return ids[..., None] * self.scale
+
+
+def test_rows_of_like_length_are_asked_together_and_answered_in_their_order():
+    network = Doubles()
+    answers = answers_to(network, ROWS, positions="tokens", batch_size=2, output=answers_in)
+    assert isinstance(answers, PositionAnswers)
+    assert [row[:, 1].tolist() for row in answers] == [[2.0] * 3, [4.0], [6.0] * 2, [8.0] * 3]
+    assert network.shapes == [(2, 2), (2, 3)]
+
+
+def test_one_answer_for_each_row_comes_back_in_order():
+    answers = answers_to(Doubles(), ROWS, batch_size=2, output=lambda returned: returned[:, 0])
+    assert np.asarray(answers)[:, 0].tolist() == [1, 2, 3, 4]
+    plain = by_batch(np.arange(5.0)[:, None], lambda part: part * 2, positions=None, batch_size=2)
+    assert np.asarray(plain).ravel().tolist() == [0, 2, 4, 6, 8]
+
+
+def test_whole_numbers_stay_whole_and_others_take_the_dtype_of_the_weights():
+    rows = StructuredRows.of({"ids": np.array([[1]], np.int32), "size": np.array([[0.5]]), "flag": np.array([[True]])})
+    found = tensors_of(rows, nn.Linear(1, 1).double())
+    assert isinstance(found, dict)
+    assert {name: tensor.dtype for name, tensor in found.items()} == {"ids": torch.int64, "size": torch.float64, "flag": torch.bool}
+    in_order = tensors_of(StructuredRows.of((np.zeros((1, 2)), np.zeros((1, 3)))), nn.Linear(1, 1))
+    assert isinstance(in_order, tuple)
+    assert [tensor.shape[1] for tensor in in_order] == [2, 3]
+
+
+def test_logits_are_found_in_what_a_network_returns():
+    class Output:
+        logits = torch.ones(1)
+
+    assert answers_in(torch.zeros(1)).item() == 0
+    assert answers_in({"loss": 1, "logits": torch.ones(1)}).item() == 1
+    assert answers_in(Output()).item() == 1
+    assert answers_in((1, 2)) == (1, 2)
+
+
+def test_the_mask_says_which_positions_count_and_another_number_of_them_is_refused():
+    mask = Ragged(np.array([True, False, True]), np.array([2, 1]))
+    assert valid_positions(2, 2, mask, padded=True).tolist() == [[True, False], [True, False]]
+    assert valid_positions(3, 2, None, padded=False).all()
+    everything = Ragged(np.array([True, True]), np.array([1, 1]))
+    assert valid_positions(3, 2, everything, padded=False).shape == (2, 3)
+    with pytest.raises(ShapeError, match="answers 3 positions of rows of 2 tokens"):
+        valid_positions(3, 2, mask, padded=True)
+
+
+@pytest.mark.parametrize(
+    ("positions", "expected"), [("tokens", r"\(batch, tokens, classes\)"), ("pixels", r"\(batch, classes, height, width\)")]
+)
+def test_answers_without_positions_are_refused_where_they_are_expected(positions, expected):
+    with pytest.raises(ShapeError, match=expected):
+        answers_to(Doubles(), ROWS, positions=positions, output=lambda returned: returned[:, 0])

@@ -1,0 +1,95 @@
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from tutelage.core.errors import BadInput, ParityError
+from tutelage.exporters.export import export
+from tutelage.teachers.adapt import as_teacher
+from tutelage.training.student import TorchStudent
+
+LENGTHS = np.random.default_rng(0).integers(1, 9, 40)
+IDS = [np.random.default_rng(row).integers(1, 20, length).tolist() for row, length in enumerate(LENGTHS)]
+ROWS = {"ids": IDS, "attention_mask": [[1] * len(row) for row in IDS]}
+PICTURES = np.random.default_rng(1).normal(size=(20, 1, 6, 5)).astype(np.float32)
+
+
+class Mean(nn.Module):
+    """The mean of the tokens that count; one that does not look at the mask takes padding for tokens."""
+
+    def __init__(self, *, looks: bool = True, tokens: bool = False) -> None:
+        super().__init__()
+        self.words, self.out, self.looks, self.tokens = nn.Embedding(20, 4), nn.Linear(4, 3), looks, tokens
+
+    def forward(self, ids, attention_mask):
+        counts = attention_mask[..., None].to(torch.float32) if self.looks else torch.ones_like(attention_mask)[..., None].float()
+        embedded = self.words(ids)
+        mean = (embedded * counts).sum(1) / counts.sum(1).clamp(min=1)
+        return self.out(embedded + mean[:, None] if self.tokens else mean)
+
+
+def student(network: nn.Module, positions=None) -> TorchStudent:
+    torch.manual_seed(0)
+    return TorchStudent(network, classes=["a", "b", "c"], positions=positions)
+
+
+@pytest.mark.parametrize("positions", [None, "tokens"])
+def test_the_file_names_its_inputs_and_answers_as_the_student_whatever_the_length(positions, tmp_path):
+    fitted = student(Mean(tokens=positions is not None), positions)
+    record = export(fitted, tmp_path / "s.onnx", check_on=ROWS)
+    assert (record.columns, record.target, record.proven) == (("ids", "attention_mask"), "ONNX", True)
+    assert record.proofs[0].rows == 40
+    assert record.proofs[0].edge_rows > 20
+    assert record.size_bytes == (tmp_path / "s.onnx").stat().st_size
+    file = as_teacher(tmp_path / "s.onnx")
+    few = {name: rows[5:6] for name, rows in ROWS.items()}
+    answers, expected = file.answer(few), fitted.predict_proba(few)
+    assert np.abs(answers[0] - expected[0]).max() < 1e-6
+    content = (tmp_path / "s.onnx").read_text(errors="ignore")
+    assert "/work" not in content
+    assert ".py" not in content
+
+
+def test_a_network_that_takes_padding_for_tokens_is_not_exported(tmp_path):
+    with pytest.raises(ParityError, match="change with the padding of a row"):
+        export(student(Mean(looks=False)), tmp_path / "s.onnx", check_on=ROWS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_pixels_are_exported_with_their_probabilities(tmp_path):
+    torch.manual_seed(0)
+    fitted = TorchStudent(nn.Conv2d(1, 2, 3, padding=1), classes=["back", "front"], positions="pixels")
+    record = export(fitted, tmp_path / "s.onnx", check_on=PICTURES)
+    assert record.columns == ("inputs",)
+    answers = as_teacher(tmp_path / "s.onnx").answer(PICTURES[:2])
+    assert np.allclose(answers[0].sum(axis=0), 1, atol=1e-6)
+    assert np.abs(answers.values - fitted.predict_proba(PICTURES[:2]).values).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "words"),
+    [
+        ("s.c", {}, "exported as .onnx only; s.c is not"),
+        ("s.onnx", {"precision": "half"}, "precision= and target_opset= are for networks of one input"),
+        ("s.onnx", {"target_opset": 15}, "precision= and target_opset= are for networks of one input"),
+    ],
+)
+def test_what_such_a_file_cannot_be_is_one_sentence(path, options, words, tmp_path):
+    with pytest.raises(BadInput, match=words):
+        export(student(Mean()), tmp_path / path, check_on=ROWS, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_without_classes_is_not_exported(tmp_path):
+    with pytest.raises(BadInput, match="what its answers mean is unknown"):
+        export(TorchStudent(Mean()), tmp_path / "s.onnx", check_on=ROWS)
+
+
+def test_a_flipped_byte_is_seen_when_the_file_is_read(tmp_path):
+    export(student(Mean(tokens=True), "tokens"), tmp_path / "s.onnx", check_on=ROWS)
+    model = onnx.load(tmp_path / "s.onnx")
+    model.doc_string += " "
+    onnx.save(model, tmp_path / "s.onnx")
+    with pytest.raises(Exception, match="was changed after tutelage exported it"):
+        as_teacher(tmp_path / "s.onnx")

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from position_models import Given, GivenTeacher, drawn, drawn_pictures, rows_of
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score, roc_auc_score
 from torch import nn
@@ -306,11 +307,11 @@ def test_a_torch_student_of_mappings_is_measured():
 
 def test_displays_count_positions_and_draw_no_interval_by_position():
     found = quick(STUDENT, TEACHER)
-    reliability = ReliabilityDisplay.from_evaluation(found)
+    reliability = ReliabilityDisplay.from_evaluation(found, ax=Figure().subplots())
     assert reliability.counts_ax_.get_ylabel() == "tokens"
     assert not reliability.ax_.collections
-    assert AgreementDisplay.from_evaluation(found).counts.sum() == 26
-    assert len(FidelityDisplay.from_evaluation(found).teacher) == 3 * 26
+    assert AgreementDisplay.from_evaluation(found, ax=Figure().subplots()).counts.sum() == 26
+    assert len(FidelityDisplay.from_evaluation(found, ax=Figure().subplots()).teacher) == 3 * 26
 
 
 def test_metrics_take_answers_of_positions():

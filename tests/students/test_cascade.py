@@ -130,6 +130,12 @@ def test_models_of_values_are_refused():
         Cascade(values, TEACHER).fit(X[CALIBRATE])
 
 
+def test_tokens_are_no_samples_of_which_a_rate_is_guaranteed():
+    tagger = as_teacher(lambda rows: np.zeros((len(rows), 3, 2)), kind="logits", classes=["a", "b"], positions="tokens")
+    with pytest.raises(BadInput, match="the teacher of the cascade answers tokens, which are no independent samples"):
+        Cascade(tagger, tagger).fit(np.zeros((20, 3)))
+
+
 def test_rows_and_truth_that_cannot_be_used_are_refused():
     with pytest.raises(ShapeError, match="y has 5 rows and X has 2000"):
         Cascade(STUDENT, TEACHER, against="truth").fit(X[CALIBRATE], Y[:5])

@@ -121,3 +121,10 @@ def test_ragged_targets_and_weights_that_are_not_numbers_are_refused(y, weights,
 def test_weights_whose_sum_overflows_or_underflows_are_refused(weight):
     with pytest.raises(BadInput, match=r"sample_weight adds up to .*, where numbers lose their digits"):
         SoftTree().fit(X, P, sample_weight=np.full(40, weight))
+
+
+@pytest.mark.parametrize("student", [SoftTree(), SoftLogistic()], ids=lambda student: type(student).__name__)
+def test_several_inputs_are_refused_with_what_to_do(student):
+    rows = {"input_ids": [[1, 2], [3]], "attention_mask": [[1, 1], [1]]}
+    with pytest.raises(BadInput, match=r"several inputs \(input_ids, attention_mask\).*labels\.paired_with\(X\)"):
+        student.fit(rows, [0, 1])

@@ -58,4 +58,9 @@ def classifier_of(name: str, model: Any) -> Teacher:
         raise BadInput(
             f"the {name} of the cascade answers with values, which do not say how sure it is; expected a classifier, with probabilities."
         )
+    if found.form.positions is not None:
+        raise BadInput(
+            f"the {name} of the cascade answers {found.form.positions}, which are no independent samples, so that no rate can be guaranteed "
+            "of them; expected one answer for each row."
+        )
     return found

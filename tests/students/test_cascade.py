@@ -24,6 +24,7 @@ from tutelage.students.checked import NotFitted
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.trees import SoftTree
+from tutelage.teachers.adapt import as_teacher
 
 X, Y = make_classification(6000, 10, n_informative=6, random_state=0)
 TRAIN, CALIBRATE, TEST = slice(0, 2000), slice(2000, 4000), slice(4000, 6000)

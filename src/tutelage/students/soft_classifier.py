@@ -106,8 +106,8 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(X, Mapping | StructuredRows):
             names = ", ".join(map(str, X.fields if isinstance(X, StructuredRows) else X))
             raise BadInput(
-                f"the rows are several inputs ({names}), and a {type(self).__name__} takes a table or an array; give it columns of its own, "
-                "with the answers that labels.paired_with(X) pairs with them. A TorchStudent takes several inputs."
+                f"the rows are several inputs ({names}), and a {type(self).__name__} takes a table or an array; give it columns of its "
+                "own, with the answers that labels.paired_with(X) pairs with them. A TorchStudent takes several inputs."
             )
         X = array_of(X) if isinstance(X, np.ma.MaskedArray) else X
         refuse_dates(X)

@@ -60,7 +60,7 @@ def classifier_of(name: str, model: Any) -> Teacher:
         )
     if found.form.positions is not None:
         raise BadInput(
-            f"the {name} of the cascade answers {found.form.positions}, which are no independent samples, so that no rate can be guaranteed "
-            "of them; expected one answer for each row."
+            f"the {name} of the cascade answers {found.form.positions}, which are no independent samples, so that no rate can be "
+            "guaranteed of them; expected one answer for each row."
         )
     return found

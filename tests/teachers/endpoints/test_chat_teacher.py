@@ -86,7 +86,7 @@ def test_first_tokens_that_begin_no_class_are_no_answer():
 REFUSAL = {"finish_reason": "stop", "message": {"content": None, "refusal": "I cannot help"}}
 FILTERED = {"finish_reason": "content_filter", "message": {"content": None}}
 EMPTY = {"finish_reason": "stop", "message": {"content": None}}
-CUT = {"finish_reason": "length", "message": {"content": "Well, this te"}}
+CUT = {"finish_reason": "length", "message": {"content": "Well, this text i"}}
 NONE_OF_THEM = "eggs"
 WITHOUT = {"r": REFUSAL, "f": FILTERED, "e": EMPTY, "c": CUT, "n": NONE_OF_THEM}
 

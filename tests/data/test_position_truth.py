@@ -4,7 +4,7 @@ import torch
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.data.position_truth import IGNORED, given_truth, truth_of_positions
+from tutelage.data.position_truth import IGNORED, truth_of_positions
 from tutelage.data.structures.structured import StructuredRows
 
 TOKENS = AnswerForm("logits", "multiclass", ("O", "B", "I"), positions="tokens")
@@ -61,10 +61,3 @@ def test_a_picture_turned_on_its_side_is_refused():
 def test_labels_by_position_are_refused():
     with pytest.raises(BadInput, match="multilabel"):
         truth_of_positions([[1]], AnswerForm("logits", "multilabel", ("a",), positions="tokens"), np.zeros((1, 1)))
-
-
-def test_the_truth_beside_several_inputs_is_the_truth():
-    assert given_truth({"input_ids": [[1]], "labels": [[0]]}, None) == [[0]]
-    assert given_truth([[1]], [2]) == [2]
-    with pytest.raises(BadInput, match="the rows hold labels, and y is given too"):
-        given_truth({"input_ids": [[1]], "label": [0]}, [0])

@@ -37,7 +37,9 @@ from tutelage.core.arguments import flag, seed_of, texts, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.position_answers import PositionAnswers
+from tutelage.data.given_truth import by_position
 from tutelage.data.row_names import Names
+from tutelage.data.rows import as_rows
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher
 
@@ -118,13 +120,14 @@ def preflight(
         findings += [*_check_answers(adapted, answered, seed, drop), *_check_against_labels(adapted, answered, seed, made_rows)]
     findings += [] if adapted.form.positions is not None else check_columns(sample, drop)
     naming = (*drop, *identifiers(sample.inputs))  # rows that differ in these alone are the same row under another name
-    names, train_names = names_of(data, without=naming), None if train is None else names_of(train, without=naming)
+    seen = partial(as_rows, by_position=by_position(adapted.form))
+    names, train_names = names_of(seen(data), without=naming), None if train is None else names_of(seen(train), without=naming)
     findings += check_duplicates(names)
     if test_sample is not None:
-        findings += [*_check_leaks(names, train_names, names_of(test, without=naming)), *check_shift(sample, test_sample, seed)]
+        findings += [*_check_leaks(names, train_names, names_of(seen(test), without=naming)), *check_shift(sample, test_sample, seed)]
     if test_sample is not None and isinstance(answered, SampleAnswers):
-        seen = None if train_names is None else float(np.isin(names, train_names).mean())
-        findings += _check_test_answers(adapted, answered, query_sample(adapted, test_sample), seen, seed, made_rows)
+        share_seen = None if train_names is None else float(np.isin(names, train_names).mean())
+        findings += _check_test_answers(adapted, answered, query_sample(adapted, test_sample), share_seen, seed, made_rows)
     return Preflight(tuple(findings), adapted.fingerprint, sample.count, sample.of_count, seed)
 
 

@@ -18,7 +18,8 @@ from tutelage.core.arrays import Floats, Integers
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
 from tutelage.core.position_answers import checked
-from tutelage.data.position_truth import given_truth, ignored_names, names_of_positions
+from tutelage.data.given_truth import by_position, given_truth, in_words
+from tutelage.data.position_truth import ignored_names, names_of_positions
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.data.structures.structured import StructuredRows
@@ -99,12 +100,15 @@ def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, se
         ShapeError: labels and rows differ in number, or as in `AnswerForm.truth`.
         BadInput: `data` is not a table of rows, or as in `AnswerForm.truth`. A label that is not among the classes is accepted.
     """
-    source = as_rows(data)
+    source = as_rows(data, by_position=by_position(form))
+    labels = given_truth(data, labels, form)
+    if labels is None and source.paired is not None:
+        source, labels = _read(source)
+        labels = labels if labels is None else in_words(labels, data, form)
     if form.positions is not None:
-        return _draw_with_positions(source, given_truth(data, labels), form, rows=rows, seed=seed)
+        return _draw_with_positions(source, labels, form, rows=rows, seed=seed)
     one_class = form.task in ("binary", "multiclass")
     rows = min(rows, most_rows(form))
-    labels = given_truth(data, labels)
     truth = None
     if labels is not None:  # a label that is not among the classes is a finding, not an error
         truth = label_column(labels, source.count) if one_class else form.truth(labels, source.count)
@@ -112,6 +116,14 @@ def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, se
         return Sample(source.part(0, source.count), source.count, source.count, truth, truth)
     places = np.sort(np.random.default_rng(seed).choice(source.count, rows, replace=False))
     return Sample(_gathered(source, places), rows, source.count, None if truth is None else truth[places], truth)
+
+
+def _read(source: Rows) -> tuple[Rows, Any]:
+    """The rows of a Dataset and their ground truth, read together, once, if its first row has one; else as they are, and None."""
+    if source.paired is None or source.paired(0, 1)[1] is None:
+        return source, None
+    inputs, labels = source.paired(0, source.count)
+    return as_rows(inputs), labels
 
 
 def most_rows(form: AnswerForm, positions: float = 1.0) -> int:

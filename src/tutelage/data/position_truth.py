@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,24 +10,10 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.rows import is_hugging_face
-from tutelage.data.structures.structured import TRUTH, Ragged, StructuredRows
+from tutelage.data.structures.structured import Ragged, StructuredRows
 
 IGNORED = -100
 """The code of a position that does not count, in the habit of torch."""
-
-
-def given_truth(X: Any, y: Any) -> Any:
-    """The ground truth of rows: y, or the `labels` of several inputs; None if neither is given.
-
-    Raises:
-        BadInput: both are given.
-    """
-    names = X if isinstance(X, Mapping) else X.column_names if is_hugging_face(X) else ()
-    beside = next((X[name] for name in TRUTH if name in names), None)
-    if beside is not None and y is not None:
-        raise BadInput("the rows hold labels, and y is given too; pass one of the two.")
-    return y if beside is None else beside
 
 
 def names_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.int64] | None = None) -> Ragged:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,16 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from tutelage.core.arrays import check_dense, is_frame, tensor_array
-from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.core.arrays import check_dense, is_frame
+from tutelage.core.errors import BadInput, ShapeError, one_line
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
-from tutelage.data.torch_data.dataset_items import inputs_and_truth
-from tutelage.data.torch_data.loader_rows import is_iterable, is_loader, loader_parts, read_items
+from tutelage.data.torch_data.loader_rows import Part, is_iterable, is_loader, joined_items, loader_parts, read_items
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,8 @@ class Rows:
         kind: the type of the source, for error messages ("array", "pandas frame", ...).
         describe: returns the schema of all rows; it is called once, when `schema` is first needed.
         reread: `reread(schema)` returns the same rows, read as the types of a schema; None for rows that are not read from a table.
+        paired: `paired(start, stop)` returns those rows and their ground truth, or None, read together; None for rows of a kind that holds
+            no ground truth, or holds it as a whole (see `given_truth`).
     """
 
     count: int
@@ -42,6 +43,12 @@ class Rows:
     kind: str
     describe: Callable[[], Schema | None] = lambda: None
     reread: Callable[[Schema], Rows] | None = None
+    paired: Part | None = None
+
+    @classmethod
+    def of_pairs(cls, count: int, paired: Part, kind: str) -> Rows:
+        """Rows of a Dataset or a DataLoader."""
+        return cls(count, lambda start, stop: paired(start, stop)[0], kind, paired=paired)
 
     @cached_property
     def schema(self) -> Schema | None:
@@ -66,7 +73,7 @@ class Rows:
             yield begin, end, self.part(begin, end)
 
 
-def as_rows(data: Any) -> Rows:
+def as_rows(data: Any, *, by_position: bool = False) -> Rows:
     """Wrap rows of any supported kind.
 
     Args:
@@ -76,6 +83,7 @@ def as_rows(data: Any) -> Rows:
             .parquet, .csv, .tsv, .jsonl, .npy or .npz file (its array `X`, or its only one), of a folder of such tables, or a
             pattern such as `part-*.csv`. Parquet and .npy files are read in parts, never into memory as a whole. Also a DataLoader
             that does not shuffle, and an IterableDataset, which is read once, into memory.
+        by_position: whether each token or pixel has an answer, so that the second part of a pair in a Dataset is the truth of each.
 
     Raises:
         ShapeError: no rows, or a single value.
@@ -92,23 +100,25 @@ def as_rows(data: Any) -> Rows:
         structure = StructuredRows.of(data)
         rows = Rows(len(structure), lambda start, stop: structure[start:stop], "structure")
     else:
-        rows = _of_loader(data) or (_of_hugging_face(data) if is_hugging_face(data) else _of_object(data))
+        rows = _of_loader(data, by_position) or (_of_hugging_face(data) if is_hugging_face(data) else _of_object(data, by_position))
     if rows.count == 0:
         raise ShapeError(f"the {rows.kind} has no rows; give at least one.")
     return rows
 
 
-def _of_loader(data: Any) -> Rows | None:
+def _of_loader(data: Any, by_position: bool) -> Rows | None:
     """The rows of a DataLoader or an IterableDataset; None for anything else."""
     if is_loader(data):
-        return Rows(*loader_parts(data), "DataLoader")
+        return Rows.of_pairs(*loader_parts(data, by_position=by_position), "DataLoader")
     if is_iterable(data):
         items = read_items(data)
-        return Rows(len(items), lambda start, stop: _items(items, start, stop), "IterableDataset")
+        return Rows.of_pairs(
+            len(items), lambda start, stop: joined_items(items[start:stop], first=start, by_position=by_position), "IterableDataset"
+        )
     return None
 
 
-def _of_object(data: Any) -> Rows:
+def _of_object(data: Any, by_position: bool = False) -> Rows:
     if hasattr(data, "iloc"):
         describe = partial(Schema.of, data) if is_frame(data) else lambda: None  # a Series has no columns
         return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame", describe)
@@ -119,7 +129,7 @@ def _of_object(data: Any) -> Rows:
     if hasattr(data, "tocsr"):
         matrix = data.tocsr()
         return Rows(matrix.shape[0], lambda start, stop: matrix[start:stop], "sparse matrix")
-    return _of_values(data)
+    return _of_values(data, by_position)
 
 
 def is_hugging_face(data: Any) -> bool:
@@ -138,7 +148,7 @@ def _of_hugging_face(data: Any) -> Rows:
     return Rows(len(data), lambda start, stop: StructuredRows.of(dict(inputs[start:stop])), "structure")
 
 
-def _of_values(data: Any) -> Rows:
+def _of_values(data: Any, by_position: bool) -> Rows:
     if hasattr(data, "detach"):
         check_dense(data)
         return _sliced(data, "tensor", data.ndim)
@@ -148,28 +158,15 @@ def _of_values(data: Any) -> Rows:
         array = array_of(data)
         return _sliced(array, "array", array.ndim)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, bytes | bytearray | memoryview | range):
-        return Rows(len(data), lambda start, stop: _items(data, start, stop), "Dataset")
+        return Rows.of_pairs(len(data), partial(_items, data, by_position), "Dataset")
     raise BadInput(
         f"cannot take a {type(data).__name__} as rows; expected an array, a pandas or polars frame, a sparse matrix, a list of texts, "
         "or the path of a .parquet, .csv, .tsv, .jsonl, .npy or .npz file."
     )
 
 
-def _items(dataset: Any, start: int, stop: int) -> NDArray[Any] | StructuredRows:
-    """(rows, ...) inputs of the items `start` to `stop` of a torch Dataset, or several inputs of each.
-
-    Raises:
-        ShapeError: items of different shapes. BadInput: items that are neither inputs nor pairs of inputs and ground truth.
-    """
-    try:
-        inputs = [inputs_and_truth(dataset[index])[0] for index in range(start, stop)]
-        if isinstance(inputs[0], Mapping | tuple):
-            return StructuredRows.of_items(inputs)
-        return np.stack([tensor_array(each) if hasattr(each, "detach") else np.asarray(each) for each in inputs])
-    except TutelageError:
-        raise
-    except ValueError as error:
-        raise ShapeError(f"the items {start} to {stop - 1} of the Dataset do not have the same shape ({error}).") from error
+def _items(dataset: Any, by_position: bool, start: int, stop: int) -> tuple[Any, Any]:
+    return joined_items([dataset[index] for index in range(start, stop)], first=start, by_position=by_position)
 
 
 def _sliced(data: Any, kind: str, dimensions: int) -> Rows:

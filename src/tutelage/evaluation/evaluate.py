@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import choice, number, seed_of, text, whole
 from tutelage.core.contracts import Teacher
-from tutelage.data.position_truth import given_truth
-from tutelage.data.rows import as_rows
+from tutelage.data.given_truth import rows_and_truth
 from tutelage.evaluation.aligning.alignment import align, as_taken
 from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation
@@ -67,7 +67,7 @@ def evaluate(
             (`predict_proba` of shape (rows, labels)), or any object that is itself a Teacher.
         teacher: a Teacher, anything that `as_teacher` accepts, or None.
         X: test rows on which neither was trained: an array, a frame, a sparse matrix, texts, or several inputs as a mapping or a
-            tuple, whose `labels` are the truth. Held in memory.
+            tuple, whose `labels` are the truth, or a Dataset or DataLoader, which may pair them. Held in memory.
         y: the truth: (rows,) classes, (rows, labels) of 0 and 1 in the order of the teacher's classes (of the student's
             classes without a teacher), or values; with positions the classes of each row, (tokens,) or (height, width), where -100
             does not count. None if it is not known.
@@ -111,7 +111,8 @@ def evaluate(
     size_bytes = None if size_bytes is None else whole("size_bytes", size_bytes, 1)
     budget_seconds = None if budget_seconds is None else number("budget_seconds", budget_seconds, least=0, most=MOST_SECONDS)
     teacher = None if teacher is None else as_teacher(teacher)
-    y, rows = given_truth(X, y), as_rows(X)
+    form = getattr(student, "form", None) if teacher is None else teacher.form
+    rows, y = rows_and_truth(X, y, form if isinstance(form, AnswerForm) else None)
     aligned = align(student, teacher, rows, y, sample_weight)
     by_group = _scores_by_group(aligned, settings)
     figures = estimates(by_group, settings)

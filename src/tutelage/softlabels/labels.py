@@ -16,6 +16,7 @@ from tutelage.core.arguments import one_of_type
 from tutelage.core.arrays import Floats, read_only
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.core.position_answers import Answers, PositionAnswers, checked
+from tutelage.data.given_truth import by_position
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Schema
@@ -144,7 +145,7 @@ class SoftLabels:
             >>> tl.record(teacher, raw).paired_with(one_hot).answer(one_hot[[1]])
             array([[0. , 0.5]])
         """
-        given = as_rows(rows)
+        given = as_rows(rows, by_position=by_position(self.form))
         names = np.concatenate([row_names(part) for *_, part in given.parts(SHARD_ROWS)])
         if (own_ids is None) != (ids is None):
             raise BadInput("own_ids and ids belong together; pass both, or none to pair the rows by their position.")

@@ -13,6 +13,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.position_answers import AXES
+from tutelage.data.given_truth import by_position
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.softlabels.labels import SoftLabels
@@ -42,7 +43,7 @@ def query_parts(rows: Any, form: AnswerForm, size: int = SHARD_ROWS) -> Iterator
     Yields:
         (start, stop, rows).
     """
-    all_rows = as_rows(rows)
+    all_rows = as_rows(rows, by_position=by_position(form))
     for start, stop, part in all_rows.parts(size):
         most = max(1, ANSWER_BYTES // answer_bytes(part, form))
         if most >= stop - start:

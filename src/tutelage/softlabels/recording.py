@@ -20,6 +20,7 @@ from tutelage.core.identity.fingerprints import identified
 from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
 from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
+from tutelage.data.given_truth import by_position
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
@@ -107,7 +108,8 @@ def record(
         1 True
     """
     folder = None if into is None else path("into", into)
-    teacher, rows = as_teacher(teacher), as_rows(data)
+    teacher = as_teacher(teacher)
+    rows = as_rows(data, by_position=by_position(teacher.form))
     if folder is None:
         if dtype is not None:
             raise BadInput("dtype= applies to answers on disk only; pass into=, the folder to record into, or leave it out.")

@@ -14,6 +14,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.core.position_answers import Answers, joined
+from tutelage.data.given_truth import by_position
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.network_answers import answers_to
@@ -42,7 +43,9 @@ def network_outputs(
     if isinstance(inputs, Tensor | np.ndarray | list):
         return _of_part(network, inputs, form, output, batch_size)
     size = batch_size * max(1, ROWS_AT_ONCE // batch_size)
-    return joined(_of_part(network, part, form, output, batch_size) for *_, part in as_rows(inputs).parts(size))
+    return joined(
+        _of_part(network, part, form, output, batch_size) for *_, part in as_rows(inputs, by_position=by_position(form)).parts(size)
+    )
 
 
 def _of_part(network: nn.Module, rows: Any, form: AnswerForm | None, output: Callable[[Any], Tensor], batch_size: int) -> Answers:

@@ -36,9 +36,9 @@ from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidde
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed
 from tutelage.training.feeding.loader_feed import ItemList
-from tutelage.training.feeding.positions import LearntPositions
 from tutelage.training.feeding.row_answers import soft_labels_of
-from tutelage.training.feeding.sources import TrainingData, form_to_learn, split_validation, training_data, truth_of
+from tutelage.training.feeding.sources import TrainingData, form_to_learn, training_data, truth_of
+from tutelage.training.feeding.validation_rows import split_validation
 from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
 from tutelage.training.outputs import check_known, network_outputs
@@ -166,8 +166,11 @@ class TorchStudent:
         teacher = self._teacher(X, labels, objective, kind)
         form = form_to_learn(teacher, y, self.form, objective)
         answering = None if objective.reads_layers_only else teacher
+        reads_truth = "labels" in objective.needs
+        is_read = reads_truth or class_weight is not None or isinstance(validation, float | np.floating)
+        given = training_data(X, answering, truth_of(X, y, form, is_read=is_read)).with_positions_read(form, seed=settings.seed)
         data, validation_data = split_validation(
-            training_data(X, answering, truth_of(X, y, form)).weighted(sample_weight, class_weight, form),
+            given.weighted(sample_weight, class_weight, form),
             validation,
             form,
             seed=settings.seed,
@@ -175,12 +178,13 @@ class TorchStudent:
         self.set_form(form)
         network = placed(self.network, backend.device if device is None and backend is not None else device)
         train_device = torch_runtime.device_of(network)
-        feed = data.feed(network, seed=settings.seed, form=form, reads_truth="labels" in objective.needs)
+        feed = data.feed(network, seed=settings.seed, form=form, reads_truth=reads_truth)
         first = self._first_batch(feed, settings)
         objective.check(
             task=form.task, columns=len(form.classes) or 1, given=data.given(first, answering), stacked=copies_of(network) is not None
         )
-        check_shared(objective, processes=1 if backend is None else backend.processes, accumulate=settings.accumulate)
+        processes = 1 if backend is None else backend.processes
+        check_shared(objective, processes=processes, accumulate=settings.accumulate)
         epochs, steps = settings.length(feed.steps(settings.batching))
         batch_loss = BatchLoss(
             self._callable_network(settings, backend),
@@ -191,7 +195,7 @@ class TorchStudent:
             precision=settings.precision,
             weights=_on(train_device, data.flat_weights),
             weighs_positions=isinstance(data.weights, Ragged),
-            learnt=None if form.positions is None else LearntPositions(form.positions, data.layout),
+            learnt=data.learnt_positions(form, shared=processes > 1 or settings.accumulate > 1),
         )
         saving = None
         if checkpoints is not None:

@@ -6,14 +6,19 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSa
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.data.given_truth import rows_and_truth
 from tutelage.data.rows import as_rows
-from tutelage.data.torch_data.loader_rows import inputs_and_truths
 
 RNG = np.random.default_rng(0)
 ROWS, Y = RNG.normal(size=(25, 4)).astype(np.float32), RNG.integers(0, 3, 25)
 PAIRS = TensorDataset(torch.from_numpy(ROWS), torch.from_numpy(Y))
 LENGTHS = RNG.integers(1, 7, 25)
 TEXTS = [{"ids": RNG.integers(1, 9, length), "attention_mask": np.ones(length, int)} for length in LENGTHS]
+
+
+def inputs_and_truths(data):
+    rows, truth = rows_and_truth(data, None)
+    return rows.part(0, rows.count), truth
 
 
 class Stream(IterableDataset):
@@ -89,8 +94,6 @@ def test_a_stream_of_hugging_face_is_read_once():
 )
 def test_a_loader_whose_order_is_not_known_is_refused(loader, message):
     for use in (as_rows, lambda data: tl.record(tl.as_teacher(nn.Linear(4, 3), classes=[0, 1, 2]), data), inputs_and_truths):
-        if use is inputs_and_truths and loader().batch_sampler is None:
-            continue
         with pytest.raises(BadInput, match=message):
             use(loader())
 

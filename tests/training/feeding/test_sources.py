@@ -12,11 +12,10 @@ from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.row_answers import soft_labels_of
 from tutelage.training.feeding.sources import (
     form_to_learn,
-    split,
-    split_validation,
     training_data,
     truth_tensor,
 )
+from tutelage.training.feeding.validation_rows import split, split_validation
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 LABELS = np.array(["no", "yes"] * 10)

@@ -53,6 +53,11 @@ class Ragged:
         """(rows,) where each row begins."""
         return np.asarray(np.cumsum(self.lengths) - self.lengths)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
+        """The rows of several parts, in their order."""
+        return cls(np.concatenate([part.values for part in parts]), np.concatenate([part.lengths for part in parts]))
+
     def __len__(self) -> int:
         return len(self.lengths)
 
@@ -275,7 +280,7 @@ def _joined(parts: Sequence[Field], name: str) -> Field:
         part if isinstance(part, Ragged) else Ragged(part.reshape(-1, *part.shape[2:]), np.full(len(part), part.shape[1], np.int64))
         for part in parts
     ]
-    return Ragged(np.concatenate([part.values for part in each]), np.concatenate([part.lengths for part in each]))
+    return Ragged.joined(each)
 
 
 def _beyond(part: Field) -> tuple[int, ...]:

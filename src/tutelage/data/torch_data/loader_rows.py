@@ -15,8 +15,8 @@ from tutelage.data.torch_data.dataset_items import inputs_and_truth
 
 BATCH = 32
 """Rows that are collated at once where a DataLoader does not say how many."""
-Part = Callable[[int, int], Any]
-"""(start, stop) -> the inputs of these rows."""
+Part = Callable[[int, int], tuple[Any, Any]]
+"""(start, stop) -> the inputs of these rows, and their ground truth, or None."""
 
 
 def is_loader(data: Any) -> bool:
@@ -46,10 +46,14 @@ def read_items(dataset: Any) -> list[Any]:
         raise BadInput(f"the items of {type(dataset).__name__} cannot be read ({one_line(error)}).") from error
 
 
-def loader_parts(loader: Any) -> tuple[int, Part]:
+def loader_parts(loader: Any, *, by_position: bool = False) -> tuple[int, Part]:
     """The number of rows of a DataLoader, and a function that reads some of them, with its workers, in its order.
 
     Rows of a Dataset that has no row numbers are read now, once.
+
+    Args:
+        loader: the DataLoader.
+        by_position: as in `inputs_and_truth`.
 
     Raises:
         BadInput: it shuffles, leaves rows out, or makes batches as it likes, so that the order of its rows is not known.
@@ -57,43 +61,36 @@ def loader_parts(loader: Any) -> tuple[int, Part]:
     if is_iterable(loader.dataset) or loader.batch_sampler is None:
         if loader.batch_sampler is None and not is_iterable(loader.dataset):
             _check_order(loader.sampler)
-        inputs, _ = joined_batches(read_items(loader))
-        return len(inputs), lambda start, stop: inputs[start:stop]
-    return len(loader.dataset), _parts_in(loader, _batches_of(loader))
+        inputs, truth = joined_batches(read_items(_with_collate(loader)), by_position=by_position)
+        return len(inputs), lambda start, stop: (inputs[start:stop], None if truth is None else truth[start:stop])
+    return len(loader.dataset), _parts_in(loader, _batches_of(loader), by_position)
 
 
-def numbered_parts(loader: Any) -> tuple[int, Part]:
+def numbered_parts(loader: Any, *, by_position: bool = False) -> tuple[int, Part]:
     """The same by the row numbers of the Dataset, in whatever order the DataLoader reads it, with its collate function."""
     rows, size = len(loader.dataset), loader.batch_size or BATCH
-    return rows, _parts_in(loader, [list(range(start, min(start + size, rows))) for start in range(0, rows, size)])
+    return rows, _parts_in(loader, [list(range(start, min(start + size, rows))) for start in range(0, rows, size)], by_position)
 
 
-def _parts_in(loader: Any, numbers: list[list[int]]) -> Part:
+def _parts_in(loader: Any, numbers: list[list[int]], by_position: bool) -> Part:
     size = len(numbers[0]) if numbers else 1
 
-    def part(start: int, stop: int) -> Any:
+    def part(start: int, stop: int) -> tuple[Any, Any]:
         first, last = start // size, -(-stop // size)
-        inputs, _ = joined_batches(_read(loader, numbers[first:last]))
-        return inputs[start - first * size : stop - first * size]
+        inputs, truth = joined_batches(_read(loader, numbers[first:last]), by_position=by_position)
+        inside = slice(start - first * size, stop - first * size)
+        return inputs[inside], None if truth is None else truth[inside]
 
     return part
 
 
-def inputs_and_truths(data: Any) -> tuple[Any, Any]:
-    """All inputs of a Dataset or DataLoader in its order, and the ground truth of every row; None if it has none.
+def joined_items(items: Sequence[Any], *, first: int = 0, by_position: bool = False) -> tuple[Any, Any]:
+    """The inputs of some items of a Dataset, of which `first` is the number of the first, and the truth of each; None if they have none.
 
     Raises:
-        BadInput: as `loader_parts`. ShapeError: rows of different shapes.
+        ShapeError: no items, or items of different shapes. BadInput: as `inputs_and_truth`.
     """
-    if not is_loader(data):
-        items = read_items(data) if is_iterable(data) else [data[number] for number in range(len(data))]
-        return _of_items([inputs_and_truth(item) for item in items])
-    if is_iterable(data.dataset) or data.batch_sampler is None:
-        return joined_batches(read_items(data))
-    return joined_batches(_read(data, _batches_of(data)))
-
-
-def _of_items(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    pairs = [inputs_and_truth(item, by_position=by_position) for item in items]
     if not pairs:
         raise ShapeError("the Dataset has no rows; give at least one.")
     inputs, truths = zip(*pairs, strict=True)
@@ -103,7 +100,7 @@ def _of_items(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
     try:
         return np.stack([tensor_array(each) if hasattr(each, "detach") else np.asarray(each) for each in inputs]), truth
     except ValueError as error:
-        raise ShapeError(f"the items of the Dataset do not have the same shape ({error}).") from error
+        raise ShapeError(f"the items {first} to {first + len(items) - 1} of the Dataset do not have the same shape ({error}).") from error
 
 
 def _plain(truth: Any) -> Any:
@@ -139,6 +136,7 @@ def _read(loader: Any, batches: list[list[int]]) -> list[Any]:
     names = ["collate_fn", "num_workers", "timeout", "worker_init_fn", "multiprocessing_context"]
     names += ["prefetch_factor"] if loader.num_workers else []
     settings = {name: getattr(loader, name) for name in names}
+    settings["collate_fn"] = collate_of(loader)
     loaded = require("torch").utils.data.DataLoader(loader.dataset, batch_sampler=batches, **settings)
     try:
         with own_draws(), own_torch_draws():
@@ -147,6 +145,31 @@ def _read(loader: Any, batches: list[list[int]]) -> list[Any]:
         raise
     except Exception as error:  # the code of the user
         raise BadInput(f"the items of {type(loader.dataset).__name__} cannot be read as a batch ({one_line(error)}).") from error
+
+
+def _with_collate(loader: Any) -> Any:
+    """A DataLoader of a stream; its batches are put together by `collate_of`."""
+    if loader.batch_size is None or collate_of(loader) is loader.collate_fn:
+        return loader
+    names = ["batch_size", "drop_last", "num_workers", "timeout", "worker_init_fn", "multiprocessing_context"]
+    names += ["prefetch_factor"] if loader.num_workers else []
+    settings = {name: getattr(loader, name) for name in names}
+    return require("torch").utils.data.DataLoader(loader.dataset, collate_fn=collate_of(loader), **settings)
+
+
+def collate_of(loader: Any) -> Callable[[list[Any]], Any]:
+    """What puts the items of a batch together: the function of a DataLoader, if it has one of its own, or `collated`."""
+    own = None if loader is None else loader.collate_fn
+    return collated if own is None or own is require("torch").utils.data.default_collate else own
+
+
+def collated(items: list[Any]) -> Any:
+    """A batch of the items of a Dataset: several inputs are padded to the longest of the batch, anything else is stacked as torch does."""
+    if not isinstance(items[0], Mapping) and not (isinstance(items[0], list | tuple) and isinstance(items[0][0], Mapping | tuple)):
+        return require("torch").utils.data.default_collate(items)
+    inputs, truth = zip(*map(inputs_and_truth, items), strict=True)
+    rows = StructuredRows.of_items(inputs)
+    return rows if truth[0] is None else (rows, list(truth))
 
 
 def _unpadded(truth: list[Any], batches: Sequence[StructuredRows]) -> list[Any]:
@@ -158,20 +181,20 @@ def _unpadded(truth: list[Any], batches: Sequence[StructuredRows]) -> list[Any]:
     ]
 
 
-def joined_batches(batches: Sequence[Any]) -> tuple[Any, Any]:
-    """The inputs of several batches as those of one, and their ground truth, or None.
+def joined_batches(batches: Sequence[Any], *, by_position: bool = False) -> tuple[Any, Any]:
+    """The inputs of several batches as those of one, and their ground truth, or None; that of positions without the padding of a batch.
 
     Raises:
         ShapeError: no rows, or batches of different shapes. BadInput: as `inputs_and_truth`.
     """
-    pairs = [inputs_and_truth(batch, axes=1) for batch in batches]
+    pairs = [inputs_and_truth(batch, axes=1, by_position=by_position) for batch in batches]
     if not pairs:
         raise ShapeError("the DataLoader has no rows; give at least one.")
     truths = [truth for _, truth in pairs]
     truth = None if truths[0] is None else [one for each in truths for one in (tensor_array(each) if hasattr(each, "detach") else each)]
     if isinstance(pairs[0][0], Mapping | tuple | StructuredRows):
         structures = [StructuredRows.of(inputs) for inputs, _ in pairs]
-        return StructuredRows.joined(structures), None if truth is None else _unpadded(truth, structures)
+        return StructuredRows.joined(structures), _unpadded(truth, structures) if by_position and truth is not None else truth
     arrays = [tensor_array(inputs) if hasattr(inputs, "detach") else np.asarray(inputs) for inputs, _ in pairs]
     try:
         return np.concatenate(arrays), truth

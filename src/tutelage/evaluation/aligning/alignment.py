@@ -15,10 +15,10 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import PositionAnswers, checked, probabilities_of
 from tutelage.data.fingerprint import fingerprint
-from tutelage.data.position_truth import given_truth, truth_of_positions
+from tutelage.data.given_truth import rows_and_truth
+from tutelage.data.position_truth import truth_of_positions
 from tutelage.data.row_arrays import array_of, target_array
 from tutelage.data.row_names import row_names
-from tutelage.data.rows import as_rows
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.aligning.answer_forms import check_positions, declared_form
 from tutelage.evaluation.aligning.own_decisions import own_decisions
@@ -49,12 +49,11 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
             the number of rows. BadInput: neither a teacher nor y, or a student without the necessary methods.
             ShapeError: y or answers with rows of unequal length, or another number of weights.
     """
-    y = given_truth(X, y)
+    declared = declared_form(student, teacher)
+    rows, y = rows_and_truth(X, y, declared if teacher is None else teacher.form)
     if teacher is None and y is None:
         raise BadInput("there is nothing to measure the student against; pass a teacher, or y, or both.")
-    rows = as_rows(X)
     inputs = rows.part(0, rows.count)
-    declared = declared_form(student, teacher)
     if declared is None or declared.positions is None:
         y = y if y is None or is_frame(y) else target_array(y)
     form = student_form(student, teacher, y) if declared is None else declared

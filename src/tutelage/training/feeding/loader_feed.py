@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler, default_collate
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler
 
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.core.torch_runtime import own_draws, own_torch_draws, tensor_of
 from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
+from tutelage.data.torch_data.loader_rows import BATCH, collate_of
 from tutelage.training.feeding.feeds import Batch, Batching
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class LoaderFeed:
         seed: the seed of the training.
         dtype: the dtype that the network takes, of several inputs those that are no whole numbers; None casts nothing.
         truth: converts the ground truth of a batch; None leaves it out.
+        by_position: whether each token or pixel has an answer, so that the second part of a pair is the truth of each of them.
     """
 
     dataset: Dataset[Any]
@@ -52,9 +54,10 @@ class LoaderFeed:
     seed: int = 0
     dtype: torch.dtype | None = None
     truth: Truth | None = None
+    by_position: bool = False
 
     @classmethod
-    def of(cls, data: Any, device: torch.device, *, seed: int = 0, truth: Truth | None = None) -> LoaderFeed:
+    def of(cls, data: Any, device: torch.device, *, seed: int = 0, truth: Truth | None = None, by_position: bool = False) -> LoaderFeed:
         """From a Dataset or a DataLoader.
 
         Raises:
@@ -63,14 +66,25 @@ class LoaderFeed:
         loader = data if isinstance(data, DataLoader) else None
         if loader is not None:
             _check_loader(loader)
-        return cls(map_style(data), device, loader, seed, truth=truth)
+        return cls(map_style(data), device, loader, seed, truth=truth, by_position=by_position)
 
     def first(self) -> tuple[Inputs, Any]:
         """The inputs of a first batch of at most two rows, and what the Dataset pairs with them, or None."""
         rows = torch.arange(min(2, self.rows))
         with own_draws():
             item = next(iter(self._items(1, [rows])))
-        return self._batch(rows, item).inputs, inputs_and_truth(item, axes=1)[1]
+        return self._batch(rows, item).inputs, self._pair(item)[1]
+
+    def _pair(self, item: Any) -> tuple[Any, Any]:
+        return inputs_and_truth(item, axes=1, by_position=self.by_position)
+
+    def read(self) -> Generator[tuple[Any, Any]]:
+        """The inputs of all rows, and what the Dataset pairs with them, in the order of its items, a batch at a time."""
+        parts = list(torch.split(torch.arange(self.rows), (self.loader and self.loader.batch_size) or BATCH))
+        with own_draws():
+            for item in self._items(0, parts):
+                inputs, truth = self._pair(item)
+                yield StructuredRows.of(inputs) if is_structure(inputs) else inputs, truth
 
     @property
     def rows(self) -> int:
@@ -118,7 +132,7 @@ class LoaderFeed:
                 yield self._batch(rows, item)
 
     def _batch(self, rows: Tensor, item: Any) -> Batch:
-        inputs, truth = inputs_and_truth(item, axes=1)
+        inputs, truth = self._pair(item)
         if is_structure(inputs):
             return self._structured(rows, inputs, truth)
         if not isinstance(inputs, Tensor) or inputs.shape[:1] != rows.shape:
@@ -152,8 +166,7 @@ class LoaderFeed:
         return self.truth(truth, inputs).to(self.device)
 
     def _items(self, epoch: int, parts: list[Tensor]) -> Iterator[Any]:
-        collate = self.loader.collate_fn if self.loader is not None and self.loader.collate_fn is not default_collate else collated
-        batches = _Batches(self.dataset, collate, self.seed, epoch)
+        batches = _Batches(self.dataset, collate_of(self.loader), self.seed, epoch)
         # Its own generator, so that the seeds of the workers are not drawn from the random state of the training.
         generator = torch.Generator().manual_seed(epoch)
         numbers: Sequence[list[int]] = [part.tolist() for part in parts]
@@ -166,15 +179,6 @@ class LoaderFeed:
             raise
         except Exception as error:  # whatever the code of the Dataset raises
             raise BadInput(f"the items of {type(self.dataset).__name__} cannot be read as a batch ({one_line(error)}).") from error
-
-
-def collated(items: list[Any]) -> Any:
-    """A batch of the items of a Dataset: several inputs are padded to the longest of the batch, anything else is stacked as torch does."""
-    inputs, truth = zip(*map(inputs_and_truth, items), strict=True)
-    if not isinstance(inputs[0], Mapping | tuple):
-        return default_collate(items)
-    rows = StructuredRows.of_items(inputs)
-    return rows if truth[0] is None else (rows, list(truth))
 
 
 @dataclass(frozen=True)

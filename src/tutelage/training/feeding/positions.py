@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tutelage.core.answer_kinds import Positions
-from tutelage.core.errors import ShapeError
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers, ranges
 from tutelage.data.position_truth import IGNORED
 from tutelage.data.structures.network_answers import valid_positions
 from tutelage.data.structures.structured import MASK, Ragged, StructuredRows
 from tutelage.training.feeding.feeds import Batch
+
+Weighed = Literal["alone", "counts", "classes"]
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,16 @@ class LearntPositions:
 
     Attributes:
         positions: "tokens" or "pixels".
-        layout: the positions of all rows; None for a Dataset, whose rows are not known before they are read.
+        layout: the positions of all rows; None if all rows have as many, and all are learnt.
+        read: the ground truth of a Dataset as it was read before the training; None if it is not in the batches.
+        weighed: what settles how much a batch counts before it is read: nothing, for a step of one batch; the "counts" of learnt
+            positions, for a step of several batches or processes; or the "classes", for weights.
     """
 
     positions: Positions
     layout: Layout | None = None
+    read: Ragged | None = None
+    weighed: Weighed = "alone"
 
     def of(self, batch: Batch, answers: Tensor) -> tuple[Batch, Tensor, Tensor]:
         """The batch with the places of its positions; the answers to them, (positions, classes); and (positions,) their rows in the batch.
@@ -76,6 +83,9 @@ class LearntPositions:
                     f"truth have {len(found)}; expected the same tokens or pixels."
                 )
             kept = None if self.layout.kept is None else torch.from_numpy(self.layout.kept[found])
+            if labels is not None:
+                kept = self._kept(labels, found)
+                labels = labels[kept.to(labels.device)]
             places = torch.from_numpy(found if kept is None else found[kept.numpy()])
         elif labels is not None:
             if len(labels) != len(flat):
@@ -86,6 +96,33 @@ class LearntPositions:
             flat, of_row = flat[kept.to(flat.device)], of_row[kept]
         taken = Batch(batch.inputs, batch.rows, labels, batch.answers, batch.originals, places, kept)
         return taken, flat, of_row
+
+    def _kept(self, labels: Tensor, places: NDArray[np.int64]) -> Tensor:
+        """Which positions of a batch are learnt, by the ground truth in the batch, which may be drawn at random.
+
+        Raises:
+            ShapeError: another number of labels than positions. BadInput: it is not what the weights were computed from.
+        """
+        if len(labels) != len(places):
+            raise ShapeError(f"a batch has {len(labels)} labels and {len(places)} positions; expected one for each.")
+        codes = labels.cpu()
+        kept: Tensor = codes != IGNORED
+        if self.read is None or self.weighed == "alone":
+            return kept
+        before = self.read.values[places]
+        if self.weighed == "classes" and not np.array_equal(before, codes.numpy()):
+            raise BadInput(
+                "a batch of the Dataset has another ground truth than when it was read before the training, by which its positions are "
+                "weighed; a ground truth drawn at random takes no sample_weight and no class_weight: leave them out, or settle the draw."
+            )
+        expected = int((before != IGNORED).sum())
+        if int(kept.sum()) != expected:
+            raise BadInput(
+                f"a batch of the Dataset has {int(kept.sum())} labels that count, and had {expected} when it was read before the training, "
+                "by which the batches of a step are weighed; a ground truth drawn at random takes steps of one batch (accumulate=1) in one "
+                "process, or a draw that is settled, with as many labels each time."
+            )
+        return kept
 
     def _flat(self, batch: Batch, answers: Tensor) -> tuple[Tensor, Tensor]:
         rows = len(batch.rows)
@@ -108,14 +145,14 @@ def _counting(inputs: Any) -> Ragged | None:
     return None if mask is None else StructuredRows({MASK: mask.cpu().numpy()}).counting()
 
 
-def layout_of(answers: PositionAnswers | None, truth: Ragged | None) -> Layout | None:
+def layout_of(answers: PositionAnswers | None, truth: Ragged | None, counts: NDArray[np.int64] | None = None) -> Layout | None:
     """The positions of all rows, from the teacher's answers and the ground truth, after checking that they agree; None without both.
 
     Raises:
         ShapeError: a row with another number of answers than labels.
     """
     if answers is None and truth is None:
-        return None
+        return None if counts is None else Layout(counts)
     if answers is not None and truth is not None and not np.array_equal(answers.counts, truth.lengths):
         row = int(np.flatnonzero(answers.counts != truth.lengths)[0])
         raise ShapeError(f"row {row} has {answers.counts[row]} answers and {truth.lengths[row]} labels; expected one for each position.")

@@ -11,6 +11,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
 from tutelage.core.position_answers import Answers, checked, joined
+from tutelage.data.given_truth import by_position
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.torch_data.loader_rows import numbered_parts
@@ -30,7 +31,7 @@ def answers_to(teacher: Teacher, data: Any) -> Answers:
     Raises:
         LabelMismatch: recorded answers to other rows.
     """
-    rows = as_rows(data)
+    rows = as_rows(data, by_position=by_position(teacher.form))
     if isinstance(teacher, SoftLabels | LabelFolder):
         return _answers_of_names(teacher, _names_of(rows, teacher))
     parts = query_parts(rows, teacher.form)
@@ -43,13 +44,14 @@ def recorded_of_items(X: Any, dataset: Any, recorded: Any) -> tuple[Names, Answe
     Raises:
         LabelMismatch: recorded answers to other rows. BadInput, ShapeError: items that are no rows.
     """
+    positions = by_position(recorded.form)
     try:
-        names = _names_of(as_rows(dataset), recorded)
+        names = _names_of(as_rows(dataset, by_position=positions), recorded)
         return names, _answers_of_names(recorded, names)
     except TutelageError:
         if not isinstance(X, DataLoader) or X.collate_fn is default_collate or X.batch_sampler is None:
             raise
-        names = _names_of(Rows(*numbered_parts(X), "DataLoader"), recorded)
+        names = _names_of(Rows.of_pairs(*numbered_parts(X, by_position=positions), "DataLoader"), recorded)
         return names, _answers_of_names(recorded, names)
 
 
@@ -70,7 +72,7 @@ def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
     Raises:
         NotProbabilities, ShapeError, LabelMismatch, BadInput: answers that do not have this form, or another number of rows.
     """
-    rows = as_rows(X)
+    rows = as_rows(X, by_position=by_position(form))
     array = answers.detach().cpu().numpy() if hasattr(answers, "detach") else answers
     names = np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
     return SoftLabels(checked(form, array, rows.count, "labels"), form, names, schema=rows.schema)

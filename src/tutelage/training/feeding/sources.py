@@ -19,20 +19,21 @@ from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.data.position_truth import given_truth, truth_of_positions
+from tutelage.data.given_truth import by_position, given_truth, in_words
+from tutelage.data.position_truth import truth_of_positions
 from tutelage.data.row_names import Names
 from tutelage.data.rows import as_rows, is_hugging_face
 from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure
-from tutelage.data.torch_data.loader_rows import inputs_and_truths, is_loader
+from tutelage.data.torch_data.loader_rows import is_loader
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
 from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
 from tutelage.training.feeding.loss_weights import LossWeights, loss_weights, of_mean_one
-from tutelage.training.feeding.positions import Layout, layout_of
+from tutelage.training.feeding.positions import Layout, LearntPositions, Weighed, layout_of
+from tutelage.training.feeding.read_positions import ReadPositions, read_positions
 from tutelage.training.feeding.row_answers import answers_to, answers_to_views, recorded_of_items
 from tutelage.training.feeding.structured_feed import StructuredFeed
 from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers, top_targets
@@ -52,6 +53,7 @@ class TrainingData:
         unverified: (answers,) names of recorded rows that are to be compared with the batches: views once, items of a Dataset always.
         answer_form: form of the teacher's answers; None if there is no teacher.
         weights: how much the loss of each row, or of each position, counts, of mean 1; None if all count alike.
+        read: the positions of a Dataset, read once before the training; None for other rows, or if an answer belongs to a row.
     """
 
     rows: Any
@@ -60,6 +62,7 @@ class TrainingData:
     unverified: Names | None = None
     answer_form: AnswerForm | None = None
     weights: LossWeights | None = None
+    read: ReadPositions | None = None
 
     def part(self, rows: NDArray[np.intp]) -> TrainingData:
         """A subset of the rows."""
@@ -79,7 +82,7 @@ class TrainingData:
             class_weight,
             form,
             rows=row_count(self.rows),
-            truth=self.truth,
+            truth=self._known_truth,
             answers=self.answers,
             answer_form=self.answer_form,
             layout=self.layout,
@@ -95,7 +98,37 @@ class TrainingData:
     def layout(self) -> Layout | None:
         """The positions of all rows; None if an answer belongs to a row, or if the rows are not known before they are read."""
         answers = self.answers if isinstance(self.answers, PositionAnswers) else None
-        return layout_of(answers, self.truth if isinstance(self.truth, Ragged) else None)
+        truth = self._known_truth
+        return layout_of(answers, truth if isinstance(truth, Ragged) else None, None if self.read is None else self.read.counts)
+
+    @property
+    def _known_truth(self) -> Tensor | Ragged | None:
+        """The ground truth of all rows, also that of the positions of a Dataset, as it was when it was read."""
+        return self.truth if self.truth is not None or self.read is None else self.read.truth
+
+    def with_positions_read(self, form: AnswerForm, *, seed: int) -> TrainingData:
+        """The same with the positions of a Dataset, which is read once, if its answers have positions and their truth is not given.
+
+        Raises:
+            as `read_positions` and `LoaderFeed.of`.
+        """
+        if form.positions is None or self.truth is not None or not isinstance(self.rows, Dataset | DataLoader):
+            return self
+        feed = LoaderFeed.of(self.rows, torch.device("cpu"), seed=seed, by_position=True)
+        return replace(self, read=read_positions(feed, form))
+
+    def learnt_positions(self, form: AnswerForm, *, shared: bool) -> LearntPositions | None:
+        """Takes out the answers to the positions that are learnt; None if an answer belongs to a row.
+
+        Args:
+            form: the form of the student's answers.
+            shared: whether a step has several batches, or several processes.
+        """
+        if form.positions is None:
+            return None
+        read = None if self.read is None else self.read.truth
+        weighed: Weighed = "classes" if isinstance(self.weights, Ragged) else "counts" if shared else "alone"
+        return LearntPositions(form.positions, self.layout, read, weighed)
 
     @property
     def flat_truth(self) -> Tensor | None:
@@ -121,17 +154,18 @@ class TrainingData:
             return _tensor_feed(network, torch_runtime.tensor_of(self.rows))
         if isinstance(self.rows, StructuredRows):
             return StructuredFeed(self.rows, network)
-        loader = LoaderFeed.of(self.rows, device, seed=seed)
+        loader = LoaderFeed.of(self.rows, device, seed=seed, by_position=by_position(form))
         inputs, truth = loader.first()
         if truth is not None and form is not None:
             self._check_pairs(truth, form, reads_truth)
-        converts = partial(_flat_truth, form) if form is not None and reads_truth and self.truth is None else None
+        reads = self.truth is None and (reads_truth or by_position(form))
+        converts = partial(_flat_truth, form, self.rows) if form is not None and reads else None
         dtype = torch_runtime.input_dtype(network, inputs) if isinstance(inputs, Tensor) else torch_runtime.float_dtype(network)
         return replace(loader, dtype=dtype, truth=converts)
 
     def _check_pairs(self, truth: Any, form: AnswerForm, reads_truth: bool) -> None:
         """Check what a Dataset pairs with its inputs, which is not looked at again if no loss reads the ground truth."""
-        if self.truth is not None and reads_truth:
+        if self.truth is not None and (reads_truth or form.positions is not None):
             raise BadInput("the Dataset pairs its inputs with a ground truth, and y is given too; pass one of the two.")
         shape = tuple(getattr(truth, "shape", ()))[1:]
         if form.positions is not None:
@@ -262,22 +296,28 @@ def truth_tensor(y: Any, form: AnswerForm, rows: Any = None) -> Tensor | Ragged:
     return torch.from_numpy(truth if truth.ndim == 1 else truth.astype(np.float32))
 
 
-def _flat_truth(form: AnswerForm, y: Any, rows: Any) -> Tensor:
-    """The ground truth of each row of a batch, or of each of its positions."""
-    found = truth_tensor(y, form, rows)
+def _flat_truth(form: AnswerForm, data: Any, y: Any, rows: Any) -> Tensor:
+    """The ground truth of each row of a batch of a Dataset, or of each of its positions."""
+    found = truth_tensor(in_words(y, data, form), form, rows)
     return torch.from_numpy(found.values) if isinstance(found, Ragged) else found
 
 
-def truth_of(X: Any, y: Any, form: AnswerForm) -> Tensor | Ragged | None:
+def truth_of(X: Any, y: Any, form: AnswerForm, *, is_read: bool = True) -> Tensor | Ragged | None:
     """The ground truth of these rows: y, or the `labels` of several inputs; None if it is unknown, or in a Dataset.
+
+    Args:
+        X: the rows.
+        y: the ground truth, or None.
+        form: the form of the student's answers.
+        is_read: whether anything reads the class of a row; if not, `labels` beside the inputs are left out, whatever they hold.
 
     Raises:
         BadInput: both are given. LabelMismatch, ShapeError: as `truth_tensor`.
     """
-    found = given_truth(X, y)
-    if found is None:
+    found = given_truth(X, y, form)
+    if found is None or (y is None and not is_read and form.positions is None):
         return None
-    return truth_tensor(found, form, whole_structure(X))
+    return truth_tensor(found, form, X.dataset if is_loader(X) else whole_structure(X))
 
 
 def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None) -> TrainingData:
@@ -344,55 +384,3 @@ def network_rows(X: Any) -> NDArray[Any]:
     if array.ndim < 2:
         raise ShapeError(f"X has shape {array.shape}; expected (rows, ...), with two or more axes.")
     return np.ascontiguousarray(array)
-
-
-def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, seed: int) -> tuple[TrainingData, TrainingData | None]:
-    """The training rows and the validation rows, if any.
-
-    Args:
-        data: all rows.
-        validation: None, a share of the rows, (X, y), or (X, y, labels); or a Dataset or DataLoader that has the ground truth.
-        form: the form of the student's answers.
-        seed: the seed that draws the share.
-
-    Raises:
-        BadInput: validation of another type.
-    """
-    if validation is None:
-        return data, None
-    if isinstance(validation, float | np.floating):
-        return split(data, float(validation), seed=seed)
-    if is_loader(validation) or isinstance(validation, Dataset) or is_hugging_face(validation):
-        validation = (validation, None)
-    if not isinstance(validation, tuple) or len(validation) not in (2, 3):
-        seen = f"is {validation}" if isinstance(validation, bool | str) else f"is a {type(validation).__name__}"
-        raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), (X, None, labels), or a Dataset.")
-    X, y, *labels = validation
-    if is_loader(X) or isinstance(X, Dataset):
-        X, beside = inputs_and_truths(X)
-        y = beside if y is None else y
-    return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_of(X, y, form))
-
-
-def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData, TrainingData]:
-    """Split rows into training rows and validation rows, drawn at random by the seed.
-
-    Raises:
-        BadInput: a share that leaves no row in one of the parts, or `Views`.
-    """
-    if isinstance(data.rows, Views):
-        raise BadInput(
-            f"validation={share} of augmented rows; validation rows must not be augmented: with Views pass validation=(X, y), "
-            "unchanged rows."
-        )
-    if not isinstance(data.rows, np.ndarray | StructuredRows):
-        raise BadInput(f"validation={share} of a {type(data.rows).__name__}; with a Dataset pass validation=(X, y), rows in memory.")
-    rows = len(data.rows)
-    held_out = round(share * rows) if 0 < share < 1 else 0
-    if not 0 < held_out < rows:
-        raise BadInput(
-            f"validation={share} of {rows} rows gives {held_out} validation rows and {rows - held_out} training rows; "
-            "expected some of each. Pass a larger or smaller share."
-        )
-    order = np.random.default_rng(seed).permutation(rows)
-    return data.part(np.sort(order[held_out:])), data.part(np.sort(order[:held_out]))

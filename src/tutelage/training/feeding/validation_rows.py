@@ -1,0 +1,70 @@
+"""The rows that select an epoch: a share of the training rows, or others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput
+from tutelage.data.given_truth import rows_and_truth
+from tutelage.data.rows import is_hugging_face
+from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.torch_data.loader_rows import is_loader
+from tutelage.data.views import Views
+from tutelage.teachers.adapt import as_teacher
+from tutelage.training.feeding.sources import TrainingData, training_data, truth_of
+
+
+def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, seed: int) -> tuple[TrainingData, TrainingData | None]:
+    """The training rows and the validation rows, if any.
+
+    Args:
+        data: all rows.
+        validation: None, a share of the rows, (X, y), or (X, y, labels); or a Dataset or DataLoader that has the ground truth.
+        form: the form of the student's answers.
+        seed: the seed that draws the share.
+
+    Raises:
+        BadInput: validation of another type.
+    """
+    if validation is None:
+        return data, None
+    if isinstance(validation, float | np.floating):
+        return split(data, float(validation), seed=seed)
+    if is_loader(validation) or isinstance(validation, Dataset) or is_hugging_face(validation):
+        validation = (validation, None)
+    if not isinstance(validation, tuple) or len(validation) not in (2, 3):
+        seen = f"is {validation}" if isinstance(validation, bool | str) else f"is a {type(validation).__name__}"
+        raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), (X, None, labels), or a Dataset.")
+    X, y, *labels = validation
+    if is_loader(X) or isinstance(X, Dataset):
+        rows, y = rows_and_truth(X, y, form)
+        X = rows.part(0, rows.count)
+    return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_of(X, y, form))
+
+
+def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData, TrainingData]:
+    """Split rows into training rows and validation rows, drawn at random by the seed.
+
+    Raises:
+        BadInput: a share that leaves no row in one of the parts, or `Views`.
+    """
+    if isinstance(data.rows, Views):
+        raise BadInput(
+            f"validation={share} of augmented rows; validation rows must not be augmented: with Views pass validation=(X, y), "
+            "unchanged rows."
+        )
+    if not isinstance(data.rows, np.ndarray | StructuredRows):
+        raise BadInput(f"validation={share} of a {type(data.rows).__name__}; with a Dataset pass validation=(X, y), rows in memory.")
+    rows = len(data.rows)
+    held_out = round(share * rows) if 0 < share < 1 else 0
+    if not 0 < held_out < rows:
+        raise BadInput(
+            f"validation={share} of {rows} rows gives {held_out} validation rows and {rows - held_out} training rows; "
+            "expected some of each. Pass a larger or smaller share."
+        )
+    order = np.random.default_rng(seed).permutation(rows)
+    return data.part(np.sort(order[held_out:])), data.part(np.sort(order[:held_out]))

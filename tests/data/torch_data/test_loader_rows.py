@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -198,3 +200,42 @@ def test_a_loader_of_pairs_selects_the_epoch_as_its_rows_do():
         assert fitted(validation) == expected
     with pytest.raises(BadInput, match="validation rows need ground truth"):
         fitted(TensorDataset(torch.from_numpy(ROWS)))
+
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, a, b):
+        return self.first(a) + 2 * self.second(b)
+
+
+def test_a_tuple_of_inputs_stays_one_where_torch_collates_it_to_a_list():
+    a, b = torch.from_numpy(ROWS), torch.from_numpy(ROWS[::-1].copy())
+    items = [((left, right), int(label)) for left, right, label in zip(a, b, Y, strict=True)]
+    student = tl.TorchStudent(Two(), classes=[0, 1, 2])
+    with torch.no_grad():
+        expected = Two()(a, b)
+    teacher = tl.as_teacher(Two(), classes=[0, 1, 2])
+    for data in (items, Stream(items)):
+        loader = DataLoader(data, batch_size=4)
+        np.testing.assert_allclose(student.outputs(loader), expected, atol=1e-6)
+        np.testing.assert_allclose(tl.record(teacher, loader).answers, expected, atol=1e-6)
+    found = tl.evaluate(student, teacher, DataLoader(items, batch_size=4), budget_seconds=None)
+    assert found.against_truth["accuracy"].value == (expected.argmax(1).numpy() == Y).mean()
+    own = partial(torch.utils.data.default_collate)
+    listed = DataLoader(items, batch_size=4, collate_fn=own)
+    with pytest.raises(BadInput, match="the inputs of a batch of the dataset are a list of 2 arrays"):
+        student.predict(listed)
+
+
+def test_the_labels_of_a_row_are_not_cut_where_they_are_as_many_as_its_padded_tokens():
+    def with_labels(items):
+        batch = padded(items)
+        return {**batch, "labels": torch.ones(len(items), batch["ids"].shape[1], dtype=torch.int64)}
+
+    batch = DataLoader(TEXTS, batch_size=25, collate_fn=with_labels)
+    _, truth = inputs_and_truths(batch)
+    assert np.shape(truth) == (25, LENGTHS.max())

@@ -78,7 +78,7 @@ def by_batch(rows: Any, ask: Callable[[Any], NDArray[Any]], *, positions: Positi
     structured = isinstance(rows, StructuredRows)
     starts = range(0, len(rows), batch_size)
     batches = rows.batches(batch_size) if structured else [np.arange(start, min(start + batch_size, len(rows))) for start in starts]
-    padded = structured and bool((rows.lengths != rows.lengths[:1]).any())
+    padded = structured and not rows.even
     parts: list[Any] = []
     for batch in batches:
         part = rows[batch] if structured else rows[int(batch[0]) : int(batch[-1]) + 1]
@@ -139,7 +139,7 @@ def valid_positions(tokens: int, rows: int, counting: Ragged | None, *, padded: 
     if padded or not mask.all():
         raise ShapeError(
             f"the network answers {tokens} positions of rows of {mask.shape[1]} tokens, so that their attention mask does not say which "
-            "of the answers count; pass rows of one length without a mask."
+            "of the answers count; leave the mask out and pass each row in its own length, as a list: rows of one length share a batch."
         )
     return np.ones((rows, tokens), dtype=bool)
 

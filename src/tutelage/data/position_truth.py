@@ -16,7 +16,7 @@ IGNORED = -100
 """The code of a position that does not count, in the habit of torch."""
 
 
-def names_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.int64] | None = None) -> Ragged:
+def names_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.int64] | None = None, *, whole: bool = True) -> Ragged:
     """The class name of every position that the attention mask leaves, as it was given; arguments and errors as `truth_of_positions`."""
     if form.task not in ("binary", "multiclass"):
         raise BadInput(f"y by position is the class of each, and these answers are {form.task}; leave y out, and use a teacher's answers.")
@@ -31,10 +31,12 @@ def names_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.i
         given = [_masked(labels, counting[[row]].values, rows.width, row) for row, labels in enumerate(given)]
     if shapes is not None:
         _check_shapes(given, shapes)
+    if whole and repeats_tokens(_joined([row.reshape(-1) for row in given]), rows):
+        raise BadInput(REPEATED)
     return Ragged(_joined([labels.reshape(-1) for labels in given]), np.array([labels.size for labels in given], dtype=np.int64))
 
 
-def truth_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.int64] | None = None) -> Ragged:
+def truth_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.int64] | None = None, *, whole: bool = True) -> Ragged:
     """The class code of every position that the attention mask leaves, `IGNORED` where it does not count.
 
     Args:
@@ -42,12 +44,13 @@ def truth_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.i
         form: the form of the answers.
         rows: the rows; several inputs have an attention mask.
         shapes: (rows, 1) lengths, or (rows, 2) heights and widths, of the answers to each row; None if they are not known.
+        whole: whether these are all rows, so that labels that are the tokens themselves are refused; in a small batch that is chance.
 
     Raises:
         ShapeError: another number of rows, or of positions in a row. LabelMismatch: a name that is not among the classes.
             BadInput: a form of labels or values.
     """
-    names = names_of_positions(y, form, rows, shapes)
+    names = names_of_positions(y, form, rows, shapes, whole=whole)
     ignored = ignored_names(names.values)
     codes = np.full(len(names.values), IGNORED, dtype=np.int64)
     codes[~ignored] = form.of_each_position.codes(names.values[~ignored]) if (~ignored).any() else 0
@@ -87,6 +90,27 @@ def _masked(labels: NDArray[Any], counts: NDArray[np.bool_], width: int | None, 
     if len(labels) != len(counts) and len(labels) != width:
         raise ShapeError(f"row {row} of y has {len(labels)} labels, and the row has {len(counts)} positions; expected one for each.")
     return labels[: len(counts)][counts]
+
+
+REPEATED = (
+    "every label is the token at its own position, which the network sees; a causal model learns the next one: leave labels out of the "
+    "rows, and pass y=tl.training.next_tokens(rows)."
+)
+"""Why the tokens themselves are no truth, which a causal model gets from those who leave the shift to it."""
+
+
+def repeats_tokens(labels: NDArray[Any], rows: Any) -> bool:
+    """Whether the label of every position that counts is the token at this position."""
+    ids = rows.fields.get("input_ids") if isinstance(rows, StructuredRows) else None
+    if ids is None:
+        return False
+    counting = rows.counting()
+    tokens = ids.values if isinstance(ids, Ragged) else ids.reshape(-1)
+    tokens = tokens[counting.values] if counting is not None and len(counting.values) == len(tokens) else tokens
+    if len(labels) != len(tokens) or labels.dtype.kind not in "iuO":
+        return False
+    learnt = ~ignored_names(labels)
+    return len(set(tokens[learnt].tolist())) > 1 and labels[learnt].tolist() == tokens[learnt].tolist()
 
 
 def _check_shapes(given: list[NDArray[Any]], shapes: NDArray[np.int64]) -> None:

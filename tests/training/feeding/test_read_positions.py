@@ -132,3 +132,31 @@ def test_a_pair_of_ids_and_tags_and_of_pictures_and_masks_goes_through_every_doo
         assert found.against_truth["accuracy"].value == (np.array(student.predict(ids)) == tags.numpy()).mean()
         assert "accuracy" in {each.check for each in tl.preflight(teacher, X).findings}
     assert np.shape(scores) == (2, 1, 1)
+
+
+def test_tokens_as_their_own_truth_are_refused_of_a_whole_dataset_and_may_be_chance_in_a_batch():
+    class Network(Tagger):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(9, 9)
+
+        def forward(self, input_ids, attention_mask):
+            return self.embed(input_ids)
+
+    def items(of_last):
+        rows = [np.array([1, 2, 3]) + place for place in range(6)]
+        return [
+            {"input_ids": ids, "attention_mask": np.ones(3, int), "labels": of_last if place == 5 else ids}
+            for place, ids in enumerate(rows)
+        ]
+
+    def fit(data):
+        return (
+            tl.TorchStudent(Network(), HARD, classes=list(range(9)), positions="tokens")
+            .fit(data, epochs=1, **({} if isinstance(data, DataLoader) else {"batch_size": 2}))
+            .fit_.losses
+        )
+
+    with pytest.raises(BadInput, match="every label is the token at its own position"):
+        fit(Items(items(np.array([6, 7, 8]))))
+    assert np.isfinite(fit(DataLoader(Items(items(np.array([6, 7, 0]))), batch_size=2))).all()

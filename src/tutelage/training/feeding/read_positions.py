@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import AnswerForm
+from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.errors import BadInput
 from tutelage.data.given_truth import in_words
-from tutelage.data.position_truth import truth_of_positions
-from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.position_truth import IGNORED, REPEATED, repeats_tokens, truth_of_positions
+from tutelage.data.structures.structured import DECODER, Ragged, StructuredRows
 from tutelage.training.feeding.loader_feed import LoaderFeed
 
 
@@ -37,20 +37,31 @@ def read_positions(feed: LoaderFeed, form: AnswerForm) -> ReadPositions:
         form: the form of the answers.
 
     Raises:
-        ShapeError, LabelMismatch: as `truth_of_positions`. BadInput: some batches have a ground truth and some do not.
+        ShapeError, LabelMismatch: as `truth_of_positions`. BadInput: a ground truth in some batches only, or one that
+            repeats the tokens.
     """
     counts: list[NDArray[np.int64]] = []
     truths: list[Ragged] = []
+    repeated: list[bool] = []
     for inputs, truth in feed.read():
         if truth is not None:
-            truths.append(truth_of_positions(in_words(truth, feed.dataset, form), form, inputs))
+            truths.append(truth_of_positions(in_words(truth, feed.dataset, form), form, inputs, whole=False))
+            repeated.append(repeats_tokens(_names(truths[-1], form), inputs))
         found = truths[-1].lengths if truth is not None else _counts(inputs)
         if found is None:
             return ReadPositions(None)
         counts.append(found)
     if truths and len(truths) < len(counts):
         raise BadInput("some batches of the Dataset have a ground truth and some do not; expected one for all rows, or none.")
+    if repeated and all(repeated):
+        raise BadInput(REPEATED)
     return ReadPositions(np.concatenate(counts), Ragged.joined(truths) if truths else None)
+
+
+def _names(truth: Ragged, form: AnswerForm) -> NDArray[Any]:
+    """The class name of each position, or -100."""
+    ignored = truth.values == IGNORED
+    return np.where(ignored, IGNORED, label_array(form.classes)[np.where(ignored, 0, truth.values)])
 
 
 def _counts(inputs: Any) -> NDArray[np.int64] | None:
@@ -60,4 +71,5 @@ def _counts(inputs: Any) -> NDArray[np.int64] | None:
     counting = inputs.counting()
     if counting is not None:
         return np.array([counting[[row]].values.sum() for row in range(len(counting))], dtype=np.int64)
-    return inputs.lengths if inputs.lengths.any() else None
+    of_decoder = any(name.startswith(DECODER) for name in inputs.fields)  # whose lengths would be in `counting`
+    return inputs.lengths if inputs.lengths.any() and not of_decoder else None

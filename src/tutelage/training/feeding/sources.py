@@ -298,7 +298,8 @@ def truth_tensor(y: Any, form: AnswerForm, rows: Any = None) -> Tensor | Ragged:
 
 def _flat_truth(form: AnswerForm, data: Any, y: Any, rows: Any) -> Tensor:
     """The ground truth of each row of a batch of a Dataset, or of each of its positions."""
-    found = truth_tensor(in_words(y, data, form), form, rows)
+    words = in_words(y, data, form)
+    found = truth_of_positions(words, form, rows, whole=False) if by_position(form) else truth_tensor(words, form, rows)
     return torch.from_numpy(found.values) if isinstance(found, Ragged) else found
 
 

@@ -323,3 +323,27 @@ def test_several_choices_are_asked_for_again_after_a_text_that_is_rejected():
     with serving(rejecting(TOO_LONG, TEXTS[3])) as endpoint, pytest.warns(UserWarning, match="1 texts get equal"):
         asker(endpoint, votes=3, refused="uniform", concurrency=1).answer(TEXTS)
     assert [body.get("n", 1) for body in endpoint.bodies] == [3, 3, 3, 3, 1, *[3] * 16]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply("<html>too large</html>", 413),
+        failing(400, "This model's maximum context length is 4096 tokens"),
+        failing(422, "prompt is too long"),
+    ],
+)
+@pytest.mark.parametrize("rows", [[0], [19], [*range(10, 20)], [*range(19)]])
+def test_texts_that_are_too_long_have_no_answer_if_any_other_has(reply, rows):
+    with serving(rejecting(reply, *(TEXTS[row] for row in rows))) as endpoint:
+        teacher = asker(endpoint, refused="uniform", concurrency=8)
+        with pytest.warns(UserWarning, match=f"{len(rows)} texts get equal probabilities"):
+            answers = teacher.answer(TEXTS)
+    assert (answers == 0.5).all(axis=1).nonzero()[0].tolist() == rows
+    assert len(endpoint.bodies) == 20
+
+
+def test_texts_that_are_all_too_long_may_be_so_by_the_settings():
+    sentence = "to the text of row 0 and 1 more, and has answered no other since"
+    with serving(lambda body: failing(400, "maximum context length")) as endpoint, pytest.raises(BadInput, match=sentence):
+        asker(endpoint, refused="uniform").answer(["a", "b"])

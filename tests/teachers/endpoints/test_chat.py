@@ -177,3 +177,18 @@ def test_a_budget_needs_a_limit_of_the_answers_and_the_higher_of_two_counts():
         tl.teachers.chat("m", ["a", "b"], endpoint=URL, request={"max_tokens": None}, budget="5 requests")
     both = tl.teachers.chat("m", ["a", "b"], endpoint=URL, request={"max_tokens": 5, "max_completion_tokens": 900}, budget="5 requests")
     assert both.sampling.most_output == 900
+
+
+@pytest.mark.parametrize("argument", ["key_from", "endpoint"])
+@pytest.mark.parametrize("key", ["sk-abc123def456", "hf_AbCdEfGhIj", "gsk_1a2b3c", "xai-1a2b3c4d"])
+def test_a_key_that_is_passed_in_place_of_another_argument_is_not_shown(argument, key):
+    with pytest.raises(BadInput, match="it is not shown") as refused:
+        tl.teachers.chat("m", ["a", "b"], **{"endpoint": URL, argument: key})
+    assert key not in "".join(traceback.format_exception_only(refused.value))
+
+
+def test_a_variable_in_small_letters_is_one_if_it_is_set(monkeypatch):
+    monkeypatch.setenv("my_key", "mine-1234")
+    with serving() as endpoint:
+        asker(endpoint, key_from="my_key").answer(["a"])
+    assert endpoint.keys == ["Bearer mine-1234"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tutelage.teachers.endpoints.rejections import Doubt, Doubts, is_filtered
+from tutelage.teachers.endpoints.rejections import Doubt, Doubts, is_filtered, is_too_long
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,20 @@ def test_a_doubt_is_resolved_by_a_request_that_was_sent_after_it():
     assert str(doubts).startswith("answers with status 422 (why) to the text of row 3 and 1 more, and has answered no other since")
     assert list(doubts.resolved_by(5)) == ["a"]
     assert list(doubts.open) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "too_long"),
+    [
+        (413, "<html>", True),
+        (400, {"code": "context_length_exceeded"}, True),
+        (400, {"message": "the request exceeds the available context size"}, True),
+        (400, {"message": "prompt is too long: 210000 tokens > 200000 maximum"}, True),
+        (400, {"message": "The input token count (9) exceeds the maximum number of tokens allowed"}, True),
+        (400, {"message": "temperature must be below 2"}, False),
+        (429, {"message": "too many tokens a minute"}, False),
+        (500, {"message": "too long"}, False),
+    ],
+)
+def test_a_prompt_that_is_too_long_is_said_to_be(status, error, too_long):
+    assert is_too_long(status, error) is too_long

@@ -129,12 +129,13 @@ class Asking:
 
     def _reject(self, job: Job, found: Failure, choices: int) -> None:
         """Take a rejected prompt for one without an answer where a filter says so, or where others are answered afterwards."""
-        if found.filtered:
+        if found.filtered or (found.too_long and self._answered):
             self._store.rejected(job.key, found.brief, self._lacking(job))
         elif choices > 1:  # some endpoints give one choice a request
             self._singly.add(job.key)
         else:
-            self._doubts.open[job.key] = Doubt(job.row, found.why, found.brief, self._lacking(job), self._store.next)
+            before = 0 if found.too_long else self._store.next
+            self._doubts.open[job.key] = Doubt(job.row, found.why, found.brief, self._lacking(job), before)
             if self._doubts.too_many:
                 self._stop_in_doubt()
 

@@ -16,7 +16,7 @@ from tutelage.core.running.stages import Advance
 from tutelage.teachers.endpoints.answer_store import AnswerStore
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, Sampling, nothing
 from tutelage.teachers.endpoints.connection import OPENAI, Connection, checked_endpoint
-from tutelage.teachers.endpoints.keys import DEFAULT_KEY
+from tutelage.teachers.endpoints.keys import DEFAULT_KEY, checked_variable
 from tutelage.teachers.endpoints.prompts import BY_LABEL, BY_NUMBER, MOST_NUMBERED, ClassReader, Prompt, Template, are_numbered
 from tutelage.teachers.endpoints.spending import budget_of, price_of
 
@@ -110,7 +110,7 @@ def chat(
     address = checked_endpoint(text("endpoint", endpoint or os.environ.get("OPENAI_BASE_URL") or OPENAI))
     connection = Connection(
         address,
-        None if key_from is None else text("key_from", key_from),
+        None if key_from is None else checked_variable(text("key_from", key_from)),
         key_required=key_from is not None and (key_from != DEFAULT_KEY or address == OPENAI),
         concurrency=whole("concurrency", concurrency, 1),
         timeout=number("timeout", timeout, above=0),

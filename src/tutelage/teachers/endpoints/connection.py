@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from tutelage.core.errors import BadInput, one_line, require
 from tutelage.teachers.endpoints.completions import Completion, Malformed, completion_of
 from tutelage.teachers.endpoints.keys import read_key
-from tutelage.teachers.endpoints.rejections import REJECTIONS, is_filtered
+from tutelage.teachers.endpoints.rejections import REJECTIONS, is_filtered, is_too_long
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -74,6 +74,7 @@ class Failure:
         status: the HTTP status; None if there was no response.
         rejected: whether the request was rejected for its prompt or its settings.
         filtered: whether a filter rejected the prompt.
+        too_long: whether it was rejected for its length.
         brief: the status and the code of the error, without its message, which may quote the prompt.
     """
 
@@ -84,6 +85,7 @@ class Failure:
     status: int | None = None
     rejected: bool = False
     filtered: bool = False
+    too_long: bool = False
     brief: str = ""
 
 
@@ -105,7 +107,9 @@ def checked_endpoint(given: str) -> str:
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise BadInput("endpoint holds a user, a password or a query, where a key would be stored; pass the address alone, and key_from=.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadInput(f"endpoint is {given!r}; expected an address such as 'http://localhost:8000/v1'.")
+        raise BadInput(
+            "endpoint is no address (it is not shown, as it may be a key); expected an address such as 'http://localhost:8000/v1'."
+        )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     port = "" if parts.port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{parts.port}"
     return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
@@ -186,10 +190,10 @@ class Line:
         wait = seconds_to_wait(headers)
         if passing and wait is not None and wait > LONGEST_WAIT:
             return Failure(f"asks to wait {wait:,.0f} seconds (status {status}); run this again later", passing=False, status=status)
-        rejected, filtered = status in REJECTIONS, is_filtered(status, error.body)
+        rejected, filtered, too_long = status in REJECTIONS, is_filtered(status, error.body), is_too_long(status, error.body)
         code = f", {error.code}" if re.fullmatch(r"[\w.-]{1,40}", error.code or "") else ""
         brief = self._masked(f"status {status}{code}")
-        return Failure(why, passing, wait, status in GATEWAY_TIMEOUTS, status, rejected, filtered, brief)
+        return Failure(why, passing, wait, status in GATEWAY_TIMEOUTS, status, rejected, filtered, too_long, brief)
 
     def _quoted(self, error: BaseException) -> str:
         """The message of an error in one line, with the key masked before it is cut to length."""

@@ -20,6 +20,20 @@ SHORTEST = 12
 _LIKE_A_KEY = re.compile(r"\bsk-[\w*.-]{3,}")
 
 
+def checked_variable(given: str) -> str:
+    """The name of a variable that holds a key, which need not be set yet.
+
+    Raises:
+        BadInput: what may be the key itself, which is not quoted: neither a name in capitals, nor a variable that is set.
+    """
+    if not re.fullmatch("[A-Z_][A-Z0-9_]*", given) and given not in os.environ:
+        raise BadInput(
+            "key_from= names no variable of the environment (it is not shown, as it may be the key itself); pass the name of the variable "
+            "that holds the key."
+        )
+    return given
+
+
 def read_key(name: str | None, *, required: bool) -> tuple[str, Callable[[str], str], Callable[[str], str]]:
     """The key in a variable of the environment, and two functions that mask it: in a message, with all that looks like a key; in an answer.
 

@@ -26,17 +26,36 @@ def is_filtered(status: int, error: Any) -> bool:
         >>> is_filtered(400, {"code": "content_filter", "message": "no"}), is_filtered(400, {"message": "temperature must be below 2"})
         (True, False)
     """
-    if status not in FILTERS or not isinstance(error, Mapping):
-        return False
+    return status in FILTERS and any(map(_OF_A_FILTER.search, _said(error)))
+
+
+def is_too_long(status: int, error: Any) -> bool:
+    """Whether the prompt was rejected for its length, as its status, code or message says; the settings may leave it too little room.
+
+    Args:
+        status: of HTTP.
+        error: what the response says of the error.
+
+    Example:
+        >>> is_too_long(400, {"code": "context_length_exceeded"}), is_too_long(413, None), is_too_long(400, {"message": "no"})
+        (True, True, False)
+    """
+    return status == 413 or (status in REJECTIONS and any(map(_OF_A_LENGTH.search, _said(error))))
+
+
+def _said(error: Any) -> list[str]:
+    if not isinstance(error, Mapping):
+        return []
     inner = error.get("innererror")
     said = [error.get(name) for name in ("code", "type", "message")] + ([inner.get("code")] if isinstance(inner, Mapping) else [])
-    return any(_OF_A_FILTER.search(one) for one in said if isinstance(one, str))
+    return [one for one in said if isinstance(one, str)]
 
 
 _OF_A_FILTER = re.compile(
     r"content[ _-]?(filter|polic|management|exists risk)|responsible ?ai|moderation|data_?inspection|was flagged|usage (polic|guideline)",
     re.IGNORECASE,
 )
+_OF_A_LENGTH = re.compile(r"context[ _-]?(length|window|size)|too[ _]long|too many (input )?tokens|input token count", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -48,7 +67,8 @@ class Doubt:
         why: what the endpoint says.
         brief: the same without the message, which may quote the text.
         lacking: number of answers that it lacks.
-        before: number of requests that were sent before it was rejected.
+        before: the first request whose answer shows that the settings are not at fault: one that was sent after the rejection, or any
+            if the prompt is too long.
     """
 
     row: int

@@ -46,6 +46,7 @@ def names_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.i
         given = [_masked(labels, counting[[row]].values, rows.width, row) for row, labels in enumerate(given)]
     if shapes is not None:
         _check_shapes(given, shapes)
+    _refuse_copies(given, rows)
     return Ragged(_joined([labels.reshape(-1) for labels in given]), np.array([labels.size for labels in given], dtype=np.int64))
 
 
@@ -102,6 +103,29 @@ def _masked(labels: NDArray[Any], counts: NDArray[np.bool_], width: int | None, 
     if len(labels) != len(counts) and len(labels) != width:
         raise ShapeError(f"row {row} of y has {len(labels)} labels, and the row has {len(counts)} positions; expected one for each.")
     return labels[: len(counts)][counts]
+
+
+def _refuse_copies(given: list[NDArray[Any]], rows: Any) -> None:
+    """Refuse the tokens themselves as their truth, which a causal model gets from those who leave the shift to it.
+
+    Raises:
+        BadInput: every label is the token at its own position.
+    """
+    ids = rows.fields.get("input_ids") if isinstance(rows, StructuredRows) else None
+    if ids is None:
+        return
+    counting = rows.counting()
+    tokens = ids.values if isinstance(ids, Ragged) else ids.reshape(-1)
+    tokens = tokens[counting.values] if counting is not None and len(counting.values) == len(tokens) else tokens
+    labels = _joined([row.reshape(-1) for row in given])
+    if len(labels) != len(tokens) or labels.dtype.kind not in "iuO":
+        return
+    learnt = ~ignored_names(labels)
+    if len(set(tokens[learnt].tolist())) > 1 and labels[learnt].tolist() == tokens[learnt].tolist():
+        raise BadInput(
+            "every label is the token at its own position, which the network sees; a causal model learns the next one: leave labels out of "
+            "the rows, and pass y=tl.training.next_tokens(rows)."
+        )
 
 
 def _check_shapes(given: list[NDArray[Any]], shapes: NDArray[np.int64]) -> None:

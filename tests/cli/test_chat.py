@@ -1,6 +1,7 @@
 """A language model as the teacher of a command."""
 
 import json
+import shutil
 
 import pytest
 from chat_endpoint import KEY, completion, first_token, serving, text_of
@@ -53,6 +54,19 @@ def test_answers_are_recorded_with_a_cache_beside_them(endpoint, tmp_path, capsy
     assert endpoint.asked == dict.fromkeys(texts, 1)
     assert [path.name for path in (tmp_path / "labels.answers").iterdir()] == ["answers.jsonl"]
     assert main(command) == 0
+    assert len(endpoint.bodies) == 12
+
+
+def test_what_is_recorded_is_not_asked_again_where_stored_answers_are_gone(endpoint, tmp_path, capsys):
+    mails(tmp_path / "mails.jsonl")
+    command = [*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url]
+    assert main(command) == 0
+    shutil.rmtree("labels.answers")
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "12 rows in 1 file" in capsys.readouterr().out
+    assert main([*command, "--votes", "3"]) == 2
+    assert "holds another recording" in capsys.readouterr().err
     assert len(endpoint.bodies) == 12
 
 

@@ -60,6 +60,7 @@ def record(
     """
     from tutelage.core.records import dumps
     from tutelage.softlabels import recording
+    from tutelage.softlabels.shards import MANIFEST
     from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
     from tutelage.workflow.open_answers import cached_beside, columns_known_to, in_columns_of, open_answers
 
@@ -80,21 +81,25 @@ def record(
         echo(dumps(planned) if as_json else said, nl=not as_json)
         return
     if chat is not None:
-        _ask(chat, texts, ask_again, stages)
+        # What is recorded is not asked, even if its stored answers are gone; a folder of another recording is refused below.
+        _ask(chat, texts, ask_again, stages, recorded=(into / MANIFEST).exists())
     of_a_shard = shard_rows or recording.rows_of_a_shard(rows, opened)
     with stages.stage("record", -(-rows.count // of_a_shard)) as advance:
         labels = recording.record(opened, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, advance=advance)
     echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
     if chat is not None:
-        echo(str(chat.report(texts)), err=True)
+        report = chat.report(texts)
+        if report.model is not None:
+            echo(str(report), err=True)
 
 
-def _ask(chat: ChatTeacher, texts: Any, again: int | None, stages: DisplayedStages) -> None:
-    """Ask a language model all texts, and some of them once more."""
+def _ask(chat: ChatTeacher, texts: Any, again: int | None, stages: DisplayedStages, *, recorded: bool) -> None:
+    """Ask a language model all texts that are not recorded, and some of them once more."""
     from tutelage.teachers.endpoints.chat_teacher import texts_to_ask, with_advance
 
-    with stages.stage("ask", texts_to_ask(chat, texts)) as advance:
-        with_advance(chat, advance).answer(texts)
+    if not recorded:
+        with stages.stage("ask", texts_to_ask(chat, texts)) as advance:
+            with_advance(chat, advance).answer(texts)
     if again is not None:
         with stages.stage("ask again", again):
             found = chat.consistency(texts, texts=again)

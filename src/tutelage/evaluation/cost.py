@@ -89,7 +89,7 @@ def latency_of(blocks: Sequence[ArrayLike], rows: int) -> Latency:
 
 def latency_of_requests(teacher: ChatTeacher) -> Latency | None:
     """The latency of the requests by which a language model answered; None if it was asked nothing. Its stored answers take no time."""
-    seconds = teacher.store.seconds
+    seconds = teacher.store.seconds.get(teacher.asked)
     return latency_of(np.array_split(seconds, min(BLOCKS, len(seconds))), 1) if seconds else None
 
 

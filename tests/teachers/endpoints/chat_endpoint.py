@@ -91,6 +91,7 @@ class Endpoint:
         url: its address.
         bodies: those of the requests, as they came.
         keys: those of the requests.
+        headers: names of the headers of the requests.
         billed: tokens of prompt and answers, of the requests that were answered at all.
     """
 
@@ -99,6 +100,7 @@ class Endpoint:
     url: str = ""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    headers: list[set[str]] = field(default_factory=list)
     billed: list[tuple[int, int]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     released: threading.Event = field(default_factory=threading.Event)
@@ -135,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         with endpoint.lock:
             endpoint.at_once += 1
             endpoint.most_at_once = max(endpoint.most_at_once, endpoint.at_once)
+            endpoint.headers.append({name.lower() for name in self.headers})
         try:
             reply = endpoint.reply(body, self.headers.get("authorization", ""))
             endpoint.released.wait(reply.wait)

@@ -40,7 +40,7 @@ def test_answers_are_read_by_another_store_of_the_folder(filled):
     assert other.served == {"m": "m-1"}
     assert other.spent("m") == COST + COST
     assert other.spent("another") == Spending()
-    assert other.seconds == [0.5, 0.5]
+    assert other.seconds == {"m": [0.5, 0.5]}
 
 
 def test_answers_in_memory_are_in_no_file(tmp_path, monkeypatch):

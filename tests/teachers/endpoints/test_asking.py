@@ -1,7 +1,9 @@
 """Many requests: attempts, pauses, a budget, and answers that are stored whatever happens to the others."""
 
 import threading
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from chat_endpoint import Pauses, Reply, asker, completion, failing, serving, text_of
 from hypothesis import given, settings
@@ -62,10 +64,9 @@ def test_an_address_without_an_endpoint_is_given_up_soon():
     [
         (failing(401, "wrong key"), r"status 401 \(wrong key\)\. Set the variable OPENAI_API_KEY to a key that it accepts"),
         (failing(404, "no such model"), r"Check the address http://127\.0\.0\.1:\d+/v1 and the name of the model, 'm-1'"),
-        (failing(400, "bad temperature"), r"status 400 \(bad temperature\)"),
         (Reply(status=301, headers={"location": "http://elsewhere/"}), "pass that address as endpoint="),
     ],
-    ids=["key", "model", "settings", "redirect"],
+    ids=["key", "model", "redirect"],
 )
 def test_a_failure_that_does_not_pass_stops_everything(reply, sentence):
     with serving(lambda body: reply) as endpoint, pytest.raises(BadInput, match=sentence) as failed:
@@ -73,6 +74,14 @@ def test_a_failure_that_does_not_pass_stops_everything(reply, sentence):
     assert len(endpoint.bodies) <= 2
     assert failed.value.__cause__ is None
     assert failed.value.__context__ is None
+
+
+@pytest.mark.parametrize("votes", [1, 3])
+def test_settings_that_are_rejected_stop_everything(votes):
+    sentence = r"status 400 \(bad temperature\) to the text of row 0 and 19 more, and has answered no other .* change model, prompt="
+    with serving(lambda body: failing(400, "bad temperature")) as endpoint, pytest.raises(BadInput, match=sentence):
+        asker(endpoint, concurrency=2, votes=votes, refused="uniform").answer([f"text {number}" for number in range(100)])
+    assert len(endpoint.bodies) <= 22 * min(votes, 2)
 
 
 def test_what_is_on_its_way_is_stored_before_a_failure_is_raised():
@@ -108,7 +117,7 @@ def test_another_model_is_refused_and_its_answer_not_used(served):
         with pytest.raises(BadInput, match=r"the endpoint answers with .* and 'm-1' was asked for"):
             teacher.answer(["a"])
     assert teacher.store.choices == {}
-    assert teacher.store.spent("m-1") == Spending(1, 40, 2)
+    assert teacher.store.spent(teacher.asked) == Spending(1, 40, 2)
 
 
 @pytest.mark.parametrize("date", ["-2026-08-07", "-20260807", "-0807", "-2608", "-2026-08"])
@@ -189,7 +198,7 @@ def test_attempts_that_may_be_billed_count_as_their_worst_case():
             teacher.answer(["a"])
         assert len(endpoint.bodies) == 4
         most = asker(endpoint).estimate(["a"]).most
-    assert teacher.store.spent("m-1") == Spending(4, 4 * most.input, 4 * most.output)
+    assert teacher.store.spent(teacher.asked) == Spending(4, 4 * most.input, 4 * most.output)
 
 
 def test_an_endpoint_that_counts_more_tokens_than_bytes_raises_the_bound():
@@ -230,13 +239,111 @@ def test_no_budget_is_ever_exceeded(concurrency, votes, tokens, script):
             assert "allows no further request" in str(error)  # noqa: PT017 - either way is right
         billed = spent_by(endpoint)
     assert billed.input + billed.output <= tokens
-    assert teacher.store.spent("m-1").requests == len(endpoint.bodies)
+    assert teacher.store.spent(teacher.asked).requests == len(endpoint.bodies)
 
 
 def test_a_store_knows_what_every_attempt_took(tmp_path):
     with serving(lambda body: "ham", failing(429), Reply('{"cut')) as endpoint:
-        asker(endpoint, cache=tmp_path / "cache").answer(["a"])
+        teacher = asker(endpoint, cache=tmp_path / "cache")
+        teacher.answer(["a"])
     store = AnswerStore(tmp_path / "cache")
     store.refresh()
-    assert store.spent("m-1").requests == 3
-    assert store.failed("m-1") == 2
+    assert store.spent(teacher.asked).requests == 3
+    assert store.failed(teacher.asked) == 2
+
+
+FILTER = Reply({"error": {"message": "The prompt triggers the content management policy", "code": "content_filter"}}, 400)
+TOO_LONG = failing(400, "the maximum of 4096 tokens")
+
+
+def rejecting(reply, *texts):
+    return lambda body: reply if text_of(body) in texts else "ham"
+
+
+@pytest.mark.parametrize("status", [400, 403, 422, 451])
+@pytest.mark.parametrize("row", [0, 7, 19])
+def test_a_text_that_a_filter_rejects_has_no_answer_and_the_others_have(status, row, tmp_path):
+    reply = replace(FILTER, status=status)
+    with serving(rejecting(reply, TEXTS[row])) as endpoint:
+        teacher = asker(endpoint, votes=3, refused="uniform", cache=tmp_path / "cache")
+        with pytest.warns(UserWarning, match=r"3 answers name no class and are not counted \(3 refused\); 1 texts get equal"):
+            answers = teacher.answer(TEXTS)
+        assert answers[row].tolist() == [0.5, 0.5]
+        assert (np.delete(answers, row, axis=0) == [0.0, 1.0]).all()
+        assert {body["n"] for body in endpoint.bodies} == {3}
+        with pytest.raises(
+            BadInput, match=rf"1 of 20 texts have no class .*; first: row {row}, answered 'status {status}, content_filter'"
+        ):
+            asker(endpoint, votes=3, cache=tmp_path / "cache").answer(TEXTS)
+    assert len(endpoint.bodies) == 20  # what was rejected is not asked again
+    assert teacher.report(TEXTS).model == "m-1"
+    assert "triggers" not in (tmp_path / "cache" / "answers.jsonl").read_text(encoding="utf-8")
+
+
+def test_all_texts_that_a_filter_rejects_have_no_answer():
+    with (
+        serving(lambda body: FILTER) as endpoint,
+        pytest.raises(BadInput, match=r"20 of 20 texts have no class \(20 refused; first: row 0"),
+    ):
+        asker(endpoint).answer(TEXTS)
+    assert len(endpoint.bodies) == 20
+
+
+@pytest.mark.parametrize("votes", [1, 3])
+def test_a_text_that_is_rejected_between_others_that_are_answered_has_no_answer(votes):
+    with serving(rejecting(TOO_LONG, TEXTS[0], TEXTS[7])) as endpoint:
+        teacher = asker(endpoint, votes=votes, refused="uniform", concurrency=1)
+        with pytest.warns(UserWarning, match="2 texts get equal probabilities"):
+            answers = teacher.answer(TEXTS)
+    assert (answers == 0.5).all(axis=1).nonzero()[0].tolist() == [0, 7]
+    assert [body.get("n", 1) for body in endpoint.bodies if text_of(body) not in (TEXTS[0], TEXTS[7])] == [votes] * 18
+
+
+def test_a_text_that_is_rejected_last_may_be_due_to_the_settings_and_is_named():
+    with serving(rejecting(TOO_LONG, TEXTS[19])) as endpoint:
+        teacher = asker(endpoint, refused="uniform", concurrency=1)
+        sentence = r"status 400 \(the maximum of 4096 tokens\) to the text of row 19, and has answered no other since\. .* leave them out"
+        with pytest.raises(BadInput, match=sentence):
+            teacher.answer(TEXTS)
+        assert teacher.answer(TEXTS[:19]).shape == (19, 2)
+    assert len(endpoint.bodies) == 20
+
+
+def test_a_credit_that_ends_on_the_way_is_no_rejection_of_the_texts():
+    count = iter(range(1000))
+    with serving(lambda body: "ham" if next(count) < 50 else failing(400, "Your credit balance is too low")) as endpoint:
+        teacher = asker(endpoint, refused="uniform", concurrency=4)
+        with pytest.raises(BadInput, match=r"credit balance is too low\) to the text of row \d+ and 19 more"):
+            teacher.answer([f"text {number}" for number in range(100)])
+        assert 70 <= len(endpoint.bodies) <= 73
+        assert len(teacher.store.choices) == 50
+
+
+def test_several_choices_are_asked_for_again_after_a_text_that_is_rejected():
+    with serving(rejecting(TOO_LONG, TEXTS[3])) as endpoint, pytest.warns(UserWarning, match="1 texts get equal"):
+        asker(endpoint, votes=3, refused="uniform", concurrency=1).answer(TEXTS)
+    assert [body.get("n", 1) for body in endpoint.bodies] == [3, 3, 3, 3, 1, *[3] * 16]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply("<html>too large</html>", 413),
+        failing(400, "This model's maximum context length is 4096 tokens"),
+        failing(422, "prompt is too long"),
+    ],
+)
+@pytest.mark.parametrize("rows", [[0], [19], [*range(10, 20)], [*range(19)]])
+def test_texts_that_are_too_long_have_no_answer_if_any_other_has(reply, rows):
+    with serving(rejecting(reply, *(TEXTS[row] for row in rows))) as endpoint:
+        teacher = asker(endpoint, refused="uniform", concurrency=8)
+        with pytest.warns(UserWarning, match=f"{len(rows)} texts get equal probabilities"):
+            answers = teacher.answer(TEXTS)
+    assert (answers == 0.5).all(axis=1).nonzero()[0].tolist() == rows
+    assert len(endpoint.bodies) == 20
+
+
+def test_texts_that_are_all_too_long_may_be_so_by_the_settings():
+    sentence = "to the text of row 0 and 1 more, and has answered no other since"
+    with serving(lambda body: failing(400, "maximum context length")) as endpoint, pytest.raises(BadInput, match=sentence):
+        asker(endpoint, refused="uniform").answer(["a", "b"])

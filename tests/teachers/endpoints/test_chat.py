@@ -5,7 +5,7 @@ import pickle
 import traceback
 
 import pytest
-from chat_endpoint import KEY, Reply, asker, failing, serving
+from chat_endpoint import KEY, Reply, asker, completion, failing, serving
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch, TutelageError
@@ -147,3 +147,48 @@ def test_a_failure_of_one_call_is_not_that_of_the_next():
         with pytest.raises(BadInput, match="401"):
             teacher.answer(["a"])
         assert teacher.answer(["a"]).tolist() == [[1, 0]]
+
+
+@pytest.mark.parametrize("said", [KEY, f"spam {KEY}"])
+def test_a_key_that_is_echoed_as_an_answer_or_a_model_is_not_stored(said, tmp_path):
+    with serving(lambda body: said) as endpoint:
+        teacher = asker(endpoint, cache=tmp_path / "cache")
+        with pytest.raises(BadInput, match=r"answered .*\[key\]") as failed:
+            teacher.answer(["a"])
+        assert KEY not in str(failed.value)
+        assert KEY not in (tmp_path / "cache" / "answers.jsonl").read_text(encoding="utf-8")
+        endpoint.answer = lambda body: completion(body, "spam", model=KEY)
+        with pytest.raises(BadInput, match=r"answers with '\[key\]'"):
+            teacher.answer(["b"])
+
+
+def test_headers_of_the_environment_are_not_sent_to_another_endpoint(monkeypatch):
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer elsewhere\nX-Gateway-Key: secret")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-1")
+    with serving() as endpoint:
+        asker(endpoint).answer(["a"])
+    assert endpoint.keys == [f"Bearer {KEY}"]
+    assert not {"x-gateway-key", "openai-organization", "openai-project"} & endpoint.headers[0]
+
+
+def test_a_budget_needs_a_limit_of_the_answers_and_the_higher_of_two_counts():
+    with pytest.raises(BadInput, match="leaves out the limit of an answer"):
+        tl.teachers.chat("m", ["a", "b"], endpoint=URL, request={"max_tokens": None}, budget="5 requests")
+    both = tl.teachers.chat("m", ["a", "b"], endpoint=URL, request={"max_tokens": 5, "max_completion_tokens": 900}, budget="5 requests")
+    assert both.sampling.most_output == 900
+
+
+@pytest.mark.parametrize("argument", ["key_from", "endpoint"])
+@pytest.mark.parametrize("key", ["sk-abc123def456", "hf_AbCdEfGhIj", "gsk_1a2b3c", "xai-1a2b3c4d"])
+def test_a_key_that_is_passed_in_place_of_another_argument_is_not_shown(argument, key):
+    with pytest.raises(BadInput, match="it is not shown") as refused:
+        tl.teachers.chat("m", ["a", "b"], **{"endpoint": URL, argument: key})
+    assert key not in "".join(traceback.format_exception_only(refused.value))
+
+
+def test_a_variable_in_small_letters_is_one_if_it_is_set(monkeypatch):
+    monkeypatch.setenv("my_key", "mine-1234")
+    with serving() as endpoint:
+        asker(endpoint, key_from="my_key").answer(["a"])
+    assert endpoint.keys == ["Bearer mine-1234"]

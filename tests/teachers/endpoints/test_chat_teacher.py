@@ -18,7 +18,8 @@ import pytest
 from chat_endpoint import KEY, Reply, asker, by_word, completion, first_token, in_a_loop, serving, text_of, wait_until
 
 import tutelage as tl
-from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, ShapeError
+from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, ShapeError
+from tutelage.evaluation.cost import latency_of_requests
 from tutelage.teachers.endpoints.answer_store import FILE
 from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
 from tutelage.teachers.endpoints.spending import Spending
@@ -195,7 +196,7 @@ def test_a_budget_holds_for_threads_that_share_a_teacher():
         for thread in threads:
             thread.join()
     assert len(endpoint.bodies) == 10
-    assert teacher.store.spent("m-1").requests == 10
+    assert teacher.store.spent(teacher.asked).requests == 10
 
 
 def test_teachers_made_of_a_language_model_ask_an_endpoint_too():
@@ -281,7 +282,7 @@ def test_a_process_that_is_stopped_anywhere_loses_no_answer(end, tmp_path):
     answered = Counter(delivered[:held])
     asked_again = {text: count for text, count in endpoint.asked.items() if count > 1}
     assert not set(asked_again) & set(answered)
-    assert teacher.store.spent("m-1").requests == len(endpoint.bodies) == 33  # those on their way when it ended are counted
+    assert teacher.store.spent(teacher.asked).requests == len(endpoint.bodies) == 33  # those on their way when it ended are counted
 
 
 def test_a_damaged_cache_is_an_error_and_no_answer(tmp_path):
@@ -327,7 +328,7 @@ def test_the_most_of_an_estimate_bounds_what_is_billed(answer):
         teacher = asker(endpoint, votes=3)
         most = teacher.estimate(TEXTS).most
         teacher.answer(TEXTS)
-    spent = teacher.store.spent("m-1")
+    spent = teacher.store.spent(teacher.asked)
     assert (spent.requests <= most.requests, spent.input <= most.input, spent.output <= most.output) == (True, True, True)
 
 
@@ -415,3 +416,42 @@ def test_a_cache_is_a_folder_of_one_file_without_texts(tmp_path):
         asker(endpoint, cache=tmp_path / "cache").answer(["a secret text, win"])
     assert [path.name for path in Path(tmp_path / "cache").iterdir()] == [FILE]
     assert "secret" not in (tmp_path / "cache" / FILE).read_text(encoding="utf-8")
+
+
+def test_endpoints_of_one_machine_share_no_answer_no_cost_and_no_version(tmp_path):
+    def answering(said, date):
+        return lambda body: completion(body, said, model=f"m-1{date}")
+
+    with serving(answering("spam", "-2026-01-01")) as first, serving(answering("ham", "-2026-09-09")) as second:
+        one, other = (asker(endpoint, cache=tmp_path / "cache", budget="4 requests") for endpoint in (first, second))
+        assert one.fingerprint != other.fingerprint
+        assert one.answer(TEXTS).tolist() == [[1.0, 0.0]] * 4
+        assert other.answer(TEXTS).tolist() == [[0.0, 1.0]] * 4
+        with pytest.raises(BadInput, match="4 was spent"):
+            other.answer(["further"])
+        assert [teacher.report(TEXTS).model for teacher in (one, other)] == ["m-1-2026-01-01", "m-1-2026-09-09"]
+        tl.record(one, TEXTS, tmp_path / "labels")
+        with pytest.raises(LabelMismatch, match="holds another recording"):
+            tl.record(other, TEXTS, tmp_path / "labels")
+    assert len(first.bodies) == len(second.bodies) == 4
+
+
+@pytest.mark.parametrize("path", ["/v1", "/other/v1", "/V1"])
+def test_the_path_identifies_an_endpoint_and_its_spelling_does_not(path):
+    def fingerprint(endpoint):
+        return tl.teachers.chat("m", ["a", "b"], endpoint=endpoint).fingerprint
+
+    usual = "http://host:8000/v1"
+    assert (fingerprint(f"http://host:8000{path}") == fingerprint(usual)) is (path == "/v1")
+    assert fingerprint("HTTP://Host:8000/v1/") == fingerprint(usual)
+    assert fingerprint("http://host/v1") == fingerprint("http://host:80/v1") != fingerprint("https://host/v1")
+
+
+def test_the_latency_of_a_model_is_not_that_of_another_in_the_same_cache(tmp_path):
+    with serving(lambda body: Reply(completion(body, "ham"), wait=0.3 if body["model"] == "slow" else 0)) as endpoint:
+        slow, quick = (asker(endpoint, cache=tmp_path / "cache", model=model) for model in ("slow", "quick"))
+        slow.answer(TEXTS)
+        assert latency_of_requests(quick) is None
+        quick.answer(TEXTS)
+        slow.store.refresh()
+    assert latency_of_requests(slow).p50_us > 300_000 > latency_of_requests(quick).p50_us

@@ -78,3 +78,16 @@ def test_log_probabilities_that_add_up_to_more_than_one_are_malformed():
 def test_infinitely_unlikely_tokens_can_be_stored():
     found = parsed(first_token(a=0.0, b=float("-inf"))).choices[0]
     assert Choice.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 342}, (40, 302)),
+        ({"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42}, (40, 2)),
+        ({"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 0}, (40, 2)),
+        ({"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": "many"}, (40, 2)),
+    ],
+)
+def test_tokens_that_are_in_the_total_alone_are_those_of_the_answer(usage, tokens):
+    assert parsed("spam", usage=usage).tokens == tokens

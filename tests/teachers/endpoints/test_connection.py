@@ -155,3 +155,35 @@ def test_an_address_that_may_hold_a_key_is_refused_and_not_shown(address):
 
 def test_the_host_is_without_its_port():
     assert Connection(checked_endpoint("http://localhost:8000/v1/"), None).host == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("HTTP://LocalHost:80/v1//", "http://localhost/v1"),
+        ("https://api.example:443", "https://api.example"),
+        ("http://host:443/V1", "http://host:443/V1"),
+        ("http://[::1]:8000/v1/", "http://[::1]:8000/v1"),
+    ],
+)
+def test_an_address_is_written_in_one_way(given, address):
+    assert checked_endpoint(given) == address
+    assert checked_endpoint(address) == address
+
+
+def test_a_model_is_named_by_its_whole_address_which_is_not_shown():
+    addresses = ["http://h/v1", "https://h/v1", "http://h:8000/v1", "http://h:8000/private/v1", "http://h2/v1"]
+    names = [Connection(one, None).named("m") for one in addresses]
+    assert len(set(names)) == len(addresses)
+    assert "private" not in "".join(names)
+
+
+def test_a_filter_is_told_from_other_rejections():
+    azure = {"error": {"message": "no", "code": None, "innererror": {"code": "ResponsibleAIPolicyViolation"}}}
+    found = failure(Reply(azure, 400))
+    assert (found.rejected, found.filtered, found.brief) == (True, True, "status 400")
+    found = failure(Reply({"error": {"message": "too long", "code": "context_length_exceeded"}}, 400))
+    assert (found.rejected, found.filtered, found.brief) == (True, False, "status 400, context_length_exceeded")
+    assert failure(Reply({"error": {"message": "no", "code": f"x {KEY}"}}, 422)).brief == "status 422"
+    assert failure(Reply({"error": {"message": "no", "code": KEY}}, 422)).brief == "status 422, [key]"
+    assert not failure(failing(403)).rejected

@@ -37,9 +37,17 @@ def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(key, monke
 def test_a_key_is_masked_in_every_form_in_which_a_server_may_echo_it(monkeypatch):
     key = 'k"e/y+1\\2'
     monkeypatch.setenv("MINE", key)
-    _, masked = read_key("MINE", required=True)
+    _, masked, _ = read_key("MINE", required=True)
     for echoed in (key, json.dumps(key), "k%22e/y%2B1%5C2", "k%22e%2Fy%2B1%5C2"):
         assert masked(f"no such key: {echoed}!").strip('"').startswith(f"no such key: {MASK}") or MASK in masked(echoed)
         assert key not in masked(echoed)
     assert masked("Incorrect key sk-abc***xyz.") == f"Incorrect key {MASK}"
     assert masked("nothing to hide") == "nothing to hide"
+
+
+@pytest.mark.parametrize(("key", "hidden"), [("tk-0123456789", True), ("x", False), ("EMPTY", False)])
+def test_a_key_is_masked_in_answers_and_short_ones_leave_them_as_they_are(key, hidden, monkeypatch):
+    monkeypatch.setenv("MINE", key)
+    _, _, without = read_key("MINE", required=True)
+    assert (key in without(f"a text, EMPTY: {key}")) is not hidden
+    assert without("sk-learn") == "sk-learn"

@@ -48,11 +48,17 @@ def test_a_price_that_cannot_be_read_is_refused(given):
 @given(st.text(max_size=200))
 def test_no_tokenizer_makes_more_tokens_than_the_bound(text):
     messages = [{"role": "user", "content": text}]
-    assert len(text.encode("utf-8", "surrogatepass")) <= most_tokens(messages)
-    assert likely_tokens(messages) <= most_tokens(messages)
+    assert len(text.encode("utf-8", "surrogatepass")) <= most_tokens(messages, {})
+    assert likely_tokens(messages) <= most_tokens(messages, {})
 
 
 def test_a_budget_counts_what_its_unit_says():
     spent = Spending(3, 10, 20)
     assert [Budget(1, "requests").of(spent), Budget(1, "tokens").of(spent), Budget(1, "money", Price(1e6, 0)).of(spent)] == [3, 30, 10]
     assert str(Budget(2_000_000, "tokens")) == "2,000,000 tokens"
+
+
+def test_settings_that_the_model_reads_are_counted_in_the_bound():
+    schema = {"type": "object", "description": "ä" * 500}
+    plain = most_tokens([], {"temperature": 0.5})
+    assert most_tokens([], {"response_format": schema}) - plain > 1000

@@ -34,14 +34,14 @@ class AnswerStore:
     Attributes:
         folder: where they are stored; None for memory alone.
         choices: the answers to each prompt, by its key.
-        served: the name of the model that answered, by the name that was asked for.
-        seconds: how long each request took that was answered.
+        served: the name of the model that answered, by the model at an endpoint that was asked (`Connection.named`).
+        seconds: how long each request took that was answered, likewise.
     """
 
     folder: Path | None = None
     choices: dict[str, list[Choice]] = field(default_factory=dict, repr=False)
     served: dict[str, str] = field(default_factory=dict, repr=False)
-    seconds: list[float] = field(default_factory=list, repr=False)
+    seconds: dict[str, list[float]] = field(default_factory=dict, repr=False)
     _answered: Counter[str] = field(default_factory=Counter, repr=False)
     _settled: dict[str, Spending] = field(default_factory=dict, repr=False)
     _open: dict[int, tuple[str, Spending]] = field(default_factory=dict, repr=False)
@@ -62,14 +62,14 @@ class AnswerStore:
         """The number of answers to a prompt."""
         return len(self.choices.get(key, ()))
 
-    def spent(self, model: str) -> Spending:
-        """What was spent on a model, requests included whose answers never came."""
-        of_open = [worst for asked, worst in self._open.values() if asked == model]
-        return sum(of_open, self._settled.get(model, Spending()))
+    def spent(self, asked: str) -> Spending:
+        """What was spent on a model at an endpoint, requests included whose answers never came."""
+        of_open = [worst for one, worst in self._open.values() if one == asked]
+        return sum(of_open, self._settled.get(asked, Spending()))
 
-    def failed(self, model: str) -> int:
-        """The number of requests to a model that brought no answer."""
-        return self.spent(model).requests - self._answered[model]
+    def failed(self, asked: str) -> int:
+        """The number of requests to a model at an endpoint that brought no answer."""
+        return self.spent(asked).requests - self._answered[asked]
 
     def check(self) -> None:
         """Check, before anything is asked, that answers can be stored.
@@ -140,10 +140,15 @@ class AnswerStore:
                 (self.folder / FILE).unlink()
                 self.folder.rmdir()
 
-    def sent(self, model: str, worst: Spending) -> int:
+    @property
+    def next(self) -> int:
+        """The number that the next request will have."""
+        return self._sent
+
+    def sent(self, asked: str, worst: Spending) -> int:
         """Note, before it is sent, that a request may cost so much; returns its number."""
         number = self._sent
-        self._add({"sent": number, "asked": model, "worst": astuple(worst)})
+        self._add({"sent": number, "asked": asked, "worst": astuple(worst)})
         return number
 
     def settled(
@@ -161,6 +166,16 @@ class AnswerStore:
         """
         answered = {"key": key, "choices": [one.to_json() for one in choices], "model": model, "seconds": round(seconds, 6)}
         self._add({"settled": number, "cost": astuple(cost), **(answered if choices else {})}, durable=bool(choices))
+
+    def rejected(self, key: str, why: str, choices: int) -> None:
+        """Note that a prompt has no answer, as the endpoint rejects it: these choices are not asked again.
+
+        Args:
+            key: of the prompt.
+            why: in a few words without the text.
+            choices: how many answers were asked for.
+        """
+        self._add({"rejected": key, "choices": [Choice(why, "content_filter", refused=True).to_json()] * choices}, durable=True)
 
     def _add(self, plain: dict[str, Any], *, durable: bool = False) -> None:
         self._take(plain)
@@ -185,13 +200,16 @@ class AnswerStore:
             self._open[plain["sent"]] = (plain["asked"], Spending(*plain["worst"]))
             self._sent = plain["sent"] + 1
             return
+        if "rejected" in plain:
+            self.choices.setdefault(plain["rejected"], []).extend(map(Choice.from_json, plain["choices"]))
+            return
         asked, _ = self._open.pop(plain["settled"], ("", Spending()))
         self._settled[asked] = self._settled.get(asked, Spending()) + Spending(*plain["cost"])
         if "key" in plain:
             self.choices.setdefault(plain["key"], []).extend(map(Choice.from_json, plain["choices"]))
             self._answered[asked] += 1
             self.served.setdefault(asked, plain["model"])
-            self.seconds.append(plain["seconds"])
+            self.seconds.setdefault(asked, []).append(plain["seconds"])
 
 
 def _line(plain: dict[str, Any]) -> bytes:

@@ -17,6 +17,7 @@ from tutelage.teachers.endpoints.answer_store import AnswerStore
 from tutelage.teachers.endpoints.completions import Completion
 from tutelage.teachers.endpoints.connection import Connection, Failure, Line
 from tutelage.teachers.endpoints.prompts import Messages
+from tutelage.teachers.endpoints.rejections import MOST_DOUBTS, Doubt, Doubts
 from tutelage.teachers.endpoints.spending import Budget, Spending, amount, most_tokens
 
 FIRST_WAIT, LAST_WAIT = 0.5, 30.0
@@ -34,6 +35,7 @@ class Job:
         body: all else of the request, but for the number of choices.
         choices: how many answers are needed.
         texts: number of texts that have this prompt.
+        row: the first row with such a text.
     """
 
     key: str
@@ -41,6 +43,7 @@ class Job:
     body: Mapping[str, Any]
     choices: int
     texts: int = 1
+    row: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,14 @@ class Asking:
         self._count = len(jobs)
         self._connection, self._terms, self._store, self._advance = connection, terms, store, advance
         self._failed: TutelageError | None = None
-        self._spent = store.spent(terms.model)
+        self._asked = connection.named(terms.model)
+        self._spent = store.spent(self._asked)
         self._reserved = Spending()
         self._flying = 0
         self._excess = 0
-        self._one_at_a_time = self._answered = False
+        self._one_at_a_time = self._answered = self._gave_several = False
+        self._doubts = Doubts(max(MOST_DOUBTS, 2 * connection.concurrency))
+        self._singly: set[str] = set()  # prompts that were rejected when several choices were asked for
 
     async def run(self) -> TutelageError | None:
         """Ask everything; the error that stopped it, if any, once all answers that were on their way are stored."""
@@ -90,16 +96,21 @@ class Asking:
             await asyncio.gather(*(self._work() for _ in range(min(self._connection.concurrency, self._count))))
         finally:
             await self._line.close()
+        if self._doubts.open:
+            self._stop_in_doubt()
         return self._failed
 
     async def _work(self) -> None:
         for job in self._jobs:
-            while self._failed is None and (missing := job.choices - self._store.count(job.key)) > 0:
-                await self._ask(job, 1 if self._one_at_a_time else missing)
+            while self._failed is None and job.key not in self._doubts.open and (missing := self._lacking(job)) > 0:
+                await self._ask(job, 1 if self._one_at_a_time or job.key in self._singly else missing)
             if self._failed is not None:
                 return
             for _ in range(job.texts):
                 self._advance()
+
+    def _lacking(self, job: Job) -> int:
+        return job.choices - self._store.count(job.key)
 
     async def _ask(self, job: Job, choices: int) -> None:
         """Ask a prompt until there is an answer; a failure that does not pass stops everything."""
@@ -107,14 +118,36 @@ class Asking:
             found = await self._attempt(job, choices)
             if not isinstance(found, Failure) or self._failed is not None:
                 return
-            if found.status == 400 and choices > 1:  # some endpoints give one choice a request
-                self._one_at_a_time = True
+            if found.filtered or (found.rejected and not found.passing):
+                self._reject(job, found, choices)
                 return
             if not found.passing or attempt == self._patience(found):
                 attempts = f" after {attempt + 1} attempts" if attempt else ""
                 self._stop(BadInput(f"{self._connection.host} {found.why}{attempts}. {self._remedy(found)}"))
                 return
             await self._connection.pause(found.wait or min(FIRST_WAIT * 2**attempt, LAST_WAIT) * _RANDOM.uniform(0.75, 1.0))
+
+    def _reject(self, job: Job, found: Failure, choices: int) -> None:
+        """Take a rejected prompt for one without an answer where a filter says so, or where others are answered afterwards."""
+        if found.filtered or (found.too_long and self._answered):
+            self._store.rejected(job.key, found.brief, self._lacking(job))
+        elif choices > 1:  # some endpoints give one choice a request
+            self._singly.add(job.key)
+        else:
+            before = 0 if found.too_long else self._store.next
+            self._doubts.open[job.key] = Doubt(job.row, found.why, found.brief, self._lacking(job), before)
+            if self._doubts.too_many:
+                self._stop_in_doubt()
+
+    def _take_answer(self, job: Job, number: int, choices: int, found: Completion) -> None:
+        """What an answer says of the endpoint: how many choices it gives, and which rejected prompts are not due to the settings."""
+        for key, doubt in self._doubts.resolved_by(number).items():
+            self._store.rejected(key, doubt.brief, doubt.lacking)
+        self._gave_several = self._gave_several or len(found.choices) > 1
+        self._one_at_a_time = not self._gave_several and (len(found.choices) < choices or job.key in self._singly or self._one_at_a_time)
+
+    def _stop_in_doubt(self) -> None:
+        self._stop(BadInput(f"{self._connection.host} {self._doubts} {self._stored()}"))
 
     def _patience(self, found: Failure) -> int:
         """How many further attempts a failure is worth: few where nothing was ever reached, as with a wrong address."""
@@ -125,7 +158,7 @@ class Asking:
 
     async def _attempt(self, job: Job, choices: int) -> Completion | Failure | None:
         """Send one request within the budget and store what comes back; None if nothing may be sent any more."""
-        worst = Spending(1, most_tokens(job.messages) + self._excess, choices * self._terms.most_output)
+        worst = Spending(1, most_tokens(job.messages, job.body) + self._excess, choices * self._terms.most_output)
         number = await self._take_off(worst)
         if number is None:
             return None
@@ -146,7 +179,7 @@ class Asking:
                 else:
                     taken = time.monotonic() - started
                     answered = {"key": job.key, "choices": found.choices, "model": found.model, "seconds": taken}
-                    self._one_at_a_time = self._one_at_a_time or len(found.choices) < choices
+                    self._take_answer(job, number, choices, found)
                     self._check_length(cost, worst)
         finally:  # a request that is cancelled may have to be paid
             self._store.settled(number, cost, **answered)
@@ -173,7 +206,7 @@ class Asking:
             if self._failed is not None:
                 return None
             self._reserved, self._flying = self._reserved + worst, self._flying + 1
-            return self._store.sent(self._terms.model, worst)
+            return self._store.sent(self._asked, worst)
 
     def _refused(self, found: Completion, choices: int) -> TutelageError | None:
         """Why an answer that came back whole cannot be used; None if it can."""
@@ -186,7 +219,7 @@ class Asking:
                 f"{self._connection.host} sent no log-probabilities with its answer; pass logprobs=False, and votes= for several answers "
                 "to each text."
             )
-        return other_model(self._terms.model, found.model, self._store.served.get(self._terms.model))
+        return other_model(self._terms.model, found.model, self._store.served.get(self._asked))
 
     def _check_length(self, cost: Spending, worst: Spending) -> None:
         """Stop where answers are longer than the request allows: their cost has no bound, and no budget can be kept."""

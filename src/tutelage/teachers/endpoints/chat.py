@@ -16,7 +16,7 @@ from tutelage.core.running.stages import Advance
 from tutelage.teachers.endpoints.answer_store import AnswerStore
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, Sampling, nothing
 from tutelage.teachers.endpoints.connection import OPENAI, Connection, checked_endpoint
-from tutelage.teachers.endpoints.keys import DEFAULT_KEY
+from tutelage.teachers.endpoints.keys import DEFAULT_KEY, checked_variable
 from tutelage.teachers.endpoints.prompts import BY_LABEL, BY_NUMBER, MOST_NUMBERED, ClassReader, Prompt, Template, are_numbered
 from tutelage.teachers.endpoints.spending import budget_of, price_of
 
@@ -70,11 +70,12 @@ def chat(
         max_tokens: the most tokens of an answer; by default enough for the longest name. A model that thinks first needs more.
         request: further settings of the request, such as {"seed": 0, "reasoning_effort": "low"}; None as a value leaves a setting out.
         price: (input, output) of a million tokens, in any currency.
-        budget: the most that may be spent, earlier answers in the same cache included: an amount of money, with `price`; or a text such as
-            "200000 tokens" or "1000 requests". A request is sent only if the most that it may cost is within the budget.
+        budget: the most that may be spent on this model at this endpoint, earlier answers in the same cache included: an amount of money,
+            with `price`; or a text such as "200000 tokens" or "1000 requests". A request is sent only if the most that it may cost is
+            within the budget.
         cache: the folder where answers are stored; None stores them in memory.
-        refused: what becomes of a text whose answers name no class: "error" raises an error once all texts are asked, "uniform" gives it
-            equal probabilities.
+        refused: what becomes of a text whose answers name no class, or that the endpoint rejects while it answers others: "error" raises
+            an error once all texts are asked, "uniform" gives it equal probabilities.
         concurrency: the most requests at a time.
         timeout: seconds until an answer must be there, however slowly it arrives.
         retries: further attempts after a failure that may pass, such as a rate limit, with growing pauses or those that the endpoint asks
@@ -109,14 +110,16 @@ def chat(
     address = checked_endpoint(text("endpoint", endpoint or os.environ.get("OPENAI_BASE_URL") or OPENAI))
     connection = Connection(
         address,
-        None if key_from is None else text("key_from", key_from),
+        None if key_from is None else checked_variable(text("key_from", key_from)),
         key_required=key_from is not None and (key_from != DEFAULT_KEY or address == OPENAI),
         concurrency=whole("concurrency", concurrency, 1),
         timeout=number("timeout", timeout, above=0),
         retries=whole("retries", retries),
     )
     sampling = _sampling(names, connection.host, votes, logprobs, temperature, max_tokens, request)
-    prices = price_of(price)
+    prices, limit = price_of(price), budget_of(budget, price_of(price))
+    if limit is not None and not any(name in sampling.body for name in LIMITS):
+        raise BadInput("request= leaves out the limit of an answer, without which no budget can be kept; pass max_tokens=, or no budget=.")
     store = AnswerStore(None if cache is None else checked_path("cache", cache))
     store.check()
     return ChatTeacher(
@@ -127,7 +130,7 @@ def chat(
         connection,
         store,
         prices,
-        budget_of(budget, prices),
+        limit,
         refused,
         function("advance", advance, "without arguments"),
     )
@@ -166,12 +169,12 @@ def _sampling(
         temperature = 0.0 if votes == 1 and not logprobs else 1.0
     usual = 1 if logprobs else max(16, *(len(name.encode()) + 4 for name in names))
     limit = usual if max_tokens is None else whole("max_tokens", max_tokens, 1)
-    named = next((name for name in LIMITS if further.get(name) is not None), None)
-    if named is not None:
-        limit = whole(named, further[named], 1)
+    named = [name for name in LIMITS if further.get(name) is not None]
+    if named:
+        limit = max(whole(name, further[name], 1) for name in named)
     body: dict[str, Any] = {
         "temperature": number("temperature", temperature, least=0, most=2),
-        **({} if named is not None else {LIMITS[host.endswith((".openai.com", ".openai.azure.com"))]: limit}),
+        **({} if named else {LIMITS[host.endswith((".openai.com", ".openai.azure.com"))]: limit}),
         **({"logprobs": True, "top_logprobs": TOP_TOKENS} if logprobs else {}),
         **further,
     }

@@ -110,9 +110,14 @@ class ChatTeacher:
 
     @property
     def fingerprint(self) -> str:
-        """The name of the model and a hash of all that its answers depend on: host, prompt, classes and sampling."""
+        """The name of the model and a hash of all that its answers depend on: address, prompt, classes and sampling."""
         parts = [self._identity, self.prompt.identity(), [repr(label) for label in self.form.classes], self.sampling.votes, self.refused]
         return f"chat:{self.model}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
+
+    @property
+    def asked(self) -> str:
+        """The model at its endpoint, as the store names it."""
+        return self.connection.named(self.model)
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities. Texts that were asked before are not asked again, nor is one twice that occurs twice.
@@ -147,7 +152,7 @@ class ChatTeacher:
         longest = max(len(str(label).encode()) for label in self.form.classes)
         likely_output = min(self.sampling.most_output, 1 + -(-longest // BYTES_A_TOKEN))
         lacking = [job.choices - self.store.count(job.key) for job in missing]
-        most_input = sum(count * most_tokens(job.messages) for count, job in zip(lacking, missing, strict=True))
+        most_input = sum(count * most_tokens(job.messages, job.body) for count, job in zip(lacking, missing, strict=True))
         return ChatEstimate(
             self.model,
             self.connection.host,
@@ -157,7 +162,7 @@ class ChatTeacher:
             Spending(sum(lacking), most_input, sum(lacking) * self.sampling.most_output),
             self.price,
             self.budget,
-            self.store.spent(self.model),
+            self.store.spent(self.asked),
         )
 
     def unanswered(self, inputs: Any) -> int:
@@ -182,9 +187,9 @@ class ChatTeacher:
         read = {text: self._read(job) for text, job in jobs.items() if self.store.count(job.key)}
         known = [read[text] for text in texts if text in read]
         pairs = [_pairs(one.votes) for one in known if one.votes.sum() > 1]
-        spent = self.store.spent(self.model)
+        spent = self.store.spent(self.asked)
         return ChatReport(
-            self.store.served.get(self.model),
+            self.store.served.get(self.asked),
             len(texts),
             sum(one.answer is not None for one in known),
             sum(int(one.votes.sum()) + one.others.total() for one in known) if not self.sampling.logprobs else len(known),
@@ -192,7 +197,7 @@ class ChatTeacher:
             float(np.mean([one.outside for one in known])) if known and self.sampling.logprobs else None,
             float(np.mean(pairs)) if pairs and not self.sampling.logprobs else None,
             spent,
-            self.store.failed(self.model),
+            self.store.failed(self.asked),
             None if self.price is None else self.price.of(spent),
         )
 
@@ -208,9 +213,10 @@ class ChatTeacher:
             BadInput: no text has a class both times; and as `answer`.
         """
         count, seed = whole("texts", texts, 1), seed_of("seed", seed)
-        every = list(dict.fromkeys(_texts(inputs)))
-        places = np.sort(np.random.default_rng(seed).permutation(len(every))[:count])
-        rounds = [self._jobs([every[place] for place in places], again=again) for again in (False, True)]
+        given = _texts(inputs)
+        every = list(dict.fromkeys(given))
+        sampled = [every[place] for place in np.sort(np.random.default_rng(seed).permutation(len(every))[:count])]
+        rounds = [{text: jobs[text] for text in sampled} for jobs in (self._jobs(given), self._jobs(given, again=True))]
         for jobs in rounds:
             self._ask(jobs)
         pairs = [[self._read(job).answer for job in both] for both in zip(*(jobs.values() for jobs in rounds), strict=True)]
@@ -222,17 +228,18 @@ class ChatTeacher:
     @property
     def _identity(self) -> list[Any]:
         """What a request depends on besides its messages."""
-        return [self.model, self.connection.host, dict(self.sampling.body)]
+        return [self.model, self.connection.endpoint, dict(self.sampling.body)]
 
     def _jobs(self, texts: Sequence[str], *, again: bool = False) -> dict[str, Job]:
         """What to ask about each distinct text; `again` for a second, independent answer."""
-        return {text: self._job(text, count, again=again) for text, count in Counter(texts).items()}
+        first = {text: row for row, text in reversed(list(enumerate(texts)))}
+        return {text: self._job(text, count, first[text], again=again) for text, count in Counter(texts).items()}
 
-    def _job(self, text: str, count: int, *, again: bool) -> Job:
+    def _job(self, text: str, count: int, row: int, *, again: bool) -> Job:
         messages = self.prompt.messages(text)
         parts = [*self._identity, messages, *(["again"] if again else [])]
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-        return Job(key, messages, self.sampling.body, self.sampling.votes, count)
+        return Job(key, messages, self.sampling.body, self.sampling.votes, count, row)
 
     def _ask(self, jobs: Mapping[str, Job]) -> None:
         terms = Terms(self.model, self.sampling.most_output, self.budget, self.sampling.logprobs)

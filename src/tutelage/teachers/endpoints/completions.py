@@ -46,7 +46,8 @@ class Completion:
     Attributes:
         model: the name that the endpoint gives to the model that answered.
         choices: the answers, at least one.
-        tokens: of the prompt and of the answers, as the endpoint counted them; None if it did not.
+        tokens: of the prompt and of the answers, as the endpoint counted them; None if it did not. Some count what a model thinks in the
+            total alone, and bill it as a part of the answer: it is counted with the answers here.
     """
 
     model: str
@@ -110,6 +111,11 @@ _LEAST = -9999.0
 
 
 def _tokens(plain: Any) -> tuple[int, int] | None:
-    counted = [plain.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(plain, dict) else []
-    known = [count for count in counted if isinstance(count, int) and not isinstance(count, bool) and count >= 0]
-    return (known[0], known[1]) if len(known) == 2 else None
+    if not isinstance(plain, dict):
+        return None
+    prompt, said, total = (_count(plain.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    return None if prompt is None or said is None else (prompt, max(said, (total or 0) - prompt))
+
+
+def _count(plain: Any) -> int | None:
+    return plain if isinstance(plain, int) and not isinstance(plain, bool) and plain >= 0 else None

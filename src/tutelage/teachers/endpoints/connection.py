@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
+import os
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ from urllib.parse import urlsplit
 from tutelage.core.errors import BadInput, one_line, require
 from tutelage.teachers.endpoints.completions import Completion, Malformed, completion_of
 from tutelage.teachers.endpoints.keys import read_key
+from tutelage.teachers.endpoints.rejections import REJECTIONS, is_filtered, is_too_long
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -50,8 +54,12 @@ class Connection:
 
     @property
     def host(self) -> str:
-        """The name of the machine, without its port."""
+        """The name of the machine, without its port, for messages. It does not identify an endpoint: a machine may have several."""
         return urlsplit(self.endpoint).hostname or ""
+
+    def named(self, model: str) -> str:
+        """A model at this endpoint, as stored answers name it: a hash of the address, whose path may be private."""
+        return f"{model} at {hashlib.sha256(self.endpoint.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,10 @@ class Failure:
         wait: seconds that the endpoint asks to wait; None if it does not say.
         paid: whether the tokens may have to be paid.
         status: the HTTP status; None if there was no response.
+        rejected: whether the request was rejected for its prompt or its settings.
+        filtered: whether a filter rejected the prompt.
+        too_long: whether it was rejected for its length.
+        brief: the status and the code of the error, without its message, which may quote the prompt.
     """
 
     why: str
@@ -71,10 +83,18 @@ class Failure:
     wait: float | None = None
     paid: bool = False
     status: int | None = None
+    rejected: bool = False
+    filtered: bool = False
+    too_long: bool = False
+    brief: str = ""
 
 
 def checked_endpoint(given: str) -> str:
-    """The address of an endpoint, which holds no secret.
+    """The address of an endpoint, which holds no secret, written in one way: no capitals in its host, no usual port, no slash at its end.
+
+    Example:
+        >>> checked_endpoint("HTTPS://API.example:443/v1/")
+        'https://api.example/v1'
 
     Raises:
         BadInput: no address, or one with a password or a query, which are not quoted.
@@ -87,8 +107,12 @@ def checked_endpoint(given: str) -> str:
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise BadInput("endpoint holds a user, a password or a query, where a key would be stored; pass the address alone, and key_from=.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadInput(f"endpoint is {given!r}; expected an address such as 'http://localhost:8000/v1'.")
-    return given.rstrip("/")
+        raise BadInput(
+            "endpoint is no address (it is not shown, as it may be a key); expected an address such as 'http://localhost:8000/v1'."
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = "" if parts.port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
 
 
 class Line:
@@ -103,14 +127,25 @@ class Line:
 
     def __init__(self, connection: Connection) -> None:
         openai = require("openai")
-        key, self._masked = read_key(connection.key_from, required=connection.key_required)
+        key, self._masked, self._without_key = read_key(connection.key_from, required=connection.key_required)
         local = connection.host in ("localhost", "::1") or connection.host.startswith("127.")
         # A redirect is not followed: the texts and the key go to the address that was named, and nowhere else.
         client = openai.DefaultAsyncHttpxClient(follow_redirects=False, trust_env=not local, timeout=connection.timeout)
         self._connection = connection
+        # The client adds headers that the environment names, which may hold a key for another endpoint.
+        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
+        headers: dict[str, Any] = {line.partition(":")[0].strip(): openai.Omit() for line in lines if ":" in line}
+        headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
         self._client: AsyncOpenAI = openai.AsyncOpenAI(
-            api_key=key, base_url=connection.endpoint, max_retries=0, timeout=connection.timeout, http_client=client
+            api_key=key,
+            base_url=connection.endpoint,
+            max_retries=0,
+            timeout=connection.timeout,
+            http_client=client,
+            default_headers={**headers, "Authorization": f"Bearer {key}"},
         )
+        if not connection.host.endswith(".openai.com"):
+            self._client.organization = self._client.project = None
 
     async def close(self) -> None:
         """Close the connection."""
@@ -130,7 +165,7 @@ class Line:
                 raw = await self._client.chat.completions.with_raw_response.create(
                     model=body["model"], messages=body["messages"], extra_body=rest
                 )
-            return completion_of(raw.http_response.text)
+            return completion_of(self._without_key(raw.http_response.text))
         except (TimeoutError, openai.APITimeoutError):
             return Failure(f"did not answer within {self._connection.timeout:g} seconds", passing=True, paid=True)
         except openai.APIStatusError as error:
@@ -155,7 +190,10 @@ class Line:
         wait = seconds_to_wait(headers)
         if passing and wait is not None and wait > LONGEST_WAIT:
             return Failure(f"asks to wait {wait:,.0f} seconds (status {status}); run this again later", passing=False, status=status)
-        return Failure(why, passing=passing, wait=wait, paid=status in GATEWAY_TIMEOUTS, status=status)
+        rejected, filtered, too_long = status in REJECTIONS, is_filtered(status, error.body), is_too_long(status, error.body)
+        code = f", {error.code}" if re.fullmatch(r"[\w.-]{1,40}", error.code or "") else ""
+        brief = self._masked(f"status {status}{code}")
+        return Failure(why, passing, wait, status in GATEWAY_TIMEOUTS, status, rejected, filtered, too_long, brief)
 
     def _quoted(self, error: BaseException) -> str:
         """The message of an error in one line, with the key masked before it is cut to length."""

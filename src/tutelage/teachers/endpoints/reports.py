@@ -68,8 +68,8 @@ class ChatReport:
         others: answers that name no class: how many were "refused", "cut off", or named "no class".
         outside: mean probability of first tokens that begin no class; None without log-probabilities.
         agreement: how often two votes about the same text agree; None with one vote a text.
-        spent: requests and tokens, of all texts that were asked into the same cache.
-        failed: number of those requests that brought no answer; most were sent again.
+        spent: requests and tokens, of all texts of which this model at this endpoint was asked into the same cache.
+        failed: number of those requests that brought no answer; most were sent again, unless their texts were rejected.
         price: of these tokens; None if prices are not known.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -135,9 +136,16 @@ def amount(money: float) -> str:
     return f"{whole}{point}{rest.rstrip('0').ljust(2, '0')}"
 
 
-def most_tokens(messages: list[dict[str, str]]) -> int:
-    """The most tokens that a tokenizer can make of messages: one of each byte, and the frame around them."""
-    return FRAME_TOKENS + sum(len(message["content"].encode("utf-8", "surrogatepass")) for message in messages)
+def most_tokens(messages: list[dict[str, str]], body: Mapping[str, Any]) -> int:
+    """The most tokens that a tokenizer can make of a request: one of each byte of its messages, and the frame around them.
+
+    Args:
+        messages: the prompt.
+        body: its settings, of which some are shown to the model, such as the schema of an answer.
+    """
+    shown_to_it = [value for value in body.values() if isinstance(value, dict | list)]
+    texts = [message["content"] for message in messages] + ([json.dumps(shown_to_it, ensure_ascii=False)] if shown_to_it else [])
+    return FRAME_TOKENS + sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
 def likely_tokens(messages: list[dict[str, str]]) -> int:

@@ -36,7 +36,6 @@ from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidde
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed
 from tutelage.training.feeding.loader_feed import ItemList
-from tutelage.training.feeding.positions import LearntPositions
 from tutelage.training.feeding.row_answers import soft_labels_of
 from tutelage.training.feeding.sources import TrainingData, form_to_learn, split_validation, training_data, truth_of
 from tutelage.training.identity import initial_weights, training_identity
@@ -191,7 +190,7 @@ class TorchStudent:
             precision=settings.precision,
             weights=_on(train_device, data.flat_weights),
             weighs_positions=isinstance(data.weights, Ragged),
-            learnt=None if form.positions is None else LearntPositions(form.positions, data.layout),
+            learnt=data.learnt_positions(form),
         )
         saving = None
         if checkpoints is not None:

@@ -32,7 +32,7 @@ from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
 from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
 from tutelage.training.feeding.loss_weights import LossWeights, loss_weights, of_mean_one
-from tutelage.training.feeding.positions import Layout, layout_of
+from tutelage.training.feeding.positions import Layout, LearntPositions, layout_of
 from tutelage.training.feeding.row_answers import answers_to, answers_to_views, recorded_of_items
 from tutelage.training.feeding.structured_feed import StructuredFeed
 from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers, top_targets
@@ -96,6 +96,18 @@ class TrainingData:
         """The positions of all rows; None if an answer belongs to a row, or if the rows are not known before they are read."""
         answers = self.answers if isinstance(self.answers, PositionAnswers) else None
         return layout_of(answers, self.truth if isinstance(self.truth, Ragged) else None)
+
+    def learnt_positions(self, form: AnswerForm) -> LearntPositions | None:
+        """Takes out the answers to the positions that are learnt; None if an answer belongs to a row.
+
+        Raises:
+            BadInput: none is learnt. ShapeError: a row with other answers than labels.
+        """
+        if form.positions is None:
+            return None
+        if self.layout is not None:
+            self.layout.check_learnt("the training rows")
+        return LearntPositions(form.positions, self.layout)
 
     @property
     def flat_truth(self) -> Tensor | None:
@@ -197,9 +209,14 @@ class TrainingData:
 
     def _validation_by_asking(self, form: AnswerForm, network: nn.Module) -> Validation:
         """Validation rows of several inputs, or whose answers have positions: those that are not learnt do not count."""
-        learnt = None if self.layout is None else self.layout.kept
-        kept = None if learnt is None else torch.from_numpy(learnt).to(torch_runtime.device_of(network))
-        return Validation(self.rows, **self._targets(form, network, learnt), positions=form.positions, kept=kept)
+        layout = self.layout
+        if layout is None:
+            return Validation(self.rows, **self._targets(form, network), positions=form.positions)
+        layout.check_learnt("the validation rows")
+        kept = None if layout.kept is None else torch.from_numpy(layout.kept).to(torch_runtime.device_of(network))
+        return Validation(
+            self.rows, **self._targets(form, network, layout.kept), positions=form.positions, kept=kept, check=layout.check_all
+        )
 
 
 def _tensor_feed(network: nn.Module, rows: Tensor) -> TensorFeed:

@@ -114,7 +114,7 @@ class LearntPositions:
         """
         valid = self._valid(batch, answers)
         flat = answers.movedim(1, -1).flatten(0, 2) if self.positions == "pixels" else answers[valid.to(answers.device)]
-        labels, kept, places = batch.labels, None, None
+        labels, kept, places, learnt = batch.labels, None, None, valid
         if self.layout is not None:
             self.layout.check_answers(batch.rows.numpy(), self._shapes(valid))
             found = self.layout.places(batch.rows)
@@ -127,8 +127,9 @@ class LearntPositions:
             labels = labels[kept.to(labels.device)]
         if kept is not None:
             flat = flat[kept.to(flat.device)]
-            valid[valid.clone()] = kept
-        return Batch(batch.inputs, batch.rows, labels, batch.answers, batch.originals, places, kept), flat, valid
+            learnt = valid.clone()  # that the gradient of the answers still needs
+            learnt[valid] = kept
+        return Batch(batch.inputs, batch.rows, labels, batch.answers, batch.originals, places, kept), flat, learnt
 
     def _valid(self, batch: Batch, answers: Tensor) -> Tensor:
         """(batch, tokens) or (batch, height, width) bool, the positions that the attention mask leaves."""

@@ -68,3 +68,15 @@ def test_the_truth_beside_several_inputs_is_the_truth():
     assert given_truth([[1]], [2]) == [2]
     with pytest.raises(BadInput, match="the rows hold labels, and y is given too"):
         given_truth({"input_ids": [[1]], "label": [0]}, [0])
+
+
+def test_the_tokens_themselves_are_no_truth_of_a_causal_model():
+    ids = [[5, 7, 9], [4, 2]]
+    rows = StructuredRows.of({"input_ids": ids, "attention_mask": [[1, 1, 1], [1, 1]]})
+    form = AnswerForm("logits", "multiclass", tuple(range(10)), "tokens")
+    with pytest.raises(BadInput, match=r"every label is the token at its own position.*next_tokens\(rows\)"):
+        truth_of_positions(ids, form, rows)
+    with pytest.raises(BadInput, match="every label is the token"):
+        truth_of_positions([[5, -100, 9], [4, 2]], form, rows)
+    assert truth_of_positions([[5, 7, 8], [4, 2]], form, rows).values.tolist() == [5, 7, 8, 4, 2]
+    assert truth_of_positions([[7, 9, -100], [2, -100]], form, rows).values.tolist() == [7, 9, -100, 2, -100]

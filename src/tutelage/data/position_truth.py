@@ -53,6 +53,7 @@ def names_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.i
     found = Ragged(_joined([labels.reshape(-1) for labels in given]), lengths, sizes)
     if shapes is not None:
         check_same_positions(found, shapes)
+    _refuse_copies(given, rows)
     return found
 
 
@@ -137,3 +138,26 @@ def _joined(rows: list[NDArray[Any]]) -> NDArray[Any]:
     if len(kinds) > 1 and not kinds <= set("biuf"):
         rows = [labels.astype(object) for labels in rows]
     return np.concatenate([labels for labels in rows if labels.size] or [np.zeros(0, np.int64)])
+
+
+def _refuse_copies(given: list[NDArray[Any]], rows: Any) -> None:
+    """Refuse the tokens themselves as their truth, which a causal model gets from those who leave the shift to it.
+
+    Raises:
+        BadInput: every label is the token at its own position.
+    """
+    ids = rows.fields.get("input_ids") if isinstance(rows, StructuredRows) else None
+    if ids is None:
+        return
+    counting = rows.counting()
+    tokens = ids.values if isinstance(ids, Ragged) else ids.reshape(-1)
+    tokens = tokens[counting.values] if counting is not None and len(counting.values) == len(tokens) else tokens
+    labels = _joined([row.reshape(-1) for row in given])
+    if len(labels) != len(tokens) or labels.dtype.kind not in "iuO":
+        return
+    learnt = ~ignored_names(labels)
+    if len(set(tokens[learnt].tolist())) > 1 and labels[learnt].tolist() == tokens[learnt].tolist():
+        raise BadInput(
+            "every label is the token at its own position, which the network sees; a causal model learns the next one: leave labels out of "
+            "the rows, and pass y=tl.training.next_tokens(rows)."
+        )

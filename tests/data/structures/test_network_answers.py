@@ -76,3 +76,17 @@ def test_the_mask_says_which_positions_count_and_another_number_of_them_is_refus
 def test_answers_without_positions_are_refused_where_they_are_expected(positions, expected):
     with pytest.raises(ShapeError, match=expected):
         answers_to(Doubles(), ROWS, positions=positions, output=lambda returned: returned[:, 0])
+
+
+def test_few_rows_are_asked_first_and_then_as_many_as_their_answers_allow(monkeypatch):
+    monkeypatch.setattr("tutelage.data.structures.network_answers.MOST_BYTES", 16 * 5 * 4)
+    asked = []
+
+    def ask(part):
+        asked.append(len(part))
+        return np.tile(np.asarray(part)[:, :, None], (1, 1, 4)).astype(np.float32)
+
+    rows = np.arange(40.0).reshape(20, 2)
+    answers = by_batch(rows, ask, positions="tokens", batch_size=18)
+    assert asked == [8, 10, 2]
+    assert [row[0, 0] for row in answers] == rows[:, 0].tolist()

@@ -102,7 +102,9 @@ def test_what_is_no_padding_is_not_cut():
     mask = [[1, 1, 0], [1, 0, 0]]
     numbers = StructuredRows.of({"input_ids": [[5, 6, 0], [7, 0, 0]], "attention_mask": mask, "sizes": np.arange(6.0).reshape(2, 3)})
     assert numbers.padded()["sizes"].tolist() == [[0, 1, 2], [3, 4, 5]]
-    assert numbers.padded()["input_ids"].tolist() == [[5, 6], [7, 0]]
+    assert numbers.padded()["input_ids"].tolist() == [[5, 6, 0], [7, 0, 0]]
+    kinds = StructuredRows.of({"input_ids": [[5, 6, 0], [7, 0, 0]], "attention_mask": mask, "colour": [[0, 1, 0], [1, 0, 0]]})
+    assert kinds.padded()["colour"].tolist() == [[0, 1, 0], [1, 0, 0]]
     beyond = StructuredRows.of({"input_ids": [[5, 6, 9], [7, 8, 0]], "attention_mask": mask})
     assert beyond.lengths.tolist() == [0, 0]
     assert beyond.padded()["input_ids"].tolist() == [[5, 6, 9], [7, 8, 0]]
@@ -185,6 +187,44 @@ def test_what_is_no_structure_of_numbers_is_one_sentence(given, error, words):
 def test_no_rows_are_refused_where_rows_are_needed():
     with pytest.raises(ShapeError, match="no rows"):
         as_rows({"input_ids": np.zeros((0, 3), int)})
+
+
+def test_a_decoder_has_a_mask_of_its_own():
+    rows = StructuredRows.of(
+        {
+            "input_ids": [[5, 6, 7, 0], [8, 0, 0, 0]],
+            "attention_mask": [[1, 1, 1, 0], [1, 0, 0, 0]],
+            "decoder_input_ids": [[1, 2, 0, 0, 0], [1, 2, 3, 4, 5]],
+            "decoder_attention_mask": [[1, 1, 0, 0, 0], [1, 1, 1, 1, 1]],
+        }
+    )
+    counting = rows.counting()
+    assert counting is not None
+    assert counting.lengths.tolist() == [2, 5]
+    assert rows.width == 5
+    assert {name: array.shape[1] for name, array in rows.padded().items()} == {
+        "input_ids": 3,
+        "attention_mask": 3,
+        "decoder_input_ids": 5,
+        "decoder_attention_mask": 5,
+    }
+    assert rows.may_be_padded
+    unmasked = StructuredRows.of(
+        {"input_ids": [[5, 6], [8, 9], [1, 2]], "attention_mask": [[1, 1]] * 3, "decoder_input_ids": [[1], [1, 2], [3]]}
+    )
+    assert unmasked.groups.tolist() == [0, 1, 0]
+    assert [batch.tolist() for batch in unmasked.batches(8)] == [[0, 2], [1]]
+    counting = unmasked.counting()
+    assert counting is not None
+    assert counting.lengths.tolist() == [1, 2, 1]
+
+
+def test_one_row_is_a_structure_of_one_and_all_can_be_gone_through():
+    rows = StructuredRows.of(RAGGED)
+    assert rows[1].lengths.tolist() == rows[-2].lengths.tolist() == [1]
+    assert [row.padded()["input_ids"].tolist() for row in rows] == [[row] for row in IDS]
+    with pytest.raises(IndexError):
+        rows[3]
 
 
 def test_ragged_rows_are_taken_by_slices_and_arrays():

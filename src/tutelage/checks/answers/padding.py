@@ -23,6 +23,12 @@ REMEDY = (
 )
 
 
+IN_FRONT = (
+    "Pad rows at their end (tokenizer.padding_side = 'right'), or pass position_ids that begin with the row: positions are counted from "
+    "the front, and the name of a row changes with the padding before it."
+)
+
+
 def check_padding(teacher: Teacher, inputs: Any) -> Iterator[Finding]:
     """Query rows alone, where they are not padded, and beside the longest row, where they are padded to its length.
 
@@ -35,6 +41,7 @@ def check_padding(teacher: Teacher, inputs: Any) -> Iterator[Finding]:
     """
     if not isinstance(inputs, StructuredRows) or MASK not in inputs.fields:
         return
+    yield from _check_front(teacher, inputs)
     lengths = inputs.lengths
     shorter = np.flatnonzero((lengths > 0) & (lengths < lengths.max()))
     if not len(shorter):
@@ -51,6 +58,30 @@ def check_padding(teacher: Teacher, inputs: Any) -> Iterator[Finding]:
     difference = largest_difference(teacher.form, joined(alone), padded[: len(chosen)])
     how = f"queried with {len(chosen)} rows alone, and padded to the length of a longer row"
     yield graded("padding", difference, len(chosen), how, REMEDY)
+
+
+def _check_front(teacher: Teacher, inputs: StructuredRows) -> Iterator[Finding]:
+    """Query rows that are padded in front, as they are and without this padding."""
+    counting = inputs.counting()
+    if counting is None:
+        return
+    begins = [int(row.values.argmax()) if row.values.any() else 0 for row in (counting[[place]] for place in range(len(inputs)))]
+    chosen = [place for place, begin in enumerate(begins) if begin][:ROWS]
+    if not chosen:
+        return
+    asked = _asked(teacher, inputs, chosen)
+    alone = [_asked(teacher, _without_front(inputs[[place]], begins[place]), [0]) for place in chosen]
+    if asked is None or any(each is None for each in alone):
+        return
+    difference = largest_difference(teacher.form, joined(alone), asked)
+    how = f"queried with {len(chosen)} rows with and without the padding in front of them"
+    yield graded("padding", difference, len(chosen), how, IN_FRONT)
+
+
+def _without_front(row: StructuredRows, begin: int) -> StructuredRows:
+    """One row without the padding before it, in every input of the mask's shape."""
+    padded, shape = row.padded(), row.padded()[MASK].shape
+    return StructuredRows({name: array[:, begin:] if array.shape[:2] == shape else array for name, array in padded.items()})
 
 
 def _asked(teacher: Teacher, inputs: StructuredRows, places: list[Any]) -> Any:

@@ -34,6 +34,12 @@ def tensors_of(rows: StructuredRows, network: nn.Module) -> Inputs:
     return found if rows.named else tuple(found.values())
 
 
+FIRST_ROWS = 8
+"""Rows that a model is asked first where it answers positions; how many answers they have says how many rows are asked together."""
+MOST_BYTES = 1 << 26
+"""Answers to positions that are asked for at once take about so many bytes; rows grow longer from batch to batch, by little."""
+
+
 def answers_to(
     network: nn.Module,
     rows: StructuredRows | Tensor,
@@ -77,16 +83,23 @@ def by_batch(rows: Any, ask: Callable[[Any], NDArray[Any]], *, positions: Positi
     """
     structured = isinstance(rows, StructuredRows)
     starts = range(0, len(rows), batch_size)
-    batches = rows.batches(batch_size) if structured else [np.arange(start, min(start + batch_size, len(rows))) for start in starts]
-    padded = structured and bool((rows.lengths != rows.lengths[:1]).any())
+    planned = rows.batches(batch_size) if structured else [np.arange(start, min(start + batch_size, len(rows))) for start in starts]
+    padded = structured and not rows.even
     parts: list[Any] = []
-    for batch in batches:
+    batches: list[NDArray[np.intp]] = []
+    waiting, most = list(reversed(planned)), batch_size if positions is None else min(FIRST_ROWS, batch_size)
+    while waiting:
+        batch = waiting.pop()
+        if len(batch) > most:
+            waiting.append(batch[most:])
+            batch = batch[:most]
         part = rows[batch] if structured else rows[int(batch[0]) : int(batch[-1]) + 1]
         found = ask(part)
         if positions is not None:
-            parts.append(of_positions(found, positions, len(batch), part.counting() if structured else None, padded=padded))
-        else:
-            parts.append(found)
+            most = int(np.clip(MOST_BYTES * len(batch) // max(found.nbytes, 1), 1, batch_size))
+        counting = part.counting() if structured else None
+        parts.append(found if positions is None else of_positions(found, positions, len(batch), counting, padded=padded))
+        batches.append(batch)
     order = np.concatenate(batches)
     in_order = bool((order[:-1] < order[1:]).all())
     if positions is None:
@@ -139,7 +152,7 @@ def valid_positions(tokens: int, rows: int, counting: Ragged | None, *, padded: 
     if padded or not mask.all():
         raise ShapeError(
             f"the network answers {tokens} positions of rows of {mask.shape[1]} tokens, so that their attention mask does not say which "
-            "of the answers count; pass rows of one length without a mask."
+            "of the answers count; leave the mask out and pass each row in its own length, as a list: rows of one length share a batch."
         )
     return np.ones((rows, tokens), dtype=bool)
 

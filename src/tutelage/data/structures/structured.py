@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,9 @@ from tutelage.core.position_answers import ranges
 
 MASK = "attention_mask"
 """The name of the array that says which positions of a row count, 1 or 0, in the habit of Hugging Face."""
+DECODER = "decoder_"
+"""What the names of a decoder's inputs begin with, in the same habit."""
+DECODER_MASK = f"{DECODER}{MASK}"
 TRUTH = ("labels", "label")
 """The names of the ground truth beside the inputs, in the same habit."""
 
@@ -80,7 +83,8 @@ class StructuredRows:
     """Rows of several arrays: a mapping is passed to a network as keyword arguments, a tuple as arguments in its order.
 
     Where an attention mask ends in zeros, and what they leave out is padding (one number in each input of the mask's shape), these
-    positions are left out: the same rows are equal however far they are padded.
+    positions are left out: the same rows are equal however far they are padded. The mask of inputs whose names begin with decoder_ is
+    decoder_attention_mask. Padding in front of a row stays, since most networks count positions from there.
 
     Attributes:
         fields: the array of each input, by name, with one entry for each row; the inputs of a tuple are named 0, 1, ...
@@ -165,13 +169,16 @@ class StructuredRows:
         return replace(first, fields=fields, width=first.width if len(widths) == 1 else None, fill=fill or None)
 
     def _trimmed(self) -> StructuredRows:
-        """The same without the padding at the end of the attention mask, in every input of the mask's shape."""
-        mask = self.fields.get(MASK)
+        """The same without the padding at the end of each mask, in every input of the mask's shape."""
+        return self._cut(MASK)._cut(DECODER_MASK)
+
+    def _cut(self, name_of_mask: str) -> StructuredRows:
+        mask = self.fields.get(name_of_mask)
         if mask is None:
             return self
         values = mask.values if isinstance(mask, Ragged) else mask
         if not np.isin(values, (0, 1)).all():
-            raise BadInput(f"{MASK} holds numbers other than 0 and 1; expected 1 for each position that counts, and 0 for padding.")
+            raise BadInput(f"{name_of_mask} holds numbers other than 0 and 1; expected 1 for each position that counts, and 0 for padding.")
         if isinstance(mask, Ragged) or mask.ndim != 2 or not mask.size:
             return self
         lengths: NDArray[np.int64] = mask.shape[1] - (mask[:, ::-1] != 0).argmax(axis=1).astype(np.int64)
@@ -182,19 +189,30 @@ class StructuredRows:
         fill: dict[str, float] = {}
         cut: dict[str, Field] = {}
         for name, field in self.fields.items():
-            if isinstance(field, Ragged) or field.shape[:2] != mask.shape or (field.ndim == 2 and field.dtype.kind == "f"):
-                continue  # numbers of a row, as many as it has tokens by chance, are not its tokens
+            if mask_of(name) != name_of_mask or isinstance(field, Ragged) or field.shape[:2] != mask.shape:
+                continue
             left_out = np.unique(field[~inside]) if field.ndim == 2 else np.zeros(1)
-            if len(left_out) > 1:
-                return self  # what is left out is no padding
+            if len(left_out) > 1 or not _of_tokens(name, field):
+                return self  # no padding, or numbers of the row, which has as many tokens by chance: nothing says which
             fill[name], cut[name] = left_out[0].item(), Ragged(field[inside], lengths)
-        return replace(self, fields={**self.fields, **cut}, width=mask.shape[1], fill=fill)
+        width = mask.shape[1] if name_of_mask == self._mask_of_answers else self.width
+        return replace(self, fields={**self.fields, **cut}, width=width, fill={**(self.fill or {}), **fill})
+
+    @property
+    def _mask_of_answers(self) -> str:
+        """The name of the mask of the positions that are answered: those of the decoder, if there is one."""
+        return DECODER_MASK if any(name.startswith(DECODER) for name in self.fields) else MASK
 
     def __len__(self) -> int:
         return len(next(iter(self.fields.values())))
 
+    def __iter__(self) -> Iterator[StructuredRows]:
+        return (self[[row]] for row in range(len(self)))
+
     def __getitem__(self, rows: Any) -> StructuredRows:
-        """Some of the rows, by a slice or an array."""
+        """Some of the rows, by a slice or an array; one row is a structure of one."""
+        if isinstance(rows, int | np.integer):
+            rows = [range(len(self))[rows]]
         return replace(self, fields={name: field[rows] for name, field in self.fields.items()})
 
     @cached_property
@@ -203,10 +221,23 @@ class StructuredRows:
         ragged = [field.lengths for field in self.fields.values() if isinstance(field, Ragged)]
         return np.max(ragged, axis=0) if ragged else np.zeros(len(self), np.int64)
 
+    @cached_property
+    def groups(self) -> NDArray[np.intp]:
+        """(rows,) the group of each row: rows of different lengths may share a batch only where a mask tells them from padding."""
+        unmasked = [field.lengths for name, field in self.fields.items() if isinstance(field, Ragged) and mask_of(name) not in self.fields]
+        if not unmasked:
+            return np.zeros(len(self), np.intp)
+        return np.asarray(np.unique(np.stack(unmasked, axis=1), axis=0, return_inverse=True)[1]).reshape(-1)
+
     @property
     def may_be_padded(self) -> bool:
-        """Whether rows of different lengths may share a batch: there is an attention mask, or all lengths are equal."""
-        return MASK in self.fields or len(set(self.lengths.tolist())) <= 1
+        """Whether all rows may share a batch."""
+        return not self.groups.any()
+
+    @cached_property
+    def even(self) -> bool:
+        """Whether all rows are of one length, in every input."""
+        return all((field.lengths == field.lengths[:1]).all() for field in self.fields.values() if isinstance(field, Ragged))
 
     def padded(self) -> dict[str, NDArray[Any]]:
         """The inputs as arrays, each as long as its longest row; of at least one position, if a mask says that it does not count."""
@@ -218,7 +249,7 @@ class StructuredRows:
         if not isinstance(field, Ragged):
             return field
         longest = int(field.lengths.max(initial=0)) if length is None else length
-        return field.padded((self.fill or {}).get(name, 0), max(longest, 1) if MASK in self.fields else longest)
+        return field.padded((self.fill or {}).get(name, 0), max(longest, 1) if mask_of(name) in self.fields else longest)
 
     def plain(self) -> Any:
         """The inputs as a function takes them: a dict, or a tuple, of padded arrays."""
@@ -226,10 +257,12 @@ class StructuredRows:
         return arrays if self.named else tuple(arrays.values())
 
     def counting(self) -> Ragged | None:
-        """Which positions of each row count, by the attention mask; None without one."""
-        mask = self.fields.get(MASK)
+        """Which of the positions that are answered count, by their mask; None if all do."""
+        name = self._mask_of_answers
+        mask = self.fields.get(name)
         if mask is None:
-            return None
+            decoder = self.fields.get(f"{DECODER}input_ids") if name == DECODER_MASK else None
+            return Ragged(np.ones(len(decoder.values), bool), decoder.lengths) if isinstance(decoder, Ragged) else None
         if isinstance(mask, Ragged):
             return Ragged(mask.values != 0, mask.lengths)
         if mask.ndim != 2:
@@ -238,11 +271,21 @@ class StructuredRows:
 
     def batches(self, size: int) -> list[NDArray[np.intp]]:
         """The rows of each batch when all are answered: by length, so that little is padded; without a mask, of one length each."""
-        if not (self.lengths != self.lengths[:1]).any():
+        if self.even:
             return [np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size)]
-        order = np.argsort(self.lengths, kind="stable")
-        groups = [order] if self.may_be_padded else np.split(order, np.flatnonzero(np.diff(self.lengths[order])) + 1)
+        order = np.lexsort((self.lengths, self.groups))
+        groups = np.split(order, np.flatnonzero(np.diff(self.groups[order])) + 1)
         return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
+
+
+def mask_of(name: str) -> str:
+    """The name of the mask of an input."""
+    return DECODER_MASK if name.startswith(DECODER) else MASK
+
+
+def _of_tokens(name: str, field: NDArray[Any]) -> bool:
+    """Whether an array of a mask's shape says something of each token, rather than of a row that has as many tokens by chance."""
+    return field.ndim > 2 or (field.dtype.kind != "f" and any(word in name.lower() for word in ("id", "mask", "token", "pos", "word")))
 
 
 def is_structure(data: Any) -> bool:

@@ -15,7 +15,7 @@ from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers, ranges
 from tutelage.data.position_truth import IGNORED, check_same_positions, size_remedy
 from tutelage.data.structures.network_answers import valid_positions
-from tutelage.data.structures.structured import MASK, Ragged, StructuredRows
+from tutelage.data.structures.structured import DECODER, DECODER_MASK, MASK, Ragged, StructuredRows
 from tutelage.training.feeding.feeds import Batch
 
 
@@ -145,8 +145,11 @@ class LearntPositions:
 
 
 def _counting(inputs: Any) -> Ragged | None:
-    mask = inputs.get(MASK) if isinstance(inputs, dict) else None
-    return None if mask is None else StructuredRows({MASK: mask.cpu().numpy()}).counting()
+    """Which of the answered positions of a batch count, by the mask among its inputs."""
+    if not isinstance(inputs, dict):
+        return None
+    telling = {name: inputs[name].cpu().numpy() for name in (MASK, DECODER_MASK, f"{DECODER}input_ids") if name in inputs}
+    return StructuredRows(telling).counting() if telling else None
 
 
 def layout_of(answers: PositionAnswers | None, truth: Ragged | None) -> Layout | None:

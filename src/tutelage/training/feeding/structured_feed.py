@@ -55,7 +55,7 @@ class StructuredFeed:
 
     @cached_property
     def _even(self) -> bool:
-        return bool((self._lengths == self._lengths[:1]).all())
+        return self.structure.even
 
     def _cut(self, order: Tensor, batching: Batching) -> list[list[Tensor]]:
         """The batches of each step, from rows in random order.
@@ -71,9 +71,10 @@ class StructuredFeed:
                     "drop_last=True, and rows of different lengths without an attention mask share no batch, so that lengths of few rows "
                     "would never be learnt; pass an attention_mask, or leave drop_last out."
                 )
-            by_length = order[torch.argsort(self._lengths[order], stable=True)]
-            cuts = torch.unique_consecutive(self._lengths[by_length], return_counts=True)[1].tolist()
-            return [step for group in torch.split(by_length, cuts) for step in batching.cut(group)]
+            of_row = torch.from_numpy(self.structure.groups)
+            grouped = order[torch.argsort(of_row[order], stable=True)]
+            cuts = torch.unique_consecutive(of_row[grouped], return_counts=True)[1].tolist()
+            return [step for group in torch.split(grouped, cuts) for step in batching.cut(group)]
         windows = torch.split(batching.shown(order), min(WINDOW * batching.step_size, max(self.rows, 1)))
         return batching.cut(torch.cat([window[torch.argsort(self._lengths[window], stable=True)] for window in windows]))
 

@@ -25,6 +25,7 @@ from tutelage.data.row_arrays import array_of
 from tutelage.data.row_names import Names, data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.losses.class_weights import ClassWeight
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
@@ -321,6 +322,11 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
     """
     rows = as_rows(_listed_texts(X))
     held = rows.part(0, rows.count)
+    if isinstance(held, StructuredRows):
+        raise BadInput(
+            f"the rows are several inputs ({', '.join(held.fields)}), and distill takes tables, texts and arrays; train a TorchStudent on "
+            "them: student.fit(X, tl.record(teacher, X))."
+        )
     unnamed = [name for name in held.columns if not isinstance(name, str)] if is_frame(held) else []
     if unnamed:
         raise BadInput(f"a column of the rows is named {unnamed[0]!r}, which is no text; name the columns, or pass the rows as an array.")
